@@ -1,0 +1,1 @@
+"""gradtutor: step through PyTorch autograd in a terminal and see it happen."""

@@ -1,0 +1,129 @@
+"""The state of the learner's program at one point: what all events up to there add up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tutor.trace.events import Span, Value
+
+
+class SiteInfo(msgspec.Struct):
+    """A place in the code; see `events.Site`."""
+
+    site: int
+    file: int
+    span: Span
+    function: str
+    statement: int
+    op: str | None
+    depth: int
+    parent: str | None
+    inplace: bool
+
+
+class TensorState(msgspec.Struct):
+    """What is known of a tensor at this point."""
+
+    tensor: int
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    strides: tuple[int, ...] | None
+    layout: str
+    type: str
+    requires_grad: bool
+    is_leaf: bool
+    grad_fn: str | None
+    retains_grad: bool
+    version: int | None
+    storage: int | None
+    node: int | None
+    grad: int | None
+    """The tensor in its `.grad`, whose value is that of its own state."""
+    value: Value
+    label: str | None = None
+    """The last name that it had anywhere: what to call it where no name in scope means it."""
+
+
+class NodeState(msgspec.Struct):
+    """An autograd node on show."""
+
+    node: int
+    name: str
+    inputs: list[tuple[int, int] | None]
+    tensor: int | None
+    sequence: int
+    saved: list[str]
+    value: Value = None
+    """What its tensor held when the node was made."""
+    shape: tuple[int, ...] | None = None
+    grad_outputs: list[Value] | None = None
+    """What reached it in the pass on show; for an `AccumulateGrad` the incoming gradient. None: it has not run."""
+    grad_inputs: list[Value] | None = None
+    order: int = 0
+    """Its place in the engine's order in the pass on show, from 1; 0: it has not run."""
+    state: str = "new"
+    """new: made in this step; live; freed: it let go of what it saved, or is gone."""
+    gone: bool = False
+
+
+class PassState(msgspec.Struct):
+    """The backward pass in progress, or the last one that ended."""
+
+    number: int
+    call: str
+    roots: list[int]
+    retain_graph: bool
+    create_graph: bool
+    gradient: list[Value]
+    running: bool
+    ran: list[int]
+    """Nodes in the engine's order, `AccumulateGrad` included."""
+
+
+class Binding(msgspec.Struct):
+    """What a name means: `what` is tensor, group or value."""
+
+    what: str
+    ref: int = 0
+    value: Any = None
+
+
+class FrameState(msgspec.Struct):
+    """One activation of one of the learner's functions."""
+
+    frame: int
+    function: str
+    file: int
+    resumable: bool
+    site: int | None
+    """The statement about to run, or running, in it."""
+    names: dict[str, Binding]
+    iterations: dict[int, int]
+    """By loop (the site of its header), in the order in which they were entered: which turn, from 1."""
+
+
+class State(msgspec.Struct):
+    """Everything at one point. `timeline.state(k)` gives it; it must not be changed by who asked for it."""
+
+    step: int = 0
+    cell: int | None = None
+    frames: list[FrameState] = []
+    """The stack, outermost first; suspended generators are in `suspended`."""
+    suspended: dict[int, FrameState] = {}
+    tensors: dict[int, TensorState] = {}
+    groups: dict[int, list[tuple[str, int]]] = {}
+    nodes: dict[int, NodeState] = {}
+    """All nodes that live, and those of the pass on show."""
+    shown: set[int] = set()
+    """Those that the graph pane draws: the pass in progress or last ended, until the next operation that makes a
+    node; then all that live."""
+    last_pass: PassState | None = None
+    passes: int = 0
+    answers: dict[int, Any] = {}
+    figures: int = 0
+    output_length: int = 0
+    """How many characters of the whole output (`timeline.output`) had been printed."""
+    knobs: dict[str, Any] = {}
