@@ -1,0 +1,113 @@
+"""Knows the autograd nodes: gives each a number, tells of it with its inputs, and hooks it once.
+
+A wrapper of a node cannot be weakly referenced and its `id` is reused, so the number lies in `node.metadata`. The hook
+is owned by the node: it runs in every pass through it, and when it is collected, the node is gone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from tutor.trace.events import Freed, GraphNode
+
+_GRAPH_NODE = GraphNode.__struct_config__.tag
+_FREED = Freed.__struct_config__.tag
+_KEY = "gradtutor"
+
+Ran = Callable[[int, Any, Any], None]
+Accumulated = Callable[[int, torch.Tensor, Any], None]
+
+
+class _Hook:
+    """The post hook of a node; tells when the node ran and when it is gone. Returns None, so nothing changes."""
+
+    __slots__ = ("graph", "serial")
+
+    def __init__(self, serial: int, graph: Graph) -> None:
+        self.serial = serial
+        self.graph = graph
+
+    def __call__(self, grad_inputs: Any, grad_outputs: Any) -> None:
+        self.graph.ran(self.serial, grad_inputs, grad_outputs)
+
+    def __del__(self) -> None:
+        self.graph.append((_FREED, [self.serial]))
+
+
+class _LeafHook(_Hook):
+    """The post hook of an `AccumulateGrad`."""
+
+    __slots__ = ("leaf",)
+
+    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+        super().__init__(serial, graph)
+        self.leaf = leaf
+
+    def __call__(self, grad_inputs: Any, grad_outputs: Any) -> None:
+        leaf = self.leaf()
+        if leaf is not None:
+            self.graph.accumulated(self.serial, leaf, grad_outputs)
+
+
+class Graph:
+    """The table of nodes."""
+
+    def __init__(self, append: Callable[[Any], None], ran: Ran, accumulated: Accumulated) -> None:
+        self.append = append
+        self.ran = ran
+        self.accumulated = accumulated
+        self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
+        self._serials = 0
+        self._saved: dict[type, list[str]] = {}
+
+    def node(self, grad_fn: Any, tensor: int | None, events: list[Any]) -> int:
+        """The number of a node. Unknown ones are numbered and hooked, with all before them, and told of in `events`,
+        inputs first; `tensor` is what the node's output became."""
+        known = grad_fn.metadata.get(_KEY)
+        if known is not None:
+            return int(known)
+        # Iteratively: a graph can be far deeper than the stack.
+        stack: list[tuple[Any, int | None]] = [(grad_fn, tensor)]
+        while stack:
+            node, output = stack[-1]
+            if node.metadata.get(_KEY) is not None:
+                stack.pop()
+                continue
+            inputs = node.next_functions
+            unknown = [(n, None) for n, _ in inputs if n is not None and n.metadata.get(_KEY) is None]
+            if unknown:
+                stack.extend(unknown)
+                continue
+            stack.pop()
+            self._add(node, inputs, output, events)
+        return int(grad_fn.metadata[_KEY])
+
+    def _add(self, node: Any, inputs: Any, tensor: int | None, events: list[Any]) -> None:
+        self._serials += 1
+        serial = self._serials
+        kind = type(node)
+        name = kind.__name__
+        sequence = -1
+        if name == "AccumulateGrad":
+            leaf = node.variable
+            tensor = self.serial_of_leaf(leaf)
+            hook: _Hook = _LeafHook(serial, self, weakref.ref(leaf))
+        else:
+            hook = _Hook(serial, self)
+            sequence = node._sequence_nr()
+        node.register_hook(hook)
+        node.metadata[_KEY] = serial
+        saved = self._saved.get(kind)
+        if saved is None:
+            saved = self._saved[kind] = [n[11:] for n in dir(kind) if n.startswith("_raw_saved_")]
+        numbered = [None if n is None else (n.metadata[_KEY], index) for n, index in inputs]
+        events.append((_GRAPH_NODE, serial, name, numbered, tensor, sequence, saved))
+
+    def known(self, grad_fn: Any) -> int | None:
+        """The number of a node, if it has one."""
+        number = grad_fn.metadata.get(_KEY)
+        return None if number is None else int(number)

@@ -1,0 +1,96 @@
+"""Where events go: a list that is encoded and written about every 256 events, and 50 ms after the last at the latest.
+
+Encoding happens inline: a thread for it was slower. The thread here only wakes to flush what has waited; it has no
+`threading` object, so the learner's `threading.enumerate()` does not show it, and it ends before a fork.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tutor.trace.wire import pack
+
+FRAME_EVENTS = 256
+WAIT = 0.025
+"""Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
+
+
+class Sink:
+    """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor."""
+
+    def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[], None]) -> None:
+        self.waiting: list[Any] = []
+        self._descriptor = descriptor
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._full = full
+        self._is_full = False
+        self._events = 0
+        self._bytes = 0
+        self._lock = _thread.allocate_lock()
+        self._stop = _thread.allocate_lock()
+        self._stopped = _thread.allocate_lock()
+        self._open = True
+
+    def start(self) -> None:
+        """Starts to flush by time too."""
+        self._stop.acquire()
+        self._stopped.acquire()
+        _thread.start_new_thread(self._flush_by_time, ())
+
+    def stop(self) -> None:
+        """Ends the flushing by time, for a fork or for good."""
+        self._stop.release()
+        self._stopped.acquire()
+        self._stopped.release()
+
+    def close_in_child(self) -> None:
+        """In a forked child: it must not write into the parent's recording."""
+        self._open = False
+        self.waiting.clear()
+
+    def _flush_by_time(self) -> None:
+        seen = 0
+        while not self._stop.acquire(timeout=WAIT):
+            waits = len(self.waiting)
+            if waits and seen:
+                self.flush()
+                waits = 0
+            seen = waits
+        self._stop.release()
+        self._stopped.release()
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        with self._lock:
+            batch = self.waiting[:]
+            if not batch or not self._open:
+                return
+            del self.waiting[: len(batch)]
+            frame = pack(batch)
+            self._events += len(batch)
+            self._bytes += len(frame)
+            view = memoryview(frame)
+            try:
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+            except (BrokenPipeError, OSError):
+                self._open = False  # the front end is gone, and our input's end will tell us so
+        if not self._is_full and (self._events >= self._max_events or self._bytes >= self._max_bytes):
+            self._is_full = True
+            self._full()
+
+    @property
+    def events(self) -> int:
+        """How many events were written."""
+        return self._events
+
+    def wait_until_written(self) -> None:
+        """Writes all that waits, now."""
+        while self.waiting and self._open:
+            self.flush()
+            time.sleep(0)

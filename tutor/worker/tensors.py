@@ -1,0 +1,261 @@
+"""Knows every tensor that the learner's code has met: its number, and what was last recorded of it.
+
+Tensors are never kept alive. A number belongs to a Python object, found by `id` and checked by a weak reference at
+each look-up (`id` is reused at once); the dead are told of in sweeps whose cost is shared by the new.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from tutor.trace.events import Gone, Meta, Snapshot
+from tutor.worker.graph import Graph
+from tutor.worker.values import dtype_name, summary_of, unmeasured, value_of
+
+_SNAPSHOT = Snapshot.__struct_config__.tag
+_META = Meta.__struct_config__.tag
+_GONE = Gone.__struct_config__.tag
+_strided = torch.strided
+
+
+class Known:
+    """What was recorded of one tensor."""
+
+    __slots__ = ("__weakref__", "exposed", "grad", "measured", "meta", "ref", "serial", "storage", "version")
+
+    def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
+        self.ref = ref
+        self.serial = serial
+        self.meta = 0
+        self.version: int | None = -1
+        self.storage: Storage | None = None
+        self.grad = 0
+        self.exposed: Any = None
+        self.measured = True
+
+
+class Storage:
+    """One memory block, and the tensors seen to look into it."""
+
+    __slots__ = ("exposed", "serial", "views")
+
+    def __init__(self, serial: int) -> None:
+        self.serial = serial
+        self.views: list[Known] = []
+        self.exposed = False
+
+
+class Tensors:
+    """The table of known tensors. Its methods expect function modes to be off."""
+
+    def __init__(self, append: Callable[[Any], None], graph: Graph) -> None:
+        self._append = append
+        self._graph = graph
+        self._known: dict[int, Known] = {}
+        self._storages: dict[int, Storage] = {}
+        self._metas: dict[Any, int] = {}
+        self._serials = 0
+        self._storage_serials = 0
+        self._sweep_at = 64
+        self.exposed: list[Storage] = []
+        self.work = 0
+        """Elements that operations have read and written: what measuring may cost is a share of it, not of time, so
+        that two machines record alike."""
+        self._measured = 0
+
+    def find(self, t: torch.Tensor) -> Known | None:
+        """What is known of `t`, if it was met."""
+        known = self._known.get(id(t))
+        return known if known is not None and known.ref() is t else None
+
+    def meet(self, t: torch.Tensor) -> Known:
+        """The record of `t`, made (but nothing sent yet) when it is new."""
+        key = id(t)
+        known = self._known.get(key)
+        if known is not None and known.ref() is t:
+            return known
+        if len(self._known) >= self._sweep_at:
+            self.sweep()
+        self._serials += 1
+        known = Known(weakref.ref(t), self._serials)
+        self._known[key] = known
+        return known
+
+    def serial(self, t: torch.Tensor) -> int:
+        """The number of `t`; a tensor met for the first time is recorded."""
+        known = self.find(t)
+        if known is None:
+            known = self.meet(t)
+            self.record(t, known)
+        return known.serial
+
+    def sweep(self) -> None:
+        """Forgets the tensors that are gone, and says so."""
+        dead = [(key, known) for key, known in self._known.items() if known.ref() is None]
+        for key, _ in dead:
+            del self._known[key]
+        if dead:
+            self._append((_GONE, [known.serial for _, known in dead]))
+        for key, storage in list(self._storages.items()):
+            storage.views = [known for known in storage.views if known.ref() is not None]
+            if not storage.views:
+                del self._storages[key]
+        self._sweep_at = 64 + 2 * len(self._known)
+
+    # ------------------------------------------------------------ recording
+
+    def record(self, t: torch.Tensor, known: Known, *, value: bool = True) -> None:
+        """Sends a snapshot of `t`; with `value` False its elements are as they were."""
+        new_nodes: list[Any] = []
+        node: int | None = None
+        grad_fn = name = None
+        grad: int | None = None
+        grad_tensor: torch.Tensor | None = None
+        try:
+            requires_grad = t.requires_grad
+            is_leaf = t.is_leaf
+            retains = False
+            if requires_grad:
+                grad_fn = t.grad_fn
+                if grad_fn is not None:
+                    name = type(grad_fn).__name__
+                    node = self._graph.node(grad_fn, known.serial, new_nodes)
+                    retains = t.retains_grad
+                if is_leaf or retains:
+                    grad_tensor = t.grad
+            elif is_leaf:
+                grad_tensor = t.grad  # set by hand, or requires_grad was switched off again
+            try:
+                version: int | None = t._version
+            except RuntimeError:  # inference tensors have no version counter
+                version = None
+            device = t.device
+            layout = t.layout
+            key = (
+                t.shape, t.dtype, device, t.stride() if layout is _strided else None, requires_grad, is_leaf, name,
+                retains, layout, type(t),
+            )  # fmt: skip
+            meta = self._metas.get(key)
+        except Exception:  # nested tensors have no shape, subclasses may refuse anything
+            key = ((), t.dtype, t.device, None, t.requires_grad, t.is_leaf, name, False, t.layout, type(t))
+            version, meta = None, self._metas.get(key)
+        if meta is None:
+            meta = self._new_meta(key)
+        storage = known.storage
+        if storage is None or known.version == -1:
+            storage = self._storage_of(t, known)
+        if grad_tensor is not None:
+            grad = self.gradient(grad_tensor)
+        known.grad = grad or 0
+        known.meta = meta
+        known.version = version
+        shown = self._value(t, known) if value else None
+        if storage is not None and storage.exposed:
+            known.exposed = shown
+        self._append(
+            (_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown)
+        )
+        for event in new_nodes:
+            self._append(event)
+
+    def gradient(self, grad: torch.Tensor) -> int:
+        """The number of a tensor that stands in a `.grad`."""
+        known = self.find(grad)
+        if known is None or known.version != grad._version:
+            known = known or self.meet(grad)
+            self.record(grad, known)
+        return known.serial
+
+    def _value(self, t: torch.Tensor, known: Known) -> Any:
+        value = value_of(t)
+        known.measured = True
+        if value is None:
+            count = t.numel()
+            if self._measured + count <= self.work // 16 + (1 << 22):
+                self._measured += count
+                return summary_of(t)
+            known.measured = False
+            return unmeasured(t)
+        return value
+
+    def measure(self, t: torch.Tensor) -> None:
+        """Sends the statistics of a large tensor that were put off."""
+        known = self.find(t)
+        if known is not None and not known.measured:
+            self._measured -= t.numel()
+            self.record(t, known)
+
+    def changed(self, t: torch.Tensor, known: Known) -> None:
+        """`t` was written to: all that look into the same memory have changed with it."""
+        self.record(t, known)
+        storage = known.storage
+        if storage is not None and len(storage.views) > 1:
+            for other in list(storage.views):
+                if other is not known:
+                    tensor = other.ref()
+                    if tensor is not None:
+                        self.record(tensor, other)
+
+    def moved(self, t: torch.Tensor, known: Known) -> None:
+        """`t.data = ...` gave it other memory."""
+        storage = known.storage
+        if storage is not None and known in storage.views:
+            storage.views.remove(known)
+        known.storage = None
+        self.record(t, known)
+
+    def expose(self, t: torch.Tensor) -> None:
+        """The memory of `t` can now be written to where nobody sees it (numpy, a raw pointer)."""
+        known = self.meet(t)
+        if known.storage is None:
+            self.record(t, known)
+        storage = known.storage
+        if storage is not None and not storage.exposed:
+            storage.exposed = True
+            self.exposed.append(storage)
+            for view in storage.views:
+                tensor = view.ref()
+                if tensor is not None:
+                    view.exposed = value_of(tensor)
+
+    def compare_exposed(self) -> None:
+        """Records the tensors whose memory was changed from outside."""
+        for storage in self.exposed:
+            for known in storage.views:
+                tensor = known.ref()
+                if tensor is not None:
+                    value = value_of(tensor)
+                    if value is not None and value != known.exposed and repr(value) != repr(known.exposed):
+                        self.record(tensor, known)
+        self.exposed = [storage for storage in self.exposed if any(k.ref() is not None for k in storage.views)]
+
+    # ------------------------------------------------------------ what rarely changes
+
+    def _new_meta(self, key: Any) -> int:
+        shape, dtype, device, strides, requires_grad, is_leaf, name, retains, layout, kind = key
+        meta = self._metas[key] = len(self._metas) + 1
+        self._append(
+            (
+                _META, meta, tuple(int(n) for n in shape), dtype_name(dtype), str(device),
+                None if strides is None else tuple(int(n) for n in strides), requires_grad, is_leaf, name, retains,
+                str(layout).removeprefix("torch."), kind.__name__,
+            )
+        )  # fmt: skip
+        return meta
+
+    def _storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
+        try:
+            address = t.untyped_storage()._cdata
+        except Exception:  # sparse tensors and wrappers have none
+            return None
+        storage = self._storages.get(address)
+        if storage is None or not any(view.ref() is not None for view in storage.views):
+            self._storage_serials += 1
+            storage = self._storages[address] = Storage(self._storage_serials)
+        storage.views.append(known)
+        known.storage = storage
+        return storage

@@ -1,0 +1,198 @@
+"""Reads what a tensor holds, for the recording. Never keeps it, never copies a large one as a whole.
+
+The calls here must not be seen by function modes: callers run them inside a mode's own handler, in a node hook, or
+under `torch._C.DisableTorchFunction()`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+FULL = 1000
+"""Up to this many elements a value is recorded in full."""
+LIST = 8
+"""Up to this many elements as a list, beyond as bytes (0.6 µs where 1,000 elements cost 8.7 as a list)."""
+CHUNK = 1 << 20
+HEAT = 64
+CORNER = 3
+
+_CODES = {
+    torch.float32: "f", torch.float64: "d", torch.int64: "q", torch.int32: "i", torch.int16: "h", torch.int8: "b",
+    torch.uint8: "B", torch.bool: "?",
+}  # fmt: skip
+_strided = torch.strided
+
+
+def value_of(t: torch.Tensor) -> Any:
+    """A value of up to 1,000 elements as `events.py` describes it, a note for what has none; None where it is larger.
+
+    Costs a copy to the host on CUDA.
+    """
+    try:
+        count = t.numel()
+        if count <= LIST:
+            if t.layout is not _strided or t.is_nested:
+                return unreadable(t)
+            value = t.tolist()
+            return _plain(value) if t.dtype.is_complex else value
+        if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta:
+            return unreadable(t)
+        if count > FULL:
+            return None
+        code = _CODES.get(t.dtype)
+        if code is None:
+            value = t.tolist()
+            return _plain(value) if t.dtype.is_complex else value
+        data = t.detach()
+        if t.device.type != "cpu":
+            data = data.cpu()
+        return {"shape": tuple(t.shape), "code": code, "data": data.resolve_neg().contiguous().numpy().tobytes()}
+    except Exception as error:  # a subclass or wrapper that cannot be read: say so
+        return unreadable(t, None if t.is_meta or t.is_quantized else error)
+
+
+def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any]:
+    """What to record of a tensor whose elements cannot be listed."""
+    try:
+        shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
+    except Exception:
+        shape = ()
+    if error is not None:
+        note = f"its elements cannot be read: {type(error).__name__}"
+    elif t.is_meta:
+        note = "a meta tensor has no elements"
+    elif t.is_nested:
+        note = "a nested tensor"
+    elif t.is_quantized:
+        note = "a quantized tensor"
+    else:
+        note = f"layout {str(t.layout).removeprefix('torch.')}"
+        stored = _stored(t)
+        if stored is not None:
+            note += f", {stored} elements stored"
+    return {"shape": shape, "dtype": dtype_name(t.dtype), "stats": None, "note": note}
+
+
+def _stored(t: torch.Tensor) -> int | None:
+    try:
+        return int(t._nnz())
+    except Exception:
+        return None
+
+
+def unmeasured(t: torch.Tensor) -> dict[str, Any]:
+    """A large tensor that was not measured at this step, to keep recording fast."""
+    return {
+        "shape": tuple(t.shape),
+        "dtype": dtype_name(t.dtype),
+        "stats": None,
+        "note": f"{t.numel():,} elements, not measured at this step",
+    }
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32`, without `torch.`."""
+    return str(dtype)[6:]
+
+
+def _plain(value: Any) -> Any:
+    """Complex numbers as [re, im]."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return [value.real, value.imag] if isinstance(value, complex) else value
+
+
+def summary_of(t: torch.Tensor) -> dict[str, Any]:
+    """Shape, statistics, corners and a heat map of a tensor that is too large to list.
+
+    The statistics are of the finite elements; `std` is the unbiased one, as `torch.std` gives it. Works through the
+    tensor a million elements at a time, on its device.
+    """
+    base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
+    note = f"{t.numel():,} elements"
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta:
+        return unreadable(t)
+    try:
+        with torch.no_grad():
+            data = t.detach()
+            if data.dtype.is_complex:
+                data, note = data.abs(), note + ", measured by magnitude"
+            stats = _stats(data)
+            corners, heat = _pictures(data)
+        return {**base, "stats": stats, "note": note, "corners": corners, "heat": heat}
+    except Exception as error:
+        return unreadable(t, error)
+
+
+def _chunks(t: torch.Tensor) -> Any:
+    if t.numel() <= CHUNK or t.dim() == 0:
+        yield t
+    elif t.numel() // t.shape[0] > CHUNK:
+        for row in t.unbind(0):
+            yield from _chunks(row)
+    else:
+        yield from t.split(max(1, CHUNK * t.shape[0] // t.numel()), 0)
+
+
+def _stats(t: torch.Tensor) -> dict[str, Any]:
+    low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
+    nan = inf = zero = 0
+    for chunk in _chunks(t):
+        part = chunk.double() if chunk.device.type != "mps" else chunk.float()
+        finite = torch.isfinite(part)
+        measured = torch.stack(
+            [torch.isnan(part).sum(), torch.isinf(part).sum(), (part == 0).sum(), finite.sum()]
+        ).tolist()
+        nan, inf, zero = nan + int(measured[0]), inf + int(measured[1]), zero + int(measured[2])
+        here = int(measured[3])
+        if not here:
+            continue
+        if here < part.numel():
+            part = part[finite]
+        variance, average = torch.var_mean(part, correction=0)
+        smallest, largest = torch.aminmax(part)
+        a, v, s, g = torch.stack([average, variance, smallest, largest]).tolist()
+        low, high = min(low, s), max(high, g)
+        delta = a - mean
+        total = count + here
+        mean += delta * here / total
+        spread += v * here + delta * delta * count * here / total  # Chan, Golub and LeVeque 1983
+        count = total
+    known = count > 0
+    return {
+        "min": low if known else None,
+        "max": high if known else None,
+        "mean": mean if known else None,
+        "std": math.sqrt(spread / (count - 1)) if count > 1 else None,
+        "nan": nan,
+        "inf": inf,
+        "zero": zero,
+    }
+
+
+def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
+    """The corners, and every so-manieth element as a map of at most 64x64 bytes (0 is the least, 255 the most)."""
+    if t.dim() < 2:
+        rows = t.reshape(1, -1)
+    else:  # a view of all where there is one, else the first matrix: never a copy of the whole
+        rows = t.view(-1, t.shape[-1]) if t.is_contiguous() else t[(0,) * (t.dim() - 2)]
+    height, width = rows.shape
+    at_rows = _ends(height)
+    at_columns = _ends(width)
+    device = t.device
+    corners = rows[torch.tensor(at_rows, device=device)][:, torch.tensor(at_columns, device=device)].tolist()
+    pick_rows = torch.arange(min(height, HEAT), device=device) * height // min(height, HEAT)
+    pick_columns = torch.arange(min(width, HEAT), device=device) * width // min(width, HEAT)
+    sample = torch.nan_to_num(rows[pick_rows][:, pick_columns].float())
+    low, high = torch.aminmax(sample)
+    heat = ((sample - low) / (high - low).clamp_min(1e-30) * 255).to(torch.uint8)
+    return corners, [heat.shape[0], heat.shape[1], heat.cpu().contiguous().numpy().tobytes()]
+
+
+def _ends(length: int) -> list[int]:
+    if length <= 2 * CORNER:
+        return list(range(length))
+    return [*range(CORNER), *range(length - CORNER, length)]
