@@ -146,7 +146,7 @@ class LoopEnd(Event, frozen=True, tag=16):
 
 
 class Bind(Event, frozen=True, tag=17):
-    """A name in a learner's frame now means this: `what` is tensor, group, value or none (deleted, or uninteresting)."""
+    """A name in a learner's frame now means this: `what` is tensor, group, value or none (deleted, or not shown)."""
 
     frame: int
     name: str
@@ -182,7 +182,7 @@ class Meta(Event, frozen=True, tag=20):
     grad_fn: str | None
     retains_grad: bool
     layout: str = "strided"
-    type: str = "Tensor"
+    class_name: str = "Tensor"
 
 
 class Snapshot(Event, frozen=True, tag=21):

@@ -32,7 +32,7 @@ class TensorState(msgspec.Struct):
     device: str
     strides: tuple[int, ...] | None
     layout: str
-    type: str
+    class_name: str
     requires_grad: bool
     is_leaf: bool
     grad_fn: str | None
@@ -127,3 +127,9 @@ class State(msgspec.Struct):
     output_length: int = 0
     """How many characters of the whole output (`timeline.output`) had been printed."""
     knobs: dict[str, Any] = {}
+    showing_pass: bool = False
+    """Whether `shown` is the graph of `last_pass`, rather than all that lives."""
+    grad_of: dict[int, int] = {}
+    """By a tensor in somebody's `.grad`: whose."""
+    collected: set[int] = set()
+    """Tensors whose Python object is gone, but that a `.grad` still holds."""

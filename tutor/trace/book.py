@@ -1,0 +1,63 @@
+"""What a recording says once and refers to by number after: its document, sources, sites and metas."""
+
+from __future__ import annotations
+
+from tutor.trace.events import Document, Event, Meta, Site, Source, Span
+from tutor.trace.source import SourceText
+from tutor.trace.state import SiteInfo
+
+
+class Book:
+    """All that was said once, so far."""
+
+    def __init__(self) -> None:
+        self.document: Document | None = None
+        self.sources: dict[int, Source] = {}
+        self.sites: dict[int, SiteInfo] = {}
+        self.metas: dict[int, Meta] = {}
+        self._texts: dict[int, SourceText] = {}
+        self._inside: dict[tuple[int, int], bool] = {}
+
+    def add(self, event: Event) -> None:
+        """Take note of a `Source`, `Site`, `Document` or `Meta`."""
+        if type(event) is Site:
+            self.sites[event.site] = SiteInfo(
+                event.site, event.file, event.span, event.function, event.statement,
+                event.op, event.depth, event.parent, event.inplace,
+            )  # fmt: skip
+        elif type(event) is Meta:
+            self.metas[event.meta] = event
+        elif type(event) is Source:
+            self.sources[event.file] = event
+            self._texts.pop(event.file, None)
+        elif type(event) is Document:
+            self.document = event
+
+    def text(self, file: int) -> SourceText | None:
+        """The text of a file, or None where the recording has none."""
+        text = self._texts.get(file)
+        if text is None and file in self.sources:
+            text = self._texts[file] = SourceText(self.sources[file].text)
+        return text
+
+    def code(self, file: int, span: Span) -> str | None:
+        """What stands at a place in a file."""
+        text = self.text(file)
+        return None if text is None else text.slice(span)
+
+    def inside(self, site: int, loop: int) -> bool:
+        """Whether a statement belongs to the loop whose header is `loop` (the header does)."""
+        known = self._inside.get((site, loop))
+        if known is None:
+            known = self._inside[site, loop] = self._look(site, loop)
+        return known
+
+    def _look(self, site: int, loop: int) -> bool:
+        here, header = self.sites.get(site), self.sites.get(loop)
+        if site == loop or here is None or header is None:
+            return True
+        text = self.text(header.file)
+        extent = None if text is None else text.extent(header.span[0], header.span[1])
+        if extent is None:
+            return True
+        return here.file == header.file and extent[0] <= here.span[0] <= extent[1]

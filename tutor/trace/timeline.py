@@ -1,0 +1,344 @@
+"""A recording that can be asked about any step, while it grows and after.
+
+Frames are kept compressed; every few thousand events the whole state is kept too (a *key*). The state at a step is the
+nearest state known before it and the events from there on. What `state` gives is its caller's for good: nothing
+changes it later.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from copy import copy
+from pathlib import Path
+
+import msgspec
+
+from tutor.trace import events as ev
+from tutor.trace import wire
+from tutor.trace.book import Book
+from tutor.trace.changes import Changes, changes_between, changes_by
+from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
+from tutor.trace.contents import Contents
+from tutor.trace.frames import Decoded, Frames, Place, steps_among
+from tutor.trace.replay import Replay, copy_state
+from tutor.trace.state import SiteInfo, State
+
+KEY_EVERY = 2048
+"""A key at the earliest after so many events: what is replayed in 5 ms."""
+KEY_BYTES = 64
+"""For so many bytes of a key one more event: large states are kept less often."""
+GIVEN = 16
+"""How many states that were asked for are kept at hand."""
+MARKS = 24
+"""How many states on the way to one that was asked for are kept at hand."""
+MARK_SIZE = 5_000
+"""States of more tensors and nodes than this are not kept on the way."""
+
+_encode_state = msgspec.msgpack.Encoder().encode
+_decode_state = msgspec.msgpack.Decoder(State).decode
+
+
+class StepView(msgspec.Struct):
+    """A step as one shows it: what happened, where in the code, inside what."""
+
+    step: int
+    kind: str
+    event: ev.Event
+    cell: int | None
+    site: SiteInfo | None
+    file: str | None
+    line: int | None
+    span: ev.Span | None
+    code: str | None
+    """What stands at `span`."""
+    function: str | None
+    depth: int | None
+    """Of an operation: how many of torch's composites stand around it; of a line: how many calls deep it is."""
+    iteration: int | None
+    pass_: int | None
+
+
+class Timeline:
+    """A recording, from the pipe or from a file."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.contents = Contents(self.book)
+        self.frames = Frames()
+        self.keys: list[tuple[int, bytes]] = []
+        """Before which frame, and the state there: msgpack, compressed."""
+        self._head: Replay | None = Replay(State(), self.book)
+        self._key_due = KEY_EVERY
+        self._cursor: tuple[Place, Replay] = (0, 0), Replay(State(), self.book)
+        self._marks: OrderedDict[Place, State] = OrderedDict()
+        self._given: OrderedDict[int, State] = OrderedDict()
+        self._text = ""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Timeline:
+        """The recording in a file; TraceError where there is none."""
+        from tutor.trace.tracefile import load  # it needs this class
+
+        return load(Path(path))
+
+    # ------------------------------------------------------------ what is known of all of it
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are so far."""
+        return self.frames.steps
+
+    @property
+    def notices(self) -> list[str]:
+        """What whoever walks this should know: gaps, a file cut off, events of a later version."""
+        return [*self.contents.notices, *dict.fromkeys(self.frames.damaged)]
+
+    @property
+    def document(self) -> ev.Document | None:
+        """What was run."""
+        return self.book.document
+
+    @property
+    def sources(self) -> dict[int, ev.Source]:
+        """The learner's files, by number; 1 is the one that was run (or its first code cell, in a notebook)."""
+        return self.book.sources
+
+    @property
+    def sites(self) -> dict[int, SiteInfo]:
+        """The places in the code, by number."""
+        return self.book.sites
+
+    @property
+    def columns(self) -> Columns:
+        """What is known of each step without decoding it."""
+        return self.contents.columns
+
+    @property
+    def series(self) -> dict[str, list[Point]]:
+        """By name: the values of a scalar that `backward` was called on."""
+        return self.contents.series
+
+    @property
+    def passes(self) -> list[PassInfo]:
+        """The backward passes, in order."""
+        return self.contents.passes
+
+    @property
+    def cells(self) -> list[CellInfo]:
+        """The code cells that were begun, in order."""
+        return self.contents.cells
+
+    @property
+    def asides(self) -> list[Aside]:
+        """Warnings, figures, answers and gaps, in order."""
+        return self.contents.asides
+
+    @property
+    def run_end(self) -> ev.RunEnd | None:
+        """How the run ended, if it did."""
+        return self.contents.run_end
+
+    # ------------------------------------------------------------ growing
+
+    def feed(self, frame: wire.Buffer) -> None:
+        """Take in one whole frame. One that cannot be read is left out with a notice."""
+        head, contents = self._head, self.contents
+        if head is None:
+            raise ValueError("a recording that was loaded does not grow")
+        try:
+            payload = wire.inflate(frame)
+            events = wire.decode_payload(payload, contents.notice)
+        except wire.WireError as error:
+            contents.notice(f"A part of the recording cannot be read and was left out: {error}.")
+            return
+        if not events or type(events[0]) is ev.Key:
+            return
+        state, apply, note = head.state, head.apply, contents.note
+        for event in events:
+            kind = type(event)
+            method = apply.get(kind)
+            if method is not None:
+                method(event)
+            take = note.get(kind)
+            if take is not None:
+                take(event, state)
+        steps = steps_among(events)
+        sealed = wire.seal(payload, len(events), len(steps), 1)
+        self._given.pop(self.steps, None)  # more may belong to what was the last step
+        self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
+        if self.frames.events >= self._key_due:
+            key = zlib.compress(_encode_state(state), 1)
+            self.keys.append((len(self.frames), key))
+            self._key_due = self.frames.events + KEY_EVERY + len(key) // KEY_BYTES
+
+    def freeze(self) -> None:
+        """No more will be fed: all is asked of the frames, keys and contents that are there."""
+        self._head = None
+
+    # ------------------------------------------------------------ one step
+
+    def kind(self, step: int) -> str:
+        """The kind of a step, as design.md names them."""
+        self._check(step, 1)
+        return KIND_NAMES[self.columns.kinds[step - 1]]
+
+    def event(self, step: int) -> ev.Event:
+        """The event that the step is."""
+        self._check(step, 1)
+        number, place = self.frames.step(step)
+        return self.frames[number].events[place]
+
+    def following(self, step: int) -> list[ev.Event]:
+        """The events after a step's own and before the next step: what came of it."""
+        self._check(step, 0)
+        start = self.frames.step(step) if step else (0, 0)
+        events = [event for part in self.frames.between(start, self.frames.after(step)) for event in part]
+        return events[1:] if step else events
+
+    def cell(self, step: int) -> int | None:
+        """The code cell that a step belongs to."""
+        info = self.cell_info(step)
+        return None if info is None else info.cell
+
+    def cell_info(self, step: int) -> CellInfo | None:
+        """The code cell that a step belongs to, and where it begins and ends."""
+        place = bisect_right(self.cells, step, key=lambda info: info.start)
+        return self.cells[place - 1] if place else None
+
+    def pass_of(self, step: int) -> PassInfo | None:
+        """The backward pass that a step is part of."""
+        place = bisect_right(self.passes, step, key=lambda info: info.start_step)
+        for info in reversed(self.passes[max(place - 8, 0) : place]):  # passes within passes are few
+            if info.end_step is None or step <= info.end_step:
+                return info
+        return None
+
+    def view(self, step: int) -> StepView:
+        """A step as one shows it."""
+        event = self.event(step)
+        columns, place = self.columns, step - 1
+        site = self.sites.get(columns.sites[place])
+        file, span, function = (None, None, None) if site is None else (site.file, site.span, site.function)
+        if type(event) is ev.Failed:
+            file, span, function = event.file, event.span, event.function
+        source = None if file is None else self.sources.get(file)
+        depth = None
+        if type(event) is ev.Op:
+            depth = columns.depths[place]
+        elif type(event) is ev.Line:
+            depth = columns.frame_depths[place] - 1
+        info = self.pass_of(step)
+        return StepView(
+            step=step,
+            kind=event.kind or "",
+            event=event,
+            cell=self.cell(step),
+            site=site,
+            file=None if source is None else source.path,
+            line=None if span is None else span[0],
+            span=span,
+            code=None if file is None or span is None else self.book.code(file, span),
+            function=function,
+            depth=depth,
+            iteration=columns.iterations[place] or None,
+            pass_=None if info is None else info.number,
+        )
+
+    # ------------------------------------------------------------ the state
+
+    def state(self, step: int) -> State:
+        """Everything as it was after this step and before the next; step 0 is before anything. Not to be changed."""
+        self._check(step, 0)
+        state = self._given.get(step)
+        if state is None:
+            state = self._given[step] = self._reach(step)
+            if len(self._given) > GIVEN:
+                self._given.popitem(last=False)
+        else:
+            self._given.move_to_end(step)
+        return state
+
+    def _reach(self, step: int) -> State:
+        if step == self.steps and self._head is not None:
+            state = copy_state(self._head.state)
+        else:
+            target = self.frames.after(step)
+            self._advance(self._nearest(target), target)
+            state = copy_state(self._cursor[1].state)
+        state.step = step
+        for event in self.following(step):
+            if type(event) is ev.GraphNode and event.node in state.nodes:
+                node = state.nodes[event.node] = copy(state.nodes[event.node])
+                node.state = "new" if node.state == "live" else node.state
+        return state
+
+    def _nearest(self, target: Place) -> Place:
+        """Put the cursor on the nearest state known at or before `target`; where that is."""
+        here = self._cursor[0] if self._cursor[0] <= target else (0, 0)
+        mark = max((place for place in self._marks if place <= target), default=(0, 0))
+        key = bisect_right(self.keys, target[0], key=lambda key: key[0])
+        while key and (self.keys[key - 1][0], 0) > max(here, mark):
+            try:
+                state = _decode_state(zlib.decompress(self.keys[key - 1][1]))
+            except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError):
+                del self.keys[key - 1]
+                key -= 1
+            else:
+                self._cursor = (self.keys[key - 1][0], 0), Replay(state, self.book)
+                return self._cursor[0]
+        if mark > here:
+            self._cursor = mark, Replay(copy_state(self._marks[mark]), self.book)
+        elif self._cursor[0] > target:
+            self._cursor = (0, 0), Replay(State(), self.book)
+        return self._cursor[0]
+
+    def _advance(self, start: Place, target: Place) -> None:
+        """Apply the events from the cursor, which is at `start`, to `target`; leave marks at the frames between."""
+        replay = self._cursor[1]
+        number = start[0]
+        for events in self.frames.between(start, target):
+            if number != start[0] and len(replay.state.tensors) + len(replay.state.nodes) < MARK_SIZE:
+                self._marks[number, 0] = copy_state(replay.state)
+                if len(self._marks) > MARKS:
+                    self._marks.popitem(last=False)
+            replay.run(events)
+            number += 1
+        self._cursor = target, replay
+
+    def changed(self, step: int, since: int | None = None) -> Changes:
+        """What was touched after step `since` (the one before, if not given) up to this step, in either direction."""
+        since = max(step - 1, 0) if since is None else since
+        self._check(step, 0)
+        self._check(since, 0)
+        first, last = sorted((step, since))
+        start, end = self.frames.after(first), self.frames.after(last)
+        if self.frames.distance(end) - self.frames.distance(start) > KEY_EVERY:
+            return changes_between(self.state(first), self.state(last))
+        before = self.state(first)
+        return changes_by((event for part in self.frames.between(start, end) for event in part), before)
+
+    # ------------------------------------------------------------ what was printed
+
+    def output(self, step: int) -> str:
+        """All that was printed up to the next step."""
+        self._check(step, 0)
+        printed = self.contents.printed
+        count = bisect_right(printed, step, key=lambda part: part.step)
+        if not count:
+            return ""
+        if len(self._text) < printed[-1].length:
+            self._text = "".join(part.text for part in printed)
+        return self._text[: printed[count - 1].length]
+
+    def output_parts(self, step: int) -> list[tuple[str, str]]:
+        """The same in pieces: which stream, and the text."""
+        self._check(step, 0)
+        printed = self.contents.printed
+        count = bisect_right(printed, step, key=lambda part: part.step)
+        return [(part.stream, part.text) for part in printed[:count]]
+
+    def _check(self, step: int, first: int) -> None:
+        if not first <= step <= self.steps:
+            raise IndexError(f"There is no step {step}: this recording has {self.steps}.")

@@ -1,0 +1,273 @@
+"""Trace files: a magic word, a format version, frames with keys between them, and a summary at the end.
+
+    magic "gradtutor trace\\n", u32 version
+    frames as on the wire; a header with no events and no steps is that of a `Key`
+    the summary: msgpack, compressed
+    the trailer: u64 where the summary begins, u32 crc32 of all before it, u32 crc32 of the summary, magic
+
+The checksums tell at the opening whether everything is there: then the summary is believed, the headers are walked and
+no frame is decoded. Otherwise the frames are read one by one up to the first that is damaged, and a notice says so.
+
+A `Writer` writes into FILE.part beside the file and puts it in place when it is finished. After a crash FILE.part is
+a file that was cut off, and is read like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import zlib
+from array import array
+from pathlib import Path
+
+import msgspec
+
+from tutor.trace import wire
+from tutor.trace.book import Book
+from tutor.trace.columns import Columns, Summary
+from tutor.trace.contents import Contents
+from tutor.trace.events import STEP_KINDS, Key
+from tutor.trace.timeline import Timeline
+
+MAGIC = b"gradtutor trace\n"
+VERSION = 1
+SUFFIX = ".part"
+MAX_FILE = 4 << 30
+MAX_SUMMARY = 512 << 20
+
+_HEAD = struct.Struct(f"<{len(MAGIC)}sI")
+_TRAILER = struct.Struct(f"<QII{len(MAGIC)}s")
+_encode = msgspec.msgpack.Encoder().encode
+_decode_summary = msgspec.msgpack.Decoder(Summary).decode
+_decode_keys = msgspec.msgpack.Decoder(list[Key]).decode
+
+
+class TraceError(Exception):
+    """A file that is no recording, or none that can be read; the text says so in a sentence."""
+
+
+# ---------------------------------------------------------------- writing
+
+
+class Writer:
+    """Writes a timeline to a file while it grows: `catch_up` now and then, `finish` at the end. Raises OSError."""
+
+    def __init__(self, path: Path, timeline: Timeline) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + SUFFIX)
+        self._timeline = timeline
+        self._file = self._part.open("wb")
+        self._crc = 0
+        self._written = 0
+        self._keys = 0
+        self._put(_HEAD.pack(MAGIC, VERSION))
+
+    def catch_up(self) -> None:
+        """Write what the timeline has got since the last time."""
+        frames, keys = self._timeline.frames.data, self._timeline.keys
+        while self._written < len(frames):
+            self._put_keys(keys)
+            self._put(frames[self._written])
+            self._written += 1
+        self._put_keys(keys)
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Write the rest and the summary, and put the file in place."""
+        try:
+            self.catch_up()
+            place, crc = self._file.tell(), self._crc
+            summary = zlib.compress(_encode(_summary(self._timeline)), 1)
+            self._put(summary)
+            self._put(_TRAILER.pack(place, crc, zlib.crc32(summary), MAGIC))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            os.replace(self._part, self._path)
+        except OSError:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Leave no file behind."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink()
+
+    def _put_keys(self, keys: list[tuple[int, bytes]]) -> None:
+        while self._keys < len(keys) and keys[self._keys][0] <= self._written:
+            self._put(wire.seal(_encode([Key(keys[self._keys][1])]), 0, 0, 0))
+            self._keys += 1
+
+    def _put(self, data: wire.Buffer) -> None:
+        self._file.write(data)
+        self._crc = zlib.crc32(data, self._crc)
+
+
+def save(timeline: Timeline, path: Path) -> None:
+    """Write a whole recording. Raises OSError."""
+    Writer(path, timeline).finish()
+
+
+def _summary(timeline: Timeline) -> Summary:
+    columns, contents, book = timeline.columns, timeline.contents, timeline.book
+    return Summary(
+        bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), _little(columns.frame_depths),
+        _little(columns.sites), _little(columns.iterations), book.document, list(book.sources.values()),
+        list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
+        {loop: _little(turns) for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
+        contents.run_end, contents.notices,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- reading
+
+
+def load(path: Path) -> Timeline:
+    """The recording in a file. Raises TraceError, and OSError where it cannot be read at all."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE:
+            raise TraceError(f"{path} is too large for a recording ({size:,} bytes).")
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or not head.startswith(MAGIC):
+            raise TraceError(f"{path} is not a recording of gradtutor.")
+        version = _HEAD.unpack(head)[1]
+        if version != VERSION:
+            raise TraceError(f"{path} is a recording of format {version}; this gradtutor reads format {VERSION}.")
+        data = head + file.read()
+    trailer = _trailer(data)
+    if trailer is not None:
+        timeline = _restore(data, trailer)
+        if timeline is not None:
+            return timeline
+    return _scan(data, len(data) if trailer is None else trailer)
+
+
+def _trailer(data: bytes) -> int | None:
+    """Where the summary begins, if there is one."""
+    if len(data) < _HEAD.size + _TRAILER.size:
+        return None
+    place, _, _, magic = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
+    return place if magic == MAGIC and _HEAD.size <= place <= len(data) - _TRAILER.size else None
+
+
+def _scan(data: bytes, end: int) -> Timeline:
+    """Feed all frames up to the first that is damaged."""
+    timeline = Timeline()
+    place, whole = _HEAD.size, True
+    view = memoryview(data)
+    while place < end:
+        if end - place < wire.HEADER.size:
+            whole = False
+            break
+        length, events, steps = wire.HEADER.unpack_from(data, place)
+        next_place = place + wire.HEADER.size + length
+        if length > wire.MAX_LENGTH or next_place > end:
+            whole = False
+            break
+        if events or steps:
+            frame = view[place:next_place]
+            try:
+                wire.inflate(frame)
+            except wire.WireError:
+                whole = False
+                break
+            timeline.feed(frame)
+        place = next_place
+    if whole and end < len(data):
+        timeline.contents.notice("The end of this file is damaged; the recording itself is whole.")
+    elif whole:
+        timeline.contents.notice("This recording was cut off: it was not finished, or a part of the file is missing.")
+    else:
+        timeline.contents.notice(f"This file is damaged or cut off: what comes after step {timeline.steps} is lost.")
+    return timeline
+
+
+def _restore(data: bytes, end: int) -> Timeline | None:
+    """The recording by its summary, or None where anything is amiss."""
+    _, crc, summary_crc, _ = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
+    view = memoryview(data)
+    packed = view[end : len(data) - _TRAILER.size]
+    if zlib.crc32(view[:end]) != crc or zlib.crc32(packed) != summary_crc:
+        return None
+    stream = zlib.decompressobj()
+    try:
+        summary = _decode_summary(stream.decompress(packed, MAX_SUMMARY))
+    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        return None
+    timeline = Timeline()
+    place = _HEAD.size
+    while place < end:
+        if end - place < wire.HEADER.size:
+            return None
+        length, events, steps = wire.HEADER.unpack_from(data, place)
+        next_place = place + wire.HEADER.size + length
+        if length > wire.MAX_LENGTH or next_place > end or steps > events:
+            return None
+        frame = view[place:next_place]
+        if events:
+            timeline.frames.append(frame, events, steps)
+        else:
+            _add_key(timeline, frame)
+        place = next_place
+    columns = _columns(summary)
+    if columns is None or len(columns) != timeline.frames.steps:
+        return None
+    timeline.freeze()
+    _fill(timeline.book, timeline.contents, summary)
+    timeline.contents.columns = columns
+    return timeline
+
+
+def _add_key(timeline: Timeline, frame: memoryview) -> None:
+    with contextlib.suppress(wire.WireError, msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        for key in _decode_keys(wire.inflate(frame)):
+            timeline.keys.append((len(timeline.frames), key.state))
+
+
+def _columns(summary: Summary) -> Columns | None:
+    columns = Columns()
+    columns.kinds, columns.depths = bytearray(summary.kinds), bytearray(summary.depths)
+    columns.stops = bytearray(summary.stops)
+    columns.frame_depths = _array("H", summary.frame_depths)
+    columns.sites, columns.iterations = _array("I", summary.sites), _array("I", summary.iterations)
+    lengths = {
+        len(column)
+        for column in (
+            columns.kinds,
+            columns.depths,
+            columns.stops,
+            columns.frame_depths,
+            columns.sites,
+            columns.iterations,
+        )
+    }
+    whole = len(lengths) == 1 and max(columns.kinds, default=1) <= len(STEP_KINDS) and min(columns.kinds, default=1) > 0
+    return columns if whole else None
+
+
+def _fill(book: Book, contents: Contents, summary: Summary) -> None:
+    if summary.document is not None:
+        book.add(summary.document)
+    for source in summary.sources:
+        book.add(source)
+    for meta in summary.metas:
+        book.add(meta)
+    book.sites.update((site.site, site) for site in summary.site_infos)
+    contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
+    contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
+    contents.printed, contents.asides = summary.printed, summary.asides
+    contents.run_end, contents.notices = summary.run_end, summary.notices
+
+
+def _little(column: array[int]) -> bytes:
+    return column.tobytes()
+
+
+def _array(code: str, data: bytes) -> array[int]:
+    column = array(code)
+    column.frombytes(data[: len(data) - len(data) % column.itemsize])
+    return column

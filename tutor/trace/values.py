@@ -1,0 +1,166 @@
+"""Values of the wire (see `events`) as JSON, as flat numbers and as short text."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from tutor.trace.events import Value
+
+_SIZES = {code: struct.calcsize("<" + code) for code in "?bBhHiIlLqQefd"}
+
+
+def to_json(value: Value, dtype: str) -> Any:
+    """Nested lists; nan and the infinities as strings; what cannot be a list as shape, dtype, stats and note."""
+    if isinstance(value, dict):
+        if "data" in value:
+            return _strict(_nested(value, dtype))
+        return {
+            "shape": list(shape_of(value)),
+            "dtype": value.get("dtype", dtype),
+            "stats": _strict(value.get("stats")),
+            "note": value.get("note"),
+        }
+    return _strict(value)
+
+
+def shape_of(value: Value) -> tuple[int, ...]:
+    """The shape of a value; of a list as deep as it goes, so a complex number's pair counts as a dimension."""
+    if isinstance(value, dict):
+        shape = value.get("shape")
+        return tuple(size for size in shape if isinstance(size, int)) if isinstance(shape, (list, tuple)) else ()
+    sizes = []
+    while isinstance(value, (list, tuple)):
+        sizes.append(len(value))
+        value = value[0] if value else None
+    return tuple(sizes)
+
+
+def elements(value: Value) -> list[Any] | None:
+    """All numbers of a list or of raw bytes, in order; None for a summary and for None."""
+    if isinstance(value, dict):
+        return _numbers(value) if "data" in value else None
+    return None if value is None else list(_flat(value))
+
+
+def short(value: Value, dtype: str, width: int) -> str:
+    """The value in at most `width` columns: `2.`, `[1. 2. 3. …]`, `3x4 mean 0.1`."""
+    if value is None:
+        return "None"[:width]
+    if isinstance(value, dict) and "data" not in value:
+        return _cut(_summary(value), width)
+    nested = _nested(value, dtype) if isinstance(value, dict) else value
+    pairs = dtype.startswith("complex")
+    while isinstance(nested, (list, tuple)) and len(nested) == 1:  # [[2.]] is said as 2.
+        nested = nested[0]
+    shape = shape_of(nested)[: -1 if pairs else None]
+    if not shape or 0 in shape:
+        return _cut(_text(nested, pairs), width)
+    if math.prod(shape) <= width:
+        whole = _text(nested, pairs)
+        if len(whole) <= width:
+            return whole
+    if len(shape) == 1:
+        return _cut(_beginning(nested, pairs, width), width)
+    return _cut(_overview(nested, shape, dtype), width)
+
+
+def number(value: Any) -> str:
+    """One number with four significant digits, in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`."""
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return f"{number(value[0])}{'' if str(value[1]).startswith('-') else '+'}{number(value[1])}j"
+    if not isinstance(value, float):
+        return str(value)
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value) and abs(value) < 1e5:
+        return f"{int(value)}."
+    return f"{value:.4g}"
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _strict(value: Any) -> Any:
+    """The same with strings for the floats that JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _strict(item) for key, item in value.items()}
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _numbers(blob: dict[str, Any]) -> list[Any]:
+    """The numbers in raw bytes; as many as fit, should the bytes be damaged."""
+    code, data = blob.get("code"), blob.get("data")
+    if code not in _SIZES or not isinstance(data, bytes):
+        return []
+    if code in "lL" and math.prod(shape_of(blob)) * 8 == len(data):
+        code = "q" if code == "l" else "Q"  # a C long has eight bytes where the recorder ran
+    count = len(data) // _SIZES[code]
+    return list(struct.unpack_from(f"<{count}{code}", data))
+
+
+def _nested(blob: dict[str, Any], dtype: str) -> Any:
+    """The nested list that raw bytes stand for; the flat numbers where the shape does not fit them."""
+    items = _numbers(blob)
+    shape = shape_of(blob)
+    if dtype.startswith("complex"):
+        items = [list(pair) for pair in zip(items[::2], items[1::2], strict=False)]
+    if math.prod(shape) != len(items):
+        return items
+    for size in reversed(shape[1:]):
+        if size == 0:
+            return items
+        items = [items[start : start + size] for start in range(0, len(items), size)]
+    return items if shape else items[0]
+
+
+def _text(nested: Any, pairs: bool) -> str:
+    if isinstance(nested, (list, tuple)) and not (pairs and _is_pair(nested)):
+        return "[" + " ".join(_text(item, pairs) for item in nested) + "]"
+    return number(nested)
+
+
+def _is_pair(value: Any) -> bool:
+    return len(value) == 2 and not any(isinstance(part, (list, tuple)) for part in value)
+
+
+def _beginning(items: Any, pairs: bool, width: int) -> str:
+    """As many items as fit, and an ellipsis."""
+    text, room = "[", width - len(" …]")
+    for item in items:
+        more = ("" if text == "[" else " ") + _text(item, pairs)
+        if len(text) + len(more) > room:
+            break
+        text += more
+    return text + ("…]" if text == "[" else " …]")
+
+
+def _overview(nested: Any, shape: tuple[int, ...], dtype: str) -> str:
+    size = "x".join(map(str, shape))
+    if dtype.startswith("complex"):
+        return f"{size} {dtype}"
+    flat = [float(item) for item in _flat(nested) if isinstance(item, (int, float))]
+    return f"{size} mean {number(sum(flat) / len(flat))}" if flat else size
+
+
+def _summary(value: dict[str, Any]) -> str:
+    size = "x".join(map(str, shape_of(value)))
+    stats = value.get("stats")
+    if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
+        return f"{size} mean {number(float(stats['mean']))}"
+    return f"{size} {value.get('note') or value.get('dtype') or ''}".strip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"[:width]
