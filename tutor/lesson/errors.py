@@ -1,0 +1,48 @@
+"""What is said of a lesson or a script that cannot be used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+WRONG = 2
+"""Exit status: wrong use, or a malformed file."""
+MISSING = 3
+"""Exit status: not there."""
+
+
+class LessonError(Exception):
+    """One line for the learner: file, line, what is wrong, and what to do about it."""
+
+    def __init__(self, what: str, *, path: str = "", line: int | None = None, mend: str = "", status: int = WRONG):
+        self.what = what
+        self.path = path
+        self.line = line
+        self.mend = mend
+        self.status = status
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.path and self.line else self.path
+        said = f"{place}: {self.what}" if place else self.what
+        return f"{said} {self.mend}" if self.mend else said
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
+    """The names most like this one, best first."""
+    return difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
+
+
+def one_of(name: str, names: Iterable[str]) -> str:
+    """A sentence that names the nearest of these, or all of them where none is near."""
+    names = list(names)
+    near = nearest(name, names)
+    if near:
+        return f"Did you mean {listed(near, 'or')}?"
+    return f"There is {listed(names)}." if names else "There are none."
+
+
+def listed(names: Iterable[object], last: str = "and") -> str:
+    """`a, b and c`."""
+    words = [str(name) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "nothing"

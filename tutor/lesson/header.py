@@ -1,0 +1,138 @@
+"""The header of a lesson, without its cells: fast enough to list them all while a screen opens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tutor.lesson import source
+from tutor.lesson.errors import LessonError, listed, one_of
+from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header
+
+FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
+"""`<nn>-<slug>`, without the suffix."""
+
+_KEYS = ("title", "summary", "needs")
+
+
+def read(path: Path) -> Header | None:
+    """The header of the lesson in this file; None where it is a plain script."""
+    text = source.load(path)
+    return parse(text, path)[0]
+
+
+def parse(text: str, path: Path) -> tuple[Header | None, int]:
+    """The header, and the number of lines that it takes (with what stands before it)."""
+    found = _find(text)
+    if found is None:
+        return None, 0
+    first, end, yaml_text = found
+    if "gradtutor" not in yaml_text:
+        return None, end  # a notebook's header, or lines of dashes: none of our business
+    data, lines = _load(yaml_text, str(path), first)
+    jupyter = data.get("jupyter") if isinstance(data, dict) else None
+    if not isinstance(jupyter, dict) or "gradtutor" not in jupyter:
+        return None, end
+    return _header(jupyter["gradtutor"], lines, path), end
+
+
+def plain(path: Path) -> Header:
+    """What stands for the header of a script that has none."""
+    return Header(id=str(path), family="", slug=path.stem, title={}, summary={}, needs=(), path=str(path))
+
+
+def _find(text: str) -> tuple[int, int, str] | None:
+    """The line (from 0) of the first line of YAML, the line after the header, and the YAML."""
+    lines = text.split("\n")
+    start = 0
+    # A `#!` line and an encoding may come first, as in any script.
+    while start < len(lines) and (not lines[start] or re.match(r"#!|#.*coding[:=]", lines[start])):
+        start += 1
+    if start >= len(lines) or lines[start].rstrip() != "# ---":
+        return None
+    body: list[str] = []
+    for number in range(start + 1, len(lines)):
+        line = lines[number]
+        if line.rstrip() == "# ---":
+            return start + 1, number + 1, "\n".join(body)
+        if not line.startswith("#"):
+            return None
+        body.append(line[2:] if line.startswith("# ") else line[1:])
+    return None
+
+
+def _load(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
+    """The YAML as data, and the line in the file of each key of the `gradtutor` part."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        node = loader.get_single_node()
+        lines = {} if node is None else _key_lines(node, first)
+        return None if node is None else loader.construct_document(node), lines
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        line = first + (mark.line if mark else 0) + 1
+        raise LessonError(f"the header is not YAML: {problem}.", path=path, line=line) from None
+    except (RecursionError, ValueError) as error:  # absurd nesting; a date that is none
+        raise LessonError(f"the header is not YAML: {error}.", path=path, line=first + 1) from None
+    finally:
+        loader.dispose()
+
+
+def _key_lines(node: Any, first: int) -> dict[str, int]:
+    for wanted in ("jupyter", "gradtutor"):
+        pairs = node.value if isinstance(node.value, list) else []
+        inner = [pair for pair in pairs if isinstance(pair, tuple) and pair[0].value == wanted]
+        if not inner:
+            return {}
+        node = inner[0][1]
+    pairs = node.value if isinstance(node.value, list) else []
+    lines = {str(pair[0].value): first + pair[0].start_mark.line + 1 for pair in pairs if isinstance(pair, tuple)}
+    return {"": first + node.start_mark.line + 1, **lines}
+
+
+def _header(data: Any, lines: dict[str, int], path: Path) -> Header:
+    name = str(path)
+
+    def wrong(key: str, what: str, mend: str = "") -> LessonError:
+        return LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend)
+
+    if not isinstance(data, dict):
+        raise wrong("", "`gradtutor` in the header holds no keys.", "It needs at least a title.")
+    for key in data:
+        if key not in _KEYS:
+            raise wrong(str(key), f"the header has an unknown key `{key}`.", one_of(str(key), _KEYS))
+
+    def texts(key: str) -> dict[str, str]:
+        value = data.get(key) or {}
+        if not isinstance(value, dict) or not all(isinstance(text, str) and text.strip() for text in value.values()):
+            raise wrong(key, f"`{key}` must give a text for each language.", f'For instance: {key}: {{en: "…"}}')
+        for language in value:
+            if language not in LANGUAGES:
+                raise wrong(key, f"`{key}` has an unknown language `{language}`.", f"There is {listed(LANGUAGES)}.")
+        return {language: value[language] for language in LANGUAGES if language in value}
+
+    title = texts("title")
+    if not title:
+        raise wrong("", "the lesson has no title.", 'Put one into the header: title: {en: "…"}')
+    needs = data.get("needs") or []
+    if not isinstance(needs, list):
+        raise wrong("needs", "`needs` must be a list.", "For instance: needs: [cuda]")
+    for need in needs:
+        if need not in NEEDS:
+            raise wrong("needs", f"`needs` names `{need}`, which is unknown.", f"There is {listed(NEEDS)}.")
+    return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
+
+
+def named(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
+    """A header whose id comes from where the file stands: `<family>/<nn>-<slug>.py`."""
+    match = FILE_NAME.fullmatch(path.stem)
+    order, slug = (int(match[1]), match[2]) if match else (0, path.stem)
+    parent = path.absolute().parent.name
+    family = parent if parent in FAMILIES else ""
+    where = f"{family}/{slug}" if family else slug
+    return Header(id=where, family=family, slug=slug, title=title, summary=summary, needs=needs, path=str(path),
+                  order=order)  # fmt: skip

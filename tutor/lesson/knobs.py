@@ -1,0 +1,231 @@
+"""Knobs: lines `name = literal  # @param {…}` that the learner may set before a run."""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import tokenize
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from tutor.lesson.errors import LessonError, listed, one_of
+from tutor.lesson.model import Cell, Knob, Lesson, Setting
+
+TYPES = ("number", "boolean", "text")
+_KEYS = ("type", "min", "max", "step")
+_EXAMPLE = "For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}"
+
+
+# ---------------------------------------------------------------- reading
+
+
+def parse(code: str, first_line: int, path: str, *, strict: bool) -> tuple[Knob, ...]:
+    """The knobs of a cell whose code begins at `first_line` of the file.
+
+    In a lesson (`strict`) a malformed line is an error; in a script of somebody else's it is a comment.
+    """
+    if "@param" not in code:
+        return ()
+    knobs: list[Knob] = []
+    literals = _literals(code)
+    for row, comment in _comments(code):
+        try:
+            knobs.append(_knob(literals.get(row), comment, first_line + row - 1, path))
+        except LessonError:
+            if strict:
+                raise
+    return tuple(knobs)
+
+
+def _comments(code: str) -> list[tuple[int, str]]:
+    """The row (from 1) of each `# @param …` and what follows it; those in strings are none."""
+    found = []
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT and token.string.lstrip("#").strip().startswith("@param"):
+            found.append((token.start[0], token.string.lstrip("#").strip().removeprefix("@param").strip()))
+    return found
+
+
+def _literals(code: str) -> dict[int, tuple[str, Setting, int, int]]:
+    """By row: the name, the value and the columns of each `name = literal` that takes one line."""
+    found: dict[int, tuple[str, Setting, int, int]] = {}
+    rows = code.split("\n")
+    for statement in ast.walk(ast.parse(code)):
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, value = statement.targets[0], statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            target, value = statement.target, statement.value
+        else:
+            continue
+        if not isinstance(target, ast.Name) or statement.lineno != value.end_lineno:
+            continue
+        try:
+            literal = ast.literal_eval(value)
+        except (ValueError, TypeError, SyntaxError):
+            continue
+        if type(literal) not in (bool, int, float, str):
+            continue
+        row = rows[value.lineno - 1].encode()
+        start = len(row[: value.col_offset].decode())
+        end = len(row[: value.end_col_offset].decode())
+        found[statement.lineno] = (target.id, literal, start, end)
+    return found
+
+
+def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int, path: str) -> Knob:
+    import yaml
+
+    def wrong(what: str, mend: str = _EXAMPLE) -> LessonError:
+        return LessonError(what, path=path, line=line, mend=mend)
+
+    if literal is None:
+        raise wrong("a knob must be a line `name = literal`, the literal a number, True, False or a text.")
+    name, default, start, end = literal
+    try:
+        data = yaml.load(comment, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise wrong(f"what follows @param of knob `{name}` is not YAML: {problem}.") from None
+    if isinstance(data, list):
+        if not data or not all(type(choice) in (bool, int, float, str) for choice in data):
+            raise wrong(f"the choices of knob `{name}` must be numbers or texts.")
+        knob = Knob(name, "choice", default, line, start, end, choices=tuple(data))
+    elif isinstance(data, dict):
+        for key in data:
+            if key not in _KEYS:
+                raise wrong(f"knob `{name}` has an unknown key `{key}`.", one_of(str(key), _KEYS))
+        kind = data.get("type")
+        if kind not in TYPES:
+            raise wrong(f"knob `{name}` has the unknown type `{kind}`.", f"There is {listed(TYPES)}.")
+        if kind != "number" and len(data) > 1:
+            raise wrong(f"only a number can have min, max and step, and knob `{name}` is a {kind}.")
+        least, most, step = (_bound(data.get(key), f"`{key}` of knob `{name}`", wrong) for key in _KEYS[1:])
+        knob = Knob(name, kind, default, line, start, end, min=least, max=most, step=step)
+    else:
+        raise wrong(f"what follows @param of knob `{name}` must be a mapping or a list of choices.")
+    problem = _problem(knob, default)
+    if problem:
+        raise wrong(f"the literal of knob `{name}`, {default!r}, {problem}.", "")
+    return knob
+
+
+def _bound(value: Any, what: str, wrong: Callable[[str], LessonError]) -> float | None:
+    # YAML 1.1 reads `1e-3` as a text, for want of a point.
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise wrong(f"{what} is not a number.") from None
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise wrong(f"{what} is not a number.")
+    return value
+
+
+# ---------------------------------------------------------------- setting
+
+
+def resolve(lesson: Lesson, settings: Mapping[str, str], device: str | None = None) -> dict[str, Setting]:
+    """The values that these texts set knobs to; raises `LessonError` for those that the lesson does not take."""
+    return resolve_knobs(lesson.knobs, settings, device)
+
+
+def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device: str | None) -> dict[str, Setting]:
+    """As `resolve`, where only the knobs are at hand."""
+    values: dict[str, Setting] = {}
+    for name, text in settings.items():
+        if name not in knobs:
+            raise LessonError(f"there is no knob `{name}`.", mend=one_of(name, knobs))
+        values[name] = _value(knobs[name], text)
+    if device is not None:
+        if "device" not in knobs:
+            raise LessonError("--device: this has no knob `device`, so it chooses its device itself.",
+                              mend='A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.')  # fmt: skip
+        values["device"] = _value(knobs["device"], device)
+    return values
+
+
+def all_values(lesson: Lesson, values: Mapping[str, Setting]) -> dict[str, Setting]:
+    """What every knob stands at."""
+    return {name: values.get(name, knob.default) for name, knob in lesson.knobs.items()}
+
+
+def apply(lesson: Lesson, values: Mapping[str, Setting]) -> Lesson:
+    """The lesson with these values written where the literals stood; no line moves."""
+    if not values:
+        return lesson
+    cells = tuple(msgspec.structs.replace(cell, source=source(cell, values)) if cell.knobs else cell
+                  for cell in lesson.cells)  # fmt: skip
+    return msgspec.structs.replace(lesson, cells=cells)
+
+
+def source(cell: Cell, values: Mapping[str, Setting]) -> str:
+    """The cell's code with these values in place of its knobs' literals."""
+    rows = cell.source.split("\n")
+    for knob in cell.knobs:
+        if knob.name in values:
+            row = knob.line - cell.first_line
+            rows[row] = rows[row][: knob.start] + repr(values[knob.name]) + rows[row][knob.end :]
+    return "\n".join(rows)
+
+
+def _value(knob: Knob, text: str) -> Setting:
+    """The setting that a text from the command line (or an input on the screen) means."""
+    value: Setting
+    if knob.type == "number":
+        value = _number(knob, text)
+    elif knob.type == "boolean":
+        words: dict[str, Setting] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.strip().lower() not in words:
+            raise LessonError(f"knob `{knob.name}` is True or False, not {text!r}.")
+        value = words[text.strip().lower()]
+    elif knob.type == "choice":
+        # `cuda:1` is the choice `cuda`: which of them a machine has is not the author's to know.
+        same = [choice for choice in knob.choices if str(choice) == text.strip()]
+        one_device = knob.name == "device" and text.partition(":")[0] in knob.choices
+        value = same[0] if same else text.strip()
+        if not same and not one_device:
+            raise LessonError(f"knob `{knob.name}` cannot be {text!r}.", mend=f"It is {listed(knob.choices, 'or')}.")
+    else:
+        value = text
+    problem = _problem(knob, value)
+    if problem:
+        raise LessonError(f"knob `{knob.name}`: {text} {problem}.")
+    return value
+
+
+def _number(knob: Knob, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    raise LessonError(f"knob `{knob.name}` is a number, not {text!r}.")
+
+
+def _problem(knob: Knob, value: Setting) -> str | None:
+    """What is wrong with this value for this knob, to be read after it."""
+    if knob.type == "choice":
+        device = knob.name == "device" and isinstance(value, str) and value.partition(":")[0] in knob.choices
+        known = any(type(choice) is type(value) and choice == value for choice in knob.choices)
+        return None if known or device else f"is not one of {listed(knob.choices, 'or')}"
+    if knob.type == "boolean":
+        return None if isinstance(value, bool) else "is not True or False"
+    if knob.type == "text":
+        return None if isinstance(value, str) else "is not a text"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "is not a number"
+    whole = (knob.default, *(bound for bound in (knob.min, knob.max, knob.step) if bound is not None))
+    if isinstance(value, float) and len(whole) > 1 and all(isinstance(number, int) for number in whole):
+        return "is not a whole number"
+    if knob.min is not None and value < knob.min:
+        return f"is below the least, {knob.min}"
+    if knob.max is not None and value > knob.max:
+        return f"is above the most, {knob.max}"
+    return None

@@ -1,0 +1,140 @@
+"""What a lesson is made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import msgspec
+
+FAMILIES = ("tensors", "graph", "backprop", "training", "pitfalls", "gpu")
+"""In the order in which one learns."""
+LANGUAGES = ("en", "zh")
+NEEDS = ("cuda",)
+"""What a lesson may need of the machine."""
+
+Setting: TypeAlias = bool | int | float | str
+"""What a knob can be set to."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What the list of lessons says of one, read without its cells."""
+
+    id: str
+    """`family/slug`; for a script that is no lesson, its path."""
+    family: str
+    """Empty for a script that stands in no family's folder."""
+    slug: str
+    title: dict[str, str]
+    """By language; empty for a script without a header."""
+    summary: dict[str, str]
+    needs: tuple[str, ...]
+    path: str
+    order: int = 0
+    """The `<nn>` of its file name."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that it is written in: each has a title."""
+        return tuple(self.title)
+
+
+class Knob(msgspec.Struct, frozen=True):
+    """A line `name = literal  # @param {…}`: a value that the learner may change before a run."""
+
+    name: str
+    type: str
+    """number, boolean, text or choice."""
+    default: Setting
+    line: int
+    """In the file, from 1."""
+    start: int
+    end: int
+    """The columns of the literal, in characters, the end exclusive."""
+    choices: tuple[Setting, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A cell, in one language or several."""
+
+    kind: str
+    """prose, question, hint (text to read); code, exercise, solution, check (code to run)."""
+    index: int
+    """Its place in `Lesson.cells`, from 0."""
+    first_line: int
+    """Of its text in the file, from 1."""
+    lines: int
+    number: int | None = None
+    """Which code cell it is, from 1."""
+    source: str = ""
+    """The code, unchanged."""
+    text: dict[str, str] = {}
+    """Markdown by language; the key is empty where it serves all of them."""
+    attributes: dict[str, Any] = {}
+    knobs: tuple[Knob, ...] = ()
+    question: str | None = None
+    """predict or choice."""
+    of: str | None = None
+    """The expression whose value, when the next code cell has ended, is the answer."""
+    options: dict[str, list[str]] = {}
+    """Of a choice, by language as in `text`."""
+    exercise: str | None = None
+    """The id of the exercise that the cell is part of."""
+
+    @property
+    def is_code(self) -> bool:
+        return self.number is not None
+
+    def text_in(self, language: str) -> str:
+        """The text in this language, or in the first one that there is."""
+        return in_language(self.text, language)
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """A lesson, or a plain script, which is a lesson of one cell without a header."""
+
+    header: Header
+    cells: tuple[Cell, ...]
+
+    @property
+    def id(self) -> str:
+        return self.header.id
+
+    @property
+    def path(self) -> str:
+        return self.header.path
+
+    @property
+    def code_cells(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.is_code]
+
+    @property
+    def knobs(self) -> dict[str, Knob]:
+        return {knob.name: knob for cell in self.cells for knob in cell.knobs}
+
+
+def in_language(texts: dict[str, str], language: str) -> str:
+    """The text in this language; else that for all, the English one, the first one, or nothing."""
+    for key in (language, "", "en"):
+        if key in texts:
+            return texts[key]
+    return next(iter(texts.values()), "")
+
+
+_LIVE = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+
+
+class LiveValue(msgspec.Struct, frozen=True):
+    """A `{{ expression }}` in prose: where it stands, and the expression."""
+
+    start: int
+    end: int
+    expression: str
+
+
+def live_values(text: str) -> list[LiveValue]:
+    """The values in a text that are to be filled in from the run."""
+    return [LiveValue(m.start(), m.end(), m.group(1).strip()) for m in _LIVE.finditer(text)]

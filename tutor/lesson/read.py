@@ -1,0 +1,153 @@
+"""A lesson file, or any script, as cells. Brings jupytext, so the front end leaves this module alone."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tutor.lesson import header, knobs, source
+from tutor.lesson.cells import RawCell, split
+from tutor.lesson.errors import LessonError
+from tutor.lesson.model import Cell, Lesson
+from tutor.lesson.validate import check_cell, check_lesson, check_prose
+
+_LATER = {".ipynb": "a notebook", ".md": "Markdown"}
+# In a lesson a tag says what a cell is for; elsewhere it is somebody else's word.
+_ROLES = ("exercise", "hint", "solution", "check")
+
+
+def read(path: Path) -> Lesson:
+    """The lesson or script in this file; raises `LessonError` for what cannot be run or is not well formed.
+
+    What has a `gradtutor` header is held to the format of lessons. Anything else runs as it is.
+    """
+    if path.suffix in _LATER and path.is_file():
+        what = f"is {_LATER[path.suffix]}, which cannot be opened yet."
+        raise LessonError(what, path=str(path), mend="Name a Python script (.py).")
+    return parse(source.load(path), path)
+
+
+def parse(text: str, path: Path) -> Lesson:
+    """As `read`, where the text is at hand."""
+    head, skip = header.parse(text, path)
+    cells = split(text, skip)
+    if head is None:
+        return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
+    read = _assemble(cells, str(path), strict=True)
+    for cell in read:
+        check_cell(cell, str(path))
+    check_lesson(read, str(path))
+    return Lesson(head, tuple(read))
+
+
+def compiles(code: str, first_line: int, path: str) -> None:
+    """Raises `LessonError` with file and line where Python would not take this code."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the run will warn, once, as a plain one does
+            compile("\n" * (first_line - 1) + code, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        shown = f" `{text if len(text) <= 60 else text[:59] + '…'}`" if text else ""
+        raise LessonError(f"syntax error: {error.msg}.{shown}", path=path, line=error.lineno or first_line) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        what = f"Python cannot compile this: {error or type(error).__name__}."
+        raise LessonError(what, path=path, line=first_line) from None
+
+
+def _script(text: str, raw: list[RawCell], path: str) -> list[Cell]:
+    """The cells of somebody's script; one for all of it where a mark stands in the middle of a statement."""
+    whole = [RawCell(True, text, 1, {})]
+    try:
+        for cell in raw:
+            if cell.code:
+                compiles(cell.source, cell.first_line, path)
+    except LessonError:
+        compiles(text, 1, path)
+        raw = whole
+    return _assemble(raw if any(cell.code for cell in raw) else whole, path, strict=False)
+
+
+def _assemble(raw: list[RawCell], path: str, *, strict: bool) -> list[Cell]:
+    cells: list[Cell] = []
+    number = 0
+    exercise: str | None = None
+    index = 0
+    while index < len(raw):
+        cell = raw[index]
+        line, role = cell.first_line, _role(cell, strict)
+        if role == "exercise":
+            exercise = str(cell.attributes.get("id", ""))
+        of_exercise = exercise if role in _ROLES else None
+        if cell.code:
+            number += 1
+            lines = cell.source.count("\n") + 1
+            if strict:
+                compiles(cell.source, line, path)
+            cells.append(
+                Cell(role or "code", len(cells), line, lines, number=number, source=cell.source,
+                     attributes=cell.attributes, knobs=knobs.parse(cell.source, line, path, strict=strict),
+                     exercise=of_exercise)
+            )  # fmt: skip
+            index += 1
+            continue
+        same = _languages_of(raw, index)
+        for prose in same if strict else ():
+            check_prose(prose, path)
+        text = {str(each.attributes.get("lang", "")): each.source for each in same}
+        lines = same[-1].first_line + same[-1].source.count("\n") + 1 - line
+        question = cell.attributes.get("question") if strict else None
+        cells.append(
+            Cell("question" if question is not None else role or "prose", len(cells), line, lines, text=text,
+                 attributes=_without_lang(cell), question=None if question is None else str(question),
+                 of=_text(cell.attributes.get("of")) if strict else None,
+                 options={lang: _options(words) for lang, words in text.items()} if question == "choice" else {},
+                 exercise=of_exercise)
+        )  # fmt: skip
+        index += len(same)
+    return cells
+
+
+def _role(cell: RawCell, strict: bool) -> str | None:
+    tags = cell.attributes.get("tags", [])
+    found = [role for role in _ROLES if strict and isinstance(tags, list) and role in tags]
+    return found[0] if found else None
+
+
+def _languages_of(raw: list[RawCell], index: int) -> list[RawCell]:
+    """This prose cell and those after it that say the same in other languages."""
+    same = [raw[index]]
+    seen = {raw[index].attributes.get("lang", "")}
+    for cell in raw[index + 1 :]:
+        lang = cell.attributes.get("lang", "")
+        other = cell.code or not lang or "" in seen or lang in seen or _without_lang(cell) != _without_lang(raw[index])
+        if other:
+            break
+        same.append(cell)
+        seen.add(lang)
+    return same
+
+
+def _without_lang(cell: RawCell) -> dict[str, Any]:
+    return {key: value for key, value in cell.attributes.items() if key != "lang"}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+_OPTION = re.compile(r"^\s{0,3}(?:[-*+]|\d+[.)])\s+(.*)$")
+
+
+def _options(text: str) -> list[str]:
+    """The items of the list in a Markdown text."""
+    options: list[str] = []
+    for line in text.split("\n"):
+        match = _OPTION.match(line)
+        if match:
+            options.append(match[1].strip())
+        elif options and line.startswith("  ") and line.strip():
+            options[-1] += " " + line.strip()
+    return options

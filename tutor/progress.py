@@ -1,0 +1,127 @@
+"""What the learner has done, one small file per lesson, so that two gradtutors at once lose nothing.
+
+A write goes to a temporary file first, which then takes the old one's place; before it, the file is read again and
+the two are merged, so that done stays done. Progress is a convenience: no failure here stops a lesson.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tutor import paths
+
+
+class Given(msgspec.Struct, frozen=True):
+    """An answer that was given to a question; `right` is None where it was skipped."""
+
+    answer: str
+    right: bool | None
+
+
+class Progress(msgspec.Struct):
+    """How far one lesson has come."""
+
+    lesson: str
+    begun: bool = False
+    done: bool = False
+    step: int = 0
+    """The last step that was on the screen."""
+    answers: dict[int, Given] = {}
+    """By the question's cell (its index in the lesson)."""
+
+    @property
+    def mark(self) -> str:
+        """done, begun or new."""
+        return "done" if self.done else "begun" if self.begun else "new"
+
+
+class Store:
+    """The progress files of a folder. Nothing here raises: `notice` says, once, why something was not kept."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder if folder is not None else paths.progress_dir()
+        self.notice: str | None = None
+
+    def load(self, lesson: str) -> Progress:
+        """The progress of a lesson; a fresh one where there is none or its file cannot be read."""
+        try:
+            data = self._path(lesson).read_bytes()
+            found = msgspec.json.decode(data, type=Progress)
+        except FileNotFoundError:
+            return Progress(lesson)
+        except (OSError, msgspec.MsgspecError, ValueError) as error:
+            self.notice = f"The progress of {lesson} cannot be read: {_reason(error)}."
+            return Progress(lesson)
+        return found if found.lesson == lesson else Progress(lesson)
+
+    def load_all(self, lessons: Iterable[str]) -> dict[str, Progress]:
+        """The progress of these lessons; those never begun are fresh."""
+        return {lesson: self.load(lesson) for lesson in lessons}
+
+    def save(self, progress: Progress) -> bool:
+        """Merges with what another gradtutor may have written meanwhile, and writes; False where that failed."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _alone(self.folder):
+                merged = merge(self.load(progress.lesson), progress)
+                _replace(self._path(progress.lesson), msgspec.json.encode(merged))
+        except OSError as error:
+            self.notice = f"Progress is not kept: {_reason(error)}."
+            return False
+        return True
+
+    def _path(self, lesson: str) -> Path:
+        return self.folder / (re.sub(r"[^\w.-]", "_", lesson.replace("/", "__")) + ".json")
+
+
+def merge(old: Progress, new: Progress) -> Progress:
+    """Begun and done stay so, the step is the newer one, and a right answer is not lost to a wrong one."""
+    answers = dict(old.answers)
+    for cell, given in new.answers.items():
+        if not (cell in answers and answers[cell].right and not given.right):
+            answers[cell] = given
+    return Progress(new.lesson, old.begun or new.begun, old.done or new.done, new.step, answers)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Between reading and writing no other gradtutor writes, where the system and its disk have locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _reason(error: Any) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
