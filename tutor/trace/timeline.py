@@ -169,8 +169,10 @@ class Timeline:
         self._given.pop(self.steps, None)  # more may belong to what was the last step
         self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
         if self.frames.events >= self._key_due:
-            key = zlib.compress(_encode_state(state), 1)
-            self.keys.append((len(self.frames), key))
+            encoded = _encode_state(state)
+            key = zlib.compress(encoded, 1)
+            if len(encoded) < wire.MAX_LENGTH:
+                self.keys.append((len(self.frames), key))
             self._key_due = self.frames.events + KEY_EVERY + len(key) // KEY_BYTES
 
     def freeze(self) -> None:
@@ -281,8 +283,8 @@ class Timeline:
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
         while key and (self.keys[key - 1][0], 0) > max(here, mark):
             try:
-                state = _decode_state(zlib.decompress(self.keys[key - 1][1]))
-            except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError):
+                state = _decode_state(wire.expand(self.keys[key - 1][1], wire.MAX_LENGTH))
+            except wire.UNREADABLE:
                 del self.keys[key - 1]
                 key -= 1
             else:

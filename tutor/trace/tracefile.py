@@ -114,10 +114,10 @@ def save(timeline: Timeline, path: Path) -> None:
 def _summary(timeline: Timeline) -> Summary:
     columns, contents, book = timeline.columns, timeline.contents, timeline.book
     return Summary(
-        bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), _little(columns.frame_depths),
-        _little(columns.sites), _little(columns.iterations), book.document, list(book.sources.values()),
+        bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), columns.frame_depths.tobytes(),
+        columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
         list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
-        {loop: _little(turns) for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
+        {loop: turns.tobytes() for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
         contents.run_end, contents.notices,
     )  # fmt: skip
 
@@ -135,15 +135,18 @@ def load(path: Path) -> Timeline:
         if len(head) < _HEAD.size or not head.startswith(MAGIC):
             raise TraceError(f"{path} is not a recording of gradtutor.")
         version = _HEAD.unpack(head)[1]
-        if version != VERSION:
-            raise TraceError(f"{path} is a recording of format {version}; this gradtutor reads format {VERSION}.")
         data = head + file.read()
     trailer = _trailer(data)
-    if trailer is not None:
-        timeline = _restore(data, trailer)
-        if timeline is not None:
-            return timeline
-    return _scan(data, len(data) if trailer is None else trailer)
+    timeline = _restore(data, trailer) if trailer is not None and version == VERSION else None
+    if timeline is not None:
+        return timeline
+    timeline = _scan(data, len(data) if trailer is None else trailer)
+    if version != VERSION:
+        about = f"{path} is a recording of format {version}; this gradtutor reads format {VERSION}."
+        if not timeline.steps:
+            raise TraceError(about)
+        timeline.contents.notice(about)
+    return timeline
 
 
 def _trailer(data: bytes) -> int | None:
@@ -193,10 +196,9 @@ def _restore(data: bytes, end: int) -> Timeline | None:
     packed = view[end : len(data) - _TRAILER.size]
     if zlib.crc32(view[:end]) != crc or zlib.crc32(packed) != summary_crc:
         return None
-    stream = zlib.decompressobj()
     try:
-        summary = _decode_summary(stream.decompress(packed, MAX_SUMMARY))
-    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        summary = _decode_summary(wire.expand(packed, MAX_SUMMARY))
+    except wire.UNREADABLE:
         return None
     timeline = Timeline()
     place = _HEAD.size
@@ -223,7 +225,7 @@ def _restore(data: bytes, end: int) -> Timeline | None:
 
 
 def _add_key(timeline: Timeline, frame: memoryview) -> None:
-    with contextlib.suppress(wire.WireError, msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    with contextlib.suppress(*wire.UNREADABLE):
         for key in _decode_keys(wire.inflate(frame)):
             timeline.keys.append((len(timeline.frames), key.state))
 
@@ -234,17 +236,8 @@ def _columns(summary: Summary) -> Columns | None:
     columns.stops = bytearray(summary.stops)
     columns.frame_depths = _array("H", summary.frame_depths)
     columns.sites, columns.iterations = _array("I", summary.sites), _array("I", summary.iterations)
-    lengths = {
-        len(column)
-        for column in (
-            columns.kinds,
-            columns.depths,
-            columns.stops,
-            columns.frame_depths,
-            columns.sites,
-            columns.iterations,
-        )
-    }
+    each = (columns.kinds, columns.depths, columns.stops, columns.frame_depths, columns.sites, columns.iterations)
+    lengths = {len(column) for column in each}
     whole = len(lengths) == 1 and max(columns.kinds, default=1) <= len(STEP_KINDS) and min(columns.kinds, default=1) > 0
     return columns if whole else None
 
@@ -261,10 +254,6 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
     contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
     contents.printed, contents.asides = summary.printed, summary.asides
     contents.run_end, contents.notices = summary.run_end, summary.notices
-
-
-def _little(column: array[int]) -> bytes:
-    return column.tobytes()
 
 
 def _array(code: str, data: bytes) -> array[int]:

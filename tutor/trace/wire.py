@@ -25,6 +25,9 @@ MAX_LENGTH = 64 << 20
 Notice = Callable[[str], None]
 Buffer = bytes | bytearray | memoryview
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+"""What decoding raises where data is damaged."""
+
 _TAGS = {kind.__struct_config__.tag: kind.__name__ for kind in EVENTS}
 _ANY: Any = reduce(or_, EVENTS)
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,14 +69,19 @@ def split(buffer: bytearray) -> Iterator[bytes]:
 
 def inflate(frame: Buffer) -> bytes:
     """The encoded list of events in a frame."""
+    return expand(memoryview(frame)[HEADER.size :], MAX_LENGTH)
+
+
+def expand(packed: Buffer, limit: int) -> bytes:
+    """What was compressed; WireError where it is damaged or more than `limit` bytes."""
     stream = zlib.decompressobj()
     try:
-        payload = stream.decompress(memoryview(frame)[HEADER.size :], MAX_LENGTH)
+        data = stream.decompress(packed, limit)
     except zlib.error as error:
         raise WireError(f"damaged data ({error})") from None
     if not stream.eof:
         raise WireError("data that is cut off, or inflates to too much")
-    return payload
+    return data
 
 
 def decode(frame: Buffer, notice: Notice | None = None) -> list[Event]:
@@ -84,18 +92,19 @@ def decode(frame: Buffer, notice: Notice | None = None) -> list[Event]:
 def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]:
     """As `decode`, of what `inflate` gives."""
     try:
-        return _decode_all(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        events: list[Event] = _decode_all(payload)
+        return events
+    except UNREADABLE:
         pass  # something in it is unknown or damaged: find out what
     try:
         items = _decode_each(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         raise WireError("data that is no list of events") from None
-    events: list[Event] = []
+    events = []
     for item in items:
         try:
             events.append(_decode_one(item))
-        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        except UNREADABLE:
             if notice is not None:
                 notice(_unreadable(item))
     return events
@@ -105,7 +114,7 @@ def _unreadable(item: msgspec.Raw) -> str:
     """Why an event was skipped."""
     try:
         tag = _decode_any(item)[0]
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError, LookupError):
+    except (*UNREADABLE, TypeError, LookupError):
         tag = None
     if isinstance(tag, int) and tag in _TAGS:
         return f"Some events of kind {_TAGS[tag]} are damaged and were skipped."

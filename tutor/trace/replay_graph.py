@@ -1,0 +1,129 @@
+"""What events do to the autograd graph: the second third of `replay`."""
+
+from __future__ import annotations
+
+from copy import copy
+
+from tutor.trace import events as ev
+from tutor.trace.replay_tensors import TensorReplay
+from tutor.trace.state import NodeState, PassState
+
+
+class GraphReplay(TensorReplay):
+    """Nodes, which of them are on show, and backward passes."""
+
+    __slots__ = ()
+
+    def _graph_node(self, event: ev.GraphNode) -> None:
+        state = self.state
+        running = state.last_pass is not None and state.last_pass.running
+        if state.showing_pass and not running:
+            self._show_all()
+        node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
+        node.state = "live"
+        tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
+        if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
+            node.value, node.shape = tensor.value, tensor.shape
+        state.nodes[event.node] = node
+        if not state.showing_pass:
+            state.shown.add(event.node)
+
+    def _show_all(self) -> None:
+        """The pass leaves the display: what lives is on show, without gradients, leaves as they are now."""
+        state = self.state
+        state.showing_pass = False
+        self._clear()
+        state.nodes = {number: node for number, node in state.nodes.items() if not node.gone}
+        state.shown = set(state.nodes)
+        for number, node in state.nodes.items():
+            if node.name == "AccumulateGrad" and node.tensor in state.tensors:
+                tensor = state.tensors[node.tensor]
+                if node.value is not tensor.value:
+                    node = copy(node)
+                    node.value, node.shape = tensor.value, tensor.shape
+                    state.nodes[number] = node
+
+    def _clear(self) -> None:
+        """Take the gradients of the last pass from the nodes."""
+        state = self.state
+        for number in state.last_pass.ran if state.last_pass is not None else ():
+            node = state.nodes.get(number)
+            if node is not None:
+                node = copy(node)
+                node.grad_outputs = node.grad_inputs = None
+                node.order = 0
+                state.nodes[number] = node
+
+    def _freed(self, event: ev.Freed) -> None:
+        state = self.state
+        for number in event.nodes:
+            node = state.nodes.get(number)
+            if node is None:
+                continue
+            if state.showing_pass and number in state.shown:
+                node = copy(node)
+                node.gone, node.state = True, "freed"
+                state.nodes[number] = node
+            else:
+                del state.nodes[number]
+                state.shown.discard(number)
+
+    def _backward(self, event: ev.Backward) -> None:
+        state = self.state
+        self._clear()
+        state.passes += 1
+        state.last_pass = PassState(
+            event.number, event.call, event.roots, event.retain_graph, event.create_graph, event.gradient, True, []
+        )
+        nodes, shown = state.nodes, set[int]()
+        roots = [state.tensors[root].node for root in event.roots if root in state.tensors]
+        waiting = [node for node in roots if node is not None]
+        while waiting:
+            number = waiting.pop()
+            if number in shown or number not in nodes:
+                continue
+            shown.add(number)
+            waiting.extend(source[0] for source in nodes[number].inputs if source is not None)
+        gone = [number for number in state.shown if number not in shown and number in nodes and nodes[number].gone]
+        for number in gone:
+            del nodes[number]
+        state.shown, state.showing_pass = shown, True
+
+    def _ran(self, number: int, grad_outputs: list[ev.Value], grad_inputs: list[ev.Value] | None) -> None:
+        state = self.state
+        node, last = state.nodes.get(number), state.last_pass
+        if last is None:
+            return
+        last.ran.append(number)
+        if node is not None:
+            node = copy(node)
+            node.grad_outputs, node.grad_inputs, node.order = grad_outputs, grad_inputs, len(last.ran)
+            state.nodes[number] = node
+
+    def _node(self, event: ev.Node) -> None:
+        self._ran(event.node, event.grad_outputs, event.grad_inputs)
+
+    def _accumulate(self, event: ev.Accumulate) -> None:
+        self._ran(event.node, [event.incoming], None)
+        self._write(event.tensor, event.grad, event.new)
+        self._hold(event.tensor, event.grad)
+
+    def _retained(self, event: ev.Retained) -> None:
+        self._write(event.tensor, event.grad, event.value)
+        self._hold(event.tensor, event.grad)
+
+    def _captured(self, event: ev.Captured) -> None:
+        if event.result is not None:
+            self._write(event.tensor, event.result, event.value)
+
+    def _backward_end(self, event: ev.BackwardEnd) -> None:
+        state, last = self.state, self.state.last_pass
+        if last is None or last.number != event.number:
+            return
+        last.running = False
+        for number in () if last.retain_graph else last.ran:
+            node = state.nodes.get(number)
+            if node is not None and node.name != "AccumulateGrad":
+                node = copy(node)
+                node.state = "freed"
+                state.nodes[number] = node
