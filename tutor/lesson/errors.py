@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 WRONG = 2
@@ -25,11 +24,15 @@ class LessonError(Exception):
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.path and self.line else self.path
         said = f"{place}: {self.what}" if place else self.what
-        return f"{said} {self.mend}" if self.mend else said
+        line = f"{said} {self.mend}" if self.mend else said
+        # A name that somebody chose may hold a line break, or what a terminal would obey.
+        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most like this one, best first."""
+    import difflib
+
     return difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
 
 

@@ -60,10 +60,11 @@ def _lesson(text: str, headers: tuple[Header, ...]) -> Target:
             raise LessonError(f"`{text}` could be {ids}.", mend="Name one of them.")
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
     near = list(dict.fromkeys(names[name] for name in nearest(text, names, count=5)))[:3]
+    shown = text if len(text) <= 60 else text[:59] + "…"
     if not near and "/" in text and text.split("/")[0] not in FAMILIES:
         raise LessonError("there is no such file, and no such lesson.", path=text, status=MISSING)
     mend = f"Did you mean {listed(near, 'or')}?" if near else "`gradtutor list` shows all lessons."
-    raise LessonError(f"there is no lesson `{text}`.", mend=mend)
+    raise LessonError(f"there is no lesson `{shown}`.", mend=mend)
 
 
 def _exists(path: Path) -> bool:
