@@ -16,6 +16,7 @@ class Book:
         self.sites: dict[int, SiteInfo] = {}
         self.metas: dict[int, Meta] = {}
         self._texts: dict[int, SourceText] = {}
+        self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
 
     def add(self, event: Event) -> None:
@@ -44,6 +45,16 @@ class Book:
         """What stands at a place in a file."""
         text = self.text(file)
         return None if text is None else text.slice(span)
+
+    def header(self, file: int, span: Span) -> Span:
+        """A statement without the block that follows its header."""
+        if span[0] == span[2]:
+            return span
+        known = self._headers.get((file, span))
+        if known is None:
+            text = self.text(file)
+            known = self._headers[file, span] = span if text is None else text.header(span)
+        return known
 
     def inside(self, site: int, loop: int) -> bool:
         """Whether a statement belongs to the loop whose header is `loop` (the header does)."""

@@ -10,7 +10,7 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.columns import KIND_NUMBERS, Aside, CellInfo, Columns, PassInfo, Point, Printed
-from tutor.trace.names import name_of
+from tutor.trace.scope import name_of
 from tutor.trace.state import State
 from tutor.trace.values import elements
 

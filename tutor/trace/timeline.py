@@ -231,6 +231,7 @@ class Timeline:
             depth = columns.depths[place]
         elif type(event) is ev.Line:
             depth = columns.frame_depths[place] - 1
+            span = None if span is None or file is None else self.book.header(file, span)
         info = self.pass_of(step)
         return StepView(
             step=step,

@@ -1,0 +1,199 @@
+"""What an operation was applied to and what became of it, in the learner's own words."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tutor.trace import events as ev
+from tutor.trace.scope import name_of, names_of
+from tutor.trace.source import parse
+from tutor.trace.state import SiteInfo, State
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
+
+_REVERSED = {
+    "radd", "rsub", "rmul", "rdiv", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul", "rand", "ror", "rxor",
+    "rlshift", "rrshift",
+}  # fmt: skip
+_WIDTH = 80
+"""A literal's text is cut here."""
+
+
+class Operand:
+    """One operand as it stands in the code."""
+
+    __slots__ = ("literal", "path", "text")
+
+    def __init__(self, node: ast.expr, source: str) -> None:
+        text = " ".join((ast.get_source_segment(source, node) or "").split())
+        self.text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+        self.path = _is_path(node)
+        """Whether the text names a thing: `w`, `self.w`, `params[0]`."""
+        self.literal = isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.JoinedStr) or (
+            isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+        )
+
+
+def op_inputs(timeline: Timeline, step: int) -> list[str]:
+    """The inputs of an operation: the learner's name, a literal's source text, or `%7` for a tensor without a name."""
+    event = timeline.event(step)
+    if not isinstance(event, ev.Op):
+        return []
+    state = timeline.state(step - 1)
+    site = timeline.sites.get(event.site)
+    operands = None if site is None else _aligned(timeline, site, event, state)
+    if operands is None:
+        return [tensor_name(state, tensor) for tensor in event.inputs if tensor is not None]
+    return [
+        operand.text if tensor is None or operand.path else tensor_name(state, tensor)
+        for tensor, operand in zip(event.inputs, operands, strict=True)
+    ]
+
+
+def op_output(timeline: Timeline, step: int) -> str | None:
+    """The name that the result gets by this very step, or that of the tensor changed in place; None: it gets none."""
+    event = timeline.event(step)
+    if not isinstance(event, ev.Op) or not event.outputs:
+        return None
+    state, output = timeline.state(step), event.outputs[0]
+    groups: set[int] = set()
+    for after in timeline.following(step):
+        if isinstance(after, ev.Bind) and after.what == "tensor" and after.ref == output:
+            return after.name
+        if isinstance(after, ev.Bind) and after.what == "group":
+            groups.add(after.ref)
+        if isinstance(after, ev.Group):
+            groups.add(after.group)
+    for frame in reversed(state.frames):
+        for name, binding in frame.names.items():
+            if binding.what == "group" and binding.ref in groups:
+                for suffix, tensor in state.groups.get(binding.ref, ()):
+                    if tensor == output:
+                        return name + suffix
+    site = timeline.sites.get(event.site)
+    return name_of(state, output) if site is not None and site.inplace else None
+
+
+def tensor_name(state: State, tensor: int) -> str:
+    """The best name for a tensor, or its number."""
+    return name_of(state, tensor) or f"%{tensor}"
+
+
+def _aligned(timeline: Timeline, site: SiteInfo, event: ev.Op, state: State) -> list[Operand] | None:
+    """The operands in the code, one for each input, or None where the code does not show this operation's own."""
+    if site.depth:
+        return None
+    code = timeline.book.code(site.file, site.span)
+    statement = timeline.sites.get(site.statement)
+    around = None if statement is None else timeline.book.code(statement.file, statement.span)
+    for operands in _operands(code or "", around or "", site.op or ""):
+        if len(operands) == len(event.inputs):
+            orders = [list(operands)]
+            if len(operands) == 2:
+                orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])
+            best = max(orders, key=lambda order: _fit(order, event, state))
+            return best if _fit(best, event, state) >= 0 else None
+    return None
+
+
+def _fit(operands: list[Operand], event: ev.Op, state: State) -> int:
+    """How well operands go with inputs: below zero where one cannot be the other."""
+    names = names_of(state)
+    score = 0
+    for tensor, operand in zip(event.inputs, operands, strict=True):
+        meant = names.get(operand.text)
+        if tensor is None:
+            score -= 100 if meant is not None else 0
+        elif operand.literal or (meant is not None and meant != tensor):
+            score -= 100
+        elif meant == tensor:
+            score += 1
+    return score
+
+
+@lru_cache(maxsize=4096)
+def _operands(code: str, statement: str, op: str) -> tuple[tuple[Operand, ...], ...]:
+    """Ways to read the operands from the code of an operation; the first with the right number is it."""
+    tree = parse(code.strip())
+    body = tree.body if isinstance(tree, ast.Module) else []
+    if len(body) != 1:
+        return ()
+    first = body[0]
+    source = code.strip()
+    ways: list[list[ast.expr]] = []
+    if isinstance(first, ast.AugAssign):
+        ways.append([first.target, first.value])
+    elif isinstance(first, ast.Assign) and op in ("setitem", "set_data", "set_grad"):
+        return _stored(first, source, op)
+    elif isinstance(first, ast.Expr):
+        ways.extend(_of_expression(first.value, op))
+        stored = parse(statement) if op in ("setitem", "set_data", "set_grad") else None
+        if isinstance(stored, ast.Module) and stored.body and isinstance(stored.body[0], ast.Assign):
+            return _stored(stored.body[0], statement, op)
+    return tuple(tuple(Operand(node, source) for node in way) for way in ways)
+
+
+def _of_expression(node: ast.expr, op: str) -> list[list[ast.expr]]:
+    if isinstance(node, ast.BinOp):
+        return [[node.left, node.right]]
+    if isinstance(node, ast.Compare):
+        return [[node.left, node.comparators[0]]]
+    if isinstance(node, ast.UnaryOp):
+        return [[node.operand]]
+    if isinstance(node, ast.Subscript):
+        return [[node.value, node.slice]]
+    if isinstance(node, ast.Attribute):
+        return [[node.value]]
+    if isinstance(node, ast.Call):
+        callee = node.func
+        called = callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
+        if called.strip("_") != op.strip("_"):
+            return []  # the operation ran somewhere inside this call
+        receiver = [callee.value] if isinstance(callee, ast.Attribute) else []
+        keywords = [keyword.value for keyword in node.keywords]
+        ways = []
+        for arguments in (node.args, [*node.args, *keywords]):
+            for flat in (arguments, _flattened(arguments)):
+                ways.extend([flat, receiver + flat])
+        if receiver and not _is_library(receiver[0]):
+            ways = [way for way in ways if way and way[0] is receiver[0]]
+        return ways
+    return []
+
+
+def _stored(assign: ast.Assign, source: str, op: str) -> tuple[tuple[Operand, ...], ...]:
+    """Of `w[0] = 5.` and `w.data = v`."""
+    target = assign.targets[0]
+    if isinstance(target, ast.Subscript) and op == "setitem":
+        nodes = [target.value, target.slice, assign.value]
+    elif isinstance(target, ast.Attribute):
+        nodes = [target.value, assign.value]
+    else:
+        return ()
+    return (tuple(Operand(node, source) for node in nodes),)
+
+
+def _flattened(arguments: list[ast.expr]) -> list[ast.expr]:
+    """Arguments with lists and tuples taken apart, as the recorder does for those of tensors."""
+    flat: list[ast.expr] = []
+    for argument in arguments:
+        flat.extend(_flattened(argument.elts) if isinstance(argument, ast.List | ast.Tuple) else [argument])
+    return flat
+
+
+def _is_library(node: ast.expr) -> bool:
+    """Whether a receiver is a module, as one writes it: `torch`, `F`, `torch.nn.functional`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in ("torch", "F", "nn", "functional", "linalg", "special", "fft")
+
+
+def _is_path(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant | ast.Name):
+            return False
+        node = node.value
+    return isinstance(node, ast.Name)

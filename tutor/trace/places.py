@@ -1,0 +1,175 @@
+"""WHERE on the command line: `end`, `12`, `line:N`, `line:N#K`, `FILE:N`, `cell:C`, `cell:C:N`."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tutor.trace import events as ev
+from tutor.trace.columns import KIND_NUMBERS, NO_STOP
+from tutor.trace.source import Block
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
+
+_FORMS = "end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N"
+_LINE = KIND_NUMBERS["line"]
+_WHERE = re.compile(r"(?P<file>.+):(?P<line>\d{1,9})(#(?P<count>\d{1,9}))?", re.DOTALL)
+_CELL = re.compile(r"cell:(?P<cell>\d{1,9})")
+
+
+class PlaceError(Exception):
+    """There is no such place; the text says what there is."""
+
+
+def resolve(timeline: Timeline, where: str) -> int:
+    """The step that WHERE means; PlaceError where it means none."""
+    where = where.strip()
+    if where == "end":
+        return timeline.steps
+    if where.isdecimal():
+        return _step(timeline, where)
+    cell = _CELL.fullmatch(where)
+    if cell is not None:
+        return _end_of_cell(timeline, int(cell["cell"]))
+    parts = _WHERE.fullmatch(where)
+    if parts is None:
+        raise PlaceError(f"{where!r} is no place in a recording: say {_FORMS}.")
+    count = None if parts["count"] is None else int(parts["count"])
+    in_cell = _CELL.fullmatch(parts["file"])
+    if in_cell is not None:
+        file = _file_of_cell(timeline, int(in_cell["cell"]))
+    elif parts["file"] == "line":
+        file = _main_file(timeline)
+    else:
+        file = _file_called(timeline, parts["file"])
+    return _line(timeline, file, int(parts["line"]), count)
+
+
+def _step(timeline: Timeline, where: str) -> int:
+    if len(where) > 18 or not 0 <= int(where) <= timeline.steps:
+        raise PlaceError(f"There is no step {where}: this recording has {timeline.steps}.")
+    return int(where)
+
+
+def _end_of_cell(timeline: Timeline, number: int) -> int:
+    """The last step of a cell: its end, or how far it came."""
+    for place, info in enumerate(timeline.cells):
+        if info.cell == number:
+            after = timeline.cells[place + 1].start - 1 if place + 1 < len(timeline.cells) else timeline.steps
+            return info.end if info.end is not None else after
+    ran = max((info.cell for info in timeline.cells), default=0)
+    raise PlaceError(f"Code cell {number} did not run: " + (f"cells 1 to {ran} did." if ran else "no cell did."))
+
+
+def _main_file(timeline: Timeline) -> int:
+    if 1 not in timeline.sources:
+        raise PlaceError("This recording has no source text.")
+    if timeline.sources[1].cell is not None:
+        raise PlaceError("In a notebook lines are counted in each code cell: say cell:C:N.")
+    return 1
+
+
+def _file_of_cell(timeline: Timeline, number: int) -> int:
+    for source in timeline.sources.values():
+        if source.cell == number:
+            return source.file
+    cells = [source.cell for source in timeline.sources.values() if source.cell is not None]
+    if not cells:
+        raise PlaceError("This is no notebook, its lines are those of the file: say line:N.")
+    raise PlaceError(f"There is no code cell {number} in this recording: the last is {max(cells)}.")
+
+
+def _file_called(timeline: Timeline, name: str) -> int:
+    """A file by its path, or by the end of its path."""
+    sources = list(timeline.sources.values())
+    wanted = name.replace("\\", "/").removeprefix("./")
+    found = [source for source in sources if source.path.replace("\\", "/") in (name, wanted)]
+    if not found:
+        found = [source for source in sources if source.path.replace("\\", "/").endswith("/" + wanted.lstrip("/"))]
+    paths = sorted({source.path for source in found or sources})
+    if len(paths) > 1 and found:
+        raise PlaceError(f"{name!r} may be any of {', '.join(paths)}.")
+    if not found:
+        raise PlaceError(f"No file {name!r} is in this recording; there is {', '.join(paths) or 'none'}.")
+    return found[0].file
+
+
+def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
+    """The state after the last completed execution of the statement on a line, or after the `count`-th."""
+    text = timeline.book.text(file)
+    name = timeline.sources[file].path
+    if text is None or not 1 <= line <= len(text.lines):
+        raise PlaceError(f"{name} has no line {line}: it has {len(text.lines) if text else 0}.")
+    blocks = text.covering(line)
+    if not blocks:
+        raise PlaceError(f"There is no statement on line {line} of {name}.")
+    if count == 0:
+        raise PlaceError(f"Executions are counted from 1: say line:{line}#1.")
+    # `if x: y = 1` on one line: where the inner statement never ran, the outer one is meant.
+    same_line = [block for block in blocks if block[1] == blocks[0][1]] or blocks[:1]
+    runs = next((runs for block in same_line if (runs := list(_executions(timeline, file, block)))), [])
+    if not runs:
+        raise PlaceError(f"The statement on line {line} of {name} never ran.")
+    completed = 0
+    for start in reversed(runs) if count is None else runs:
+        end = _completion(timeline, start)
+        completed += end is not None
+        if end is not None and (count is None or completed == count):
+            return end
+    if not completed:
+        raise PlaceError(f"The statement on line {line} of {name} was begun, but never completed.")
+    times = "once" if completed == 1 else f"{completed} times"
+    raise PlaceError(f"The statement on line {line} of {name} was completed {times} only.")
+
+
+def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:
+    """The steps at which a statement was about to run."""
+    text = timeline.book.text(file)
+    start = None if text is None else text.start(block[0])
+    sites = [
+        site.site
+        for site in timeline.sites.values()
+        if site.file == file and site.op is None and site.span[:2] == start
+    ]
+    columns = timeline.columns
+    places = sorted(place for site in sites for place in _occurrences(columns.sites, site))
+    return (place + 1 for place in places if columns.kinds[place] == _LINE)
+
+
+def _occurrences(column: array[int], number: int) -> Iterator[int]:
+    """Where a number stands in a column."""
+    if not 0 <= number <= 0xFFFFFFFF:
+        return
+    data, size = memoryview(column).cast("B").tobytes(), column.itemsize
+    pattern = array(column.typecode, [number]).tobytes()
+    place = data.find(pattern)
+    while place >= 0:
+        if place % size == 0:
+            yield place // size
+        place = data.find(pattern, place + 1)
+
+
+def _completion(timeline: Timeline, start: int) -> int | None:
+    """The last step of the execution that begins at this line; None where it raised or was cut short."""
+    columns = timeline.columns
+    frames = columns.frame_depths[start - 1]
+    end = start  # the place of the step after
+    while end < len(columns):
+        depth, stop = columns.frame_depths[end], columns.stops[end] != NO_STOP
+        if depth < frames or (stop and depth == frames):
+            break
+        end += 1
+    else:
+        return None
+    after = timeline.event(end + 1)
+    line = timeline.event(start)
+    if isinstance(after, ev.Failed) and isinstance(line, ev.Line):
+        # Frames are numbered as they start: this one's number or a higher one raised while it ran.
+        raised_here = after.frame is None or after.frame >= line.frame
+        return None if raised_here else end
+    if isinstance(after, ev.CellEnd) and after.outcome != "ok":
+        return None
+    return end
