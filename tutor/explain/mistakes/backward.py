@@ -1,0 +1,146 @@
+"""Backward called where it cannot go: twice, from many elements, from what has no graph."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tutor.explain.grid import count
+from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.rules import shape_text
+from tutor.trace.events import Op
+from tutor.trace.state import State
+
+_PASSES = 50
+"""How many earlier passes are looked through for the one that let go of the graph."""
+_CUTS = ("detach", "detach_", "item", "tolist", "numpy", "data")
+_ENDS = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "long", "int", "bool")
+
+
+@mistake("RuntimeError", r"^Trying to backward through the graph a second time")
+def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
+    began = scene.backward_step()
+    if began is None:
+        return None
+    start, event = began
+    graph = scene.timeline.state(start)
+    freed = {number for number in graph.shown if graph.nodes[number].state == "freed"}
+    first = _pass_that_freed(scene, start, freed)
+    if first is None:
+        return None
+    root = scene.roots() or "the result"
+    nodes = [graph.tensors[number].node for number in event.roots if number in graph.tensors]
+    before = f"the backward pass of {scene.where(first)}"
+    if any(node in freed for node in nodes):
+        return Found(
+            f"The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
+            f"had saved. Compute {root} anew before each backward, or, if you do want two passes through one graph, "
+            f"write retain_graph=True in the first.", first,
+        )  # fmt: skip
+    shared = _shared_name(scene, graph, freed)
+    through = f"through {shared}, " if shared else ""
+    mend = f"{shared} = {shared}.detach()" if shared else "detach() what is carried over"
+    return Found(
+        f"A part of the graph behind {root} was used up: {through}it reaches back into what {before} went through and "
+        f"let go of. If nothing should flow back that far, write {mend} after that pass.", first,
+    )  # fmt: skip
+
+
+def _pass_that_freed(scene: Scene, start: int, freed: set[int]) -> int | None:
+    """The step at which the first pass through these nodes began that let go of them."""
+    earlier = [info for info in scene.timeline.passes if info.start_step < start and info.end_step is not None]
+    found = None
+    for info in reversed(earlier[-_PASSES:]):
+        last = scene.timeline.state(info.end_step or start).last_pass
+        if last is not None and not last.retain_graph and freed.intersection(last.ran):
+            found = info.start_step
+    return found
+
+
+def _shared_name(scene: Scene, graph: State, freed: set[int]) -> str | None:
+    """The tensor through which a new graph hangs on to an old one."""
+    for number in sorted(graph.shown - freed):
+        for source in graph.nodes[number].inputs:
+            if source is not None and source[0] in freed:
+                tensor = graph.nodes[source[0]].tensor
+                name = None if tensor is None else scene.name(tensor)
+                if name is not None:
+                    return name
+    return None
+
+
+@mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
+def not_scalar(scene: Scene, _: re.Match[str]) -> str:
+    root = scene.roots() or "the result"
+    tensor = scene.tensor(root)
+    holds = f"{root} has {count(tensor.shape)} elements (shape {shape_text(tensor.shape)})" if tensor else (
+        f"{root} has several elements"
+    )  # fmt: skip
+    called = root if root.replace("_", "a").replace(".", "a").isalnum() else f"({root})"
+    return (
+        f"{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance "
+        f"{called}.sum().backward() or {called}.mean().backward(), or say how much each element counts: "
+        f"{called}.backward(gradient=…) with a tensor of the same shape."
+    )
+
+
+@mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
+def no_graph(scene: Scene, _: re.Match[str]) -> Found:
+    root = scene.roots() or "the result"
+    tensor = scene.tensor(root)
+    made = None if tensor is None else scene.maker(tensor.tensor)
+    begin = f"{root} has no history, so there is nothing to go back through: "
+    if made is not None:
+        found = _where_cut(scene, *made)
+        if found is not None:
+            return Found(begin + found[1], found[0])
+    return Found(
+        begin + f"nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that "
+        f"you want gradients for are made."
+    )
+
+
+def _where_cut(scene: Scene, step: int, op: Op) -> tuple[int, str] | None:
+    """The operation at which the history was lost, and how: back from the one that made the result."""
+    timeline = scene.timeline
+    waiting = [(step, op)]
+    seen: set[int] = set()
+    while waiting and len(seen) < 200:
+        at, operation = waiting.pop(0)
+        if at in seen:
+            continue
+        seen.add(at)
+        site = timeline.sites.get(operation.site)
+        before = timeline.state(at - 1)
+        inputs = [before.tensors[number] for number in operation.inputs if number in before.tensors]
+        name = (site.op if site is not None else None) or ""
+        if any(tensor.requires_grad for tensor in inputs):
+            if name in _CUTS:
+                return at, f"{scene.where(at)} cut it off. Leave that out where gradients should flow."
+            if name in _ENDS:
+                return at, f"{scene.where(at)} gives a result that has no derivative."
+            return at, (
+                f"{scene.where(at)} ran while gradients were switched off (torch.no_grad or the like). Compute it "
+                f"outside of that block."
+            )
+        for tensor in inputs:
+            earlier = scene.maker(tensor.tensor, before=at)
+            if earlier is not None:
+                waiting.append(earlier)
+    return None
+
+
+@mistake("RuntimeError", r"appears to not have been used in the graph")
+def unused(scene: Scene, match: re.Match[str]) -> str | None:
+    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and len(node.args) > 1), None)
+    if call is None:
+        return None
+    result, wanted = call.args[0], call.args[1]
+    place = re.search(r"at index (\d+)", match.string)
+    if isinstance(wanted, (ast.List, ast.Tuple)) and place is not None and int(place[1]) < len(wanted.elts):
+        wanted = wanted.elts[int(place[1])]
+    name, root = ast.unparse(wanted), ast.unparse(result)
+    return (
+        f"{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it "
+        f"was used, or is another tensor meant? With allow_unused=True the answer is None instead of an error."
+    )

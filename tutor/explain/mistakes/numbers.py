@@ -1,0 +1,99 @@
+"""Numbers where tensors are meant and the other way round; what an optimizer and a layer will not take."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.rules import shape_text
+
+
+@mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
+def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
+    source = scene.called_on("backward")
+    if source is None:
+        return None
+    end = "which has no history. Call backward() on the tensor itself, and keep item() for printing."
+    if source.endswith(".item()"):
+        return f"{source} is a plain Python number, {end}"
+    for step, op in scene.operations():
+        site = scene.timeline.sites.get(op.site)
+        if site is not None and site.op == "item" and _assigned(scene, step) == source:
+            return Found(f"{source} is a plain Python number since {scene.where(step)}, {end}", step)
+    return f"{source} is a plain Python number, {end.split('.')[0]}. backward() is a method of tensors."
+
+
+def _assigned(scene: Scene, step: int) -> str | None:
+    """The name that the statement of a step assigns to."""
+    site = scene.timeline.sites.get(scene.timeline.columns.sites[step - 1])
+    statement = None if site is None else scene.timeline.sites.get(site.statement)
+    code = None if statement is None else scene.timeline.book.code(statement.file, statement.span)
+    try:
+        body = ast.parse((code or "").strip()).body
+    except SyntaxError:
+        return None
+    if len(body) == 1 and isinstance(body[0], ast.Assign) and isinstance(body[0].value, ast.Call):
+        return ast.unparse(body[0].targets[0])
+    return None
+
+
+@mistake("RuntimeError", r"^a Tensor with (\d+) elements cannot be converted to Scalar")
+def not_one(scene: Scene, match: re.Match[str]) -> str:
+    name = scene.called_on("item") or "the tensor"
+    tensor = scene.tensor(name)
+    shape = f", shape {shape_text(tensor.shape)}" if tensor is not None else ""
+    return (
+        f"{name} has {match[1]} elements{shape}, and a plain number can be made of one only. Choose an element "
+        f"({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist()."
+    )
+
+
+@mistake("ValueError", r"^can't optimize a non-leaf Tensor")
+def optimizer_of_result(scene: Scene, _: re.Match[str]) -> Found | str:
+    for node in ast.walk(scene.tree):
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            name = ast.unparse(node)
+            tensor = scene.tensor(name)
+            if tensor is not None and not tensor.is_leaf:
+                made = scene.maker(tensor.tensor)
+                by = f" ({scene.where(made[0])})" if made is not None else ""
+                return Found(
+                    f"{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
+                    f"the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().",
+                    None if made is None else made[0],
+                )
+    return (
+        "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
+        "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
+    )
+
+
+@mistake("ValueError", r"^optimizer got an empty parameter list")
+def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
+    model = scene.called_on("parameters")
+    if model is None:
+        return "The list that the optimizer was given is empty: there is nothing for it to change."
+    return (
+        f"{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
+        f"torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear."
+    )
+
+
+@mistake("RuntimeError", r"must have the same dtype, but got (\w+) and (\w+)")
+def two_dtypes(scene: Scene, match: re.Match[str]) -> str:
+    names = {"Double": "float64", "Float": "float32", "Half": "float16", "Long": "int64", "Int": "int32"}
+    first, second = (names.get(match[i], match[i]) for i in (1, 2))
+    return (
+        f"`{scene.code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: "
+        f"turn the input into {second} with .to(torch.{second}), or make it so from the start with dtype=."
+    )
+
+
+@mistake("ValueError", r"^Using a target size \((.+?)\) that is different to the input size \((.+?)\) is deprecated")
+def two_shapes(scene: Scene, match: re.Match[str]) -> str:
+    target, given = (shape.removeprefix("torch.Size(").removesuffix(")") for shape in match.groups())
+    return (
+        f"The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
+        f"must be the same. Bring one to the other's shape with reshape or unsqueeze."
+    )

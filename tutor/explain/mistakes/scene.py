@@ -1,0 +1,171 @@
+"""What an explanation can ask: the code that failed, what its names meant, and what had happened before."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from tutor.trace.events import Backward, Failed, Op
+from tutor.trace.names import name_of, names_of
+from tutor.trace.state import State, TensorState
+from tutor.trace.timeline import Timeline
+
+_FARTHEST = 5_000
+"""How many steps before the failure its cause is looked for."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An explanation, and the step that made the failure inevitable."""
+
+    text: str
+    cause: int | None = None
+
+
+Explain = Callable[["Scene", "re.Match[str]"], "Found | str | None"]
+MISTAKES: list[tuple[str, re.Pattern[str], Explain]] = []
+
+
+def mistake(error: str, pattern: str) -> Callable[[Explain], Explain]:
+    """Registers the explanation of an exception of this type whose message matches."""
+
+    def register(explain: Explain) -> Explain:
+        MISTAKES.append((error, re.compile(pattern, re.DOTALL), explain))
+        return explain
+
+    return register
+
+
+class Scene:
+    """A failure and what led to it."""
+
+    def __init__(self, timeline: Timeline, step: int, event: Failed) -> None:
+        self.timeline = timeline
+        self.step = step
+        self.event = event
+        self.state: State = timeline.state(step)
+        self.view = timeline.view(step)
+        self.code = " ".join((self.view.code or "").split())
+
+    @cached_property
+    def tree(self) -> ast.AST:
+        """The code that failed; an empty module where it does not stand alone."""
+        return _parsed(self.view.code) or _parsed(self._statement()) or ast.Module([], [])
+
+    @property
+    def raised_by_hand(self) -> bool:
+        """Whether the learner's own `raise` made the exception, whatever its words."""
+        return any(isinstance(node, (ast.Raise, ast.Assert)) for node in ast.iter_child_nodes(self.tree))
+
+    def _statement(self) -> str | None:
+        """The whole statement around the failure."""
+        line = self.view.line
+        text = None if self.event.file is None else self.timeline.book.text(self.event.file)
+        block = None if line is None or text is None else text.covering(line)
+        if block is None or text is None:
+            return None
+        return "\n".join(text.lines[block[1] - 1 : block[2]])
+
+    # ------------------------------------------------------------ names
+
+    def tensor(self, source: str) -> TensorState | None:
+        """The tensor that this piece of the learner's code means, where that is a name."""
+        for frame in (self.event.frame, None, 1):
+            number = names_of(self.state, frame).get(source)
+            if number is not None:
+                return self.state.tensors.get(number)
+        labelled = [tensor for tensor in self.state.tensors.values() if tensor.label == source]
+        return labelled[-1] if labelled else None
+
+    def name(self, tensor: int) -> str | None:
+        """What the learner calls a tensor."""
+        return name_of(self.state, tensor)
+
+    def called_on(self, method: str) -> str | None:
+        """The source of `y` in the first `y.method(…)` of the code that failed."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
+                return ast.unparse(node.func.value)
+        return None
+
+    def changed_in_place(self) -> str | None:
+        """What the code would change in place: `w` in `w -= 1`, `w[0] = 5`, `w.add_(1)`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.AugAssign):
+                return ast.unparse(_base(node.target))
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                return ast.unparse(_base(node.targets[0]))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+                return ast.unparse(_base(node.func.value))
+        return None
+
+    # ------------------------------------------------------------ what went before
+
+    def operations(self) -> Iterator[tuple[int, Op]]:
+        """The operations before the failure, the last one first."""
+        for step in range(self.step - 1, max(self.step - _FARTHEST, 0), -1):
+            if self.timeline.kind(step) == "op":
+                event = self.timeline.event(step)
+                if isinstance(event, Op):
+                    yield step, event
+
+    @cached_property
+    def _makers(self) -> dict[int, list[tuple[int, Op]]]:
+        made: dict[int, list[tuple[int, Op]]] = {}
+        for step, op in self.operations():
+            for tensor in op.outputs:
+                made.setdefault(tensor, []).append((step, op))
+        return made
+
+    def maker(self, tensor: int, before: int | None = None) -> tuple[int, Op] | None:
+        """The operation (the last one before a step) that a tensor came out of, and its step."""
+        made = self._makers.get(tensor, [])
+        return next(((step, op) for step, op in made if before is None or step < before), None)
+
+    def backward_step(self) -> tuple[int, Backward] | None:
+        """The backward pass that failed: it began last, in the statement that failed."""
+        for info in reversed(self.timeline.passes):
+            if info.start_step < self.step:
+                event = self.timeline.event(info.start_step)
+                over = info.end_step is not None and info.end_step < self.step - 1
+                return (info.start_step, event) if isinstance(event, Backward) and not over else None
+        return None
+
+    def roots(self) -> str | None:
+        """What backward was called on, by its name in the code or in the recording."""
+        named = self.called_on("backward")
+        if named is not None and named not in ("torch.autograd", "autograd"):
+            return named
+        began = self.backward_step()
+        names = [] if began is None else [self.name(root) for root in began[1].roots]
+        return names[0] if names and names[0] else None
+
+    def where(self, step: int) -> str:
+        """`y.backward()` on line 11."""
+        view = self.timeline.view(step)
+        code = " ".join((view.code or "").split())
+        line = f"line {view.line}" if view.line is not None else f"step {step}"
+        return f"`{code}` on {line}" if code and len(code) <= 60 else line
+
+
+def _parsed(source: str | None) -> ast.Module | None:
+    try:
+        return ast.parse(_dedented(source)) if source else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _dedented(source: str) -> str:
+    import textwrap
+
+    return textwrap.dedent(source)
+
+
+def _base(node: ast.expr) -> ast.expr:
+    """`w` of `w[0][1]`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node

@@ -1,0 +1,220 @@
+"""One line in words and numbers for each kind of step, from the recording alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tutor.explain import mistakes, words
+from tutor.explain.nodes import node_line, node_plain, story
+from tutor.explain.operations import op_line, op_plain
+from tutor.explain.origin import label
+from tutor.explain.words import Part
+from tutor.trace import events as ev
+from tutor.trace.names import parts_of
+from tutor.trace.state import State
+from tutor.trace.timeline import Timeline
+
+
+def line(timeline: Timeline, step: int) -> list[Part]:
+    """The line that explains a step, in pieces with their roles (`words.ROLES`); empty before the first step."""
+    if not 1 <= step <= timeline.steps:
+        return []
+    return _LINES[timeline.kind(step)](timeline, step)
+
+
+def plain(timeline: Timeline, step: int) -> str:
+    """The same as one text to be read aloud: the `text` of a step in JSON."""
+    if not 1 <= step <= timeline.steps:
+        return ""
+    said = _PLAIN.get(timeline.kind(step))
+    return said(timeline, step) if said is not None else "".join(text for text, _ in line(timeline, step))
+
+
+# ---------------------------------------------------------------- the learner's code
+
+
+def _cell(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.CellStart)
+    parts: list[Part] = [(f"cell {event.cell} begins", "plain")]
+    if event.knobs:
+        parts += [(", with ", "quiet"), (_settings(event.knobs), "value")]
+    return parts
+
+
+def _settings(knobs: dict[str, object]) -> str:
+    return words.joined([f"{name} = {words.number(held)}" for name, held in knobs.items()])
+
+
+_OUTCOMES = {
+    "ok": "is done",
+    "failed": "has failed",
+    "exited": "has ended the program",
+    "stopped": "was stopped",
+    "died": "has died",
+}
+
+
+def _cell_end(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.CellEnd)
+    said = f"cell {event.cell} {_OUTCOMES.get(event.outcome, event.outcome)}"
+    note = f": {words.code(event.note, 200)}" if event.note else ""
+    return [(said + note, "error" if event.outcome in ("failed", "died") else "plain")]
+
+
+def _line(timeline: Timeline, step: int) -> list[Part]:
+    view = timeline.view(step)
+    parts: list[Part] = [(f"line {view.line}", "quiet"), (" · ", "quiet"), (words.first_line(view.code), "code")]
+    return parts + _place(timeline, step)
+
+
+def _place(timeline: Timeline, step: int) -> list[Part]:
+    """In which function and turn of a loop, where there is something to say."""
+    view = timeline.view(step)
+    said = [f"in {view.function}"] if view.function and view.function != "<module>" else []
+    said += [f"turn {view.iteration}"] if view.iteration else []
+    return [(" · " + ", ".join(said), "quiet")] if said else []
+
+
+def _line_plain(timeline: Timeline, step: int) -> str:
+    view = timeline.view(step)
+    where = "".join(text for text, _ in _place(timeline, step)).removeprefix(" · ")
+    return f"Line {view.line}{', ' + where if where else ''}: {words.first_line(view.code)}"
+
+
+# ---------------------------------------------------------------- the backward pass
+
+
+def _backward(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Backward)
+    roots = _roots(timeline.state(step), event)
+    parts: list[Part] = [(f"backward pass {event.number}", "node"), (" begins at ", "quiet"), (roots, "value")]
+    given = [words.value(item) for item in event.gradient if item is not None]
+    parts += [(" with gradient ", "quiet"), (words.joined(given) or "1.0", "grad")]
+    said = ["keeps its graph"] if event.retain_graph else []
+    said += ["makes a graph of its own"] if event.create_graph else []
+    return parts + ([(" · " + ", ".join(said), "quiet")] if said else [])
+
+
+def _roots(state: State, event: ev.Backward) -> str:
+    said = []
+    for root in event.roots:
+        tensor = state.tensors.get(root)
+        held = "" if tensor is None else f" = {words.value(tensor.value, tensor.dtype)}"
+        said.append(f"{label(state, root)}{held}")
+    return words.joined(said) or "nothing"
+
+
+def _backward_end(timeline: Timeline, step: int) -> list[Part]:
+    event, last = timeline.event(step), timeline.state(step).last_pass
+    assert isinstance(event, ev.BackwardEnd)
+    if not event.ok:
+        return [(f"backward pass {event.number} was broken off", "error")]
+    ran = words.plural(len(last.ran) if last is not None else 0, "node")
+    kept = last is not None and last.retain_graph
+    after = "its graph is kept" if kept else "what its nodes had saved is let go"
+    return [(f"backward pass {event.number} is over", "node"), (f" · {ran} ran · {after}", "quiet")]
+
+
+def _accumulate(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Accumulate)
+    name, old, shares = _accumulated(timeline, step, event)
+    parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
+    came = words.value(event.incoming)
+    together = " + ".join(shares)
+    incoming = came if len(shares) < 2 else f"({together})"
+    working = f"{incoming}" if old is None else f"{old} + {incoming}"
+    now = words.value(event.new)
+    parts.append((working if working == now else f"{working} = {now}", "grad"))
+    return [*parts, (" · it was None" if old is None else f" · it was {old}", "quiet")]
+
+
+def _accumulated(timeline: Timeline, step: int, event: ev.Accumulate) -> tuple[str, str | None, list[str]]:
+    """The leaf's name, what its grad was, and the parts of what came, where they can be written out."""
+    before, after = timeline.state(step - 1), timeline.state(step)
+    tensor = before.tensors.get(event.tensor)
+    held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
+    old = None if held is None else words.value(held.value, held.dtype)
+    shares = [words.value(part) for _, part in parts_of(after, event.node)]
+    short = all(len(share) <= 24 for share in shares)
+    return label(after, event.tensor) or "the leaf", old, shares if short else []
+
+
+def _accumulate_plain(timeline: Timeline, step: int) -> str:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Accumulate)
+    name, old, shares = _accumulated(timeline, step, event)
+    came, now = words.value(event.incoming), words.value(event.new)
+    arrives = f"{' + '.join(shares)} = {came}" if len(shares) > 1 else came
+    was = f"{name}.grad was {old or 'None'}"
+    result = f"and is now {now}" if old is None else f"and is now {old} + {came} = {now}"
+    return f"{was}; {arrives} arrives, {result}."
+
+
+def _captured(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Captured)
+    name = label(timeline.state(step), event.tensor)
+    said: list[Part] = [("autograd.grad", "node"), (" returns ", "quiet"), (words.value(event.value), "grad")]
+    return [*said, (f" for {name}", "plain")]
+
+
+def _retained(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Retained)
+    name = label(timeline.state(step), event.tensor)
+    said: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
+    return [*said, (words.value(event.value), "grad")]
+
+
+def _hook(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.HookRan)
+    name = label(timeline.state(step), event.tensor)
+    before, after = words.value(event.before), words.value(event.after)
+    said: list[Part] = [(f"hook {event.hook}", "node"), (f" on {name}", "plain")]
+    if before == after:
+        return [*said, (" leaves the gradient as it is: ", "quiet"), (before, "grad")]
+    return [*said, (" changes the gradient: ", "quiet"), (f"{before} → {after}", "grad")]
+
+
+# ---------------------------------------------------------------- all else
+
+
+def _node(timeline: Timeline, step: int) -> list[Part]:
+    told = story(timeline, step)
+    return [("a node that is not in the recording ran", "quiet")] if told is None else node_line(told)
+
+
+def _node_plain(timeline: Timeline, step: int) -> str:
+    told = story(timeline, step)
+    return "A node that is not in the recording ran." if told is None else node_plain(told)
+
+
+def _failed(timeline: Timeline, step: int) -> list[Part]:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Failed)
+    said = words.code(event.message, 200)
+    parts: list[Part] = [(event.error, "error"), (f": {said}" if said else "", "error")]
+    return [*parts, (" · caught by the code around it", "quiet")] if event.caught else parts
+
+
+def _failed_plain(timeline: Timeline, step: int) -> str:
+    event = timeline.event(step)
+    assert isinstance(event, ev.Failed)
+    said = f"{event.error}: {words.code(event.message, 400)}" if event.message else event.error
+    why = mistakes.explanation(timeline, step)
+    return f"{said} {why}" if why else said
+
+
+_LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
+    "cell": _cell, "cell_end": _cell_end, "line": _line, "op": op_line, "backward": _backward,
+    "backward_end": _backward_end, "node": _node, "accumulate": _accumulate, "captured": _captured,
+    "retained": _retained, "hook": _hook, "failed": _failed,
+}  # fmt: skip
+_PLAIN: dict[str, Callable[[Timeline, int], str]] = {
+    "line": _line_plain, "op": op_plain, "node": _node_plain, "accumulate": _accumulate_plain, "failed": _failed_plain,
+}  # fmt: skip

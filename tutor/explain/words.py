@@ -1,0 +1,79 @@
+"""Numbers, values and code in the words of an explaining line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from tutor.explain.grid import Grid
+from tutor.trace.events import Value
+from tutor.trace.values import elements, shape_of, short
+
+Part = tuple[str, str]
+"""A piece of a line, and its role."""
+
+ROLES = ("plain", "quiet", "code", "node", "value", "grad", "leaf", "error")
+"""What a piece of a line can be: plain words, words of less weight, the learner's code, the name of an operation or
+node, a value, a gradient, a leaf, something that went wrong."""
+
+LISTED = 6
+"""Up to so many elements are written out."""
+_LONGEST = 60
+
+
+def number(x: object) -> str:
+    """`2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
+    if not isinstance(x, float):
+        return str(x)
+    if not math.isfinite(x):
+        return str(x)
+    text = f"{x:.6g}"
+    return text if "e" in text or "." in text else text + ".0"
+
+
+def numbers(items: Iterable[object]) -> str:
+    """`[1.0 2.0]`, or the number alone where there is one."""
+    words = [number(item) for item in items]
+    return words[0] if len(words) == 1 else "[" + " ".join(words) + "]"
+
+
+def grid(values: Grid) -> str | None:
+    """The numbers, the common one where all are the same, or None where they are too many to write out."""
+    if values.single is not None:
+        return number(values.single)
+    return numbers(values.flat) if len(values.flat) <= LISTED and len(values.shape) <= 1 else None
+
+
+def value(held: Value, dtype: str = "float32") -> str:
+    """What a tensor holds, in short."""
+    if held is None:
+        return "None"
+    items = elements(held)
+    if items is not None and not dtype.startswith("complex"):
+        if len(items) == 1:
+            return number(items[0])
+        if len(items) <= LISTED and len(shape_of(held)) == 1:
+            return numbers(items)
+    return short(held, dtype, _LONGEST)
+
+
+def code(text: str | None, width: int = _LONGEST) -> str:
+    """Source on one line, cut to the width."""
+    one_line = " ".join((text or "").split())
+    return one_line if len(one_line) <= width else one_line[: width - 1] + "…"
+
+
+def first_line(text: str | None) -> str:
+    """The first line of a statement, with a mark where there is more."""
+    lines = (text or "").strip().splitlines()
+    return "" if not lines else lines[0].rstrip() + (" …" if len(lines) > 1 else "")
+
+
+def joined(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 node`, `3 nodes`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
