@@ -53,6 +53,16 @@ class _LeafHook(_Hook):
             self.graph.accumulated(self.serial, leaf, grad_outputs)
 
 
+class _OwnHook(_Hook):
+    """The post hook of a custom `autograd.Function`, whose `backward` is Python of the learner's."""
+
+    __slots__ = ()
+
+    def __call__(self, grad_inputs: Any, grad_outputs: Any) -> None:
+        self.graph.left()
+        self.graph.ran(self.serial, grad_inputs, grad_outputs)
+
+
 class Graph:
     """The table of nodes."""
 
@@ -60,6 +70,8 @@ class Graph:
         self.append = append
         self.ran = ran
         self.accumulated = accumulated
+        self.entered: Callable[[Any], None] = lambda grads: None
+        self.left: Callable[[], None] = lambda: None
         self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
         self._serials = 0
         self._saved: dict[type, list[str]] = {}
@@ -96,6 +108,10 @@ class Graph:
             leaf = node.variable
             tensor = self.serial_of_leaf(leaf)
             hook: _Hook = _LeafHook(serial, self, weakref.ref(leaf))
+        elif isinstance(node, torch._C._FunctionBase):
+            hook = _OwnHook(serial, self)
+            node.register_prehook(self.entered)  # type: ignore[attr-defined]
+            sequence = node._sequence_nr()  # type: ignore[attr-defined]
         else:
             hook = _Hook(serial, self)
             sequence = node._sequence_nr()

@@ -313,13 +313,14 @@ def span_of(node: ast.AST, lines: list[str]) -> Span:
     first, last = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
     return (
         first,
-        _characters(lines, first, node.col_offset),  # type: ignore[attr-defined]
+        characters(lines, first, node.col_offset),  # type: ignore[attr-defined]
         last,
-        _characters(lines, last, node.end_col_offset or 0),  # type: ignore[attr-defined]
+        characters(lines, last, node.end_col_offset or 0),  # type: ignore[attr-defined]
     )
 
 
-def _characters(lines: list[str], line: int, column: int) -> int:
+def characters(lines: list[str], line: int, column: int) -> int:
+    """A column in characters, from one in UTF-8 bytes."""
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
 

@@ -12,11 +12,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tutor.trace.events import STEP_KINDS
 from tutor.trace.wire import pack
 
 FRAME_EVENTS = 256
+_STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
 WAIT = 0.025
 """Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
+
+
+def _is_step(event: Any) -> bool:
+    return event[0] in _STEPS if type(event) is tuple else type(event) in STEP_KINDS
 
 
 class Sink:
@@ -31,10 +37,12 @@ class Sink:
         self._is_full = False
         self._events = 0
         self._bytes = 0
-        self._lock = _thread.allocate_lock()
+        self.lock = _thread.allocate_lock()
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self._open = True
+        self.idle: Callable[[], None] = lambda: None
+        """Called with every look."""
 
     def start(self) -> None:
         """Starts to flush by time too."""
@@ -56,6 +64,7 @@ class Sink:
     def _flush_by_time(self) -> None:
         seen = 0
         while not self._stop.acquire(timeout=WAIT):
+            self.idle()
             waits = len(self.waiting)
             if waits and seen:
                 self.flush()
@@ -66,12 +75,12 @@ class Sink:
 
     def flush(self) -> None:
         """Writes what waits."""
-        with self._lock:
+        with self.lock:
             batch = self.waiting[:]
             if not batch or not self._open:
                 return
             del self.waiting[: len(batch)]
-            frame = pack(batch)
+            frame = pack(batch, sum(map(_is_step, batch)))
             self._events += len(batch)
             self._bytes += len(frame)
             view = memoryview(frame)

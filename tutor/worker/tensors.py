@@ -25,17 +25,17 @@ _strided = torch.strided
 class Known:
     """What was recorded of one tensor."""
 
-    __slots__ = ("__weakref__", "exposed", "grad", "measured", "meta", "ref", "serial", "storage", "version")
+    __slots__ = ("__weakref__", "exposed", "grad", "meta", "ref", "serial", "shape", "storage", "version")
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
         self.ref = ref
         self.serial = serial
         self.meta = 0
+        self.shape: Any = None
         self.version: int | None = -1
         self.storage: Storage | None = None
         self.grad = 0
         self.exposed: Any = None
-        self.measured = True
 
 
 class Storage:
@@ -52,9 +52,9 @@ class Storage:
 class Tensors:
     """The table of known tensors. Its methods expect function modes to be off."""
 
-    def __init__(self, append: Callable[[Any], None], graph: Graph) -> None:
+    def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
-        self._graph = graph
+        self.graph: Graph  # set by the recorder
         self._known: dict[int, Known] = {}
         self._storages: dict[int, Storage] = {}
         self._metas: dict[Any, int] = {}
@@ -66,6 +66,7 @@ class Tensors:
         """Elements that operations have read and written: what measuring may cost is a share of it, not of time, so
         that two machines record alike."""
         self._measured = 0
+        self._unmeasured: dict[int, Known] = {}
 
     def find(self, t: torch.Tensor) -> Known | None:
         """What is known of `t`, if it was met."""
@@ -123,7 +124,7 @@ class Tensors:
                 grad_fn = t.grad_fn
                 if grad_fn is not None:
                     name = type(grad_fn).__name__
-                    node = self._graph.node(grad_fn, known.serial, new_nodes)
+                    node = self.graph.node(grad_fn, known.serial, new_nodes)
                     retains = t.retains_grad
                 if is_leaf or retains:
                     grad_tensor = t.grad
@@ -152,15 +153,18 @@ class Tensors:
             grad = self.gradient(grad_tensor)
         known.grad = grad or 0
         known.meta = meta
+        known.shape = key[0]
         known.version = version
         shown = self._value(t, known) if value else None
         if storage is not None and storage.exposed:
             known.exposed = shown
-        self._append(
-            (_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown)
-        )
+        self._append((_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown))
         for event in new_nodes:
             self._append(event)
+
+    def place(self, t: torch.Tensor, known: Known) -> None:
+        """Notes the memory of a tensor that another event tells of."""
+        self._storage_of(t, known)
 
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
@@ -172,33 +176,49 @@ class Tensors:
 
     def _value(self, t: torch.Tensor, known: Known) -> Any:
         value = value_of(t)
-        known.measured = True
         if value is None:
             count = t.numel()
             if self._measured + count <= self.work // 16 + (1 << 22):
                 self._measured += count
                 return summary_of(t)
-            known.measured = False
+            self._unmeasured[known.serial] = known
             return unmeasured(t)
         return value
 
-    def measure(self, t: torch.Tensor) -> None:
-        """Sends the statistics of a large tensor that were put off."""
-        known = self.find(t)
-        if known is not None and not known.measured:
-            self._measured -= t.numel()
-            self.record(t, known)
+    def measure_all(self) -> None:
+        """Sends the statistics of the large tensors that were put off and still live."""
+        waiting, self._unmeasured = self._unmeasured, {}
+        for known in waiting.values():
+            tensor = known.ref()
+            if tensor is not None:
+                self._measured -= tensor.numel()
+                self.record(tensor, known)
 
     def changed(self, t: torch.Tensor, known: Known) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
         self.record(t, known)
         storage = known.storage
-        if storage is not None and len(storage.views) > 1:
-            for other in list(storage.views):
+        if storage is None or len(storage.views) == 1:
+            return
+        alive = []
+        for other in storage.views:
+            tensor = other.ref()
+            if tensor is not None:
+                alive.append(other)
                 if other is not known:
-                    tensor = other.ref()
-                    if tensor is not None:
-                        self.record(tensor, other)
+                    self.record(tensor, other)
+        storage.views = alive
+
+    def same_memory(self, t: torch.Tensor) -> bool:
+        """Whether `t` looks into the memory that it was last recorded with, in the same way."""
+        known = self.find(t)
+        if known is None or known.storage is None:
+            return False
+        try:
+            address = t.untyped_storage()._cdata
+        except Exception:  # no storage at all
+            return False
+        return self._storages.get(address) is known.storage and known.shape == t.shape
 
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory."""
@@ -221,6 +241,13 @@ class Tensors:
                 tensor = view.ref()
                 if tensor is not None:
                     view.exposed = value_of(tensor)
+
+    def is_outside(self, t: torch.Tensor) -> bool:
+        """Whether its memory came from elsewhere (`torch.from_numpy`): torch cannot resize such."""
+        try:
+            return not t.untyped_storage().resizable()
+        except Exception:  # no storage at all
+            return False
 
     def compare_exposed(self) -> None:
         """Records the tensors whose memory was changed from outside."""

@@ -1,0 +1,311 @@
+"""A run as the front end sees it: starts a worker, feeds a timeline with what it sends, tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from tutor.lesson.find import Target
+from tutor.process import WorkerProcess
+from tutor.trace import wire
+from tutor.trace.command import RunCommand
+from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
+from tutor.trace.timeline import Timeline
+from tutor.trace.tracefile import Writer
+
+PAUSE = 0.03
+"""Seconds between two notices of what has come, at the least."""
+PRINTED = 1 << 20
+"""So many bytes are kept of what C code and child processes print."""
+
+Updated = Callable[[], None]
+
+
+class Workers:
+    """Keeps one worker standing by, so that a run starts at once."""
+
+    def __init__(self) -> None:
+        self._standby: asyncio.Task[WorkerProcess] | None = None
+
+    def prepare(self) -> None:
+        """Starts the stand-by worker if there is none. Returns at once."""
+        if self._standby is None:
+            self._standby = asyncio.create_task(WorkerProcess.start())
+
+    async def take(self) -> WorkerProcess:
+        """The stand-by worker, or a new one where it has died meanwhile."""
+        self.prepare()
+        assert self._standby is not None
+        worker, self._standby = await self._standby, None
+        if not worker.alive:
+            await worker.end()
+            worker = await WorkerProcess.start()
+        return worker
+
+    async def close(self) -> None:
+        """Leaves no process behind."""
+        if self._standby is not None:
+            worker, self._standby = await self._standby, None
+            await worker.end()
+
+    def kill(self) -> None:
+        """As `close`, when there is no time (a signal)."""
+        if self._standby is not None and self._standby.done() and not self._standby.cancelled():
+            self._standby.result().kill()
+
+
+class Session:
+    """One run of one target, from its start to its end."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        workers: Workers | None = None,
+        knobs: dict[str, str] | None = None,
+        device: str | None = None,
+        args: list[str] | None = None,
+        max_events: int = 1_000_000,
+        max_bytes: int = 256 << 20,
+    ) -> None:
+        self.target = target
+        self.workers = workers or Workers()
+        self.command = RunCommand(str(target.path), target.name, args or [], knobs or {}, device, max_events, max_bytes)
+        self.timeline = Timeline()
+        self.phase = "starting"
+        """starting (Python), importing (torch), running, ended."""
+        self.refused: RunEnd | None = None
+        """Set where the file could not be run at all: malformed, or a knob that it does not have."""
+        self._worker: WorkerProcess | None = None
+        self._stopping = False
+        self._updated: Updated = lambda: None
+        self._writer: Writer | None = None
+        self._due = False
+
+    def again(self) -> Session:
+        """A new session that runs the same once more."""
+        command = self.command
+        return Session(
+            self.target, workers=self.workers, knobs=command.knobs, device=command.device, args=command.args,
+            max_events=command.max_events, max_bytes=command.max_bytes,
+        )  # fmt: skip
+
+    @property
+    def waiting_for(self) -> str:
+        """What the screen says while there is no step yet."""
+        return {
+            "starting": "starting Python …",
+            "importing": "importing torch …",
+            "running": "running …",
+        }.get(self.phase, "")
+
+    @property
+    def exit_status(self) -> int:
+        """What the program's run ended with."""
+        end = self.timeline.run_end
+        return 1 if end is None else end.status
+
+    # ------------------------------------------------------------ running
+
+    async def run(self, updated: Updated = lambda: None, *, out: Path | None = None) -> None:
+        """Runs the target to its end; `updated` is called when there is more to show, every 30 ms at most.
+
+        With `out` the recording is written there as it grows; raises OSError where it cannot be.
+        """
+        self._updated = updated
+        if out is not None:
+            self._writer = Writer(out, self.timeline)
+        try:
+            await self._run()
+            if self._writer is not None:
+                if self.refused is not None:
+                    self._writer.abandon()
+                else:
+                    self._writer.finish()
+        except BaseException:
+            if self._writer is not None:
+                self._writer.abandon()
+            raise
+        finally:
+            await self.close()
+            self.phase = "ended"
+            updated()
+
+    async def _run(self) -> None:
+        worker = self._worker = await self.workers.take()
+        self._enter("importing")
+        printed = [
+            asyncio.create_task(self._read_printed(name, reader))
+            for name, reader in zip(("stdout", "stderr"), worker.printed, strict=True)
+        ]
+        try:
+            if await worker.ready():
+                self._enter("running")
+                await worker.run(self.command)
+            await self._read_frames(worker)
+            status = await worker.wait()
+            await asyncio.wait(printed, timeout=0.2)  # a grandchild may hold them open for ever
+        finally:
+            for task in printed:
+                task.cancel()
+        if self.timeline.run_end is None:
+            self._died(worker, status)
+        elif self.timeline.run_end.outcome == "refused":
+            self.refused = self.timeline.run_end
+
+    def _enter(self, phase: str) -> None:
+        self.phase = phase
+        self._updated()
+
+    async def _read_frames(self, worker: WorkerProcess) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=1 << 20)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(worker.events, "rb", buffering=0)
+        )
+        buffer = bytearray()
+        try:
+            while data := await reader.read(1 << 16):
+                buffer += data
+                for frame in wire.split(buffer):
+                    self._feed(frame)
+                    await asyncio.sleep(0)  # the screen comes first
+        except wire.WireError as error:  # the learner's code wrote into our pipe
+            self._add([Gap(0, f"The recording was damaged by the program: {error}.")])
+            worker.kill()
+        finally:
+            transport.close()
+
+    def _feed(self, frame: bytes) -> None:
+        self.timeline.feed(frame)
+        if self._writer is not None:
+            self._writer.catch_up()
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(PAUSE, self._tell)
+
+    def _tell(self) -> None:
+        self._due = False
+        self._updated()
+
+    def _add(self, events: list[Event]) -> None:
+        """Events that only the front end can know of."""
+        self._feed(wire.pack(events, sum(event.kind is not None for event in events)))
+
+    async def _read_printed(self, name: str, reader: asyncio.StreamReader) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        kept = lost = 0
+        while data := await reader.read(1 << 16):
+            room = max(0, PRINTED - kept)
+            kept += len(data[:room])
+            lost += len(data[room:])
+            text = decoder.decode(data[:room])
+            if text:
+                self._add([Output(name, text)])
+        if lost:
+            self._add([Gap(0, f"{lost:,} more bytes were printed by C code or child processes than are kept.")])
+
+    # ------------------------------------------------------------ its end
+
+    def _died(self, worker: WorkerProcess, status: int) -> None:
+        """The worker ended without a word: say how, and where."""
+        how = self._how(status)
+        statement, operation = worker.doing
+        site = self.timeline.sites.get(operation) or self.timeline.sites.get(statement)
+        where = ""
+        if site is not None:
+            path = self.timeline.sources[site.file].path
+            where = f" at {Path(path).name}:{site.span[0]}"
+            code = self.timeline.book.code(site.file, site.span)
+            if code:
+                where += f" `{code.splitlines()[0]}`"
+        note = how + where
+        events: list[Event] = []
+        cells = self.timeline.cells
+        outcome = "stopped" if self._stopping else "exited" if status >= 0 else "died"
+        if cells and cells[-1].end is None:
+            if outcome == "died" and site is not None:
+                events.append(Failed(_signal_name(-status), how, site.file, site.span, site.function, None))
+            events.append(CellEnd(cells[-1].cell, outcome, note))
+        events.append(RunEnd(outcome, 130 if self._stopping else status if status >= 0 else 128 - status, note))
+        self._add(events)
+
+    def _how(self, status: int) -> str:
+        if self._stopping:
+            return "stopped"
+        if status >= 0:
+            return f"the program ended its process with exit status {status}"
+        name = _signal_name(-status)
+        told = {
+            "SIGSEGV": "it touched memory that is not its own (a segmentation fault)",
+            "SIGKILL": "something killed it (out of memory?)",
+            "SIGABRT": "C code gave up (abort)",
+        }.get(name, "a signal ended it")
+        return f"the process died of {name}: {told},"
+
+    async def stop(self) -> None:
+        """Stops the run: KeyboardInterrupt first, then the kill. What was recorded stays."""
+        if self._worker is not None and self._worker.alive:
+            self._stopping = True
+            await self._worker.stop()
+
+    async def close(self) -> None:
+        """Leaves no process of this run behind."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.end()
+
+    def kill(self) -> None:
+        """As `close`, when there is no time (a signal)."""
+        if self._worker is not None:
+            self._worker.kill()
+
+
+def _signal_name(number: int) -> str:
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
+
+
+def record_blocking(
+    session: Session, *, out: Path | None = None, echo: Callable[[str, str], None] | None = None
+) -> Timeline:
+    """Runs a session without a screen. `echo` is given what is printed, stream and text, as it comes.
+
+    Ctrl-C stops the run and keeps the recording.
+    """
+    told = 0
+
+    def updated() -> None:
+        nonlocal told
+        if echo is not None:
+            parts = session.timeline.contents.printed
+            for part in parts[told:]:
+                echo(part.stream, part.text)
+            told = len(parts)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        stopping: set[asyncio.Task[None]] = set()
+
+        def interrupted() -> None:
+            stopping.add(asyncio.create_task(session.stop()))
+
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, interrupted)
+        try:
+            await session.run(updated, out=out)
+        finally:
+            await session.workers.close()
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    asyncio.run(run())
+    updated()
+    return session.timeline

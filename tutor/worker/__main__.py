@@ -1,0 +1,76 @@
+"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE`, three descriptors that it inherits.
+
+It imports torch, says that it is ready, and stands by until the front end sends a run over the control socket. It
+runs that one, then ends. When the control socket closes, it ends at once, with its children.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+
+import msgspec
+
+
+def main() -> None:
+    """Stands by, runs, ends."""
+    control_number, events, page_number = (int(argument) for argument in sys.argv[1:4])
+    for descriptor in (control_number, events, page_number):
+        os.set_inheritable(descriptor, False)
+    control = socket.socket(fileno=control_number)
+    _end_with(os.getppid())
+    page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")
+    os.close(page_number)
+    _raise_stack_limit()
+
+    from tutor.trace.command import READY, RunCommand
+    from tutor.worker.recorder import Recorder
+    from tutor.worker.run import Run
+
+    try:
+        control.sendall(READY)
+        line = control.makefile("rb").readline()
+    except OSError:
+        line = b""
+    if not line:
+        return
+    command = msgspec.json.decode(line, type=RunCommand)
+
+    def look_at_control() -> None:
+        readable, _, _ = select.select([control], [], [], 0)
+        if readable and not control.recv(1, socket.MSG_PEEK):
+            os.killpg(os.getpid(), signal.SIGKILL)
+
+    recorder = Recorder(events, page, command.max_events, command.max_bytes)
+    recorder.sink.idle = look_at_control
+    status = Run(command, recorder).run()
+    # Not by way of the interpreter's own end: nothing may follow the last event, and libraries may crash there.
+    os._exit(status)
+
+
+def _end_with(parent: int) -> None:
+    """Linux ends this process when the front end dies, even while C code holds the interpreter."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _raise_stack_limit() -> None:
+    """Walking and freeing a graph of 100,000 nodes takes more stack than the usual 8 MiB."""
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    try:
+        resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
+    except (ValueError, OSError):
+        return  # not allowed here: then such graphs stay out of reach
+
+
+if __name__ == "__main__":
+    main()

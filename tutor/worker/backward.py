@@ -1,0 +1,302 @@
+"""Records backward passes: which nodes run, in the engine's order, what reaches them and what they send on."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch._C import (  # type: ignore[attr-defined]
+    DisableTorchFunction,
+    _len_torch_function_stack,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
+
+from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, HookRan, Node, Point, Retained
+from tutor.worker.code import OpSite, Place
+from tutor.worker.graph import Graph
+from tutor.worker.operations import Operations
+from tutor.worker.tensors import Tensors
+from tutor.worker.values import summary_of, unmeasured, value_of
+
+
+def _tag(kind: type[Event]) -> Any:
+    return kind.__struct_config__.tag
+
+
+_NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
+_RETAINED, _HOOK_RAN, _CAPTURED, _POINT = _tag(Retained), _tag(HookRan), _tag(Captured), _tag(Point)
+_LARGE = 1 << 22
+
+
+class Passes:
+    """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
+
+    def __init__(self, operations: Operations, tensors: Tensors, append: Callable[[Any], None]) -> None:
+        self._operations = operations
+        self._tensors = tensors
+        self._append = append
+        self.graph = Graph(append, self.ran, self.accumulated)
+        self.graph.entered = self.entered
+        self.graph.left = self.left
+        self._number = 0
+        self._asked: list[weakref.ref[torch.Tensor]] = []
+        self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._measured = 0
+        self.on = False
+        self.full = False
+        self.trouble: Callable[[Exception], None] = lambda error: None
+
+    # ------------------------------------------------------------ a pass
+
+    def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
+        """Runs and records `Tensor.backward`, `autograd.backward` or `autograd.grad`."""
+        with _quiet():
+            try:
+                call = _Call(func, args, kwargs)
+                if self.full:
+                    self._point(call, site)
+                    return place.call(func, args, kwargs)
+                self._begin(call, site, frame)
+            except Exception as error:  # a call that torch will refuse; or ours
+                if not isinstance(error, TypeError):
+                    self.trouble(error)
+                return place.call(func, args, kwargs)
+        depth = _len_torch_function_stack()
+        number = self._number
+        done = False
+        try:
+            with _one_thread():
+                result = place.call(func, args, kwargs)
+            done = True
+        finally:
+            while _len_torch_function_stack() > depth:  # a backward of the learner's was left by an exception
+                _pop_torch_function_stack()
+            with _quiet():
+                if done and call.name == "grad":
+                    self._captured(call, result)
+                self._append((_BACKWARD_END, number, done))
+        return result
+
+    def _begin(self, call: _Call, site: OpSite, frame: int) -> None:
+        self._number += 1
+        roots = []
+        for root in call.roots:
+            serial = self._tensors.serial(root)
+            roots.append(serial)
+            grad_fn = root.grad_fn
+            if grad_fn is not None:
+                unknown: list[Any] = []
+                self.graph.node(grad_fn, serial, unknown)
+                for event in unknown:
+                    self._append(event)
+        if self._asked:
+            alive = [(ref, tensor) for ref in self._asked if (tensor := ref()) is not None]
+            self._asked = [ref for ref, _ in alive]
+            self._retaining = {
+                number: ref
+                for ref, tensor in alive
+                if tensor.grad_fn is not None and (number := self.graph.known(tensor.grad_fn)) is not None
+            }
+        gradient = [None if g is None else self._value(g) for g in call.gradient]
+        self._append(
+            (
+                _BACKWARD, self._operations.send(site), frame, self._number, call.name, roots, call.retain_graph,
+                call.create_graph, gradient,
+            )
+        )  # fmt: skip
+
+    def _point(self, call: _Call, site: OpSite) -> None:
+        for root in call.roots:
+            if root.numel() == 1:
+                self._append((_POINT, call.source or "loss", float(root.detach().item())))
+
+    def _captured(self, call: _Call, result: Any) -> None:
+        results = result if isinstance(result, tuple | list) else (result,)
+        for tensor, gradient in zip(call.inputs, results, strict=False):
+            if not isinstance(tensor, torch.Tensor):
+                continue
+            serial = None
+            value = None
+            if isinstance(gradient, torch.Tensor):
+                serial = self._tensors.serial(gradient)
+                value = self._value(gradient)
+            self._append((_CAPTURED, self._tensors.serial(tensor), serial, value))
+
+    # ------------------------------------------------------------ from inside the engine
+
+    def ran(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
+        """A node ran."""
+        if not self.on:
+            return
+        try:
+            with _quiet():
+                if self._retaining:
+                    self._retained(node)
+                value = self._value
+                self._append(
+                    (
+                        _NODE, node, [None if g is None else value(g) for g in grad_outputs],
+                        [None if g is None else value(g) for g in grad_inputs],
+                    )
+                )  # fmt: skip
+        except Exception as error:  # an exception here would abort the learner's pass
+            self.trouble(error)
+
+    def accumulated(self, node: int, leaf: torch.Tensor, grad_outputs: Any) -> None:
+        """An `AccumulateGrad` ran: the leaf's gradient has been written."""
+        if not self.on:
+            return
+        try:
+            with _quiet():
+                tensors = self._tensors
+                incoming = grad_outputs[0]
+                known = tensors.meet(leaf)
+                grad = leaf.grad
+                shown = None if incoming is None else self._value(incoming)
+                if grad is None:  # a hook of the learner's has used it up already
+                    self._append((_ACCUMULATE, node, known.serial, 0, shown, None))
+                    return
+                held = tensors.meet(grad)
+                first = held.version == -1
+                held.version = grad._version
+                if first and grad.requires_grad:  # create_graph: the gradient has a graph of its own
+                    tensors.record(grad, held)
+                elif first:
+                    tensors.place(grad, held)
+                known.grad = held.serial
+                self._append((_ACCUMULATE, node, known.serial, held.serial, shown, self._value(grad)))
+        except Exception as error:
+            self.trouble(error)
+
+    def _retained(self, node: int) -> None:
+        ref = self._retaining.get(node)
+        tensor = ref() if ref is not None else None
+        if tensor is not None and tensor.grad is not None:
+            known = self._tensors.meet(tensor)
+            grad = self._tensors.gradient(tensor.grad)
+            known.grad = grad
+            self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
+
+    def _value(self, gradient: torch.Tensor) -> Any:
+        value = value_of(gradient)
+        if value is None:
+            count = gradient.numel()
+            if self._measured + count > self._tensors.work // 16 + _LARGE:
+                return unmeasured(gradient)
+            self._measured += count
+            value = summary_of(gradient)
+            value.pop("heat", None)
+        return value
+
+    # ------------------------------------------------------------ the learner's hooks
+
+    def asked_to_retain(self, tensor: torch.Tensor) -> None:
+        """`retain_grad` was called on a non-leaf."""
+        self._asked.append(weakref.ref(tensor))
+
+    def register(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
+        """Registers a hook of the learner's inside one that tells what it did."""
+        if "hook" in kwargs:
+            args, kwargs = (*args, kwargs["hook"]), {k: v for k, v in kwargs.items() if k != "hook"}
+        if len(args) == 2 and callable(args[1]) and func is torch.Tensor.register_hook:
+            with _quiet():
+                serial = self._tensors.serial(args[0])
+            args = (args[0], self._watched(args[1], serial))
+        return place.call(func, args, kwargs)
+
+    def _watched(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
+        name = getattr(hook, "__name__", type(hook).__name__)
+
+        def gradtutor_hook(grad: Any) -> Any:
+            with _quiet():
+                before = self._value(grad) if self.on else None
+            with self.seen():
+                result = hook(grad)
+            if self.on:
+                with _quiet():
+                    after = self._value(result) if isinstance(result, torch.Tensor) else before
+                self._append((_HOOK_RAN, tensor, name, before, after))
+            return result
+
+        return gradtutor_hook
+
+    def entered(self, grad_outputs: Any) -> None:
+        """The Python `backward` of a custom Function is about to run: its operations are the learner's."""
+        _push_on_torch_function_stack(self._operations)
+
+    def left(self) -> None:
+        """That `backward` has returned."""
+        if _len_torch_function_stack():
+            _pop_torch_function_stack()
+
+    @contextlib.contextmanager
+    def seen(self) -> Iterator[None]:
+        """Records the operations of the learner's code that the engine calls."""
+        if _len_torch_function_stack():
+            yield
+            return
+        _push_on_torch_function_stack(self._operations)
+        try:
+            yield
+        finally:
+            _pop_torch_function_stack()
+
+
+class _Call:
+    """What a backward call was asked to do, whichever of the three it is."""
+
+    def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        self.source: str | None = None
+        self.inputs: list[Any] = []
+        if func is torch.Tensor.backward:
+            self.name = "backward"
+            given = dict(zip(("self", "gradient", "retain_graph", "create_graph", "inputs"), args, strict=False))
+            given.update(kwargs)
+            self.roots = [given["self"]]
+            gradient = given.get("gradient")
+            self.gradient = [] if gradient is None else [gradient]
+        else:
+            given = inspect.signature(func).bind(*args, **kwargs).arguments
+            is_grad = func is torch.autograd.grad
+            self.name = "grad" if is_grad else "backward"
+            self.roots = [r for r in _listed(given["outputs" if is_grad else "tensors"]) if isinstance(r, torch.Tensor)]
+            gradients = given.get("grad_outputs" if is_grad else "grad_tensors")
+            self.gradient = [] if gradients is None else _listed(gradients)
+            if is_grad:
+                self.inputs = _listed(given["inputs"])
+        self.create_graph = bool(given.get("create_graph"))
+        retain = given.get("retain_graph")
+        self.retain_graph = self.create_graph if retain is None else bool(retain)
+
+
+def _listed(thing: Any) -> list[Any]:
+    return list(thing) if isinstance(thing, tuple | list) else [thing]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """On CUDA the engine would run nodes on a thread of the device's, away from our modes."""
+    if torch.cuda.is_initialized():
+        with torch.autograd.set_multithreading_enabled(False):
+            yield
+    else:
+        yield
+
+
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+_NOTHING = _Nothing()
+
+
+def _quiet() -> Any:
+    """Function modes off, if there are any: what is read here is not the learner's doing."""
+    return DisableTorchFunction() if _len_torch_function_stack() else _NOTHING

@@ -1,0 +1,150 @@
+"""Knows which code is the learner's, and where in it a call stands.
+
+A place is named by `id(code) + f_lasti` of the calling frame: unique, since an instruction lies inside its code
+object, and for ever, since the code objects are kept.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from tutor.trace.events import Site, Source, Span
+from tutor.worker.rewrite import Places, characters, compile_recorded, source_lines, uses_compiler
+
+_SITE = Site.__struct_config__.tag
+
+
+def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip  # noqa: E704
+
+
+class Place:
+    """Where a call into torch stands: in the learner's code or in a library's."""
+
+    __slots__ = ("call", "code", "key", "own", "sites")
+
+    def __init__(self, frame: types.FrameType, own: bool) -> None:
+        self.code = frame.f_code
+        self.key = id(frame.f_code) + frame.f_lasti
+        self.own = own
+        self.sites: dict[Any, OpSite] = {}
+        self.call = stand_in(frame)
+
+
+def stand_in(frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
+    """A function that calls another from a frame with this frame's file, line and globals.
+
+    Torch's warnings are then counted and printed for the learner's line, not for ours.
+    """
+    code = frame.f_code
+    return types.FunctionType(
+        _call.__code__.replace(
+            co_filename=code.co_filename,
+            co_firstlineno=frame.f_lineno or code.co_firstlineno,
+            co_name=STAND_IN,
+        ),
+        frame.f_globals,
+    )
+
+
+STAND_IN = "gradtutor stand-in"
+"""The name of the code of these functions, by which tracebacks drop them."""
+
+
+class OpSite:
+    """The place of an operation; `sent` once the recording knows of it."""
+
+    __slots__ = ("event", "inplace", "sent", "serial")
+
+    def __init__(self, event: Any, serial: int, inplace: bool) -> None:
+        self.event = event
+        self.serial = serial
+        self.inplace = inplace
+        self.sent = False
+
+
+class Code:
+    """The learner's files, their statements, and the places in them."""
+
+    def __init__(self, append: Callable[[Any], None]) -> None:
+        self._append = append
+        self._sites = 0
+        self._files: dict[str, int] = {}
+        self._lines: dict[int, list[str]] = {}
+        self._statements: dict[int, list[tuple[Span, int]]] = {}
+        self._positions: dict[int, list[Any]] = {}
+        self.own: dict[int, tuple[types.CodeType, int]] = {}
+        """By `id` of a code object of the learner's: itself, and its file."""
+        self.callbacks: dict[str, Callable[..., Any]] = {}
+        self.names: dict[str, str] = {}
+        """What to call a file, by its full path."""
+
+    def compile(self, source: str, path: str, *, whole: str | None = None) -> types.CodeType:
+        """Compiles a file of the learner's, or with `whole` a cell of the file whose text that is."""
+        file = self._files.get(path)
+        text = source if whole is None else whole
+        if file is None:
+            file = self._files[path] = len(self._files) + 1
+            self._lines[file] = source_lines(text)
+            self._statements[file] = []
+            self._append(Source(file, self.names.get(path, path), text))
+        code = compile_recorded(source, path, self._places(file), self.callbacks, functions=not uses_compiler(text))
+        self._adopt(code, file)
+        return code
+
+    def file_of(self, path: str) -> int | None:
+        """The number of a file of the learner's."""
+        return self._files.get(path)
+
+    def _adopt(self, code: types.CodeType, file: int) -> None:
+        self.own[id(code)] = (code, file)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self._adopt(constant, file)
+
+    def _places(self, file: int) -> Places:
+        def statement(span: Span, function: str) -> int:
+            self._sites += 1
+            self._statements[file].append((span, self._sites))
+            self._append((_SITE, self._sites, file, span, function, self._sites, None, 0, None, False))
+            return self._sites
+
+        def call(span: Span, function: str, statement: int, name: str) -> int:
+            self._sites += 1
+            self._append((_SITE, self._sites, file, span, function, statement, name, 0, None, False))
+            return self._sites
+
+        return Places(statement, call)
+
+    def span(self, code: types.CodeType, lasti: int) -> Span:
+        """Where the instruction stands in the source, in characters."""
+        positions = self._positions.get(id(code))
+        if positions is None:
+            positions = self._positions[id(code)] = list(code.co_positions())
+        line, last, column, end = positions[lasti // 2]
+        first = line or code.co_firstlineno
+        lines = self._lines.get(self.own[id(code)][1], [])
+        return (first, characters(lines, first, column or 0), last or first, characters(lines, last or first, end or 0))
+
+    def op_site(
+        self, code: types.CodeType, lasti: int, op: str, depth: int, parent: str | None, inplace: bool
+    ) -> OpSite:
+        """A new place of an operation, in the learner's code at `lasti`."""
+        self._sites += 1
+        span = self.span(code, lasti)
+        file = self.own[id(code)][1]
+        event = (
+            _SITE, self._sites, file, span, code.co_name, self._around(file, span), op, depth, parent, inplace,
+        )  # fmt: skip
+        return OpSite(event, self._sites, inplace)
+
+    def _around(self, file: int, span: Span) -> int:
+        """The innermost statement around a span."""
+        best, size = 0, None
+        for (l0, c0, l1, c1), site in self._statements[file]:
+            if (l0, c0) <= span[:2] and span[2:] <= (l1, c1):
+                extent = (l1 - l0, c1 - c0 if l1 == l0 else 0)
+                if size is None or extent <= size:
+                    best, size = site, extent
+        return best

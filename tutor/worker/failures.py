@@ -1,0 +1,92 @@
+"""Turns exceptions into events, and takes our frames out of tracebacks."""
+
+from __future__ import annotations
+
+import os
+import traceback
+import types
+from typing import Any
+
+from torch.overrides import handle_torch_function
+
+from tutor.trace.events import Failed
+from tutor.worker.code import STAND_IN, Code
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HANDLE = handle_torch_function.__code__
+_TEXT = 4000
+
+
+def strip(error: BaseException) -> None:
+    """Takes the frames of the recorder out of the tracebacks of an exception and of those behind it."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _stripped(one.__traceback__)
+        waiting += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+
+
+def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+    chain: list[types.TracebackType] = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code is _HANDLE and chain:
+            chain.pop()  # torch's function that asked the mode; it stands once more behind our frames
+        elif code is not _HANDLE and not is_ours(code):
+            chain.append(trace)
+        trace = trace.tb_next
+    for one, following in zip(chain, [*chain[1:], None], strict=True):
+        if one.tb_next is not following:
+            one.tb_next = following
+    return chain[0] if chain else None
+
+
+def is_ours(code: types.CodeType) -> bool:
+    """Whether a frame with this code is the recorder's."""
+    return code.co_name == STAND_IN or code.co_filename.startswith(_OURS)
+
+
+def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
+    """The event that tells of an exception whose traceback has been stripped."""
+    file = span = function = None
+    trace = error.__traceback__
+    while trace is not None:
+        own = code.own.get(id(trace.tb_frame.f_code))
+        if own is not None:
+            function, file = trace.tb_frame.f_code.co_name, own[1]
+            span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
+        trace = trace.tb_next
+    return Failed(
+        error=type(error).__name__,
+        message=text_of(error)[:_TEXT],
+        file=file,
+        span=span,
+        function=function,
+        frame=frame,
+        caught=caught,
+        traceback="" if caught else "".join(traceback.format_exception(error))[-_TEXT:],
+    )
+
+
+def text_of(error: BaseException) -> str:
+    """`str(error)`, whatever the learner's `__str__` does."""
+    try:
+        return str(error)
+    except Exception:  # the learner's own
+        return ""
+
+
+def exit_status(error: SystemExit) -> tuple[int, str]:
+    """The status that Python would exit with, and the text that it would print first."""
+    code: Any = error.code
+    if code is None:
+        return 0, ""
+    if isinstance(code, int):
+        return code & 0xFF, ""
+    return 1, f"{code}\n"

@@ -1,0 +1,294 @@
+"""What rewritten code calls: statements, names, functions, loops.
+
+These run in the learner's frames at every statement, with function modes on, so they touch a tensor's attributes only
+under `DisableTorchFunction`, and mostly they do not touch it at all.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._C import DisableTorchFunction  # type: ignore[attr-defined]
+from torch.nn import Parameter
+
+from tutor.trace.events import Bind, Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
+from tutor.worker.groups import Groups, Holder
+from tutor.worker.sink import FRAME_EVENTS, Sink
+from tutor.worker.tensors import Tensors
+
+
+def _tag(kind: type[Event]) -> Any:
+    return kind.__struct_config__.tag
+
+
+_LINE, _BIND, _ITERATION, _LOOP_END = _tag(Line), _tag(Bind), _tag(Iteration), _tag(LoopEnd)
+_FRAME_START, _FRAME_END = _tag(FrameStart), _tag(FrameEnd)
+_RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+_getframe = sys._getframe
+_Tensor = torch.Tensor
+_TEXT = 200
+
+
+class Frame:
+    """One activation of a function of the learner's."""
+
+    __slots__ = ("bound", "holders", "key", "loops", "outer", "serial")
+
+    def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
+        self.serial = serial
+        self.key = key
+        self.outer = outer
+        self.loops: dict[int, int] = {}
+        self.holders: dict[str, Holder] = {}
+        self.bound: set[str] = set()
+
+
+class Frames:
+    """The callbacks, and the frames that they are called from."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        tensors: Tensors,
+        groups: Groups,
+        page: Any,
+        file_of: Callable[[str], int | None],
+        made: Callable[[int, Frame, torch.Tensor], None],
+        caught: Callable[[], None],
+    ) -> None:
+        self._append = sink.waiting.append
+        self._sink = sink
+        self._tensors = tensors
+        self._groups = groups
+        self._page = page
+        self._file_of = file_of
+        self._made = made
+        self._on_caught = caught
+        self._frames: dict[int, Frame] = {}
+        self._modules: dict[str, Frame] = {}
+        self._serials = 0
+        self._main_thread = _thread.get_ident()
+        self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
+        self.current: Frame | None = None
+        self.on = False
+        self.stop_wanted = False
+        self.callbacks: dict[str, Callable[..., Any]] = {
+            "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_expr": self.bind_expr,
+            "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
+            "loop_end": self.loop_end, "caught": self.caught, "star": self.star,
+        }  # fmt: skip
+
+    # ------------------------------------------------------------ finding the frame
+
+    def module(self, path: str) -> Frame:
+        """The frame of a module of the learner's, which starts now."""
+        frame = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
+        self._modules[path] = frame
+        return frame
+
+    def end_module(self, path: str) -> None:
+        """An imported module of the learner's has run."""
+        frame = self._modules.pop(path)
+        self._frames.pop(frame.key, None)
+        if self.on:
+            self._append((_FRAME_END, frame.serial))
+        self.current = frame.outer
+
+    def _start(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
+        self._serials += 1
+        frame = Frame(self._serials, key, self.current)
+        self.current = frame
+        if self.on:
+            self._append((_FRAME_START, frame.serial, function, file, resumable))
+        return frame
+
+    def find(self, frame: types.FrameType | None) -> Frame | None:
+        """The record of a frame of the learner's, or of the one around a lambda or comprehension."""
+        while frame is not None:
+            found = self._frames.get(id(frame))
+            if found is not None:
+                return found
+            code = frame.f_code
+            if code.co_name == "<module>":
+                module = self._modules.get(code.co_filename)
+                if module is not None:
+                    self._frames.pop(module.key, None)
+                    module.key = id(frame)
+                    self._frames[module.key] = module
+                    return module
+            frame = frame.f_back
+        return None
+
+    # ------------------------------------------------------------ the callbacks
+
+    def line(self, site: int) -> None:
+        """A statement is about to run."""
+        self._page[0] = site
+        if self.stop_wanted:
+            self._stop()
+        if self.on:
+            python = _getframe(1)
+            self._arrive(site, self._frames.get(id(python)) or self.find(python))
+
+    def line_scan(self, site: int) -> None:
+        """A statement is about to run after one that may have changed what a container holds."""
+        self._page[0] = site
+        if self.stop_wanted:
+            self._stop()
+        if self.on:
+            python = _getframe(1)
+            frame = self._frames.get(id(python)) or self.find(python)
+            around = frame
+            while around is not None:
+                self.scan(around)
+                around = around.outer
+            self._arrive(site, frame)
+
+    def _arrive(self, site: int, frame: Frame | None) -> None:
+        if frame is None or frame is self._elsewhere:
+            return
+        self.current = frame
+        if self._tensors.exposed:
+            with DisableTorchFunction():
+                self._tensors.compare_exposed()
+        self._append((_LINE, site, frame.serial))
+        if len(self._sink.waiting) >= FRAME_EVENTS:
+            self._sink.flush()
+
+    def _stop(self) -> None:
+        self.stop_wanted = False
+        raise KeyboardInterrupt
+
+    def scan(self, frame: Frame) -> None:
+        """Looks again at what the names of a frame hold."""
+        if frame.holders:
+            with DisableTorchFunction():
+                for holder in frame.holders.values():
+                    self._groups.look(holder)
+
+    def bind(self, name: str, value: Any, made_at: int = 0) -> None:
+        """A name was stored to; `made_at` is the place of the call that gave the value."""
+        if self.on:
+            python = _getframe(1)
+            frame = self._frames.get(id(python)) or self.find(python)
+            if frame is not None and frame is not self._elsewhere:
+                self.store(frame, name, value, made_at)
+
+    def bind_expr(self, name: str, value: Any) -> Any:
+        """A name was stored to by `:=`."""
+        if self.on:
+            frame = self.find(_getframe(1))
+            if frame is not None and frame is not self._elsewhere:
+                self.store(frame, name, value, 0)
+        return value
+
+    def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
+        """Tells what a name means now."""
+        kind = type(value)
+        if kind is float or kind is int or kind is bool or value is None or kind is str:
+            if frame.holders:
+                frame.holders.pop(name, None)
+            if kind is int and not -(1 << 63) <= value < 1 << 63:
+                value = str(value)[:_TEXT]  # the wire's integers have 64 bits
+            self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
+            frame.bound.add(name)
+        elif kind is _Tensor or kind is Parameter or isinstance(value, _Tensor):
+            if frame.holders:
+                frame.holders.pop(name, None)
+            known = self._tensors.find(value)
+            if known is None:
+                with DisableTorchFunction():
+                    if made_at:
+                        self._made(made_at, frame, value)
+                    serial = self._tensors.serial(value)
+                    if self._tensors.is_outside(value):
+                        self._tensors.expose(value)
+            else:
+                serial = known.serial
+            self._append((_BIND, frame.serial, name, "tensor", serial))
+            frame.bound.add(name)
+        elif self._groups.holds(value):
+            with DisableTorchFunction():
+                holder = self._groups.hold(value)
+            frame.holders[name] = holder
+            self._append((_BIND, frame.serial, name, "group", holder.serial))
+            frame.bound.add(name)
+        elif name in frame.bound:
+            self._forget(frame, name)
+
+    def unbind(self, name: str) -> None:
+        """A name was deleted."""
+        frame = self.find(_getframe(1)) if self.on else None
+        if frame is not None and name in frame.bound:
+            self._forget(frame, name)
+
+    def _forget(self, frame: Frame, name: str) -> None:
+        frame.bound.discard(name)
+        frame.holders.pop(name, None)
+        self._append((_BIND, frame.serial, name, "none"))
+
+    def star(self) -> None:
+        """`from m import *` may have stored anything."""
+        python = _getframe(1)
+        frame = self.find(python) if self.on else None
+        if frame is not None:
+            self.store_all(frame, python.f_globals)
+
+    def store_all(self, frame: Frame, names: dict[str, Any]) -> None:
+        """Tells what all names of a module mean."""
+        for name, value in list(names.items()):
+            if not name.startswith("__"):
+                self.store(frame, name, value, 0)
+
+    def enter(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
+        """A function of the learner's was entered with these arguments."""
+        python = _getframe(1)
+        if _thread.get_ident() != self._main_thread:
+            self._frames[id(python)] = self._elsewhere
+            return
+        if not self.on:
+            return
+        code = python.f_code
+        file = self._file_of(code.co_filename) or 1
+        frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
+        self._frames[frame.key] = frame
+        for name, value in zip(names, values, strict=True):
+            self.store(frame, name, value, 0)
+
+    def leave(self) -> None:
+        """The function was left, in whatever way."""
+        frame = self._frames.pop(id(_getframe(1)), None)
+        if frame is None or frame is self._elsewhere:
+            return
+        if self.on:
+            self._append((_FRAME_END, frame.serial))
+        if self.current is frame:
+            self.current = frame.outer
+
+    def iterate(self, loop: int) -> None:
+        """The body of a loop begins another turn."""
+        if self.on:
+            frame = self.find(_getframe(1))
+            if frame is not None and frame is not self._elsewhere:
+                number = frame.loops[loop] = frame.loops.get(loop, 0) + 1
+                self._append((_ITERATION, frame.serial, loop, number))
+
+    def loop_end(self, loop: int) -> None:
+        """A loop was left."""
+        if self.on:
+            frame = self.find(_getframe(1))
+            if frame is not None and frame.loops.pop(loop, None) is not None:
+                self._append((_LOOP_END, frame.serial, loop))
+
+    def caught(self, loops: tuple[int, ...]) -> None:
+        """An `except` of the learner's begins; the exception left these loops."""
+        for loop in loops:
+            frame = self.find(_getframe(1))
+            if self.on and frame is not None and frame.loops.pop(loop, None) is not None:
+                self._append((_LOOP_END, frame.serial, loop))
+        self._on_caught()

@@ -1,0 +1,143 @@
+"""Finds the tensors inside containers, modules and the learner's own objects, under what one would type for them.
+
+Two levels of lists, tuples and dicts of up to 20 items; parameters and buffers of a module by their path; attributes
+of the learner's own objects, one level.
+"""
+
+from __future__ import annotations
+
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn import Module
+
+from tutor.trace.events import Group
+
+_GROUP = Group.__struct_config__.tag
+_ITEMS = 20
+_TENSORS = 5000
+_INDEXED = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ParameterList)
+_KEYED = (torch.nn.ModuleDict, torch.nn.ParameterDict)
+_SCALARS = (int, float, str, bool, type(None), bytes, complex)
+
+
+class Holder:
+    """A container that a name means: its number and what it held when last looked at."""
+
+    __slots__ = ("_object", "items", "serial")
+
+    def __init__(self, serial: int, thing: Any) -> None:
+        self.serial = serial
+        self.items: list[tuple[str, int]] | None = None
+        # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
+        if isinstance(thing, list | tuple | dict):
+            self._object: Any = thing
+        else:
+            try:
+                self._object = weakref.ref(thing)
+            except TypeError:
+                self._object = thing
+
+    def get(self) -> Any:
+        """The container, or None when it is gone."""
+        thing = self._object
+        return thing() if type(thing) is weakref.ref else thing
+
+
+class Groups:
+    """Gives containers numbers, and tells what they hold when that changed."""
+
+    def __init__(
+        self, append: Callable[[Any], None], serial: Callable[[torch.Tensor], int], is_own: Callable[[type], bool]
+    ) -> None:
+        self._append = append
+        self._serial = serial
+        self._is_own = is_own
+        self._serials = 0
+
+    def holds(self, thing: Any) -> bool:
+        """Whether `thing` may hold tensors that the learner can name through it."""
+        return (
+            isinstance(thing, list | tuple | dict | Module | types.SimpleNamespace)
+            or self._is_own(type(thing))
+        )  # fmt: skip
+
+    def hold(self, thing: Any) -> Holder:
+        """A holder for `thing`, already looked at."""
+        self._serials += 1
+        holder = Holder(self._serials, thing)
+        self.look(holder)
+        return holder
+
+    def look(self, holder: Holder) -> None:
+        """Sends what the container holds if that is new. Function modes must be off."""
+        thing = holder.get()
+        if thing is None:
+            return
+        try:
+            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
+        except RuntimeError:  # changed by another thread meanwhile
+            return
+        if items != holder.items and (items or holder.items):
+            self._append((_GROUP, holder.serial, items))
+        holder.items = items
+
+    def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
+        if isinstance(thing, torch.Tensor):
+            if prefix:
+                yield prefix, thing
+        elif isinstance(thing, Module):
+            yield from self._module(thing, prefix, set(), level)
+        elif isinstance(thing, list | tuple):
+            if level < 2:
+                for index, item in enumerate(thing[:_ITEMS]):
+                    if not isinstance(item, _SCALARS):
+                        yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
+        elif isinstance(thing, dict):
+            if level < 2:
+                for _, (key, item) in zip(range(_ITEMS), thing.items(), strict=False):
+                    if not isinstance(item, _SCALARS) and isinstance(key, _SCALARS):
+                        yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
+        elif objects < 1 and (self._is_own(type(thing)) or isinstance(thing, types.SimpleNamespace)):
+            for name, item in _attributes(thing):
+                if not isinstance(item, _SCALARS):
+                    yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
+
+    def _module(self, module: Module, prefix: str, seen: set[int], level: int) -> Iterator[tuple[str, torch.Tensor]]:
+        if id(module) in seen or len(seen) > _TENSORS:
+            return
+        seen.add(id(module))
+        members = module.__dict__
+        for table in ("_parameters", "_buffers"):
+            for name, tensor in members.get(table, {}).items():
+                if tensor is not None:
+                    yield prefix + _step(module, name), tensor
+        for name, child in members.get("_modules", {}).items():
+            if child is not None:
+                yield from self._module(child, prefix + _step(module, name), seen, level)
+        if self._is_own(type(module)):
+            for name, item in list(members.items()):
+                if not name.startswith("_") and isinstance(item, torch.Tensor | list | tuple | dict):
+                    yield from self._walk(item, f"{prefix}.{name}", max(level, 1), 1)
+
+
+def _step(module: Module, name: str) -> str:
+    if name.isdigit() and isinstance(module, _INDEXED):
+        return f"[{name}]"
+    if isinstance(module, _KEYED):
+        return f"[{name!r}]"
+    return f".{name}"
+
+
+def _attributes(thing: Any) -> list[tuple[str, Any]]:
+    members = getattr(thing, "__dict__", None)
+    found = list(members.items()) if isinstance(members, dict) else []
+    for kind in type(thing).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if isinstance(name, str) and not name.startswith("__") and hasattr(thing, name):
+                found.append((name, getattr(thing, name)))
+    return found

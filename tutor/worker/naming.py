@@ -1,0 +1,109 @@
+"""What to call an operation, what kind of call it is, and what stands around it."""
+
+from __future__ import annotations
+
+import os
+import types
+from typing import Any
+
+import torch
+
+_TORCH = os.path.dirname(torch.__file__) + os.sep
+_MODULES = os.path.join(_TORCH, "nn", "modules") + os.sep
+_TRANSPARENT = tuple(
+    os.path.join(_TORCH, *parts)
+    for parts in (
+        ("overrides.py",), ("_tensor.py",), ("functional.py",), ("nn", "functional.py"), ("_jit_internal.py",),
+        ("utils", "_device.py"), ("utils", "_contextlib.py"), ("_compile.py",), ("autograd", "function.py"),
+    )
+)  # fmt: skip
+_FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
+
+IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD, META, HOOK, OUTSIDE = range(10)
+"""Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
+`.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory."""
+
+_QUIET = {
+    "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
+    "storage_offset", "data_ptr", "untyped_storage", "storage", "get_device", "is_pinned", "ndimension", "__len__",
+    "__repr__", "__format__", "__str__", "__hash__", "__bool__", "__float__", "__int__", "__index__", "__contains__",
+    "__deepcopy__", "__reduce_ex__", "__iter__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed",
+    "is_inference", "is_conj", "is_neg", "is_nonzero", "is_set_to", "has_names", "type", "_is_view", "__dir__",
+    "dense_dim", "sparse_dim", "result_type", "can_cast", "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__",
+}  # fmt: skip
+_LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
+_OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
+_META_CHANGES = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "rename_"}
+_GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
+
+
+def kind_of(func: Any) -> int:
+    """Which kind of call this is."""
+    if func in (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad):
+        return BACKWARD
+    name = getattr(func, "__name__", "")
+    if name in ("__get__", "__set__", "__delete__"):
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        if name == "__get__":
+            return GRAD_READ if attribute == "grad" else PLAIN if attribute in _GIVES_TENSOR else IGNORE
+        return {"data": SET_DATA, "grad": SET_GRAD}.get(attribute, META)
+    if name in _LEAVING:
+        return LEAVES
+    if name in _OUTSIDE:
+        return OUTSIDE
+    if name in _META_CHANGES:
+        return META
+    if name in ("register_hook", "register_post_accumulate_grad_hook"):
+        return HOOK
+    return IGNORE if name in _QUIET else PLAIN
+
+
+def op_name(func: Any) -> str:
+    """The name as one says it: `__rsub__` is rsub; `t.grad = …` is set_grad."""
+    name = getattr(func, "__name__", None) or type(func).__name__
+    if name in ("__get__", "__set__", "__delete__"):
+        attribute = str(getattr(getattr(func, "__self__", None), "__name__", "attribute"))
+        return attribute if name == "__get__" else f"set_{attribute}"
+    name = str(name)
+    if name.startswith("__") and name.endswith("__"):
+        return name[2:-2]
+    return name.lstrip("_") or name
+
+
+def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether by its name the call writes to a tensor that it was given."""
+    name = getattr(func, "__name__", "")
+    if name.startswith("__") and name.endswith("__"):
+        return name in ("__setitem__", "__set__", "__delete__") or (name[2] == "i" and name[2:-2] in _INPLACE)
+    return (name.endswith("_") and not name.endswith("__")) or kwargs.get("out") is not None
+
+
+_INPLACE = {
+    "iadd", "isub", "imul", "itruediv", "idiv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor",
+    "ilshift", "irshift",
+}  # fmt: skip
+
+
+def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[int, str | None]:
+    """How deep an operation called from `frame` stands in composites of libraries, and the outermost one's name.
+
+    The `forward` of torch's own modules is the network, no composite; what merely passes calls on is none either.
+    """
+    outermost: types.FrameType | None = None
+    inside_forward = False
+    frames = []
+    while frame is not None and frame is not learner:
+        frames.append(frame)
+        frame = frame.f_back
+    for frame in reversed(frames):
+        code = frame.f_code
+        path = code.co_filename
+        if path.startswith(_MODULES) and (inside_forward or code.co_name in _FORWARD):
+            inside_forward = True
+        elif not path.startswith(_TRANSPARENT) and "<locals>" not in code.co_qualname and outermost is None:
+            outermost = frame
+    if outermost is None:
+        return 0, None
+    owner = outermost.f_locals.get("self") if "self" in outermost.f_code.co_varnames[:1] else None
+    name = outermost.f_code.co_name
+    return 1, name if owner is None else f"{type(owner).__name__}.{name}"

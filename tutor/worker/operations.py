@@ -1,0 +1,217 @@
+"""The function mode that sees every call into torch: the hot path of recording operations.
+
+Inside its own handler the mode is off, so the tensors can be read there without being seen. What speed asked for:
+`type(x) is Tensor` before `isinstance`, one look-up for a place, tuples instead of structs.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._C import DisableTorchFunction, _len_torch_function_stack  # type: ignore[attr-defined]
+from torch.nn import Parameter
+from torch.overrides import TorchFunctionMode, handle_torch_function
+
+from tutor.trace.events import Op
+from tutor.worker import naming
+from tutor.worker.code import Code, OpSite, Place
+from tutor.worker.frames import Frame, Frames
+from tutor.worker.sink import FRAME_EVENTS, Sink
+from tutor.worker.tensors import Tensors
+
+_OP = Op.__struct_config__.tag
+_HANDLE = handle_torch_function.__code__
+_getframe = sys._getframe
+_Tensor = torch.Tensor
+_SCALARS = (float, int, bool, str, type(None))
+
+Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
+
+
+class Operations(TorchFunctionMode):
+    """Records operations; backward passes and hooks are handed to `special`."""
+
+    def __init__(self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any) -> None:
+        super().__init__()
+        self._sink = sink
+        self._append = sink.waiting.append
+        self._code = code
+        self._frames = frames
+        self._tensors = tensors
+        self._page = page
+        self._kinds: dict[Any, int] = {}
+        self._places: dict[int, Place] = {}
+        self._within: dict[Any, OpSite] = {}
+        self.special: dict[int, Special] = {}
+        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.off = False
+        self._writes = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kind = self._kinds.get(func)
+        if kind is None:
+            kind = self._kinds[func] = naming.kind_of(func)
+        if kind == naming.IGNORE or self.off:
+            return func(*args, **kwargs) if kwargs else func(*args)
+        if kwargs is None:
+            kwargs = {}
+        frame = _getframe(1)
+        if frame.f_code is _HANDLE:  # a Python function of torch's asked: its caller is the one who called
+            frame = frame.f_back.f_back  # type: ignore[union-attr, assignment]
+        key = id(frame.f_code) + frame.f_lasti
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Place(frame, id(frame.f_code) in self._code.own)
+        if not self._frames.on and kind != naming.BACKWARD:
+            return place.call(func, args, kwargs)
+        site = place.sites.get(func) if place.own else None
+        learner = frame
+        if site is None:
+            found = self._site(frame, place, func, kwargs)
+            if found is None:
+                return place.call(func, args, kwargs)
+            site, learner = found
+        self._page[1] = site.serial
+        owner = self._frames.find(learner) or self._frames.current
+        serial = owner.serial if owner is not None else 1
+        special = self.special.get(kind)
+        if special is not None:
+            result = special(func, args, kwargs, place, site, serial)
+        else:
+            result = place.call(func, args, kwargs)
+            try:
+                if _len_torch_function_stack():
+                    with DisableTorchFunction():
+                        self._record(kind, args, kwargs, result, site, serial)
+                else:
+                    self._record(kind, args, kwargs, result, site, serial)
+            except Exception as error:  # the learner's program must not suffer from ours
+                self.trouble(error)
+        self._page[1] = 0
+        if len(self._sink.waiting) >= FRAME_EVENTS:
+            self._sink.flush()
+        return result
+
+    def _site(
+        self, frame: types.FrameType, place: Place, func: Any, kwargs: dict[str, Any]
+    ) -> tuple[OpSite, types.FrameType] | None:
+        """The site of a call met for the first time, or made by a library on the learner's behalf."""
+        own = self._code.own
+        learner: types.FrameType | None = frame
+        while learner is not None and id(learner.f_code) not in own:
+            learner = learner.f_back
+        if learner is None:
+            return None
+        key = None if place.own else (place.key, id(learner.f_code) + learner.f_lasti, func)
+        site = self._within.get(key) if key else None
+        if site is None:
+            depth, parent = naming.composite(frame, learner)
+            inplace = naming.is_inplace(func, kwargs)
+            site = self._code.op_site(learner.f_code, learner.f_lasti, naming.op_name(func), depth, parent, inplace)
+            if key:
+                self._within[key] = site
+            else:
+                place.sites[func] = site
+        return site, learner
+
+    def send(self, site: OpSite) -> int:
+        """The number of a site; tells of it before its first use."""
+        if not site.sent:
+            site.sent = True
+            self._append(site.event)
+        return site.serial
+
+    # ------------------------------------------------------------ what it did
+
+    def _record(self, kind: int, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int) -> None:
+        if kind == naming.GRAD_READ:
+            self._grad_read(args[0], result)
+            return
+        tensors = self._tensors
+        self._writes = site.inplace
+        inputs: list[int | None] = []
+        written: list[Any] = []
+        for argument in args:
+            self._input(argument, inputs, written)
+        for argument in kwargs.values():
+            if not isinstance(argument, _SCALARS):
+                before = len(inputs)
+                self._input(argument, inputs, written)
+                if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
+                    inputs.pop()
+        outputs: list[int] = []
+        new: list[Any] = []
+        kind_of_result = type(result)
+        if kind_of_result is _Tensor or kind_of_result is Parameter or isinstance(result, _Tensor):
+            self._output(result, outputs, new)
+        elif isinstance(result, tuple | list):
+            for item in result:
+                if isinstance(item, _Tensor):
+                    self._output(item, outputs, new)
+                elif isinstance(item, tuple | list):
+                    for inner in item:
+                        if isinstance(inner, _Tensor):
+                            self._output(inner, outputs, new)
+        if kind != naming.PLAIN:
+            if kind == naming.SET_DATA and tensors.same_memory(args[0]):
+                return  # what `t.data -= …` ends with: the change itself was recorded
+            if kind == naming.LEAVES and getattr(result, "__array_interface__", None) is not None:
+                tensors.expose(args[0])
+        elif not outputs and not written and not site.inplace:
+            return
+        self._append((_OP, self.send(site), frame, inputs, outputs))
+        for tensor, known in new:
+            tensors.record(tensor, known)
+        for tensor, known in written:
+            tensors.changed(tensor, known)
+        if kind in (naming.META, naming.SET_GRAD):
+            tensor = args[0]
+            tensors.record(tensor, tensors.meet(tensor), value=False)
+        elif kind == naming.SET_DATA:
+            tensors.moved(args[0], tensors.meet(args[0]))
+        elif kind == naming.OUTSIDE and outputs and tensors.is_outside(result):
+            tensors.expose(result)
+
+    def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
+        kind = type(argument)
+        if kind is _Tensor or kind is Parameter or isinstance(argument, _Tensor):
+            known = self._tensors.find(argument)
+            if known is None:
+                known = self._tensors.meet(argument)
+                self._tensors.record(argument, known)
+                if self._writes and known.storage is not None and len(known.storage.views) > 1:
+                    written.append((argument, known))  # a `.data` that nobody had met: others saw the change
+            elif known.version is not None and known.version != argument._version:
+                written.append((argument, known))
+            inputs.append(known.serial)
+            self._tensors.work += argument.numel() if known.storage is not None else 0
+        elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _Tensor | list | tuple):
+            for item in argument:
+                self._input(item, inputs, written)
+        else:
+            inputs.append(None)
+
+    def _output(self, result: Any, outputs: list[int], new: list[Any]) -> None:
+        tensors = self._tensors
+        known = tensors.find(result)
+        if known is None:
+            known = tensors.meet(result)
+            new.append((result, known))
+        outputs.append(known.serial)
+
+    def _grad_read(self, owner: Any, grad: Any) -> None:
+        """`.grad` was read. No step; but it shows a gradient that was set where nobody saw it."""
+        known = self._tensors.meet(owner)
+        serial = 0 if grad is None else self._tensors.gradient(grad)
+        if known.version == -1 or (known.grad != serial and (grad is None or owner.is_leaf)):
+            self._tensors.record(owner, known, value=known.version == -1)
+
+    def made(self, place: int, frame: Frame, result: Any) -> None:
+        """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
+        known = self._tensors.meet(result)
+        self._append((_OP, place, frame.serial, [], [known.serial]))
+        self._tensors.record(result, known)

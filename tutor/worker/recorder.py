@@ -1,0 +1,155 @@
+"""Puts the parts of the recorder together and switches it on and off."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch._C import DisableTorchFunction  # type: ignore[attr-defined]
+
+from tutor.trace.events import Gap
+from tutor.worker import naming
+from tutor.worker.backward import Passes
+from tutor.worker.code import Code
+from tutor.worker.failures import failed, strip
+from tutor.worker.frames import Frame, Frames
+from tutor.worker.groups import Groups
+from tutor.worker.operations import Operations
+from tutor.worker.sink import Sink
+from tutor.worker.tensors import Tensors
+
+
+class Recorder:
+    """Records what the code compiled by `self.code` does while it is on.
+
+    `page` is two numbers in shared memory: the statement and the operation that run, should the process die.
+    """
+
+    def __init__(self, descriptor: int, page: Any, max_events: int, max_bytes: int) -> None:
+        self.sink = Sink(descriptor, max_events, max_bytes, self._is_full)
+        append = self.sink.waiting.append
+        self.code = Code(append)
+        self._own_modules = {"__main__"}
+        # Tensors, graph and passes know each other: a tensor's snapshot names its node, a leaf's node its tensor.
+        self.tensors = Tensors(append)
+        self.groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
+        self.frames = Frames(self.sink, self.tensors, self.groups, page, self.code.file_of, self._made, self._caught)
+        self.code.callbacks = self.frames.callbacks
+        self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
+        self.passes = Passes(self.operations, self.tensors, append)
+        self.passes.graph.serial_of_leaf = self.tensors.serial
+        self.tensors.graph = self.passes.graph
+        self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.register}
+        self.operations.trouble = self.passes.trouble = self._trouble
+        self._troubles = 0
+        self._reported: tuple[int, str] | None = None
+        self.full = False
+        os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
+
+    def own_module(self, name: str) -> None:
+        """Objects of the classes of this module are the learner's own."""
+        self._own_modules.add(name)
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Records what runs inside."""
+        with self.switched_on(), self.operations:
+            yield
+
+    @contextlib.contextmanager
+    def switched_on(self) -> Iterator[None]:
+        """Events may be sent inside, though no code of the learner's runs."""
+        on = self.frames.on
+        self._switch(not self.full)
+        try:
+            yield
+        finally:
+            self._switch(on)
+
+    def _switch(self, on: bool) -> None:
+        self.frames.on = on
+        self.passes.on = on
+
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What runs inside leaves no event."""
+        on = self.frames.on
+        self._switch(False)
+        try:
+            with DisableTorchFunction():
+                yield
+        finally:
+            self._switch(on)
+
+    def failed(self, error: BaseException, *, caught: bool = False) -> None:
+        """Tells of an exception, once."""
+        if self._reported == (id(error), type(error).__name__):
+            return
+        self._reported = (id(error), type(error).__name__)
+        frame = self.frames.current
+        self.sink.waiting.append(failed(error, self.code, frame.serial if frame else None, caught=caught))
+
+    def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
+        """Past the budget: what all names of the module mean at the end."""
+        self._switch(True)
+        with DisableTorchFunction():
+            self.frames.store_all(frame, names)
+            for value in list(names.values()):
+                if isinstance(value, torch.Tensor):
+                    known = self.tensors.meet(value)
+                    self.tensors.record(value, known)
+        self._switch(False)
+
+    def measure(self) -> None:
+        """At the end of a cell: the statistics of large tensors that were put off."""
+        with DisableTorchFunction():
+            self.tensors.measure_all()
+
+    def scan(self) -> None:
+        """At the end of a cell: what its names hold."""
+        if self.frames.on and self.frames.current is not None:
+            self.frames.scan(self.frames.current)
+
+    def close(self) -> None:
+        """Nothing more is recorded."""
+        self._switch(False)
+        self.operations.off = True
+        self.passes.graph.append = lambda event: None
+
+    # ------------------------------------------------------------ what the parts tell
+
+    def _made(self, place: int, frame: Frame, tensor: torch.Tensor) -> None:
+        self.operations.made(place, frame, tensor)
+
+    def _caught(self) -> None:
+        error = sys.exception() if sys.version_info >= (3, 12) else sys.exc_info()[1]
+        if error is not None:
+            strip(error)
+            if self.frames.on:
+                with DisableTorchFunction():
+                    self.failed(error, caught=True)
+
+    def _trouble(self, error: Exception) -> None:
+        """Something could not be recorded. The learner's program goes on; the recording says so, not too often."""
+        self._troubles += 1
+        if self._troubles <= 10:
+            self.sink.waiting.append(Gap(1, f"an operation could not be recorded: {type(error).__name__}: {error}"))
+
+    def _is_full(self) -> None:
+        self._switch(False)
+        self.full = self.passes.full = True
+
+    # ------------------------------------------------------------ forks
+
+    def _before_fork(self) -> None:
+        self.sink.flush()
+        self.sink.stop()
+
+    def _in_child(self) -> None:
+        self._switch(False)
+        self.operations.off = True
+        self.sink.close_in_child()
