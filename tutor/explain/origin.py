@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -85,10 +86,12 @@ def _operands(timeline: Timeline, step: int, event: Op, code: str | None) -> lis
     before, after = timeline.state(step - 1), timeline.state(step)
     op = timeline.sites[event.site].op or ""
     texts = operand_texts(code, op)
-    names = op_inputs(timeline, step)
+    names: Sequence[str] = op_inputs(timeline, step)
+    if len(names) != len(event.inputs):  # the code does not show the arguments: the names are those of the tensors
+        tensors = iter(names)
+        names = ["?" if tensor is None else next(tensors, "?") for tensor in event.inputs]
     found = []
-    for place, tensor in enumerate(event.inputs):
-        name = names[place] if place < len(names) else "?"
+    for place, (tensor, name) in enumerate(zip(event.inputs, names, strict=True)):
         source = texts[place] if len(texts) == len(event.inputs) else None
         state = None if tensor is None else before.tensors.get(tensor) or after.tensors.get(tensor)
         if state is not None:

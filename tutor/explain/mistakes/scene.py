@@ -64,10 +64,10 @@ class Scene:
         """The whole statement around the failure."""
         line = self.view.line
         text = None if self.event.file is None else self.timeline.book.text(self.event.file)
-        block = None if line is None or text is None else text.covering(line)
-        if block is None or text is None:
+        blocks = [] if line is None or text is None else text.covering(line)
+        if not blocks or text is None:
             return None
-        return "\n".join(text.lines[block[1] - 1 : block[2]])
+        return "\n".join(text.lines[blocks[0][1] - 1 : blocks[0][2]])
 
     # ------------------------------------------------------------ names
 

@@ -1,0 +1,84 @@
+"""Writing text so that it arrives: on terminals without UTF-8, into pipes that close, from learners who print escapes."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import sys
+from typing import TextIO
+
+# What stands for a character where the terminal cannot show it. Whatever is not here becomes an escape (`\u4e24`).
+_ASCII = {
+    "·": "*", "×": "x", "→": "->", "∂": "d", "∇": "grad", "…": "...", "–": "-", "≤": "<=", "Σ": "sum", "¹": "^1",
+    "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5", "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9", "⁰": "^0", "⁻": "^-",
+    "ᵀ": "^T", "■": "#", "●": "o", "○": ".", "▶": ">", "✓": "+", "‘": "'", "’": "'", "“": '"', "”": '"',
+}  # fmt: skip
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in text), error.end
+
+
+def prepare() -> None:
+    """Make standard output and error take any text, whatever their encoding."""
+    codecs.register_error("gradtutor", _replace)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="gradtutor")
+
+
+def close_quietly() -> None:
+    """After a broken pipe: nothing more can be written, and Python shall not complain of it while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def safe(text: str) -> str:
+    """The text with control characters written out (`\\x1b`): what a learner prints must not reach the terminal's."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def cut(text: str, width: int) -> str:
+    """At most so many characters, with an ellipsis where there were more."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+# The colours of design.md in the sixteen that every terminal has; meaning is in the words, never in these alone.
+_COLOURS = {"quiet": "2", "node": "1", "value": "34", "grad": "33", "leaf": "32", "error": "31", "code": "36"}
+
+
+class Paint:
+    """Colours for pieces of text by their role, or none: NO_COLOR, a pipe, a dumb terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._on = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+    def __call__(self, text: str, role: str) -> str:
+        code = _COLOURS.get(role) if self._on and text else None
+        return safe(text) if code is None else f"\x1b[{code}m{safe(text)}\x1b[0m"
+
+
+def table(rows: list[list[str]], indent: str = "  ") -> list[str]:
+    """Rows of text with their columns aligned; the last column is not padded. Widths as a terminal counts them."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)] if rows else []
+    lines = []
+    for row in rows:
+        padded = [text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)]
+        lines.append((indent + "  ".join(padded)).rstrip())
+    return lines
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes: Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,0 +1,184 @@
+"""Everything at one point of a recording: for reading, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, TextIO
+
+from tutor.explain import explanation, plain
+from tutor.text.output import cut, safe, table
+from tutor.text.steps import called
+from tutor.text.values import dtype_of, gradient
+from tutor.trace.names import graph_of, name_of, names_of
+from tutor.trace.state import FrameState, NodeState, State, TensorState
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import short, to_json
+
+_SERIES_SHOWN = 6
+_OUTPUT_LINES = 40
+_WIDEST = 200
+_ROWS = 60
+
+
+def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
+    """One object. ASCII alone, so that the bytes are the same whatever the terminal."""
+    out.write(json.dumps(record(timeline, step), allow_nan=False) + "\n")
+
+
+def record(timeline: Timeline, step: int) -> dict[str, Any]:
+    """All that the screen shows at a step; nothing that differs from one run of the same program to the next."""
+    state = timeline.state(step)
+    view = timeline.view(step) if step else None
+    nodes, edges = graph_of(state)
+    return {
+        "step": step,
+        "cell": None if view is None else view.cell,
+        "line": None if view is None else view.line,
+        "tensors": _tensors(state, state.frames[-1] if state.frames else None),
+        "frames": [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)],
+        "graph": {"nodes": [_node(state, node) for node in nodes], "edges": [list(edge) for edge in edges]},
+        "series": {name: points for name in timeline.series if (points := _series(timeline, name, step))},
+        "figures": state.figures,
+        "output": timeline.output(step),
+        "knobs": state.knobs,
+    }
+
+
+def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
+    if frame is None:
+        return {}
+    return {name: _tensor(state, state.tensors[number]) for name, number in names_of(state, frame).items()}
+
+
+def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
+    grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
+    return {
+        "value": to_json(tensor.value, tensor.dtype),
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "device": tensor.device,
+        "requires_grad": tensor.requires_grad,
+        "is_leaf": tensor.is_leaf,
+        "grad_fn": tensor.grad_fn,
+        "grad": None if grad is None else to_json(grad.value, grad.dtype),
+        "retains_grad": tensor.retains_grad,
+        "version": tensor.version,
+        "storage": tensor.storage,
+    }
+
+
+def _node(state: State, node: NodeState) -> dict[str, Any]:
+    dtype = dtype_of(state, node.tensor)
+    return {
+        "id": node.node,
+        "name": node.name,
+        "tensor": None if node.tensor is None else name_of(state, node.tensor),
+        "value": gradient(node.value, dtype),
+        "grad": gradient(node.grad_outputs[0], dtype) if node.grad_outputs else None,
+        "state": node.state,
+    }
+
+
+def _series(timeline: Timeline, name: str, step: int) -> list[list[Any]]:
+    """The points up to a step."""
+    return [
+        [point.x, point.value if math.isfinite(point.value) else str(point.value)]
+        for point in timeline.series[name]
+        if point.step <= step
+    ]
+
+
+# ---------------------------------------------------------------- for reading
+
+
+def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
+    """The same to be read, from what is now to what was printed."""
+    for line in lines(timeline, step):
+        out.write(cut(safe(line), _WIDEST) + "\n")
+
+
+def lines(timeline: Timeline, step: int) -> list[str]:
+    """The text of a point, line by line."""
+    state = timeline.state(step)
+    said = _heading(timeline, step)
+    for frame in reversed(state.frames) if state.frames else ():
+        said += ["", f"tensors in {frame.function}" if len(state.frames) > 1 else "tensors"]
+        said += _tensor_table(state, frame)
+    said += _graph(state)
+    for name in timeline.series:
+        points = _series(timeline, name, step)
+        if points:
+            shown = ", ".join(f"{x}: {value:.6g}" if isinstance(value, float) else f"{x}: {value}"
+                              for x, value in points[-_SERIES_SHOWN:])  # fmt: skip
+            more = "" if len(points) <= _SERIES_SHOWN else f" (the last {_SERIES_SHOWN} of {len(points)})"
+            said += ["", f"{name} by backward pass{more}: {shown}"]
+    if state.knobs:
+        said += ["", "knobs: " + ", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())]
+    if state.figures:
+        said += ["", f"figures: {state.figures}"]
+    return said + _printed(timeline.output(step))
+
+
+def _heading(timeline: Timeline, step: int) -> list[str]:
+    if not step:
+        return [f"before the first of {timeline.steps} steps"]
+    view = timeline.view(step)
+    parts = [f"step {step} of {timeline.steps}"]
+    parts += [f"cell {view.cell}"] if view.cell is not None else []
+    parts += [f"line {view.line}"] if view.line is not None else []
+    parts += [f"in {view.function}"] if view.function not in (None, "<module>") else []
+    parts += [f"turn {view.iteration}"] if view.iteration is not None else []
+    parts += [f"backward pass {view.pass_}"] if view.pass_ is not None else []
+    said = [", ".join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
+    why = explanation(timeline, step)
+    return said if why is None or why in said[-1] else [*said, why]
+
+
+def _tensor_table(state: State, frame: FrameState) -> list[str]:
+    named = names_of(state, frame)
+    if not named:
+        return ["  none"]
+    rows = [["name", "value", "shape", "dtype", "device", "leaf", "requires_grad", "grad_fn", "grad"]]
+    for name, number in list(named.items())[:_ROWS]:
+        tensor = state.tensors[number]
+        grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
+        rows.append([
+            name, short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype, tensor.device,
+            "yes" if tensor.is_leaf else "no", "yes" if tensor.requires_grad else "no", tensor.grad_fn or "-",
+            "None" if grad is None else short(grad.value, grad.dtype, 32),
+        ])  # fmt: skip
+    more = [f"  and {len(named) - _ROWS} more"] if len(named) > _ROWS else []
+    return table([[safe(text) for text in row] for row in rows]) + more
+
+
+def _graph(state: State) -> list[str]:
+    nodes, edges = graph_of(state)
+    if not nodes:
+        return []
+    feeds: dict[int, list[str]] = {}
+    label = {node.node: _label(state, node) for node in nodes}
+    for source, target in edges:
+        feeds.setdefault(target, []).append(label[source])
+    rows = [["node", "makes", "value", "gradient", "state", "from"]]
+    for node in nodes[-_ROWS:]:
+        value = "-" if node.value is None else short(node.value, "float32", 24)
+        grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
+        made = "-" if node.tensor is None else called(state, node.tensor)
+        rows.append([node.name, made, value, grad, node.state, ", ".join(feeds.get(node.node, ["-"]))])
+    more = [f"  and {len(nodes) - _ROWS} before them"] if len(nodes) > _ROWS else []
+    head = "graph" if state.last_pass is None or not state.showing_pass else f"graph of pass {state.last_pass.number}"
+    return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
+
+
+def _label(state: State, node: NodeState) -> str:
+    return (None if node.tensor is None else name_of(state, node.tensor)) or node.name
+
+
+def _printed(output: str) -> list[str]:
+    if not output:
+        return []
+    shown = output.splitlines()
+    cut_off = len(shown) > _OUTPUT_LINES
+    head = f"output (the last {_OUTPUT_LINES} of {len(shown)} lines)" if cut_off else "output"
+    return ["", head, *("  " + line for line in shown[-_OUTPUT_LINES:])]

@@ -1,0 +1,141 @@
+"""The steps of a recording, one per line: for reading, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+from tutor.explain import explanation, plain
+from tutor.text.output import safe
+from tutor.text.values import dtype_of, gradient
+from tutor.trace import events as ev
+from tutor.trace.names import name_of, op_inputs, op_output, parts_of
+from tutor.trace.state import State
+from tutor.trace.timeline import StepView, Timeline
+
+
+def write_json(timeline: Timeline, out: TextIO) -> None:
+    """One object per step, in order. ASCII alone, so that the bytes are the same whatever the terminal."""
+    for step in range(1, timeline.steps + 1):
+        out.write(json.dumps(record(timeline, step), allow_nan=False) + "\n")
+
+
+def write_text(timeline: Timeline, out: TextIO) -> None:
+    """Step, place, kind and words, aligned."""
+    width = len(str(timeline.steps))
+    for step in range(1, timeline.steps + 1):
+        out.write(f"{step:>{width}}  {text_of(timeline, step)}\n")
+
+
+def text_of(timeline: Timeline, step: int) -> str:
+    """A step on one line, without its number."""
+    view = timeline.view(step)
+    where = f"line {view.line}" if view.line is not None else f"cell {view.cell}" if view.cell is not None else ""
+    return safe(f"{where:<9} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
+
+
+def record(timeline: Timeline, step: int) -> dict[str, Any]:
+    """A step as an object: the fields of every step, then those of its kind."""
+    view = timeline.view(step)
+    fields: dict[str, Any] = {
+        "step": step,
+        "kind": view.kind,
+        "cell": view.cell,
+        "file": view.file,
+        "line": view.line,
+        "span": None if view.span is None else list(view.span),
+        "code": view.code,
+        "function": view.function,
+        "depth": view.depth,
+        "iteration": view.iteration,
+        "pass": view.pass_,
+        "text": plain(timeline, step),
+    }
+    more = _MORE.get(view.kind)
+    if more is not None:
+        fields.update(more(timeline, step, view))
+    return fields
+
+
+def called(state: State, tensor: int) -> str:
+    """The learner's name for a tensor, or `%7`."""
+    return name_of(state, tensor) or f"%{tensor}"
+
+
+def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    site = view.site
+    yield "op", None if site is None else site.op
+    yield "inputs", op_inputs(timeline, step)
+    yield "output", op_output(timeline, step)
+    yield "inplace", site is not None and site.inplace
+    yield "parent", None if site is None else site.parent
+
+
+def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event, state = view.event, timeline.state(step)
+    assert isinstance(event, ev.Node)
+    node = state.nodes.get(event.node)
+    yield "node", None if node is None else node.name
+    yield "grad_outputs", [gradient(value) for value in event.grad_outputs]
+    yield "grad_inputs", [gradient(value) for value in event.grad_inputs]
+
+
+def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event, before, after = view.event, timeline.state(step - 1), timeline.state(step)
+    assert isinstance(event, ev.Accumulate)
+    tensor = before.tensors.get(event.tensor)
+    old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
+    dtype = dtype_of(after, event.tensor)
+    yield "tensor", called(after, event.tensor)
+    yield "old", None if old is None else gradient(old.value, old.dtype)
+    yield "incoming", gradient(event.incoming, dtype)
+    yield "new", gradient(event.new, dtype)
+    yield "parts", [[name, gradient(value, dtype)] for name, value in parts_of(after, event.node)]
+
+
+def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event, state = view.event, timeline.state(step)
+    assert isinstance(event, (ev.Captured, ev.Retained))
+    yield "tensor", called(state, event.tensor)
+    yield "value", gradient(event.value, dtype_of(state, event.tensor))
+
+
+def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event, state = view.event, timeline.state(step)
+    assert isinstance(event, ev.HookRan)
+    dtype = dtype_of(state, event.tensor)
+    yield "tensor", called(state, event.tensor)
+    yield "hook", event.hook
+    yield "before", gradient(event.before, dtype)
+    yield "after", gradient(event.after, dtype)
+
+
+def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event, state = view.event, timeline.state(step)
+    assert isinstance(event, ev.Backward)
+    yield "call", event.call
+    yield "roots", [called(state, root) for root in event.roots]
+    yield "retain_graph", event.retain_graph
+    yield "create_graph", event.create_graph
+
+
+def _failed(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event = view.event
+    assert isinstance(event, ev.Failed)
+    yield "error", event.error
+    yield "message", event.message
+    yield "explanation", explanation(timeline, step)
+    yield "caught", event.caught
+
+
+def _cell_end(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event = view.event
+    assert isinstance(event, ev.CellEnd)
+    yield "outcome", event.outcome
+
+
+_MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {
+    "op": _op, "node": _node, "accumulate": _accumulate, "captured": _given, "retained": _given, "hook": _hook,
+    "backward": _backward, "failed": _failed, "cell_end": _cell_end,
+}  # fmt: skip
