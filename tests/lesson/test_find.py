@@ -1,0 +1,123 @@
+"""What a TARGET means, and what is said of one that means nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tutor.lesson import catalog, find
+from tutor.lesson.errors import LessonError
+from tutor.trace.tracefile import MAGIC
+
+HEADER = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "A title"}\n# ---\n# %%\nx = 1\n'
+
+
+@pytest.fixture
+def lessons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "lessons"
+    for name in ("graph/02-two-paths", "graph/10-saved", "graph/01-dynamic", "tensors/01-paths", "gpu/01-many"):
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(HEADER)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("graph/two-paths", "graph/two-paths"),
+        ("two-paths", "graph/two-paths"),
+        ("paths", "tensors/paths"),
+        ("two", "graph/two-paths"),
+        ("Two", "graph/two-paths"),
+        ("h/dyn", "graph/dynamic"),
+    ],
+)
+def test_a_lesson_by_id_slug_or_part(lessons: Path, text: str, name: str) -> None:
+    target = find.resolve(text, lessons)
+    assert (target.kind, target.name) == ("lesson", name)
+    assert target.path.is_file()
+
+
+def test_an_existing_path_comes_first(lessons: Path) -> None:
+    Path("two-paths").write_text("x = 1\n")
+    assert find.resolve("two-paths", lessons) == find.Target("file", Path("two-paths"), "two-paths")
+
+
+def test_a_lesson_by_its_path_is_that_lesson(lessons: Path) -> None:
+    path = lessons / "graph" / "10-saved.py"
+    assert find.resolve(str(path), lessons) == find.Target("lesson", path, "graph/saved")
+
+
+def test_a_recording_is_known_by_its_suffix_or_its_first_word(lessons: Path) -> None:
+    Path("a.trace").write_bytes(b"")
+    Path("b.bin").write_bytes(MAGIC + b"\0\1")
+    assert [find.resolve(name, lessons).kind for name in ("a.trace", "b.bin")] == ["trace", "trace"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [
+        ("tow-paths", 2, "Did you mean graph/two-paths"),
+        ("graph/two-path5", 2, "Did you mean graph/two-paths"),
+        ("graph", 2, "graph/dynamic, graph/two-paths or graph/saved"),
+        ("zzz", 2, "`gradtutor list`"),
+        ("", 2, "`gradtutor list`"),
+        ("not-there.py", 3, "no such file"),
+        ("not/there", 3, "no such file"),
+        ("../there/two-paths.py", 3, "no such file"),
+        ("old.trace", 3, "no such file"),
+        (".", 2, "folder"),
+        ("z" * 6000, 2, "no lesson"),
+        ("a\0b", 2, "no lesson"),
+        ("a\033[31mb", 2, "no lesson"),
+    ],
+)
+def test_what_is_said_of_the_rest(lessons: Path, text: str, status: int, says: str) -> None:
+    with pytest.raises(LessonError) as caught:
+        find.resolve(text, lessons)
+    assert says in str(caught.value)
+    assert caught.value.status == status
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+# ---------------------------------------------------------------- the list
+
+
+def test_lessons_are_listed_in_learning_order(lessons: Path) -> None:
+    (lessons / "graph" / "__pycache__").mkdir()
+    (lessons / "graph" / "__pycache__" / "02-two-paths.cpython-311.pyc").write_bytes(b"\0")
+    found = catalog.load(lessons)
+    assert found.problems == ()
+    assert [header.id for header in found.lessons] == [
+        "tensors/paths", "graph/dynamic", "graph/two-paths", "graph/saved", "gpu/many",
+    ]  # fmt: skip
+    header = found.get("graph/saved")
+    assert header is not None
+    assert header.title == {"en": "A title"}
+
+
+def test_one_bad_lesson_does_not_hide_the_others(lessons: Path) -> None:
+    (lessons / "graph" / "03-no-title.py").write_text("x = 1\n")
+    (lessons / "graph" / "04-bad.py").write_text(HEADER.replace("title:", "title: {"))
+    (lessons / "graph" / "05-saved.py").write_text(HEADER)
+    (lessons / "graph" / "nameless.py").write_text(HEADER)
+    (lessons / "graphs").mkdir()
+    (lessons / "graphs" / "01-a.py").write_text(HEADER)
+    found = catalog.load(lessons)
+    assert len(found.lessons) == 5
+    said = "\n".join(str(problem) for problem in found.problems)
+    for words in ("no family", "has no header", "not YAML", "is the lesson graph/saved", "01-two-paths.py"):
+        assert words in said
+    assert len(found.problems) == 5
+
+
+def test_a_folder_of_lessons_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LessonError) as caught:
+        catalog.load(tmp_path / "nothing")
+    assert caught.value.status == 3

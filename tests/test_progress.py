@@ -1,0 +1,91 @@
+"""Progress is kept, whoever else writes, and never stands in the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tutor.progress import Given, Progress, Store, merge
+
+
+def test_nothing_done_yet(tmp_path: Path) -> None:
+    store = Store(tmp_path / "not" / "there")
+    assert store.load("graph/two-paths") == Progress("graph/two-paths")
+    assert store.load("graph/two-paths").mark == "new"
+    assert store.notice is None
+
+
+def test_what_is_saved_is_there(tmp_path: Path) -> None:
+    progress = Progress("graph/two-paths", begun=True, step=7, answers={2: Given("5", True), 4: Given("", None)})
+    assert Store(tmp_path).save(progress)
+    assert Store(tmp_path).load("graph/two-paths") == progress
+    assert Store(tmp_path).load("graph/saved").mark == "new"
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+
+
+def test_done_stays_done(tmp_path: Path) -> None:
+    mine, theirs = Store(tmp_path), Store(tmp_path)
+    old = mine.load("a/b")
+    theirs.save(Progress("a/b", begun=True, done=True, step=40, answers={1: Given("5", True)}))
+    old.begun, old.step, old.answers = True, 3, {1: Given("6", False), 2: Given("1", False)}
+    mine.save(old)
+    found = mine.load("a/b")
+    assert (found.mark, found.step) == ("done", 3)
+    assert found.answers == {1: Given("5", True), 2: Given("1", False)}
+
+
+def test_a_wrong_answer_makes_way_for_a_right_one() -> None:
+    old, new = Progress("a", answers={1: Given("6", False)}), Progress("a", answers={1: Given("5", True)})
+    assert merge(old, new).answers == {1: Given("5", True)}
+
+
+def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tutor.progress import *; s = Store(Path(sys.argv[1]))\n"
+        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: Given('1', True)}))\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in (0, 1000, 2000)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(Store(tmp_path).load("a/b").answers) == 150
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\0", b'{"lesson": 3}', b"[]", b'{"lesson": "a/b", "step": 1e99}'])
+def test_a_file_that_is_broken_is_a_notice(tmp_path: Path, text: bytes) -> None:
+    store = Store(tmp_path)
+    store.save(Progress("a/b"))
+    next(tmp_path.iterdir()).write_bytes(text)
+    assert store.load("a/b") == Progress("a/b")
+    assert store.notice is not None
+    assert store.save(Progress("a/b", done=True))
+    assert store.load("a/b").done
+
+
+def test_a_later_version_may_add_fields(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(Progress("a/b"))
+    next(tmp_path.iterdir()).write_text('{"lesson": "a/b", "done": true, "stars": 5}')
+    assert store.load("a/b").done
+
+
+def test_no_place_to_write_is_a_notice(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file" / "progress")
+    assert not store.save(Progress("a/b", done=True))
+    assert store.notice is not None
+    assert "not kept" in store.notice
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full to stand for a full disk")
+def test_a_full_disk_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.save(Progress("a/b", step=1))
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (full, str(tmp_path / "x.tmp")))
+    assert not store.save(Progress("a/b", step=2))
+    assert "No space left" in str(store.notice)
+    monkeypatch.undo()
+    assert store.load("a/b").step == 1
