@@ -26,7 +26,7 @@ def test_right(typed: str, right: Any) -> None:
     [
         ("5.006", 5.0), ("3", [5.0]), ("1", True), ("True", 1.0), ("None", 0.0), ("0", None), ("[1, 2]", [1.0, 3.0]),
         ("[1, 2]", [1.0, 2.0, 3.0]), ("1", [1.0, 1.0]), ("0", float("nan")), ("-5", 5.0), ("0.0001", 0.0),
-        ("inf", float("-inf")), ("None", "abc"),
+        ("inf", float("-inf")), ("None", "abc"), ("1" + "0" * 400, 1.0),
     ],
 )  # fmt: skip
 def test_wrong(typed: str, right: Any) -> None:
