@@ -1,4 +1,4 @@
-"""Writing text so that it arrives: on terminals without UTF-8, into pipes that close, from learners who print escapes."""
+"""Writing text so that it arrives: on terminals without UTF-8, into pipes that close, with escapes made harmless."""
 
 from __future__ import annotations
 

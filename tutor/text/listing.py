@@ -1,0 +1,48 @@
+"""The lessons that there are, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from tutor.lesson.catalog import Catalog
+from tutor.lesson.model import Header, in_language
+from tutor.progress import Store
+from tutor.text.output import safe, table
+
+_MARKS = {"done": "done", "begun": "begun", "new": ""}
+
+
+def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
+    """A list of objects, in the order in which one learns."""
+    marks = {header.id: store.load(header.id).mark for header in catalog.lessons}
+    out.write(json.dumps([_record(header, marks[header.id], language) for header in catalog.lessons], indent=1) + "\n")
+
+
+def _record(header: Header, progress: str, language: str) -> dict[str, Any]:
+    return {
+        "id": header.id,
+        "title": in_language(header.title, language),
+        "summary": in_language(header.summary, language),
+        "family": header.family,
+        "languages": list(header.languages),
+        "needs": list(header.needs),
+        "progress": progress,
+    }
+
+
+def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
+    """A line for each lesson: its number, id, title and progress."""
+    rows = [
+        [
+            str(number),
+            header.id,
+            safe(in_language(header.title, language)),
+            ", ".join(filter(None, [_MARKS[store.load(header.id).mark], *(f"needs {n}" for n in header.needs)])),
+        ]
+        for number, header in enumerate(catalog.lessons, 1)
+    ]
+    for line in table(rows):
+        out.write(line + "\n")
+    if not rows:
+        out.write("There are no lessons here.\n")
