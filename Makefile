@@ -23,8 +23,9 @@ bench: $(STAMP)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "gradtutor needs Python 3.11 or newer, and '$(PYTHON)' is `$(PYTHON) --version 2>&1 || echo not there`."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  is=`$(PYTHON) --version 2>/dev/null || echo not there`; \
+	  echo "gradtutor needs Python 3.11 or newer, and '$(PYTHON)' is $$is."; \
 	  echo "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "Python could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
