@@ -33,8 +33,8 @@ Span: TypeAlias = tuple[int, int, int, int]
 """First line, first column, last line, last column: lines from 1, columns in characters from 0, the end exclusive."""
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
-    """The base of all events."""
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The base of all events. The garbage collector need not look at them: what is decoded has no cycles."""
 
     kind: ClassVar[str | None] = None
 

@@ -9,7 +9,7 @@ import msgspec
 from tutor.trace.events import Span, Value
 
 
-class SiteInfo(msgspec.Struct):
+class SiteInfo(msgspec.Struct, gc=False):
     """A place in the code; see `events.Site`."""
 
     site: int
@@ -23,7 +23,7 @@ class SiteInfo(msgspec.Struct):
     inplace: bool
 
 
-class TensorState(msgspec.Struct):
+class TensorState(msgspec.Struct, gc=False):
     """What is known of a tensor at this point."""
 
     tensor: int
@@ -47,7 +47,7 @@ class TensorState(msgspec.Struct):
     """The last name that it had anywhere: what to call it where no name in scope means it."""
 
 
-class NodeState(msgspec.Struct):
+class NodeState(msgspec.Struct, gc=False):
     """An autograd node on show."""
 
     node: int
@@ -69,7 +69,7 @@ class NodeState(msgspec.Struct):
     gone: bool = False
 
 
-class PassState(msgspec.Struct):
+class PassState(msgspec.Struct, gc=False):
     """The backward pass in progress, or the last one that ended."""
 
     number: int
@@ -83,7 +83,7 @@ class PassState(msgspec.Struct):
     """Nodes in the engine's order, `AccumulateGrad` included."""
 
 
-class Binding(msgspec.Struct):
+class Binding(msgspec.Struct, gc=False):
     """What a name means: `what` is tensor, group or value."""
 
     what: str
@@ -91,7 +91,7 @@ class Binding(msgspec.Struct):
     value: Any = None
 
 
-class FrameState(msgspec.Struct):
+class FrameState(msgspec.Struct, gc=False):
     """One activation of one of the learner's functions."""
 
     frame: int
@@ -105,7 +105,7 @@ class FrameState(msgspec.Struct):
     """By loop (the site of its header), in the order in which they were entered: which turn, from 1."""
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, gc=False):
     """Everything at one point. `timeline.state(k)` gives it; it must not be changed by who asked for it."""
 
     step: int = 0
