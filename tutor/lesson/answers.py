@@ -12,7 +12,7 @@ TOLERANCE = 1e-3
 NOISE = 1e-6
 """What is left of a zero after some arithmetic: so far apart numbers may always be."""
 LONGEST = 2_000
-"""Characters of an answer that are looked at."""
+"""Characters of what can be an answer."""
 
 _WORDS = {"true": True, "false": False, "none": None, "nan": math.nan, "inf": math.inf, "+inf": math.inf,
           "-inf": -math.inf}  # fmt: skip
@@ -33,7 +33,7 @@ def parse(text: str) -> Any:
     if typed.lower() in _WORDS:
         return _WORDS[typed.lower()]
     try:
-        found = ast.literal_eval(typed[:LONGEST])
+        found = ast.literal_eval(typed if len(typed) <= LONGEST else "")
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise AnswerError from None
     if not _is_answer(found):
