@@ -45,7 +45,7 @@ class Columns:
         self.iterations.append(min(max(iteration, 0), 0xFFFFFFFF))
 
 
-class Point(msgspec.Struct, array_like=True, frozen=True):
+class Point(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A value in a series: at which step, the how-manieth from 0."""
 
     step: int
@@ -53,7 +53,7 @@ class Point(msgspec.Struct, array_like=True, frozen=True):
     value: float
 
 
-class PassInfo(msgspec.Struct, array_like=True):
+class PassInfo(msgspec.Struct, array_like=True, gc=False):
     """A backward pass: from its `Backward` to its `BackwardEnd` (None: it has none yet)."""
 
     number: int
@@ -61,7 +61,7 @@ class PassInfo(msgspec.Struct, array_like=True):
     end_step: int | None = None
 
 
-class CellInfo(msgspec.Struct, array_like=True):
+class CellInfo(msgspec.Struct, array_like=True, gc=False):
     """A code cell that ran: from its `CellStart` to its `CellEnd`, outcome None while it runs."""
 
     cell: int
@@ -71,7 +71,7 @@ class CellInfo(msgspec.Struct, array_like=True):
     note: str = ""
 
 
-class Printed(msgspec.Struct, array_like=True, frozen=True):
+class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Text printed after this step and before the next; `length` of all output with it."""
 
     step: int
@@ -80,14 +80,14 @@ class Printed(msgspec.Struct, array_like=True, frozen=True):
     length: int
 
 
-class Aside(msgspec.Struct, array_like=True, frozen=True):
+class Aside(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A warning, figure, answer or gap, and the step after which it came."""
 
     step: int
     event: Warned | Figure | Answer | Gap
 
 
-class Summary(msgspec.Struct, array_like=True):
+class Summary(msgspec.Struct, array_like=True, gc=False):
     """All of it, as it is written at the end of a file."""
 
     kinds: bytes

@@ -10,7 +10,7 @@ from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
 
 STEP_TYPES = frozenset(STEP_KINDS)
-REMEMBERED = 16 << 20
+REMEMBERED = 2 << 20
 """How many inflated bytes of decoded frames are kept at hand."""
 
 Place = tuple[int, int]

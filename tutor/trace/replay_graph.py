@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from tutor.trace import events as ev
 from tutor.trace.replay_tensors import TensorReplay
 from tutor.trace.state import NodeState, PassState
@@ -39,7 +37,7 @@ class GraphReplay(TensorReplay):
             if node.name == "AccumulateGrad" and node.tensor in state.tensors:
                 tensor = state.tensors[node.tensor]
                 if node.value is not tensor.value:
-                    node = copy(node)
+                    node = node.__copy__()
                     node.value, node.shape = tensor.value, tensor.shape
                     state.nodes[number] = node
 
@@ -49,7 +47,7 @@ class GraphReplay(TensorReplay):
         for number in state.last_pass.ran if state.last_pass is not None else ():
             node = state.nodes.get(number)
             if node is not None:
-                node = copy(node)
+                node = node.__copy__()
                 node.grad_outputs = node.grad_inputs = None
                 node.order = 0
                 state.nodes[number] = node
@@ -61,7 +59,7 @@ class GraphReplay(TensorReplay):
             if node is None:
                 continue
             if state.showing_pass and number in state.shown:
-                node = copy(node)
+                node = node.__copy__()
                 node.gone, node.state = True, "freed"
                 state.nodes[number] = node
             else:
@@ -96,7 +94,7 @@ class GraphReplay(TensorReplay):
             return
         last.ran.append(number)
         if node is not None:
-            node = copy(node)
+            node = node.__copy__()
             node.grad_outputs, node.grad_inputs, node.order = grad_outputs, grad_inputs, len(last.ran)
             state.nodes[number] = node
 
@@ -124,6 +122,6 @@ class GraphReplay(TensorReplay):
         for number in () if last.retain_graph else last.ran:
             node = state.nodes.get(number)
             if node is not None and node.name != "AccumulateGrad":
-                node = copy(node)
+                node = node.__copy__()
                 node.state = "freed"
                 state.nodes[number] = node

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.state import State, TensorState
@@ -41,7 +39,7 @@ class TensorReplay:
         if node is not None:
             made = state.nodes.get(node)
             if made is not None and made.shape is None and made.tensor == number:
-                made = copy(made)
+                made = made.__copy__()
                 made.value, made.shape = value, meta.shape
                 state.nodes[node] = made
 
@@ -75,7 +73,7 @@ class TensorReplay:
         tensors = self.state.tensors
         old, like = tensors.get(number), tensors.get(owner)
         if old is not None:
-            new = copy(old)
+            new = old.__copy__()
             new.value = value
         elif like is not None:
             new = TensorState(
@@ -96,14 +94,14 @@ class TensorReplay:
         if old.grad != number:
             if old.grad is not None:
                 self._let_go(old.grad)
-            new = copy(old)
+            new = old.__copy__()
             new.grad = number
             state.tensors[owner] = new
 
     def _label(self, tensor: int, label: str) -> None:
         old = self.state.tensors.get(tensor)
         if old is not None and old.label != label:
-            new = copy(old)
+            new = old.__copy__()
             new.label = label
             self.state.tensors[tensor] = new
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from tutor.trace.events import Span, Value
+
+
+class Shared(msgspec.Struct, gc=False):
+    """What several states hold together: it is copied before it is changed."""
+
+    if TYPE_CHECKING:
+
+        def __copy__(self) -> Self:
+            """A shallow copy; msgspec provides it."""
 
 
 class SiteInfo(msgspec.Struct, gc=False):
@@ -23,7 +32,7 @@ class SiteInfo(msgspec.Struct, gc=False):
     inplace: bool
 
 
-class TensorState(msgspec.Struct, gc=False):
+class TensorState(Shared, gc=False):
     """What is known of a tensor at this point."""
 
     tensor: int
@@ -47,7 +56,7 @@ class TensorState(msgspec.Struct, gc=False):
     """The last name that it had anywhere: what to call it where no name in scope means it."""
 
 
-class NodeState(msgspec.Struct, gc=False):
+class NodeState(Shared, gc=False):
     """An autograd node on show."""
 
     node: int
