@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from tutor.explain.mistakes.scene import Found, Scene, mistake
@@ -25,8 +26,9 @@ def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
     name = scene.changed_in_place()
     if name is None:
         return None
+    code = " ".join(scene.statement.split()) or scene.code
     return (
-        f"`{scene.code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
+        f"`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
         f"follow. Set its elements inside `with torch.no_grad():`, or before it requires grad."
     )
 
@@ -47,8 +49,7 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     kept = f", which {output[1]} made and keeps" if output is not None else ", which a node has kept"
     return Found(
         f"{scene.where(step)} changed {name} in place{kept} for its gradient: the old values are needed on the way "
-        f"back, and they are gone. Make a new tensor instead of changing that one (for instance {name} = {name} + 1 "
-        f"rather than {name} += 1).", step,
+        f"back, and they are gone. {_instead(scene, step)}", step,
     )  # fmt: skip
 
 
@@ -68,3 +69,21 @@ def _change(scene: Scene, shape: tuple[int, ...], then: int, now: int) -> tuple[
         if then < tensor.version <= now:
             found = step, op
     return found
+
+
+def _instead(scene: Scene, step: int) -> str:
+    """How to compute the same without changing a tensor."""
+    code = (scene.timeline.view(step).code or "").strip()
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:
+        body = []
+    if len(body) == 1 and isinstance(body[0], ast.AugAssign):
+        change = body[0]
+        plain = ast.Assign([change.target], ast.BinOp(_load(change.target), change.op, change.value), lineno=1)
+        return f"Make a new tensor instead: `{ast.unparse(plain)}`."
+    return "Make a new tensor instead of changing that one: the operation of the same name without the underscore does."
+
+
+def _load(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,20 +54,21 @@ class Scene:
     @cached_property
     def tree(self) -> ast.AST:
         """The code that failed; an empty module where it does not stand alone."""
-        return _parsed(self.view.code) or _parsed(self._statement()) or ast.Module([], [])
+        return _parsed(self.view.code) or _parsed(self.statement) or ast.Module([], [])
 
     @property
     def raised_by_hand(self) -> bool:
         """Whether the learner's own `raise` made the exception, whatever its words."""
         return any(isinstance(node, (ast.Raise, ast.Assert)) for node in ast.iter_child_nodes(self.tree))
 
-    def _statement(self) -> str | None:
+    @cached_property
+    def statement(self) -> str:
         """The whole statement around the failure."""
         line = self.view.line
         text = None if self.event.file is None else self.timeline.book.text(self.event.file)
         blocks = [] if line is None or text is None else text.covering(line)
         if not blocks or text is None:
-            return None
+            return ""
         return "\n".join(text.lines[blocks[0][1] - 1 : blocks[0][2]])
 
     # ------------------------------------------------------------ names
@@ -87,13 +89,14 @@ class Scene:
     def called_on(self, method: str) -> str | None:
         """The source of `y` in the first `y.method(…)` of the code that failed."""
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
-                return ast.unparse(node.func.value)
+            if isinstance(node, ast.Attribute) and node.attr == method:
+                plain = isinstance(node.value, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
+                return ast.unparse(node.value) if plain else f"({ast.unparse(node.value)})"
         return None
 
     def changed_in_place(self) -> str | None:
         """What the code would change in place: `w` in `w -= 1`, `w[0] = 5`, `w.add_(1)`."""
-        for node in ast.walk(self.tree):
+        for node in (*ast.walk(self.tree), *ast.walk(_parsed(self.statement) or self.tree)):
             if isinstance(node, ast.AugAssign):
                 return ast.unparse(_base(node.target))
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
@@ -153,15 +156,9 @@ class Scene:
 
 def _parsed(source: str | None) -> ast.Module | None:
     try:
-        return ast.parse(_dedented(source)) if source else None
+        return ast.parse(textwrap.dedent(source)) if source else None
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _dedented(source: str) -> str:
-    import textwrap
-
-    return textwrap.dedent(source)
 
 
 def _base(node: ast.expr) -> ast.expr:
