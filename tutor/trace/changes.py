@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
 
 from tutor.trace import events as ev
-from tutor.trace.state import State
+from tutor.trace.state import State, TensorState
 
 
 class Changes(msgspec.Struct):
@@ -67,9 +68,10 @@ def changes_between(before: State, after: State) -> Changes:
         old, new = before.tensors.get(number), after.tensors.get(number)
         if new is None:
             continue
-        tensors.add(number)
-        if old is None or old.grad != new.grad:
+        if new.grad != (None if old is None else old.grad):
             grads.add(number)
+        if old is None or not _same_but_for_grad(old, new):
+            tensors.add(number)
         if number in after.grad_of:
             grads.add(after.grad_of[number])
     names: set[tuple[int, str]] = set()
@@ -78,6 +80,12 @@ def changes_between(before: State, after: State) -> Changes:
         names.update((frame.frame, name) for name in _differing(scopes.get(frame.frame, {}), frame.names))
     nodes = _differing(before.nodes, after.nodes) & after.nodes.keys()
     return Changes(tensors, grads, nodes, names)
+
+
+def _same_but_for_grad(old: TensorState, new: TensorState) -> bool:
+    aside = copy(old)
+    aside.grad, aside.label = new.grad, new.label
+    return aside == new
 
 
 def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Any]:
