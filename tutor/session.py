@@ -216,7 +216,10 @@ class Session:
         """The worker ended without a word: say how, and where."""
         how = self._how(status)
         statement, operation = worker.doing
-        site = self.timeline.sites.get(operation) or self.timeline.sites.get(statement)
+        sites = self.timeline.sites
+        site = sites.get(statement)
+        if operation in sites and sites[operation].statement == statement:
+            site = sites[operation]  # else it is that of an earlier statement
         where = ""
         if site is not None:
             path = self.timeline.sources[site.file].path

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch._C import (  # type: ignore[attr-defined]
-    DisableTorchFunction,
+from torch._C import (
     _len_torch_function_stack,
     _pop_torch_function_stack,
     _push_on_torch_function_stack,
@@ -19,7 +18,7 @@ from torch._C import (  # type: ignore[attr-defined]
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, HookRan, Node, Point, Retained
 from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Graph
-from tutor.worker.operations import Operations
+from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.values import summary_of, unmeasured, value_of
 
@@ -36,11 +35,11 @@ _LARGE = 1 << 22
 class Passes:
     """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
 
-    def __init__(self, operations: Operations, tensors: Tensors, append: Callable[[Any], None]) -> None:
+    def __init__(self, operations: Operations, tensors: Tensors, waiting: list[Any]) -> None:
         self._operations = operations
         self._tensors = tensors
-        self._append = append
-        self.graph = Graph(append, self.ran, self.accumulated)
+        self._append = waiting.append
+        self.graph = Graph(waiting, self.ran, self.accumulated)
         self.graph.entered = self.entered
         self.graph.left = self.left
         self._number = 0
@@ -55,7 +54,7 @@ class Passes:
 
     def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
         """Runs and records `Tensor.backward`, `autograd.backward` or `autograd.grad`."""
-        with _quiet():
+        with quiet():
             try:
                 call = _Call(func, args, kwargs)
                 if self.full:
@@ -70,13 +69,17 @@ class Passes:
         number = self._number
         done = False
         try:
-            with _one_thread():
+            if torch.cuda.is_initialized():
+                # The engine would run nodes on a thread of the device's, away from our modes.
+                with torch.autograd.set_multithreading_enabled(False):
+                    result = place.call(func, args, kwargs)
+            else:
                 result = place.call(func, args, kwargs)
             done = True
         finally:
             while _len_torch_function_stack() > depth:  # a backward of the learner's was left by an exception
                 _pop_torch_function_stack()
-            with _quiet():
+            with quiet():
                 if done and call.name == "grad":
                     self._captured(call, result)
                 self._append((_BACKWARD_END, number, done))
@@ -134,7 +137,7 @@ class Passes:
         if not self.on:
             return
         try:
-            with _quiet():
+            with quiet():
                 if self._retaining:
                     self._retained(node)
                 value = self._value
@@ -152,7 +155,7 @@ class Passes:
         if not self.on:
             return
         try:
-            with _quiet():
+            with quiet():
                 tensors = self._tensors
                 incoming = grad_outputs[0]
                 known = tensors.meet(leaf)
@@ -204,7 +207,7 @@ class Passes:
         if "hook" in kwargs:
             args, kwargs = (*args, kwargs["hook"]), {k: v for k, v in kwargs.items() if k != "hook"}
         if len(args) == 2 and callable(args[1]) and func is torch.Tensor.register_hook:
-            with _quiet():
+            with quiet():
                 serial = self._tensors.serial(args[0])
             args = (args[0], self._watched(args[1], serial))
         return place.call(func, args, kwargs)
@@ -213,12 +216,12 @@ class Passes:
         name = getattr(hook, "__name__", type(hook).__name__)
 
         def gradtutor_hook(grad: Any) -> Any:
-            with _quiet():
+            with quiet():
                 before = self._value(grad) if self.on else None
             with self.seen():
                 result = hook(grad)
             if self.on:
-                with _quiet():
+                with quiet():
                     after = self._value(result) if isinstance(result, torch.Tensor) else before
                 self._append((_HOOK_RAN, tensor, name, before, after))
             return result
@@ -247,6 +250,9 @@ class Passes:
             _pop_torch_function_stack()
 
 
+_BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
+
+
 class _Call:
     """What a backward call was asked to do, whichever of the three it is."""
 
@@ -255,9 +261,10 @@ class _Call:
         self.inputs: list[Any] = []
         if func is torch.Tensor.backward:
             self.name = "backward"
-            given = dict(zip(("self", "gradient", "retain_graph", "create_graph", "inputs"), args, strict=False))
-            given.update(kwargs)
-            self.roots = [given["self"]]
+            given = kwargs
+            if len(args) > 1:
+                given = {**dict(zip(_BACKWARD_ARGUMENTS, args[1:], strict=False)), **kwargs}
+            self.roots = [args[0]]
             gradient = given.get("gradient")
             self.gradient = [] if gradient is None else [gradient]
         else:
@@ -276,27 +283,3 @@ class _Call:
 
 def _listed(thing: Any) -> list[Any]:
     return list(thing) if isinstance(thing, tuple | list) else [thing]
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """On CUDA the engine would run nodes on a thread of the device's, away from our modes."""
-    if torch.cuda.is_initialized():
-        with torch.autograd.set_multithreading_enabled(False):
-            yield
-    else:
-        yield
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-
-_NOTHING = _Nothing()
-
-
-def _quiet() -> Any:
-    """Function modes off, if there are any: what is read here is not the learner's doing."""
-    return DisableTorchFunction() if _len_torch_function_stack() else _NOTHING

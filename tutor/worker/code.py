@@ -12,11 +12,12 @@ from typing import Any
 
 from tutor.trace.events import Site, Source, Span
 from tutor.worker.rewrite import Places, characters, compile_recorded, source_lines, uses_compiler
+from tutor.worker.sink import Sink
 
 _SITE = Site.__struct_config__.tag
 
 
-def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip  # noqa: E704
+def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip
 
 
 class Place:
@@ -67,8 +68,9 @@ class OpSite:
 class Code:
     """The learner's files, their statements, and the places in them."""
 
-    def __init__(self, append: Callable[[Any], None]) -> None:
-        self._append = append
+    def __init__(self, sink: Sink) -> None:
+        self._append = sink.waiting.append
+        self._send = sink.send
         self._sites = 0
         self._files: dict[str, int] = {}
         self._lines: dict[int, list[str]] = {}
@@ -88,7 +90,7 @@ class Code:
             file = self._files[path] = len(self._files) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
-            self._append(Source(file, self.names.get(path, path), text))
+            self._send(Source(file, self.names.get(path, path), text))
         code = compile_recorded(source, path, self._places(file), self.callbacks, functions=not uses_compiler(text))
         self._adopt(code, file)
         return code

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction  # type: ignore[attr-defined]
+from torch._C import DisableTorchFunction
 from torch.nn import Parameter
 
 from tutor.trace.events import Bind, Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.groups import Groups, Holder
 from tutor.worker.sink import FRAME_EVENTS, Sink
-from tutor.worker.tensors import Tensors
+from tutor.worker.tensors import Known, Tensors
 
 
 def _tag(kind: type[Event]) -> Any:
@@ -69,7 +69,7 @@ class Frames:
         self._file_of = file_of
         self._made = made
         self._on_caught = caught
-        self._frames: dict[int, Frame] = {}
+        self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
         self._serials = 0
         self._main_thread = _thread.get_ident()
@@ -78,7 +78,8 @@ class Frames:
         self.on = False
         self.stop_wanted = False
         self.callbacks: dict[str, Callable[..., Any]] = {
-            "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_expr": self.bind_expr,
+            "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
+            "bind_expr": self.bind_expr,
             "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
             "loop_end": self.loop_end, "caught": self.caught, "star": self.star,
         }  # fmt: skip
@@ -94,7 +95,7 @@ class Frames:
     def end_module(self, path: str) -> None:
         """An imported module of the learner's has run."""
         frame = self._modules.pop(path)
-        self._frames.pop(frame.key, None)
+        self.by_id.pop(frame.key, None)
         if self.on:
             self._append((_FRAME_END, frame.serial))
         self.current = frame.outer
@@ -107,19 +108,24 @@ class Frames:
             self._append((_FRAME_START, frame.serial, function, file, resumable))
         return frame
 
+    def serial_at(self, frame: types.FrameType) -> int:
+        """The number of the frame that an operation called from `frame` belongs to."""
+        found = self.by_id.get(id(frame)) or self.find(frame) or self.current
+        return found.serial if found is not None else 1
+
     def find(self, frame: types.FrameType | None) -> Frame | None:
         """The record of a frame of the learner's, or of the one around a lambda or comprehension."""
         while frame is not None:
-            found = self._frames.get(id(frame))
+            found = self.by_id.get(id(frame))
             if found is not None:
                 return found
             code = frame.f_code
             if code.co_name == "<module>":
                 module = self._modules.get(code.co_filename)
                 if module is not None:
-                    self._frames.pop(module.key, None)
+                    self.by_id.pop(module.key, None)
                     module.key = id(frame)
-                    self._frames[module.key] = module
+                    self.by_id[module.key] = module
                     return module
             frame = frame.f_back
         return None
@@ -133,7 +139,7 @@ class Frames:
             self._stop()
         if self.on:
             python = _getframe(1)
-            self._arrive(site, self._frames.get(id(python)) or self.find(python))
+            self._arrive(site, self.by_id.get(id(python)) or self.find(python))
 
     def line_scan(self, site: int) -> None:
         """A statement is about to run after one that may have changed what a container holds."""
@@ -142,7 +148,7 @@ class Frames:
             self._stop()
         if self.on:
             python = _getframe(1)
-            frame = self._frames.get(id(python)) or self.find(python)
+            frame = self.by_id.get(id(python)) or self.find(python)
             around = frame
             while around is not None:
                 self.scan(around)
@@ -175,9 +181,22 @@ class Frames:
         """A name was stored to; `made_at` is the place of the call that gave the value."""
         if self.on:
             python = _getframe(1)
-            frame = self._frames.get(id(python)) or self.find(python)
+            frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._elsewhere:
                 self.store(frame, name, value, made_at)
+
+    def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
+        """A name declared `global` or `nonlocal` was stored to."""
+        python = _getframe(1)
+        frame = self.find(python) if self.on else None
+        if frame is None or frame is self._elsewhere:
+            return
+        owner: Frame | None = self._modules.get(python.f_code.co_filename)
+        if name in python.f_code.co_freevars:
+            owner = frame.outer
+            while owner is not None and name not in owner.bound:
+                owner = owner.outer
+        self.store(owner or frame, name, value, made_at)
 
     def bind_expr(self, name: str, value: Any) -> Any:
         """A name was stored to by `:=`."""
@@ -201,13 +220,9 @@ class Frames:
             if frame.holders:
                 frame.holders.pop(name, None)
             known = self._tensors.find(value)
-            if known is None:
+            if known is None or (made_at and not known.requires_grad):
                 with DisableTorchFunction():
-                    if made_at:
-                        self._made(made_at, frame, value)
-                    serial = self._tensors.serial(value)
-                    if self._tensors.is_outside(value):
-                        self._tensors.expose(value)
+                    serial = self._met(value, known, frame, made_at)
             else:
                 serial = known.serial
             self._append((_BIND, frame.serial, name, "tensor", serial))
@@ -220,6 +235,18 @@ class Frames:
             frame.bound.add(name)
         elif name in frame.bound:
             self._forget(frame, name)
+
+    def _met(self, tensor: torch.Tensor, known: Known | None, frame: Frame, made_at: int) -> int:
+        """The number of a tensor that no operation told of."""
+        if known is None:
+            if made_at:
+                self._made(made_at, frame, tensor)
+            known = self._tensors.find(tensor) or self._tensors.record_new(tensor)
+            if self._tensors.is_outside(tensor):
+                self._tensors.expose(tensor)
+        elif tensor.requires_grad:  # a custom Function gave its own result a grad_fn
+            self._made(made_at, frame, tensor)
+        return known.serial
 
     def unbind(self, name: str) -> None:
         """A name was deleted."""
@@ -249,23 +276,27 @@ class Frames:
         """A function of the learner's was entered with these arguments."""
         python = _getframe(1)
         if _thread.get_ident() != self._main_thread:
-            self._frames[id(python)] = self._elsewhere
+            self.by_id[id(python)] = self._elsewhere
             return
         if not self.on:
             return
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
-        self._frames[frame.key] = frame
+        self.by_id[frame.key] = frame
         for name, value in zip(names, values, strict=True):
             self.store(frame, name, value, 0)
 
     def leave(self) -> None:
         """The function was left, in whatever way."""
-        frame = self._frames.pop(id(_getframe(1)), None)
+        frame = self.by_id.pop(id(_getframe(1)), None)
         if frame is None or frame is self._elsewhere:
             return
         if self.on:
+            around = frame.outer
+            while around is not None:
+                self.scan(around)
+                around = around.outer
             self._append((_FRAME_END, frame.serial))
         if self.current is frame:
             self.current = frame.outer

@@ -17,6 +17,7 @@ from tutor.trace.events import Freed, GraphNode
 _GRAPH_NODE = GraphNode.__struct_config__.tag
 _FREED = Freed.__struct_config__.tag
 _KEY = "gradtutor"
+_PythonNode: Any = torch._C._FunctionBase
 
 Ran = Callable[[int, Any, Any], None]
 Accumulated = Callable[[int, torch.Tensor, Any], None]
@@ -35,7 +36,7 @@ class _Hook:
         self.graph.ran(self.serial, grad_inputs, grad_outputs)
 
     def __del__(self) -> None:
-        self.graph.append((_FREED, [self.serial]))
+        self.graph.freed(self.serial)
 
 
 class _LeafHook(_Hook):
@@ -66,8 +67,8 @@ class _OwnHook(_Hook):
 class Graph:
     """The table of nodes."""
 
-    def __init__(self, append: Callable[[Any], None], ran: Ran, accumulated: Accumulated) -> None:
-        self.append = append
+    def __init__(self, waiting: list[Any], ran: Ran, accumulated: Accumulated) -> None:
+        self.waiting = waiting
         self.ran = ran
         self.accumulated = accumulated
         self.entered: Callable[[Any], None] = lambda grads: None
@@ -79,49 +80,76 @@ class Graph:
     def node(self, grad_fn: Any, tensor: int | None, events: list[Any]) -> int:
         """The number of a node. Unknown ones are numbered and hooked, with all before them, and told of in `events`,
         inputs first; `tensor` is what the node's output became."""
-        known = grad_fn.metadata.get(_KEY)
+        metadata = grad_fn.metadata
+        known: int | None = metadata.get(_KEY)
         if known is not None:
-            return int(known)
-        # Iteratively: a graph can be far deeper than the stack.
-        stack: list[tuple[Any, int | None]] = [(grad_fn, tensor)]
+            return known
+        inputs = grad_fn.next_functions
+        numbered: list[tuple[int, int] | None] = []
+        for following, index in inputs:
+            if following is None:
+                numbered.append(None)
+                continue
+            number = following.metadata.get(_KEY)
+            if number is None:
+                if following.next_functions:
+                    self._add_all_before(following, events)
+                    number = following.metadata[_KEY]
+                else:
+                    number = self._add(following, following.metadata, [], None, events)
+            numbered.append((number, index))
+        return self._add(grad_fn, metadata, numbered, tensor, events)
+
+    def _add_all_before(self, grad_fn: Any, events: list[Any]) -> None:
+        """Iteratively: a graph can be far deeper than the stack."""
+        stack = [grad_fn]
         while stack:
-            node, output = stack[-1]
-            if node.metadata.get(_KEY) is not None:
+            node = stack[-1]
+            metadata = node.metadata
+            if _KEY in metadata:
                 stack.pop()
                 continue
             inputs = node.next_functions
-            unknown = [(n, None) for n, _ in inputs if n is not None and n.metadata.get(_KEY) is None]
+            unknown = [n for n, _ in inputs if n is not None and _KEY not in n.metadata]
             if unknown:
                 stack.extend(unknown)
                 continue
             stack.pop()
-            self._add(node, inputs, output, events)
-        return int(grad_fn.metadata[_KEY])
+            numbered = [None if n is None else (n.metadata[_KEY], index) for n, index in inputs]
+            self._add(node, metadata, numbered, None, events)
 
-    def _add(self, node: Any, inputs: Any, tensor: int | None, events: list[Any]) -> None:
-        self._serials += 1
-        serial = self._serials
+    def _add(self, node: Any, metadata: Any, inputs: Any, tensor: int | None, events: list[Any]) -> int:
+        self._serials = serial = self._serials + 1
         kind = type(node)
         name = kind.__name__
-        sequence = -1
+        hook: _Hook
         if name == "AccumulateGrad":
             leaf = node.variable
             tensor = self.serial_of_leaf(leaf)
-            hook: _Hook = _LeafHook(serial, self, weakref.ref(leaf))
-        elif isinstance(node, torch._C._FunctionBase):
-            hook = _OwnHook(serial, self)
-            node.register_prehook(self.entered)  # type: ignore[attr-defined]
-            sequence = node._sequence_nr()  # type: ignore[attr-defined]
+            hook = _LeafHook(serial, self, weakref.ref(leaf))
+            sequence = -1
         else:
-            hook = _Hook(serial, self)
+            if isinstance(node, _PythonNode):
+                hook = _OwnHook(serial, self)
+                node.register_prehook(self.entered)
+            else:
+                hook = _Hook(serial, self)
             sequence = node._sequence_nr()
         node.register_hook(hook)
-        node.metadata[_KEY] = serial
+        metadata[_KEY] = serial
         saved = self._saved.get(kind)
         if saved is None:
             saved = self._saved[kind] = [n[11:] for n in dir(kind) if n.startswith("_raw_saved_")]
-        numbered = [None if n is None else (n.metadata[_KEY], index) for n, index in inputs]
-        events.append((_GRAPH_NODE, serial, name, numbered, tensor, sequence, saved))
+        events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
+        return serial
+
+    def freed(self, node: int) -> None:
+        """A node is gone. Nodes go in bunches: they share an event."""
+        last = self.waiting[-1] if self.waiting else None
+        if last is not None and last[0] == _FREED:
+            last[1].append(node)
+        else:
+            self.waiting.append((_FREED, [node]))
 
     def known(self, grad_fn: Any) -> int | None:
         """The number of a node, if it has one."""

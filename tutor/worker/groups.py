@@ -21,6 +21,7 @@ _ITEMS = 20
 _TENSORS = 5000
 _INDEXED = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ParameterList)
 _KEYED = (torch.nn.ModuleDict, torch.nn.ParameterDict)
+_PLAIN = frozenset((int, float, str, bool))
 _SCALARS = (int, float, str, bool, type(None), bytes, complex)
 
 
@@ -75,7 +76,7 @@ class Groups:
     def look(self, holder: Holder) -> None:
         """Sends what the container holds if that is new. Function modes must be off."""
         thing = holder.get()
-        if thing is None:
+        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing))):
             return
         try:
             items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]

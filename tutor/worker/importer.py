@@ -68,4 +68,4 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 def install(root: str, recorder: Recorder) -> None:
     """From now on the learner's modules below `root` are recorded."""
-    sys.meta_path.insert(0, OwnModules(root, recorder))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, OwnModules(root, recorder))

@@ -28,8 +28,9 @@ _QUIET = {
     "storage_offset", "data_ptr", "untyped_storage", "storage", "get_device", "is_pinned", "ndimension", "__len__",
     "__repr__", "__format__", "__str__", "__hash__", "__bool__", "__float__", "__int__", "__index__", "__contains__",
     "__deepcopy__", "__reduce_ex__", "__iter__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed",
-    "is_inference", "is_conj", "is_neg", "is_nonzero", "is_set_to", "has_names", "type", "_is_view", "__dir__",
-    "dense_dim", "sparse_dim", "result_type", "can_cast", "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__",
+    "is_inference", "is_conj", "is_neg", "is_nonzero", "is_set_to", "has_names", "_is_view", "__dir__",
+    "dense_dim", "sparse_dim", "result_type", "can_cast", "is_grad_enabled", "get_default_dtype", "_nnz",
+    "__dlpack_device__",
 }  # fmt: skip
 _LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
 _OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction, _len_torch_function_stack  # type: ignore[attr-defined]
+from torch._C import DisableTorchFunction, _len_torch_function_stack
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
@@ -20,7 +20,7 @@ from tutor.trace.events import Op
 from tutor.worker import naming
 from tutor.worker.code import Code, OpSite, Place
 from tutor.worker.frames import Frame, Frames
-from tutor.worker.sink import FRAME_EVENTS, Sink
+from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
 _OP = Op.__struct_config__.tag
@@ -32,21 +32,36 @@ _SCALARS = (float, int, bool, str, type(None))
 Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
 
 
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+_NOTHING = _Nothing()
+
+
+def quiet() -> Any:
+    """Function modes off, if there are any: what is read inside is not the learner's doing."""
+    return DisableTorchFunction() if _len_torch_function_stack() else _NOTHING
+
+
 class Operations(TorchFunctionMode):
     """Records operations; backward passes and hooks are handed to `special`."""
 
     def __init__(self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any) -> None:
         super().__init__()
-        self._sink = sink
         self._append = sink.waiting.append
         self._code = code
         self._frames = frames
+        self._by_id = frames.by_id
         self._tensors = tensors
         self._page = page
         self._kinds: dict[Any, int] = {}
         self._places: dict[int, Place] = {}
         self._within: dict[Any, OpSite] = {}
         self.special: dict[int, Special] = {}
+        self.retaining: Callable[[torch.Tensor], None] = lambda tensor: None
         self.trouble: Callable[[Exception], None] = lambda error: None
         self.off = False
         self._writes = False
@@ -68,6 +83,13 @@ class Operations(TorchFunctionMode):
             place = self._places[key] = Place(frame, id(frame.f_code) in self._code.own)
         if not self._frames.on and kind != naming.BACKWARD:
             return place.call(func, args, kwargs)
+        if kind == naming.GRAD_READ:
+            result = place.call(func, args, kwargs)
+            with quiet():
+                self._grad_read(args[0], result)
+            return result
+        if kind == naming.SET_DATA and self._tensors.looks_into(args[0], args[1]):
+            return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
         site = place.sites.get(func) if place.own else None
         learner = frame
         if site is None:
@@ -76,11 +98,10 @@ class Operations(TorchFunctionMode):
                 return place.call(func, args, kwargs)
             site, learner = found
         self._page[1] = site.serial
-        owner = self._frames.find(learner) or self._frames.current
-        serial = owner.serial if owner is not None else 1
-        special = self.special.get(kind)
-        if special is not None:
-            result = special(func, args, kwargs, place, site, serial)
+        owner = self._by_id.get(id(learner))
+        serial = owner.serial if owner is not None else self._frames.serial_at(learner)
+        if kind in self.special:
+            result = self.special[kind](func, args, kwargs, place, site, serial)
         else:
             result = place.call(func, args, kwargs)
             try:
@@ -91,9 +112,6 @@ class Operations(TorchFunctionMode):
                     self._record(kind, args, kwargs, result, site, serial)
             except Exception as error:  # the learner's program must not suffer from ours
                 self.trouble(error)
-        self._page[1] = 0
-        if len(self._sink.waiting) >= FRAME_EVENTS:
-            self._sink.flush()
         return result
 
     def _site(
@@ -128,21 +146,23 @@ class Operations(TorchFunctionMode):
     # ------------------------------------------------------------ what it did
 
     def _record(self, kind: int, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int) -> None:
-        if kind == naming.GRAD_READ:
-            self._grad_read(args[0], result)
-            return
         tensors = self._tensors
         self._writes = site.inplace
         inputs: list[int | None] = []
         written: list[Any] = []
+        known_at = tensors.by_id.get
         for argument in args:
+            kind_of_argument = type(argument)
+            if kind_of_argument is _Tensor or kind_of_argument is Parameter:
+                known = known_at(id(argument))
+                if known is not None and known.ref() is argument:
+                    version = known.version
+                    if version is not None and version == argument._version:
+                        inputs.append(known.serial)
+                        continue
             self._input(argument, inputs, written)
-        for argument in kwargs.values():
-            if not isinstance(argument, _SCALARS):
-                before = len(inputs)
-                self._input(argument, inputs, written)
-                if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
-                    inputs.pop()
+        if kwargs:
+            self._keywords(kwargs, inputs, written)
         outputs: list[int] = []
         new: list[Any] = []
         kind_of_result = type(result)
@@ -157,8 +177,6 @@ class Operations(TorchFunctionMode):
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new)
         if kind != naming.PLAIN:
-            if kind == naming.SET_DATA and tensors.same_memory(args[0]):
-                return  # what `t.data -= …` ends with: the change itself was recorded
             if kind == naming.LEAVES and getattr(result, "__array_interface__", None) is not None:
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
@@ -171,6 +189,8 @@ class Operations(TorchFunctionMode):
         if kind in (naming.META, naming.SET_GRAD):
             tensor = args[0]
             tensors.record(tensor, tensors.meet(tensor), value=False)
+            if tensor.requires_grad and tensor.retains_grad:
+                self.retaining(tensor)
         elif kind == naming.SET_DATA:
             tensors.moved(args[0], tensors.meet(args[0]))
         elif kind == naming.OUTSIDE and outputs and tensors.is_outside(result):
@@ -178,26 +198,40 @@ class Operations(TorchFunctionMode):
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
-        if kind is _Tensor or kind is Parameter or isinstance(argument, _Tensor):
-            known = self._tensors.find(argument)
+        if kind is float or kind is int:
+            inputs.append(None)
+        elif kind is _Tensor or kind is Parameter or isinstance(argument, _Tensor):
+            tensors = self._tensors
+            known = tensors.find(argument)
             if known is None:
-                known = self._tensors.meet(argument)
-                self._tensors.record(argument, known)
-                if self._writes and known.storage is not None and len(known.storage.views) > 1:
-                    written.append((argument, known))  # a `.data` that nobody had met: others saw the change
+                known = tensors.owner(argument)  # of `w.data`, which nobody named, it is w
+                if known is None:
+                    known = tensors.meet(argument)
+                    tensors.record(argument, known)
+                elif self._writes:
+                    written.append((known.ref(), known))
             elif known.version is not None and known.version != argument._version:
                 written.append((argument, known))
             inputs.append(known.serial)
-            self._tensors.work += argument.numel() if known.storage is not None else 0
         elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _Tensor | list | tuple):
             for item in argument:
                 self._input(item, inputs, written)
         else:
             inputs.append(None)
 
+    def _keywords(self, kwargs: dict[str, Any], inputs: list[int | None], written: list[Any]) -> None:
+        for argument in kwargs.values():
+            if not isinstance(argument, _SCALARS):
+                before = len(inputs)
+                self._input(argument, inputs, written)
+                if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
+                    inputs.pop()
+
     def _output(self, result: Any, outputs: list[int], new: list[Any]) -> None:
         tensors = self._tensors
         known = tensors.find(result)
+        if known is None and self._writes:
+            known = tensors.owner(result)
         if known is None:
             known = tensors.meet(result)
             new.append((result, known))

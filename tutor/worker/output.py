@@ -31,14 +31,14 @@ class Printed:
 
     def install(self) -> None:
         """Puts the streams in Python's places, and listens to warnings."""
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc]
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc, assignment]
         show = warnings.showwarning
 
         def showwarning(
             message: Warning | str, category: type[Warning], filename: str, lineno: int,
             file: TextIO | None = None, line: str | None = None,
         ) -> None:  # fmt: skip
-            self._sink.waiting.append(Warned(category.__name__, str(message), None, lineno))
+            self._sink.send(Warned(category.__name__, str(message), None, lineno))
             show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = showwarning
@@ -67,7 +67,7 @@ class Printed:
         for stream in self.streams:
             stream.flush()
         if self._lost:
-            self._sink.waiting.append(Gap(0, f"{self._lost:,} more characters were printed than the recording keeps"))
+            self._sink.send(Gap(0, f"{self._lost:,} more characters were printed than the recording keeps"))
             self._lost = 0
 
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:

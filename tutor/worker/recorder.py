@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction  # type: ignore[attr-defined]
+from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Gap
 from tutor.worker import naming
@@ -32,7 +32,7 @@ class Recorder:
     def __init__(self, descriptor: int, page: Any, max_events: int, max_bytes: int) -> None:
         self.sink = Sink(descriptor, max_events, max_bytes, self._is_full)
         append = self.sink.waiting.append
-        self.code = Code(append)
+        self.code = Code(self.sink)
         self._own_modules = {"__main__"}
         # Tensors, graph and passes know each other: a tensor's snapshot names its node, a leaf's node its tensor.
         self.tensors = Tensors(append)
@@ -40,11 +40,12 @@ class Recorder:
         self.frames = Frames(self.sink, self.tensors, self.groups, page, self.code.file_of, self._made, self._caught)
         self.code.callbacks = self.frames.callbacks
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
-        self.passes = Passes(self.operations, self.tensors, append)
+        self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.register}
-        self.operations.trouble = self.passes.trouble = self._trouble
+        self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
+        self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self._reported: tuple[int, str] | None = None
         self.full = False
@@ -91,7 +92,7 @@ class Recorder:
             return
         self._reported = (id(error), type(error).__name__)
         frame = self.frames.current
-        self.sink.waiting.append(failed(error, self.code, frame.serial if frame else None, caught=caught))
+        self.sink.send(failed(error, self.code, frame.serial if frame else None, caught=caught))
 
     def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
         """Past the budget: what all names of the module mean at the end."""
@@ -118,7 +119,7 @@ class Recorder:
         """Nothing more is recorded."""
         self._switch(False)
         self.operations.off = True
-        self.passes.graph.append = lambda event: None
+        self.passes.graph.waiting = []  # nodes that go from now on go unnoticed
 
     # ------------------------------------------------------------ what the parts tell
 
@@ -137,7 +138,7 @@ class Recorder:
         """Something could not be recorded. The learner's program goes on; the recording says so, not too often."""
         self._troubles += 1
         if self._troubles <= 10:
-            self.sink.waiting.append(Gap(1, f"an operation could not be recorded: {type(error).__name__}: {error}"))
+            self.sink.send(Gap(1, f"an operation could not be recorded: {type(error).__name__}: {error}"))
 
     def _is_full(self) -> None:
         self._switch(False)

@@ -13,18 +13,19 @@ import types
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tutor.trace.events import Span
 
 CALLBACKS = (
-    "line", "line_scan", "bind", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end", "caught", "star",
+    "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
+    "caught", "star",
 )  # fmt: skip
 """The recorder's functions that rewritten code calls; see `hooks.Hooks` for what each is given."""
 
 _MARK = {name: b"\0gradtutor:" + name.encode() for name in CALLBACKS}
 _NAME_OF_MARK = {mark: name for name, mark in _MARK.items()}
-_HIDDEN_SCOPES = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
+_Node = TypeVar("_Node", bound=ast.AST)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class _Rewriter:
         self._function = "<module>"
         self._loops: list[int] = []
         self._headers: list[int] = []
+        self._outer_names: set[str] = set()
         self._statement = 0
 
     # ------------------------------------------------------------ places
@@ -119,7 +121,7 @@ class _Rewriter:
             out.extend(self._rewritten(statement, number))
         return out
 
-    def _call(self, name: str, args: list[ast.expr], at: ast.AST) -> ast.Expr:
+    def _call(self, name: str, args: list[ast.expr], at: ast.AST) -> ast.stmt:
         return _place(ast.Expr(self._call_expr(name, args)), at)
 
     @staticmethod
@@ -150,7 +152,7 @@ class _Rewriter:
             args: list[ast.expr] = [ast.Constant(name), ast.Name(name, ast.Load())]
             if place:
                 args.append(ast.Constant(place))
-            out.append(self._call("bind", args, at))
+            out.append(self._call("bind_outer" if name in self._outer_names else "bind", args, at))
         return out
 
     def _assign(self, node: ast.Assign, number: int) -> list[ast.stmt]:
@@ -239,7 +241,7 @@ class _Rewriter:
         node.body = self._block(node.body)
         loops = tuple(self._headers[left:])  # an exception leaves them without a word
         for handler in node.handlers:
-            caught = self._call("caught", [ast.Constant(loops)], handler)
+            caught = self._call("caught", [_constant(loops)], handler)
             handler.body = [caught, *self._block(handler.body, scan_first=True)]
         node.orelse = self._block(node.orelse, scan_first=True)
         node.finalbody = self._block(node.finalbody, scan_first=True)
@@ -279,14 +281,15 @@ class _Rewriter:
     ) -> None:
         outer, self._function = self._function, function
         loops, self._loops = self._loops, []
-        enter = self._call("enter", [ast.Constant(names), ast.Tuple(values, ast.Load())], node.body[0])
+        outer_names, self._outer_names = self._outer_names, _declared_outer(node)
+        enter = self._call("enter", [_constant(names), ast.Tuple(values, ast.Load())], node.body[0])
         head, rest = _split_docstring(node.body)
         body = self._body_with_preface(rest, [])
         guarded = ast.Try(
             body=body or [ast.Pass()], handlers=[], orelse=[], finalbody=[self._call("leave", [], node.body[-1])]
         )
         node.body = [*head, enter, _place(guarded, node.body[-1])]
-        self._function, self._loops = outer, loops
+        self._function, self._loops, self._outer_names = outer, loops, outer_names
 
 
 class _Walrus(ast.NodeTransformer):
@@ -325,13 +328,17 @@ def characters(lines: list[str], line: int, column: int) -> int:
     return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
 
 
-def _place(node: Any, at: ast.AST) -> Any:
+def _place(node: _Node, at: ast.AST) -> _Node:
     """Gives our nodes the place of the learner's statement, so that tracebacks through them name its line."""
     for child in ast.walk(node):
         if not hasattr(child, "lineno") and isinstance(child, ast.expr | ast.stmt):
             ast.copy_location(child, at)
             child.end_lineno, child.end_col_offset = child.lineno, child.col_offset
     return node
+
+
+def _constant(values: tuple[Any, ...]) -> ast.expr:
+    return ast.Constant(values)  # type: ignore[arg-type]  # the compiler takes tuples
 
 
 def _names(targets: Iterable[ast.AST]) -> list[str]:
@@ -344,6 +351,19 @@ def _names(targets: Iterable[ast.AST]) -> list[str]:
             names += _names(target.elts)
         elif isinstance(target, ast.Starred):
             names += _names([target.value])
+    return names
+
+
+def _declared_outer(scope: ast.AST) -> set[str]:
+    """The names that a function declares `global` or `nonlocal`; those of functions within it are their own."""
+    names: set[str] = set()
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            names.update(node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
     return names
 
 
@@ -371,10 +391,32 @@ def _has_call(node: ast.AST) -> bool:
 
 
 def _may_change_containers(node: ast.stmt) -> bool:
-    """Whether a list, dict, module or object may hold other tensors after this statement."""
+    """Whether a list, dict, module or object may hold other tensors after this statement.
+
+    Functions of the learner's look for themselves when they are left, so calls of these names matter only where they
+    are torch's or Python's own.
+    """
     for child in ast.walk(node):
-        if isinstance(child, ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.AugAssign | ast.ClassDef):
+        if isinstance(child, ast.Call):
+            callee = child.func
+            if isinstance(callee, ast.Attribute):
+                if not (callee.attr in _HARMLESS or (callee.attr.endswith("_") and not child.keywords)):
+                    return True
+            elif not (isinstance(callee, ast.Name) and callee.id in _HARMLESS):
+                return True
+        elif isinstance(child, ast.Await | ast.Yield | ast.YieldFrom | ast.ClassDef):
             return True
-        if isinstance(child, ast.Attribute | ast.Subscript) and not isinstance(child.ctx, ast.Load):
+        elif isinstance(child, ast.Attribute) and not isinstance(child.ctx, ast.Load):
+            if child.attr not in ("data", "grad", "requires_grad"):
+                return True
+        elif isinstance(child, ast.Subscript) and not isinstance(child.ctx, ast.Load):
             return True
+        elif isinstance(child, ast.AugAssign) and isinstance(child.target, ast.Name):
+            return True  # `params += [w]`
     return False
+
+
+_HARMLESS = {
+    "backward", "item", "tolist", "no_grad", "enable_grad", "zero_grad", "print", "range", "zip", "len", "enumerate",
+    "float", "int", "abs", "sum", "mean", "manual_seed", "detach", "format",
+}  # fmt: skip

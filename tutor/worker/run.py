@@ -26,9 +26,11 @@ from tutor.lesson.read import read
 from tutor.trace.command import RunCommand
 from tutor.trace.events import Answer, CellEnd, CellStart, Document, Gap, RunEnd
 from tutor.worker import importer
+from tutor.worker.compilers import step_aside
 from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.output import Printed
 from tutor.worker.recorder import Recorder
+from tutor.worker.rewrite import uses_compiler
 
 STOPPED = 130
 
@@ -39,7 +41,7 @@ class Run:
     def __init__(self, command: RunCommand, recorder: Recorder) -> None:
         self._command = command
         self._recorder = recorder
-        self._send = recorder.sink.waiting.append
+        self._send = recorder.sink.send
         self._printed = Printed(recorder.sink)
         self._path = os.path.abspath(command.path)
         self._main = types.ModuleType("__main__")
@@ -59,6 +61,8 @@ class Run:
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
         whole = _text_with(lesson)
+        if uses_compiler(whole):
+            step_aside()
         recorder.code.names[self._path] = self._command.name
         cells = lesson.code_cells
         frame = None

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tutor.trace.events import STEP_KINDS
+import msgspec
+
+from tutor.trace.events import STEP_KINDS, Event
 from tutor.trace.wire import pack
 
 FRAME_EVENTS = 256
@@ -21,15 +23,16 @@ WAIT = 0.025
 """Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
 
 
-def _is_step(event: Any) -> bool:
-    return event[0] in _STEPS if type(event) is tuple else type(event) in STEP_KINDS
+def flat(event: Event) -> tuple[Any, ...]:
+    """An event as the tuple that it is on the wire."""
+    return (type(event).__struct_config__.tag, *msgspec.structs.astuple(event))
 
 
 class Sink:
     """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor."""
 
     def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[], None]) -> None:
-        self.waiting: list[Any] = []
+        self.waiting: list[tuple[Any, ...]] = []
         self._descriptor = descriptor
         self._max_events = max_events
         self._max_bytes = max_bytes
@@ -73,6 +76,10 @@ class Sink:
         self._stop.release()
         self._stopped.release()
 
+    def send(self, event: Event) -> None:
+        """Adds an event that is not on the hot path."""
+        self.waiting.append(flat(event))
+
     def flush(self) -> None:
         """Writes what waits."""
         with self.lock:
@@ -80,7 +87,7 @@ class Sink:
             if not batch or not self._open:
                 return
             del self.waiting[: len(batch)]
-            frame = pack(batch, sum(map(_is_step, batch)))
+            frame = pack(batch, sum([event[0] in _STEPS for event in batch]))
             self._events += len(batch)
             self._bytes += len(frame)
             view = memoryview(frame)

@@ -14,7 +14,7 @@ import torch
 
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
-from tutor.worker.values import dtype_name, summary_of, unmeasured, value_of
+from tutor.worker.values import CODES, LIST, dtype_name, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
@@ -23,19 +23,20 @@ _strided = torch.strided
 
 
 class Known:
-    """What was recorded of one tensor."""
+    """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
+    temporaries, and making one of these is on the hot path."""
 
-    __slots__ = ("__weakref__", "exposed", "grad", "meta", "ref", "serial", "shape", "storage", "version")
+    version: int | None = -1
+    meta = 0
+    shape: Any = None
+    requires_grad = False
+    storage: Storage | None = None
+    grad = 0
+    exposed: Any = None
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
         self.ref = ref
         self.serial = serial
-        self.meta = 0
-        self.shape: Any = None
-        self.version: int | None = -1
-        self.storage: Storage | None = None
-        self.grad = 0
-        self.exposed: Any = None
 
 
 class Storage:
@@ -54,8 +55,10 @@ class Tensors:
 
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
-        self.graph: Graph  # set by the recorder
-        self._known: dict[int, Known] = {}
+        self.graph: Graph  # set by the recorder, as is the next
+        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.by_id: dict[int, Known] = {}
+        """By `id`; whoever looks here must check the weak reference."""
         self._storages: dict[int, Storage] = {}
         self._metas: dict[Any, int] = {}
         self._serials = 0
@@ -63,87 +66,98 @@ class Tensors:
         self._sweep_at = 64
         self.exposed: list[Storage] = []
         self.work = 0
-        """Elements that operations have read and written: what measuring may cost is a share of it, not of time, so
-        that two machines record alike."""
+        """Elements of the large tensors that were met: what measuring may cost is a share of it, not of time, so that
+        two machines record alike."""
         self._measured = 0
+        self._waived = False
         self._unmeasured: dict[int, Known] = {}
 
     def find(self, t: torch.Tensor) -> Known | None:
         """What is known of `t`, if it was met."""
-        known = self._known.get(id(t))
+        known = self.by_id.get(id(t))
         return known if known is not None and known.ref() is t else None
 
     def meet(self, t: torch.Tensor) -> Known:
         """The record of `t`, made (but nothing sent yet) when it is new."""
         key = id(t)
-        known = self._known.get(key)
+        known = self.by_id.get(key)
         if known is not None and known.ref() is t:
             return known
-        if len(self._known) >= self._sweep_at:
+        if len(self.by_id) >= self._sweep_at:
             self.sweep()
         self._serials += 1
         known = Known(weakref.ref(t), self._serials)
-        self._known[key] = known
+        self.by_id[key] = known
         return known
 
     def serial(self, t: torch.Tensor) -> int:
         """The number of `t`; a tensor met for the first time is recorded."""
-        known = self.find(t)
-        if known is None:
-            known = self.meet(t)
-            self.record(t, known)
-        return known.serial
+        return (self.find(t) or self.record_new(t)).serial
+
+    def record_new(self, t: torch.Tensor) -> Known:
+        """Sends the first snapshot of `t`."""
+        known = self.meet(t)
+        self.record(t, known)
+        return known
 
     def sweep(self) -> None:
         """Forgets the tensors that are gone, and says so."""
-        dead = [(key, known) for key, known in self._known.items() if known.ref() is None]
+        dead = [(key, known) for key, known in self.by_id.items() if known.ref() is None]
         for key, _ in dead:
-            del self._known[key]
+            del self.by_id[key]
         if dead:
             self._append((_GONE, [known.serial for _, known in dead]))
         for key, storage in list(self._storages.items()):
             storage.views = [known for known in storage.views if known.ref() is not None]
             if not storage.views:
                 del self._storages[key]
-        self._sweep_at = 64 + 2 * len(self._known)
+        self._sweep_at = 64 + 2 * len(self.by_id)
 
     # ------------------------------------------------------------ recording
 
     def record(self, t: torch.Tensor, known: Known, *, value: bool = True) -> None:
         """Sends a snapshot of `t`; with `value` False its elements are as they were."""
+        try:
+            self._snapshot(t, known, value)
+        except Exception as error:  # the learner's program must not suffer from what we cannot read
+            self.trouble(error)
+
+    def _snapshot(self, t: torch.Tensor, known: Known, value: bool) -> None:
         new_nodes: list[Any] = []
         node: int | None = None
-        grad_fn = name = None
         grad: int | None = None
         grad_tensor: torch.Tensor | None = None
-        try:
+        name: str | None = None
+        retains = False
+        grad_fn = t.grad_fn
+        if grad_fn is None:  # a leaf
             requires_grad = t.requires_grad
-            is_leaf = t.is_leaf
-            retains = False
-            if requires_grad:
-                grad_fn = t.grad_fn
-                if grad_fn is not None:
-                    name = type(grad_fn).__name__
-                    node = self.graph.node(grad_fn, known.serial, new_nodes)
-                    retains = t.retains_grad
-                if is_leaf or retains:
-                    grad_tensor = t.grad
-            elif is_leaf:
-                grad_tensor = t.grad  # set by hand, or requires_grad was switched off again
-            try:
-                version: int | None = t._version
-            except RuntimeError:  # inference tensors have no version counter
-                version = None
-            device = t.device
+            grad_tensor = t.grad
+        else:
+            requires_grad = True
+            name = type(grad_fn).__name__
+            node = self.graph.node(grad_fn, known.serial, new_nodes)
+            retains = t.retains_grad
+            if retains:
+                grad_tensor = t.grad
+        try:
+            version: int | None = t._version
+        except RuntimeError:  # inference tensors have no version counter
+            version = None
+        try:
+            shape = t.shape
             layout = t.layout
+            dtype = t.dtype
             key = (
-                t.shape, t.dtype, device, t.stride() if layout is _strided else None, requires_grad, is_leaf, name,
-                retains, layout, type(t),
+                shape, dtype, t.device, t.stride() if layout is _strided else None, requires_grad, name, retains,
+                layout, type(t),
             )  # fmt: skip
             meta = self._metas.get(key)
+            small = layout is _strided and dtype in CODES and shape.numel() <= LIST
         except Exception:  # nested tensors have no shape, subclasses may refuse anything
-            key = ((), t.dtype, t.device, None, t.requires_grad, t.is_leaf, name, False, t.layout, type(t))
-            version, meta = None, self._metas.get(key)
+            shape, small = torch.Size(), False
+            key = (shape, t.dtype, t.device, None, requires_grad, name, retains, t.layout, type(t))
+            meta = self._metas.get(key)
         if meta is None:
             meta = self._new_meta(key)
         storage = known.storage
@@ -153,9 +167,15 @@ class Tensors:
             grad = self.gradient(grad_tensor)
         known.grad = grad or 0
         known.meta = meta
-        known.shape = key[0]
+        known.shape = shape
+        known.requires_grad = requires_grad
         known.version = version
-        shown = self._value(t, known) if value else None
+        shown: Any = None
+        if value:
+            try:
+                shown = t.tolist() if small else self._value(t, known)
+            except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
+                shown = self._value(t, known)
         if storage is not None and storage.exposed:
             known.exposed = shown
         self._append((_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown))
@@ -178,7 +198,8 @@ class Tensors:
         value = value_of(t)
         if value is None:
             count = t.numel()
-            if self._measured + count <= self.work // 16 + (1 << 22):
+            self.work += count
+            if self._waived or self._measured + count <= self.work // 16 + (1 << 22):
                 self._measured += count
                 return summary_of(t)
             self._unmeasured[known.serial] = known
@@ -188,11 +209,12 @@ class Tensors:
     def measure_all(self) -> None:
         """Sends the statistics of the large tensors that were put off and still live."""
         waiting, self._unmeasured = self._unmeasured, {}
+        self._waived = True
         for known in waiting.values():
             tensor = known.ref()
             if tensor is not None:
-                self._measured -= tensor.numel()
                 self.record(tensor, known)
+        self._waived = False
 
     def changed(self, t: torch.Tensor, known: Known) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
@@ -209,16 +231,26 @@ class Tensors:
                     self.record(tensor, other)
         storage.views = alive
 
-    def same_memory(self, t: torch.Tensor) -> bool:
-        """Whether `t` looks into the memory that it was last recorded with, in the same way."""
-        known = self.find(t)
-        if known is None or known.storage is None:
-            return False
+    def owner(self, t: torch.Tensor) -> Known | None:
+        """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
         try:
-            address = t.untyped_storage()._cdata
+            storage = self._storages.get(t.untyped_storage()._cdata)
+            if storage is not None:
+                for known in storage.views:
+                    tensor = known.ref()
+                    if tensor is not None and tensor.data_ptr() == t.data_ptr() and tensor.shape == t.shape:
+                        return known if tensor.grad_fn is t.grad_fn and tensor.dtype == t.dtype else None
         except Exception:  # no storage at all
+            return None
+        return None
+
+    def looks_into(self, t: torch.Tensor, other: torch.Tensor) -> bool:
+        """Whether `t` already is what `t.data = other` would make it."""
+        try:
+            same = t.untyped_storage()._cdata == other.untyped_storage()._cdata and t.shape == other.shape
+            return same and t.storage_offset() == other.storage_offset() and t.stride() == other.stride()
+        except Exception:  # no storage, or no tensor at all
             return False
-        return self._storages.get(address) is known.storage and known.shape == t.shape
 
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory."""
@@ -263,12 +295,12 @@ class Tensors:
     # ------------------------------------------------------------ what rarely changes
 
     def _new_meta(self, key: Any) -> int:
-        shape, dtype, device, strides, requires_grad, is_leaf, name, retains, layout, kind = key
+        shape, dtype, device, strides, requires_grad, name, retains, layout, kind = key
         meta = self._metas[key] = len(self._metas) + 1
         self._append(
             (
                 _META, meta, tuple(int(n) for n in shape), dtype_name(dtype), str(device),
-                None if strides is None else tuple(int(n) for n in strides), requires_grad, is_leaf, name, retains,
+                None if strides is None else tuple(int(n) for n in strides), requires_grad, name is None, name, retains,
                 str(layout).removeprefix("torch."), kind.__name__,
             )
         )  # fmt: skip
@@ -280,7 +312,13 @@ class Tensors:
         except Exception:  # sparse tensors and wrappers have none
             return None
         storage = self._storages.get(address)
-        if storage is None or not any(view.ref() is not None for view in storage.views):
+        if storage is not None:
+            for view in storage.views:
+                if view.ref() is not None:
+                    break
+            else:  # the address of a block that is gone
+                storage = None
+        if storage is None:
             self._storage_serials += 1
             storage = self._storages[address] = Storage(self._storage_serials)
         storage.views.append(known)

@@ -19,10 +19,11 @@ CHUNK = 1 << 20
 HEAT = 64
 CORNER = 3
 
-_CODES = {
+CODES = {
     torch.float32: "f", torch.float64: "d", torch.int64: "q", torch.int32: "i", torch.int16: "h", torch.int8: "b",
     torch.uint8: "B", torch.bool: "?",
 }  # fmt: skip
+"""The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
 _strided = torch.strided
 
 
@@ -33,16 +34,13 @@ def value_of(t: torch.Tensor) -> Any:
     """
     try:
         count = t.numel()
-        if count <= LIST:
-            if t.layout is not _strided or t.is_nested:
-                return unreadable(t)
-            value = t.tolist()
-            return _plain(value) if t.dtype.is_complex else value
+        if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
+            return t.tolist()
         if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta:
             return unreadable(t)
         if count > FULL:
             return None
-        code = _CODES.get(t.dtype)
+        code = CODES.get(t.dtype) if count > LIST else None
         if code is None:
             value = t.tolist()
             return _plain(value) if t.dtype.is_complex else value
