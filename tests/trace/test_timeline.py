@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutor.trace import events as ev
+from tutor.trace import seek, wire
 from tutor.trace import timeline as module
-from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.replay import Replay
 from tutor.trace.state import State
@@ -70,10 +70,10 @@ def test_any_state_equals_replaying_from_the_start(
     random = data.draw(st.randoms(use_true_random=False))
     events = by_chance(random.randint, length)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "KEY_EVERY", every)
-        patch.setattr(module, "KEY_BYTES", 1 << 30)
+        patch.setattr(seek, "KEY_EVERY", every)
+        patch.setattr(seek, "KEY_BYTES", 1 << 30)
         patch.setattr(module, "GIVEN", 2)
-        patch.setattr(module, "MARKS", 3)
+        patch.setattr(seek, "MARKS", 3)
         timeline = build(events, size)
         assert timeline.notices == []
         order = data.draw(st.lists(st.integers(0, timeline.steps), max_size=12))
@@ -91,7 +91,7 @@ def test_a_saved_recording_is_the_same(
     length: int,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "KEY_EVERY", 20)
+        patch.setattr(seek, "KEY_EVERY", 20)
         live = build(by_chance(random.randint, length), 7)
     path = tmp_path_factory.mktemp("traces") / "a.trace"
     save(live, path)
@@ -163,7 +163,7 @@ def test_what_changed_over_a_long_way_is_the_same(build: Build, two_paths: list[
     timeline = build(two_paths)
     near = timeline.changed(20, 5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "KEY_EVERY", 1)
+        patch.setattr(module, "FAR", 1)
         far = timeline.changed(20, 5)
     assert far.names == near.names
     assert (far.tensors, far.grads) == (near.tensors, near.grads) == ({3, 4, 5, 6, 7}, {1, 2})

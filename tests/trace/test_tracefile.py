@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tutor.trace import events as ev
-from tutor.trace import timeline as module
-from tutor.trace import tracefile, wire
+from tutor.trace import seek, tracefile, wire
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import TraceError, Writer, save
 
@@ -24,7 +23,7 @@ Build = Callable[..., Timeline]
 @pytest.fixture(scope="module")
 def recording(build: Build, two_paths: list[ev.Event]) -> Timeline:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "KEY_EVERY", 16)
+        patch.setattr(seek, "KEY_EVERY", 16)
         return build(two_paths, 6)
 
 
@@ -32,7 +31,7 @@ def recording(build: Build, two_paths: list[ev.Event]) -> Timeline:
 def whole(recording: Timeline, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "two.trace"
     save(recording, path)
-    assert recording.keys
+    assert recording.seeker.keys
     return path.read_bytes()
 
 
@@ -57,7 +56,7 @@ def test_a_whole_file_has_nothing_to_say(tmp_path: Path, recording: Timeline, wh
     assert timeline.sources == recording.sources
     assert timeline.sites == recording.sites
     assert timeline.run_end == ev.RunEnd("ok", 0)
-    assert timeline.keys
+    assert timeline.seeker.keys
     assert walked(timeline) == walked(recording)
 
 

@@ -89,19 +89,21 @@ def _aligned(timeline: Timeline, site: SiteInfo, event: ev.Op, state: State) -> 
     code = timeline.book.code(site.file, site.span)
     statement = timeline.sites.get(site.statement)
     around = None if statement is None else timeline.book.code(statement.file, statement.span)
-    for operands in _operands(code or "", around or "", site.op or ""):
-        if len(operands) == len(event.inputs):
-            orders = [list(operands)]
-            if len(operands) == 2:
-                orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])
-            best = max(orders, key=lambda order: _fit(order, event, state))
-            return best if _fit(best, event, state) >= 0 else None
-    return None
-
-
-def _fit(operands: list[Operand], event: ev.Op, state: State) -> int:
-    """How well operands go with inputs: below zero where one cannot be the other."""
     names = names_of(state)
+    best: tuple[int, list[Operand]] | None = None
+    for operands in _operands(code or "", around or "", site.op or ""):
+        orders = [list(operands)]
+        if len(operands) == 2:
+            orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])
+        for order in orders if len(operands) == len(event.inputs) else ():
+            fit = _fit(order, event, names)
+            if best is None or fit > best[0]:
+                best = fit, order
+    return best[1] if best is not None and best[0] >= 0 else None
+
+
+def _fit(operands: list[Operand], event: ev.Op, names: dict[str, int]) -> int:
+    """How well operands go with inputs: below zero where one cannot be the other."""
     score = 0
     for tensor, operand in zip(event.inputs, operands, strict=True):
         meant = names.get(operand.text)
@@ -116,7 +118,7 @@ def _fit(operands: list[Operand], event: ev.Op, state: State) -> int:
 
 @lru_cache(maxsize=4096)
 def _operands(code: str, statement: str, op: str) -> tuple[tuple[Operand, ...], ...]:
-    """Ways to read the operands from the code of an operation; the first with the right number is it."""
+    """Ways to read the operands from the code of an operation, the likeliest first."""
     tree = parse(code.strip())
     body = tree.body if isinstance(tree, ast.Module) else []
     if len(body) != 1:
@@ -154,12 +156,10 @@ def _of_expression(node: ast.expr, op: str) -> list[list[ast.expr]]:
             return []  # the operation ran somewhere inside this call
         receiver = [callee.value] if isinstance(callee, ast.Attribute) else []
         keywords = [keyword.value for keyword in node.keywords]
-        ways = []
-        for arguments in (node.args, [*node.args, *keywords]):
-            for flat in (arguments, _flattened(arguments)):
-                ways.extend([flat, receiver + flat])
+        calls = (node.args, [*node.args, *keywords])
+        ways = [flat for arguments in calls for flat in (arguments, _flattened(arguments))]
         if receiver and not _is_library(receiver[0]):
-            ways = [way for way in ways if way and way[0] is receiver[0]]
+            return [receiver + way for way in ways] + ways
         return ways
     return []
 

@@ -7,7 +7,6 @@ changes it later.
 
 from __future__ import annotations
 
-import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from copy import copy
@@ -21,23 +20,15 @@ from tutor.trace.book import Book
 from tutor.trace.changes import Changes, changes_between, changes_by
 from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
 from tutor.trace.contents import Contents
-from tutor.trace.frames import Decoded, Frames, Place, steps_among
+from tutor.trace.frames import Decoded, Frames, steps_among
 from tutor.trace.replay import Replay, copy_state
+from tutor.trace.seek import Seeker
 from tutor.trace.state import SiteInfo, State
 
-KEY_EVERY = 2048
-"""A key at the earliest after so many events: what is replayed in 5 ms."""
-KEY_BYTES = 64
-"""For so many bytes of a key one more event: large states are kept less often."""
 GIVEN = 16
 """How many states that were asked for are kept at hand."""
-MARKS = 24
-"""How many states on the way to one that was asked for are kept at hand."""
-MARK_SIZE = 5_000
-"""States of more tensors and nodes than this are not kept on the way."""
-
-_encode_state = msgspec.msgpack.Encoder().encode
-_decode_state = msgspec.msgpack.Decoder(State).decode
+FAR = 2048
+"""Over so many events, states are compared to find what changed."""
 
 
 class StepView(msgspec.Struct):
@@ -67,12 +58,8 @@ class Timeline:
         self.book = Book()
         self.contents = Contents(self.book)
         self.frames = Frames()
-        self.keys: list[tuple[int, bytes]] = []
-        """Before which frame, and the state there: msgpack, compressed."""
+        self.seeker = Seeker(self.book, self.frames)
         self._head: Replay | None = Replay(State(), self.book)
-        self._key_due = KEY_EVERY
-        self._cursor: tuple[Place, Replay] = (0, 0), Replay(State(), self.book)
-        self._marks: OrderedDict[Place, State] = OrderedDict()
         self._given: OrderedDict[int, State] = OrderedDict()
         self._text = ""
 
@@ -168,12 +155,7 @@ class Timeline:
         sealed = wire.seal(payload, len(events), len(steps), 1)
         self._given.pop(self.steps, None)  # more may belong to what was the last step
         self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
-        if self.frames.events >= self._key_due:
-            encoded = _encode_state(state)
-            key = zlib.compress(encoded, 1)
-            if len(encoded) < wire.MAX_LENGTH:
-                self.keys.append((len(self.frames), key))
-            self._key_due = self.frames.events + KEY_EVERY + len(key) // KEY_BYTES
+        self.seeker.keep(state)
 
     def freeze(self) -> None:
         """No more will be fed: all is asked of the frames, keys and contents that are there."""
@@ -267,48 +249,13 @@ class Timeline:
         if step == self.steps and self._head is not None:
             state = copy_state(self._head.state)
         else:
-            target = self.frames.after(step)
-            self._advance(self._nearest(target), target)
-            state = copy_state(self._cursor[1].state)
+            state = self.seeker.seek(self.frames.after(step))
         state.step = step
         for event in self.following(step):
             if type(event) is ev.GraphNode and event.node in state.nodes:
                 node = state.nodes[event.node] = copy(state.nodes[event.node])
                 node.state = "new" if node.state == "live" else node.state
         return state
-
-    def _nearest(self, target: Place) -> Place:
-        """Put the cursor on the nearest state known at or before `target`; where that is."""
-        here = self._cursor[0] if self._cursor[0] <= target else (0, 0)
-        mark = max((place for place in self._marks if place <= target), default=(0, 0))
-        key = bisect_right(self.keys, target[0], key=lambda key: key[0])
-        while key and (self.keys[key - 1][0], 0) > max(here, mark):
-            try:
-                state = _decode_state(wire.expand(self.keys[key - 1][1], wire.MAX_LENGTH))
-            except wire.UNREADABLE:
-                del self.keys[key - 1]
-                key -= 1
-            else:
-                self._cursor = (self.keys[key - 1][0], 0), Replay(state, self.book)
-                return self._cursor[0]
-        if mark > here:
-            self._cursor = mark, Replay(copy_state(self._marks[mark]), self.book)
-        elif self._cursor[0] > target:
-            self._cursor = (0, 0), Replay(State(), self.book)
-        return self._cursor[0]
-
-    def _advance(self, start: Place, target: Place) -> None:
-        """Apply the events from the cursor, which is at `start`, to `target`; leave marks at the frames between."""
-        replay = self._cursor[1]
-        number = start[0]
-        for events in self.frames.between(start, target):
-            if number != start[0] and len(replay.state.tensors) + len(replay.state.nodes) < MARK_SIZE:
-                self._marks[number, 0] = copy_state(replay.state)
-                if len(self._marks) > MARKS:
-                    self._marks.popitem(last=False)
-            replay.run(events)
-            number += 1
-        self._cursor = target, replay
 
     def changed(self, step: int, since: int | None = None) -> Changes:
         """What was touched after step `since` (the one before, if not given) up to this step, in either direction."""
@@ -317,7 +264,7 @@ class Timeline:
         self._check(since, 0)
         first, last = sorted((step, since))
         start, end = self.frames.after(first), self.frames.after(last)
-        if self.frames.distance(end) - self.frames.distance(start) > KEY_EVERY:
+        if self.frames.distance(end) - self.frames.distance(start) > FAR:
             return changes_between(self.state(first), self.state(last))
         before = self.state(first)
         return changes_by((event for part in self.frames.between(start, end) for event in part), before)

@@ -65,7 +65,7 @@ class Writer:
 
     def catch_up(self) -> None:
         """Write what the timeline has got since the last time."""
-        frames, keys = self._timeline.frames.data, self._timeline.keys
+        frames, keys = self._timeline.frames.data, self._timeline.seeker.keys
         while self._written < len(frames):
             self._put_keys(keys)
             self._put(frames[self._written])
@@ -227,7 +227,7 @@ def _restore(data: bytes, end: int) -> Timeline | None:
 def _add_key(timeline: Timeline, frame: memoryview) -> None:
     with contextlib.suppress(*wire.UNREADABLE):
         for key in _decode_keys(wire.inflate(frame)):
-            timeline.keys.append((len(timeline.frames), key.state))
+            timeline.seeker.keys.append((len(timeline.frames), key.state))
 
 
 def _columns(summary: Summary) -> Columns | None:

@@ -102,7 +102,7 @@ def _strict(value: Any) -> Any:
 def _numbers(blob: dict[str, Any]) -> list[Any]:
     """The numbers in raw bytes; as many as fit, should the bytes be damaged."""
     code, data = blob.get("code"), blob.get("data")
-    if code not in _SIZES or not isinstance(data, bytes):
+    if not isinstance(code, str) or code not in _SIZES or not isinstance(data, bytes):
         return []
     if code in "lL" and math.prod(shape_of(blob)) * 8 == len(data):
         code = "q" if code == "l" else "Q"  # a C long has eight bytes where the recorder ran
