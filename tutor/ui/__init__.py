@@ -1,0 +1,7 @@
+"""The screen."""
+
+from __future__ import annotations
+
+from tutor.ui.terminal import refusal, run
+
+__all__ = ["refusal", "run"]

@@ -1,0 +1,162 @@
+"""The app: its screens, its themes, and an end that leaves no process and no dirty terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from textual.app import App
+from textual.binding import Binding
+
+from tutor.ui import theme
+from tutor.ui.messages import LessonChosen
+
+if TYPE_CHECKING:
+    from tutor.lesson.find import Target
+    from tutor.session import Session, Workers
+    from tutor.trace.timeline import Timeline
+
+    Factory: TypeAlias = Callable[[Target], Session]
+
+GRACE = 3.0
+"""Seconds that an orderly end may take after a signal: a terminal that is gone can block it for ever."""
+
+
+class GradtutorApp(App[int]):
+    """gradtutor on the screen."""
+
+    TITLE = "gradtutor"
+    ENABLE_COMMAND_PALETTE = False
+    CSS_PATH = "styles.tcss"
+    BINDINGS = [Binding("ctrl+c", "interrupt", "stop or quit", show=False, priority=True)]
+
+    def __init__(
+        self,
+        target: Target | None = None,
+        *,
+        lessons: Path,
+        timeline: Timeline | None = None,
+        language: str = "en",
+        knobs: dict[str, str] | None = None,
+        device: str | None = None,
+        args: list[str] | None = None,
+        factory: Factory | None = None,
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.lessons = lessons
+        self.timeline = timeline
+        self.language = language
+        self.knobs, self.device, self.args = knobs, device, args
+        self.factory = factory or self._new_session
+        self.parting = ""
+        """What to say on standard error once the screen is gone."""
+        self._standby: Workers | None = None
+        self._sessions: list[Session] = []
+        for each in theme.themes():
+            self.register_theme(each)
+        self.theme = theme.preferred()
+
+    # ------------------------------------------------------------ beginning
+
+    def on_mount(self) -> None:
+        if self.no_color:
+            os.environ["NO_COLOR"] = "1"  # Textual took it away; the learner's program shall see it
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self._signalled, number)
+        if self.target is not None:
+            self.open(self.target, self.timeline)
+            return
+        from tutor.ui.screens.lessons import LessonsScreen
+
+        self.push_screen(LessonsScreen(self.lessons, self.language))
+
+    def open(self, target: Target, timeline: Timeline | None = None) -> None:
+        """Walk through a run of the target, or through a recording of one."""
+        from tutor.ui.screens.lesson import LessonScreen
+
+        session = None
+        if timeline is None:
+            session = self.factory(target)
+            self._sessions.append(session)
+        self.push_screen(LessonScreen(target, session=session, timeline=timeline, language=self.language))
+
+    def on_lesson_chosen(self, message: LessonChosen) -> None:
+        from tutor.lesson.find import Target
+
+        self.open(Target("lesson", Path(message.path), message.lesson))
+
+    # ------------------------------------------------------------ runs
+
+    def _new_session(self, target: Target) -> Session:
+        from tutor.session import Session, Workers
+
+        if self._standby is None:
+            self._standby = Workers()
+        mine = target == self.target
+        return Session(
+            target, workers=self._standby, knobs=self.knobs if mine else None, device=self.device,
+            args=self.args if mine else None,
+        )  # fmt: skip
+
+    def again(self, session: Session) -> Session:
+        """The same run once more."""
+        new = session.again()
+        self._sessions.append(new)
+        return new
+
+    def prepare(self) -> None:
+        """Let a process import torch while nobody waits for it, so that the next run starts at once."""
+        if self._standby is None:
+            from tutor.session import Workers
+
+            self._standby = Workers()
+        self._standby.prepare()
+
+    # ------------------------------------------------------------ end
+
+    def leave(self) -> None:
+        """Back to the list of lessons; the end where there is none below."""
+        if self.target is None:
+            self.pop_screen()
+        else:
+            self.exit(return_code=self.status())
+
+    def status(self) -> int:
+        """The exit status of what was opened: 1 where its program failed; a list of lessons ends well."""
+        screen = next((screen for screen in self.screen_stack if hasattr(screen, "status")), None)
+        return 0 if self.target is None or screen is None else int(screen.status)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C: stop the program that runs, else leave."""
+        stop = getattr(self.screen, "stop_program", None)
+        if stop is None or not stop():
+            self.exit(return_code=130)
+
+    async def action_quit(self) -> None:
+        self.exit(return_code=self.status())
+
+    def _signalled(self, number: int) -> None:
+        for session in self._sessions:
+            session.kill()
+        if self._standby is not None:
+            self._standby.kill()
+        last = threading.Timer(GRACE, os._exit, (128 + number,))
+        last.daemon = True
+        last.start()
+        self.exit(return_code=128 + number)
+
+    async def close_sessions(self) -> None:
+        """Leave no process behind."""
+        for session in self._sessions:
+            await session.close()
+        if self._standby is not None:
+            await self._standby.close()

@@ -1,0 +1,105 @@
+"""Puts the widgets of the lesson screen where `draw.places` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+
+from tutor.ui.draw import places
+from tutor.ui.draw.places import Place
+from tutor.ui.panes.pane import Pane, Tab
+
+if TYPE_CHECKING:
+    from tutor.ui.screens.lesson import LessonScreen
+
+ASK, BRIEF = 3, 1
+"""Rows of the field for an answer; where there is little room it has no frame."""
+
+
+class Arranger:
+    """Where everything stands, for this size, zoom, and choice of tabs."""
+
+    def __init__(self, screen: LessonScreen) -> None:
+        self.screen = screen
+        self._drawn: object = None
+
+    @property
+    def _prose(self) -> bool:
+        """Whether there is a lesson pane; as long as nothing is known of the program there is."""
+        return self.screen.gate.prose or self.screen.timeline.document is None
+
+    def update(self) -> None:
+        """Put everything in its place, if anything changed that matters to it."""
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        width, height = screen.size
+        small = places.too_small(width, height)
+        wide = places.is_wide(width, height)
+        asking = 0 if question is None else ASK if wide else BRIEF
+        found = {} if small else places.places(
+            width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose
+        )  # fmt: skip
+        self._tabs(wide)
+        if question is not None:
+            screen.ask.about(question.of, framed=wide, ascii=screen.header.glyphs.ascii)
+        for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
+            widget.display = name in found
+            if name in found:
+                _put(widget, found[name])
+        lines = {screen.header: 0, screen.timebar: height - 2, screen.keyline: height - 1}
+        for line, y in lines.items():
+            line.display = not small
+            _put(line, Place(0, y, width, 1))
+        screen.small.display = small
+        _put(screen.small, Place(0, 0, width, height))
+        self.prompt()
+        if isinstance(screen.focused, Pane) and not screen.focused.display:
+            self.focus_pane()
+
+    def _tabs(self, wide: bool) -> None:
+        for group in (places.LEFT, places.RIGHT):
+            names = [name for name in group if self._prose or name != "lesson"]
+            for name in names:
+                tabs = tuple(Tab(other, other == name) for other in names)
+                self.screen.panes[name].tabs = () if wide or self.screen.zoomed else tabs
+
+    def prompt(self) -> None:
+        """The line for typing stands in place of the explanation."""
+        screen = self.screen
+        width, height = screen.size
+        size = len(screen.label.text) + 2
+        small = screen.small.display
+        shown = bool(screen.prompt.purpose) and not small
+        screen.explain.display = not shown and not small
+        screen.label.display = screen.prompt.display = shown
+        _put(screen.explain, Place(0, height - 3, width, 1))
+        if shown:
+            _put(screen.label, Place(0, height - 3, size, 1))
+            _put(screen.prompt, Place(size, height - 3, width - size, 1))
+
+    def bring(self, name: str) -> None:
+        """Put a pane in view and the focus on it."""
+        screen = self.screen
+        for side, group in (("left", places.LEFT), ("right", places.RIGHT)):
+            if name in group:
+                screen.front[side] = name
+        if screen.zoomed:
+            screen.zoomed = name
+        self.update()
+        screen.panes[name].focus()
+        screen.soon()
+
+    def focus_pane(self) -> None:
+        """The focus goes to a pane in view."""
+        panes = self.screen.panes
+        self.screen.set_focus(panes[next(name for name in ("code", *panes) if panes[name].display)])
+
+
+def _put(widget: Widget, place: Place) -> None:
+    widget.styles.offset = (place.x, place.y)
+    widget.styles.width, widget.styles.height = place.width, place.height

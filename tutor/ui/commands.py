@@ -1,0 +1,158 @@
+"""What the keys of the lesson screen do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.widgets import Input
+
+from tutor.ui import moves
+from tutor.ui.draw import places
+from tutor.ui.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from tutor.ui.screens.lesson import LessonScreen
+
+
+class Commands:
+    """One function for each key in `keys.KEYS`."""
+
+    def __init__(self, screen: LessonScreen) -> None:
+        self.screen = screen
+        self._does: dict[str, Callable[[], object]] = {
+            "first": self.first,
+            "last": self.last,
+            "play": self.play,
+            "slower": lambda: self.pace(-1),
+            "faster": lambda: self.pace(1),
+            "go": lambda: screen.prompts.open("go"),
+            "find": lambda: screen.prompts.open("find"),
+            "details": self.details,
+            "rerun": self.rerun,
+            "stop": screen.stop_program,
+            "skip": screen.prompts.skip,
+            "up": lambda: self.move_in_pane(-1),
+            "down": lambda: self.move_in_pane(1),
+            "next_pane": lambda: self.turn_panes(1),
+            "previous_pane": lambda: self.turn_panes(-1),
+            "zoom": self.zoom,
+            "help": self.help,
+            "leave": self.leave,
+            "quit": lambda: screen.app.run_worker(screen.app.action_quit()),
+        }
+
+    def do(self, key: str) -> None:
+        """Do what a key does."""
+        if key in moves.MOVES:
+            self.walk(key)
+        else:
+            self._does[key]()
+
+    # ------------------------------------------------------------ walking
+
+    def walk(self, key: str) -> None:
+        """A step of one of the kinds in `moves.MOVES`."""
+        screen = self.screen
+        screen.player.pause()
+        screen.follow = False
+        timeline, here = screen.timeline, screen.cursor
+        found = moves.MOVES[key](timeline, here)
+        if found is None and key == "next_cell" and here < timeline.steps:
+            found = timeline.steps
+        if found is None:
+            ahead = screen.running and not key.startswith(("back", "previous", "out"))
+            screen.say((screen.waiting if ahead else moves.NOWHERE[key], "quiet"))
+        elif found > screen.limit:
+            stuck = here == screen.limit
+            screen.cursor = screen.limit
+            if stuck:
+                screen.say_gate()
+        else:
+            screen.cursor = found
+
+    def first(self) -> None:
+        self.screen.player.pause()
+        self.screen.follow = False
+        self.screen.cursor = 1
+
+    def last(self) -> None:
+        """To the end; along with a program that runs."""
+        self.screen.player.pause()
+        self.screen.follow = self.screen.running
+        self.screen.cursor = self.screen.limit
+
+    def play(self) -> None:
+        self.screen.follow = False
+        self.screen.player.toggle()
+        self.screen.soon()
+
+    def pace(self, by: int) -> None:
+        self.screen.player.change(by)
+        self.screen.say((f"{self.screen.player.speed} steps a second", "quiet"))
+
+    # ------------------------------------------------------------ panes
+
+    def turn_panes(self, by: int) -> None:
+        """The focus goes to the next pane; where panes share a place, that one comes to the front."""
+        screen = self.screen
+        names = [name for name in places.PANES if screen.gate.prose or name != "lesson"]
+        if screen.asking:
+            names.insert(1, "ask")
+        here = screen.focused.id if screen.focused is not None else None
+        name = names[(names.index(here) + by) % len(names)] if here in names else names[0]
+        if name == "ask":
+            screen.places.bring("lesson")
+            screen.ask.focus()
+        else:
+            screen.places.bring(name)
+
+    def zoom(self) -> None:
+        screen = self.screen
+        focused = screen.focused
+        screen.zoomed = focused.NAME if screen.zoomed is None and isinstance(focused, Pane) else None
+        screen.soon()
+
+    def move_in_pane(self, by: int) -> None:
+        if isinstance(self.screen.focused, Pane):
+            self.screen.focused.move(by)
+
+    def details(self) -> None:
+        """About what the mark of the pane stands on; else the answer, if one is asked for; else about the step."""
+        screen = self.screen
+        found = screen.focused.details() if isinstance(screen.focused, Pane) else None
+        if found is not None:
+            screen.show_details(*found)
+        elif screen.asking:
+            screen.places.bring("lesson")
+            screen.ask.focus()
+        elif screen.cursor:
+            screen.show_details("step", screen.cursor)
+
+    # ------------------------------------------------------------ all else
+
+    def rerun(self) -> None:
+        """Run the program again; the answers stay."""
+        if self.screen.session is not None and not self.screen.running:
+            self.screen.run_again()
+
+    def help(self) -> None:
+        from tutor.ui.screens.help import help_sheet
+
+        self.screen.app.push_screen(help_sheet())
+
+    def leave(self) -> None:
+        """One thing back: the prompt, the input, the mark, the zoom, the lesson."""
+        screen = self.screen
+        focused = screen.focused
+        if screen.prompt.purpose:
+            screen.prompts.close()
+        elif isinstance(focused, Input):
+            screen.places.focus_pane()
+        elif isinstance(focused, Pane) and focused.chosen is not None:
+            focused.chosen = None
+            focused.paint()
+        elif screen.zoomed:
+            self.zoom()
+        else:
+            screen.close()

@@ -1,0 +1,1 @@
+"""What the panes show, as rows of text: no widget, no screen, testable alone."""

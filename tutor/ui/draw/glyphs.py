@@ -1,0 +1,86 @@
+"""The marks of the screen, and what stands for them in a terminal that has only ASCII."""
+
+from __future__ import annotations
+
+import locale
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """One character for each mark; meaning lies in the shape, colour only repeats it."""
+
+    leaf: str = "■"
+    op: str = "●"
+    freed: str = "○"
+    grad: str = "∇"
+    yes: str = "✓"
+    no: str = "✗"
+    now: str = "▶"
+    caller: str = "▷"
+    new: str = "◂"
+    explain: str = "▸"
+    crumb: str = "›"
+    dot: str = "·"
+    none: str = "–"
+    more: str = "…"
+    arrow: str = "→"
+    waiting: str = "◌"
+    begun: str = "◐"
+    bullet: str = "•"
+    rule: str = "─"
+    thumb: str = "┃"
+    # A frame, and the lanes of the graph: corners and joins by the strokes that they have.
+    across: str = "─"
+    down: str = "│"
+    top_left: str = "╭"
+    top_right: str = "╮"
+    bottom_left: str = "╰"
+    bottom_right: str = "╯"
+    join_left: str = "┤"
+    join_right: str = "├"
+    join_both: str = "┼"
+    end_both: str = "┴"
+    # The bar of time.
+    past: str = "━"
+    past_back: str = "━"
+    future: str = "─"
+    hidden: str = "┄"
+    tick: str = "┼"
+    cursor: str = "●"
+    ascii: bool = False
+
+    def text(self, text: str) -> str:
+        """The text as this terminal can show it."""
+        if not self.ascii or text.isascii():
+            return text
+        return text.translate(_SPELLING).encode("ascii", "replace").decode()
+
+
+UNICODE = Glyphs()
+PLAIN = replace(UNICODE, past_back="╍")
+"""Without colours: the backward stretch of the bar of time is told by its shape."""
+ASCII = Glyphs(
+    leaf="#", op="*", freed="o", grad="g", yes="y", no="x", now=">", caller="}", new="<", explain=">", crumb=">",
+    dot="-", none="-", more="~", arrow=">", waiting="o", begun="~", bullet="*", rule="-", thumb="#", across="-",
+    down="|", top_left="+", top_right="+", bottom_left="`", bottom_right="'", join_left="+", join_right="+",
+    join_both="+", end_both="'", past="=", past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
+)  # fmt: skip
+
+_SPELLING = str.maketrans(
+    {
+        **{getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__dataclass_fields__ if name != "ascii"},
+        "∂": "d", "×": "x", "−": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "≈": "~", "≤": "<", "≥": ">",
+        "←": "<", "↑": "^", "↓": "v", "²": "2", "³": "3", "Σ": "S", "σ": "s", "√": "v", "�": "?", "␛": "^",
+    }
+)  # fmt: skip
+
+
+@lru_cache(2)
+def for_terminal(colours: bool = True) -> Glyphs:
+    """The marks that this terminal can show, by the encoding that the locale names (and not UTF-8 mode)."""
+    encoding = locale.getencoding().lower().replace("-", "")
+    if encoding not in ("utf8", "cp65001"):
+        return ASCII
+    return UNICODE if colours else PLAIN

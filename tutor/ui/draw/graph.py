@@ -1,0 +1,113 @@
+"""The graph as rows: lanes, what each node does, what it made, and the gradient that reached it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.lanes import Lanes, draw
+from tutor.ui.draw.row import Piece, Row, cut, pad, width
+
+LEAF = "AccumulateGrad"
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """What is shown of one node."""
+
+    node: int
+    label: str
+    name: str
+    value: str
+    grad: str = ""
+    """What reached it in this pass; empty before."""
+    parts: str = ""
+    """The shares of its consumers, where there are several."""
+    leaf: bool = False
+    freed: bool = False
+    now: bool = False
+    new: bool = False
+    """Its gradient changed in this step."""
+    root: bool = False
+
+
+def label_of(name: str) -> str:
+    """What a node's name says in the words of the code: `AddBackward0` is add, `MseLossBackward0` mse_loss."""
+    if name == LEAF or name.endswith("AccumulateGrad"):
+        return "leaf"
+    short = re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short).lower() or name
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How wide each part of a row is."""
+
+    lanes: int
+    step: int
+    first: int
+    label: int
+    name: int
+    value: int
+    grad: int
+    roomy: bool
+
+
+def measure(rows: Sequence[NodeRow], lanes: Lanes, cells: int, centre: int = 0) -> Measures:
+    """Widths for these rows, steady while values change. `centre`: a lane that must be in view."""
+    roomy = cells >= 44
+    step = 2 if lanes.count * 2 <= max(cells * 45 // 100, 6) else 1
+    shown = min(lanes.count, max(cells * 45 // 100, 6) // step)
+    first = max(0, min(centre - shown // 2, lanes.count - shown))
+    label = min(max((width(row.label) for row in rows), default=4), 14 if roomy else 8)
+    name = min(max((width(row.name) for row in rows), default=1), 18 if roomy else 9)
+    rest = cells - shown * step - 1 - label - name - (8 if roomy else 5)
+    widest = max((width(row.value) for row in rows), default=0)
+    value = max(min(max(widest, 6), rest // 2), 4)
+    return Measures(shown, step, first, max(label, 4), max(name, 1), value, max(rest - value, 4), roomy)
+
+
+def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs) -> Row:
+    """One node."""
+    mark = glyphs.leaf if row.leaf else glyphs.freed if row.freed else glyphs.op
+    drawn = draw(lanes.rows[index], mark, sizes.first, sizes.lanes, sizes.step, glyphs)
+    kind = "leaf" if row.leaf else "op"
+    pieces: list[Piece] = []
+    for text, role in _coloured_lanes(drawn, mark, kind, row.freed and not row.leaf):
+        pieces.append((text, role))
+    pieces.append((glyphs.now if row.now else " ", "now"))
+    label = pad(row.label, sizes.label)
+    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not row.leaf else kind))
+    gap = "  " if sizes.roomy else " "
+    pieces += [(gap, "plain"), (pad(row.name, sizes.name), "strong"), (gap, "plain")]
+    if sizes.roomy:
+        pieces.append(("= ", "quiet"))
+    pieces += [
+        (pad(row.value, sizes.value), "plain"),
+        (gap, "plain"),
+        (glyphs.grad + " ", "grad" if row.grad else "quiet"),
+    ]
+    if not row.grad:
+        pieces.append((glyphs.none, "quiet"))
+        return tuple(pieces)
+    room = sizes.grad
+    grad = cut(row.grad, room)
+    pieces.append((grad, "grad changed" if row.new else "grad"))
+    room -= width(grad)
+    if row.parts and width(row.parts) + 3 <= room:
+        pieces += [(" = ", "quiet"), (row.parts, "grad")]
+        room -= width(row.parts) + 3
+    if row.new and room >= 3:
+        pieces.append((f" {glyphs.new}" + (" new" if room >= 6 else ""), "grad"))
+    return tuple(pieces)
+
+
+def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:
+    """The lanes are quiet, the node in them has its colour."""
+    at = drawn.find(mark)
+    if at < 0:
+        return [(drawn, "quiet")]
+    pieces = [(drawn[:at], "quiet"), (mark, "quiet" if freed else kind), (drawn[at + 1 :], "quiet")]
+    return [piece for piece in pieces if piece[0]]

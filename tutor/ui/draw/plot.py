@@ -1,0 +1,147 @@
+"""Curves in braille, drawn by plotext, with axes of our own, so that a mark can move without drawing them again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tutor.trace.values import number
+from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.row import Piece, Row, pad, right
+
+Points = Sequence[tuple[int, float]]
+ROLES = ("value", "leaf", "grad", "error")
+"""Of the first, second, … curve."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Curves without axes: for each row and column a character and the role of its curve."""
+
+    lines: tuple[str, ...]
+    roles: tuple[tuple[str, ...], ...]
+    low: float
+    high: float
+    last: int
+    unreal: int
+    """How many points were nan or infinite, and are not drawn."""
+
+
+def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
+    """At most two points, the least and the greatest, for each of so many columns of dots."""
+    if len(points) <= 2 * dots:
+        return list(points)
+    first, last = points[0][0], points[-1][0]
+    size = max(last - first, 1) / dots
+    buckets: dict[int, list[tuple[int, float]]] = {}
+    for point in points:
+        buckets.setdefault(int((point[0] - first) / size), []).append(point)
+    out = []
+    for bucket in buckets.values():
+        least = min(bucket, key=lambda point: point[1])
+        most = max(bucket, key=lambda point: point[1])
+        out += sorted({least, most})
+    return out
+
+
+def canvas(curves: Sequence[Points], cells: int, height: int, plain: bool = False) -> Canvas:
+    """The curves in so many cells. `plain`: in ASCII, not braille."""
+    from textual_plotext.plot import Plot  # late: it costs more than all of the screen
+
+    real = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
+    unreal = sum(map(len, curves)) - sum(map(len, real))
+    values = [y for curve in real for _, y in curve]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if low == high:
+        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    last = max((x for curve in real for x, _ in curve), default=0) or 1
+    grid = [[" "] * cells for _ in range(height)]
+    roles = [["value"] * cells for _ in range(height)]
+    for place, curve in enumerate(real):
+        points = thinned(curve, cells * 2)
+        if not points:
+            continue
+        plot = Plot()
+        plot.theme("clear")
+        plot.frame(False)
+        plot.xaxes(False, False)
+        plot.yaxes(False, False)
+        plot.xticks([])
+        plot.yticks([])
+        plot.plotsize(cells, height)
+        plot.xlim(0, last)
+        plot.ylim(low, high)
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        (plot.plot if len(points) > 1 else plot.scatter)(xs, ys, marker="*" if plain else "braille")
+        for y, line in enumerate(_text(plot.build()).split("\n")[:height]):
+            for x, char in enumerate(line[:cells]):
+                if char != " ":
+                    grid[y][x] = _over(grid[y][x], char)
+                    roles[y][x] = ROLES[place % len(ROLES)]
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, roles)), low, high, last, unreal)
+
+
+def _text(ansi: str) -> str:
+    from rich.text import Text
+
+    return Text.from_ansi(ansi).plain
+
+
+def _over(below: str, above: str) -> str:
+    """Two cells of braille in one."""
+    if "⠀" <= below <= "⣿" and "⠀" <= above <= "⣿":
+        return chr(ord(below) | ord(above))
+    return above
+
+
+def margin(drawn: Canvas) -> int:
+    """How wide the figures on the left are."""
+    return max(len(number(float(value))) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
+
+
+def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
+    """The canvas with its axes, and a mark at point x: what lies before it is bright, what comes is quiet."""
+    height, cells = len(drawn.lines), len(drawn.lines[0])
+    size = margin(drawn)
+    here = None if mark is None else round(mark * (cells - 1) / drawn.last)
+    labels = {0: drawn.high, height - 1: drawn.low}
+    if height >= 5:
+        labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
+    out: list[Row] = []
+    for y in range(height):
+        label = number(float(f"{labels[y]:.4g}")) if y in labels else ""
+        edge = glyphs.join_left if y in labels else glyphs.down
+        out.append(((right(label, size) + " ", "quiet"), (edge, "frame"), *_curve(drawn, y, here, glyphs)))
+    axis = glyphs.bottom_left + glyphs.across * cells
+    out.append(((" " * (size + 1), "quiet"), (axis, "frame")))
+    out.append(((" " * (size + 2), "quiet"), *_feet(drawn, mark, here, cells)))
+    return out
+
+
+def _curve(drawn: Canvas, y: int, here: int | None, glyphs: Glyphs) -> list[Piece]:
+    pieces: list[Piece] = []
+    for x, (char, role) in enumerate(zip(drawn.lines[y], drawn.roles[y], strict=True)):
+        if x == here:
+            piece = (glyphs.down if char in " ⠀" else char, "now")
+        else:
+            piece = (char, role if here is not None and x < here else f"{role} quiet")
+        if pieces and pieces[-1][1] == piece[1]:
+            pieces[-1] = (pieces[-1][0] + piece[0], piece[1])
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def _feet(drawn: Canvas, mark: int | None, here: int | None, cells: int) -> list[Piece]:
+    """The figures under the axis: first, last, and the one at the mark where it has room."""
+    first, last = "0", str(drawn.last)
+    middle = cells - len(first) - len(last)
+    if mark is None or here is None:
+        return [(first + " " * middle + last, "quiet")]
+    text = str(mark)
+    at = max(0, min(here - len(text) // 2, cells - len(text)))
+    left = first if at > len(first) else ""
+    tail = last if at + len(text) < cells - len(last) else ""
+    before = pad(left, at)
+    return [(before, "quiet"), (text, "now"), (right(tail, cells - at - len(text)), "quiet")]

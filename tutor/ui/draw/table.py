@@ -1,0 +1,100 @@
+"""A table that fits: columns shrink, then go, the least important first, and what matters most never does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tutor.ui.draw.row import Piece, Row, pad, width
+
+GAPS = (2, 1)
+"""Cells between columns, and where that is too much."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title, how narrow it may get, and how soon it goes (0: never)."""
+
+    title: str
+    minimum: int
+    goes: int
+    maximum: int = 200
+    centred: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place; `brief` is shown where the text has no room."""
+
+    text: str
+    role: str = "plain"
+    brief: str = ""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How wide each column is (0: it had to go), and the cells between."""
+
+    widths: tuple[int, ...] = ()
+    gap: int = GAPS[0]
+
+
+def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int) -> Fit:
+    """The widths of the columns in a table of so many cells."""
+    natural = []
+    for place, column in enumerate(columns):
+        widest = max((width(row[place].text) for row in table), default=0)
+        natural.append(min(max(widest, width(column.title), column.minimum), column.maximum))
+    kept = list(range(len(columns)))
+    gap = next((gap for gap in GAPS if sum(natural) + gap * (len(columns) - 1) <= cells), GAPS[-1])
+    while True:
+        room = cells - gap * (len(kept) - 1)
+        narrow = sum(min(natural[place], columns[place].minimum) for place in kept)
+        leaving = [place for place in kept if columns[place].goes]
+        if narrow <= room or not leaving:
+            break
+        kept.remove(max(leaving, key=lambda place: columns[place].goes))
+    widths = [0] * len(columns)
+    for place in kept:
+        widths[place] = min(natural[place], columns[place].minimum)
+    spare = room - sum(widths)
+    while spare > 0:
+        wanting = [place for place in kept if widths[place] < natural[place]]
+        if not wanting:
+            break
+        for place in wanting[:spare]:
+            widths[place] += 1
+            spare -= 1
+    if spare < 0:  # even what must stay has no room: the last of it is cut
+        for place in reversed(kept):
+            less = min(widths[place] - 1, -spare)
+            widths[place] -= less
+            spare += less
+    return Fit(tuple(widths), gap)
+
+
+def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
+    """One row of the table."""
+    pieces: list[Piece] = []
+    for column, size, cell in zip(columns, fit.widths, row, strict=True):
+        if not size:
+            continue
+        if pieces:
+            pieces.append((" " * fit.gap, "plain"))
+        text = cell.text
+        if cell.brief and width(text) > size:
+            text = cell.brief
+        text = pad(text, size)
+        shown = text.rstrip()
+        if column.centred and shown:
+            before = (size - width(shown)) // 2
+            text = " " * before + shown + " " * (size - width(shown) - before)
+            pieces += [(" " * before, "plain"), (shown, cell.role), (text[before + len(shown) :], "plain")]
+            continue
+        pieces += [(shown, cell.role), (text[len(shown) :], "plain")]
+    return tuple(piece for piece in pieces if piece[0])
+
+
+def header(columns: Sequence[Column], fit: Fit) -> Row:
+    """The titles."""
+    return line(columns, fit, [Cell(column.title, "quiet strong") for column in columns])

@@ -1,0 +1,124 @@
+"""Questions hide what is ahead: which part of a lesson may be seen, and how far the cursor may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tutor.trace import events as ev
+from tutor.trace.timeline import Timeline
+
+READ = ("prose", "question")
+"""The kinds of cells that the lesson pane shows."""
+
+
+@dataclass
+class Section:
+    """The prose before a code cell; the last one may have none after it."""
+
+    number: int | None
+    """The code cell that it leads to, from 1."""
+    cells: list[int] = field(default_factory=list)
+    """Indices into `Document.cells`."""
+
+
+def sections(document: ev.Document | None) -> list[Section]:
+    """The prose of a lesson, in the order in which it is read."""
+    found: list[Section] = []
+    open_cells: list[int] = []
+    for index, cell in enumerate(document.cells if document is not None else ()):
+        if cell.get("number") is not None:
+            found.append(Section(cell["number"], open_cells))
+            open_cells = []
+        elif cell.get("kind") in READ:
+            open_cells.append(index)
+    if open_cells:
+        found.append(Section(None, open_cells))
+    return found
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that stands between the learner and the next code cell."""
+
+    index: int
+    """Of its cell in `Document.cells`."""
+    of: str
+    before: int | None
+    """The code cell after it, from 1."""
+
+
+class Gate:
+    """The questions of a lesson, which of them are settled, and what the others hide."""
+
+    def __init__(self, document: ev.Document | None) -> None:
+        self.document = document
+        self.sections = sections(document)
+        cells: list[dict[str, Any]] = [] if document is None else document.cells
+        self.questions = [
+            Question(index, str(cells[index].get("of") or ""), section.number)
+            for section in self.sections
+            for index in section.cells
+            if cells[index].get("kind") == "question"
+        ]
+        self.settled: set[int] = set()
+
+    @property
+    def question(self) -> Question | None:
+        """The first question that is neither answered nor skipped."""
+        return next((question for question in self.questions if question.index not in self.settled), None)
+
+    @property
+    def prose(self) -> bool:
+        """Whether there is anything to read."""
+        return any(section.cells for section in self.sections)
+
+    @property
+    def reveal(self) -> int | None:
+        """The last code cell whose text may be seen: the one asked about; None hides nothing."""
+        return None if self.question is None else self.question.before
+
+    def limit(self, timeline: Timeline) -> int:
+        """The last step that may be walked to."""
+        question = self.question
+        if question is None or question.before is None:
+            return timeline.steps
+        info = next((info for info in timeline.cells if info.cell >= (question.before or 0)), None)
+        return timeline.steps if info is None else info.start - 1
+
+    def asking(self, timeline: Timeline, cursor: int) -> Question | None:
+        """The question to be answered now: the cursor stands right before the cell that it asks about."""
+        question = self.question
+        if question is None or (question.before is None and cursor < timeline.steps):
+            return None
+        if any(info.cell == question.before for info in timeline.cells) or question.before is None:
+            return question if cursor >= self.limit(timeline) else None
+        return None
+
+    def reading(self, timeline: Timeline, cursor: int) -> bool:
+        """Whether it is now the time to read: at the beginning, between cells, and when something is asked."""
+        if not self.prose:
+            return False
+        if not cursor or self.asking(timeline, cursor) is not None:
+            return True
+        return timeline.kind(cursor) == "cell_end" and bool(self.sections[self.section(timeline, cursor)].cells)
+
+    def section(self, timeline: Timeline, cursor: int) -> int:
+        """Which section is to be read at this step: that of the cell that runs, or the next one once it has ended."""
+        if not self.sections:
+            return 0
+        cell = timeline.cell(cursor) if cursor else None
+        if cell is None:
+            return 0
+        at = next((at for at, section in enumerate(self.sections) if section.number == cell), len(self.sections) - 1)
+        if timeline.kind(cursor) == "cell_end" and at + 1 < len(self.sections):
+            return at + 1
+        return at
+
+
+def answer_of(timeline: Timeline, index: int) -> tuple[int, ev.Answer] | None:
+    """What the run gives for a question, and after which step it is known."""
+    for aside in timeline.asides:
+        if isinstance(aside.event, ev.Answer) and aside.event.cell == index:
+            return aside.step, aside.event
+    return None

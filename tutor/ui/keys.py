@@ -1,0 +1,98 @@
+"""The keys, as data: what is bound, what the footer and the help screen say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingType
+
+
+class Key(NamedTuple):
+    """A key that does something on the lesson screen."""
+
+    id: str
+    keys: str
+    """Textual's names, separated by commas."""
+    shown: str
+    label: str
+    about: str
+
+
+class Hint(NamedTuple):
+    """One or two keys in the footer."""
+
+    keys: str
+    label: str
+    action: str
+    rank: int
+    """The lower, the longer it stays as the terminal gets narrower."""
+
+
+KEYS: tuple[Key, ...] = (
+    Key("forward", "right,l", "→ l", "step", "the next step"),
+    Key("back", "left,h", "← h", "step", "the step before"),
+    Key("next_line", "n", "n", "line", "the next statement, over its operations, passes and calls"),
+    Key("previous_line", "p", "p", "line", "the statement before"),
+    Key("into", "i", "i", "into", "into a call, a composite operation or a pass"),
+    Key("out", "o", "o", "out", "out of it"),
+    Key("next_cell", "right_square_bracket,pagedown", "] PageDown", "cell", "the next cell"),
+    Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", "cell", "the cell before"),
+    Key("next_iteration", "right_curly_bracket", "}", "turn", "the next iteration of this loop"),
+    Key("previous_iteration", "left_curly_bracket", "{", "turn", "the iteration before"),
+    Key("next_pass", "b", "b", "pass", "the next backward pass"),
+    Key("previous_pass", "B", "B", "pass", "the backward pass before"),
+    Key("first", "home", "Home", "start", "the beginning"),
+    Key("last", "end", "End", "end", "the last step; follows a program that runs"),
+    Key("play", "space", "space", "play", "play and pause"),
+    Key("slower", "less_than_sign", "<", "slower", "play slower"),
+    Key("faster", "greater_than_sign", ">", "faster", "play faster"),
+    Key("go", "g", "g", "go to", "go to a step, a line or an iteration"),
+    Key("find", "slash", "/", "find", "find in code, names and output; Enter finds the next"),
+    Key("details", "enter", "Enter", "details", "everything about the tensor or node under the mark, or the step"),
+    Key("rerun", "r", "r", "run again", "run the program again"),
+    Key("stop", "x", "x", "stop", "stop the program"),
+    Key("skip", "s", "s", "skip", "skip the question"),
+    Key("up", "up", "↑", "up", "up in the pane"),
+    Key("down", "down", "↓", "down", "down in the pane"),
+    Key("next_pane", "tab", "Tab", "pane", "the next pane"),
+    Key("previous_pane", "shift+tab", "Shift+Tab", "pane", "the pane before"),
+    Key("zoom", "z", "z", "zoom", "one pane on all of the screen, and back"),
+    Key("help", "question_mark", "?", "help", "the keys and the marks"),
+    Key("leave", "escape", "Esc", "back", "back; to the list of lessons"),
+    Key("quit", "q", "q", "quit", "quit"),
+)
+
+HINTS: tuple[Hint, ...] = (
+    Hint("Enter", "answer", "details", 1),
+    Hint("s", "skip", "skip", 2),
+    Hint("x", "stop", "stop", 3),
+    Hint("← →", "step", "forward", 4),
+    Hint("n p", "line", "next_line", 5),
+    Hint("i", "into", "into", 12),
+    Hint("o", "out", "out", 12),
+    Hint("] [", "cell", "next_cell", 7),
+    Hint("} {", "turn", "next_iteration", 10),
+    Hint("b", "pass", "next_pass", 8),
+    Hint("space", "play", "play", 9),
+    Hint("r", "run again", "rerun", 13),
+    Hint("g", "go to", "go", 15),
+    Hint("/", "find", "find", 14),
+    Hint("Tab", "pane", "next_pane", 11),
+    Hint("z", "zoom", "zoom", 10),
+    Hint("?", "help", "help", 0),
+    Hint("q", "quit", "quit", 0),
+)
+
+
+def bindings(keys: Sequence[Key] = KEYS) -> list[BindingType]:
+    """What Textual is told."""
+    return [
+        Binding(key.keys, f"do('{key.id}')", key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
+        for key in keys
+    ]
+
+
+def hints_now(works: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:
+    """Those that do something now."""
+    return [hint for hint in hints if works(hint.action)]

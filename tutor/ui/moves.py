@@ -1,0 +1,121 @@
+"""Where a key leads, and where `g` and `/` lead: functions of a timeline and a step."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+
+from tutor.trace import walk
+from tutor.trace.places import PlaceError, resolve
+from tutor.trace.timeline import Timeline
+
+MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
+    "forward": walk.forward,
+    "back": lambda timeline, step: 0 if step == 1 else walk.back(timeline, step),
+    "next_line": walk.next_line,
+    "previous_line": walk.previous_line,
+    "into": walk.into,
+    "out": walk.out,
+    "next_cell": walk.next_cell,
+    "previous_cell": walk.previous_cell,
+    "next_iteration": walk.next_iteration,
+    "previous_iteration": walk.previous_iteration,
+    "next_pass": walk.next_pass,
+    "previous_pass": walk.previous_pass,
+}
+NOWHERE = {
+    "forward": "this is the last step",
+    "back": "this is the beginning",
+    "next_line": "no statement follows",
+    "previous_line": "no statement before this one",
+    "into": "there is nothing to go into here",
+    "out": "this is the outermost level",
+    "next_cell": "this is the last cell",
+    "previous_cell": "this is the first cell",
+    "next_iteration": "no further iteration",
+    "previous_iteration": "no iteration before this one",
+    "next_pass": "no further backward pass",
+    "previous_pass": "no backward pass before this step",
+}
+"""What to say where a key leads nowhere."""
+
+_TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
+_PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
+
+
+def go(timeline: Timeline, step: int, text: str) -> int:
+    """The step that was typed: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`. Raises PlaceError."""
+    text = text.strip().lower()
+    if match := _TURN.fullmatch(text):
+        return _turn(timeline, step, int(match[1]))
+    if match := _PASS.fullmatch(text):
+        info = next((info for info in timeline.passes if info.number == int(match[1])), None)
+        if info is None:
+            raise PlaceError(f"There are {len(timeline.passes)} backward passes.")
+        return info.start_step
+    if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
+        kind = "line" if match[1].startswith("l") else "cell"
+        return resolve(timeline, f"{kind}:{match[2]}")
+    return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text))
+
+
+def _turn(timeline: Timeline, step: int, number: int) -> int:
+    """The start of a turn of the loop around this step; outside of one, of the loop that begins next."""
+    frames = timeline.state(step).frames
+    loop = next(reversed(frames[-1].iterations), None) if frames else None
+    turns = None if loop is None else timeline.contents.turns.get(loop)
+    if not turns:
+        later = [found for found in timeline.contents.turns.values() if len(found) and found[-1] > step]
+        turns = min(later, key=lambda found: found[0], default=None)
+    if not turns:
+        raise PlaceError("There is no loop here.")
+    # In a loop within a loop the same number comes again and again: count from where this run of it began.
+    start = 0
+    if loop is not None:
+        turn = frames[-1].iterations[loop]
+        start = max(bisect_right(turns, step) - turn, 0)
+    if not 1 <= number <= len(turns) - start:
+        raise PlaceError(f"This loop has {len(turns) - start} iterations.")
+    return turns[start + number - 1]
+
+
+def find(timeline: Timeline, step: int, text: str, limit: int) -> int | None:
+    """The next step, from the one after `step` round to it again, whose code or printed text holds `text`."""
+    wanted = text.lower()
+    if not wanted or not limit:
+        return None
+    sites = {number for number, site in timeline.sites.items() if wanted in _code(timeline, site.file, site.span)}
+    printed = _printed(timeline, wanted, limit)
+    columns = timeline.columns.sites
+    kinds = timeline.columns.kinds
+    for first, last in ((step, limit), (0, min(step, limit))):
+        in_code = next((at + 1 for at in range(first, last) if columns[at] in sites and kinds[at] in _OF_CODE), None)
+        in_text = next((at for at in printed if first < at <= last), None)
+        found = min((at for at in (in_code, in_text) if at is not None), default=None)
+        if found is not None:
+            return found
+    return None
+
+
+_OF_CODE = frozenset((walk.LINE, walk.OP))
+
+
+def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:
+    code = timeline.book.code(file, span) or ""
+    return code.lower()
+
+
+def _printed(timeline: Timeline, wanted: str, limit: int) -> list[int]:
+    """The steps by which a piece of output with this text in it was complete."""
+    steps = []
+    line = ""
+    for part in timeline.contents.printed:
+        if part.step > limit:
+            break
+        line += part.text.lower()
+        if wanted in line:
+            steps.append(part.step)
+            line = ""
+        line = line[-max(len(wanted), 1) :]
+    return steps

@@ -1,0 +1,185 @@
+"""The panes of the list of lessons: the list, and what the lesson under the mark shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from textual import events
+from textual.message import Message
+
+from tutor.lesson.model import Header, in_language
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, wrapped
+from tutor.ui.messages import LessonChosen
+from tutor.ui.panes.pane import Pane
+
+
+class CatalogPane(Pane):
+    """Families with their lessons. The first entry is what to do next."""
+
+    NAME = "lessons"
+
+    class Moved(Message):
+        """The mark stands on another lesson."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lessons: Sequence[Header] = ()
+        self.marks: Mapping[str, str] = {}
+        """By lesson: new, begun or done."""
+        self.language = "en"
+        self._entries: list[tuple[str, Header | None]] = []
+        """What is written in a row: `next`, a family, a lesson; and the lesson that it opens."""
+        self._at = 0
+
+    def fill(self, lessons: Sequence[Header], marks: Mapping[str, str], language: str) -> None:
+        """Show these lessons; the mark stays on its lesson."""
+        before = self.lesson if self.lessons else None
+        self.lessons, self.marks, self.language = lessons, marks, language
+        self._entries = []
+        following = self._following()
+        if following is not None:
+            self._entries += [("next", following), ("", None)]
+        family = ""
+        for lesson in lessons:
+            if lesson.family != family:
+                family = lesson.family
+                self._entries.append((family, None))
+            self._entries.append(("lesson", lesson))
+        self._at = 0
+        if before is not None:
+            kept = (
+                at for at, (kind, lesson) in enumerate(self._entries) if lesson is not None and lesson.id == before.id
+            )
+            self._at = next(kept, 0)
+        self.paint()
+
+    def _following(self) -> Header | None:
+        """What to do next: what was begun last, else the first that is not done."""
+        for mark in ("begun", "new"):
+            for lesson in self.lessons:
+                if self.marks.get(lesson.id, "new") == mark and not lacking(lesson):
+                    return lesson
+        return None
+
+    @property
+    def lesson(self) -> Header | None:
+        """The lesson under the mark."""
+        return self._entries[self._at][1] if self._at < len(self._entries) else None
+
+    def heading(self) -> Row:
+        return EMPTY
+
+    def count(self) -> int:
+        return len(self._entries) or 1
+
+    def row(self, index: int, cells: int) -> Row:
+        if not self._entries:
+            return (("no lessons here", "note"),)
+        kind, lesson = self._entries[index]
+        g = self.glyphs
+        if lesson is None:
+            return ((clean(kind), "quiet"),) if kind else EMPTY
+        title = clean(in_language(lesson.title, self.language) or lesson.id)
+        mark = self.marks.get(lesson.id, "new")
+        here = index == self._at
+        if kind == "next":
+            verb = "go on with" if mark == "begun" else "next"
+            pieces: list[Piece] = [(f"{g.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
+        else:
+            signs: dict[str, Piece] = {"done": (g.yes, "leaf"), "begun": (g.begun, "grad"), "new": (" ", "plain")}
+            role = "quiet" if lacking(lesson) or mark == "done" else "plain"
+            pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if here else role)]
+            if lacking(lesson):
+                pieces.append((f"  needs {lacking(lesson)}", "note"))
+        if not here:
+            return tuple(pieces)
+        row = [(text, f"{role} chosen") for text, role in pieces]
+        return (*row, (" " * 200, "chosen"))
+
+    def move(self, rows: int) -> None:
+        stops = [at for at, (_, lesson) in enumerate(self._entries) if lesson is not None]
+        if not stops:
+            return
+        place = max(0, min(stops.index(self._at) + rows, len(stops) - 1))
+        self._at = stops[place]
+        self._bring_into_view(self._at, 2)
+        self.paint()
+        self.post_message(self.Moved())
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.top + event.y - 1
+        if 0 < event.y < self.size.height - 1 and index < len(self._entries):
+            lesson = self._entries[index][1]
+            if lesson is not None:
+                self._at = index
+                self.paint()
+                self.post_message(self.Moved())
+                self.post_message(LessonChosen(lesson.id, lesson.path))
+
+
+class AboutPane(Pane, can_focus=False):
+    """What a lesson shows, how much there is of it, and what it needs."""
+
+    NAME = "about"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[list[Piece]] = []
+        self._extents: dict[str, str] = {}
+
+    def tell(self, lesson: Header | None, mark: str, language: str) -> None:
+        """Show this lesson."""
+        self._pieces = []
+        if lesson is not None:
+            g = self.glyphs
+            state = {"done": (f"{g.yes} done", "leaf"), "begun": (f"{g.begun} begun", "grad")}.get(mark)
+            self._pieces = [
+                [(clean(in_language(lesson.title, language)), "heading")],
+                [(clean(lesson.id), "quiet")],
+                [],
+                [(clean(in_language(lesson.summary, language)), "plain")],
+                [],
+                [(self._extent(lesson.path), "quiet")],
+            ]
+            if lesson.needs:
+                role = "error" if lacking(lesson) else "quiet"
+                self._pieces.append([(f"needs {', '.join(lesson.needs)}", role)])
+                if lacking(lesson):
+                    self._pieces.append([("No CUDA device is found here, so it cannot run.", "note")])
+            if state is not None:
+                self._pieces += [[], [state]]
+        self.paint()
+
+    def _extent(self, path: str) -> str:
+        """How many cells and questions there are, from a glance at the file."""
+        if path not in self._extents:
+            try:
+                lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+            except OSError:
+                return ""
+            marks = [line for line in lines if line.startswith("# %%")]
+            questions = sum(1 for line in marks if "question=" in line and 'lang="zh"' not in line)
+            cells = sum(1 for line in marks if "[markdown]" not in line)
+            text = f"{cells} {'cell' if cells == 1 else 'cells'} of code"
+            asks = (
+                f" {self.glyphs.dot} {questions} {'question' if questions == 1 else 'questions'}" if questions else ""
+            )
+            self._extents[path] = text + asks
+        return self._extents[path]
+
+    def _lines(self, cells: int) -> list[Row]:
+        return [row for pieces in self._pieces for row in (wrapped(pieces, cells) or [EMPTY])]
+
+    def count(self) -> int:
+        return len(self._lines(max(self.inner, 1)))
+
+    def row(self, index: int, cells: int) -> Row:
+        return self._lines(cells)[index]
+
+
+def lacking(lesson: Header) -> str:
+    """What the machine has not that the lesson needs."""
+    if "cuda" in lesson.needs and not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
+        return "CUDA"
+    return ""

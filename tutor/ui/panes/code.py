@@ -1,0 +1,178 @@
+"""The code pane: the statement and the sub-expression that just ran, in the file in which they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+
+from tutor.trace import events as ev
+from tutor.trace.events import Span
+from tutor.trace.state import State
+from tutor.trace.timeline import StepView
+from tutor.ui.draw import code as drawing
+from tutor.ui.draw.code import Listing, Mark
+from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.panes.pane import Pane
+
+_PASS = ("backward", "node", "accumulate", "captured", "retained", "hook", "backward_end")
+_TALL = 12
+"""A statement over more lines than this is marked at its first line only: it is a block."""
+
+
+class CodePane(Pane):
+    """The lines of the program, or of the file that the current frame is in."""
+
+    NAME = "code"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reveal: int | None = None
+        """The last code cell to show; None shows all."""
+        self._listings: dict[object, Listing] = {}
+        self._listing = Listing()
+        self._count = 0
+        self._file = 1
+        self._statement: Span | None = None
+        self._part: tuple[Span, str] | None = None
+        self._callers: set[int] = set()
+        self._title: tuple[Piece, ...] = ()
+        self._now: int | None = None
+        self._cell = 1
+
+    def prepare(self) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        state = timeline.state(self.cursor)
+        view = timeline.view(self.cursor) if self.cursor else None
+        self._statement = self._part = None
+        if view is not None:
+            self._find_marks(view, state)
+        self._listing = self._listing_of(self._file)
+        self._count = len(self._listing.lines)
+        if self.reveal is not None:
+            shown = (at for at, line in enumerate(self._listing.lines) if line.cell > (self.reveal or 0))
+            self._count = next(shown, self._count)
+        self._callers = self._calling(state)
+        line = None if self._statement is None else self._statement[0]
+        if self._part is not None:
+            line = self._part[0][0]
+        self._now = None if line is None else self._listing.index.get((self._file, line))
+        self._cell = (view.cell if view is not None else None) or 1
+        self._title = tuple(self._heading(view, state))
+
+    def _find_marks(self, view: StepView, state: State) -> None:
+        """The statement around this step, and the part of it that ran."""
+        assert self.timeline is not None
+        sites = self.timeline.sites
+        if view.site is None:
+            if isinstance(view.event, ev.Failed) and view.event.file is not None and view.event.span is not None:
+                self._file, self._statement = view.event.file, view.event.span
+                self._part = (view.event.span, "back")
+            return
+        self._file = view.site.file
+        statement = sites.get(view.site.statement, view.site)
+        self._statement = statement.span
+        if isinstance(view.event, ev.Failed) and view.event.span is not None:
+            self._part = (view.event.span, "back")
+        elif view.kind in _PASS:
+            self._part = (view.site.span, "back")
+        elif view.kind == "op":
+            self._part = (view.site.span, "here")
+
+    def _listing_of(self, file: int) -> Listing:
+        """The program where the file is a part of it; else all of the file."""
+        assert self.timeline is not None
+        sources, document = self.timeline.sources, self.timeline.document
+        key = ("program", len([source for source in sources.values() if source.cell is not None]), document is None)
+        if key not in self._listings:
+            if document is None and not sources:
+                return Listing()
+            self._listings[key] = drawing.program(document, sources)
+        program = self._listings[key]
+        source = sources.get(file)
+        if file == 1 or source is None or source.cell is not None:
+            return program
+        if file not in self._listings:
+            self._listings[file] = drawing.whole(source)
+        return self._listings[file]
+
+    def _calling(self, state: State) -> set[int]:
+        """The lines, in this file, of the statements that wait for a call to return."""
+        assert self.timeline is not None
+        lines = set()
+        for frame in state.frames[:-1]:
+            site = None if frame.site is None else self.timeline.sites.get(frame.site)
+            if site is not None and site.file == self._file:
+                lines.add(site.span[0])
+        return lines
+
+    def _heading(self, view: StepView | None, state: State) -> list[Piece]:
+        assert self.timeline is not None
+        title: list[str] = []
+        source = self.timeline.sources.get(self._file)
+        if source is not None and source.cell is None and self._file != 1:
+            title.append(clean(PurePath(source.path).name))
+        if view is not None and view.function and view.function != "<module>":
+            title.append(clean(view.function) + "()")
+        pieces: list[Piece] = [(f" {self.glyphs.dot} ".join(title), "title strong")] if title else []
+        turns = list(state.frames[-1].iterations.values()) if state.frames and view is not None else []
+        if turns:
+            text = f" {self.glyphs.crumb} ".join(map(str, turns))
+            pieces += [(f" {self.glyphs.dot} " if title else "", "quiet"), (f"iteration {text}", "now")]
+        return [piece for piece in pieces if piece[0]]
+
+    def heading(self) -> Row:
+        return self._title
+
+    def count(self) -> int:
+        hidden = self._count < len(self._listing.lines)
+        return self._count + hidden
+
+    def in_view(self) -> int | None:
+        if self._now is not None:
+            return self._now
+        cell = self._cell if self.cursor else 1
+        if self._file != 1 and not any(line.cell for line in self._listing.lines):
+            return None
+        return next((at for at, line in enumerate(self._listing.lines) if line.cell == cell and line.number), None)
+
+    def row(self, index: int, cells: int) -> Row:
+        g = self.glyphs
+        if index >= self._count:
+            return ((f"    {g.more} after the question there is more", "note"),)
+        line = self._listing.lines[index]
+        size = max(len(str(self._listing.lines[-1].number)), 2)
+        if not line.number:
+            label = f" cell {line.cell} "
+            return (
+                (g.rule * (size + 3), "faint"),
+                (label, "quiet"),
+                (g.rule * (cells - size - 3 - len(label)), "faint"),
+            )
+        current = index == self._now
+        mark = g.now if current else g.caller if self._waiting(line.number) else " "
+        gutter = ((mark + " ", "now"), (f"{line.number:>{size}}", "now" if current else "quiet"), ("  ", "plain"))
+        marks = self._marks(line.number, line.pieces)
+        row = drawing.marked(line.pieces, marks) if marks else drawing.marked(line.pieces, ())
+        wanted = next((m.role for m in marks if m.role != "statement"), "statement")
+        return (*gutter, *(drawing.windowed(row, cells - size - 4, wanted, g) if current else row))
+
+    def _waiting(self, number: int) -> bool:
+        return number in self._callers
+
+    def _marks(self, number: int, pieces: Row) -> list[Mark]:
+        length = sum(len(text) for text, _ in pieces)
+        indent = drawing.indented(pieces)
+        marks: list[Mark] = []
+        spans: list[tuple[Span | None, str]] = [(self._statement, "statement")]
+        if self._part is not None:
+            spans.append(self._part)
+        for span, role in spans:
+            if span is None:
+                continue
+            if role == "statement" and span[2] - span[0] > _TALL:
+                span = (span[0], span[1], span[0], length)
+            clipped: Callable[[Mark], Mark] = lambda mark: Mark(max(mark.start, indent), mark.end, mark.role)  # noqa: E731
+            marks += [clipped(mark) for mark in drawing.marks_on(number, span, role, length)]
+        return marks

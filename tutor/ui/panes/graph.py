@@ -1,0 +1,157 @@
+"""The graph pane: lanes that grow as the code runs, gradients that appear as the backward pass climbs them."""
+
+from __future__ import annotations
+
+from tutor.trace import events as ev
+from tutor.trace.graph import graph_of, is_leaf
+from tutor.trace.scope import names_of
+from tutor.trace.state import NodeState, State
+from tutor.ui.draw import graph as drawing
+from tutor.ui.draw.graph import Measures, NodeRow
+from tutor.ui.draw.lanes import Lanes, layout
+from tutor.ui.draw.row import Row
+from tutor.ui.panes.pane import Pane
+from tutor.ui.reading import Namer, brief, figure, reached
+
+_VALUE = 24
+"""The widest a value gets."""
+
+
+class GraphPane(Pane):
+    """One row per node, in the order of execution."""
+
+    NAME = "graph"
+    CHOOSES = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[NodeRow] = []
+        self._lanes = Lanes((), 0)
+        self._sizes: Measures | None = None
+        self._key: object = None
+        self._title: Row = ()
+        self._totals: dict[int, int] = {}
+        self._hint = ""
+
+    def prepare(self) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        state = timeline.state(self.cursor)
+        nodes, edges = graph_of(state)
+        nodes = nodes + _unused(state, {node.tensor for node in nodes})
+        key = ([node.node for node in nodes], edges)
+        if key != self._key:
+            self._key, self._lanes = key, layout(*key)
+        event = timeline.event(self.cursor) if self.cursor else None
+        now = _node_of(event, state)
+        sent = touched(event, state)
+        name = Namer(state)
+        self._rows = [self._node_row(state, node, name, now, sent) for node in nodes]
+        self._title = self._heading(state, event)
+        self._hint = "" if nodes else "the graph grows here once a tensor requires grad"
+        at = self.in_view()
+        centre = 0 if at is None else self._lanes.rows[at].at
+        self._sizes = drawing.measure(self._rows, self._lanes, self.inner, centre) if nodes else None
+
+    def _node_row(self, state: State, node: NodeState, name: Namer, now: int | None, sent: set[int]) -> NodeRow:
+        tensor = None if node.tensor is None else state.tensors.get(node.tensor)
+        dtype = tensor.dtype if tensor is not None else "float32"
+        leaf = is_leaf(node)
+        value = node.value if tensor is None or not leaf else tensor.value
+        text = "" if value is None else figure(value, dtype, _VALUE)
+        if value is None and node.shape is not None:
+            text = "x".join(map(str, node.shape)) or "scalar"
+        grad, parts = reached(state, node)
+        shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
+        return NodeRow(
+            node.node, drawing.label_of(node.name), name(node.tensor), text,
+            grad=figure(grad, dtype, _VALUE) if grad is not None else shares,
+            parts=shares if grad is not None else "",
+            leaf=leaf, freed=node.state == "freed", now=node.node == now, new=node.node in sent,
+        )  # fmt: skip
+
+    def _heading(self, state: State, event: ev.Event | None) -> Row:
+        last = state.last_pass
+        if last is None or not (last.running or any(number in state.shown for number in last.ran)):
+            return (("forward", "value"),) if state.shown else ()
+        title = f"backward pass {last.number}" if last.call == "backward" else f"autograd.grad, pass {last.number}"
+        if self.tabs:  # there is less room beside tabs
+            title = f"pass {last.number}"
+        if not last.ran:
+            return ((title, "grad"),)
+        if not last.running and not isinstance(event, ev.BackwardEnd):
+            return ((title, "grad"), (f" {self.glyphs.dot} over", "quiet"))
+        return ((title, "grad"), (f" {self.glyphs.dot} node {len(last.ran)} of {self._total(state)}", "quiet"))
+
+    def _total(self, state: State) -> int:
+        """How many nodes this pass runs: as recorded where it has ended, else as many as can be reached."""
+        assert state.last_pass is not None
+        assert self.timeline is not None
+        number = state.last_pass.number
+        if number not in self._totals:
+            info = next((info for info in self.timeline.passes if info.number == number), None)
+            if info is None or info.end_step is None:
+                return max(len(state.shown), len(state.last_pass.ran))
+            ended = self.timeline.state(info.end_step).last_pass
+            self._totals[number] = len(ended.ran) if ended is not None else len(state.last_pass.ran)
+        return self._totals[number]
+
+    def heading(self) -> Row:
+        return self._title
+
+    def count(self) -> int:
+        return len(self._rows) or 1
+
+    def row(self, index: int, cells: int) -> Row:
+        if self._sizes is None:
+            return ((self._hint, "note"),)
+        return drawing.line(self._rows[index], self._lanes, index, self._sizes, self.glyphs)
+
+    def in_view(self) -> int | None:
+        return next((index for index, row in enumerate(self._rows) if row.now), None)
+
+    def subject(self, index: int) -> tuple[str, int] | None:
+        if index >= len(self._rows):
+            return None
+        node = self._rows[index].node
+        return ("node", node) if node > 0 else ("tensor", -node)
+
+
+def _unused(state: State, known: set[int | None]) -> list[NodeState]:
+    """Leaves that no operation has used yet, as nodes: autograd has none for them. Not beside a backward pass."""
+    if state.last_pass is not None and any(number in state.shown for number in state.last_pass.ran):
+        return []
+    leaves = {number for frame in state.frames for number in names_of(state, frame).values()} - known
+    return [
+        NodeState(-number, "AccumulateGrad", [], number, -1, [])
+        for number in sorted(leaves)
+        if state.tensors[number].is_leaf and state.tensors[number].requires_grad
+    ]
+
+
+def _node_of(event: ev.Event | None, state: State) -> int | None:
+    """The node that just ran, or that the operation just made."""
+    if isinstance(event, (ev.Node, ev.Accumulate)):
+        return event.node
+    if isinstance(event, ev.Op) and event.outputs:
+        tensor = state.tensors.get(event.outputs[0])
+        if tensor is None:
+            return None
+        return -tensor.tensor if tensor.is_leaf else tensor.node
+    if isinstance(event, (ev.Retained, ev.HookRan, ev.Captured)):
+        tensor = state.tensors.get(event.tensor)
+        return None if tensor is None else tensor.node
+    return None
+
+
+def touched(event: ev.Event | None, state: State) -> set[int]:
+    """The nodes whose gradient this step changed: those that it was sent to, and a leaf that took it."""
+    if isinstance(event, ev.Accumulate):
+        return {event.node}
+    if isinstance(event, ev.Node):
+        node = state.nodes.get(event.node)
+        sources = () if node is None else zip(node.inputs, event.grad_inputs, strict=False)
+        sent = {source[0] for source, value in sources if source is not None and value is not None}
+        return sent | ({event.node} if state.last_pass is not None and len(state.last_pass.ran) == 1 else set())
+    return set()

@@ -1,0 +1,56 @@
+"""Where one types: an answer, a place to go to, a text to find."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Input
+
+from tutor.ui.draw.row import Row, clean
+from tutor.ui.panes.surface import Surface
+
+LONGEST = 500
+
+
+class Ask(Input):
+    """The answer to the question that is open."""
+
+    def __init__(self) -> None:
+        super().__init__(id="ask", max_length=LONGEST, select_on_focus=False)
+        self.display = False
+        self._about: str | None = None
+
+    def about(self, expression: str, framed: bool, ascii: bool) -> None:
+        """Say what is asked for; a new question begins with an empty field."""
+        self.set_class(framed, "-framed")
+        self.set_class(ascii, "-ascii")
+        if expression == self._about:
+            return
+        self._about = expression
+        self.value = ""
+        self.placeholder = "type a number, [1, 2], True or None"
+        self.border_title = Content(f"? your answer: {clean(expression)}").markup
+        self.border_subtitle = "Enter answer  s skip"
+
+
+class PromptLabel(Surface):
+    """What is to be typed in the prompt."""
+
+    BASE = "bar"
+
+    def __init__(self) -> None:
+        super().__init__(id="promptlabel")
+        self.display = False
+        self.text = ""
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        return [((f" {self.text}", "bar now"),)]
+
+
+class Prompt(Input):
+    """A line in place of the explanation: where to go, or what to find."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt", max_length=LONGEST)
+        self.display = False
+        self.purpose = ""
+        """`go` or `find`."""

@@ -1,0 +1,130 @@
+"""The lesson pane: the prose up to the question that is open, the part that is to be read now in full light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from tutor.explain.live import live
+from tutor.lesson.answers import shown
+from tutor.lesson.model import in_language
+from tutor.trace.state import State
+from tutor.ui.draw import prose
+from tutor.ui.draw.prose import Block
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, tinted, wrapped
+from tutor.ui.gate import Gate, answer_of
+from tutor.ui.panes.pane import Pane
+from tutor.ui.reading import role_of
+
+
+class LessonPane(Pane):
+    """Sections of prose; the one of the cell at the cursor begins at the top."""
+
+    NAME = "lesson"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Gate(None)
+        self.given: Mapping[int, tuple[str, bool | None]] = {}
+        """By question: what was answered (empty: skipped), and whether it was right (None: not yet known)."""
+        self.seen = 0
+        """The furthest step that was on the screen."""
+        self.language = "en"
+        self._rows: list[Row] = []
+        self._starts: list[int] = []
+        self._section = -1
+        self._pinned = True
+        """Whether the section to be read begins at the top; not once the learner has scrolled."""
+        self._blocks: dict[int, list[Block]] = {}
+
+    def prepare(self) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        current = self.gate.section(timeline, self.cursor)
+        state = timeline.state(self.cursor)
+        self._rows, self._starts = [], []
+        for at, section in enumerate(self.gate.sections):
+            self._starts.append(len(self._rows))
+            open_question = False
+            rows: list[Row] = []
+            for index in section.cells:
+                rows += [*([EMPTY] if rows else []), *self._cell(index, state)]
+                question = self.gate.question
+                open_question = question is not None and question.index == index
+                if open_question:
+                    break
+            self._rows += rows if at == current else [tinted(row, "quiet") for row in rows]
+            if open_question:
+                break
+            following = self.gate.sections[at + 1 :]
+            if section.number is not None and any(later.cells for later in following):
+                self._rows += [EMPTY, self._rule(section.number), EMPTY] if rows else []
+        if current != self._section:
+            self._section, self._pinned = current, True
+        if self._pinned and current < len(self._starts):
+            self.top = self._starts[current]
+
+    def scroll_rows(self, rows: int) -> None:
+        self._pinned = False
+        super().scroll_rows(rows)
+
+    def _rule(self, number: int) -> Row:
+        label = f" cell {number} "
+        return fit(((self.glyphs.rule * 2, "faint"), (label, "quiet"), (self.glyphs.rule * 200, "faint")), self.inner,
+                   more=self.glyphs.rule)  # fmt: skip
+
+    def _cell(self, index: int, state: State) -> list[Row]:
+        """The rows of a cell."""
+        assert self.timeline is not None
+        assert self.timeline.document is not None
+        role, value = partial(role_of, state), partial(live, state)
+        cell = self.timeline.document.cells[index]
+        if index not in self._blocks:
+            self._blocks[index] = prose.blocks(in_language(cell.get("text") or {}, self.language))
+        rows = prose.rows(self._blocks[index], max(self.inner, 1), self.glyphs, role, value)
+        if cell.get("kind") != "question":
+            return rows
+        inner = prose.rows(self._blocks[index], max(self.inner - 2, 1), self.glyphs, role, value)
+        rows = [((("? ", "now") if not at else ("  ", "plain")), *row) for at, row in enumerate(inner)]
+        options = cell.get("options") or {}
+        for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
+            pieces = prose.inline(option, self.glyphs, role, value)
+            lines = wrapped(pieces, max(self.inner - 5, 1))
+            rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
+        return [*rows, *self._outcome(index)]
+
+    def _outcome(self, index: int) -> list[Row]:
+        """What was answered, and what the run gave once it is known to the learner."""
+        assert self.timeline is not None
+        if index not in self.given:
+            return []
+        text, _ = self.given[index]
+        found = answer_of(self.timeline, index)
+        mine = clean(text)
+        known = found is not None and found[0] <= self.seen
+        pieces: list[Piece] = [("  ", "plain")]
+        if not known:
+            pieces += [(mine, "strong"), (" — walk on, the run will tell", "note")] if mine else [("skipped", "note")]
+            return wrapped(pieces, self.inner)
+        assert found is not None
+        if found[1].error is not None:
+            pieces += [(mine + " ", "strong"), (f"the run has no answer: {clean(found[1].error)}", "error")]
+        elif not mine:
+            pieces += [("skipped: the run gives ", "note"), (shown(found[1].value), "strong")]
+        elif self.given[index][1]:
+            pieces += [(mine, "leaf strong"), (f" {self.glyphs.yes} right", "leaf")]
+        else:
+            pieces += [(mine, "error strong"), (f" {self.glyphs.no} the run gives ", "error"),
+                       (shown(found[1].value), "strong")]  # fmt: skip
+        return [row if not at else (("  ", "plain"), *row) for at, row in enumerate(wrapped(pieces, self.inner))]
+
+    def heading(self) -> Row:
+        below = self.count() - self.top - self.page
+        return (("more below", "note"),) if below > 0 and self._rows else ()
+
+    def count(self) -> int:
+        return max(len(self._rows), 1)
+
+    def row(self, index: int, cells: int) -> Row:
+        return self._rows[index] if self._rows else (("a script without prose", "note"),)

@@ -1,0 +1,85 @@
+"""The output pane: what the program printed, as text that no terminal obeys, and what Python warned of."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from tutor.trace import events as ev
+from tutor.ui.draw.row import Row, clean, cut, wrapped
+from tutor.ui.panes.pane import Pane
+
+_KEPT = 200_000
+"""Characters: of more than this, the end is shown."""
+_ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
+
+
+class OutputPane(Pane):
+    """Printed text up to the cursor; the end of it is in view."""
+
+    NAME = "output"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[Row] = []
+        self._key: object = None
+        self._grew = False
+        self._cut = False
+
+    def prepare(self) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        warned = bisect_right(timeline.asides, self.cursor, key=lambda aside: aside.step)
+        key = (len(timeline.output(self.cursor)), warned, self.inner)
+        self._grew = key != self._key
+        if not self._grew:
+            return
+        self._key = key
+        self._rows = []
+        for stream, text in self._parts():
+            role = _ROLES.get(stream, "plain")
+            lead = "" if stream == "stdout" else "! " if stream == "stderr" else "warning: "
+            for line in text.split("\n"):
+                # A bare carriage return writes over the line, as progress bars do.
+                line = line.rstrip("\r").rpartition("\r")[2]
+                shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
+                self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
+
+    def _parts(self) -> list[tuple[str, str]]:
+        """Printed text and warnings in their order, pieces of one stream joined, only the end of a long one."""
+        timeline = self.timeline
+        assert timeline is not None
+        pieces: list[tuple[int, str, str]] = []
+        size = 0
+        count = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
+        for part in reversed(timeline.contents.printed[:count]):
+            pieces.append((part.step, part.stream, part.text[-_KEPT:]))
+            size += len(part.text)
+            if size > _KEPT:
+                break
+        self._cut = size > _KEPT
+        pieces.reverse()
+        for aside in timeline.asides:
+            if isinstance(aside.event, ev.Warned) and aside.step <= self.cursor:
+                text = f"{aside.event.category}: {aside.event.message.strip()}"
+                pieces.append((aside.step, "warning", " ".join(text.split())))
+        pieces.sort(key=lambda piece: piece[0])
+        joined: list[tuple[str, str]] = []
+        for _, stream, text in pieces:
+            if joined and joined[-1][0] == stream and stream != "warning":
+                joined[-1] = (stream, joined[-1][1] + text)
+            else:
+                joined.append((stream, text))
+        return [(stream, text.removesuffix("\n")) for stream, text in joined]
+
+    def heading(self) -> Row:
+        return (("the end of it; there was more", "note"),) if self._cut else ()
+
+    def count(self) -> int:
+        return max(len(self._rows), 1)
+
+    def row(self, index: int, cells: int) -> Row:
+        return self._rows[index] if self._rows else (("nothing printed yet", "note"),)
+
+    def in_view(self) -> int | None:
+        return len(self._rows) - 1 if self._grew and self._rows else None

@@ -1,0 +1,211 @@
+"""A framed pane: a title or tabs above, rows inside, a thumb in the frame that says where in a long text one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+
+from tutor.trace.timeline import Timeline
+from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width, width
+from tutor.ui.messages import DetailsAsked, TabClicked
+from tutor.ui.panes.surface import Surface
+
+
+@dataclass(frozen=True)
+class Tab:
+    """The name of a pane that shares this place, and whether it is the one on show."""
+
+    name: str
+    active: bool
+
+
+class Pane(Surface, can_focus=True):
+    """What all panes share: frame, title, scrolling, and rows made only for what can be seen."""
+
+    NAME: ClassVar[str] = ""
+    CHOOSES: ClassVar[bool] = False
+    """Whether ↑ and ↓ move a mark over rows about which there is more to know."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id or self.NAME)
+        self.timeline: Timeline | None = None
+        self.cursor = 0
+        self.tabs: tuple[Tab, ...] = ()
+        self.top = 0
+        self.chosen: int | None = None
+
+    # ------------------------------------------------------------ for the panes
+
+    def prepare(self) -> None:
+        """Work out what to show at the cursor, before any row is asked for."""
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return 0
+
+    def row(self, index: int, cells: int) -> Row:
+        """One row, for so many cells."""
+        return EMPTY
+
+    def heading(self) -> Row:
+        """What follows the name of the pane in the frame."""
+        return EMPTY
+
+    def head(self, cells: int) -> Row | None:
+        """A first row that does not scroll."""
+        return None
+
+    def in_view(self) -> int | None:
+        """The row that must be seen now."""
+        return None
+
+    def subject(self, index: int) -> tuple[str, int] | None:
+        """What there is to know about a row: `("tensor", 3)`."""
+        return None
+
+    # ------------------------------------------------------------ showing
+
+    def show(self, timeline: Timeline, cursor: int) -> None:
+        """Show this point of this recording."""
+        self.timeline, self.cursor = timeline, cursor
+        self.update()
+
+    def update(self) -> None:
+        """Work it out again, keep in view what is now, and paint."""
+        if not self.display:
+            return
+        self.prepare()
+        row = self.in_view()
+        if row is not None:
+            self._bring_into_view(row)
+        self.paint()
+
+    @property
+    def page(self) -> int:
+        """How many rows can be seen at once."""
+        return max(self.size.height - 2 - (self.head(self.inner) is not None), 0)
+
+    @property
+    def inner(self) -> int:
+        """How many cells a row has."""
+        return max(self.size.width - 4, 0)
+
+    def _bring_into_view(self, row: int, margin: int = 1) -> None:
+        page = self.page
+        margin = min(margin, max(page - 1, 0) // 2)
+        if row < self.top + margin:
+            self.top = row - margin
+        elif row >= self.top + page - margin:
+            self.top = row - page + 1 + margin
+        self._bound()
+
+    def _bound(self) -> None:
+        self.top = max(0, min(self.top, self.count() - self.page))
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        if height < 2 or width < 5:
+            return []
+        self._bound()
+        inner, page, total = self.inner, self.page, self.count()
+        rows = [self._frame_top(width)]
+        head = self.head(inner)
+        body = [] if head is None else [head]
+        for index in range(self.top, self.top + page):
+            row = self.row(index, inner) if index < total else EMPTY
+            if index == self.chosen and self.has_focus and index < total:
+                row = tuple((text, f"{roles} chosen") for text, roles in fit(row, inner, "plain chosen"))
+            body.append(row)
+        edge = "focus" if self.has_focus else "frame"
+        thumb = self._thumb(height - 2, page, total)
+        down, bar = self.glyphs.down, self.glyphs.thumb
+        for y, row in enumerate(body):
+            side = (bar, "title") if y in thumb else (down, edge)
+            rows.append(((down + " ", edge), *fit(row, inner, "plain", self.glyphs.more), (" ", "plain"), side))
+        g = self.glyphs
+        rows.append(((g.bottom_left + g.across * (width - 2) + g.bottom_right, edge),))
+        return rows
+
+    def _thumb(self, height: int, page: int, total: int) -> range:
+        if total <= page or not page:
+            return range(0)
+        size = max(1, height * page // total)
+        start = round((height - size) * self.top / (total - page))
+        return range(start, start + size)
+
+    def _frame_top(self, cells: int) -> Row:
+        g, edge = self.glyphs, "focus" if self.has_focus else "frame"
+        title: list[Piece] = [(g.top_left + g.across, edge)]
+        if self.tabs:
+            for tab in self.tabs:
+                title += [(f" {tab.name} ", "tab" if tab.active else "quiet")]
+        else:
+            title += [(f" {self.NAME} ", "title strong" if self.has_focus else "title")]
+        more = self.heading()
+        if more:
+            title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
+        row = fit(tuple(title), max(cells - 2, 0), edge, g.more) if row_width(title) > cells - 2 else tuple(title)
+        return (*row, (g.across * (cells - 1 - row_width(row)) + g.top_right, edge))
+
+    # ------------------------------------------------------------ hands on it
+
+    def move(self, rows: int) -> None:
+        """Up or down: the mark where the pane has one, else the text."""
+        if not self.CHOOSES:
+            self.scroll_rows(rows)
+            return
+        total = self.count()
+        at = (self.in_view() or self.top) if self.chosen is None else self.chosen + rows
+        for index in range(max(0, min(at, total - 1)), total if rows > 0 else -1, 1 if rows > 0 else -1):
+            if self.subject(index) is not None:
+                self.chosen = index
+                self._bring_into_view(index, 0)
+                break
+        self.paint()
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move the text under the frame."""
+        self.top += rows
+        self.paint()
+
+    def details(self) -> tuple[str, int] | None:
+        """What the mark stands on."""
+        return None if self.chosen is None or self.chosen >= self.count() else self.subject(self.chosen)
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.paint()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_rows(-2)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_rows(2)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            self._click_title(event.x)
+            return
+        first = 1 + (self.head(self.inner) is not None)
+        index = self.top + event.y - first
+        if self.CHOOSES and event.y >= first and index < self.count() and (subject := self.subject(index)):
+            again = index == self.chosen
+            self.chosen = index
+            self.paint()
+            if again:
+                self.post_message(DetailsAsked(*subject))
+
+    def _click_title(self, x: int) -> None:
+        at = 2
+        for tab in self.tabs:
+            at += width(tab.name) + 2
+            if x < at:
+                self.post_message(TabClicked(tab.name))
+                return
+
+    def on_resize(self) -> None:
+        self._shown = []
+        self.update()

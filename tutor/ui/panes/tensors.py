@@ -1,0 +1,164 @@
+"""The tensors pane: everything about each tensor that has a name here, and what this step changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tutor.trace import values
+from tutor.trace.changes import Changes
+from tutor.trace.names import names_of
+from tutor.trace.state import FrameState, State, TensorState
+from tutor.ui.draw import table
+from tutor.ui.draw.row import Row, clean
+from tutor.ui.draw.table import Cell, Column, Fit
+from tutor.ui.panes.graph import touched
+from tutor.ui.panes.pane import Pane
+from tutor.ui.reading import grad_of, passing
+
+COLUMNS = (
+    Column(" ", 4, 0, 26),
+    Column("value", 7, 0, 44),
+    Column("shape", 5, 4, 14),
+    Column("dtype", 5, 6, 10),
+    Column("dev", 3, 7, 8),
+    Column("leaf", 4, 2, centred=True),
+    Column("req", 3, 5, centred=True),
+    Column("grad_fn", 7, 3, 24),
+    Column("grad", 7, 0, 40),
+)
+_LONG = 60
+
+
+class TensorsPane(Pane):
+    """A row per name: those of the innermost frame first, then those of the frames around it."""
+
+    NAME = "tensors"
+    CHOOSES = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table: list[list[Cell]] = []
+        self._subjects: list[int | None] = []
+        self._rules: dict[int, Row] = {}
+        self._fit = Fit()
+        self._first_change: int | None = None
+        self._sent: set[int] = set()
+        self._texts: dict[int, tuple[TensorState, str]] = {}
+
+    def prepare(self) -> None:
+        if self.timeline is None:
+            return
+        state = self.timeline.state(self.cursor)
+        changes = self.timeline.changed(self.cursor) if self.cursor else Changes()
+        self._table, self._subjects, self._rules, self._first_change = [], [], {}, None
+        self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
+        passes_by = False
+        for place, frame in enumerate(self._frames(state)):
+            names = names_of(state, frame)
+            if place and names:
+                where = f"in {frame.function}" if frame.function != "<module>" else "in the module"
+                self._rule(((f"{self.glyphs.rule * 2} {clean(where)}", "quiet"),))
+            for name, number in names.items():
+                tensor = state.tensors[number]
+                fresh = (frame.frame, name) in changes.names
+                row, changed, shares = self._tensor_row(state, name, tensor, changes, fresh)
+                passes_by = passes_by or shares
+                if changed and self._first_change is None:
+                    self._first_change = len(self._table)
+                self._table.append(row)
+                self._subjects.append(number)
+        plain = self._plain_values(state)
+        if plain:
+            self._rule(((plain, "quiet"),))
+        if passes_by:
+            self._rule((("(…) passes through here; kept only by retain_grad()", "note"),))
+        if not self._table:
+            self._rule((("tensors appear here as the code makes them", "note"),))
+        cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
+        self._fit = table.fitted(COLUMNS, cells, self.inner)
+
+    def _rule(self, row: Row) -> None:
+        self._rules[len(self._table)] = row
+        self._table.append([])
+        self._subjects.append(None)
+
+    @staticmethod
+    def _frames(state: State) -> Iterable[FrameState]:
+        return reversed(state.frames)
+
+    def _tensor_row(
+        self, state: State, name: str, tensor: TensorState, changes: Changes, fresh: bool
+    ) -> tuple[list[Cell], bool, bool]:
+        g = self.glyphs
+        value_new = fresh or tensor.tensor in changes.tensors
+        grad_new = tensor.tensor in changes.grads
+        leaf = tensor.is_leaf and tensor.requires_grad
+        grad, shares = self._grad(state, tensor)
+        if shares:
+            grad_new = tensor.node in self._sent
+        fn = (tensor.grad_fn or "").removesuffix(" object") or g.none
+        mark = g.explain if value_new or (grad_new and grad != "None") else " "
+        changed = "changed" if value_new else ""
+        row = [
+            Cell(f"{mark} {clean(name)}", "leaf" if leaf else "value" if tensor.requires_grad else "strong"),
+            Cell(self._text(tensor) if tensor.value is not None else g.none, changed),
+            Cell(str(list(tensor.shape)).replace(" ", "")),
+            Cell(tensor.dtype, brief=_brief_dtype(tensor.dtype)),
+            Cell(tensor.device),
+            Cell(g.leaf if tensor.is_leaf else "", "leaf" if leaf else "quiet"),
+            Cell(g.yes if tensor.requires_grad else "", "plain"),
+            Cell(clean(fn), "value" if tensor.grad_fn else "quiet", brief=fn.partition("Backward")[0]),
+            Cell(grad, ("grad" if grad != "None" else "quiet") + (" changed" if grad_new else "")),
+        ]
+        return row, mark != " ", shares
+
+    def _grad(self, state: State, tensor: TensorState) -> tuple[str, bool]:
+        """The gradient that a tensor keeps, or in parentheses the one that passes through it."""
+        kept = grad_of(state, tensor)
+        if kept is not None:
+            return self._text(kept), False
+        through = passing(state, tensor)
+        if through is not None:
+            return f"({values.short(through, tensor.dtype, _LONG)})", True
+        return "None", False
+
+    def _text(self, tensor: TensorState) -> str:
+        """The value as text; made once for each state of a tensor."""
+        known = self._texts.get(tensor.tensor)
+        if known is None or known[0] is not tensor:
+            if len(self._texts) > 2000:
+                self._texts.clear()
+            known = self._texts[tensor.tensor] = tensor, values.short(tensor.value, tensor.dtype, _LONG)
+        return known[1]
+
+    def _plain_values(self, state: State) -> str:
+        """Numbers and the like of the innermost frame: `lr = 0.05`, `epoch = 3`."""
+        if not state.frames:
+            return ""
+        found = [
+            f"{name} = {binding.value!r}"
+            for name, binding in state.frames[-1].names.items()
+            if binding.what == "value" and isinstance(binding.value, (int, float)) and not name.startswith("_")
+        ]
+        return clean(f"  {self.glyphs.dot}  ".join(found))
+
+    def count(self) -> int:
+        return len(self._table)
+
+    def head(self, cells: int) -> Row | None:
+        return table.header(COLUMNS, self._fit) if any(self._subjects) else None
+
+    def row(self, index: int, cells: int) -> Row:
+        rule = self._rules.get(index)
+        return rule if rule is not None else table.line(COLUMNS, self._fit, self._table[index])
+
+    def in_view(self) -> int | None:
+        return self._first_change
+
+    def subject(self, index: int) -> tuple[str, int] | None:
+        number = self._subjects[index] if index < len(self._subjects) else None
+        return None if number is None else ("tensor", number)
+
+
+def _brief_dtype(dtype: str) -> str:
+    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")

@@ -1,0 +1,99 @@
+"""What happens to text that is typed: a place to go to, a text to find, an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.widgets import Input
+
+from tutor.lesson.answers import AnswerError
+from tutor.trace.places import PlaceError
+from tutor.ui import moves
+
+if TYPE_CHECKING:
+    from tutor.ui.screens.lesson import LessonScreen
+
+PURPOSES = {
+    "go": ("go to", "18   line 9   iteration 30   cell 2   pass 3   end"),
+    "find": ("find", "a name, a piece of code, or printed text; Enter again finds the next"),
+}
+
+
+class Prompts:
+    """The line for typing and the field for answers of a lesson screen."""
+
+    def __init__(self, screen: LessonScreen) -> None:
+        self.screen = screen
+
+    def open(self, purpose: str) -> None:
+        """Show the line, in place of the explanation."""
+        screen = self.screen
+        screen.player.pause()
+        label, example = PURPOSES[purpose]
+        screen.prompt.purpose, screen.prompt.value, screen.prompt.placeholder = purpose, "", example
+        screen.label.text = label
+        screen.places.prompt()
+        screen.prompt.focus()
+
+    def close(self) -> None:
+        """Back to the explanation."""
+        self.screen.prompt.purpose = ""
+        self.screen.places.prompt()
+        self.screen.places.focus_pane()
+        self.screen.soon()
+
+    def submitted(self, event: Input.Submitted) -> None:
+        """Enter was pressed in one of the two."""
+        if event.input is self.screen.ask:
+            self._answer(event.value)
+        elif self.screen.prompt.purpose == "go":
+            self._go(event.value)
+        else:
+            self._find(event.value)
+
+    def _go(self, text: str) -> None:
+        screen = self.screen
+        self.close()
+        if not text.strip():
+            return
+        try:
+            step = moves.go(screen.timeline, screen.cursor, text)
+        except PlaceError as error:
+            screen.say((str(error), "error"))
+            return
+        screen.follow = False
+        screen.cursor = step
+        if step > screen.limit:
+            screen.say_gate()
+
+    def _find(self, text: str) -> None:
+        screen = self.screen
+        step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
+        screen.label.text = "find" if step is not None else "not found"
+        screen.places.prompt()
+        screen.label.paint()
+        if step is not None:
+            screen.follow = False
+            screen.cursor = step
+
+    def _answer(self, text: str) -> None:
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        if question is None:
+            return
+        try:
+            screen.study.answer(question.index, text, screen.timeline)
+        except AnswerError as error:
+            screen.say((str(error), "error"))
+            return
+        screen.places.focus_pane()
+        screen.say(("walk on with ", "quiet"), (screen.explain.glyphs.arrow, "key"), (": the run will tell", "quiet"))
+
+    def skip(self) -> None:
+        """No answer: what the question hides is open."""
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        if question is not None:
+            screen.study.skip(question.index)
+            screen.places.focus_pane()
+            screen.say(("skipped", "quiet"))

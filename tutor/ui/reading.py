@@ -1,0 +1,87 @@
+"""What the panes read off a state: names, gradients that pass by, meanings."""
+
+from __future__ import annotations
+
+import math
+
+from tutor.explain.live import find
+from tutor.trace import values
+from tutor.trace.events import Value
+from tutor.trace.graph import parts_of
+from tutor.trace.names import names_of
+from tutor.trace.state import NodeState, State, TensorState
+
+
+class Namer:
+    """The learner's names of tensors at one point, for many tensors at once."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._names: dict[int, str] = {}
+        frames = state.frames[-1:] if len(state.frames) < 2 else [state.frames[-1], state.frames[0]]
+        for frame in frames:
+            for name, tensor in names_of(state, frame).items():
+                known = self._names.get(tensor)
+                # A name of its own is better than a place in a container.
+                if known is None or (not known.isidentifier() and name.isidentifier()):
+                    self._names[tensor] = name
+
+    def __call__(self, tensor: int | None) -> str:
+        """The name of a tensor; empty where it has none."""
+        if tensor is None:
+            return ""
+        name = self._names.get(tensor)
+        if name is None and tensor in self.state.tensors:
+            name = self.state.tensors[tensor].label
+        return name or ""
+
+
+def reached(state: State, node: NodeState) -> tuple[Value, list[Value]]:
+    """The gradient that reached a node in the pass on show, and the shares that it is the sum of.
+
+    Before the node has run the shares are what arrived so far; a single one is the gradient.
+    """
+    parts = [value for _, value in parts_of(state, node.node)]
+    if node.grad_outputs:
+        return node.grad_outputs[0], parts
+    return (parts[0], parts) if len(parts) == 1 else (None, parts)
+
+
+def figure(value: Value, dtype: str, width: int) -> str:
+    """A value for the graph: single numbers with four decimals, so that they stand under each other."""
+    flat = values.elements(value)
+    if flat is not None and len(flat) == 1 and isinstance(flat[0], float):
+        number = flat[0]
+        if number == 0 or (math.isfinite(number) and 1e-3 <= abs(number) < 1e5):
+            return f"{number:.4f}"
+    return values.short(value, dtype, width)
+
+
+def brief(value: Value, dtype: str, width: int = 12) -> str:
+    """A value as a term of a sum: `2`, `0.125`."""
+    text = values.short(value, dtype, width)
+    return text[:-1] if text.endswith(".") else text
+
+
+def grad_of(state: State, tensor: TensorState) -> TensorState | None:
+    """The tensor in the `.grad` of another."""
+    return None if tensor.grad is None else state.tensors.get(tensor.grad)
+
+
+def passing(state: State, tensor: TensorState) -> Value:
+    """The gradient that passes through a tensor that does not keep it; None where none did."""
+    node = None if tensor.node is None or tensor.is_leaf else state.nodes.get(tensor.node)
+    if node is None or node.node not in state.shown or (node.tensor is not None and node.tensor != tensor.tensor):
+        return None
+    return reached(state, node)[0]
+
+
+def role_of(state: State, text: str) -> str:
+    """What a piece of code in prose means: a leaf, a value, a gradient; empty for anything else."""
+    name = text.strip().removesuffix(".item()")
+    if name.endswith(".grad"):
+        return "grad"
+    tensor, _ = find(state, name)
+    if tensor is None:
+        return ""
+    return "leaf" if tensor.is_leaf and tensor.requires_grad else "value"

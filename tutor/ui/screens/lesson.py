@@ -1,0 +1,309 @@
+"""The lesson screen: it holds the cursor, hands it to the panes, and acts on what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tutor.trace.timeline import Timeline
+from tutor.ui.arranging import Arranger
+from tutor.ui.commands import Commands
+from tutor.ui.draw import places
+from tutor.ui.draw.row import Piece
+from tutor.ui.gate import Gate
+from tutor.ui.keys import bindings, hints_now
+from tutor.ui.messages import DetailsAsked, KeyPicked, StepPicked, TabClicked
+from tutor.ui.panes.chart import ChartPane
+from tutor.ui.panes.code import CodePane
+from tutor.ui.panes.graph import GraphPane
+from tutor.ui.panes.inputs import Ask, Prompt, PromptLabel
+from tutor.ui.panes.lesson import LessonPane
+from tutor.ui.panes.lines import Explain, Header, KeyLine, TimeBar, TooSmall
+from tutor.ui.panes.output import OutputPane
+from tutor.ui.panes.pane import Pane
+from tutor.ui.panes.tensors import TensorsPane
+from tutor.ui.player import Player
+from tutor.ui.prompts import Prompts
+from tutor.ui.study import Study
+from tutor.ui.telling import facts, said
+from tutor.ui.works import works
+
+if TYPE_CHECKING:
+    from tutor.lesson.find import Target
+    from tutor.session import Session
+    from tutor.ui.app import GradtutorApp
+
+_ANSWERS = "0123456789-.TFN"
+
+
+class LessonScreen(Screen[None]):
+    """A recording, from its first step to its last, while it grows and after."""
+
+    BINDINGS = bindings()
+    AUTO_FOCUS = ""
+
+    cursor = reactive(0, init=False)
+    """The step that is now. All else on the screen follows from it."""
+
+    def __init__(
+        self, target: Target, *, session: Session | None, timeline: Timeline | None, language: str = "en"
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.session = session
+        self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
+        self.language = language
+        self.gate = Gate(self.timeline.document)
+        self.study = Study(target, self.gate)
+        self.player = Player(self)
+        self.prompts = Prompts(self)
+        self.commands = Commands(self)
+        self.places = Arranger(self)
+        self.follow = False
+        """Whether the cursor goes along with a program that runs."""
+        self.zoomed: str | None = None
+        self.front = {"left": "lesson", "right": "graph"}
+        """Which pane is to be seen where several share a place."""
+        self.notice: Sequence[Piece] = ()
+        """What to say instead of the explanation, until the next step."""
+        self.lesson, self.code, self.output = LessonPane(), CodePane(), OutputPane()
+        self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
+        self.panes: dict[str, Pane] = {
+            pane.NAME: pane
+            for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
+        }  # fmt: skip
+        self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
+        self.header, self.explain, self.timebar, self.keyline = Header(), Explain(), TimeBar(), KeyLine()
+        self.small = TooSmall()
+        self._reading: bool | None = None
+        self._due = False
+
+    # ------------------------------------------------------------ beginning and end
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield from self.panes.values()
+        yield self.ask
+        yield from (self.explain, self.timebar, self.keyline, self.label, self.prompt, self.small)
+
+    def on_mount(self) -> None:
+        self.lesson.language = self.language
+        self._know_document()
+        self.places.update()
+        self.code.focus()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
+        if self.session is not None:
+            self.begin(self.session)
+        self.soon()
+
+    def begin(self, session: Session) -> None:
+        """Record a run, and show it from its beginning."""
+        self.session, self.timeline = session, session.timeline
+        self.run_worker(self._record(session), group="session", exclusive=True)
+
+    async def _record(self, session: Session) -> None:
+        try:
+            await session.run(self.arrived)
+        finally:
+            await session.close()
+        if session.refused is not None and self.owner.target is not None:
+            self.owner.parting = session.refused.note
+            self.app.exit(return_code=session.refused.status)
+        elif session is self.session:
+            self.owner.prepare()
+            self.soon()
+
+    def arrived(self) -> None:
+        """More of the recording is there."""
+        if not self.is_mounted:
+            return
+        self._know_document()
+        self.study.compare(self.timeline)
+        if self.follow:
+            self.cursor = self.limit
+        self.soon()
+
+    def _know_document(self) -> None:
+        """The prose and the questions, once they are known."""
+        document = self.timeline.document
+        if document is not None and self.gate.document is not document:
+            self.gate = Gate(document)
+            self.study.enter(self.gate)
+            self.lesson.gate, self.lesson.given = self.gate, self.study.given
+
+    def on_unmount(self) -> None:
+        self.player.pause()
+        self.study.leave(self.cursor)
+
+    # ------------------------------------------------------------ where one may be
+
+    @property
+    def limit(self) -> int:
+        """The last step that may be walked to."""
+        return self.gate.limit(self.timeline)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question waits for an answer now."""
+        return self.gate.asking(self.timeline, self.cursor) is not None
+
+    @property
+    def running(self) -> bool:
+        """Whether the program still runs."""
+        return self.session is not None and self.session.phase != "ended"
+
+    def validate_cursor(self, step: int) -> int:
+        return max(0, min(step, self.limit))
+
+    def watch_cursor(self) -> None:
+        self.notice = ()
+        self.soon()
+
+    def say(self, *pieces: Piece) -> None:
+        """A word to the learner, until the next step."""
+        self.notice = pieces
+        self.soon()
+
+    # ------------------------------------------------------------ drawing
+
+    def soon(self) -> None:
+        """Bring the screen up to date once what has come in so far is dealt with: held keys do not pile up."""
+        if not self._due:
+            self._due = True
+            self.call_later(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._due = False
+        if not self.is_mounted:
+            return
+        self.study.reached(self.cursor, self.timeline, self.running)
+        self.lesson.seen = self.study.furthest
+        self._turn_to_what_is_now()
+        asked = self.gate.question
+        self.code.reveal = self.gate.reveal
+        self.chart.limit = self.limit if asked is not None else None
+        self.places.update()
+        if places.too_small(*self.size):
+            return
+        for pane in self.panes.values():
+            pane.show(self.timeline, self.cursor)
+        self.header.show(*facts(self))
+        self.explain.show(self.notice or said(self))
+        self.timebar.show(self.timeline, self.cursor, self.limit)
+        self.keyline.show(hints_now(partial(works, self)))
+
+    def _turn_to_what_is_now(self) -> None:
+        """Where panes share a place: prose while one reads, code while it runs."""
+        reading = self.gate.reading(self.timeline, self.cursor)
+        if reading != self._reading:
+            self._reading = reading
+            self.front["left"] = "lesson" if reading else "code"
+            if self.zoomed in places.LEFT:
+                self.zoomed = self.front["left"]
+
+    def recolour(self) -> None:
+        """The theme changed: draw all of it again."""
+        for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):
+            surface.repaint()
+
+    # ------------------------------------------------------------ what the panes tell
+
+    def on_resize(self) -> None:
+        self.soon()
+
+    def on_step_picked(self, message: StepPicked) -> None:
+        self.player.pause()
+        self.follow = False
+        self.cursor = message.step
+
+    def on_tab_clicked(self, message: TabClicked) -> None:
+        self.places.bring(message.name)
+
+    def on_key_picked(self, message: KeyPicked) -> None:
+        self.commands.do(message.action)
+
+    def on_details_asked(self, message: DetailsAsked) -> None:
+        self.show_details(message.subject, message.ref)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.prompts.submitted(event)
+
+    def action_do(self, key: str) -> None:
+        """A key was pressed."""
+        self.commands.do(key)
+
+    def on_key(self, event: events.Key) -> None:
+        """What can only be an answer begins one."""
+        if self.asking and not isinstance(self.focused, Input) and event.character and event.character in _ANSWERS:
+            event.stop()
+            self.places.bring("lesson")
+            self.ask.focus()
+            self.ask.insert_text_at_cursor(event.character)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In an input only Esc, Enter and Tab are ours, and Enter comes as a message."""
+        if action == "do" and isinstance(self.focused, Input):
+            return parameters[0] in ("leave", "next_pane", "previous_pane")
+        return True
+
+    # ------------------------------------------------------------ what the commands need
+
+    @property
+    def waiting(self) -> str:
+        """What the program is at while there is nothing more to show."""
+        return self.session.waiting_for if self.session is not None else ""
+
+    def say_gate(self) -> None:
+        """Why it does not go on."""
+        self.places.bring("lesson")
+        self.say(("first the question: ", "plain"), ("Enter", "key"), (" answers it, ", "plain"), ("s", "key"),
+                 (" skips it", "plain"))  # fmt: skip
+
+    def show_details(self, subject: str, ref: int) -> None:
+        """Everything about a tensor, a node or a step."""
+        from tutor.ui.screens.details import details
+
+        self.app.push_screen(details(self.timeline, self.cursor, subject, ref))
+
+    def stop_program(self) -> bool:
+        """Stop the program, if it runs."""
+        if self.session is None or not self.running:
+            return False
+        self.say(("stopping …", "quiet"))
+        self.run_worker(self.session.stop(), group="stop")
+        return True
+
+    def run_again(self) -> None:
+        """The same once more, from its beginning."""
+        assert self.session is not None
+        self.player.pause()
+        self.follow = False
+        self.set_reactive(LessonScreen.cursor, 0)
+        self.study.begin_again()
+        self.begin(self.owner.again(self.session))
+        self.say((self.waiting, "quiet"))
+
+    def close(self) -> None:
+        """Back to the list of lessons, or the end."""
+        self.owner.leave()
+
+    @property
+    def owner(self) -> GradtutorApp:
+        """The app, as what it is."""
+        return cast("GradtutorApp", self.app)
+
+    @property
+    def status(self) -> int:
+        """The exit status that the program's end stands for: 1 where it failed."""
+        end = self.timeline.run_end
+        if end is None or self.session is None or end.outcome in ("ok", "stopped"):
+            return 0
+        return end.status if end.outcome == "refused" else int(end.status != 0)

@@ -1,0 +1,141 @@
+"""The list of lessons: what there is, what is done, and first of all what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from tutor.lesson import catalog
+from tutor.lesson.errors import LessonError
+from tutor.lesson.model import Header as LessonHeader
+from tutor.progress import Store
+from tutor.ui.draw import places
+from tutor.ui.keys import Hint, Key, bindings
+from tutor.ui.messages import KeyPicked, LessonChosen
+from tutor.ui.panes.catalog import AboutPane, CatalogPane
+from tutor.ui.panes.lines import Explain, Header, KeyLine, TooSmall
+from tutor.ui.panes.surface import Surface
+
+if TYPE_CHECKING:
+    from tutor.ui.app import GradtutorApp
+
+_KEYS = (
+    Key("up", "up,k", "↑", "up", "up"),
+    Key("down", "down,j", "↓", "down", "down"),
+    Key("page_up", "pageup", "PageUp", "up", "ten up"),
+    Key("page_down", "pagedown", "PageDown", "down", "ten down"),
+    Key("first", "home", "Home", "first", "the first"),
+    Key("last", "end", "End", "last", "the last"),
+    Key("open", "enter,right,l", "Enter", "open", "open the lesson"),
+    Key("help", "question_mark", "?", "help", "the keys and the marks"),
+    Key("quit", "q,escape", "q", "quit", "quit"),
+)
+_HINTS = (
+    Hint("↑ ↓", "choose", "down", 2), Hint("Enter", "open", "open", 0),
+    Hint("?", "help", "help", 1), Hint("q", "quit", "quit", 0),
+)  # fmt: skip
+
+
+class LessonsScreen(Screen[None]):
+    """Families with their lessons; beside them what the lesson under the mark shows."""
+
+    BINDINGS = bindings(_KEYS)
+    AUTO_FOCUS = ""
+
+    def __init__(self, folder: Path, language: str) -> None:
+        super().__init__()
+        self.folder = folder
+        self.language = language
+        self.catalog = CatalogPane()
+        self.about = AboutPane()
+        self.header, self.explain, self.keyline, self.small = Header(), Explain(), KeyLine(), TooSmall()
+
+    def compose(self) -> ComposeResult:
+        yield from (self.header, self.catalog, self.about, self.explain, self.keyline, self.small)
+
+    def on_mount(self) -> None:
+        self.read()
+        self.catalog.focus()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
+        # Once the list is on the screen: torch takes a second or two, and the learner takes longer.
+        self.set_timer(0.3, cast("GradtutorApp", self.app).prepare)
+
+    def read(self) -> None:
+        """The lessons and what was done with them, from the disk."""
+        problem = ""
+        lessons: tuple[LessonHeader, ...] = ()
+        try:
+            found = catalog.load(self.folder)
+            lessons = found.lessons
+            if found.problems:
+                more = len(found.problems) - 1
+                problem = str(found.problems[0]) + (f" (and {more} more)" if more else "")
+        except LessonError as error:
+            problem = str(error)
+        store = Store()
+        progress = store.load_all(lesson.id for lesson in lessons)
+        self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language)
+        done = sum(kept.done for kept in progress.values())
+        self.header.show("", "", [(f"{done} of {len(lessons)} done", "quiet")])
+        self.explain.show([(problem, "error")] if problem else self._greeting(store))
+        self.keyline.show(_HINTS)
+        self._tell()
+
+    def _greeting(self, store: Store) -> list[tuple[str, str]]:
+        if store.notice:
+            return [(store.notice, "note")]
+        return [("walk real PyTorch code, forward and back in time", "quiet")]
+
+    def on_screen_resume(self) -> None:
+        """Back from a lesson."""
+        if self.catalog.lessons:
+            self.read()
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        small = places.too_small(width, height)
+        left = width * 48 // 100
+        found: dict[Surface, places.Place] = {
+            self.header: places.Place(0, 0, width, 1),
+            self.catalog: places.Place(0, 1, left, height - 3),
+            self.about: places.Place(left, 1, width - left, height - 3),
+            self.explain: places.Place(0, height - 2, width, 1),
+            self.keyline: places.Place(0, height - 1, width, 1),
+            self.small: places.Place(0, 0, width, height),
+        }
+        for surface, place in found.items():
+            surface.display = small == (surface is self.small)
+            surface.styles.offset = (place.x, place.y)
+            surface.styles.width, surface.styles.height = place.width, place.height
+
+    def recolour(self) -> None:
+        """The theme changed."""
+        for surface in (self.header, self.catalog, self.about, self.explain, self.keyline):
+            surface.repaint()
+
+    def _tell(self) -> None:
+        lesson = self.catalog.lesson
+        self.about.tell(lesson, self.catalog.marks.get(lesson.id, "new") if lesson is not None else "", self.language)
+
+    def on_catalog_pane_moved(self) -> None:
+        self._tell()
+
+    def on_key_picked(self, message: KeyPicked) -> None:
+        self.action_do(message.action)
+
+    def action_do(self, key: str) -> None:
+        """A key was pressed."""
+        jumps = {"up": -1, "down": 1, "page_up": -10, "page_down": 10, "first": -10_000, "last": 10_000}
+        if key in jumps:
+            self.catalog.move(jumps[key])
+        elif key == "open" and self.catalog.lesson is not None:
+            self.post_message(LessonChosen(self.catalog.lesson.id, self.catalog.lesson.path))
+        elif key == "help":
+            from tutor.ui.screens.help import help_sheet
+
+            self.app.push_screen(help_sheet())
+        elif key == "quit":
+            self.app.exit(return_code=0)

@@ -1,0 +1,95 @@
+"""A sheet of text above the screen: help, or everything about a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.row import EMPTY, Row
+from tutor.ui.keys import Key, bindings
+from tutor.ui.panes.pane import Pane
+
+Maker = Callable[[int, Glyphs], list[Row]]
+"""The rows of a sheet, for so many cells."""
+
+_KEYS = (
+    Key("leave", "escape,q,enter,question_mark", "Esc", "back", "back"),
+    Key("up", "up,k", "↑", "up", "up"),
+    Key("down", "down,j", "↓", "down", "down"),
+    Key("page_up", "pageup", "PageUp", "up", "a page up"),
+    Key("page_down", "pagedown,space", "PageDown", "down", "a page down"),
+    Key("theme", "t", "t", "light or dark", "light or dark"),
+)
+
+
+class SheetPane(Pane):
+    """The text of a sheet."""
+
+    def __init__(self, name: str, maker: Maker) -> None:
+        super().__init__(id="sheet")
+        self._subject, self._maker = name, maker
+        self._rows: list[Row] = []
+        self._made_for = -1
+
+    def prepare(self) -> None:
+        if self._made_for != self.inner:
+            self._made_for = self.inner
+            self._rows = self._maker(self.inner, self.glyphs)
+
+    def update(self) -> None:
+        self.prepare()
+        self.paint()
+
+    def heading(self) -> Row:
+        return ((self._subject, "title strong"), (f" {self.glyphs.dot} Esc back", "quiet"))
+
+    def count(self) -> int:
+        return len(self._rows)
+
+    def row(self, index: int, cells: int) -> Row:
+        return self._rows[index] if index < len(self._rows) else EMPTY
+
+
+class Sheet(ModalScreen[None]):
+    """Shows the sheet until Esc."""
+
+    BINDINGS = bindings(_KEYS)
+
+    def __init__(self, name: str, maker: Maker, width: int = 92) -> None:
+        super().__init__()
+        self.pane = SheetPane(name, maker)
+        self._width = width
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def on_mount(self) -> None:
+        self.on_resize()
+        self.pane.focus()
+
+    def on_resize(self) -> None:
+        """In the middle, with a little of the screen around it."""
+        width, height = self.app.size
+        wide = min(self._width, width - 4 if width > 70 else width)
+        tall = min(max(height - 4, 3), max(len(self.pane._maker(max(wide - 4, 1), self.pane.glyphs)) + 2, 5))
+        styles = self.pane.styles
+        styles.offset = ((width - wide) // 2, (height - tall) // 2)
+        styles.width, styles.height = wide, tall
+
+    def action_do(self, key: str) -> None:
+        """Do what a key does."""
+        page = max(self.pane.page - 1, 1)
+        match key:
+            case "leave":
+                self.dismiss()
+            case "theme":
+                from tutor.ui.theme import DARK, LIGHT
+
+                self.app.theme = LIGHT if self.app.theme == DARK else DARK
+                self.pane.repaint()
+            case _:
+                rows = {"up": -1, "down": 1, "page_up": -page, "page_down": page}[key]
+                self.pane.scroll_rows(rows)

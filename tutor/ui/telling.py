@@ -1,0 +1,99 @@
+"""What the lines above and below the panes say at the cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tutor import explain
+from tutor.ui.draw.row import Piece, clean, row_width
+
+if TYPE_CHECKING:
+    from tutor.ui.screens.lesson import LessonScreen
+
+_ENDS = {"failed": "failed", "exited": "ended early", "stopped": "stopped", "died": "died", "refused": "cannot be run"}
+
+
+def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
+    """The family and the title, and on the right the device, the cell, the step, and what one waits for."""
+    timeline, document = screen.timeline, screen.timeline.document
+    family, title = _title(screen)
+    cells = sum(cell.get("number") is not None for cell in document.cells) if document is not None else 0
+    device = (document.device if document is not None else None) or "cpu"
+    pieces: list[Piece] = []
+    g = screen.header.glyphs
+    if screen.running:
+        phase = screen.session.phase if screen.session is not None else ""
+        waiting = {"starting": "starting Python", "importing": "importing torch"}.get(phase, "running")
+        pieces.append((f"{g.waiting} {waiting}", "now"))
+    elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS:
+        pieces.append((f"{g.no} {_ENDS[timeline.run_end.outcome]}", "error"))
+    if screen.player.playing:
+        pieces.append((f"{g.now} {screen.player.speed}/s", "now"))
+    if document is not None:
+        pieces.append((clean(device), "quiet"))
+    if cells > 1:
+        cell = timeline.cell(screen.cursor) if screen.cursor else None
+        pieces.append((f"cell {cell or 1}/{cells}", "quiet"))
+    if timeline.steps:
+        pieces.append((f"step {screen.cursor}/{timeline.steps}", "quiet"))
+    return family, title, pieces
+
+
+def _title(screen: LessonScreen) -> tuple[str, str]:
+    document = screen.timeline.document
+    titles = document.title if document is not None else {}
+    title = titles.get(screen.language) or next(iter(titles.values()), "")
+    name = screen.target.name
+    family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
+    if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
+        family = document.name.partition("/")[0]
+    return clean(family), clean(title or screen.target.path.name)
+
+
+def said(screen: LessonScreen) -> list[Piece]:
+    """The explanation of the step; at the end of a run that ended badly, how it did."""
+    timeline, step = screen.timeline, screen.cursor
+    end = timeline.run_end
+    g = screen.explain.glyphs
+    if end is not None and end.outcome in ("died", "exited", "refused") and step == timeline.steps:
+        again: list[Piece] = [(f" {g.dot} ", "quiet"), ("r", "key"), (" runs again", "quiet")] if screen.session else []
+        return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or _ENDS[end.outcome], "error"), *again]
+    if not step:
+        return _before(screen)
+    try:
+        return shortened([(clean(text), role) for text, role in explain.line(timeline, step)], screen.size.width - 4)
+    except Exception as error:  # a recording may come from a stranger, and hold what no program does
+        return [(f"this step cannot be explained: {error!r}", "quiet")]
+
+
+def _before(screen: LessonScreen) -> list[Piece]:
+    timeline = screen.timeline
+    if timeline.steps:
+        notices = [*timeline.notices, *filter(None, [screen.study.notice])]
+        if notices:
+            return [(clean(notices[0]), "note")]
+        return [("press ", "quiet"), (screen.explain.glyphs.arrow, "key"), (" for the first step", "quiet")]
+    if screen.session is not None and screen.running:
+        return [(screen.session.waiting_for, "quiet")]
+    return [("nothing was recorded", "quiet")]
+
+
+def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
+    """A line that has to fit: first the derivatives give way, then the formula; the numbers stay."""
+    if row_width(pieces) <= cells:
+        return pieces
+    for gives_way in (lambda text: text.startswith("∂"), lambda text: " = " in text):
+        out: list[Piece] = []
+        skip = False
+        for place, (text, role) in enumerate(pieces):
+            if skip:  # the sign between what is gone and what follows
+                skip = False
+                continue
+            if role == "value" and place and gives_way(text) and place + 1 < len(pieces):
+                skip = True
+                continue
+            out.append((text, role))
+        pieces = out
+        if row_width(pieces) <= cells:
+            break
+    return pieces

@@ -1,0 +1,44 @@
+"""Which keys do something now; only those are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tutor.ui.moves import MOVES
+
+if TYPE_CHECKING:
+    from tutor.ui.screens.lesson import LessonScreen
+
+
+def works(screen: LessonScreen, key: str) -> bool:
+    """Whether this key does something at the cursor."""
+    timeline, step = screen.timeline, screen.cursor
+    match key:
+        case "forward" | "next_line" | "play" | "find" | "go":
+            return timeline.steps > 0
+        case "into":
+            return step > 0 and MOVES[key](timeline, step) is not None
+        case "out":
+            return step > 0 and _is_inside(screen)
+        case "next_pass":
+            return bool(timeline.passes)
+        case "next_cell":
+            return len(timeline.cells) > 1
+        case "next_iteration":
+            frames = timeline.state(step).frames
+            return bool(frames and frames[-1].iterations)
+        case "skip" | "details":
+            return screen.asking
+        case "stop":
+            return screen.running
+        case "rerun":
+            return screen.session is not None and not screen.running
+        case _:
+            return True
+
+
+def _is_inside(screen: LessonScreen) -> bool:
+    """Whether the step is in a function, a composite operation or a backward pass."""
+    timeline, step = screen.timeline, screen.cursor
+    columns = timeline.columns
+    return columns.frame_depths[step - 1] > 1 or columns.depths[step - 1] > 0 or timeline.pass_of(step) is not None
