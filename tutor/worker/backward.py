@@ -20,7 +20,7 @@ from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Graph
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
-from tutor.worker.values import summary_of, unmeasured, value_of
+from tutor.worker.values import LIST, summary_of, unmeasured, value_of
 
 
 def _tag(kind: type[Event]) -> Any:
@@ -30,6 +30,7 @@ def _tag(kind: type[Event]) -> Any:
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
 _RETAINED, _HOOK_RAN, _CAPTURED, _POINT = _tag(Retained), _tag(HookRan), _tag(Captured), _tag(Point)
 _LARGE = 1 << 22
+_Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
 
 
 class Passes:
@@ -186,6 +187,12 @@ class Passes:
             self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
 
     def _value(self, gradient: torch.Tensor) -> Any:
+        if type(gradient) is _Tensor and gradient.dtype is _float32 and gradient.layout is _strided:
+            try:
+                if gradient.numel() <= LIST:
+                    return gradient.tolist()
+            except Exception:  # a wrapper of functorch's: let `value_of` say so
+                return value_of(gradient)
         value = value_of(gradient)
         if value is None:
             count = gradient.numel()

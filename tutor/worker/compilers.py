@@ -1,46 +1,44 @@
-"""Keeps the recorder out of the way of `torch.compile`, which reads bytecode and traces function modes."""
+"""Keeps the recorder out of the way of torch's compilers, which read bytecode and trace what they see."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction
+
+Unseen = Callable[[], contextlib.AbstractContextManager[None]]
 
 
-def step_aside() -> None:
-    """From now on compiled functions and modules run with function modes off: as one operation."""
-    original = torch.compile
+def step_aside(unseen: Unseen) -> None:
+    """From now on what torch compiles runs unseen, as one operation, and so does the tracing itself."""
+    torch.compile = _compile_aside(torch.compile, unseen)  # type: ignore[assignment]
+    for module, name in ((torch.jit, "trace"), (torch.jit, "trace_module"), (torch.jit, "script")):
+        setattr(module, name, _aside(getattr(module, name), unseen))
 
+
+def _compile_aside(original: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
     @functools.wraps(original)
     def compile_aside(*args: Any, **kwargs: Any) -> Any:
         made = original(*args, **kwargs)
-        if not args and kwargs.get("model") is None:  # used as a decorator with arguments
-            return lambda function: _aside(made(function))
-        return _aside(made)
+        if not args and kwargs.get("model") is None:  # a decorator with arguments
+            return lambda function: _aside(made(function), unseen)
+        if isinstance(made, torch.nn.Module):
+            kind = type(made)
+            if not hasattr(kind.__call__, "__wrapped__"):  # the first of its kind
+                kind.__call__ = _aside(kind.__call__, unseen)  # type: ignore[method-assign]
+            return made
+        return _aside(made, unseen)
 
-    torch.compile = compile_aside  # type: ignore[assignment]
+    return compile_aside
 
 
-def _aside(compiled: Callable[..., Any]) -> Callable[..., Any]:
-    if isinstance(compiled, torch.nn.Module):
-        kind = type(compiled)
-        call = kind.__call__
-        if getattr(call, "__name__", "") == "call_aside":
-            return compiled
+def _aside(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with unseen():
+            return function(*args, **kwargs)
 
-        def call_aside(self: Any, *args: Any, **kwargs: Any) -> Any:
-            with DisableTorchFunction():
-                return call(self, *args, **kwargs)
-
-        kind.__call__ = call_aside  # type: ignore[method-assign]
-        return compiled
-
-    @functools.wraps(compiled)
-    def run_aside(*args: Any, **kwargs: Any) -> Any:
-        with DisableTorchFunction():
-            return compiled(*args, **kwargs)
-
-    return run_aside
+    return wrapped

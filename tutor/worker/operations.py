@@ -27,6 +27,7 @@ _OP = Op.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
 _getframe = sys._getframe
 _Tensor = torch.Tensor
+_NESTED = (_Tensor, list, tuple)
 _SCALARS = (float, int, bool, str, type(None))
 
 Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
@@ -55,6 +56,7 @@ class Operations(TorchFunctionMode):
         self._code = code
         self._frames = frames
         self._by_id = frames.by_id
+        self._known = tensors.by_id
         self._tensors = tensors
         self._page = page
         self._kinds: dict[Any, int] = {}
@@ -72,6 +74,15 @@ class Operations(TorchFunctionMode):
             kind = self._kinds[func] = naming.kind_of(func)
         if kind == naming.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
+        if kind == naming.GRAD_READ and self._frames.on:
+            known = self._known.get(id(args[0]))
+            if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
+                result = func(*args)
+                held = self._known.get(id(result))
+                if held is None or held.serial != known.grad or held.version != result._version:
+                    with quiet():
+                        self._grad_read(args[0], result)
+                return result
         if kwargs is None:
             kwargs = {}
         frame = _getframe(1)
@@ -150,7 +161,7 @@ class Operations(TorchFunctionMode):
         self._writes = site.inplace
         inputs: list[int | None] = []
         written: list[Any] = []
-        known_at = tensors.by_id.get
+        known_at = self._known.get
         for argument in args:
             kind_of_argument = type(argument)
             if kind_of_argument is _Tensor or kind_of_argument is Parameter:
@@ -167,12 +178,15 @@ class Operations(TorchFunctionMode):
         new: list[Any] = []
         kind_of_result = type(result)
         if kind_of_result is _Tensor or kind_of_result is Parameter or isinstance(result, _Tensor):
-            self._output(result, outputs, new)
-        elif isinstance(result, tuple | list):
+            if site.inplace and args and result is args[0]:
+                outputs.append(inputs[0])  # type: ignore[arg-type]
+            else:
+                self._output(result, outputs, new)
+        elif isinstance(result, (tuple, list)):
             for item in result:
                 if isinstance(item, _Tensor):
                     self._output(item, outputs, new)
-                elif isinstance(item, tuple | list):
+                elif isinstance(item, (tuple, list)):
                     for inner in item:
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new)
@@ -213,7 +227,7 @@ class Operations(TorchFunctionMode):
             elif known.version is not None and known.version != argument._version:
                 written.append((argument, known))
             inputs.append(known.serial)
-        elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _Tensor | list | tuple):
+        elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _NESTED):
             for item in argument:
                 self._input(item, inputs, written)
         else:
@@ -230,8 +244,6 @@ class Operations(TorchFunctionMode):
     def _output(self, result: Any, outputs: list[int], new: list[Any]) -> None:
         tensors = self._tensors
         known = tensors.find(result)
-        if known is None and self._writes:
-            known = tensors.owner(result)
         if known is None:
             known = tensors.meet(result)
             new.append((result, known))

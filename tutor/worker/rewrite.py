@@ -70,7 +70,7 @@ def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> typ
 
 def uses_compiler(source: str) -> bool:
     """Whether the source hands functions to torch's compilers, which read bytecode."""
-    return any(word in source for word in ("torch.compile", "torch.export", "torch._dynamo", ".compile("))
+    return any(word in source for word in ("torch.compile", "torch.jit", "torch.export", "torch._dynamo", ".compile("))
 
 
 def source_lines(source: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import gc
 import os
 import random
 import signal
@@ -60,9 +61,10 @@ class Run:
         self._printed.install()
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
+        gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
         whole = _text_with(lesson)
         if uses_compiler(whole):
-            step_aside()
+            step_aside(recorder.unseen)
         recorder.code.names[self._path] = self._command.name
         cells = lesson.code_cells
         frame = None

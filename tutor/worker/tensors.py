@@ -30,6 +30,9 @@ class Known:
     meta = 0
     shape: Any = None
     requires_grad = False
+    is_leaf = True
+    small = False
+    """A leaf of few elements, whose snapshot needs no care."""
     storage: Storage | None = None
     grad = 0
     exposed: Any = None
@@ -42,12 +45,11 @@ class Known:
 class Storage:
     """One memory block, and the tensors seen to look into it."""
 
-    __slots__ = ("exposed", "serial", "views")
+    exposed = False
 
-    def __init__(self, serial: int) -> None:
+    def __init__(self, serial: int, view: Known) -> None:
         self.serial = serial
-        self.views: list[Known] = []
-        self.exposed = False
+        self.views = [view]
 
 
 class Tensors:
@@ -122,6 +124,17 @@ class Tensors:
         except Exception as error:  # the learner's program must not suffer from what we cannot read
             self.trouble(error)
 
+    def written(self, t: torch.Tensor, known: Known) -> None:
+        """Sends a snapshot of `t`, whose elements were written to and nothing else: the usual update of a leaf."""
+        storage = known.storage
+        if not known.small or t.grad_fn is not None or storage is None or storage.exposed:
+            self.record(t, known)
+            return
+        known.version = version = t._version
+        self._append(
+            (_SNAPSHOT, known.serial, known.meta, version, storage.serial, None, known.grad or None, t.tolist())
+        )
+
     def _snapshot(self, t: torch.Tensor, known: Known, value: bool) -> None:
         new_nodes: list[Any] = []
         node: int | None = None
@@ -169,6 +182,8 @@ class Tensors:
         known.meta = meta
         known.shape = shape
         known.requires_grad = requires_grad
+        known.is_leaf = name is None
+        known.small = small and known.is_leaf and version is not None
         known.version = version
         shown: Any = None
         if value:
@@ -218,7 +233,7 @@ class Tensors:
 
     def changed(self, t: torch.Tensor, known: Known) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
-        self.record(t, known)
+        self.written(t, known)
         storage = known.storage
         if storage is None or len(storage.views) == 1:
             return
@@ -228,7 +243,7 @@ class Tensors:
             if tensor is not None:
                 alive.append(other)
                 if other is not known:
-                    self.record(tensor, other)
+                    self.written(tensor, other)
         storage.views = alive
 
     def owner(self, t: torch.Tensor) -> Known | None:
@@ -319,8 +334,9 @@ class Tensors:
             else:  # the address of a block that is gone
                 storage = None
         if storage is None:
-            self._storage_serials += 1
-            storage = self._storages[address] = Storage(self._storage_serials)
-        storage.views.append(known)
+            self._storage_serials = serial = self._storage_serials + 1
+            storage = self._storages[address] = Storage(serial, known)
+        else:
+            storage.views.append(known)
         known.storage = storage
         return storage
