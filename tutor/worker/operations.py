@@ -79,7 +79,7 @@ class Operations(TorchFunctionMode):
             if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
                 result = func(*args)
                 held = self._known.get(id(result))
-                if held is None or held.serial != known.grad or held.version != result._version:
+                if result is None or held is None or held.serial != known.grad or held.version != result._version:
                     with quiet():
                         self._grad_read(args[0], result)
                 return result
@@ -168,7 +168,7 @@ class Operations(TorchFunctionMode):
                 known = known_at(id(argument))
                 if known is not None and known.ref() is argument:
                     version = known.version
-                    if version is not None and version == argument._version:
+                    if version is not None and version == argument._version:  # type: ignore[union-attr]
                         inputs.append(known.serial)
                         continue
             self._input(argument, inputs, written)
