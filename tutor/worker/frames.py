@@ -77,6 +77,7 @@ class Frames:
         self.current: Frame | None = None
         self.on = False
         self.stop_wanted = False
+        self._raised = (0, 0)
         self.callbacks: dict[str, Callable[..., Any]] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
             "bind_expr": self.bind_expr,
@@ -112,6 +113,12 @@ class Frames:
         """The number of the frame that an operation called from `frame` belongs to."""
         found = self.by_id.get(id(frame)) or self.find(frame) or self.current
         return found.serial if found is not None else 1
+
+    def raised_in(self, error: BaseException) -> int | None:
+        """The number of the frame that raised this exception."""
+        if self._raised[0] == id(error):
+            return self._raised[1]
+        return self.current.serial if self.current is not None else None
 
     def find(self, frame: types.FrameType | None) -> Frame | None:
         """The record of a frame of the learner's, or of the one around a lambda or comprehension."""
@@ -289,9 +296,15 @@ class Frames:
 
     def leave(self) -> None:
         """The function was left, in whatever way."""
-        frame = self.by_id.pop(id(_getframe(1)), None)
+        python = _getframe(1)
+        frame = self.by_id.pop(id(python), None)
         if frame is None or frame is self._elsewhere:
             return
+        error = sys.exc_info()[1]
+        if error is not None and id(error) != self._raised[0]:
+            trace = error.__traceback__
+            if trace is not None and trace.tb_frame is python:  # not one that a caller is handling
+                self._raised = (id(error), frame.serial)
         if self.on:
             around = frame.outer
             while around is not None:

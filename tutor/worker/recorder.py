@@ -91,8 +91,7 @@ class Recorder:
         if self._reported == (id(error), type(error).__name__):
             return
         self._reported = (id(error), type(error).__name__)
-        frame = self.frames.current
-        self.sink.send(failed(error, self.code, frame.serial if frame else None, caught=caught))
+        self.sink.send(failed(error, self.code, self.frames.raised_in(error), caught=caught))
 
     def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
         """Past the budget: what all names of the module mean at the end."""
