@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tutor.explain import arithmetic, matrices, words  # noqa: F401 (they register their rules)
 from tutor.explain.grid import Grid, agree
+from tutor.explain.operands import enclosed
 from tutor.explain.origin import Made, as_grid, label, maker
 from tutor.explain.rules import RULES, Explanation, Local, NodeView, Product, shape_text
 from tutor.explain.words import Part
@@ -29,6 +30,7 @@ class NodeStory:
 
     node: str
     result: str | None
+    """What to call the node's result; None where it has no name."""
     equation: str | None
     incoming: Sequence[Value]
     sent: Sequence[tuple[str, Value]]
@@ -59,7 +61,7 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
         arrived = as_grid(event.grad_outputs[0], made.result.shape, made.dtype)
         if arrived is not None:
             equation, claims = _claims(state, node, event, made, arrived)
-    result = made.result.name if made is not None else label(state, node.tensor)
+    result = made.result.name if made is not None and made.named else None
     return NodeStory(node.name, result, equation, event.grad_outputs, sent, claims, arrived)
 
 
@@ -126,17 +128,11 @@ def node_line(told: NodeStory) -> list[Part]:
     parts: list[Part] = [(told.node, "node")]
     if not told.claims or told.equation is None or told.arrived is None:
         return parts + _numbers_only(told)
-    y = told.result or "y"
-    parts += [(" · ", "quiet"), (f"{y} = {told.equation}", "value")]
+    parts += [(" · ", "quiet"), (_equation(told), "value")]
     for claim in told.claims:
         target = claim.share.target.name
-        parts += [
-            (" · ", "quiet"),
-            (f"∂{_inside(y)}/∂{_inside(target)} = {claim.share.formula}" if isinstance(claim.share, Local)
-             else claim.share.formula, "value"),
-            (" → ", "quiet"),
-            (f"grad({target}) = {_working(claim, told.arrived)}", "grad"),
-        ]  # fmt: skip
+        parts += [(" · ", "quiet"), (_derivative("∂", told, claim), "value"), (" → ", "quiet")]
+        parts.append((f"grad({_bare(target)}) = {_working(claim, told.arrived)}", "grad"))
     return parts
 
 
@@ -147,33 +143,52 @@ def node_plain(told: NodeStory) -> str:
         reached = f"{told.node}: the gradient {arrives} arrives" if arrives else f"{told.node}: no gradient arrives"
         sends = words.joined([f"{words.value(value)} to {target}" for target, value in told.sent])
         return f"{reached}, and it sends {sends}." if sends else f"{reached}, and it sends nothing on."
-    y = told.result or "y"
-    sentences = [f"{told.node}, of {y} = {told.equation}: the gradient of {y} is {arrives}."]
+    sentences = [f"{told.node}, of {_equation(told)}: the gradient {arrives} arrives."]
     for claim in told.claims:
-        target = claim.share.target.name
-        said = f"d{_inside(y)}/d{_inside(target)} = {claim.share.formula}"
-        why = f"as {said}" if isinstance(claim.share, Local) else f"as it is {claim.share.formula}"
-        sentences.append(f"{target} gets {_working(claim, told.arrived)}, {why}.")
+        working, said = _working(claim, told.arrived), _derivative("d", told, claim)
+        why = f"as {said}" if isinstance(claim.share, Local) else f"which is {said}"
+        sentences.append(f"{_bare(claim.share.target.name)} gets {working}, {why}.")
     return " ".join(sentences)
 
 
-def _inside(name: str) -> str:
-    return name if name.isidentifier() or name.startswith(("(", "%")) else f"({name})"
+def _equation(told: NodeStory) -> str:
+    return f"{told.result} = {told.equation}" if told.result is not None else str(told.equation)
+
+
+def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
+    """`∂y/∂a = b`; of what has no name `∂/∂a = b`; of a product of matrices `G·Bᵀ`."""
+    if isinstance(claim.share, Product):
+        return claim.share.formula
+    above, below = _after(sign, told.result or ""), _after(sign, claim.share.target.name)
+    return f"{above}/{below} = {claim.share.formula}"
+
+
+def _after(sign: str, name: str) -> str:
+    """`∂y`, `∂model.w`, `∂(f(x))`."""
+    plain = not name or name.startswith("(") or name.replace(".", "_").isidentifier()
+    return f"{sign}{name}" if plain else f"{sign}({name})"
+
+
+def _bare(name: str) -> str:
+    """Without the parentheses around all of it: `grad(a + b)`, not `grad((a + b))`."""
+    return name[1:-1] if name.startswith("(") and name.endswith(")") and enclosed(name[1:-1]) == name else name
 
 
 def _working(claim: Claim, arrived: Grid) -> str:
     """`1.0 × 2.0 = 2.0`, as far as the numbers can be written out."""
-    share, result = claim.share, words.grid(claim.sent) or shape_text(claim.sent.shape)
+    share = claim.share
+    result = words.grid(claim.sent) or shape_text(claim.sent.shape)
     if isinstance(share, Product):
-        listed = words.grid(claim.sent) if len(claim.sent.flat) <= words.LISTED else None
-        return share.shapes if listed is None else f"{share.shapes} = {listed}"
-    came, local = words.grid(arrived), words.grid(share.grid)
-    if came is None or local is None:
-        return f"{came or shape_text(arrived.shape)} × {local or shape_text(share.grid.shape)} = {result}"
+        return f"{share.shapes} = {result}" if len(claim.sent.flat) <= words.LISTED else share.shapes
+    came, local = _factor(arrived), words.term(_factor(share.grid))
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
     if stretched <= 1:
         return f"{came} × {local} = {result}"
-    return f"sum of {came} × {local} over the {stretched} places of {share.target.name} = {result}"
+    return f"sum over {stretched} of {came} × {local} = {result}"
+
+
+def _factor(values: Grid) -> str:
+    return words.grid(values) or shape_text(values.shape)
 
 
 def _numbers_only(told: NodeStory) -> list[Part]:

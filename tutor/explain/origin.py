@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from tutor.explain.grid import Grid, count
-from tutor.explain.operands import literal, operand_texts
+from tutor.explain.operands import enclosed, literal
 from tutor.explain.rules import Operand
 from tutor.trace.events import Op
-from tutor.trace.names import name_of, op_inputs, op_output
+from tutor.trace.names import name_of, op_inputs, op_output, op_texts
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -31,6 +31,8 @@ class Made:
     code: str | None
     operands: tuple[Operand, ...]
     result: Operand
+    named: bool
+    """Whether the result has a name, or is called by its code."""
     dtype: str
 
 
@@ -62,13 +64,20 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     if not isinstance(event, Op) or site is None or not event.outputs:
         return None
-    after = timeline.state(step)
+    before, after = timeline.state(step - 1), timeline.state(step)  # in this order: going on is cheaper than going back
     result = after.tensors.get(event.outputs[0])
     if result is None:
         return None
-    code = timeline.view(step).code
-    made = Made(step, site.op or "", code, tuple(_operands(timeline, step, event, code)),
-                _result(timeline, step, result, code), result.dtype)  # fmt: skip
+    code, name = timeline.view(step).code, op_output(timeline, step)
+    made = Made(
+        step=step,
+        op=_op(timeline, step, site.op or "", code),
+        code=code,
+        operands=tuple(_operands(timeline, step, event, before, after)),
+        result=_result(result, name, code),
+        named=name is not None,
+        dtype=result.dtype,
+    )
     if result.node is not None:
         known = _known.setdefault(timeline, OrderedDict())
         known[result.node] = made
@@ -77,30 +86,35 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     return made
 
 
-def _result(timeline: Timeline, step: int, tensor: TensorState, code: str | None) -> Operand:
-    name = op_output(timeline, step)
-    return Operand(name or _short(code) or f"%{tensor.tensor}", tensor.shape, grid_of(tensor), tensor.tensor)
+def _op(timeline: Timeline, step: int, op: str, code: str | None) -> str:
+    """The operation's name, with an `r` before it where the code has the tensor to the right: `2 * w` is rmul."""
+    texts = op_texts(timeline, step) if op in ("add", "mul") else None
+    if texts is None or len(texts) != 2 or not code:
+        return op
+    starts = [code.lstrip("( ").startswith(text.lstrip("( ")) for text in texts]
+    return "r" + op if starts == [False, True] else op
 
 
-def _operands(timeline: Timeline, step: int, event: Op, code: str | None) -> list[Operand]:
-    before, after = timeline.state(step - 1), timeline.state(step)
-    op = timeline.sites[event.site].op or ""
-    texts = operand_texts(code, op)
+def _result(tensor: TensorState, name: str | None, code: str | None) -> Operand:
+    called = name or _short(code) or f"%{tensor.tensor}"
+    return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
+
+
+def _operands(timeline: Timeline, step: int, event: Op, before: State, after: State) -> list[Operand]:
     names: Sequence[str] = op_inputs(timeline, step)
-    if len(names) != len(event.inputs):  # the code does not show the arguments: the names are those of the tensors
+    texts = op_texts(timeline, step)
+    if texts is None:  # the code does not show the arguments: the names are those of the tensors
         tensors = iter(names)
-        names = ["?" if tensor is None else next(tensors, "?") for tensor in event.inputs]
+        texts = names = ["?" if tensor is None else next(tensors, "?") for tensor in event.inputs]
     found = []
-    for place, (tensor, name) in enumerate(zip(event.inputs, names, strict=True)):
-        source = texts[place] if len(texts) == len(event.inputs) else None
+    for tensor, name, text in zip(event.inputs, names, texts, strict=False):
         state = None if tensor is None else before.tensors.get(tensor) or after.tensors.get(tensor)
-        if state is not None:
-            called = _short(source) if name.startswith("%") else name
-            found.append(Operand(called or name, state.shape, grid_of(state), state.tensor))
+        if state is None:
+            number = _number(before, name)
+            found.append(Operand(enclosed(name), (), None if number is None else Grid((), (number,))))
         else:
-            number = literal(name) if literal(name) is not None else _named_number(before, name)
-            held = None if number is None else Grid.full((), float(number))
-            found.append(Operand(name, (), held))
+            called = (_short(text) if name.startswith("%") else None) or name
+            found.append(Operand(enclosed(called), state.shape, grid_of(state), state.tensor))
     return found
 
 
@@ -108,14 +122,17 @@ def _short(source: str | None) -> str | None:
     return source if source is not None and len(source) <= _LONGEST_NAME and "\n" not in source else None
 
 
-def _named_number(state: State, name: str) -> int | float | None:
-    """The number that a name of the learner's means."""
-    for frame in (*reversed(state.frames[1:]), *state.frames[:1]):
-        binding = frame.names.get(name)
-        if binding is not None:
-            held = binding.value
-            return held if binding.what == "value" and isinstance(held, (int, float)) else None
-    return None
+def _number(state: State, text: str) -> float | None:
+    """The number that an argument is: a literal, or a name of the learner's for one."""
+    found: object = literal(text)
+    if found is None:
+        scopes = (*reversed(state.frames[1:]), *state.frames[:1])
+        binding = next((frame.names[text] for frame in scopes if text in frame.names), None)
+        found = binding.value if binding is not None and binding.what == "value" else None
+    try:
+        return float(found) if isinstance(found, (int, float)) else None
+    except OverflowError:  # a whole number beyond all floats
+        return None
 
 
 def grid_of(tensor: TensorState) -> Grid | None:

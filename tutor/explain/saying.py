@@ -27,7 +27,9 @@ def plain(timeline: Timeline, step: int) -> str:
     if not 1 <= step <= timeline.steps:
         return ""
     said = _PLAIN.get(timeline.kind(step))
-    return said(timeline, step) if said is not None else "".join(text for text, _ in line(timeline, step))
+    if said is not None:
+        return said(timeline, step)
+    return "".join(text for text, _ in line(timeline, step)).replace(" · ", ", ")
 
 
 # ---------------------------------------------------------------- the learner's code
@@ -124,9 +126,9 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     name, old, shares = _accumulated(timeline, step, event)
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
     came = words.value(event.incoming)
-    together = " + ".join(shares)
+    together = _sum(shares)
     incoming = came if len(shares) < 2 else f"({together})"
-    working = f"{incoming}" if old is None else f"{old} + {incoming}"
+    working = incoming if old is None else f"{old} + {words.term(incoming)}"
     now = words.value(event.new)
     parts.append((working if working == now else f"{working} = {now}", "grad"))
     return [*parts, (" · it was None" if old is None else f" · it was {old}", "quiet")]
@@ -143,15 +145,19 @@ def _accumulated(timeline: Timeline, step: int, event: ev.Accumulate) -> tuple[s
     return label(after, event.tensor) or "the leaf", old, shares if short else []
 
 
+def _sum(shares: list[str]) -> str:
+    return " + ".join([*shares[:1], *map(words.term, shares[1:])])
+
+
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
     name, old, shares = _accumulated(timeline, step, event)
     came, now = words.value(event.incoming), words.value(event.new)
-    arrives = f"{' + '.join(shares)} = {came}" if len(shares) > 1 else came
+    arrives = f"{_sum(shares)} = {came}" if len(shares) > 1 else came
     was = f"{name}.grad was {old or 'None'}"
-    result = f"and is now {now}" if old is None else f"and is now {old} + {came} = {now}"
-    return f"{was}; {arrives} arrives, {result}."
+    result = f"it is now {now}" if old is None else f"it is now {old} + {words.term(came)} = {now}"
+    return f"{was}; {arrives} arrives; {result}."
 
 
 def _captured(timeline: Timeline, step: int) -> list[Part]:

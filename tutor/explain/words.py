@@ -37,6 +37,11 @@ def numbers(items: Iterable[object]) -> str:
     return words[0] if len(words) == 1 else "[" + " ".join(words) + "]"
 
 
+def term(text: str) -> str:
+    """A number as it stands after a sign: `(-0.5)`."""
+    return f"({text})" if text.startswith("-") else text
+
+
 def grid(values: Grid) -> str | None:
     """The numbers, the common one where all are the same, or None where they are too many to write out."""
     if values.single is not None:

@@ -1,7 +1,17 @@
 """What the learner calls things at a point: tensors, the operands of a step, and the graph on show."""
 
 from tutor.trace.graph import graph_of, is_leaf, parts_of
-from tutor.trace.operands import op_inputs, op_output, tensor_name
+from tutor.trace.operands import op_inputs, op_output, op_texts, tensor_name
 from tutor.trace.scope import name_of, names_of
 
-__all__ = ["graph_of", "is_leaf", "name_of", "names_of", "op_inputs", "op_output", "parts_of", "tensor_name"]
+__all__ = [
+    "graph_of",
+    "is_leaf",
+    "name_of",
+    "names_of",
+    "op_inputs",
+    "op_output",
+    "op_texts",
+    "parts_of",
+    "tensor_name",
+]

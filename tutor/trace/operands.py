@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tutor.trace import events as ev
 from tutor.trace.scope import name_of, names_of
 from tutor.trace.source import parse
-from tutor.trace.state import SiteInfo, State
+from tutor.trace.state import State
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
@@ -43,14 +43,20 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     if not isinstance(event, ev.Op):
         return []
     state = timeline.state(step - 1)
-    site = timeline.sites.get(event.site)
-    operands = None if site is None else _aligned(timeline, site, event, state)
+    operands = _aligned(timeline, event, state)
     if operands is None:
         return [tensor_name(state, tensor) for tensor in event.inputs if tensor is not None]
     return [
         operand.text if tensor is None or operand.path else tensor_name(state, tensor)
         for tensor, operand in zip(event.inputs, operands, strict=True)
     ]
+
+
+def op_texts(timeline: Timeline, step: int) -> list[str] | None:
+    """What stands in the code for each input of an operation; None where the code does not show them."""
+    event = timeline.event(step)
+    operands = _aligned(timeline, event, timeline.state(step - 1)) if isinstance(event, ev.Op) else None
+    return None if operands is None else [operand.text for operand in operands]
 
 
 def op_output(timeline: Timeline, step: int) -> str | None:
@@ -82,9 +88,10 @@ def tensor_name(state: State, tensor: int) -> str:
     return name_of(state, tensor) or f"%{tensor}"
 
 
-def _aligned(timeline: Timeline, site: SiteInfo, event: ev.Op, state: State) -> list[Operand] | None:
+def _aligned(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:
     """The operands in the code, one for each input, or None where the code does not show this operation's own."""
-    if site.depth:
+    site = timeline.sites.get(event.site)
+    if site is None or site.depth:
         return None
     code = timeline.book.code(site.file, site.span)
     statement = timeline.sites.get(site.statement)
