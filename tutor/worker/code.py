@@ -5,7 +5,10 @@ object, and for ever, since the code objects are kept.
 """
 
 from __future__ import annotations
+import __future__
 
+import functools
+import operator
 import types
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +17,9 @@ from tutor.trace.events import Site, Source, Span
 from tutor.worker.rewrite import Places, characters, compile_recorded, source_lines, uses_compiler
 from tutor.worker.sink import Sink
 
+_FUTURES = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 _SITE = Site.__struct_config__.tag
 
 
@@ -73,6 +79,7 @@ class Code:
         self._send = sink.send
         self._sites = 0
         self._files: dict[str, int] = {}
+        self._futures: dict[str, int] = {}
         self._lines: dict[int, list[str]] = {}
         self._statements: dict[int, list[tuple[Span, int]]] = {}
         self._positions: dict[int, list[Any]] = {}
@@ -91,7 +98,11 @@ class Code:
             self._lines[file] = source_lines(text)
             self._statements[file] = []
             self._send(Source(file, self.names.get(path, path), text))
-        code = compile_recorded(source, path, self._places(file), self.callbacks, functions=not uses_compiler(text))
+        flags = self._futures.get(path, 0)
+        code = compile_recorded(
+            source, path, self._places(file), self.callbacks, functions=not uses_compiler(text), flags=flags
+        )
+        self._futures[path] = flags | (code.co_flags & _FUTURES)
         self._adopt(code, file)
         return code
 

@@ -38,20 +38,27 @@ class Places:
 
 
 def compile_recorded(
-    source: str, filename: str, places: Places, callbacks: dict[str, Callable[..., Any]], *, functions: bool = True
+    source: str,
+    filename: str,
+    places: Places,
+    callbacks: dict[str, Callable[..., Any]],
+    *,
+    functions: bool = True,
+    flags: int = 0,
 ) -> types.CodeType:
     """Compiles `source` with the recorder's calls in it.
 
     With `functions` False only the statements outside functions are rewritten: what torch compiles must stay as it is.
-    Raises SyntaxError and warns just as `compile` does.
+    `flags` are the `__future__` features that earlier cells of the file have asked for. Raises SyntaxError and warns
+    just as `compile` does.
     """
-    plain = compile(source, filename, "exec", dont_inherit=True)  # for its errors and warnings, before ours
+    plain = compile(source, filename, "exec", flags, dont_inherit=True)  # for its errors and warnings, before ours
     tree = ast.parse(source, filename)
     _Rewriter(source_lines(source), places, functions=functions).module(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
-            code = compile(tree, filename, "exec", dont_inherit=True)
+            code = compile(tree, filename, "exec", flags, dont_inherit=True)
         except (RecursionError, ValueError):  # deeper than the compiler takes from a tree
             return plain
     return _swap(code, callbacks)

@@ -21,7 +21,7 @@ import msgspec
 import torch
 
 from tutor.lesson import knobs as knobs_of
-from tutor.lesson.errors import LessonError
+from tutor.lesson.errors import MISSING, LessonError
 from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.read import read
 from tutor.trace.command import RunCommand
@@ -29,6 +29,7 @@ from tutor.trace.events import Answer, CellEnd, CellStart, Document, Gap, RunEnd
 from tutor.worker import importer
 from tutor.worker.compilers import step_aside
 from tutor.worker.failures import exit_status, is_ours, strip
+from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.recorder import Recorder
 from tutor.worker.rewrite import uses_compiler
@@ -65,6 +66,8 @@ class Run:
         whole = _text_with(lesson)
         if uses_compiler(whole):
             step_aside(recorder.unseen)
+        if "plotext" in whole:
+            record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
         cells = lesson.code_cells
         frame = None
@@ -95,6 +98,11 @@ class Run:
 
     def _lesson(self) -> Lesson:
         lesson = read(Path(self._command.path))
+        wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
+        if wants_cuda and not torch.cuda.is_available():
+            raise LessonError(
+                "CUDA is not there: torch finds no GPU.", mend="`gradtutor doctor` says more.", status=MISSING
+            )
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)
         lesson = knobs_of.apply(lesson, values)
         cells = [msgspec.to_builtins(cell) for cell in lesson.cells]
