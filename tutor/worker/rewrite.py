@@ -52,13 +52,15 @@ def compile_recorded(
     `flags` are the `__future__` features that earlier cells of the file have asked for. Raises SyntaxError and warns
     just as `compile` does.
     """
-    plain = compile(source, filename, "exec", flags, dont_inherit=True)  # for its errors and warnings, before ours
+    plain: types.CodeType = compile(
+        source, filename, "exec", flags, dont_inherit=True
+    )  # for its errors and warnings, before ours
     tree = ast.parse(source, filename)
     _Rewriter(source_lines(source), places, functions=functions).module(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
-            code = compile(tree, filename, "exec", flags, dont_inherit=True)
+            code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
         except (RecursionError, ValueError):  # deeper than the compiler takes from a tree
             return plain
     return _swap(code, callbacks)
