@@ -35,6 +35,7 @@ class NodeStory:
     incoming: Sequence[Value]
     sent: Sequence[tuple[str, Value]]
     """To what (a tensor's name, or a node's), and the gradient; without the inputs that get none."""
+    dtype: str
     claims: Sequence[Claim]
     """All that were sent, or nothing: half a story would be taken for the whole."""
     arrived: Grid | None
@@ -62,7 +63,9 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
         if arrived is not None:
             equation, claims = _claims(state, node, event, made, arrived)
     result = made.result.name if made is not None and made.named else None
-    return NodeStory(node.name, result, equation, event.grad_outputs, sent, claims, arrived)
+    held = state.tensors.get(node.tensor or 0)
+    dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
+    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, claims, arrived)
 
 
 def _claims(state: State, node: NodeState, event: Node, made: Made, arrived: Grid) -> tuple[str | None, list[Claim]]:
@@ -138,10 +141,10 @@ def node_line(told: NodeStory) -> list[Part]:
 
 def node_plain(told: NodeStory) -> str:
     """The same to be read aloud."""
-    arrives = words.joined([words.value(value) for value in told.incoming if value is not None])
+    arrives = words.joined([words.value(value, told.dtype) for value in told.incoming if value is not None])
     if not told.claims or told.equation is None or told.arrived is None:
         reached = f"{told.node}: the gradient {arrives} arrives" if arrives else f"{told.node}: no gradient arrives"
-        sends = words.joined([f"{words.value(value)} to {target}" for target, value in told.sent])
+        sends = words.joined([f"{words.value(value, told.dtype)} to {target}" for target, value in told.sent])
         return f"{reached}, and it sends {sends}." if sends else f"{reached}, and it sends nothing on."
     sentences = [f"{told.node}, of {_equation(told)}: the gradient {arrives} arrives."]
     for claim in told.claims:
@@ -165,7 +168,7 @@ def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
 
 def _after(sign: str, name: str) -> str:
     """`∂y`, `∂model.w`, `∂(f(x))`."""
-    plain = not name or name.startswith("(") or name.replace(".", "_").isidentifier()
+    plain = not name or name.startswith(("(", "%")) or name.replace(".", "_").isidentifier()
     return f"{sign}{name}" if plain else f"{sign}({name})"
 
 
@@ -193,9 +196,9 @@ def _factor(values: Grid) -> str:
 
 def _numbers_only(told: NodeStory) -> list[Part]:
     parts: list[Part] = []
-    arrives = [words.value(value) for value in told.incoming if value is not None]
+    arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
     if arrives:
         parts += [(" · arrives ", "quiet"), (", ".join(arrives), "grad")]
     for target, value in told.sent:
-        parts += [(" → ", "quiet"), (f"grad({target}) = {words.value(value)}", "grad")]
+        parts += [(" → ", "quiet"), (f"grad({target}) = {words.value(value, told.dtype)}", "grad")]
     return parts

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from tutor.explain import words
 from tutor.explain.operands import literal
-from tutor.explain.origin import Made, remember
+from tutor.explain.origin import Made, label, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.trace.events import Op
-from tutor.trace.state import TensorState
+from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 
 # Operations of two arguments that one would write with a sign between them.
@@ -26,7 +27,11 @@ _PRODUCTS = ("matmul", "mm", "bmm", "mv", "dot")
 def op_line(timeline: Timeline, step: int) -> list[Part]:
     """`add · a = x + w = 2.0 + 1.0 = 3.0`"""
     told = _told(timeline, step)
-    parts: list[Part] = [(told.name, "node"), (" · ", "quiet"), (told.code, "code")]
+    parts: list[Part] = [(told.name, "node")]
+    if told.parent:
+        parts.append((f" in {told.parent}", "quiet"))
+    if told.code:
+        parts += [(" · ", "quiet"), (told.code, "code")]
     if told.was is not None:
         return [*parts, (" · ", "quiet"), (f"{told.target}: {told.was} → {told.result}", "value")]
     for text in filter(None, [told.numbers, told.result]):
@@ -37,15 +42,20 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
 def op_plain(timeline: Timeline, step: int) -> str:
     """The same to be read aloud."""
     told = _told(timeline, step)
+    name = f"{told.name} in {told.parent}" if told.parent else told.name
     if told.was is not None:
-        return f"{told.name}: {told.code}; {told.target} was {told.was} and is now {told.result}."
-    return f"{told.name}: " + " = ".join(filter(None, [told.code, told.numbers, told.result]))
+        code = f"{told.code}; " if told.code else ""
+        return f"{name}: {code}{told.target} was {told.was} and is now {told.result}."
+    said = " = ".join(filter(None, [told.code, told.numbers, told.result]))
+    return f"{name}: {said}" if said else name
 
 
 @dataclass(frozen=True)
 class _Told:
     name: str
-    code: str
+    parent: str = ""
+    """The composite of torch's that it ran in."""
+    code: str = ""
     """With the result's name before it, where it gets one here."""
     numbers: str = ""
     result: str = ""
@@ -58,24 +68,61 @@ def _told(timeline: Timeline, step: int) -> _Told:
     event = timeline.event(step)
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     name = (site.op if site is not None else None) or "operation"
-    code = words.code(timeline.view(step).code)
     if site is None or not isinstance(event, Op):
-        return _Told(name, code)
+        return _Told(name)
+    parent = (site.parent or "torch") if site.depth else ""
+    code = "" if parent else words.code(timeline.view(step).code)
     made = remember(timeline, step)
     before, after = timeline.state(step - 1), timeline.state(step)
+    first = event.inputs[0] if event.inputs else None
+    if name == "set_grad" and first is not None:
+        target = f"{label(after, first)}.grad"
+        return _Told(name, parent, "", target=target, was=_grad(before, first), result=_grad(after, first))
     if name.startswith("set_") or name == "setitem":
-        statement = timeline.sites.get(site.statement)
-        return _Told(name, words.code(timeline.book.code(site.file, statement.span)) if statement is not None else code)
+        code = _statement(timeline, site) if code else ""
     if made is None:
-        read = after.tensors.get(event.inputs[0] or 0) if name in _READS and event.inputs else None
-        return _Told(name, code, result="" if read is None else _held(read))
+        read = after.tensors.get(first or 0) if name in _READS else None
+        return _Told(name, parent, code, result="" if read is None else _held(read))
     outputs = [after.tensors[tensor] for tensor in event.outputs if tensor in after.tensors]
     result = words.joined([_held(tensor) for tensor in outputs])
-    old = before.tensors.get(event.outputs[0]) if site.inplace else None
-    if old is not None:
-        return _Told(name, code, result=result, target=made.result.name, was=_held(old))
-    shown = f"{made.result.name} = {code}" if made.named and made.result.name != code else code
-    return _Told(name, shown, _worked(made), result)
+    called = made.result.name
+    if name in _UNFILLED:
+        _unfilled.setdefault(timeline, set()).update(event.outputs)
+        return _Told(
+            name, parent, f"{called} = {code}" if made.named and code else code, result="memory not yet filled"
+        )
+    if site.inplace:
+        old = _before(timeline, before, event.outputs[0])
+        if old is not None and old != result:
+            return _Told(name, parent, code, result=result, target=called, was=old)
+    shown = f"{called} = {code}" if made.named and code and called != code else code or called
+    return _Told(name, parent, shown, _worked(made), result)
+
+
+_UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
+"""What these give holds whatever was in memory: another thing in each run, and nothing to look at."""
+_unfilled: WeakKeyDictionary[Timeline, set[int]] = WeakKeyDictionary()
+
+
+def _before(timeline: Timeline, before: State, tensor: int) -> str | None:
+    """What a tensor held before it was changed, if that is worth a word."""
+    fresh = _unfilled.get(timeline, set())
+    if tensor in fresh:
+        fresh.discard(tensor)
+        return None
+    old = before.tensors.get(tensor)
+    return None if old is None else _held(old)
+
+
+def _grad(state: State, tensor: int) -> str:
+    owner = state.tensors.get(tensor)
+    held = None if owner is None or owner.grad is None else state.tensors.get(owner.grad)
+    return "None" if held is None else _held(held)
+
+
+def _statement(timeline: Timeline, site: SiteInfo) -> str:
+    statement = timeline.sites.get(site.statement)
+    return "" if statement is None else words.code(timeline.book.code(site.file, statement.span))
 
 
 def _held(tensor: TensorState) -> str:

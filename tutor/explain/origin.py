@@ -68,7 +68,8 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     result = after.tensors.get(event.outputs[0])
     if result is None:
         return None
-    code, name = timeline.view(step).code, op_output(timeline, step)
+    name = op_output(timeline, step)
+    code = None if site.depth else timeline.view(step).code  # inside a composite it is the composite's
     made = Made(
         step=step,
         op=_op(timeline, step, site.op or "", code),

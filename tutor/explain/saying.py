@@ -91,7 +91,7 @@ def _line_plain(timeline: Timeline, step: int) -> str:
 def _backward(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Backward)
-    roots = _roots(timeline.state(step), event)
+    roots = _roots(timeline.state(step), event, timeline.view(step).code or "")
     parts: list[Part] = [(f"backward pass {event.number}", "node"), (" begins at ", "quiet"), (roots, "value")]
     given = [words.value(item) for item in event.gradient if item is not None]
     parts += [(" with gradient ", "quiet"), (words.joined(given) or "1.0", "grad")]
@@ -100,12 +100,13 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
     return parts + ([(" · " + ", ".join(said), "quiet")] if said else [])
 
 
-def _roots(state: State, event: ev.Backward) -> str:
+def _roots(state: State, event: ev.Backward, code: str) -> str:
     said = []
     for root in event.roots:
-        tensor = state.tensors.get(root)
-        held = "" if tensor is None else f" = {words.value(tensor.value, tensor.dtype)}"
-        said.append(f"{label(state, root)}{held}")
+        tensor, name = state.tensors.get(root), label(state, root) or ""
+        if name.startswith("%") and len(event.roots) == 1 and code.partition(".backward(")[1]:
+            name = words.code(code.rpartition(".backward(")[0])
+        said.append(name if tensor is None else f"{name} = {words.value(tensor.value, tensor.dtype)}")
     return words.joined(said) or "nothing"
 
 
@@ -123,26 +124,27 @@ def _backward_end(timeline: Timeline, step: int) -> list[Part]:
 def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
-    name, old, shares = _accumulated(timeline, step, event)
+    name, old, shares, dtype = _accumulated(timeline, step, event)
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
-    came = words.value(event.incoming)
+    came = words.value(event.incoming, dtype)
     together = _sum(shares)
     incoming = came if len(shares) < 2 else f"({together})"
     working = incoming if old is None else f"{old} + {words.term(incoming)}"
-    now = words.value(event.new)
+    now = words.value(event.new, dtype)
     parts.append((working if working == now else f"{working} = {now}", "grad"))
     return [*parts, (" · it was None" if old is None else f" · it was {old}", "quiet")]
 
 
-def _accumulated(timeline: Timeline, step: int, event: ev.Accumulate) -> tuple[str, str | None, list[str]]:
-    """The leaf's name, what its grad was, and the parts of what came, where they can be written out."""
+def _accumulated(timeline: Timeline, step: int, event: ev.Accumulate) -> tuple[str, str | None, list[str], str]:
+    """The leaf's name, what its grad was, the parts of what came, where they can be written out, and the dtype."""
     before, after = timeline.state(step - 1), timeline.state(step)
     tensor = before.tensors.get(event.tensor)
     held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
     old = None if held is None else words.value(held.value, held.dtype)
-    shares = [words.value(part) for _, part in parts_of(after, event.node)]
+    dtype = tensor.dtype if tensor is not None else "float32"
+    shares = [words.value(part, dtype) for _, part in parts_of(after, event.node)]
     short = all(len(share) <= 24 for share in shares)
-    return label(after, event.tensor) or "the leaf", old, shares if short else []
+    return label(after, event.tensor) or "the leaf", old, shares if short else [], dtype
 
 
 def _sum(shares: list[str]) -> str:
@@ -152,8 +154,8 @@ def _sum(shares: list[str]) -> str:
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
-    name, old, shares = _accumulated(timeline, step, event)
-    came, now = words.value(event.incoming), words.value(event.new)
+    name, old, shares, dtype = _accumulated(timeline, step, event)
+    came, now = words.value(event.incoming, dtype), words.value(event.new, dtype)
     arrives = f"{_sum(shares)} = {came}" if len(shares) > 1 else came
     was = f"{name}.grad was {old or 'None'}"
     result = f"it is now {now}" if old is None else f"it is now {old} + {words.term(came)} = {now}"
@@ -164,7 +166,11 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
     name = label(timeline.state(step), event.tensor)
-    said: list[Part] = [("autograd.grad", "node"), (" returns ", "quiet"), (words.value(event.value), "grad")]
+    said: list[Part] = [
+        ("autograd.grad", "node"),
+        (" returns ", "quiet"),
+        (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad"),
+    ]
     return [*said, (f" for {name}", "plain")]
 
 
@@ -173,18 +179,24 @@ def _retained(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.Retained)
     name = label(timeline.state(step), event.tensor)
     said: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
-    return [*said, (words.value(event.value), "grad")]
+    return [*said, (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad")]
 
 
 def _hook(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.HookRan)
     name = label(timeline.state(step), event.tensor)
-    before, after = words.value(event.before), words.value(event.after)
+    dtype = _dtype(timeline, step, event.tensor)
+    before, after = words.value(event.before, dtype), words.value(event.after, dtype)
     said: list[Part] = [(f"hook {event.hook}", "node"), (f" on {name}", "plain")]
     if before == after:
         return [*said, (" leaves the gradient as it is: ", "quiet"), (before, "grad")]
     return [*said, (" changes the gradient: ", "quiet"), (f"{before} → {after}", "grad")]
+
+
+def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
+    held = timeline.state(step).tensors.get(tensor)
+    return "float32" if held is None else held.dtype
 
 
 # ---------------------------------------------------------------- all else
