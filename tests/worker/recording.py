@@ -1,0 +1,162 @@
+"""A recording made for a test, and questions to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from tutor.trace import events as ev
+from tutor.trace import names, values, wire
+from tutor.trace.command import RunCommand
+from tutor.trace.state import State
+from tutor.trace.timeline import Timeline
+
+SCRIPTS = Path(__file__).parent / "scripts"
+_Kind = TypeVar("_Kind", bound=ev.Event)
+
+
+@dataclass
+class Recording:
+    """What a run left: its timeline, what was printed to the descriptors (`raw`) and in all, how it ended."""
+
+    timeline: Timeline
+    status: int
+    stdout: str = ""
+    stderr: str = ""
+    raw: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def end(self) -> State:
+        return self.timeline.state(self.timeline.steps)
+
+    @property
+    def events(self) -> list[ev.Event]:
+        """All of them, in order."""
+        return list(self._events())
+
+    def _events(self) -> Iterator[ev.Event]:
+        timeline = self.timeline
+        yield from timeline.following(0)
+        for step in range(1, timeline.steps + 1):
+            yield timeline.event(step)
+            yield from timeline.following(step)
+
+    def of(self, kind: type[_Kind]) -> list[_Kind]:
+        """The events of a kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def steps_of(self, kind: str) -> list[int]:
+        return [step for step in range(1, self.timeline.steps + 1) if self.timeline.kind(step) == kind]
+
+    def code(self, step: int) -> str | None:
+        return self.timeline.view(step).code
+
+    def ops(self) -> list[tuple[str, str | None]]:
+        """Operations at the learner's level: the name, and the code that its span marks."""
+        views = (self.timeline.view(step) for step in self.steps_of("op"))
+        return [(view.site.op or "", view.code) for view in views if view.site is not None and view.depth == 0]
+
+    def op(self, code: str, count: int = 1) -> int:
+        """The step of the `count`-th operation whose span marks this code."""
+        found = [step for step in self.steps_of("op") if self.code(step) == code]
+        assert len(found) >= count, f"{len(found)} operations {code!r} in {self.ops()}"
+        return found[count - 1]
+
+    def line(self, number: int, count: int = 1) -> int:
+        """The step at which the statement that begins on a line was about to run for the `count`-th time."""
+        found = [step for step in self.steps_of("line") if self.timeline.view(step).line == number]
+        assert len(found) >= count, f"line {number} ran {len(found)} times"
+        return found[count - 1]
+
+    def names(self, step: int | None = None, frame: int | None = None) -> dict[str, int]:
+        return names.names_of(self.end if step is None else self.timeline.state(step), frame)
+
+    def value(self, name: str, step: int | None = None) -> Any:
+        """What a name's tensor holds, as lists; None where nothing has the name."""
+        state = self.end if step is None else self.timeline.state(step)
+        number = names.names_of(state).get(name)
+        return None if number is None else value_in(state, number)
+
+    def grad(self, name: str, step: int | None = None) -> Any:
+        """What its gradient holds."""
+        state = self.end if step is None else self.timeline.state(step)
+        grad = state.tensors[names.names_of(state)[name]].grad
+        return None if grad is None else value_in(state, grad)
+
+
+def value_in(state: State, number: int) -> Any:
+    tensor = state.tensors[number]
+    return values.to_json(tensor.value, tensor.dtype)
+
+
+def plain_value(value: Any, dtype: str = "float32") -> Any:
+    """A value of an event as lists."""
+    return None if value is None else values.to_json(value, dtype)
+
+
+def read_events(data: bytes) -> Timeline:
+    """The timeline of what a worker has written."""
+    timeline = Timeline()
+    for frame in wire.split(bytearray(data)):
+        timeline.feed(frame)
+    return timeline
+
+
+class Forker:
+    """Records scripts without importing torch anew for each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__).parent / "forker.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __call__(
+        self,
+        script: str | Path,
+        *,
+        args: list[str] | None = None,
+        max_events: int = 1_000_000,
+        max_bytes: int = 256 << 20,
+        beside: dict[str, str] | None = None,
+    ) -> Recording:
+        """Records a file, or this text as `script.py` with other files `beside` it."""
+        self._runs += 1
+        folder = self._folder / str(self._runs)
+        folder.mkdir()
+        if isinstance(script, str):
+            for name, text in (beside or {}).items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_text(text, encoding="utf-8")
+            path = folder / "script.py"
+            path.write_text(script, encoding="utf-8")
+        else:
+            path = script
+        files = {name: folder / f"{name}.out" for name in ("events", "stdout", "stderr")}
+        command = RunCommand(str(path), str(path), args or [], max_events=max_events, max_bytes=max_bytes)
+        order = {"command": msgspec.to_builtins(command), **{name: str(file) for name, file in files.items()}}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        timeline = read_events(files["events"].read_bytes())
+        raw = {name: files[name].read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr")}
+        printed = {"stdout": "", "stderr": ""}
+        for part in timeline.contents.printed:
+            printed[part.stream] += part.text
+        return Recording(timeline, status, printed["stdout"], printed["stderr"], raw)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
