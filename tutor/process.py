@@ -125,6 +125,39 @@ class WorkerProcess:
         self._control.close()
 
 
+class Workers:
+    """Keeps one worker standing by, so that a run starts at once."""
+
+    def __init__(self) -> None:
+        self._standby: asyncio.Task[WorkerProcess] | None = None
+
+    def prepare(self) -> None:
+        """Starts the stand-by worker if there is none. Returns at once."""
+        if self._standby is None:
+            self._standby = asyncio.create_task(WorkerProcess.start())
+
+    async def take(self) -> WorkerProcess:
+        """The stand-by worker, or a new one where it has died meanwhile."""
+        self.prepare()
+        assert self._standby is not None
+        worker, self._standby = await self._standby, None
+        if not worker.alive:
+            await worker.end()
+            worker = await WorkerProcess.start()
+        return worker
+
+    async def close(self) -> None:
+        """Leaves no process behind."""
+        if self._standby is not None:
+            worker, self._standby = await self._standby, None
+            await worker.end()
+
+    def kill(self) -> None:
+        """As `close`, when there is no time (a signal)."""
+        if self._standby is not None and self._standby.done() and not self._standby.cancelled():
+            self._standby.result().kill()
+
+
 def _environment() -> dict[str, str]:
     """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
     root = str(Path(__file__).resolve().parent.parent)

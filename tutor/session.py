@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tutor.lesson.find import Target
-from tutor.process import WorkerProcess
+from tutor.process import WorkerProcess, Workers
 from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
@@ -24,39 +24,6 @@ PRINTED = 1 << 20
 """So many bytes are kept of what C code and child processes print."""
 
 Updated = Callable[[], None]
-
-
-class Workers:
-    """Keeps one worker standing by, so that a run starts at once."""
-
-    def __init__(self) -> None:
-        self._standby: asyncio.Task[WorkerProcess] | None = None
-
-    def prepare(self) -> None:
-        """Starts the stand-by worker if there is none. Returns at once."""
-        if self._standby is None:
-            self._standby = asyncio.create_task(WorkerProcess.start())
-
-    async def take(self) -> WorkerProcess:
-        """The stand-by worker, or a new one where it has died meanwhile."""
-        self.prepare()
-        assert self._standby is not None
-        worker, self._standby = await self._standby, None
-        if not worker.alive:
-            await worker.end()
-            worker = await WorkerProcess.start()
-        return worker
-
-    async def close(self) -> None:
-        """Leaves no process behind."""
-        if self._standby is not None:
-            worker, self._standby = await self._standby, None
-            await worker.end()
-
-    def kill(self) -> None:
-        """As `close`, when there is no time (a signal)."""
-        if self._standby is not None and self._standby.done() and not self._standby.cancelled():
-            self._standby.result().kill()
 
 
 class Session:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tutor.trace.events import Site, Source, Span
-from tutor.worker.rewrite import Places, characters, compile_recorded, source_lines, uses_compiler
+from tutor.worker.rewrite import Places, compile_recorded
 from tutor.worker.sink import Sink
+from tutor.worker.syntax import characters, source_lines, uses_compiler
 
 _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)

@@ -16,6 +16,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tutor.trace.events import Span
+from tutor.worker.syntax import (
+    captured_names,
+    declared_outer,
+    has_call,
+    is_text,
+    may_change_containers,
+    source_lines,
+    span_of,
+    split_docstring,
+    stored_names,
+)
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
@@ -77,16 +88,6 @@ def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> typ
     return code.replace(co_consts=tuple(constants))
 
 
-def uses_compiler(source: str) -> bool:
-    """Whether the source hands functions to torch's compilers, which read bytecode."""
-    return any(word in source for word in ("torch.compile", "torch.jit", "torch.export", "torch._dynamo", ".compile("))
-
-
-def source_lines(source: str) -> list[str]:
-    """The lines as the compiler counts them (`splitlines` breaks at form feeds and other marks too)."""
-    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 class _Rewriter:
     def __init__(self, lines: list[str], places: Places, *, functions: bool = True) -> None:
         self._lines = lines
@@ -111,7 +112,7 @@ class _Rewriter:
     def _body_with_preface(self, body: list[ast.stmt], preface: list[ast.stmt]) -> list[ast.stmt]:
         """Docstring and `__future__` imports must stay first."""
         head = 0
-        if body and isinstance(body[0], ast.Expr) and _is_text(body[0].value):
+        if body and isinstance(body[0], ast.Expr) and is_text(body[0].value):
             head = 1
         while head < len(body) and isinstance(body[head], ast.ImportFrom) and body[head].module == "__future__":  # type: ignore[attr-defined]
             head += 1
@@ -126,7 +127,7 @@ class _Rewriter:
                 continue
             number = self._places.statement(self.span(statement), self._function)
             out.append(self._call("line_scan" if scan else "line", [ast.Constant(number)], statement))
-            scan = _may_change_containers(statement)
+            scan = may_change_containers(statement)
             out.extend(self._rewritten(statement, number))
         return out
 
@@ -157,7 +158,7 @@ class _Rewriter:
 
     def _binds(self, targets: Iterable[ast.AST], at: ast.AST, place: int = 0) -> list[ast.stmt]:
         out: list[ast.stmt] = []
-        for name in _names(targets):
+        for name in stored_names(targets):
             args: list[ast.expr] = [ast.Constant(name), ast.Name(name, ast.Load())]
             if place:
                 args.append(ast.Constant(place))
@@ -232,7 +233,7 @@ class _Rewriter:
 
     def _if(self, node: ast.If, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        scan = _has_call(node.test)
+        scan = has_call(node.test)
         node.body = self._block(node.body, scan_first=scan)
         node.orelse = self._block(node.orelse, scan_first=scan)
         return [node]
@@ -261,7 +262,7 @@ class _Rewriter:
     def _match(self, node: ast.Match, number: int) -> list[ast.stmt]:
         self._expressions(node)
         for case in node.cases:
-            names = [ast.Name(name, ast.Store()) for name in _captured(case.pattern)]
+            names = [ast.Name(name, ast.Store()) for name in captured_names(case.pattern)]
             case.body = [*self._binds(names, node), *self._block(case.body, scan_first=True)]
         return [node]
 
@@ -290,9 +291,9 @@ class _Rewriter:
     ) -> None:
         outer, self._function = self._function, function
         loops, self._loops = self._loops, []
-        outer_names, self._outer_names = self._outer_names, _declared_outer(node)
+        outer_names, self._outer_names = self._outer_names, declared_outer(node)
         enter = self._call("enter", [_constant(names), ast.Tuple(values, ast.Load())], node.body[0])
-        head, rest = _split_docstring(node.body)
+        head, rest = split_docstring(node.body)
         body = self._body_with_preface(rest, [])
         guarded = ast.Try(
             body=body or [ast.Pass()], handlers=[], orelse=[], finalbody=[self._call("leave", [], node.body[-1])]
@@ -320,23 +321,6 @@ class _Walrus(ast.NodeTransformer):
         return _place(call, node)
 
 
-def span_of(node: ast.AST, lines: list[str]) -> Span:
-    """Where a node stands, in characters (`ast` counts UTF-8 bytes)."""
-    first, last = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
-    return (
-        first,
-        characters(lines, first, node.col_offset),  # type: ignore[attr-defined]
-        last,
-        characters(lines, last, node.end_col_offset or 0),  # type: ignore[attr-defined]
-    )
-
-
-def characters(lines: list[str], line: int, column: int) -> int:
-    """A column in characters, from one in UTF-8 bytes."""
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
-
-
 def _place(node: _Node, at: ast.AST) -> _Node:
     """Gives our nodes the place of the learner's statement, so that tracebacks through them name its line."""
     for child in ast.walk(node):
@@ -348,84 +332,3 @@ def _place(node: _Node, at: ast.AST) -> _Node:
 
 def _constant(values: tuple[Any, ...]) -> ast.expr:
     return ast.Constant(values)  # type: ignore[arg-type]  # the compiler takes tuples
-
-
-def _names(targets: Iterable[ast.AST]) -> list[str]:
-    """The plain names that an assignment to these targets stores."""
-    names: list[str] = []
-    for target in targets:
-        if isinstance(target, ast.Name):
-            names.append(target.id)
-        elif isinstance(target, ast.Tuple | ast.List):
-            names += _names(target.elts)
-        elif isinstance(target, ast.Starred):
-            names += _names([target.value])
-    return names
-
-
-def _declared_outer(scope: ast.AST) -> set[str]:
-    """The names that a function declares `global` or `nonlocal`; those of functions within it are their own."""
-    names: set[str] = set()
-    waiting = list(ast.iter_child_nodes(scope))
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Global | ast.Nonlocal):
-            names.update(node.names)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
-    return names
-
-
-def _captured(pattern: ast.pattern) -> list[str]:
-    names = []
-    for node in ast.walk(pattern):
-        name = getattr(node, "name", None) or getattr(node, "rest", None)
-        if isinstance(name, str):
-            names.append(name)
-    return names
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _split_docstring(body: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    if isinstance(body[0], ast.Expr) and _is_text(body[0].value):
-        return body[:1], body[1:]
-    return [], body
-
-
-def _has_call(node: ast.AST) -> bool:
-    return any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.YieldFrom) for child in ast.walk(node))
-
-
-def _may_change_containers(node: ast.stmt) -> bool:
-    """Whether a list, dict, module or object may hold other tensors after this statement.
-
-    Functions of the learner's look for themselves when they are left, so calls of these names matter only where they
-    are torch's or Python's own.
-    """
-    for child in ast.walk(node):
-        if isinstance(child, ast.Call):
-            callee = child.func
-            if isinstance(callee, ast.Attribute):
-                if not (callee.attr in _HARMLESS or (callee.attr.endswith("_") and not child.keywords)):
-                    return True
-            elif not (isinstance(callee, ast.Name) and callee.id in _HARMLESS):
-                return True
-        elif isinstance(child, ast.Await | ast.Yield | ast.YieldFrom | ast.ClassDef):
-            return True
-        elif isinstance(child, ast.Attribute) and not isinstance(child.ctx, ast.Load):
-            if child.attr not in ("data", "grad", "requires_grad"):
-                return True
-        elif isinstance(child, ast.Subscript) and not isinstance(child.ctx, ast.Load):
-            return True
-        elif isinstance(child, ast.AugAssign) and isinstance(child.target, ast.Name):
-            return True  # `params += [w]`
-    return False
-
-
-_HARMLESS = {
-    "backward", "item", "tolist", "no_grad", "enable_grad", "zero_grad", "print", "range", "zip", "len", "enumerate",
-    "float", "int", "abs", "sum", "mean", "manual_seed", "detach", "format",
-}  # fmt: skip

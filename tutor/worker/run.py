@@ -32,7 +32,7 @@ from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.recorder import Recorder
-from tutor.worker.rewrite import uses_compiler
+from tutor.worker.syntax import uses_compiler
 
 STOPPED = 130
 
