@@ -10,7 +10,8 @@ from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, par
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
-    from tutor.session import Session, Workers
+    from tutor.process import Workers
+    from tutor.session import Session
     from tutor.trace.timeline import Timeline
 
 FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
@@ -274,7 +275,7 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
-    from tutor.session import Workers
+    from tutor.process import Workers
 
     workers = Workers()
     timeline = _load(target, arguments) if target is not None and target.kind == "trace" else None

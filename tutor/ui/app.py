@@ -19,7 +19,8 @@ from tutor.ui.messages import LessonChosen
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
-    from tutor.session import Session, Workers
+    from tutor.process import Workers
+    from tutor.session import Session
     from tutor.trace.timeline import Timeline
 
     Factory: TypeAlias = Callable[[Target], Session]
@@ -41,23 +42,20 @@ class GradtutorApp(App[int]):
         target: Target | None = None,
         *,
         lessons: Path,
+        factory: Factory | None = None,
+        workers: Workers | None = None,
         timeline: Timeline | None = None,
         language: str = "en",
-        knobs: dict[str, str] | None = None,
-        device: str | None = None,
-        args: list[str] | None = None,
-        factory: Factory | None = None,
     ) -> None:
         super().__init__()
         self.target = target
         self.lessons = lessons
         self.timeline = timeline
         self.language = language
-        self.knobs, self.device, self.args = knobs, device, args
-        self.factory = factory or self._new_session
+        self._factory = factory
         self.parting = ""
         """What to say on standard error once the screen is gone."""
-        self._standby: Workers | None = None
+        self._standby = workers
         self._sessions: list[Session] = []
         for each in theme.themes():
             self.register_theme(each)
@@ -84,8 +82,8 @@ class GradtutorApp(App[int]):
         from tutor.ui.screens.lesson import LessonScreen
 
         session = None
-        if timeline is None:
-            session = self.factory(target)
+        if timeline is None and self._factory is not None:
+            session = self._factory(target)
             self._sessions.append(session)
         self.push_screen(LessonScreen(target, session=session, timeline=timeline, language=self.language))
 
@@ -96,17 +94,6 @@ class GradtutorApp(App[int]):
 
     # ------------------------------------------------------------ runs
 
-    def _new_session(self, target: Target) -> Session:
-        from tutor.session import Session, Workers
-
-        if self._standby is None:
-            self._standby = Workers()
-        mine = target == self.target
-        return Session(
-            target, workers=self._standby, knobs=self.knobs if mine else None, device=self.device,
-            args=self.args if mine else None,
-        )  # fmt: skip
-
     def again(self, session: Session) -> Session:
         """The same run once more."""
         new = session.again()
@@ -115,11 +102,8 @@ class GradtutorApp(App[int]):
 
     def prepare(self) -> None:
         """Let a process import torch while nobody waits for it, so that the next run starts at once."""
-        if self._standby is None:
-            from tutor.session import Workers
-
-            self._standby = Workers()
-        self._standby.prepare()
+        if self._standby is not None:
+            self._standby.prepare()
 
     # ------------------------------------------------------------ end
 
