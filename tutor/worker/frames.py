@@ -12,40 +12,22 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch._C import DisableTorchFunction
-from torch.nn import Parameter
 
-from tutor.trace.events import Bind, Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
-from tutor.worker.groups import Groups, Holder
+from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
+from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.sink import FRAME_EVENTS, Sink
-from tutor.worker.tensors import Known, Tensors
+from tutor.worker.tensors import Tensors
 
 
 def _tag(kind: type[Event]) -> Any:
     return kind.__struct_config__.tag
 
 
-_LINE, _BIND, _ITERATION, _LOOP_END = _tag(Line), _tag(Bind), _tag(Iteration), _tag(LoopEnd)
+_LINE, _ITERATION, _LOOP_END = _tag(Line), _tag(Iteration), _tag(LoopEnd)
 _FRAME_START, _FRAME_END = _tag(FrameStart), _tag(FrameEnd)
 _RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 _getframe = sys._getframe
-_Tensor = torch.Tensor
-_TEXT = 200
-
-
-class Frame:
-    """One activation of a function of the learner's."""
-
-    __slots__ = ("bound", "holders", "key", "loops", "outer", "serial")
-
-    def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
-        self.serial = serial
-        self.key = key
-        self.outer = outer
-        self.loops: dict[int, int] = {}
-        self.holders: dict[str, Holder] = {}
-        self.bound: set[str] = set()
 
 
 class Frames:
@@ -55,19 +37,17 @@ class Frames:
         self,
         sink: Sink,
         tensors: Tensors,
-        groups: Groups,
+        names: Bindings,
         page: Any,
         file_of: Callable[[str], int | None],
-        made: Callable[[int, Frame, torch.Tensor], None],
         caught: Callable[[], None],
     ) -> None:
         self._append = sink.waiting.append
         self._sink = sink
         self._tensors = tensors
-        self._groups = groups
+        self.names = names
         self._page = page
         self._file_of = file_of
-        self._made = made
         self._on_caught = caught
         self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
@@ -158,7 +138,7 @@ class Frames:
             frame = self.by_id.get(id(python)) or self.find(python)
             around = frame
             while around is not None:
-                self.scan(around)
+                self.names.scan(around)
                 around = around.outer
             self._arrive(site, frame)
 
@@ -177,20 +157,13 @@ class Frames:
         self.stop_wanted = False
         raise KeyboardInterrupt
 
-    def scan(self, frame: Frame) -> None:
-        """Looks again at what the names of a frame hold."""
-        if frame.holders:
-            with DisableTorchFunction():
-                for holder in frame.holders.values():
-                    self._groups.look(holder)
-
     def bind(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name was stored to; `made_at` is the place of the call that gave the value."""
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._elsewhere:
-                self.store(frame, name, value, made_at)
+                self.names.store(frame, name, value, made_at)
 
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name declared `global` or `nonlocal` was stored to."""
@@ -203,81 +176,28 @@ class Frames:
             owner = frame.outer
             while owner is not None and name not in owner.bound:
                 owner = owner.outer
-        self.store(owner or frame, name, value, made_at)
+        self.names.store(owner or frame, name, value, made_at)
 
     def bind_expr(self, name: str, value: Any) -> Any:
         """A name was stored to by `:=`."""
         if self.on:
             frame = self.find(_getframe(1))
             if frame is not None and frame is not self._elsewhere:
-                self.store(frame, name, value, 0)
+                self.names.store(frame, name, value, 0)
         return value
-
-    def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
-        """Tells what a name means now."""
-        kind = type(value)
-        if kind is float or kind is int or kind is bool or value is None or kind is str:
-            if frame.holders:
-                frame.holders.pop(name, None)
-            if kind is int and not -(1 << 63) <= value < 1 << 63:
-                value = str(value)[:_TEXT]  # the wire's integers have 64 bits
-            self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
-            frame.bound.add(name)
-        elif kind is _Tensor or kind is Parameter or isinstance(value, _Tensor):
-            if frame.holders:
-                frame.holders.pop(name, None)
-            known = self._tensors.find(value)
-            if known is None or (made_at and not known.requires_grad):
-                with DisableTorchFunction():
-                    serial = self._met(value, known, frame, made_at)
-            else:
-                serial = known.serial
-            self._append((_BIND, frame.serial, name, "tensor", serial))
-            frame.bound.add(name)
-        elif self._groups.holds(value):
-            with DisableTorchFunction():
-                holder = self._groups.hold(value)
-            frame.holders[name] = holder
-            self._append((_BIND, frame.serial, name, "group", holder.serial))
-            frame.bound.add(name)
-        elif name in frame.bound:
-            self._forget(frame, name)
-
-    def _met(self, tensor: torch.Tensor, known: Known | None, frame: Frame, made_at: int) -> int:
-        """The number of a tensor that no operation told of."""
-        if known is None:
-            if made_at:
-                self._made(made_at, frame, tensor)
-            known = self._tensors.find(tensor) or self._tensors.record_new(tensor)
-            if self._tensors.is_outside(tensor):
-                self._tensors.expose(tensor)
-        elif tensor.requires_grad:  # a custom Function gave its own result a grad_fn
-            self._made(made_at, frame, tensor)
-        return known.serial
 
     def unbind(self, name: str) -> None:
         """A name was deleted."""
         frame = self.find(_getframe(1)) if self.on else None
         if frame is not None and name in frame.bound:
-            self._forget(frame, name)
-
-    def _forget(self, frame: Frame, name: str) -> None:
-        frame.bound.discard(name)
-        frame.holders.pop(name, None)
-        self._append((_BIND, frame.serial, name, "none"))
+            self.names.forget(frame, name)
 
     def star(self) -> None:
         """`from m import *` may have stored anything."""
         python = _getframe(1)
         frame = self.find(python) if self.on else None
         if frame is not None:
-            self.store_all(frame, python.f_globals)
-
-    def store_all(self, frame: Frame, names: dict[str, Any]) -> None:
-        """Tells what all names of a module mean."""
-        for name, value in list(names.items()):
-            if not name.startswith("__"):
-                self.store(frame, name, value, 0)
+            self.names.store_all(frame, python.f_globals)
 
     def enter(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
         """A function of the learner's was entered with these arguments."""
@@ -292,7 +212,7 @@ class Frames:
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
         for name, value in zip(names, values, strict=True):
-            self.store(frame, name, value, 0)
+            self.names.store(frame, name, value, 0)
 
     def leave(self) -> None:
         """The function was left, in whatever way."""
@@ -308,7 +228,7 @@ class Frames:
         if self.on:
             around = frame.outer
             while around is not None:
-                self.scan(around)
+                self.names.scan(around)
                 around = around.outer
             self._append((_FRAME_END, frame.serial))
         if self.current is frame:

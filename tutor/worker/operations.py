@@ -18,8 +18,10 @@ from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.trace.events import Op
 from tutor.worker import naming
+from tutor.worker.bindings import Frame
 from tutor.worker.code import Code, OpSite, Place
-from tutor.worker.frames import Frame, Frames
+from tutor.worker.frames import Frames
+from tutor.worker.memory import is_outside, looks_into
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
@@ -99,7 +101,7 @@ class Operations(TorchFunctionMode):
             with quiet():
                 self._grad_read(args[0], result)
             return result
-        if kind == naming.SET_DATA and self._tensors.looks_into(args[0], args[1]):
+        if kind == naming.SET_DATA and looks_into(args[0], args[1]):
             return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
         site = place.sites.get(func) if place.own else None
         learner = frame
@@ -207,7 +209,7 @@ class Operations(TorchFunctionMode):
                 self.retaining(tensor)
         elif kind == naming.SET_DATA:
             tensors.moved(args[0], tensors.meet(args[0]))
-        elif kind == naming.OUTSIDE and outputs and tensors.is_outside(result):
+        elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
@@ -218,7 +220,7 @@ class Operations(TorchFunctionMode):
             tensors = self._tensors
             known = tensors.find(argument)
             if known is None:
-                known = tensors.owner(argument)  # of `w.data`, which nobody named, it is w
+                known = tensors.memory.owner(argument)  # of `w.data`, which nobody named, it is w
                 if known is None:
                     known = tensors.meet(argument)
                     tensors.record(argument, known)

@@ -14,9 +14,10 @@ from torch._C import DisableTorchFunction
 from tutor.trace.events import Gap
 from tutor.worker import naming
 from tutor.worker.backward import Passes
+from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.code import Code
 from tutor.worker.failures import failed, strip
-from tutor.worker.frames import Frame, Frames
+from tutor.worker.frames import Frames
 from tutor.worker.groups import Groups
 from tutor.worker.operations import Operations
 from tutor.worker.sink import Sink
@@ -36,8 +37,9 @@ class Recorder:
         self._own_modules = {"__main__"}
         # Tensors, graph and passes know each other: a tensor's snapshot names its node, a leaf's node its tensor.
         self.tensors = Tensors(append)
-        self.groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
-        self.frames = Frames(self.sink, self.tensors, self.groups, page, self.code.file_of, self._made, self._caught)
+        groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
+        names = Bindings(append, self.tensors, groups, self._made)
+        self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught)
         self.code.callbacks = self.frames.callbacks
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
         self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
@@ -97,7 +99,7 @@ class Recorder:
         """Past the budget: what all names of the module mean at the end."""
         self._switch(True)
         with DisableTorchFunction():
-            self.frames.store_all(frame, names)
+            self.frames.names.store_all(frame, names)
             for value in list(names.values()):
                 if isinstance(value, torch.Tensor):
                     known = self.tensors.meet(value)
@@ -112,7 +114,7 @@ class Recorder:
     def scan(self) -> None:
         """At the end of a cell: what its names hold."""
         if self.frames.on and self.frames.current is not None:
-            self.frames.scan(self.frames.current)
+            self.frames.names.scan(self.frames.current)
 
     def close(self) -> None:
         """Nothing more is recorded."""

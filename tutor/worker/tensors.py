@@ -14,42 +14,13 @@ import torch
 
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
+from tutor.worker.memory import Known, Memory, Storage
 from tutor.worker.values import CODES, LIST, dtype_name, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
 _GONE = Gone.__struct_config__.tag
 _strided = torch.strided
-
-
-class Known:
-    """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
-    temporaries, and making one of these is on the hot path."""
-
-    version: int | None = -1
-    meta = 0
-    shape: Any = None
-    requires_grad = False
-    is_leaf = True
-    small = False
-    """A leaf of few elements, whose snapshot needs no care."""
-    storage: Storage | None = None
-    grad = 0
-    exposed: Any = None
-
-    def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
-        self.ref = ref
-        self.serial = serial
-
-
-class Storage:
-    """One memory block, and the tensors seen to look into it."""
-
-    exposed = False
-
-    def __init__(self, serial: int, view: Known) -> None:
-        self.serial = serial
-        self.views = [view]
 
 
 class Tensors:
@@ -61,10 +32,9 @@ class Tensors:
         self.trouble: Callable[[Exception], None] = lambda error: None
         self.by_id: dict[int, Known] = {}
         """By `id`; whoever looks here must check the weak reference."""
-        self._storages: dict[int, Storage] = {}
+        self.memory = Memory()
         self._metas: dict[Any, int] = {}
         self._serials = 0
-        self._storage_serials = 0
         self._sweep_at = 64
         self.exposed: list[Storage] = []
         self.work = 0
@@ -109,10 +79,7 @@ class Tensors:
             del self.by_id[key]
         if dead:
             self._append((_GONE, [known.serial for _, known in dead]))
-        for key, storage in list(self._storages.items()):
-            storage.views = [known for known in storage.views if known.ref() is not None]
-            if not storage.views:
-                del self._storages[key]
+        self.memory.forget_dead()
         self._sweep_at = 64 + 2 * len(self.by_id)
 
     # ------------------------------------------------------------ recording
@@ -175,7 +142,7 @@ class Tensors:
             meta = self._new_meta(key)
         storage = known.storage
         if storage is None or known.version == -1:
-            storage = self._storage_of(t, known)
+            storage = self.memory.storage_of(t, known)
         if grad_tensor is not None:
             grad = self.gradient(grad_tensor)
         known.grad = grad or 0
@@ -199,7 +166,7 @@ class Tensors:
 
     def place(self, t: torch.Tensor, known: Known) -> None:
         """Notes the memory of a tensor that another event tells of."""
-        self._storage_of(t, known)
+        self.memory.storage_of(t, known)
 
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
@@ -246,27 +213,6 @@ class Tensors:
                     self.written(tensor, other)
         storage.views = alive
 
-    def owner(self, t: torch.Tensor) -> Known | None:
-        """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
-        try:
-            storage = self._storages.get(t.untyped_storage()._cdata)
-            if storage is not None:
-                for known in storage.views:
-                    tensor = known.ref()
-                    if tensor is not None and tensor.data_ptr() == t.data_ptr() and tensor.shape == t.shape:
-                        return known if tensor.grad_fn is t.grad_fn and tensor.dtype == t.dtype else None
-        except Exception:  # no storage at all
-            return None
-        return None
-
-    def looks_into(self, t: torch.Tensor, other: torch.Tensor) -> bool:
-        """Whether `t` already is what `t.data = other` would make it."""
-        try:
-            same = t.untyped_storage()._cdata == other.untyped_storage()._cdata and t.shape == other.shape
-            return same and t.storage_offset() == other.storage_offset() and t.stride() == other.stride()
-        except Exception:  # no storage, or no tensor at all
-            return False
-
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory."""
         storage = known.storage
@@ -288,13 +234,6 @@ class Tensors:
                 tensor = view.ref()
                 if tensor is not None:
                     view.exposed = value_of(tensor)
-
-    def is_outside(self, t: torch.Tensor) -> bool:
-        """Whether its memory came from elsewhere (`torch.from_numpy`): torch cannot resize such."""
-        try:
-            return not t.untyped_storage().resizable()
-        except Exception:  # no storage at all
-            return False
 
     def compare_exposed(self) -> None:
         """Records the tensors whose memory was changed from outside."""
@@ -320,23 +259,3 @@ class Tensors:
             )
         )  # fmt: skip
         return meta
-
-    def _storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
-        try:
-            address = t.untyped_storage()._cdata
-        except Exception:  # sparse tensors and wrappers have none
-            return None
-        storage = self._storages.get(address)
-        if storage is not None:
-            for view in storage.views:
-                if view.ref() is not None:
-                    break
-            else:  # the address of a block that is gone
-                storage = None
-        if storage is None:
-            self._storage_serials = serial = self._storage_serials + 1
-            storage = self._storages[address] = Storage(serial, known)
-        else:
-            storage.views.append(known)
-        known.storage = storage
-        return storage

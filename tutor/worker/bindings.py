@@ -1,0 +1,110 @@
+"""What the names in the learner's frames mean: told when one is stored to, and when a container has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._C import DisableTorchFunction
+from torch.nn import Parameter
+
+from tutor.trace.events import Bind
+from tutor.worker.groups import Groups, Holder
+from tutor.worker.memory import Known, is_outside
+from tutor.worker.tensors import Tensors
+
+_BIND = Bind.__struct_config__.tag
+_Tensor = torch.Tensor
+_TEXT = 200
+
+
+class Frame:
+    """One activation of a function of the learner's."""
+
+    __slots__ = ("bound", "holders", "key", "loops", "outer", "serial")
+
+    def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
+        self.serial = serial
+        self.key = key
+        self.outer = outer
+        self.loops: dict[int, int] = {}
+        self.holders: dict[str, Holder] = {}
+        self.bound: set[str] = set()
+
+
+class Bindings:
+    """Tells what names mean. Function modes are on when it is called."""
+
+    def __init__(
+        self,
+        append: Callable[[Any], None],
+        tensors: Tensors,
+        groups: Groups,
+        made: Callable[[int, Frame, torch.Tensor], None],
+    ) -> None:
+        self._append = append
+        self._tensors = tensors
+        self._groups = groups
+        self._made = made
+
+    def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
+        """Tells what a name means now."""
+        kind = type(value)
+        if kind is float or kind is int or kind is bool or value is None or kind is str:
+            if frame.holders:
+                frame.holders.pop(name, None)
+            if kind is int and not -(1 << 63) <= value < 1 << 63:
+                value = str(value)[:_TEXT]  # the wire's integers have 64 bits
+            self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
+            frame.bound.add(name)
+        elif kind is _Tensor or kind is Parameter or isinstance(value, _Tensor):
+            if frame.holders:
+                frame.holders.pop(name, None)
+            known = self._tensors.find(value)
+            if known is None or (made_at and not known.requires_grad):
+                with DisableTorchFunction():
+                    serial = self._met(value, known, frame, made_at)
+            else:
+                serial = known.serial
+            self._append((_BIND, frame.serial, name, "tensor", serial))
+            frame.bound.add(name)
+        elif self._groups.holds(value):
+            with DisableTorchFunction():
+                holder = self._groups.hold(value)
+            frame.holders[name] = holder
+            self._append((_BIND, frame.serial, name, "group", holder.serial))
+            frame.bound.add(name)
+        elif name in frame.bound:
+            self.forget(frame, name)
+
+    def _met(self, tensor: torch.Tensor, known: Known | None, frame: Frame, made_at: int) -> int:
+        """The number of a tensor that no operation told of."""
+        if known is None:
+            if made_at:
+                self._made(made_at, frame, tensor)
+            known = self._tensors.find(tensor) or self._tensors.record_new(tensor)
+            if is_outside(tensor):
+                self._tensors.expose(tensor)
+        elif tensor.requires_grad:  # a custom Function gave its own result a grad_fn
+            self._made(made_at, frame, tensor)
+        return known.serial
+
+    def forget(self, frame: Frame, name: str) -> None:
+        """A name means nothing of interest any more."""
+        frame.bound.discard(name)
+        frame.holders.pop(name, None)
+        self._append((_BIND, frame.serial, name, "none"))
+
+    def store_all(self, frame: Frame, names: dict[str, Any]) -> None:
+        """Tells what all names of a module mean."""
+        for name, value in list(names.items()):
+            if not name.startswith("__"):
+                self.store(frame, name, value, 0)
+
+    def scan(self, frame: Frame) -> None:
+        """Looks again at what the names of a frame hold."""
+        if frame.holders:
+            with DisableTorchFunction():
+                for holder in frame.holders.values():
+                    self._groups.look(holder)

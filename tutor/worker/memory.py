@@ -1,0 +1,104 @@
+"""Memory blocks and the tensors that look into them: what changes together."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+
+
+class Known:
+    """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
+    temporaries, and making one of these is on the hot path."""
+
+    version: int | None = -1
+    meta = 0
+    shape: Any = None
+    requires_grad = False
+    is_leaf = True
+    small = False
+    """A leaf of few elements, whose snapshot needs no care."""
+    storage: Storage | None = None
+    grad = 0
+    exposed: Any = None
+
+    def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
+        self.ref = ref
+        self.serial = serial
+
+
+class Storage:
+    """One memory block, and the tensors seen to look into it."""
+
+    exposed = False
+
+    def __init__(self, serial: int, view: Known) -> None:
+        self.serial = serial
+        self.views = [view]
+
+
+class Memory:
+    """The table of memory blocks, by the address of the storage's C++ object."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, Storage] = {}
+        self._serials = 0
+
+    def storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
+        """The block that `t` looks into; `known` is noted as one of those who do."""
+        try:
+            address = t.untyped_storage()._cdata
+        except Exception:  # sparse tensors and wrappers have none
+            return None
+        storage = self._storages.get(address)
+        if storage is not None:
+            for view in storage.views:
+                if view.ref() is not None:
+                    break
+            else:  # the address of a block that is gone
+                storage = None
+        if storage is None:
+            self._serials = serial = self._serials + 1
+            storage = self._storages[address] = Storage(serial, known)
+        else:
+            storage.views.append(known)
+        known.storage = storage
+        return storage
+
+    def owner(self, t: torch.Tensor) -> Known | None:
+        """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
+        try:
+            storage = self._storages.get(t.untyped_storage()._cdata)
+            if storage is not None:
+                for known in storage.views:
+                    tensor = known.ref()
+                    if tensor is not None and tensor.data_ptr() == t.data_ptr() and tensor.shape == t.shape:
+                        return known if tensor.grad_fn is t.grad_fn and tensor.dtype == t.dtype else None
+        except Exception:  # no storage at all
+            return None
+        return None
+
+    def forget_dead(self) -> None:
+        """Drops the blocks that no living tensor looks into."""
+        for key, storage in list(self._storages.items()):
+            storage.views = [known for known in storage.views if known.ref() is not None]
+            if not storage.views:
+                del self._storages[key]
+
+
+def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether `t` already is what `t.data = other` would make it."""
+    try:
+        same = t.untyped_storage()._cdata == other.untyped_storage()._cdata and t.shape == other.shape
+        return same and t.storage_offset() == other.storage_offset() and t.stride() == other.stride()
+    except Exception:  # no storage, or no tensor at all
+        return False
+
+
+def is_outside(t: torch.Tensor) -> bool:
+    """Whether its memory came from elsewhere (`torch.from_numpy`): torch cannot resize such."""
+    try:
+        return not t.untyped_storage().resizable()
+    except Exception:  # no storage at all
+        return False
