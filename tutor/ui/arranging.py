@@ -58,7 +58,7 @@ class Arranger:
         screen.small.display = small
         _put(screen.small, Place(0, 0, width, height))
         self.prompt()
-        if isinstance(screen.focused, Pane) and not screen.focused.display:
+        if not small and (screen.focused is None or (isinstance(screen.focused, Pane) and not screen.focused.display)):
             self.focus_pane()
 
     def _tabs(self, wide: bool) -> None:
@@ -91,7 +91,8 @@ class Arranger:
         if screen.zoomed:
             screen.zoomed = name
         self.update()
-        screen.panes[name].focus()
+        if screen.focused is not screen.panes[name]:
+            screen.set_focus(screen.panes[name])
         screen.soon()
 
     def focus_pane(self) -> None:

@@ -1,0 +1,25 @@
+"""Terminals for a test, each with a home of its own; none outlives its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import GRADTUTOR, Terminal
+
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts gradtutor with these arguments in a terminal, 120x36 if nothing else is said."""
+    with ExitStack() as stack:
+
+        def begin(*arguments: str, columns: int = 120, rows: int = 36, **env: str) -> Terminal:
+            terminal = Terminal((*GRADTUTOR, *arguments), tmp_path, columns=columns, rows=rows, env=env)
+            return stack.enter_context(terminal)
+
+        yield begin

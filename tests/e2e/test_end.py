@@ -1,0 +1,102 @@
+"""However it ends, gradtutor leaves no process behind and the terminal as it was."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.e2e.terminal import HAS_PROC, Terminal
+
+pytestmark = pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the processes")
+
+LOOP = "import torch\nwhile True:\n    torch.ones(2)\n"
+CHILD = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+
+
+def with_standby(start: Start) -> Terminal:
+    """The list of lessons; a process with torch stands by."""
+    terminal = start()
+    terminal.wait("Two paths to one leaf")
+    terminal.wait(lambda: any("tutor.worker" in command for command in terminal.family().values()))
+    return terminal
+
+
+def with_worker(start: Start, tmp_path: Path) -> Terminal:
+    """A program that never ends and has a child of its own."""
+    script = tmp_path / "loop.py"
+    script.write_text(CHILD + LOOP)
+    terminal = start("open", str(script))
+    terminal.wait(lambda: "sleep 600" in terminal.family().values(), quiet=0)
+    return terminal
+
+
+def after_a_run(start: Start) -> Terminal:
+    """A lesson that has ended; another process stands by."""
+    terminal = start("graph/two-paths")
+    terminal.wait("first step")
+    terminal.wait(lambda: any("tutor.worker" in command for command in terminal.family().values()))
+    return terminal
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM], ids=["SIGHUP", "SIGTERM"])
+@pytest.mark.parametrize("scene", ["standby", "worker", "after"])
+def test_a_signal_leaves_no_process_and_a_clean_terminal(
+    start: Start, tmp_path: Path, scene: str, number: signal.Signals
+) -> None:
+    terminal = {
+        "standby": lambda: with_standby(start),
+        "worker": lambda: with_worker(start, tmp_path),
+        "after": lambda: after_a_run(start),
+    }[scene]()
+    assert not terminal.is_clean
+    assert terminal.family()
+    terminal.signal(number)
+    assert terminal.wait_for_end() == 128 + number
+    assert terminal.is_clean
+    terminal.wait_for_no_orphans()
+
+
+def test_a_terminal_that_is_gone_leaves_no_process(start: Start, tmp_path: Path) -> None:
+    terminal = with_worker(start, tmp_path)
+    terminal.hang_up()
+    terminal.wait_for_end()
+    terminal.wait_for_no_orphans()
+
+
+def test_a_front_end_that_is_killed_leaves_no_process(start: Start, tmp_path: Path) -> None:
+    script = tmp_path / "loop.py"
+    script.write_text(LOOP)
+    terminal = start("open", str(script))
+    terminal.wait("while True", quiet=0)
+    assert terminal.family()
+    terminal.signal(signal.SIGKILL)
+    assert terminal.wait_for_end() == -signal.SIGKILL
+    terminal.wait_for_no_orphans()
+
+
+def test_ctrl_c_stops_the_program_first_and_then_leaves(start: Start, tmp_path: Path) -> None:
+    terminal = with_worker(start, tmp_path)
+    terminal.press("ctrl+c")
+    terminal.wait("stopped")
+    terminal.press("ctrl+c")
+    assert terminal.wait_for_end() == 130
+    assert terminal.is_clean
+    terminal.wait_for_no_orphans()
+
+
+def test_a_terminal_that_cannot_draw_is_refused_with_a_hint(start: Start) -> None:
+    terminal = start("graph/two-paths", TERM="dumb")
+    assert terminal.wait_for_end() == 3
+    assert "--plain" in terminal.text
+
+
+def test_a_file_that_cannot_run_is_told_after_the_screen(start: Start, tmp_path: Path) -> None:
+    script = tmp_path / "wrong.py"
+    script.write_text("def f(:\n    pass\n")
+    terminal = start("open", str(script))
+    assert terminal.wait_for_end() != 0
+    assert terminal.is_clean
+    assert "Traceback" not in terminal.text
