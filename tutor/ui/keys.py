@@ -17,6 +17,7 @@ class Key(NamedTuple):
     shown: str
     label: str
     about: str
+    """For the help screen; keys after one another with the same label share a line there."""
 
 
 class Hint(NamedTuple):
@@ -32,29 +33,29 @@ class Hint(NamedTuple):
 KEYS: tuple[Key, ...] = (
     Key("forward", "right,l", "→ l", "step", "the next step"),
     Key("back", "left,h", "← h", "step", "the step before"),
-    Key("next_line", "n", "n", "line", "the next statement, over its operations, passes and calls"),
+    Key("next_line", "n", "n", "line", "the next statement, over what it calls"),
     Key("previous_line", "p", "p", "line", "the statement before"),
-    Key("into", "i", "i", "into", "into a call, a composite operation or a pass"),
-    Key("out", "o", "o", "out", "out of it"),
+    Key("into", "i", "i", "into", "into a call, an operation, a pass"),
+    Key("out", "o", "o", "into", "out of it"),
     Key("next_cell", "right_square_bracket,pagedown", "] PageDown", "cell", "the next cell"),
     Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", "cell", "the cell before"),
     Key("next_iteration", "right_curly_bracket", "}", "turn", "the next iteration of this loop"),
     Key("previous_iteration", "left_curly_bracket", "{", "turn", "the iteration before"),
     Key("next_pass", "b", "b", "pass", "the next backward pass"),
     Key("previous_pass", "B", "B", "pass", "the backward pass before"),
-    Key("first", "home", "Home", "start", "the beginning"),
-    Key("last", "end", "End", "end", "the last step; follows a program that runs"),
+    Key("first", "home", "Home", "end", "the first step"),
+    Key("last", "end", "End", "end", "the last step, along with a program that runs"),
     Key("play", "space", "space", "play", "play and pause"),
-    Key("slower", "less_than_sign", "<", "slower", "play slower"),
-    Key("faster", "greater_than_sign", ">", "faster", "play faster"),
+    Key("slower", "less_than_sign", "<", "pace", "play slower"),
+    Key("faster", "greater_than_sign", ">", "pace", "faster"),
     Key("go", "g", "g", "go to", "go to a step, a line or an iteration"),
     Key("find", "slash", "/", "find", "find in code, names and output; Enter finds the next"),
     Key("details", "enter", "Enter", "details", "everything about the tensor or node under the mark, or the step"),
     Key("rerun", "r", "r", "run again", "run the program again"),
     Key("stop", "x", "x", "stop", "stop the program"),
     Key("skip", "s", "s", "skip", "skip the question"),
-    Key("up", "up", "↑", "up", "up in the pane"),
-    Key("down", "down", "↓", "down", "down in the pane"),
+    Key("up", "up", "↑", "move", "up in the pane"),
+    Key("down", "down", "↓", "move", "down"),
     Key("next_pane", "tab", "Tab", "pane", "the next pane"),
     Key("previous_pane", "shift+tab", "Shift+Tab", "pane", "the pane before"),
     Key("zoom", "z", "z", "zoom", "one pane on all of the screen, and back"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
+    from tutor.process import Workers
+    from tutor.session import Session
+    from tutor.trace.timeline import Timeline
 
 
 def refusal() -> str | None:
@@ -24,26 +28,21 @@ def refusal() -> str | None:
 def run(
     target: Target | None,
     *,
-    lessons: Path,
+    lessons_dir: Path,
+    session_factory: Callable[[Target], Session],
+    workers: Workers | None = None,
+    timeline: Timeline | None = None,
     language: str = "en",
-    knobs: dict[str, str] | None = None,
-    device: str | None = None,
-    args: list[str] | None = None,
 ) -> int:
     """Show the list of lessons, or open `target`; the exit status.
 
-    Knobs, device and arguments are for the target. One that cannot be run at all ends the screen, with the reason on
-    standard error. Raises TraceError where a recording cannot be read.
+    `timeline` is a recording to be walked instead of a run; `workers` has a process standing by, so that a run starts
+    at once. A target that cannot be run at all ends the screen, with the reason on standard error.
     """
     from tutor.ui.app import GradtutorApp
 
-    timeline = None
-    if target is not None and target.kind == "trace":
-        from tutor.trace.timeline import Timeline
-
-        timeline = Timeline.load(target.path)
     app = GradtutorApp(
-        target, lessons=lessons, timeline=timeline, language=language, knobs=knobs, device=device, args=args
+        target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language
     )
 
     async def main() -> None:

@@ -142,14 +142,15 @@ def marked(pieces: Row, marks: Iterable[Mark]) -> Row:
 
 
 def windowed(row: Row, cells: int, wanted: str, glyphs: Glyphs) -> Row:
-    """The row moved to the left where a piece with the role `wanted` would be cut off: what is now stays in view."""
-    at = 0
+    """The row moved to the left where what has the role `wanted` would be cut off: what is now stays in view."""
+    start, end, at = -1, 0, 0
     for text, roles in row:
-        end = at + width(text)
-        if wanted in roles.split() and end > cells - 1:
-            return _without(row, min(at - 2, end - cells + 2), glyphs)
-        at = end
-    return row
+        if wanted in roles.split():
+            start, end = (at if start < 0 else start), at + width(text)
+        at += width(text)
+    if end < cells or start < cells // 2:
+        return row
+    return _without(row, min(start - 4, at - cells + 1), glyphs)
 
 
 def _without(row: Row, cells: int, glyphs: Glyphs) -> Row:

@@ -30,7 +30,8 @@ class NodeRow:
     now: bool = False
     new: bool = False
     """Its gradient changed in this step."""
-    root: bool = False
+    code: str = ""
+    """What made it, where it has no name."""
 
 
 def label_of(name: str) -> str:
@@ -62,7 +63,7 @@ def measure(rows: Sequence[NodeRow], lanes: Lanes, cells: int, centre: int = 0) 
     shown = min(lanes.count, max(cells * 45 // 100, 6) // step)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
     label = min(max((width(row.label) for row in rows), default=4), 14 if roomy else 8)
-    name = min(max((width(row.name) for row in rows), default=1), 18 if roomy else 9)
+    name = min(max((width(row.name or row.code) for row in rows), default=1), 18 if roomy else 9)
     rest = cells - shown * step - 1 - label - name - (8 if roomy else 5)
     widest = max((width(row.value) for row in rows), default=0)
     value = max(min(max(widest, 6), rest // 2), 4)
@@ -81,7 +82,7 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
     label = pad(row.label, sizes.label)
     pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not row.leaf else kind))
     gap = "  " if sizes.roomy else " "
-    pieces += [(gap, "plain"), (pad(row.name, sizes.name), "strong"), (gap, "plain")]
+    pieces += [(gap, "plain"), _named(row, sizes.name), (gap, "plain")]
     if sizes.roomy:
         pieces.append(("= ", "quiet"))
     pieces += [
@@ -102,6 +103,10 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
     if row.new and room >= 3:
         pieces.append((f" {glyphs.new}" + (" new" if room >= 6 else ""), "grad"))
     return tuple(pieces)
+
+
+def _named(row: NodeRow, cells: int) -> Piece:
+    return (pad(row.name, cells), "strong") if row.name else (pad(row.code, cells), "quiet")
 
 
 def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:

@@ -44,7 +44,7 @@ def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: in
     natural = []
     for place, column in enumerate(columns):
         widest = max((width(row[place].text) for row in table), default=0)
-        natural.append(min(max(widest, width(column.title), column.minimum), column.maximum))
+        natural.append(min(max(widest, width(column.title)), column.maximum))
     kept = list(range(len(columns)))
     gap = next((gap for gap in GAPS if sum(natural) + gap * (len(columns) - 1) <= cells), GAPS[-1])
     while True:

@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 
 from tutor.lesson.model import Header, in_language
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
 from tutor.ui.messages import LessonChosen
 from tutor.ui.panes.pane import Pane
 
@@ -39,12 +39,12 @@ class CatalogPane(Pane):
         self._entries = []
         following = self._following()
         if following is not None:
-            self._entries += [("next", following), ("", None)]
+            self._entries.append(("next", following))
         family = ""
         for lesson in lessons:
             if lesson.family != family:
                 family = lesson.family
-                self._entries.append((family, None))
+                self._entries += [("", None), (family, None)]
             self._entries.append(("lesson", lesson))
         self._at = 0
         if before is not None:
@@ -95,7 +95,7 @@ class CatalogPane(Pane):
         if not here:
             return tuple(pieces)
         row = [(text, f"{role} chosen") for text, role in pieces]
-        return (*row, (" " * 200, "chosen"))
+        return fit(tuple(row), cells, "chosen", g.more)
 
     def move(self, rows: int) -> None:
         stops = [at for at, (_, lesson) in enumerate(self._entries) if lesson is not None]
@@ -127,10 +127,11 @@ class AboutPane(Pane, can_focus=False):
         super().__init__()
         self._pieces: list[list[Piece]] = []
         self._extents: dict[str, str] = {}
+        self._made: tuple[int, list[Row]] | tuple[()] = ()
 
     def tell(self, lesson: Header | None, mark: str, language: str) -> None:
         """Show this lesson."""
-        self._pieces = []
+        self._pieces, self._made = [], ()
         if lesson is not None:
             g = self.glyphs
             state = {"done": (f"{g.yes} done", "leaf"), "begun": (f"{g.begun} begun", "grad")}.get(mark)
@@ -169,7 +170,10 @@ class AboutPane(Pane, can_focus=False):
         return self._extents[path]
 
     def _lines(self, cells: int) -> list[Row]:
-        return [row for pieces in self._pieces for row in (wrapped(pieces, cells) or [EMPTY])]
+        """The rows for so many cells; made once."""
+        if not self._made or self._made[0] != cells:
+            self._made = cells, [row for pieces in self._pieces for row in (wrapped(pieces, cells) or [EMPTY])]
+        return self._made[1]
 
     def count(self) -> int:
         return len(self._lines(max(self.inner, 1)))

@@ -32,8 +32,9 @@ class ChartPane(Pane):
         series = {name: self._allowed(points) for name, points in self.timeline.series.items()}
         series = {name: points for name, points in series.items() if points}
         height, cells = self.size.height - 4, self.inner - 10
-        if not series or height < 3 or cells < 10:
-            self._rows, self._key, self._title = [], None, ()
+        longest = max((len(points) for points in series.values()), default=0)
+        if longest < 2 or height < 3 or cells < 10:
+            self._rows, self._key, self._title = self._first_points(series), None, ()
             return
         key = (height, self.inner, tuple((name, len(points)) for name, points in series.items()))
         if key != self._key:
@@ -44,6 +45,14 @@ class ChartPane(Pane):
         mark = max((point.x for point in here.values() if point is not None), default=None)
         self._rows = plot.rows(self._canvas, mark, self.glyphs)
         self._title = tuple(self._heading(series, here))
+
+    def _first_points(self, series: dict[str, list[Point]]) -> list[Row]:
+        """One point makes no curve: a line for each."""
+        reached = {name: points[0] for name, points in series.items() if points[0].step <= self.cursor}
+        return [
+            ((clean(name), "value"), (f" = {number(point.value)}", "strong"), (" at the first pass", "quiet"))
+            for name, point in reached.items()
+        ]
 
     def _allowed(self, points: list[Point]) -> list[Point]:
         if self.limit is None:
@@ -83,7 +92,7 @@ class ChartPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._rows:
-            return (("a curve grows here with each backward pass", "note"),)
+            return (("a curve grows here, a point for each backward pass", "note"),)
         return self._rows[index]
 
 

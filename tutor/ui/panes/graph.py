@@ -9,12 +9,14 @@ from tutor.trace.state import NodeState, State
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.graph import Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
-from tutor.ui.draw.row import Row
+from tutor.ui.draw.row import Row, clean
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import Namer, brief, figure, reached
 
 _VALUE = 24
 """The widest a value gets."""
+_BACK = 2_000
+"""How many steps back the expression is looked for that made a tensor without a name."""
 
 
 class GraphPane(Pane):
@@ -32,6 +34,8 @@ class GraphPane(Pane):
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
+        self._codes: dict[int, str] = {}
+        """By tensor without a name: the expression that made it, once looked for."""
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -47,12 +51,30 @@ class GraphPane(Pane):
         now = _node_of(event, state)
         sent = touched(event, state)
         name = Namer(state)
+        self._find_codes({node.tensor for node in nodes if node.tensor and not is_leaf(node) and not name(node.tensor)})
         self._rows = [self._node_row(state, node, name, now, sent) for node in nodes]
         self._title = self._heading(state, event)
-        self._hint = "" if nodes else "the graph grows here once a tensor requires grad"
+        self._hint = "" if nodes else "leaves and operations appear here"
         at = self.in_view()
         centre = 0 if at is None else self._lanes.rows[at].at
         self._sizes = drawing.measure(self._rows, self._lanes, self.inner, centre) if nodes else None
+
+    def _find_codes(self, unnamed: set[int]) -> None:
+        """The expressions that made these tensors, from the operations not long before the cursor."""
+        timeline = self.timeline
+        assert timeline is not None
+        wanted = unnamed - self._codes.keys()
+        self._codes.update(dict.fromkeys(wanted, ""))
+        for step in range(self.cursor, max(self.cursor - _BACK, 0), -1):
+            if not wanted:
+                return
+            event = timeline.event(step) if timeline.kind(step) == "op" else None
+            if not isinstance(event, ev.Op) or not event.outputs or event.outputs[0] not in wanted:
+                continue
+            wanted.discard(event.outputs[0])
+            site = timeline.sites.get(event.site)
+            code = None if site is None or site.depth else timeline.book.code(site.file, site.span)
+            self._codes[event.outputs[0]] = clean(" ".join((code or "").split()))
 
     def _node_row(self, state: State, node: NodeState, name: Namer, now: int | None, sent: set[int]) -> NodeRow:
         tensor = None if node.tensor is None else state.tensors.get(node.tensor)
@@ -68,7 +90,8 @@ class GraphPane(Pane):
             node.node, drawing.label_of(node.name), name(node.tensor), text,
             grad=figure(grad, dtype, _VALUE) if grad is not None else shares,
             parts=shares if grad is not None else "",
-            leaf=leaf, freed=node.state == "freed", now=node.node == now, new=node.node in sent,
+            code=self._codes.get(node.tensor or 0, ""), leaf=leaf, freed=node.state == "freed",
+            now=node.node == now, new=node.node in sent,
         )  # fmt: skip
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:

@@ -27,7 +27,7 @@ class Ask(Input):
             return
         self._about = expression
         self.value = ""
-        self.placeholder = "type a number, [1, 2], True or None"
+        self.placeholder = "answer: 5, [1, 2], True, None"
         self.border_title = Content(f"? your answer: {clean(expression)}").markup
         self.border_subtitle = "Enter answer  s skip"
 

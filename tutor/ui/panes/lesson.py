@@ -103,12 +103,10 @@ class LessonPane(Pane):
         found = answer_of(self.timeline, index)
         mine = clean(text)
         known = found is not None and found[0] <= self.seen
-        pieces: list[Piece] = [("  ", "plain")]
-        if not known:
+        pieces: list[Piece] = []
+        if not known or found is None:
             pieces += [(mine, "strong"), (" — walk on, the run will tell", "note")] if mine else [("skipped", "note")]
-            return wrapped(pieces, self.inner)
-        assert found is not None
-        if found[1].error is not None:
+        elif found[1].error is not None:
             pieces += [(mine + " ", "strong"), (f"the run has no answer: {clean(found[1].error)}", "error")]
         elif not mine:
             pieces += [("skipped: the run gives ", "note"), (shown(found[1].value), "strong")]
@@ -117,11 +115,12 @@ class LessonPane(Pane):
         else:
             pieces += [(mine, "error strong"), (f" {self.glyphs.no} the run gives ", "error"),
                        (shown(found[1].value), "strong")]  # fmt: skip
-        return [row if not at else (("  ", "plain"), *row) for at, row in enumerate(wrapped(pieces, self.inner))]
+        return [(("  ", "plain"), *row) for row in wrapped(pieces, max(self.inner - 2, 1))]
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page
-        return (("more below", "note"),) if below > 0 and self._rows else ()
+        more = "↓" if self.tabs else "more below"
+        return ((more, "note"),) if below > 0 and self._rows else ()
 
     def count(self) -> int:
         return max(len(self._rows), 1)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
 
-from tutor.trace.timeline import Timeline
 from tutor.ui.draw.bar import Bar, Stretch, step_at
 from tutor.ui.draw.places import LEAST
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
 from tutor.ui.keys import Hint
 from tutor.ui.messages import KeyPicked, StepPicked
 from tutor.ui.panes.surface import Surface
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 
 def spread(left: Row, right: Row, cells: int) -> Row:
@@ -144,7 +147,7 @@ class KeyLine(Surface):
                 pieces += [*_pieces(hint), (" " * gap, "plain")]
                 at += sizes[hint]
                 self._ends.append((at, hint.action))
-        return [tuple(pieces)]
+        return [tuple(pieces[:-1])]
 
     def on_click(self, event: events.Click) -> None:
         place = bisect_right(self._ends, event.x, key=lambda end: end[0])

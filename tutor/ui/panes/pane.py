@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
-from tutor.trace.timeline import Timeline
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width, width
 from tutor.ui.messages import DetailsAsked, TabClicked
 from tutor.ui.panes.surface import Surface
+
+if TYPE_CHECKING:
+    from tutor.trace.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Pane(Surface, can_focus=True):
         super().__init__(id=id or self.NAME)
         self.timeline: Timeline | None = None
         self.cursor = 0
+        self.caption = self.NAME
+        """What the frame says it is."""
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
@@ -141,7 +145,7 @@ class Pane(Surface, can_focus=True):
             for tab in self.tabs:
                 title += [(f" {tab.name} ", "tab" if tab.active else "quiet")]
         else:
-            title += [(f" {self.NAME} ", "title strong" if self.has_focus else "title")]
+            title += [(f" {self.caption} ", "title strong" if self.has_focus else "title")]
         more = self.heading()
         if more:
             title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]

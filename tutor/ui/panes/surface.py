@@ -21,6 +21,7 @@ class Surface(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._shown: list[Row] = []
+        self._drawn_with: Palette | None = None
 
     @property
     def palette(self) -> Palette:
@@ -42,6 +43,7 @@ class Surface(Widget):
         rows = [fit(row, width, self.BASE, self.glyphs.more) for row in self.rows(width, height)[:height]]
         rows += [fit(EMPTY, width, self.BASE)] * (height - len(rows))
         shown, self._shown = self._shown, rows
+        self._drawn_with = self.palette
         if len(shown) != height:
             self.refresh()
             return
@@ -54,9 +56,10 @@ class Surface(Widget):
             self.refresh(*dirty)
 
     def repaint(self) -> None:
-        """Draw all of it again: the colours changed."""
-        self._shown = []
-        self.paint()
+        """Draw all of it again if the colours changed."""
+        if self._drawn_with is not self.palette:
+            self._shown = []
+            self.paint()
 
     def on_resize(self) -> None:
         self._shown = []

@@ -16,15 +16,15 @@ from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import grad_of, passing
 
 COLUMNS = (
-    Column(" ", 4, 0, 26),
-    Column("value", 7, 0, 44),
+    Column(" ", 13, 0, 28),
+    Column("value", 12, 0, 44),
     Column("shape", 5, 4, 14),
     Column("dtype", 5, 6, 10),
     Column("dev", 3, 7, 8),
     Column("leaf", 4, 2, centred=True),
     Column("req", 3, 5, centred=True),
     Column("grad_fn", 7, 3, 24),
-    Column("grad", 7, 0, 40),
+    Column("grad", 10, 0, 40),
 )
 _LONG = 60
 

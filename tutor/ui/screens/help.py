@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Row, pad
+from tutor.ui.draw.row import EMPTY, Row, pad, wrapped
 from tutor.ui.keys import KEYS
 from tutor.ui.screens.sheet import Sheet
+
+_LEFT = 24
 
 
 def help_sheet() -> Sheet:
@@ -13,11 +15,25 @@ def help_sheet() -> Sheet:
     return Sheet("help", _rows)
 
 
+def _keys() -> list[tuple[str, str]]:
+    """The keys and what they do; two that go together share a line."""
+    found: list[tuple[str, str]] = []
+    before = ""
+    for key in KEYS:
+        if key.label == before:
+            shown, about = found.pop()
+            found.append((f"{shown}   {key.shown}", f"{about}, {key.about}"))
+        else:
+            found.append((key.shown, key.about))
+        before = key.label
+    return found
+
+
 def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
-    intro = "You walk through a recording of the program: forward, back, to any point. Nothing is run again."
-    rows: list[Row] = [((intro, "note"),), EMPTY, (("keys", "heading"),)]
-    rows += [((pad("  " + key.shown, 15), "key"), (key.about, "plain")) for key in KEYS]
-    rows += [((pad("  t", 15), "key"), ("here: light or dark", "plain")), EMPTY, (("marks", "heading"),)]
+    intro = "You walk through a recording of the program: forward, back, to any point of it."
+    rows: list[Row] = [*wrapped([(intro, "note")], cells), EMPTY, (("keys", "heading"),)]
+    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _keys()]
+    rows += [((pad("  t", _LEFT), "key"), ("on this sheet: light or dark", "plain")), EMPTY, (("marks", "heading"),)]
     marks = [
         (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
         (glyphs.op, "op", "an operation"),
@@ -30,5 +46,5 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.explain, "now", "this row changed in this step; the cells that did are underlined"),
         (f"{glyphs.new} new", "grad", "a gradient that this step brought"),
     ]
-    rows += [((pad("  " + mark, 15), role), (text, "plain")) for mark, role, text in marks]
+    rows += [((pad("  " + mark, _LEFT), role), (text, "plain")) for mark, role, text in marks]
     return rows

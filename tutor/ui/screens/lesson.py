@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -49,7 +49,7 @@ class LessonScreen(Screen[None]):
     BINDINGS = bindings()
     AUTO_FOCUS = ""
 
-    cursor = reactive(0, init=False)
+    cursor = var(0, init=False)
     """The step that is now. All else on the screen follows from it."""
 
     def __init__(

@@ -49,6 +49,7 @@ class LessonsScreen(Screen[None]):
         super().__init__()
         self.folder = folder
         self.language = language
+        self._away = False
         self.catalog = CatalogPane()
         self.about = AboutPane()
         self.header, self.explain, self.keyline, self.small = Header(), Explain(), KeyLine(), TooSmall()
@@ -89,9 +90,14 @@ class LessonsScreen(Screen[None]):
             return [(store.notice, "note")]
         return [("walk real PyTorch code, forward and back in time", "quiet")]
 
+    def on_screen_suspend(self) -> None:
+        """A lesson was opened: there is news when it closes."""
+        self._away = True
+
     def on_screen_resume(self) -> None:
-        """Back from a lesson."""
-        if self.catalog.lessons:
+        """Back from a lesson, or from a sheet."""
+        if self._away:
+            self._away = False
             self.read()
 
     def on_resize(self) -> None:

@@ -30,7 +30,7 @@ class SheetPane(Pane):
 
     def __init__(self, name: str, maker: Maker) -> None:
         super().__init__(id="sheet")
-        self._subject, self._maker = name, maker
+        self.caption, self._maker = name, maker
         self._rows: list[Row] = []
         self._made_for = -1
 
@@ -44,7 +44,7 @@ class SheetPane(Pane):
         self.paint()
 
     def heading(self) -> Row:
-        return ((self._subject, "title strong"), (f" {self.glyphs.dot} Esc back", "quiet"))
+        return (("Esc", "key"), (" back", "quiet"))
 
     def count(self) -> int:
         return len(self._rows)
