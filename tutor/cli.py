@@ -272,13 +272,13 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     """The full screen, where there is a terminal that can show it."""
     from tutor import ui
 
+    timeline = _load(target, arguments) if target is not None and target.kind == "trace" else None
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
-    from tutor.process import Workers
+    from tutor.session import Workers
 
     workers = Workers()
-    timeline = _load(target, arguments) if target is not None and target.kind == "trace" else None
     return ui.run(
         target, lessons_dir=_lessons(arguments), session_factory=lambda one: _session(one, arguments, workers),
         workers=workers, timeline=timeline, language=arguments.lang,

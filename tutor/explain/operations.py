@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from tutor.explain import words
 from tutor.explain.operands import literal
@@ -87,31 +86,31 @@ def _told(timeline: Timeline, step: int) -> _Told:
     result = words.joined([_held(tensor) for tensor in outputs])
     called = made.result.name
     if name in _UNFILLED:
-        _unfilled.setdefault(timeline, set()).update(event.outputs)
         return _Told(
             name, parent, f"{called} = {code}" if made.named and code else code, result="memory not yet filled"
         )
     if site.inplace:
-        old = _before(timeline, before, event.outputs[0])
-        if old is not None and old != result:
-            return _Told(name, parent, code, result=result, target=called, was=old)
+        old = _before(name, before, event.outputs[0])
+        changed = old is not None and old != result
+        return _Told(name, parent, code or called, result=result, target=called, was=old if changed else None)
     shown = f"{called} = {code}" if made.named and code and called != code else code or called
     return _Told(name, parent, shown, _worked(made), result)
 
 
+# What these give, and what those find, is whatever was in memory: another thing in each run, and nothing to look at.
 _UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
-"""What these give holds whatever was in memory: another thing in each run, and nothing to look at."""
-_unfilled: WeakKeyDictionary[Timeline, set[int]] = WeakKeyDictionary()
+_FILLING = (
+    "fill_", "copy_", "zeros_", "ones_", "constant_", "eye_", "dirac_", "orthogonal_", "sparse_", "uniform_", "normal_",
+    "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_", "log_normal_", "trunc_normal_",
+    "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_",
+)  # fmt: skip
 
 
-def _before(timeline: Timeline, before: State, tensor: int) -> str | None:
-    """What a tensor held before it was changed, if that is worth a word."""
-    fresh = _unfilled.get(timeline, set())
-    if tensor in fresh:
-        fresh.discard(tensor)
-        return None
+def _before(op: str, before: State, tensor: int) -> str | None:
+    """What a tensor held before it was changed, if that is worth a word. A gradient is never unfilled memory."""
     old = before.tensors.get(tensor)
-    return None if old is None else _held(old)
+    told = old is not None and op not in _FILLING and (op != "zero_" or tensor in before.grad_of)
+    return _held(old) if told and old is not None else None
 
 
 def _grad(state: State, tensor: int) -> str:

@@ -77,7 +77,8 @@ def _same(given: Any, right: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """An answer as one would type it."""
+    """An answer as one would type it; what stands alone in lists, without them."""
+    value = _alone(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(shown(item) for item in value) + "]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,101 @@
+"""The command line taken apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from tutor.arguments import HelpWanted, UsageError, parse
+
+
+def test_a_lesson_or_nothing() -> None:
+    assert (parse([]).command, parse([]).target) == ("", None)
+    assert parse(["graph/two-paths"]).target == "graph/two-paths"
+    found = parse(["--plain", "two-paths", "--lang", "zh"])
+    assert (found.plain, found.target, found.lang) == (True, "two-paths", "zh")
+
+
+@pytest.mark.parametrize("words", [["--json", "steps", "x"], ["steps", "--json", "x"], ["steps", "x", "--json"]])
+def test_options_stand_before_and_after(words: list[str]) -> None:
+    found = parse(words)
+    assert (found.command, found.target, found.json) == ("steps", "x", True)
+
+
+def test_values_of_options_are_no_targets() -> None:
+    found = parse(["--device", "cuda:1", "--set", "lr=0.1", "--lessons", "dir", "show", "--at", "line:3#2", "x.py"])
+    assert (found.command, found.target, found.device, found.at) == ("show", "x.py", "cuda:1", "line:3#2")
+    assert (found.knobs, found.lessons) == ({"lr": "0.1"}, "dir")
+    assert parse(["--set", "a=1", "steps", "x", "--set", "b=c=d", "--set=a=2"]).knobs == {"a": "2", "b": "c=d"}
+
+
+def test_all_after_file_is_the_scripts() -> None:
+    found = parse(["--lang=en", "open", "--plain", "x.py", "--plain", "-o", "file", "--", "--help", "steps"])
+    assert (found.target, found.plain, found.output) == ("x.py", True, None)
+    assert found.script == ["--plain", "-o", "file", "--", "--help", "steps"]
+    assert parse(["open", "--", "-x.py", "a"]).script == ["a"]
+    assert parse(["open", "--", "-x.py", "a"]).target == "-x.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "output", "script"),
+    [
+        (["-o", "out.trace", "x.py"], "out.trace", []),
+        (["-o", "out.trace", "x.py", "a", "-o", "b"], "out.trace", ["a", "-o", "b"]),
+        (["x.py", "-o", "out.trace"], "out.trace", []),
+        (["x.py", "-oout.trace"], "out.trace", []),
+        (["x.py", "--output", "out.trace"], "out.trace", []),
+        (["x.py", "--output=out.trace"], "out.trace", []),
+        (["x.py", "-o", "out.trace", "a"], None, ["-o", "out.trace", "a"]),
+        (["x.py", "a", "-o", "out.trace"], None, ["a", "-o", "out.trace"]),
+        (["x.py", "-o"], None, ["-o"]),
+        (["x.py", "--set", "a=1"], None, ["--set", "a=1"]),
+        (["--set", "a=1", "x.py"], None, []),
+        (["x.py"], None, []),
+    ],
+)  # fmt: skip
+def test_record(words: list[str], output: str | None, script: list[str]) -> None:
+    found = parse(["record", *words])
+    assert (found.target, found.output, found.script) == ("x.py", output, script)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["steps"], "TARGET"),
+        (["steps", "a", "b"], "unrecognized arguments: b"),
+        (["view", "x", "--json"], "unrecognized arguments: --json"),
+        (["--set", "lr", "x"], "KNOB=VALUE"),
+        (["--set", "=1", "x"], "KNOB=VALUE"),
+        (["--lang", "fr"], "'en', 'zh'"),
+        (["--nope"], "unrecognized arguments: --nope"),
+        (["stesp", "graph/two-paths"], "Did you mean `steps`?"),
+        (["nonsense", "graph/two-paths"], "there is no command `nonsense`"),
+        (["x", "--js"], "unrecognized arguments: --js"),
+        (["record"], "FILE"),
+        (["show", "x", "--at"], "--at"),
+    ],
+)
+def test_wrong_use(words: list[str], says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse(words)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("command", ["open", "record", "view", "list", "steps", "show", "doctor"])
+def test_each_command_has_help(command: str) -> None:
+    with pytest.raises(HelpWanted) as wanted:
+        parse([command, "--help"])
+    text = str(wanted.value)
+    assert text.startswith(f"usage: gradtutor {command}")
+    assert "--help" in text
+
+
+def test_the_main_help_names_every_command_and_option() -> None:
+    with pytest.raises(HelpWanted) as wanted:
+        parse(["-h"])
+    text = str(wanted.value)
+    for word in ("open FILE", "record", "view", "list", "steps TARGET", "show TARGET", "doctor", "--plain", "--device",
+                 "--lang", "--set KNOB=VALUE", "--lessons DIR", "--version", "--help", "exit status"):  # fmt: skip
+        assert word in text
+    assert "check" not in text
+    assert max(map(len, text.splitlines())) <= 118

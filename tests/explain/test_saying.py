@@ -1,0 +1,152 @@
+"""The explaining line of each kind of step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.explain import line, plain
+from tutor.explain.words import ROLES, code, first_line, joined, number, term, value
+
+TWO_PATHS = """\
+import torch
+x = torch.tensor([2.0], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+a = x + w
+b = w + 1
+y = a * b
+y.backward()
+"""
+
+MUCH = """\
+import torch
+w = torch.tensor([1.0], requires_grad=True)  # w[i] stays w[i]
+def model(x):
+    return w * x
+for i in range(2):
+    loss = (model(3.0) - 5) ** 2
+    loss.backward(retain_graph=True)
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+g, = torch.autograd.grad(loss, w)
+h = w * 2
+h.retain_grad()
+h.register_hook(lambda grad: grad * 10)
+(h * h).backward()
+w.grad = None
+M = torch.ones(2, 3) @ torch.ones(3, 2)
+t = torch.empty(3)
+t.fill_(7)
+print(loss.item())
+1 / 0
+"""
+
+
+@pytest.fixture(scope="module")
+def two_paths(record: Forker) -> Recording:
+    return record(TWO_PATHS)
+
+
+@pytest.fixture(scope="module")
+def much(record: Forker) -> Recording:
+    return record(MUCH)
+
+
+def said(recording: Recording, step: int) -> str:
+    return "".join(text for text, _ in line(recording.timeline, step))
+
+
+def all_plain(recording: Recording, kind: str) -> list[str]:
+    return [plain(recording.timeline, step) for step in recording.steps_of(kind)]
+
+
+def test_the_line_of_the_design(two_paths: Recording) -> None:
+    step = two_paths.steps_of("node")[0]
+    assert said(two_paths, step) == (
+        "MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0 · ∂y/∂b = a → grad(b) = 1.0 × 3.0 = 3.0"
+    )
+    roles = dict(line(two_paths.timeline, step))
+    assert roles["MulBackward0"] == "node"
+    assert roles["grad(a) = 1.0 × 2.0 = 2.0"] == "grad"
+
+
+def test_both_sums_of_accumulation(two_paths: Recording, much: Recording) -> None:
+    assert all_plain(two_paths, "accumulate") == [
+        "x.grad was None; 2.0 arrives; it is now 2.0.",
+        "w.grad was None; 3.0 + 2.0 = 5.0 arrives; it is now 5.0.",
+    ]
+    assert said(two_paths, two_paths.steps_of("accumulate")[1]) == (
+        "AccumulateGrad · w.grad = (3.0 + 2.0) = 5.0 · it was None"
+    )
+    assert all_plain(much, "accumulate")[1].startswith("w.grad was -12.0; ")
+
+
+def test_operations_with_their_numbers(two_paths: Recording) -> None:
+    assert all_plain(two_paths, "op")[2:] == [
+        "add: a = x + w = 2.0 + 1.0 = 3.0",
+        "add: b = w + 1 = 1.0 + 1 = 2.0",
+        "mul: y = a * b = 3.0 × 2.0 = 6.0",
+    ]
+
+
+def test_operations_of_all_sorts(much: Recording) -> None:
+    told = all_plain(much, "op")
+    assert "mul: w * x = 1.0 × 3.0 = 3.0" in told
+    assert "sub: model(3.0) - 5 = 3.0 - 5 = -2.0" in told
+    assert "pow: loss = (model(3.0) - 5) ** 2 = (-2.0) ^ 2 = 4.0" in told
+    assert "sub_: w -= 0.1 * w.grad; w was 1.0 and is now 2.2." in told
+    assert any(text.startswith("set_grad: w.grad was ") and text.endswith(" and is now None.") for text in told)
+    assert "matmul: M = torch.ones(2, 3) @ torch.ones(3, 2) = [2, 3]·[3, 2] = [[3. 3.] [3. 3.]]" in told
+    assert "empty: t = torch.empty(3) = memory not yet filled" in told
+    assert "fill_: t.fill_(7) = [7.0 7.0 7.0]" in told
+    assert "item: loss.item() = 2.56" in told
+
+
+def test_lines_say_where_they_are(much: Recording) -> None:
+    told = all_plain(much, "line")
+    assert told[1] == "Line 2: w = torch.tensor([1.0], requires_grad=True)"
+    assert "Line 4, in model, turn 2: return w * x" in told
+    assert "Line 8, turn 1: with torch.no_grad():" in told
+
+
+def test_the_backward_pass_from_start_to_end(much: Recording) -> None:
+    assert all_plain(much, "backward")[0] == "backward pass 1 begins at loss = 4.0 with gradient 1.0, keeps its graph"
+    assert all_plain(much, "backward")[3].startswith("backward pass 4 begins at (h * h) = ")
+    assert all_plain(much, "backward_end")[0] == "backward pass 1 is over, 4 nodes ran, its graph is kept"
+    assert all_plain(much, "captured")[0].startswith("autograd.grad returns ")
+    assert all_plain(much, "captured")[0].endswith(" for w")
+    assert all_plain(much, "hook")[0].startswith("hook <lambda> on h changes the gradient: ")
+    assert all_plain(much, "retained")[0].startswith("retain_grad, h.grad = ")
+
+
+def test_a_cell_and_its_failure(much: Recording) -> None:
+    assert all_plain(much, "cell") == ["cell 1 begins"]
+    assert all_plain(much, "failed") == ["ZeroDivisionError: division by zero"]
+    assert all_plain(much, "cell_end") == ["cell 1 has failed: ZeroDivisionError"]
+
+
+def test_every_step_has_a_line_whatever_comes_first(two_paths: Recording, much: Recording) -> None:
+    for recording in (two_paths, much):
+        steps = range(1, recording.timeline.steps + 1)
+        forward = [line(recording.timeline, step) for step in steps]
+        assert all(forward)
+        assert {role for parts in forward for _, role in parts} <= set(ROLES)
+        assert [line(recording.timeline, step) for step in reversed(steps)] == forward[::-1]
+    assert line(much.timeline, 0) == []
+    assert line(much.timeline, much.timeline.steps + 1) == []
+    assert plain(much.timeline, 0) == ""
+
+
+def test_words() -> None:
+    assert [number(x) for x in (2.0, 0.05, 1e-9, float("nan"), 3, True, 123456789.0)] == [
+        "2.0", "0.05", "1e-09", "nan", "3", "True", "1.23457e+08",
+    ]  # fmt: skip
+    assert value([[2.0]]) == "2.0"
+    assert value([1.0, 2.0]) == "[1.0 2.0]"
+    assert value(None) == "None"
+    assert term("-1.0") == "(-1.0)"
+    assert joined([]) == ""
+    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert code("a  +\n  b") == "a + b"
+    assert code("x" * 99, 10) == "x" * 9 + "…"
+    assert first_line("for x in y:\n    pass") == "for x in y: …"

@@ -1,0 +1,132 @@
+"""Walking with lines of input, as over a pipe."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.worker.recording import Forker
+from tutor import paths
+from tutor.progress import Store
+from tutor.text.walk import Walker
+from tutor.trace.timeline import Timeline
+
+LESSON = paths.lessons_dir() / "graph" / "01-two-paths.py"
+
+
+@pytest.fixture(scope="module")
+def two_paths(record: Forker) -> Timeline:
+    return record(LESSON).timeline
+
+
+@pytest.fixture(scope="module")
+def plain(record: Forker) -> Timeline:
+    script = """\
+import torch
+w = torch.tensor([1.0], requires_grad=True)
+def model(x):
+    return w * x
+for i in range(2):
+    loss = model(3.0) ** 2
+    loss.backward()
+print("w[i]", "\\x1b[31m")
+w -= 1
+"""
+    return record(script).timeline
+
+
+def walk(timeline: Timeline, *typed: str, store: Store | None = None) -> str:
+    out = io.StringIO()
+    Walker(timeline, store, "en", io.StringIO("".join(line + "\n" for line in typed)), out).run()
+    return out.getvalue()
+
+
+def steps_told(text: str) -> list[int]:
+    words = [line.split()[0] for line in text.splitlines() if line.strip()]
+    return [int(word) for word in words if word.isdecimal()]
+
+
+def test_enter_takes_a_step_and_b_goes_back(plain: Timeline) -> None:
+    assert steps_told(walk(plain, "", "", "", "b", "", "q", "")) == [1, 2, 3, 2, 3]
+
+
+def test_each_step_says_what_changed(plain: Timeline) -> None:
+    text = walk(plain, "f", "", "", "", "", "")
+    assert "  w.grad: None → 18.0" in text
+    assert "w = 1.0" in walk(plain, "4")
+
+
+def test_going_to_places(plain: Timeline) -> None:
+    end = plain.steps
+    assert steps_told(walk(plain, "end", "1", "7")) == [end, 1, 7]
+    assert "There is no step 999" in walk(plain, "999")
+    assert "never ran" in walk(plain, "line:9#2") or "completed" in walk(plain, "line:9#2")
+    assert "? lists the commands" in walk(plain, "hello")
+
+
+def test_over_and_into_and_out(plain: Timeline) -> None:
+    text = walk(plain, "n", "n", "n", "n", "n", "i", "o", "}", "{", "f", "F", "]", "[")
+    assert "in model" in text
+    assert "No backward pass comes before this." not in walk(plain, "F", "end", "F").splitlines()[-1]
+    assert "This is the first step." in walk(plain, "b")
+    assert "This was the last step." in walk(plain, "end", "")
+
+
+def test_help_and_everything(plain: Timeline) -> None:
+    assert "the next statement" in walk(plain, "?")
+    assert "tensors" in walk(plain, "end", "t")
+
+
+def test_what_was_printed_comes_without_its_escapes(plain: Timeline) -> None:
+    text = walk(plain, "end")
+    assert "   | w[i] \\x1b[31m" in text
+    assert "\x1b" not in text
+
+
+def test_a_failure_is_explained_and_its_cause_found(record: Forker, plain: Timeline) -> None:
+    (failed,) = [step for step in range(1, plain.steps + 1) if plain.kind(step) == "failed"]
+    assert "w is a leaf that requires grad" in walk(plain, str(failed))
+    assert "not known" in walk(plain, str(failed), "c")
+    assert "no failure" in walk(plain, "1", "c")
+    twice = record("import torch\nw = torch.tensor(1., requires_grad=True)\ny = w * w\ny.backward()\ny.backward()\n")
+    (failed,) = twice.steps_of("failed")
+    assert steps_told(walk(twice.timeline, str(failed), "c")) == [failed, twice.timeline.passes[0].start_step]
+
+
+def test_prose_and_questions_come_before_their_cell(two_paths: Timeline) -> None:
+    text = walk(two_paths, "", "]", "5", "]", "3", "end")
+    assert text.index("While your code computes") < text.index("cell 1 begins")
+    assert text.index("what will `w.grad` hold?") < text.index("cell 2 begins")
+    assert "Right: w.grad is 5." in walk(two_paths, "]", "]", "5", "cell:2")
+    assert "You said 4, but w.grad is 5." in walk(two_paths, "]", "]", "4", "cell:2")
+    assert "You skipped the question: w.grad is 5." in walk(two_paths, "]", "]", "s", "cell:2")
+
+
+def test_nothing_after_a_question_is_seen_before_it_is_settled(two_paths: Timeline) -> None:
+    text = walk(two_paths, "end")
+    assert "cell 2 begins" not in text
+    assert "cell 3" not in text
+    assert "Type an answer" in walk(two_paths, "end", "", "five")
+    assert "a number, a list" in walk(two_paths, "end", "five")
+    whole = walk(two_paths, "end", "5", "None", "")
+    assert f"{two_paths.steps}  cell 3 is done" in whole
+    assert "gets just that share: 2." in whole
+    assert "Two things to take along" in whole
+
+
+def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:
+    name = two_paths.document.name if two_paths.document is not None else ""
+    store = Store(tmp_path)
+    walk(two_paths, "", "", store=store)
+    assert (store.load(name).mark, store.load(name).step) == ("begun", 2)
+    walk(two_paths, "end", "4", "None", "1", store=store)
+    found = store.load(name)
+    assert found.mark == "done"
+    assert [given.right for given in found.answers.values()] == [False, True]
+
+
+def test_input_that_ends_early(two_paths: Timeline) -> None:
+    assert walk(two_paths).count("\n") == 1
+    walk(two_paths, "end")
