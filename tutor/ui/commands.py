@@ -67,9 +67,15 @@ class Commands:
             stuck = here == screen.limit
             screen.cursor = screen.limit
             if stuck:
-                screen.say_gate()
+                self.say_gate()
         else:
             screen.cursor = found
+
+    def say_gate(self) -> None:
+        """Why it does not go on."""
+        self.screen.places.bring("lesson")
+        self.screen.say(("first the question: ", "plain"), ("Enter", "key"), (" answers it, ", "plain"), ("s", "key"),
+                        (" skips it", "plain"))  # fmt: skip
 
     def first(self) -> None:
         self.screen.player.pause()
@@ -122,12 +128,18 @@ class Commands:
         screen = self.screen
         found = screen.focused.details() if isinstance(screen.focused, Pane) else None
         if found is not None:
-            screen.show_details(*found)
+            self.show_details(*found)
         elif screen.asking:
             screen.places.bring("lesson")
             screen.ask.focus()
         elif screen.cursor:
-            screen.show_details("step", screen.cursor)
+            self.show_details("step", screen.cursor)
+
+    def show_details(self, subject: str, ref: int) -> None:
+        """Everything about a tensor, a node or a step, on a sheet."""
+        from tutor.ui.screens.details import details
+
+        self.screen.app.push_screen(details(self.screen.timeline, self.screen.cursor, subject, ref))
 
     # ------------------------------------------------------------ all else
 
@@ -155,4 +167,4 @@ class Commands:
         elif screen.zoomed:
             self.zoom()
         else:
-            screen.close()
+            screen.owner.leave()

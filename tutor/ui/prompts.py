@@ -64,7 +64,7 @@ class Prompts:
         screen.follow = False
         screen.cursor = step
         if step > screen.limit:
-            screen.say_gate()
+            screen.commands.say_gate()
 
     def _find(self, text: str) -> None:
         screen = self.screen

@@ -54,7 +54,30 @@ def figure(value: Value, dtype: str, width: int) -> str:
         number = flat[0]
         if number == 0 or (math.isfinite(number) and 1e-3 <= abs(number) < 1e5):
             return f"{number:.4f}"
-    return values.short(value, dtype, width)
+    return squeezed(value, dtype, width)
+
+
+def squeezed(value: Value, dtype: str, width: int) -> str:
+    """A value where there is little room: of a large one its mean, of a list its first number."""
+    text = values.short(value, dtype, 60)
+    if len(text) <= width:
+        return text
+    _, mean, number = text.partition("mean ")
+    if mean:
+        choices = [mean + number, f"{mean}{_rounded(number)}", f"~{_rounded(number)}"]
+    else:
+        first = next(iter(values.elements(value) or ()), None)
+        choices = [values.short(value, dtype, width)]
+        if choices[0].startswith("[…") and isinstance(first, float):
+            choices = [f"[{first:.2g} …]"]
+    return next((choice for choice in choices if len(choice) <= width), choices[-1])
+
+
+def _rounded(number: str) -> str:
+    try:
+        return f"{float(number):.2g}"
+    except ValueError:
+        return number
 
 
 def brief(value: Value, dtype: str, width: int = 12) -> str:

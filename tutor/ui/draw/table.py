@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tutor.ui.draw.row import Piece, Row, pad, width
@@ -24,11 +24,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place; `brief` is shown where the text has no room."""
+    """What stands in one place; where the text has no room, what `brief` makes of it for so many cells."""
 
     text: str
     role: str = "plain"
-    brief: str = ""
+    brief: Callable[[int], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
         if pieces:
             pieces.append((" " * fit.gap, "plain"))
         text = cell.text
-        if cell.brief and width(text) > size:
-            text = cell.brief
+        if cell.brief is not None and width(text) > size:
+            text = cell.brief(size)
         text = pad(text, size)
         shown = text.rstrip()
         if column.centred and shown:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tutor.trace import events as ev
+from tutor.trace.events import Value
 from tutor.trace.graph import graph_of, is_leaf
 from tutor.trace.scope import names_of
 from tutor.trace.state import NodeState, State
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.graph import Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
-from tutor.ui.draw.row import Row, clean
+from tutor.ui.draw.row import Row, clean, width
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import Namer, brief, figure, reached
 
@@ -34,6 +37,8 @@ class GraphPane(Pane):
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
+        self._values: dict[int, tuple[Value, Value, str]] = {}
+        """By node: its value and the gradient that reached it, with their dtype."""
         self._codes: dict[int, str] = {}
         """By tensor without a name: the expression that made it, once looked for."""
 
@@ -52,6 +57,7 @@ class GraphPane(Pane):
         sent = touched(event, state)
         name = Namer(state)
         self._find_codes({node.tensor for node in nodes if node.tensor and not is_leaf(node) and not name(node.tensor)})
+        self._values = {}
         self._rows = [self._node_row(state, node, name, now, sent) for node in nodes]
         self._title = self._heading(state, event)
         self._hint = "" if nodes else "leaves and operations appear here"
@@ -85,6 +91,7 @@ class GraphPane(Pane):
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or "scalar"
         grad, parts = reached(state, node)
+        self._values[node.node] = value, grad, dtype
         shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
         return NodeRow(
             node.node, drawing.label_of(node.name), name(node.tensor), text,
@@ -129,7 +136,13 @@ class GraphPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         if self._sizes is None:
             return ((self._hint, "note"),)
-        return drawing.line(self._rows[index], self._lanes, index, self._sizes, self.glyphs)
+        row = self._rows[index]
+        value, grad, dtype = self._values[row.node]
+        if value is not None and width(row.value) > self._sizes.value:
+            row = replace(row, value=figure(value, dtype, self._sizes.value))
+        if grad is not None and width(row.grad) > self._sizes.grad:
+            row = replace(row, grad=figure(grad, dtype, self._sizes.grad))
+        return drawing.line(row, self._lanes, index, self._sizes, self.glyphs)
 
     def in_view(self) -> int | None:
         return next((index for index, row in enumerate(self._rows) if row.now), None)

@@ -39,6 +39,8 @@ class Pane(Surface, can_focus=True):
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
+        self.failure: Exception | None = None
+        """Why nothing is shown: a recording may come from a stranger, and hold what no program does."""
 
     # ------------------------------------------------------------ for the panes
 
@@ -80,11 +82,16 @@ class Pane(Surface, can_focus=True):
         """Work it out again, keep in view what is now, and paint."""
         if not self.display:
             return
-        self.prepare()
-        row = self.in_view()
-        if row is not None:
-            self._bring_into_view(row)
-        self.paint()
+        self.failure = None
+        try:
+            self.prepare()
+            row = self.in_view()
+            if row is not None:
+                self._bring_into_view(row)
+            self.paint()
+        except Exception as error:
+            self.failure = error
+            self.paint()
 
     @property
     def page(self) -> int:
@@ -111,18 +118,15 @@ class Pane(Surface, can_focus=True):
     def rows(self, width: int, height: int) -> list[Row]:
         if height < 2 or width < 5:
             return []
-        self._bound()
-        inner, page, total = self.inner, self.page, self.count()
+        if self.failure is not None:
+            body: list[Row] = [(("this part of the recording cannot be shown", "error"),)]
+            thumb = range(0)
+            body += [EMPTY] * (height - 2 - len(body))
+        else:
+            self._bound()
+            body, thumb = self._body(), self._thumb(height - 2, self.page, self.count())
         rows = [self._frame_top(width)]
-        head = self.head(inner)
-        body = [] if head is None else [head]
-        for index in range(self.top, self.top + page):
-            row = self.row(index, inner) if index < total else EMPTY
-            if index == self.chosen and self.has_focus and index < total:
-                row = tuple((text, f"{roles} chosen") for text, roles in fit(row, inner, "plain chosen"))
-            body.append(row)
-        edge = "focus" if self.has_focus else "frame"
-        thumb = self._thumb(height - 2, page, total)
+        inner, edge = self.inner, "focus" if self.has_focus else "frame"
         down, bar = self.glyphs.down, self.glyphs.thumb
         for y, row in enumerate(body):
             side = (bar, "title") if y in thumb else (down, edge)
@@ -130,6 +134,18 @@ class Pane(Surface, can_focus=True):
         g = self.glyphs
         rows.append(((g.bottom_left + g.across * (width - 2) + g.bottom_right, edge),))
         return rows
+
+    def _body(self) -> list[Row]:
+        """The rows inside the frame."""
+        inner, total = self.inner, self.count()
+        head = self.head(inner)
+        body = [] if head is None else [head]
+        for index in range(self.top, self.top + self.page):
+            row = self.row(index, inner) if index < total else EMPTY
+            if index == self.chosen and self.has_focus and index < total:
+                row = tuple((text, f"{roles} chosen") for text, roles in fit(row, inner, "plain chosen"))
+            body.append(row)
+        return body
 
     def _thumb(self, height: int, page: int, total: int) -> range:
         if total <= page or not page:
@@ -146,7 +162,7 @@ class Pane(Surface, can_focus=True):
                 title += [(f" {tab.name} ", "tab" if tab.active else "quiet")]
         else:
             title += [(f" {self.caption} ", "title strong" if self.has_focus else "title")]
-        more = self.heading()
+        more = self.heading() if self.failure is None else EMPTY
         if more:
             title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
         row = fit(tuple(title), max(cells - 2, 0), edge, g.more) if row_width(title) > cells - 2 else tuple(title)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tutor.trace import values
 from tutor.trace.changes import Changes
+from tutor.trace.events import Value
 from tutor.trace.names import names_of
 from tutor.trace.state import FrameState, State, TensorState
 from tutor.ui.draw import table
@@ -13,18 +14,18 @@ from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.table import Cell, Column, Fit
 from tutor.ui.panes.graph import touched
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import grad_of, passing
+from tutor.ui.reading import grad_of, passing, squeezed
 
 COLUMNS = (
-    Column(" ", 13, 0, 28),
-    Column("value", 12, 0, 44),
+    Column(" ", 17, 0, 28),
+    Column("value", 10, 0, 44),
     Column("shape", 5, 4, 14),
     Column("dtype", 5, 6, 10),
     Column("dev", 3, 7, 8),
     Column("leaf", 4, 2, centred=True),
     Column("req", 3, 5, centred=True),
     Column("grad_fn", 7, 3, 24),
-    Column("grad", 10, 0, 40),
+    Column("grad", 9, 0, 40),
 )
 _LONG = 60
 
@@ -93,7 +94,7 @@ class TensorsPane(Pane):
         value_new = fresh or tensor.tensor in changes.tensors
         grad_new = tensor.tensor in changes.grads
         leaf = tensor.is_leaf and tensor.requires_grad
-        grad, shares = self._grad(state, tensor)
+        grad, shares, brief = self._grad(state, tensor)
         if shares:
             grad_new = tensor.node in self._sent
         fn = (tensor.grad_fn or "").removesuffix(" object") or g.none
@@ -101,26 +102,32 @@ class TensorsPane(Pane):
         changed = "changed" if value_new else ""
         row = [
             Cell(f"{mark} {clean(name)}", "leaf" if leaf else "value" if tensor.requires_grad else "strong"),
-            Cell(self._text(tensor) if tensor.value is not None else g.none, changed),
+            Cell(
+                self._text(tensor) if tensor.value is not None else g.none,
+                changed,
+                _shorter(tensor.value, tensor.dtype),
+            ),
             Cell(str(list(tensor.shape)).replace(" ", "")),
-            Cell(tensor.dtype, brief=_brief_dtype(tensor.dtype)),
+            Cell(tensor.dtype, brief=lambda _: _brief_dtype(tensor.dtype)),
             Cell(tensor.device),
             Cell(g.leaf if tensor.is_leaf else "", "leaf" if leaf else "quiet"),
             Cell(g.yes if tensor.requires_grad else "", "plain"),
-            Cell(clean(fn), "value" if tensor.grad_fn else "quiet", brief=fn.partition("Backward")[0]),
-            Cell(grad, ("grad" if grad != "None" else "quiet") + (" changed" if grad_new else "")),
+            Cell(clean(fn), "value" if tensor.grad_fn else "quiet", brief=lambda _: clean(fn.partition("Backward")[0])),
+            Cell(grad, ("grad" if grad != "None" else "quiet") + (" changed" if grad_new else ""), brief),
         ]
         return row, mark != " ", shares
 
-    def _grad(self, state: State, tensor: TensorState) -> tuple[str, bool]:
+    def _grad(self, state: State, tensor: TensorState) -> tuple[str, bool, Callable[[int], str] | None]:
         """The gradient that a tensor keeps, or in parentheses the one that passes through it."""
         kept = grad_of(state, tensor)
         if kept is not None:
-            return self._text(kept), False
+            return self._text(kept), False, _shorter(kept.value, kept.dtype)
         through = passing(state, tensor)
         if through is not None:
-            return f"({values.short(through, tensor.dtype, _LONG)})", True
-        return "None", False
+            shorter = _shorter(through, tensor.dtype)
+            text = f"({values.short(through, tensor.dtype, _LONG)})"
+            return text, True, lambda cells: f"({shorter(max(cells - 2, 1))})"
+        return "None", False, None
 
     def _text(self, tensor: TensorState) -> str:
         """The value as text; made once for each state of a tensor."""
@@ -162,3 +169,8 @@ class TensorsPane(Pane):
 
 def _brief_dtype(dtype: str) -> str:
     return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")
+
+
+def _shorter(value: Value, dtype: str) -> Callable[[int], str]:
+    """What a value is in fewer cells."""
+    return lambda cells: squeezed(value, dtype, cells)

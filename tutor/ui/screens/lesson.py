@@ -20,6 +20,7 @@ from tutor.ui.draw.row import Piece
 from tutor.ui.gate import Gate
 from tutor.ui.keys import bindings, hints_now
 from tutor.ui.messages import DetailsAsked, KeyPicked, StepPicked, TabClicked
+from tutor.ui.pacer import Pacer
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.graph import GraphPane
@@ -66,6 +67,7 @@ class LessonScreen(Screen[None]):
         self.prompts = Prompts(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
+        self.pacer = Pacer(self, self.catch_up)
         self.follow = False
         """Whether the cursor goes along with a program that runs."""
         self.zoomed: str | None = None
@@ -83,7 +85,8 @@ class LessonScreen(Screen[None]):
         self.header, self.explain, self.timebar, self.keyline = Header(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self._reading: bool | None = None
-        self._due = False
+        self._shown: object = None
+        """What the panes show."""
 
     # ------------------------------------------------------------ beginning and end
 
@@ -106,6 +109,7 @@ class LessonScreen(Screen[None]):
     def begin(self, session: Session) -> None:
         """Record a run, and show it from its beginning."""
         self.session, self.timeline = session, session.timeline
+        self._shown = None
         self.run_worker(self._record(session), group="session", exclusive=True)
 
     async def _record(self, session: Session) -> None:
@@ -126,9 +130,7 @@ class LessonScreen(Screen[None]):
             return
         self._know_document()
         self.study.compare(self.timeline)
-        if self.follow:
-            self.cursor = self.limit
-        self.soon()
+        self.pacer.later()
 
     def _know_document(self) -> None:
         """The prose and the questions, once they are known."""
@@ -175,14 +177,14 @@ class LessonScreen(Screen[None]):
 
     def soon(self) -> None:
         """Bring the screen up to date once what has come in so far is dealt with: held keys do not pile up."""
-        if not self._due:
-            self._due = True
-            self.call_later(self._catch_up)
+        self.pacer.soon()
 
-    def _catch_up(self) -> None:
-        self._due = False
+    def catch_up(self) -> None:
+        """Bring the screen up to date with the recording and the cursor."""
         if not self.is_mounted:
             return
+        if self.follow:
+            self.cursor = self.limit
         self.study.reached(self.cursor, self.timeline, self.running)
         self.lesson.seen = self.study.furthest
         self._turn_to_what_is_now()
@@ -192,8 +194,12 @@ class LessonScreen(Screen[None]):
         self.places.update()
         if places.too_small(*self.size):
             return
+        at = (self.cursor, min(self.timeline.steps, self.cursor + 1), asked, self.lesson.seen, dict(self.study.given))
         for pane in self.panes.values():
-            pane.show(self.timeline, self.cursor)
+            # A step is what it was, however much is recorded after it; only curves grow.
+            if at != self._shown or pane is self.chart:
+                pane.show(self.timeline, self.cursor)
+        self._shown = at
         self.header.show(*facts(self))
         self.explain.show(self.notice or said(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
@@ -230,7 +236,7 @@ class LessonScreen(Screen[None]):
         self.commands.do(message.action)
 
     def on_details_asked(self, message: DetailsAsked) -> None:
-        self.show_details(message.subject, message.ref)
+        self.commands.show_details(message.subject, message.ref)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -261,18 +267,6 @@ class LessonScreen(Screen[None]):
         """What the program is at while there is nothing more to show."""
         return self.session.waiting_for if self.session is not None else ""
 
-    def say_gate(self) -> None:
-        """Why it does not go on."""
-        self.places.bring("lesson")
-        self.say(("first the question: ", "plain"), ("Enter", "key"), (" answers it, ", "plain"), ("s", "key"),
-                 (" skips it", "plain"))  # fmt: skip
-
-    def show_details(self, subject: str, ref: int) -> None:
-        """Everything about a tensor, a node or a step."""
-        from tutor.ui.screens.details import details
-
-        self.app.push_screen(details(self.timeline, self.cursor, subject, ref))
-
     def stop_program(self) -> bool:
         """Stop the program, if it runs."""
         if self.session is None or not self.running:
@@ -290,10 +284,6 @@ class LessonScreen(Screen[None]):
         self.study.begin_again()
         self.begin(self.owner.again(self.session))
         self.say((self.waiting, "quiet"))
-
-    def close(self) -> None:
-        """Back to the list of lessons, or the end."""
-        self.owner.leave()
 
     @property
     def owner(self) -> GradtutorApp:
