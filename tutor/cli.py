@@ -36,8 +36,10 @@ def main(words: list[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return INTERRUPTED
+    except EOFError:  # a question of ours, and nobody there to answer
+        return FINE
     except BrokenPipeError:
-        output.close_quietly()
+        output.close_quietly(sys.stdout)
         return FINE
 
 
@@ -75,10 +77,25 @@ def _say(text: str, status: int) -> int:
 
 
 def _lesson(arguments: Arguments) -> int:
+    if arguments.target is None and not arguments.plain:
+        return _screen(None, arguments)
     if arguments.target is None:
-        return _list(arguments) if arguments.plain else _screen(None, arguments)
-    target = _resolve(arguments)
-    return _walk(target, arguments)
+        status = _list(arguments)
+        if not sys.stdin.isatty():
+            return status
+        typed = input("Which one? Its number or name, or Enter for none: ").strip()
+        if not typed:
+            return status
+        arguments.target = _by_number(typed, arguments)
+    return _walk(_resolve(arguments), arguments)
+
+
+def _by_number(typed: str, arguments: Arguments) -> str:
+    """The lesson's id where its number in the list was typed."""
+    from tutor.lesson import catalog
+
+    lessons = catalog.load(_lessons(arguments)).lessons
+    return lessons[int(typed) - 1].id if typed.isdecimal() and 1 <= int(typed) <= len(lessons) else typed
 
 
 def _open(arguments: Arguments) -> int:
@@ -112,8 +129,7 @@ def _record(arguments: Arguments) -> int:
         raise Refusal(f"there is no folder {out.parent} to write {out.name} into.", MISSING)
     timeline, status = _run(target, arguments, out=out, echo=True)
     _say(f"recorded {timeline.steps:,} steps in {out}", FINE)
-    for notice in timeline.notices:
-        _say(notice, FINE)
+    _tell_notices(timeline)
     return status
 
 
@@ -214,10 +230,16 @@ def _timeline(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
     """The whole recording of a target, run if need be, and the exit status that it gives."""
     if target.kind == "trace":
         timeline = _load(target, arguments)
-        for notice in timeline.notices:
-            _say(notice, FINE)
-        return timeline, _status(timeline)
-    return _run(target, arguments)
+        status = _status(timeline)
+    else:
+        timeline, status = _run(target, arguments)
+    _tell_notices(timeline)
+    return timeline, status
+
+
+def _tell_notices(timeline: Timeline) -> None:
+    for notice in timeline.notices:
+        _say(notice, FINE)
 
 
 def _run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:
@@ -227,8 +249,6 @@ def _run(target: Target, arguments: Arguments, out: Path | None = None, echo: bo
     session = _session(target, arguments)
     try:
         timeline = record_blocking(session, out=out, echo=_echo if echo else None)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         raise Refusal(f"{out or target.name} cannot be written: {error.strerror or error}.", MISSING) from None
     if session.refused is not None:
@@ -237,9 +257,15 @@ def _run(target: Target, arguments: Arguments, out: Path | None = None, echo: bo
 
 
 def _echo(stream: str, text: str) -> None:
+    """What the script prints, as it comes. Nobody listening does not end the recording."""
+    from tutor.text.output import close_quietly
+
     to = sys.stderr if stream == "stderr" else sys.stdout
-    to.write(text)
-    to.flush()
+    try:
+        to.write(text)
+        to.flush()
+    except BrokenPipeError:
+        close_quietly(to)
 
 
 def _status(timeline: Timeline) -> int:
@@ -276,7 +302,7 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
-    from tutor.session import Workers
+    from tutor.process import Workers
 
     workers = Workers()
     return ui.run(

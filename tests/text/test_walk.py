@@ -55,7 +55,8 @@ def test_enter_takes_a_step_and_b_goes_back(plain: Timeline) -> None:
 def test_each_step_says_what_changed(plain: Timeline) -> None:
     text = walk(plain, "f", "", "", "", "", "")
     assert "  w.grad: None → 18.0" in text
-    assert "w = 1.0" in walk(plain, "4")
+    assert "     w = 1.0" not in walk(plain, "4")  # the line says it already
+    assert "     w.grad: None → 18.0" not in walk(plain, "end")
 
 
 def test_going_to_places(plain: Timeline) -> None:
@@ -100,6 +101,8 @@ def test_prose_and_questions_come_before_their_cell(two_paths: Timeline) -> None
     assert text.index("While your code computes") < text.index("cell 1 begins")
     assert text.index("what will `w.grad` hold?") < text.index("cell 2 begins")
     assert "Right: w.grad is 5." in walk(two_paths, "]", "]", "5", "cell:2")
+    over = walk(two_paths, "]", "]", "5", "n", "]", "s")  # the end of cell 2 is jumped over
+    assert over.index("Right: w.grad is 5.") < over.index("just that share: 2.") < over.index("cell 3 begins")
     assert "You said 4, but w.grad is 5." in walk(two_paths, "]", "]", "4", "cell:2")
     assert "You skipped the question: w.grad is 5." in walk(two_paths, "]", "]", "s", "cell:2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tutor.explain.words import value
-from tutor.trace.names import names_of
+from tutor.trace.names import names_of, op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 
@@ -15,11 +15,12 @@ _MOST = 8
 def changed(timeline: Timeline, step: int) -> list[str]:
     """`w.grad: None → 5.0`, for what has a name here; an operation's own result is in its line already."""
     before, after = timeline.state(step - 1), timeline.state(step)
-    found = list(_differences(before, after))
+    told = op_output(timeline, step)
+    found = [text for name, text in _differences(before, after) if name != told]
     return found if len(found) <= _MOST else [*found[:_MOST], f"and {len(found) - _MOST} more"]
 
 
-def _differences(before: State, after: State) -> Iterator[str]:
+def _differences(before: State, after: State) -> Iterator[tuple[str, str]]:
     old_names, new_names = names_of(before), names_of(after)
     if before.frames and after.frames and before.frames[-1].frame != after.frames[-1].frame:
         return  # another function: all its names are new
@@ -27,13 +28,13 @@ def _differences(before: State, after: State) -> Iterator[str]:
         new = after.tensors[number]
         old = before.tensors.get(old_names.get(name, 0))
         if old is None:
-            yield f"{name} = {value(new.value, new.dtype)}"
+            yield name, f"{name} = {value(new.value, new.dtype)}"
         elif old is not new and old.value != new.value:
-            yield f"{name}: {value(old.value, old.dtype)} → {value(new.value, new.dtype)}"
+            yield name, f"{name}: {value(old.value, old.dtype)} → {value(new.value, new.dtype)}"
         if old is not None:
             was, now = _grad(before, old), _grad(after, new)
             if was != now:
-                yield f"{name}.grad: {was} → {now}"
+                yield f"{name}.grad", f"{name}.grad: {was} → {now}"
 
 
 def _grad(state: State, tensor: TensorState) -> str:

@@ -32,9 +32,11 @@ def prepare() -> None:
             reconfigure(errors="gradtutor")
 
 
-def close_quietly() -> None:
+def close_quietly(stream: TextIO) -> None:
     """After a broken pipe: nothing more can be written, and Python shall not complain of it while it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

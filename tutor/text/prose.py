@@ -57,7 +57,7 @@ class Prose:
         lines = [""]
         for paragraph in re.split(r"\n\s*\n", text.strip()):
             rows = paragraph.splitlines()
-            if any(re.match(r"\s|[-*#>|]|\d+[.)] |```", row) for row in rows):
+            if any(re.match(r"\s|[-*>] |#|\||\d+[.)] |```", row) for row in rows):
                 lines += rows  # a list, code or a table: as it stands
             else:
                 lines += textwrap.wrap(" ".join(rows), width)

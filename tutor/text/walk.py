@@ -83,8 +83,6 @@ class Walker:
         document = timeline.document
         title = self._prose.title or (document.name if document is not None else "a recording")
         self._say([(title, "node"), (f", {timeline.steps} steps. Enter takes a step, ? helps.", "quiet")])
-        for notice in timeline.notices:
-            self._say([(notice, "error")])
 
     def _do(self, command: str) -> None:
         if command in _MOVES:
@@ -132,15 +130,11 @@ class Walker:
         """To a step, by way of the prose and the questions that stand before its cell."""
         before = self.step
         cell = self.timeline.cell(step)
-        if cell is not None and cell > self._told_cells:
-            for number in range(self._told_cells + 1, cell + 1):
-                if not self._tell_prose(number):
-                    return
-                self._told_cells = number
-                info = next((info for info in self.timeline.cells if info.cell == number), None)
-                if number < cell and info is not None and info.end is not None:
-                    self.step = info.end
-                    self._tell_answers(number)
+        for number in range(self._told_cells + 1, (cell or 0) + 1):
+            self._leave_cell(number - 1)
+            if not self._tell_prose(number):
+                return
+            self._told_cells = number
         self.step = step
         self._progress.done |= step == self.timeline.steps
         parts = [(f"{step:>{len(str(self.timeline.steps))}}  ", "quiet"), *line(self.timeline, step)]
@@ -158,6 +152,13 @@ class Walker:
                 self._say([("     c goes to the step that made it inevitable.", "quiet")])
         if self.timeline.kind(step) == "cell_end" and cell is not None:
             self._tell_answers(cell)
+
+    def _leave_cell(self, number: int) -> None:
+        """To the end of a cell that is jumped over: what follows speaks of what it did."""
+        end = next((info.end for info in self.timeline.cells if info.cell == number), None)
+        if end is not None and self.step < end:
+            self.step = end
+            self._tell_answers(number)
 
     def _tell_prose(self, number: int | None) -> bool:
         """What stands before a code cell (after the last one: None), its questions asked. False: input has ended."""
