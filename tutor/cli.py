@@ -35,6 +35,8 @@ def main(words: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            print()  # the terminal's `^C` stands in this line
         return INTERRUPTED
     except EOFError:  # a question of ours, and nobody there to answer
         return FINE
