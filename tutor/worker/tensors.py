@@ -36,6 +36,8 @@ class Tensors:
         self._metas: dict[Any, int] = {}
         self._serials = 0
         self._sweep_at = 64
+        self._replaced: list[int] = []
+        """Tensors that are gone, and whose `id` another one has by now."""
         self.exposed: list[Storage] = []
         self.work = 0
         """Elements of the large tensors that were met: what measuring may cost is a share of it, not of time, so that
@@ -53,9 +55,12 @@ class Tensors:
         """The record of `t`, made (but nothing sent yet) when it is new."""
         key = id(t)
         known = self.by_id.get(key)
-        if known is not None and known.ref() is t:
-            return known
-        if len(self.by_id) >= self._sweep_at:
+        if known is not None:
+            if known.ref() is t:
+                return known
+            del self.by_id[key]
+            self._replaced.append(known.serial)
+        if len(self.by_id) + len(self._replaced) >= self._sweep_at:
             self.sweep()
         self._serials += 1
         known = Known(weakref.ref(t), self._serials)
@@ -74,11 +79,12 @@ class Tensors:
 
     def sweep(self) -> None:
         """Forgets the tensors that are gone, and says so."""
-        dead = [(key, known) for key, known in self.by_id.items() if known.ref() is None]
-        for key, _ in dead:
+        gone, self._replaced = self._replaced, []
+        for key, known in [(key, known) for key, known in self.by_id.items() if known.ref() is None]:
             del self.by_id[key]
-        if dead:
-            self._append((_GONE, [known.serial for _, known in dead]))
+            gone.append(known.serial)
+        if gone:
+            self._append((_GONE, gone))
         self.memory.forget_dead()
         self._sweep_at = 64 + 2 * len(self.by_id)
 
@@ -141,7 +147,7 @@ class Tensors:
         if meta is None:
             meta = self._new_meta(key)
         storage = known.storage
-        if storage is None or known.version == -1:
+        if storage is None or meta != known.meta:
             storage = self.memory.storage_of(t, known)
         if grad_tensor is not None:
             grad = self.gradient(grad_tensor)
@@ -164,9 +170,10 @@ class Tensors:
         for event in new_nodes:
             self._append(event)
 
-    def place(self, t: torch.Tensor, known: Known) -> None:
-        """Notes the memory of a tensor that another event tells of."""
-        self.memory.storage_of(t, known)
+    def place(self, t: torch.Tensor, known: Known) -> int | None:
+        """Notes the memory of a tensor that another event tells of, and gives its number."""
+        storage = self.memory.storage_of(t, known)
+        return None if storage is None else storage.serial
 
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
@@ -215,10 +222,7 @@ class Tensors:
 
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory."""
-        storage = known.storage
-        if storage is not None and known in storage.views:
-            storage.views.remove(known)
-        known.storage = None
+        self.memory.forget(known)
         self.record(t, known)
 
     def expose(self, t: torch.Tensor) -> None:
