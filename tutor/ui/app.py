@@ -108,11 +108,14 @@ class GradtutorApp(App[int]):
     # ------------------------------------------------------------ end
 
     def leave(self) -> None:
-        """Back to the list of lessons; the end where there is none below."""
+        """Back to the list of lessons."""
+        from tutor.ui.screens.lessons import LessonsScreen
+
         if self.target is None:
             self.pop_screen()
         else:
-            self.exit(return_code=self.status())
+            self.target = None
+            self.switch_screen(LessonsScreen(self.lessons, self.language))
 
     def status(self) -> int:
         """The exit status of what was opened: 1 where its program failed; a list of lessons ends well."""

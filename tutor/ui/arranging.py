@@ -98,7 +98,9 @@ class Arranger:
     def focus_pane(self) -> None:
         """The focus goes to a pane in view."""
         panes = self.screen.panes
-        self.screen.set_focus(panes[next(name for name in ("code", *panes) if panes[name].display)])
+        shown = next((name for name in ("code", *panes) if panes[name].display), None)
+        if shown is not None:
+            self.screen.set_focus(panes[shown])
 
 
 def _put(widget: Widget, place: Place) -> None:

@@ -77,6 +77,13 @@ class Commands:
         self.screen.say(("first the question: ", "plain"), ("Enter", "key"), (" answers it, ", "plain"), ("s", "key"),
                         (" skips it", "plain"))  # fmt: skip
 
+    def to_the_list(self) -> None:
+        """From a lesson to the others; a script of one's own has none."""
+        if self.screen.target.kind == "lesson":
+            self.screen.owner.leave()
+        else:
+            self.screen.say(("q", "key"), (" quits", "quiet"))
+
     def first(self) -> None:
         self.screen.player.pause()
         self.screen.follow = False
@@ -167,4 +174,4 @@ class Commands:
         elif screen.zoomed:
             self.zoom()
         else:
-            screen.owner.leave()
+            self.to_the_list()

@@ -64,18 +64,19 @@ def squeezed(value: Value, dtype: str, width: int) -> str:
         return text
     _, mean, number = text.partition("mean ")
     if mean:
-        choices = [mean + number, f"{mean}{_rounded(number)}", f"~{_rounded(number)}"]
+        choices = [mean + number, f"{mean}{_rounded(number)}", "x".join(map(str, values.shape_of(value)))]
     else:
         first = next(iter(values.elements(value) or ()), None)
         choices = [values.short(value, dtype, width)]
         if choices[0].startswith("[…") and isinstance(first, float):
-            choices = [f"[{first:.2g} …]"]
+            choices = [f"[{_rounded(str(first))} …]"]
     return next((choice for choice in choices if len(choice) <= width), choices[-1])
 
 
 def _rounded(number: str) -> str:
+    """With two or three digits."""
     try:
-        return f"{float(number):.2g}"
+        return values.number(float(f"{float(number):.2g}"))
     except ValueError:
         return number
 

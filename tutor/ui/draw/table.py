@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 from tutor.ui.draw.row import Piece, Row, pad, width
 
-GAPS = (2, 1)
-"""Cells between columns, and where that is too much."""
+ROOMY = 72
+"""From so many cells on two stand between columns, below one."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, how narrow it may get, and how soon it goes (0: never)."""
+    """A column: its title, how narrow it may get, and how soon it goes (0: never).
+
+    `usual` is how wide it is at least where there is room: what comes and goes moves nothing.
+    """
 
     title: str
     minimum: int
     goes: int
     maximum: int = 200
+    usual: int = 0
     centred: bool = False
 
 
@@ -36,7 +40,7 @@ class Fit:
     """How wide each column is (0: it had to go), and the cells between."""
 
     widths: tuple[int, ...] = ()
-    gap: int = GAPS[0]
+    gap: int = 1
 
 
 def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int) -> Fit:
@@ -44,9 +48,9 @@ def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: in
     natural = []
     for place, column in enumerate(columns):
         widest = max((width(row[place].text) for row in table), default=0)
-        natural.append(min(max(widest, width(column.title)), column.maximum))
+        natural.append(min(max(widest, width(column.title), column.usual), column.maximum))
     kept = list(range(len(columns)))
-    gap = next((gap for gap in GAPS if sum(natural) + gap * (len(columns) - 1) <= cells), GAPS[-1])
+    gap = 2 if cells >= ROOMY else 1
     while True:
         room = cells - gap * (len(kept) - 1)
         narrow = sum(min(natural[place], columns[place].minimum) for place in kept)

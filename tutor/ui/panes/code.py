@@ -38,6 +38,7 @@ class CodePane(Pane):
         self._title: tuple[Piece, ...] = ()
         self._now: int | None = None
         self._cell = 1
+        self._at_end = False
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -59,6 +60,7 @@ class CodePane(Pane):
             line = self._part[0][0]
         self._now = None if line is None else self._listing.index.get((self._file, line))
         self._cell = (view.cell if view is not None else None) or 1
+        self._at_end = view is not None and view.kind == "cell_end"
         self._title = tuple(self._heading(view, state))
 
     def _find_marks(self, view: StepView, state: State) -> None:
@@ -132,10 +134,12 @@ class CodePane(Pane):
     def in_view(self) -> int | None:
         if self._now is not None:
             return self._now
-        cell = self._cell if self.cursor else 1
-        if self._file != 1 and not any(line.cell for line in self._listing.lines):
+        if self._listing is not self._listing_of(1):
             return None
-        return next((at for at, line in enumerate(self._listing.lines) if line.cell == cell and line.number), None)
+        if not self._at_end:
+            return next((at for at, line in enumerate(self._listing.lines) if line.cell == self._cell), None)
+        lines = [at for at, line in enumerate(self._listing.lines) if line.cell == self._cell]
+        return max(lines, default=None)
 
     def row(self, index: int, cells: int) -> Row:
         g = self.glyphs

@@ -17,15 +17,15 @@ from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import grad_of, passing, squeezed
 
 COLUMNS = (
-    Column(" ", 17, 0, 28),
-    Column("value", 10, 0, 44),
+    Column(" ", 17, 0, 28, 6),
+    Column("value", 10, 0, 44, 8),
     Column("shape", 5, 4, 14),
-    Column("dtype", 5, 6, 10),
+    Column("dtype", 5, 6, 10, 7),
     Column("dev", 3, 7, 8),
     Column("leaf", 4, 2, centred=True),
     Column("req", 3, 5, centred=True),
-    Column("grad_fn", 7, 3, 24),
-    Column("grad", 9, 0, 40),
+    Column("grad_fn", 7, 3, 24, 8),
+    Column("grad", 9, 0, 40, 7),
 )
 _LONG = 60
 

@@ -283,7 +283,7 @@ class LessonScreen(Screen[None]):
         self.set_reactive(LessonScreen.cursor, 0)
         self.study.begin_again()
         self.begin(self.owner.again(self.session))
-        self.say((self.waiting, "quiet"))
+        self.notice = ()
 
     @property
     def owner(self) -> GradtutorApp:
