@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, parse
+from tutor.recordings import (
+    FINE,
+    INTERRUPTED,
+    MISSING,
+    WRONG,
+    Refusal,
+    load,
+    run,
+    say,
+    session_of,
+    tell_notices,
+    timeline_of,
+)
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
-    from tutor.process import Workers
-    from tutor.session import Session
-    from tutor.trace.timeline import Timeline
-
-FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
-
-
-class Refusal(Exception):
-    """What cannot be done: a line for the learner, and the exit status."""
-
-    def __init__(self, text: str, status: int = WRONG) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def main(words: list[str] | None = None) -> int:
@@ -52,7 +52,7 @@ def _main(words: list[str]) -> int:
         print(str(wanted), end="")
         return FINE
     except UsageError as error:
-        return _say(str(error), WRONG)
+        return say(str(error), WRONG)
     if arguments.version:
         from importlib.metadata import version
 
@@ -63,16 +63,7 @@ def _main(words: list[str]) -> int:
     try:
         return _COMMANDS[arguments.command](arguments)
     except (Refusal, LessonError) as error:
-        return _say(str(error), error.status)
-
-
-def _say(text: str, status: int) -> int:
-    """One line, whatever the text holds."""
-    from tutor.text.output import safe
-
-    sys.stdout.flush()
-    print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr)
-    return status
+        return say(str(error), error.status)
 
 
 # ---------------------------------------------------------------- the commands
@@ -129,9 +120,9 @@ def _record(arguments: Arguments) -> int:
         raise Refusal(f"{out} is a folder. Name a file to write, for instance {out / 'run.trace'}.")
     if not out.parent.is_dir():
         raise Refusal(f"there is no folder {out.parent} to write {out.name} into.", MISSING)
-    timeline, status = _run(target, arguments, out=out, echo=True)
-    _say(f"recorded {timeline.steps:,} steps in {out}", FINE)
-    _tell_notices(timeline)
+    timeline, status = run(target, arguments, out=out, echo=True)
+    say(f"recorded {timeline.steps:,} steps in {out}", FINE)
+    tell_notices(timeline)
     return status
 
 
@@ -145,16 +136,16 @@ def _list(arguments: Arguments) -> int:
     write = listing.write_json if arguments.json else listing.write_text
     write(found, store, arguments.lang, sys.stdout)
     for problem in found.problems:
-        _say(str(problem), FINE)
+        say(str(problem), FINE)
     if store.notice is not None:
-        _say(store.notice, FINE)
+        say(store.notice, FINE)
     return WRONG if found.problems else FINE
 
 
 def _steps(arguments: Arguments) -> int:
     from tutor.text import steps
 
-    timeline, status = _timeline(_resolve(arguments), arguments)
+    timeline, status = timeline_of(_resolve(arguments), arguments)
     (steps.write_json if arguments.json else steps.write_text)(timeline, sys.stdout)
     return status
 
@@ -163,7 +154,7 @@ def _show(arguments: Arguments) -> int:
     from tutor.text import show
     from tutor.trace.places import PlaceError, resolve
 
-    timeline, status = _timeline(_resolve(arguments), arguments)
+    timeline, status = timeline_of(_resolve(arguments), arguments)
     try:
         step = resolve(timeline, arguments.at)
     except PlaceError as error:
@@ -207,79 +198,6 @@ def _resolve(arguments: Arguments) -> Target:
         raise
 
 
-def _session(target: Target, arguments: Arguments, workers: Workers | None = None) -> Session:
-    from tutor.session import Session
-
-    return Session(target, workers=workers, knobs=arguments.knobs, device=arguments.device, args=arguments.script)
-
-
-def _load(target: Target, arguments: Arguments) -> Timeline:
-    """A recording from its file."""
-    from tutor.trace.timeline import Timeline
-    from tutor.trace.tracefile import TraceError
-
-    if arguments.knobs or arguments.device is not None:
-        raise Refusal(f"{target.name} is a recording: --set and --device are for what is run.")
-    try:
-        return Timeline.load(target.path)
-    except TraceError as error:
-        raise Refusal(str(error)) from None
-    except OSError as error:
-        raise Refusal(f"{target.name} cannot be read: {error.strerror or error}.", MISSING) from None
-
-
-def _timeline(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
-    """The whole recording of a target, run if need be, and the exit status that it gives."""
-    if target.kind == "trace":
-        timeline = _load(target, arguments)
-        status = _status(timeline)
-    else:
-        timeline, status = _run(target, arguments)
-    _tell_notices(timeline)
-    return timeline, status
-
-
-def _tell_notices(timeline: Timeline) -> None:
-    for notice in timeline.notices:
-        _say(notice, FINE)
-
-
-def _run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:
-    """Run a script or a lesson to its end."""
-    from tutor.session import record_blocking
-
-    session = _session(target, arguments)
-    try:
-        timeline = record_blocking(session, out=out, echo=_echo if echo else None)
-    except OSError as error:
-        raise Refusal(f"{out or target.name} cannot be written: {error.strerror or error}.", MISSING) from None
-    if session.refused is not None:
-        raise Refusal(session.refused.note, session.refused.status)
-    return timeline, _status(timeline)
-
-
-def _echo(stream: str, text: str) -> None:
-    """What the script prints, as it comes. Nobody listening does not end the recording."""
-    from tutor.text.output import close_quietly
-
-    to = sys.stderr if stream == "stderr" else sys.stdout
-    try:
-        to.write(text)
-        to.flush()
-    except BrokenPipeError:
-        close_quietly(to)
-
-
-def _status(timeline: Timeline) -> int:
-    """What a recording's program ended with, as our own exit status."""
-    end = timeline.run_end
-    if end is None:
-        return FAILED if timeline.cells and timeline.cells[-1].outcome == "failed" else FINE
-    if end.outcome == "stopped":
-        return INTERRUPTED
-    return FINE if end.status == 0 else FAILED
-
-
 # ---------------------------------------------------------------- walking
 
 
@@ -290,7 +208,7 @@ def _walk(target: Target, arguments: Arguments) -> int:
     from tutor.progress import Store
     from tutor.text.walk import Walker
 
-    timeline, status = _timeline(target, arguments)
+    timeline, status = timeline_of(target, arguments)
     store = Store() if target.kind == "lesson" else None
     Walker(timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
     return status
@@ -300,7 +218,7 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     """The full screen, where there is a terminal that can show it."""
     from tutor import ui
 
-    timeline = _load(target, arguments) if target is not None and target.kind == "trace" else None
+    timeline = load(target, arguments) if target is not None and target.kind == "trace" else None
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
@@ -308,6 +226,6 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
 
     workers = Workers()
     return ui.run(
-        target, lessons_dir=_lessons(arguments), session_factory=lambda one: _session(one, arguments, workers),
+        target, lessons_dir=_lessons(arguments), session_factory=lambda one: session_of(one, arguments, workers),
         workers=workers, timeline=timeline, language=arguments.lang,
     )  # fmt: skip

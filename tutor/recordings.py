@@ -1,0 +1,108 @@
+"""The recording that a command is about: read from its file, or made by running a script or a lesson to its end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tutor.arguments import Arguments
+    from tutor.lesson.find import Target
+    from tutor.process import Workers
+    from tutor.session import Session
+    from tutor.trace.timeline import Timeline
+
+FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses."""
+
+
+class Refusal(Exception):
+    """What cannot be done: a line for the learner, and the exit status."""
+
+    def __init__(self, text: str, status: int = WRONG) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def say(text: str, status: int) -> int:
+    """One line, whatever the text holds."""
+    from tutor.text.output import safe
+
+    sys.stdout.flush()
+    print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr)
+    return status
+
+
+def session_of(target: Target, arguments: Arguments, workers: Workers | None = None) -> Session:
+    """A run of a target as the command line asks for it."""
+    from tutor.session import Session
+
+    return Session(target, workers=workers, knobs=arguments.knobs, device=arguments.device, args=arguments.script)
+
+
+def load(target: Target, arguments: Arguments) -> Timeline:
+    """A recording from its file."""
+    from tutor.trace.timeline import Timeline
+    from tutor.trace.tracefile import TraceError
+
+    if arguments.knobs or arguments.device is not None:
+        raise Refusal(f"{target.name} is a recording: --set and --device are for what is run.")
+    try:
+        return Timeline.load(target.path)
+    except TraceError as error:
+        raise Refusal(str(error)) from None
+    except OSError as error:
+        raise Refusal(f"{target.name} cannot be read: {error.strerror or error}.", MISSING) from None
+
+
+def timeline_of(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
+    """The whole recording of a target, run if need be, and the exit status that it gives."""
+    if target.kind == "trace":
+        timeline = load(target, arguments)
+        status = status_of(timeline)
+    else:
+        timeline, status = run(target, arguments)
+    tell_notices(timeline)
+    return timeline, status
+
+
+def tell_notices(timeline: Timeline) -> None:
+    """Say what is missing from a recording, and why."""
+    for notice in timeline.notices:
+        say(notice, FINE)
+
+
+def run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:
+    """Run a script or a lesson to its end."""
+    from tutor.session import record_blocking
+
+    session = session_of(target, arguments)
+    try:
+        timeline = record_blocking(session, out=out, echo=_echo if echo else None)
+    except OSError as error:
+        raise Refusal(f"{out or target.name} cannot be written: {error.strerror or error}.", MISSING) from None
+    if session.refused is not None:
+        raise Refusal(session.refused.note, session.refused.status)
+    end = timeline.run_end
+    return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
+
+
+def _echo(stream: str, text: str) -> None:
+    """What the script prints, as it comes. Nobody listening does not end the recording."""
+    from tutor.text.output import close_quietly
+
+    to = sys.stderr if stream == "stderr" else sys.stdout
+    try:
+        to.write(text)
+        to.flush()
+    except BrokenPipeError:
+        close_quietly(to)
+
+
+def status_of(timeline: Timeline) -> int:
+    """What a recording's program ended with, as our own exit status."""
+    end = timeline.run_end
+    if end is None:
+        return FAILED if timeline.cells and timeline.cells[-1].outcome == "failed" else FINE
+    return FINE if end.status == 0 else FAILED
