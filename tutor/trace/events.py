@@ -287,6 +287,10 @@ class Accumulate(Event, frozen=True, tag=35):
     grad: int
     incoming: Value
     new: Value
+    version: int | None = None
+    """That of the tensor `grad` now: adding to it in place is a write."""
+    storage: int | None = None
+    """Its storage, where `grad` is new; it is in all else as the leaf then, or has a snapshot of its own."""
 
 
 class Captured(Event, frozen=True, tag=36):

@@ -103,7 +103,7 @@ class GraphReplay(TensorReplay):
 
     def _accumulate(self, event: ev.Accumulate) -> None:
         self._ran(event.node, [event.incoming], None)
-        self._write(event.tensor, event.grad, event.new)
+        self._write(event.tensor, event.grad, event.new, event.version, event.storage)
         self._hold(event.tensor, event.grad)
 
     def _retained(self, event: ev.Retained) -> None:

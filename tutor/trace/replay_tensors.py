@@ -68,17 +68,21 @@ class TensorReplay:
         if grad in self.state.collected:
             self._drop(grad)
 
-    def _write(self, owner: int, number: int, value: ev.Value) -> None:
+    def _write(
+        self, owner: int, number: int, value: ev.Value, version: int | None = None, storage: int | None = None
+    ) -> None:
         """The engine wrote a gradient: `value` is what tensor `number` holds now, for `owner`."""
         tensors = self.state.tensors
         old, like = tensors.get(number), tensors.get(owner)
         if old is not None:
             new = old.__copy__()
             new.value = value
+            if version is not None:
+                new.version = version
         elif like is not None:
             new = TensorState(
                 number, like.shape, like.dtype, like.device, like.strides, like.layout, "Tensor",
-                False, True, None, False, 0, None, None, None, value,
+                False, True, None, False, version or 0, storage, None, None, value,
             )  # fmt: skip
         else:
             return

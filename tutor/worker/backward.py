@@ -166,14 +166,15 @@ class Passes:
                     self._append((_ACCUMULATE, node, known.serial, 0, shown, None))
                     return
                 held = tensors.meet(grad)
-                first = held.version == -1
-                held.version = grad._version
-                if first and grad.requires_grad:  # create_graph: the gradient has a graph of its own
-                    tensors.record(grad, held)
-                elif first:
-                    tensors.place(grad, held)
+                storage = None
+                if held.version == -1:
+                    if _is_plain(grad, leaf):
+                        storage = tensors.place(grad, held)
+                    else:
+                        tensors.record(grad, held)
+                held.version = version = grad._version
                 known.grad = held.serial
-                self._append((_ACCUMULATE, node, known.serial, held.serial, shown, self._value(grad)))
+                self._append((_ACCUMULATE, node, known.serial, held.serial, shown, self._value(grad), version, storage))
         except Exception as error:
             self.trouble(error)
 
@@ -255,6 +256,13 @@ class Passes:
             yield
         finally:
             _pop_torch_function_stack()
+
+
+def _is_plain(grad: torch.Tensor, leaf: torch.Tensor) -> bool:
+    """Whether a new gradient is as its leaf in all but the values: not with `create_graph`, nor where it is sparse."""
+    if grad.requires_grad or grad.layout is not leaf.layout or type(grad) is not _Tensor or grad.dtype != leaf.dtype:
+        return False
+    return grad.layout is not _strided or grad.stride() == leaf.stride()
 
 
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +23,14 @@ _TEXT = 200
 class Frame:
     """One activation of a function of the learner's."""
 
-    __slots__ = ("bound", "holders", "key", "loops", "outer", "serial")
+    __slots__ = ("bound", "code", "holders", "key", "loops", "outer", "serial")
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
         self.key = key
         self.outer = outer
+        self.code: types.CodeType | None = None
+        """Of a function; None for a module."""
         self.loops: dict[int, int] = {}
         self.holders: dict[str, Holder] = {}
         self.bound: set[str] = set()

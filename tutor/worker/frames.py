@@ -171,12 +171,15 @@ class Frames:
         frame = self.find(python) if self.on else None
         if frame is None or frame is self._elsewhere:
             return
-        owner: Frame | None = self._modules.get(python.f_code.co_filename)
-        if name in python.f_code.co_freevars:
+        code = python.f_code
+        owner: Frame | None = self._modules.get(code.co_filename)
+        if name in code.co_freevars:
+            self.names.store(frame, name, value, made_at)
             owner = frame.outer
-            while owner is not None and name not in owner.bound:
-                owner = owner.outer
-        self.names.store(owner or frame, name, value, made_at)
+            while owner is not None and not (owner.code and _is_within(code, owner.code) and name in owner.bound):
+                owner = owner.outer  # none is left where a closure outlives the function around it
+        if owner is not None:
+            self.names.store(owner, name, value, made_at)
 
     def bind_expr(self, name: str, value: Any) -> Any:
         """A name was stored to by `:=`."""
@@ -211,6 +214,7 @@ class Frames:
         file = self._file_of(code.co_filename) or 1
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
+        frame.code = code
         for name, value in zip(names, values, strict=True):
             self.names.store(frame, name, value, 0)
 
@@ -256,3 +260,8 @@ class Frames:
             if self.on and frame is not None and frame.loops.pop(loop, None) is not None:
                 self._append((_LOOP_END, frame.serial, loop))
         self._on_caught()
+
+
+def _is_within(code: types.CodeType, outer: types.CodeType) -> bool:
+    """Whether a function is defined inside another."""
+    return code.co_qualname.startswith(f"{outer.co_qualname}.<locals>.")

@@ -46,12 +46,16 @@ class Memory:
         self._serials = 0
 
     def storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
-        """The block that `t` looks into; `known` is noted as one of those who do."""
+        """The block that `t` looks into; `known` is noted as one of those who do, and of no other."""
         try:
             address = t.untyped_storage()._cdata
         except Exception:  # sparse tensors and wrappers have none
             return None
         storage = self._storages.get(address)
+        if known.storage is not None:
+            if known.storage is storage:
+                return storage
+            self.forget(known)  # torch.load gives a tensor its memory together with its shape
         if storage is not None:
             for view in storage.views:
                 if view.ref() is not None:
@@ -78,6 +82,12 @@ class Memory:
         except Exception:  # no storage at all
             return None
         return None
+
+    def forget(self, known: Known) -> None:
+        """`known` does not look into its block any more, or not surely."""
+        storage, known.storage = known.storage, None
+        if storage is not None and known in storage.views:
+            storage.views.remove(known)
 
     def forget_dead(self) -> None:
         """Drops the blocks that no living tensor looks into."""

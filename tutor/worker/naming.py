@@ -19,9 +19,10 @@ _TRANSPARENT = tuple(
 )  # fmt: skip
 _FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
 
-IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD, META, HOOK, OUTSIDE = range(10)
+IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD, META, HOOK, OUTSIDE, RESHAPE, STATISTICS = range(12)
 """Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
-`.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory."""
+`.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory; giving a
+tensor another shape in place; writing running statistics."""
 
 _QUIET = {
     "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
@@ -35,6 +36,9 @@ _QUIET = {
 _LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
 _OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
 _META_CHANGES = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "rename_"}
+_RESHAPES = {
+    "resize_", "resize_as_", "t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_",
+}  # fmt: skip
 _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
 
@@ -42,6 +46,8 @@ def kind_of(func: Any) -> int:
     """Which kind of call this is."""
     if func in (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad):
         return BACKWARD
+    if func in (torch.nn.functional.batch_norm, torch.nn.functional.instance_norm):
+        return STATISTICS
     name = getattr(func, "__name__", "")
     if name in ("__get__", "__set__", "__delete__"):
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
@@ -54,6 +60,8 @@ def kind_of(func: Any) -> int:
         return OUTSIDE
     if name in _META_CHANGES:
         return META
+    if name in _RESHAPES:
+        return RESHAPE
     if name in ("register_hook", "register_post_accumulate_grad_hook"):
         return HOOK
     return IGNORE if name in _QUIET else PLAIN
@@ -77,6 +85,15 @@ def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
     if name.startswith("__") and name.endswith("__"):
         return name in ("__setitem__", "__set__", "__delete__") or (name[2] == "i" and name[2:-2] in _INPLACE)
     return (name.endswith("_") and not name.endswith("__")) or kwargs.get("out") is not None
+
+
+def statistics(func: Any, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """The running mean and variance that a normalisation wrote to; torch gives them no new version for that."""
+    given = dict(zip(("input", "running_mean", "running_var", "weight", "bias", "wrote"), args, strict=False)) | kwargs
+    usual = func is torch.nn.functional.instance_norm
+    wrote = given.get("wrote", given.get("training", given.get("use_input_stats", usual)))
+    found = (given.get("running_mean"), given.get("running_var")) if wrote else ()
+    return [tensor for tensor in found if tensor is not None]
 
 
 _INPLACE = {

@@ -31,6 +31,7 @@ _getframe = sys._getframe
 _Tensor = torch.Tensor
 _NESTED = (_Tensor, list, tuple)
 _SCALARS = (float, int, bool, str, type(None))
+_COPIES = (float, int, bool, complex, list)
 
 Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
 
@@ -120,9 +121,9 @@ class Operations(TorchFunctionMode):
             try:
                 if _len_torch_function_stack():
                     with DisableTorchFunction():
-                        self._record(kind, args, kwargs, result, site, serial)
+                        self._record(kind, func, args, kwargs, result, site, serial)
                 else:
-                    self._record(kind, args, kwargs, result, site, serial)
+                    self._record(kind, func, args, kwargs, result, site, serial)
             except Exception as error:  # the learner's program must not suffer from ours
                 self.trouble(error)
         return result
@@ -158,7 +159,9 @@ class Operations(TorchFunctionMode):
 
     # ------------------------------------------------------------ what it did
 
-    def _record(self, kind: int, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int) -> None:
+    def _record(
+        self, kind: int, func: Any, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int
+    ) -> None:
         tensors = self._tensors
         self._writes = site.inplace
         inputs: list[int | None] = []
@@ -193,7 +196,7 @@ class Operations(TorchFunctionMode):
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new)
         if kind != naming.PLAIN:
-            if kind == naming.LEAVES and getattr(result, "__array_interface__", None) is not None:
+            if kind == naming.LEAVES and not isinstance(result, _COPIES):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
@@ -201,14 +204,19 @@ class Operations(TorchFunctionMode):
         for tensor, known in new:
             tensors.record(tensor, known)
         for tensor, known in written:
+            if kwargs and "out" in kwargs:
+                known.small = False  # torch may have given it another shape
             tensors.changed(tensor, known)
         if kind in (naming.META, naming.SET_GRAD):
             tensor = args[0]
             tensors.record(tensor, tensors.meet(tensor), value=False)
             if tensor.requires_grad and tensor.retains_grad:
                 self.retaining(tensor)
-        elif kind == naming.SET_DATA:
+        elif kind in (naming.SET_DATA, naming.RESHAPE):
             tensors.moved(args[0], tensors.meet(args[0]))
+        elif kind == naming.STATISTICS:
+            for tensor in naming.statistics(func, args, kwargs):
+                tensors.changed(tensor, tensors.meet(tensor))
         elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
 

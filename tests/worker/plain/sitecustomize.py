@@ -1,0 +1,217 @@
+"""Python imports this before a script that is run plainly, and learns here what the script's names hold at its end.
+
+It knows nothing of the recorder: it is the second way to the same figures. `PLAIN_OUT` names the file to write, as
+JSON; with `PLAIN_PASSES` set, what the engine does in backward passes is told too, by hooks that are put on the
+graph's nodes before each pass.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+OUT = os.environ.pop("PLAIN_OUT", None)
+PASSES = os.environ.pop("PLAIN_PASSES", None)
+SCALARS = (int, float, str, bool, type(None), bytes, complex)
+
+
+def value(thing: Any) -> Any:
+    """As the command line's JSON has it."""
+    if isinstance(thing, list | tuple):
+        return [value(item) for item in thing]
+    if isinstance(thing, complex):
+        return [value(thing.real), value(thing.imag)]
+    if isinstance(thing, float) and not math.isfinite(thing):
+        return "nan" if math.isnan(thing) else "inf" if thing > 0 else "-inf"
+    return thing
+
+
+def elements(tensor: Any) -> Any:
+    """Nested lists; a string for what has too many elements, or none that could be listed."""
+    import torch
+
+    if tensor.is_nested or tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        return "no list"
+    if tensor.numel() > 1000:
+        return "large"
+    return value(tensor.detach().resolve_conj().resolve_neg().cpu().tolist())
+
+
+def statistics(tensor: Any) -> dict[str, Any]:
+    import torch
+
+    numbers = tensor.detach().double().flatten()
+    finite = numbers[torch.isfinite(numbers)]
+    return {
+        "min": finite.min().item(), "max": finite.max().item(), "mean": finite.mean().item(),
+        "std": finite.std().item(), "nan": int(torch.isnan(numbers).sum()), "inf": int(torch.isinf(numbers).sum()),
+        "zero": int((numbers == 0).sum()),
+    }  # fmt: skip
+
+
+def told(tensor: Any) -> dict[str, Any]:
+    import torch
+
+    strided = tensor.layout == torch.strided and not tensor.is_nested
+    grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    shown = elements(tensor)
+    return {
+        "value": shown,
+        "stats": statistics(tensor) if shown == "large" and not tensor.dtype.is_complex else None,
+        "shape": [] if tensor.is_nested else list(tensor.shape),
+        "strides": list(tensor.stride()) if strided else None,
+        "dtype": str(tensor.dtype).removeprefix("torch."),
+        "device": str(tensor.device),
+        "layout": str(tensor.layout).removeprefix("torch."),
+        "class_name": type(tensor).__name__,
+        "requires_grad": tensor.requires_grad,
+        "is_leaf": tensor.is_leaf,
+        "grad_fn": None if tensor.grad_fn is None else type(tensor.grad_fn).__name__,
+        "retains_grad": tensor.retains_grad,
+        "version": None if tensor.is_inference() else tensor._version,
+        "grad": None if grad is None else elements(grad),
+        "storage": tensor.untyped_storage()._cdata if strided else None,
+    }
+
+
+def inside(thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, Any]]:
+    """Two levels of lists, tuples and dicts of up to 20 items; modules by path; own objects' attributes, one level."""
+    import torch
+
+    own = type(thing).__module__ in OWN
+    if isinstance(thing, torch.Tensor):
+        yield prefix, thing
+    elif isinstance(thing, torch.nn.Module):
+        for path, tensor in [*thing.named_parameters(), *thing.named_buffers()]:
+            yield prefix + typed(thing, path.split(".")), tensor
+        for name, item in vars(thing).items() if own else ():
+            if not name.startswith("_"):
+                yield from inside(item, f"{prefix}.{name}", max(level, 1), 1)
+    elif isinstance(thing, list | tuple) and level < 2:
+        for number, item in enumerate(thing[:20]):
+            yield from inside(item, f"{prefix}[{number}]", level + 1, objects)
+    elif isinstance(thing, dict) and level < 2:
+        for key in list(thing)[:20]:
+            if isinstance(key, SCALARS):
+                yield from inside(thing[key], f"{prefix}[{key!r}]", level + 1, objects)
+    elif own and objects == 0 and not isinstance(thing, type):
+        for name, item in getattr(thing, "__dict__", {}).items():
+            yield from inside(item, f"{prefix}.{name}", max(level, 1), 1)
+
+
+def typed(module: Any, path: list[str]) -> str:
+    """What one would type for a path in a module: `.fc1.weight`, `[0].weight`, `['out'].weight`."""
+    from torch import nn
+
+    text = ""
+    for step in path:
+        keyed = isinstance(module, nn.ModuleDict | nn.ParameterDict)
+        text += f"[{step!r}]" if keyed else f"[{step}]" if step.isdigit() else f".{step}"
+        module = getattr(module, step)
+    return text
+
+
+OWN = {"__main__"}
+
+
+def at_end(process: int, passes: list[Any]) -> None:
+    if os.getpid() != process or "torch" not in sys.modules:
+        return
+    import warnings
+
+    OWN.update(name for name, module in sys.modules.items() if is_own(module))
+    names = {name: thing for name, thing in vars(sys.modules["__main__"]).items() if not name.startswith("__")}
+    tensors: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, thing in names.items():
+            tensors.update((path, told(tensor)) for path, tensor in inside(thing, name, 0, 0))
+    plain = {name: value(thing) for name, thing in names.items() if type(thing) in (int, float, bool, str, type(None))}
+    with open(str(OUT), "w", encoding="utf-8") as file:
+        json.dump({"tensors": tensors, "values": plain, "passes": passes}, file)
+
+
+def is_own(module: Any) -> bool:
+    place = getattr(module, "__file__", None)
+    return place is not None and os.path.dirname(os.path.abspath(place)) == os.path.dirname(
+        os.path.abspath(sys.argv[0])
+    )
+
+
+# ---------------------------------------------------------------- what the engine does
+
+
+def watch_passes(told: list[Any]) -> None:
+    """Puts hooks on all nodes before each pass, and takes them off after it."""
+    import torch
+
+    def walk(roots: Any) -> list[Any]:
+        found: dict[Any, None] = {}
+        waiting = [root.grad_fn or gradient_writer(root) for root in roots if root.requires_grad]
+        while waiting:
+            node = waiting.pop()
+            if node is not None and node not in found:
+                found[node] = None
+                waiting += [source for source, _ in node.next_functions]
+        return list(found)
+
+    def gradient_writer(leaf: Any) -> Any:
+        with torch.enable_grad():
+            return leaf.view_as(leaf).grad_fn.next_functions[0][0]
+
+    def hook_of(node: Any) -> Callable[[Any, Any], None]:
+        name = type(node).__name__
+
+        def ran(grad_inputs: Any, grad_outputs: Any) -> None:
+            if name == "AccumulateGrad":
+                told.append(["accumulate", shown(grad_outputs[0]), shown(node.variable.grad)])
+            else:
+                told.append(["node", name, [shown(g) for g in grad_outputs], [shown(g) for g in grad_inputs]])
+
+        return ran
+
+    def shown(gradient: Any) -> Any:
+        return None if gradient is None else elements(gradient)
+
+    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            roots = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+            told.append(["backward", [shown(root) for root in roots]])
+            handles = [node.register_hook(hook_of(node)) for node in walk(roots)]
+            try:
+                result = original(outputs, *args, **kwargs)
+                if original is grad:
+                    told.extend(["captured", shown(one)] for one in result)
+                return result
+            finally:
+                told.append(["end"])
+                for handle in handles:
+                    handle.remove()
+
+        return call
+
+    def register(tensor: Any, hook: Callable[[Any], Any]) -> Any:
+        def ran(gradient: Any) -> Any:
+            result = hook(gradient)
+            told.append(["hook", shown(gradient), shown(gradient if result is None else result)])
+            return result
+
+        return original_register(tensor, ran)
+
+    grad = torch.autograd.grad
+    original_register: Callable[..., Any] = torch.Tensor.register_hook
+    torch.autograd.backward = watched(torch.autograd.backward)
+    torch.autograd.grad = watched(grad)
+    torch.Tensor.register_hook = register  # type: ignore[method-assign]
+
+
+if OUT is not None:
+    engine: list[Any] = []
+    if PASSES:
+        watch_passes(engine)
+    atexit.register(at_end, os.getpid(), engine)

@@ -1,0 +1,110 @@
+"""A recorded run computes, prints, warns and fails just as a plain one: all scripts and all lessons."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.plain_run import Plain, run_plainly
+from tests.worker.recording import SCRIPTS, Forker, Recording, value_in
+from tutor import paths
+from tutor.lesson.find import Target
+from tutor.session import Session, record_blocking
+from tutor.trace import values
+from tutor.trace.names import names_of
+from tutor.trace.state import State
+
+FILES = [path for path in sorted(SCRIPTS.glob("*.py")) if not path.stem.startswith(("helper_", "grads_"))]
+LESSONS = sorted(paths.lessons_dir().glob("*/*.py"))
+SAME = ("dtype", "device", "layout", "class_name", "requires_grad", "is_leaf", "grad_fn", "retains_grad", "version")
+
+
+ALONE = {"compiled", "exits", "fails", "fails_twice", "imports_own", "loader", "threads", "warnings_and_prints"}
+"""Scripts that depend on what stands around them: each has a worker of its own. The others share an import of torch."""
+
+
+def in_a_worker(script: Path) -> Recording:
+    """Recorded as the command line does it."""
+    session = Session(Target("file", script, str(script)))
+    printed = {"stdout": "", "stderr": ""}
+
+    def echo(stream: str, text: str) -> None:
+        printed[stream] += text
+
+    timeline = record_blocking(session, echo=echo)
+    return Recording(timeline, session.exit_status, printed["stdout"], printed["stderr"])
+
+
+@pytest.mark.parametrize("script", [*FILES, *LESSONS], ids=lambda path: path.stem)
+def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
+    plain = run_plainly(script, tmp_path / "plain.json")
+    recorded = in_a_worker(script) if script.stem in ALONE else record(script)
+    assert recorded.stdout == plain.stdout
+    assert recorded.stderr == plain.stderr
+    assert recorded.status == plain.status
+    assert recorded.timeline.notices == []
+    compare_names(recorded.end, plain)
+
+
+def compare_names(state: State, plain: Plain) -> None:
+    assert [frame.function for frame in state.frames] == ["<module>"]
+    found = names_of(state)
+    assert set(found) == set(plain.tensors)
+    wrong = {name: diff for name, want in plain.tensors.items() if (diff := differences(state, found[name], want))}
+    assert wrong == {}
+    memory = {name: want["storage"] for name, want in plain.tensors.items()}
+    assert same_for({name: state.tensors[found[name]].storage for name in memory}) == same_for(memory)
+    bound = {name: binding for name, binding in state.frames[0].names.items() if binding.what == "value"}
+    shown = {name: binding.value for name, binding in bound.items()}
+    expected = {name: as_sent(value) for name, value in plain.values.items()}
+    assert shown == expected
+
+
+def as_sent(value: Any) -> Any:
+    """Text is cut, and integers of more than 64 bits are text."""
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        value = str(value)
+    return value[:200] if isinstance(value, str) else value
+
+
+def same_for(numbers: dict[str, int | None]) -> set[frozenset[str]]:
+    """Which names share a number, those with none aside."""
+    names: dict[int, set[str]] = {}
+    for name, number in numbers.items():
+        if number is not None:
+            names.setdefault(number, set()).add(name)
+    return {frozenset(group) for group in names.values()}
+
+
+def differences(state: State, number: int, want: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is recorded of a tensor, and what it should be, where the two are not the same."""
+    tensor = state.tensors[number]
+    have = {name: getattr(tensor, name) for name in SAME}
+    have["shape"] = list(tensor.shape)
+    have["strides"] = None if tensor.strides is None else list(tensor.strides)
+    have["value"] = listed(state, number)
+    have["grad"] = None if tensor.grad is None else listed(state, tensor.grad)
+    wrong = {name: (have[name], want[name]) for name in have if json.dumps(have[name]) != json.dumps(want[name])}
+    if want["stats"] is not None:
+        stats = value_in(state, number)["stats"]
+        same = {key: math.isclose(stats[key], want["stats"][key], rel_tol=1e-9, abs_tol=1e-12) for key in want["stats"]}
+        if not all(same.values()):
+            wrong["stats"] = (stats, want["stats"])
+    return wrong
+
+
+def listed(state: State, number: int) -> Any:
+    tensor = state.tensors[number]
+    return shown(tensor.value, tensor.dtype)
+
+
+def shown(value: Any, dtype: str = "float32") -> Any:
+    """A value of an event as nested lists, or in a word why there are none."""
+    value = None if value is None else values.to_json(value, dtype)
+    if not isinstance(value, dict):
+        return value
+    return "large" if value["stats"] is not None else "no list"
