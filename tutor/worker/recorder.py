@@ -24,6 +24,9 @@ from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
 
+_TOLD = "_gradtutor_told"
+
+
 class Recorder:
     """Records what the code compiled by `self.code` does while it is on.
 
@@ -49,7 +52,6 @@ class Recorder:
         self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
-        self._reported: tuple[int, str] | None = None
         self.full = False
         os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
 
@@ -89,10 +91,11 @@ class Recorder:
             self._switch(on)
 
     def failed(self, error: BaseException, *, caught: bool = False) -> None:
-        """Tells of an exception, once."""
-        if self._reported == (id(error), type(error).__name__):
+        """Tells of an exception, once, however often it is raised again."""
+        if getattr(error, _TOLD, False):
             return
-        self._reported = (id(error), type(error).__name__)
+        with contextlib.suppress(Exception):  # a class that takes no attributes: then it is told of twice
+            setattr(error, _TOLD, True)
         self.sink.send(failed(error, self.code, self.frames.raised_in(error), caught=caught))
 
     def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
