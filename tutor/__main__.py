@@ -1,8 +1,13 @@
 """`python -m tutor`, the same as `gradtutor`."""
 
+import os
 import sys
 
-from tutor.cli import main
+# `python -m` looks in the current folder first, where a learner's `random.py` would stand in for Python's.
+if sys.path[0] == os.getcwd() != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
+    del sys.path[0]
+
+from tutor.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())
