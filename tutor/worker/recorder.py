@@ -23,7 +23,6 @@ from tutor.worker.operations import Operations
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
-
 _TOLD = "_gradtutor_told"
 
 
