@@ -21,24 +21,26 @@ class Plain:
     tensors: dict[str, dict[str, Any]]
     values: dict[str, Any]
     passes: list[Any]
+    lines: list[Any]
 
 
-def run_plainly(script: Path, out: Path, *, passes: bool = False, args: list[str] | None = None) -> Plain:
-    """Runs it; with `passes` the engine is watched, which leaves marks in tracebacks."""
+def run_plainly(script: Path, out: Path, *, passes: bool = False, lines: bool = False) -> Plain:
+    """Runs it; with `passes` the engine is watched, which leaves marks in tracebacks, and with `lines` each line."""
     before = os.environ.get("PYTHONPATH")
     own = str(Path(__file__).parent / "plain")
     environment = {
         **os.environ,
         "PLAIN_OUT": str(out),
         "PLAIN_PASSES": "1" if passes else "",
+        "PLAIN_LINES": str(script) if lines else "",
         "PYTHONPATH": f"{own}{os.pathsep}{before}" if before else own,
     }
     process = subprocess.run(
-        [sys.executable, str(script), *(args or [])],
+        [sys.executable, str(script)],
         stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
     )  # fmt: skip
     found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     return Plain(
         process.returncode, process.stdout.decode(), process.stderr.decode(),
-        found.get("tensors", {}), found.get("values", {}), found.get("passes", []),
+        found.get("tensors", {}), found.get("values", {}), found.get("passes", []), found.get("lines", []),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 It knows nothing of the recorder: it is the second way to the same figures. `PLAIN_OUT` names the file to write, as
 JSON; with `PLAIN_PASSES` set, what the engine does in backward passes is told too, by hooks that are put on the
-graph's nodes before each pass.
+graph's nodes before each pass; with `PLAIN_LINES` what all names hold each time that a line is about to run.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import json
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
 OUT = os.environ.pop("PLAIN_OUT", None)
 PASSES = os.environ.pop("PLAIN_PASSES", None)
+LINES = os.environ.pop("PLAIN_LINES", None)
 SCALARS = (int, float, str, bool, type(None), bytes, complex)
 
 
@@ -87,6 +89,8 @@ def inside(thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[
     if isinstance(thing, torch.Tensor):
         yield prefix, thing
     elif isinstance(thing, torch.nn.Module):
+        if "_parameters" not in vars(thing):
+            return  # its own __init__ has not called that of Module yet
         for path, tensor in [*thing.named_parameters(), *thing.named_buffers()]:
             yield prefix + typed(thing, path.split(".")), tensor
         for name, item in vars(thing).items() if own else ():
@@ -119,7 +123,8 @@ def typed(module: Any, path: list[str]) -> str:
 OWN = {"__main__"}
 
 
-def at_end(process: int, passes: list[Any]) -> None:
+def at_end(process: int, passes: list[Any], lines: list[Any]) -> None:
+    sys.settrace(None)
     if os.getpid() != process or "torch" not in sys.modules:
         return
     import warnings
@@ -133,7 +138,7 @@ def at_end(process: int, passes: list[Any]) -> None:
             tensors.update((path, told(tensor)) for path, tensor in inside(thing, name, 0, 0))
     plain = {name: value(thing) for name, thing in names.items() if type(thing) in (int, float, bool, str, type(None))}
     with open(str(OUT), "w", encoding="utf-8") as file:
-        json.dump({"tensors": tensors, "values": plain, "passes": passes}, file)
+        json.dump({"tensors": tensors, "values": plain, "passes": passes, "lines": lines}, file)
 
 
 def is_own(module: Any) -> bool:
@@ -210,8 +215,43 @@ def watch_passes(told: list[Any]) -> None:
     torch.Tensor.register_hook = register  # type: ignore[method-assign]
 
 
+def watch_lines(seen: list[Any]) -> None:
+    """Tells what a frame's names hold at each line of the script."""
+    import torch
+
+    def short(tensor: Any) -> Any:
+        grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+        return [elements(tensor), None if grad is None else elements(grad), tensor.requires_grad, tensor.is_leaf]
+
+    def line(frame: Any, event: str, argument: Any) -> Any:
+        if event == "line":
+            try:
+                note(frame)
+            except BaseException:  # or Python would stop tracing without a word
+                traceback.print_exc()
+                os._exit(70)
+        return line
+
+    def note(frame: Any) -> None:
+        held = {}
+        for name, thing in list(frame.f_locals.items()):
+            if not name.startswith(("__", ".")):
+                held.update((path, short(tensor)) for path, tensor in inside(thing, name, 0, 0))
+        code = frame.f_code
+        seen.append([code.co_name, frame.f_lineno, held, code.co_freevars])
+
+    def call(frame: Any, event: str, argument: Any) -> Any:
+        return line if frame.f_code.co_filename == script else None
+
+    script = os.path.abspath(str(LINES))
+    sys.settrace(call)
+
+
 if OUT is not None:
     engine: list[Any] = []
+    lines: list[Any] = []
     if PASSES:
         watch_passes(engine)
-    atexit.register(at_end, os.getpid(), engine)
+    if LINES:
+        watch_lines(lines)
+    atexit.register(at_end, os.getpid(), engine, lines)
