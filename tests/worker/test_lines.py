@@ -20,7 +20,7 @@ Held = dict[str, list[Any]]
 """By name: value, gradient, requires_grad, is_leaf."""
 
 
-@pytest.mark.parametrize("name", ["grads_passes", "grads_hooks", "inplace", "mlp", "names", "python_features"])
+@pytest.mark.parametrize("name", ["grads_passes", "flow", "grads_hooks", "inplace", "mlp", "names", "python_features"])
 def test_names_at_every_line(name: str, record: Forker, tmp_path: Path) -> None:
     script = SCRIPTS / f"{name}.py"
     recorded = record(script)
