@@ -62,7 +62,7 @@ class Commands:
             found = timeline.steps
         if found is None:
             ahead = screen.running and not key.startswith(("back", "previous", "out"))
-            screen.say((screen.waiting if ahead else moves.NOWHERE[key], "quiet"))
+            screen.say((screen.waiting if ahead else moves.NOWHERE[key], "quiet"), passing=ahead)
         elif found > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit

@@ -13,6 +13,9 @@ from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
 from tutor.ui.messages import LessonChosen
 from tutor.ui.panes.pane import Pane
 
+_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
+"""What is there where CUDA is: asking CUDA itself would take a second, and torch."""
+
 
 class CatalogPane(Pane):
     """Families with their lessons. The first entry is what to do next."""
@@ -184,6 +187,6 @@ class AboutPane(Pane, can_focus=False):
 
 def lacking(lesson: Header) -> str:
     """What the machine has not that the lesson needs."""
-    if "cuda" in lesson.needs and not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
+    if "cuda" in lesson.needs and not any(Path(device).exists() for device in _DEVICES):
         return "CUDA"
     return ""

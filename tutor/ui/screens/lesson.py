@@ -61,7 +61,7 @@ class LessonScreen(Screen[None]):
         self.session = session
         self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
         self.language = language
-        self.gate = Gate(self.timeline.document)
+        self.gate = Gate(None)
         self.study = Study(target, self.gate)
         self.player = Player(self)
         self.prompts = Prompts(self)
@@ -75,6 +75,8 @@ class LessonScreen(Screen[None]):
         """Which pane is to be seen where several share a place."""
         self.notice: Sequence[Piece] = ()
         """What to say instead of the explanation, until the next step."""
+        self.passing = False
+        """Whether that is only true until more is recorded."""
         self.lesson, self.code, self.output = LessonPane(), CodePane(), OutputPane()
         self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
         self.panes: dict[str, Pane] = {
@@ -130,6 +132,8 @@ class LessonScreen(Screen[None]):
             return
         self._know_document()
         self.study.compare(self.timeline)
+        if self.passing:
+            self.notice, self.passing = (), False
         self.pacer.later()
 
     def _know_document(self) -> None:
@@ -168,9 +172,9 @@ class LessonScreen(Screen[None]):
         self.notice = ()
         self.soon()
 
-    def say(self, *pieces: Piece) -> None:
-        """A word to the learner, until the next step."""
-        self.notice = pieces
+    def say(self, *pieces: Piece, passing: bool = False) -> None:
+        """A word to the learner, until the next step (`passing`: or until more is recorded)."""
+        self.notice, self.passing = pieces, passing
         self.soon()
 
     # ------------------------------------------------------------ drawing

@@ -1,0 +1,269 @@
+"""Rows, tables, bars, prose, code and places: drawn without a screen."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tutor.ui.draw import bar, code, places, plot, prose, table
+from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
+from tutor.ui.draw.row import Row, clean, cut, difference, fit, row_width, width, wrapped
+from tutor.ui.draw.table import Cell, Column
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+PIECES = st.lists(st.tuples(TEXTS.map(clean), st.sampled_from(["plain", "grad"])), max_size=5).map(tuple)
+
+
+def text_of(rows: list[Row]) -> list[str]:
+    return ["".join(text for text, _ in row) for row in rows]
+
+
+# ---------------------------------------------------------------- rows
+
+
+@given(row=PIECES, cells=st.integers(0, 40))
+def test_a_row_fits_exactly(row: Row, cells: int) -> None:
+    assert row_width(fit(row, cells)) == cells
+
+
+@given(text=TEXTS, cells=st.integers(1, 20))
+def test_what_is_cut_has_room_and_says_so(text: str, cells: int) -> None:
+    shown = cut(clean(text), cells)
+    assert width(shown) <= cells
+    assert shown == clean(text) or shown.endswith("…")
+
+
+def test_the_mark_of_a_cut_is_there_even_where_a_piece_ends_at_the_edge() -> None:
+    assert text_of([fit((("abc", "plain"), ("def", "grad")), 3)]) == ["ab…"]
+
+
+@given(text=st.text(max_size=40))
+def test_nothing_is_left_for_a_terminal_to_obey(text: str) -> None:
+    shown = clean(text)
+    assert len(shown) == len(text)
+    assert all(char == "\t" or char.isprintable() for char in shown)
+    shown.encode()  # no lone surrogate, which could not be written
+
+
+def test_control_characters_are_shown_as_what_they_are() -> None:
+    assert clean("\x1b[31mred\x07") == "␛[31mred␇"
+    assert clean("w[i] [red] 梯度") == "w[i] [red] 梯度"
+
+
+@given(old=PIECES, new=PIECES)
+def test_the_columns_that_differ_hold_every_difference(old: Row, new: Row) -> None:
+    old, new = fit(old, 30), fit(new, 30)
+    columns = difference(old, new)
+    if columns is None:
+        assert old == new
+        return
+    cells = [[(char, role) for text, role in row for char in text for _ in range(width(char))] for row in (old, new)]
+    for at, (a, b) in enumerate(zip(*cells, strict=False)):
+        if not columns[0] <= at < columns[1]:
+            assert a == b
+
+
+@given(row=PIECES, cells=st.integers(4, 30))
+def test_wrapped_text_has_room_and_loses_nothing_but_spaces(row: Row, cells: int) -> None:
+    rows = wrapped(row, cells)
+    assert all(row_width(one) <= cells for one in rows)
+    shown = "".join(text_of(rows)).split()
+    assert "".join(shown) == "".join("".join(text for text, _ in row).split())
+
+
+def test_words_are_not_broken_and_chinese_is() -> None:
+    assert text_of(wrapped([("one two three", "plain")], 8)) == ["one two", "three"]
+    assert text_of(wrapped([("梯度相加，再相加。", "plain")], 10)) == ["梯度相加，", "再相加。"]
+
+
+# ---------------------------------------------------------------- tables
+
+COLUMNS = (
+    Column("", 3, 0, 12),
+    Column("value", 6, 0),
+    Column("dtype", 5, 2),
+    Column("dev", 3, 3),
+    Column("grad", 6, 0),
+)
+TABLE = [
+    [Cell("w"), Cell("[1. 2. 3. 4.]"), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("None")],
+    [Cell("model.weight"), Cell("2."), Cell("float32", brief=lambda _: "f32"), Cell("cpu"), Cell("[1. 2.]")],
+]
+
+
+@given(cells=st.integers(12, 120))
+def test_a_table_fits_and_never_loses_value_and_grad(cells: int) -> None:
+    sizes = table.fitted(COLUMNS, TABLE, cells)
+    for row in TABLE:
+        assert row_width(table.line(COLUMNS, sizes, row)) <= cells
+    assert sizes.widths[1] > 0
+    assert sizes.widths[4] > 0
+
+
+def test_columns_go_in_their_order() -> None:
+    def gone(cells: int) -> set[str]:
+        widths = table.fitted(COLUMNS, TABLE, cells).widths
+        return {column.title for column, size in zip(COLUMNS, widths, strict=True) if not size}
+
+    assert gone(90) == set()
+    assert gone(24) == {"dev"}
+    assert gone(19) == {"dev", "dtype"}
+
+
+def test_a_cell_without_room_says_it_shorter() -> None:
+    sizes = table.fitted(COLUMNS, TABLE, 30)
+    assert "f32" in text_of([table.line(COLUMNS, sizes, TABLE[0])])[0]
+
+
+# ---------------------------------------------------------------- the bar of time
+
+
+@given(steps=st.integers(0, 5000), cells=st.integers(2, 200), cursor=st.integers(0, 5000))
+def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) -> None:
+    cursor = min(cursor, steps)
+    row = bar.Bar(cells, steps, [], []).row(cursor, UNICODE)
+    shown = text_of([row])[0]
+    assert width(shown) == cells
+    assert [role for text, role in row].count("now") == 1
+
+
+@given(steps=st.integers(1, 300), cells=st.integers(2, 200))
+def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
+    for step in range(0, steps + 1, 7):
+        found = bar.step_at(bar.column_of(step, cells, steps), cells, steps)
+        assert abs(found - step) <= steps / (cells - 1)
+
+
+def test_backward_is_told_from_forward_by_colour_and_without() -> None:
+    made = bar.Bar(40, 40, [bar.Stretch(20, 30)], [1, 10])
+    roles = {role: text for text, role in made.row(40, PLAIN)}
+    assert set(roles["value"]) == {"━"}
+    assert set(roles["grad"]) == {"╍"}
+    assert "┼" in text_of([made.row(40, PLAIN)])[0]
+    assert text_of([made.row(40, ASCII)])[0].isascii()
+
+
+def test_what_a_question_hides_is_dotted() -> None:
+    shown = text_of([bar.Bar(41, 40, [], [], limit=20).row(10, UNICODE)])[0]
+    assert shown[30:].strip("┄") == ""
+    assert "┄" not in shown[:20]
+
+
+# ---------------------------------------------------------------- places
+
+
+@given(
+    size=st.tuples(st.integers(60, 240), st.integers(16, 80)),
+    asking=st.sampled_from([0, 1, 3]),
+    zoomed=st.sampled_from([None, "lesson", "graph"]),
+    prose=st.booleans(),
+)
+def test_panes_fill_the_screen_and_do_not_overlap(
+    size: tuple[int, int], asking: int, zoomed: str | None, prose: bool
+) -> None:
+    cols, rows = size
+    asking = asking if prose else 0
+    zoomed = None if zoomed == "lesson" and not prose else zoomed
+    front = {"left": "lesson" if prose else "code", "right": "graph"}
+    found = places.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose)
+    covered: set[tuple[int, int]] = set()
+    for name, place in found.items():
+        assert place.height >= (1 if name == "ask" else 3), name
+        area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
+        assert not covered & area
+        covered |= area
+    assert len(covered) == cols * (rows - places.HEAD - places.FOOT)
+
+
+def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
+    found = places.places(80, 24, front={"left": "code", "right": "graph"})
+    assert set(found) == {"code", "graph", "tensors"}
+    assert set(places.places(120, 36, front={})) == set(places.PANES)
+
+
+# ---------------------------------------------------------------- prose
+
+
+def drawn(text: str, cells: int = 40, value: str | None = None) -> list[str]:
+    return text_of(prose.rows(prose.blocks(text), cells, UNICODE, lambda _: "", lambda _: value))
+
+
+def test_prose_is_literal_but_for_its_own_marks() -> None:
+    assert drawn("# Title\n\nSome `w[i]` and **bold [red]**.\nOne line.\n\n- an item\n- 第二") == [
+        "Title", "", "Some w[i] and bold [red]. One line.", "", "• an item", "• 第二",
+    ]  # fmt: skip
+
+
+def test_a_live_value_is_filled_in_or_left_open() -> None:
+    assert drawn("It is {{ w.grad.item() }}.", value="5") == ["It is 5."]
+    assert drawn("It is {{ w.grad.item() }}.") == ["It is …."]
+
+
+def test_code_in_prose_is_kept_as_it_stands() -> None:
+    assert drawn("Text\n\n```python\nif  x:\n    y\n```\nmore") == ["Text", "", "  if  x:", "      y", "more"]
+
+
+# ---------------------------------------------------------------- code
+
+
+def test_code_is_cut_into_the_lines_of_the_file() -> None:
+    source = 'x = 1  # one\ns = """a\n[red]b"""\n\nw[i] = "\x1b[31m"\n'
+    rows = code.coloured(source)
+    assert text_of(rows) == ["x = 1  # one", 's = """a', '[red]b"""', "", 'w[i] = "␛[31m"', ""]
+    assert ("# one", "comment") in rows[0]
+
+
+@given(source=st.text(st.sampled_from("abc =+()[]'\"#\n\t :0123梯\x0c\u2028"), max_size=80))
+def test_no_source_upsets_the_colouring(source: str) -> None:
+    rows = code.coloured(source)
+    assert text_of(rows) == [clean(line) for line in source.split("\n")]
+
+
+def test_a_mark_covers_exactly_its_columns() -> None:
+    row = code.marked((("y = (x + w)", "code"),), [code.Mark(0, 11, "statement"), code.Mark(5, 10, "here")])
+    assert [(text, role) for text, role in row if "here" in role] == [("x + w", "code statement here")]
+    assert text_of([row]) == ["y = (x + w)"]
+
+
+def test_what_is_now_stays_in_view_in_a_long_line() -> None:
+    line = (("x" * 60, "code"), ("now()", "code here"), ("y" * 60, "code"))
+    shown = text_of([fit(code.windowed(line, 30, "here", UNICODE), 30)])[0]
+    assert "now()" in shown
+    assert shown.startswith("…")
+
+
+# ---------------------------------------------------------------- curves
+
+
+def test_a_curve_is_drawn_where_its_points_are() -> None:
+    canvas = plot.canvas([[(0, 9.0), (1, 4.0), (2, 1.0)]], 30, 8)
+    assert len(canvas.lines) == 8
+    assert {len(line) for line in canvas.lines} == {30}
+    assert canvas.lines[0][0].strip()
+    assert canvas.lines[-1][-1].strip()
+    rows = text_of(plot.rows(canvas, 1, UNICODE))
+    assert rows[0].lstrip().startswith("9.")
+    assert rows[-1].split() == ["0", "1", "2"]
+
+
+def test_what_is_not_a_number_is_left_out_and_counted() -> None:
+    canvas = plot.canvas([[(0, 1.0), (1, float("inf")), (2, float("nan")), (3, 2.0)]], 20, 5)
+    assert canvas.unreal == 2
+    assert (canvas.low, canvas.high) == (1.0, 2.0)
+
+
+def test_many_points_are_thinned_without_losing_a_peak() -> None:
+    points = [(x, 100.0 if x == 4321 else 0.0) for x in range(10_000)]
+    thin = plot.thinned(points, 80)
+    assert len(thin) <= 160
+    assert (4321, 100.0) in thin
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [float("inf"), float("inf")], [1e300, -1e300], [1e-300, 0.0]])
+def test_no_series_upsets_the_chart(values: list[float]) -> None:
+    canvas = plot.canvas([list(enumerate(values))], 20, 5, plain=True)
+    assert all(line.isascii() for line in canvas.lines)
+    assert all(row_width(row) <= 40 for row in plot.rows(canvas, 1, ASCII))

@@ -1,0 +1,100 @@
+"""The lanes of the graph say exactly what its edges are: they are read back from the characters drawn."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
+from tutor.ui.draw.lanes import draw, layout
+
+Edges = set[tuple[int, int]]
+MARK = "@"
+
+
+@st.composite
+def graphs(draws: st.DrawFn) -> tuple[list[int], Edges]:
+    """Nodes in order of execution, and edges from earlier ones to later ones."""
+    size = draws(st.integers(0, 24))
+    nodes = draws(st.permutations(range(100, 100 + size)))
+    edges = set()
+    for at in range(1, size):
+        for source in draws(st.sets(st.integers(0, at - 1), max_size=4)):
+            edges.add((nodes[source], nodes[at]))
+    return list(nodes), edges
+
+
+def picture(nodes: list[int], edges: Edges, step: int, glyphs: Glyphs) -> list[str]:
+    lanes = layout(nodes, edges)
+    return [draw(row, MARK, 0, lanes.count, step, glyphs) for row in lanes.rows]
+
+
+def decode(lines: list[str], nodes: list[int], step: int, glyphs: Glyphs) -> Edges:
+    """The edges, from the characters alone: who holds a lane is who stands at its upper end."""
+    goes_down = {glyphs.down, glyphs.join_left, glyphs.join_right, glyphs.join_both, MARK}
+    joins = {glyphs.join_left, glyphs.join_right, glyphs.join_both}
+    ends = {glyphs.bottom_left, glyphs.bottom_right, glyphs.end_both}
+    holders: dict[int, int] = {}
+    edges: Edges = set()
+    above = ""
+    for line, node in zip(lines, nodes, strict=True):
+        lanes = line[::step]
+        assert lanes.count(MARK) == 1
+        reached = {lane for lane, char in enumerate(above[::step]) if char in goes_down}
+        for lane, char in enumerate(lanes):
+            if char in joins | ends:
+                edges.add((holders[lane], node))
+            if char in joins | ends | {glyphs.down}:
+                assert lane in reached, "a lane hangs in the air"
+            if char == MARK and lane in reached:
+                edges.add((holders[lane], node))
+        for lane, char in enumerate(lanes):
+            if char == MARK:
+                holders[lane] = node
+            elif char in ends or char == " ":
+                holders.pop(lane, None)
+        above = line
+    return edges
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+@pytest.mark.parametrize("step", [1, 2])
+@given(graph=graphs())
+def test_what_is_drawn_is_the_graph(graph: tuple[list[int], Edges], step: int, glyphs: Glyphs) -> None:
+    nodes, edges = graph
+    assert decode(picture(nodes, edges, step, glyphs), nodes, step, glyphs) == edges
+
+
+@given(graph=graphs())
+def test_the_line_of_a_node_reaches_all_that_it_joins(graph: tuple[list[int], Edges]) -> None:
+    nodes, edges = graph
+    for line in picture(nodes, edges, 2, UNICODE):
+        joined = [at for at, char in enumerate(line) if char in "┤├┼╯╰┴"]
+        if joined:
+            first, last = min([*joined, line.index(MARK)]), max([*joined, line.index(MARK)])
+            between = line[first + 1 : last : 2] if first % 2 == 0 else ""
+            assert set(between) <= {"─"}
+
+
+def test_the_drawing_of_the_design() -> None:
+    lines = picture([1, 2, 3, 4, 5], {(1, 3), (2, 3), (2, 4), (3, 5), (4, 5)}, 2, UNICODE)
+    assert [line.rstrip() for line in lines] == ["@", "│ @", "@─┤", "│ @", "@─╯"]
+
+
+def test_a_node_that_nobody_uses_does_not_touch_the_next() -> None:
+    assert [line.rstrip() for line in picture([1, 2, 3], set(), 2, UNICODE)] == ["@", "  @", "@"]
+
+
+def test_a_long_chain_stays_in_one_lane() -> None:
+    nodes = list(range(3000))
+    assert layout(nodes, pairwise(nodes)).count == 1
+
+
+def test_a_window_shows_the_lanes_asked_for() -> None:
+    nodes = list(range(10))
+    lanes = layout([*nodes, 99], [(node, 99) for node in nodes])
+    assert lanes.count == 10
+    assert draw(lanes.rows[9], MARK, 8, 2, 2, UNICODE) == "│ @ "

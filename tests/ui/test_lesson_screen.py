@@ -1,0 +1,455 @@
+"""The lesson screen, by pressing keys: walking, marks, questions, runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.conftest import lines, text
+from tests.ui.recordings import (
+    SCRIPT,
+    STEPS,
+    TAUGHT,
+    FakeSession,
+    frames_of,
+    runner,
+    timeline_of,
+    training,
+    two_paths,
+    viewer,
+)
+from tutor.trace import events as ev
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+SIZE = (120, 40)
+
+
+def screen_of(app: GradtutorApp) -> LessonScreen:
+    assert isinstance(app.screen, LessonScreen)
+    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
+    return app.screen
+
+
+async def open_all(pilot: Pilot[int]) -> None:
+    """Answer the question, and stand at step 16: the first node of the backward pass has run."""
+    await pilot.press("end", "5", "enter", "b", "right")
+    await pilot.pause()
+
+
+def row(app: GradtutorApp, *parts: str) -> str:
+    """The line of the screen with these words."""
+    found = [line for line in lines(app) if all(part in line for part in parts)]
+    assert found, f"no line with {parts} in\n{text(app)}"
+    return found[0]
+
+
+async def test_the_first_screen_says_where_one_is_and_what_to_press() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        shown = lines(app)
+        assert "gradtutor › graph › Two paths to one leaf" in shown[0]
+        assert "cpu" in shown[0]
+        assert f"step 0/{STEPS}" in shown[0]
+        assert "for the first step" in shown[-3]
+        assert "q quit" in shown[-1]
+        screen_of(app)
+
+
+async def test_forward_and_back_through_the_backward_pass() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_all(pilot)
+        assert "graph · backward pass 1 · node 1 of 5" in text(app)
+        assert "◂ new" in row(app, "add", "a  = 3.0000")
+        assert "∇ 2.0000" in row(app, "add", "a  = 3.0000")
+        assert "▶mul" in row(app, "y  = 6.0000")
+        assert "∇ –" in row(app, "leaf", "w  = 1.0000")
+        assert "(2.)" in row(app, "[1]", "a", "3.", "Add")
+        assert row(app, "y.backward()", "▶")
+        for step in range(17, 22):
+            await pilot.press("right")
+            await pilot.pause()
+            assert f"step {step}/{STEPS}" in lines(app)[0]
+        assert "∇ 5.0000 = 3 + 2" in row(app, "leaf", "w  = 1.0000")
+        assert row(app, " w ", "[1]", "5.")
+        assert row(app, "○─╯", "mul")
+        for _ in range(7):
+            await pilot.press("left")
+        await pilot.pause()
+        assert "graph · forward" in text(app)
+        assert "5." not in row(app, " w ", "1.", "[1]")
+        screen_of(app)
+
+
+async def test_the_statement_and_the_part_that_ran_look_different() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "right", "right", "right")
+        await pilot.pause()
+        code = screen_of(app).code
+        shown = {role for painted in code._shown for piece, role in painted if piece.strip() == "x + w"}
+        around = {role for painted in code._shown for piece, role in painted if piece.startswith("a =")}
+        assert {tuple(role.split()) for role in shown} == {("code", "statement", "here")}
+        assert {tuple(role.split()) for role in around} == {("code", "statement")}
+
+
+async def test_a_question_holds_the_cursor_and_hides_what_is_ahead() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.cursor == 6
+        assert "what will w.grad hold?" in text(app)
+        assert "the sum of both paths" not in text(app)
+        assert "y.backward()" in text(app)  # the cell that is asked about
+        assert "print(w.grad" not in text(app)
+        await pilot.press("right")
+        await pilot.pause()
+        assert screen.cursor == 6
+        assert "s skips it" in text(app)
+        await pilot.press("g", "2", "0", "enter")
+        await pilot.pause()
+        assert screen.cursor == 6
+        await pilot.press("s")
+        await pilot.pause()
+        await pilot.press("right")
+        await pilot.pause()
+        assert screen.cursor == 7
+        assert "skipped" in text(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.cursor == STEPS
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [("5", "5 ✓ right"), ("4", "4 ✗ the run gives 5")])
+async def test_an_answer_is_compared_once_the_run_has_told(answer: str, verdict: str) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", *answer, "enter")
+        await pilot.pause()
+        assert "walk on, the run will tell" in text(app)
+        await pilot.press("right", "right")
+        await pilot.pause()
+        assert verdict not in text(app)
+        await pilot.press("pagedown", "left")
+        await pilot.pause()
+        screen_of(app).lesson.scroll_rows(-100)
+        await pilot.pause()
+        assert verdict in text(app)
+
+
+async def test_what_is_no_answer_is_told_and_asked_again() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "enter", *"five", "enter")
+        await pilot.pause()
+        assert "An answer is a number" in text(app)
+        assert screen_of(app).asking
+        await pilot.press("escape")
+        await pilot.pause()
+        assert screen_of(app).focused is screen_of(app).code
+
+
+async def test_answers_are_kept_for_the_next_time() -> None:
+    for first in (True, False):
+        app = viewer(two_paths(), TAUGHT)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("end")
+            await pilot.pause()
+            assert screen_of(app).asking == first
+            if first:
+                await pilot.press("5", "enter")
+            await pilot.pause()
+
+
+async def test_letters_are_text_in_an_input() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "enter", "q", "s", "n", "left", "slash", "pageup")
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.ask.value == "qs/n"
+        assert screen.cursor == 6
+        await pilot.press("tab")
+        await pilot.pause()
+        assert screen.focused is screen.code
+
+
+async def test_statements_cells_and_passes_are_walked() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "home")
+        await pilot.pause()
+        screen = screen_of(app)
+        seen = [screen.cursor]
+        for key in ("n", "n", "p", "]", "n", "b", "i", "o", "[", "["):
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append(screen.cursor)
+        assert seen == [1, 2, 4, 2, 7, 8, 15, 16, 21, 7, 1]
+        await pilot.press("left", "left")
+        await pilot.pause()
+        assert screen.cursor == 0
+        assert "this is the beginning" in text(app)
+
+
+async def test_iterations_are_walked_and_counted_in_the_title() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("g", *"iteration 3", "enter")
+        await pilot.pause()
+        assert "code · iteration 3" in text(app)
+        await pilot.press("}")
+        await pilot.pause()
+        assert "code · iteration 4" in text(app)
+        assert "epoch = 3" in text(app)
+        await pilot.press("{", "{")
+        await pilot.pause()
+        assert "code · iteration 2" in text(app)
+        screen_of(app)
+
+
+async def test_the_chart_marks_the_cursor_and_says_what_it_leaves_out() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("g", *"pass 3", "enter")
+        await pilot.pause()
+        assert "chart · loss = 3. · pass 3 of 20" in text(app)
+        assert "1 nan or inf, not drawn" in text(app)
+        assert not {"code", "lesson"} & {tab.name for tab in screen_of(app).code.tabs}
+
+
+async def test_find_goes_to_code_and_to_output_and_on() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "home", "slash", *"w + 1", "enter")
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.cursor == 10
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen.cursor == 11
+        await pilot.press("escape", "slash", *"[RED]", "enter")
+        await pilot.pause()
+        assert screen.cursor == 24
+        await pilot.press("escape", "slash", *"nowhere", "enter")
+        await pilot.pause()
+        assert "not found" in text(app)
+
+
+@pytest.mark.parametrize(
+    ("typed", "step"), [("12", 12), ("step 3", 3), ("line 7", 11), ("cell 2", 22), ("pass 1", 15), ("end", STEPS)]
+)
+async def test_go_to(typed: str, step: int) -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "g", *typed, "enter")
+        await pilot.pause()
+        assert screen_of(app).cursor == step
+
+
+async def test_go_to_nowhere_is_told() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("g", *"999", "enter")
+        await pilot.pause()
+        assert "There is no step 999" in text(app)
+
+
+async def test_tab_goes_round_and_z_zooms() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        seen = []
+        for _ in range(6):
+            await pilot.press("tab")
+            await pilot.pause()
+            seen.append(getattr(screen.focused, "NAME", None))
+        assert seen == ["output", "graph", "tensors", "chart", "lesson", "code"]
+        await pilot.press("z")
+        await pilot.pause()
+        assert screen.code.size.width == SIZE[0]
+        assert not screen.graph.display
+        await pilot.press("tab", "escape")
+        await pilot.pause()
+        assert screen.graph.display
+
+
+async def test_a_narrow_terminal_turns_to_what_is_now() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.lesson.display
+        assert not screen.code.display
+        await pilot.press("right", "right")
+        await pilot.pause()
+        assert screen.code.display
+        assert not screen.lesson.display
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.lesson.display
+        await pilot.click("#lesson", offset=(12, 0))
+        await pilot.pause()
+        assert screen.code.display
+        await pilot.resize_terminal(50, 12)
+        await pilot.pause()
+        assert "needs 60x16" in text(app)
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert screen.lesson.display
+        assert screen.code.display
+        screen_of(app)
+
+
+async def test_details_of_a_tensor_a_node_and_a_step() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_all(pilot)
+        await pilot.press("tab", "tab", "down", "enter")
+        await pilot.pause()
+        assert "gradients that it sends on" in text(app)
+        await pilot.press("escape", "escape", "tab", "down", "enter")
+        await pilot.pause()
+        assert "requires grad" in text(app)
+        await pilot.press("escape", "escape", "enter")
+        await pilot.pause()
+        assert "y.backward()" in text(app)
+        assert "kind" in text(app)
+        await pilot.press("escape", "?")
+        await pilot.pause()
+        assert "the next backward pass" in text(app)
+
+
+async def test_the_mouse_picks_a_step_and_a_pane() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s")
+        await pilot.click("#timebar", offset=(118, 0))
+        await pilot.pause()
+        assert screen_of(app).cursor == STEPS
+        await pilot.click("#graph", offset=(10, 3))
+        await pilot.pause()
+        assert screen_of(app).focused is screen_of(app).graph
+
+
+async def test_play_walks_by_itself_and_stops_at_the_end() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "g", *"23", "enter", ">", ">", ">", "space")
+        screen = screen_of(app)
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if screen.cursor == STEPS and not screen.player.playing:
+                break
+        assert screen.cursor == STEPS
+        assert not screen.player.playing
+
+
+async def test_a_key_that_does_nothing_is_not_shown() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.pause()
+        footer = lines(app)[-1]
+        assert "run again" not in footer
+        assert "stop" not in footer
+        assert "turn" not in footer
+        assert "out" not in footer
+        await open_all(pilot)
+        assert "o out" in lines(app)[-1]
+
+
+# ---------------------------------------------------------------- runs
+
+
+async def test_the_screen_is_up_before_torch_and_says_what_it_waits_for() -> None:
+    session = FakeSession(two_paths(), hold=0)
+    app = runner(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(0.1)
+        assert "importing torch" in lines(app)[0]
+        assert "importing torch" in lines(app)[-3]
+        await pilot.press("right", "z", "tab", "?", "escape")
+        session.go_on.set()
+        await pilot.pause(0.2)
+        assert f"/{STEPS}" in lines(app)[0]
+        assert "importing" not in text(app)
+    assert session.closed
+
+
+async def test_end_follows_a_program_that_runs() -> None:
+    session = FakeSession(training(), hold=5)
+    app = runner(session, SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(0.1)
+        screen = screen_of(app)
+        await pilot.press("end")
+        await pilot.pause()
+        before = screen.cursor
+        assert before == screen.timeline.steps
+        session.go_on.set()
+        await pilot.pause(0.3)
+        assert screen.cursor == screen.timeline.steps > before
+
+
+async def test_x_stops_and_r_runs_again() -> None:
+    session = FakeSession(training(), hold=5)
+    app = runner(session, SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(0.1)
+        assert "x stop" in lines(app)[-1]
+        await pilot.press("x")
+        await pilot.pause(0.2)
+        assert "stopped" in lines(app)[0]
+        assert "r run again" in lines(app)[-1]
+        await pilot.press("end", "r")
+        await pilot.pause(0.3)
+        assert "stopped" not in lines(app)[0]
+        assert screen_of(app).cursor == 0
+        assert screen_of(app).timeline.run_end is not None
+
+
+async def test_a_worker_that_died_is_told_at_its_last_step() -> None:
+    died = [
+        *training(2)[:-3],
+        ev.CellEnd(1, "died"),
+        ev.RunEnd("died", 137, "the process died of SIGKILL at loop.py:3"),
+    ]
+    app = runner(FakeSession(died), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(0.1)
+        assert "died" in lines(app)[0]
+        await pilot.press("end")
+        await pilot.pause()
+        assert "SIGKILL at loop.py:3 · r runs again" in lines(app)[-3]
+        assert app.status() == 1
+
+
+async def test_a_file_that_cannot_be_run_ends_the_screen() -> None:
+    session = FakeSession([])
+    session.refused = ev.RunEnd("refused", 2, "wrong.py:1: invalid syntax")
+    app = runner(session, SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause(0.1)
+    assert app.return_code == 2
+    assert app.parting == "wrong.py:1: invalid syntax"
+
+
+async def test_a_growing_recording_is_the_same_as_a_whole_one() -> None:
+    whole, grown = timeline_of(training()), timeline_of([])
+    for frame in frames_of(training(), 7):
+        grown.feed(frame)
+    for timeline in (whole, grown):
+        app = GradtutorApp(SCRIPT, lessons=Path("lessons"), timeline=timeline)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("g", *"40", "enter")
+            await pilot.pause()
+            if timeline is whole:
+                expected = text(app)
+            else:
+                assert text(app) == expected

@@ -1,0 +1,138 @@
+"""The list of lessons: what is there, what is next, what is done, and what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ui.conftest import lines, text
+from tests.ui.recordings import FakeSession, two_paths
+from tutor.progress import Progress, Store
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+HEADER = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {{en: "{title}", zh: "课"}}
+#     summary: {{en: "About [red]{title}[/red] and w[i]."}}
+#     needs: {needs}
+# ---
+
+# %% [markdown] question="predict" of="x" lang="en"
+# What?
+
+# %%
+x = 1
+"""
+
+
+@pytest.fixture
+def lessons(tmp_path: Path) -> Path:
+    """Three lessons in two families."""
+    folder = tmp_path / "lessons"
+    for name, title, needs in (("tensors/01-first", "First", "[]"), ("tensors/02-gpu", "Far", "[cuda]"),
+                               ("graph/01-two", "Two [b]paths[/b]", "[]")):  # fmt: skip
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(HEADER.format(title=title, needs=needs), encoding="utf-8")
+    return folder
+
+
+def listed(folder: Path, language: str = "en") -> GradtutorApp:
+    return GradtutorApp(None, lessons=folder, factory=lambda _: FakeSession(two_paths()), language=language)  # type: ignore[arg-type,return-value]
+
+
+async def test_families_titles_and_what_is_next(lessons: Path) -> None:
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        shown = text(app)
+        assert "next  First" in shown
+        assert shown.index("tensors") < shown.index("Far") < shown.index("graph") < shown.index("Two [b]paths[/b]")
+        assert "0 of 3 done" in shown
+        assert "About [red]First[/red] and w[i]." in shown
+        assert "1 cell of code · 1 question" in shown
+
+
+async def test_done_and_begun_are_marked_and_next_is_what_was_begun(lessons: Path, home: Path) -> None:
+    store = Store()
+    store.save(Progress("tensors/first", begun=True, done=True))
+    store.save(Progress("graph/two", begun=True))
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        assert "go on with  Two" in text(app)
+        assert [line for line in lines(app) if "✓ First" in line]
+        assert [line for line in lines(app) if "◐ Two" in line]
+
+
+async def test_a_lesson_that_cannot_run_here_says_why(lessons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tutor.ui.panes.catalog._DEVICES", ("/nowhere/nvidia",))
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("down", "down")
+        await pilot.pause()
+        assert "needs CUDA" in text(app)
+        assert "No CUDA device is found here" in text(app)
+
+
+async def test_enter_opens_and_escape_comes_back(lessons: Path) -> None:
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("end", "enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+        assert app.screen.target.name == "graph/two"
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert "go on with  Two" in text(app)
+        assert app.return_code is None
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_a_click_opens(lessons: Path) -> None:
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.click("#lessons", offset=(8, 1))
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+
+
+async def test_the_language_of_the_titles(lessons: Path) -> None:
+    app = listed(lessons, "zh")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        assert "next  课" in text(app)
+
+
+async def test_what_is_wrong_with_a_lesson_is_told_and_the_others_are_there(lessons: Path) -> None:
+    (lessons / "graph" / "02-bad.py").write_text("# ---\n# jupyter: {gradtutor: {title: [\n# ---\n")
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        assert "First" in text(app)
+        assert "02-bad.py" in text(app)
+
+
+async def test_no_lessons_at_all(tmp_path: Path) -> None:
+    app = listed(tmp_path / "nowhere")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("down", "enter", "pagedown")
+        await pilot.pause()
+        assert "there is no such folder" in text(app)
+        assert "no lessons here" in text(app)
+
+
+async def test_a_small_terminal_gets_a_hint(lessons: Path) -> None:
+    app = listed(lessons)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        assert "needs 60x16" in text(app)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "next  First" in text(app)
