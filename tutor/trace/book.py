@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutor.trace.events import Document, Event, Meta, Site, Source, Span
+from tutor.trace.events import Document, Event, Meta, Saved, Site, Source, Span
 from tutor.trace.source import SourceText
 from tutor.trace.state import SiteInfo
 
@@ -15,12 +15,14 @@ class Book:
         self.sources: dict[int, Source] = {}
         self.sites: dict[int, SiteInfo] = {}
         self.metas: dict[int, Meta] = {}
+        self.saved: dict[tuple[int, str], Saved] = {}
+        """By the site of an operation and the name of the node that it makes."""
         self._texts: dict[int, SourceText] = {}
         self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
 
     def add(self, event: Event) -> None:
-        """Take note of a `Source`, `Site`, `Document` or `Meta`."""
+        """Take note of a `Source`, `Site`, `Document`, `Meta` or `Saved`."""
         if type(event) is Site:
             self.sites[event.site] = SiteInfo(
                 event.site, event.file, event.span, event.function, event.statement,
@@ -28,6 +30,8 @@ class Book:
             )  # fmt: skip
         elif type(event) is Meta:
             self.metas[event.meta] = event
+        elif type(event) is Saved:
+            self.saved[event.site, event.name] = event
         elif type(event) is Source:
             self.sources[event.file] = event
             self._texts.pop(event.file, None)

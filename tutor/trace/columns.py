@@ -6,7 +6,19 @@ from array import array
 
 import msgspec
 
-from tutor.trace.events import STEP_KINDS, Answer, Document, Figure, Gap, Meta, RunEnd, Source, Warned
+from tutor.trace.events import (
+    STEP_KINDS,
+    Answer,
+    Document,
+    Figure,
+    Gap,
+    Meta,
+    OptimizerStep,
+    RunEnd,
+    Saved,
+    Source,
+    Warned,
+)
 from tutor.trace.state import SiteInfo
 
 KIND_NAMES: tuple[str, ...] = ("", *(kind.kind or "" for kind in STEP_KINDS))
@@ -81,10 +93,10 @@ class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Aside(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A warning, figure, answer or gap, and the step after which it came."""
+    """A warning, figure, answer, gap or optimizer's step, and the step after which it came."""
 
     step: int
-    event: Warned | Figure | Answer | Gap
+    event: Warned | Figure | Answer | Gap | OptimizerStep
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
@@ -108,3 +120,4 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     asides: list[Aside]
     run_end: RunEnd | None
     notices: list[str]
+    saved: list[Saved] = []

@@ -40,6 +40,7 @@ class Contents:
             ev.Retained: self._in_pass, ev.HookRan: self._in_pass,
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
             ev.Source: self._once, ev.Site: self._once, ev.Document: self._once, ev.Meta: self._once,
+            ev.Saved: self._once, ev.OptimizerStep: self._aside,
             ev.Warned: self._aside, ev.Figure: self._aside, ev.Answer: self._aside, ev.Gap: self._gap,
             ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip

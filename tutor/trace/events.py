@@ -392,6 +392,42 @@ class RunEnd(Event, frozen=True, tag=47):
     note: str = ""
 
 
+class Saved(Event, frozen=True, tag=50):
+    """What the nodes called `name` that the operation at `site` makes keep for their backward, before the first one.
+
+    For each saved tensor: the name under which it is kept, whose it is (0: an input of the operation, 1: an output,
+    2: its own, a mask or indices, say), which of them, and the bytes of an own.
+    """
+
+    site: int
+    name: str
+    tensors: list[tuple[str, int, int, int]]
+
+
+class Update(msgspec.Struct, frozen=True, array_like=True):
+    """What an optimizer's step did to one parameter."""
+
+    tensor: int
+    group: int
+    before: Value
+    grad: Value
+    after: Value
+    state_before: dict[str, Value]
+    state_after: dict[str, Value]
+
+
+class OptimizerStep(Event, frozen=True, tag=51):
+    """An optimizer's step is over. `options` are those of each group: lr, momentum, betas, …"""
+
+    optimizer: str
+    site: int
+    frame: int
+    options: list[dict[str, Any]]
+    updates: list[Update]
+    left_out: int = 0
+    """How many parameters were too large or too many to be told one by one."""
+
+
 class Key(Event, frozen=True, tag=60):
     """The whole state at a point of the recording; written by the reader, never by the worker."""
 
@@ -405,5 +441,6 @@ STEP_KINDS: tuple[type[Event], ...] = (
 
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
-    GraphNode, Freed, Output, Warned, Figure, Answer, Point, Gap, RunEnd, Key,
+    GraphNode, Freed, Output, Warned, Figure, Answer, Point, Gap, RunEnd, Saved,
+    OptimizerStep, Key,
 )  # fmt: skip

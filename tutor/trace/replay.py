@@ -31,7 +31,7 @@ class Replay(GraphReplay):
     def __init__(self, state: State, book: Book) -> None:
         super().__init__(state, book)
         self.apply: dict[type[ev.Event], Callable[[Any], None]] = {
-            ev.Line: self._line, ev.Bind: self._bind, ev.Snapshot: self._snapshot, ev.Gone: self._gone,
+            ev.Line: self._line, ev.Op: self._op, ev.Bind: self._bind, ev.Snapshot: self._snapshot, ev.Gone: self._gone,
             ev.GraphNode: self._graph_node, ev.Node: self._node, ev.Accumulate: self._accumulate,
             ev.Freed: self._freed, ev.Backward: self._backward, ev.BackwardEnd: self._backward_end,
             ev.Retained: self._retained, ev.Captured: self._captured, ev.Iteration: self._iteration,

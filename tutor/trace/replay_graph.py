@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tutor.trace import events as ev
 from tutor.trace.replay_tensors import TensorReplay
 from tutor.trace.state import NodeState, PassState
@@ -11,6 +13,9 @@ class GraphReplay(TensorReplay):
     """Nodes, which of them are on show, and backward passes."""
 
     __slots__ = ()
+
+    def _op(self, event: ev.Op) -> None:
+        self.state.last_op = (event.site, event.inputs, event.outputs)
 
     def _graph_node(self, event: ev.GraphNode) -> None:
         state = self.state
@@ -22,9 +27,20 @@ class GraphReplay(TensorReplay):
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
+            site, inputs, outputs = state.last_op
+            saved = self.book.saved.get((site, event.name))
+            if saved is not None and event.tensor in outputs:
+                node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]
         state.nodes[event.node] = node
         if not state.showing_pass:
             state.shown.add(event.node)
+
+    def _kept(
+        self, name: str, whose: int, place: int, size: int, tensors: tuple[Sequence[int | None], ...]
+    ) -> tuple[str, int, int | None, int]:
+        number = tensors[whose][place] if whose < len(tensors) and place < len(tensors[whose]) else None
+        tensor = self.state.tensors.get(number or 0)
+        return name, number or 0, None if tensor is None else tensor.version, size
 
     def _show_all(self) -> None:
         """The pass leaves the display: what lives is on show, without gradients, leaves as they are now."""

@@ -76,6 +76,9 @@ class NodeState(Shared, gc=False):
     state: str = "new"
     """new: made in this step; live; freed: it let go of what it saved, or is gone."""
     gone: bool = False
+    kept: list[tuple[str, int, int | None, int]] = []
+    """What it keeps for its backward: under which name, which tensor (0: one of its own), the tensor's version then,
+    and the bytes of an own."""
 
 
 class PassState(msgspec.Struct, gc=False):
@@ -142,3 +145,5 @@ class State(msgspec.Struct, gc=False):
     """By a tensor in somebody's `.grad`: whose."""
     collected: set[int] = set()
     """Tensors whose Python object is gone, but that a `.grad` still holds."""
+    last_op: tuple[int, list[int | None], list[int]] = (0, [], [])
+    """The last operation: its site, inputs and outputs."""

@@ -118,7 +118,7 @@ def _summary(timeline: Timeline) -> Summary:
         columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
         list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
         {loop: turns.tobytes() for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
-        contents.run_end, contents.notices,
+        contents.run_end, contents.notices, list(book.saved.values()),
     )  # fmt: skip
 
 
@@ -249,6 +249,8 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
         book.add(source)
     for meta in summary.metas:
         book.add(meta)
+    for saved in summary.saved:
+        book.add(saved)
     book.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
     contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}

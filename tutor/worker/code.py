@@ -63,13 +63,14 @@ STAND_IN = "gradtutor stand-in"
 class OpSite:
     """The place of an operation; `sent` once the recording knows of it."""
 
-    __slots__ = ("event", "inplace", "sent", "serial")
+    __slots__ = ("event", "inplace", "looked", "sent", "serial")
 
     def __init__(self, event: Any, serial: int, inplace: bool) -> None:
         self.event = event
         self.serial = serial
         self.inplace = inplace
         self.sent = False
+        self.looked = False
 
 
 class Code:

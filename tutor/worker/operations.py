@@ -16,8 +16,8 @@ from torch._C import DisableTorchFunction, _len_torch_function_stack
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
-from tutor.trace.events import Op
-from tutor.worker import naming
+from tutor.trace.events import Op, Saved
+from tutor.worker import naming, saved
 from tutor.worker.bindings import Frame
 from tutor.worker.code import Code, OpSite, Place
 from tutor.worker.frames import Frames
@@ -26,6 +26,7 @@ from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
 _OP = Op.__struct_config__.tag
+_SAVED = Saved.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
 _getframe = sys._getframe
 _Tensor = torch.Tensor
@@ -201,6 +202,8 @@ class Operations(TorchFunctionMode):
         elif not outputs and not written and not site.inplace:
             return
         self._append((_OP, self.send(site), frame, inputs, outputs))
+        if not site.looked:
+            self._look_at_saved(site, new or written, args)
         for tensor, known in new:
             tensors.record(tensor, known)
         for tensor, known in written:
@@ -219,6 +222,15 @@ class Operations(TorchFunctionMode):
                 tensors.changed(tensor, tensors.meet(tensor))
         elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
+
+    def _look_at_saved(self, site: OpSite, made: list[Any], args: Any) -> None:
+        """Tells what the nodes keep that the operation makes, when it makes the first one."""
+        for tensor, _ in made[:1]:
+            if tensor.grad_fn is not None:
+                site.looked = True
+                kept = saved.kept_by(tensor, args)
+                if kept:
+                    self._append((_SAVED, site.serial, type(tensor.grad_fn).__name__, kept))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)

@@ -20,6 +20,7 @@ from tutor.worker.failures import failed, strip
 from tutor.worker.frames import Frames
 from tutor.worker.groups import Groups
 from tutor.worker.operations import Operations
+from tutor.worker.optimizers import Optimizers
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
@@ -49,6 +50,11 @@ class Recorder:
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.register}
         self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
+        optimizers = Optimizers(self.sink.send, self.tensors.serial)
+        optimizers.on = lambda: self.frames.on
+        optimizers.where = lambda: (page[0], self.frames.current.serial if self.frames.current else 1)
+        optimizers.trouble = self._trouble
+        optimizers.watch()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self.full = False

@@ -1,0 +1,96 @@
+"""Tells what an optimizer's step does to each parameter: old value, gradient, state, new value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from tutor.trace.events import Event, OptimizerStep, Update
+from tutor.worker.operations import quiet
+from tutor.worker.values import value_of
+
+PARAMETERS = 64
+"""So many parameters of a step are told one by one."""
+_PLAIN = (int, float, bool, str, type(None))
+
+
+class Optimizers:
+    """Watches all optimizers through torch's own hooks around `step`."""
+
+    def __init__(self, send: Callable[[Event], None], serial: Callable[[torch.Tensor], int]) -> None:
+        self._send = send
+        self._serial = serial
+        self._before: dict[int, list[Any]] = {}
+        self.on: Callable[[], bool] = lambda: False
+        self.where: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.trouble: Callable[[Exception], None] = lambda error: None
+
+    def watch(self) -> None:
+        """From now on steps are told of."""
+        register_optimizer_step_pre_hook(self._begins)
+        register_optimizer_step_post_hook(self._ends)
+
+    def _begins(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self.on():
+            try:
+                with quiet():
+                    self._before[id(optimizer)] = self._look(optimizer)
+            except Exception as error:
+                self.trouble(error)
+
+    def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        before = self._before.pop(id(optimizer), None)
+        if before is None or not self.on():
+            return
+        try:
+            with quiet():
+                self._tell(optimizer, before)
+        except Exception as error:
+            self.trouble(error)
+
+    def _look(self, optimizer: Any) -> list[Any]:
+        """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it."""
+        found: list[Any] = []
+        for group, options in enumerate(optimizer.param_groups):
+            for parameter in options["params"]:
+                if len(found) < PARAMETERS and parameter.grad is not None:
+                    state = _state(optimizer.state.get(parameter, {}))
+                    found.append((group, parameter, value_of(parameter), value_of(parameter.grad), state))
+        return found
+
+    def _tell(self, optimizer: Any, before: list[Any]) -> None:
+        updates = [
+            Update(
+                self._serial(parameter), group, value, grad, value_of(parameter), state,
+                _state(optimizer.state.get(parameter, {})),
+            )
+            for group, parameter, value, grad, state in before
+            if value is not None
+        ]  # fmt: skip
+        options = [
+            {key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
+        ]
+        everything = sum(len(group["params"]) for group in optimizer.param_groups)
+        site, frame = self.where()
+        self._send(OptimizerStep(type(optimizer).__name__, site, frame, options, updates, everything - len(updates)))
+
+
+def _state(state: Any) -> dict[str, Any]:
+    """What the optimizer keeps for a parameter: momentum buffer, moments, the number of steps."""
+    kept = {}
+    for name, value in state.items():
+        shown = value_of(value) if isinstance(value, torch.Tensor) else _plain(value)
+        if shown is not None:
+            kept[str(name)] = shown
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value_of(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, _PLAIN) else str(value)
