@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+import msgspec
+
 from tutor.explain import explanation, plain
+from tutor.explain.paths import paths_to
 from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
 from tutor.trace import events as ev
@@ -92,6 +95,8 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)
     yield "parts", [[name, gradient(value, dtype)] for name, value in parts_of(after, event.node)]
+    paths = paths_to(after, event.tensor)
+    yield "paths", None if paths is None else [msgspec.to_builtins(path) for path in paths.paths]
 
 
 def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
