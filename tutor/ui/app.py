@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 
@@ -121,6 +122,12 @@ class GradtutorApp(App[int]):
         """The exit status of what was opened: 1 where its program failed; a list of lessons ends well."""
         screen = next((screen for screen in self.screen_stack if hasattr(screen, "status")), None)
         return 0 if self.target is None or screen is None else int(screen.status)
+
+    def on_key(self, event: events.Key) -> None:
+        """What no widget wanted."""
+        take = getattr(self.screen, "typed_ahead", None)
+        if take is not None and take(event):
+            event.stop().prevent_default()
 
     def action_interrupt(self) -> None:
         """Ctrl-C: stop the program that runs, else leave."""

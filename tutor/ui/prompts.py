@@ -33,7 +33,7 @@ class Prompts:
         screen.prompt.purpose, screen.prompt.value, screen.prompt.placeholder = purpose, "", example
         screen.label.text = label
         screen.places.prompt()
-        screen.prompt.focus()
+        screen.set_focus(screen.prompt)  # at once: what was typed ahead is for it
 
     def close(self) -> None:
         """Back to the explanation."""

@@ -255,8 +255,15 @@ class LessonScreen(Screen[None]):
         if self.asking and not isinstance(self.focused, Input) and event.character and event.character in _ANSWERS:
             event.stop()
             self.places.bring("lesson")
-            self.ask.focus()
+            self.set_focus(self.ask)
             self.ask.insert_text_at_cursor(event.character)
+
+    def typed_ahead(self, event: events.Key) -> bool:
+        """Take a letter that was typed before the input that it is for had the focus."""
+        if not isinstance(self.focused, Input) or not event.is_printable or event.character is None:
+            return False
+        self.focused.insert_text_at_cursor(event.character)
+        return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In an input only Esc, Enter and Tab are ours, and Enter comes as a message."""
