@@ -138,7 +138,7 @@ class Commands:
             self.show_details(*found)
         elif screen.asking:
             screen.places.bring("lesson")
-            screen.ask.focus()
+            screen.set_focus(screen.ask)
         elif screen.cursor:
             self.show_details("step", screen.cursor)
 
