@@ -225,8 +225,10 @@ class _Rewriter:
         again = self._call("line_scan", [ast.Constant(number)], node)
         if not isinstance(node.body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise):
             node.body.append(again)
-        node.orelse = self._block(node.orelse, scan_first=True)
-        return [node, self._call("loop_end", [ast.Constant(number)], node)]
+        end = self._call("loop_end", [ast.Constant(number)], node)
+        if node.orelse:  # no turn of the loop
+            node.orelse = [end, *self._block(node.orelse, scan_first=True)]
+        return [node, end]
 
     def _continue(self, node: ast.Continue, number: int) -> list[ast.stmt]:
         return [self._call("line_scan", [ast.Constant(self._loops[-1])], node), node] if self._loops else [node]
@@ -241,8 +243,11 @@ class _Rewriter:
     def _with(self, node: ast.With | ast.AsyncWith, number: int) -> list[ast.stmt]:
         self._expressions(node)
         targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
+        left = len(self._headers)
         node.body = [*self._binds(targets, node), *self._block(node.body, scan_first=True)]
-        return [node]
+        # `suppress` and its like end loops by an exception that nobody else sees.
+        ends = [self._call("loop_end", [ast.Constant(loop)], node) for loop in self._headers[left:]]
+        return [node, *ends]
 
     _asyncwith = _with
 
