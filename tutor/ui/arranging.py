@@ -23,6 +23,20 @@ class Arranger:
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
         self._drawn: object = None
+        self._now = ""
+
+    def turn(self) -> None:
+        """Where lesson, code and output share a place: prose while one reads, code while it runs."""
+        screen = self.screen
+        if self.now != self._now:
+            self._now = screen.front["left"] = self.now
+            if screen.zoomed in places.LEFT:
+                screen.zoomed = self.now
+
+    @property
+    def now(self) -> str:
+        """Which of them is now."""
+        return "lesson" if self.screen.gate.reading(self.screen.timeline, self.screen.cursor) else "code"
 
     @property
     def _prose(self) -> bool:
@@ -85,9 +99,10 @@ class Arranger:
     def bring(self, name: str) -> None:
         """Put a pane in view and the focus on it."""
         screen = self.screen
-        for side, group in (("left", places.LEFT), ("right", places.RIGHT)):
-            if name in group:
-                screen.front[side] = name
+        if name in places.RIGHT:
+            screen.front["right"] = name
+        # Who goes on to another place leaves what is now in view behind.
+        screen.front["left"] = name if name in places.LEFT else self.now
         if screen.zoomed:
             screen.zoomed = name
         self.update()

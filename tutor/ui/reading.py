@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from tutor.explain.live import find
 from tutor.trace import values
 from tutor.trace.events import Value
-from tutor.trace.graph import parts_of
 from tutor.trace.names import names_of
 from tutor.trace.state import NodeState, State, TensorState
 
@@ -36,15 +36,38 @@ class Namer:
         return name or ""
 
 
-def reached(state: State, node: NodeState) -> tuple[Value, list[Value]]:
-    """The gradient that reached a node in the pass on show, and the shares that it is the sum of.
+class Flow:
+    """The gradients that went through the graph in the pass on show, for many nodes at once."""
 
-    Before the node has run the shares are what arrived so far; a single one is the gradient.
-    """
-    parts = [value for _, value in parts_of(state, node.node)]
-    if node.grad_outputs:
-        return node.grad_outputs[0], parts
-    return (parts[0], parts) if len(parts) == 1 else (None, parts)
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._shares: dict[int, list[Value]] = {}
+        for number in dict.fromkeys(state.last_pass.ran) if state.last_pass is not None else ():
+            consumer = state.nodes.get(number)
+            if consumer is None or consumer.grad_inputs is None:
+                continue
+            for source, value in zip(consumer.inputs, consumer.grad_inputs, strict=False):
+                if source is not None and value is not None:
+                    self._shares.setdefault(source[0], []).append(value)
+
+    def reached(self, node: NodeState) -> tuple[Value, list[Value]]:
+        """The gradient that reached a node, and the shares that it is the sum of.
+
+        Before the node has run the shares are what arrived so far; a single one is the gradient.
+        """
+        shares = self._shares.get(node.node, [])
+        if node.grad_outputs:
+            return node.grad_outputs[0], shares
+        return (shares[0], shares) if len(shares) == 1 else (None, shares)
+
+    def passing(self, tensor: TensorState) -> Value:
+        """The gradient that passes through a tensor that does not keep it; None where none did."""
+        node = None if tensor.node is None or tensor.is_leaf else self.state.nodes.get(tensor.node)
+        if node is None or node.node not in self.state.shown:
+            return None
+        if node.tensor is not None and node.tensor != tensor.tensor:
+            return None
+        return self.reached(node)[0]
 
 
 def figure(value: Value, dtype: str, width: int) -> str:
@@ -55,6 +78,27 @@ def figure(value: Value, dtype: str, width: int) -> str:
         if number == 0 or (math.isfinite(number) and 1e-3 <= abs(number) < 1e5):
             return f"{number:.4f}"
     return squeezed(value, dtype, width)
+
+
+class Texts:
+    """Values as text, each made once: from step to step most of them stay."""
+
+    def __init__(self, make: Callable[[Value, str, int], str], width: int) -> None:
+        self._make = make
+        self._width = width
+        self._known: dict[int, tuple[Value, str]] = {}
+
+    def __call__(self, value: Value, dtype: str) -> str:
+        """The text of a value; the value is kept, so that no other can take its place in memory."""
+        known = self._known.get(id(value))
+        if known is None:
+            if len(self._known) > _KEPT:
+                self._known.clear()
+            known = self._known[id(value)] = value, self._make(value, dtype, self._width)
+        return known[1]
+
+
+_KEPT = 5_000
 
 
 def squeezed(value: Value, dtype: str, width: int) -> str:
@@ -90,14 +134,6 @@ def brief(value: Value, dtype: str, width: int = 12) -> str:
 def grad_of(state: State, tensor: TensorState) -> TensorState | None:
     """The tensor in the `.grad` of another."""
     return None if tensor.grad is None else state.tensors.get(tensor.grad)
-
-
-def passing(state: State, tensor: TensorState) -> Value:
-    """The gradient that passes through a tensor that does not keep it; None where none did."""
-    node = None if tensor.node is None or tensor.is_leaf else state.nodes.get(tensor.node)
-    if node is None or node.node not in state.shown or (node.tensor is not None and node.tensor != tensor.tensor):
-        return None
-    return reached(state, node)[0]
 
 
 def role_of(state: State, text: str) -> str:

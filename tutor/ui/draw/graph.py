@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.lanes import Lanes, draw
@@ -34,6 +35,7 @@ class NodeRow:
     """What made it, where it has no name."""
 
 
+@lru_cache(512)
 def label_of(name: str) -> str:
     """What a node's name says in the words of the code: `AddBackward0` is add, `MseLossBackward0` mse_loss."""
     if name == LEAF or name.endswith("AccumulateGrad"):

@@ -97,7 +97,7 @@ class CatalogPane(Pane):
                 pieces.append((f"  needs {lacking(lesson)}", "note"))
         if not here:
             return tuple(pieces)
-        row = [(text, f"{role} chosen") for text, role in pieces]
+        row = [(text, f"chosen {role}") for text, role in pieces]
         return fit(tuple(row), cells, "chosen", g.more)
 
     def move(self, rows: int) -> None:

@@ -14,7 +14,7 @@ from tutor.ui.draw.graph import Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
 from tutor.ui.draw.row import Row, clean, width
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import Namer, brief, figure, reached
+from tutor.ui.reading import Flow, Namer, Texts, brief, figure
 
 _VALUE = 24
 """The widest a value gets."""
@@ -37,6 +37,7 @@ class GraphPane(Pane):
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
+        self._text = Texts(figure, _VALUE)
         self._values: dict[int, tuple[Value, Value, str]] = {}
         """By node: its value and the gradient that reached it, with their dtype."""
         self._codes: dict[int, str] = {}
@@ -55,10 +56,10 @@ class GraphPane(Pane):
         event = timeline.event(self.cursor) if self.cursor else None
         now = _node_of(event, state)
         sent = touched(event, state)
-        name = Namer(state)
+        name, flow = Namer(state), Flow(state)
         self._find_codes({node.tensor for node in nodes if node.tensor and not is_leaf(node) and not name(node.tensor)})
         self._values = {}
-        self._rows = [self._node_row(state, node, name, now, sent) for node in nodes]
+        self._rows = [self._node_row(state, node, name, flow, now, sent) for node in nodes]
         self._title = self._heading(state, event)
         self._hint = "" if nodes else "leaves and operations appear here"
         at = self.in_view()
@@ -82,20 +83,22 @@ class GraphPane(Pane):
             code = None if site is None or site.depth else timeline.book.code(site.file, site.span)
             self._codes[event.outputs[0]] = clean(" ".join((code or "").split()))
 
-    def _node_row(self, state: State, node: NodeState, name: Namer, now: int | None, sent: set[int]) -> NodeRow:
+    def _node_row(
+        self, state: State, node: NodeState, name: Namer, flow: Flow, now: int | None, sent: set[int]
+    ) -> NodeRow:
         tensor = None if node.tensor is None else state.tensors.get(node.tensor)
         dtype = tensor.dtype if tensor is not None else "float32"
         leaf = is_leaf(node)
         value = node.value if tensor is None or not leaf else tensor.value
-        text = "" if value is None else figure(value, dtype, _VALUE)
+        text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or "scalar"
-        grad, parts = reached(state, node)
+        grad, parts = flow.reached(node)
         self._values[node.node] = value, grad, dtype
         shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
         return NodeRow(
             node.node, drawing.label_of(node.name), name(node.tensor), text,
-            grad=figure(grad, dtype, _VALUE) if grad is not None else shares,
+            grad=self._text(grad, dtype) if grad is not None else shares,
             parts=shares if grad is not None else "",
             code=self._codes.get(node.tensor or 0, ""), leaf=leaf, freed=node.state == "freed",
             now=node.node == now, new=node.node in sent,

@@ -44,7 +44,9 @@ class LessonPane(Pane):
         current = self.gate.section(timeline, self.cursor)
         state = timeline.state(self.cursor)
         self._rows, self._starts = [], []
-        for at, section in enumerate(self.gate.sections):
+        # What comes later is not read before its time.
+        reached = max(current, self.gate.section(timeline, min(self.seen, timeline.steps)))
+        for at, section in enumerate(self.gate.sections[: reached + 1]):
             self._starts.append(len(self._rows))
             open_question = False
             rows: list[Row] = []
@@ -57,7 +59,7 @@ class LessonPane(Pane):
             self._rows += rows if at == current else [tinted(row, "quiet") for row in rows]
             if open_question:
                 break
-            following = self.gate.sections[at + 1 :]
+            following = self.gate.sections[at + 1 : reached + 1]
             if section.number is not None and any(later.cells for later in following):
                 self._rows += [EMPTY, self._rule(section.number), EMPTY] if rows else []
         if current != self._section:

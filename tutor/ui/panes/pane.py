@@ -143,7 +143,7 @@ class Pane(Surface, can_focus=True):
         for index in range(self.top, self.top + self.page):
             row = self.row(index, inner) if index < total else EMPTY
             if index == self.chosen and self.has_focus and index < total:
-                row = tuple((text, f"{roles} chosen") for text, roles in fit(row, inner, "plain chosen"))
+                row = tuple((text, f"chosen {roles}") for text, roles in fit(row, inner, "plain"))
             body.append(row)
         return body
 

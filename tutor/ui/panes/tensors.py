@@ -14,7 +14,7 @@ from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.table import Cell, Column, Fit
 from tutor.ui.panes.graph import touched
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import grad_of, passing, squeezed
+from tutor.ui.reading import Flow, Texts, grad_of, squeezed
 
 COLUMNS = (
     Column(" ", 17, 0, 28, 6),
@@ -44,7 +44,8 @@ class TensorsPane(Pane):
         self._fit = Fit()
         self._first_change: int | None = None
         self._sent: set[int] = set()
-        self._texts: dict[int, tuple[TensorState, str]] = {}
+        self._flow = Flow(State())
+        self._text = Texts(values.short, _LONG)
 
     def prepare(self) -> None:
         if self.timeline is None:
@@ -52,6 +53,7 @@ class TensorsPane(Pane):
         state = self.timeline.state(self.cursor)
         changes = self.timeline.changed(self.cursor) if self.cursor else Changes()
         self._table, self._subjects, self._rules, self._first_change = [], [], {}, None
+        self._flow = Flow(state)
         self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
         passes_by = False
         for place, frame in enumerate(self._frames(state)):
@@ -103,7 +105,7 @@ class TensorsPane(Pane):
         row = [
             Cell(f"{mark} {clean(name)}", "leaf" if leaf else "value" if tensor.requires_grad else "strong"),
             Cell(
-                self._text(tensor) if tensor.value is not None else g.none,
+                self._text(tensor.value, tensor.dtype) if tensor.value is not None else g.none,
                 changed,
                 _shorter(tensor.value, tensor.dtype),
             ),
@@ -121,22 +123,13 @@ class TensorsPane(Pane):
         """The gradient that a tensor keeps, or in parentheses the one that passes through it."""
         kept = grad_of(state, tensor)
         if kept is not None:
-            return self._text(kept), False, _shorter(kept.value, kept.dtype)
-        through = passing(state, tensor)
+            return self._text(kept.value, kept.dtype), False, _shorter(kept.value, kept.dtype)
+        through = self._flow.passing(tensor)
         if through is not None:
             shorter = _shorter(through, tensor.dtype)
-            text = f"({values.short(through, tensor.dtype, _LONG)})"
+            text = f"({self._text(through, tensor.dtype)})"
             return text, True, lambda cells: f"({shorter(max(cells - 2, 1))})"
         return "None", False, None
-
-    def _text(self, tensor: TensorState) -> str:
-        """The value as text; made once for each state of a tensor."""
-        known = self._texts.get(tensor.tensor)
-        if known is None or known[0] is not tensor:
-            if len(self._texts) > 2000:
-                self._texts.clear()
-            known = self._texts[tensor.tensor] = tensor, values.short(tensor.value, tensor.dtype, _LONG)
-        return known[1]
 
     def _plain_values(self, state: State) -> str:
         """Numbers and the like of the innermost frame: `lr = 0.05`, `epoch = 3`."""

@@ -66,7 +66,8 @@ def _lines(shown: Any, indent: str = "") -> list[str]:
 def _flat(shown: Any) -> str:
     if isinstance(shown, list):
         return "[" + ", ".join(_flat(item) for item in shown) + "]"
-    return f"{shown:.8g}" if isinstance(shown, float) else str(shown)
+    text = f"{shown:.8g}" if isinstance(shown, float) else str(shown)
+    return text + ".0" if isinstance(shown, float) and text.lstrip("-").isdecimal() else text
 
 
 def _tensor(state: State, tensor: TensorState, cells: int, glyphs: Glyphs) -> list[Row]:

@@ -37,7 +37,7 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     marks = [
         (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
         (glyphs.op, "op", "an operation"),
-        (glyphs.freed, "quiet", "an operation whose saved values are gone: no second backward pass through it"),
+        (glyphs.freed, "quiet", "an operation whose saved values are gone: no second pass"),
         (glyphs.grad, "grad", "the gradient that reached it in this pass"),
         ("(2.)", "grad", "a gradient that passes through; the tensor does not keep it"),
         (glyphs.yes, "plain", "requires a gradient"),

@@ -86,7 +86,6 @@ class LessonScreen(Screen[None]):
         self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = Header(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
-        self._reading: bool | None = None
         self._shown: object = None
         """What the panes show."""
 
@@ -191,7 +190,7 @@ class LessonScreen(Screen[None]):
             self.cursor = self.limit
         self.study.reached(self.cursor, self.timeline, self.running)
         self.lesson.seen = self.study.furthest
-        self._turn_to_what_is_now()
+        self.places.turn()
         asked = self.gate.question
         self.code.reveal = self.gate.reveal
         self.chart.limit = self.limit if asked is not None else None
@@ -208,15 +207,6 @@ class LessonScreen(Screen[None]):
         self.explain.show(self.notice or said(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
         self.keyline.show(hints_now(partial(works, self)))
-
-    def _turn_to_what_is_now(self) -> None:
-        """Where panes share a place: prose while one reads, code while it runs."""
-        reading = self.gate.reading(self.timeline, self.cursor)
-        if reading != self._reading:
-            self._reading = reading
-            self.front["left"] = "lesson" if reading else "code"
-            if self.zoomed in places.LEFT:
-                self.zoomed = self.front["left"]
 
     def recolour(self) -> None:
         """The theme changed: draw all of it again."""
