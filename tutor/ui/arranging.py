@@ -83,13 +83,13 @@ class Arranger:
                 self.screen.panes[name].tabs = () if wide or self.screen.zoomed else tabs
 
     def prompt(self) -> None:
-        """The line for typing stands in place of the explanation."""
+        """The line for typing stands above the explanation."""
         screen = self.screen
         width, height = screen.size
         size = len(screen.label.text) + 2
         small = screen.small.display
         shown = bool(screen.prompt.purpose) and not small
-        screen.explain.display = not shown and not small
+        screen.explain.display = not small
         screen.label.display = screen.prompt.display = shown
         _put(screen.explain, Place(0, height - 3, width, 1))
         if shown:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.reactive import var
+from textual.reactive import Reactive, var
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tutor.trace.timeline import Timeline
@@ -49,6 +50,9 @@ class LessonScreen(Screen[None]):
 
     BINDINGS = bindings()
     AUTO_FOCUS = ""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Who has the focus shows it itself; Textual would send all of the screen again."""
 
     cursor = var(0, init=False)
     """The step that is now. All else on the screen follows from it."""
@@ -92,10 +96,10 @@ class LessonScreen(Screen[None]):
     # ------------------------------------------------------------ beginning and end
 
     def compose(self) -> ComposeResult:
-        yield self.header
+        # What comes and goes is first: Textual counts from the end, and sends again whatever gets another number.
+        yield from (self.small, self.label, self.prompt, self.ask)
         yield from self.panes.values()
-        yield self.ask
-        yield from (self.explain, self.timebar, self.keyline, self.label, self.prompt, self.small)
+        yield from (self.header, self.explain, self.timebar, self.keyline)
 
     def on_mount(self) -> None:
         self.lesson.language = self.language
