@@ -86,7 +86,7 @@ async def test_enter_opens_and_escape_comes_back(lessons: Path) -> None:
         await pilot.pause(0.2)
         assert isinstance(app.screen, LessonScreen)
         assert app.screen.target.name == "graph/two"
-        await pilot.press("escape")
+        await pilot.press("right", "escape")
         await pilot.pause(0.2)
         assert "go on with  Two" in text(app)
         assert app.return_code is None

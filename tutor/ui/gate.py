@@ -62,6 +62,8 @@ class Gate:
             if cells[index].get("kind") == "question"
         ]
         self.settled: set[int] = set()
+        self._answers: dict[int, tuple[int, ev.Answer]] = {}
+        self._looked: tuple[Timeline | None, int] = None, 0
 
     @property
     def question(self) -> Question | None:
@@ -103,6 +105,18 @@ class Gate:
             return True
         return timeline.kind(cursor) == "cell_end" and bool(self.sections[self.section(timeline, cursor)].cells)
 
+    def answer_of(self, timeline: Timeline, index: int) -> tuple[int, ev.Answer] | None:
+        """What the run gives for a question, and after which step it is known."""
+        known, looked = self._looked
+        if known is not timeline:
+            self._answers.clear()
+            looked = 0
+        for aside in timeline.asides[looked:]:
+            if isinstance(aside.event, ev.Answer):
+                self._answers.setdefault(aside.event.cell, (aside.step, aside.event))
+        self._looked = timeline, len(timeline.asides)
+        return self._answers.get(index)
+
     def section(self, timeline: Timeline, cursor: int) -> int:
         """Which section is to be read at this step: that of the cell that runs, or the next one once it has ended."""
         if not self.sections:
@@ -114,11 +128,3 @@ class Gate:
         if timeline.kind(cursor) == "cell_end" and at + 1 < len(self.sections):
             return at + 1
         return at
-
-
-def answer_of(timeline: Timeline, index: int) -> tuple[int, ev.Answer] | None:
-    """What the run gives for a question, and after which step it is known."""
-    for aside in timeline.asides:
-        if isinstance(aside.event, ev.Answer) and aside.event.cell == index:
-            return aside.step, aside.event
-    return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tutor.lesson import answers
 from tutor.trace.timeline import Timeline
-from tutor.ui.gate import Gate, answer_of
+from tutor.ui.gate import Gate
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
@@ -38,7 +38,6 @@ class Study:
             if index in indices:
                 self.given.setdefault(index, (given.answer, given.right))
         gate.settled.update(index for index in self.given if index in indices)
-        self._keep(begun=True)
 
     def answer(self, index: int, text: str, timeline: Timeline) -> None:
         """Take an answer. Raises `answers.AnswerError` where it is none."""
@@ -59,19 +58,21 @@ class Study:
         for index, (text, right) in list(self.given.items()):
             if not text or right is not None:
                 continue
-            found = answer_of(timeline, index)
+            found = self.gate.answer_of(timeline, index)
             if found is not None and found[1].error is None:
                 self.given[index] = (text, _matches(text, found[1].value))
                 self._keep()
 
     def reached(self, step: int, timeline: Timeline, running: bool) -> None:
-        """A step was on the screen; the last one of a run that ended well is the end of the lesson."""
+        """A step was on the screen: the first begins the lesson, the last of a run that ended well is its end."""
         self.furthest = max(self.furthest, step)
-        end = timeline.run_end
-        if running or self._progress is None or self._progress.done or not step or step < timeline.steps:
+        if self._progress is None or not step:
             return
-        if end is not None and end.outcome == "ok" and self.gate.question is None:
-            self._keep(done=True)
+        end = timeline.run_end
+        ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
+        done = ended and self.gate.question is None
+        if not self._progress.begun or (done and not self._progress.done):
+            self._keep(begun=True, done=done)
 
     def begin_again(self) -> None:
         """Another run of the same: answers stay, what the run gave is to be seen anew."""

@@ -10,7 +10,7 @@ from tutor.ui.draw.row import Piece, clean, row_width
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
-_ENDS = {"failed": "failed", "exited": "ended early", "stopped": "stopped", "died": "died", "refused": "cannot be run"}
+_ENDS = {"failed": "failed", "exited": "ended early", "died": "died", "refused": "cannot be run"}
 
 
 def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
@@ -25,7 +25,9 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
         phase = screen.session.phase if screen.session is not None else ""
         waiting = {"starting": "starting Python", "importing": "importing torch"}.get(phase, "running")
         pieces.append((f"{g.waiting} {waiting}", "now"))
-    elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS:
+    elif timeline.run_end is not None and timeline.run_end.outcome == "stopped":
+        pieces.append(("stopped", "grad"))
+    elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS and timeline.run_end.status:
         pieces.append((f"{g.no} {_ENDS[timeline.run_end.outcome]}", "error"))
     if screen.player.playing:
         pieces.append((f"{g.now} {screen.player.speed}/s", "now"))
@@ -55,7 +57,7 @@ def said(screen: LessonScreen) -> list[Piece]:
     timeline, step = screen.timeline, screen.cursor
     end = timeline.run_end
     g = screen.explain.glyphs
-    if end is not None and end.outcome in ("died", "exited", "refused") and step == timeline.steps:
+    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
         again: list[Piece] = [(f" {g.dot} ", "quiet"), ("r", "key"), (" runs again", "quiet")] if screen.session else []
         return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or _ENDS[end.outcome], "error"), *again]
     if not step:

@@ -12,7 +12,7 @@ from tutor.trace.state import State
 from tutor.ui.draw import prose
 from tutor.ui.draw.prose import Block
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, tinted, wrapped
-from tutor.ui.gate import Gate, answer_of
+from tutor.ui.gate import Gate
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
 
@@ -102,7 +102,7 @@ class LessonPane(Pane):
         if index not in self.given:
             return []
         text, _ = self.given[index]
-        found = answer_of(self.timeline, index)
+        found = self.gate.answer_of(self.timeline, index)
         mine = clean(text)
         known = found is not None and found[0] <= self.seen
         pieces: list[Piece] = []

@@ -10,6 +10,8 @@ from tutor.ui.panes.pane import Pane
 
 _KEPT = 200_000
 """Characters: of more than this, the end is shown."""
+_WARNINGS = 1_000
+"""So many of the last warnings are shown."""
 _ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
 
 
@@ -30,13 +32,14 @@ class OutputPane(Pane):
         if timeline is None:
             return
         warned = bisect_right(timeline.asides, self.cursor, key=lambda aside: aside.step)
-        key = (len(timeline.output(self.cursor)), warned, self.inner)
+        printed = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
+        key = (timeline, printed, warned, self.inner)
         self._grew = key != self._key
         if not self._grew:
             return
         self._key = key
         self._rows = []
-        for stream, text in self._parts():
+        for stream, text in self._parts(printed, warned):
             role = _ROLES.get(stream, "plain")
             lead = "" if stream == "stdout" else "! " if stream == "stderr" else "warning: "
             for line in text.split("\n"):
@@ -45,22 +48,21 @@ class OutputPane(Pane):
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
                 self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
 
-    def _parts(self) -> list[tuple[str, str]]:
+    def _parts(self, printed: int, warned: int) -> list[tuple[str, str]]:
         """Printed text and warnings in their order, pieces of one stream joined, only the end of a long one."""
         timeline = self.timeline
         assert timeline is not None
         pieces: list[tuple[int, str, str]] = []
         size = 0
-        count = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
-        for part in reversed(timeline.contents.printed[:count]):
+        for part in reversed(timeline.contents.printed[:printed]):
             pieces.append((part.step, part.stream, part.text[-_KEPT:]))
             size += len(part.text)
             if size > _KEPT:
                 break
         self._cut = size > _KEPT
         pieces.reverse()
-        for aside in timeline.asides:
-            if isinstance(aside.event, ev.Warned) and aside.step <= self.cursor:
+        for aside in timeline.asides[max(warned - _WARNINGS, 0) : warned]:
+            if isinstance(aside.event, ev.Warned):
                 text = f"{aside.event.category}: {aside.event.message.strip()}"
                 pieces.append((aside.step, "warning", " ".join(text.split())))
         pieces.sort(key=lambda piece: piece[0])
