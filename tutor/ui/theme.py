@@ -35,6 +35,19 @@ _COLOURS = {
 # Grounds behind dark text: the same in both themes, bright enough to be found at once.
 _MARKER = {"now": "#f2e25c", "grad": "#f0a330"}
 
+# Where there are only 16 colours the nearest ones would fall together: these stay apart.
+_SIXTEEN = {
+    DARK: {
+        "leaf": "#00ff00", "value": "#00ffff", "grad": "#808000", "now": "#ffff00", "error": "#ff0000",
+        "keyword": "#ff00ff", "string": "#008000", "number": "#c0c0c0",
+    },
+    LIGHT: {
+        "leaf": "#008000", "value": "#000080", "grad": "#808000", "now": "#800080", "error": "#800000",
+        "keyword": "#800080", "string": "#008000", "number": "#000000", "statement": "#c0c0c0", "chosen": "#c0c0c0",
+    },
+}  # fmt: skip
+_MARKER_SIXTEEN = {"now": "#ffff00", "grad": "#808000"}
+
 _ROLES = {
     "plain": "{ink}",
     "strong": "bold",
@@ -75,9 +88,9 @@ _MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse unde
 class Palette:
     """The style of each role in one theme."""
 
-    def __init__(self, name: str, mono: bool) -> None:
-        colours = _COLOURS[name]
-        marker = {f"{key}_ground": value for key, value in _MARKER.items()}
+    def __init__(self, name: str, mono: bool, few: bool = False) -> None:
+        colours = _COLOURS[name] | (_SIXTEEN[name] if few else {})
+        marker = {f"{key}_ground": value for key, value in (_MARKER_SIXTEEN if few else _MARKER).items()}
         self.ground = Style.parse(f"{colours['ink']} on {colours['ground']}")
         self._roles = {role: Style.parse(text.format(**colours, **marker)) for role, text in _ROLES.items()}
         if mono:
@@ -96,14 +109,14 @@ class Palette:
         return style
 
 
-@lru_cache(4)
-def palette(name: str, mono: bool) -> Palette:
-    return Palette(name if name in _COLOURS else DARK, mono)
+@lru_cache(8)
+def palette(name: str, mono: bool, few: bool) -> Palette:
+    return Palette(name if name in _COLOURS else DARK, mono, few)
 
 
 def palette_of(app: App[object]) -> Palette:
     """The palette of the app's theme."""
-    return palette(app.theme, app.no_color)
+    return palette(app.theme, app.no_color, app.console.color_system == "standard")
 
 
 def preferred() -> str:
