@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -77,6 +78,11 @@ class GradtutorApp(App[int]):
         from tutor.ui.screens.lessons import LessonsScreen
 
         self.push_screen(LessonsScreen(self.lessons, self.language))
+
+    def on_ready(self) -> None:
+        """The first screen is there."""
+        gc.freeze()  # or a key now and then waits 90 ms while all of Textual is looked through
+        gc.enable()
 
     def open(self, target: Target, timeline: Timeline | None = None) -> None:
         """Walk through a run of the target, or through a recording of one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def run(
     `timeline` is a recording to be walked instead of a run; `workers` has a process standing by, so that a run starts
     at once. A target that cannot be run at all ends the screen, with the reason on standard error.
     """
+    gc.disable()  # until the screen is there: what is imported now stays anyway
     from tutor.ui.app import GradtutorApp
 
     app = GradtutorApp(
