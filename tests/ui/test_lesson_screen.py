@@ -214,6 +214,17 @@ async def test_iterations_are_walked_and_counted_in_the_title() -> None:
         screen_of(app)
 
 
+async def test_the_graph_of_the_next_turn_is_no_backward_pass() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("g", *"pass 3", "enter", "o")
+        await pilot.pause()
+        assert "graph · backward pass 3 · node 2 of 2" in text(app)
+        await pilot.press("n", "n", "n")
+        await pilot.pause()
+        assert "graph · forward" in text(app)
+
+
 async def test_the_chart_marks_the_cursor_and_says_what_it_leaves_out() -> None:
     app = viewer(training(), SCRIPT)
     async with app.run_test(size=SIZE) as pilot:

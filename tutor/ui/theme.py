@@ -116,7 +116,8 @@ def palette(name: str, mono: bool, few: bool) -> Palette:
 
 def palette_of(app: App[object]) -> Palette:
     """The palette of the app's theme."""
-    return palette(app.theme, app.no_color, app.console.color_system == "standard")
+    few = not app.is_headless and app.console.color_system == "standard"
+    return palette(app.theme, app.no_color, few)
 
 
 def preferred() -> str:

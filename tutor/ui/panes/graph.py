@@ -14,7 +14,7 @@ from tutor.ui.draw.graph import Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
 from tutor.ui.draw.row import Row, clean, width
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import Flow, Namer, Texts, brief, figure
+from tutor.ui.reading import Flow, Namer, Texts, brief, figure, shows_pass
 
 _VALUE = 24
 """The widest a value gets."""
@@ -106,7 +106,7 @@ class GraphPane(Pane):
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
-        if last is None or not (last.running or any(number in state.shown for number in last.ran)):
+        if last is None or not shows_pass(state):
             return (("forward", "value"),) if state.shown else ()
         title = f"backward pass {last.number}" if last.call == "backward" else f"autograd.grad, pass {last.number}"
         if self.tabs:  # there is less room beside tabs
@@ -159,7 +159,7 @@ class GraphPane(Pane):
 
 def _unused(state: State, known: set[int | None]) -> list[NodeState]:
     """Leaves that no operation has used yet, as nodes: autograd has none for them. Not beside a backward pass."""
-    if state.last_pass is not None and any(number in state.shown for number in state.last_pass.ran):
+    if shows_pass(state):
         return []
     leaves = {number for frame in state.frames for number in names_of(state, frame).values()} - known
     return [
