@@ -1,14 +1,15 @@
-"""Derivatives of the operations that act on each element by itself, and of sums and means over all of them.
+"""Derivatives of arithmetic: sums, differences, products, quotients, powers.
 
-Source: the documentation of each operation, and `tools/autograd/derivatives.yaml` in PyTorch.
+Source: https://pytorch.org/docs/stable/torch.html (*Pointwise Ops*), and `tools/autograd/derivatives.yaml` in PyTorch.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from tutor.explain.grid import Grid, count
-from tutor.explain.rules import Explanation, Local, NodeView, explains
+from tutor.explain.grid import Grid
+from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
 
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
@@ -17,34 +18,74 @@ def _divide(x: float, y: float) -> float:
     return x / y
 
 
-@explains("AddBackward0")
-def add(node: NodeView) -> Explanation:
-    """∂(a+b)/∂a = 1, ∂(a+b)/∂b = 1."""
+def _alphas(node: NodeView, sign: float, a: Operand, b: Operand) -> list[float]:
+    """By what the second operand was multiplied: 1, or what the numbers say."""
+    if node.inner or a.grid is None or b.grid is None or node.result.grid is None:
+        return [1.0]
+    if node.gives(a.grid.combine(b.grid, lambda x, y: x + sign * y)):
+        return [1.0]
+    shape = node.result.shape
+    rows = zip(a.grid.expand(shape).flat, b.grid.expand(shape).flat, node.result.grid.flat, strict=True)
+    x, y, out = max(rows, key=lambda row: abs(row[1]))
+    alpha = float(f"{sign * (out - x) / y:.5g}")
+    return [alpha] if node.gives(a.grid.combine(b.grid, lambda p, q: p + sign * alpha * q)) else []
+
+
+def _linear(node: NodeView, sign: str, a: Operand, b: Operand) -> Iterator[Explanation]:
+    """Of a ± αb."""
+    slope = 1.0 if sign == "+" else -1.0
+    for alpha in _alphas(node, slope, a, b):
+        by_b = f"{slope * alpha:g}"
+        shares = [Local(a, "1", Grid.full(a.shape, 1.0)), Local(b, by_b, Grid.full(b.shape, slope * alpha))]
+        yield Explanation(f"{a.name} {sign} {'' if alpha == 1 else f'{alpha:g}·'}{b.name}", shares)
+
+
+@explains("AddBackward0", general="∂(a + α·b)/∂a = 1, ∂(a + α·b)/∂b = α")
+def add(node: NodeView) -> Iterator[Explanation]:
+    """∂(a+αb)/∂a = 1, ∂(a+αb)/∂b = α."""
     a, b = node.operands[:2]
-    first, second = (b, a) if node.op == "radd" else (a, b)
-    equation = f"{first.name} + {second.name}"
-    return Explanation(equation, [Local(o, "1", Grid.full(o.shape, 1.0)) for o in (a, b)])
+    for one in _linear(node, "+", a, b):
+        if node.op == "radd":
+            one = Explanation(f"{b.name} + {a.name}", one.shares)
+        yield one
 
 
-@explains("SubBackward0")
-def sub(node: NodeView) -> Explanation:
-    """∂(a-b)/∂a = 1, ∂(a-b)/∂b = -1."""
-    a, b = node.operands[:2]
-    shares = [Local(a, "1", Grid.full(a.shape, 1.0)), Local(b, "-1", Grid.full(b.shape, -1.0))]
-    return Explanation(f"{a.name} - {b.name}", shares)
+@explains("SubBackward0", general="∂(a - α·b)/∂a = 1, ∂(a - α·b)/∂b = -α")
+def sub(node: NodeView) -> Iterator[Explanation]:
+    """∂(a-αb)/∂a = 1, ∂(a-αb)/∂b = -α."""
+    a, b = node.whole[:2] if node.op == "l1_loss" else node.operands[:2]
+    yield from _linear(node, "-", a, b)
 
 
-@explains("RsubBackward1", "RsubBackward0")
+@explains("RsubBackward1", "RsubBackward0", general="∂(b - α·a)/∂a = -α")
 def rsub(node: NodeView) -> Explanation:
     """∂(b-a)/∂a = -1, where the tensor stands to the right."""
     a, b = node.operands[:2]
-    return Explanation(f"{b.name} - {a.name}", [Local(a, "-1", Grid.full(a.shape, -1.0))])
+    slope = Grid.full(a.shape, -1.0)
+    return Explanation(f"{b.name} - {a.name}", [Local(a, "-1", slope), Local(b, "1", Grid.full(b.shape, 1.0))])
 
 
-@explains("MulBackward0")
+def _factors(node: NodeView) -> tuple[Operand, Operand]:
+    """The two that were multiplied; of `2 / a` and `outer` what they stand for."""
+    whole = node.whole
+    if node.inner and node.op in ("rdiv", "rtruediv", "div") and len(whole) == 2:
+        a, number = whole if whole[0].tensor is not None else (whole[1], whole[0])
+        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: 1 / x)), number
+    if node.inner and node.op in ("outer", "ger") and len(whole) == 2:
+        a = whole[0]
+        return Operand(f"{a.name}[:, None]", (*a.shape, 1), a.numbers.reshape((*a.shape, 1))), whole[1]
+    if node.op in ("dropout", "alpha_dropout", "feature_dropout") and not node.inner:
+        a = node.operands[0]
+        kept = a.numbers.combine(node.result.numbers, lambda x, y: y / x if x else 0.0)
+        return a, Operand("what it was scaled by", kept.shape, kept)
+    first, second = node.operands[:2]
+    return first, second
+
+
+@explains("MulBackward0", general="∂(a·b)/∂a = b, ∂(a·b)/∂b = a")
 def mul(node: NodeView) -> Explanation:
     """∂(a·b)/∂a = b, ∂(a·b)/∂b = a."""
-    a, b = node.operands[:2]
+    a, b = _factors(node)
     first, second = (b, a) if node.op == "rmul" else (a, b)
     shares = [
         Local(a, b.name, b.grid) if b.grid is not None else None,
@@ -53,7 +94,7 @@ def mul(node: NodeView) -> Explanation:
     return Explanation(f"{first.name}·{second.name}", shares)
 
 
-@explains("DivBackward0")
+@explains("DivBackward0", general="∂(a/b)/∂a = 1/b, ∂(a/b)/∂b = -a/b²")
 def div(node: NodeView) -> Explanation:
     """∂(a/b)/∂a = 1/b, ∂(a/b)/∂b = -a/b²."""
     a, b = node.operands[:2]
@@ -65,89 +106,98 @@ def div(node: NodeView) -> Explanation:
     return Explanation(f"{a.name}/{b.name}", shares)
 
 
-@explains("NegBackward0")
+@explains("NegBackward0", general="∂(-a)/∂a = -1")
 def neg(node: NodeView) -> Explanation:
     """∂(-a)/∂a = -1."""
     (a,) = node.operands[:1]
     return Explanation(f"-{a.name}", [Local(a, "-1", Grid.full(a.shape, -1.0))])
 
 
-@explains("PowBackward0")
+@explains("PowBackward0", general="∂(aⁿ)/∂a = n·aⁿ⁻¹")
 def power(node: NodeView) -> Explanation:
     """∂(aⁿ)/∂a = n·aⁿ⁻¹, for a number n."""
     a = node.operands[0]
-    n = node.operands[1].numbers.flat[0]
+    n = 2.0 if node.op in ("square", "square_") else node.operands[1].numbers.flat[0]
     formula = f"{n:g}·{a.name}" if n == 2 else f"{n:g}·{a.name}{f'{n - 1:g}'.translate(_SUPERSCRIPTS)}"
     slope = a.numbers.map(lambda x: 0.0 if n == 0 else n * math.pow(x, n - 1))
     return Explanation(f"{a.name}{f'{n:g}'.translate(_SUPERSCRIPTS)}", [Local(a, formula, slope)])
 
 
-@explains("SumBackward0")
-def total(node: NodeView) -> Explanation:
-    """∂(Σa)/∂aᵢ = 1."""
-    a = node.operands[0]
-    return Explanation(f"sum of {a.name}", [Local(a, "1", Grid.full(a.shape, 1.0))])
-
-
-@explains("MeanBackward0")
-def mean(node: NodeView) -> Explanation:
-    """∂(Σa/n)/∂aᵢ = 1/n."""
-    a = node.operands[0]
-    n = count(a.shape)
-    return Explanation(f"mean of {a.name}", [Local(a, f"1/{n}", Grid.full(a.shape, 1 / n))])
-
-
-@explains("ReluBackward0")
-def relu(node: NodeView) -> Explanation:
-    """∂relu(a)/∂a = 1 where a > 0, else 0."""
-    a = node.operands[0]
-    slope = a.numbers.map(lambda x: 1.0 if x > 0 else 0.0)
-    formula = {1.0: f"1, as {a.name} > 0", 0.0: f"0, as {a.name} ≤ 0"}.get(
-        -1.0 if slope.single is None else slope.single, f"1 where {a.name} > 0, else 0"
-    )
-    return Explanation(f"relu({a.name})", [Local(a, formula, slope)])
-
-
-@explains("ExpBackward0")
-def exp(node: NodeView) -> Explanation:
-    """∂eᵃ/∂a = eᵃ, which is the result itself."""
-    a, y = node.operands[0], node.result
-    return Explanation(f"exp({a.name})", [Local(a, y.name, y.numbers)])
-
-
-@explains("LogBackward0")
-def log(node: NodeView) -> Explanation:
-    """∂ln(a)/∂a = 1/a."""
-    a = node.operands[0]
-    return Explanation(f"log({a.name})", [Local(a, f"1/{a.name}", a.numbers.map(lambda x: 1 / x))])
-
-
-@explains("SigmoidBackward0")
-def sigmoid(node: NodeView) -> Explanation:
-    """∂σ(a)/∂a = σ(a)·(1-σ(a))."""
-    a, y = node.operands[0], node.result
-    slope = y.numbers.map(lambda s: s * (1 - s))
-    return Explanation(f"sigmoid({a.name})", [Local(a, f"{y.name}·(1 - {y.name})", slope)])
-
-
-@explains("TanhBackward0")
-def tanh(node: NodeView) -> Explanation:
-    """∂tanh(a)/∂a = 1-tanh²(a)."""
-    a, y = node.operands[0], node.result
-    slope = y.numbers.map(lambda t: 1 - t * t)
-    return Explanation(f"tanh({a.name})", [Local(a, f"1 - {y.name}²", slope)])
-
-
-@explains("MseLossBackward0")
-def mse_loss(node: NodeView) -> Explanation:
-    """∂mean((p-t)²)/∂p = 2(p-t)/n, ∂/∂t = -2(p-t)/n."""
-    p, t = node.operands[:2]
-    apart = p.numbers.combine(t.numbers, lambda x, y: x - y)
-    n = count(apart.shape)
-    by_n = "" if n == 1 else f"/{n}"
-    slopes = apart.map(lambda d: 2 * d / n), apart.map(lambda d: -2 * d / n)
+@explains("PowBackward1", general="∂(aᵇ)/∂a = b·aᵇ⁻¹, ∂(aᵇ)/∂b = aᵇ·ln(a)")
+def power_of_tensors(node: NodeView) -> Explanation:
+    """∂(aᵇ)/∂a = b·aᵇ⁻¹, ∂(aᵇ)/∂b = aᵇ·ln a."""
+    a, b, y = *node.operands[:2], node.result
+    by_a = a.numbers.combine(b.numbers, lambda x, n: 0.0 if n == 0 else n * math.pow(x, n - 1))
+    by_b = a.numbers.combine(b.numbers, lambda x, n: 0.0 if x == 0 and n >= 0 else math.pow(x, n) * _ln(x))
     shares = [
-        Local(p, f"2·({p.name} - {t.name}){by_n}", slopes[0]),
-        Local(t, f"-2·({p.name} - {t.name}){by_n}", slopes[1]),
+        Local(a, f"{b.name}·{a.name}^({b.name} - 1)", by_a),
+        Local(b, f"{y.name}·ln({a.name})", by_b),
     ]
-    return Explanation(f"mean of ({p.name} - {t.name})²", shares)
+    return Explanation(f"{a.name}^{b.name}", shares)
+
+
+@explains("PowBackward2", general="∂(nᵃ)/∂a = nᵃ·ln(n)")
+def power_of_a_number(node: NodeView) -> Explanation:
+    """∂(nᵃ)/∂a = nᵃ·ln n, for a number n; autograd counts inputs as if n were one."""
+    a = next(operand for operand in node.operands if operand.tensor is not None)
+    base = next(operand for operand in node.operands if operand.tensor is None)
+    n, y = base.numbers.flat[0], node.result
+    share = Local(a, f"{y.name}·ln({base.name})", y.numbers.map(lambda x: x * _ln(n)))
+    return Explanation(f"{base.name}^{a.name}", [share])
+
+
+def _ln(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+@explains("ReciprocalBackward0", general="∂(1/a)/∂a = -1/a²")
+def reciprocal(node: NodeView) -> Explanation:
+    """∂(1/a)/∂a = -1/a²."""
+    a = node.operands[0]
+    return Explanation(f"1/{a.name}", [Local(a, f"-1/{a.name}²", a.numbers.map(lambda x: -1 / (x * x)))])
+
+
+@explains("LerpBackward0", general="∂(a + n·(b - a))/∂a = 1 - n, by b: n")
+def lerp(node: NodeView) -> Explanation:
+    """∂(a+n(b-a))/∂a = 1-n, ∂/∂b = n, for a number n."""
+    a, b, weight = node.operands[:3]
+    n = weight.numbers.flat[0]
+    shares = [Local(a, f"1 - {weight.name}", Grid.full(a.shape, 1 - n)), Local(b, weight.name, Grid.full(b.shape, n))]
+    return Explanation(f"{a.name} + {weight.name}·({b.name} - {a.name})", shares)
+
+
+@explains("AddcmulBackward0", general="∂(a + n·b·c)/∂a = 1, by b: n·c, by c: n·b")
+def addcmul(node: NodeView) -> Iterator[Explanation]:
+    """a + n·b·c, with n as the numbers show it."""
+    a, b, c = node.operands[:3]
+    product = Operand(f"({b.name}·{c.name})", node.incoming.shape, b.numbers * c.numbers)
+    for one in _linear(node, "+", a, product):
+        n = _single(one.shares[1])
+        by = "" if n == 1 else f"{n:g}·"
+        shares = [
+            one.shares[0],
+            Local(b, f"{by}{c.name}", c.numbers.map(lambda x, n=n: n * x)),  # type: ignore[misc]
+            Local(c, f"{by}{b.name}", b.numbers.map(lambda x, n=n: n * x)),  # type: ignore[misc]
+        ]
+        yield Explanation(one.equation, shares)
+
+
+@explains("AddcdivBackward0", general="∂(a + n·b/c)/∂a = 1, by b: n/c, by c: -n·b/c²")
+def addcdiv(node: NodeView) -> Iterator[Explanation]:
+    """a + n·b/c, with n as the numbers show it."""
+    a, b, c = node.operands[:3]
+    quotient = Operand(f"({b.name}/{c.name})", node.incoming.shape, b.numbers.combine(c.numbers, _divide))
+    for one in _linear(node, "+", a, quotient):
+        n = _single(one.shares[1])
+        by_c = b.numbers.combine(c.numbers, lambda x, y, n=n: -n * x / (y * y))  # type: ignore[misc]
+        shares = [
+            one.shares[0],
+            Local(b, f"{n:g}/{c.name}", c.numbers.map(lambda x, n=n: n / x)),  # type: ignore[misc]
+            Local(c, f"-{n:g}·{b.name}/{c.name}²", by_c),
+        ]
+        yield Explanation(one.equation, shares)
+
+
+def _single(share: Local | Product | None) -> float:
+    assert isinstance(share, Local)
+    return share.grid.flat[0]

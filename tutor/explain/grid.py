@@ -26,7 +26,7 @@ def broadcast_shape(a: Shape, b: Shape) -> Shape:
     return tuple(out)
 
 
-def _offsets(shape: Shape, to: Shape) -> list[int]:
+def places_of(shape: Shape, to: Shape) -> list[int]:
     """For each element of a tensor of shape `to`: which element of one of `shape` is stretched there."""
     strides = [0] * len(to)
     step = 1
@@ -72,7 +72,7 @@ class Grid:
             return self
         if broadcast_shape(self.shape, shape) != shape:
             raise ValueError(f"{self.shape} does not stretch to {shape}")
-        return Grid(shape, tuple(self.flat[at] for at in _offsets(self.shape, shape)))
+        return Grid(shape, tuple(self.flat[at] for at in places_of(self.shape, shape)))
 
     def combine(self, other: Grid, function: Callable[[float, float], float]) -> Grid:
         shape = broadcast_shape(self.shape, other.shape)
@@ -89,9 +89,12 @@ class Grid:
         if broadcast_shape(shape, self.shape) != self.shape:
             raise ValueError(f"{shape} does not stretch to {self.shape}")
         sums = [0.0] * count(shape)
-        for at, x in zip(_offsets(shape, self.shape), self.flat, strict=True):
+        for at, x in zip(places_of(shape, self.shape), self.flat, strict=True):
             sums[at] += x
         return Grid(shape, tuple(sums))
+
+    def reshape(self, shape: Shape) -> Grid:
+        return Grid.of(shape, self.flat)
 
     def transpose(self) -> Grid:
         rows, columns = self.shape
@@ -112,6 +115,11 @@ def _dot(a: Sequence[float], b: Sequence[float]) -> float:
 
 # How far torch's result may lie from one worked out in double precision, relative to the largest number involved.
 _TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
+
+
+def coarser(a: str, b: str) -> str:
+    """Of two dtypes the one that rounds more."""
+    return max(a, b, key=lambda dtype: _TOLERANCE.get(dtype, 1.0))
 
 
 def agree(ours: Grid, theirs: Grid, dtype: str, scale: float = 0.0) -> bool:

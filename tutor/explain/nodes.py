@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from tutor.explain import arithmetic, matrices, words  # noqa: F401 (they register their rules)
-from tutor.explain.grid import Grid, agree
+from tutor.explain import words
+from tutor.explain.claims import Claim, Element, arrival, claims, element, is_inner, too_large
+from tutor.explain.grid import Grid
 from tutor.explain.operands import enclosed
-from tutor.explain.origin import Made, as_grid, label, maker
-from tutor.explain.rules import RULES, Explanation, Local, NodeView, Product, shape_text
+from tutor.explain.origin import label, maker
+from tutor.explain.rules import GENERAL, Local, Product, shape_text
 from tutor.explain.words import Part
 from tutor.trace.events import Node, Value
-from tutor.trace.state import NodeState, State
+from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
+from tutor.trace.values import to_json
 
-
-@dataclass(frozen=True)
-class Claim:
-    """A share of the gradient that the rule gives and the engine sent."""
-
-    share: Local | Product
-    sent: Grid
+# So many terms of a sum are written out.
+_TERMS = 4
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class NodeStory:
     claims: Sequence[Claim]
     """All that were sent, or nothing: half a story would be taken for the whole."""
     arrived: Grid | None
+    general: str | None = None
+    """The rule in general, where the numbers are too many to be recorded and so to be worked out."""
 
 
 def story(timeline: Timeline, step: int) -> NodeStory | None:
@@ -55,63 +55,49 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     sent = [
         (target or "?", value) for target, value in zip(targets, event.grad_inputs, strict=False) if value is not None
     ]
-    arrived = None
-    claims: list[Claim] = []
-    equation = None
-    if made is not None and len(event.grad_outputs) == 1:
-        arrived = as_grid(event.grad_outputs[0], made.result.shape, made.dtype)
+    arrived, equation, general = None, None, None
+    agreed: list[Claim] = []
+    if made is not None:
+        arrived = arrival(event, made, is_inner(state, node, made))
         if arrived is not None:
-            equation, claims = _claims(state, node, event, made, arrived)
-    result = made.result.name if made is not None and made.named else None
+            equation, agreed = claims(state, node, event, made, arrived)
+        if not agreed and too_large(event, made):
+            general = GENERAL.get(node.name)
+    own = made is not None and made.named and made.node == event.node and len(event.grad_outputs) == 1
+    result = made.result.name if made is not None and own else None
     held = state.tensors.get(node.tensor or 0)
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
-    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, claims, arrived)
+    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general)
 
 
-def _claims(state: State, node: NodeState, event: Node, made: Made, arrived: Grid) -> tuple[str | None, list[Claim]]:
-    """The rule's shares, where each agrees with what the engine sent."""
-    explanation = _explanation(NodeView(node.name, made.op, made.operands, made.result, arrived))
-    if explanation is None:
-        return None, []
-    claims = []
-    for place, value in enumerate(event.grad_inputs):
-        if value is None:
-            continue
-        share = explanation.shares[place] if place < len(explanation.shares) else None
-        if share is None or not _leads_to(state, node, place, share.target.tensor):
-            return None, []
-        sent = as_grid(value, share.target.shape, made.dtype)
-        if sent is None or not _agrees(share, arrived, sent, made.dtype):
-            return None, []
-        claims.append(Claim(share, sent))
-    return explanation.equation, claims
+def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
+    """The rule of a node's step with this run's numbers; None where none is claimed."""
+    told = story(timeline, step)
+    if told is None or not told.claims or told.equation is None or told.arrived is None:
+        return None
+    inputs = []
+    for claim in told.claims:
+        worked = element(claim, told.arrived)
+        inputs.append(
+            {
+                "of": _bare(claim.share.target.name),
+                "text": _derivative("∂", told, claim),
+                "grad": to_json(_nested(claim.sent.flat, claim.sent.shape), told.dtype),
+                "working": _working(claim, told.arrived),
+                "element": None
+                if worked is None
+                else {"index": list(worked.index), "text": _sum(worked), "grad": to_json(worked.sent, told.dtype)},
+            }
+        )
+    return {"formula": _equation(told), "inputs": inputs}
 
 
-def _explanation(view: NodeView) -> Explanation | None:
-    rule = RULES.get(view.node)
-    try:
-        return None if rule is None else rule(view)
-    except (LookupError, ArithmeticError, ValueError):
-        return None  # numbers that are not there, or that Python will not divide: then nothing is claimed
-
-
-def _agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bool:
-    try:
-        ours = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
-    except (ArithmeticError, ValueError):
-        return False
-    scale = max((abs(x) for x in arrived.flat), default=0.0)
-    return agree(ours, sent, dtype, scale)
-
-
-def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
-    """Whether that input of the node is this tensor: its own node, or the leaf's `AccumulateGrad`."""
-    source = node.inputs[place] if place < len(node.inputs) else None
-    if tensor is None or source is None:
-        return True
-    feeding = state.nodes.get(source[0])
-    held = state.tensors.get(tensor)
-    return feeding is None or feeding.tensor == tensor or (held is not None and held.node == source[0])
+def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
+    """Numbers in a row as nested lists."""
+    items: list[Any] = list(flat)
+    for size in reversed(shape[1:]):
+        items = [items[start : start + size] for start in range(0, len(items), size)] if size else items
+    return items if shape else items[0]
 
 
 def _target(state: State, source: tuple[int, int] | None) -> str | None:
@@ -136,6 +122,9 @@ def node_line(told: NodeStory) -> list[Part]:
         target = claim.share.target.name
         parts += [(" · ", "quiet"), (_derivative("∂", told, claim), "value"), (" → ", "quiet")]
         parts.append((f"grad({_bare(target)}) = {_working(claim, told.arrived)}", "grad"))
+        worked = _worked(claim, told.arrived)
+        if worked is not None:
+            parts += [(", of which ", "quiet"), (f"{_at(worked)} = {_sum(worked)}", "grad")]
     return parts
 
 
@@ -144,6 +133,7 @@ def node_plain(told: NodeStory) -> str:
     arrives = words.joined([words.value(value, told.dtype) for value in told.incoming if value is not None])
     if not told.claims or told.equation is None or told.arrived is None:
         reached = f"{told.node}: the gradient {arrives} arrives" if arrives else f"{told.node}: no gradient arrives"
+        reached = f"{reached}; in general, {told.general}" if told.general else reached
         sends = words.joined([f"{words.value(value, told.dtype)} to {target}" for target, value in told.sent])
         return f"{reached}, and it sends {sends}." if sends else f"{reached}, and it sends nothing on."
     sentences = [f"{told.node}, of {_equation(told)}: the gradient {arrives} arrives."]
@@ -151,6 +141,9 @@ def node_plain(told: NodeStory) -> str:
         working, said = _working(claim, told.arrived), _derivative("d", told, claim)
         why = f"as {said}" if isinstance(claim.share, Local) else f"which is {said}"
         sentences.append(f"{_bare(claim.share.target.name)} gets {working}, {why}.")
+        worked = _worked(claim, told.arrived)
+        if worked is not None:
+            sentences.append(f"Its element {_at(worked)} is {_sum(worked)}.")
     return " ".join(sentences)
 
 
@@ -182,12 +175,39 @@ def _working(claim: Claim, arrived: Grid) -> str:
     share = claim.share
     result = words.grid(claim.sent) or shape_text(claim.sent.shape)
     if isinstance(share, Product):
-        return f"{share.shapes} = {result}" if len(claim.sent.flat) <= words.LISTED else share.shapes
+        if " = " not in share.shapes:  # what is moved, rather than multiplied
+            return result
+        return share.shapes if words.grid(claim.sent) is None else f"{share.shapes} = {result}"
     came, local = _factor(arrived), words.term(_factor(share.grid))
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
     if stretched <= 1:
         return f"{came} × {local} = {result}"
     return f"sum over {stretched} of {came} × {local} = {result}"
+
+
+def _worked(claim: Claim, arrived: Grid) -> Element | None:
+    """One element of a gradient, where the numbers of all are not written out above."""
+    share = claim.share
+    if isinstance(share, Product):
+        worked = element(claim, arrived)
+        plain = worked is None or (len(worked.terms) < 2 and words.grid(claim.sent) is not None)
+        return None if plain else worked
+    spelled = all(words.grid(grid) is not None for grid in (arrived, share.grid, claim.sent))
+    several = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
+    return None if spelled and not several else element(claim, arrived)
+
+
+def _at(worked: Element) -> str:
+    return "[" + ", ".join(map(str, worked.index)) + "]"
+
+
+def _sum(worked: Element) -> str:
+    """`0.5 × 2.0 + 1.0 × 3.0 = 4.0`"""
+    products = [f"{words.term(words.number(x))} × {words.term(words.number(slope))}" for x, slope in worked.terms]
+    if len(products) > _TERMS:
+        products = [*products[: _TERMS - 1], "…"]
+        return f"{' + '.join(products)} ({len(worked.terms)} terms) = {words.number(worked.sent)}"
+    return f"{' + '.join(products)} = {words.number(worked.sent)}" if products else words.number(worked.sent)
 
 
 def _factor(values: Grid) -> str:
@@ -197,6 +217,8 @@ def _factor(values: Grid) -> str:
 def _numbers_only(told: NodeStory) -> list[Part]:
     parts: list[Part] = []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
+    if told.general:
+        parts += [(" · ", "quiet"), (told.general, "value")]
     if arrives:
         parts += [(" · arrives ", "quiet"), (", ".join(arrives), "grad")]
     for target, value in told.sent:

@@ -20,6 +20,7 @@ from tutor.trace.values import elements
 _FARTHEST = 20_000
 _REMEMBERED = 20_000
 _LONGEST_NAME = 32
+_MOST_INNER = 64
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Made:
     named: bool
     """Whether the result has a name, or is called by its code."""
     dtype: str
+    node: int | None = None
+    """The node of the result, where it has one."""
+    results: tuple[Operand, ...] = ()
 
 
 _known: WeakKeyDictionary[Timeline, OrderedDict[int, Made]] = WeakKeyDictionary()
@@ -44,9 +48,13 @@ def maker(timeline: Timeline, step: int, node: int) -> Made | None:
     known = _known.setdefault(timeline, OrderedDict())
     if node in known:
         return known[node]
-    tensor = timeline.state(step).nodes[node].tensor
+    state = timeline.state(step)
+    tensor = state.nodes[node].tensor
     if tensor is None:
-        return None
+        consumer = _consumer(state, node)
+        if consumer is not None:
+            maker(timeline, step, consumer)
+        return known.get(node)
     for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
         if timeline.kind(earlier) != "op":
             continue
@@ -56,6 +64,22 @@ def maker(timeline: Timeline, step: int, node: int) -> Made | None:
             if after is not None and after.node == node:
                 return remember(timeline, earlier)
     return None
+
+
+def _consumer(state: State, node: int) -> int | None:
+    """The node of the composite's result that a node inside of it leads to."""
+    running = [] if state.last_pass is None else state.last_pass.ran
+    for _ in range(_MOST_INNER):
+        found = next((one for one in running if _feeds(state, node, one)), None)
+        if found is None or state.nodes[found].tensor is not None:
+            return found
+        node = found
+    return None
+
+
+def _feeds(state: State, node: int, consumer: int) -> bool:
+    held = state.nodes.get(consumer)
+    return held is not None and any(source is not None and source[0] == node for source in held.inputs)
 
 
 def remember(timeline: Timeline, step: int) -> Made | None:
@@ -74,17 +98,50 @@ def remember(timeline: Timeline, step: int) -> Made | None:
         step=step,
         op=_op(timeline, step, site.op or "", code),
         code=code,
-        operands=tuple(_operands(timeline, step, event, before, after)),
+        operands=tuple(_before(one, result.tensor) for one in _operands(timeline, step, event, before, after)),
         result=_result(result, name, code),
         named=name is not None,
         dtype=result.dtype,
+        node=result.node,
+        results=tuple(_results(after, event)),
     )
-    if result.node is not None:
-        known = _known.setdefault(timeline, OrderedDict())
-        known[result.node] = made
+    known = _known.setdefault(timeline, OrderedDict())
+    for node in _nodes_of(after, result.node):
+        if node == result.node:
+            known[node] = made
+        else:
+            known.setdefault(node, made)
         if len(known) > _REMEMBERED:
             known.popitem(last=False)
     return made
+
+
+def _before(operand: Operand, result: int) -> Operand:
+    """An operand that was changed in place goes by another name than what it was changed to."""
+    if operand.tensor != result:
+        return operand
+    return Operand(f"(old {operand.name})", operand.shape, operand.grid, operand.tensor)
+
+
+def _nodes_of(state: State, node: int | None) -> list[int]:
+    """The node of a result, and those inside of the composite: they have no tensor of their own."""
+    found: list[int] = []
+    waiting = [node]
+    while waiting and len(found) < _MOST_INNER:
+        number = waiting.pop()
+        if number is None or number in found or number not in state.nodes:
+            continue
+        found.append(number)
+        for source in state.nodes[number].inputs:
+            feeding = None if source is None else state.nodes.get(source[0])
+            if feeding is not None and feeding.tensor is None and feeding.sequence >= 0:
+                waiting.append(feeding.node)
+    return found
+
+
+def _results(state: State, event: Op) -> list[Operand]:
+    held = [state.tensors[tensor] for tensor in event.outputs if tensor in state.tensors]
+    return [Operand(enclosed(f"%{one.tensor}"), one.shape, grid_of(one), one.tensor) for one in held]
 
 
 def _op(timeline: Timeline, step: int, op: str, code: str | None) -> str:

@@ -1,16 +1,25 @@
 """The registry of derivative rules: what a backward node multiplies its gradient by, and why.
 
-A rule is a function from a `NodeView` to one `Local` (or `Product`, or None) for each input of the node. It says what
-it believes; `explain.node` evaluates it on the recorded values, compares the result with what the engine really sent,
-and shows the rule only where the two agree.
+A rule is a function from a `NodeView` to an `Explanation` with one share for each input of the node, or to several
+where the recording does not tell which holds (over which dimension was the softmax?). It says what it believes;
+`claims` evaluates it on the recorded values, compares the result with what the engine really sent, and a rule is shown
+only where the two agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tutor.explain.grid import Grid, Shape
+from tutor.explain.grid import Grid, Shape, agree, count
+
+# Above this many multiplications a gradient is not worked out again, and so nothing is claimed of it.
+MOST_WORK = 200_000
+
+Terms = Callable[[int], Sequence[tuple[float, float]]]
+"""For an element of the target: what arrives times which derivative, to be added up."""
+Rows = Callable[[int], Sequence[tuple[int, float]]]
+"""The same with the place of what arrives instead of the number itself: a row of the transposed Jacobian."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,22 @@ class NodeView:
     node: str
     op: str
     operands: Sequence[Operand]
+    """The operation's; of a node inside a composite, one for each input of the node."""
     result: Operand
+    """The node's; inside a composite without numbers."""
     incoming: Grid
+    """What arrives; of a node with several results, all of it in one row, with zeros where nothing arrives."""
+    whole: Sequence[Operand] = ()
+    """The operation's operands in any case."""
+    results: Sequence[Operand] = ()
+    inner: bool = False
+    """Whether it is a node inside a composite."""
+    dtype: str = "float32"
+
+    def gives(self, ours: Grid) -> bool:
+        """Whether the result is what a rule takes it for; yes where it was not recorded, inside a composite."""
+        theirs = self.result.grid
+        return self.inner if theirs is None else agree(ours, theirs, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -54,12 +77,14 @@ class Local:
 
 @dataclass(frozen=True)
 class Product:
-    """A derivative that is a product of matrices: the gradient of the target is `grid`; `shapes` says it in shapes."""
+    """A derivative that mixes elements: the gradient of the target is `grid`; `shapes` says it in shapes, `terms` how
+    one element comes about."""
 
     target: Operand
     formula: str
     grid: Grid
     shapes: str
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True)
@@ -70,20 +95,55 @@ class Explanation:
     shares: Sequence[Local | Product | None]
 
 
-Rule = Callable[[NodeView], Explanation | None]
+Rule = Callable[[NodeView], "Explanation | Iterable[Explanation] | None"]
 
 RULES: dict[str, Rule] = {}
+GENERAL: dict[str, str] = {}
+"""What each rule says of any numbers: for those that are too many to be recorded."""
 
 
-def explains(*nodes: str) -> Callable[[Rule], Rule]:
+def explains(*nodes: str, general: str = "") -> Callable[[Rule], Rule]:
     """Registers the rule for autograd nodes of these names (without `torch::autograd::`)."""
 
     def register(rule: Rule) -> Rule:
         for node in nodes:
             RULES[node] = rule
+            if general:
+                GENERAL[node] = general
         return rule
 
     return register
+
+
+def mixed(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
+    """A derivative that is known by its rows. Raises LookupError where it is too much work."""
+
+    def terms(element: int) -> list[tuple[float, float]]:
+        return [(incoming.flat[place], slope) for place, slope in rows(element)]
+
+    found, work = [], 0
+    for element in range(count(target.shape)):
+        row = terms(element)
+        work += len(row)
+        if work > MOST_WORK:
+            raise LookupError("too large to work out again")
+        found.append(sum(x * slope for x, slope in row))
+    shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
+    return Product(target, formula, Grid(target.shape, tuple(found)), shapes, terms)
+
+
+def routed(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
+    """Each element of the result is one of the target's: `places` says which (below zero: none)."""
+    arrive: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
+    for place, element in enumerate(places):
+        if element >= 0:
+            arrive[element].append((place, 1.0))
+    return mixed(target, formula, incoming, arrive.__getitem__)
+
+
+def spread(target: Operand, formula: str, incoming: Grid, places: Sequence[int], slopes: Sequence[float]) -> Product:
+    """Each element of the target went into one of the result's, `places`, with a derivative."""
+    return mixed(target, formula, incoming, lambda element: [(places[element], slopes[element])])
 
 
 def shape_text(shape: Shape) -> str:
