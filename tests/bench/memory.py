@@ -1,0 +1,81 @@
+"""How much memory the front end and the worker hold, against processes that do next to nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from tests.bench.figures import Figure
+from tests.bench.keys import EPOCHS, settle
+from tests.bench.recording import LINE, record
+from tests.bench.starting import TRIVIAL, until
+from tests.e2e.terminal import GRADTUTOR, Terminal, resident
+
+REPETITIONS = 3
+
+
+def run(home: Path) -> list[Figure]:
+    trace, _ = record(home, EPOCHS)
+    resting = home / "resting.py"
+    resting.write_text(LINE.read_text() + "import time\ntime.sleep(600)\n")
+
+    def held(*command: str, text: str, worker: bool = False, keys: tuple[str, ...] = ()) -> Callable[[], float]:
+        def measure() -> float:
+            with Terminal(command, home, env={"EPOCHS": str(EPOCHS)}, draws=False) as terminal:
+                until(terminal, text)
+                settle(terminal, 1.0)
+                for key in keys:
+                    terminal.press(key)
+                    settle(terminal, 0.5)
+                pid = _worker(terminal) if worker else terminal.pid
+                return resident(pid) / 2**20
+
+        return measure
+
+    wait = "import sys; print('here', flush=True); sys.stdin.read()"
+    measures = {
+        "python": held(sys.executable, "-c", wait, text="here"),
+        "torch": held(sys.executable, "-c", f"import torch; {wait}", text="here"),
+        "textual": held(*TRIVIAL, text="hello there"),
+        "list": held(*GRADTUTOR, text="Two paths to one leaf"),
+        "lesson": held(*GRADTUTOR, "graph/two-paths", text="for the first step", keys=("end",)),
+        "trace": held(*GRADTUTOR, "view", str(trace), text="for the first step", keys=("end", "home", "end")),
+        "standby": held(*GRADTUTOR, text="Two paths to one leaf", worker=True),
+        "worker": held(*GRADTUTOR, "open", str(resting), text="for the first step", worker=True),
+        "run": held(*GRADTUTOR, "open", str(resting), text="for the first step", keys=("end",)),
+    }
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(REPETITIONS):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    mid = {name: median(values) for name, values in found.items()}
+
+    def figure(name: str, key: str, against: str, of: str) -> Figure:
+        return Figure(name=f"memory: {name}", measured=mid[key], against=mid[against], unit="MiB", of=of)
+
+    return [
+        figure("front end, list of lessons", "list", "python", "bare python"),
+        figure("front end, list of lessons", "list", "textual", "a trivial Textual app"),
+        figure("front end, graph/two-paths at its end", "lesson", "textual", "a trivial Textual app"),
+        figure("front end, recording of 40,000 steps", "trace", "textual", "a trivial Textual app"),
+        figure("front end, run of 40,000 steps", "run", "textual", "a trivial Textual app"),
+        figure("worker standing by", "standby", "torch", "bare torch"),
+        figure("worker after 40,000 steps", "worker", "torch", "bare torch"),
+    ]
+
+
+def _worker(terminal: Terminal) -> int:
+    """The worker under a front end; its memory once torch is imported."""
+    end = time.monotonic() + 30
+    before = 0
+    while time.monotonic() < end:
+        found = [pid for pid, command in terminal.family().items() if "tutor.worker" in command]
+        held = resident(found[0]) if found else 0
+        if found and held == before > 150 << 20:
+            return found[0]
+        before = held
+        terminal.read(0.5)
+    raise RuntimeError("no worker came to rest")

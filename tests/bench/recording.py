@@ -1,0 +1,84 @@
+"""What recording costs: time against a plain run, and how time, memory and bytes grow with the length of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.bench.figures import Figure
+from tests.e2e.terminal import GRADTUTOR, environment
+from tutor.paths import lessons_dir
+from tutor.trace.events import CellEnd
+from tutor.trace.timeline import Timeline
+
+LINE = Path(__file__).parent / "work" / "line_with_bias.py"
+BY_HAND = "training/01-line-by-hand.py"
+COUNTS = (500, 1000, 2000)
+
+
+def measured(home: Path, script: Path, *counts: int, repetitions: int = 7) -> dict[str, Any]:
+    """What `tests.bench.recorded` says of a script."""
+    command = [sys.executable, "-m", "tests.bench.recorded", str(script), *map(str, counts)]
+    env = {**environment(home), "REPETITIONS": str(repetitions)}
+    done = subprocess.run(command, env=env, cwd=_root(), stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def record(home: Path, epochs: int) -> tuple[Path, float]:
+    """A recording of the training, made by `gradtutor record`, and the seconds that its run took."""
+    out = home / f"{epochs}.trace"
+    command = [*GRADTUTOR, "record", "-o", str(out), str(LINE)]
+    env = {**environment(home), "EPOCHS": str(epochs)}
+    subprocess.run(command, env=env, cwd=_root(), stderr=subprocess.DEVNULL, check=True)
+    timeline = Timeline.load(out)
+    ended = timeline.event(timeline.cells[-1].end or timeline.steps)
+    return out, ended.seconds if isinstance(ended, CellEnd) else 0.0
+
+
+def _root() -> str:
+    return os.fspath(Path(__file__).resolve().parents[2])
+
+
+def run(home: Path) -> list[Figure]:
+    by_hand = measured(home, lessons_dir() / BY_HAND, 1)["counts"]["1"]
+    grown = measured(home, LINE, *COUNTS)["counts"]
+    times = {count: median(grown[str(count)]["recorded"]) for count in COUNTS}
+    plain = median(grown["500"]["plain"])
+    least, most = COUNTS[0], COUNTS[-1]
+    # Memory: a process each, or the first would have paid for the second.
+    alone = {count: measured(home, LINE, count, repetitions=1) for count in (least, most)}
+    held = {count: found["after"] / 2**20 for count, found in alone.items()}
+    traces = {count: [record(home, count) for _ in range(3)] for count in (least, most)}
+    sizes = {count: traces[count][0][0].stat().st_size for count in traces}
+    events = {count: Timeline.load(traces[count][0][0]).frames.events for count in traces}
+    session = median(seconds for _, seconds in traces[least])
+    figures = [
+        Figure(name="training/line-by-hand recorded", measured=1e3 * median(by_hand["recorded"]),
+               against=1e3 * median(by_hand["plain"]), unit="ms", of="plain"),
+        Figure(name="y = wx + b, 500 epochs, recorded", measured=1e3 * times[least], against=1e3 * plain, unit="ms",
+               of="plain", target=6, note=f"{grown['500']['events']:,} events, {traces[least][0][0].name}"),
+        Figure(name="the same by `gradtutor record`", measured=1e3 * session, against=1e3 * plain, unit="ms",
+               of="plain", note="two busy processes: the worker, and the one that takes in what it sends"),
+    ]  # fmt: skip
+    figures += [
+        Figure(name=f"time per epoch at {count:,} epochs", measured=1e3 * times[count] / count,
+               against=1e3 * times[least] / least, unit="ms", of=f"at {least}", target=1.15)
+        for count in COUNTS[1:]
+    ]  # fmt: skip
+    figures += [
+        Figure(name=f"worker's memory after {most:,} epochs", measured=held[most], against=held[least], unit="MiB",
+               of=f"after {least}", target=1.15),
+        Figure(name=f"bytes per event on the pipe, {most:,} epochs",
+               measured=grown[str(most)]["bytes"] / grown[str(most)]["events"],
+               against=grown[str(least)]["bytes"] / grown[str(least)]["events"], unit="bytes", of=f"at {least}",
+               target=1.15),
+        Figure(name=f"bytes per event in the file, {most:,} epochs", measured=sizes[most] / events[most],
+               against=sizes[least] / events[least], unit="bytes", of=f"at {least}", target=1.15),
+    ]  # fmt: skip
+    return figures

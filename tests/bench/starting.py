@@ -1,0 +1,70 @@
+"""How long one waits for the first text, and for the first step."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.figures import Figure, medians
+from tests.e2e.terminal import GRADTUTOR, Terminal
+from tutor.lesson import catalog
+from tutor.lesson.model import in_language
+from tutor.paths import lessons_dir
+
+TRIVIAL = (sys.executable, str(Path(__file__).parent / "work" / "trivial.py"))
+PATIENCE = 60.0
+IN_VIEW = 8
+"""So many titles are on the first screen for certain."""
+
+
+def until(terminal: Terminal, *texts: str) -> float:
+    """Seconds from the start until all these texts have been sent."""
+    missing = [text.encode() for text in texts]
+    seen = b""
+    while missing:
+        seen += terminal.read(0.5)
+        now = time.perf_counter()
+        missing = [text for text in missing if text not in seen]
+        if missing and (terminal.ended or now - terminal.started > PATIENCE):
+            raise RuntimeError(f"{missing[0].decode()!r} never came: {seen[-2000:].decode(errors='replace')}")
+    return now - terminal.started
+
+
+def run(home: Path) -> list[Figure]:
+    titles = [in_language(lesson.title, "en") for lesson in catalog.load(lessons_dir()).lessons]
+
+    def trivial() -> float:
+        with Terminal(TRIVIAL, home, draws=False) as terminal:
+            return until(terminal, "hello there")
+
+    def lessons() -> float:
+        with Terminal(GRADTUTOR, home, draws=False) as terminal:
+            return until(terminal, *titles[:IN_VIEW])
+
+    def step() -> float:
+        with Terminal((*GRADTUTOR, "graph/two-paths"), home, draws=False) as terminal:
+            until(terminal, "for the first step")
+            terminal.press("right")
+            return until(terminal, "step 1/")
+
+    def prose() -> float:
+        with Terminal((*GRADTUTOR, "graph/two-paths"), home, draws=False) as terminal:
+            return until(terminal, "importing torch")
+
+    def torch() -> float:
+        with Terminal((sys.executable, "-c", "import torch"), home, draws=False) as terminal:
+            terminal.wait_for_end()
+            return time.perf_counter() - terminal.started
+
+    for warm in (trivial, lessons, torch, step):
+        warm()
+    plain, listed = medians(9, trivial, lessons)
+    imported, said, stepped = medians(5, torch, prose, step)
+    return [
+        Figure(name="first text: the list of lessons", measured=listed, against=plain, unit="s",
+               of="a trivial Textual app", target=1.6),
+        Figure(name="first text of a lesson: what it waits for", measured=said, against=imported, unit="s",
+               of="import torch"),
+        Figure(name="first step of graph/two-paths", measured=stepped, against=imported, unit="s", of="import torch"),
+    ]  # fmt: skip
