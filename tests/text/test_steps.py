@@ -17,7 +17,7 @@ COMMON = {
 }  # fmt: skip
 OWN = {
     "op": {"op", "inputs", "output", "inplace", "parent"},
-    "node": {"node", "grad_outputs", "grad_inputs"},
+    "node": {"node", "grad_outputs", "grad_inputs", "rule"},
     "accumulate": {"tensor", "old", "incoming", "new", "parts"},
     "captured": {"tensor", "value"},
     "retained": {"tensor", "value"},

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import msgspec
 
 from tutor.explain import explanation, plain
+from tutor.explain.nodes import rule_json
 from tutor.explain.paths import paths_to
 from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
@@ -82,6 +83,7 @@ def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
     yield "node", None if node is None else node.name
     yield "grad_outputs", [gradient(value) for value in event.grad_outputs]
     yield "grad_inputs", [gradient(value) for value in event.grad_inputs]
+    yield "rule", rule_json(timeline, step)
 
 
 def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
