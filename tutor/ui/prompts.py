@@ -17,6 +17,8 @@ PURPOSES = {
     "go": ("go to", "18   line 9   iteration 30   cell 2   pass 3   end"),
     "find": ("find", "a name, a piece of code, or printed text; Enter again finds the next"),
 }
+_ANSWERS = "0123456789-.TFN"
+"""With these an answer can begin, and no key has another meaning for them."""
 
 
 class Prompts:
@@ -88,6 +90,15 @@ class Prompts:
             return
         screen.places.focus_pane()
         screen.say(("walk on with ", "quiet"), (screen.explain.glyphs.arrow, "key"), (": the run will tell", "quiet"))
+
+    def begin(self, char: str | None) -> bool:
+        """Begin an answer with what was typed, if that can only be one."""
+        if not char or char not in _ANSWERS:
+            return False
+        self.screen.places.bring("lesson")
+        self.screen.set_focus(self.screen.ask)
+        self.screen.ask.insert_text_at_cursor(char)
+        return True
 
     def skip(self) -> None:
         """No answer: what the question hides is open."""

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from tutor.session import Session
     from tutor.ui.app import GradtutorApp
 
-_ANSWERS = "0123456789-.TFN"
-
 
 class LessonScreen(Screen[None]):
     """A recording, from its first step to its last, while it grows and after."""
@@ -246,11 +244,8 @@ class LessonScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """What can only be an answer begins one."""
-        if self.asking and not isinstance(self.focused, Input) and event.character and event.character in _ANSWERS:
+        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin(event.character):
             event.stop()
-            self.places.bring("lesson")
-            self.set_focus(self.ask)
-            self.ask.insert_text_at_cursor(event.character)
 
     def typed_ahead(self, event: events.Key) -> bool:
         """Take a letter that was typed before the input that it is for had the focus."""
