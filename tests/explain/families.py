@@ -32,6 +32,18 @@ def inplace_fill(a):
     h = a * 2
     h[1].fill_(1.)
     return h
+def inplace_zero(a):
+    h = a * 2
+    h.zero_()
+    return h
+def inplace_whole(a):
+    h = a * 2
+    h.fill_(1.)
+    return h
+def inplace_fill_with(a):
+    h = a * 2
+    h.fill_(a[0, 1])
+    return h
 def inplace_copy(a):
     h = torch.zeros(2, 3)
     h.copy_(a)
@@ -293,6 +305,13 @@ torch.rsub(a, b)
 5 - a
 -a
 T.numpy_T if hasattr(T, 'numpy_T') else T.mH
+inplace_zero(a)
+inplace_whole(a)
+inplace_fill_with(a)
+torch.fill(a, 1.)
+torch.fill(a, b[1, 2])
+F.mse_loss(a, row)
+F.mse_loss(one, U3[0].T)
 inplace_add(a)
 inplace_relu(a)
 inplace_mul(a)

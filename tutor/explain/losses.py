@@ -33,11 +33,13 @@ def _of_two(
     node: NodeView, equation: str, formulas: tuple[str, str], loss: Of, slopes: tuple[Of, Of]
 ) -> Iterator[Explanation]:
     """A loss of a prediction and a target, element by element; texts with {p} and {t}."""
-    p, t = node.operands[:2]
+    p, t = node.whole[:2]
     losses = p.numbers.combine(t.numbers, loss)
     for word, below, n in _reductions(node, losses):
         shares = []
-        for target, formula, slope in zip((p, t), formulas, slopes, strict=True):
+        for target, formula, slope in zip(
+            node.operands, formulas, slopes, strict=False
+        ):  # stretched, where they differ
             grid = p.numbers.combine(t.numbers, slope).map(lambda x, n=n: x / n)  # type: ignore[misc]
             shares.append(Local(target, formula.format(p=p.name, t=t.name) + below, grid))
         yield Explanation(word + equation.format(p=p.name, t=t.name), shares)

@@ -81,6 +81,21 @@ def overwritten(node: NodeView) -> Explanation:
     return Explanation(f"copy of {a.name}", shares)
 
 
+@explains("FillBackward0", "FillBackward2", "ZeroBackward0", general="overwritten: ∂y/∂a = 0")
+def filled(node: NodeView) -> Explanation:
+    """What a tensor held before has no part in it any more."""
+    a = node.operands[0]
+    return Explanation(f"{a.name} overwritten", [Local(a, "0", Grid.full(a.shape, 0.0))])
+
+
+@explains("FillBackward1", "FillBackward3", general="overwritten with b: ∂y/∂a = 0, grad(b) = the sum of G")
+def filled_with(node: NodeView) -> Explanation:
+    """What a tensor held before has no part in it any more; the element that it was filled with stands everywhere."""
+    a, b = node.operands[:2]
+    shares = [Local(a, "0", Grid.full(a.shape, 0.0)), Local(b, "1", Grid.full(node.incoming.shape, 1.0))]
+    return Explanation(f"{b.name} in all of {a.name}", shares)
+
+
 @explains("ExpandBackward0", general="a was stretched: grad(a) = the sum of G over the places it was stretched to")
 def expand(node: NodeView) -> Explanation:
     """Each element was stretched to several places, whose gradients are added up."""
