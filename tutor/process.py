@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,25 +23,38 @@ from tutor.trace.command import READY, RunCommand
 
 GRACE = 1.0
 """Seconds that a stopped run has to end by itself."""
+POLL = 0.005
+"""Seconds between two looks whether a process that is about to end has ended."""
+
+
+Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
 
 
 class WorkerProcess:
     """One worker. Make it with `start`; whatever happens then, `end` leaves no process behind."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, control: socket.socket, events: int, page: mmap.mmap
+        self,
+        process: asyncio.subprocess.Process,
+        control: socket.socket,
+        events: int,
+        page: mmap.mmap,
+        printed: list[Printed],
     ) -> None:
         self._process = process
         self._control = control
         self.events = events
         """The descriptor that frames come from."""
         self._page = page
+        self._printed = printed
 
     @classmethod
     async def start(cls) -> WorkerProcess:
         """Starts a process that imports torch and stands by."""
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
+        # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
+        printed = [os.pipe(), os.pipe()]
         with tempfile.TemporaryFile() as file:
             file.truncate(mmap.PAGESIZE)
             page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
@@ -48,18 +62,20 @@ class WorkerProcess:
             try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-P", "-m", "tutor.worker", *map(str, descriptors),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                    stdin=asyncio.subprocess.DEVNULL, stdout=printed[0][1], stderr=printed[1][1],
                     pass_fds=descriptors, start_new_session=True, env=_environment(),
                 )  # fmt: skip
             except BaseException:
                 ours.close()
-                os.close(read_end)
+                for descriptor in (read_end, *(pipe[0] for pipe in printed)):
+                    os.close(descriptor)
                 raise
             finally:
                 theirs.close()
-                os.close(write_end)
+                for descriptor in (write_end, *(pipe[1] for pipe in printed)):
+                    os.close(descriptor)
         ours.setblocking(False)
-        return cls(process, ours, read_end, page)
+        return cls(process, ours, read_end, page, [await _reader(pipe[0]) for pipe in printed])
 
     async def ready(self) -> bool:
         """Waits until torch is imported; False where the process ended instead."""
@@ -77,9 +93,7 @@ class WorkerProcess:
     @property
     def printed(self) -> tuple[asyncio.StreamReader, asyncio.StreamReader]:
         """What came through descriptors 1 and 2."""
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        return self._process.stdout, self._process.stderr
+        return self._printed[0][0], self._printed[1][0]
 
     @property
     def doing(self) -> tuple[int, int]:
@@ -92,8 +106,13 @@ class WorkerProcess:
         return self._process.returncode is None
 
     async def wait(self) -> int:
-        """Its exit status; minus the signal's number where one ended it."""
-        return await self._process.wait()
+        """Its exit status; minus the signal's number where one ended it.
+
+        asyncio's own `wait` would wait for the pipes too, which a child of the learner's may hold open for ever.
+        """
+        while self._process.returncode is None:
+            await asyncio.sleep(POLL)
+        return self._process.returncode
 
     def interrupt(self) -> None:
         """Raises KeyboardInterrupt in the learner's code."""
@@ -104,10 +123,10 @@ class WorkerProcess:
         """Interrupts it, and kills it where that does not help."""
         self.interrupt()
         try:
-            await asyncio.wait_for(self._process.wait(), GRACE)
+            await asyncio.wait_for(self.wait(), GRACE)
         except TimeoutError:
             self.kill()
-            await self._process.wait()
+            await self.wait()
 
     def kill(self) -> None:
         """Ends it and its children at once. Needs no running loop."""
@@ -118,11 +137,22 @@ class WorkerProcess:
     async def end(self) -> None:
         """Ends it if it still runs, and closes what belongs to it."""
         self.kill()
-        await self._process.wait()
+        await self.wait()
         # Children that outlived it would hold its pipes open.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._control.close()
+        for _, transport in self._printed:
+            transport.close()
+
+
+async def _reader(descriptor: int) -> Printed:
+    """What comes through a pipe, and how to close it."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    return reader, transport
 
 
 class Workers:
