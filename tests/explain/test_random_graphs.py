@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.explain.graphs import gathered, script
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
@@ -26,6 +28,7 @@ def passes_of(stream: list[Any]) -> list[list[Any]]:
     return passes
 
 
+@pytest.mark.filterwarnings("ignore")  # of losses that broadcast
 def test_random_graphs(record: Forker, tmp_path: Path) -> None:
     programs = gathered(PROGRAMS)
     assert len(programs) >= 200

@@ -14,6 +14,8 @@ from tutor.explain.reductions import lanes
 from tutor.explain.rules import Explanation, NodeView, Operand, explains
 from tutor.explain.shapes import moved, strides, walk
 
+_MOST_PLACES = 100
+"""Of longer dimensions the place is not searched for where there are no numbers to find it by."""
 _BACK = "G put back where it was taken, else 0"
 _ADDED = "G added up where it was taken, else 0"
 Way = tuple[str, str, Sequence[int]]
@@ -23,7 +25,8 @@ Way = tuple[str, str, Sequence[int]]
 def select(node: NodeView) -> Iterator[Explanation]:
     """`a[2]`, `a[:, 2]`: one place along a dimension; which, is seen from the numbers."""
     a = node.operands[0]
-    yield from moved(node, a, _selections(a, node.incoming.shape))
+    if not node.inner or max(a.shape, default=0) <= _MOST_PLACES:
+        yield from moved(node, a, _selections(a, node.incoming.shape))
 
 
 def _selections(a: Operand, to: Shape) -> Iterator[Way]:
@@ -42,10 +45,12 @@ def _selections(a: Operand, to: Shape) -> Iterator[Way]:
 def part(node: NodeView) -> Iterator[Explanation]:
     """`a[1:]`, `a[:, ::2]`: a part along a dimension; which, is seen from the numbers."""
     a = node.operands[0]
-    yield from moved(node, a, _slices(a, node.incoming.shape))
+    numbers = None if a.grid is None or node.result.grid is None or node.inner else (a.grid, node.result.grid)
+    if numbers is not None or max(a.shape, default=0) <= _MOST_PLACES:
+        yield from moved(node, a, _slices(a, node.incoming.shape, numbers))
 
 
-def _slices(a: Operand, to: Shape) -> Iterator[Way]:
+def _slices(a: Operand, to: Shape, numbers: tuple[Grid, Grid] | None) -> Iterator[Way]:
     if len(to) != len(a.shape):
         return
     steps = strides(a.shape)
@@ -59,11 +64,19 @@ def _slices(a: Operand, to: Shape) -> Iterator[Way]:
     most = (size - 1) // max(left - 1, 1) if left > 1 else 1
     for step in range(1, most + 1):
         for start in range(size - (left - 1) * step if left else 0):
+            if numbers is not None and not _begins(numbers, start * steps[dimension]):
+                continue
             end = start + (left - 1) * step + 1
             by = f":{step}" if step > 1 else ""
             said = "[" + ":, " * dimension + f"{start}:{end}{by}]"
             way = [*steps[:dimension], steps[dimension] * step, *steps[dimension + 1 :]]
             yield f"{a.name}{said}", f"1 in {said}, else 0", walk(to, way, start * steps[dimension])
+
+
+def _begins(numbers: tuple[Grid, Grid], place: int) -> bool:
+    """Whether the element at a place can be the first of the result: there may be many places to try."""
+    whole, taken = numbers[0].flat[place], numbers[1].flat[0]
+    return whole == taken or whole != whole
 
 
 @explains("IndexBackward0", "MaskedSelectBackward0", "IndexSelectBackward0", "GatherBackward0", "TakeBackward0",

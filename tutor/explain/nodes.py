@@ -21,6 +21,11 @@ from tutor.trace.values import to_json
 # So many terms of a sum are written out.
 _TERMS = 4
 
+_WITHOUT_NUMBERS = {
+    "CopySlices": "a part was changed in place: the rest passes G on as it is, the part what the change makes of it",
+}
+"""What some nodes are, that no operation of the learner's gave as its result."""
+
 
 @dataclass(frozen=True)
 class NodeStory:
@@ -63,6 +68,8 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
             equation, agreed = claims(state, node, event, made, arrived)
         if not agreed and too_large(event, made):
             general = GENERAL.get(node.name)
+    elif node.name in _WITHOUT_NUMBERS:
+        general = _WITHOUT_NUMBERS[node.name]
     own = made is not None and made.named and made.node == event.node and len(event.grad_outputs) == 1
     result = made.result.name if made is not None and own else None
     held = state.tensors.get(node.tensor or 0)

@@ -40,7 +40,7 @@ class Made:
     results: tuple[Operand, ...] = ()
 
 
-_known: WeakKeyDictionary[Timeline, OrderedDict[int, Made]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Timeline, OrderedDict[int, Made | None]] = WeakKeyDictionary()
 
 
 def maker(timeline: Timeline, step: int, node: int) -> Made | None:
@@ -63,6 +63,7 @@ def maker(timeline: Timeline, step: int, node: int) -> Made | None:
             after = timeline.state(earlier).tensors.get(tensor)
             if after is not None and after.node == node:
                 return remember(timeline, earlier)
+    known[node] = None  # or it would be looked for each time
     return None
 
 

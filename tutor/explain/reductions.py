@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from tutor.explain.grid import Grid, Shape, count, places_of
-from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed, spread
+from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, known, spread
 
 _MOST_DIMENSIONS = 6
 
@@ -232,7 +232,12 @@ def softmax(node: NodeView) -> Iterator[Explanation]:
             def row(i: int, p: list[float] = p, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
                 return [(j, p[j] * ((i == j) - p[i])) for j in row_of[i]]
 
-            share = mixed(a, f"{y}·(G - Σ {y}·G)", node.incoming, row)
+            g, flat = node.incoming.flat, [0.0] * len(p)
+            for lane in rows:
+                together = sum(p[j] * g[j] for j in lane)
+                for i in lane:
+                    flat[i] = p[i] * (g[i] - together)
+            share = known(a, f"{y}·(G - Σ {y}·G)", node.incoming, flat, row)
             yield Explanation(f"softmax({a.name})", [share])
 
 
@@ -252,7 +257,12 @@ def log_softmax(node: NodeView) -> Iterator[Explanation]:
             def row(i: int, p: list[float] = p, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
                 return [(j, (i == j) - p[i]) for j in row_of[i]]
 
-            share = mixed(a, f"G - softmax({a.name})·ΣG", node.incoming, row)
+            g, flat = node.incoming.flat, [0.0] * len(p)
+            for lane in rows:
+                together = sum(g[j] for j in lane)
+                for i in lane:
+                    flat[i] = g[i] - p[i] * together
+            share = known(a, f"G - softmax({a.name})·ΣG", node.incoming, flat, row)
             yield Explanation(f"log(softmax({a.name}))", [share])
 
 
@@ -272,5 +282,10 @@ def running_sum(node: NodeView) -> Iterator[Explanation]:
             def row(i: int, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
                 return [(j, 1.0) for j in row_of[i] if j >= i]
 
-            share = mixed(a, "ΣG from its place on", node.incoming, row)
+            g, flat = node.incoming.flat, [0.0] * count(a.shape)
+            for lane in rows:
+                so_far = 0.0
+                for at in reversed(lane):
+                    flat[at] = so_far = so_far + g[at]
+            share = known(a, "ΣG from its place on", node.incoming, flat, row)
             yield Explanation(f"running sum of {a.name}", [share])

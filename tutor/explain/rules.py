@@ -128,8 +128,17 @@ def mixed(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
         if work > MOST_WORK:
             raise LookupError("too large to work out again")
         found.append(sum(x * slope for x, slope in row))
+    return known(target, formula, incoming, found, rows)
+
+
+def known(target: Operand, formula: str, incoming: Grid, flat: Sequence[float], rows: Rows) -> Product:
+    """The same where there is a shorter way to the numbers than by the rows."""
+
+    def terms(element: int) -> list[tuple[float, float]]:
+        return [(incoming.flat[place], slope) for place, slope in rows(element)]
+
     shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
-    return Product(target, formula, Grid(target.shape, tuple(found)), shapes, terms)
+    return Product(target, formula, Grid(target.shape, tuple(flat)), shapes, terms)
 
 
 def routed(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
