@@ -72,7 +72,7 @@ def test_a_killed_worker_is_told_with_the_statement_that_ran_and_r_runs_again(
     place = re.search(r"endless\.py:(\d+) `(.*?)`", said)
     assert place, said
     line = ENDLESS.splitlines()[int(place[1]) - 1]
-    assert line.strip().startswith(place[2])
+    assert place[2] in line  # the statement, or the operation in it that ran
     assert int(place[1]) in range(7, 12)
 
     beats = [beat.split() for beat in (tmp_path / "beats").read_text().splitlines()]
