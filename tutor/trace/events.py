@@ -402,6 +402,8 @@ class Saved(Event, frozen=True, tag=50):
     site: int
     name: str
     tensors: list[tuple[str, int, int, int]]
+    needs: list[bool] = []
+    """Which of the node's inputs needed a gradient: where others do, it may keep other things."""
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):

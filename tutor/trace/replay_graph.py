@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tutor.trace import events as ev
 from tutor.trace.replay_tensors import TensorReplay
+from tutor.trace.sizes import size_of
 from tutor.trace.state import NodeState, PassState
 
 
@@ -29,7 +30,7 @@ class GraphReplay(TensorReplay):
             node.value, node.shape = tensor.value, tensor.shape
             site, inputs, outputs = state.last_op
             saved = self.book.saved.get((site, event.name))
-            if saved is not None and event.tensor in outputs:
+            if saved is not None and event.tensor in outputs and _needs(event) == (saved.needs or _needs(event)):
                 node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]
         state.nodes[event.node] = node
         if not state.showing_pass:
@@ -37,10 +38,12 @@ class GraphReplay(TensorReplay):
 
     def _kept(
         self, name: str, whose: int, place: int, size: int, tensors: tuple[Sequence[int | None], ...]
-    ) -> tuple[str, int, int | None, int]:
+    ) -> tuple[str, int, int | None, int, int | None]:
         number = tensors[whose][place] if whose < len(tensors) and place < len(tensors[whose]) else None
         tensor = self.state.tensors.get(number or 0)
-        return name, number or 0, None if tensor is None else tensor.version, size
+        if tensor is None:
+            return name, 0, None, size, None
+        return name, tensor.tensor, tensor.version, size_of(tensor.shape, tensor.dtype), tensor.storage
 
     def _show_all(self) -> None:
         """The pass leaves the display: what lives is on show, without gradients, leaves as they are now."""
@@ -141,3 +144,7 @@ class GraphReplay(TensorReplay):
                 node = node.__copy__()
                 node.state = "freed"
                 state.nodes[number] = node
+
+
+def _needs(event: ev.GraphNode) -> list[bool]:
+    return [source is not None for source in event.inputs]

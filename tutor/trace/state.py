@@ -76,9 +76,9 @@ class NodeState(Shared, gc=False):
     state: str = "new"
     """new: made in this step; live; freed: it let go of what it saved, or is gone."""
     gone: bool = False
-    kept: list[tuple[str, int, int | None, int]] = []
-    """What it keeps for its backward: under which name, which tensor (0: one of its own), the tensor's version then,
-    and the bytes of an own."""
+    kept: list[tuple[str, int, int | None, int, int | None]] = []
+    """What it keeps for its backward: under which name, which tensor (0: one of its own), and the tensor's version,
+    bytes and storage then. Empty where it keeps nothing, and where that is not known."""
 
 
 class PassState(msgspec.Struct, gc=False):

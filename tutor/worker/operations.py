@@ -230,7 +230,8 @@ class Operations(TorchFunctionMode):
                 site.looked = True
                 kept = saved.kept_by(tensor, args)
                 if kept:
-                    self._append((_SAVED, site.serial, type(tensor.grad_fn).__name__, kept))
+                    needs = [source is not None for source, _ in tensor.grad_fn.next_functions]
+                    self._append((_SAVED, site.serial, type(tensor.grad_fn).__name__, kept, needs))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
@@ -244,6 +245,8 @@ class Operations(TorchFunctionMode):
                 if known is None:
                     known = tensors.meet(argument)
                     tensors.record(argument, known)
+                    if self._writes and not inputs:  # what shares its memory has changed with it: `y.data += 1`
+                        written.append((argument, known))
                 elif self._writes:
                     written.append((known.ref(), known))
             elif known.version is not None and known.version != argument._version:
