@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tutor.explain import mistakes, words
 from tutor.explain.nodes import node_line, node_plain, story
+from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
 from tutor.explain.origin import label
 from tutor.explain.words import Part
@@ -19,17 +20,24 @@ def line(timeline: Timeline, step: int) -> list[Part]:
     """The line that explains a step, in pieces with their roles (`words.ROLES`); empty before the first step."""
     if not 1 <= step <= timeline.steps:
         return []
-    return _LINES[timeline.kind(step)](timeline, step)
+    said = _LINES[timeline.kind(step)](timeline, step)
+    return said + [part for text, role in notes(timeline, step) for part in ((" · ", "quiet"), (text, role))]
 
 
 def plain(timeline: Timeline, step: int) -> str:
     """The same as one text to be read aloud: the `text` of a step in JSON."""
     if not 1 <= step <= timeline.steps:
         return ""
-    said = _PLAIN.get(timeline.kind(step))
+    kind = timeline.kind(step)
+    said = _PLAIN.get(kind)
     if said is not None:
-        return said(timeline, step)
-    return "".join(text for text, _ in line(timeline, step)).replace(" · ", ", ")
+        text = said(timeline, step)
+    else:
+        text = "".join(part for part, _ in _LINES[kind](timeline, step)).replace(" · ", ", ")
+    more = "; ".join(note for note, _ in notes(timeline, step))
+    if more and kind == "line":  # after code, which may end in anything
+        return f"{text} ({more})"
+    return f"{text.removesuffix('.')}; {more}" if more else text
 
 
 # ---------------------------------------------------------------- the learner's code

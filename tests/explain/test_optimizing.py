@@ -1,0 +1,176 @@
+"""An optimizer's step worked out: in its own formula, where that gives what torch gave."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.explain import plain
+from tutor.explain.optimizing import agrees, cleared, lines, says, steps_told, working
+from tutor.trace import walk
+from tutor.trace.events import OptimizerStep, Update
+
+CASES = [
+    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}), ("SGD", {"maximize": True, "weight_decay": 0.1}),
+    ("Adam", {}), ("Adam", {"weight_decay": 0.1}), ("Adam", {"amsgrad": True, "betas": (0.5, 0.6)}),
+    ("Adam", {"maximize": True}), ("AdamW", {"weight_decay": 0.1}), ("AdamW", {"amsgrad": True, "maximize": True}),
+    ("RMSprop", {}), ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"centered": True, "maximize": True}),
+    ("Adagrad", {}), ("Adagrad", {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
+]  # fmt: skip
+
+SCRIPT = f"""\
+import torch
+torch.manual_seed(0)
+for name, options in {CASES!r}:
+    for foreach in (False, True):
+        torch.manual_seed(1)
+        w = torch.randn(3, 2, requires_grad=True)
+        s = torch.randn(1, requires_grad=True)
+        t = torch.randn(20, dtype=torch.float64, requires_grad=True)
+        optimizer = getattr(torch.optim, name)([{{"params": [w, s]}}, {{"params": [t], "lr": 0.02}}], lr=0.1,
+                                               foreach=foreach, **options)
+        for turn in range(4):
+            optimizer.zero_grad()
+            ((w * s).sin().sum() + (t.sin() * torch.arange(20)).sum()).backward()
+            optimizer.step()
+"""
+
+OTHERS = """\
+import torch
+w = torch.tensor([1.0], requires_grad=True)
+big = torch.ones(40, 40, requires_grad=True)
+unused = torch.tensor([1.0], requires_grad=True)
+class SGD(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+    def step(self):
+        with torch.no_grad():
+            w.mul_(2)
+def train(optimizer, to_none=True):
+    optimizer.zero_grad(set_to_none=to_none)
+    loss = w.pow(2).sum() + big.sum()
+    loss.backward()
+    optimizer.step()
+train(torch.optim.SGD([w, big, unused], lr=0.1))
+train(torch.optim.NAdam([w], lr=0.1))
+train(SGD([w], lr=0.1), False)
+train(torch.optim.SGD([w], lr=torch.tensor(0.5)))
+torch.optim.SGD([unused], lr=0.1).step()
+w = torch.tensor([1.0], requires_grad=True)
+w.pow(2).sum().backward()
+torch.optim.SGD([w], lr=0.1).step()
+print(w)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(record: Forker) -> Recording:
+    recording = record(SCRIPT)
+    assert recording.status == 0, recording.stderr
+    return recording
+
+
+@pytest.fixture(scope="module")
+def others(record: Forker) -> Recording:
+    recording = record(OTHERS)
+    assert recording.status == 0, recording.stderr
+    return recording
+
+
+def told(recording: Recording) -> list[OptimizerStep]:
+    return [aside.event for aside in recording.timeline.asides if isinstance(aside.event, OptimizerStep)]
+
+
+def test_every_formula_gives_what_torch_gave(run: Recording) -> None:
+    events = told(run)
+    assert len(events) == len(CASES) * 2 * 4
+    for event in events:
+        for update, dtype in zip(event.updates, ("float32", "float32", "float64"), strict=True):
+            found = working(event, update, dtype)
+            assert found is not None, (event.optimizer, event.options, update)
+            assert eval(found.lines[-1][1].translate({215: "*", 178: "**2"}), {"sqrt": math.sqrt}) == pytest.approx(
+                found.lines[-1][2], rel=1e-4, abs=2e-3
+            )
+
+
+def test_foreach_gives_the_same_as_one_by_one(run: Recording) -> None:
+    events = told(run)
+    for start in range(0, len(events), 8):
+        for single, together in zip(events[start : start + 4], events[start + 4 : start + 8], strict=True):
+            assert single.updates[1].after == pytest.approx(together.updates[1].after, rel=1e-5)
+            assert agrees(single, single.updates[1]) == agrees(together, together.updates[1])
+
+
+def test_a_wrong_number_is_not_claimed(run: Recording) -> None:
+    for event in told(run)[::4]:
+        update = event.updates[1]
+        (after,) = update.after
+        moved = abs(after - update.before[0])
+        for wrong in (after + max(moved * 1e-2, 1e-6), math.nan):
+            altered = Update(
+                update.tensor, update.group, update.before, update.grad, [wrong], update.state_before,
+                update.state_after,
+            )  # fmt: skip
+            assert working(event, altered) is None
+
+
+def test_an_independent_computation() -> None:
+    """Adam by hand, from its paper: the second step, written out."""
+    m, v, w = 0.1 * 2.0, 0.001 * 4.0, 1.0
+    w -= 0.1 * (m / 0.1) / (math.sqrt(v / 0.001) + 1e-8)
+    was = w, m, v
+    m, v = 0.9 * m + 0.1 * 3.0, 0.999 * v + 0.001 * 9.0
+    w -= 0.1 * (m / (1 - 0.9**2)) / (math.sqrt(v / (1 - 0.999**2)) + 1e-8)
+    options = {"lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0, "amsgrad": False, "maximize": False}
+    update = Update(
+        1, 0, [was[0]], [3.0], [w], {"step": 1.0, "exp_avg": [was[1]], "exp_avg_sq": [was[2]]},
+        {"step": 2.0, "exp_avg": [m], "exp_avg_sq": [v]},
+    )  # fmt: skip
+    assert agrees(OptimizerStep("Adam", 1, 1, [options], [update]), update, "float64")
+    assert not agrees(OptimizerStep("SGD", 1, 1, [options], [update]), update, "float64")
+    assert not agrees(OptimizerStep("Adam", 1, 1, [], [update]), update, "float64")
+
+
+def test_the_line_that_one_walks_over_a_step_to(others: Recording) -> None:
+    timeline = others.timeline
+    step = others.line(24)
+    assert timeline.kind(step - 1) == "op"
+    said = "SGD.step: w 1.0 - 0.1 × 2.0 = 0.8"
+    assert plain(timeline, step).endswith(f"({said})")
+    assert plain(timeline, step - 1).endswith(f"; {said}")
+    assert walk.forward(timeline, others.line(23), inside=0) is not None
+    mentions = [at for at in range(others.line(23), timeline.steps + 1) if said in plain(timeline, at)]
+    assert mentions == [step - 1, step]
+
+
+def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recording) -> None:
+    first, nadam, own, by_tensor, none, _ = told(others)
+    state = others.end
+    assert says(state, first).endswith("1.0 - 0.1 × 2.0 = 0.8; 2 more parameters")
+    assert working(first, first.updates[0]) is not None
+    assert all(working(first, update) is None for update in first.updates[1:])  # too large to be recorded in full
+    assert working(nadam, nadam.updates[0]) is None
+    assert "→" in says(state, nadam)
+    assert any("gradient" in text for text in lines(state, nadam, nadam.updates[0]))
+    assert working(own, own.updates[0]) is None
+    assert working(by_tensor, by_tensor.updates[0]) is not None
+    assert says(state, none) == "SGD.step: no parameter has a gradient"
+
+
+def test_each_step_is_told_once_outside(others: Recording) -> None:
+    timeline = others.timeline
+    outside = [step for step in range(1, timeline.steps + 1) if not timeline.columns.depths[step - 1]]
+    found = [one.event for step in outside for one in steps_told(timeline, step)]
+    assert found == told(others)
+
+
+def test_zero_grad(others: Recording) -> None:
+    timeline = others.timeline
+    said = [text for step in range(1, timeline.steps + 1) if (text := cleared(timeline, step)) is not None]
+    assert said[0].startswith("NAdam.zero_grad: w.grad 2.0 → None")
+    assert said[1].startswith("SGD.zero_grad: w.grad ")
+    assert said[1].endswith(" → 0.0")

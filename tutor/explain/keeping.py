@@ -1,0 +1,225 @@
+"""What nodes keep for their backward: whose it is, whether it still fits, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tutor.explain import words
+from tutor.trace.events import Snapshot
+from tutor.trace.names import name_of
+from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements
+
+_NAMED = 3
+"""So many nodes are named; of more it is said how many."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor that a node keeps."""
+
+    node: NodeState
+    name: str
+    """Under which the node keeps it: `self`, `other`, `result`."""
+    tensor: int
+    """0: one of the node's own."""
+    bytes: int
+    version: int | None
+    """The tensor's version when it was kept."""
+    now: int | None
+    storage: int | None
+    freed: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether the tensor has the version that was kept; what nobody can reach any more does."""
+        return self.version is None or self.now is None or self.now == self.version
+
+
+def kept_by(state: State, node: NodeState) -> list[Kept]:
+    """What a node keeps, or kept until it let go of it; nothing where that is not known."""
+    freed = is_freed(state, node)
+    return [
+        Kept(node, name, tensor, size, version, _version(state, tensor, storage), storage, freed)
+        for name, tensor, version, size, storage in node.kept
+    ]
+
+
+def is_freed(state: State, node: NodeState) -> bool:
+    """Whether a node has let go of what it kept: in a pass that does not retain its graph, right after it ran."""
+    last = state.last_pass
+    if node.state == "freed" or last is None:
+        return node.state == "freed"
+    return last.running and not last.retain_graph and bool(node.order) and last.ran[-1:] != [node.node]
+
+
+def _version(state: State, tensor: int, storage: int | None) -> int | None:
+    """The version of a tensor now: all views of a storage share their counter, so a living one tells of one gone."""
+    held = state.tensors.get(tensor)
+    if held is not None or storage is None:
+        return None if held is None else held.version
+    views = [one for one in state.tensors.values() if one.storage == storage and one.requires_grad]
+    return max((one.version for one in views if one.version is not None), default=None)
+
+
+def what(state: State, kept: Kept) -> str:
+    """What to call a tensor that is kept: the learner's name for it, else the node's."""
+    return (name_of(state, kept.tensor) if kept.tensor else None) or kept.name
+
+
+def whose(state: State, node: NodeState, tensor: int = 0) -> str:
+    """`MulBackward0 of y`; the node's name alone where that is the very tensor spoken of, or has no name."""
+    made = None if node.tensor is None or node.tensor == tensor else name_of(state, node.tensor)
+    return f"{node.name} of {made}" if made is not None else node.name
+
+
+def _views(state: State, kept: Kept) -> Iterator[int]:
+    """Whatever looks into the memory that is kept."""
+    return (number for number, one in state.tensors.items() if kept.storage is not None and one.storage == kept.storage)
+
+
+def holders(state: State, touched: set[int]) -> Iterator[Kept]:
+    """What nodes keep now of these tensors, and of those gone that shared their memory."""
+    memory = {state.tensors[number].storage for number in touched if number in state.tensors} - {None}
+    for node in state.nodes.values():
+        for _, tensor, _, _, storage in node.kept:
+            if tensor in touched or (storage in memory and tensor not in state.tensors):
+                break
+        else:
+            continue
+        if not is_freed(state, node):
+            yield from kept_by(state, node)
+
+
+def touched(timeline: Timeline, since: int, step: int) -> set[int]:
+    """The tensors that have another version or value after a step than after step `since`."""
+    told = [
+        event
+        for between in range(since + 1, step + 1)
+        for event in timeline.following(between)
+        if isinstance(event, Snapshot)
+    ]
+    if not told:
+        return set()
+    before = timeline.state(since).tensors
+    return {
+        event.tensor
+        for event in told
+        if (old := before.get(event.tensor)) is not None and (event.value is not None or event.version != old.version)
+    }
+
+
+# ---------------------------------------------------------------- a change of what is kept
+
+
+def broken(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[Kept]:
+    """What was kept and no longer fits after a step, but did after step `since`; `changed` is what was `touched`."""
+    before, after = timeline.state(since), timeline.state(step)
+    return [
+        kept
+        for kept in holders(after, changed)
+        if kept.tensor and not kept.fits and kept.node.node in before.nodes
+        and _version(before, kept.tensor, kept.storage) == kept.version
+    ]  # fmt: skip
+
+
+def says_broken(state: State, found: list[Kept]) -> list[str]:
+    """A sentence for each tensor that does not fit any more."""
+    by_tensor: dict[int, list[Kept]] = {}
+    for kept in found:
+        by_tensor.setdefault(kept.tensor, []).append(kept)
+    return [_says_broken(state, several) for several in by_tensor.values()]
+
+
+def _says_broken(state: State, several: list[Kept]) -> str:
+    first, name = several[0], name_of(state, several[0].tensor)
+    if name is None:
+        view = next((found for one in _views(state, first) if (found := name_of(state, one)) is not None), None)
+        name = what(state, first) if view is None else f"the storage of {view}"
+    return (
+        f"{name} was kept by {_nodes(state, several)} at version {first.version} and is now at version {first.now}: "
+        f"backward will fail"
+    )
+
+
+def _nodes(state: State, several: list[Kept]) -> str:
+    named = list({one.node.node: whose(state, one.node, one.tensor) for one in several}.values())
+    more = [words.plural(len(named) - _NAMED, "more node")] if len(named) > _NAMED else []
+    return words.joined([*named[:_NAMED], *more])
+
+
+def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[str]:
+    """What was kept and changed between two steps without a new version, so that autograd cannot see it."""
+    before, after = timeline.state(since), timeline.state(step)
+    found: dict[int, list[Kept]] = {}
+    for kept in holders(after, changed):
+        old, new = before.tensors.get(kept.tensor), after.tensors.get(kept.tensor)
+        if old is None or new is None or old is new or kept.node.node not in before.nodes or not kept.fits:
+            continue
+        if old.version != new.version or _own_copy(kept, new):
+            continue
+        if differ(old.value, new.value):
+            found.setdefault(kept.tensor, []).append(kept)
+    said = []
+    for number, several in found.items():
+        was, now = before.tensors[number], after.tensors[number]
+        said.append(
+            f"{what(after, several[0])} was kept by {_nodes(after, several)} as {words.value(was.value, was.dtype)}, "
+            f"and its version stays {now.version}: autograd cannot see the change, backward will use "
+            f"{words.value(now.value, now.dtype)}"
+        )
+    return said
+
+
+def _own_copy(kept: Kept, tensor: TensorState) -> bool:
+    """Whether the node still has the old memory: of its own result, when that was given other (`y.data = …`)."""
+    return tensor.storage != kept.storage and kept.node.tensor == kept.tensor and not tensor.is_leaf
+
+
+def differ(old: object, new: object) -> bool:
+    """Whether two values that are known in full differ."""
+    if old is new or old is None or new is None:
+        return False
+    was, now = elements(old), elements(new)
+    if was is None or now is None:
+        return False
+    return len(was) != len(now) or any(a != b and not (a != a and b != b) for a, b in zip(was, now, strict=True))
+
+
+# ---------------------------------------------------------------- a second pass
+
+
+def second_pass(state: State) -> str | None:
+    """After a pass: why a second one through the same graph would fail, or why it would not; None where that is not
+    known, or nobody could start one."""
+    last = state.last_pass
+    if last is None or last.running or last.retain_graph:
+        return None
+    roots = [state.tensors[root].node for root in last.roots if root in state.tensors]
+    if not any(root is not None and root in state.nodes and not state.nodes[root].gone for root in roots):
+        return None
+    ran = [state.nodes[number] for number in dict.fromkeys(last.ran) if number in state.nodes]
+    ran = [node for node in ran if node.name != "AccumulateGrad"]
+    keepers = [node for node in ran if node.kept]
+    if keepers:
+        said = [f"{whose(state, node)} had saved {_saved(state, node)}" for node in keepers[:_NAMED]]
+        more = [words.plural(len(keepers) - _NAMED, "more node")] if len(keepers) > _NAMED else []
+        return f"a second pass would fail: {words.joined([*said, *more])}"
+    if ran and len(ran) + _leaves(state, last.ran) == len(set(last.ran)) and not any(node.saved for node in ran):
+        return f"a second pass would not fail, it would add to the gradients again: {_names(ran)} saved nothing"
+    return None
+
+
+def _leaves(state: State, ran: list[int]) -> int:
+    return sum(number in state.nodes and state.nodes[number].name == "AccumulateGrad" for number in set(ran))
+
+
+def _names(nodes: list[NodeState]) -> str:
+    named = list(dict.fromkeys(node.name for node in nodes))
+    return words.joined(named) if len(named) <= _NAMED else "its nodes"
+
+
+def _saved(state: State, node: NodeState) -> str:
+    return words.joined(list(dict.fromkeys(what(state, one) for one in kept_by(state, node))))

@@ -1,0 +1,43 @@
+"""What else is to be said at a step: what it did to tensors that nodes keep, what an optimizer did up to it, what a
+second pass would find."""
+
+from __future__ import annotations
+
+from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
+from tutor.explain.optimizing import cleared, says, steps_told
+from tutor.explain.unseen import unseen_at
+from tutor.explain.words import Part
+from tutor.trace import walk
+from tutor.trace.events import BackwardEnd
+from tutor.trace.timeline import Timeline
+
+_NO_CHANGE = ("cell", "node", "backward", "backward_end")
+
+
+def notes(timeline: Timeline, step: int) -> list[Part]:
+    """Sentences for a step, each with its role, after what its own line says."""
+    kind = timeline.kind(step)
+    if kind == "node":
+        wrong = unseen_at(timeline, step)
+        return [] if wrong is None else [(wrong, "error")]
+    if kind == "backward_end":
+        event = timeline.event(step)
+        again = second_pass(timeline.state(step)) if isinstance(event, BackwardEnd) and event.ok else None
+        return [] if again is None else [(again, "quiet")]
+    said: list[Part] = [(says(timeline.state(step), told.event), "value") for told in steps_told(timeline, step)]
+    zeroed = cleared(timeline, step)
+    said += [] if zeroed is None else [(zeroed, "grad")]
+    return said if kind in _NO_CHANGE else said + _changes(timeline, step)
+
+
+def _changes(timeline: Timeline, step: int) -> list[Part]:
+    """What changed under a node that keeps it, since the step that one comes from when one walks over composites."""
+    since = step - 1
+    if not timeline.columns.depths[step - 1]:
+        since = walk.back(timeline, step, inside=0) or 0
+    changed = touched(timeline, since, step)
+    if not changed:
+        return []
+    said = says_broken(timeline.state(step), broken(timeline, since, step, changed))
+    said += unseen(timeline, since, step, changed)
+    return [(text, "error") for text in said]

@@ -1,0 +1,248 @@
+"""What an optimizer's step did to each parameter: its formula with this run's numbers, where they agree."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from tutor.explain import words
+from tutor.explain.formulas import FORMULAS, Element, Worked
+from tutor.trace import walk
+from tutor.trace.events import OptimizerStep, Update, Value
+from tutor.trace.names import name_of
+from tutor.trace.state import State
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements, shape_of
+
+_NAMED = 2
+"""So many parameters are worked out in the line of a step."""
+_MEANS = ("exp_avg", "grad_avg", "momentum_buffer")
+"""What is a sum of gradients, and so may be much smaller than they are."""
+_ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+
+
+@dataclass(frozen=True)
+class Told:
+    """An optimizer's step, and the step of the recording after which it was over."""
+
+    step: int
+    event: OptimizerStep
+
+
+@dataclass(frozen=True)
+class Working:
+    """How one element of a parameter came about: `lines` are what was computed and how, with the result."""
+
+    index: tuple[int, ...]
+    lines: list[tuple[str, str, float]]
+    """What (the parameter's own line is the last, named ""), the working, the result."""
+
+    @property
+    def update(self) -> str:
+        """`1.0 - 0.1 × 2.0 = 0.8`"""
+        _, text, result = self.lines[-1]
+        return f"{text} = {words.number(result)}"
+
+
+def steps_told(timeline: Timeline, step: int) -> list[Told]:
+    """The optimizers' steps that were over at this step. What ran inside of one may be walked over: who walks over it
+    is told at the next step outside."""
+    last = step - 1
+    if _depth(timeline, step) == 0:
+        last = (walk.back(timeline, step, inside=0) or 0) if step > 1 else 0
+    return [
+        told
+        for told in _between(timeline, last, step)
+        if told.step > last and (told.step == step or _depth(timeline, told.step) > 0)
+    ]
+
+
+def last_step(timeline: Timeline, step: int) -> Told | None:
+    """The last step of an optimizer that was over at this point."""
+    asides = timeline.asides
+    for place in range(bisect_right(asides, step, key=lambda aside: aside.step) - 1, -1, -1):
+        event = asides[place].event
+        if isinstance(event, OptimizerStep):
+            return Told(asides[place].step, event)
+    return None
+
+
+def _between(timeline: Timeline, since: int, step: int) -> Iterator[Told]:
+    asides = timeline.asides
+    for place in range(bisect_right(asides, since, key=lambda aside: aside.step), len(asides)):
+        aside = asides[place]
+        if aside.step > step:
+            return
+        if isinstance(aside.event, OptimizerStep):
+            yield Told(aside.step, aside.event)
+
+
+def _depth(timeline: Timeline, step: int) -> int:
+    return timeline.columns.depths[step - 1] if 0 < step <= timeline.steps else 0
+
+
+# ---------------------------------------------------------------- the formula
+
+
+def working(event: OptimizerStep, update: Update, dtype: str = "float32", element: int | None = None) -> Working | None:
+    """The formula with the numbers of one element (by default the one that moved most), if it gives what torch gave
+    for the whole parameter and all that is kept for it. None: nothing is claimed."""
+    worked = _evaluated(event, update, dtype)
+    if not worked:
+        return None
+    before, after = elements(update.before) or [], elements(update.after) or []
+    if element is None:
+        element = max(range(len(worked)), key=lambda place: abs(after[place] - before[place]))
+    chosen = worked[element]
+    results: Mapping[str, float] = {**chosen.state, **chosen.more, "": chosen.value}
+    lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
+    return Working(_index(shape_of(update.after), element), lines)
+
+
+def formula(event: OptimizerStep) -> str | None:
+    """The optimizer's formula in short."""
+    known = FORMULAS.get(event.optimizer)
+    return None if known is None else known[1]
+
+
+def agrees(event: OptimizerStep, update: Update, dtype: str = "float32") -> bool:
+    """Whether the optimizer's formula gives what torch gave."""
+    return bool(_evaluated(event, update, dtype))
+
+
+def _evaluated(event: OptimizerStep, update: Update, dtype: str) -> list[Worked]:
+    """The formula for each element; nothing where one does not agree, or there are no numbers to try it on."""
+    known, unit = FORMULAS.get(event.optimizer), _ROUNDING.get(dtype)
+    before, grad, after = (elements(value) for value in (update.before, update.grad, update.after))
+    if known is None or unit is None or not 0 <= update.group < len(event.options) or not before or not grad:
+        return []
+    if after is None or not len(before) == len(grad) == len(after):
+        return []
+    old, new = _columns(update.state_before, len(before)), _columns(update.state_after, len(before))
+    counted = elements(update.state_after.get("step")) or [0]
+    found = []
+    try:
+        for place, (was, slope, now) in enumerate(zip(before, grad, after, strict=True)):
+            state = {name: column[place] for name, column in old.items()}
+            element = Element(was, slope, state, event.options[update.group], float(counted[0]))
+            worked = known[0](element)
+            if not _agrees(worked, element, now, {name: column[place] for name, column in new.items()}, unit):
+                return []
+            found.append(worked)
+    except (LookupError, ArithmeticError, ValueError, TypeError):
+        return []  # options or numbers that are not what they are taken for
+    return found
+
+
+def _agrees(worked: Worked, x: Element, now: float, state: Mapping[str, float], unit: float) -> bool:
+    """The same but for rounding: of the sum at its end, and of what was computed on the way."""
+    room = 8 * unit * max(abs(x.value), abs(now)) + 1000 * unit * abs(worked.value - x.value)
+    if not (isfinite(now) and abs(worked.value - now) <= room):
+        return False
+    for name, kept in worked.state.items():
+        size = [abs(kept), 1e-30, *([abs(x.grad), abs(x.state.get(name, 0.0))] if name in _MEANS else [])]
+        if name not in state or not abs(kept - state[name]) <= 1000 * unit * max(size):
+            return False
+    return True
+
+
+def _columns(state: Mapping[str, Value], count: int) -> dict[str, list[float]]:
+    """What is kept for each element."""
+    found = {}
+    for name, value in state.items():
+        column = elements(value)
+        if column is not None and len(column) == count and name != "step":
+            found[name] = column
+    return found
+
+
+def _index(shape: tuple[int, ...], element: int) -> tuple[int, ...]:
+    index: list[int] = []
+    for size in reversed(shape):
+        element, place = divmod(element, size)
+        index.insert(0, place)
+    return tuple(index)
+
+
+# ---------------------------------------------------------------- in words
+
+
+def says(state: State, event: OptimizerStep) -> str:
+    """`SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`"""
+    said = [_says(state, event, update) for update in event.updates[:_NAMED]]
+    more = len(event.updates) - len(said) + event.left_out
+    rest = [words.plural(more, "more parameter")] if more and said else []
+    return f"{event.optimizer}.step: {'; '.join([*said, *rest]) or 'no parameter has a gradient'}"
+
+
+def _says(state: State, event: OptimizerStep, update: Update) -> str:
+    name, dtype = called(state, update), dtype_of(state, update)
+    found = working(event, update, dtype)
+    if found is None:
+        return f"{name} {words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
+    return f"{name}{place_text(found.index, update)} {found.update}"
+
+
+def place_text(index: tuple[int, ...], update: Update) -> str:
+    """`[0, 1]`, of a parameter with several elements."""
+    return f"[{', '.join(map(str, index))}]" if len(elements(update.after) or ()) > 1 else ""
+
+
+def called(state: State, update: Update) -> str:
+    """The parameter's name."""
+    return name_of(state, update.tensor) or f"%{update.tensor}"
+
+
+def dtype_of(state: State, update: Update) -> str:
+    """The parameter's dtype."""
+    held = state.tensors.get(update.tensor)
+    return "float32" if held is None else held.dtype
+
+
+def lines(state: State, event: OptimizerStep, update: Update) -> list[str]:
+    """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
+    name, dtype = called(state, update), dtype_of(state, update)
+    said = [
+        f"{name}: {words.value(update.before, dtype)} → {words.value(update.after, dtype)}, "
+        f"gradient {words.value(update.grad, dtype)}"
+    ]
+    for key, value in update.state_after.items():
+        was = update.state_before.get(key)
+        said.append(f"{key}: {words.value(was, dtype)} → {words.value(value, dtype)}")
+    found = working(event, update, dtype)
+    for what, text, result in found.lines if found is not None else ():
+        said.append(
+            f"{what or name}{place_text(found.index, update) if found else ''} = {text} = {words.number(result)}"
+        )
+    return said
+
+
+# ---------------------------------------------------------------- zero_grad
+
+
+def cleared(timeline: Timeline, step: int) -> str | None:
+    """`SGD.zero_grad: w.grad 2.0 → None`, at the first step outside of it."""
+    if step < 2 or _depth(timeline, step) or not _depth(timeline, step - 1):
+        return None
+    last = walk.back(timeline, step, inside=0) or 0
+    sites = (timeline.sites.get(timeline.columns.sites[place - 1]) for place in range(last + 1, step))
+    call = next(
+        (site.parent for site in sites if site is not None and (site.parent or "").endswith(".zero_grad")), None
+    )
+    if call is None:
+        return None
+    before, after = timeline.state(last), timeline.state(step - 1)
+    said = []
+    for number, tensor in before.tensors.items():
+        old = None if tensor.grad is None else before.tensors.get(tensor.grad)
+        new = after.tensors.get(number)
+        if old is None or new is None:
+            continue
+        now = None if new.grad is None else after.tensors.get(new.grad)
+        if now is None or (now is not old and now.value != old.value):
+            was, held = words.value(old.value, old.dtype), "None" if now is None else words.value(now.value, now.dtype)
+            said.append(f"{name_of(before, number) or f'%{number}'}.grad {was} → {held}")
+    more = [words.plural(len(said) - _NAMED, "more gradient")] if len(said) > _NAMED else []
+    return f"{call}: {'; '.join([*said[:_NAMED], *more])}" if said else None
