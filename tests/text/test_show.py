@@ -37,7 +37,7 @@ out = inner(w)
 
 TENSOR_FIELDS = [
     "value", "shape", "dtype", "device", "requires_grad", "is_leaf", "grad_fn", "grad", "retains_grad", "version",
-    "storage",
+    "storage", "views",
 ]  # fmt: skip
 
 
@@ -60,11 +60,12 @@ def test_the_fields(run: Recording) -> None:
     found = shown(run.timeline, run.timeline.steps)
     assert list(found) == [
         "step", "cell", "line", "tensors", "frames", "graph", "series", "figures", "output", "knobs",
+        "optimizer",
     ]  # fmt: skip
     assert found["step"] == run.timeline.steps
     assert list(found["tensors"]["w"]) == TENSOR_FIELDS
     assert found["frames"] == [{"function": "<module>", "tensors": found["tensors"]}]
-    assert list(found["graph"]["nodes"][0]) == ["id", "name", "tensor", "value", "grad", "state"]
+    assert list(found["graph"]["nodes"][0]) == ["id", "name", "tensor", "value", "grad", "state", "saved"]
     assert found["output"] == "w[i] [red]\n"
     assert found["figures"] == 0
 

@@ -7,10 +7,12 @@ import math
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
+from tutor.text import inside
 from tutor.text.output import cut, safe, table
 from tutor.text.steps import called
 from tutor.text.values import dtype_of, gradient
 from tutor.trace.names import graph_of, name_of, names_of
+from tutor.trace.sharing import views
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import short, to_json
@@ -42,13 +44,18 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "figures": state.figures,
         "output": timeline.output(step),
         "knobs": state.knobs,
+        "optimizer": inside.last_optimizer(timeline, step),
     }
 
 
 def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
     if frame is None:
         return {}
-    return {name: _tensor(state, state.tensors[number]) for name, number in names_of(state, frame).items()}
+    together = views(state, frame)
+    return {
+        name: {**_tensor(state, state.tensors[number]), "views": together[name]}
+        for name, number in names_of(state, frame).items()
+    }
 
 
 def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
@@ -77,6 +84,7 @@ def _node(state: State, node: NodeState) -> dict[str, Any]:
         "value": gradient(node.value, dtype),
         "grad": gradient(node.grad_outputs[0], dtype) if node.grad_outputs else None,
         "state": node.state,
+        "saved": inside.saved(state, node),
     }
 
 
@@ -105,7 +113,8 @@ def lines(timeline: Timeline, step: int) -> list[str]:
     for frame in reversed(state.frames) if state.frames else ():
         said += ["", f"tensors in {frame.function}" if len(state.frames) > 1 else "tensors"]
         said += _tensor_table(state, frame)
-    said += _graph(state)
+        said += inside.shared_lines(timeline, step, frame)
+    said += _graph(state) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
     for name in timeline.series:
         points = _series(timeline, name, step)
         if points:

@@ -11,6 +11,7 @@ import msgspec
 from tutor.explain import explanation, plain
 from tutor.explain.nodes import rule_json
 from tutor.explain.paths import paths_to
+from tutor.text.inside import optimizer_at
 from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
 from tutor.trace import events as ev
@@ -59,6 +60,8 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
     more = _MORE.get(view.kind)
     if more is not None:
         fields.update(more(timeline, step, view))
+    if view.kind in ("line", "op"):
+        fields["optimizer"] = optimizer_at(timeline, step)
     return fields
 
 

@@ -1,0 +1,121 @@
+"""What nodes keep, who shares memory, and what optimizers did: for reading, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tutor.explain.keeping import kept_by, what, whose
+from tutor.explain.optimizing import Told, called, dtype_of, formula, last_step, lines, place_text, steps_told, working
+from tutor.text.values import gradient
+from tutor.trace.events import Update
+from tutor.trace.names import graph_of, name_of, names_of
+from tutor.trace.sharing import last_write, views
+from tutor.trace.state import FrameState, NodeState, State
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import to_json
+
+_ROWS = 20
+
+
+def saved(state: State, node: NodeState) -> list[dict[str, Any]]:
+    """What a node keeps for its backward."""
+    return [
+        {
+            "name": kept.name,
+            "tensor": name_of(state, kept.tensor) if kept.tensor else None,
+            "bytes": kept.bytes,
+            "version": kept.version,
+            "fits": kept.fits,
+            "freed": kept.freed,
+        }
+        for kept in kept_by(state, node)
+    ]
+
+
+def last_optimizer(timeline: Timeline, step: int) -> dict[str, Any] | None:
+    """The last step of an optimizer up to a point."""
+    told = last_step(timeline, step)
+    return None if told is None else _optimizer(timeline, told)
+
+
+def optimizer_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
+    """The step of an optimizer that was over with this very step; of several the last."""
+    told = last_step(timeline, step)
+    return None if told is None or told.step != step else _optimizer(timeline, told)
+
+
+def _optimizer(timeline: Timeline, told: Told) -> dict[str, Any]:
+    state, event = timeline.state(told.step), told.event
+    return {
+        "step": told.step,
+        "optimizer": event.optimizer,
+        "options": [{name: to_json(held, "float32") for name, held in options.items()} for options in event.options],
+        "formula": formula(event),
+        "updates": [_update(state, told, update) for update in event.updates],
+        "left_out": event.left_out,
+    }
+
+
+def _update(state: State, told: Told, update: Update) -> dict[str, Any]:
+    name, dtype = called(state, update), dtype_of(state, update)
+    found = working(told.event, update, dtype)
+    return {
+        "parameter": name,
+        "group": update.group,
+        "before": gradient(update.before, dtype),
+        "grad": gradient(update.grad, dtype),
+        "after": gradient(update.after, dtype),
+        "state_before": {name: gradient(value, dtype) for name, value in update.state_before.items()},
+        "state_after": {name: gradient(value, dtype) for name, value in update.state_after.items()},
+        "agrees": found is not None,
+        "working": None if found is None else f"{name}{place_text(found.index, update)} = {found.update}",
+    }
+
+
+# ---------------------------------------------------------------- for reading
+
+
+def saved_lines(state: State) -> list[str]:
+    """`MulBackward0 of y keeps a as self, 4 bytes, version 0`, a line for each tensor kept."""
+    said = []
+    for node in graph_of(state)[0]:
+        for kept in kept_by(state, node):
+            own = "" if kept.tensor else " of its own"
+            verb = "kept" if kept.freed else "keeps"
+            named = what(state, kept)
+            text = f"{whose(state, node)} {verb} {named}{f' as {kept.name}' if named != kept.name else ''}{own}"
+            version = f", version {kept.version}" if kept.version is not None else ""
+            fit = "" if kept.freed or kept.fits else f", which is at version {kept.now} now: backward will fail"
+            said.append(f"  {text}, {kept.bytes} bytes{version}{', freed' if kept.freed else ''}{fit}")
+    more = [f"  and {len(said) - _ROWS} more"] if len(said) > _ROWS else []
+    return ["", "saved for backward", *said[:_ROWS], *more] if said else []
+
+
+def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
+    """`a shares its storage with v; version 2 since step 12`."""
+    state = timeline.state(step)
+    said: list[str] = []
+    named = names_of(state, frame)
+    for name, others in views(state, frame).items():
+        if not others or len(said) > _ROWS:
+            continue
+        tensor = named[name]
+        wrote = last_write(timeline, step, tensor)
+        last = "" if wrote is None else f"; version {state.tensors[tensor].version} since step {wrote}"
+        said.append(f"  {name} shares its storage with {', '.join(others)}{last}")
+    return ["", "shared storage", *said[:_ROWS], *(["  and more"] if len(said) > _ROWS else [])] if said else []
+
+
+def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
+    """The optimizer's step that was over here, each parameter in full."""
+    said = []
+    for told in steps_told(timeline, step):
+        state = timeline.state(told.step)
+        short = formula(told.event)
+        said += ["", f"{told.event.optimizer}.step" + (f": {short}" if short else "")]
+        for update in told.event.updates[:_ROWS]:
+            first, *rest = lines(state, told.event, update)
+            said += [f"  {first}", *(f"    {text}" for text in rest)]
+        left = len(told.event.updates[_ROWS:]) + told.event.left_out
+        said += [f"  and {left} more"] if left else []
+    return said
