@@ -119,3 +119,14 @@ def test_a_loop_that_catches_everything_is_stopped_too(start: Start, tmp_path: P
     terminal.press("q")
     assert terminal.wait_for_end() == 0
     terminal.wait_for_no_orphans()
+
+
+def test_a_child_that_a_program_leaves_behind_holds_nobody_up(start: Start, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text("import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nprint('left', child.pid)\n")
+    terminal = start("record", str(script), "-o", str(tmp_path / "parent.trace"))
+    assert terminal.wait_for_end() == 0
+    assert "recorded" in terminal.text
+    left = re.search(r"left (\d+)", terminal.text)
+    assert left
+    assert not Path(f"/proc/{left[1]}").exists() or "Z" in Path(f"/proc/{left[1]}/stat").read_text().split()[2]
