@@ -21,6 +21,8 @@ STILL = 0.08
 TARGET = 50.0
 Frame = tuple[float, bytes]
 """Milliseconds, and what was sent."""
+_WALKS = ("→", "←", "n", "p", "} {", "b B")
+_JUMPS = ("End Home", "g")
 
 
 def settle(terminal: Terminal, still: float = 0.4) -> None:
@@ -85,10 +87,10 @@ def run(home: Path) -> list[Figure]:
             "←": lambda terminal: pressed(terminal, ["left"] * 20),
             "n": lambda terminal: pressed(terminal, ["n"] * 10),
             "p": lambda terminal: pressed(terminal, ["p"] * 10),
-            "} and {": lambda terminal: pressed(terminal, ["}", "}", "}", "{", "{", "{"]),
-            "b and B": lambda terminal: pressed(terminal, ["b", "b", "b", "B", "B", "B"]),
-            "End and Home": lambda terminal: pressed(terminal, ["end", "home"] * 5),
-            "g, any step": lambda terminal: jumps(terminal, [dice.randrange(1, steps + 1) for _ in range(12)]),
+            "} {": lambda terminal: pressed(terminal, ["}", "}", "}", "{", "{", "{"]),
+            "b B": lambda terminal: pressed(terminal, ["b", "b", "b", "B", "B", "B"]),
+            "End Home": lambda terminal: pressed(terminal, ["end", "home"] * 5),
+            "g": lambda terminal: jumps(terminal, [dice.randrange(1, steps + 1) for _ in range(12)]),
         }
         found: dict[str, dict[str, list[Frame]]] = {"file": {way: [] for way in ways}, "run": {way: [] for way in ways}}
         for _ in range(5):
@@ -105,19 +107,19 @@ def _figures(found: dict[str, dict[str, list[Frame]]], base: list[Frame], steps:
     against = median(frame[0] for frame in base)
     of = "a trivial Textual app"
     figures = []
-    for where, title in (("file", "recording"), ("run", "run")):
-        for way, frames in found[where].items():
-            times = [frame[0] for frame in frames]
+    for where, title in (("file", "a recording"), ("run", "a run")):
+        for kind, ways in (("walking", _WALKS), ("jumping", _JUMPS)):
+            by_way = {way: [frame[0] for frame in found[where][way]] for way in ways}
+            times = [time for each in by_way.values() for time in each]
+            note = ", ".join(f"{way} {percentile(each, 95):.1f}" for way, each in by_way.items())
             figures += [
-                Figure(name=f"{way}: key to frame, {title} of {steps:,} steps, {label}", measured=value,
+                Figure(name=f"{kind} in {title} of {steps:,} steps: key to frame, p50", measured=median(times),
+                       against=against, unit="ms", of=of, target=TARGET, absolute=True),
+                Figure(name=f"{kind} in {title} of {steps:,} steps: key to frame, p95", measured=percentile(times, 95),
                        against=against, unit="ms", of=of, target=TARGET, absolute=True,
-                       note=note)
-                for label, value, note in (
-                    ("p50", median(times), ""),
-                    ("p95", percentile(times, 95), f"{len(times)} keys, the slowest {max(times):.1f} ms"),
-                )
+                       note=f"p95 by key: {note}; the slowest of {len(times)}: {max(times):.1f} ms"),
             ]  # fmt: skip
-    sizes = [len(frame[1]) for frame in found["file"]["→"]]
+    sizes = [len(frame[1]) for frame in found["file"]["→"] + found["file"]["←"]]
     plain = median(len(frame[1]) for frame in base)
     figures += [
         Figure(name="bytes sent per step, p50", measured=median(sizes), against=plain, unit="bytes", of=of),
