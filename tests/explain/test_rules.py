@@ -192,6 +192,7 @@ i.backward()
 w2 = w.clone()
 w2 *= w
 w2.sum().backward()
+(w * w).exp().sum().backward()
 """
 
 
@@ -219,3 +220,6 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
     )
     changed = next(step for step in steps[2:] if story(recording.timeline, step).node == "MulBackward0")  # type: ignore[union-attr]
     assert "w2 = (old w2)·w" in plain(recording.timeline, changed)
+    texts = ["".join(text for text, _ in line(recording.timeline, step)) for step in steps]
+    assert any("∂/∂((w * w).exp()) = 1 → grad((w * w).exp()) = " in text for text in texts)
+    assert any("∂/∂(w * w) = (w * w).exp() → grad(w * w) = " in text for text in texts)

@@ -9,7 +9,6 @@ from typing import Any
 from tutor.explain import words
 from tutor.explain.claims import Claim, Element, arrival, claims, element, is_inner, too_large
 from tutor.explain.grid import Grid
-from tutor.explain.operands import enclosed
 from tutor.explain.origin import label, maker
 from tutor.explain.rules import GENERAL, Local, Product, shape_text
 from tutor.explain.words import Part
@@ -168,13 +167,18 @@ def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
 
 def _after(sign: str, name: str) -> str:
     """`∂y`, `∂model.w`, `∂(f(x))`."""
-    plain = not name or name.startswith(("(", "%")) or name.replace(".", "_").isidentifier()
+    plain = not name or name.startswith("%") or _bare(name) != name or name.replace(".", "_").isidentifier()
     return f"{sign}{name}" if plain else f"{sign}({name})"
 
 
 def _bare(name: str) -> str:
     """Without the parentheses around all of it: `grad(a + b)`, not `grad((a + b))`."""
-    return name[1:-1] if name.startswith("(") and name.endswith(")") and enclosed(name[1:-1]) == name else name
+    depth = 0
+    for place, sign in enumerate(name):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0:  # the first parenthesis is closed here
+            return name[1:-1] if name.startswith("(") and place == len(name) - 1 else name
+    return name
 
 
 def _working(claim: Claim, arrived: Grid) -> str:
