@@ -73,8 +73,9 @@ def statements_on_one_line(source: str) -> list[int]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # a docstring
-        simple = isinstance(node, ast.stmt) and not isinstance(node, (*compound, ast.AsyncFunctionDef, ast.Global))
-        if simple and not isinstance(node, ast.Nonlocal) and node.lineno == node.end_lineno:
+        if not isinstance(node, ast.stmt) or isinstance(node, (*compound, ast.AsyncFunctionDef, ast.Global)):
+            continue
+        if not isinstance(node, ast.Nonlocal) and node.lineno == node.end_lineno:
             found.append(node.lineno)
     return [line for line in found if found.count(line) == 1]
 

@@ -166,7 +166,8 @@ def test_modules_of_the_learners(record: Forker) -> None:
         beside={
             "helper.py": "import torch\nOWN = torch.zeros(1)\n",
             "pack/__init__.py": "",
-            "pack/part.py": "import torch\nSCALE = torch.tensor(3.0)\ndef scaled(t):\n    out = t * SCALE\n    return out\n",
+            "pack/part.py": "import torch\nSCALE = torch.tensor(3.0)\n"
+            "def scaled(t):\n    out = t * SCALE\n    return out\n",
         },
     )
     assert recorded.status == 0, recorded.stderr

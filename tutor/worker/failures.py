@@ -41,7 +41,7 @@ def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
         elif code is not _HANDLE and not is_ours(code):
             chain.append(trace)
         trace = trace.tb_next
-    for one, following in zip(chain, [*chain[1:], None], strict=True):
+    for one, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
         if one.tb_next is not following:
             one.tb_next = following
     return chain[0] if chain else None

@@ -217,7 +217,6 @@ def watch_passes(told: list[Any]) -> None:
 
 def watch_lines(seen: list[Any]) -> None:
     """Tells what a frame's names hold at each line of the script."""
-    import torch
 
     def short(tensor: Any) -> Any:
         grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
@@ -233,7 +232,7 @@ def watch_lines(seen: list[Any]) -> None:
         return line
 
     def note(frame: Any) -> None:
-        held = {}
+        held: dict[str, Any] = {}
         for name, thing in list(frame.f_locals.items()):
             if not name.startswith(("__", ".")):
                 held.update((path, short(tensor)) for path, tensor in inside(thing, name, 0, 0))
