@@ -29,6 +29,8 @@ KEYS = {
 # Not understood by pyte, which would print their last letter: kitty's keyboard protocol, and titles and pointers (OSC).
 _FOREIGN = re.compile(rb"\x1b\[[<>=][\d;:]*u|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[\d;:<>=?]*|\][^\x07\x1b]*\x1b?)?\Z")
+_OTHER_SCREEN = re.compile(rb"\x1b\[\?1049[hl]")
+"""To the alternate screen and back: both are empty, as nothing was there before."""
 _MODE = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
 _SPEAKING = ("COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "COLORFGBG", "PYTHONPATH")
 _OURS = ("GRADTUTOR", "TEXTUAL", "XDG_")
@@ -141,7 +143,11 @@ class Terminal:
         data = self._rest + data
         cut = _UNFINISHED.search(data)
         self._rest = data[cut.start() :] if cut else b""
-        self._stream.feed(_FOREIGN.sub(b"", data[: cut.start()] if cut else data))
+        screens = _OTHER_SCREEN.split(_FOREIGN.sub(b"", data[: cut.start()] if cut else data))
+        for at, part in enumerate(screens):
+            if at:
+                self.screen.reset()
+            self._stream.feed(part)
 
     def wait(self, until: str | Callable[[], bool], *, quiet: float = QUIET, patience: float = PATIENCE) -> None:
         """Read until a text is on the screen (or a condition holds) and the screen has been still for `quiet` seconds.

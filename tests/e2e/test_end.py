@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_a_terminal_that_cannot_draw_is_refused_with_a_hint(start: Start) -> Non
 def test_a_file_that_cannot_run_is_told_after_the_screen(start: Start, tmp_path: Path) -> None:
     script = tmp_path / "wrong.py"
     script.write_text("def f(:\n    pass\n")
-    terminal = start("open", str(script))
-    assert terminal.wait_for_end() != 0
+    terminal = start("open", str(script), columns=200)
+    assert terminal.wait_for_end() == 2
     assert terminal.is_clean
-    assert "Traceback" not in terminal.text
+    assert re.fullmatch(r"gradtutor: \S*wrong\.py:1: syntax error: .*`def f\(:`", terminal.text.strip())
