@@ -464,3 +464,15 @@ async def test_a_growing_recording_is_the_same_as_a_whole_one() -> None:
                 expected = text(app)
             else:
                 assert text(app) == expected
+
+
+async def test_enter_on_a_leaf_shows_the_paths_that_its_gradient_came_over() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await open_all(pilot)
+        await pilot.press("o", "left", "tab", "tab", *["up"] * 5, "down", "enter")
+        await pilot.pause()
+        assert "y → a → w:  1. × 2. × 1. = 2." in text(app)
+        assert "y → b → w:  1. × 3. × 1. = 3." in text(app)
+        assert "2. + 3. = 5." in text(app)
+        await pilot.press("escape")

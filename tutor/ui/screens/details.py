@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 from tutor import explain
+from tutor.explain.keeping import kept_by, what
+from tutor.explain.paths import paths_to
 from tutor.trace import values
 from tutor.trace.events import Value
 from tutor.trace.graph import parts_of
@@ -83,7 +85,7 @@ def _tensor(state: State, tensor: TensorState, cells: int, glyphs: Glyphs) -> li
     grad = grad_of(state, tensor)
     rows += [EMPTY, (("grad", "heading"),)]
     rows += [(("None", "quiet"),)] if grad is None else _full(grad.value, grad.dtype, "grad", glyphs)
-    return rows
+    return rows + _paths(state, tensor.tensor, cells, glyphs)
 
 
 def _shared(state: State, tensor: TensorState) -> str:
@@ -106,7 +108,7 @@ def _node(state: State, node: NodeState, cells: int, glyphs: Glyphs) -> list[Row
     inputs = [state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
     named = [glyphs.none if source is None else f"{source.name} {name(source.tensor)}".strip() for source in inputs]
     rows += _fact("sends to", ", ".join(named) or glyphs.none, cells)
-    rows += _fact("saves", ", ".join(node.saved) or "nothing", cells)
+    rows += _saves(state, node, cells)
     rows += _fact("state", node.state + (f", ran as number {node.order} of the pass" if node.order else ""), cells)
     rows += [EMPTY, (("value", "heading"),), *_full(node.value, dtype, "plain", glyphs)]
     for title, grads in (
@@ -117,11 +119,47 @@ def _node(state: State, node: NodeState, cells: int, glyphs: Glyphs) -> list[Row
             rows += [EMPTY, ((title, "heading"),)]
             for grad in grads:
                 rows += [(("None", "quiet"),)] if grad is None else _full(grad, dtype, "grad", glyphs)
+    if node.name == "AccumulateGrad" and node.tensor is not None:
+        rows += _paths(state, node.tensor, cells, glyphs)
     parts = parts_of(state, node.node)
     if len(parts) > 1:
         rows += [EMPTY, (("the parts that it is the sum of", "heading"),)]
         for source, part in parts:
             rows += _fact(source, values.short(part, dtype, max(cells - _LABEL, 8)), cells, "grad")
+    return rows
+
+
+def _saves(state: State, node: NodeState, cells: int) -> list[Row]:
+    """What the node keeps for its backward, where that is known; else only under which names it may."""
+    kept = kept_by(state, node)
+    if not kept:
+        return _fact("may save", ", ".join(node.saved) or "nothing", cells)
+    rows: list[Row] = []
+    for one in kept:
+        fits = "" if one.fits else f", now at version {one.now}: backward will fail"
+        freed = ", let go" if one.freed else ""
+        version = "" if one.version is None else f", version {one.version}"
+        text = f"{what(state, one)} as {one.name}, {one.bytes:,} bytes{version}{fits}{freed}"
+        rows += _fact("" if rows else "saves", text, cells, "plain" if one.fits else "error")
+    return rows
+
+
+def _paths(state: State, tensor: int, cells: int, glyphs: Glyphs) -> list[Row]:
+    """The ways over which the pass on show brought a gradient to a leaf, each the product of its factors."""
+    found = paths_to(state, tensor)
+    if found is None:
+        return []
+    rows: list[Row] = [EMPTY, (("the gradient of this pass, path by path", "heading"),)]
+    number, times = values.number, glyphs.text("×")
+    for path in found.paths:
+        factors = f" {times} ".join(number(factor) for factor in (found.start, *path.factors))
+        through = f" {glyphs.arrow} ".join(path.through)
+        rows += _fact("path", f"{through}:  {factors} = {number(path.product)}", cells, "grad")
+    if found.left_out:
+        rows += _fact("", f"and {found.left_out:,} paths more", cells, "quiet")
+    elif len(found.paths) > 1:
+        total = " + ".join(number(path.product) for path in found.paths)
+        rows += _fact("their sum", f"{total} = {number(found.total)}", cells, "grad")
     return rows
 
 
