@@ -61,7 +61,7 @@ class Bindings:
                 value = str(value)[:_TEXT]  # the wire's integers have 64 bits
             self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
             frame.bound.add(name)
-        elif kind is _Tensor or kind is Parameter or isinstance(value, _Tensor):
+        elif kind is _Tensor or kind is Parameter or issubclass(kind, _Tensor):
             if frame.holders:
                 frame.holders.pop(name, None)
             known = self._tensors.find(value)

@@ -81,6 +81,11 @@ class Frames:
             self._append((_FRAME_END, frame.serial))
         self.current = frame.outer
 
+    def let_go(self) -> None:
+        """Holds nothing of the learner's any more."""
+        for frame in (*self._modules.values(), *self.by_id.values()):
+            frame.holders.clear()
+
     def _start(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
         self._serials += 1
         frame = Frame(self._serials, key, self.current)

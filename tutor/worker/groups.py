@@ -1,13 +1,16 @@
 """Finds the tensors inside containers, modules and the learner's own objects, under what one would type for them.
 
 Two levels of lists, tuples and dicts of up to 20 items; parameters and buffers of a module by their path; attributes
-of the learner's own objects, one level.
+of the learner's own objects, one level. No code of the learner's may run while we look: types are asked instead of
+objects (`isinstance` reads `__class__`), and containers by the methods of Python's own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +25,9 @@ _TENSORS = 5000
 _INDEXED = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ParameterList)
 _KEYED = (torch.nn.ModuleDict, torch.nn.ParameterDict)
 _PLAIN = frozenset((int, float, str, bool))
-_SCALARS = (int, float, str, bool, type(None), bytes, complex)
+_SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
+_HOLDING = (list, tuple, dict, Module, types.SimpleNamespace)
+_SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 class Holder:
@@ -34,7 +39,7 @@ class Holder:
         self.serial = serial
         self.items: list[tuple[str, int]] | None = None
         # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
-        if isinstance(thing, list | tuple | dict):
+        if issubclass(type(thing), (list, tuple, dict)):
             self._object: Any = thing
         else:
             try:
@@ -61,10 +66,8 @@ class Groups:
 
     def holds(self, thing: Any) -> bool:
         """Whether `thing` may hold tensors that the learner can name through it."""
-        return (
-            isinstance(thing, list | tuple | dict | Module | types.SimpleNamespace)
-            or self._is_own(type(thing))
-        )  # fmt: skip
+        kind = type(thing)
+        return issubclass(kind, _HOLDING) or self._is_own(kind)
 
     def hold(self, thing: Any) -> Holder:
         """A holder for `thing`, already looked at."""
@@ -76,35 +79,38 @@ class Groups:
     def look(self, holder: Holder) -> None:
         """Sends what the container holds if that is new. Function modes must be off."""
         thing = holder.get()
-        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing))):
+        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
             return
         try:
             items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
-        except RuntimeError:  # changed by another thread meanwhile
+        except Exception:  # changed by another thread meanwhile, or an object that defies reading
             return
         if items != holder.items and (items or holder.items):
             self._append((_GROUP, holder.serial, items))
         holder.items = items
 
     def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
-        if isinstance(thing, torch.Tensor):
+        kind = type(thing)
+        if issubclass(kind, torch.Tensor):
             if prefix:
                 yield prefix, thing
-        elif isinstance(thing, Module):
+        elif issubclass(kind, Module):
             yield from self._module(thing, prefix, set(), level)
-        elif isinstance(thing, list | tuple):
+        elif issubclass(kind, (list, tuple)):
             if level < 2:
-                for index, item in enumerate(thing[:_ITEMS]):
-                    if not isinstance(item, _SCALARS):
+                items = (list if issubclass(kind, list) else tuple).__getitem__(thing, slice(_ITEMS))
+                for index, item in enumerate(items):
+                    if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
-        elif isinstance(thing, dict):
+        elif issubclass(kind, dict):
             if level < 2:
-                for _, (key, item) in zip(range(_ITEMS), thing.items(), strict=False):
-                    if not isinstance(item, _SCALARS) and isinstance(key, _SCALARS):
+                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
+                for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
+                    if type(item) not in _SCALARS and _is_typable(key):
                         yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
-        elif objects < 1 and (self._is_own(type(thing)) or isinstance(thing, types.SimpleNamespace)):
+        elif objects < 1 and (self._is_own(kind) or issubclass(kind, types.SimpleNamespace)):
             for name, item in _attributes(thing):
-                if not isinstance(item, _SCALARS):
+                if type(item) not in _SCALARS:
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
 
     def _module(self, module: Module, prefix: str, seen: set[int], level: int) -> Iterator[tuple[str, torch.Tensor]]:
@@ -121,7 +127,7 @@ class Groups:
                 yield from self._module(child, prefix + _step(module, name), seen, level)
         if self._is_own(type(module)):
             for name, item in list(members.items()):
-                if not name.startswith("_") and isinstance(item, torch.Tensor | list | tuple | dict):
+                if not name.startswith("_") and issubclass(type(item), (torch.Tensor, list, tuple, dict)):
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), 1)
 
 
@@ -133,12 +139,21 @@ def _step(module: Module, name: str) -> str:
     return f".{name}"
 
 
+def _is_typable(key: Any) -> bool:
+    """Whether a key's `repr` is what one would type for it."""
+    return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
+
+
 def _attributes(thing: Any) -> list[tuple[str, Any]]:
-    members = getattr(thing, "__dict__", None)
-    found = list(members.items()) if isinstance(members, dict) else []
+    found: list[tuple[str, Any]] = []
     for kind in type(thing).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
+        members = kind.__dict__
+        table: Any = members.get("__dict__")
+        if type(table) in _SLOTS:
+            found += table.__get__(thing).items()
+        slots = members.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            if isinstance(name, str) and not name.startswith("__") and hasattr(thing, name):
-                found.append((name, getattr(thing, name)))
+            if type(members.get(name)) in _SLOTS and name not in ("__dict__", "__weakref__"):
+                with contextlib.suppress(AttributeError):  # not set yet
+                    found.append((name, members[name].__get__(thing)))
     return found

@@ -158,6 +158,10 @@ class Operations(TorchFunctionMode):
             self._append(site.event)
         return site.serial
 
+    def let_go(self) -> None:
+        """Holds nothing of the learner's any more: stand-ins have their globals."""
+        self._places.clear()
+
     # ------------------------------------------------------------ what it did
 
     def _record(

@@ -129,6 +129,8 @@ class Recorder:
         self._switch(False)
         self.operations.off = True
         self.passes.graph.waiting = []  # nodes that go from now on go unnoticed
+        self.frames.let_go()
+        self.operations.let_go()
 
     # ------------------------------------------------------------ what the parts tell
 

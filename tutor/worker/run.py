@@ -14,6 +14,7 @@ import time
 import traceback
 import types
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,6 @@ class Run:
         self._send = recorder.sink.send
         self._printed = Printed(recorder.sink)
         self._path = os.path.abspath(command.path)
-        self._main = types.ModuleType("__main__")
         self._outcome, self._status, self._note = "ok", 0, ""
 
     def run(self) -> int:
@@ -58,11 +58,11 @@ class Run:
             self._send(RunEnd("refused", error.status, str(error)))
             recorder.sink.wait_until_written()
             return error.status
+        gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
         self._become_main()
         self._printed.install()
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
-        gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
         whole = _text_with(lesson)
         if uses_compiler(whole):
             step_aside(recorder.unseen)
@@ -117,7 +117,7 @@ class Run:
 
     def _become_main(self) -> None:
         """`__main__` is the learner's script, so that pickling and spawned children work."""
-        main = self._main
+        main = self._main = types.ModuleType("__main__")
         main.__dict__.update(__file__=self._path, __builtins__=__builtins__, __annotations__={}, __cached__=None)
         main.__dict__.update(__spec__=None, __doc__=None, __loader__=None)
         sys.modules["__main__"] = main
@@ -198,7 +198,7 @@ class Run:
             try:
                 threading._shutdown()  # type: ignore[attr-defined]
                 atexit._run_exitfuncs()
-                self._main.__dict__.clear()
+                self._drop_module()
             except BaseException:  # Python would print it and end
                 traceback.print_exc()
         self._printed.close()
@@ -206,6 +206,15 @@ class Run:
         recorder.sink.wait_until_written()
         recorder.sink.stop()
         return self._status
+
+    def _drop_module(self) -> None:
+        """Lets go of what the names hold, so that objects with a `__del__` have their say."""
+        main = weakref.ref(self._main)
+        del sys.modules["__main__"], self._main
+        gc.collect()
+        left = main()
+        if left is not None:
+            left.__dict__.clear()
 
     def _interrupted(self, number: int, frame: types.FrameType | None) -> None:
         """Ctrl-C or the stop key: an exception in the learner's code, but never in the middle of ours."""

@@ -85,10 +85,11 @@ def inside(thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[
     """Two levels of lists, tuples and dicts of up to 20 items; modules by path; own objects' attributes, one level."""
     import torch
 
-    own = type(thing).__module__ in OWN
-    if isinstance(thing, torch.Tensor):
+    kind = type(thing)
+    own = kind.__module__ in OWN
+    if issubclass(kind, torch.Tensor):
         yield prefix, thing
-    elif isinstance(thing, torch.nn.Module):
+    elif issubclass(kind, torch.nn.Module):
         if "_parameters" not in vars(thing):
             return  # its own __init__ has not called that of Module yet
         for path, tensor in [*thing.named_parameters(), *thing.named_buffers()]:
@@ -96,16 +97,18 @@ def inside(thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[
         for name, item in vars(thing).items() if own else ():
             if not name.startswith("_"):
                 yield from inside(item, f"{prefix}.{name}", max(level, 1), 1)
-    elif isinstance(thing, list | tuple) and level < 2:
-        for number, item in enumerate(thing[:20]):
+    elif issubclass(kind, list | tuple) and level < 2:
+        for number, item in enumerate(list(thing)[:20]):
             yield from inside(item, f"{prefix}[{number}]", level + 1, objects)
-    elif isinstance(thing, dict) and level < 2:
-        for key in list(thing)[:20]:
-            if isinstance(key, SCALARS):
-                yield from inside(thing[key], f"{prefix}[{key!r}]", level + 1, objects)
-    elif own and objects == 0 and not isinstance(thing, type):
-        for name, item in getattr(thing, "__dict__", {}).items():
-            yield from inside(item, f"{prefix}.{name}", max(level, 1), 1)
+    elif issubclass(kind, dict) and level < 2:
+        for key, item in list(thing.items())[:20]:
+            if all(type(part) in SCALARS for part in (key if type(key) is tuple else (key,))):
+                yield from inside(item, f"{prefix}[{key!r}]", level + 1, objects)
+    elif own and objects == 0 and not issubclass(kind, type):
+        slots = {name for one in kind.__mro__ for name in vars(one).get("__slots__", ())}
+        for name in [*getattr(thing, "__dict__", {}), *slots]:
+            if hasattr(thing, name):
+                yield from inside(getattr(thing, name), f"{prefix}.{name}", max(level, 1), 1)
 
 
 def typed(module: Any, path: list[str]) -> str:
@@ -125,6 +128,7 @@ OWN = {"__main__"}
 
 def at_end(process: int, passes: list[Any], lines: list[Any]) -> None:
     sys.settrace(None)
+    sys.stdout, printed = open(os.devnull, "w"), sys.stdout  # noqa: SIM115 - some objects tell that they are looked at
     if os.getpid() != process or "torch" not in sys.modules:
         return
     import warnings
@@ -139,6 +143,7 @@ def at_end(process: int, passes: list[Any], lines: list[Any]) -> None:
     plain = {name: value(thing) for name, thing in names.items() if type(thing) in (int, float, bool, str, type(None))}
     with open(str(OUT), "w", encoding="utf-8") as file:
         json.dump({"tensors": tensors, "values": plain, "passes": passes, "lines": lines}, file)
+    sys.stdout = printed
 
 
 def is_own(module: Any) -> bool:
