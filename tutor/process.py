@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import mmap
 import os
 import signal
@@ -53,6 +54,7 @@ class WorkerProcess:
         """Starts a process that imports torch and stands by."""
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
+        _widen(write_end)
         # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
         printed = [os.pipe(), os.pipe()]
         with tempfile.TemporaryFile() as file:
@@ -186,6 +188,13 @@ class Workers:
         """As `close`, when there is no time (a signal)."""
         if self._standby is not None and self._standby.done() and not self._standby.cancelled():
             self._standby.result().kill()
+
+
+def _widen(pipe: int) -> None:
+    """Room for what a run sends in a few ms, so that it need not wait while the screen is drawn (Linux only)."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # above what this user may have
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def _environment() -> dict[str, str]:

@@ -181,6 +181,9 @@ class Operations(TorchFunctionMode):
                     if version is not None and version == argument._version:  # type: ignore[union-attr]
                         inputs.append(known.serial)
                         continue
+            elif kind_of_argument is float or kind_of_argument is int:
+                inputs.append(None)
+                continue
             self._input(argument, inputs, written)
         if kwargs:
             self._keywords(kwargs, inputs, written)
@@ -271,10 +274,8 @@ class Operations(TorchFunctionMode):
                     inputs.pop()
 
     def _output(self, result: Any, outputs: list[int], new: list[Any]) -> None:
-        tensors = self._tensors
-        known = tensors.find(result)
-        if known is None:
-            known = tensors.meet(result)
+        known = self._tensors.meet(result)
+        if known.version == -1:  # nothing was sent of it yet
             new.append((result, known))
         outputs.append(known.serial)
 
