@@ -23,13 +23,12 @@ _TEXT = 200
 class Frame:
     """One activation of a function of the learner's."""
 
-    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "outer", "serial")
+    __slots__ = ("bound", "code", "holders", "key", "loops", "outer", "serial")
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
         self.key = key
         self.outer = outer
-        self.depth: int = outer.depth + 1 if outer is not None else 0
         self.code: types.CodeType | None = None
         """Of a function; None for a module."""
         self.loops: dict[int, int] = {}
@@ -105,12 +104,6 @@ class Bindings:
         for name, value in list(names.items()):
             if not name.startswith("__"):
                 self.store(frame, name, value, 0)
-
-    def store_unseen(self, frame: Frame, names: dict[str, Any]) -> None:
-        """Tells of a module's names that came or went by way of `exec` or `globals()`."""
-        for name in frame.bound.difference(names):
-            self.forget(frame, name)
-        self.store_all(frame, {name: value for name, value in names.items() if name not in frame.bound})
 
     def scan(self, frame: Frame) -> None:
         """Looks again at what the names of a frame hold."""
