@@ -23,12 +23,13 @@ _TEXT = 200
 class Frame:
     """One activation of a function of the learner's."""
 
-    __slots__ = ("bound", "code", "holders", "key", "loops", "outer", "serial")
+    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "outer", "serial")
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
         self.key = key
         self.outer = outer
+        self.depth: int = outer.depth + 1 if outer is not None else 0
         self.code: types.CodeType | None = None
         """Of a function; None for a module."""
         self.loops: dict[int, int] = {}

@@ -11,9 +11,11 @@ from torch.overrides import handle_torch_function
 
 from tutor.trace.events import Failed
 from tutor.worker.code import STAND_IN, Code
+from tutor.worker.recursion import refuse
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _HANDLE = handle_torch_function.__code__
+_REFUSE = refuse.__code__
 _TEXT = 4000
 
 
@@ -38,6 +40,8 @@ def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
         code = trace.tb_frame.f_code
         if code is _HANDLE and chain:
             chain.pop()  # torch's function that asked the mode; it stands once more behind our frames
+        elif code is _REFUSE:
+            chain.pop()  # a function that Python would not have called
         elif code is not _HANDLE and not is_ours(code):
             chain.append(trace)
         trace = trace.tb_next

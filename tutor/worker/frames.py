@@ -16,6 +16,7 @@ from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.bindings import Bindings, Frame
+from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import FRAME_EVENTS, Sink
 from tutor.worker.tensors import Tensors
 
@@ -215,6 +216,9 @@ class Frames:
             return
         if not self.on:
             return
+        around = self.current
+        if around is not None and around.depth > NEAR:
+            refuse()
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))

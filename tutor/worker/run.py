@@ -33,6 +33,7 @@ from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.recorder import Recorder
+from tutor.worker.recursion import make_room
 from tutor.worker.syntax import uses_compiler
 
 STOPPED = 130
@@ -134,6 +135,7 @@ class Run:
         started = time.perf_counter()
         try:
             with recorder.recording():
+                make_room()
                 exec(code, self._main.__dict__)
                 recorder.scan()
         except SystemExit as error:
