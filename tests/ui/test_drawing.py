@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tutor.trace.columns import PassInfo
 from tutor.ui.draw import bar, code, places, plot, prose, table
 from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
 from tutor.ui.draw.row import Row, clean, cut, difference, fit, row_width, width, wrapped
@@ -124,7 +125,7 @@ def test_a_cell_without_room_says_it_shorter() -> None:
 @given(steps=st.integers(0, 5000), cells=st.integers(2, 200), cursor=st.integers(0, 5000))
 def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) -> None:
     cursor = min(cursor, steps)
-    row = bar.Bar(cells, steps, [], []).row(cursor, UNICODE)
+    row = bar.Bar(cells, steps, bytes(steps + 1), []).row(cursor, UNICODE)
     shown = text_of([row])[0]
     assert width(shown) == cells
     assert [role for text, role in row].count("now") == 1
@@ -138,7 +139,7 @@ def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    made = bar.Bar(40, 40, [bar.Stretch(20, 30)], [1, 10])
+    made = bar.Bar(40, 40, bar.Backward().update(40, [PassInfo(1, 20, 30)]), [1, 10])
     roles = {role: text for text, role in made.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
@@ -146,8 +147,26 @@ def test_backward_is_told_from_forward_by_colour_and_without() -> None:
     assert text_of([made.row(40, ASCII)])[0].isascii()
 
 
+@given(st.lists(st.integers(1, 6), max_size=40), st.data())
+def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: list[int], data: st.DataObject) -> None:
+    passes, step = [], 1
+    for number, length in enumerate(lengths):
+        passes.append(PassInfo(number, step + 1, step + length))
+        step += length + 2
+    whole = bar.Backward().update(step, passes)
+    assert [at for at, back in enumerate(whole) if back] == [
+        at for info in passes for at in range(info.start_step, (info.end_step or 0) + 1)
+    ]
+    growing = bar.Backward()
+    for now in sorted(data.draw(st.lists(st.integers(0, step), max_size=5))):
+        begun = [info for info in passes if info.start_step <= now]
+        seen = [PassInfo(i.number, i.start_step, i.end_step if (i.end_step or 0) <= now else None) for i in begun]
+        growing.update(now, seen)
+    assert growing.update(step, passes) == whole
+
+
 def test_what_a_question_hides_is_dotted() -> None:
-    shown = text_of([bar.Bar(41, 40, [], [], limit=20).row(10, UNICODE)])[0]
+    shown = text_of([bar.Bar(41, 40, bytes(41), [], limit=20).row(10, UNICODE)])[0]
     assert shown[30:].strip("┄") == ""
     assert "┄" not in shown[:20]
 

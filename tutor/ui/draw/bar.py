@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import islice
+from math import ceil
 
+from tutor.trace.columns import PassInfo
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Piece, Row
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """From one step to another, both included."""
-
-    first: int
-    last: int
 
 
 def step_at(x: int, cells: int, steps: int) -> int:
@@ -30,35 +23,50 @@ def column_of(step: int, cells: int, steps: int) -> int:
     return round(step * (cells - 1) / steps) if steps else 0
 
 
+class Backward:
+    """Which steps belong to backward passes: a byte for each, from step 0 on, as long as the recording grows."""
+
+    def __init__(self) -> None:
+        self._back = bytearray(1)
+        self._ended = 0
+        """So many passes from the first on have ended, and are in `_back`."""
+
+    def update(self, steps: int, passes: Sequence[PassInfo]) -> bytearray:
+        """The bytes, 1 within a pass and 0 outside; only what is new is looked at."""
+        self._back.extend(bytes(steps + 1 - len(self._back)))
+        all_ended = True
+        for info in islice(passes, self._ended, None):
+            end = (steps if info.end_step is None else info.end_step) + 1
+            self._back[info.start_step : end] = b"\1" * (end - info.start_step)
+            all_ended = all_ended and info.end_step is not None
+            self._ended += all_ended
+        return self._back
+
+
 class Bar:
     """A bar of so many cells for so many steps; only the cursor moves until it is made anew."""
 
     def __init__(
-        self, cells: int, steps: int, passes: Sequence[Stretch], starts: Sequence[int], limit: int | None = None
+        self, cells: int, steps: int, back: bytes | bytearray, starts: Sequence[int], limit: int | None = None
     ) -> None:
+        """`back` is what `Backward` gives, `starts` where cells begin."""
         self.cells, self.steps = cells, steps
         self.limit = steps if limit is None else limit
         """Beyond this step all is hidden until a question is answered."""
-        self.back = self._backward(passes)
+        self.back = self._backward(back)
         self.ticks = {column_of(start, cells, steps) for start in starts if start > 1}
 
-    def _backward(self, passes: Sequence[Stretch]) -> list[bool]:
+    def _backward(self, back: bytes | bytearray) -> list[bool]:
         """For each column: whether most of its steps belong to backward passes."""
-        ends = [stretch.last for stretch in passes]
-        sums = [0]
-        for stretch in passes:
-            sums.append(sums[-1] + stretch.last - stretch.first + 1)
-
-        def before(step: float) -> float:
-            """How many steps of backward passes lie before this one."""
-            place = bisect_right(ends, step)
-            inside = max(0.0, step - passes[place].first) if place < len(passes) else 0.0
-            return sums[place] + inside
-
         size = self.steps / max(self.cells - 1, 1)
-        edges = [(column - 0.5) * size for column in range(self.cells + 1)]
-        counts = [before(edge) for edge in edges]
-        return [b - a > (q - p) / 2 for a, b, p, q in zip(counts, counts[1:], edges, edges[1:], strict=False)]
+        found = []
+        for column in range(self.cells):
+            first, end = max(ceil((column - 0.5) * size), 0), ceil((column + 0.5) * size)
+            if first >= end:  # there are more columns than steps
+                first = round(column * size)
+                end = first + 1
+            found.append(2 * back.count(1, first, end) > end - first)
+        return found
 
     def row(self, cursor: int, glyphs: Glyphs) -> Row:
         """The bar with the cursor."""

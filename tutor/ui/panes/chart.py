@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from itertools import pairwise
 
 from tutor.trace.columns import Point
 from tutor.trace.values import number
@@ -36,13 +38,15 @@ class ChartPane(Pane):
         if longest < 2 or height < 3 or cells < 10:
             self._rows, self._key, self._title = self._first_points(series), None, ()
             return
-        key = (height, self.inner, tuple((name, len(points)) for name, points in series.items()))
+        growing = self.timeline.run_end is None
+        sizes = tuple((name, _size(points, growing)) for name, points in series.items())
+        key = (self.timeline, height, self.inner, sizes)
         if key != self._key:
             self._key = key
             self._draw(series, height)
         assert self._canvas is not None
         here = {name: _last(points, self.cursor) for name, points in series.items()}
-        mark = max((point.x for point in here.values() if point is not None), default=None)
+        mark = max((min(point.x, self._canvas.last) for point in here.values() if point is not None), default=None)
         self._rows = plot.rows(self._canvas, mark, self.glyphs)
         self._title = tuple(self._heading(series, here))
 
@@ -61,8 +65,8 @@ class ChartPane(Pane):
 
     def _draw(self, series: dict[str, list[Point]], height: int) -> None:
         """The curves; twice, because how wide the figures are is only known after."""
-        curves = [[(point.x, point.value) for point in points] for points in series.values()]
         cells = self.inner - 8
+        curves = [_curve(points, 8 * cells) for points in series.values()]
         self._canvas = plot.canvas(curves, cells, height, self.glyphs.ascii)
         exact = self.inner - plot.margin(self._canvas) - 2
         if exact != cells:
@@ -94,6 +98,24 @@ class ChartPane(Pane):
         if not self._rows:
             return (("a curve grows here, a point for each backward pass", "note"),)
         return self._rows[index]
+
+
+def _size(points: list[Point], growing: bool) -> int:
+    """What changes when a curve is to be drawn anew: its length; while it grows, as often as it shows."""
+    return len(points) if len(points) < 500 or not growing else -int(50 * math.log(len(points)))
+
+
+def _curve(points: list[Point], parts: int) -> list[tuple[int, float]]:
+    """All points, or of many the least and the greatest of each of so many parts. No pair is made that is not kept."""
+    values = [point.value for point in points]
+    if len(points) <= 4 * parts or not all(map(math.isfinite, values)):
+        return [(point.x, point.value) for point in points]
+    kept = []
+    edges = [place * len(points) // parts for place in range(parts + 1)]
+    for first, end in pairwise(edges):
+        part = values[first:end]
+        kept += sorted({first + part.index(min(part)), first + part.index(max(part))})
+    return [(points[place].x, values[place]) for place in kept]
 
 
 def _last(points: list[Point], step: int) -> Point | None:

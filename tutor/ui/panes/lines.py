@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
-from tutor.ui.draw.bar import Bar, Stretch, step_at
+from tutor.ui.draw.bar import Backward, Bar, step_at
 from tutor.ui.draw.places import LEAST
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
 from tutor.ui.keys import Hint
@@ -81,7 +81,8 @@ class TimeBar(Surface):
 
     def __init__(self) -> None:
         super().__init__(id="timebar")
-        self._bar = Bar(2, 0, (), ())
+        self._bar = Bar(2, 0, b"", ())
+        self._back = Backward()
         self._key: object = None
         self._cursor = 0
         self._timeline: Timeline | None = None
@@ -89,6 +90,8 @@ class TimeBar(Surface):
 
     def show(self, timeline: Timeline, cursor: int, limit: int) -> None:
         """Where the cursor stands, and how far it may go."""
+        if timeline is not self._timeline:
+            self._key, self._back = None, Backward()
         self._timeline, self._cursor, self._limit = timeline, cursor, limit
         self.paint()
 
@@ -99,9 +102,9 @@ class TimeBar(Surface):
         key = (width, timeline.steps, self._limit)
         if key != self._key:
             self._key = key
-            ends = [(info.start_step, info.end_step or timeline.steps) for info in timeline.passes]
+            back = self._back.update(timeline.steps, timeline.passes)
             starts = [info.start for info in timeline.cells]
-            self._bar = Bar(width - 2, timeline.steps, [Stretch(*pair) for pair in ends], starts, self._limit)
+            self._bar = Bar(width - 2, timeline.steps, back, starts, self._limit)
         return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs))]
 
     def _pick(self, event: events.MouseEvent) -> None:
