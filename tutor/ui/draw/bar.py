@@ -63,7 +63,7 @@ class Bar:
         for column in range(self.cells):
             first, end = max(ceil((column - 0.5) * size), 0), ceil((column + 0.5) * size)
             if first >= end:  # there are more columns than steps
-                first = round(column * size)
+                first = int(column * size)
                 end = first + 1
             found.append(2 * back.count(1, first, end) > end - first)
         return found
