@@ -23,7 +23,17 @@ LESSONS = sorted(paths.lessons_dir().glob("*/*.py"))
 SAME = ("dtype", "device", "layout", "class_name", "requires_grad", "is_leaf", "grad_fn", "retains_grad", "version")
 
 
-ALONE = {"compiled", "exits", "fails", "fails_twice", "imports_own", "loader", "threads", "warnings_and_prints"}
+ALONE = {
+    "compiled",
+    "exits",
+    "fails",
+    "fails_twice",
+    "imports_own",
+    "loader",
+    "surroundings",
+    "threads",
+    "warnings_and_prints",
+}
 """Scripts that depend on what stands around them: each has a worker of its own. The others share an import of torch."""
 
 

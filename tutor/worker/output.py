@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 import warnings
 from typing import Any, TextIO
@@ -27,11 +28,14 @@ class Printed:
         self._sink = sink
         self._kept = 0
         self._lost = 0
+        self.in_child = False
+        """Whether this is a forked child, which has no part in the recording; its text goes where that of C code goes."""
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
         """Puts the streams in Python's places, and listens to warnings."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc, assignment]
+        os.register_at_fork(after_in_child=self._in_child)
         show = warnings.showwarning
 
         def showwarning(
@@ -42,6 +46,9 @@ class Printed:
             show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = showwarning
+
+    def _in_child(self) -> None:
+        self.in_child = True
 
     def add(self, stream: str, text: str) -> None:
         """Records printed text, joined to what was printed just before."""
@@ -97,6 +104,8 @@ class _Raw(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         text = bytes(data)
+        if self._printed.in_child:
+            return os.write(self._descriptor, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
 
