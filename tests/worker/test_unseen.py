@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.worker.plain_run import run_plainly
-from tests.worker.recording import Forker, Recording
+from tests.worker.recording import Forker
 from tutor.trace import events as ev
 
 

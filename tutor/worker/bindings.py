@@ -106,6 +106,12 @@ class Bindings:
             if not name.startswith("__"):
                 self.store(frame, name, value, 0)
 
+    def store_unseen(self, frame: Frame, names: dict[str, Any]) -> None:
+        """Tells of a module's names that came or went by way of `exec` or `globals()`."""
+        for name in frame.bound.difference(names):
+            self.forget(frame, name)
+        self.store_all(frame, {name: value for name, value in names.items() if name not in frame.bound})
+
     def scan(self, frame: Frame) -> None:
         """Looks again at what the names of a frame hold."""
         if frame.holders:

@@ -29,7 +29,7 @@ class Printed:
         self._kept = 0
         self._lost = 0
         self.in_child = False
-        """Whether this is a forked child, which has no part in the recording; its text goes where that of C code goes."""
+        """Whether this is a forked child: it has no part in the recording, its text goes where that of C code goes."""
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:

@@ -119,10 +119,12 @@ class Recorder:
         with DisableTorchFunction():
             self.tensors.measure_all()
 
-    def scan(self) -> None:
-        """At the end of a cell: what its names hold."""
-        if self.frames.on and self.frames.current is not None:
-            self.frames.names.scan(self.frames.current)
+    def scan(self, names: dict[str, Any]) -> None:
+        """At the end of a cell: what the module's names hold, and those that nobody saw stored or deleted."""
+        frame = self.frames.current
+        if self.frames.on and frame is not None:
+            self.frames.names.scan(frame)
+            self.frames.names.store_unseen(frame, names)
 
     def close(self) -> None:
         """Nothing more is recorded."""

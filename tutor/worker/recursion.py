@@ -1,7 +1,7 @@
 """Gives the learner's code just as many frames as Python would, although some of ours stand below and above it.
 
-The real limit is higher than the one that the learner's code sees. Functions of the learner's are refused at the latter,
-so that the recorder always has room to work; what recurses otherwise gets a little more room than in a plain run.
+The real limit is higher than the one that the learner's code sees. Functions of the learner's are refused at the
+latter, so that the recorder always has room to work; what recurses otherwise gets a little more than in a plain run.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Run:
             with recorder.recording():
                 make_room()
                 exec(code, self._main.__dict__)
-                recorder.scan()
+                recorder.scan(self._main.__dict__)
         except SystemExit as error:
             self._status, text = exit_status(error)
             if text:

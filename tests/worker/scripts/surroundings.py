@@ -65,6 +65,11 @@ except ValueError:
 print(sys.exc_info())
 exec("made = 5; print(made)")
 print(eval("made + 1"), [made for _ in range(1)])
+for number in range(2):
+    globals()[f"w{number}"] = torch.full((1,), float(number))
+box = [torch.ones(1)]
+gone = torch.ones(1)
+exec("del gone")
 namespace = {}
 exec(compile("def inner():\n    return undefined\n", "made up", "exec"), namespace)
 try:
@@ -91,10 +96,6 @@ try:
 except TypeError:
     traceback.print_exc()
 
-def hook(kind, error, trace):
-    print("hooked", kind.__name__, error, traceback.extract_tb(trace)[-1].name)
-
-
 def fails():
     raise KeyError("last")
 
@@ -103,5 +104,3 @@ threading.excepthook = lambda args: print("thread", args.exc_type.__name__)
 thread = threading.Thread(target=fails)
 thread.start()
 thread.join()
-sys.excepthook = hook
-fails()
