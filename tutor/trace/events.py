@@ -8,8 +8,9 @@ that happened before step k+1.
 
 Numbers that stand for things are given out by the worker, from 1, and never reused within a run:
 *site* (a place in the code), *file*, *frame* (one activation of one of the learner's functions; the module is frame 1),
-*tensor* (a Python tensor object), *group* (a list, tuple, dict, module or object that holds tensors), *node* (an
-autograd node), *storage*, *meta* (a combination of everything about a tensor that rarely changes).
+*tensor* (a Python tensor object), *group* (a list, tuple, dict, module or object that holds tensors), *module* (an
+`nn.Module` that ran), *node* (an autograd node), *storage*, *meta* (a combination of everything about a tensor that
+rarely changes).
 
 A *value* on the wire is one of
   None                                      there is none
@@ -215,6 +216,20 @@ class Op(Event, frozen=True, tag=23):
     inputs: list[int | None]
     """Tensors in the order of the arguments (lists flattened); None for a positional argument that is no tensor."""
     outputs: list[int]
+    module: int | None = None
+    """The innermost module in whose `forward` it ran."""
+
+
+class Module(Event, frozen=True, tag=53):
+    """An `nn.Module` in whose `forward` operations run, before the first of them."""
+
+    module: int
+    class_name: str
+    """The name of its class."""
+    path: str
+    """What to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that one itself."""
+    parent: int | None
+    """The module around it."""
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -444,5 +459,5 @@ STEP_KINDS: tuple[type[Event], ...] = (
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
     GraphNode, Freed, Output, Warned, Figure, Answer, Point, Gap, RunEnd, Saved,
-    OptimizerStep, Key,
+    OptimizerStep, Module, Key,
 )  # fmt: skip

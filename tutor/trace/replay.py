@@ -37,7 +37,7 @@ class Replay(GraphReplay):
             ev.Retained: self._retained, ev.Captured: self._captured, ev.Iteration: self._iteration,
             ev.LoopEnd: self._loop_end, ev.FrameStart: self._frame_start, ev.FrameEnd: self._frame_end,
             ev.Group: self._group, ev.CellStart: self._cell_start, ev.Document: self._document,
-            ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
+            ev.Module: self._module, ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
         }  # fmt: skip
         """What to do with an event, by its type; events that are not here change nothing."""
 
@@ -157,6 +157,7 @@ def copy_state(state: State) -> State:
     new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}
     new.tensors, new.groups, new.nodes = state.tensors.copy(), state.groups.copy(), state.nodes.copy()
     new.shown, new.answers = state.shown.copy(), state.answers.copy()
+    new.modules = state.modules.copy()
     new.grad_of, new.collected = state.grad_of.copy(), state.collected.copy()
     if state.last_pass is not None:
         new.last_pass = copy(state.last_pass)

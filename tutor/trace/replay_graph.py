@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tutor.trace import events as ev
 from tutor.trace.replay_tensors import TensorReplay
 from tutor.trace.sizes import size_of
-from tutor.trace.state import NodeState, PassState
+from tutor.trace.state import ModuleInfo, NodeState, PassState
 
 
 class GraphReplay(TensorReplay):
@@ -16,7 +16,10 @@ class GraphReplay(TensorReplay):
     __slots__ = ()
 
     def _op(self, event: ev.Op) -> None:
-        self.state.last_op = (event.site, event.inputs, event.outputs)
+        self.state.last_op = (event.site, event.inputs, event.outputs, event.module)
+
+    def _module(self, event: ev.Module) -> None:
+        self.state.modules[event.module] = ModuleInfo(event.module, event.class_name, event.path, event.parent)
 
     def _graph_node(self, event: ev.GraphNode) -> None:
         state = self.state
@@ -25,10 +28,14 @@ class GraphReplay(TensorReplay):
             self._show_all()
         node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
         node.state = "live"
+        if not running:
+            node.module = state.last_op[3]
+        elif state.last_pass is not None and event.name != "AccumulateGrad":
+            node.of_pass = state.last_pass.number
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
-            site, inputs, outputs = state.last_op
+            site, inputs, outputs, _ = state.last_op
             saved = self.book.saved.get((site, event.name))
             if saved is not None and event.tensor in outputs and _needs(event) == (saved.needs or _needs(event)):
                 node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]

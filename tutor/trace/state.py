@@ -32,6 +32,15 @@ class SiteInfo(msgspec.Struct, gc=False):
     inplace: bool
 
 
+class ModuleInfo(msgspec.Struct, gc=False):
+    """A module in whose `forward` operations run; see `events.Module`."""
+
+    module: int
+    kind: str
+    path: str
+    parent: int | None
+
+
 class TensorState(Shared, gc=False):
     """What is known of a tensor at this point."""
 
@@ -79,6 +88,11 @@ class NodeState(Shared, gc=False):
     kept: list[tuple[str, int, int | None, int, int | None]] = []
     """What it keeps for its backward: under which name, which tensor (0: one of its own), and the tensor's version,
     bytes and storage then. Empty where it keeps nothing, and where that is not known."""
+
+    module: int | None = None
+    """The innermost module in whose `forward` it was made."""
+    of_pass: int | None = None
+    """The pass during which it was made: it belongs to the graph of that pass's gradients."""
 
 
 class PassState(msgspec.Struct, gc=False):
@@ -145,5 +159,6 @@ class State(msgspec.Struct, gc=False):
     """By a tensor in somebody's `.grad`: whose."""
     collected: set[int] = set()
     """Tensors whose Python object is gone, but that a `.grad` still holds."""
-    last_op: tuple[int, list[int | None], list[int]] = (0, [], [])
-    """The last operation: its site, inputs and outputs."""
+    last_op: tuple[int, list[int | None], list[int], int | None] = (0, [], [], None)
+    """The last operation: its site, inputs, outputs and module."""
+    modules: dict[int, ModuleInfo] = {}

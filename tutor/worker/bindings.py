@@ -23,7 +23,7 @@ _TEXT = 200
 class Frame:
     """One activation of a function of the learner's."""
 
-    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "outer", "serial")
+    __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial")
 
     def __init__(self, serial: int, key: int, outer: Frame | None) -> None:
         self.serial = serial
@@ -33,6 +33,8 @@ class Frame:
         self.code: types.CodeType | None = None
         """Of a function; None for a module."""
         self.loops: dict[int, int] = {}
+        self.module: int | None = None
+        """The innermost `nn.Module` in whose `forward` it is."""
         self.holders: dict[str, Holder] = {}
         self.bound: set[str] = set()
 

@@ -16,6 +16,7 @@ from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.bindings import Bindings, Frame
+from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import FRAME_EVENTS, Sink
 from tutor.worker.tensors import Tensors
@@ -42,6 +43,7 @@ class Frames:
         page: Any,
         file_of: Callable[[str], int | None],
         caught: Callable[[], None],
+        own: dict[int, Any],
     ) -> None:
         self._append = sink.waiting.append
         self._sink = sink
@@ -50,6 +52,7 @@ class Frames:
         self._page = page
         self._file_of = file_of
         self._on_caught = caught
+        self.modules = Modules(sink.waiting.append, own)
         self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
         self._serials = 0
@@ -224,6 +227,9 @@ class Frames:
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
         frame.code = code
+        frame.module = around.module if around is not None else None
+        if code.co_name == "forward":
+            frame.module = self.modules.entered(values, python, frame.module)
         for name, value in zip(names, values, strict=True):
             self.names.store(frame, name, value, 0)
 

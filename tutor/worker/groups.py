@@ -121,17 +121,18 @@ class Groups:
         for table in ("_parameters", "_buffers"):
             for name, tensor in members.get(table, {}).items():
                 if tensor is not None:
-                    yield prefix + _step(module, name), tensor
+                    yield prefix + step_to(module, name), tensor
         for name, child in members.get("_modules", {}).items():
             if child is not None:
-                yield from self._module(child, prefix + _step(module, name), seen, level)
+                yield from self._module(child, prefix + step_to(module, name), seen, level)
         if self._is_own(type(module)):
             for name, item in list(members.items()):
                 if not name.startswith("_") and issubclass(type(item), (torch.Tensor, list, tuple, dict)):
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), 1)
 
 
-def _step(module: Module, name: str) -> str:
+def step_to(module: Module, name: str) -> str:
+    """What to add to a module's name for the member of this name."""
     if name.isdigit() and isinstance(module, _INDEXED):
         return f"[{name}]"
     if isinstance(module, _KEYED):

@@ -71,6 +71,7 @@ class Operations(TorchFunctionMode):
         self.trouble: Callable[[Exception], None] = lambda error: None
         self.off = False
         self._writes = False
+        self._module: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kind = self._kinds.get(func)
@@ -115,6 +116,9 @@ class Operations(TorchFunctionMode):
         self._page[1] = site.serial
         owner = self._by_id.get(id(learner))
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
+        self._module = owner.module if owner is not None else None
+        if not place.own:
+            self._module = self._frames.modules.around(frame, learner, self._module)
         if kind in self.special:
             result = self.special[kind](func, args, kwargs, place, site, serial)
         else:
@@ -208,7 +212,10 @@ class Operations(TorchFunctionMode):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
-        self._append((_OP, self.send(site), frame, inputs, outputs))
+        if self._module is None:
+            self._append((_OP, self.send(site), frame, inputs, outputs))
+        else:
+            self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
         if not site.looked:
             self._look_at_saved(site, new or written, args)
         for tensor, known in new:

@@ -42,7 +42,7 @@ class Recorder:
         self.tensors = Tensors(append)
         groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
-        self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught)
+        self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own)
         self.code.callbacks = self.frames.callbacks
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
         self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
