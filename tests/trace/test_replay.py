@@ -197,3 +197,32 @@ def test_knobs_answers_and_figures(build: Build) -> None:
         )
     )  # fmt: skip
     assert (state.knobs, state.answers, state.figures, state.output_length) == ({"lr": 0.2, "n": 3}, {2: [5.0]}, 1, 3)
+
+
+def test_a_node_knows_the_operation_that_made_it_and_what_needs_no_gradient(
+    build: Build, two_paths: list[ev.Event]
+) -> None:
+    timeline = build(two_paths)
+    nodes = end(timeline).nodes
+    assert [timeline.operation(nodes[number]) for number in (3, 4, 5)] == [7, 9, 11]
+    assert [timeline.view(step).code for step in (7, 9, 11)] == ["x + w", "w + 1", "a * b"]
+    assert [nodes[number].site for number in (3, 4, 5)] == [6, 8, 10]
+    assert [nodes[number].others for number in (3, 4, 5)] == [[], [(1, None, None)], []]
+    assert timeline.operation(nodes[1]) is None
+
+
+def test_data_without_gradient_and_what_is_changed_in_place_are_remembered_with_their_version(build: Build) -> None:
+    data = ev.Meta(3, (1,), "float32", "cpu", (1,), False, True, None, False)
+    timeline = build(
+        [
+            LEAF, MADE, data, ev.CellStart(1), ev.Snapshot(1, 1, 0, 1, None, None, [2.0]),
+            ev.Snapshot(2, 3, 4, 2, None, None, [5.0]), ev.Op(1, 1, [1, 2], [3]),
+            ev.GraphNode(1, "AccumulateGrad", [], 1, -1), ev.GraphNode(2, "MulBackward0", [(1, 0), None], 3, 0),
+            ev.Snapshot(3, 2, 0, 3, 2, None, [10.0]),
+            ev.Op(2, 1, [2, 3], [2]), ev.Snapshot(2, 2, 5, 2, 3, None, [15.0]),
+            ev.GraphNode(3, "AddBackward0", [None, (2, 0)], 2, 1),
+        ]
+    )  # fmt: skip
+    nodes = end(timeline).nodes
+    assert nodes[2].others == [(1, 2, 4)]
+    assert nodes[3].others == [(0, 2, 4)]

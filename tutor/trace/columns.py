@@ -24,6 +24,7 @@ from tutor.trace.state import SiteInfo
 KIND_NAMES: tuple[str, ...] = ("", *(kind.kind or "" for kind in STEP_KINDS))
 """The name of a step's kind, by its number."""
 KIND_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(KIND_NAMES)}
+_OP = KIND_NUMBERS["op"]
 NO_STOP = 255
 """In `stops`: not a step that `n` and `p` stop at."""
 STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed"))
@@ -43,9 +44,20 @@ class Columns:
         self.sites = array("I")
         self.iterations = array("I")
         """The turn of the innermost loop, from 1; 0 where there is none."""
+        self._operations = array("I")
 
     def __len__(self) -> int:
         return len(self.kinds)
+
+    def operation(self, number: int) -> int | None:
+        """The step of the `number`-th operation, from 1; None where there are not so many."""
+        found = self._operations
+        while len(found) < number:
+            at = self.kinds.find(_OP, found[-1] if found else 0)
+            if at < 0:
+                return None
+            found.append(at + 1)
+        return found[number - 1] if number > 0 else None
 
     def append(self, kind: int, depth: int, frame_depth: int, site: int, iteration: int) -> None:
         """One more step."""

@@ -16,7 +16,9 @@ class GraphReplay(TensorReplay):
     __slots__ = ()
 
     def _op(self, event: ev.Op) -> None:
-        self.state.last_op = (event.site, event.inputs, event.outputs, event.module)
+        state = self.state
+        state.last_op = (event.site, event.inputs, event.outputs, event.module)
+        state.operations += 1
 
     def _module(self, event: ev.Module) -> None:
         self.state.modules[event.module] = ModuleInfo(event.module, event.class_name, event.path, event.parent)
@@ -32,6 +34,8 @@ class GraphReplay(TensorReplay):
             node.module = state.last_op[3]
         elif state.last_pass is not None and event.name != "AccumulateGrad":
             node.of_pass = state.last_pass.number
+        if event.tensor in state.last_op[2] and event.name != "AccumulateGrad":
+            node.operation, node.site, node.others = state.operations, state.last_op[0], self._others(event)
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
@@ -42,6 +46,24 @@ class GraphReplay(TensorReplay):
         state.nodes[event.node] = node
         if not state.showing_pass:
             state.shown.add(event.node)
+
+    def _others(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
+        """The inputs of the last operation that need no gradient."""
+        found: list[tuple[int, int | None, int | None]] = []
+        tensors = self.state.tensors
+        for place, number in enumerate(self.state.last_op[1]):
+            if number is None:
+                found.append((place, None, None))
+                continue
+            tensor = tensors.get(number)
+            if tensor is None:
+                continue
+            if number == event.tensor:  # changed in place: it needs a gradient from now on
+                if place < len(event.inputs) and event.inputs[place] is None:
+                    found.append((place, number, (tensor.version or 1) - 1))
+            elif not tensor.requires_grad:
+                found.append((place, number, tensor.version))
+        return found
 
     def _kept(
         self, name: str, whose: int, place: int, size: int, tensors: tuple[Sequence[int | None], ...]

@@ -93,6 +93,13 @@ class NodeState(Shared, gc=False):
     """The innermost module in whose `forward` it was made."""
     of_pass: int | None = None
     """The pass during which it was made: it belongs to the graph of that pass's gradients."""
+    operation: int = 0
+    """The how-manieth operation of the recording made it, from 1 (`Timeline.operation` tells the step); 0: unknown."""
+    site: int = 0
+    """Where that stands in the code."""
+    others: list[tuple[int, int | None, int | None]] = []
+    """What that operation was given besides, which needs no gradient: its place among the inputs, the tensor and its
+    version; no tensor where it is a number or the like."""
 
 
 class PassState(msgspec.Struct, gc=False):
@@ -161,4 +168,6 @@ class State(msgspec.Struct, gc=False):
     """Tensors whose Python object is gone, but that a `.grad` still holds."""
     last_op: tuple[int, list[int | None], list[int], int | None] = (0, [], [], None)
     """The last operation: its site, inputs, outputs and module."""
+    operations: int = 0
+    """How many operations there were."""
     modules: dict[int, ModuleInfo] = {}

@@ -23,7 +23,7 @@ from tutor.trace.contents import Contents
 from tutor.trace.frames import Decoded, Frames, steps_among
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.seek import Seeker
-from tutor.trace.state import SiteInfo, State
+from tutor.trace.state import NodeState, SiteInfo, State
 
 GIVEN = 16
 """How many states that were asked for are kept at hand."""
@@ -256,6 +256,10 @@ class Timeline:
                 node = state.nodes[event.node] = copy(state.nodes[event.node])
                 node.state = "new" if node.state == "live" else node.state
         return state
+
+    def operation(self, node: NodeState) -> int | None:
+        """The step of the operation that made a node; None where that is not known."""
+        return self.columns.operation(node.operation)
 
     def changed(self, step: int, since: int | None = None) -> Changes:
         """What was touched after step `since` (the one before, if not given) up to this step, in either direction."""
