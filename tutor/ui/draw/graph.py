@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,13 +26,37 @@ class NodeRow:
     """What reached it in this pass; empty before."""
     parts: str = ""
     """The shares of its consumers, where there are several."""
-    leaf: bool = False
+    kind: str = "op"
+    """leaf, op, constant, input (a tensor without gradient), or module (many operations as one)."""
     freed: bool = False
     now: bool = False
     new: bool = False
     """Its gradient changed in this step."""
     code: str = ""
     """What made it, where it has no name."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge of the graph: `to` was computed from `source`; the gradient flows the other way."""
+
+    source: int
+    to: int
+    share: str = ""
+    """What `to` sent to `source` in this pass, once it has and where `source` has several consumers."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph as it is to be drawn at one step. Rows are made when they are asked for: there may be 10,000."""
+
+    nodes: Sequence[int]
+    """In drawing order: inputs before what is computed from them."""
+    edges: Sequence[Edge]
+    row: Callable[[int], NodeRow]
+    fitted: Callable[[NodeRow, int, int], NodeRow]
+    """The row with its value and its gradient said in so many cells each, as far as that goes."""
+    now: int | None = None
 
 
 @lru_cache(512)
@@ -76,15 +100,16 @@ def measure(rows: Sequence[NodeRow], lanes: Lanes, cells: int, centre: int = 0) 
 
 def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs) -> Row:
     """One node."""
-    mark = glyphs.leaf if row.leaf else glyphs.freed if row.freed else glyphs.op
+    leaf = row.kind == "leaf"
+    mark = glyphs.leaf if leaf else glyphs.freed if row.freed else glyphs.op
     drawn = draw(lanes.rows[index], mark, sizes.first, sizes.lanes, sizes.step, glyphs)
-    kind = "leaf" if row.leaf else "op"
+    kind = "leaf" if leaf else "quiet" if row.kind in ("constant", "input") else "op"
     pieces: list[Piece] = []
-    for text, role in _coloured_lanes(drawn, mark, kind, row.freed and not row.leaf):
+    for text, role in _coloured_lanes(drawn, mark, kind, row.freed and not leaf):
         pieces.append((text, role))
     pieces.append((glyphs.now if row.now else " ", "now"))
     label = pad(row.label, sizes.label)
-    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not row.leaf else kind))
+    pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not leaf else kind))
     gap = "  " if sizes.roomy else " "
     pieces += [(gap, "plain"), _named(row, sizes.name), (gap, "plain")]
     if sizes.roomy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
 
 from tutor.trace import events as ev
 from tutor.trace.events import Value
@@ -10,7 +11,7 @@ from tutor.trace.graph import graph_of, is_leaf
 from tutor.trace.scope import names_of
 from tutor.trace.state import NodeState, State
 from tutor.ui.draw import graph as drawing
-from tutor.ui.draw.graph import Measures, NodeRow
+from tutor.ui.draw.graph import Edge, Graph, Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
 from tutor.ui.draw.row import Row, clean, width
 from tutor.ui.panes.pane import Pane
@@ -30,7 +31,8 @@ class GraphPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[NodeRow] = []
+        self._graph = Graph((), (), _nothing, _as_it_is)
+        self._place: dict[int, int] = {}
         self._lanes = Lanes((), 0)
         self._sizes: Measures | None = None
         self._key: object = None
@@ -38,8 +40,6 @@ class GraphPane(Pane):
         self._totals: dict[int, int] = {}
         self._hint = ""
         self._text = Texts(figure, _VALUE)
-        self._values: dict[int, tuple[Value, Value, str]] = {}
-        """By node: its value and the gradient that reached it, with their dtype."""
         self._codes: dict[int, str] = {}
         """By tensor without a name: the expression that made it, once looked for."""
 
@@ -50,21 +50,29 @@ class GraphPane(Pane):
         state = timeline.state(self.cursor)
         nodes, edges = graph_of(state)
         nodes = nodes + _unused(state, {node.tensor for node in nodes})
-        key = ([node.node for node in nodes], edges)
-        if key != self._key:
-            self._key, self._lanes = key, layout(*key)
         event = timeline.event(self.cursor) if self.cursor else None
         now = _node_of(event, state)
         sent = touched(event, state)
         name, flow = Namer(state), Flow(state)
         self._find_codes({node.tensor for node in nodes if node.tensor and not is_leaf(node) and not name(node.tensor)})
-        self._values = {}
-        self._rows = [self._node_row(state, node, name, flow, now, sent) for node in nodes]
+        by_number = {node.node: node for node in nodes}
+        self._graph = Graph(
+            list(by_number),
+            [Edge(source, to) for source, to in edges],
+            cache(lambda number: self._node_row(state, by_number[number], name, flow, now, sent)),
+            partial(_fitted, state, by_number, flow),
+            now,
+        )
+        key = self._graph.nodes, edges
+        if key != self._key:
+            self._key, self._lanes = key, layout(*key)
+            self._place = {node: index for index, node in enumerate(self._graph.nodes)}
         self._title = self._heading(state, event)
         self._hint = "" if nodes else "leaves and operations appear here"
         at = self.in_view()
         centre = 0 if at is None else self._lanes.rows[at].at
-        self._sizes = drawing.measure(self._rows, self._lanes, self.inner, centre) if nodes else None
+        rows = [self._graph.row(node) for node in self._graph.nodes]
+        self._sizes = drawing.measure(rows, self._lanes, self.inner, centre) if nodes else None
 
     def _find_codes(self, unnamed: set[int]) -> None:
         """The expressions that made these tensors, from the operations not long before the cursor."""
@@ -86,21 +94,18 @@ class GraphPane(Pane):
     def _node_row(
         self, state: State, node: NodeState, name: Namer, flow: Flow, now: int | None, sent: set[int]
     ) -> NodeRow:
-        tensor = None if node.tensor is None else state.tensors.get(node.tensor)
-        dtype = tensor.dtype if tensor is not None else "float32"
+        value, dtype = _value_of(state, node)
         leaf = is_leaf(node)
-        value = node.value if tensor is None or not leaf else tensor.value
         text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or "scalar"
         grad, parts = flow.reached(node)
-        self._values[node.node] = value, grad, dtype
         shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
         return NodeRow(
             node.node, drawing.label_of(node.name), name(node.tensor), text,
             grad=self._text(grad, dtype) if grad is not None else shares,
             parts=shares if grad is not None else "",
-            code=self._codes.get(node.tensor or 0, ""), leaf=leaf, freed=node.state == "freed",
+            code=self._codes.get(node.tensor or 0, ""), kind="leaf" if leaf else "op", freed=node.state == "freed",
             now=node.node == now, new=node.node in sent,
         )  # fmt: skip
 
@@ -134,27 +139,52 @@ class GraphPane(Pane):
         return self._title
 
     def count(self) -> int:
-        return len(self._rows) or 1
+        return len(self._graph.nodes) or 1
 
     def row(self, index: int, cells: int) -> Row:
         if self._sizes is None:
             return ((self._hint, "note"),)
-        row = self._rows[index]
-        value, grad, dtype = self._values[row.node]
-        if value is not None and width(row.value) > self._sizes.value:
-            row = replace(row, value=figure(value, dtype, self._sizes.value))
-        if grad is not None and width(row.grad) > self._sizes.grad:
-            row = replace(row, grad=figure(grad, dtype, self._sizes.grad))
+        row = self._graph.row(self._graph.nodes[index])
+        if width(row.value) > self._sizes.value or width(row.grad) > self._sizes.grad:
+            row = self._graph.fitted(row, self._sizes.value, self._sizes.grad)
         return drawing.line(row, self._lanes, index, self._sizes, self.glyphs)
 
     def in_view(self) -> int | None:
-        return next((index for index, row in enumerate(self._rows) if row.now), None)
+        return None if self._graph.now is None else self._place.get(self._graph.now)
 
     def subject(self, index: int) -> tuple[str, int] | None:
-        if index >= len(self._rows):
+        if index >= len(self._graph.nodes):
             return None
-        node = self._rows[index].node
+        node = self._graph.nodes[index]
         return ("node", node) if node > 0 else ("tensor", -node)
+
+
+def _nothing(node: int) -> NodeRow:
+    raise KeyError(node)
+
+
+def _as_it_is(row: NodeRow, value: int, grad: int) -> NodeRow:
+    return row
+
+
+def _value_of(state: State, node: NodeState) -> tuple[Value, str]:
+    """What a node made, or what the leaf holds; and of which kind its numbers are."""
+    tensor = None if node.tensor is None else state.tensors.get(node.tensor)
+    dtype = tensor.dtype if tensor is not None else "float32"
+    return (node.value if tensor is None or not is_leaf(node) else tensor.value), dtype
+
+
+def _fitted(
+    state: State, nodes: dict[int, NodeState], flow: Flow, row: NodeRow, cells: int, grad_cells: int
+) -> NodeRow:
+    node = nodes[row.node]
+    value, dtype = _value_of(state, node)
+    grad, _ = flow.reached(node)
+    if value is not None and width(row.value) > cells:
+        row = replace(row, value=figure(value, dtype, cells))
+    if grad is not None and width(row.grad) > grad_cells:
+        row = replace(row, grad=figure(grad, dtype, grad_cells))
+    return row
 
 
 def _unused(state: State, known: set[int | None]) -> list[NodeState]:
