@@ -17,7 +17,7 @@ class GraphReplay(TensorReplay):
 
     def _op(self, event: ev.Op) -> None:
         state = self.state
-        state.last_op = (event.site, event.inputs, event.outputs, event.module)
+        state.last_op = (event.site, event.inputs, event.outputs, event.module, event.frame)
         state.operations += 1
 
     def _module(self, event: ev.Module) -> None:
@@ -35,11 +35,12 @@ class GraphReplay(TensorReplay):
         elif state.last_pass is not None and event.name != "AccumulateGrad":
             node.of_pass = state.last_pass.number
         if event.tensor in state.last_op[2] and event.name != "AccumulateGrad":
-            node.operation, node.site, node.others = state.operations, state.last_op[0], self._others(event)
+            node.operation, node.site, node.frame = state.operations, state.last_op[0], state.last_op[4]
+            node.others = self._others(event)
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
-            site, inputs, outputs, _ = state.last_op
+            site, inputs, outputs = state.last_op[:3]
             saved = self.book.saved.get((site, event.name))
             if saved is not None and event.tensor in outputs and _needs(event) == (saved.needs or _needs(event)):
                 node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]

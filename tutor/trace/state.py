@@ -97,6 +97,8 @@ class NodeState(Shared, gc=False):
     """The how-manieth operation of the recording made it, from 1 (`Timeline.operation` tells the step); 0: unknown."""
     site: int = 0
     """Where that stands in the code."""
+    frame: int = 0
+    """The activation of a function of the learner's in which it ran."""
     others: list[tuple[int, int | None, int | None]] = []
     """What that operation was given besides, which needs no gradient: its place among the inputs, the tensor and its
     version; no tensor where it is a number or the like."""
@@ -166,8 +168,8 @@ class State(msgspec.Struct, gc=False):
     """By a tensor in somebody's `.grad`: whose."""
     collected: set[int] = set()
     """Tensors whose Python object is gone, but that a `.grad` still holds."""
-    last_op: tuple[int, list[int | None], list[int], int | None] = (0, [], [], None)
-    """The last operation: its site, inputs, outputs and module."""
+    last_op: tuple[int, list[int | None], list[int], int | None, int] = (0, [], [], None, 0)
+    """The last operation: its site, inputs, outputs, module and frame."""
     operations: int = 0
     """How many operations there were."""
     modules: dict[int, ModuleInfo] = {}
