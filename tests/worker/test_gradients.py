@@ -12,7 +12,9 @@ from tests.worker.recording import SCRIPTS, Forker, Recording
 from tests.worker.test_recorded_equals_plain import compare_names, shown
 from tutor.trace import events as ev
 
-WATCHED = ["grads_shared", "grads_views", "grads_passes", "grads_hooks", "mlp", "modules", "optimizers"]
+WATCHED = [
+    "grads_shared", "grads_views", "grads_passes", "grads_hooks", "grads_everything", "mlp", "modules", "optimizers",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -44,7 +46,7 @@ def stream_of(recorded: Recording) -> list[Any]:
             stream.append(["node", nodes[event.node], list(outputs), list(inputs)])
         elif isinstance(event, ev.Accumulate):
             stream.append(["accumulate", shown(event.incoming), shown(event.new)])
-        elif isinstance(event, ev.HookRan):
+        elif isinstance(event, ev.HookRan) and event.node is None:
             stream.append(["hook", shown(event.before), shown(event.after)])
         elif isinstance(event, ev.Captured):
             stream.append(["captured", shown(event.value)])

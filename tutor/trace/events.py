@@ -327,13 +327,22 @@ class Retained(Event, frozen=True, tag=37):
 
 
 class HookRan(Event, frozen=True, tag=38):
-    """A tensor hook of the learner's ran; `after` equals `before` where it returned None."""
+    """A hook of the learner's ran; `after` equals `before` where it changed nothing.
+
+    Of a tensor: one that gets its gradient (`register_hook`), or one that runs once a leaf's has been written
+    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). Of a node, told before the `Node`, with what
+    it changed in it, a gradient each: `tensor` is 0.
+    """
 
     kind = "hook"
     tensor: int
     hook: str
     before: Value
     after: Value
+    node: int | None = None
+    """Whose hook it is (`Node.register_hook`, `register_prehook`)."""
+    input: int | None = None
+    """To which input of the node the gradient goes; None: it has reached the node, which has not run yet."""
 
 
 # ---------------------------------------------------------------- all else

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,9 +14,10 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
-from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, HookRan, Node, Point, Retained
+from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Node, Point, Retained
 from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Graph
+from tutor.worker.hooks import Hooks
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.values import LIST, summary_of, unmeasured, value_of
@@ -28,7 +28,7 @@ def _tag(kind: type[Event]) -> Any:
 
 
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
-_RETAINED, _HOOK_RAN, _CAPTURED, _POINT = _tag(Retained), _tag(HookRan), _tag(Captured), _tag(Point)
+_RETAINED, _CAPTURED, _POINT = _tag(Retained), _tag(Captured), _tag(Point)
 _LARGE = 1 << 22
 _Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
 
@@ -41,8 +41,13 @@ class Passes:
         self._tensors = tensors
         self._append = waiting.append
         self.graph = Graph(waiting, self.ran, self.accumulated)
+        self.graph.arrived = self.arrived
         self.graph.entered = self.entered
         self.graph.left = self.left
+        self.hooks = Hooks(operations, tensors, waiting.append)
+        self.hooks.value, self.hooks.on, self.hooks.written = self._value, lambda: self.on, self.written
+        self._arriving: dict[int, tuple[int, Any]] = {}
+        self._told: set[int] = set()
         self._number = 0
         self._asked: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
@@ -83,6 +88,10 @@ class Passes:
             with quiet():
                 if done and call.name == "grad":
                     self._captured(call, result)
+                if not done:
+                    self.hooks.changes.clear()
+                for node in tuple(self._retaining):  # those whose node did not run, as it failed or was not needed
+                    self._retained(node)
                 self._append((_BACKWARD_END, number, done))
         return result
 
@@ -141,6 +150,8 @@ class Passes:
             with quiet():
                 if self._retaining:
                     self._retained(node)
+                if self.hooks.changes:
+                    self.hooks.tell(node)
                 value = self._value
                 self._append(
                     (
@@ -157,35 +168,67 @@ class Passes:
             return
         try:
             with quiet():
-                tensors = self._tensors
-                incoming = grad_outputs[0]
-                known = tensors.meet(leaf)
-                grad = leaf.grad
-                shown = None if incoming is None else self._value(incoming)
-                if grad is None:  # a hook of the learner's has used it up already
-                    self._append((_ACCUMULATE, node, known.serial, 0, shown, None))
+                if self.hooks.changes:
+                    self.hooks.tell(node)
+                if self._told and node in self._told:  # before a hook of the learner's, which may have used it up
+                    self._told.remove(node)
                     return
-                held = tensors.meet(grad)
-                storage = None
-                if held.version == -1:
-                    if _is_plain(grad, leaf):
-                        storage = tensors.place(grad, held)
-                    else:
-                        tensors.record(grad, held)
-                held.version = version = grad._version
-                known.grad = held.serial
-                self._append((_ACCUMULATE, node, known.serial, held.serial, shown, self._value(grad), version, storage))
+                incoming = grad_outputs[0]
+                self._accumulate(node, leaf, None if incoming is None else self._value(incoming))
         except Exception as error:
             self.trouble(error)
+
+    def _accumulate(self, node: int, leaf: torch.Tensor, incoming: Any) -> None:
+        tensors = self._tensors
+        known = tensors.meet(leaf)
+        grad = leaf.grad
+        if grad is None:
+            self._append((_ACCUMULATE, node, known.serial, 0, incoming, None))
+            return
+        held = tensors.meet(grad)
+        storage = None
+        if held.version == -1:
+            if _is_plain(grad, leaf):
+                storage = tensors.place(grad, held)
+            else:
+                tensors.record(grad, held)
+        held.version = version = grad._version
+        known.grad = held.serial
+        self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
+
+    def arrived(self, node: int, leaf: torch.Tensor, gradient: torch.Tensor | None) -> None:
+        """A gradient is about to be written to a leaf, after which hooks of the learner's run."""
+        if not self.on:
+            return
+        try:
+            with quiet():
+                if self.hooks.changes:
+                    self.hooks.tell(node)
+                self._told.discard(node)
+                serial = self._tensors.serial(leaf)
+                self._arriving[serial] = node, None if gradient is None else self._value(gradient)
+        except Exception as error:
+            self.trouble(error)
+
+    def written(self, leaf: torch.Tensor) -> None:
+        """It was written, and the first of those hooks is about to run."""
+        arrived = self._arriving.pop(self._tensors.serial(leaf), None)
+        if arrived is not None:
+            node, incoming = arrived
+            self._told.add(node)
+            self._accumulate(node, leaf, incoming)
 
     def _retained(self, node: int) -> None:
         ref = self._retaining.get(node)
         tensor = ref() if ref is not None else None
-        if tensor is not None and tensor.grad is not None:
-            known = self._tensors.meet(tensor)
-            grad = self._tensors.gradient(tensor.grad)
-            known.grad = grad
-            self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
+        if tensor is None or tensor.grad is None:
+            return
+        known = self._tensors.meet(tensor)
+        held = self._tensors.find(tensor.grad)
+        if held is not None and held.serial == known.grad and held.version == tensor.grad._version:
+            return
+        known.grad = self._tensors.gradient(tensor.grad)
+        self._append((_RETAINED, known.serial, known.grad, self._value(tensor.grad)))
 
     def _value(self, gradient: torch.Tensor) -> Any:
         if type(gradient) is _Tensor and gradient.dtype is _float32 and gradient.layout is _strided:
@@ -204,57 +247,22 @@ class Passes:
             value.pop("heat", None)
         return value
 
-    # ------------------------------------------------------------ the learner's hooks
+    # ------------------------------------------------------------ the learner's code
 
     def asked_to_retain(self, tensor: torch.Tensor) -> None:
         """`retain_grad` was called on a non-leaf."""
         self._asked.append(weakref.ref(tensor))
 
-    def register(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
-        """Registers a hook of the learner's inside one that tells what it did."""
-        if "hook" in kwargs:
-            args, kwargs = (*args, kwargs["hook"]), {k: v for k, v in kwargs.items() if k != "hook"}
-        if len(args) == 2 and callable(args[1]) and func is torch.Tensor.register_hook:
-            with quiet():
-                serial = self._tensors.serial(args[0])
-            args = (args[0], self._watched(args[1], serial))
-        return place.call(func, args, kwargs)
-
-    def _watched(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
-        name = getattr(hook, "__name__", type(hook).__name__)
-
-        def gradtutor_hook(grad: Any) -> Any:
-            with quiet():
-                before = self._value(grad) if self.on else None
-            with self.seen():
-                result = hook(grad)
-            if self.on:
-                with quiet():
-                    after = self._value(result) if isinstance(result, torch.Tensor) else before
-                self._append((_HOOK_RAN, tensor, name, before, after))
-            return result
-
-        return gradtutor_hook
-
-    def entered(self, grad_outputs: Any) -> None:
+    def entered(self, node: int) -> None:
         """The Python `backward` of a custom Function is about to run: its operations are the learner's."""
+        if self.hooks.changes:
+            with quiet():
+                self.hooks.tell(node)
         _push_on_torch_function_stack(self._operations)
 
     def left(self) -> None:
         """That `backward` has returned."""
         if _len_torch_function_stack():
-            _pop_torch_function_stack()
-
-    @contextlib.contextmanager
-    def seen(self) -> Iterator[None]:
-        """Records the operations of the learner's code that the engine calls."""
-        if _len_torch_function_stack():
-            yield
-            return
-        _push_on_torch_function_stack(self._operations)
-        try:
-            yield
-        finally:
             _pop_torch_function_stack()
 
 

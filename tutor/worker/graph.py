@@ -23,7 +23,13 @@ Ran = Callable[[int, Any, Any], None]
 Accumulated = Callable[[int, torch.Tensor, Any], None]
 
 
-class _Hook:
+class Watcher:
+    """A hook of the recorder's on a node. It stays behind those of the learner's: it is to see what they leave."""
+
+    __slots__ = ()
+
+
+class _Hook(Watcher):
     """The post hook of a node; tells when the node ran and when it is gone. Returns None, so nothing changes."""
 
     __slots__ = ("graph", "serial")
@@ -54,6 +60,35 @@ class _LeafHook(_Hook):
             self.graph.accumulated(self.serial, leaf, grad_outputs)
 
 
+class _Arrival(Watcher):
+    """The hook before an `AccumulateGrad` whose leaf has hooks that run once its gradient is written."""
+
+    __slots__ = ("graph", "leaf", "serial")
+
+    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+        self.serial = serial
+        self.graph = graph
+        self.leaf = leaf
+
+    def __call__(self, grad_outputs: Any) -> None:
+        leaf = self.leaf()
+        if leaf is not None:
+            self.graph.arrived(self.serial, leaf, grad_outputs[0])
+
+
+class _OwnBefore(Watcher):
+    """The hook before a custom `autograd.Function`."""
+
+    __slots__ = ("graph", "serial")
+
+    def __init__(self, serial: int, graph: Graph) -> None:
+        self.serial = serial
+        self.graph = graph
+
+    def __call__(self, grad_outputs: Any) -> None:
+        self.graph.entered(self.serial)
+
+
 class _OwnHook(_Hook):
     """The post hook of a custom `autograd.Function`, whose `backward` is Python of the learner's."""
 
@@ -71,7 +106,8 @@ class Graph:
         self.waiting = waiting
         self.ran = ran
         self.accumulated = accumulated
-        self.entered: Callable[[Any], None] = lambda grads: None
+        self.arrived: Callable[[int, torch.Tensor, Any], None] = lambda node, leaf, gradient: None
+        self.entered: Callable[[int], None] = lambda node: None
         self.left: Callable[[], None] = lambda: None
         self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
         self._serials = 0
@@ -127,11 +163,13 @@ class Graph:
             leaf = node.variable
             tensor = self.serial_of_leaf(leaf)
             hook = _LeafHook(serial, self, weakref.ref(leaf))
+            if leaf._post_accumulate_grad_hooks is not None:
+                node.register_prehook(_Arrival(serial, self, hook.leaf))
             sequence = -1
         else:
             if isinstance(node, _PythonNode):
                 hook = _OwnHook(serial, self)
-                node.register_prehook(self.entered)
+                node.register_prehook(_OwnBefore(serial, self))
             else:
                 hook = _Hook(serial, self)
             sequence = node._sequence_nr()
@@ -142,6 +180,14 @@ class Graph:
             saved = self._saved[kind] = [n[11:] for n in dir(kind) if n.startswith("_raw_saved_")]
         events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
         return serial
+
+    def expect(self, leaf: torch.Tensor) -> None:
+        """The leaf is given its first hook that runs once its gradient is written; its node may be known already."""
+        if leaf._post_accumulate_grad_hooks is None:
+            node = torch.autograd.graph.get_gradient_edge(leaf).node
+            known = self.known(node)
+            if known is not None:
+                node.register_prehook(_Arrival(known, self, weakref.ref(leaf)))
 
     def freed(self, node: int) -> None:
         """A node is gone. Nodes go in bunches: they share an event."""

@@ -48,7 +48,7 @@ class Recorder:
         self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
-        self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.register}
+        self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
         self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
         optimizers = Optimizers(self.sink.send, self.tensors.serial)
         optimizers.on = lambda: self.frames.on

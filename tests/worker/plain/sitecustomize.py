@@ -179,22 +179,32 @@ def watch_passes(told: list[Any]) -> None:
 
         def ran(grad_inputs: Any, grad_outputs: Any) -> None:
             if name == "AccumulateGrad":
-                told.append(["accumulate", shown(grad_outputs[0]), shown(node.variable.grad)])
+                entry = written.pop(id(node.variable), None)
+                if entry is None:
+                    told.append(["accumulate", shown(grad_outputs[0]), shown(node.variable.grad)])
+                else:
+                    entry[1] = shown(grad_outputs[0])
             else:
                 told.append(["node", name, [shown(g) for g in grad_outputs], [shown(g) for g in grad_inputs]])
 
         return ran
 
     def shown(gradient: Any) -> Any:
-        return None if gradient is None else elements(gradient)
+        if gradient is None:
+            return None
+        try:
+            return elements(gradient)
+        except RuntimeError:  # vmap's: it stands for several
+            return "no list"
 
-    def watched(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def watched(original: Callable[..., Any], roots_are: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            outputs = args[0] if args else kwargs[roots_are]
             roots = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
             told.append(["backward", [shown(root) for root in roots]])
             handles = [node.register_hook(hook_of(node)) for node in walk(roots)]
             try:
-                result = original(outputs, *args, **kwargs)
+                result = original(*args, **kwargs)
                 if original is grad:
                     told.extend(["captured", shown(one)] for one in result)
                 return result
@@ -207,17 +217,33 @@ def watch_passes(told: list[Any]) -> None:
 
     def register(tensor: Any, hook: Callable[[Any], Any]) -> Any:
         def ran(gradient: Any) -> Any:
+            before = shown(gradient)
             result = hook(gradient)
-            told.append(["hook", shown(gradient), shown(gradient if result is None else result)])
+            told.append(["hook", before, shown(gradient if result is None else result)])
             return result
 
         return original_register(tensor, ran)
 
+    def register_after(leaf: Any, hook: Callable[[Any], Any]) -> Any:
+        def ran(parameter: Any) -> Any:
+            before = shown(parameter.grad)
+            if id(parameter) not in written:  # the first of several; what came in is told by the node
+                written[id(parameter)] = ["accumulate", None, before]
+                told.append(written[id(parameter)])
+            result = hook(parameter)
+            told.append(["hook", before, shown(parameter.grad)])
+            return result
+
+        return original_register_after(leaf, ran)
+
+    written: dict[int, list[Any]] = {}
     grad = torch.autograd.grad
     original_register: Callable[..., Any] = torch.Tensor.register_hook
-    torch.autograd.backward = watched(torch.autograd.backward)
-    torch.autograd.grad = watched(grad)
+    original_register_after: Callable[..., Any] = torch.Tensor.register_post_accumulate_grad_hook
+    torch.autograd.backward = watched(torch.autograd.backward, "tensors")
+    torch.autograd.grad = watched(grad, "outputs")
     torch.Tensor.register_hook = register  # type: ignore[method-assign]
+    torch.Tensor.register_post_accumulate_grad_hook = register_after  # type: ignore[method-assign]
 
 
 def watch_lines(seen: list[Any]) -> None:
