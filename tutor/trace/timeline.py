@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from tutor.trace import events as ev
-from tutor.trace import wire
+from tutor.trace import walk, wire
 from tutor.trace.book import Book
 from tutor.trace.changes import Changes, changes_between, changes_by
 from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
@@ -262,9 +262,10 @@ class Timeline:
         return self.columns.operation(node.operation)
 
     def changed(self, step: int, since: int | None = None) -> Changes:
-        """What was touched after step `since` (the one before, if not given) up to this step, in either direction."""
-        since = max(step - 1, 0) if since is None else since
+        """What was touched after step `since` up to this step, in either direction. If it is not given: after the one
+        before, over those deeper in a composite that this step ends."""
         self._check(step, 0)
+        since = (walk.back(self, step) or 0) if since is None else since
         self._check(since, 0)
         first, last = sorted((step, since))
         start, end = self.frames.after(first), self.frames.after(last)

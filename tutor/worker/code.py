@@ -154,6 +154,14 @@ class Code:
         )  # fmt: skip
         return OpSite(event, self._sites, inplace)
 
+    def inner_site(self, outer: OpSite, op: str) -> OpSite:
+        """A new place of an operation that the one at `outer` is made of."""
+        self._sites += 1
+        tag, _, file, span, function, statement, parent, depth, *_ = outer.event
+        inplace = op.endswith("_")
+        event = (tag, self._sites, file, span, function, statement, op, depth + 1, parent, inplace)
+        return OpSite(event, self._sites, inplace)
+
     def _around(self, file: int, span: Span) -> int:
         """The innermost statement around a span."""
         best, size = 0, None

@@ -7,6 +7,7 @@ import traceback
 import types
 from typing import Any
 
+import torch
 from torch.overrides import handle_torch_function
 
 from tutor.trace.events import Failed
@@ -16,6 +17,7 @@ from tutor.worker.recursion import refuse
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _HANDLE = handle_torch_function.__code__
 _REFUSE = refuse.__code__
+_OVERLOAD = torch._ops.OpOverload.__call__.__code__
 _TEXT = 4000
 
 
@@ -36,14 +38,18 @@ def strip(error: BaseException) -> None:
 
 def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
     chain: list[types.TracebackType] = []
+    from_us = False
     while trace is not None:
         code = trace.tb_frame.f_code
         if code is _HANDLE and chain:
             chain.pop()  # torch's function that asked the mode; it stands once more behind our frames
         elif code is _REFUSE:
             chain.pop()  # a function that Python would not have called
+        elif code is _OVERLOAD and from_us:
+            pass  # our dispatch mode calls on through torch's own Python
         elif code is not _HANDLE and not is_ours(code):
             chain.append(trace)
+        from_us = is_ours(code)
         trace = trace.tb_next
     for one, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
         if one.tb_next is not following:

@@ -21,6 +21,7 @@ from tutor.worker import naming, saved
 from tutor.worker.bindings import Frame
 from tutor.worker.code import Code, OpSite, Place
 from tutor.worker.frames import Frames
+from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
 from tutor.worker.memory import is_outside, looks_into
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
@@ -32,6 +33,7 @@ _getframe = sys._getframe
 _Tensor = torch.Tensor
 _NESTED = (_Tensor, list, tuple)
 _SCALARS = (float, int, bool, str, type(None))
+_COMPOSITES = COMPOSITES | PRODUCTS
 _COPIES = (float, int, bool, complex, list)
 
 Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
@@ -70,6 +72,7 @@ class Operations(TorchFunctionMode):
         self.retaining: Callable[[torch.Tensor], None] = lambda tensor: None
         self.trouble: Callable[[Exception], None] = lambda error: None
         self.off = False
+        self._composites = Composites(code, self._record, lambda error: self.trouble(error))
         self._writes = False
         self._module: int | None = None
 
@@ -122,7 +125,10 @@ class Operations(TorchFunctionMode):
         if kind in self.special:
             result = self.special[kind](func, args, kwargs, place, site, serial)
         else:
-            result = place.call(func, args, kwargs)
+            if func in _COMPOSITES and is_composite(func, args):
+                result = self._composites.call(place, func, args, kwargs, site, serial)
+            else:
+                result = place.call(func, args, kwargs)
             try:
                 if _len_torch_function_stack():
                     with DisableTorchFunction():
