@@ -213,6 +213,8 @@ class Operations(TorchFunctionMode):
                     for inner in item:
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new)
+        elif result is None and site.inplace and kind == naming.PLAIN and inputs and inputs[0] is not None:
+            outputs.append(inputs[0])  # `h[0] = v` gives nothing; what it makes is h
         if kind != naming.PLAIN:
             if kind == naming.LEAVES and not isinstance(result, _COPIES):
                 tensors.expose(args[0])
