@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from tutor.trace import events as ev
 from tutor.trace.replay_tensors import TensorReplay
@@ -24,6 +25,7 @@ class GraphReplay(TensorReplay):
         self.state.modules[event.module] = ModuleInfo(event.module, event.class_name, event.path, event.parent)
 
     def _graph_node(self, event: ev.GraphNode) -> None:
+        self._resume()
         state = self.state
         running = state.last_pass is not None and state.last_pass.running
         if state.showing_pass and not running:
@@ -45,7 +47,8 @@ class GraphReplay(TensorReplay):
             if saved is not None and event.tensor in outputs and _needs(event) == (saved.needs or _needs(event)):
                 node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]
         state.nodes[event.node] = node
-        if not state.showing_pass:
+        second = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
+        if not state.showing_pass or second:
             state.shown.add(event.node)
 
     def _others(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
@@ -90,10 +93,10 @@ class GraphReplay(TensorReplay):
                     node.value, node.shape = tensor.value, tensor.shape
                     state.nodes[number] = node
 
-    def _clear(self) -> None:
+    def _clear(self, keep: Sequence[int] = ()) -> None:
         """Take the gradients of the last pass from the nodes."""
         state = self.state
-        for number in state.last_pass.ran if state.last_pass is not None else ():
+        for number in set(state.last_pass.ran).difference(keep) if state.last_pass is not None else ():
             node = state.nodes.get(number)
             if node is not None:
                 node = node.__copy__()
@@ -107,7 +110,8 @@ class GraphReplay(TensorReplay):
             node = state.nodes.get(number)
             if node is None:
                 continue
-            if state.showing_pass and number in state.shown:
+            last = state.last_pass
+            if state.showing_pass and (number in state.shown or (last is not None and number in last.outer_shown)):
                 node = node.__copy__()
                 node.gone, node.state = True, "freed"
                 state.nodes[number] = node
@@ -116,12 +120,16 @@ class GraphReplay(TensorReplay):
                 state.shown.discard(number)
 
     def _backward(self, event: ev.Backward) -> None:
+        self._resume()
         state = self.state
-        self._clear()
+        outer = state.last_pass if state.last_pass is not None and state.last_pass.running else None
+        if outer is None:
+            self._clear()
         state.passes += 1
         state.last_pass = PassState(
-            event.number, event.call, event.roots, event.retain_graph, event.create_graph, event.gradient, True, []
-        )
+            event.number, event.call, event.roots, event.retain_graph, event.create_graph, event.gradient, True, [],
+            outer, state.shown if outer is not None else set(),
+        )  # fmt: skip
         nodes, shown = state.nodes, set[int]()
         roots = [state.tensors[root].node for root in event.roots if root in state.tensors]
         waiting = [node for node in roots if node is not None]
@@ -131,12 +139,27 @@ class GraphReplay(TensorReplay):
                 continue
             shown.add(number)
             waiting.extend(source[0] for source in nodes[number].inputs if source is not None)
-        gone = [number for number in state.shown if number not in shown and number in nodes and nodes[number].gone]
-        for number in gone:
-            del nodes[number]
+        if outer is None:
+            gone = [number for number in state.shown if number not in shown and number in nodes and nodes[number].gone]
+            for number in gone:
+                del nodes[number]
         state.shown, state.showing_pass = shown, True
 
+    def _resume(self) -> None:
+        """The pass around the one that has ended goes on."""
+        state, last = self.state, self.state.last_pass
+        if last is None or last.running or last.outer is None:
+            return
+        self._clear(last.outer.ran)
+        for number in state.shown - last.outer_shown:
+            if number in state.nodes and state.nodes[number].gone:
+                del state.nodes[number]
+        state.last_pass = outer = copy(last.outer)
+        outer.ran = outer.ran.copy()
+        state.shown, state.showing_pass = set(last.outer_shown), True
+
     def _ran(self, number: int, grad_outputs: list[ev.Value], grad_inputs: list[ev.Value] | None) -> None:
+        self._resume()
         state = self.state
         node, last = state.nodes.get(number), state.last_pass
         if last is None:
@@ -164,6 +187,8 @@ class GraphReplay(TensorReplay):
             self._write(event.tensor, event.result, event.value)
 
     def _backward_end(self, event: ev.BackwardEnd) -> None:
+        if self.state.last_pass is not None and self.state.last_pass.number != event.number:
+            self._resume()
         state, last = self.state, self.state.last_pass
         if last is None or last.number != event.number:
             return

@@ -116,6 +116,10 @@ class PassState(msgspec.Struct, gc=False):
     running: bool
     ran: list[int]
     """Nodes in the engine's order, `AccumulateGrad` included."""
+    outer: PassState | None = None
+    """The pass while which this one ran, in a hook or a custom Function's `backward`; it goes on after it."""
+    outer_shown: set[int] = set()
+    """The nodes that were on show then."""
 
 
 class Binding(msgspec.Struct, gc=False):
