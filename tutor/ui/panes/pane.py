@@ -68,8 +68,24 @@ class Pane(Surface, can_focus=True):
         return None
 
     def subject(self, index: int) -> tuple[str, int] | None:
-        """What there is to know about a row: `("tensor", 3)`."""
+        """What there is to know about what can be chosen (a row, where nothing else is said): `("tensor", 3)`."""
         return None
+
+    def choices(self) -> int:
+        """How many things can be chosen."""
+        return self.count()
+
+    def row_of(self, choice: int) -> int | None:
+        """The row that what was chosen stands in."""
+        return choice
+
+    def choice_at(self, index: int, column: int) -> int | None:
+        """What can be chosen at this place."""
+        return index if index < self.count() and self.subject(index) is not None else None
+
+    def is_marked(self, index: int) -> bool:
+        """Whether all of this row is what was chosen."""
+        return index == self.chosen
 
     # ------------------------------------------------------------ showing
 
@@ -142,7 +158,7 @@ class Pane(Surface, can_focus=True):
         body = [] if head is None else [head]
         for index in range(self.top, self.top + self.page):
             row = self.row(index, inner) if index < total else EMPTY
-            if index == self.chosen and self.has_focus and index < total:
+            if self.has_focus and index < total and self.is_marked(index):
                 row = tuple((text, f"chosen {roles}") for text, roles in fit(row, inner, "plain"))
             body.append(row)
         return body
@@ -175,14 +191,24 @@ class Pane(Surface, can_focus=True):
         if not self.CHOOSES:
             self.scroll_rows(rows)
             return
-        total = self.count()
-        at = (self.in_view() or self.top) if self.chosen is None else self.chosen + rows
+        total = self.choices()
+        at = self.first_choice() if self.chosen is None else self.chosen + rows
         for index in range(max(0, min(at, total - 1)), total if rows > 0 else -1, 1 if rows > 0 else -1):
             if self.subject(index) is not None:
-                self.chosen = index
-                self._bring_into_view(index, 0)
+                self.choose(index)
                 break
         self.paint()
+
+    def first_choice(self) -> int:
+        """Where the mark comes first."""
+        return self.in_view() or self.top
+
+    def choose(self, choice: int) -> None:
+        """The mark goes there, and is in view."""
+        self.chosen = choice
+        row = self.row_of(choice)
+        if row is not None:
+            self._bring_into_view(row, 0)
 
     def scroll_rows(self, rows: int) -> None:
         """Move the text under the frame."""
@@ -191,7 +217,7 @@ class Pane(Surface, can_focus=True):
 
     def details(self) -> tuple[str, int] | None:
         """What the mark stands on."""
-        return None if self.chosen is None or self.chosen >= self.count() else self.subject(self.chosen)
+        return None if self.chosen is None or self.chosen >= self.choices() else self.subject(self.chosen)
 
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
@@ -210,13 +236,16 @@ class Pane(Surface, can_focus=True):
             self._click_title(event.x)
             return
         first = 1 + (self.head(self.inner) is not None)
-        index = self.top + event.y - first
-        if self.CHOOSES and event.y >= first and index < self.count() and (subject := self.subject(index)):
-            again = index == self.chosen
-            self.chosen = index
-            self.paint()
-            if again:
-                self.post_message(DetailsAsked(*subject))
+        if not self.CHOOSES or event.y < first:
+            return
+        choice = self.choice_at(self.top + event.y - first, event.x - 2)
+        if choice is None:
+            return
+        again, self.chosen = choice == self.chosen, choice
+        self.paint()
+        subject = self.subject(choice)
+        if again and subject is not None:
+            self.post_message(DetailsAsked(*subject))
 
     def _click_title(self, x: int) -> None:
         at = 2
