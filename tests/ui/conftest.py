@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.app import App
+
+from tests.worker.recording import Forker
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +18,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("NO_COLOR", "COLORFGBG", "GRADTUTOR_THEME"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    """Records a script, or its text, in a process of its own."""
+    forker = Forker(tmp_path_factory.mktemp("recorded"))
+    yield forker
+    forker.close()
 
 
 def lines(app: App[int]) -> list[str]:

@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from tutor.ui import moves
 from tutor.ui.draw import places
+from tutor.ui.draw.row import clean
 from tutor.ui.panes.pane import Pane
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Commands:
             "go": lambda: screen.prompts.open("go"),
             "find": lambda: screen.prompts.open("find"),
             "details": self.details,
+            "chart": self.chart,
             "rerun": self.rerun,
             "stop": screen.stop_program,
             "skip": screen.prompts.skip,
@@ -147,6 +149,41 @@ class Commands:
         from tutor.ui.screens.details import details
 
         self.screen.app.push_screen(details(self.screen.timeline, self.screen.cursor, subject, ref))
+
+    def chart(self) -> None:
+        """Chart what the mark stands on, or no more; on the chart itself, take back what was added last."""
+        screen = self.screen
+        if screen.focused is screen.chart:
+            gone = screen.chart.charted.take_back()
+            screen.say((f"{clean(gone)} is charted no more" if gone else "nothing was added to the chart", "quiet"))
+            return
+        found = screen.focused.details() if isinstance(screen.focused, Pane) else None
+        tensor = self._tensor_of(*found) if found is not None else None
+        if tensor is None:
+            screen.say(("to chart a tensor put the mark on it: ", "quiet"), ("Tab", "key"), (" to the pane, ", "quiet"),
+                       ("↑ ↓", "key"), (" to its row, ", "quiet"), ("c", "key"))  # fmt: skip
+        else:
+            self.chart_tensor(tensor)
+
+    def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
+        """Chart a tensor over time, or one element of it; where it is charted, no more."""
+        screen = self.screen
+        told = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
+        if told is None:
+            screen.say(("this cannot be charted: complex, or there are enough curves already", "quiet"))
+            return
+        name, charted = told
+        if charted and screen.focused is not screen.graph:
+            screen.front["right"] = "chart"
+        where = " is charted" if charted else " is charted no more"
+        screen.say((clean(name), "value"), (where, "quiet"))
+
+    def _tensor_of(self, subject: str, ref: int) -> int | None:
+        """The tensor of a row: of a node's, the one that it made."""
+        if subject == "tensor":
+            return ref
+        node = self.screen.timeline.state(self.screen.cursor).nodes.get(ref) if subject == "node" else None
+        return None if node is None else node.tensor
 
     # ------------------------------------------------------------ all else
 

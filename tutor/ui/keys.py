@@ -51,6 +51,7 @@ KEYS: tuple[Key, ...] = (
     Key("go", "g", "g", "go to", "go to a step, a line or an iteration"),
     Key("find", "slash", "/", "find", "find in code, names and output; Enter finds the next"),
     Key("details", "enter", "Enter", "details", "everything about the tensor or node under the mark, or the step"),
+    Key("chart", "c", "c", "chart", "chart the tensor under the mark over time; again: no more"),
     Key("rerun", "r", "r", "run again", "run the program again"),
     Key("stop", "x", "x", "stop", "stop the program"),
     Key("skip", "s", "s", "skip", "skip the question"),

@@ -11,8 +11,8 @@ from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Piece, Row, pad, right
 
 Points = Sequence[tuple[int, float]]
-ROLES = ("value", "leaf", "grad", "error")
-"""Of the first, second, … curve."""
+MARKERS = "*+xo#%@"
+"""Of the first, second, … curve, where colours do not tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Canvas:
     last: int
     unreal: int
     """How many points were nan or infinite, and are not drawn."""
+    first: int = 0
 
 
 def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
@@ -45,8 +46,11 @@ def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
     return out
 
 
-def canvas(curves: Sequence[Points], cells: int, height: int, plain: bool = False) -> Canvas:
-    """The curves in so many cells. `plain`: in ASCII, not braille."""
+def canvas(
+    curves: Sequence[Points], cells: int, height: int, plain: bool = False, roles: Sequence[str] = ("value",),
+    first: int = 0,
+) -> Canvas:  # fmt: skip
+    """The curves in so many cells, from x = `first` on. `plain`: in ASCII, each with a marker of its own."""
     from textual_plotext.plot import Plot  # late: it costs more than all of the screen
 
     real = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
@@ -55,9 +59,9 @@ def canvas(curves: Sequence[Points], cells: int, height: int, plain: bool = Fals
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    last = max((x for curve in real for x, _ in curve), default=0) or 1
+    last = max(max((x for curve in real for x, _ in curve), default=0), first + 1)
     grid = [[" "] * cells for _ in range(height)]
-    roles = [["value"] * cells for _ in range(height)]
+    painted = [[roles[0]] * cells for _ in range(height)]
     for place, curve in enumerate(real):
         points = thinned(curve, cells * 2)
         if not points:
@@ -70,16 +74,17 @@ def canvas(curves: Sequence[Points], cells: int, height: int, plain: bool = Fals
         plot.xticks([])
         plot.yticks([])
         plot.plotsize(cells, height)
-        plot.xlim(0, last)
+        plot.xlim(first, last)
         plot.ylim(low, high)
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        (plot.plot if len(points) > 1 else plot.scatter)(xs, ys, marker="*" if plain else "braille")
+        marker = MARKERS[place % len(MARKERS)] if plain else "braille"
+        (plot.plot if len(points) > 1 else plot.scatter)(xs, ys, marker=marker)
         for y, line in enumerate(_text(plot.build()).split("\n")[:height]):
             for x, char in enumerate(line[:cells]):
                 if char != " ":
                     grid[y][x] = _over(grid[y][x], char)
-                    roles[y][x] = ROLES[place % len(ROLES)]
-    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, roles)), low, high, last, unreal)
+                    painted[y][x] = roles[place % len(roles)]
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first)
 
 
 def _text(ansi: str) -> str:
@@ -104,7 +109,7 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
     """The canvas with its axes, and a mark at point x: what lies before it is bright, what comes is quiet."""
     height, cells = len(drawn.lines), len(drawn.lines[0])
     size = margin(drawn)
-    here = None if mark is None else round(mark * (cells - 1) / drawn.last)
+    here = None if mark is None else round((mark - drawn.first) * (cells - 1) / (drawn.last - drawn.first))
     labels = {0: drawn.high, height - 1: drawn.low}
     if height >= 5:
         labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
@@ -135,7 +140,7 @@ def _curve(drawn: Canvas, y: int, here: int | None, glyphs: Glyphs) -> list[Piec
 
 def _feet(drawn: Canvas, mark: int | None, here: int | None, cells: int) -> list[Piece]:
     """The figures under the axis: first, last, and the one at the mark where it has room."""
-    first, last = "0", str(drawn.last)
+    first, last = str(drawn.first), str(drawn.last)
     middle = cells - len(first) - len(last)
     if mark is None or here is None:
         return [(first + " " * middle + last, "quiet")]

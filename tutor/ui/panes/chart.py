@@ -1,21 +1,29 @@
-"""The chart pane: the loss over the passes, drawn once, with a mark that follows the cursor."""
+"""The chart pane: scalars over the passes or the steps, drawn once, with a mark that follows the cursor."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import pairwise
+
+from textual import events
 
 from tutor.trace.columns import Point
 from tutor.trace.values import number
+from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
-from tutor.ui.draw.plot import ROLES, Canvas
-from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.draw.plot import MARKERS, Canvas
+from tutor.ui.draw.row import Piece, Row, clean, row_width, wrapped
+from tutor.ui.messages import StepPicked
 from tutor.ui.panes.pane import Pane
+
+_SOON = 0.02
+"""Seconds until more of a long recording is read."""
 
 
 class ChartPane(Pane):
-    """A curve for each scalar that `backward` was called on."""
+    """A curve for each scalar that `backward` was called on, and for what the learner asked for."""
 
     NAME = "chart"
 
@@ -23,70 +31,114 @@ class ChartPane(Pane):
         super().__init__()
         self.limit: int | None = None
         """The last step that may be shown; None shows all."""
+        self.charted = Charted()
+        self._series: list[Series] = []
         self._rows: list[Row] = []
         self._key: object = None
         self._canvas: Canvas | None = None
         self._title: tuple[Piece, ...] = ()
+        self._reading = False
+        """Whether more of the recording is about to be read."""
 
     def prepare(self) -> None:
         if self.timeline is None:
             return
-        series = {name: self._allowed(points) for name, points in self.timeline.series.items()}
-        series = {name: points for name, points in series.items() if points}
-        height, cells = self.size.height - 4, self.inner - 10
-        longest = max((len(points) for points in series.values()), default=0)
+        if not self.charted.read(self.timeline):
+            self._read_on()
+        self._series = self.charted.series(self.timeline, self.limit)
+        legend = self._legend()
+        height, cells = self.size.height - 4 - len(legend), self.inner - 10
+        longest = max((len(one.points) for one in self._series), default=0)
         if longest < 2 or height < 3 or cells < 10:
-            self._rows, self._key, self._title = self._first_points(series), None, ()
+            self._rows, self._key, self._canvas = self._first_points(), None, None
+            self._title = self._reading_on()
             return
         growing = self.timeline.run_end is None
-        sizes = tuple((name, _size(points, growing)) for name, points in series.items())
-        key = (self.timeline, height, self.inner, sizes)
+        sizes = tuple((one.name, _size(one.points, growing)) for one in self._series)
+        key = (self.timeline, height, self.inner, sizes, self.charted.by_steps)
         if key != self._key:
             self._key = key
-            self._draw(series, height)
+            self._draw(height)
         assert self._canvas is not None
-        here = {name: _last(points, self.cursor) for name, points in series.items()}
-        mark = max((min(point.x, self._canvas.last) for point in here.values() if point is not None), default=None)
-        self._rows = plot.rows(self._canvas, mark, self.glyphs)
-        self._title = tuple(self._heading(series, here))
+        self._rows = [*legend, *plot.rows(self._canvas, self._mark(self._canvas), self.glyphs)]
+        self._title = tuple(self._heading([] if legend else self._names()))
 
-    def _first_points(self, series: dict[str, list[Point]]) -> list[Row]:
+    def _read_on(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self.set_timer(_SOON, self._read_more)
+
+    def _read_more(self) -> None:
+        self._reading = False
+        self.update()
+
+    def _reading_on(self) -> tuple[Piece, ...]:
+        return (("reading the recording …", "quiet"),) if self._reading else ()
+
+    def _mark(self, canvas: Canvas) -> int | None:
+        """The x of the cursor's moment."""
+        if self.charted.by_steps:
+            return min(self.cursor, canvas.last) if self.cursor >= canvas.first else None
+        here = [one.at(self.cursor) for one in self._series]
+        return max((min(point.x, canvas.last) for point in here if point is not None), default=None)
+
+    def _first_points(self) -> list[Row]:
         """One point makes no curve: a line for each."""
-        reached = {name: points[0] for name, points in series.items() if points[0].step <= self.cursor}
-        return [
-            ((clean(name), "value"), (f" = {number(point.value)}", "strong"), (" at the first pass", "quiet"))
-            for name, point in reached.items()
-        ]
+        found: list[Row] = []
+        for one in self._series:
+            point = one.at(self.cursor)
+            if point is not None:
+                when = f" since step {point.step}" if self.charted.by_steps else " at the first pass"
+                found.append(((clean(one.name), one.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
+        return found
 
-    def _allowed(self, points: list[Point]) -> list[Point]:
-        if self.limit is None:
-            return points
-        return points[: bisect_right(points, self.limit, key=lambda point: point.step)]
-
-    def _draw(self, series: dict[str, list[Point]], height: int) -> None:
+    def _draw(self, height: int) -> None:
         """The curves; twice, because how wide the figures are is only known after."""
         cells = self.inner - 8
-        curves = [_curve(points, 8 * cells) for points in series.values()]
-        self._canvas = plot.canvas(curves, cells, height, self.glyphs.ascii)
+        curves = [_curve(one.points, 8 * cells) for one in self._series]
+        roles = [one.role for one in self._series]
+        first = min(one.points[0].x for one in self._series) if self.charted.by_steps else 0
+        self._canvas = plot.canvas(curves, cells, height, self._plain, roles, first)
         exact = self.inner - plot.margin(self._canvas) - 2
         if exact != cells:
-            self._canvas = plot.canvas(curves, exact, height, self.glyphs.ascii)
+            self._canvas = plot.canvas(curves, exact, height, self._plain, roles, first)
 
-    def _heading(self, series: dict[str, list[Point]], here: dict[str, Point | None]) -> list[Piece]:
-        assert self._canvas is not None
+    @property
+    def _plain(self) -> bool:
+        """Whether curves are drawn with markers: in ASCII, and where no colours tell several apart."""
+        return self.glyphs.ascii or (self.app.no_color and len(self._series) > 1)
+
+    def _legend(self) -> list[Row]:
+        """Rows with the names, where the frame has no room for them."""
+        names = self._names()
+        room = self.inner - sum(len(tab.name) + 2 for tab in self.tabs) - len(self.NAME) - len(" by step") - 8
+        return wrapped(names, self.inner)[:3] if len(self._series) > 1 and row_width(names) > room else []
+
+    def _names(self) -> list[Piece]:
+        """What is charted, and what it is at the cursor."""
         pieces: list[Piece] = []
-        for place, (name, points) in enumerate(series.items()):
-            point = here[name]
+        for place, one in enumerate(self._series):
+            point = one.at(self.cursor)
             if pieces:
-                pieces.append(("  ", "quiet"))
-            pieces.append((clean(name), ROLES[place % len(ROLES)]))
+                pieces.append((" " * 3, "quiet"))
+            if self._plain and len(self._series) > 1:
+                pieces.append((f"{MARKERS[place % len(MARKERS)]} ", "quiet"))
+            pieces.append((clean(one.name), one.role))
             if point is not None:
                 pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
-            if len(series) == 1 and len(points) > 1 and point is not None:
-                pieces.append((f" {self.glyphs.dot} pass {point.x + 1} of {len(points)}", "quiet"))
+        return pieces
+
+    def _heading(self, names: list[Piece]) -> list[Piece]:
+        assert self._canvas is not None
+        pieces, one = list(names), self._series[0]
+        point = one.at(self.cursor)
+        if self.charted.by_steps:
+            pieces.append((f" {self.glyphs.dot} by step" if names else "by step", "quiet"))
+        elif len(self._series) == 1 and len(one.points) > 1 and point is not None:
+            pieces.append((f" {self.glyphs.dot} pass {point.x + 1} of {len(one.points)}", "quiet"))
         if self._canvas.unreal:
             pieces.append((f" {self.glyphs.dot} {self._canvas.unreal} nan or inf, not drawn", "error"))
-        return [piece for piece in pieces if piece[0]]
+        return [*(piece for piece in pieces if piece[0]), *self._reading_on()]
 
     def heading(self) -> Row:
         return self._title
@@ -99,13 +151,51 @@ class ChartPane(Pane):
             return (("a curve grows here, a point for each backward pass", "note"),)
         return self._rows[index]
 
+    # ------------------------------------------------------------ the cursor goes along the curves
 
-def _size(points: list[Point], growing: bool) -> int:
+    def move(self, rows: int) -> None:
+        """To the step of the next point, or of the one before."""
+        step = self._beside(rows)
+        if step is not None:
+            self.post_message(StepPicked(step))
+
+    def _beside(self, by: int) -> int | None:
+        found = []
+        for one in self._series:
+            count = one.upto(self.cursor)
+            if by > 0 and count < len(one.points):
+                found.append(one.points[count].step)
+            elif by < 0:
+                at = count - 1
+                while at >= 0 and one.points[at].step >= self.cursor:
+                    at -= 1
+                found += [one.points[at].step] if at >= 0 else []
+        return min(found, default=None) if by > 0 else max(found, default=None)
+
+    def on_click(self, event: events.Click) -> None:
+        """To the step of the point nearest to the column that was clicked."""
+        if event.y == 0 or self._canvas is None or self.failure is not None:
+            super().on_click(event)
+            return
+        canvas = self._canvas
+        columns = len(canvas.lines[0]) - 1
+        column = min(max(event.x - 2 - plot.margin(canvas) - 2, 0), columns)
+        x = canvas.first + column * (canvas.last - canvas.first) / max(columns, 1)
+        nearest = min((_nearest(one.points, x) for one in self._series), key=lambda point: abs(point.x - x))
+        self.post_message(StepPicked(nearest.step))
+
+
+def _nearest(points: Sequence[Point], x: float) -> Point:
+    place = bisect_left(points, x, key=lambda point: point.x)
+    return min(points[max(place - 1, 0) : place + 1], key=lambda point: abs(point.x - x))
+
+
+def _size(points: Sequence[Point], growing: bool) -> int:
     """What changes when a curve is to be drawn anew: its length; while it grows, as often as it shows."""
     return len(points) if len(points) < 500 or not growing else -int(50 * math.log(len(points)))
 
 
-def _curve(points: list[Point], parts: int) -> list[tuple[int, float]]:
+def _curve(points: Sequence[Point], parts: int) -> list[tuple[int, float]]:
     """All points, or of many the least and the greatest of each of so many parts. No pair is made that is not kept."""
     values = [point.value for point in points]
     if len(points) <= 4 * parts or not all(map(math.isfinite, values)):
@@ -116,8 +206,3 @@ def _curve(points: list[Point], parts: int) -> list[tuple[int, float]]:
         part = values[first:end]
         kept += sorted({first + part.index(min(part)), first + part.index(max(part))})
     return [(points[place].x, values[place]) for place in kept]
-
-
-def _last(points: list[Point], step: int) -> Point | None:
-    place = bisect_right(points, step, key=lambda point: point.step)
-    return points[place - 1] if place else None

@@ -1,0 +1,169 @@
+"""The chart: what `c` adds to it, and the cursor that goes along its curves."""
+
+from __future__ import annotations
+
+from textual.pilot import Pilot
+
+from tests.ui.conftest import text
+from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
+from tests.worker.recording import Forker
+from tutor.trace.names import names_of
+from tutor.ui.app import GradtutorApp
+from tutor.ui.charted import Charted
+from tutor.ui.draw import plot
+from tutor.ui.screens.lesson import LessonScreen
+
+SIZE = (120, 40)
+
+
+def screen_of(app: GradtutorApp) -> LessonScreen:
+    assert isinstance(app.screen, LessonScreen)
+    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
+    return app.screen
+
+
+async def mark(app: GradtutorApp, pilot: Pilot[int], name: str) -> None:
+    """Put the mark of the tensors pane on a row."""
+    pane = screen_of(app).tensors
+    pane.focus()
+    while pane.chosen is None or pane._table[pane.chosen][0].text.strip(" ▸") != name:
+        before = pane.chosen
+        await pilot.press("down")
+        assert pane.chosen != before, f"{name} has no row"
+
+
+def charted(app: GradtutorApp) -> dict[str, list[float]]:
+    return {one.name: [point.value for point in one.points] for one in screen_of(app).chart._series}
+
+
+async def test_c_charts_a_leaf_with_its_gradient_and_takes_it_away_again() -> None:
+    """In training() w stays 1, and its gradient grows by 2 in each of 20 turns."""
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await mark(app, pilot, "w")
+        await pilot.press("c")
+        await pilot.pause()
+        found = charted(app)
+        assert list(found) == ["loss", "w", "w.grad"]
+        assert found["w"] == [1.0]
+        assert found["w.grad"] == [2.0 * turn for turn in range(1, 21)]
+        assert "w is charted" in text(app)
+        assert "by step" in text(app)
+        for _ in range(3):
+            await pilot.press("left")
+        await pilot.pause()
+        assert list(charted(app)) == ["loss", "w", "w.grad"]
+        await pilot.press("c")
+        await pilot.pause()
+        assert list(charted(app)) == ["loss"]
+        assert "w is charted no more" in text(app)
+        assert "pass 20 of 20" in text(app)
+
+
+async def test_c_on_the_loss_hides_it_and_brings_it_back() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await mark(app, pilot, "loss")
+        await pilot.press("c")
+        await pilot.pause()
+        assert charted(app) == {}
+        await pilot.press("c")
+        await pilot.pause()
+        assert list(charted(app)) == ["loss"]
+
+
+async def test_without_a_mark_c_says_what_to_do() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "c")
+        await pilot.pause()
+        assert "put the mark on it" in text(app)
+
+
+async def test_up_and_down_on_the_chart_move_the_cursor_from_point_to_point() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("g", *"pass 3", "enter")
+        await pilot.pause()
+        screen = screen_of(app)
+        passes = [info.start_step for info in screen.timeline.passes]
+        screen.chart.focus()
+        assert screen.cursor == passes[2]
+        for pressed, expected in (("down", 3), ("down", 4), ("up", 3), ("up", 2), ("up", 1)):
+            await pilot.press(pressed)
+            await pilot.pause()
+            assert screen.cursor == passes[expected]
+        await pilot.press("right", "right", "up")
+        await pilot.pause()
+        assert screen.cursor == passes[1]
+
+
+async def test_a_click_on_the_chart_goes_to_the_nearest_point() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        screen = screen_of(app)
+        canvas = screen.chart._canvas
+        assert canvas is not None
+        columns = len(canvas.lines[0])
+        first = 2 + plot.margin(canvas) + 2
+        for point in (0, 7, 19):
+            await pilot.click("#chart", offset=(first + round(point * (columns - 1) / 19), 3))
+            await pilot.pause()
+            assert screen.cursor == screen.timeline.passes[point].start_step
+            assert f"pass {point + 1} of 20" in text(app)
+
+
+async def test_several_curves_are_told_apart_without_colours(record: Forker) -> None:
+    timeline = record("import torch\nfor i in range(5):\n    a = torch.tensor(1.0 * i)\n    b = a * a\n").timeline
+    state = timeline.state(timeline.steps)
+    chart = Charted()
+    for name in ("a", "b"):
+        chart.toggle(timeline, state, names_of(state)[name])
+    assert chart.read(timeline)
+    series = {one.name: one for one in chart.series(timeline, None)}
+    assert [point.value for point in series["a"].points] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert [point.value for point in series["b"].points] == [0.0, 1.0, 4.0, 9.0, 16.0]
+    assert series["a"].role != series["b"].role
+    drawn = plot.canvas([[(p.x, p.value) for p in one.points] for one in series.values()], 40, 10, plain=True)
+    assert {"*", "+"} <= set("".join(drawn.lines))
+
+
+async def test_of_a_larger_tensor_the_norm_is_charted_and_of_a_function_its_own_name(record: Forker) -> None:
+    """v = (3, 4) · k has the norm 5 k."""
+    script = """
+import torch
+def f(k):
+    v = torch.tensor([3.0, 4.0]) * k
+    return v
+for k in range(1, 4):
+    f(k)
+"""
+    timeline = record(script).timeline
+    inside = next(step for step in range(1, timeline.steps) if (timeline.view(step).code or "").endswith(" * k"))
+    inside = next(step for step in range(inside, timeline.steps) if timeline.kind(step) == "op") + 1
+    state = timeline.state(inside)
+    chart = Charted()
+    assert chart.toggle(timeline, state, state.frames[-1].names["v"].ref) == ("v", True)
+    assert chart.read(timeline)
+    (one,) = chart.series(timeline, None)
+    assert one.name == "norm v"
+    assert [point.value for point in one.points] == [5.0, 10.0, 15.0]
+    (some,) = chart.series(timeline, one.points[1].step)
+    assert len(some.points) == 2
+
+
+async def test_what_is_asked_stays_hidden_in_the_chart() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end")
+        await mark(app, pilot, "w")
+        await pilot.press("c")
+        await pilot.pause()
+        assert charted(app) == {"w": [1.0]}
+        await pilot.press("s", "end")
+        await pilot.pause()
+        assert charted(app) == {"y": [6.0], "w": [1.0], "w.grad": [5.0]}
