@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from tutor.worker.code import STAND_IN
+
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _MODULES = os.path.join(_TORCH, "nn", "modules") + os.sep
 _TRANSPARENT = tuple(
@@ -15,8 +17,19 @@ _TRANSPARENT = tuple(
     for parts in (
         ("overrides.py",), ("_tensor.py",), ("functional.py",), ("nn", "functional.py"), ("_jit_internal.py",),
         ("utils", "_device.py"), ("utils", "_contextlib.py"), ("_compile.py",), ("autograd", "function.py"),
+        ("autograd", "__init__.py"), ("autograd", "graph.py"), ("autograd", "forward_ad.py"),
+        ("_functorch", "functional_call.py"), ("_functorch", "predispatch.py"), ("nn", "utils", "stateless.py"),
     )
 )  # fmt: skip
+_FUNCTORCH = os.path.join(_TORCH, "_functorch") + os.sep
+_FUNCTIONAL = os.path.join(_TORCH, "autograd", "functional.py")
+_TRANSFORMS = {
+    "grad": "torch.func.grad", "grad_and_value": "torch.func.grad_and_value", "vmap": "torch.vmap",
+    "chunk_vmap": "torch.vmap", "jacrev": "torch.func.jacrev", "jacfwd": "torch.func.jacfwd", "vjp": "torch.func.vjp",
+    "_vjp_with_argnums": "torch.func.vjp", "jvp": "torch.func.jvp", "hessian": "torch.func.hessian",
+    "linearize": "torch.func.linearize", "functionalize": "torch.func.functionalize",
+}  # fmt: skip
+"""What to call a transform, by the function of torch's that it begins with."""
 _FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
 
 IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD, META, HOOK, OUTSIDE, RESHAPE, STATISTICS = range(12)
@@ -110,18 +123,22 @@ def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[
     outermost: types.FrameType | None = None
     inside_forward = False
     frames = []
-    while frame is not None and frame is not learner:
+    while frame is not None and frame is not learner and frame.f_code.co_name != STAND_IN:
         frames.append(frame)
         frame = frame.f_back
     for frame in reversed(frames):
         code = frame.f_code
         path = code.co_filename
+        if path.startswith(_FUNCTORCH) and (name := _TRANSFORMS.get(code.co_qualname.partition(".")[0])) is not None:
+            return 1, name
         if path.startswith(_MODULES) and (inside_forward or code.co_name in _FORWARD):
             inside_forward = True
         elif not path.startswith(_TRANSPARENT) and "<locals>" not in code.co_qualname and outermost is None:
             outermost = frame
     if outermost is None:
         return 0, None
-    owner = outermost.f_locals.get("self") if "self" in outermost.f_code.co_varnames[:1] else None
-    name = outermost.f_code.co_name
-    return 1, name if owner is None else f"{type(owner).__name__}.{name}"
+    code = outermost.f_code
+    owner = outermost.f_locals.get("self") if "self" in code.co_varnames[:1] else None
+    if owner is not None:
+        return 1, f"{type(owner).__name__}.{code.co_name}"
+    return 1, f"torch.autograd.functional.{code.co_name}" if code.co_filename == _FUNCTIONAL else code.co_qualname

@@ -59,7 +59,8 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     except Exception:
         shape = ()
     if error is not None:
-        note = f"its elements cannot be read: {type(error).__name__}"
+        together = _together(t)
+        note = f"in vmap, {together} at once" if together else f"its elements cannot be read: {type(error).__name__}"
     elif t.is_meta:
         note = "a meta tensor has no elements"
     elif t.is_nested:
@@ -72,6 +73,18 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         if stored is not None:
             note += f", {stored} elements stored"
     return {"shape": shape, "dtype": dtype_name(t.dtype), "stats": None, "note": note}
+
+
+def _together(t: torch.Tensor) -> int:
+    """How many tensors this one stands for inside `torch.vmap`; 0 elsewhere."""
+    functorch = torch._C._functorch
+    found = 0
+    while functorch.is_functorch_wrapped_tensor(t):
+        inner = functorch.get_unwrapped(t)
+        if functorch.is_batchedtensor(t):
+            found = max(found, 1) * inner.shape[functorch.maybe_get_bdim(t)]
+        t = inner
+    return found
 
 
 def _stored(t: torch.Tensor) -> int | None:
@@ -172,7 +185,8 @@ def _stats(t: torch.Tensor) -> dict[str, Any]:
 
 
 def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
-    """The corners, and every so-manieth element as a map of at most 64x64 bytes (0 is the least, 255 the most)."""
+    """The corners, and every so-manieth element as a map of at most 64x64 bytes: rows, columns, the bytes, and what
+    0 and 254 stand for, the least and the most of those in the map. 255 is what is not finite."""
     if t.dim() < 2:
         rows = t.reshape(1, -1)
     else:  # a view of all where there is one, else the first matrix: never a copy of the whole
@@ -184,10 +198,14 @@ def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
     corners = rows[torch.tensor(at_rows, device=device)][:, torch.tensor(at_columns, device=device)].tolist()
     pick_rows = torch.arange(min(height, HEAT), device=device) * height // min(height, HEAT)
     pick_columns = torch.arange(min(width, HEAT), device=device) * width // min(width, HEAT)
-    sample = torch.nan_to_num(rows[pick_rows][:, pick_columns].float())
-    low, high = torch.aminmax(sample)
-    heat = ((sample - low) / (high - low).clamp_min(1e-30) * 255).to(torch.uint8)
-    return corners, [heat.shape[0], heat.shape[1], heat.cpu().contiguous().numpy().tobytes()]
+    sample = rows[pick_rows][:, pick_columns]
+    sample = sample.double() if device.type != "mps" else sample.float()
+    finite = torch.isfinite(sample)
+    low, high = torch.where(finite, sample, math.inf).amin(), torch.where(finite, sample, -math.inf).amax()
+    heat = ((sample - low) / (high - low).clamp_min(1e-300) * 254).nan_to_num().clamp(0, 254).to(torch.uint8)
+    heat[~finite] = 255
+    least, most = torch.stack([low, high]).tolist()
+    return corners, [heat.shape[0], heat.shape[1], heat.cpu().contiguous().numpy().tobytes(), least, most]
 
 
 def _ends(length: int) -> list[int]:
