@@ -19,7 +19,8 @@ A *value* on the wire is one of
                                             ("?" for bool)
   {"shape", "dtype", "stats", "note", ...}  what is too large for a list, or is none (sparse, meta, quantized, nested);
                                             `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
-                                            "corners": nested lists, "heat": [rows, cols, list of floats]
+                                            "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
+                                            0 is the least, 254 the most and 255 not finite
 `trace.values` turns each into JSON and text.
 """
 
