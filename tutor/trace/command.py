@@ -8,6 +8,17 @@ READY = b"ready\n"
 """What the worker answers once torch is imported."""
 
 
+class Nudge(msgspec.Struct, frozen=True):
+    """Add a little to one element of a tensor, unseen by autograd, to measure what depends on it."""
+
+    tensor: int
+    element: int
+    """Which of its elements, row by row, from 0."""
+    amount: float
+    line: int
+    """Before the how-manieth statement of the run, from 1."""
+
+
 class RunCommand(msgspec.Struct, frozen=True):
     """Run a file from its first cell to its last."""
 
@@ -19,3 +30,4 @@ class RunCommand(msgspec.Struct, frozen=True):
     device: str | None = None
     max_events: int = 1_000_000
     max_bytes: int = 256 << 20
+    nudge: Nudge | None = None

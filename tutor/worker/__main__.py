@@ -30,6 +30,7 @@ def main() -> None:
     _raise_stack_limit()
 
     from tutor.trace.command import READY, RunCommand
+    from tutor.worker.nudging import nudge_when_due
     from tutor.worker.recorder import Recorder
     from tutor.worker.run import Run
 
@@ -49,6 +50,8 @@ def main() -> None:
 
     recorder = Recorder(events, page, command.max_events, command.max_bytes)
     recorder.sink.idle = look_at_control
+    if command.nudge is not None:
+        nudge_when_due(recorder, command.nudge)
     status = Run(command, recorder).run()
     # Not by way of the interpreter's own end: nothing may follow the last event, and libraries may crash there.
     os._exit(status)

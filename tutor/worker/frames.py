@@ -135,7 +135,7 @@ class Frames:
             self._stop()
         if self.on:
             python = _getframe(1)
-            self._arrive(site, self.by_id.get(id(python)) or self.find(python))
+            self.arrive(site, self.by_id.get(id(python)) or self.find(python))
 
     def line_scan(self, site: int) -> None:
         """A statement is about to run after one that may have changed what a container holds."""
@@ -149,9 +149,10 @@ class Frames:
             while around is not None:
                 self.names.scan(around)
                 around = around.outer
-            self._arrive(site, frame)
+            self.arrive(site, frame)
 
-    def _arrive(self, site: int, frame: Frame | None) -> None:
+    def arrive(self, site: int, frame: Frame | None) -> None:
+        """Tells of a statement that is about to run."""
         if frame is None or frame is self._elsewhere:
             return
         self.current = frame

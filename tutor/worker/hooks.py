@@ -1,7 +1,8 @@
 """The learner's own hooks: what each of them changed; and that the recorder's run after them.
 
 A hook of a tensor is wrapped when it is registered. Hooks of nodes (`grad_fn.register_hook`, `register_prehook`) are no
-torch functions: what registers them ends in a Python function of torch's, whose place is taken here.
+torch functions: what registers them ends in a Python function of torch's, whose place is taken here; so is that of the
+one which hands hooks for saved tensors to autograd, since `checkpoint` runs its forward again in such a hook.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tutor.worker.tensors import Tensors
 
 _HOOK_RAN = HookRan.__struct_config__.tag
 _register: Any = _HookMixin._register_hook
+_autograd: Any = torch._C._autograd
+_push_hooks: Any = _autograd._push_saved_tensors_default_hooks
 _Change = tuple[str, Any, Any, int | None]
 """A hook's name, a gradient before and after it, and, of a hook after a node, to which input of the node it goes."""
 
@@ -44,6 +47,7 @@ class Hooks:
         self.on: Callable[[], bool] = lambda: False
         self.written: Callable[[torch.Tensor], None] = lambda leaf: None
         _HookMixin._register_hook = staticmethod(self._registered)  # type: ignore[method-assign]
+        _autograd._push_saved_tensors_default_hooks = self._saving
 
     @contextlib.contextmanager
     def seen(self) -> Iterator[None]:
@@ -149,6 +153,17 @@ class Hooks:
         looked = [pair for pair in pairs if pair[1] is not None][:1]
         for place, old, new in changed or looked:
             self.changes.append((name, old, new, place if sent else None))
+
+    def _saving(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
+        """Stands in the place of what autograd is told by to call these for all tensors that nodes save."""
+        _push_hooks(self._visible(pack), self._visible(unpack))
+
+    def _visible(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def gradtutor_hook(saved: Any) -> Any:
+            with self.seen():
+                return hook(saved)
+
+        return gradtutor_hook
 
     def tell(self, node: int) -> None:
         """Of the hooks of this node that have run: only what runs after them knows which node it is."""

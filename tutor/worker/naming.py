@@ -131,6 +131,8 @@ def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[
         path = code.co_filename
         if path.startswith(_FUNCTORCH) and (name := _TRANSFORMS.get(code.co_qualname.partition(".")[0])) is not None:
             return 1, name
+        if code.co_qualname.startswith("save_on_cpu.") and path.startswith(_TORCH):
+            return 1, "save_on_cpu"
         if path.startswith(_MODULES) and (inside_forward or code.co_name in _FORWARD):
             inside_forward = True
         elif not path.startswith(_TRANSPARENT) and "<locals>" not in code.co_qualname and outermost is None:

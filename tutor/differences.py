@@ -1,0 +1,165 @@
+"""Measures a derivative by finite differences: the program runs again as it is, then with one element nudged down and up.
+
+The central difference (L(w + h) - L(w - h)) / 2h, as in Burden and Faires, *Numerical Analysis*, 4.1: its error falls
+with h squared, and what rounding does to L grows with 1 / h; the best h is about the cube root of the precision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import struct
+from dataclasses import dataclass
+
+from tutor.session import Session
+from tutor.trace.columns import KIND_NUMBERS
+from tutor.trace.command import Nudge
+from tutor.trace.graph import is_leaf
+from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements
+
+_BITS = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
+"""Of the fraction."""
+
+
+class DifferenceError(Exception):
+    """A derivative cannot be measured; the text says why."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was measured: the derivative of the pass's root by one element of a leaf."""
+
+    element: int
+    """Which element, row by row, from 0."""
+    down: float
+    """What it was set to for `low`, and `up` for `high`."""
+    up: float
+    low: float
+    """The root's value (of several roots or elements: their sum, times the gradient that the pass began with)."""
+    high: float
+    measured: float
+    """(high - low) / (up - down)."""
+    autograd: float
+    """What this pass sent to that element."""
+    error: float
+    """How far the two are apart, relative to the larger one."""
+
+
+async def difference(session: Session, timeline: Timeline, step: int, tensor: int, element: int) -> Difference:
+    """Measures the derivative of the pass that is on show at `step` by one element of the leaf number `tensor`.
+
+    Runs the session's program three times more, up to that pass. Raises DifferenceError where that cannot be done.
+    """
+    state = timeline.state(step)
+    leaf, node = _leaf(state, tensor)
+    last = state.last_pass
+    assert last is not None
+    sent = elements(node.grad_outputs[0]) if node.grad_outputs else None
+    values = elements(leaf.value)
+    if sent is None or values is None or not 0 <= element < len(values):
+        raise DifferenceError(f"{_name(leaf)} is too large: the recording has no single elements of it.")
+    start = next(info.start_step for info in timeline.passes if info.number == last.number)
+    line = _line_before_use(timeline, timeline.state(start), leaf, node)
+    values = elements(timeline.state(start).tensors[tensor].value) or values
+    amount = _nudge(float(values[element]), leaf.dtype)
+    here = _root(timeline, last.number)
+    again = await _run(session, Nudge(tensor, element, 0.0, line), last.number)
+    if not math.isclose(again, here, rel_tol=1e-6):
+        raise DifferenceError(
+            f"the program gives other numbers when it runs again ({here:g}, then {again:g}): does it set a seed?"
+        )
+    down, up = (_added(float(values[element]), signed, leaf.dtype) for signed in (-amount, amount))
+    low = await _run(session, Nudge(tensor, element, -amount, line), last.number)
+    high = await _run(session, Nudge(tensor, element, amount, line), last.number)
+    measured, autograd = (high - low) / (up - down), float(sent[element])
+    largest = max(abs(measured), abs(autograd))
+    error = abs(measured - autograd) / largest if largest else 0.0
+    return Difference(element, down, up, low, high, measured, autograd, error)
+
+
+def _leaf(state: State, tensor: int) -> tuple[TensorState, NodeState]:
+    leaf = state.tensors.get(tensor)
+    if leaf is None or not leaf.is_leaf or not leaf.requires_grad:
+        raise DifferenceError("only the gradient of a leaf can be measured: a tensor that no operation made.")
+    if leaf.dtype not in _BITS:
+        raise DifferenceError(f"{_name(leaf)} is {leaf.dtype}: only real floating-point numbers can be nudged.")
+    for number in state.shown:
+        node = state.nodes.get(number)
+        if node is not None and node.tensor == tensor and is_leaf(node) and node.grad_outputs is not None:
+            return leaf, node
+    raise DifferenceError(f"no backward pass on show here has brought a gradient to {_name(leaf)} yet.")
+
+
+def _name(leaf: TensorState) -> str:
+    return leaf.label or f"tensor {leaf.tensor}"
+
+
+def _line_before_use(timeline: Timeline, state: State, leaf: TensorState, node: NodeState) -> int:
+    """The how-manieth statement it is that first uses the leaf in this graph."""
+    consumers = [one for one in state.nodes.values() if any(source and source[0] == node.node for source in one.inputs)]
+    steps = [step for one in consumers if (step := timeline.operation(one)) is not None]
+    if not steps:
+        raise DifferenceError(f"the recording does not tell where {_name(leaf)} was used.")
+    line, kinds = KIND_NUMBERS["line"], timeline.columns.kinds
+    at = kinds.rfind(line, 0, min(steps)) + 1
+    if leaf.tensor not in timeline.state(at).tensors:
+        raise DifferenceError(f"{_name(leaf)} is made in the statement that uses it: give it a line of its own.")
+    return kinds.count(line, 0, at)
+
+
+def _nudge(value: float, dtype: str) -> float:
+    """A power of two near the cube root of the precision, in proportion to the value."""
+    return float(2.0 ** round(math.log2(max(abs(value), 1.0)) - (_BITS[dtype] + 1) / 3))
+
+
+def _added(value: float, amount: float, dtype: str) -> float:
+    """The sum as that dtype holds it."""
+    code = {"float32": "f", "float16": "e"}.get(dtype)
+    if code is None:
+        return value + amount  # bfloat16 is coarse anyway
+    return float(struct.unpack(code, struct.pack(code, value + amount))[0])
+
+
+def _root(timeline: Timeline, number: int) -> float:
+    """What the pass was called on, as one number."""
+    info = next(info for info in timeline.passes if info.number == number)
+    state = timeline.state(info.start_step)
+    assert state.last_pass is not None
+    total = 0.0
+    for place, root in enumerate(state.last_pass.roots):
+        values = elements(state.tensors[root].value) if root in state.tensors else None
+        given = state.last_pass.gradient[place : place + 1]
+        weights = elements(given[0]) if given and given[0] is not None else None
+        if values is None or (given and given[0] is not None and weights is None):
+            raise DifferenceError("what the pass began with is too large: the recording has no single elements of it.")
+        total += math.fsum(
+            float(value) * float(weight) for value, weight in zip(values, weights or [1.0] * len(values), strict=True)
+        )
+    return total
+
+
+async def _run(session: Session, nudge: Nudge, number: int) -> float:
+    """The root of a pass in a run with this nudge."""
+    run = session.again(nudge)
+    reached = asyncio.Event()
+
+    def updated() -> None:
+        if any(info.number == number for info in run.timeline.passes):
+            reached.set()
+
+    running = asyncio.create_task(run.run(updated))
+    waiting = asyncio.create_task(reached.wait())
+    try:
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        updated()
+        if not reached.is_set():
+            raise DifferenceError("the program did not come to this pass when it ran again.")
+        return _root(run.timeline, number)
+    finally:
+        for task in (running, waiting):
+            task.cancel()
+        await asyncio.gather(running, waiting, return_exceptions=True)
+        await run.close()
+        run.workers.prepare()
