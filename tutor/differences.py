@@ -1,4 +1,4 @@
-"""Measures a derivative by finite differences: the program runs again as it is, then with one element nudged down and up.
+"""Measures a derivative by finite differences: the program runs again, one element nudged down, then up.
 
 The central difference (L(w + h) - L(w - h)) / 2h, as in Burden and Faires, *Numerical Analysis*, 4.1: its error falls
 with h squared, and what rounding does to L grows with 1 / h; the best h is about the cube root of the precision.
