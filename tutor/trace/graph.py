@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+
 from tutor.trace.events import Value
 from tutor.trace.state import NodeState, State
 
+Edges = list[tuple[int, int]]
 
-def graph_of(state: State) -> tuple[list[NodeState], list[tuple[int, int]]]:
+
+def graph_of(state: State) -> tuple[list[NodeState], Edges]:
     """The nodes on show in drawing order, and the edges `(from, to)`: `to` was computed from `from`.
 
-    Operations come in the order in which they ran, each leaf before the first that uses it.
+    Operations come in the order in which they ran, each leaf before the first that uses it; what a pass with
+    `create_graph` made comes after all else that it was made from.
     """
     shown = [state.nodes[number] for number in state.shown if number in state.nodes]
-    operations = sorted((node for node in shown if not is_leaf(node)), key=lambda node: (node.sequence, node.node))
-    leaves = {node.node: node for node in shown if is_leaf(node)}
     numbers = {node.node for node in shown}
+    parts = part_of(shown)
+    operations = sorted(
+        (node for node in shown if not is_leaf(node)), key=lambda node: (parts[node.node], node.sequence, node.node)
+    )
+    operations = _inputs_first(operations)
+    leaves = {node.node: node for node in shown if is_leaf(node)}
     ordered: list[NodeState] = []
-    edges: list[tuple[int, int]] = []
+    edges: Edges = []
     for node in operations:
         for source in node.inputs:
             if source is None or source[0] not in numbers:
@@ -27,6 +37,52 @@ def graph_of(state: State) -> tuple[list[NodeState], list[tuple[int, int]]]:
             edges.append((source[0], node.node))
         ordered.append(node)
     return [*ordered, *sorted(leaves.values(), key=lambda node: node.node)], edges
+
+
+def part_of(nodes: Sequence[NodeState]) -> dict[int, int]:
+    """By node: which part of the graph it belongs to.
+
+    0 is what the learner's code computed from leaves, 2 p what pass p made (the graph of its gradients), 2 p + 1 what
+    was computed from that.
+    """
+    parts: dict[int, int] = {}
+    for node in sorted(nodes, key=lambda node: node.node):  # a node is numbered after its inputs
+        before = max((parts.get(source[0], 0) for source in node.inputs if source is not None), default=0)
+        own = 2 * (node.of_pass or 0)
+        later = before + 1 if before and before % 2 == 0 else before
+        parts[node.node] = own if own >= before else later
+    return parts
+
+
+def _inputs_first(operations: list[NodeState]) -> list[NodeState]:
+    """The same in an order in which no node stands before one that it was computed from.
+
+    It is as it was where one thread made all nodes: each of them counts for itself.
+    """
+    place = {node.node: at for at, node in enumerate(operations)}
+    feeds: dict[int, list[int]] = {}
+    missing = [0] * len(operations)
+    in_order = True
+    for at, node in enumerate(operations):
+        for source in {source[0] for source in node.inputs if source is not None}:
+            before = place.get(source)
+            if before is not None:
+                feeds.setdefault(before, []).append(at)
+                missing[at] += 1
+                in_order = in_order and before < at
+    if in_order:
+        return operations
+    ready = [at for at, count in enumerate(missing) if not count]
+    heapify(ready)
+    ordered = []
+    while ready:
+        at = heappop(ready)
+        ordered.append(operations[at])
+        for after in feeds.get(at, ()):
+            missing[after] -= 1
+            if not missing[after]:
+                heappush(ready, after)
+    return ordered if len(ordered) == len(operations) else operations  # what has a cycle is no graph
 
 
 def parts_of(state: State, node: int) -> list[tuple[str, Value]]:

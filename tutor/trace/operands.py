@@ -52,6 +52,17 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
     ]
 
 
+def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
+    """Whether the code at the site of an operation shows so many inputs."""
+    info = timeline.sites.get(site)
+    if info is None or info.depth:
+        return False
+    code = timeline.book.code(info.file, info.span)
+    statement = timeline.sites.get(info.statement)
+    around = None if statement is None else timeline.book.code(statement.file, statement.span)
+    return any(len(operands) == count for operands in _operands(code or "", around or "", info.op or ""))
+
+
 def op_texts(timeline: Timeline, step: int) -> list[str] | None:
     """What stands in the code for each input of an operation; None where the code does not show them."""
     event = timeline.event(step)

@@ -35,6 +35,11 @@ _COLOURS = {
 # Grounds behind dark text: the same in both themes, bright enough to be found at once.
 _MARKER = {"now": "#f2e25c", "grad": "#f0a330"}
 
+# Of pictures of values: below zero, zero, above; apart for all kinds of eyes.
+_HEAT = {DARK: ("#4a9bf5", "#232b36", "#f0a330"), LIGHT: ("#1264ad", "#e4e7ec", "#b85a00")}
+_HEAT_LEVELS = 8
+"""On either side of zero."""
+
 # Where there are only 16 colours the nearest ones would fall together: these stay apart.
 _SIXTEEN = {
     DARK: {
@@ -79,10 +84,12 @@ _ROLES = {
     "back": "bold {onmark} on {grad_ground}",
     "chosen": "on {chosen}",
     "changed": "bold underline",
+    "linked": "underline {value}",
 }
 # Without colours meaning must lie in weight, line and inversion.
 _MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline", "chosen": "reverse",
-         "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold"}  # fmt: skip
+         "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold",
+         "linked": "underline"}  # fmt: skip
 
 
 class Palette:
@@ -93,8 +100,11 @@ class Palette:
         marker = {f"{key}_ground": value for key, value in (_MARKER_SIXTEEN if few else _MARKER).items()}
         self.ground = Style.parse(f"{colours['ink']} on {colours['ground']}")
         self._roles = {role: Style.parse(text.format(**colours, **marker)) for role, text in _ROLES.items()}
+        self._roles.update(_heat(name, colours))
         if mono:
             self._roles.update({role: Style.parse(text) for role, text in _MONO.items()})
+        self.shades = not (mono or few)
+        """Whether there are enough colours for pictures of values."""
         self._cache: dict[str, Style] = {}
         self.glyphs: Glyphs = glyphs.for_terminal(not mono)
 
@@ -107,6 +117,18 @@ class Palette:
                 style += self._roles.get(role, Style.null())
             self._cache[roles] = style
         return style
+
+
+def _heat(name: str, colours: dict[str, str]) -> dict[str, Style]:
+    """`hot0` to `hot16` in front and `on0` to `on16` behind, 8 for zero; `nan`, and `now` for what is chosen."""
+    below, zero, above = (tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5)) for colour in _HEAT[name])
+    found = {"nan": colours["error"], "now": colours["now"]}
+    for place in range(2 * _HEAT_LEVELS + 1):
+        end, share = (below if place < _HEAT_LEVELS else above), abs(place - _HEAT_LEVELS) / _HEAT_LEVELS
+        mixed = (round(a + (b - a) * share) for a, b in zip(zero, end, strict=True))
+        found[str(place)] = "#" + "".join(f"{part:02x}" for part in mixed)
+    fore = {f"hot{key}": Style(color=colour) for key, colour in found.items()}
+    return fore | {f"on{key}": Style(bgcolor=colour) for key, colour in found.items()}
 
 
 @lru_cache(8)

@@ -14,6 +14,9 @@ class Glyphs:
     leaf: str = "■"
     op: str = "●"
     freed: str = "○"
+    given: str = "□"
+    module: str = "◆"
+    freed_module: str = "◇"
     grad: str = "∇"
     yes: str = "✓"
     no: str = "✗"
@@ -21,6 +24,7 @@ class Glyphs:
     caller: str = "▷"
     new: str = "◂"
     explain: str = "▸"
+    linked: str = "┊"
     crumb: str = "›"
     dot: str = "·"
     none: str = "–"
@@ -42,6 +46,7 @@ class Glyphs:
     join_right: str = "├"
     join_both: str = "┼"
     end_both: str = "┴"
+    arrowhead: str = "▼"
     # The bar of time.
     past: str = "━"
     past_back: str = "━"
@@ -51,6 +56,18 @@ class Glyphs:
     cursor: str = "●"
     ascii: bool = False
 
+    def stroke(self, strokes: int) -> str:
+        """A line of the graph where these strokes meet: 1 up, 2 down, 4 left, 8 right.
+
+        In ASCII `.` leads down, `'` up and `+` both; left and right are told by what stands beside it.
+        """
+        return (_ASCII_STROKES if self.ascii else _STROKES)[strokes]
+
+    def border(self, kind: str) -> str:
+        """The frame of a box: top left, across, top right, down, bottom left, bottom right."""
+        borders = _ASCII_BORDERS if self.ascii else _BORDERS
+        return borders.get(kind, borders["op"])
+
     def text(self, text: str) -> str:
         """The text as this terminal can show it."""
         if not self.ascii or text.isascii():
@@ -58,14 +75,23 @@ class Glyphs:
         return text.translate(_SPELLING).encode("ascii", "replace").decode()
 
 
+_STROKES = " ??│?╯╮┤?╰╭├─┴┬┼"
+_ASCII_STROKES = " ??|?'.+?'.+-'.+"
+_BORDERS = {
+    "leaf": "┏━┓┃┗┛", "op": "╭─╮│╰╯", "freed": "╭╌╮┊╰╯", "module": "╔═╗║╚╝", "constant": "┌─┐│└┘", "input": "┌─┐│└┘"
+}  # fmt: skip
+_ASCII_BORDERS = {
+    "leaf": "#=####", "op": "+-+|++", "freed": "+.+:++", "module": "+=+|++", "constant": "+ +|++", "input": "+ +|++"
+}  # fmt: skip
 UNICODE = Glyphs()
 PLAIN = replace(UNICODE, past_back="╍")
 """Without colours: the backward stretch of the bar of time is told by its shape."""
 ASCII = Glyphs(
-    leaf="#", op="*", freed="o", grad="g", yes="y", no="x", now=">", caller="}", new="<", explain=">", crumb=">",
-    dot="-", none="-", more="~", arrow=">", waiting="o", begun="~", bullet="*", rule="-", thumb="#", across="-",
-    down="|", top_left="+", top_right="+", bottom_left="`", bottom_right="'", join_left="+", join_right="+",
-    join_both="+", end_both="'", past="=", past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
+    leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", grad="g", yes="y", no="x",
+    now=">", caller="}", new="<", explain=">", crumb=">", dot="-", none="-", more="~", arrow=">", waiting="o",
+    begun="~", bullet="*", rule="-", thumb="#", across="-", down="|", top_left="+", top_right="+", bottom_left="`",
+    bottom_right="'", join_left="+", join_right="+", join_both="+", end_both="'", arrowhead="v", past="=",
+    past_back="<", future="-", hidden=".", tick="|", cursor="@", ascii=True,
 )  # fmt: skip
 
 _SPELLING = str.maketrans(

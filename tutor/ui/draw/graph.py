@@ -27,13 +27,16 @@ class NodeRow:
     parts: str = ""
     """The shares of its consumers, where there are several."""
     kind: str = "op"
-    """leaf, op, constant, input (a tensor without gradient), or module (many operations as one)."""
+    """leaf, op, constant, input (a tensor without gradient), module (many operations as one), or heading (a line of
+    text above the second graph: it has no edges)."""
     freed: bool = False
     now: bool = False
     new: bool = False
     """Its gradient changed in this step."""
     code: str = ""
     """What made it, where it has no name."""
+    linked: bool = False
+    """It belongs to what is marked in another pane."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,33 @@ def measure(rows: Sequence[NodeRow], lanes: Lanes, cells: int, centre: int = 0) 
     return Measures(shown, step, first, max(label, 4), max(name, 1), value, max(rest - value, 4), roomy)
 
 
+def mark_of(row: NodeRow, glyphs: Glyphs) -> str:
+    """What stands for a node: its shape says what it is."""
+    match row.kind:
+        case "leaf":
+            return glyphs.leaf
+        case "input" | "constant":
+            return glyphs.given
+        case "module":
+            return glyphs.freed_module if row.freed else glyphs.module
+        case "heading":
+            return " "
+        case _:
+            return glyphs.freed if row.freed else glyphs.op
+
+
 def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs) -> Row:
     """One node."""
-    leaf = row.kind == "leaf"
-    mark = glyphs.leaf if leaf else glyphs.freed if row.freed else glyphs.op
+    leaf, given = row.kind == "leaf", row.kind in ("constant", "input")
+    mark = mark_of(row, glyphs)
     drawn = draw(lanes.rows[index], mark, sizes.first, sizes.lanes, sizes.step, glyphs)
-    kind = "leaf" if leaf else "quiet" if row.kind in ("constant", "input") else "op"
+    kind = "leaf" if leaf else "quiet" if given else "op"
     pieces: list[Piece] = []
+    if row.kind == "heading":
+        return ((drawn, "quiet"), (" " + row.label, "note"))
     for text, role in _coloured_lanes(drawn, mark, kind, row.freed and not leaf):
         pieces.append((text, role))
-    pieces.append((glyphs.now if row.now else " ", "now"))
+    pieces.append((glyphs.now, "now") if row.now else (glyphs.linked if row.linked else " ", "linked"))
     label = pad(row.label, sizes.label)
     pieces.append((label, "here" if row.now else f"{kind} quiet" if row.freed and not leaf else kind))
     gap = "  " if sizes.roomy else " "
@@ -115,8 +135,12 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
     if sizes.roomy:
         pieces.append(("= ", "quiet"))
     pieces += [
-        (pad(row.value, sizes.value), "plain"),
+        (pad(row.value, sizes.value), "quiet" if given else "plain"),
         (gap, "plain"),
+    ]
+    if given:
+        return tuple(pieces)
+    pieces += [
         (glyphs.grad + " ", "grad" if row.grad else "quiet"),
     ]
     if not row.grad:
@@ -135,7 +159,9 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
 
 
 def _named(row: NodeRow, cells: int) -> Piece:
-    return (pad(row.name, cells), "strong") if row.name else (pad(row.code, cells), "quiet")
+    if not row.name:
+        return pad(row.code, cells), "quiet"
+    return pad(row.name, cells), "quiet" if row.kind in ("constant", "input") else "strong"
 
 
 def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:

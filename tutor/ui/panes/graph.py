@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache, partial
-
 from tutor.trace import events as ev
-from tutor.trace.events import Value
-from tutor.trace.graph import graph_of, is_leaf
-from tutor.trace.scope import names_of
-from tutor.trace.state import NodeState, State
+from tutor.trace.state import State
 from tutor.ui.draw import graph as drawing
-from tutor.ui.draw.graph import Edge, Graph, Measures, NodeRow
+from tutor.ui.draw.graph import Graph, Measures, NodeRow
 from tutor.ui.draw.lanes import Lanes, layout
-from tutor.ui.draw.row import Row, clean, width
+from tutor.ui.draw.row import Row, width
+from tutor.ui.graphing import Grapher
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import Flow, Namer, Texts, brief, figure, shows_pass
-
-_VALUE = 24
-"""The widest a value gets."""
-_BACK = 2_000
-"""How many steps back the expression is looked for that made a tensor without a name."""
+from tutor.ui.reading import shows_pass
 
 
 class GraphPane(Pane):
@@ -31,6 +21,7 @@ class GraphPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
+        self.grapher = Grapher()
         self._graph = Graph((), (), _nothing, _as_it_is)
         self._place: dict[int, int] = {}
         self._lanes = Lanes((), 0)
@@ -39,75 +30,24 @@ class GraphPane(Pane):
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
-        self._text = Texts(figure, _VALUE)
-        self._codes: dict[int, str] = {}
-        """By tensor without a name: the expression that made it, once looked for."""
 
     def prepare(self) -> None:
         timeline = self.timeline
         if timeline is None:
             return
+        graph = self._graph = self.grapher.at(timeline, self.cursor)
         state = timeline.state(self.cursor)
-        nodes, edges = graph_of(state)
-        nodes = nodes + _unused(state, {node.tensor for node in nodes})
         event = timeline.event(self.cursor) if self.cursor else None
-        now = _node_of(event, state)
-        sent = touched(event, state)
-        name, flow = Namer(state), Flow(state)
-        self._find_codes({node.tensor for node in nodes if node.tensor and not is_leaf(node) and not name(node.tensor)})
-        by_number = {node.node: node for node in nodes}
-        self._graph = Graph(
-            list(by_number),
-            [Edge(source, to) for source, to in edges],
-            cache(lambda number: self._node_row(state, by_number[number], name, flow, now, sent)),
-            partial(_fitted, state, by_number, flow),
-            now,
-        )
-        key = self._graph.nodes, edges
-        if key != self._key:
-            self._key, self._lanes = key, layout(*key)
-            self._place = {node: index for index, node in enumerate(self._graph.nodes)}
+        if self._key is not self.grapher.skeleton:
+            self._key = self.grapher.skeleton
+            self._lanes = layout(graph.nodes, [(edge.source, edge.to) for edge in graph.edges])
+            self._place = {node: index for index, node in enumerate(graph.nodes)}
         self._title = self._heading(state, event)
-        self._hint = "" if nodes else "leaves and operations appear here"
+        self._hint = "" if graph.nodes else "leaves and operations appear here"
         at = self.in_view()
         centre = 0 if at is None else self._lanes.rows[at].at
-        rows = [self._graph.row(node) for node in self._graph.nodes]
-        self._sizes = drawing.measure(rows, self._lanes, self.inner, centre) if nodes else None
-
-    def _find_codes(self, unnamed: set[int]) -> None:
-        """The expressions that made these tensors, from the operations not long before the cursor."""
-        timeline = self.timeline
-        assert timeline is not None
-        wanted = unnamed - self._codes.keys()
-        self._codes.update(dict.fromkeys(wanted, ""))
-        for step in range(self.cursor, max(self.cursor - _BACK, 0), -1):
-            if not wanted:
-                return
-            event = timeline.event(step) if timeline.kind(step) == "op" else None
-            if not isinstance(event, ev.Op) or not event.outputs or event.outputs[0] not in wanted:
-                continue
-            wanted.discard(event.outputs[0])
-            site = timeline.sites.get(event.site)
-            code = None if site is None or site.depth else timeline.book.code(site.file, site.span)
-            self._codes[event.outputs[0]] = clean(" ".join((code or "").split()))
-
-    def _node_row(
-        self, state: State, node: NodeState, name: Namer, flow: Flow, now: int | None, sent: set[int]
-    ) -> NodeRow:
-        value, dtype = _value_of(state, node)
-        leaf = is_leaf(node)
-        text = "" if value is None else self._text(value, dtype)
-        if value is None and node.shape is not None:
-            text = "x".join(map(str, node.shape)) or "scalar"
-        grad, parts = flow.reached(node)
-        shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
-        return NodeRow(
-            node.node, drawing.label_of(node.name), name(node.tensor), text,
-            grad=self._text(grad, dtype) if grad is not None else shares,
-            parts=shares if grad is not None else "",
-            code=self._codes.get(node.tensor or 0, ""), kind="leaf" if leaf else "op", freed=node.state == "freed",
-            now=node.node == now, new=node.node in sent,
-        )  # fmt: skip
+        rows = [graph.row(node) for node in graph.nodes]
+        self._sizes = drawing.measure(rows, self._lanes, self.inner, centre) if graph.nodes else None
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
@@ -153,10 +93,7 @@ class GraphPane(Pane):
         return None if self._graph.now is None else self._place.get(self._graph.now)
 
     def subject(self, index: int) -> tuple[str, int] | None:
-        if index >= len(self._graph.nodes):
-            return None
-        node = self._graph.nodes[index]
-        return ("node", node) if node > 0 else ("tensor", -node)
+        return self.grapher.subject(self._graph.nodes[index]) if index < len(self._graph.nodes) else None
 
 
 def _nothing(node: int) -> NodeRow:
@@ -165,62 +102,3 @@ def _nothing(node: int) -> NodeRow:
 
 def _as_it_is(row: NodeRow, value: int, grad: int) -> NodeRow:
     return row
-
-
-def _value_of(state: State, node: NodeState) -> tuple[Value, str]:
-    """What a node made, or what the leaf holds; and of which kind its numbers are."""
-    tensor = None if node.tensor is None else state.tensors.get(node.tensor)
-    dtype = tensor.dtype if tensor is not None else "float32"
-    return (node.value if tensor is None or not is_leaf(node) else tensor.value), dtype
-
-
-def _fitted(
-    state: State, nodes: dict[int, NodeState], flow: Flow, row: NodeRow, cells: int, grad_cells: int
-) -> NodeRow:
-    node = nodes[row.node]
-    value, dtype = _value_of(state, node)
-    grad, _ = flow.reached(node)
-    if value is not None and width(row.value) > cells:
-        row = replace(row, value=figure(value, dtype, cells))
-    if grad is not None and width(row.grad) > grad_cells:
-        row = replace(row, grad=figure(grad, dtype, grad_cells))
-    return row
-
-
-def _unused(state: State, known: set[int | None]) -> list[NodeState]:
-    """Leaves that no operation has used yet, as nodes: autograd has none for them. Not beside a backward pass."""
-    if shows_pass(state):
-        return []
-    leaves = {number for frame in state.frames for number in names_of(state, frame).values()} - known
-    return [
-        NodeState(-number, "AccumulateGrad", [], number, -1, [])
-        for number in sorted(leaves)
-        if state.tensors[number].is_leaf and state.tensors[number].requires_grad
-    ]
-
-
-def _node_of(event: ev.Event | None, state: State) -> int | None:
-    """The node that just ran, or that the operation just made."""
-    if isinstance(event, (ev.Node, ev.Accumulate)):
-        return event.node
-    if isinstance(event, ev.Op) and event.outputs:
-        tensor = state.tensors.get(event.outputs[0])
-        if tensor is None:
-            return None
-        return -tensor.tensor if tensor.is_leaf else tensor.node
-    if isinstance(event, (ev.Retained, ev.HookRan, ev.Captured)):
-        tensor = state.tensors.get(event.tensor)
-        return None if tensor is None else tensor.node
-    return None
-
-
-def touched(event: ev.Event | None, state: State) -> set[int]:
-    """The nodes whose gradient this step changed: those that it was sent to, and a leaf that took it."""
-    if isinstance(event, ev.Accumulate):
-        return {event.node}
-    if isinstance(event, ev.Node):
-        node = state.nodes.get(event.node)
-        sources = () if node is None else zip(node.inputs, event.grad_inputs, strict=False)
-        sent = {source[0] for source, value in sources if source is not None and value is not None}
-        return sent | ({event.node} if state.last_pass is not None and len(state.last_pass.ran) == 1 else set())
-    return set()

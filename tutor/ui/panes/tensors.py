@@ -12,7 +12,7 @@ from tutor.trace.state import FrameState, State, TensorState
 from tutor.ui.draw import table
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.table import Cell, Column, Fit
-from tutor.ui.panes.graph import touched
+from tutor.ui.graphing import touched
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import Flow, Texts, grad_of, squeezed
 

@@ -1,0 +1,121 @@
+"""Modules as single nodes: what one call of a module made, and what is left of the graph around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tutor.trace.book import Book
+from tutor.trace.graph import Edges, is_leaf
+from tutor.trace.state import ModuleInfo, NodeState, State
+
+_TORCH = """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AlphaDropout AvgPool1d AvgPool2d
+    BatchNorm1d BatchNorm2d BatchNorm3d BCELoss BCEWithLogitsLoss Bilinear CELU Conv1d Conv2d Conv3d ConvTranspose1d
+    ConvTranspose2d ConvTranspose3d CosineSimilarity CrossEntropyLoss Dropout Dropout1d Dropout2d ELU Embedding
+    EmbeddingBag Flatten Fold GELU GLU GroupNorm GRU GRUCell Hardshrink Hardsigmoid Hardswish Hardtanh HuberLoss
+    Identity InstanceNorm1d InstanceNorm2d KLDivLoss L1Loss LayerNorm LeakyReLU Linear LocalResponseNorm LogSigmoid
+    LogSoftmax LSTM LSTMCell MaxPool1d MaxPool2d MaxPool3d Mish MSELoss MultiheadAttention NLLLoss
+    NonDynamicallyQuantizableLinear PixelShuffle PReLU ReLU ReLU6 RMSNorm RNN RNNCell RReLU SELU Sequential Sigmoid
+    SiLU SmoothL1Loss Softmax Softmin Softplus Softshrink Softsign Tanh Tanhshrink Transformer TransformerDecoder
+    TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer Unflatten Upsample ZeroPad2d"""
+"""Classes of `torch.nn`, whose code is not the learner's."""
+_TORCHS = frozenset(_TORCH.split())
+
+
+@dataclass
+class Call:
+    """One call of a module."""
+
+    module: int
+    nodes: list[int] = field(default_factory=list)
+    """The operations that ran in it, in order; the last one made its output."""
+    leaves: list[int] = field(default_factory=list)
+    """Parameters that nothing else uses."""
+
+
+@dataclass
+class Folded:
+    """A graph with some modules closed: each of their calls is one node, at the place of its last operation."""
+
+    rows: list[NodeState | Call]
+    call_of: dict[int, Call]
+    """By node: the call that it is folded into."""
+
+
+def is_torchs(info: ModuleInfo, book: Book) -> bool:
+    """Whether a module is of torch's own, as far as its name tells: the learner may have a class of that name."""
+    if info.kind not in _TORCHS:
+        return False
+    return not any(re.search(rf"^\s*class\s+{info.kind}\b", source.text, re.M) for source in book.sources.values())
+
+
+def around(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
+    """A module and those around it, the outermost first."""
+    found: list[int] = []
+    while module is not None and module in modules and module not in found:
+        found.append(module)
+        module = modules[module].parent
+    return found[::-1]
+
+
+def fold(
+    nodes: Sequence[NodeState], edges: Edges, state: State, closed: Callable[[int], bool], torchs: Callable[[int], bool]
+) -> Folded:
+    """The graph with these modules closed. What stands in several of them belongs to the outermost."""
+    call_of: dict[int, Call] = {}
+    call: Call | None = None
+    first: NodeState | None = None
+    outermost: dict[int | None, int | None] = {}
+    for node in nodes:
+        if is_leaf(node):
+            continue
+        if node.module not in outermost:
+            chain = around(state.modules, node.module)
+            outermost[node.module] = next((module for module in chain if closed(module)), None)
+        module = outermost[node.module]
+        if module is None:
+            call = None
+            continue
+        if call is None or call.module != module or _begins_again(first, node, torchs(module)):
+            call, first = Call(module), None
+        if first is None and node.site:
+            first = node
+        call.nodes.append(node.node)
+        call_of[node.node] = call
+    _take_leaves(nodes, edges, state, call_of)
+    rows = [*_rows(nodes, call_of)]
+    return Folded(rows, call_of)
+
+
+def _begins_again(first: NodeState | None, node: NodeState, torchs: bool) -> bool:
+    """Whether a node is the first of another call of the module: what was first in this one runs once more. In a
+    `forward` of the learner's own that may be a turn of a loop."""
+    if first is None or node.site != first.site or node.module != first.module or node.operation == first.operation:
+        return False
+    return torchs or node.frame != first.frame
+
+
+def _take_leaves(nodes: Iterable[NodeState], edges: Edges, state: State, call_of: dict[int, Call]) -> None:
+    """Parameters that only one call uses belong to it; an input stays outside."""
+    used_by: dict[int, set[int]] = {}
+    for source, target in edges:
+        used_by.setdefault(source, set()).add(target)
+    for node in nodes:
+        tensor = state.tensors.get(node.tensor or 0)
+        if not is_leaf(node) or tensor is None or tensor.class_name != "Parameter":
+            continue
+        users = [call_of.get(user) for user in used_by.get(node.node, ())]
+        call = users[0] if users else None
+        if call is not None and all(user is call for user in users):
+            call.leaves.append(node.node)
+            call_of[node.node] = call
+
+
+def _rows(nodes: Iterable[NodeState], call_of: Mapping[int, Call]) -> Iterator[NodeState | Call]:
+    for node in nodes:
+        call = call_of.get(node.node)
+        if call is None:
+            yield node
+        elif call.nodes[-1] == node.node:
+            yield call

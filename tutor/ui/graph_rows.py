@@ -1,0 +1,234 @@
+"""What the graph pane says of each thing in the graph: its name, what it holds, the gradient that reached it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tutor.explain.live import find
+from tutor.trace import events as ev
+from tutor.trace.events import Value
+from tutor.trace.names import names_of, op_texts
+from tutor.trace.scope import name_of
+from tutor.trace.state import NodeState, State
+from tutor.trace.timeline import Timeline
+from tutor.trace.walk import forward
+from tutor.ui.draw import graph as drawing
+from tutor.ui.draw.graph import NodeRow
+from tutor.ui.draw.row import clean, width
+from tutor.ui.reading import Namer, Texts, brief, figure
+from tutor.ui.skeleton import Item, Skeleton
+
+_VALUE = 24
+"""The widest a value gets."""
+_NAME = 18
+"""The widest a module's name gets."""
+_OUTER = 4
+"""In so many frames, from the outermost on, parameters are looked for by name."""
+
+Said = tuple[str, Value, str]
+"""A name, a value and its dtype."""
+
+
+class Rows:
+    """Makes rows for one point after the other of one recording."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self._text = Texts(figure, _VALUE)
+        self._given: dict[int, Said] = {}
+        """Of each input and constant: what it was when the operation ran."""
+        self._codes: dict[int, str] = {}
+        self._roots: dict[int, str] = {}
+        """By outermost module: its name."""
+
+    def at(self, state: State, skeleton: Skeleton, now: int | None, sent: set[int]) -> Rows:
+        """From now on about this point."""
+        self._state, self._skeleton, self._now, self._sent = state, skeleton, now, sent
+        self._namer = Namer(state)
+        self._lasting: dict[int, str] | None = None
+        return self
+
+    def row(self, item: Item) -> NodeRow:
+        """The row of a thing."""
+        if item.kind == "heading":
+            return NodeRow(item.number, item.text, "", "", kind="heading")
+        if item.kind in ("constant", "input"):
+            name, value, dtype = self._what_was_given(item)
+            text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
+            return NodeRow(item.number, item.kind, name, text, kind=item.kind)
+        if item.kind == "module":
+            return self._module(item)
+        node = self._state.nodes.get(item.node)
+        if node is None:
+            node = NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, [])
+        row = self._node(node, item, item.number == self._now)
+        name = self._name(node.tensor)
+        return replace(row, name=name, code="" if name else self._code(node))
+
+    def _node(self, node: NodeState, item: Item, now: bool) -> NodeRow:
+        value, dtype = value_of(self._state, node)
+        text = "" if value is None else self._text(value, dtype)
+        if value is None and node.shape is not None:
+            text = "x".join(map(str, node.shape)) or "scalar"
+        grad, parts = self._reached(node)
+        shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
+        return NodeRow(
+            item.number, drawing.label_of(node.name), "", text,
+            grad=self._text(grad, dtype) if grad is not None else shares,
+            parts=shares if grad is not None else "",
+            kind=item.kind, freed=node.state == "freed", now=now, new=not self._sent.isdisjoint(item.nodes),
+        )  # fmt: skip
+
+    def _module(self, item: Item) -> NodeRow:
+        """A module is what its output is; while it runs backward, how far it has come."""
+        nodes = [self._state.nodes[number] for number in item.nodes if number in self._state.nodes]
+        now = self._now in item.nodes
+        row = self._node(self._state.nodes[item.node], item, now)
+        ran = sum(node.order > 0 for node in nodes)
+        name = self.module_name(item.module or 0)
+        if now and ran:
+            name = f"{name} {ran} of {len(nodes)}"
+        kind = self._state.modules[item.module or 0].kind
+        return replace(row, label=clean(kind), name=name, freed=any(node.state == "freed" for node in nodes),
+                       new=self._sent_to_output(item))  # fmt: skip
+
+    def _sent_to_output(self, item: Item) -> bool:
+        return item.node in self._sent
+
+    def fitted(self, row: NodeRow, cells: int, grad_cells: int) -> NodeRow:
+        """The row with its value and its gradient in so many cells, as far as that goes."""
+        item = self._skeleton.items[row.node]
+        node = self._state.nodes.get(item.node)
+        if item.kind in ("constant", "input"):
+            _, value, dtype = self._what_was_given(item)
+        elif node is None:
+            return row
+        else:
+            value, dtype = value_of(self._state, node)
+        if value is not None and not isinstance(value, str) and width(row.value) > cells:
+            row = replace(row, value=figure(value, dtype, cells))
+        grad = None if node is None or item.kind in ("constant", "input") else self._reached(node)[0]
+        if grad is not None and width(row.grad) > grad_cells:
+            row = replace(row, grad=figure(grad, dtype, grad_cells))
+        return row
+
+    def _reached(self, node: NodeState) -> tuple[Value, list[Value]]:
+        """The gradient that reached a node, and the shares that it is the sum of, in the order in which they came."""
+        state = self._state
+        users = (state.nodes.get(number) for number in dict.fromkeys(self._skeleton.feeds.get(node.node, ())))
+        ran = sorted((user for user in users if user is not None and user.order), key=lambda user: user.order)
+        parts = [
+            value
+            for user in ran
+            for source, value in zip(user.inputs, user.grad_inputs or (), strict=False)
+            if source is not None and source[0] == node.node and value is not None
+        ]
+        if node.grad_outputs:
+            return node.grad_outputs[0], parts
+        return (parts[0], parts) if len(parts) == 1 else (None, parts)
+
+    # ------------------------------------------------------------ names
+
+    def _name(self, tensor: int | None) -> str:
+        """A parameter is called by the path of its module, also in the function in which it is at work."""
+        held = None if tensor is None else self._state.tensors.get(tensor)
+        if held is not None and held.class_name == "Parameter":
+            if self._lasting is None:
+                self._lasting = {}
+                for frame in self._state.frames[:_OUTER]:
+                    for name, number in names_of(self._state, frame).items():
+                        self._lasting.setdefault(number, name)
+            lasting = self._lasting.get(held.tensor)
+            if lasting is not None:
+                return lasting
+        return self._namer(tensor)
+
+    def module_name(self, module: int) -> str:
+        """The name of a module: `model.fc1`, or what stands behind the name of the outermost one."""
+        info = self._state.modules.get(module)
+        if info is None:
+            return ""
+        outermost = info
+        while outermost.parent is not None and outermost.parent in self._state.modules:
+            outermost = self._state.modules[outermost.parent]
+        root = self._roots.get(outermost.module) or self._root(outermost.module)
+        self._roots[outermost.module] = root
+        name = root + info.path
+        if len(name) > _NAME or not root:
+            name = info.path.lstrip(".")
+        return clean(name if len(name) <= _NAME else "…" + name[1 - _NAME :])
+
+    def _root(self, outermost: int) -> str:
+        """What the learner calls the outermost module, by the name of one of its parameters."""
+        state = self._state
+        for node in state.nodes.values():
+            if node.tensor is None or node.sequence >= 0:
+                continue
+            for number in self._skeleton.feeds.get(node.node, ()):
+                info = state.modules.get(state.nodes[number].module or 0)
+                name, dot, _ = self._name(node.tensor).rpartition(".")
+                if info is None or not dot or not name.endswith(info.path) or not self._is_in(info.module, outermost):
+                    continue
+                return name[: len(name) - len(info.path)]
+        return ""
+
+    def _is_in(self, module: int | None, outermost: int) -> bool:
+        while module is not None and module in self._state.modules:
+            if module == outermost:
+                return True
+            module = self._state.modules[module].parent
+        return False
+
+    def _code(self, node: NodeState) -> str:
+        """The expression that made what has no name. Inside a composite it is that of all of it: only its result is
+        called by it."""
+        known = self._codes.get(node.node)
+        if known is None:
+            site = self.timeline.sites.get(node.site)
+            whole = site is not None and (not site.depth or self._is_result(node))
+            code = self.timeline.book.code(site.file, site.span) if site is not None and whole else None
+            known = self._codes[node.node] = clean(" ".join((code or "").split()))
+        return known
+
+    def _is_result(self, node: NodeState) -> bool:
+        """Whether what a node made inside of a composite is what the composite gave."""
+        timeline = self.timeline
+        step = timeline.operation(node)
+        found = None if step is None else forward(timeline, step, 0)
+        event = None if found is None or timeline.kind(found) != "op" else timeline.event(found)
+        return isinstance(event, ev.Op) and node.tensor in event.outputs
+
+    def _what_was_given(self, item: Item) -> Said:
+        """What an operation was given, as it was then."""
+        said = self._given.get(item.number)
+        if said is None:
+            said = self._given[item.number] = self._look(item)
+        return said
+
+    def _look(self, item: Item) -> Said:
+        step = self.timeline.operation(self._state.nodes[item.node])
+        if step is None:
+            return "", None, ""
+        before = self.timeline.state(step - 1)
+        if item.tensor is not None:
+            held = before.tensors.get(item.tensor)
+            if held is not None:
+                return clean(name_of(before, item.tensor) or ""), held.value, held.dtype
+            return "", None, ""
+        event, texts = self.timeline.event(step), op_texts(self.timeline, step)
+        if not isinstance(event, ev.Op) or texts is None or item.place >= len(texts):
+            return "", None, ""
+        text = clean(texts[item.place])
+        tensor, _ = find(before, text)
+        frames = [*reversed(before.frames[1:]), *before.frames[:1]]
+        bound = next((frame.names[text] for frame in frames if text in frame.names), None)
+        if tensor is None and bound is not None and isinstance(bound.value, (int, float)):
+            return text, repr(bound.value), ""
+        return ("", text, "") if text[:1] in "0123456789.-+([" else (text, None, "")
+
+
+def value_of(state: State, node: NodeState) -> tuple[Value, str]:
+    """What a node made, or what the leaf holds; and of which kind its numbers are."""
+    tensor = None if node.tensor is None else state.tensors.get(node.tensor)
+    dtype = tensor.dtype if tensor is not None else "float32"
+    return (node.value if tensor is None or node.sequence >= 0 else tensor.value), dtype

@@ -1,0 +1,219 @@
+"""Which nodes and edges the graph pane draws: what stays the same from step to step while no node comes or goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tutor.trace.folding import Call, fold, is_torchs
+from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
+from tutor.trace.operands import shows_operands
+from tutor.trace.state import NodeState, State
+from tutor.trace.timeline import Timeline
+from tutor.ui.draw.graph import Edge
+
+SMALL = 12
+"""Of at most so many operations everything is shown: numbers, data, and what is inside of torch's own modules."""
+_WITH_NUMBERS = """add sub mul div truediv true_divide floordiv floor_divide pow mod remainder fmod matmul
+    radd rsub rmul rdiv rtruediv rfloordiv rpow rmod iadd isub imul itruediv idiv ipow subtract multiply divide
+    maximum minimum where lerp clamp clip masked_fill float_power"""
+"""Operations whose numbers are part of the arithmetic; those of `sum(0)` or `view(2, 3)` are not."""
+_NUMERIC = frozenset(_WITH_NUMBERS.split())
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing drawn."""
+
+    number: int
+    kind: str
+    """leaf, op, constant, input, module, or heading (a line of text between two graphs)."""
+    node: int = 0
+    """The node; of a module the one that made its output; of an input the one that it was first given to."""
+    nodes: tuple[int, ...] = ()
+    """All nodes of a module, its parameters included."""
+    place: int = 0
+    """Of a constant or an input: where it stands among the inputs of the operation."""
+    tensor: int | None = None
+    module: int | None = None
+    """Of a module, which; of a node, the innermost around it."""
+    text: str = ""
+
+
+@dataclass
+class Skeleton:
+    """The items in drawing order, and what joins them."""
+
+    items: dict[int, Item]
+    edges: list[Edge]
+    """Without shares."""
+    shared: dict[int, Edges]
+    """By place in `edges`, where the source has several uses: the edges between nodes that it stands for."""
+    item_of: dict[int, int]
+    """By node: the item that it is, or is folded into."""
+    feeds: dict[int, list[int]]
+    """By node: those that were computed from it, once for each time."""
+    operations: int
+    numbers: list[int] = field(init=False)
+    """Those of the items, in order."""
+    users: dict[int, list[int]] = field(init=False)
+    """By node: the places of the shared edges that its gradients are sent over."""
+
+    def __post_init__(self) -> None:
+        self.numbers = list(self.items)
+        self.users = {}
+        for place, between in self.shared.items():
+            for target in {target for _, target in between}:
+                self.users.setdefault(target, []).append(place)
+
+
+@dataclass
+class Wishes:
+    """What the learner asked to see."""
+
+    others: bool | None = None
+    """Inputs without gradient and constants; None: where the graph is small."""
+    opened: dict[int, bool] = field(default_factory=dict)
+    """Modules opened or closed by hand."""
+
+    def shows_others(self, operations: int) -> bool:
+        return operations <= SMALL if self.others is None else self.others
+
+
+class Builder:
+    """Makes skeletons of one recording; the same thing has the same number in all of them."""
+
+    def __init__(self, timeline: Timeline, wishes: Wishes) -> None:
+        self.timeline = timeline
+        self.wishes = wishes
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._torchs: dict[int, bool] = {}
+
+    def number(self, *what: object) -> int:
+        """The number of something that is no node."""
+        return self._numbers.setdefault(what, -(1 << 40) - len(self._numbers))
+
+    def is_closed(self, state: State, module: int, operations: int) -> bool:
+        """Whether a module is drawn as one node."""
+        asked = self.wishes.opened.get(module)
+        if asked is not None:
+            return not asked
+        outermost = state.modules[module].parent is None and state.modules[module].kind == "Sequential"
+        return operations > SMALL and not outermost and self.is_torchs(state, module)
+
+    def is_torchs(self, state: State, module: int) -> bool:
+        if module not in self._torchs:
+            self._torchs[module] = is_torchs(state.modules[module], self.timeline.book)
+        return self._torchs[module]
+
+    def build(self, state: State, unused: tuple[int, ...]) -> Skeleton:
+        """The graph on show; `unused` are leaves that no operation has used yet."""
+        nodes, edges = graph_of(state)
+        operations = sum(not is_leaf(node) for node in nodes)
+        closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
+        folded = fold(nodes, edges, state, closed, lambda module: self.is_torchs(state, module))
+        making = _Making(self, state, self.wishes.shows_others(operations), part_of(nodes))
+        for row in folded.rows:
+            if isinstance(row, Call):
+                making.call(row)
+            else:
+                making.node(row)
+        for tensor in unused:
+            making.items[-tensor] = Item(-tensor, "leaf", tensor=tensor)
+        drawn, shared = _joined(edges, making.item_of)
+        return Skeleton(making.items, drawn + making.edges, shared, making.item_of, _feeds(edges), operations)
+
+
+class _Making:
+    """The items of a skeleton, one after the other."""
+
+    def __init__(self, builder: Builder, state: State, others: bool, parts: dict[int, int]) -> None:
+        self.builder = builder
+        self.state = state
+        self.others = others
+        self.parts = parts
+        self.items: dict[int, Item] = {}
+        self.edges: list[Edge] = []
+        self.item_of: dict[int, int] = {}
+        self._part = 0
+
+    def node(self, node: NodeState) -> None:
+        leaf = is_leaf(node)
+        if not leaf:
+            self._head(node)
+            if self.others:
+                self._inputs(node, node.node)
+        kind = "leaf" if leaf else "op"
+        self.items[node.node] = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor, module=node.module)
+        self.item_of[node.node] = node.node
+
+    def call(self, call: Call) -> None:
+        nodes = [self.state.nodes[number] for number in call.nodes]
+        number = self.builder.number("call", call.module, call.nodes[0])
+        self._head(nodes[0])
+        for node in nodes if self.others else ():
+            self._inputs(node, number, nodes[0], call.module)
+        inside = (*call.nodes, *call.leaves)
+        self.items[number] = Item(number, "module", call.nodes[-1], inside, tensor=nodes[-1].tensor, module=call.module)
+        self.item_of.update(dict.fromkeys(inside, number))
+
+    def _head(self, node: NodeState) -> None:
+        """A line above the first node of each further graph."""
+        part = self.parts.get(node.node, 0)
+        if part <= self._part:
+            return
+        self._part = part
+        made = f"the graph of the gradients (made in pass {part // 2})"
+        number = self.builder.number("heading", part)
+        text = made if part % 2 == 0 else "computed from these gradients"
+        self.items[number] = Item(number, "heading", text=text)
+
+    def _inputs(self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None) -> None:
+        """What the operation was given besides; of a module's, what came from outside of its call."""
+        timeline, found = self.builder.timeline, set[int]()
+        site = timeline.sites.get(node.site)
+        numeric = site is not None and (site.op or "").strip("_") in _NUMERIC and module is None
+        count = len(node.others) + sum(source is not None for source in node.inputs)
+        for place, tensor, version in node.others:
+            if tensor is None:
+                if not numeric or not shows_operands(timeline, node.site, count):
+                    continue
+                number = self.builder.number("constant", node.node, place)
+                self.items[number] = Item(number, "constant", node.node, place=place)
+            else:
+                if module is not None and first is not None and self._belongs(tensor, first, module):
+                    continue
+                number = self.builder.number("input", tensor, version)
+                self.items.setdefault(number, Item(number, "input", node.node, place=place, tensor=tensor))
+            if number not in found:
+                found.add(number)
+                self.edges.append(Edge(number, user))
+
+    def _belongs(self, tensor: int, first: NodeState, module: int) -> bool:
+        """Whether a tensor is a buffer of the module's, or was made while it ran."""
+        held = self.state.tensors.get(tensor)
+        path = self.state.modules[module].path
+        named = held is not None and path != "" and f"{path}." in (held.label or "")
+        return named or tensor > (first.tensor or tensor)
+
+
+def _joined(edges: Edges, item_of: dict[int, int]) -> tuple[list[Edge], dict[int, Edges]]:
+    """The edges between items, each once, and what lies between the nodes in those whose source has several uses."""
+    count: dict[int, int] = {}
+    pairs: dict[tuple[int, int], Edges] = {}
+    for source, target in edges:
+        pair = item_of[source], item_of[target]
+        if pair[0] != pair[1]:
+            count[pair[0]] = count.get(pair[0], 0) + 1
+            pairs.setdefault(pair, []).append((source, target))
+    shared = {
+        place: [*dict.fromkeys(between)] for place, (pair, between) in enumerate(pairs.items()) if count[pair[0]] > 1
+    }
+    return [Edge(*pair) for pair in pairs], shared
+
+
+def _feeds(edges: Edges) -> dict[int, list[int]]:
+    feeds: dict[int, list[int]] = {}
+    for source, target in edges:
+        feeds.setdefault(source, []).append(target)
+    return feeds
