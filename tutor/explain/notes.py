@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
 from tutor.explain.optimizing import cleared, says, steps_told
+from tutor.explain.transforms import named
 from tutor.explain.unseen import unseen_at
 from tutor.explain.words import Part
 from tutor.trace import walk
@@ -16,6 +17,11 @@ _NO_CHANGE = ("cell", "node", "backward", "backward_end")
 
 def notes(timeline: Timeline, step: int) -> list[Part]:
     """Sentences for a step, each with its role, after what its own line says."""
+    runs = named(timeline, step)
+    return ([] if runs is None else [(runs, "quiet")]) + _noted(timeline, step)
+
+
+def _noted(timeline: Timeline, step: int) -> list[Part]:
     kind = timeline.kind(step)
     if kind == "node":
         wrong = unseen_at(timeline, step)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tutor.explain import mistakes, words
+from tutor.explain.adding import adds_up
 from tutor.explain.nodes import node_line, node_plain, story
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
@@ -129,30 +131,50 @@ def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     return [(f"backward pass {event.number} is over", "node"), (f" · {ran} ran · {after}", "quiet")]
 
 
+@dataclass(frozen=True)
+class _Accumulated:
+    """A leaf's gradient was written, in words."""
+
+    name: str
+    old: str | None
+    shares: list[str]
+    """The parts of what came, where they are several, can be written out and add up to it."""
+    came: str
+    now: str
+    sums: bool
+    """Whether what was there and what came add up to what is there now."""
+
+
 def _accumulate(timeline: Timeline, step: int) -> list[Part]:
+    told = _accumulated(timeline, step)
+    parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{told.name}.grad", "leaf"), (" = ", "quiet")]
+    incoming = f"({_sum(told.shares)})" if told.shares else told.came
+    working = incoming if told.old is None else f"{told.old} + {words.term(incoming)}"
+    if not told.sums:
+        parts += [(told.now, "grad"), (f" · {told.came} arrived", "quiet")]
+    else:
+        parts.append((working if working == told.now else f"{working} = {told.now}", "grad"))
+    return [*parts, (" · it was None" if told.old is None else f" · it was {told.old}", "quiet")]
+
+
+def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
-    name, old, shares, dtype = _accumulated(timeline, step, event)
-    parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
-    came = words.value(event.incoming, dtype)
-    together = _sum(shares)
-    incoming = came if len(shares) < 2 else f"({together})"
-    working = incoming if old is None else f"{old} + {words.term(incoming)}"
-    now = words.value(event.new, dtype)
-    parts.append((working if working == now else f"{working} = {now}", "grad"))
-    return [*parts, (" · it was None" if old is None else f" · it was {old}", "quiet")]
-
-
-def _accumulated(timeline: Timeline, step: int, event: ev.Accumulate) -> tuple[str, str | None, list[str], str]:
-    """The leaf's name, what its grad was, the parts of what came, where they can be written out, and the dtype."""
     before, after = timeline.state(step - 1), timeline.state(step)
     tensor = before.tensors.get(event.tensor)
     held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
     old = None if held is None else words.value(held.value, held.dtype)
     dtype = tensor.dtype if tensor is not None else "float32"
-    shares = [words.value(part, dtype) for _, part in parts_of(after, event.node)]
-    short = all(len(share) <= 24 for share in shares)
-    return label(after, event.tensor) or "the leaf", old, shares if short else [], dtype
+    parts = [part for _, part in parts_of(after, event.node)]
+    shares = [words.value(part, dtype) for part in parts]
+    # They do not add up where a hook has changed their sum, or where the pass began at the leaf itself.
+    short = all(len(share) <= 24 for share in shares) and len(shares) > 1
+    spelled = short and adds_up(parts, event.incoming, dtype) is not False
+    summed = [event.incoming] if held is None else [held.value, event.incoming]
+    return _Accumulated(
+        label(after, event.tensor) or "the leaf", old, shares if spelled else [], words.value(event.incoming, dtype),
+        words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
+    )  # fmt: skip
 
 
 def _sum(shares: list[str]) -> str:
@@ -160,13 +182,11 @@ def _sum(shares: list[str]) -> str:
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
-    event = timeline.event(step)
-    assert isinstance(event, ev.Accumulate)
-    name, old, shares, dtype = _accumulated(timeline, step, event)
-    came, now = words.value(event.incoming, dtype), words.value(event.new, dtype)
-    arrives = f"{_sum(shares)} = {came}" if len(shares) > 1 else came
-    was = f"{name}.grad was {old or 'None'}"
-    result = f"it is now {now}" if old is None else f"it is now {old} + {words.term(came)} = {now}"
+    told = _accumulated(timeline, step)
+    arrives = f"{_sum(told.shares)} = {told.came}" if told.shares else told.came
+    was = f"{told.name}.grad was {told.old or 'None'}"
+    summed = told.old is not None and told.sums
+    result = f"it is now {told.old} + {words.term(told.came)} = {told.now}" if summed else f"it is now {told.now}"
     return f"{was}; {arrives} arrives; {result}."
 
 
@@ -193,13 +213,22 @@ def _retained(timeline: Timeline, step: int) -> list[Part]:
 def _hook(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.HookRan)
-    name = label(timeline.state(step), event.tensor)
-    dtype = _dtype(timeline, step, event.tensor)
+    state = timeline.state(step)
+    node = None if event.node is None else state.nodes.get(event.node)
+    where, what, tensor = label(state, event.tensor), "the gradient", event.tensor
+    if event.node is not None:
+        where = "a node" if node is None else node.name
+        source = node.inputs[event.input] if node is not None and event.input is not None else None
+        fed = state.nodes.get(source[0]) if source is not None else None
+        name = None if fed is None else label(state, fed.tensor) or fed.name
+        what = "what reaches it" if event.input is None else f"what it sends to {name}" if name else "what it sends"
+        tensor = fed.tensor if fed is not None and fed.tensor is not None else 0
+    dtype = _dtype(timeline, step, tensor)
     before, after = words.value(event.before, dtype), words.value(event.after, dtype)
-    said: list[Part] = [(f"hook {event.hook}", "node"), (f" on {name}", "plain")]
+    said: list[Part] = [(f"hook {event.hook}", "node"), (f" on {where}", "plain")]
     if before == after:
-        return [*said, (" leaves the gradient as it is: ", "quiet"), (before, "grad")]
-    return [*said, (" changes the gradient: ", "quiet"), (f"{before} → {after}", "grad")]
+        return [*said, (f" leaves {what} as it is: ", "quiet"), (before, "grad")]
+    return [*said, (f" changes {what}: ", "quiet"), (f"{before} → {after}", "grad")]
 
 
 def _dtype(timeline: Timeline, step: int, tensor: int) -> str:

@@ -115,7 +115,9 @@ def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
     event, state = view.event, timeline.state(step)
     assert isinstance(event, ev.HookRan)
     dtype = dtype_of(state, event.tensor)
-    yield "tensor", called(state, event.tensor)
+    node = None if event.node is None else state.nodes.get(event.node)
+    yield "tensor", None if event.node is not None else called(state, event.tensor)
+    yield "node", None if node is None else node.name
     yield "hook", event.hook
     yield "before", gradient(event.before, dtype)
     yield "after", gradient(event.after, dtype)

@@ -22,6 +22,8 @@ _TRANSPARENT = tuple(
     )
 )  # fmt: skip
 _FUNCTORCH = os.path.join(_TORCH, "_functorch") + os.sep
+_CHECKPOINT = os.path.join(_TORCH, "utils", "checkpoint.py")
+_SAVING = os.path.join(_TORCH, "autograd", "graph.py")
 _FUNCTIONAL = os.path.join(_TORCH, "autograd", "functional.py")
 _TRANSFORMS = {
     "grad": "torch.func.grad", "grad_and_value": "torch.func.grad_and_value", "vmap": "torch.vmap",
@@ -131,7 +133,9 @@ def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[
         path = code.co_filename
         if path.startswith(_FUNCTORCH) and (name := _TRANSFORMS.get(code.co_qualname.partition(".")[0])) is not None:
             return 1, name
-        if code.co_qualname.startswith("save_on_cpu.") and path.startswith(_TORCH):
+        if path == _CHECKPOINT:
+            return 1, "checkpoint"
+        if path == _SAVING and code.co_qualname.startswith("save_on_cpu."):
             return 1, "save_on_cpu"
         if path.startswith(_MODULES) and (inside_forward or code.co_name in _FORWARD):
             inside_forward = True

@@ -1,0 +1,113 @@
+"""What runs a pass, or the forward again, on the learner's behalf: transforms, `checkpoint`, forward mode, modules'
+hooks. Each is named as what it is, at the steps where it shows."""
+
+from __future__ import annotations
+
+from tutor.trace.events import Backward, Line, Node, Op
+from tutor.trace.timeline import Timeline
+
+_PASSES = {
+    "torch.func.grad": "torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad",
+    "torch.func.grad_and_value": "torch.func.grad_and_value runs this pass inside, on stand-ins of its arguments: it "
+    "writes no .grad",
+    "torch.func.vjp": "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given "
+    "to it; it writes no .grad",
+    "torch.func.jacrev": "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no "
+    ".grad",
+    "torch.func.jacfwd": "torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given",
+    "torch.vmap": "torch.vmap runs this pass once for the whole batch",
+    "checkpoint": "checkpoint has run the forward again, and runs this pass inside the other one, through the graph "
+    "which that made",
+}
+_FUNCTIONAL = "torch.autograd.functional."
+
+_FIRST = {
+    "torch.func.grad": "torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor",
+    "torch.func.grad_and_value": "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, "
+    "not your tensor",
+    "torch.func.vjp": "torch.func.vjp runs the function on a stand-in of the argument, and keeps the graph for later",
+    "torch.func.jacrev": "torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward",
+}
+
+_NODES = {
+    "CheckpointFunctionBackward": "checkpoint had kept only the inputs: the operations before this step ran a second "
+    "time, during backward",
+    "BackwardHookFunctionBackward": "this node does nothing of its own: the backward hooks of a module run here",
+}
+
+_DUALS = {
+    "make_dual": "forward mode: the result carries a tangent, and so does whatever is computed from it; no pass "
+    "backward is needed",
+    "unpack_dual": "forward mode: the value, and its tangent, which is the derivative along the tangent of the input",
+}
+
+_SECOND_TIME = "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass"
+_OFF = "gradients are off here, as under no_grad: no graph is made"
+_INFERENCE = "made in inference mode: no graph, and none can be made from it later"
+_UNRECORDED = "autograd does not record this change of a leaf"
+_DIFFERENTIABLE = {
+    "add", "sub", "mul", "div", "truediv", "pow", "neg", "radd", "rsub", "rmul", "rtruediv", "matmul", "mm", "bmm",
+    "linear", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "softmax", "sqrt", "sum", "mean", "square",
+    "mse_loss", "cross_entropy", "iadd", "isub", "imul", "itruediv", "add_", "sub_", "mul_", "div_", "copy_", "zero_",
+    "fill_", "clamp_", "addcdiv_", "addcmul_",
+}  # fmt: skip
+"""Operations whose results would need gradients where an input does, unless something has switched that off."""
+
+
+def named(timeline: Timeline, step: int) -> str | None:
+    """What runs here that is not the learner's own call; None where nothing does."""
+    event = timeline.event(step)
+    if isinstance(event, Backward):
+        site = timeline.sites.get(event.site)
+        return None if site is None or site.parent is None else _of_pass(site.parent)
+    if isinstance(event, Op):
+        return _of_operation(timeline, step, event)
+    if isinstance(event, Node):
+        node = timeline.state(step).nodes.get(event.node)
+        return None if node is None else _NODES.get(node.name)
+    return _again(timeline, step, event) if isinstance(event, Line) else None
+
+
+def _of_pass(parent: str) -> str | None:
+    if parent.startswith(_FUNCTIONAL):
+        return f"{parent} runs this pass inside, to give back what it finds; it writes no .grad"
+    return _PASSES.get(parent)
+
+
+def _of_operation(timeline: Timeline, step: int, event: Op) -> str | None:
+    site = timeline.sites.get(event.site)
+    if site is None or site.op is None:
+        return None
+    if site.op in _DUALS:
+        return _DUALS[site.op]
+    if site.depth:
+        return _FIRST.get(site.parent or "") if site.op == "requires_grad_" else None
+    tensors = timeline.state(step).tensors
+    inputs = [tensors[number] for number in event.inputs if number in tensors]
+    made = [tensors[number] for number in event.outputs if number in tensors]
+    if not any(tensor.requires_grad for tensor in inputs):
+        return None
+    if site.op == "detach":
+        return "the same memory, but cut off from the graph: gradients stop here"
+    if site.op not in _DIFFERENTIABLE or not made:
+        return None
+    if made[0].requires_grad:
+        return _UNRECORDED if site.inplace and made[0].is_leaf else None
+    if not made[0].dtype.startswith(("float", "bfloat", "complex")):
+        return None
+    return _INFERENCE if made[0].version is None else _OFF
+
+
+def _again(timeline: Timeline, step: int, event: Line) -> str | None:
+    """Of the first statement of a function that a pass calls, and that ran before any pass did."""
+    running = timeline.pass_of(step)
+    if running is None or not any("checkpoint" in source.text for source in timeline.sources.values()):
+        return None
+    frames = timeline.state(step - 1).frames
+    began = timeline.event(running.start_step)
+    if len(frames) < 2 or not isinstance(began, Backward) or frames[-2].frame != began.frame:
+        return None
+    if frames[-1].frame != event.frame or frames[-1].site is not None:  # not the first of its frame
+        return None
+    before = timeline.columns.sites.index(event.site) + 1
+    return _SECOND_TIME if before < step and timeline.pass_of(before) is None else None
