@@ -206,8 +206,7 @@ class Commands:
         elif isinstance(focused, Input):
             screen.places.focus_pane()
         elif isinstance(focused, Pane) and focused.chosen is not None:
-            focused.chosen = None
-            focused.paint()
+            focused.mark(None)
         elif screen.zoomed:
             self.zoom()
         else:

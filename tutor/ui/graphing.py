@@ -115,7 +115,7 @@ class Grapher:
     def item_of(self, subject: str, ref: int) -> int | None:
         """The item that stands for a node or a tensor."""
         if subject == "node":
-            return self.skeleton.item_of.get(ref)
+            return self.skeleton.item_of.get(ref, ref if ref in self.skeleton.items else None)
         held = self._state.tensors.get(ref)
         if held is not None and held.node in self.skeleton.item_of:
             return self.skeleton.item_of[held.node]

@@ -13,6 +13,10 @@ class TabClicked(Message):
         self.name = name
 
 
+class MarkMoved(Message):
+    """The mark of a pane stands on another row, or on none."""
+
+
 class DetailsAsked(Message):
     """Everything about a row of a pane is wanted."""
 

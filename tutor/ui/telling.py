@@ -99,3 +99,11 @@ def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
         if row_width(pieces) <= cells:
             break
     return pieces
+
+
+def status(screen: LessonScreen) -> int:
+    """The exit status that the program's end stands for: 1 where it failed."""
+    end = screen.timeline.run_end
+    if end is None or screen.session is None or end.outcome in ("ok", "stopped"):
+        return 0
+    return end.status if end.outcome == "refused" else int(end.status != 0)

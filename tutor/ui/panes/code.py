@@ -12,6 +12,7 @@ from tutor.trace.timeline import StepView
 from tutor.ui.draw import code as drawing
 from tutor.ui.draw.code import Listing, Mark
 from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.linking import LINES
 from tutor.ui.panes.pane import Pane
 
 _PASS = ("backward", "node", "accumulate", "captured", "retained", "hook", "backward_end")
@@ -23,6 +24,7 @@ class CodePane(Pane):
     """The lines of the program, or of the file that the current frame is in."""
 
     NAME = "code"
+    CHOOSES = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +32,8 @@ class CodePane(Pane):
         """The last code cell to show; None shows all."""
         self._listings: dict[object, Listing] = {}
         self._listing = Listing()
+        self._places: dict[int, tuple[int, int]] = {}
+        """The file and the line that stand in a row."""
         self._count = 0
         self._file = 1
         self._statement: Span | None = None
@@ -49,7 +53,9 @@ class CodePane(Pane):
         self._statement = self._part = None
         if view is not None:
             self._find_marks(view, state)
-        self._listing = self._listing_of(self._file)
+        listing, self._listing = self._listing, self._listing_of(self._file)
+        if listing is not self._listing:
+            self._places = {index: place for place, index in self._listing.index.items()}
         self._count = len(self._listing.lines)
         if self.reveal is not None:
             shown = (at for at, line in enumerate(self._listing.lines) if line.cell > (self.reveal or 0))
@@ -155,12 +161,40 @@ class CodePane(Pane):
                 (g.rule * (cells - size - 3 - len(label)), "faint"),
             )
         current = index == self._now
-        mark = g.now if current else g.caller if self._waiting(line.number) else " "
-        gutter = ((mark + " ", "now"), (f"{line.number:>{size}}", "now" if current else "quiet"), ("  ", "plain"))
+        linked = self._linked_span(index)
+        mark = g.now if current else g.caller if self._waiting(line.number) else g.linked if linked else " "
+        role = "now" if mark != g.linked else "linked"
+        number = (f"{line.number:>{size}}", "now" if current else "quiet")
+        gutter = ((mark + " ", role), number, ("  ", "plain"))
         marks = self._marks(line.number, line.pieces)
+        if linked is not None:
+            length = sum(len(text) for text, _ in line.pieces)
+            marks += drawing.marks_on(line.number, linked, "linked", length)
         row = drawing.marked(line.pieces, marks) if marks else drawing.marked(line.pieces, ())
         wanted = next((m.role for m in marks if m.role != "statement"), "statement")
         return (*gutter, *(drawing.windowed(row, cells - size - 4, wanted, g) if current else row))
+
+    def _linked_span(self, index: int) -> Span | None:
+        """What is linked, where a part of it stands in this line."""
+        if self.linked is None or self.linked.code is None:
+            return None
+        file, span = self.linked.code
+        place = self._places.get(index)
+        inside = place is not None and place[0] == file and span[0] <= place[1] <= min(span[2], span[0] + _TALL)
+        return span if inside else None
+
+    def linked_row(self) -> int | None:
+        code = self.linked.code if self.linked is not None else None
+        return None if code is None else self._listing.index.get((code[0], code[1][0]))
+
+    def subject(self, index: int) -> tuple[str, int] | None:
+        if index >= min(self._count, len(self._listing.lines)):
+            return None
+        place = self._places.get(index)
+        return None if place is None else ("line", place[0] * LINES + place[1])
+
+    def details(self) -> tuple[str, int] | None:
+        return None
 
     def _waiting(self, number: int) -> bool:
         return number in self._callers

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width, width
-from tutor.ui.messages import DetailsAsked, TabClicked
+from tutor.ui.messages import DetailsAsked, MarkMoved, TabClicked
 from tutor.ui.panes.surface import Surface
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
+    from tutor.ui.linking import Linked
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Pane(Surface, can_focus=True):
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
+        self._marked: tuple[str, int] | None = None
+        """What stands in the chosen row: the mark goes along with that."""
+        self.linked: Linked | None = None
+        """What belongs to the thing that is marked in another pane, or that runs now."""
         self.failure: Exception | None = None
         """Why nothing is shown: a recording may come from a stranger, and hold what no program does."""
 
@@ -87,6 +92,14 @@ class Pane(Surface, can_focus=True):
         """Whether all of this row is what was chosen."""
         return index == self.chosen
 
+    def place_of(self, subject: str, ref: int) -> int | None:
+        """The row that a thing stands in."""
+        return next((index for index in range(self.choices()) if self.subject(index) == (subject, ref)), None)
+
+    def linked_row(self) -> int | None:
+        """The row to be seen where the learner marked something in another pane."""
+        return None
+
     # ------------------------------------------------------------ showing
 
     def show(self, timeline: Timeline, cursor: int) -> None:
@@ -101,6 +114,8 @@ class Pane(Surface, can_focus=True):
         self.failure = None
         try:
             self.prepare()
+            if self._marked is not None and self._standing() != self._marked:
+                self.chosen = self.place_of(*self._marked)
             row = self.in_view()
             if row is not None:
                 self._bring_into_view(row)
@@ -108,6 +123,18 @@ class Pane(Surface, can_focus=True):
         except Exception as error:
             self.failure = error
             self.paint()
+
+    def link(self, linked: Linked) -> None:
+        """Mark what belongs to what is marked in another pane."""
+        if linked == self.linked:
+            return
+        self.linked = linked
+        if not self.display or self.failure is not None:
+            return
+        row = self.linked_row() if linked.chosen else None
+        if row is not None:
+            self._bring_into_view(row)
+        self.paint()
 
     @property
     def page(self) -> int:
@@ -197,7 +224,6 @@ class Pane(Surface, can_focus=True):
             if self.subject(index) is not None:
                 self.choose(index)
                 break
-        self.paint()
 
     def first_choice(self) -> int:
         """Where the mark comes first."""
@@ -205,10 +231,21 @@ class Pane(Surface, can_focus=True):
 
     def choose(self, choice: int) -> None:
         """The mark goes there, and is in view."""
-        self.chosen = choice
         row = self.row_of(choice)
         if row is not None:
             self._bring_into_view(row, 0)
+        self.mark(choice)
+
+    def mark(self, index: int | None) -> None:
+        """Put the mark on a row, or take it away."""
+        self.chosen = index
+        self._marked = None if index is None else self.subject(index)
+        self.paint()
+        self.post_message(MarkMoved())
+
+    def marked(self) -> tuple[str, int] | None:
+        """What the mark stands on, for the other panes to show what belongs to it."""
+        return self._marked if self.chosen is not None else None
 
     def scroll_rows(self, rows: int) -> None:
         """Move the text under the frame."""
@@ -217,11 +254,15 @@ class Pane(Surface, can_focus=True):
 
     def details(self) -> tuple[str, int] | None:
         """What the mark stands on."""
+        return self._standing()
+
+    def _standing(self) -> tuple[str, int] | None:
         return None if self.chosen is None or self.chosen >= self.choices() else self.subject(self.chosen)
 
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
         self.paint()
+        self.post_message(MarkMoved())
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -241,10 +282,9 @@ class Pane(Surface, can_focus=True):
         choice = self.choice_at(self.top + event.y - first, event.x - 2)
         if choice is None:
             return
-        again, self.chosen = choice == self.chosen, choice
-        self.paint()
-        subject = self.subject(choice)
-        if again and subject is not None:
+        again = choice == self.chosen
+        self.mark(choice)
+        if again and (subject := self.details()) is not None:
             self.post_message(DetailsAsked(*subject))
 
     def _click_title(self, x: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from tutor.trace import values
 from tutor.trace.changes import Changes
@@ -150,7 +151,18 @@ class TensorsPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         rule = self._rules.get(index)
-        return rule if rule is not None else table.line(COLUMNS, self._fit, self._table[index])
+        if rule is not None:
+            return rule
+        row = self._table[index]
+        if self.linked is None or self._subjects[index] not in self.linked.tensors:
+            return table.line(COLUMNS, self._fit, row)
+        # The mark of a change tells more than that of a link.
+        name = row[0].text if row[0].text[0] != " " else self.glyphs.linked + row[0].text[1:]
+        return table.line(COLUMNS, self._fit, [replace(row[0], text=name, role=row[0].role + " linked"), *row[1:]])
+
+    def linked_row(self) -> int | None:
+        wanted = self.linked.tensors if self.linked is not None else ()
+        return next((index for index, number in enumerate(self._subjects) if number in wanted), None)
 
     def in_view(self) -> int | None:
         return self._first_change

@@ -20,6 +20,7 @@ from tutor.ui.draw import places
 from tutor.ui.draw.row import Piece
 from tutor.ui.gate import Gate
 from tutor.ui.keys import bindings, hints_now
+from tutor.ui.linking import Linker
 from tutor.ui.messages import DetailsAsked, KeyPicked, StepPicked, TabClicked
 from tutor.ui.pacer import Pacer
 from tutor.ui.panes.chart import ChartPane
@@ -34,7 +35,7 @@ from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.player import Player
 from tutor.ui.prompts import Prompts
 from tutor.ui.study import Study
-from tutor.ui.telling import facts, said
+from tutor.ui.telling import facts, said, status
 from tutor.ui.works import works
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class LessonScreen(Screen[None]):
     cursor = var(0, init=False)
     """The step that is now. All else on the screen follows from it."""
 
+    status = property(status)
+
     def __init__(
         self, target: Target, *, session: Session | None, timeline: Timeline | None, language: str = "en"
     ) -> None:
@@ -69,6 +72,7 @@ class LessonScreen(Screen[None]):
         self.prompts = Prompts(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
+        self.linker = Linker(self)
         self.pacer = Pacer(self, self.catch_up)
         self.follow = False
         """Whether the cursor goes along with a program that runs."""
@@ -205,6 +209,7 @@ class LessonScreen(Screen[None]):
             if at != self._shown or pane is self.chart:
                 pane.show(self.timeline, self.cursor)
         self._shown = at
+        self.linker.update()
         self.header.show(*facts(self))
         self.explain.show(self.notice or said(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
@@ -230,6 +235,9 @@ class LessonScreen(Screen[None]):
 
     def on_key_picked(self, message: KeyPicked) -> None:
         self.commands.do(message.action)
+
+    def on_mark_moved(self) -> None:
+        self.linker.update()
 
     def on_details_asked(self, message: DetailsAsked) -> None:
         self.commands.show_details(message.subject, message.ref)
@@ -289,11 +297,3 @@ class LessonScreen(Screen[None]):
     def owner(self) -> GradtutorApp:
         """The app, as what it is."""
         return cast("GradtutorApp", self.app)
-
-    @property
-    def status(self) -> int:
-        """The exit status that the program's end stands for: 1 where it failed."""
-        end = self.timeline.run_end
-        if end is None or self.session is None or end.outcome in ("ok", "stopped"):
-            return 0
-        return end.status if end.outcome == "refused" else int(end.status != 0)
