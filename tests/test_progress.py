@@ -89,3 +89,20 @@ def test_a_full_disk_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "No space left" in str(store.notice)
     monkeypatch.undo()
     assert store.load("a/b").step == 1
+
+
+def test_where_to_go_on_from(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(Progress("a/b", begun=True, step=12, steps=40, answers={2: Given("5", True), 4: Given("1", False)}))
+    found = store.load("a/b")
+    assert (found.resume, found.steps, found.right) == (12, 40, 1)
+    found.done = True
+    assert found.resume == 0
+
+
+def test_a_lesson_can_be_forgotten(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(Progress("a/b", begun=True, done=True))
+    assert store.reset("a/b")
+    assert store.load("a/b") == Progress("a/b")
+    assert store.reset("a/b")

@@ -34,8 +34,20 @@ class Progress(msgspec.Struct):
     done: bool = False
     step: int = 0
     """The last step that was on the screen."""
+    steps: int = 0
+    """How many there were; 0 where that is not known."""
     answers: dict[int, Given] = {}
     """By the question's cell (its index in the lesson)."""
+
+    @property
+    def right(self) -> int:
+        """How many questions were answered right; each can be answered once."""
+        return sum(given.right is True for given in self.answers.values())
+
+    @property
+    def resume(self) -> int:
+        """The step to go on from; 0 for the beginning."""
+        return self.step if self.begun and not self.done and self.step > 1 else 0
 
     @property
     def mark(self) -> str:
@@ -78,6 +90,15 @@ class Store:
             return False
         return True
 
+    def reset(self, lesson: str) -> bool:
+        """Forgets all of a lesson; False where that failed."""
+        try:
+            self._path(lesson).unlink(missing_ok=True)
+        except OSError as error:
+            self.notice = f"The progress of {lesson} is kept: {_reason(error)}."
+            return False
+        return True
+
     def _path(self, lesson: str) -> Path:
         return self.folder / (re.sub(r"[^\w.-]", "_", lesson.replace("/", "__")) + ".json")
 
@@ -88,7 +109,7 @@ def merge(old: Progress, new: Progress) -> Progress:
     for cell, given in new.answers.items():
         if not (cell in answers and answers[cell].right and not given.right):
             answers[cell] = given
-    return Progress(new.lesson, old.begun or new.begun, old.done or new.done, new.step, answers)
+    return Progress(new.lesson, old.begun or new.begun, old.done or new.done, new.step, new.steps or old.steps, answers)
 
 
 @contextlib.contextmanager

@@ -43,7 +43,9 @@ class Session:
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
-        self.command = RunCommand(str(target.path), target.name, args or [], knobs or {}, device, max_events, max_bytes, nudge)
+        self.command = RunCommand(
+            str(target.path), target.name, args or [], knobs or {}, device, max_events, max_bytes, nudge
+        )
         self.timeline = Timeline()
         self.phase = "starting"
         """starting (Python), importing (torch), running, ended."""

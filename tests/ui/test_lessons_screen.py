@@ -8,7 +8,7 @@ import pytest
 
 from tests.ui.conftest import lines, text
 from tests.ui.recordings import FakeSession, two_paths
-from tutor.progress import Progress, Store
+from tutor.progress import Given, Progress, Store
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -136,3 +136,38 @@ async def test_a_small_terminal_gets_a_hint(lessons: Path) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert "next  First" in text(app)
+
+
+async def test_what_was_done_is_shown_and_forgotten_at_the_second_time(lessons: Path, home: Path) -> None:
+    Store().save(Progress("graph/two", begun=True, step=7, steps=21, answers={0: Given("1", True)}))
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        assert "begun, left at step 7 of 21" in text(app)
+        assert "1 of 1 questions right at the first try" in text(app)
+        assert "1 cell of code · 1 question · 21 steps" in text(app)
+        await pilot.press("R")
+        await pilot.pause()
+        assert "once more" in text(app)
+        await pilot.press("down", "up", "R")  # another key in between: it asks anew
+        await pilot.pause()
+        assert Store().load("graph/two").begun
+        await pilot.press("R")
+        await pilot.pause()
+        assert "left at step" not in text(app)
+    assert not Store().load("graph/two").begun
+
+
+async def test_a_lesson_goes_on_where_it_was_left(lessons: Path, home: Path) -> None:
+    Store().save(Progress("graph/two", begun=True, step=9, answers={2: Given("5", True)}))
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LessonScreen)
+        assert app.screen.cursor == 9
+        assert "back where you left, at step 9" in text(app)
+        await pilot.press("home", "end")
+        await pilot.pause(0.2)
+        assert "this lesson is done" in text(app)
+    assert Store().load("graph/two").done

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,7 @@ from tutor.ui.messages import LessonChosen
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
+    from tutor.lesson.model import Header
     from tutor.process import Workers
     from tutor.session import Session
     from tutor.trace.timeline import Timeline
@@ -98,6 +100,17 @@ class GradtutorApp(App[int]):
         from tutor.lesson.find import Target
 
         self.open(Target("lesson", Path(message.path), message.lesson))
+
+    def after(self, lesson: str) -> Header | None:
+        """The lesson that follows this one; None after the last."""
+        from tutor.lesson import catalog
+        from tutor.lesson.errors import LessonError
+
+        try:
+            lessons = catalog.load(self.lessons).lessons
+        except LessonError:
+            return None
+        return next((following for before, following in pairwise(lessons) if before.id == lesson), None)
 
     # ------------------------------------------------------------ runs
 

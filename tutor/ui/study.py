@@ -20,6 +20,8 @@ class Study:
         self.gate = gate
         self.given: dict[int, tuple[str, bool | None]] = {}
         """By question: the text of the answer (empty: skipped), and whether it is right (None: not known yet)."""
+        self.resume = 0
+        """The step where the learner left the lesson; 0 where there is none to go on from."""
         self.furthest = 0
         """The furthest step that was on the screen."""
         self._store: Store | None = None
@@ -29,6 +31,7 @@ class Study:
 
             self._store = store or Kept()
             self._progress = self._store.load(target.name)
+            self.resume = self._progress.resume
 
     def enter(self, gate: Gate) -> None:
         """The questions are known: those answered at an earlier time are settled."""
@@ -71,12 +74,18 @@ class Study:
         end = timeline.run_end
         ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
         done = ended and self.gate.question is None
+        self._progress.steps = 0 if running else timeline.steps
         if not self._progress.begun or (done and not self._progress.done):
             self._keep(begun=True, done=done)
 
     def begin_again(self) -> None:
         """Another run of the same: answers stay, what the run gave is to be seen anew."""
-        self.furthest = 0
+        self.furthest = self.resume = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the lesson has been walked to its end."""
+        return self._progress is not None and self._progress.done
 
     def leave(self, step: int) -> None:
         """The lesson is closed at this step."""

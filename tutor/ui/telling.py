@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor import explain
+from tutor.lesson.model import in_language
 from tutor.ui.draw.row import Piece, clean, row_width
 
 if TYPE_CHECKING:
@@ -62,10 +63,22 @@ def said(screen: LessonScreen) -> list[Piece]:
         return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or _ENDS[end.outcome], "error"), *again]
     if not step:
         return _before(screen)
+    if step == timeline.steps and screen.study.done and not screen.running:
+        return _done(screen)
     try:
         return shortened([(clean(text), role) for text, role in explain.line(timeline, step)], screen.size.width - 4)
     except Exception as error:  # a recording may come from a stranger, and hold what no program does
         return [(f"this step cannot be explained: {error!r}", "quiet")]
+
+
+def _done(screen: LessonScreen) -> list[Piece]:
+    """The end of a lesson: what comes next."""
+    g = screen.explain.glyphs
+    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), ("this lesson is done", "strong")]
+    following = screen.owner.after(screen.target.name)
+    if following is not None:
+        pieces += [(f" {g.dot} next: ", "quiet"), (clean(in_language(following.title, screen.language)), "strong")]
+    return [*pieces, (f" {g.dot} ", "quiet"), ("Esc", "key"), (" to the lessons", "quiet")]
 
 
 def _before(screen: LessonScreen) -> list[Piece]:

@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 
 from tutor.lesson.model import Header, in_language
+from tutor.progress import Progress
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
 from tutor.ui.messages import LessonChosen
 from tutor.ui.panes.pane import Pane
@@ -129,48 +130,64 @@ class AboutPane(Pane, can_focus=False):
     def __init__(self) -> None:
         super().__init__()
         self._pieces: list[list[Piece]] = []
-        self._extents: dict[str, str] = {}
+        self._extents: dict[str, tuple[int, int]] = {}
         self._made: tuple[int, list[Row]] | tuple[()] = ()
 
-    def tell(self, lesson: Header | None, mark: str, language: str) -> None:
-        """Show this lesson."""
+    def tell(self, lesson: Header | None, progress: Progress, language: str) -> None:
+        """Show this lesson, and what was done with it."""
         self._pieces, self._made = [], ()
         if lesson is not None:
-            g = self.glyphs
-            state = {"done": (f"{g.yes} done", "leaf"), "begun": (f"{g.begun} begun", "grad")}.get(mark)
             self._pieces = [
                 [(clean(in_language(lesson.title, language)), "heading")],
                 [(clean(lesson.id), "quiet")],
                 [],
                 [(clean(in_language(lesson.summary, language)), "plain")],
                 [],
-                [(self._extent(lesson.path), "quiet")],
+                [(self._extent(lesson.path, progress.steps), "quiet")],
             ]
             if lesson.needs:
                 role = "error" if lacking(lesson) else "quiet"
                 self._pieces.append([(f"needs {', '.join(lesson.needs)}", role)])
                 if lacking(lesson):
                     self._pieces.append([("No CUDA device is found here, so it cannot run.", "note")])
-            if state is not None:
-                self._pieces += [[], [state]]
+            self._pieces += self._state(lesson, progress)
         self.paint()
 
-    def _extent(self, path: str) -> str:
-        """How many cells and questions there are, from a glance at the file."""
+    def _state(self, lesson: Header, progress: Progress) -> list[list[Piece]]:
+        """What was done with it: how far, and how many questions were right."""
+        if progress.mark == "new":
+            return []
+        g = self.glyphs
+        lines: list[list[Piece]] = [[]]
+        if progress.done:
+            lines.append([(f"{g.yes} done", "leaf")])
+        else:
+            of = f" of {progress.steps}" if progress.steps else ""
+            at = f", left at step {progress.step}{of}" if progress.step else ""
+            lines.append([(f"{g.begun} begun", "grad"), (at, "quiet")])
+        questions = self._counted(lesson.path)[1]
+        if questions and progress.answers:
+            lines.append([(f"{progress.right} of {questions} questions right at the first try", "quiet")])
+        lines.append([("R", "key"), (" forgets it", "quiet")])
+        return lines
+
+    def _counted(self, path: str) -> tuple[int, int]:
+        """How many code cells and questions there are, from a glance at the file."""
         if path not in self._extents:
             try:
                 lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
             except OSError:
-                return ""
+                lines = []
             marks = [line for line in lines if line.startswith("# %%")]
             questions = sum(1 for line in marks if "question=" in line and 'lang="zh"' not in line)
-            cells = sum(1 for line in marks if "[markdown]" not in line)
-            text = f"{cells} {'cell' if cells == 1 else 'cells'} of code"
-            asks = (
-                f" {self.glyphs.dot} {questions} {'question' if questions == 1 else 'questions'}" if questions else ""
-            )
-            self._extents[path] = text + asks
+            self._extents[path] = sum(1 for line in marks if "[markdown]" not in line), questions
         return self._extents[path]
+
+    def _extent(self, path: str, steps: int) -> str:
+        """`4 cells of code · 2 questions · 41 steps`"""
+        counts = zip((*self._counted(path), steps), (("cell of code", "cells of code"), ("question", "questions"),
+                                                    ("step", "steps")), strict=True)  # fmt: skip
+        return f" {self.glyphs.dot} ".join(f"{count} {words[count != 1]}" for count, words in counts if count)
 
     def _lines(self, cells: int) -> list[Row]:
         """The rows for so many cells; made once."""

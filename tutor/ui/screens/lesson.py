@@ -139,7 +139,22 @@ class LessonScreen(Screen[None]):
         self.study.compare(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
+        self._resume()
         self.pacer.later()
+
+    def _resume(self) -> None:
+        """Back to where the learner left the lesson, once that step is there."""
+        step = self.study.resume
+        if step and self.cursor:
+            self.study.resume = 0  # they are walking already
+        elif step and (self.limit >= step or not self.running):
+            self.study.resume = 0
+            self.cursor = step
+            dot = self.header.glyphs.dot
+            self.say(
+                ("back where you left, at step ", "quiet"), (f"{self.cursor}", "value"), (f" {dot} ", "quiet"),
+                ("Home", "key"), (" to the beginning", "quiet"),
+            )  # fmt: skip
 
     def _know_document(self) -> None:
         """The prose and the questions, once they are known."""

@@ -11,7 +11,8 @@ from textual.screen import Screen
 from tutor.lesson import catalog
 from tutor.lesson.errors import LessonError
 from tutor.lesson.model import Header as LessonHeader
-from tutor.progress import Store
+from tutor.lesson.model import in_language
+from tutor.progress import Progress, Store
 from tutor.ui.draw import places
 from tutor.ui.keys import Hint, Key, bindings
 from tutor.ui.messages import KeyPicked, LessonChosen
@@ -30,6 +31,7 @@ _KEYS = (
     Key("first", "home", "Home", "first", "the first"),
     Key("last", "end", "End", "last", "the last"),
     Key("open", "enter,right,l", "Enter", "open", "open the lesson"),
+    Key("reset", "R", "R", "forget", "forget what was done with the lesson; press it twice"),
     Key("help", "question_mark", "?", "help", "the keys and the marks"),
     Key("quit", "q,escape", "q", "quit", "quit"),
 )
@@ -50,6 +52,9 @@ class LessonsScreen(Screen[None]):
         self.folder = folder
         self.language = language
         self._away = False
+        self._progress: dict[str, Progress] = {}
+        self._forgetting = ""
+        """The lesson that would be forgotten if asked once more."""
         self.catalog = CatalogPane()
         self.about = AboutPane()
         self.header, self.explain, self.keyline, self.small = Header(), Explain(), KeyLine(), TooSmall()
@@ -77,7 +82,7 @@ class LessonsScreen(Screen[None]):
         except LessonError as error:
             problem = str(error)
         store = Store()
-        progress = store.load_all(lesson.id for lesson in lessons)
+        progress = self._progress = store.load_all(lesson.id for lesson in lessons)
         self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language)
         done = sum(kept.done for kept in progress.values())
         self.header.show("", "", [(f"{done} of {len(lessons)} done", "quiet")])
@@ -124,7 +129,8 @@ class LessonsScreen(Screen[None]):
 
     def _tell(self) -> None:
         lesson = self.catalog.lesson
-        self.about.tell(lesson, self.catalog.marks.get(lesson.id, "new") if lesson is not None else "", self.language)
+        name = lesson.id if lesson is not None else ""
+        self.about.tell(lesson, self._progress.get(name, Progress(name)), self.language)
 
     def on_catalog_pane_moved(self) -> None:
         self._tell()
@@ -135,13 +141,33 @@ class LessonsScreen(Screen[None]):
     def action_do(self, key: str) -> None:
         """A key was pressed."""
         jumps = {"up": -1, "down": 1, "page_up": -10, "page_down": 10, "first": -10_000, "last": 10_000}
+        lesson = self.catalog.lesson
+        if key == "reset" and lesson is not None:
+            self._forget(lesson)
+            return
+        self._forgetting = ""
         if key in jumps:
             self.catalog.move(jumps[key])
-        elif key == "open" and self.catalog.lesson is not None:
-            self.post_message(LessonChosen(self.catalog.lesson.id, self.catalog.lesson.path))
+        elif key == "open" and lesson is not None:
+            self.post_message(LessonChosen(lesson.id, lesson.path))
         elif key == "help":
             from tutor.ui.screens.help import help_sheet
 
             self.app.push_screen(help_sheet())
         elif key == "quit":
             self.app.exit(return_code=0)
+
+    def _forget(self, lesson: LessonHeader) -> None:
+        """At the second time: nothing was done with this lesson."""
+        if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
+            self.explain.show([("there is nothing to forget: this lesson was not begun", "quiet")])
+        elif self._forgetting != lesson.id:
+            self._forgetting = lesson.id
+            title = in_language(lesson.title, self.language)
+            self.explain.show([("R", "key"), (f" once more forgets your answers and your place in {title}", "note")])
+        else:
+            self._forgetting = ""
+            store = Store()
+            gone = store.reset(lesson.id)
+            self.read()
+            self.explain.show([("forgotten", "quiet") if gone else (store.notice or "", "error")])
