@@ -6,7 +6,7 @@ Source: https://pytorch.org/docs/stable/torch.html (*Pointwise Ops*), and `tools
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
@@ -79,7 +79,18 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
         kept = a.numbers.combine(node.result.numbers, lambda x, y: y / x if x else 0.0)
         return a, Operand("what it was scaled by", kept.shape, kept)
     first, second = node.operands[:2]
-    return first, second
+    return _seen(node, first, second, lambda x, y: y / x), _seen(node, second, first, lambda x, y: y / x)
+
+
+def _seen(node: NodeView, unknown: Operand, a: Operand, from_result: Callable[[float, float], float]) -> Operand:
+    """An argument; a number that the recording does not tell as the result shows it, by the largest element of a."""
+    y = node.result.grid
+    if unknown.tensor is not None or unknown.grid is not None or a.grid is None or y is None or not y.flat:
+        return unknown
+    x, out = max(zip(a.grid.expand(y.shape).flat, y.flat, strict=True), key=lambda pair: abs(pair[0]))
+    found = from_result(x, out)
+    name = f"{found:.6g}" if unknown.name == "?" else unknown.name
+    return Operand(name, (), Grid((), (float(f"{found:.6g}") if unknown.name == "?" else found,)))
 
 
 @explains("MulBackward0", general="∂(a·b)/∂a = b, ∂(a·b)/∂b = a")
@@ -97,7 +108,7 @@ def mul(node: NodeView) -> Explanation:
 @explains("DivBackward0", general="∂(a/b)/∂a = 1/b, ∂(a/b)/∂b = -a/b²")
 def div(node: NodeView) -> Explanation:
     """∂(a/b)/∂a = 1/b, ∂(a/b)/∂b = -a/b²."""
-    a, b = node.operands[:2]
+    a, b = node.operands[0], _seen(node, node.operands[1], node.operands[0], lambda x, y: x / y)
     below = b.numbers
     shares = [Local(a, f"1/{b.name}", below.map(lambda y: 1 / y))]
     if a.grid is not None:
@@ -117,10 +128,21 @@ def neg(node: NodeView) -> Explanation:
 def power(node: NodeView) -> Explanation:
     """∂(aⁿ)/∂a = n·aⁿ⁻¹, for a number n."""
     a = node.operands[0]
-    n = 2.0 if node.op in ("square", "square_") else node.operands[1].numbers.flat[0]
+    n = 2.0 if node.op in ("square", "square_") else _exponent(node, a)
     formula = f"{n:g}·{a.name}" if n == 2 else f"{n:g}·{a.name}{f'{n - 1:g}'.translate(_SUPERSCRIPTS)}"
     slope = a.numbers.map(lambda x: 0.0 if n == 0 else n * math.pow(x, n - 1))
     return Explanation(f"{a.name}{f'{n:g}'.translate(_SUPERSCRIPTS)}", [Local(a, formula, slope)])
+
+
+def _exponent(node: NodeView, a: Operand) -> float:
+    """The number that the code says; where it does not show it, the usual one that gives the result."""
+    for one in node.operands[1:]:
+        if one.grid is not None:
+            return one.numbers.flat[0]
+    for n in (2.0, 3.0, 0.5, 4.0, -1.0, 1.5, -2.0):
+        if not node.inner and node.gives(a.numbers.map(lambda x, n=n: math.pow(x, n))):  # type: ignore[misc]
+            return n
+    raise LookupError(a.name)
 
 
 @explains("PowBackward1", general="∂(aᵇ)/∂a = b·aᵇ⁻¹, ∂(aᵇ)/∂b = aᵇ·ln(a)")
@@ -201,3 +223,37 @@ def addcdiv(node: NodeView) -> Iterator[Explanation]:
 def _single(share: Local | Product | None) -> float:
     assert isinstance(share, Local)
     return share.grid.flat[0]
+
+
+# ---------------------------------------------------------------- with a number that the recording does not tell
+
+
+def _number(node: NodeView, a: Operand) -> float | None:
+    """What each element was multiplied by: the same number everywhere, as the result shows."""
+    if node.result.grid is None:
+        return None
+    x, y = max(zip(a.numbers.flat, node.result.grid.flat, strict=True), key=lambda pair: abs(pair[0]))
+    if not x:
+        return None
+    short = float(f"{y / x:.6g}")
+    return short if node.gives(a.numbers.map(lambda x: short * x)) else y / x
+
+
+@explains("MulBackward1", "DivBackward1", general="∂(n·a)/∂a = n, for a number n")
+def times_a_number(node: NodeView) -> Explanation | None:
+    """n·a or a/n, inside a composite, where the number is seen from the result."""
+    a = node.operands[0]
+    n = _number(node, a)
+    if n is None:
+        return None
+    if node.node == "DivBackward1":
+        below = float(f"{1 / n:.6g}")
+        return Explanation(f"{a.name}/{below:g}", [Local(a, f"1/{below:g}", Grid.full(a.shape, 1 / below))])
+    return Explanation(f"{n:g}·{a.name}", [Local(a, f"{n:g}", Grid.full(a.shape, n))])
+
+
+@explains("AddBackward1", "SubBackward1", general="∂(a + n)/∂a = 1, for a number n")
+def plus_a_number(node: NodeView) -> Explanation:
+    """a + n, inside a composite."""
+    a = node.operands[0]
+    return Explanation(f"{a.name} and a number", [Local(a, "1", Grid.full(a.shape, 1.0))])

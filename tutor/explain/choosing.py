@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tutor.explain.grid import Grid, Shape, count
-from tutor.explain.reductions import lanes
 from tutor.explain.rules import Explanation, NodeView, Operand, explains
+from tutor.explain.running import lanes
 from tutor.explain.shapes import moved, strides, walk
 
 _MOST_PLACES = 100
@@ -87,6 +87,10 @@ def index(node: NodeView) -> Iterator[Explanation]:
     tensors = [operand for operand in node.whole if operand.tensor is not None]
     turned = node.node == "EmbeddingBackward0"
     a, others = (tensors[-1], tensors[:-1]) if turned else (node.operands[0], tensors[1:])
+    if node.index and node.node == "IndexBackward0":
+        given = ", ".join(other.name for other in others) or "its index"
+        yield from moved(node, a, [(f"{a.name}[{given}]", _ADDED, node.index)])
+        return
     found = list(moved(node, a, _indexed(node, a, others)))
     if not found:
         found = list(moved(node, a, _looked_up(node, a)))

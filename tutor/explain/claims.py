@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutor.explain import (  # noqa: F401 (they register their rules)
+    activations,
     arithmetic,
+    batches,
     choosing,
+    classes,
+    deciding,
     functions,
     joining,
+    lengths,
     losses,
     matrices,
+    normalizing,
+    overwriting,
+    pairs,
+    placing,
     reductions,
+    running,
     shapes,
+    windows,
+    writing,
 )
 from tutor.explain.grid import Grid, Shape, agree, coarser, count, places_of
 from tutor.explain.origin import Made, as_grid
+from tutor.explain.parts import WRITES
 from tutor.explain.rules import RULES, Explanation, Local, NodeView, Operand, Product
 from tutor.trace.events import Node, Value
 from tutor.trace.state import NodeState, State
@@ -35,7 +49,7 @@ class Claim:
 
 def arrival(event: Node, made: Made, inner: bool) -> Grid | None:
     """What reached a node, in numbers; of several results all in one row, with zeros where nothing came."""
-    if len(event.grad_outputs) == 1:
+    if single_arrival(event, made):
         value = event.grad_outputs[0]
         return as_grid(value, shape_of(value) if inner else made.result.shape, made.dtype)
     if inner or len(event.grad_outputs) > len(made.results):
@@ -47,6 +61,13 @@ def arrival(event: Node, made: Made, inner: bool) -> Grid | None:
             return None
         flat.extend(part.flat)
     return Grid((len(flat),), tuple(flat))
+
+
+def single_arrival(event: Node, made: Made) -> bool:
+    """Whether only what the operation gave to the learner has a gradient; a node may have other results of its own."""
+    return len(event.grad_outputs) == 1 or (
+        len(made.results) == 1 and all(value is None for value in event.grad_outputs[1:])
+    )
 
 
 def claims(state: State, node: NodeState, event: Node, made: Made, arrived: Grid) -> tuple[str | None, list[Claim]]:
@@ -66,6 +87,8 @@ def is_inner(state: State, node: NodeState, made: Made) -> bool:
     operation's."""
     if node.node != made.node:
         return True
+    if made.spots or node.name in WRITES:
+        return False
     return any(source is not None and _is_hidden(state, source[0]) for source in node.inputs)
 
 
@@ -79,7 +102,8 @@ def view_of(state: State, node: NodeState, event: Node, made: Made, arrived: Gri
     inner = is_inner(state, node, made)
     if not inner:
         return NodeView(
-            node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype
+            node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype,
+            made.spots, made.index,
         )  # fmt: skip
     operands = [
         _inner_operand(state, source, value, made)
@@ -87,7 +111,9 @@ def view_of(state: State, node: NodeState, event: Node, made: Made, arrived: Gri
     ]
     own = node.node == made.node
     result = made.result if own else Operand("", arrived.shape, None)
-    return NodeView(node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype)
+    return NodeView(
+        node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index
+    )
 
 
 def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: Made) -> Operand:
@@ -143,8 +169,8 @@ def _agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bo
         ours = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
     except (ArithmeticError, ValueError):
         return False
-    scale = max((abs(x) for x in arrived.flat), default=0.0)
-    return agree(ours, sent, dtype, scale)
+    scale = max([share.scale if isinstance(share, Product) else 0.0, *map(abs, arrived.flat)])
+    return agree(ours, sent, dtype, scale if math.isfinite(scale) else 0.0)
 
 
 def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
@@ -156,6 +182,8 @@ def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> 
         return _is_hidden(state, source[0])
     feeding = state.nodes.get(source[0])
     held = state.tensors.get(tensor)
+    if feeding is not None and feeding.tensor is None and feeding.name == "CopySlices":
+        return True  # of a tensor that was written to through a view; it has another node by now
     return feeding is None or feeding.tensor == tensor or (held is not None and held.node == source[0])
 
 

@@ -135,3 +135,15 @@ def _same(a: float, b: float, room: float) -> bool:
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or abs(a - b) <= room
+
+
+def solved(function: Callable[[float], float], value: float, low: float, high: float) -> float:
+    """Where a function that rises or falls all the way has a value, to four digits."""
+    rises = function(high) > function(low)
+    for _ in range(80):
+        middle = (low + high) / 2
+        if (function(middle) < value) == rises:
+            low = middle
+        else:
+            high = middle
+    return float(f"{(low + high) / 2:.4g}")

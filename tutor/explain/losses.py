@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from tutor.explain.grid import Grid, count
-from tutor.explain.reductions import lanes, soft
-from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains, mixed
+from tutor.explain.functions import sigmoid
+from tutor.explain.grid import Grid, count, solved
+from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains
 
 Of = Callable[[float, float], float]
 
@@ -30,17 +30,22 @@ def _reductions(node: NodeView, losses: Grid) -> Iterator[tuple[str, str, float]
 
 
 def _of_two(
-    node: NodeView, equation: str, formulas: tuple[str, str], loss: Of, slopes: tuple[Of, Of]
-) -> Iterator[Explanation]:
+    node: NodeView, equation: str, formulas: tuple[str, str], loss: Of, slopes: tuple[Of, Of],
+    weight: Operand | None = None,
+) -> Iterator[Explanation]:  # fmt: skip
     """A loss of a prediction and a target, element by element; texts with {p} and {t}."""
     p, t = node.whole[:2]
-    losses = p.numbers.combine(t.numbers, loss)
+    by = Grid((), (1.0,)) if weight is None else weight.numbers
+    losses = p.numbers.combine(t.numbers, loss) * by
+    if weight is not None:
+        equation, formulas = (
+            f"{weight.name}·{equation}",
+            (f"{weight.name}·{formulas[0]}", f"{weight.name}·{formulas[1]}"),
+        )
     for word, below, n in _reductions(node, losses):
         shares = []
-        for target, formula, slope in zip(
-            node.operands, formulas, slopes, strict=False
-        ):  # stretched, where they differ
-            grid = p.numbers.combine(t.numbers, slope).map(lambda x, n=n: x / n)  # type: ignore[misc]
+        for target, formula, slope in zip(node.operands, formulas, slopes, strict=False):
+            grid = (p.numbers.combine(t.numbers, slope) * by).map(lambda x, n=n: x / n)  # type: ignore[misc]
             shares.append(Local(target, formula.format(p=p.name, t=t.name) + below, grid))
         yield Explanation(word + equation.format(p=p.name, t=t.name), shares)
 
@@ -54,16 +59,43 @@ def mse_loss(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("SmoothL1LossBackward0", "HuberLossBackward0",
-          general="with threshold 1: ∂/∂p = p - t where |p - t| < 1, else its sign (of the mean: by n)")  # fmt: skip
+          general="of d = p - t: ∂/∂p = d where it is small, else its sign (of the mean: by n)")  # fmt: skip
 def smooth_l1(node: NodeView) -> Iterator[Explanation]:
-    """p - t where that is small, else its sign; only for the usual threshold of 1."""
+    """d = p - t where that is small, else its sign; the threshold is 1, or what the result says."""
+    huber = node.node.startswith("Huber")
 
-    def loss(x: float, y: float) -> float:
-        return (x - y) ** 2 / 2 if abs(x - y) < 1 else abs(x - y) - 0.5
+    def loss(x: float, y: float, n: float) -> float:
+        d = abs(x - y)
+        if huber:
+            return d * d / 2 if d < n else n * (d - n / 2)
+        return d * d / (2 * n) if d < n else d - n / 2
 
-    slopes: tuple[Of, Of] = (lambda x, y: max(-1.0, min(1.0, x - y)), lambda x, y: -max(-1.0, min(1.0, x - y)))
-    formulas = ("(({p} - {t}) within -1 and 1)", "-(({p} - {t}) within -1 and 1)")
-    yield from _of_two(node, "smoothed |{p} - {t}|", formulas, loss, slopes)
+    def slope(x: float, y: float, n: float) -> float:
+        return max(-n, min(n, x - y)) / (1.0 if huber else n)
+
+    p, t, y = *node.whole[:2], node.result
+    parts = 1 if y.shape or node.op == "" else len(p.numbers.combine(t.numbers, lambda x, z: x).flat)
+    ways = [1.0]
+    for many in {1, parts} if y.grid is not None else ():
+
+        def together(n: float, many: int = many) -> float:
+            return sum(p.numbers.combine(t.numbers, lambda a, b: loss(a, b, n)).flat) / many
+
+        ways.append(solved(together, sum(y.numbers.flat), 1e-4, 1e3))
+    for n in dict.fromkeys(ways):
+        size = "" if n == 1 else f"{n:g}"
+        below = "" if huber or n == 1 else f"/{n:g}"
+        within = f"(({{p}} - {{t}}) within -{size or 1} and {size or 1}){below}"
+        slopes: tuple[Of, Of] = (
+            lambda x, y, n=n: slope(x, y, n),  # type: ignore[misc]
+            lambda x, y, n=n: -slope(x, y, n),  # type: ignore[misc]
+        )
+        found = list(
+            _of_two(node, "smoothed |{p} - {t}|", (within, "-" + within), lambda x, y, n=n: loss(x, y, n), slopes)  # type: ignore[misc]
+        )
+        yield from found
+        if n == 1 and found:
+            return
 
 
 def _log(x: float) -> float:
@@ -82,73 +114,66 @@ def bce(node: NodeView) -> Iterator[Explanation]:
         lambda p, t: _log(1 - p) - _log(p),
     )
     formulas = ("({p} - {t})/({p}·(1 - {p}))", "(ln(1 - {p}) - ln({p}))")
-    yield from _of_two(node, "-({t}·ln({p}) + (1 - {t})·ln(1 - {p}))", formulas, loss, slopes)
+    equation = "-({t}·ln({p}) + (1 - {t})·ln(1 - {p}))"
+    yield from _of_two(node, equation, formulas, loss, slopes, _weight(node))
+
+
+def _weight(node: NodeView) -> Operand | None:
+    """What each element's loss is multiplied by, if the call says so."""
+    return next(iter(_more(node)), None)
+
+
+def _more(node: NodeView) -> list[Operand]:
+    return [one for one in node.whole[2:] if one.tensor is not None]
 
 
 @explains("BinaryCrossEntropyWithLogitsBackward0", general="∂/∂x = sigmoid(x) - t (of the mean: by n)")
 def bce_with_logits(node: NodeView) -> Iterator[Explanation]:
-    """By the logit x: sigmoid(x) - t."""
+    """By the logit x: sigmoid(x) - t; a weight of the positives stands before the first part. Which tensor of the call
+    is a weight of all, and which of the positives, the result tells."""
+    more = _more(node)
+    yield from _logits(node, more[0] if more else None)
+    for place, positive in enumerate(more[:2]):
+        yield from _of_positives(node, positive, more[1 - place] if len(more) > 1 else None)
 
+
+def _logits(node: NodeView, weight: Operand | None) -> Iterator[Explanation]:
     def loss(x: float, t: float) -> float:
         return max(x, 0.0) - x * t + math.log1p(math.exp(-abs(x)))
 
-    def slope(x: float, t: float) -> float:
-        return (1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))) - t
-
     formulas = ("(sigmoid({p}) - {t})", "-{p}")
     equation = "-({t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})"
-    yield from _of_two(node, equation, formulas, loss, (slope, lambda x, t: -x))
+    slopes: tuple[Of, Of] = (lambda x, t: sigmoid(x) - t, lambda x, t: -x)
+    yield from _of_two(node, equation, formulas, loss, slopes, weight)
 
 
-@explains("NllLossBackward0", "NllLoss2DBackward0",
-          general="∂/∂a = -1 at the class of each row, else 0 (of the mean: by n)")  # fmt: skip
-def nll(node: NodeView) -> Iterator[Explanation]:
-    """Minus the log-probability of each row's class; the first node of `cross_entropy` makes the log-probabilities."""
-    logits, classes, *rest = [operand for operand in node.whole if operand.tensor is not None]
-    a = node.operands[0]
-    shape = logits.shape
-    rows = list(lanes(shape))[min(1, len(shape) - 1)]
-    known = logits.numbers
-    if node.inner:
-        if node.op != "cross_entropy":
-            return
-        known = Grid(shape, tuple(math.log(x) for x in soft(known, rows)))
-        a = Operand(a.name, shape, known, a.tensor)
-    chosen = [int(x) for x in classes.numbers.flat]
-    weights = rest[0].numbers.flat if rest else (1.0,) * len(rows[0])
-    counted = [0.0 if at < 0 else weights[at] for at in chosen]  # a class below zero is one to be ignored
-    chosen = [max(at, 0) for at in chosen]
-    lost = [-known.flat[row[at]] * w for row, at, w in zip(rows, chosen, counted, strict=True)]
-    yield from _of_classes(node, a, classes, rows, chosen, counted, lost, bool(rest))
+def _of_positives(node: NodeView, positive: Operand, weight: Operand | None) -> Iterator[Explanation]:
+    """-(w·t·ln s + (1 - t)·ln(1 - s)): by x it is (1 - t)·s - w·t·(1 - s)."""
+    p, t = node.whole[:2]
+    x = p.numbers.combine(positive.numbers, lambda x, _: x)
+    w = positive.numbers.expand(x.shape)
+    target = t.numbers.expand(x.shape)
+    rows = list(zip(x.flat, target.flat, w.flat, strict=True))
+    by = (Grid((), (1.0,)) if weight is None else weight.numbers).expand(x.shape)
+    above = Grid(x.shape, tuple((1 - t) * _rise(x) + w * t * _rise(-x) for x, t, w in rows)) * by
+    slope = Grid(x.shape, tuple((1 - t) * sigmoid(x) - w * t * sigmoid(-x) for x, t, w in rows)) * by
+    before = "" if weight is None else f"{weight.name}·"
+    for word, below, n in _reductions(node, above):
+        name = f"{before}((1 - {t.name})·s - {positive.name}·{t.name}·(1 - s)){below}, with s = sigmoid({p.name})"
+        equation = (
+            f"{word}-{before}({positive.name}·{t.name}·ln(s) + (1 - {t.name})·ln(1 - s)), with s = sigmoid({p.name})"
+        )
+        yield Explanation(equation, [Local(p, name, slope.map(lambda x, n=n: x / n))])  # type: ignore[misc]
 
 
-def _of_classes(
-    node: NodeView, a: Operand, classes: Operand, rows: list[list[int]], chosen: list[int], counted: list[float],
-    lost: list[float], weighted: bool,
-) -> Iterator[Explanation]:  # fmt: skip
-    total, each = sum(counted), "-its weight" if weighted else "-1"
-    ways = []
-    if len(node.incoming.flat) == len(rows) and node.gives(Grid(node.incoming.shape, tuple(lost))):
-        ways.append(("", each, 1.0))
-    elif node.incoming.shape == ():
-        if total and _same(node, sum(lost) / total):
-            ways.append(("mean of ", f"{each}/{total:g}" if total != 1 else each, total))
-        if total != 1 and _same(node, sum(lost)):
-            ways.append(("sum of ", each, 1.0))
-    for word, slope, below in ways:
-        arrive = {row[at]: (i, -w / below) for i, (row, at, w) in enumerate(zip(rows, chosen, counted, strict=True))}
-        single = len(node.incoming.flat) == 1
-
-        def row(
-            i: int, arrive: dict[int, tuple[int, float]] = arrive, single: bool = single
-        ) -> list[tuple[int, float]]:
-            found = arrive.get(i)
-            return [] if found is None else [(0 if single else found[0], found[1])]
-
-        share = mixed(a, f"{slope} at the class that {classes.name} says, else 0", node.incoming, row)
-        yield Explanation(f"{word}-{a.name}[{classes.name}]", [share])
+def _rise(x: float) -> float:
+    """log(1 + exp(x))"""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-def _same(node: NodeView, loss: float) -> bool:
-    theirs = node.result.grid
-    return theirs is not None and abs(theirs.flat[0] - loss) <= 1e-4 * max(abs(loss), 1.0)
+@explains("SoftMarginLossBackward0", general="∂/∂p = -t·sigmoid(-t·p) (of the mean: by n)")
+def soft_margin(node: NodeView) -> Iterator[Explanation]:
+    """log(1 + exp(-t·p)), by p: -t·sigmoid(-t·p)."""
+    slopes: tuple[Of, Of] = (lambda p, t: -t * sigmoid(-t * p), lambda p, t: -p * sigmoid(-t * p))
+    formulas = ("-{t}·sigmoid(-{t}·{p})", "-{p}·sigmoid(-{t}·{p})")
+    yield from _of_two(node, "log(1 + exp(-{t}·{p}))", formulas, lambda p, t: _rise(-t * p), slopes)

@@ -22,10 +22,10 @@ from tutor.explain.rules import (
     shape_text,
 )
 
-_OUTER = "grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
+OUTER = "grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
 
 
-def _product(target: Operand, formula: str, a: Grid, b: Grid, batch: int = 1) -> Product:
+def product(target: Operand, formula: str, a: Grid, b: Grid, batch: int = 1) -> Product:
     """A product of matrices, or of as many as the batch has, that is the gradient of the target."""
     rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
     if batch * rows * inner * columns > MOST_WORK:
@@ -51,7 +51,7 @@ def _shapes(result: Shape, a: Shape, b: Shape) -> str:
     return f"{shape_text(result)} = {shape_text(a)}·{shape_text(b)}"
 
 
-def _scaled(share: Product | None, factor: float) -> Product | None:
+def scaled(share: Product | None, factor: float) -> Product | None:
     if share is None or factor == 1:
         return share
     inner = share.terms
@@ -69,24 +69,24 @@ def _of_left(node: NodeView, a: Operand, b: Operand) -> Product | None:
     """∂/∂A of A·B: the gradient times Bᵀ."""
     if b.grid is None:
         return None
-    return _product(a, f"G·{_turned(b.name)}", node.incoming, b.grid.transpose())
+    return product(a, f"G·{turned(b.name)}", node.incoming, b.grid.transpose())
 
 
 def _of_right(node: NodeView, a: Operand, b: Operand) -> Product | None:
     """∂/∂B of A·B: Aᵀ times the gradient."""
     if a.grid is None:
         return None
-    return _product(b, f"{_turned(a.name)}·G", a.grid.transpose(), node.incoming)
+    return product(b, f"{turned(a.name)}·G", a.grid.transpose(), node.incoming)
 
 
-def _turned(name: str) -> str:
+def turned(name: str) -> str:
     return name[:-1] if name.endswith("ᵀ") else name + "ᵀ"
 
 
 def _transposed(operand: Operand) -> Operand:
     rows, columns = operand.shape
     grid = None if operand.grid is None else operand.grid.transpose()
-    return Operand(_turned(operand.name), (columns, rows), grid)
+    return Operand(turned(operand.name), (columns, rows), grid)
 
 
 def _flattened(operand: Operand) -> Operand:
@@ -110,35 +110,35 @@ def _pair(node: NodeView) -> tuple[Operand, Operand]:
     return _flattened(a), b
 
 
-@explains("MmBackward0", general=f"Y = A·B: {_OUTER}")
+@explains("MmBackward0", general=f"Y = A·B: {OUTER}")
 def mm(node: NodeView) -> Explanation:
     """Y = A·B: grad(A) = G·Bᵀ, grad(B) = Aᵀ·G, with G the gradient of Y."""
     a, b = _pair(node)
     return Explanation(f"{a.name}·{b.name}", [_of_left(node, a, b), _of_right(node, a, b)])
 
 
-@explains("AddmmBackward0", general=f"Y = C + A·B: grad(C) = G summed over what C was stretched to, {_OUTER}")
+@explains("AddmmBackward0", general=f"Y = C + A·B: grad(C) = G summed over what C was stretched to, {OUTER}")
 def addmm(node: NodeView) -> Iterator[Explanation]:
     """Y = β·C + α·A·B: grad(C) = G, summed over the rows that C was stretched to; A and B as in `mm`."""
     if node.op == "linear":
         (a, b), c = _pair(node), node.whole[2]
     else:
         c, a, b = node.operands[:3]
-    for alpha, beta in _factors(node, a, b, c):
+    found = None if node.inner or a.grid is None or b.grid is None else product(a, "", a.grid, b.grid).grid
+    for alpha, beta in factors(node, found, c):
         bias = Local(c, f"{beta:g}", Grid.full(c.shape, beta))
-        shares = [bias, _scaled(_of_left(node, a, b), alpha), _scaled(_of_right(node, a, b), alpha)]
+        shares = [bias, scaled(_of_left(node, a, b), alpha), scaled(_of_right(node, a, b), alpha)]
         by = "" if alpha == 1 else f"{alpha:g}·"
         plus = "" if beta == 1 else f"{beta:g}·"
         yield Explanation(f"{by}{a.name}·{b.name} + {plus}{c.name}", shares)
 
 
-def _factors(node: NodeView, a: Operand, b: Operand, c: Operand) -> Iterator[tuple[float, float]]:
-    """α and β: 1, or what the numbers say, by least squares."""
+def factors(node: NodeView, found: Grid | None, c: Operand) -> Iterator[tuple[float, float]]:
+    """α and β of α·(the product found) + β·c: 1, or what the numbers say, by least squares."""
     y = node.result.grid
-    if node.inner or a.grid is None or b.grid is None or c.grid is None or y is None:
+    if found is None or c.grid is None or y is None:
         yield 1.0, 1.0
         return
-    found = _product(a, "", a.grid, b.grid).grid
     base = c.grid.expand(found.shape)
     if node.gives(found.combine(base, lambda p, q: p + q)):
         yield 1.0, 1.0
@@ -156,67 +156,24 @@ def _factors(node: NodeView, a: Operand, b: Operand, c: Operand) -> Iterator[tup
 def mv(node: NodeView) -> Explanation:
     """y = A·v: grad(A) = g·vᵀ, grad(v) = Aᵀ·g."""
     a, v = (_flattened(node.whole[0]), node.whole[1]) if node.inner else node.operands[:2]
+    return Explanation(f"{a.name}·{v.name}", _of_vector(node, a, v))
+
+
+def _of_vector(node: NodeView, a: Operand, v: Operand) -> list[Product | None]:
     g = node.incoming.reshape((count(node.incoming.shape), 1))
-    by_a = None if v.grid is None else _product(a, f"G·{_turned(v.name)}", g, v.grid.reshape((1, *v.shape)))
+    by_a = None if v.grid is None else product(a, f"G·{turned(v.name)}", g, v.grid.reshape((1, *v.shape)))
     by_v = None
     if a.grid is not None:
-        found = _product(v, f"{_turned(a.name)}·G", a.grid.transpose(), g)
+        found = product(v, f"{turned(a.name)}·G", a.grid.transpose(), g)
         by_v = Product(v, found.formula, found.grid.reshape(v.shape), found.shapes, found.terms)
-    return Explanation(f"{a.name}·{v.name}", [by_a, by_v])
+    return [by_a, by_v]
 
 
-@explains("DotBackward0", general="y = Σ aᵢ·bᵢ: ∂y/∂a = b, ∂y/∂b = a")
+@explains("DotBackward0", "VdotBackward0", general="y = Σ aᵢ·bᵢ: ∂y/∂a = b, ∂y/∂b = a")
 def dot(node: NodeView) -> Explanation:
     """∂(Σ aᵢbᵢ)/∂a = b, ∂/∂b = a."""
     a, b = node.operands[:2]
     return Explanation(f"sum of {a.name}·{b.name}", [Local(a, b.name, b.numbers), Local(b, a.name, a.numbers)])
-
-
-@explains("BmmBackward0", general=f"Y = A·B for each of the batch: {_OUTER}")
-def bmm(node: NodeView) -> Explanation:
-    """As `mm`, for each matrix of the batch."""
-    a, b = node.whole[:2] if node.inner else node.operands[:2]
-    return Explanation(f"{a.name}·{b.name} for each of the batch", _batched(node, a, b))
-
-
-@explains("BaddbmmBackward0", general=f"Y = C + A·B for each of the batch: grad(C) = G, {_OUTER}")
-def baddbmm(node: NodeView) -> Explanation:
-    """As `addmm`, for each matrix of the batch."""
-    c, a, b = node.operands[:3]
-    share = Local(c, "1", Grid.full(c.shape, 1.0))
-    return Explanation(f"{a.name}·{b.name} + {c.name} for each of the batch", [share, *_batched(node, a, b)])
-
-
-def _batched(node: NodeView, a: Operand, b: Operand) -> list[Product]:
-    if node.op not in ("bmm", "baddbmm", "matmul"):
-        raise LookupError(node.op)
-    batch, rows, columns = node.incoming.shape
-    inner = a.shape[-1]
-    outer = a.numbers.expand((*_common(a, b), rows, inner)).reshape((batch, rows, inner))
-    other = b.numbers.expand((*_common(a, b), inner, columns)).reshape((batch, inner, columns))
-    left = a if not node.inner else Operand(a.name, outer.shape, outer)
-    right = b if not node.inner else Operand(b.name, other.shape, other)
-    shares = []
-    for target, formula, one, two in (
-        (left, f"G·{_turned(b.name)}", node.incoming, _each_turned(other)),
-        (right, f"{_turned(a.name)}·G", _each_turned(outer), node.incoming),
-    ):
-        shares.append(_product(target, formula, one, two, batch))
-    return shares
-
-
-def _common(a: Operand, b: Operand) -> Shape:
-    """The shape of the batch that two are stretched to."""
-    first, second = a.shape[:-2], b.shape[:-2]
-    empty = Grid.full(first, 0.0).combine(Grid.full(second, 0.0), lambda x, y: x)
-    return empty.shape
-
-
-def _each_turned(a: Grid) -> Grid:
-    batch, rows, columns = a.shape
-    size = rows * columns
-    flat = [x for i in range(batch) for x in Grid((rows, columns), a.flat[i * size : (i + 1) * size]).transpose().flat]
-    return Grid((batch, columns, rows), tuple(flat))
 
 
 @explains("TraceBackward0", general="the sum of the diagonal: ∂y/∂a = 1 on the diagonal, else 0")
@@ -226,3 +183,45 @@ def trace(node: NodeView) -> Explanation:
     columns = a.shape[1]
     share = mixed(a, "1 on the diagonal, else 0", node.incoming, lambda i: [(0, float(i // columns == i % columns))])
     return Explanation(f"sum of the diagonal of {a.name}", [share])
+
+
+@explains("AddmvBackward0", general="y = c + A·v: grad(c) = G, grad(A) = G by each element of v, grad(v) = Aᵀ·G")
+def addmv(node: NodeView) -> Explanation:
+    """As `mv`, with what is added."""
+    c, a, v = node.operands[:3]
+    by_a, by_v = _of_vector(node, a, v)
+    share = Local(c, "1", Grid.full(c.shape, 1.0))
+    return Explanation(f"{c.name} + {a.name}·{v.name}", [share, by_a, by_v])
+
+
+@explains("AddrBackward0", general="Y = C + a·bᵀ: grad(C) = G, grad(a) = G·b, grad(b) = Gᵀ·a")
+def addr(node: NodeView) -> Explanation:
+    """The product of a column and a row, added."""
+    c, a, b = node.operands[:3]
+    g = node.incoming
+    columns = b.shape[0]
+    by_a = mixed(a, f"G·{b.name}", g, lambda i: [(i * columns + j, x) for j, x in enumerate(b.numbers.flat)])
+    by_b = mixed(b, f"Gᵀ·{a.name}", g, lambda j: [(i * columns + j, x) for i, x in enumerate(a.numbers.flat)])
+    share = Local(c, "1", Grid.full(c.shape, 1.0))
+    return Explanation(f"{c.name} + {a.name}·{turned(b.name)}", [share, by_a, by_b])
+
+
+@explains("LinalgInvExBackward0", general="Y = A⁻¹: grad(A) = -Yᵀ·G·Yᵀ")
+def inverse(node: NodeView) -> Explanation:
+    """-Yᵀ·G·Yᵀ."""
+    a, y = node.operands[0], node.result
+    held, size = y.numbers.flat, a.shape[0]
+
+    def row(element: int) -> list[tuple[int, float]]:
+        """∂Y[k, l]/∂A[i, j] = -Y[k, i]·Y[j, l]."""
+        i, j = divmod(element, size)
+        return [
+            (k * size + column, -held[k * size + i] * held[j * size + column])
+            for k in range(size)
+            for column in range(size)
+        ]
+
+    if len(a.shape) != 2:
+        raise LookupError("a batch")
+    name = turned(y.name)
+    return Explanation(f"the inverse of {a.name}", [mixed(a, f"-{name}·G·{name}", node.incoming, row)])

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutor.explain import words
-from tutor.explain.claims import Claim, Element, arrival, claims, element, is_inner, too_large
+from tutor.explain.claims import Claim, Element, arrival, claims, element, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
-from tutor.explain.origin import label, maker
+from tutor.explain.origin import label
+from tutor.explain.parts import made_by
 from tutor.explain.rules import GENERAL, Local, Product, shape_text
 from tutor.explain.words import Part
 from tutor.trace.events import Node, Value
@@ -19,11 +20,6 @@ from tutor.trace.values import to_json
 
 # So many terms of a sum are written out.
 _TERMS = 4
-
-_WITHOUT_NUMBERS = {
-    "CopySlices": "a part was changed in place: the rest passes G on as it is, the part what the change makes of it",
-}
-"""What some nodes are, that no operation of the learner's gave as its result."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     node = state.nodes.get(event.node)
     if node is None:
         return None
-    made = maker(timeline, step, event.node)
+    made = made_by(timeline, step, node)
     targets = [_target(state, source) for source in node.inputs]
     sent = [
         (target or "?", value) for target, value in zip(targets, event.grad_inputs, strict=False) if value is not None
@@ -67,9 +63,9 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
             equation, agreed = claims(state, node, event, made, arrived)
         if not agreed and too_large(event, made):
             general = GENERAL.get(node.name)
-    elif node.name in _WITHOUT_NUMBERS:
-        general = _WITHOUT_NUMBERS[node.name]
-    own = made is not None and made.named and made.node == event.node and len(event.grad_outputs) == 1
+    if not agreed and node.name == "CopySlices":
+        general = GENERAL[node.name]
+    own = made is not None and made.named and made.node == event.node and single_arrival(event, made)
     result = made.result.name if made is not None and own else None
     held = state.tensors.get(node.tensor or 0)
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"

@@ -21,10 +21,10 @@ def literal(text: str | None) -> bool | int | float | None:
 @lru_cache(maxsize=2048)
 def enclosed(text: str) -> str:
     """The source in parentheses, unless it binds as tightly as a name."""
-    if text.isidentifier() or text.startswith("%"):
+    if text.isidentifier() or text.startswith("%") or text == "?":
         return text
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = ast.parse(text.replace("…", "_"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return f"({text})"
     return text if isinstance(tree, _ATOMS) else f"({text})"

@@ -38,6 +38,10 @@ class Made:
     node: int | None = None
     """The node of the result, where it has one."""
     results: tuple[Operand, ...] = ()
+    spots: tuple[tuple[int, ...], ...] = ()
+    """Of a write to a part: the elements of the whole that it can be, in order."""
+    index: tuple[int, ...] = ()
+    """Of an indexing with tensors: which elements they take of what numbers and slices in the index leave."""
 
 
 _known: WeakKeyDictionary[Timeline, OrderedDict[int, Made | None]] = WeakKeyDictionary()
@@ -62,9 +66,21 @@ def maker(timeline: Timeline, step: int, node: int) -> Made | None:
         if isinstance(event, Op) and tensor in event.outputs:
             after = timeline.state(earlier).tensors.get(tensor)
             if after is not None and after.node == node:
-                return remember(timeline, earlier)
+                return remember(timeline, _innermost(timeline, earlier, tensor))
     known[node] = None  # or it would be looked for each time
     return None
+
+
+def _innermost(timeline: Timeline, step: int, tensor: int) -> int:
+    """Of a composite told from inside: the operation in it that gave this result."""
+    found, depth = step, timeline.columns.depths[step - 1]
+    for earlier in range(step - 1, max(step - _MOST_INNER, 0), -1):
+        event = timeline.event(earlier)
+        if not isinstance(event, Op) or timeline.columns.depths[earlier - 1] <= depth:
+            break
+        if tensor in event.outputs:
+            found = earlier
+    return found
 
 
 def _consumer(state: State, node: int) -> int | None:
@@ -93,19 +109,23 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     result = after.tensors.get(event.outputs[0])
     if result is None:
         return None
-    name = op_output(timeline, step)
     code = None if site.depth else timeline.view(step).code  # inside a composite it is the composite's
+    op = _op(timeline, step, site.op or "", code)
+    operands = tuple(_before(one, result.tensor) for one in operands_of(timeline, step, event, before, after))
+    name = op_output(timeline, step) if code is not None else _outer_name(timeline, step, result.tensor)
     made = Made(
         step=step,
-        op=_op(timeline, step, site.op or "", code),
+        op=op,
         code=code,
-        operands=tuple(_before(one, result.tensor) for one in _operands(timeline, step, event, before, after)),
-        result=_result(result, name, code),
+        operands=operands,
+        result=_result(result, name, code, _call(op, operands)),
         named=name is not None,
         dtype=result.dtype,
         node=result.node,
         results=tuple(_results(after, event)),
     )
+    if _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
+        return made
     known = _known.setdefault(timeline, OrderedDict())
     for node in _nodes_of(after, result.node):
         if node == result.node:
@@ -154,12 +174,33 @@ def _op(timeline: Timeline, step: int, op: str, code: str | None) -> str:
     return "r" + op if starts == [False, True] else op
 
 
-def _result(tensor: TensorState, name: str | None, code: str | None) -> Operand:
-    called = name or _short(code) or f"%{tensor.tensor}"
+def _outer_name(timeline: Timeline, step: int, tensor: int) -> str | None:
+    """The name of what an operation inside a composite gives, where that is what the composite gives."""
+    for later in range(step + 1, min(step + _MOST_INNER, timeline.steps) + 1):
+        event = timeline.event(later)
+        if not isinstance(event, Op):
+            return None
+        if not timeline.columns.depths[later - 1]:
+            return op_output(timeline, later) if tensor in event.outputs else None
+    return None
+
+
+def _call(op: str, operands: Sequence[Operand]) -> str:
+    """What to call a result that has no name: `sum(log_softmax(x))`, or `sum(…)`."""
+    given = ", ".join(one.name for one in operands if one.name != "?")
+    op = op.strip("_")
+    if op == "t" and not given.endswith("…"):
+        return f"{given}ᵀ"
+    return f"{op}({given})" if len(op) + len(given) + 2 <= _LONGEST_NAME else f"{op}(…)"
+
+
+def _result(tensor: TensorState, name: str | None, code: str | None, call: str) -> Operand:
+    called = name or _short(code) or call
     return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
 
 
-def _operands(timeline: Timeline, step: int, event: Op, before: State, after: State) -> list[Operand]:
+def operands_of(timeline: Timeline, step: int, event: Op, before: State, after: State) -> list[Operand]:
+    """What an operation was applied to, as it stands in the code."""
     names: Sequence[str] = op_inputs(timeline, step)
     texts = op_texts(timeline, step)
     if texts is None:  # the code does not show the arguments: the names are those of the tensors
@@ -172,9 +213,21 @@ def _operands(timeline: Timeline, step: int, event: Op, before: State, after: St
             number = _number(before, name)
             found.append(Operand(enclosed(name), (), None if number is None else Grid((), (number,))))
         else:
-            called = (_short(text) if name.startswith("%") else None) or name
-            found.append(Operand(enclosed(called), state.shape, grid_of(state), state.tensor))
+            if name.startswith("%"):
+                shown = None if text.startswith("%") else _short(text)
+                name = shown or _made_by(timeline, step, state.tensor) or name
+            found.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor))
     return found
+
+
+def _made_by(timeline: Timeline, step: int, tensor: int) -> str | None:
+    """What to call a tensor without a name, that the code does not show either: by the operation that made it."""
+    for earlier in range(step - 1, max(step - _MOST_INNER, 0), -1):
+        event = timeline.event(earlier)
+        if isinstance(event, Op) and tensor in event.outputs:
+            made = remember(timeline, earlier)
+            return None if made is None or made.result.name.startswith("%") else made.result.name
+    return None
 
 
 def _short(source: str | None) -> str | None:

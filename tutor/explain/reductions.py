@@ -1,5 +1,4 @@
-"""Derivatives of what makes fewer elements of many, over all dimensions or some: sums, means, extremes, norms; and of
-what runs along one dimension: softmax, running sums.
+"""Derivatives of what makes fewer elements of many, over all dimensions or some: sums, means, extremes, norms.
 
 Over which dimensions it went is found from the shapes and the result: each way that fits is tried.
 Source: https://pytorch.org/docs/stable/torch.html (*Reduction Ops*), and `tools/autograd/derivatives.yaml` in PyTorch.
@@ -11,8 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from tutor.explain.grid import Grid, Shape, count, places_of
-from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, known, spread
+from tutor.explain.grid import Grid, Shape, agree, count, places_of
+from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed, spread
 
 _MOST_DIMENSIONS = 6
 
@@ -41,7 +40,7 @@ def _groups(places: Sequence[int], numbers: Sequence[float], many: int) -> list[
 Slopes = Callable[[list[float], float], list[float]]
 
 
-def _reduced(
+def reduced(
     node: NodeView, equation: str, formula: str, value: Callable[[list[float]], float], slopes: Slopes
 ) -> Iterator[Explanation]:
     """Of `value` over groups of elements, with the derivatives by each element of a group whose value is known."""
@@ -107,7 +106,7 @@ def extreme(node: NodeView) -> Iterator[Explanation]:
     ties = any(len({*group}) < len(group) for group in [a.numbers.flat])
     formula = f"1 at the {word}{', shared where several are the same' if ties else ''}, else 0"
     equation = f"{word} of {a.name}"
-    yield from _reduced(node, equation, formula, value, lambda group, y: [(x == y) / group.count(y) for x in group])
+    yield from reduced(node, equation, formula, value, lambda group, y: [(x == y) / group.count(y) for x in group])
 
 
 @explains("ProdBackward0", "ProdBackward1", general="∂(a₁·a₂·…)/∂aᵢ = the product of the others")
@@ -124,7 +123,7 @@ def product(node: NodeView) -> Iterator[Explanation]:
             after.append(after[-1] * x)
         return [x * y for x, y in zip(before, reversed(after), strict=True)]
 
-    yield from _reduced(node, f"product of {a.name}", "the product of the others", math.prod, others)
+    yield from reduced(node, f"product of {a.name}", "the product of the others", math.prod, others)
 
 
 @explains("VarBackward0", general="∂var(a)/∂aᵢ = 2·(aᵢ - mean)/(n - correction)")
@@ -143,9 +142,7 @@ def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
     a, y = node.operands[0], node.result.name
     word = "variance" if squared else "standard deviation"
     n = count(a.shape) // max(count(node.incoming.shape), 1)
-    for below in (n - 1, n):
-        if below <= 0:
-            continue
+    for below in range(n, 0, -1):  # n less the correction, which is usually 1
 
         def value(group: list[float], below: int = below) -> float:
             middle = sum(group) / len(group)
@@ -157,24 +154,7 @@ def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
             return [2 * (x - middle) / below if squared else (x - middle) / (below * y) for x in group]
 
         formula = f"2·({a.name} - mean)/{below}" if squared else f"({a.name} - mean)/({below}·{y})"
-        yield from _reduced(node, f"{word} of {a.name}", formula, value, slopes)
-
-
-@explains("LinalgVectorNormBackward0",
-          general="of the 2-norm: ∂‖a‖/∂aᵢ = aᵢ/‖a‖; of the 1-norm: the sign of aᵢ")  # fmt: skip
-def norm(node: NodeView) -> Iterator[Explanation]:
-    """aᵢ/‖a‖ for the 2-norm, the sign for the 1-norm."""
-    a, y = node.operands[0], node.result.name or "‖·‖"
-    if node.inner:
-        return
-    yield from _reduced(
-        node, f"‖{a.name}‖", f"{a.name}/{y}", lambda group: math.sqrt(sum(x * x for x in group)),
-        lambda group, y: [x / y if y else 0.0 for x in group],
-    )  # fmt: skip
-    yield from _reduced(
-        node, f"‖{a.name}‖₁", f"the sign of {a.name}", lambda group: sum(map(abs, group)),
-        lambda group, y: [float((x > 0) - (x < 0)) for x in group],
-    )  # fmt: skip
+        yield from reduced(node, f"{word} of {a.name}", formula, value, slopes)
 
 
 @explains("LogsumexpBackward0", general="∂y/∂aᵢ = exp(aᵢ - y)")
@@ -187,105 +167,65 @@ def logsumexp(node: NodeView) -> Iterator[Explanation]:
         return top + math.log(sum(math.exp(x - top) for x in group))
 
     formula = f"exp({a.name} - {y})"
-    yield from _reduced(
+    yield from reduced(
         node, f"log of the sum of exp({a.name})", formula, value, lambda group, y: [math.exp(x - y) for x in group]
     )
 
 
-# ---------------------------------------------------------------- along one dimension
-
-
-def lanes(shape: Shape) -> Iterator[list[list[int]]]:
-    """For each dimension: the rows of elements that run along it."""
-    for dimension in range(max(len(shape), 1)):
-        kept = tuple(1 if i == dimension else size for i, size in enumerate(shape))
-        rows: list[list[int]] = [[] for _ in range(count(kept))]
-        for element, place in enumerate(places_of(kept, shape)):
-            rows[place].append(element)
-        yield rows
-
-
-def soft(a: Grid, rows: list[list[int]]) -> list[float]:
-    """The softmax along rows of elements."""
-    found = [0.0] * len(a.flat)
-    for row in rows:
-        top = max((a.flat[at] for at in row), default=0.0)
-        powers = [math.exp(a.flat[at] - top) for at in row]
-        for at, power in zip(row, powers, strict=True):
-            found[at] = power / sum(powers)
-    return found
-
-
-def _row_of(rows: list[list[int]]) -> dict[int, list[int]]:
-    return {element: row for row in rows for element in row}
-
-
-@explains("SoftmaxBackward0", general="y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension")
-def softmax(node: NodeView) -> Iterator[Explanation]:
-    """∂yⱼ/∂aᵢ = yⱼ·(1 - yᵢ) where j = i, else -yⱼ·yᵢ: together y·(G - Σ y·G)."""
-    a, y = node.operands[0], node.result.name or "y"
-    for rows in lanes(a.shape):
-        p = soft(a.numbers, rows)
-        if node.gives(Grid(a.shape, tuple(p))):
-            row_of = _row_of(rows)
-
-            def row(i: int, p: list[float] = p, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
-                return [(j, p[j] * ((i == j) - p[i])) for j in row_of[i]]
-
-            g, flat = node.incoming.flat, [0.0] * len(p)
-            for lane in rows:
-                together = sum(p[j] * g[j] for j in lane)
-                for i in lane:
-                    flat[i] = p[i] * (g[i] - together)
-            share = known(a, f"{y}·(G - Σ {y}·G)", node.incoming, flat, row)
-            yield Explanation(f"softmax({a.name})", [share])
-
-
-@explains("LogSoftmaxBackward0", general="p = softmax(a): grad(a) = G - p·ΣG, the sum along the dimension")
-def log_softmax(node: NodeView) -> Iterator[Explanation]:
-    """∂yⱼ/∂aᵢ = 1 - pᵢ where j = i, else -pᵢ: together G - p·ΣG."""
+@explains("NansumBackward0", general="∂y/∂aᵢ = 1 where aᵢ is a number, 0 where it is nan")
+def total_of_numbers(node: NodeView) -> Iterator[Explanation]:
+    """Nan counts as 0."""
     a = node.operands[0]
-    numbers = a.numbers
-    ways = list(lanes(a.shape))
-    if node.inner:  # classes are the second dimension, or the only one
-        ways = ways[min(1, len(ways) - 1) :][:1]
-    for rows in ways:
-        p = soft(numbers, rows)
-        if node.inner or node.gives(Grid(a.shape, tuple(map(math.log, p)))):
-            row_of = _row_of(rows)
-
-            def row(i: int, p: list[float] = p, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
-                return [(j, (i == j) - p[i]) for j in row_of[i]]
-
-            g, flat = node.incoming.flat, [0.0] * len(p)
-            for lane in rows:
-                together = sum(g[j] for j in lane)
-                for i in lane:
-                    flat[i] = g[i] - p[i] * together
-            share = known(a, f"G - softmax({a.name})·ΣG", node.incoming, flat, row)
-            yield Explanation(f"log(softmax({a.name}))", [share])
+    formula = f"1 where {a.name} is not nan, else 0"
+    yield from reduced(
+        node, f"sum of {a.name} without nan", formula, lambda group: sum(x for x in group if x == x),
+        lambda group, _: [float(x == x) for x in group],
+    )  # fmt: skip
 
 
-@explains("CumsumBackward0", general="each element gets the sum of the gradients from its place on")
-def running_sum(node: NodeView) -> Iterator[Explanation]:
-    """∂yⱼ/∂aᵢ = 1 from j = i on."""
-    a = node.operands[0]
-    for rows in lanes(a.shape):
-        sums = [0.0] * count(a.shape)
-        for lane in rows:
-            so_far = 0.0
-            for at in lane:
-                sums[at] = so_far = so_far + a.numbers.flat[at]
-        if node.gives(Grid(a.shape, tuple(sums))):
-            row_of = _row_of(rows)
+@explains("VarMeanBackward0", "StdMeanBackward0",
+          general="both at once: what arrives at each of the two goes on as of itself, and is added up")  # fmt: skip
+def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
+    """The gradients of a variance (or its root) and of a mean, added up."""
+    a, first, second = node.operands[0], *node.results[:2]
+    many, n = count(first.shape), count(a.shape) // max(count(first.shape), 1)
+    squared = node.node == "VarMeanBackward0"
+    for places in groupings(a.shape, first.shape):
+        groups = _groups(places, a.numbers.flat, many)
+        means = [sum(group) / n for group in groups]
+        if not agree(Grid(second.shape, tuple(means)), second.numbers, node.dtype):
+            continue
+        above = [sum((x - middle) ** 2 for x in group) for group, middle in zip(groups, means, strict=True)]
+        for below in range(n, 0, -1):
+            found = [x / below if squared else math.sqrt(x / below) for x in above]
+            if agree(Grid(first.shape, tuple(found)), first.numbers, node.dtype):
+                slopes = [
+                    2 * (x - means[at]) / below if squared else (x - means[at]) / (below * found[at] or math.nan)
+                    for x, at in zip(a.numbers.flat, places, strict=True)
+                ]
 
-            def row(i: int, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
-                return [(j, 1.0) for j in row_of[i] if j >= i]
+                def row(i: int, places: list[int] = places, slopes: list[float] = slopes) -> list[tuple[int, float]]:
+                    return [(places[i], slopes[i]), (many + places[i], 1 / n)]
 
-            g, flat = node.incoming.flat, [0.0] * count(a.shape)
-            for lane in rows:
-                so_far = 0.0
-                for at in reversed(lane):
-                    flat[at] = so_far = so_far + g[at]
-            share = known(a, "ΣG from its place on", node.incoming, flat, row)
-            yield Explanation(f"running sum of {a.name}", [share])
+                word = f"2·({a.name} - mean)/{below}" if squared else f"({a.name} - mean)/({below}·std)"
+                share = mixed(a, f"G of the first·{word} + G of the mean/{n}", node.incoming, row)
+                yield Explanation(f"{'variance' if squared else 'standard deviation'} and mean of {a.name}", [share])
+
+
+@explains("AminmaxBackward0",
+          general="smallest and largest get the gradients; several that are the same share them")  # fmt: skip
+def both_extremes(node: NodeView) -> Iterator[Explanation]:
+    """The gradient of the smallest goes to the smallest, that of the largest to the largest."""
+    a, first = node.operands[0], node.results[0]
+    many = count(first.shape)
+    for places in groupings(a.shape, first.shape):
+        groups = _groups(places, a.numbers.flat, many)
+        if [min(group) for group in groups] == list(first.numbers.flat):
+
+            def row(i: int, places: list[int] = places, groups: list[list[float]] = groups) -> list[tuple[int, float]]:
+                x, at = a.numbers.flat[i], places[i]
+                ends = ((0, min(groups[at])), (many, max(groups[at])))
+                return [(start + at, 1 / groups[at].count(x)) for start, end in ends if x == end]
+
+            share = mixed(a, "G of the one that it is, else 0", node.incoming, row)
+            yield Explanation(f"smallest and largest of {a.name}", [share])

@@ -58,6 +58,10 @@ class NodeView:
     inner: bool = False
     """Whether it is a node inside a composite."""
     dtype: str = "float32"
+    spots: Sequence[Sequence[int]] = ()
+    """Of a write to a part: the elements of the whole that it can be, in order."""
+    index: Sequence[int] = ()
+    """Which elements the tensors in an index take of what its numbers and slices leave."""
 
     def gives(self, ours: Grid) -> bool:
         """Whether the result is what a rule takes it for; yes where it was not recorded, inside a composite."""
@@ -85,6 +89,8 @@ class Product:
     grid: Grid
     shapes: str
     terms: Terms | None = None
+    scale: float = 0.0
+    """The largest number that is added up on the way: rounding is in proportion to it."""
 
 
 @dataclass(frozen=True)
@@ -121,24 +127,27 @@ def mixed(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
     def terms(element: int) -> list[tuple[float, float]]:
         return [(incoming.flat[place], slope) for place, slope in rows(element)]
 
-    found, work = [], 0
+    found, work, scale = [], 0, 0.0
     for element in range(count(target.shape)):
-        row = terms(element)
+        row = [x * slope for x, slope in terms(element)]
         work += len(row)
         if work > MOST_WORK:
             raise LookupError("too large to work out again")
-        found.append(sum(x * slope for x, slope in row))
-    return known(target, formula, incoming, found, rows)
+        found.append(sum(row))
+        scale = max([scale, *map(abs, row)])
+    return known(target, formula, incoming, found, rows, scale)
 
 
-def known(target: Operand, formula: str, incoming: Grid, flat: Sequence[float], rows: Rows) -> Product:
+def known(
+    target: Operand, formula: str, incoming: Grid, flat: Sequence[float], rows: Rows, scale: float = 0.0
+) -> Product:
     """The same where there is a shorter way to the numbers than by the rows."""
 
     def terms(element: int) -> list[tuple[float, float]]:
         return [(incoming.flat[place], slope) for place, slope in rows(element)]
 
     shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
-    return Product(target, formula, Grid(target.shape, tuple(flat)), shapes, terms)
+    return Product(target, formula, Grid(target.shape, tuple(flat)), shapes, terms, scale)
 
 
 def routed(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:

@@ -49,7 +49,8 @@ def _same(x: float, y: float) -> bool:
 
 @explains(
     "ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "SqueezeBackward0", "SqueezeBackward1",
-    "SqueezeBackward2", "SqueezeBackward4", "UnsqueezeBackward0",
+    "SqueezeBackward2", "SqueezeBackward3", "SqueezeBackward4", "SqueezeBackward5", "UnsqueezeBackward0",
+    "UnsqueezeBackward1", "AliasBackward0",
     general="the same numbers in another shape: grad(a) = G in the shape of a",
 )  # fmt: skip
 def view(node: NodeView) -> Iterator[Explanation]:
@@ -117,7 +118,7 @@ def repeat(node: NodeView) -> Iterator[Explanation]:
     yield from moved(node, a, [(f"{a.name} repeated", "the sum of G over its copies", places)])
 
 
-@explains("TBackward0", "TransposeBackward0", "PermuteBackward0",
+@explains("TBackward0", "TBackward1", "TransposeBackward0", "TransposeBackward1", "PermuteBackward0",
           general="dimensions change places: grad(a) = G with them put back")  # fmt: skip
 def permute(node: NodeView) -> Iterator[Explanation]:
     """The dimensions in another order; which, is seen from the numbers."""
@@ -139,9 +140,9 @@ def permute(node: NodeView) -> Iterator[Explanation]:
 def _fits(node: str, order: tuple[int, ...]) -> bool:
     """`t` turns a matrix, `transpose` swaps two."""
     moved_ones = sum(i != place for place, i in enumerate(order))
-    if node == "TBackward0":
+    if node in ("TBackward0", "TBackward1"):
         return order in ((1, 0), (0,), ())
-    return node != "TransposeBackward0" or moved_ones in (0, 2)
+    return not node.startswith("Transpose") or moved_ones in (0, 2)
 
 
 @explains("FlipBackward0", general="the order is turned round: grad(a) = G turned round in the same way")
