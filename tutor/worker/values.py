@@ -49,6 +49,8 @@ def value_of(t: torch.Tensor) -> Any:
             data = data.cpu()
         return {"shape": tuple(t.shape), "code": code, "data": data.resolve_neg().contiguous().numpy().tobytes()}
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
+        if t._is_zerotensor():  # autograd's own stand-in for zeros, without memory
+            return value_of(t.detach().clone())
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
 
 

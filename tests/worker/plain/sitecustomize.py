@@ -41,7 +41,7 @@ def elements(tensor: Any) -> Any:
         return "no list"
     if tensor.numel() > 1000:
         return "large"
-    return value(tensor.detach().resolve_conj().resolve_neg().cpu().tolist())
+    return value(tensor.detach().clone().resolve_conj().resolve_neg().cpu().tolist())
 
 
 def statistics(tensor: Any) -> dict[str, Any]:
