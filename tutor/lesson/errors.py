@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 WRONG = 2
 """Exit status: wrong use, or a malformed file."""
@@ -27,6 +28,15 @@ class LessonError(Exception):
         line = f"{said} {self.mend}" if self.mend else said
         # A name that somebody chose may hold a line break, or what a terminal would obey.
         return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+Report: TypeAlias = Callable[[LessonError], None]
+"""Is told of what is wrong: raises it, or collects it."""
+
+
+def refuse(error: LessonError) -> None:
+    """The report of whoever wants no lesson with something wrong in it."""
+    raise error
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tutor.lesson import source
-from tutor.lesson.errors import LessonError, listed, one_of
+from tutor.lesson.errors import LessonError, Report, listed, one_of, refuse
 from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
@@ -22,7 +22,7 @@ def read(path: Path) -> Header | None:
     return parse(text, path)[0]
 
 
-def parse(text: str, path: Path) -> tuple[Header | None, int]:
+def parse(text: str, path: Path, report: Report = refuse) -> tuple[Header | None, int]:
     """The header, and the number of lines that it takes (with what stands before it)."""
     found = _find(text)
     if found is None:
@@ -30,11 +30,15 @@ def parse(text: str, path: Path) -> tuple[Header | None, int]:
     first, end, yaml_text = found
     if "gradtutor" not in yaml_text:
         return None, end  # a notebook's header, or lines of dashes: none of our business
-    data, lines = _load(yaml_text, str(path), first)
+    try:
+        data, lines = _load(yaml_text, str(path), first)
+    except LessonError as error:
+        report(error)
+        return named(path, title={}, summary={}, needs=()), end
     jupyter = data.get("jupyter") if isinstance(data, dict) else None
     if not isinstance(jupyter, dict) or "gradtutor" not in jupyter:
         return None, end
-    return _header(jupyter["gradtutor"], lines, path), end
+    return _header(jupyter["gradtutor"], lines, path, report), end
 
 
 def plain(path: Path) -> Header:
@@ -94,36 +98,39 @@ def _key_lines(node: Any, first: int) -> dict[str, int]:
     return {"": first + node.start_mark.line + 1, **lines}
 
 
-def _header(data: Any, lines: dict[str, int], path: Path) -> Header:
+def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Header:
     name = str(path)
 
-    def wrong(key: str, what: str, mend: str = "") -> LessonError:
-        return LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend)
+    def wrong(key: str, what: str, mend: str = "") -> None:
+        report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend))
 
     if not isinstance(data, dict):
-        raise wrong("", "`gradtutor` in the header holds no keys.", "It needs at least a title.")
+        wrong("", "`gradtutor` in the header holds no keys.", "It needs at least a title.")
+        data = {}
     for key in data:
         if key not in _KEYS:
-            raise wrong(str(key), f"the header has an unknown key `{key}`.", one_of(str(key), _KEYS))
+            wrong(str(key), f"the header has an unknown key `{key}`.", one_of(str(key), _KEYS))
 
     def texts(key: str) -> dict[str, str]:
         value = data.get(key) or {}
         if not isinstance(value, dict) or not all(isinstance(text, str) and text.strip() for text in value.values()):
-            raise wrong(key, f"`{key}` must give a text for each language.", f'For instance: {key}: {{en: "…"}}')
+            wrong(key, f"`{key}` must give a text for each language.", f'For instance: {key}: {{en: "…"}}')
+            return {}
         for language in value:
             if language not in LANGUAGES:
-                raise wrong(key, f"`{key}` has an unknown language `{language}`.", f"There is {listed(LANGUAGES)}.")
+                wrong(key, f"`{key}` has an unknown language `{language}`.", f"There is {listed(LANGUAGES)}.")
         return {language: value[language] for language in LANGUAGES if language in value}
 
     title = texts("title")
-    if not title:
-        raise wrong("", "the lesson has no title.", 'Put one into the header: title: {en: "…"}')
+    if not title and not data.get("title"):
+        wrong("", "the lesson has no title.", 'Put one into the header: title: {en: "…"}')
     needs = data.get("needs") or []
     if not isinstance(needs, list):
-        raise wrong("needs", "`needs` must be a list.", "For instance: needs: [cuda]")
+        wrong("needs", "`needs` must be a list.", "For instance: needs: [cuda]")
+        needs = []
     for need in needs:
         if need not in NEEDS:
-            raise wrong("needs", f"`needs` names `{need}`, which is unknown.", f"There is {listed(NEEDS)}.")
+            wrong("needs", f"`needs` names `{need}`, which is unknown.", f"There is {listed(NEEDS)}.")
     return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tutor.lesson.errors import LessonError, listed, one_of
+from tutor.lesson.errors import LessonError, Report, listed, one_of
 from tutor.lesson.model import Cell, Knob, Lesson, Setting
 
 TYPES = ("number", "boolean", "text")
@@ -22,10 +22,10 @@ _EXAMPLE = "For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}
 # ---------------------------------------------------------------- reading
 
 
-def parse(code: str, first_line: int, path: str, *, strict: bool) -> tuple[Knob, ...]:
+def parse(code: str, first_line: int, path: str, report: Report | None) -> tuple[Knob, ...]:
     """The knobs of a cell whose code begins at `first_line` of the file.
 
-    In a lesson (`strict`) a malformed line is an error; in a script of somebody else's it is a comment.
+    `report` is told of malformed lines; in a script of somebody else's (None) they are comments.
     """
     if "@param" not in code:
         return ()
@@ -34,9 +34,9 @@ def parse(code: str, first_line: int, path: str, *, strict: bool) -> tuple[Knob,
     for row, comment in _comments(code):
         try:
             knobs.append(_knob(literals.get(row), comment, first_line + row - 1, path))
-        except LessonError:
-            if strict:
-                raise
+        except LessonError as error:
+            if report is not None:
+                report(error)
     return tuple(knobs)
 
 

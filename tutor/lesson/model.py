@@ -76,9 +76,10 @@ class Cell(msgspec.Struct, frozen=True):
     attributes: dict[str, Any] = {}
     knobs: tuple[Knob, ...] = ()
     question: str | None = None
-    """predict or choice."""
+    """predict, choice or line."""
     of: str | None = None
-    """The expression whose value, when the next code cell has ended, is the answer."""
+    """The expression whose value, when the next code cell has ended, is the answer; of a `line`, the condition that
+    the statement asked for makes true."""
     options: dict[str, list[str]] = {}
     """Of a choice, by language as in `text`."""
     exercise: str | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from tutor.lesson import header, knobs, source
 from tutor.lesson.cells import RawCell, split
-from tutor.lesson.errors import LessonError
+from tutor.lesson.errors import LessonError, Report, refuse
 from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
@@ -29,16 +29,16 @@ def read(path: Path) -> Lesson:
     return parse(source.load(path), path)
 
 
-def parse(text: str, path: Path) -> Lesson:
-    """As `read`, where the text is at hand."""
-    head, skip = header.parse(text, path)
+def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
+    """As `read`, where the text is at hand. `report` is told of what is wrong with a lesson."""
+    head, skip = header.parse(text, path, report)
     cells = split(text, skip)
     if head is None:
         return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
-    read = _assemble(cells, str(path), strict=True)
+    read = _assemble(cells, str(path), report)
     for cell in read:
-        check_cell(cell, str(path))
-    check_lesson(read, str(path))
+        check_cell(cell, str(path), report)
+    check_lesson(read, str(path), report)
     return Lesson(head, tuple(read))
 
 
@@ -67,10 +67,12 @@ def _script(text: str, raw: list[RawCell], path: str) -> list[Cell]:
     except LessonError:
         compiles(text, 1, path)
         raw = whole
-    return _assemble(raw if any(cell.code for cell in raw) else whole, path, strict=False)
+    return _assemble(raw if any(cell.code for cell in raw) else whole, path, None)
 
 
-def _assemble(raw: list[RawCell], path: str, *, strict: bool) -> list[Cell]:
+def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell]:
+    """The cells; those of a lesson's (`report` is told what is wrong) have roles."""
+    strict = report is not None
     cells: list[Cell] = []
     number = 0
     exercise: str | None = None
@@ -84,18 +86,19 @@ def _assemble(raw: list[RawCell], path: str, *, strict: bool) -> list[Cell]:
         if cell.code:
             number += 1
             lines = cell.source.count("\n") + 1
-            if strict:
-                compiles(cell.source, line, path)
+            found = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
+                cell.source, line, path, report
+            )  # fmt: skip
             cells.append(
                 Cell(role or "code", len(cells), line, lines, number=number, source=cell.source,
-                     attributes=cell.attributes, knobs=knobs.parse(cell.source, line, path, strict=strict),
-                     exercise=of_exercise)
+                     attributes=cell.attributes, knobs=found, exercise=of_exercise)
             )  # fmt: skip
             index += 1
             continue
         same = _languages_of(raw, index)
-        for prose in same if strict else ():
-            check_prose(prose, path)
+        if report is not None:
+            for prose in same:
+                check_prose(prose, path, report)
         text = {str(each.attributes.get("lang", "")): each.source for each in same}
         lines = same[-1].first_line + same[-1].source.count("\n") + 1 - line
         question = cell.attributes.get("question") if strict else None
@@ -108,6 +111,15 @@ def _assemble(raw: list[RawCell], path: str, *, strict: bool) -> list[Cell]:
         )  # fmt: skip
         index += len(same)
     return cells
+
+
+def _is_python(cell: RawCell, path: str, report: Report) -> bool:
+    try:
+        compiles(cell.source, cell.first_line, path)
+    except LessonError as error:
+        report(error)
+        return False
+    return True
 
 
 def _role(cell: RawCell, strict: bool) -> str | None:
