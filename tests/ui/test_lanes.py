@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
 from tutor.ui.draw.lanes import draw, layout
 
-Edges = set[tuple[int, int]]
+Edges = list[tuple[int, int]]
+"""Sorted; what is there twice is an input twice. The lanes tell two from one, but not three from two."""
 MARK = "@"
 
 
@@ -20,25 +21,28 @@ def graphs(draws: st.DrawFn) -> tuple[list[int], Edges]:
     """Nodes in order of execution, and edges from earlier ones to later ones."""
     size = draws(st.integers(0, 24))
     nodes = draws(st.permutations(range(100, 100 + size)))
-    edges = set()
+    edges = []
     for at in range(1, size):
-        for source in draws(st.sets(st.integers(0, at - 1), max_size=4)):
-            edges.add((nodes[source], nodes[at]))
-    return list(nodes), edges
+        sources = draws(st.sets(st.integers(0, at - 1), max_size=4))
+        twice = draws(st.sets(st.sampled_from(sorted(sources)), max_size=1)) if sources else set()
+        edges += [(nodes[source], nodes[at]) for source in [*sources, *twice]]
+    return list(nodes), sorted(edges)
 
 
 def picture(nodes: list[int], edges: Edges, step: int, glyphs: Glyphs) -> list[str]:
     lanes = layout(nodes, edges)
-    return [draw(row, MARK, 0, lanes.count, step, glyphs) for row in lanes.rows]
+    rows = [lanes.row(index) for index in range(len(nodes))]
+    return [draw(row, MARK, 0, lanes.count, step, glyphs) for row in rows]
 
 
 def decode(lines: list[str], nodes: list[int], step: int, glyphs: Glyphs) -> Edges:
     """The edges, from the characters alone: who holds a lane is who stands at its upper end."""
-    goes_down = {glyphs.down, glyphs.join_left, glyphs.join_right, glyphs.join_both, MARK}
-    joins = {glyphs.join_left, glyphs.join_right, glyphs.join_both}
-    ends = {glyphs.bottom_left, glyphs.bottom_right, glyphs.end_both}
+    double = {*glyphs.double_joins, *glyphs.double_ends}
+    joins = {glyphs.join_left, glyphs.join_right, glyphs.join_both, *glyphs.double_joins}
+    ends = {glyphs.bottom_left, glyphs.bottom_right, glyphs.end_both, *glyphs.double_ends}
+    goes_down = {glyphs.down, MARK} | joins
     holders: dict[int, int] = {}
-    edges: Edges = set()
+    edges: Edges = []
     above = ""
     for line, node in zip(lines, nodes, strict=True):
         lanes = line[::step]
@@ -46,18 +50,18 @@ def decode(lines: list[str], nodes: list[int], step: int, glyphs: Glyphs) -> Edg
         reached = {lane for lane, char in enumerate(above[::step]) if char in goes_down}
         for lane, char in enumerate(lanes):
             if char in joins | ends:
-                edges.add((holders[lane], node))
+                edges += [(holders[lane], node)] * (2 if char in double else 1)
             if char in joins | ends | {glyphs.down}:
                 assert lane in reached, "a lane hangs in the air"
             if char == MARK and lane in reached:
-                edges.add((holders[lane], node))
+                edges.append((holders[lane], node))
         for lane, char in enumerate(lanes):
             if char == MARK:
                 holders[lane] = node
             elif char in ends or char == " ":
                 holders.pop(lane, None)
         above = line
-    return edges
+    return sorted(edges)
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
@@ -72,7 +76,7 @@ def test_what_is_drawn_is_the_graph(graph: tuple[list[int], Edges], step: int, g
 def test_the_line_of_a_node_reaches_all_that_it_joins(graph: tuple[list[int], Edges]) -> None:
     nodes, edges = graph
     for line in picture(nodes, edges, 2, UNICODE):
-        joined = [at for at, char in enumerate(line) if char in "┤├┼╯╰┴"]
+        joined = [at for at, char in enumerate(line) if char in "┤├┼╯╰┴╡╞╪╛╘╧"]
         if joined:
             first, last = min([*joined, line.index(MARK)]), max([*joined, line.index(MARK)])
             between = line[first + 1 : last : 2] if first % 2 == 0 else ""
@@ -80,12 +84,17 @@ def test_the_line_of_a_node_reaches_all_that_it_joins(graph: tuple[list[int], Ed
 
 
 def test_the_drawing_of_the_design() -> None:
-    lines = picture([1, 2, 3, 4, 5], {(1, 3), (2, 3), (2, 4), (3, 5), (4, 5)}, 2, UNICODE)
+    lines = picture([1, 2, 3, 4, 5], [(1, 3), (2, 3), (2, 4), (3, 5), (4, 5)], 2, UNICODE)
     assert [line.rstrip() for line in lines] == ["@", "│ @", "@─┤", "│ @", "@─╯"]
 
 
+def test_what_is_used_twice_is_drawn_double() -> None:
+    lines = picture([1, 2, 3, 4], [(1, 2), (1, 2), (1, 3), (2, 3), (2, 3), (3, 4), (3, 4)], 2, UNICODE)
+    assert [line.rstrip() for line in lines] == ["@", "╞─@", "@─╛", "╘─@"]
+
+
 def test_a_node_that_nobody_uses_does_not_touch_the_next() -> None:
-    assert [line.rstrip() for line in picture([1, 2, 3], set(), 2, UNICODE)] == ["@", "  @", "@"]
+    assert [line.rstrip() for line in picture([1, 2, 3], [], 2, UNICODE)] == ["@", "  @", "@"]
 
 
 def test_a_long_chain_stays_in_one_lane() -> None:
@@ -97,4 +106,4 @@ def test_a_window_shows_the_lanes_asked_for() -> None:
     nodes = list(range(10))
     lanes = layout([*nodes, 99], [(node, 99) for node in nodes])
     assert lanes.count == 10
-    assert draw(lanes.rows[9], MARK, 8, 2, 2, UNICODE) == "│ @ "
+    assert draw(lanes.row(9, 8, 2), MARK, 8, 2, 2, UNICODE) == "│ @ "

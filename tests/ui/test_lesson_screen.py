@@ -63,7 +63,10 @@ async def test_forward_and_back_through_the_backward_pass() -> None:
     app = viewer(two_paths())
     async with app.run_test(size=SIZE) as pilot:
         await open_all(pilot)
-        assert "graph · backward pass 1 · node 1 of 5" in text(app)
+        assert "graph · backward pass 1 · node 1 of 5 · boxes" in text(app)
+        await pilot.press("v", "v")
+        await pilot.pause()
+        assert "graph · backward pass 1 · node 1 of 5 · lanes" in text(app)
         assert "◂ new" in row(app, "add", "a  = 3.0000")
         assert "∇ 2.0000" in row(app, "add", "a  = 3.0000")
         assert "▶mul" in row(app, "y  = 6.0000")

@@ -38,6 +38,7 @@ class Commands:
             "down": lambda: self.move_in_pane(1),
             "next_pane": lambda: self.turn_panes(1),
             "previous_pane": lambda: self.turn_panes(-1),
+            "view": self.change_view,
             "zoom": self.zoom,
             "help": self.help,
             "leave": self.leave,
@@ -127,6 +128,12 @@ class Commands:
         focused = screen.focused
         screen.zoomed = focused.NAME if screen.zoomed is None and isinstance(focused, Pane) else None
         screen.soon()
+
+    def change_view(self) -> None:
+        """The next view of the graph, which comes to the front for it."""
+        if not self.screen.graph.display:
+            self.screen.places.bring("graph")
+        self.screen.say((self.screen.graph.next_view(), "quiet"))
 
     def move_in_pane(self, by: int) -> None:
         if isinstance(self.screen.focused, Pane):

@@ -56,6 +56,16 @@ class Glyphs:
     cursor: str = "●"
     ascii: bool = False
 
+    @property
+    def double_joins(self) -> str:
+        """As `join_left`, `join_both`, `join_right`, for what is an input more than once."""
+        return "HHH" if self.ascii else "╡╪╞"
+
+    @property
+    def double_ends(self) -> str:
+        """As `bottom_right`, `end_both`, `bottom_left`, for what is an input more than once."""
+        return "UUU" if self.ascii else "╛╧╘"
+
     def stroke(self, strokes: int) -> str:
         """A line of the graph where these strokes meet: 1 up, 2 down, 4 left, 8 right.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,6 +47,8 @@ class Edge:
     to: int
     share: str = ""
     """What `to` sent to `source` in this pass, once it has and where `source` has several consumers."""
+    times: int = 1
+    """How often `source` is an input of `to`: twice in `x * x`."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Graph:
     """The graph as it is to be drawn at one step. Rows are made when they are asked for: there may be 10,000."""
 
     nodes: Sequence[int]
-    """In drawing order: inputs before what is computed from them."""
+    """In drawing order: inputs before what is computed from them. As long as this is the same list, there are the same
+    edges in the same order; only their shares may change."""
     edges: Sequence[Edge]
     row: Callable[[int], NodeRow]
     fitted: Callable[[NodeRow, int, int], NodeRow]
@@ -85,20 +88,33 @@ class Measures:
     roomy: bool
 
 
-def measure(rows: Sequence[NodeRow], lanes: Lanes, cells: int, centre: int = 0) -> Measures:
-    """Widths for these rows, steady while values change. `centre`: a lane that must be in view."""
+Widest = tuple[int, int, int, int]
+"""How wide are the widest label, name, name or code, and value."""
+
+
+def widest(rows: Iterable[NodeRow], before: Widest = (0, 0, 0, 0)) -> Widest:
+    """How wide the parts of these rows are, if not narrower than before."""
+    label, name, code, value = before
+    for row in rows:
+        label = max(label, width(row.label) if row.kind != "heading" else 0)
+        name = max(name, width(row.name))
+        code = max(code, width(row.name or row.code))
+        value = max(value, width(row.value))
+    return label, name, code, value
+
+
+def measure(parts: Widest, lanes: Lanes, cells: int, centre: int = 0) -> Measures:
+    """Widths for rows with parts so wide, steady while values change. `centre`: a lane that must be in view."""
     roomy = cells >= 44
     step = 2 if lanes.count * 2 <= max(cells * 45 // 100, 6) else 1
     shown = min(lanes.count, max(cells * 45 // 100, 6) // step)
     first = max(0, min(centre - shown // 2, lanes.count - shown))
-    label = min(max((width(row.label) for row in rows), default=4), 14 if roomy else 8)
+    label = max(min(parts[0], 14 if roomy else 8), 4)
     # What has no name is called by its code, where there is room for that.
-    named = max((width(row.name or (row.code if roomy else "")) for row in rows), default=1)
-    name = min(named, 18 if roomy else 9)
+    name = max(min(parts[2], 18) if roomy else min(parts[1], 9), 1)
     rest = cells - shown * step - 1 - label - name - (8 if roomy else 5)
-    widest = max((width(row.value) for row in rows), default=0)
-    value = max(min(max(widest, 6), rest // 2), 4)
-    return Measures(shown, step, first, max(label, 4), max(name, 1), value, max(rest - value, 4), roomy)
+    value = max(min(max(parts[3], 6), rest // 2), 4)
+    return Measures(shown, step, first, label, name, value, max(rest - value, 4), roomy)
 
 
 def mark_of(row: NodeRow, glyphs: Glyphs) -> str:
@@ -120,7 +136,7 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
     """One node."""
     leaf, given = row.kind == "leaf", row.kind in ("constant", "input")
     mark = mark_of(row, glyphs)
-    drawn = draw(lanes.rows[index], mark, sizes.first, sizes.lanes, sizes.step, glyphs)
+    drawn = draw(lanes.row(index, sizes.first, sizes.lanes), mark, sizes.first, sizes.lanes, sizes.step, glyphs)
     kind = "leaf" if leaf else "quiet" if given else "op"
     pieces: list[Piece] = []
     if row.kind == "heading":

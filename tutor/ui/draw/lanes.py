@@ -6,13 +6,15 @@ last consumer. In a row all joins belong to the one node that stands in it:
     │   a lane passes, unconnected even where the node's line crosses it
     ┤ ├ ┼   the lane is an input of the node, and goes on
     ╯ ╰ ┴   the lane is an input of the node, and ends here
+    ╡ ╞ ╪ ╛ ╘ ╧   the same, and it is an input more than once
     a lane right above the node that reaches it is an input, too
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tutor.ui.draw.glyphs import Glyphs
 
@@ -21,83 +23,128 @@ PASS, GOES_ON, ENDS, NODE, LINE = "pass", "goes on", "ends", "node", "line"
 
 @dataclass(frozen=True)
 class LaneRow:
-    """What stands in each lane in the row of one node."""
+    """What stands in some of the lanes in the row of one node."""
 
-    node: int
     at: int
     """The lane of the node."""
+    low: int
+    high: int
+    """From where to where its line goes."""
     marks: dict[int, str]
     """By lane: PASS, GOES_ON, ENDS; LINE where the node's line crosses an empty lane; NODE at the node itself."""
+    double: frozenset[int] = frozenset()
+    """The lanes that are an input more than once."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lanes:
-    """The drawing of a graph, before it is characters."""
+    """The drawing of a graph, before it is characters: rows are made when they are asked for."""
 
-    rows: tuple[LaneRow, ...]
-    count: int
-    """How many lanes there are at most."""
+    nodes: Sequence[int] = ()
+    place: dict[int, int] = field(default_factory=dict)
+    """By node: its row."""
+    at: list[int] = field(default_factory=list)
+    """By row: the lane of its node."""
+    inputs: list[list[int]] = field(default_factory=list)
+    """By row: the rows of what it was computed from, each once."""
+    double: list[frozenset[int]] = field(default_factory=list)
+    """By row: those of them that it was computed from more than once."""
+    last: list[int] = field(default_factory=list)
+    """By row: that of the last consumer; -1 where there is none."""
+    starts: list[list[int]] = field(default_factory=list)
+    """By lane: the rows whose nodes stand in it."""
+
+    @property
+    def count(self) -> int:
+        """How many lanes there are at most."""
+        return len(self.starts)
+
+    def row(self, index: int, first: int = 0, count: int | None = None) -> LaneRow:
+        """What stands in so many lanes from `first` on."""
+        at, inputs = self.at[index], self.inputs[index]
+        joined = {self.at[source] for source in inputs}
+        low, high = min([*joined, at]), max([*joined, at])
+        marks = {}
+        for lane in range(first, self.count if count is None else min(first + count, self.count)):
+            holder = self.holder(lane, index)
+            if lane == at:
+                marks[lane] = NODE
+            elif holder is None:
+                if low <= lane <= high:
+                    marks[lane] = LINE
+            elif lane in joined:
+                marks[lane] = ENDS if self.last[holder] == index else GOES_ON
+            else:
+                marks[lane] = PASS
+        return LaneRow(at, low, high, marks, frozenset(self.at[source] for source in self.double[index]))
+
+    def holder(self, lane: int, index: int) -> int | None:
+        """The row of the node whose value comes down to a row in a lane."""
+        starts = self.starts[lane]
+        before = bisect_left(starts, index) - 1
+        return starts[before] if before >= 0 and self.last[starts[before]] >= index else None
 
 
 def layout(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
     """The lanes of a graph whose nodes are given in order; an edge (a, b) says that b was computed from a."""
-    place = {node: at for at, node in enumerate(nodes)}
-    inputs: dict[int, set[int]] = {node: set() for node in nodes}
-    last_use: dict[int, int] = {}
+    place = {node: row for row, node in enumerate(nodes)}
+    inputs: list[list[int]] = [[] for _ in nodes]
+    last = [-1] * len(nodes)
     for a, b in edges:
-        if a in place and b in place and place[a] < place[b]:
-            inputs[b].add(a)
-            last_use[a] = max(last_use.get(a, 0), place[b])
-    lanes: list[int | None] = []  # whose value each lane carries
-    lane_of: dict[int, int] = {}
-    rows = []
+        source, row = place[a], place[b]
+        inputs[row].append(source)
+        last[source] = max(last[source], row)
+    lanes = Lanes(nodes, place, last=last)
+    free: list[int] = []  # the lanes that are empty, in order
     resting: int | None = None  # a lane left free for one row, so that two unconnected nodes never touch
-    for row, node in enumerate(nodes):
-        joined = {lane_of[a]: a for a in inputs[node]}
-        ending = sorted(lane for lane, a in joined.items() if last_use[a] == row)
-        at = ending[0] if ending else _free(lanes, resting, joined)
-        lanes.extend([None] * (at + 1 - len(lanes)))
-        marks = {lane: PASS for lane, holder in enumerate(lanes) if holder is not None}
-        for lane in joined:
-            marks[lane] = ENDS if lane in ending else GOES_ON
-        span = [*joined, at]
-        for lane in range(min(span), max(span) + 1):
-            marks.setdefault(lane, LINE)
-        marks[at] = NODE
-        rows.append(LaneRow(node, at, marks))
+    for row, sources in enumerate(inputs):
+        once = sorted(set(sources))
+        twice = {source for source in once if len(once) < len(sources) and sources.count(source) > 1}
+        lanes.inputs.append(once)
+        lanes.double.append(frozenset(twice))
+        ending = [lanes.at[source] for source in once if last[source] == row]
+        below = [lanes.at[source] for source in once if last[source] == row and source not in twice]
+        at = min(below) if below else _free(free, lanes.count, [lanes.at[source] for source in once])
+        if at == len(lanes.starts):
+            lanes.starts.append([])
+        lanes.starts[at].append(row)
+        lanes.at.append(at)
+        if resting is not None:
+            insort(free, resting)
+            resting = None
         for lane in ending:
-            lanes[lane] = None
-        resting = None
-        if node in last_use:
-            lanes[at], lane_of[node] = node, at
-        else:
-            lanes[at], resting = None, at
-        while lanes and lanes[-1] is None:
-            lanes.pop()
-    return Lanes(tuple(rows), 1 + max((max(row.marks) for row in rows), default=-1))
+            if lane != at:
+                insort(free, lane)
+        if last[row] < 0:
+            resting = at
+    return lanes
 
 
-def _free(lanes: list[int | None], resting: int | None, joined: Iterable[int]) -> int:
-    """A lane for a node that takes over none: the free one nearest to its inputs, else the first."""
-    free = [lane for lane, holder in enumerate(lanes) if holder is None and lane != resting]
-    free.append(len(lanes) if resting != len(lanes) else len(lanes) + 1)
-    near = list(joined) or [0]
-    return min(free, key=lambda lane: (min(abs(lane - other) for other in near), lane))
+def _free(free: list[int], count: int, near: Sequence[int]) -> int:
+    """Take an empty lane: the one nearest to the inputs, else the first."""
+    near = near[:8] or [0]
+    candidates = {count}
+    for lane in near:
+        place = bisect_left(free, lane)
+        candidates.update(free[max(place - 1, 0) : place + 1])
+    at = min(candidates, key=lambda lane: (min(abs(lane - other) for other in near), lane))
+    if at != count:
+        del free[bisect_left(free, at)]
+    return at
 
 
 def draw(row: LaneRow, mark: str, first: int, count: int, step: int, glyphs: Glyphs) -> str:
     """The characters of a row for `count` lanes from `first` on, `step` (1 or 2) columns each; `mark` is the node's."""
-    joined = [lane for lane, what in row.marks.items() if what in (GOES_ON, ENDS)]
-    low, high = min([*joined, row.at]), max([*joined, row.at])
     out = []
     for lane in range(first, first + count):
-        out.append(_glyph(row, lane, low, high, mark, glyphs))
+        out.append(_glyph(row, lane, mark, glyphs))
         if step == 2:
-            out.append(glyphs.across if low <= lane < high else " ")
+            out.append(glyphs.across if row.low <= lane < row.high else " ")
     return "".join(out)
 
 
-def _glyph(row: LaneRow, lane: int, low: int, high: int, mark: str, glyphs: Glyphs) -> str:
+def _glyph(row: LaneRow, lane: int, mark: str, glyphs: Glyphs) -> str:
+    side = 0 if lane == row.high else 2 if lane == row.low else 1
     match row.marks.get(lane):
         case "node":
             return mark
@@ -105,11 +152,13 @@ def _glyph(row: LaneRow, lane: int, low: int, high: int, mark: str, glyphs: Glyp
             return glyphs.down
         case "line":
             return glyphs.across
+        case "goes on" if lane in row.double:
+            return glyphs.double_joins[side]
         case "goes on":
-            inner = glyphs.join_both
-            return glyphs.join_left if lane == high else glyphs.join_right if lane == low else inner
+            return (glyphs.join_left, glyphs.join_both, glyphs.join_right)[side]
+        case "ends" if lane in row.double:
+            return glyphs.double_ends[side]
         case "ends":
-            inner = glyphs.end_both
-            return glyphs.bottom_right if lane == high else glyphs.bottom_left if lane == low else inner
+            return (glyphs.bottom_right, glyphs.end_both, glyphs.bottom_left)[side]
         case _:
             return " "

@@ -1,20 +1,25 @@
-"""The graph pane: lanes that grow as the code runs, gradients that appear as the backward pass climbs them."""
+"""The graph pane: it grows as the code runs, and gradients appear in it as the backward pass climbs it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from tutor.trace import events as ev
 from tutor.trace.state import State
-from tutor.ui.draw import graph as drawing
-from tutor.ui.draw.graph import Graph, Measures, NodeRow
-from tutor.ui.draw.lanes import Lanes, layout
-from tutor.ui.draw.row import Row, width
+from tutor.ui.draw.graph import Graph, NodeRow
+from tutor.ui.draw.row import Row
+from tutor.ui.draw.views import Chooser, LanesView, View
 from tutor.ui.graphing import Grapher
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import shows_pass
 
+if TYPE_CHECKING:
+    from tutor.ui.linking import Linked
+
 
 class GraphPane(Pane):
-    """One row per node, in the order of execution."""
+    """The graph at the cursor, in one of three views."""
 
     NAME = "graph"
     CHOOSES = True
@@ -22,11 +27,13 @@ class GraphPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.grapher = Grapher()
+        self.views = Chooser()
         self._graph = Graph((), (), _nothing, _as_it_is)
+        self._view: View | None = None
         self._place: dict[int, int] = {}
-        self._lanes = Lanes((), 0)
-        self._sizes: Measures | None = None
-        self._key: object = None
+        self._placed: Sequence[int] = ()
+        self._at: int | None = None
+        """The node that the view is about: what is now, or what was chosen since."""
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
@@ -38,16 +45,24 @@ class GraphPane(Pane):
         graph = self._graph = self.grapher.at(timeline, self.cursor)
         state = timeline.state(self.cursor)
         event = timeline.event(self.cursor) if self.cursor else None
-        if self._key is not self.grapher.skeleton:
-            self._key = self.grapher.skeleton
-            self._lanes = layout(graph.nodes, [(edge.source, edge.to) for edge in graph.edges])
+        if self._placed is not graph.nodes:
+            self._placed = graph.nodes
             self._place = {node: index for index, node in enumerate(graph.nodes)}
+        if graph.now is not None or self._at not in self._place:
+            self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
         self._title = self._heading(state, event)
         self._hint = "" if graph.nodes else "leaves and operations appear here"
-        at = self.in_view()
-        centre = 0 if at is None else self._lanes.rows[at].at
-        rows = [graph.row(node) for node in graph.nodes]
-        self._sizes = drawing.measure(rows, self._lanes, self.inner, centre) if graph.nodes else None
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._view = self.views.view(self._graph, self._at, self.inner, self.page, self.glyphs, self._view)
+
+    def next_view(self) -> str:
+        """Show the graph in another way; a word on which."""
+        view = self.views.turn(self._view.name if self._view is not None else "lanes")
+        self.top = 0
+        self.update()
+        return f"the graph as {view}" if not self.views.refused else f"{self.views.refused}: the graph as lanes"
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
@@ -76,24 +91,108 @@ class GraphPane(Pane):
         return self._totals[number]
 
     def heading(self) -> Row:
-        return self._title
+        if self._view is None or not self._graph.nodes:
+            return self._title
+        name = f"{self._view.name}, {self.views.refused}" if self.views.refused else self._view.name
+        if name == "lanes" and self.views.wanted is None:
+            return self._title
+        if self.tabs:
+            return ((f"{name} {self.glyphs.dot} ", "quiet"), *self._title)
+        return (*self._title, (f" {self.glyphs.dot} {name}", "quiet"))
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        if self._view is not None and self.failure is None:
+            self._bound()
+            self._view.look(self.top, self.page, self.inner)
+        return super().rows(width, height)
 
     def count(self) -> int:
-        return len(self._graph.nodes) or 1
+        return self._view.count() if self._view is not None and self._graph.nodes else 1
 
     def row(self, index: int, cells: int) -> Row:
-        if self._sizes is None:
+        if self._view is None or not self._graph.nodes:
             return ((self._hint, "note"),)
-        row = self._graph.row(self._graph.nodes[index])
-        if width(row.value) > self._sizes.value or width(row.grad) > self._sizes.grad:
-            row = self._graph.fitted(row, self._sizes.value, self._sizes.grad)
-        return drawing.line(row, self._lanes, index, self._sizes, self.glyphs)
+        chosen = None if self.chosen is None or not self.has_focus else self._graph.nodes[self.chosen]
+        return self._view.row(index, cells, chosen)
 
     def in_view(self) -> int | None:
-        return None if self._graph.now is None else self._place.get(self._graph.now)
+        return None if self._graph.now is None or self._view is None else self._view.row_of(self._graph.now)
+
+    # ------------------------------------------------------------ what is chosen
 
     def subject(self, index: int) -> tuple[str, int] | None:
         return self.grapher.subject(self._graph.nodes[index]) if index < len(self._graph.nodes) else None
+
+    def choices(self) -> int:
+        return len(self._graph.nodes)
+
+    def first_choice(self) -> int:
+        return self._place.get(self._at, 0) if self._at is not None else 0
+
+    def row_of(self, choice: int) -> int | None:
+        return None if self._view is None else self._view.row_of(self._graph.nodes[choice])
+
+    def choice_at(self, index: int, column: int) -> int | None:
+        node = None if self._view is None else self._view.node_at(index, column)
+        choice = None if node is None else self._place.get(node)
+        return choice if choice is not None and self.subject(choice) is not None else None
+
+    def is_marked(self, index: int) -> bool:
+        return index == self.chosen and isinstance(self._view, LanesView)
+
+    def place_of(self, subject: str, ref: int) -> int | None:
+        item = self.grapher.item_of(subject, ref)
+        return None if item is None else self._place.get(item)
+
+    def link(self, linked: Linked) -> None:
+        self.grapher.linked = linked.nodes
+        super().link(linked)
+
+    def linked_row(self) -> int | None:
+        """The row of what is marked in another pane; the view is about that, then."""
+        nodes = self.linked.nodes if self.linked is not None else ()
+        places = [place for node in nodes if (place := self.place_of("node", node)) is not None]
+        if not places:
+            return None
+        self._at = self._graph.nodes[min(places)]
+        self._lay_out()
+        return self.row_of(min(places))
+
+    def choose(self, choice: int) -> None:
+        self._at = self._graph.nodes[choice]
+        self._lay_out()
+        row = self.row_of(choice)
+        if row is not None:
+            self._bring_into_view(row)
+        self.mark(choice)
+
+    # ------------------------------------------------------------ what is shown of it
+
+    def toggle_others(self) -> bool:
+        """Show what needs no gradient, or hide it; whether it is shown now."""
+        shown = self.grapher.toggle_others()
+        self.update()
+        return shown
+
+    def can_fold(self, inward: bool) -> bool:
+        """Whether the mark stands on a closed module, or in one that is open."""
+        if self.chosen is None or self.chosen >= len(self._graph.nodes):
+            return False
+        number = self._graph.nodes[self.chosen]
+        return self.grapher.can_open(number) if inward else self.grapher.can_close(number)
+
+    def fold(self, inward: bool) -> bool:
+        """Open the module that the mark stands on, or close the one around it; whether there is one."""
+        if self.chosen is None or not self.can_fold(inward):
+            return False
+        number = self._graph.nodes[self.chosen]
+        node = self.grapher.open(number) if inward else self.grapher.close(number)
+        if node is not None:
+            self._marked = ("node", node)
+            self.update()
+            if self.chosen is not None:
+                self.choose(self.chosen)
+        return True
 
 
 def _nothing(node: int) -> NodeRow:

@@ -1,0 +1,165 @@
+"""The graph in layers: who stands in which, in which order, and at which column.
+
+Longest path from the inputs down, so that every edge points down; what has no inputs of its own is pulled down to the
+first that uses it. An edge over several layers gets a place to pass through in each between them, one for all edges of
+the same source. Lines stand in even columns only, so that a blank or a dash is left on either side of each.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor
+from typing import NamedTuple
+
+_SWEEPS = 6
+
+
+class Spot(NamedTuple):
+    """A place in a layer: of a node, or for the edges of a node to pass through."""
+
+    node: int
+    layer: int
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of a graph from the top, each from left to right, and the edges from layer to layer."""
+
+    layers: tuple[tuple[Spot, ...], ...]
+    down: Mapping[Spot, tuple[Spot, ...]]
+    """By spot: those in the next layer that its edges lead to; twice the same for two edges."""
+    up: Mapping[Spot, tuple[Spot, ...]]
+
+
+def depths(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """The layer of each node; the nodes come in order, inputs first."""
+    inputs: dict[int, list[int]] = {node: [] for node in nodes}
+    users: dict[int, list[int]] = {node: [] for node in nodes}
+    for source, to in edges:
+        inputs[to].append(source)
+        users[source].append(to)
+    depth: dict[int, int] = {}
+    for node in nodes:
+        depth[node] = 1 + max((depth[source] for source in inputs[node]), default=-1)
+    for node in nodes:
+        if not inputs[node] and users[node]:
+            depth[node] = min(depth[user] for user in users[node]) - 1
+    return depth
+
+
+def arrange(nodes: Sequence[int], edges: Sequence[tuple[int, int]]) -> Layers:
+    """Nodes and edges in layers, with few crossings."""
+    depth = depths(nodes, edges)
+    layers: list[list[Spot]] = [[] for _ in range(1 + max(depth.values(), default=-1))]
+    down: dict[Spot, list[Spot]] = {}
+    up: dict[Spot, list[Spot]] = {}
+    for node in nodes:
+        layers[depth[node]].append(Spot(node, depth[node]))
+    deepest: dict[int, int] = {}
+    for source, to in edges:
+        deepest[source] = max(deepest.get(source, 0), depth[to])
+    for source, last in deepest.items():
+        above = Spot(source, depth[source])
+        for layer in range(depth[source] + 1, last):
+            spot = Spot(source, layer, passing=True)
+            layers[layer].append(spot)
+            down.setdefault(above, []).append(spot)
+            up[spot] = [above]
+            above = spot
+    for source, to in edges:
+        layer = depth[to] - 1
+        above = Spot(source, layer, passing=layer > depth[source])
+        below = Spot(to, layer + 1)
+        down.setdefault(above, []).append(below)
+        up.setdefault(below, []).append(above)
+    ordered = _with_few_crossings(layers, down, up)
+    return Layers(
+        tuple(tuple(layer) for layer in ordered),
+        {spot: tuple(spots) for spot, spots in down.items()},
+        {spot: tuple(spots) for spot, spots in up.items()},
+    )
+
+
+def _with_few_crossings(
+    layers: list[list[Spot]], down: Mapping[Spot, Sequence[Spot]], up: Mapping[Spot, Sequence[Spot]]
+) -> list[list[Spot]]:
+    """The layers in the best order that a few sweeps, down and up, come by."""
+    layers = [list(layer) for layer in layers]
+    best, fewest = [list(layer) for layer in layers], _crossings(layers, down)
+    for sweep in range(_SWEEPS):
+        if not fewest:
+            break
+        downward = sweep % 2 == 0
+        beside = up if downward else down
+        order = range(1, len(layers)) if downward else range(len(layers) - 2, -1, -1)
+        for at in order:
+            place = {spot: index for index, spot in enumerate(layers[at - 1 if downward else at + 1])}
+            own = {spot: index for index, spot in enumerate(layers[at])}
+            middle = {
+                spot: sum(place[other] for other in beside[spot]) / len(beside[spot]) if spot in beside else own[spot]
+                for spot in layers[at]
+            }
+            layers[at].sort(key=middle.__getitem__)
+        count = _crossings(layers, down)
+        if count < fewest:
+            best, fewest = [list(layer) for layer in layers], count
+    return best
+
+
+def _crossings(layers: Sequence[Sequence[Spot]], down: Mapping[Spot, Sequence[Spot]]) -> int:
+    found = 0
+    for upper, lower in pairwise(layers):
+        place = {spot: index for index, spot in enumerate(lower)}
+        seen: list[int] = []
+        for spot in upper:
+            ends = sorted(place[other] for other in down.get(spot, ()))
+            for end in ends:
+                found += len(seen) - bisect_left(seen, end + 1)
+            for end in ends:
+                insort(seen, end)
+    return found
+
+
+def columns(found: Layers, box: int, gap: int) -> dict[Spot, int]:
+    """The column of the middle of each spot, even, for boxes so wide (odd) and so far apart (odd)."""
+    half = box // 2
+    at: dict[Spot, float] = {}
+    for layer in found.layers:
+        at.update(zip(layer, _spread(layer, [0.0] * len(layer), half, gap), strict=True))
+    for sweep in range(_SWEEPS + 1):
+        downward = sweep % 2 == 0
+        for layer in found.layers if downward else reversed(found.layers):
+            wanted = []
+            for spot in layer:
+                near = found.up.get(spot, ()) if downward else found.down.get(spot, ())
+                near = near or found.down.get(spot, ()) or found.up.get(spot, ())
+                wanted.append(sum(at[other] for other in near) / len(near) if near else at[spot])
+            at.update(zip(layer, _spread(layer, wanted, half, gap), strict=True))
+    first = min((column - (0 if spot.passing else half) for spot, column in at.items()), default=0)
+    shift = 2 * ceil(-first / 2)
+    return {spot: int(column) + shift for spot, column in at.items()}
+
+
+def _spread(layer: Sequence[Spot], wanted: Sequence[float], half: int, gap: int) -> list[int]:
+    """Even columns as near as possible to those wanted, in this order and with room between: blocks that touch are
+    put where the mean of their wishes lies."""
+    offsets = [0]
+    for left, right in pairwise(layer):
+        room = (0 if left.passing else half) + (0 if right.passing else half) + 1
+        room += 3 if left.passing and right.passing else 1 if left.passing or right.passing else gap
+        offsets.append(offsets[-1] + room + room % 2)
+    blocks: list[list[float]] = []  # sum of wishes, weight, how many
+    for spot, wish, offset in zip(layer, wanted, offsets, strict=True):
+        weight = 3.0 if spot.passing else 1.0
+        blocks.append([(wish - offset) * weight, weight, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
+            total, heavy, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += heavy
+            blocks[-1][2] += count
+    bases = [2 * floor(total / heavy / 2 + 0.5) for total, heavy, count in blocks for _ in range(int(count))]
+    return [base + offset for base, offset in zip(bases, offsets, strict=True)]
