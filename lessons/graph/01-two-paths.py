@@ -1,8 +1,12 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "Two paths to one leaf"}
-#     summary: {en: "y = (x + w)(w + 1): w reaches y on two paths, and its gradient is the sum over both."}
+#     title:
+#       en: "Two paths to one leaf"
+#       zh: "通向同一个叶子的两条路"
+#     summary:
+#       en: "y = (x + w)(w + 1): w reaches y on two paths, and its gradient is the sum over both."
+#       zh: "y = (x + w)(w + 1)：w 经两条路到达 y，它的梯度是两条路之和。"
 # ---
 
 # %% [markdown] lang="en"
@@ -10,6 +14,12 @@
 # are its **leaves** `■`. Each operation is a node `●`.
 #
 # Here are two leaves, with numbers small enough to check in your head.
+
+# %% [markdown] lang="zh"
+# 你的代码一边计算，PyTorch 一边画出一张**计算图**：算出了什么，又是由什么算出来的。
+# 你亲手创建的张量是图上的**叶子节点** `■`，每个运算是一个节点 `●`。
+#
+# 先来两个叶子节点，数字小到可以心算。
 
 # %%
 import torch
@@ -22,6 +32,11 @@ w = torch.tensor([1.0], requires_grad=True)
 # a little, it pulls on `y` from two sides.
 #
 # After `y.backward()`, what will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 看下一个单元。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 稍微一动，就从两边同时牵动 `y`。
+#
+# `y.backward()` 之后，`w.grad` 里会是多少？
 
 # %%
 a = x + w
@@ -38,6 +53,15 @@ y.backward()
 #
 # A gradient came by at `a` too. What will `a.grad` hold now?
 
+# %% [markdown] question="predict" of="a.grad" lang="zh"
+# 再把这一趟反向传播逐个节点走一遍。它从 `y` 出发，逆着时间走。
+#
+# 最先轮到乘法。它给每个因子送去*另一个*因子的值：`a` 得到 `b` 的值，`b` 得到 `a` 的值。
+# 接着，每个加法把收到的原样传下去。两条路在 `w` 处相会，带来的东西**相加**：{{ w.grad.item() }}。
+# `x` 只在一条路上，所以只得到那一份：{{ x.grad.item() }}。
+#
+# 梯度也经过了 `a`。那么现在 `a.grad` 里是什么？
+
 # %%
 print("leaf:", x.is_leaf, w.is_leaf, a.is_leaf, b.is_leaf, y.is_leaf)
 print("made by:", a.grad_fn.name(), b.grad_fn.name(), y.grad_fn.name())
@@ -50,3 +74,10 @@ print("a.grad:", a.grad)
 #
 # Two things to take along: along a path, gradients are *multiplied*; where paths meet, they are *added*. All of
 # backpropagation is that.
+
+# %% [markdown] lang="zh"
+# 什么也没有，而且 PyTorch 还警告你不该这么问。只有**叶子节点**保留梯度，因为要训练的正是它们。
+# `a` 的梯度用完就丢掉了，以节省内存；你在图里还能看到它，是因为录像把它记了下来。
+# 如果你自己的代码需要它，就在反向传播之前调用 `a.retain_grad()`。
+#
+# 记住两点：沿着一条路，梯度*相乘*；路与路相会处，梯度*相加*。反向传播说到底就是这两件事。

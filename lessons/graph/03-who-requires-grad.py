@@ -1,0 +1,122 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Who requires grad"
+#       zh: "谁需要梯度"
+#     summary:
+#       en: "One marked input marks the result. Three ways to compute without leaving a record."
+#       zh: "一个输入有标记，结果就有标记。不留记录的三种计算方式。"
+# ---
+
+# %% [markdown] question="choice" of="[4, 2, 3, 1][mixed.requires_grad + 2 * plain.requires_grad]" lang="en"
+# To follow every tensor of a program would be a waste. You mark a few with `requires_grad=True`, and for all that is
+# computed from them PyTorch decides by a rule.
+#
+# In the next cell `w` is marked and `c` is not, and two new tensors are computed. Which of them will require grad?
+#
+# 1. both
+# 2. only `mixed`, which is `w * c`
+# 3. only `plain`, which is `c + c`
+# 4. neither, since neither of them is marked
+
+# %% [markdown] question="choice" of="[4, 2, 3, 1][mixed.requires_grad + 2 * plain.requires_grad]" lang="zh"
+# 程序里的每个张量都跟踪，太浪费了。你用 `requires_grad=True` 标记少数几个，
+# 由它们算出来的张量，PyTorch 按一条规则来决定。
+#
+# 下一个单元里，`w` 有标记，`c` 没有，再由它们算出两个新张量。其中哪些会需要梯度？
+#
+# 1. 两个都需要
+# 2. 只有 `mixed`，也就是 `w * c`
+# 3. 只有 `plain`，也就是 `c + c`
+# 4. 都不需要，因为它们自己没有标记
+
+# %% [markdown] question="predict" of="plain.is_leaf" lang="en"
+# And a question for careful readers: `plain` comes out of an addition. Will `plain.is_leaf` be `True` or `False`?
+
+# %% [markdown] question="predict" of="plain.is_leaf" lang="zh"
+# 再问细心的你一句：`plain` 是加法算出来的。`plain.is_leaf` 会是 `True` 还是 `False`？
+
+# %%
+import torch
+
+w = torch.tensor([2.0], requires_grad=True)
+c = torch.tensor([3.0])
+mixed = w * c
+plain = c + c
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# A result requires grad if **any** of its inputs does. In `w * c` one does; in `c + c` none. Of an addition that
+# nobody will ask about nothing is recorded, and so `plain.is_leaf` is {{ plain.is_leaf }}: a leaf is not a tensor that
+# you made by hand, but one for which there is **no recorded operation**.
+#
+# There are three ways to use `w` and leave no record. Under `torch.no_grad()` nothing is recorded. `detach()` gives a
+# tensor's value without its history. `torch.inference_mode()` is like `no_grad`, a little faster, and stricter.
+#
+# The next cell has all three. Then it multiplies `w` by `cut`, which was computed from `w`. What will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 只要有**任何一个**输入需要梯度，结果就需要梯度。`w * c` 里有一个，`c + c` 里一个也没有。
+# 没有人会去追问的加法，根本不作记录，所以 `plain.is_leaf` 是 {{ plain.is_leaf }}：
+# 叶子节点并不是“亲手创建的张量”，而是**没有记录下任何运算**的张量。
+#
+# 有三种办法，用了 `w` 却不留记录。在 `torch.no_grad()` 之下什么都不记录；
+# `detach()` 只给出张量的值，不带历史；`torch.inference_mode()` 和 `no_grad` 相似，快一点，也更严格。
+#
+# 下一个单元三种都用到了。然后它拿 `w` 去乘 `cut`，而 `cut` 正是由 `w` 算出来的。`w.grad` 会是多少？
+
+# %%
+with torch.no_grad():
+    quiet = w * c
+cut = (w * c).detach()
+with torch.inference_mode():
+    fast = w * c
+
+y = w * cut
+y.backward()
+
+# %% [markdown] question="choice" of="1 if late is not None else 2" lang="en"
+# {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`. To
+# autograd it is a plain number, and the slope is just that number. With both paths recorded it would be twice as much;
+# if that was your answer, follow the edges from `y` in the graph.
+#
+# All three results have an empty `requires_grad` column, and look alike. They are not. Suppose we use them later, to
+# multiply `w` once more, outside of the blocks. What will happen to the last line inside the `try`?
+#
+# 1. it works, as the line before it does
+# 2. it fails
+
+# %% [markdown] question="choice" of="1 if late is not None else 2" lang="zh"
+# 是 {{ w.grad.item() }}。`cut` 确实依赖 `w`，可是 autograd 看不见：从 `cut` 往回没有边。
+# 在它看来 `cut` 就是个普通的数，斜率也就是这个数。如果两条路都有记录，结果会大一倍；
+# 要是你答的是那个数，就在图里从 `y` 顺着边往回看一看。
+#
+# 三个结果的 `requires_grad` 一栏都是空的，看上去一样，其实不然。
+# 假如我们之后在那些代码块之外，再用它们去乘 `w`，`try` 里的最后一行会怎样？
+#
+# 1. 和前一行一样，能行
+# 2. 出错
+
+# %%
+late = None
+try:
+    again = w * quiet
+    late = w * fast
+except RuntimeError as error:
+    print(str(error).split(". ")[0])
+
+# %% [markdown] lang="en"
+# A tensor from `inference_mode` can never take part in a backward pass; that promise is what makes it cheap. One from
+# `no_grad` is an ordinary tensor, and may. So take `inference_mode` where a finished model only answers, and `no_grad`
+# where results go on into training.
+#
+# In older code you will see `w.data` for `w.detach()`, and `Variable(x, volatile=True)` for `no_grad`. The first hides
+# later changes from autograd; the second is gone.
+
+# %% [markdown] lang="zh"
+# 出自 `inference_mode` 的张量永远不能参与反向传播；正是这个承诺让它便宜。
+# 出自 `no_grad` 的则是普通张量，可以参与。
+# 所以，训练好的模型只用来回答时用 `inference_mode`，结果还要回到训练里去时用 `no_grad`。
+#
+# 在旧代码里你会看到用 `w.data` 代替 `w.detach()`，用 `Variable(x, volatile=True)` 代替 `no_grad`。
+# 前者会把之后的改动瞒着 autograd；后者已经不存在了。
