@@ -136,6 +136,64 @@ def marked(recording: Recording) -> dict[str, str]:
     return said
 
 
+WHOSE = """\
+import torch
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w):
+        y = x ** 3 * w
+        ctx.save_for_backward(w, y, x * x)
+        return y
+    @staticmethod
+    def backward(ctx, g):
+        w, y, square = ctx.saved_tensors
+        return g * 3 * square * w, None
+x = torch.tensor([3.0, 1.0], requires_grad=True)
+w = torch.tensor([2.0, 5.0], requires_grad=True)
+for turn in range(2):
+    own = torch.tensor([2.0, 3.0], dtype=torch.float32)
+    y = Cube.apply(x, own)
+z = torch.mul(input=x, other=w)
+loss = torch.nn.functional.mse_loss(input=z, target=own)
+first, second = w[:1], w[1:]
+between = first * second
+turned = w.view(2, 1) @ w.view(1, 2)
+joined = torch.addcmul(input=x, tensor1=w, tensor2=z)
+"""
+
+
+def test_each_tensor_kept_is_found_however_it_was_given(record: Forker) -> None:
+    run = record(WHOSE)
+    assert run.status == 0, run.stderr
+    state, named = run.end, {number: name for name, number in run.names().items()}
+    made = {named.get(node.tensor or 0): node for node in state.nodes.values() if node.name != "AccumulateGrad"}
+
+    def kept(name: str) -> list[tuple[str, str | None, int, int | None]]:
+        return sorted((one.name, named.get(one.tensor), one.bytes, one.version) for one in kept_by(state, made[name]))
+
+    assert kept("y") == [
+        ("saved_tensors[0]", "own", 8, 0), ("saved_tensors[1]", "y", 8, 0), ("saved_tensors[2]", None, 8, 0),
+    ]  # fmt: skip
+    assert kept("z") == [("other", "w", 8, 0), ("self", "x", 8, 0)]
+    assert kept("loss") == [("self", "z", 8, 0), ("target", "own", 8, 0)]
+    assert kept("between") == [("other", "second", 4, 0), ("self", "first", 4, 0)]  # two views of one storage
+    assert [(name, size) for name, _, size, _ in kept("turned")] == [("mat2", 8), ("self", 8)]
+    assert kept("joined") == [("tensor1", "w", 8, 0), ("tensor2", "z", 8, 0)]
+
+
+def test_what_cross_entropy_is_made_of_keeps_what_it_needs(record: Forker) -> None:
+    run = record("import torch\nx = torch.rand(2, 3, requires_grad=True)\ny = torch.tensor([2, 0])\n"
+                 "loss = torch.nn.functional.cross_entropy(x, target=y)\n")  # fmt: skip
+    state, numbers = run.end, run.names()
+    nodes = {node.name: node for node in state.nodes.values()}
+    inner = nodes["LogSoftmaxBackward0"]
+    assert [(one.name, one.tensor, one.bytes) for one in kept_by(state, inner)] == [("result", inner.tensor, 24)]
+    loss = kept_by(state, nodes["NllLossBackward0"])
+    assert {(one.name, one.tensor, one.bytes) for one in loss} >= {
+        ("self", inner.tensor, 24), ("target", numbers["y"], 16)
+    }  # fmt: skip
+
+
 def test_a_change_in_place_is_marked_where_it_happens(broken: Recording) -> None:
     found = marked(broken)
     assert found["op 4"].endswith("a was kept by ExpBackward0 at version 0 and is now at version 1: backward will fail")
@@ -197,7 +255,7 @@ def test_why_a_second_pass_would_fail_or_not(twice: Recording) -> None:
     assert said[0].endswith(again)
     assert said[1].endswith(again)
     assert said[2].endswith(
-        "a second pass would fail: MulBackward0 of z had saved x and self and ExpBackward0 had saved result"
+        "a second pass would fail: MulBackward0 of z had saved x and its input and ExpBackward0 had saved its result"
     )
     assert "second pass" not in said[3]  # its graph is kept
     assert "second pass" not in said[4]  # nobody holds that graph

@@ -12,6 +12,8 @@ from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
+_PARTS = {"self": "its input", "input": "its input", "other": "its other input", "result": "its result"}
+"""Under these names nodes keep what has no name of the learner's."""
 _NAMED = 3
 """So many nodes are named; of more it is said how many."""
 
@@ -65,8 +67,8 @@ def _version(state: State, tensor: int, storage: int | None) -> int | None:
 
 
 def what(state: State, kept: Kept) -> str:
-    """What to call a tensor that is kept: the learner's name for it, else the node's."""
-    return (name_of(state, kept.tensor) if kept.tensor else None) or kept.name
+    """What to call a tensor that is kept: the learner's name for it, else what it is to the node."""
+    return (name_of(state, kept.tensor) if kept.tensor else None) or _PARTS.get(kept.name, kept.name)
 
 
 def whose(state: State, node: NodeState, tensor: int = 0) -> str:

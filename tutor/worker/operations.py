@@ -74,6 +74,8 @@ class Operations(TorchFunctionMode):
         self.off = False
         self._composites = Composites(code, self._record, lambda error: self.trouble(error))
         self._writes = False
+        self._functions: set[int] = set()
+        """Where custom Functions were called that have told what they save."""
         self._module: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -225,7 +227,7 @@ class Operations(TorchFunctionMode):
         else:
             self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
         if not site.looked:
-            self._look_at_saved(site, new or written, args)
+            self._look_at_saved(site, new or written, args, kwargs)
         for tensor, known in new:
             tensors.record(tensor, known)
         for tensor, known in written:
@@ -245,12 +247,12 @@ class Operations(TorchFunctionMode):
         elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
 
-    def _look_at_saved(self, site: OpSite, made: list[Any], args: Any) -> None:
+    def _look_at_saved(self, site: OpSite, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
         """Tells what the nodes keep that the operation makes, when it makes the first one."""
         for tensor, _ in made[:1]:
             if tensor.grad_fn is not None:
                 site.looked = True
-                kept = saved.kept_by(tensor, args)
+                kept = saved.kept_by(tensor, args, kwargs)
                 if kept:
                     needs = [source is not None for source, _ in tensor.grad_fn.next_functions]
                     self._append((_SAVED, site.serial, type(tensor.grad_fn).__name__, kept, needs))
@@ -304,5 +306,13 @@ class Operations(TorchFunctionMode):
     def made(self, place: int, frame: Frame, result: Any) -> None:
         """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
         known = self._tensors.meet(result)
-        self._append((_OP, place, frame.serial, [], [known.serial]))
+        inputs, kept = saved.kept_by_function(result, self._number)
+        self._append((_OP, place, frame.serial, inputs, [known.serial]))
+        if kept and place not in self._functions:
+            self._functions.add(place)
+            self._append((_SAVED, place, type(result.grad_fn).__name__, kept))
         self._tensors.record(result, known)
+
+    def _number(self, tensor: torch.Tensor) -> int | None:
+        known = self._tensors.find(tensor)
+        return None if known is None else known.serial

@@ -6,24 +6,25 @@ the same at each visit of a place, so it is read once there, and then known in t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
 INPUT, OUTPUT, OWN = range(3)
+Kept = tuple[str, int, int, int]
+"""Of a saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), which of them, and the bytes of an own."""
 _PythonNode: Any = torch._C._FunctionBase
+_SCALARS = (float, int, bool, str, type(None))
 
 
-def kept_by(tensor: torch.Tensor, args: Any) -> list[tuple[str, int, int, int]]:
-    """What the node that made `tensor` saves, where `args` were the operation's arguments. Function modes are off.
-
-    For each saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), which of them, and the bytes of an own.
-    """
+def kept_by(tensor: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> list[Kept]:
+    """What the node that made `tensor` saves, where these were the operation's arguments. Function modes are off."""
     node = tensor.grad_fn
     if isinstance(node, _PythonNode) or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         return []
-    given = list(_tensors(args))
-    kept: list[tuple[str, int, int, int]] = []
+    given = [*_tensors(args), *_named(kwargs, _places(args))]
+    kept: list[Kept] = []
     for name in dir(type(node)):
         if not name.startswith("_raw_saved_"):
             continue
@@ -37,28 +38,78 @@ def kept_by(tensor: torch.Tensor, args: Any) -> list[tuple[str, int, int, int]]:
     return kept
 
 
+def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int | None]) -> tuple[list[int], list[Kept]]:
+    """The same of a custom Function (`ctx.save_for_backward`). Nobody saw its arguments: those that it saves stand for
+    them, by their numbers."""
+    node: Any = tensor.grad_fn
+    if not isinstance(node, _PythonNode) or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+        return [], []
+    inputs: list[int] = []
+    kept: list[Kept] = []
+    for place, held in enumerate(node.saved_tensors):
+        if held is None:
+            continue
+        number, name = known(held), f"saved_tensors[{place}]"
+        if number is None or held is tensor:
+            kept.append((name, *_whose(held, [], tensor)))
+        else:
+            kept.append((name, INPUT, len(inputs), 0))
+            inputs.append(number)
+    return inputs, kept
+
+
 def _whose(held: torch.Tensor, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> tuple[int, int, int]:
+    """Two views of one storage are told apart by where they begin and how they go on; a view that nobody gave stands
+    for what it looks into."""
     try:
-        address = held.untyped_storage()._cdata
-        for place, tensor in given:
-            if tensor.untyped_storage()._cdata == address:
-                return INPUT, place, 0
+        address, look = held.untyped_storage()._cdata, _look(held)
+        sharing = [(INPUT, place) for place, one in given if one.untyped_storage()._cdata == address]
+        whole = [(INPUT, place) for place, one in given if (INPUT, place) in sharing and _look(one) == look]
         if made.untyped_storage()._cdata == address:
-            return OUTPUT, 0, 0
+            (whole if _look(made) == look else sharing).append((OUTPUT, 0))
+        for whose, place in (*whole, *sharing):
+            return whose, place, 0
     except Exception:  # sparse: no storage to compare
         return OWN, 0, 0
     return OWN, 0, held.numel() * held.element_size()
 
 
-def _tensors(args: Any) -> Any:
+def _look(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """How a tensor looks into its storage."""
+    return tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _places(args: Any) -> int:
+    """How many places the arguments take in `Op.inputs`."""
+    return sum(_places(one) if _is_nested(one) else 1 for one in args)
+
+
+def _is_nested(argument: Any) -> bool:
+    return (
+        isinstance(argument, list | tuple)
+        and bool(argument)
+        and isinstance(argument[0], torch.Tensor | list | tuple)
+    )  # fmt: skip
+
+
+def _tensors(args: Any, place: int = 0) -> Iterator[tuple[int, torch.Tensor]]:
     """The tensors among the arguments with their places in `Op.inputs`."""
-    place = 0
-    waiting = list(args)
-    while waiting:
-        argument = waiting.pop(0)
+    for argument in args:
+        if _is_nested(argument):
+            yield from _tensors(argument, place)
+            place += _places(argument)
+            continue
         if isinstance(argument, torch.Tensor):
             yield place, argument
-        elif isinstance(argument, list | tuple) and argument and isinstance(argument[0], torch.Tensor | list | tuple):
-            waiting = [*argument, *waiting]
-            continue
         place += 1
+
+
+def _named(kwargs: dict[str, Any], place: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """The same of those given by name: what is no tensor has no place there."""
+    for argument in kwargs.values():
+        if isinstance(argument, torch.Tensor):
+            yield place, argument
+            place += 1
+        elif _is_nested(argument):
+            yield from _tensors(argument, place)
+            place += _places(argument)
