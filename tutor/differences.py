@@ -142,7 +142,7 @@ def _root(timeline: Timeline, number: int) -> float:
 
 async def _run(session: Session, nudge: Nudge, number: int) -> float:
     """The root of a pass in a run with this nudge."""
-    run = session.again(nudge)
+    run = session.again(nudge=nudge)
     reached = asyncio.Event()
 
     def updated() -> None:

@@ -9,11 +9,14 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from tutor.lesson.find import Target
 from tutor.process import WorkerProcess, Workers
 from tutor.trace import wire
-from tutor.trace.command import Nudge, RunCommand
+from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer
@@ -39,12 +42,11 @@ class Session:
         args: list[str] | None = None,
         max_events: int = 1_000_000,
         max_bytes: int = 256 << 20,
-        nudge: Nudge | None = None,
     ) -> None:
         self.target = target
         self.workers = workers or Workers()
         self.command = RunCommand(
-            str(target.path), target.name, args or [], knobs or {}, device, max_events, max_bytes, nudge
+            str(target.path), target.name, args or [], knobs or {}, device, max_events=max_events, max_bytes=max_bytes
         )
         self.timeline = Timeline()
         self.phase = "starting"
@@ -57,13 +59,11 @@ class Session:
         self._writer: Writer | None = None
         self._due = False
 
-    def again(self, nudge: Nudge | None = None) -> Session:
-        """A new session that runs the same once more, with an element of a tensor nudged on the way if asked for."""
-        command = self.command
-        return Session(
-            self.target, workers=self.workers, knobs=command.knobs, device=command.device, args=command.args,
-            max_events=command.max_events, max_bytes=command.max_bytes, nudge=nudge,
-        )  # fmt: skip
+    def again(self, **changes: Any) -> Session:
+        """A new session that runs the same once more, with these changes to its `command`."""
+        new = Session(self.target, workers=self.workers)
+        new.command = msgspec.structs.replace(self.command, **changes)
+        return new
 
     @property
     def waiting_for(self) -> str:

@@ -28,6 +28,8 @@ class RunCommand(msgspec.Struct, frozen=True):
     args: list[str] = []
     knobs: dict[str, str] = {}
     device: str | None = None
+    edits: dict[int, str] = {}
+    """Other code for the code cells of these numbers; the file stays as it is."""
     max_events: int = 1_000_000
     max_bytes: int = 256 << 20
     nudge: Nudge | None = None

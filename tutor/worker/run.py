@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import copy
 import gc
+import linecache
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ import msgspec
 import torch
 
 from tutor.lesson import knobs as knobs_of
+from tutor.lesson.editing import edited
 from tutor.lesson.errors import MISSING, LessonError
 from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.read import read
@@ -48,6 +50,7 @@ class Run:
         self._send = recorder.sink.send
         self._printed = Printed(recorder.sink)
         self._path = os.path.abspath(command.path)
+        self._text = ""
         self._outcome, self._status, self._note = "ok", 0, ""
 
     def run(self) -> int:
@@ -64,7 +67,7 @@ class Run:
         self._printed.install()
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
-        whole = _text_with(lesson)
+        whole = _text_with(lesson, self._text)
         if uses_compiler(whole):
             step_aside(recorder.unseen)
         if "plotext" in whole:
@@ -99,6 +102,13 @@ class Run:
 
     def _lesson(self) -> Lesson:
         lesson = read(Path(self._command.path))
+        if self._command.edits:
+            lesson, self._text = edited(lesson, self._command.edits)
+            # Tracebacks quote the lines that ran, and look no more at the file.
+            lines = self._text.splitlines(keepends=True)
+            linecache.cache[self._path] = (len(self._text), None, lines, self._path)
+        else:
+            self._text = Path(lesson.path).read_text(encoding="utf-8", errors="replace")
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
             raise LessonError(
@@ -165,6 +175,9 @@ class Run:
 
     def _print(self, error: BaseException) -> None:
         """As Python would, through the learner's own `excepthook` if there is one."""
+        if self._command.edits and sys.excepthook is sys.__excepthook__:
+            traceback.print_exception(error)  # Python's own quotes the file, not what ran
+            return
         try:
             sys.excepthook(type(error), error, error.__traceback__)
         except BaseException:  # the learner's hook failed: Python prints both
@@ -228,9 +241,8 @@ class Run:
             raise KeyboardInterrupt
 
 
-def _text_with(lesson: Lesson) -> str:
+def _text_with(lesson: Lesson, text: str) -> str:
     """The file's text, its knobs set."""
-    text = Path(lesson.path).read_text(encoding="utf-8", errors="replace")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for cell in lesson.code_cells:
         if cell.knobs:
