@@ -224,6 +224,8 @@ class Uses:
         if not made and not takes:
             return
         site = self._sites.get(event.site)
+        if site is not None and site.op == "set_grad":
+            return  # its `.grad` is set, which is no use of it
         if site is not None and site.depth:
             # What a composite of torch's does inside is told by its own operation; an optimizer's step has none.
             parent = site.parent or ""

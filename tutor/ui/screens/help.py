@@ -5,14 +5,14 @@ from __future__ import annotations
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Row, pad, wrapped
 from tutor.ui.keys import KEYS
-from tutor.ui.screens.sheet import Sheet
+from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
 
 
 def help_sheet() -> Sheet:
     """What the keys do, and what the marks mean."""
-    return Sheet("help", _rows)
+    return Sheet(SheetPane("help", _rows))
 
 
 def _keys() -> list[tuple[str, str]]:
@@ -38,6 +38,9 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
         (glyphs.op, "op", "an operation"),
         (glyphs.freed, "quiet", "an operation whose saved values are gone: no second pass"),
+        (glyphs.given, "quiet", "data or a number that an operation was given: it needs no gradient"),
+        (glyphs.module, "op", "a module, with all that ran in it; i opens it, o on a node in it closes it"),
+        (glyphs.linked, "linked", "belongs to what is marked in another pane, or runs backward now"),
         (glyphs.grad, "grad", "the gradient that reached it in this pass"),
         ("(2.)", "grad", "a gradient that passes through; the tensor does not keep it"),
         (glyphs.yes, "plain", "requires a gradient"),

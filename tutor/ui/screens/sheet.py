@@ -15,7 +15,7 @@ from tutor.ui.panes.pane import Pane
 Maker = Callable[[int, Glyphs], list[Row]]
 """The rows of a sheet, for so many cells."""
 
-_KEYS = (
+KEYS = (
     Key("leave", "escape,q,enter,question_mark", "Esc", "back", "back"),
     Key("up", "up,k", "↑", "up", "up"),
     Key("down", "down,j", "↓", "down", "down"),
@@ -35,9 +35,19 @@ class SheetPane(Pane):
         self._made_for = -1
 
     def prepare(self) -> None:
-        if self._made_for != self.inner:
-            self._made_for = self.inner
-            self._rows = self._maker(self.inner, self.glyphs)
+        self.made(self.inner)
+
+    def made(self, cells: int) -> list[Row]:
+        """The rows for so many cells."""
+        if self._made_for != cells:
+            self._made_for = cells
+            self._rows = self._maker(cells, self.glyphs)
+        return self._rows
+
+    def renew(self) -> None:
+        """There is more to say, or something else."""
+        self._made_for = -1
+        self.update()
 
     def update(self) -> None:
         self.prepare()
@@ -56,11 +66,11 @@ class SheetPane(Pane):
 class Sheet(ModalScreen[None]):
     """Shows the sheet until Esc."""
 
-    BINDINGS = bindings(_KEYS)
+    BINDINGS = bindings(KEYS)
 
-    def __init__(self, name: str, maker: Maker, width: int = 92) -> None:
+    def __init__(self, pane: SheetPane, width: int = 92) -> None:
         super().__init__()
-        self.pane = SheetPane(name, maker)
+        self.pane = pane
         self._width = width
 
     def compose(self) -> ComposeResult:
@@ -74,7 +84,7 @@ class Sheet(ModalScreen[None]):
         """In the middle, with a little of the screen around it."""
         width, height = self.app.size
         wide = min(self._width, width - 4 if width > 70 else width)
-        tall = min(max(height - 4, 3), max(len(self.pane._maker(max(wide - 4, 1), self.pane.glyphs)) + 2, 5))
+        tall = min(max(height - 4, 3), max(len(self.pane.made(max(wide - 4, 1))) + 2, 5))
         styles = self.pane.styles
         styles.offset = ((width - wide) // 2, (height - tall) // 2)
         styles.width, styles.height = wide, tall

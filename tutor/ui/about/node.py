@@ -1,0 +1,117 @@
+"""Everything about an autograd node."""
+
+from __future__ import annotations
+
+from tutor.explain.keeping import kept_by, what
+from tutor.explain.nodes import node_line, rule_json, story
+from tutor.trace import values
+from tutor.trace.following import Reader, Runs
+from tutor.trace.graph import is_leaf, parts_of
+from tutor.trace.state import NodeState
+from tutor.trace.timeline import Timeline
+from tutor.ui.about import choosing
+from tutor.ui.about.measuring import Measuring
+from tutor.ui.about.page import Page
+from tutor.ui.about.places import leads, place
+from tutor.ui.about.tensor import paths
+from tutor.ui.draw.row import clean, wrapped
+from tutor.ui.reading import Namer
+
+
+class AboutNode:
+    """A node as it is at a step: what it keeps, what went through it, its rule with this run's numbers."""
+
+    def __init__(self, timeline: Timeline, step: int, limit: int, node: NodeState, measuring: Measuring | None) -> None:
+        self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
+        self.node, self._measuring = node, measuring
+        self.name = clean(node.name)
+        tensor = None if node.tensor is None else self.state.tensors.get(node.tensor)
+        self.tensor = tensor if is_leaf(node) else None
+        """The leaf of an `AccumulateGrad`."""
+        self._dtype = tensor.dtype if tensor is not None else "float32"
+        self.choice = choosing.Choice(self.tensor.shape if self.tensor is not None else ())
+        self._runs = Runs(node.node)
+        self._reader = Reader(timeline, self._runs)
+        self._read = False
+
+    def read(self) -> bool:
+        """Read on in the recording; whether all of it was read."""
+        self._read = self._reader.read()
+        return self._read
+
+    def write(self, page: Page) -> None:
+        """All that is known."""
+        node, name, glyphs = self.node, Namer(self.state), page.glyphs
+        page.fact("of" if is_leaf(node) else "made", name(node.tensor) or glyphs.none)
+        inputs = [self.state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
+        named = [glyphs.none if source is None else f"{source.name} {name(source.tensor)}".strip() for source in inputs]
+        page.fact("sends to", ", ".join(named) or glyphs.none)
+        self._saves(page)
+        page.fact("state", node.state + (f", ran as number {node.order} of the pass" if node.order else ""))
+        if self._runs.made is not None and self._runs.made <= self.limit:
+            page.lead("there since", self._runs.made, place(self.timeline, self._runs.made))
+        ran = [step for step in self._runs.ran if step <= self.limit]
+        leads(page, self.timeline, "ran", ran)
+        if not self._read:
+            page.fact("", f"reading the recording: so far to step {self._reader.step:,}", "note")
+        self._rule(page, [step for step in ran if step <= self.step])
+        held = self.tensor.value if self.tensor is not None else node.value
+        shape = (self.tensor.shape if self.tensor is not None else node.shape) or values.shape_of(held)
+        page.heading("value")
+        page.value(held, self._dtype, shape, "plain", self.choice.element)
+        for title, grads in (
+            ("gradient that reached it", node.grad_outputs),
+            ("gradients that it sends on", node.grad_inputs),
+        ):
+            if grads:
+                page.heading(title)
+                for grad in grads:
+                    if grad is None:
+                        page.say("None")
+                    else:
+                        page.value(grad, self._dtype, _shape(grad, shape), "grad")
+        if self.tensor is not None:
+            paths(page, self.state, self.tensor.tensor)
+        if self._measuring is not None and self.tensor is not None:
+            self._measuring.write(page, Namer(self.state)(self.tensor.tensor))
+        parts = parts_of(self.state, node.node)
+        if len(parts) > 1:
+            page.heading("the parts that it is the sum of")
+            for source, part in parts:
+                page.fact(source, page.short(part, self._dtype), "grad")
+
+    def _saves(self, page: Page) -> None:
+        """What the node keeps for its backward, where that is known; else only under which names it may."""
+        kept = kept_by(self.state, self.node)
+        if not kept:
+            page.fact("may save", ", ".join(self.node.saved) or "nothing")
+        for at, one in enumerate(kept):
+            fits = "" if one.fits else f", now at version {one.now}: backward will fail"
+            freed = ", let go" if one.freed else ""
+            version = "" if one.version is None else f", version {one.version}"
+            text = f"{what(self.state, one)} as {one.name}, {one.bytes:,} bytes{version}{fits}{freed}"
+            page.fact("" if at else "saves", text, "plain" if one.fits else "error")
+
+    def _rule(self, page: Page, ran: list[int]) -> None:
+        """The rule with the numbers of the last time that it ran."""
+        if not ran or is_leaf(self.node):
+            return
+        rule, told = rule_json(self.timeline, ran[-1]), story(self.timeline, ran[-1])
+        if told is None:
+            return
+        page.heading("its rule, with this run's numbers", (f"  at step {ran[-1]}", "quiet"))
+        if rule is None:
+            page.add(*wrapped([(clean(page.glyphs.text(text)), role) for text, role in node_line(told)], page.cells))
+            return
+        text = page.glyphs.text
+        page.fact("it made", text(str(rule["formula"])), "value")
+        for one in rule["inputs"]:
+            page.fact(f"to {one['of']}", text(str(one["text"])), "value")
+            page.fact("", text(f"grad({one['of']}) = {one['working']}"), "grad")
+            if one["element"] is not None and len(values.elements(one["grad"]) or ()) > 1:
+                at = ", ".join(map(str, one["element"]["index"]))
+                page.fact("", text(f"of which [{at}] = {one['element']['text']}"), "grad")
+
+
+def _shape(value: object, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return values.shape_of(value) or shape

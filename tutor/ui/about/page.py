@@ -1,0 +1,133 @@
+"""A sheet as it is written: facts, headings, values, and lines that lead to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tutor.trace import values
+from tutor.trace.events import Value
+from tutor.ui.draw import heat
+from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, pad, wrapped
+
+LABEL = 16
+
+
+class Page:
+    """The rows of a sheet, for so many cells, and where lines in it lead to."""
+
+    def __init__(self, cells: int, glyphs: Glyphs, coloured: bool, mono: bool) -> None:
+        self.cells, self.glyphs, self.coloured, self.mono = cells, glyphs, coloured, mono
+        self.rows: list[Row] = []
+        self.links: dict[int, int] = {}
+        """By row: the step that it leads to."""
+        self.measured: int | None = None
+        """The row at which a measurement stands."""
+
+    @property
+    def room(self) -> int:
+        """Cells beside a label."""
+        return max(self.cells - LABEL, 8)
+
+    def add(self, *rows: Row) -> None:
+        self.rows += rows
+
+    def heading(self, text: str, *more: Piece) -> None:
+        """A line of its own, after an empty one."""
+        self.add(EMPTY, ((text, "heading"), *more))
+
+    def say(self, text: str, role: str = "quiet") -> None:
+        """Running text."""
+        self.add(*wrapped([(clean(self.glyphs.text(text)), role)], self.cells))
+
+    def fact(self, label: str, text: str, role: str = "plain") -> None:
+        """A label, and what there is to say."""
+        rows = wrapped([(clean(text), role)], self.room) or [EMPTY]
+        self.add(*(((pad("" if at else label, LABEL), "quiet"), *row) for at, row in enumerate(rows)))
+
+    def lead(self, label: str, step: int, pieces: Iterable[Piece]) -> None:
+        """A line that leads to a step."""
+        self.links[len(self.rows)] = step
+        self.add(((pad(label, LABEL), "quiet"), (f"{self.glyphs.arrow} ", "key"), *pieces))
+
+    def value(self, value: Value, dtype: str, shape: Sequence[int], role: str, chosen: int | None = None) -> None:
+        """A value: its picture where it has one, its numbers if they are few."""
+        grid = heat.grid_of(value, shape)
+        if grid is not None:
+            self.add(*heat.rows(grid, self.cells, self.glyphs, self.coloured, chosen))
+        if few(value):
+            self.numbers(value, dtype, role)
+
+    def numbers(self, value: Value, dtype: str, role: str) -> None:
+        """All numbers; of a large tensor its figures and corners."""
+        shown = values.to_json(value, dtype)
+        if isinstance(shown, dict):
+            stats = shown.get("stats") or {}
+            said = [f"{name} {_number(number)}" for name, number in stats.items() if number is not None]
+            text = "   ".join(said) or str(shown.get("note") or "")
+            self.add(*wrapped([(clean(text), role)], self.cells))
+            if stats and shown.get("note"):
+                self.add(((clean(str(shown["note"])), "note"),))
+            corners = value.get("corners") if isinstance(value, dict) else None
+            if corners:
+                self.fact("corners", str(corners), "quiet")
+        else:
+            self.add(*(((line, role),) for line in _lines(shown)))
+
+    def code(self, label: str, text: str) -> None:
+        """Code, as it stands."""
+        for at, line in enumerate(text.split("\n")):
+            self.add(((pad("" if at else label, LABEL), "quiet"), (clean(line), "code")))
+
+    def short(self, value: Value, dtype: str) -> str:
+        """A value in the room beside a label."""
+        return cut(values.short(value, dtype, self.room), self.room)
+
+
+def few(value: Value) -> bool:
+    """Whether a value's numbers stand right under its picture, rather than at the end."""
+    flat = values.elements(value)
+    return flat is None or len(flat) <= _FEW
+
+
+_FEW = 64
+
+
+def _number(value: Any) -> str:
+    return values.number(float(value)) if isinstance(value, (int, float)) else str(value)
+
+
+def _lines(shown: Any) -> list[str]:
+    """Nested lists, the innermost ones on a line each, their numbers under each other."""
+    if not isinstance(shown, list) or not any(isinstance(item, list) for item in shown):
+        return [_flat(shown, 0)]
+    return _nested(shown, max((len(_text(item)) for item in _leaves(shown)), default=0), "")
+
+
+def _nested(shown: list[Any], size: int, indent: str) -> list[str]:
+    if not any(isinstance(item, list) for item in shown):
+        return [indent + _flat(shown, size)]
+    out = [indent + "["]
+    for item in shown:
+        out += _nested(item, size, indent + " ")
+    return [*out, indent + "]"]
+
+
+def _leaves(shown: Any) -> Iterator[Any]:
+    for item in shown:
+        if isinstance(item, list):
+            yield from _leaves(item)
+        else:
+            yield item
+
+
+def _flat(shown: Any, size: int) -> str:
+    if isinstance(shown, list):
+        return "[" + ", ".join(_flat(item, size) for item in shown) + "]"
+    return _text(shown).rjust(size)
+
+
+def _text(item: Any) -> str:
+    text = f"{item:.8g}" if isinstance(item, float) else str(item)
+    return text + ".0" if isinstance(item, float) and text.lstrip("-").isdecimal() else text

@@ -1,0 +1,42 @@
+"""Lines of a sheet that say what happened at a step, and lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tutor.trace.names import op_output
+from tutor.trace.timeline import Timeline
+from tutor.ui.about.page import Page
+from tutor.ui.draw.row import Piece, clean
+
+FIRST = 4
+"""So many are shown, and the last one."""
+
+
+def place(timeline: Timeline, step: int) -> list[Piece]:
+    """`step 9 · line 6 · x + w → a`"""
+    view = timeline.view(step)
+    pieces: list[Piece] = [(f"step {step}", "strong")]
+    if view.line is not None:
+        pieces.append((f" · line {view.line}", "quiet"))
+    site = view.site
+    text = " ".join((view.code or "").split())
+    if site is not None and view.kind == "op" and site.depth and site.parent:
+        text = f"{site.parent}, in {text}" if text else site.parent
+    if text:
+        pieces += [(" · ", "quiet"), (clean(text), "code")]
+    made = op_output(timeline, step) if view.kind == "op" else None
+    if made:
+        pieces += [(" → ", "quiet"), (clean(made), "value")]
+    return pieces
+
+
+def leads(page: Page, timeline: Timeline, label: str, steps: Sequence[int]) -> None:
+    """A line for the first of these steps, and the last; between them how many there are."""
+    most = FIRST + 2
+    shown = list(steps) if len(steps) <= most else [*steps[:FIRST]]
+    for at, step in enumerate(shown):
+        page.lead("" if at else label, step, place(timeline, step))
+    if len(steps) > most:
+        page.fact("", f"{page.glyphs.more} {len(steps) - FIRST - 1:,} more {page.glyphs.more}", "quiet")
+        page.lead("", steps[-1], place(timeline, steps[-1]))

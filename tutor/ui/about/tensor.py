@@ -1,0 +1,134 @@
+"""Everything about a tensor."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import prod
+
+from tutor.explain.paths import paths_to
+from tutor.trace import values
+from tutor.trace.following import Course, Reader, Uses, followed
+from tutor.trace.state import State, TensorState
+from tutor.trace.timeline import Timeline
+from tutor.ui.about import choosing
+from tutor.ui.about.measuring import Measuring
+from tutor.ui.about.over_time import Chart
+from tutor.ui.about.page import Page, few
+from tutor.ui.about.places import leads, place
+from tutor.ui.draw.row import clean
+from tutor.ui.reading import Namer, grad_of
+
+
+class AboutTensor:
+    """A tensor as it is at a step, where it comes from, who takes it, and its course."""
+
+    def __init__(self, timeline: Timeline, step: int, limit: int, tensor: TensorState, measuring: Measuring) -> None:
+        self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
+        self.tensor, self._measuring = tensor, measuring
+        self.name = clean(Namer(self.state)(tensor.tensor) or followed(self.state, tensor.tensor).name)
+        self.choice = choosing.Choice(tensor.shape)
+        self._uses = Uses(timeline, tensor.tensor)
+        self._course = Course(followed(self.state, tensor.tensor))
+        self._reader = Reader(timeline, self._uses, self._course)
+        self._charts = Chart(self._course.values, "value"), Chart(self._course.grads, "grad")
+        self._read = False
+
+    def read(self) -> bool:
+        """Read on in the recording; whether all of it was read."""
+        self._read = self._reader.read()
+        return self._read
+
+    def write(self, page: Page) -> None:
+        """All that is known."""
+        self._facts(page)
+        self._places(page)
+        tensor, chosen = self.tensor, self.choice.element
+        page.heading("value")
+        page.value(tensor.value, tensor.dtype, tensor.shape, "plain", chosen)
+        grad = grad_of(self.state, tensor)
+        page.heading("grad")
+        if grad is None:
+            page.say("None")
+        else:
+            page.value(grad.value, grad.dtype, grad.shape, "grad", chosen)
+        if chosen is not None:
+            self._element(page, grad)
+        if not tensor.dtype.startswith("complex"):
+            element = None if chosen is None else (chosen, self.choice.text)
+            self._charts[0].write(page, self.name, self.step, self.limit, element)
+            self._charts[1].write(page, f"{self.name}.grad", self.step, self.limit, element)
+        paths(page, self.state, tensor.tensor)
+        self._measuring.write(page, self.name)
+        for title, held, role in (("all numbers", tensor, "plain"), ("all of the gradient", grad, "grad")):
+            if held is not None and not few(held.value):
+                page.heading(title)
+                page.numbers(held.value, held.dtype, role)
+
+    def _facts(self, page: Page) -> None:
+        tensor, glyphs = self.tensor, page.glyphs
+        kind = "a leaf" if tensor.is_leaf else f"computed by {tensor.grad_fn or 'an operation without gradient'}"
+        page.fact("kind", f"{tensor.class_name}, {kind}")
+        page.fact("shape", f"{list(tensor.shape)}, {prod(tensor.shape):,} numbers")
+        page.fact("dtype", f"{tensor.dtype} on {tensor.device}, {tensor.layout}")
+        page.fact("requires grad", str(tensor.requires_grad) + (", keeps it" if tensor.retains_grad else ""))
+        page.fact("strides", str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)
+        page.fact("storage", f"{tensor.storage}{self._shared()}")
+        page.fact("version", f"{tensor.version}: how often it was changed in place")
+
+    def _shared(self) -> str:
+        """Which other tensors with a name see the same memory."""
+        name, own = Namer(self.state), self.tensor
+        named = {
+            name(other.tensor)
+            for other in self.state.tensors.values()
+            if other.storage is not None and other.storage == own.storage and other.tensor != own.tensor
+        }
+        said = ", ".join(sorted(other for other in named if other))
+        return f", shared with {said}" if said else ""
+
+    def _places(self, page: Page) -> None:
+        """Where it was made, by what it was changed, and who takes it."""
+        uses, timeline = self._uses, self.timeline
+        if uses.seen is not None:
+            page.lead("made", uses.seen, place(timeline, uses.seen))
+        leads(page, timeline, "changed by", self._allowed(uses.changed))
+        used = self._allowed(uses.used)
+        leads(page, timeline, "used by", used)
+        if not self._read:
+            page.fact("", f"reading the recording: so far to step {self._reader.step:,} of {timeline.steps:,}", "note")
+        elif not used:
+            page.fact("used by", "nothing" if self.limit >= timeline.steps else "nothing so far", "quiet")
+        if self._course.objects > 1:
+            page.fact("name", f"{self._course.objects:,} tensors in turn were called {self.name}", "quiet")
+
+    def _allowed(self, steps: list[int]) -> list[int]:
+        return steps[: bisect_right(steps, self.limit)]
+
+    def _element(self, page: Page, grad: TensorState | None) -> None:
+        """The element that was chosen."""
+        chosen = self.choice.element
+        page.heading(f"element {self.choice.text}")
+        for label, held, role in (("value", self.tensor, "plain"), ("grad", grad, "grad")):
+            flat = None if held is None else values.elements(held.value)
+            if flat is not None and chosen is not None and chosen < len(flat):
+                page.fact(label, values.number(flat[chosen]), role)
+            else:
+                page.fact(label, "None" if held is None else "not in the recording: too many", "quiet")
+
+
+def paths(page: Page, state: State, tensor: int) -> None:
+    """The ways over which the pass on show brought a gradient to a leaf, each the product of its factors."""
+    found = paths_to(state, tensor)
+    if found is None:
+        return
+    page.heading("the gradient of this pass, path by path")
+    number, times = values.number, page.glyphs.text("×")
+    for path in found.paths:
+        factors = f" {times} ".join(number(factor) for factor in (found.start, *path.factors))
+        through = f" {page.glyphs.arrow} ".join(path.through)
+        page.fact("path", f"{through}:  {factors} = {number(path.product)}", "grad")
+    if found.left_out:
+        page.fact("", f"and {found.left_out:,} paths more", "quiet")
+    elif len(found.paths) > 1:
+        total = " + ".join(number(path.product) for path in found.paths)
+        page.fact("their sum", f"{total} = {number(found.total)}", "grad")
