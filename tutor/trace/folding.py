@@ -60,7 +60,12 @@ def around(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
 
 
 def fold(
-    nodes: Sequence[NodeState], edges: Edges, state: State, closed: Callable[[int], bool], torchs: Callable[[int], bool]
+    nodes: Sequence[NodeState],
+    edges: Edges,
+    state: State,
+    book: Book,
+    closed: Callable[[int], bool],
+    torchs: Callable[[int], bool],
 ) -> Folded:
     """The graph with these modules closed. What stands in several of them belongs to the outermost."""
     call_of: dict[int, Call] = {}
@@ -77,7 +82,7 @@ def fold(
         if module is None:
             call = None
             continue
-        if call is None or call.module != module or _begins_again(first, node, torchs(module)):
+        if call is None or call.module != module or _begins_again(book, first, node, torchs(module)):
             call, first = Call(module), None
         if first is None and node.site:
             first = node
@@ -88,12 +93,20 @@ def fold(
     return Folded(rows, call_of)
 
 
-def _begins_again(first: NodeState | None, node: NodeState, torchs: bool) -> bool:
-    """Whether a node is the first of another call of the module: what was first in this one runs once more. In a
-    `forward` of the learner's own that may be a turn of a loop."""
-    if first is None or node.site != first.site or node.module != first.module or node.operation == first.operation:
+def _begins_again(book: Book, first: NodeState | None, node: NodeState, torchs: bool) -> bool:
+    """Whether a node is the first of another call of the module.
+
+    What was first in this call runs once more then; in a `forward` of the learner's own that may be a turn of a loop,
+    and all that torch's own do in one call stands at one place in the code.
+    """
+    if first is None or node.operation == first.operation or not node.site:
         return False
-    return torchs or node.frame != first.frame
+    again = node.site == first.site and node.module == first.module
+    if not torchs:
+        return again and node.frame != first.frame
+    here, there = book.sites.get(node.site), book.sites.get(first.site)
+    apart = here is not None and there is not None and (here.file, here.span) != (there.file, there.span)
+    return again or (node.frame == first.frame and apart)
 
 
 def _take_leaves(nodes: Iterable[NodeState], edges: Edges, state: State, call_of: dict[int, Call]) -> None:

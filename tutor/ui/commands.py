@@ -31,6 +31,7 @@ class Commands:
             "find": lambda: screen.prompts.open("find"),
             "details": self.details,
             "chart": self.chart,
+            "others": self.show_others,
             "rerun": self.rerun,
             "stop": screen.stop_program,
             "skip": screen.prompts.skip,
@@ -47,6 +48,8 @@ class Commands:
 
     def do(self, key: str) -> None:
         """Do what a key does."""
+        if key in ("into", "out") and self.fold(key):
+            return
         if key in moves.MOVES:
             self.walk(key)
         else:
@@ -86,12 +89,6 @@ class Commands:
             self.screen.owner.leave()
         else:
             self.screen.say(("q", "key"), (" quits", "quiet"))
-
-    def go_to(self, step: int) -> None:
-        """To a step that was picked."""
-        self.screen.player.pause()
-        self.screen.follow = False
-        self.screen.cursor = step
 
     def first(self) -> None:
         self.screen.player.pause()
@@ -141,6 +138,16 @@ class Commands:
             self.screen.places.bring("graph")
         self.screen.say((self.screen.graph.next_view(), "quiet"))
 
+    def fold(self, key: str) -> bool:
+        """Open the module that the mark stands on in the graph, or close the one around it; whether there is one."""
+        graph = self.screen.graph
+        return self.screen.focused is graph and graph.fold(key == "into")
+
+    def show_others(self) -> None:
+        """Data and numbers in the graph, or none."""
+        shown = self.screen.graph.toggle_others()
+        self.screen.say((f"what needs no gradient is {'shown' if shown else 'hidden'} in the graph", "quiet"))
+
     def move_in_pane(self, by: int) -> None:
         if isinstance(self.screen.focused, Pane):
             self.screen.focused.move(by)
@@ -159,9 +166,9 @@ class Commands:
 
     def show_details(self, subject: str, ref: int) -> None:
         """Everything about a tensor, a node or a step, on a sheet."""
-        from tutor.ui.about.sheet import about
+        from tutor.ui.screens.details import details
 
-        self.screen.app.push_screen(about(self.screen, subject, ref))
+        self.screen.app.push_screen(details(self.screen.timeline, self.screen.cursor, subject, ref))
 
     def chart(self) -> None:
         """Chart what the mark stands on, or no more; on the chart itself, take back what was added last."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from tutor.explain.live import find
 from tutor.trace import events as ev
 from tutor.trace.events import Value
+from tutor.trace.folding import around
 from tutor.trace.names import names_of, op_texts
 from tutor.trace.scope import name_of
 from tutor.trace.state import NodeState, State
@@ -144,18 +145,15 @@ class Rows:
         return self._namer(tensor)
 
     def module_name(self, module: int) -> str:
-        """The name of a module: `model.fc1`, or what stands behind the name of the outermost one."""
+        """The name of a module: `fc1`, `net[0]`; of the outermost what the learner calls it."""
         info = self._state.modules.get(module)
         if info is None:
             return ""
-        outermost = info
-        while outermost.parent is not None and outermost.parent in self._state.modules:
-            outermost = self._state.modules[outermost.parent]
-        root = self._roots.get(outermost.module) or self._root(outermost.module)
-        self._roots[outermost.module] = root
-        name = root + info.path
-        if len(name) > _NAME or not root:
-            name = info.path.lstrip(".")
+        name = info.path.removeprefix(".")
+        if not name or name.startswith("["):
+            outermost = around(self._state.modules, module)[0]
+            root = self._roots[outermost] = self._roots.get(outermost) or self._root(outermost)
+            name = root + name
         return clean(name if len(name) <= _NAME else "…" + name[1 - _NAME :])
 
     def _root(self, outermost: int) -> str:
@@ -167,17 +165,11 @@ class Rows:
             for number in self._skeleton.feeds.get(node.node, ()):
                 info = state.modules.get(state.nodes[number].module or 0)
                 name, dot, _ = self._name(node.tensor).rpartition(".")
-                if info is None or not dot or not name.endswith(info.path) or not self._is_in(info.module, outermost):
+                if info is None or not dot or not name.endswith(info.path):
                     continue
-                return name[: len(name) - len(info.path)]
+                if outermost in around(state.modules, info.module):
+                    return name[: len(name) - len(info.path)]
         return ""
-
-    def _is_in(self, module: int | None, outermost: int) -> bool:
-        while module is not None and module in self._state.modules:
-            if module == outermost:
-                return True
-            module = self._state.modules[module].parent
-        return False
 
     def _code(self, node: NodeState) -> str:
         """The expression that made what has no name. Inside a composite it is that of all of it: only its result is

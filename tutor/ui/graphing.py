@@ -201,7 +201,9 @@ def now_of(event: ev.Event | None, state: State) -> int | None:
         return -tensor.tensor if tensor.is_leaf else tensor.node
     if isinstance(event, (ev.Retained, ev.HookRan, ev.Captured)):
         tensor = state.tensors.get(event.tensor)
-        return None if tensor is None else tensor.node
+        if tensor is None or tensor.node is not None:
+            return None if tensor is None else tensor.node
+        return next((node.node for node in state.nodes.values() if node.tensor == event.tensor and is_leaf(node)), None)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tutor.trace.folding import Call, fold, is_torchs
+from tutor.trace.folding import Call, around, fold, is_torchs
 from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
@@ -98,8 +98,14 @@ class Builder:
         asked = self.wishes.opened.get(module)
         if asked is not None:
             return not asked
-        outermost = state.modules[module].parent is None and state.modules[module].kind == "Sequential"
-        return operations > SMALL and not outermost and self.is_torchs(state, module)
+        return operations > SMALL and self.is_torchs(state, module) and not self._is_frame(state, module)
+
+    def _is_frame(self, state: State, module: int) -> bool:
+        """Whether a module of torch's is all of the network, or holds modules of the learner's own."""
+        if state.modules[module].parent is None and any(one.parent == module for one in state.modules.values()):
+            return True
+        own = (one for one in state.modules if one != module and not self.is_torchs(state, one))
+        return any(module in around(state.modules, one) for one in own)
 
     def is_torchs(self, state: State, module: int) -> bool:
         if module not in self._torchs:
@@ -111,7 +117,7 @@ class Builder:
         nodes, edges = graph_of(state)
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
-        folded = fold(nodes, edges, state, closed, lambda module: self.is_torchs(state, module))
+        folded = fold(nodes, edges, state, self.timeline.book, closed, lambda module: self.is_torchs(state, module))
         making = _Making(self, state, self.wishes.shows_others(operations), part_of(nodes))
         for row in folded.rows:
             if isinstance(row, Call):
@@ -209,7 +215,7 @@ def _joined(edges: Edges, item_of: dict[int, int]) -> tuple[list[Edge], dict[int
     shared = {
         place: [*dict.fromkeys(between)] for place, (pair, between) in enumerate(pairs.items()) if count[pair[0]] > 1
     }
-    return [Edge(*pair) for pair in pairs], shared
+    return [Edge(*pair, times=len(between)) for pair, between in pairs.items()], shared
 
 
 def _feeds(edges: Edges) -> dict[int, list[int]]:

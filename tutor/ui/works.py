@@ -16,6 +16,10 @@ def works(screen: LessonScreen, key: str) -> bool:
     match key:
         case "forward" | "next_line" | "play" | "find" | "go":
             return timeline.steps > 0
+        case "into" | "out" if screen.focused is screen.graph and screen.graph.can_fold(key == "into"):
+            return True
+        case "others":
+            return screen.focused is screen.graph
         case "into":
             return step > 0 and MOVES[key](timeline, step) is not None
         case "out":

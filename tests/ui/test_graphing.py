@@ -1,0 +1,360 @@
+"""What the graph pane shows: recordings of real runs, with figures worked out by hand."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.trace.graph import part_of
+from tutor.ui.draw.graph import Graph, NodeRow
+from tutor.ui.graphing import Grapher
+
+MLP = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+x = torch.tensor([[1.0, 2.0]])
+t = torch.tensor([[1.0]])
+loss = ((net(x) - t) ** 2).mean()
+loss.backward()
+"""
+
+
+def rows(graph: Graph) -> list[NodeRow]:
+    return [graph.row(node) for node in graph.nodes]
+
+
+def row(graph: Graph, name: str) -> NodeRow:
+    (found,) = [one for one in rows(graph) if one.name == name]
+    return found
+
+
+def named(graph: Graph) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.name or one.code, one.value) for one in rows(graph)]
+
+
+def joined(graph: Graph) -> set[tuple[str, str, str]]:
+    """Edges by what stands at their ends, with their share."""
+    said = {one.node: one.name or one.code or one.value for one in rows(graph)}
+    return {(said[edge.source], said[edge.to], edge.share) for edge in graph.edges}
+
+
+def at_end(run: Recording) -> tuple[Grapher, Graph]:
+    grapher = Grapher()
+    return grapher, grapher.at(run.timeline, run.timeline.steps)
+
+
+def before_end_of_pass(run: Recording, number: int = 1) -> int:
+    return run.steps_of("backward_end")[number - 1]
+
+
+def test_numbers_and_data_without_gradient_complete_the_arithmetic(record: Forker) -> None:
+    run = record(
+        """\
+import torch
+x = torch.tensor([3.0])
+w = torch.tensor([1.0], requires_grad=True)
+lr = 0.5
+y = (x + w) * 2 - lr
+z = y.sum(0)
+"""
+    )
+    _, graph = at_end(run)
+    assert named(graph) == [
+        ("leaf", "w", "1.0000"), ("input", "x", "3.0000"), ("op", "x + w", "4.0000"), ("constant", "", "2"),
+        ("op", "(x + w) * 2", "8.0000"), ("constant", "lr", "0.5"), ("op", "y", "7.5000"), ("op", "z", "7.5000"),
+    ]  # fmt: skip
+    assert joined(graph) == {
+        ("x", "x + w", ""), ("w", "x + w", ""), ("x + w", "(x + w) * 2", ""), ("2", "(x + w) * 2", ""),
+        ("(x + w) * 2", "y", ""), ("lr", "y", ""), ("y", "z", ""),
+    }  # fmt: skip
+
+
+def test_an_input_shows_what_it_held_when_the_operation_ran(record: Forker) -> None:
+    run = record(
+        """\
+import torch
+x = torch.tensor([3.0])
+w = torch.tensor([1.0], requires_grad=True)
+a = w + x
+x.add_(10.0)
+b = a + x
+"""
+    )
+    _, graph = at_end(run)
+    assert [(one.name, one.value) for one in rows(graph) if one.kind == "input"] == [("x", "3.0000"), ("x", "13.0000")]
+    assert {edge for edge in joined(graph) if edge[0] == "x"} == {("x", "a", ""), ("x", "b", "")}
+
+
+def test_what_needs_no_gradient_is_hidden_in_large_graphs_and_by_a_toggle(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(12):\n    y = y * 2\n")
+    grapher, graph = at_end(run)
+    assert [one.kind for one in rows(graph)] == ["leaf"] + ["constant", "op"] * 12
+    assert not grapher.toggle_others()
+    graph = grapher.at(run.timeline, run.timeline.steps)
+    assert [one.kind for one in rows(graph)] == ["leaf"] + ["op"] * 12
+    longer = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(13):\n    y = y * 2\n")
+    grapher, graph = at_end(longer)
+    assert [one.kind for one in rows(graph)] == ["leaf"] + ["op"] * 13
+    assert grapher.toggle_others()
+    graph = grapher.at(longer.timeline, longer.timeline.steps)
+    assert [one.kind for one in rows(graph)] == ["leaf"] + ["constant", "op"] * 13
+
+
+def test_edges_that_fan_out_say_their_shares(record: Forker) -> None:
+    """w feeds three operations: d/dw of 2w, 3w and w² at w = 2, each times 1: 2 + 3 + 4 = 9."""
+    run = record(
+        """\
+import torch
+w = torch.tensor([2.0], requires_grad=True)
+a = w * 2
+b = 3 * w
+c = w * w
+y = a + b + c
+y.backward()
+"""
+    )
+    shares = {("w", "a", "2"), ("w", "b", "3"), ("w", "c", "2 + 2")}
+    grapher = Grapher()
+    seen = []
+    for step in range(run.steps_of("backward")[0], before_end_of_pass(run) + 1):
+        graph = grapher.at(run.timeline, step)
+        seen.append({edge for edge in joined(graph) if edge[2]})
+        assert seen[-1] <= shares
+    assert seen[0] == set()
+    assert seen[-1] == shares
+    assert row(graph, "w").grad == "9.0000"
+    backward = grapher.at(run.timeline, run.steps_of("backward")[0])
+    assert not any(edge.share for edge in backward.edges)
+    assert {edge.times for edge in graph.edges if (edge.source, edge.to) == _ends(graph, "w", "c")} == {2}
+
+
+def _ends(graph: Graph, source: str, target: str) -> tuple[int, int]:
+    return row(graph, source).node, row(graph, target).node
+
+
+def test_shares_are_the_same_whichever_way_one_came(record: Forker) -> None:
+    run = record(
+        "import torch\nx = torch.tensor([2.0], requires_grad=True)\nw = torch.tensor([1.0], requires_grad=True)\n"
+        "y = (x + w) * (w + 1)\ny.backward()\n"
+    )
+    steps = range(run.steps_of("backward")[0], run.timeline.steps + 1)
+    forward, back = Grapher(), Grapher()
+    there = [joined(forward.at(run.timeline, step)) for step in steps]
+    again = [joined(back.at(run.timeline, step)) for step in reversed(steps)]
+    assert there == again[::-1]
+    assert {("w", "x + w", "2"), ("w", "w + 1", "3")} <= there[-1]
+
+
+# ---------------------------------------------------------------- modules
+
+
+def test_a_small_network_is_open_and_its_modules_can_be_closed(record: Forker) -> None:
+    run = record(MLP)
+    step = run.steps_of("backward")[0]
+    grapher = Grapher()
+    graph = grapher.at(run.timeline, step)
+    assert [one.label for one in rows(graph) if one.kind == "op"] == [
+        "t", "addmm", "relu", "t", "addmm", "sub", "pow", "mean",
+    ]  # fmt: skip
+    assert [one.name for one in rows(graph) if one.kind == "leaf"] == [
+        "net[0].weight", "net[0].bias", "net[2].weight", "net[2].bias",
+    ]  # fmt: skip
+    weight = row(graph, "net[0].weight").node
+    assert grapher.can_close(weight)
+    assert not grapher.can_open(weight)
+    assert grapher.close(weight) is not None
+    graph = grapher.at(run.timeline, step)
+    linear = row(graph, "net[0]")
+    assert (linear.label, linear.kind) == ("Linear", "module")
+    assert [one.name for one in rows(graph) if one.kind == "leaf"] == ["net[2].weight", "net[2].bias"]
+    assert {edge for edge in joined(graph) if "net[0]" in edge} == {
+        ("x", "net[0]", ""), ("net[0]", row_code(graph, "relu"), ""),
+    }  # fmt: skip
+    assert grapher.close(linear.node) is not None  # the module around it: all of the network
+    graph = grapher.at(run.timeline, step)
+    assert [one.label for one in rows(graph) if one.kind == "module"] == ["Sequential"]
+    assert row(graph, "net").value == f"{run.timeline.state(step).nodes[_output(run, step)].value[0][0]:.4f}"
+    inside = grapher.open(row(graph, "net").node)
+    assert inside is not None
+    graph = grapher.at(run.timeline, step)
+    assert row(graph, "net[0]").kind == "module"  # as it was left
+
+
+def row_code(graph: Graph, label: str) -> str:
+    (found,) = [one for one in rows(graph) if one.label == label]
+    return found.name or found.code or found.value
+
+
+def _output(run: Recording, step: int) -> int:
+    """The node that made what the network gave: the last addmm."""
+    return max(node.node for node in run.timeline.state(step).nodes.values() if node.name == "AddmmBackward0")
+
+
+def test_a_closed_module_says_what_reached_its_output_and_how_far_it_is(record: Forker) -> None:
+    run = record(MLP)
+    grapher = Grapher()
+    first = run.steps_of("backward")[0]
+    graph = grapher.at(run.timeline, first)
+    grapher.close(row(graph, "net[2].weight").node)
+    said = []
+    for step in range(first, before_end_of_pass(run)):
+        graph = grapher.at(run.timeline, step)
+        (module,) = [one for one in rows(graph) if one.kind == "module"]
+        if module.now:
+            assert graph.now == module.node
+            said.append(module.name)
+    assert said == [f"net[2] {count} of 4" for count in (1, 2, 3, 4)]
+    state = run.timeline.state(before_end_of_pass(run))
+    made = state.nodes[_output(run, state.step)]
+    assert made.grad_outputs is not None
+    (module,) = [one for one in rows(grapher.at(run.timeline, state.step)) if one.kind == "module"]
+    assert module.grad == f"{made.grad_outputs[0][0][0]:.4f}"
+    assert module.freed
+
+
+def test_in_a_larger_graph_modules_of_torchs_are_closed_and_the_learners_open(record: Forker) -> None:
+    run = record(
+        """\
+import torch
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = nn.Linear(2, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return x + self.down(torch.relu(self.up(x)))
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return x * self.scale + 1
+
+def main():
+    model = nn.Sequential(Block(), Block(), Scale())
+    x = torch.ones(1, 2)
+    loss = model(x).sum()
+    loss.backward()
+
+main()
+"""
+    )
+    grapher = Grapher()
+    graph = grapher.at(run.timeline, before_end_of_pass(run))
+    assert [(one.label, one.name) for one in rows(graph) if one.kind == "module"] == [
+        ("Linear", "model[0].up"), ("Linear", "model[0].down"), ("Linear", "model[1].up"), ("Linear", "model[1].down"),
+    ]  # fmt: skip
+    assert [one.label for one in rows(graph) if one.kind == "op"] == ["relu", "add", "relu", "add", "mul", "add", "sum"]
+    assert row(graph, "model[2].scale").kind == "leaf"
+    # Inside forward a parameter is called as outside of it.
+    inside = run.op("x * self.scale")
+    assert row(grapher.at(run.timeline, inside), "model[2].scale").kind == "leaf"
+
+
+def test_each_call_of_a_module_is_a_node_of_its_own(record: Forker) -> None:
+    run = record(
+        """\
+import torch
+from torch import nn
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([2.0]))
+
+    def forward(self, x):
+        for turn in range(2):
+            x = x * self.weight
+        return x
+
+fc, twice = nn.Linear(1, 1), Twice()
+x = torch.ones(1, 1)
+y = twice(twice(fc(fc(x)))).sum()
+"""
+    )
+    grapher, graph = at_end(run)
+    for name in ("fc.weight", "twice.weight"):
+        grapher.close(row(graph, name).node)
+    graph = grapher.at(run.timeline, run.timeline.steps)
+    modules = [one for one in rows(graph) if one.kind == "module"]
+    assert [(one.label, one.name) for one in modules] == [("Linear", "fc")] * 2 + [("Twice", "twice")] * 2
+    chain = {(edge.source, edge.to) for edge in graph.edges}
+    assert all((a.node, b.node) in chain for a, b in pairwise(modules))
+    assert [one.name for one in rows(graph) if one.kind == "leaf"] == ["fc.weight", "fc.bias", "twice.weight"]
+
+
+# ---------------------------------------------------------------- double backward, freed nodes, large graphs
+
+
+@pytest.fixture(scope="module")
+def double(record: Forker) -> Recording:
+    """z = x³·x = x⁴ at 2: dz/dx = 4x³ = 32, and of h = 2·32, dh/dx = 24x² = 96."""
+    return record(
+        """\
+import torch
+x = torch.tensor([2.0], requires_grad=True)
+y = x ** 3
+z = y * x
+g, = torch.autograd.grad(z, x, create_graph=True)
+h = g * 2
+h.backward()
+"""
+    )
+
+
+def test_the_graph_of_the_gradients_stands_below_the_first_one(double: Recording) -> None:
+    grapher = Grapher()
+    graph = grapher.at(double.timeline, before_end_of_pass(double, 2))
+    kinds = [one.label if one.kind == "heading" else one.kind for one in rows(graph)]
+    second = kinds.index("the graph of the gradients (made in pass 1)")
+    third = kinds.index("computed from these gradients")
+    assert second < third
+    before = [one.name for one in rows(graph)[:second] if one.kind == "op"]
+    assert before == ["y"]  # z is not on the way from h
+    assert row(graph, "g") in rows(graph)[second:third]
+    assert row(graph, "h") in rows(graph)[third:]
+    assert (row(graph, "g").value, row(graph, "x").grad) == ("32.0000", "96.0000")
+    places = {one.node: place for place, one in enumerate(rows(graph))}
+    assert all(places[edge.source] < places[edge.to] for edge in graph.edges)
+    headings = [one.node for one in rows(graph) if one.kind == "heading"]
+    assert all(grapher.subject(node) is None for node in headings)
+    assert not any(edge.source in headings or edge.to in headings for edge in graph.edges)
+
+
+def test_parts_of_a_graph_come_in_the_order_in_which_they_were_made(double: Recording) -> None:
+    state = double.end
+    parts = part_of(list(state.nodes.values()))
+    made = {state.tensors[node.tensor].label: parts[node.node] for node in state.nodes.values() if node.tensor}
+    assert made["x"] == 0
+    assert {made.get("g"), made.get("h")} <= {2, 3, None}
+    assert {node.of_pass for node in state.nodes.values() if parts[node.node] == 2} == {1}
+
+
+def test_nodes_that_let_go_are_shown_as_freed(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w * w\ny.backward()\n")
+    end = before_end_of_pass(run)
+    grapher = Grapher()
+    assert not row(grapher.at(run.timeline, end - 1), "y").freed
+    assert row(grapher.at(run.timeline, end), "y").freed
+    assert not row(grapher.at(run.timeline, end), "w").freed
+
+
+def test_what_does_not_change_is_not_made_again(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w * 2\nfor i in range(3):\n    print(i)\n")
+    grapher = Grapher()
+    first = run.op("w * 2")
+    graph = grapher.at(run.timeline, first)
+    skeleton = grapher.skeleton
+    for step in range(first, run.timeline.steps + 1):
+        later = grapher.at(run.timeline, step)
+        assert later.nodes is graph.nodes
+        assert later.edges is graph.edges
+    assert grapher.skeleton is skeleton
