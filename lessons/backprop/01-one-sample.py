@@ -1,8 +1,12 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "One sample"}
-#     summary: {en: "A model of one weight, one example, one loss: what the sign and the size of a gradient say."}
+#     title:
+#       en: "One sample"
+#       zh: "一个样本"
+#     summary:
+#       en: "A model of one weight, one example, one loss: what the sign and the size of a gradient say."
+#       zh: "一个权重，一个样本，一个损失：梯度的正负和大小各说明什么。"
 # ---
 
 # %% [markdown] lang="en"
@@ -13,6 +17,14 @@
 # is right, and grows quickly when it is not.
 #
 # The weight is new and no backward pass has run, so look what `w.grad` holds at first.
+
+# %% [markdown] lang="zh"
+# 世上最小的模型：`y = w * x`，只有一个**权重** `w` 要学。我们给它看一个样本：输入是 `x` 时，希望输出目标 `t`。
+#
+# 模型错得有多厉害，用**损失**来衡量，也就是误差的平方：`(y - t) ** 2`。
+# 模型答对时它是零，答错时它增长得很快。
+#
+# 权重是新的，还没有反向传播过。先看看 `w.grad` 里是什么。
 
 # %%
 import torch
@@ -26,21 +38,36 @@ print("before:", w.grad)
 #
 # The first example is in the cell below. What will `w.grad` be? Mind the sign.
 
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 根据链式法则，损失的梯度是两个斜率的乘积：平方的斜率是 `2 * (y - t)`，而 `w` 动一点，`y` 就动它的 `x` 倍。
+#
+# 第一个样本就在下面的单元里。`w.grad` 会是多少？注意正负号。
+
 # %%
 x = torch.tensor(1.0)
 t = torch.tensor(2.0)
 y = w * x
 loss = (y - t) ** 2
 loss.backward()
+first = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# It is {{ w.grad.item() }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn
-# one goes the other way.
+# It is {{ first }}, and below zero: **more** weight means **less** loss. A gradient points uphill, so to learn
+# one goes the other way. (Without the minus you took `t - y`; the square does not mind, its slope does.)
 #
 # Now another example, with the same weight. The miss is twice as large, and so is the input. The first line puts the
 # old gradient away; *Gradients add up* shows why.
 #
 # What will `w.grad` be this time?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 是 {{ first }}，小于零：权重**增大**，损失就**减小**。梯度指向上坡，所以要学习，就得往相反的方向走。
+# （如果你少了负号，那是把误差算成了 `t - y`；平方不在乎，它的斜率却在乎。）
+#
+# 再来一个样本，权重不变。误差大一倍，输入也大一倍。
+# 第一行先把旧的梯度清掉，为什么要清，《梯度会累加》里会讲。
+#
+# 这一次 `w.grad` 会是多少？
 
 # %%
 w.grad = None
@@ -56,3 +83,9 @@ loss.backward()
 # line that explains.
 #
 # Remember that: large inputs make large gradients. It is why one scales one's data before training.
+
+# %% [markdown] lang="zh"
+# 是 {{ w.grad.item() }}，大了三倍，变成原来的四倍。原因有两个：误差翻了一倍，
+# 把梯度传给权重的输入也翻了一倍。用 `←` 回到乘法的节点，在解释那一行里可以看到这两个因子。
+#
+# 记住：输入大，梯度就大。所以训练之前要先把数据缩放好。

@@ -1,0 +1,161 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A chain of slopes"
+#       zh: "一串斜率"
+#     summary:
+#       en: "Three weights in a row and a relu: a gradient by hand, factor by factor, and where it dies."
+#       zh: "三个权重一个接一个，中间有个 relu：把梯度一个因子一个因子地算出来，看它在哪里断掉。"
+# ---
+
+# %% [markdown] lang="en"
+# Three weights, one after the other, and a **relu** between them: it lets positive numbers pass as they are, and turns
+# negative ones into zero. This is a network with one neuron in each layer.
+#
+# Step through the forward pass, and keep the values of `h`, `a` and `y` in mind. You will need them.
+
+# %% [markdown] lang="zh"
+# 三个权重一个接一个，中间有一个 **relu**：正数原样通过，负数变成零。这就是每层只有一个神经元的网络。
+#
+# 把前向走一遍，记住 `h`、`a` 和 `y` 的值，等会儿要用。
+
+# %%
+import torch
+
+x, t = torch.tensor(2.0), torch.tensor(1.0)
+w1 = torch.tensor(3.0, requires_grad=True)
+w2 = torch.tensor(4.0, requires_grad=True)
+w3 = torch.tensor(5.0, requires_grad=True)
+
+h = w1 * x
+a = torch.relu(w2 * h)
+y = w3 * a
+loss = (y - t) ** 2
+
+# %% [markdown] question="predict" of="w1.grad" lang="en"
+# The loss is {{ loss.item() }}. Now by hand, before PyTorch does it. How much does the loss move when `w1` does? Go
+# from the loss back to `w1`, and write down one slope for each operation on the way:
+#
+# - the square: `2 * (y - t)`
+# - the product `w3 * a`, seen from `a`: the other factor
+# - relu: 1 where it let the number pass
+# - the product `w2 * h`, seen from `h`
+# - the product `w1 * x`, seen from `w1`
+#
+# Multiply them all. What will `w1.grad` be?
+
+# %% [markdown] question="predict" of="w1.grad" lang="zh"
+# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算。`w1` 动一点，损失动多少？
+# 从损失往回走到 `w1`，路上每个运算写下一个斜率：
+#
+# - 平方：`2 * (y - t)`
+# - 乘积 `w3 * a`，对 `a` 而言：另一个因子
+# - relu：它放行了，就是 1
+# - 乘积 `w2 * h`，对 `h` 而言
+# - 乘积 `w1 * x`，对 `w1` 而言
+#
+# 全部乘起来。`w1.grad` 会是多少？
+
+# %%
+loss.backward()
+
+# %% [markdown] question="predict" of="v2.grad" lang="en"
+# {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and no node needs to
+# know more than its own. Walk the pass with `→`: each step is one factor. The gradient that arrives at a node has all
+# the earlier factors in it already, so `w2` and `w3` cost next to nothing more.
+#
+# Now a second network, the same but for one sign: its middle weight `v2` is negative. What will `v2.grad` be? Compute
+# its forward pass first.
+
+# %% [markdown] question="predict" of="v2.grad" lang="zh"
+# 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的斜率相乘，每个节点只需要知道自己的那一个。
+# 用 `→` 把这一趟走一遍，一步就是一个因子。
+# 到达某个节点的梯度，已经包含了前面所有的因子，所以 `w2` 和 `w3` 几乎不用再多算什么。
+#
+# 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
+
+# %%
+v1 = torch.tensor(3.0, requires_grad=True)
+v2 = torch.tensor(-4.0, requires_grad=True)
+v3 = torch.tensor(5.0, requires_grad=True)
+
+b = torch.relu(v2 * (v1 * x))
+miss = (v3 * b - t) ** 2
+miss.backward()
+
+# %% [markdown] lang="en"
+# {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number, so it
+# stood at zero, and its slope there is zero. One factor of zero makes the whole product zero. The miss is not zero at
+# all, and yet no weight of this network will move: one calls such a neuron **dead**. (A zero with a minus is a zero; it
+# had a negative factor.)
+#
+# Somebody wrote the backward pass by hand, as you did. It is right for the first network, and wrong for the second.
+# Find the line and mend it: press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 有一段是平的：
+# 进来的是负数，它就停在零上，那里的斜率是零。乘积里只要有一个因子是零，整个就是零。
+# 误差明明不是零，可这个网络的权重一个也不会动，这样的神经元叫作**死掉**的神经元。
+# （带负号的零还是零，只是因子里有个负数。）
+#
+# 有人像你一样，手写了反向传播。它对第一个网络是对的，对第二个就错了。
+# 找到那一行，把它改好：按 `e`。
+
+
+# %% tags=["exercise"] id="by-hand" kind="bug"
+def slopes(w1, w2, w3, x=2.0, t=1.0):
+    """What the gradients of w1, w2 and w3 should be."""
+    h = w1 * x
+    z = w2 * h
+    a = max(z, 0.0)  # relu
+    y = w3 * a
+
+    to_y = 2 * (y - t)
+    to_a = to_y * w3
+    to_z = to_a * 1.0
+    to_h = to_z * w2
+    return to_h * x, to_z * h, to_y * a
+
+
+print("the second network:", slopes(3.0, -4.0, 5.0))
+
+# %% [markdown] tags=["hint"] lang="en"
+# Compare with your five slopes from above. Which of the lines that begin with `to_` belongs to relu?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 和上面那五个斜率对照一下。以 `to_` 开头的几行里，哪一行是 relu 的？
+
+# %% [markdown] tags=["hint"] lang="en"
+# The slope of relu is not always one. It depends on the number that went in, and that is `z`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# relu 的斜率并不总是一，要看进来的数，也就是 `z`。
+
+
+# %% tags=["solution"]
+def slopes(w1, w2, w3, x=2.0, t=1.0):
+    """What the gradients of w1, w2 and w3 should be."""
+    h = w1 * x
+    z = w2 * h
+    a = max(z, 0.0)  # relu
+    y = w3 * a
+
+    to_y = 2 * (y - t)
+    to_a = to_y * w3
+    to_z = to_a * (1.0 if z > 0 else 0.0)
+    to_h = to_z * w2
+    return to_h * x, to_z * h, to_y * a
+
+
+print("the second network:", slopes(3.0, -4.0, 5.0))
+
+# %% tags=["check"]
+for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
+    mine = slopes(*(weight.item() for weight in network))
+    right = [weight.grad.item() for weight in network]
+    for place, (here, there) in enumerate(zip(mine, right, strict=True), 1):
+        assert abs(here - there) <= 1e-3 * abs(there), (
+            f"The {name} network: for weight {place} you have {here:g}, autograd has {there:g}. "
+            + ("Its relu was fed a negative number." if name == "second" else "It was right before.")
+        )

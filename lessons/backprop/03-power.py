@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A power has two slopes"
+#       zh: "乘方的两个斜率"
+#     summary:
+#       en: "x ** w depends on both: the base by the rule from school, the exponent by a logarithm."
+#       zh: "x ** w 与两者都有关：对底数用课本上的法则，对指数要用对数。"
+# ---
+
+# %% [markdown] lang="en"
+# In `x ** 2` the exponent is a fixed number. In `x ** w` it is a tensor too, and can be learned like any weight. So a
+# power has **two** slopes, one for the base and one for the exponent.
+
+# %% [markdown] lang="zh"
+# 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
+# 所以乘方有**两个**斜率，一个对底数，一个对指数。
+
+# %%
+import torch
+
+x = torch.tensor(2.0, requires_grad=True)
+w = torch.tensor(3.0, requires_grad=True)
+y = x**w
+
+# %% [markdown] lang="en"
+# The rule from school is about the base: bring the exponent down, and lower it by one. For the exponent it says
+# nothing.
+#
+# But a slope can always be **measured**. Nudge the exponent a little, see how far `y` goes, and divide. The next cell
+# does so with smaller and smaller nudges. Watch the numbers settle.
+
+# %% [markdown] lang="zh"
+# 课本上的法则讲的是底数：把指数拿下来当系数，指数减一。对指数，它什么也没说。
+#
+# 不过斜率总是可以**量**出来的：把指数轻轻推一下，看 `y` 走了多远，再相除。
+# 下一个单元就这么做，推得一次比一次轻。看看数字怎样稳定下来。
+
+# %%
+for nudge in (1.0, 0.1, 0.01, 0.001):
+    print(nudge, "->", (2.0 ** (3.0 + nudge) - 2.0**3.0) / nudge)
+
+# %% [markdown] question="predict" of="x.grad" lang="en"
+# The first nudge was a whole step, far too coarse. The last is close.
+#
+# Now ask PyTorch. First the base, by the rule from school: what will `x.grad` be?
+
+# %% [markdown] question="predict" of="x.grad" lang="zh"
+# 第一次推了整整一步，太粗了。最后一次已经很接近。
+#
+# 现在来问 PyTorch。先看底数，用课本上的法则：`x.grad` 会是多少？
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# And the exponent: what will `w.grad` be? You have just measured it. (An answer within a thousandth counts as right.)
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 再看指数：`w.grad` 会是多少？你刚刚量过。（误差在千分之一以内都算对。）
+
+# %%
+y.backward()
+
+# %% [markdown] question="predict" of="q.grad" lang="en"
+# {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent. The second is `y` times the **logarithm**
+# of `x`: how fast something grows by doubling depends on how much there is, and on the logarithm of two. (If you gave
+# the same number twice, you used the rule from school for both.)
+#
+# Now a negative base. `p ** q` itself is fine, for the exponent is a whole number. What will `q.grad` be? Think of
+# nudging the exponent. If there is no answer, PyTorch writes `nan`, *not a number*; you may write that too.
+
+# %% [markdown] question="predict" of="q.grad" lang="zh"
+# 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}。后者是 `y` 乘以 `x` 的**对数**：
+# 一样东西靠翻倍增长，增长得多快，要看现在有多少，还要乘上二的对数。
+# （如果你两次答的是同一个数，那是对两者都用了课本上的法则。）
+#
+# 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想把指数轻轻推一下会怎样。
+# 如果没有答案，PyTorch 会写 `nan`，意思是“不是一个数”；你也可以这么写。
+
+# %%
+p = torch.tensor(-2.0, requires_grad=True)
+q = torch.tensor(3.0, requires_grad=True)
+r = p**q
+r.backward()
+
+# %% [markdown] lang="en"
+# {{ q.grad.item() }}. With an exponent just beside a whole number, a negative base has no real power at all: there is
+# nothing to move to, and no slope. `p.grad` is {{ p.grad.item() }} as ever.
+#
+# A single `nan` in a gradient spoils the weight it is for, and at the next forward pass everything after it. When one
+# turns up in your own training, look for a logarithm, a root or a power of something that went below zero.
+
+# %% [markdown] lang="zh"
+# 是 {{ q.grad.item() }}。指数只要稍稍偏离整数，负底数的乘方就不再是实数：
+# 旁边没有可去的地方，也就没有斜率。`p.grad` 照常是 {{ p.grad.item() }}。
+#
+# 梯度里只要有一个 `nan`，它对应的权重就毁了，下一次前向时，后面的一切也跟着毁掉。
+# 如果在你自己的训练里冒出了 `nan`，就去找找有没有对小于零的东西取对数、开方或者乘方。

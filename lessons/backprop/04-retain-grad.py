@@ -1,0 +1,90 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Keep that gradient"
+#       zh: "留下这个梯度"
+#     summary:
+#       en: "retain_grad() lets a computed tensor keep its gradient, if it is called in time."
+#       zh: "retain_grad() 让算出来的张量也保留梯度，只要调用得及时。"
+# ---
+
+# %% [markdown] lang="en"
+# Only leaves keep their gradient. What arrives at a computed tensor is handed on and dropped. But sometimes the one
+# in the middle is the one you want to see: does anything still arrive at the first layer?
+#
+# `a.retain_grad()` asks a tensor, **before** the backward pass, to keep its gradient. This is the graph of *Two paths
+# to one leaf* again, and of `a` and `b` only `a` is asked.
+
+# %% [markdown] lang="zh"
+# 只有叶子节点保留梯度。到达中间结果的梯度，传下去就丢掉了。可有时你想看的偏偏就是中间那个：
+# 第一层那里，还有梯度传得到吗？
+#
+# 在反向传播**之前**调用 `a.retain_grad()`，就是请这个张量把梯度留下。
+# 下面还是《通向同一个叶子的两条路》那张图，`a` 和 `b` 两个里，只请了 `a`。
+
+# %% [markdown] question="predict" of="a.grad" lang="en"
+# What will `a.grad` hold after the pass?
+
+# %% [markdown] question="predict" of="a.grad" lang="zh"
+# 反向传播之后，`a.grad` 里会是多少？
+
+# %% [markdown] question="predict" of="b.grad" lang="en"
+# And `b.grad`?
+
+# %% [markdown] question="predict" of="b.grad" lang="zh"
+# `b.grad` 呢？
+
+# %%
+import torch
+
+x = torch.tensor([2.0], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+
+a = x + w
+b = w + 1
+y = a * b
+a.retain_grad()
+y.backward()
+
+# %% [markdown] question="predict" of="c.grad" lang="en"
+# `a.grad` is {{ a.grad.item() }}, the value of `b`, the other factor; there is a step of its own at which it is kept.
+# A gradient came to `b` as well, you can see it in the graph. Nobody asked `b` to keep it, so it holds nothing, and
+# neither does `y`. In the table of tensors such a passing gradient stands in brackets.
+#
+# The next cell computes the same again, under new names. This time `c`, which stands where `a` stood, is asked
+# **after** the pass. What will `c.grad` hold?
+
+# %% [markdown] question="predict" of="c.grad" lang="zh"
+# `a.grad` 是 {{ a.grad.item() }}，也就是另一个因子 `b` 的值；把它留下来，是单独的一步。
+# `b` 那里也来过梯度，图上看得到。可是没有人请 `b` 留下它，所以 `b` 里什么也没有，`y` 也一样。
+# 在张量表里，这种路过的梯度写在括号里。
+#
+# 下一个单元把同样的计算再做一遍，换了新名字。`c` 站在原来 `a` 的位置上，
+# 不过这一次，是在反向传播**之后**才请它的。`c.grad` 里会是什么？
+
+# %%
+c = x + w
+d = w + 1
+z = c * d
+z.backward()
+c.retain_grad()
+print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
+
+# %% [markdown] lang="en"
+# Nothing: the gradient had gone by already, and PyTorch keeps no record. (gradtutor does: step back, and look at `c`
+# in the graph.) The request holds for the passes to come. It holds for this one tensor, too, not for the name: in a
+# training loop, where each turn computes a new `a`, each new `a` has to be asked.
+#
+# Two other ways: `torch.autograd.grad(y, a)` gives you that gradient directly, and `a.register_hook(print)` shows it as
+# it comes by. Before `retain_grad` existed one put such a hook on a tensor to save its gradient in a list; you may
+# still meet that.
+
+# %% [markdown] lang="zh"
+# 什么也没有：梯度早就过去了，PyTorch 不留记录。（gradtutor 有：退回去，在图里看看 `c`。）
+# 这个请求对以后的反向传播有效。而且它只对这一个张量有效，不是对名字有效：
+# 在训练循环里，每转一圈都会算出一个新的 `a`，每个新的 `a` 都得再请一次。
+#
+# 另外还有两种办法：`torch.autograd.grad(y, a)` 直接给你这个梯度；
+# `a.register_hook(print)` 在梯度经过时把它打印出来。
+# 在还没有 `retain_grad` 的时候，人们就用这样的钩子把梯度存进列表里，你也许还会碰到这种写法。

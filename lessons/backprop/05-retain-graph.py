@@ -1,0 +1,125 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Backward, twice"
+#       zh: "反向传播两次"
+#     summary:
+#       en: "A pass uses its graph up. retain_graph keeps it for another; often you need neither."
+#       zh: "走一趟，图就用掉了。retain_graph 把它留给下一趟，不过常常用不着。"
+# ---
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# A backward pass lets go of what the nodes have saved, as soon as it has used it. Here we go backward twice from the
+# same `y`. The second pass will fail; `try` catches the error, so that we can look at what it left behind.
+#
+# One pass alone brings to `w` what you know from *Two paths to one leaf*. What will `w.grad` hold after both?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 节点保存的东西，反向传播用完就放掉。这里我们从同一个 `y` 出发反向传播两次。
+# 第二次会出错，`try` 把错误接住，好让我们看看它留下了什么。
+#
+# 单走一趟会给 `w` 带来多少，你在《通向同一个叶子的两条路》里见过。两趟之后，`w.grad` 里会是多少？
+
+# %%
+import torch
+
+x = torch.tensor([2.0], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+
+y = (x + w) * (w + 1)
+y.backward()
+try:
+    y.backward()
+except RuntimeError as error:
+    print(str(error).split(" (")[0])
+once = w.grad.item()
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# {{ once }}: the first pass brought it, and the second added nothing. It broke off at the product, the node that had
+# saved both factors, before anything could reach a leaf.
+#
+# With `retain_graph=True` a pass leaves the saved values where they are, for one more pass. We clear the gradient,
+# compute `y` anew and go backward twice. What will `w.grad` hold now?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 是 {{ once }}：这是第一趟带来的，第二趟什么也没有加上。
+# 它在乘法那里就中断了，因为正是这个节点存过两个因子；那时还没有东西到达叶子节点。
+#
+# 加上 `retain_graph=True`，走一趟之后，保存的值还留在原处，供下一趟用。
+# 我们清掉梯度，重新计算 `y`，再反向传播两次。现在 `w.grad` 里会是多少？
+
+# %%
+w.grad = None
+y = (x + w) * (w + 1)
+y.backward(retain_graph=True)
+print("first pass:", w.grad.item())
+y.backward()
+print("second pass:", w.grad.item())
+
+# %% [markdown] lang="en"
+# {{ w.grad.item() }}: both passes came through, and a leaf **adds** what each one brings. The graph kept its memory
+# until the last pass, which is the price. So do not write `retain_graph=True` only to silence the error: mostly the
+# error says that something should have been computed anew.
+#
+# There is a case in which one graph has two ends. Below, two losses share `h`. The first pass uses the shared part up,
+# and the second fails. Make both losses reach `s`, and leave no graph behind when you are done. Press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ w.grad.item() }}：两趟都走通了，每一趟带来的，叶子节点都**加**起来。
+# 代价是直到最后一趟之前，图一直占着内存。所以不要只为了让错误消失就写 `retain_graph=True`：
+# 这个错误多半是在说，有什么东西本该重新计算。
+#
+# 也有一张图带两个终点的时候。下面两个损失共用 `h`。第一趟把共用的部分用掉了，第二趟就出错。
+# 想办法让两个损失都传到 `s`，而且做完之后不要留下图。按 `e`。
+
+# %% tags=["exercise"] id="two-losses" kind="bug"
+s = torch.tensor(3.0, requires_grad=True)
+h = s * s
+near = (h - 4) ** 2
+far = (h - 10) ** 2
+try:
+    near.backward()
+    far.backward()
+except RuntimeError as error:
+    print(str(error).split(" (")[0])
+
+# %% [markdown] tags=["hint"] lang="en"
+# Which pass has to leave something for the other? Only that one needs an argument.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 哪一趟得给另一趟留点东西？只有那一趟需要加参数。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Or do with a single pass: gradients add up, so the gradient of a sum of losses is the sum of their gradients.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 或者只走一趟：梯度是相加的，所以损失之和的梯度，就是各个损失的梯度之和。
+
+# %% tags=["solution"]
+s = torch.tensor(3.0, requires_grad=True)
+h = s * s
+near = (h - 4) ** 2
+far = (h - 10) ** 2
+(near + far).backward()
+
+# %% tags=["check"]
+value = s.item()
+want = [2 * (value**2 - 4) * 2 * value, 2 * (value**2 - 10) * 2 * value]
+assert s.grad is not None, "s.grad is None: no pass has reached s."
+found = s.grad.item()
+assert abs(found - want[0]) > 1e-3, (
+    f"s.grad is {found:g}: that is the share of `near` alone. The pass from `far` did not come through."
+)
+assert abs(found - want[1]) > 1e-3, (
+    f"s.grad is {found:g}: that is the share of `far` alone. Was the gradient cleared in between?"
+)
+assert abs(found - sum(want)) < 1e-3, (
+    f"s.grad is {found:g}. `near` brings {want[0]:g} and `far` brings {want[1]:g}, each of them once."
+)
+try:
+    torch.autograd.grad(h, s)
+    kept = True
+except RuntimeError:
+    kept = False
+assert not kept, "The gradient is right, but the graph is still there: the last pass needs no retain_graph=True."
