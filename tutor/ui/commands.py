@@ -90,6 +90,12 @@ class Commands:
         else:
             self.screen.say(("q", "key"), (" quits", "quiet"))
 
+    def go_to(self, step: int) -> None:
+        """To a step that was picked."""
+        self.screen.player.pause()
+        self.screen.follow = False
+        self.screen.cursor = step
+
     def first(self) -> None:
         self.screen.player.pause()
         self.screen.follow = False
@@ -166,9 +172,9 @@ class Commands:
 
     def show_details(self, subject: str, ref: int) -> None:
         """Everything about a tensor, a node or a step, on a sheet."""
-        from tutor.ui.screens.details import details
+        from tutor.ui.about.sheet import about
 
-        self.screen.app.push_screen(details(self.screen.timeline, self.screen.cursor, subject, ref))
+        self.screen.app.push_screen(about(self.screen, subject, ref))
 
     def chart(self) -> None:
         """Chart what the mark stands on, or no more; on the chart itself, take back what was added last."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Row, pad, wrapped
 from tutor.ui.keys import KEYS
-from tutor.ui.screens.sheet import Sheet
+from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
 
 
 def help_sheet() -> Sheet:
     """What the keys do, and what the marks mean."""
-    return Sheet("help", _rows)
+    return Sheet(SheetPane("help", _rows))
 
 
 def _keys() -> list[tuple[str, str]]:
