@@ -219,3 +219,28 @@ h.backward()
 """)
     assert ("mul", "g * 7") in recorded.ops()
     assert recorded.grad("w") == [21.0]
+
+
+def test_past_the_budget_a_pass_that_fails_runs_once(record: Forker) -> None:
+    recorded = record(
+        """\
+import torch
+w = torch.tensor([2.0], requires_grad=True)
+for _ in range(200):
+    (w * 2).backward()
+ran = 0
+def refuse(grad):
+    global ran
+    ran += 1
+    raise ValueError("no")
+y = w * 2
+y.register_hook(refuse)
+try:
+    y.backward()
+except ValueError:
+    print("refused", ran)
+""",
+        max_events=500,
+    )
+    assert recorded.stdout == "refused 1\n"
+    assert len(recorded.timeline.notices) == 1  # that it was full

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker, value_in
 from tutor.trace import events as ev
 from tutor.trace import walk
-from tutor.worker.inside import COMPOSITES, PRODUCTS, _Inside
+from tutor.worker.inside import COMPOSITES, PRODUCTS, _Inside, is_composite
 
 
 def _given() -> dict[str, Any]:
@@ -143,3 +144,32 @@ def test_a_composite_that_fails_has_the_traceback_of_a_plain_run(record: Forker)
     assert "Target 7 is out of bounds" in recording.stderr
     assert "_ops.py" not in recording.stderr
     assert "tutor" not in recording.stderr
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda g: g["q"].mT @ g["q"],
+        lambda g: g["q"] @ g["q"].mT,
+        lambda g: g["q"][:1] @ g["m"],
+        lambda g: g["x"] @ g["m"],
+        lambda g: F.linear(g["q"][..., ::2], g["w"][:, :2]),
+        lambda g: F.linear(g["q"].transpose(0, 1), g["w"], g["b"]),
+    ],
+)
+def test_what_a_look_inside_could_change_is_left_alone(call: Callable[[dict[str, Any]], torch.Tensor]) -> None:
+    plain = call(_given())
+    with _Looking():
+        seen = call(_given())
+    assert torch.equal(plain, seen)
+    assert _graph(plain) == _graph(seen)
+
+
+class _Looking(TorchFunctionMode):
+    """Looks inside wherever the recorder would."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if is_composite(func, args):
+            with _Inside(lambda *inner: None):
+                return func(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))

@@ -65,12 +65,14 @@ class Passes:
                 call = _Call(func, args, kwargs)
                 if self.full:
                     self._point(call, site)
-                    return place.call(func, args, kwargs)
-                self._begin(call, site, frame)
+                else:
+                    self._begin(call, site, frame)
             except Exception as error:  # a call that torch will refuse; or ours
                 if not isinstance(error, TypeError):
                     self.trouble(error)
                 return place.call(func, args, kwargs)
+        if self.full:
+            return place.call(func, args, kwargs)
         depth = _len_torch_function_stack()
         number = self._number
         done = False

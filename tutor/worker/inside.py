@@ -36,17 +36,25 @@ PRODUCTS: frozenset[Any] = frozenset({torch.matmul, torch.Tensor.matmul, torch.T
 
 def is_composite(func: Any, args: Any) -> bool:
     """Whether this call is made of others that can be seen without changing them."""
+    tensors = [argument for argument in args if isinstance(argument, torch.Tensor)]
     if func in PRODUCTS:
-        if max((argument.dim() for argument in args if isinstance(argument, torch.Tensor)), default=0) <= 2:
+        if len(tensors) != 2 or not _is_plain_product(*tensors):
             return False
-    elif func not in COMPOSITES:
+    elif func not in COMPOSITES or (func is F.linear and not (tensors and tensors[0].is_contiguous())):
         return False
     return (
-        all(type(argument) in _WHOLE for argument in args if isinstance(argument, torch.Tensor))
+        all(type(argument) in _WHOLE for argument in tensors)
         and torch._C._get_tracing_state() is None
         and torch._C._functorch.peek_interpreter_stack() is None
         and not _get_current_dispatch_mode_stack()
     )
+
+
+def _is_plain_product(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Whether no factor is stretched or copied: torch would call `reshape` then, which a dispatch mode changes."""
+    if left.dim() <= 2 or not left.is_contiguous():
+        return False
+    return right.dim() <= 2 or (right.is_contiguous() and left.shape[:-2] == right.shape[:-2])
 
 
 class Composites:
