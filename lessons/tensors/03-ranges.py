@@ -1,0 +1,129 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Steps or points", zh: "定步长，还是定个数"}
+#     summary:
+#       en: "arange counts by a step, linspace by how many points, logspace by factors; which ends are in."
+#       zh: "arange 给步长，linspace 给个数，logspace 按倍数走；哪一端算在内。"
+# ---
+
+# %% [markdown] question="predict" of="evens" lang="en"
+# Numbers in a row are wanted all the time: as an axis to plot on, or as settings to try.
+#
+# `torch.arange(start, end, step)` counts as Python's `range` does, only that a tensor comes out.
+#
+# What will `evens` hold? Type a list: `[…, …]`.
+
+# %% [markdown] question="predict" of="evens" lang="zh"
+# 排成一列的数，到处都用得上：画图要坐标轴，调试要一串候选值。
+#
+# `torch.arange(start, end, step)` 数数的办法和 Python 的 `range` 一样，只是得到的是张量。
+#
+# `evens` 里会是什么？输入一个列表：`[…, …]`。
+
+# %%
+import torch
+
+evens = torch.arange(2, 10, 2)
+
+# %% [markdown] question="predict" of="gap" lang="en"
+# {{ evens.tolist() }}: as with `range`, the start is in and **the end is not**. If you ended with the end itself, you
+# are in good company.
+#
+# `linspace(start, end, steps)` is asked the other way round: not how far apart, but **how many**. Here both ends are
+# in. (The argument is called `steps`, but what it counts is points.)
+#
+# Seven points from 2 to 10. How far is each from the next? An answer within a thousandth counts as right.
+
+# %% [markdown] question="predict" of="gap" lang="zh"
+# {{ evens.tolist() }}：和 `range` 一样，含头，**不含尾**。要是你把末尾那个数也写上了，别在意，很多人都这样。
+#
+# `linspace(start, end, steps)` 反过来问：不问相隔多远，只问**一共几个**。它两头都算在内。
+# （参数虽叫 `steps`，数的却是点，不是步。）
+#
+# 从 2 到 10 取七个点，相邻两点相隔多少？误差在千分之一以内都算对。
+
+# %%
+points = torch.linspace(2, 10, 7)
+gap = points[1] - points[0]
+
+# %% [markdown] question="predict" of="tens" lang="en"
+# The gap is {{ gap.item() }}: seven points have only **six** gaps between them. Dividing the way by seven is the usual
+# slip. (Fences have it too: one more post than panels.)
+#
+# `logspace` goes by factors instead of steps, which suits learning rates: 0.1, 0.01, 0.001. Its start and end are
+# **exponents**, of ten unless you give another `base`.
+#
+# What will `tens` hold?
+
+# %% [markdown] question="predict" of="tens" lang="zh"
+# 间隔是 {{ gap.item() }}：七个点之间只有**六**段。拿七去除是常见的失误。
+# （种树也一样：树总比间隔多一棵。）
+#
+# `logspace` 不按步长，按倍数走，很适合试学习率：0.1、0.01、0.001。
+# 它的起点和终点是**指数**，底数默认是十，也可以用 `base` 另给。
+#
+# `tens` 里会是什么？
+
+# %%
+tens = torch.logspace(0, 2, 3)
+twos = torch.logspace(0, 3, 4, base=2)
+
+try:
+    torch.linspace(2, 10)
+except TypeError as problem:
+    print(str(problem).splitlines()[0])
+
+# %% [markdown] lang="en"
+# {{ tens.tolist() }}: ten to the power of zero, one and two. With base two the same climb goes {{ twos.tolist() }}.
+#
+# The last line failed, as you see in the output: `steps` must be given. In old PyTorch one could leave it out and got
+# a hundred points; `torch.range`, which counted the end in, is a leftover of that time too. Use neither.
+#
+# Your turn. An axis shall run from 0 to 1 **with both ends**, in eleven marks. Press `e` and mend the line.
+
+# %% [markdown] lang="zh"
+# {{ tens.tolist() }}：十的零次方、一次方、二次方。换成底数二，同样往上走就是 {{ twos.tolist() }}。
+#
+# 最后那句出了错，看输出就知道：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
+# 把末尾也数进去的 `torch.range` 也是那时留下的。两样都别用。
+#
+# 轮到你了。坐标轴要从 0 走到 1，**两头都在**，一共十一个刻度。按 `e`，把这一行改好。
+
+# %% tags=["exercise"] id="both-ends" kind="bug"
+axis = torch.arange(0, 1, 0.1)
+
+# %% [markdown] tags=["hint"] lang="en"
+# Count the marks in the table, and look at the last one. What does `arange` do with the end?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 数数表里有几个刻度，再看最后一个。`arange` 是怎样对待末尾的？
+
+# %% [markdown] tags=["hint"] lang="en"
+# You know how many marks you want, not how far apart they are. Which function asks for that?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 你知道的是要几个刻度，而不是相隔多少。哪个函数问的正是这个？
+
+# %% tags=["solution"]
+axis = torch.linspace(0, 1, 11)
+
+# %% tags=["check"]
+marks, first, last = len(axis), axis[0].item(), axis[-1].item()
+assert marks != 10 or last < 0.95, (
+    "Both ends are in, but linspace counts points, not gaps, and ten points have only nine gaps."
+)
+assert marks == 11, f"There should be 11 marks, but there are {marks}; the last one is {last:g}."
+assert first == 0, f"The first mark should be 0, but it is {first:g}."
+assert abs(last - 1) < 1e-6, f"The last mark should be 1, but it is {last:g}."
+assert torch.allclose(axis.diff(), torch.tensor(0.1)), "The marks should be evenly spaced."
+
+# %% [markdown] lang="en"
+# If you moved the end of `arange` a little past 1, that works, until it does not: with a step that is no whole number,
+# rounding decides whether the last mark gets in. For fractions count points with `linspace`; keep `arange` for whole
+# numbers.
+
+# %% [markdown] lang="zh"
+# 要是你把 `arange` 的末尾往 1 后面挪了一点，也行得通，只是靠不住：
+# 步长不是整数时，最后一个刻度进不进得来，全看舍入。
+# 有小数就用 `linspace` 数点；`arange` 留给整数。

@@ -1,0 +1,155 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Random, but repeatable", zh: "可以重来的随机数"}
+#     summary:
+#       en: "What a seed does, and what rand, randn, randint, randperm, bernoulli and normal draw."
+#       zh: "随机种子管什么；rand、randn、randint、randperm、bernoulli 和 normal 各抽什么。"
+# ---
+
+# %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"
+# Training begins with random weights and shuffled data. If every run drew other numbers, one could never tell a
+# better idea from better luck.
+#
+# So a computer's dice are not dice. They are one long list of numbers, computed one after the other, and a **seed**
+# says where in the list to begin. `torch.rand` takes the next ones, from 0 up to 1.
+#
+# Below, the seed is set a second time. What will `third` hold?
+#
+# 1. the same as `first`
+# 2. the same as `second`
+# 3. two new numbers
+
+# %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="zh"
+# 训练从随机的权重、打乱的数据开始。要是每次运行抽到的数都不一样，
+# 就分不清是办法好，还是运气好。
+#
+# 所以计算机的骰子并不是骰子，而是一长串依次算出来的数；
+# **随机种子**决定从哪里开始取。`torch.rand` 往下取几个，都在 0 到 1 之间。
+#
+# 下面把种子又设了一次。`third` 会是什么？
+#
+# 1. 和 `first` 一样
+# 2. 和 `second` 一样
+# 3. 两个新的数
+
+# %%
+import torch
+
+torch.manual_seed(7)
+first = torch.rand(2)
+second = torch.rand(2)
+
+torch.manual_seed(7)
+third = torch.rand(2)
+
+# %% [markdown] question="predict" of="rolls.max().item()" lang="en"
+# `third` is {{ third.tolist() }}, and so is `first`: the same seed, the same numbers. `second` differs, for it
+# came later in the list. (NumPy has a list of its own: `np.random.seed` does nothing for PyTorch.)
+#
+# Other functions draw other things. Step over them with `→`: whole numbers, an order, numbers around zero, coins.
+#
+# The first line throws a die six hundred times. What is the **largest** number among the rolls?
+
+# %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
+# `third` 是 {{ third.tolist() }}，和 `first` 一样：种子相同，数就相同。`second` 不同，因为它排在后面。
+# （NumPy 另有自己的一串数：`np.random.seed` 管不到 PyTorch。）
+#
+# 别的函数抽别的东西。按 `→` 一个个看过去：整数、次序、零附近的数、硬币。
+#
+# 第一行掷了六百次骰子。掷出的点数里，**最大**的是几？
+
+# %%
+rolls = torch.randint(1, 6, (600,))
+order = torch.randperm(5)
+around = torch.randn(4)
+coins = torch.bernoulli(torch.tensor([0.0, 0.5, 1.0]))
+
+# %% [markdown] question="predict" of="pairs.numel()" lang="en"
+# No six, ever: `randint` leaves its end out, like `arange`. A die is `randint(1, 7, …)`.
+#
+# `randperm(5)` gave each number below five once, {{ order.tolist() }}: an order to shuffle by. `randn` draws around
+# zero, mostly between −2 and 2. To `bernoulli` one gives the *chance* of a 1, so only its middle coin could fall
+# either way.
+#
+# `normal` draws around a mean of your choice, with a spread of your choice. Here it gets **three means and three
+# spreads**. How many numbers come out?
+
+# %% [markdown] question="predict" of="pairs.numel()" lang="zh"
+# 一个六点也没有：`randint` 和 `arange` 一样不含末尾。真正的骰子要写 `randint(1, 7, …)`。
+#
+# `randperm(5)` 把小于五的数各给一次，{{ order.tolist() }}：打乱次序就用它。
+# `randn` 在零附近抽，大多落在 −2 和 2 之间。给 `bernoulli` 的是抽到 1 的*概率*，
+# 所以只有中间那枚硬币两面都有可能。
+#
+# `normal` 的均值和散布由你定。这里给了它**三个均值、三个标准差**。会得到几个数？
+
+# %%
+means = torch.tensor([0.0, 10.0, 100.0])
+spreads = torch.tensor([0.0, 1.0, 5.0])
+
+pairs = torch.normal(means, spreads)
+one_spread = torch.normal(means, 1.0)
+one_mean = torch.normal(0.0, spreads)
+neither = torch.normal(0.0, 1.0, (4,))
+
+try:
+    torch.normal(0.0, 1.0)
+except TypeError as problem:
+    print(str(problem).splitlines()[0])
+
+# %% [markdown] lang="en"
+# Not every mean with every spread, but the first with the first, the second with the second: {{ pairs.tolist() }}.
+# Where the spread is zero, the mean itself comes out. If one of the two is a plain number, it serves all. If both are,
+# nothing says how many you want, so it needs a **size**; without one it fails, as the output shows.
+#
+# Your turn. Each `y` belongs to the `x` in the same place: ten times as much. The cell shuffles both (`x[order]` takes
+# the elements in that order), and the pairs are torn apart. Press `e`, and mend it so that they stay together.
+
+# %% [markdown] lang="zh"
+# 不是每个均值配每个标准差，而是第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。
+# 标准差为零，抽到的就是均值本身。其中一个若是普通的数，就由大家共用；
+# 两个都是普通的数，就没人知道你要几个，得写明**大小**，不写就出错，看输出就知道。
+#
+# 轮到你了。每个 `y` 对应同一位置上的 `x`，是它的十倍。
+# 这个单元把两者都打乱了（`x[order]` 按这个次序取元素），可原来的一对对也拆散了。
+# 按 `e` 改好它：打乱之后，各对仍在一起。
+
+# %% tags=["exercise"] id="keep-pairs" kind="bug"
+torch.manual_seed(7)
+x = torch.arange(8.0)
+y = 10 * x
+
+x = x[torch.randperm(8)]
+y = y[torch.randperm(8)]
+
+# %% [markdown] tags=["hint"] lang="en"
+# `randperm` is called twice. Does it give the same order both times?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `randperm` 调用了两次。两次给的次序一样吗？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Draw one order, keep it under a name, and use it for both.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 只抽一个次序，给它起个名字，两边都用它。
+
+# %% tags=["solution"]
+torch.manual_seed(7)
+x = torch.arange(8.0)
+y = 10 * x
+
+order = torch.randperm(8)
+x = x[order]
+y = y[order]
+
+# %% tags=["check"]
+lost = [number for number in range(8) if number not in x.tolist()]
+assert not lost, f"Every x should still be there once, but {lost} are gone: draw a randperm(8)."
+torn = [number for number in range(8) if y[number] != 10 * x[number]]
+assert not torn, (
+    f"{len(torn)} of the 8 pairs are torn: look at places {torn} of x and y in the table."
+    " Each call of randperm draws a new order, so draw one and use it for both."
+)
+assert x.tolist() != sorted(x.tolist()), "The pairs are together, but nothing is shuffled any more."

@@ -1,0 +1,140 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Joining and splitting", zh: "拼接与拆分"}
+#     summary:
+#       en: "cat makes a dimension longer, stack makes a new one; chunk and split take tensors apart."
+#       zh: "cat 加长一维，stack 新添一维；chunk 和 split 把张量拆开。"
+# ---
+
+# %% [markdown] question="predict" of="list(below.shape)" lang="en"
+# Data comes in pieces: a row here, a batch there. `torch.cat` puts tensors end to end, **along a dimension that they
+# have**. That dimension gets longer, and the others stay.
+#
+# Dimensions are counted from 0: in a table, `dim=0` goes down the rows and `dim=1` across the columns.
+#
+# `a` and `b` have two rows of three. What will the shape of `below` be? Type a list.
+
+# %% [markdown] question="predict" of="list(below.shape)" lang="zh"
+# 数据总是一块块来的：这里一行，那里一批。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
+# 那一维变长，其余各维不变。
+#
+# 维从 0 数起：对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。
+#
+# `a` 和 `b` 都是两行三列。`below` 的形状会是什么？输入一个列表。
+
+# %%
+import torch
+
+a = torch.arange(6).reshape(2, 3)
+b = 10 * a
+below = torch.cat([a, b], dim=0)
+beside = torch.cat([a, b], dim=1)
+
+# %% [markdown] question="predict" of="list(stacked.shape)" lang="en"
+# One below the other, {{ below.shape }}; side by side, {{ beside.shape }}. Only the dimension along which one joins
+# may differ in length between the two.
+#
+# `torch.stack` looks like the same thing, and is not. It needs tensors of **equal** shape, and lays them on top of each
+# other like sheets of paper: along a dimension that was **not there before**.
+#
+# What will the shape of `stacked` be?
+
+# %% [markdown] question="predict" of="list(stacked.shape)" lang="zh"
+# 上下相接是 {{ below.shape }}，左右相接是 {{ beside.shape }}。两者只有相接的那一维可以长短不同。
+#
+# `torch.stack` 看着像一回事，其实不是。它要求形状**完全相同**，
+# 像叠纸一样一张张摞起来：沿着**原来没有的**一维。
+#
+# `stacked` 的形状会是什么？
+
+# %%
+stacked = torch.stack([a, b])
+
+# %% [markdown] question="predict" of="[len(part) for part in thirds]" lang="en"
+# {{ stacked.shape }}: two sheets, each as it was. `stacked[0]` is `a` again, and `stacked[1]` is `b`. Rule of thumb:
+# `stack` makes a batch of samples, `cat` makes one batch of two batches.
+#
+# Now apart again. `chunk` is told how **many** parts you want, `split` how **long** they shall be.
+#
+# Seven numbers go into three chunks. How long is each? Type a list of three.
+
+# %% [markdown] question="predict" of="[len(part) for part in thirds]" lang="zh"
+# {{ stacked.shape }}：两张纸，各自原样。`stacked[0]` 就是 `a`，`stacked[1]` 就是 `b`。
+# 记法：把样本凑成一批用 `stack`，把两批并成一批用 `cat`。
+#
+# 再拆开。`chunk` 问你要**几份**，`split` 问你每份**多长**。
+#
+# 七个数分成三份，每份多长？输入三个数的列表。
+
+# %%
+seven = torch.arange(7)
+thirds = seven.chunk(3)
+four_wanted = torch.arange(6).chunk(4)
+pairs = seven.split(2)
+by_list = seven.split([4, 1, 2])
+
+try:
+    seven.split([4, 1])
+except RuntimeError as problem:
+    print(problem)
+
+# %% [markdown] lang="en"
+# All chunks are as long as the first, {{ thirds[0].shape }}, and the last takes what is left, {{ thirds[2].shape }}.
+# Not as even as can be! It can even come out short: of six numbers we wanted four chunks. Count those of `four_wanted`
+# in the table. `split` with a list is exact, but its lengths must add up to the whole, says the output.
+#
+# Your turn. Three days, three readings each, shall become a table with one **row per day**. Then two more days arrive,
+# already as a table, and go below. Press `e` and fill in both lines.
+
+# %% [markdown] lang="zh"
+# 每份都和第一份一样长，{{ thirds[0].shape }}，最后一份拿剩下的，{{ thirds[2].shape }}。并不求均匀！
+# 有时连份数都不够：六个数要分四份，到表里数数 `four_wanted` 有几份。
+# `split` 给列表就分毫不差，但各段之和必须等于总长，输出里说了。
+#
+# 轮到你了。三天，每天三个读数，要变成一张**每天一行**的表。
+# 接着又来了两天，已经是一张表，接在下面。按 `e`，填好这两行。
+
+# %% tags=["exercise"] id="days" kind="fill"
+monday = torch.tensor([18.0, 21.0, 19.0])
+tuesday = torch.tensor([17.0, 22.0, 20.0])
+wednesday = torch.tensor([16.0, 23.0, 18.0])
+more = torch.tensor([[15.0, 20.0, 17.0], [14.0, 19.0, 16.0]])
+
+three = ...  # monday, tuesday, wednesday: one row each
+five = ...  # three, and below it more
+
+# %% [markdown] tags=["hint"] lang="en"
+# A day has only one dimension, and the table has two. Who makes a new dimension?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 一天的读数只有一维，表却有两维。谁会新添一维？
+
+# %% [markdown] tags=["hint"] lang="en"
+# `three` and `more` are both tables already. Rows are to be added, so that dimension 0 gets longer.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `three` 和 `more` 都已经是表了。要加的是行，让第 0 维变长。
+
+# %% tags=["solution"]
+monday = torch.tensor([18.0, 21.0, 19.0])
+tuesday = torch.tensor([17.0, 22.0, 20.0])
+wednesday = torch.tensor([16.0, 23.0, 18.0])
+more = torch.tensor([[15.0, 20.0, 17.0], [14.0, 19.0, 16.0]])
+
+three = torch.stack([monday, tuesday, wednesday])
+five = torch.cat([three, more])
+
+# %% tags=["check"]
+assert isinstance(three, torch.Tensor), "three is not filled in yet."
+found = list(three.shape)
+assert found != [9], "cat put all nine readings into one long row. A new dimension is wanted: stack."
+assert found == [3, 3], f"three should have the shape [3, 3], a row per day, but it is {found}."
+assert three[:, 0].tolist() != [18, 21, 19], "The days stand as columns; each should be a row."
+assert three.tolist() == [d.tolist() for d in (monday, tuesday, wednesday)], (
+    "The rows of three should be monday, tuesday, wednesday, in this order."
+)
+assert isinstance(five, torch.Tensor), "three is right. five is not filled in yet."
+found = list(five.shape)
+assert found == [5, 3], f"three is right. five should have the shape [5, 3], but it is {found}."
+assert five.tolist() == three.tolist() + more.tolist(), "five should be three, with more below it."

@@ -1,0 +1,138 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Picking elements", zh: "挑选元素"}
+#     summary:
+#       en: "By place: slices and index_select. By condition: masks. Which of them look, and which copy."
+#       zh: "按位置：切片和 index_select；按条件：掩码。哪些只是看，哪些会复制。"
+# ---
+
+# %% [markdown] question="predict" of="columns[0]" lang="en"
+# To pick **by place**, use slices as in Python's lists, with one for each dimension: `table[0]` is the first row,
+# `table[:, 1:3]` two columns of every row.
+#
+# `index_select` takes a list of places instead: along which dimension, and which ones, in what order, repeats
+# included.
+#
+# `table` counts from 0 to 11, four to a row. What will the first row of `columns` be?
+
+# %% [markdown] question="predict" of="columns[0]" lang="zh"
+# **按位置**挑，用切片，和 Python 的列表一样，每一维一个：`table[0]` 是第一行，
+# `table[:, 1:3]` 是每一行的中间两列。
+#
+# `index_select` 则收一串位置：沿哪一维，取哪几个，什么次序，可以重复。
+#
+# `table` 从 0 数到 11，每行四个。`columns` 的第一行会是什么？
+
+# %%
+import torch
+
+table = torch.arange(12).reshape(3, 4)
+middle = table[:, 1:3]
+columns = table.index_select(1, torch.tensor([3, 0, 0]))
+
+# %% [markdown] question="predict" of="list(large.shape)" lang="en"
+# {{ columns.tolist() }}: dimension 1 chooses among columns, so each row gave its last number and twice its first.
+# Dimension 0 would have chosen rows.
+#
+# To pick **by condition**, compare first. `ge` asks for *greater or equal*; its kin are `gt`, `le`, `lt`. Out comes a
+# **mask**: a tensor of the same shape that holds only `True` and `False`. `masked_select` takes what stands under
+# `True`.
+#
+# Six numbers of the table are 6 or more. What will the **shape** of `large` be?
+
+# %% [markdown] question="predict" of="list(large.shape)" lang="zh"
+# {{ columns.tolist() }}：第 1 维挑的是列，所以每一行给出最后一个数，再给两遍第一个数。第 0 维挑的才是行。
+#
+# **按条件**挑，先比较。`ge` 是*大于等于*，同类的还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
+# 得到的是**掩码**：形状相同，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 下面的数。
+#
+# 表里有六个数不小于 6。`large` 的**形状**会是什么？
+
+# %%
+mask = table.ge(6)
+large = table.masked_select(mask)
+small = table[table < 3]
+exactly = table[table.gt(3) & table.le(5)]
+
+# %% [markdown] question="line" of="table.sum().item() != 66" lang="en"
+# {{ large.shape }}, a plain row: what a mask leaves over seldom makes a rectangle, so the result has **one
+# dimension**, always. `table[table < 3]` is the short way to write it. For *and*, *or*, *not* write `&`, `|`, `~`,
+# each comparison in brackets of its own.
+#
+# Now remember who shares memory. A slice is a **view** of its table. What a mask or a list of places picks is a
+# **copy**.
+#
+# Which of these lines changes `table`?
+
+# %% [markdown] question="line" of="table.sum().item() != 66" lang="zh"
+# {{ large.shape }}，只是一排：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
+# `table[table < 3]` 是简写。要“并且”“或者”“不是”，就写 `&`、`|`、`~`，每个比较各加括号。
+#
+# 再想想谁和谁共用内存。切片是原表的**视图**；用掩码、用一串位置挑出来的，是**复制**。
+#
+# 下面哪一行会改动 `table`？
+
+# %%
+picked = table[table > 8]
+picked[0] = -1
+row = table[0]
+row += 50
+
+# %% [markdown] lang="en"
+# The last one: `row` is a view, so its change shows in `table` too; `picked` has its own numbers. Yet to **write** by
+# condition is easy: `table[table > 8] = 0`, with the mask on the left, writes straight into the table.
+#
+# Your turn. A broken sensor reports −999. Fill in `good`, the readings that are real, and `repaired`: all five, with
+# each broken one replaced by the mean of the good ones. Leave `readings` as it is.
+
+# %% [markdown] lang="zh"
+# 是最后一行：`row` 是视图，改它，`table` 也变；`picked` 则有自己的一份数。
+# 不过要按条件**写入**也容易：掩码放在左边，`table[table > 8] = 0`，就直接写进表里。
+#
+# 轮到你了。坏掉的传感器会报 −999。请填好 `good`，即真实的读数；还有 `repaired`：
+# 五个都在，坏的换成好读数的平均值。`readings` 不要动。
+
+# %% tags=["exercise"] id="broken-sensor" kind="fill"
+readings = torch.tensor([21.5, -999.0, 19.0, -999.0, 24.0])
+
+good = ...  # the readings above -100
+repaired = ...  # a copy of readings, to be written into
+
+# %% [markdown] tags=["hint"] lang="en"
+# `readings > -100` is the mask of the good ones. Put it in square brackets behind `readings`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `readings > -100` 就是好读数的掩码。把它放进 `readings` 后面的方括号。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Begin with `repaired = readings.clone()`. Then, in a line of its own, assign `good.mean()` to the places where
+# `readings < -100`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 先写 `repaired = readings.clone()`，再另起一行，把 `good.mean()` 赋给 `readings < -100` 的那些位置。
+
+# %% tags=["solution"]
+readings = torch.tensor([21.5, -999.0, 19.0, -999.0, 24.0])
+
+good = readings[readings > -100]
+repaired = readings.clone()
+repaired[readings < -100] = good.mean()
+
+# %% tags=["check"]
+assert isinstance(good, torch.Tensor), "good is not filled in yet."
+assert good.dtype != torch.bool, "good is the mask itself. Use it as an index: readings[mask]."
+assert good.tolist() == [21.5, 19.0, 24.0], (
+    f"good should hold the three readings above -100, but it holds {good.tolist()}."
+)
+assert isinstance(repaired, torch.Tensor), "good is right. repaired is not filled in yet."
+assert readings.min() == -999, (
+    "readings itself was changed: repaired shares its memory. Make it a copy first, with clone()."
+)
+held = repaired.numel()
+assert held == 5, f"repaired should hold all five readings, but it holds {held}."
+assert repaired.min() > -100, f"repaired still has broken readings: {repaired.tolist()}."
+assert repaired.allclose(torch.tensor([21.5, 21.5, 19.0, 21.5, 24.0])), (
+    f"The broken ones should become the mean of the good ones, {good.mean().item():g},"
+    f" but repaired is {repaired.tolist()}."
+)

@@ -1,0 +1,131 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Same numbers, another shape", zh: "数不变，形状变"}
+#     summary:
+#       en: "reshape and its -1, squeeze and unsqueeze, and why a reshape is no transpose."
+#       zh: "reshape 和它的 -1，squeeze 与 unsqueeze，以及 reshape 为什么不是转置。"
+# ---
+
+# %% [markdown] question="predict" of="list(halves.shape)" lang="en"
+# Most errors of a beginner are about shapes. A shape says how the numbers are laid out; `reshape` lays the same ones
+# out anew, filling row after row.
+#
+# In the new shape, one length may be `-1`. It means: *whatever is left*, so that no number is lost.
+#
+# Twelve numbers. What will the shape of `halves` be?
+
+# %% [markdown] question="predict" of="list(halves.shape)" lang="zh"
+# 初学者的错误，大多出在形状上。形状说的是这些数怎样排列；
+# `reshape` 把同样的数重新排开，一行一行填满。
+#
+# 新形状里可以有一个长度写成 `-1`，意思是：*剩下多少就是多少*，一个数也不丢。
+#
+# 一共十二个数。`halves` 的形状会是什么？
+
+# %%
+import torch
+
+numbers = torch.arange(12)
+halves = numbers.reshape(2, -1)
+cube = numbers.reshape(2, -1, 2)
+flat = cube.reshape(-1)
+
+# %% [markdown] question="predict" of="list(same.shape)" lang="en"
+# {{ halves.shape }}: twelve by two is what the `-1` stands for. `reshape(-1)` alone makes everything one row.
+#
+# Dimensions of length **one** hold no numbers of their own, but they count when shapes must match. `squeeze` takes
+# them away: all of them, or only the one that you name. `unsqueeze` puts one in, at the place that you name.
+#
+# `box` has the shape [1, 2, 3, 1], and `same` is `box.squeeze(1)`. What will its shape be?
+
+# %% [markdown] question="predict" of="list(same.shape)" lang="zh"
+# {{ halves.shape }}：十二除以二，就是 `-1` 代表的数。单写 `reshape(-1)`，就全部排成一行。
+#
+# 长度为**一**的维不多装一个数，但比对形状时要算上。
+# `squeeze` 去掉它们：全部去掉，或只去你指定的那一维。`unsqueeze` 在你指定的地方添上一维。
+#
+# `box` 的形状是 [1, 2, 3, 1]，`same` 是 `box.squeeze(1)`。它的形状会是什么？
+
+# %%
+box = torch.ones(1, 2, 3, 1)
+bare = box.squeeze()
+first_gone = box.squeeze(0)
+same = box.squeeze(1)
+
+four = torch.arange(4)
+as_row = four.unsqueeze(0)
+as_column = four.unsqueeze(1)
+
+# %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="en"
+# {{ same.shape }}, unchanged. Dimension 1 is the **second**, and its length is two: there is nothing to squeeze, and
+# PyTorch does not complain. Without a number both ones go: {{ bare.shape }}. And `unsqueeze` made a row
+# {{ as_row.shape }} and a column {{ as_column.shape }} of the four numbers.
+#
+# Last, `transpose(0, 1)` swaps two dimensions: rows become columns. From two rows of three it makes three rows of two.
+# So does `reshape(3, 2)`.
+#
+# Do both give the **same tensor**? `True` or `False`.
+
+# %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="zh"
+# {{ same.shape }}，没有变。第 1 维是**第二个**，长度是二：没有可去的，PyTorch 也不吭声。
+# 不写数字，两个一都去掉：{{ bare.shape }}。`unsqueeze` 则把四个数变成一行 {{ as_row.shape }}，
+# 或一列 {{ as_column.shape }}。
+#
+# 最后，`transpose(0, 1)` 对调两维：行变成列。两行三列，变成三行两列。`reshape(3, 2)` 也是三行两列。
+#
+# 两者得到的是**同一个张量**吗？`True` 还是 `False`？
+
+# %%
+m = torch.arange(6).reshape(2, 3)
+turned = m.transpose(0, 1)
+refilled = m.reshape(3, 2)
+
+# %% [markdown] lang="en"
+# Step back and compare: `turned` is {{ turned.tolist() }}, `refilled` is {{ refilled.tolist() }}. `transpose` moves
+# each number to its mirrored place. `reshape` keeps the reading order and breaks the lines elsewhere. A wrong
+# `reshape` raises no error; the numbers just end up in strange company.
+#
+# Your turn. Three pictures of 2 by 4 pixels; all pixels of picture 0 are 0, those of picture 1 are 1, and so on.
+# `rows` shall hold **one picture per row**. It has them mixed up. Press `e` and mend it, with a `-1`.
+
+# %% [markdown] lang="zh"
+# 退回去比一比：`turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。
+# `transpose` 把每个数搬到对称的位置；`reshape` 保持先后次序，只是换个地方断行。
+# 用错 `reshape` 不会报错，只是数和不该在一起的数排到了一起。
+#
+# 轮到你了。三张 2 乘 4 像素的图：第 0 张的像素全是 0，第 1 张全是 1，依此类推。
+# `rows` 应当**每行一张图**，现在却混在一起。按 `e`，用 `-1` 改好它。
+
+# %% tags=["exercise"] id="one-per-row" kind="bug"
+pictures = torch.arange(3).reshape(3, 1, 1).expand(3, 2, 4)
+rows = pictures.reshape(-1, 3)
+
+# %% [markdown] tags=["hint"] lang="en"
+# Look at the shape of `rows`. Which number says how many rows there are, and how many pictures are there?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 看 `rows` 的形状。哪个数说有几行？图又有几张？
+
+# %% [markdown] tags=["hint"] lang="en"
+# The pictures are dimension 0, and must stay there. The `-1` stands for what belongs to one picture.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 图是第 0 维，要留在那里。`-1` 代表一张图里有多少像素。
+
+# %% tags=["solution"]
+pictures = torch.arange(3).reshape(3, 1, 1).expand(3, 2, 4)
+rows = pictures.reshape(3, -1)
+
+# %% tags=["check"]
+found = list(rows.shape)
+assert found != [8, 3], (
+    f"The shape is still {found}: eight rows of three. The pictures belong in dimension 0, the first."
+)
+assert found != [24], "That is one long row of all pixels. Each picture should have a row of its own."
+assert found == [3, 8], f"The shape should be [3, 8], a row per picture, but it is {found}."
+mixed = [row for row in range(3) if not rows[row].eq(row).all()]
+assert not mixed, (
+    f"The shape is right, but rows {mixed} hold pixels of several pictures: {rows[mixed[0]].tolist()}."
+    " To turn a wrong reshape over does not mend it."
+)

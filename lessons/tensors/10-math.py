@@ -1,0 +1,135 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Element by element", zh: "逐元素计算"}
+#     summary:
+#       en: "Arithmetic on whole tensors at once, addcmul and addcdiv, and shapes that stretch: broadcasting."
+#       zh: "整个张量一起算，addcmul 与 addcdiv，以及会自己伸展的形状：广播。"
+# ---
+
+# %% [markdown] question="predict" of="total" lang="en"
+# Arithmetic on tensors needs no loop. `+`, `-`, `*`, `/` work on each element by itself: the first with the first, the
+# second with the second. Each sign is also a function, `add`, `sub`, `mul`, `div`, and some of these can do more.
+#
+# `torch.add(a, b, alpha=10)` multiplies by `alpha` before it adds. Only one of the two is multiplied: the **second**.
+#
+# What will `total` hold?
+
+# %% [markdown] question="predict" of="total" lang="zh"
+# 张量做算术不用循环。`+`、`-`、`*`、`/` 对每个元素各算各的：第一个对第一个，第二个对第二个。
+# 每个符号都有对应的函数，`add`、`sub`、`mul`、`div`，其中有的还能多做一点。
+#
+# `torch.add(a, b, alpha=10)` 先乘 `alpha` 再加。只乘其中一个：**第二个**。
+#
+# `total` 会是什么？
+
+# %%
+import torch
+
+a = torch.tensor([1.0, 10.0, 100.0])
+b = torch.tensor([2.0, 4.0, 8.0])
+u = torch.tensor([-1.0, 0.0, 0.5])
+
+total = torch.add(a, b, alpha=10)
+difference = a.sub(b)
+product = a.mul(b)
+quotient = a.div(b)
+
+# %% [markdown] question="predict" of="with_product" lang="en"
+# {{ total.tolist() }}: `a + 10 * b`. (In old code `alpha` stands between the two, `torch.add(a, 10, b)`; PyTorch now
+# warns of that.)
+#
+# Optimizers do such things all day, and have two more in one go: `addcmul(a, b, u, value=2)` is `a + 2 * b * u`, and
+# `addcdiv` divides where that multiplies. Watch the shorter ones, too: powers, roots, logarithms.
+#
+# What will `with_product` hold? All three numbers of `a`, `b` and `u` are in the table.
+
+# %% [markdown] question="predict" of="with_product" lang="zh"
+# {{ total.tolist() }}：就是 `a + 10 * b`。（老代码把 `alpha` 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
+#
+# 优化器整天做这种事，还有两个更省事的：`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；
+# `addcdiv` 把乘换成除。顺便看看那些短的：乘方、指数、对数。
+#
+# `with_product` 会是什么？`a`、`b`、`u` 的数都在表里。
+
+# %%
+with_product = torch.addcmul(a, b, u, value=2)
+with_quotient = torch.addcdiv(a, u, b, value=2)
+
+doublings = b.log2()
+digits = a.log10()
+back = a.log().exp()
+squares = b.pow(2)
+sizes = u.abs()
+ones = u.sin() ** 2 + u.cos() ** 2
+
+# %% [markdown] question="predict" of="list(grid.shape)" lang="en"
+# {{ with_product.tolist() }}, and with the quotient {{ with_quotient.tolist() }}. Where `u` is zero, `a` stays.
+#
+# What if the shapes differ? PyTorch **broadcasts**: it lines the shapes up **from the right**, and a length of one, or
+# one that is missing, is stretched to fit. Nothing is copied for it. Lengths that differ otherwise are an error.
+#
+# `column` has the shape [3, 1], `row` the shape [4]. What will the shape of `grid` be?
+
+# %% [markdown] question="predict" of="list(grid.shape)" lang="zh"
+# {{ with_product.tolist() }}；换成除是 {{ with_quotient.tolist() }}。`u` 为零的地方，`a` 原样不动。
+#
+# 形状不同怎么办？PyTorch 会**广播**：把形状**靠右对齐**，长度为一的维，或缺的维，
+# 就伸展到合适的长度，并不真的复制。其他的长短不一，就是错误。
+#
+# `column` 的形状是 [3, 1]，`row` 的形状是 [4]。`grid` 的形状会是什么？
+
+# %%
+column = torch.tensor([[1], [2], [3]])
+row = torch.tensor([0, 10, 20, 30])
+grid = column + row
+
+# %% [markdown] lang="en"
+# {{ grid.shape }}: each number of the column met each of the row, a whole table out of two strips. Handy, and
+# treacherous: shapes that were never meant to meet do so in silence.
+#
+# Your turn. From each row of `table` its own mean shall be taken away, so that every row of `centred` has the mean 0.
+# The means come out right, and yet the rows do not. Walk through it, look at the shapes, press `e` and mend it.
+
+# %% [markdown] lang="zh"
+# {{ grid.shape }}：列里的每个数都和行里的每个数相遇，两条变成一整张表。
+# 方便，也危险：本不该相遇的形状，会不声不响地凑到一起。
+#
+# 轮到你了。`table` 的每一行要减去这一行自己的平均值，让 `centred` 每行的平均值都是 0。
+# 平均值算对了，各行却不对。走一遍，看看形状，按 `e` 改好它。
+
+# %% tags=["exercise"] id="centre-rows" kind="bug"
+table = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0], [4.0, 4.0, 4.0]])
+means = table.mean(dim=1)
+centred = table - means
+
+# %% [markdown] tags=["hint"] lang="en"
+# `means` has the shape [3]. Lined up from the right, is it laid along the rows of `table`, or down its columns?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `means` 的形状是 [3]。靠右对齐时，它是横着对上 `table` 的行，还是竖着对上列？
+
+# %% [markdown] tags=["hint"] lang="en"
+# The means have to stand upright, as a column of shape [3, 1]. `unsqueeze(1)` does it, or `mean(dim=1, keepdim=True)`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 平均值要竖起来，成为形状 [3, 1] 的一列。用 `unsqueeze(1)`，或者 `mean(dim=1, keepdim=True)`。
+
+# %% tags=["solution"]
+table = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0], [4.0, 4.0, 4.0]])
+means = table.mean(dim=1, keepdim=True)
+centred = table - means
+
+# %% tags=["check"]
+assert centred.shape == (3, 3), f"centred should be 3 by 3, but its shape is {list(centred.shape)}."
+of_rows, of_columns = centred.mean(dim=1), centred.mean(dim=0)
+assert of_columns.abs().max() > 1e-5 or of_rows.abs().max() < 1e-5, (
+    f"Now the columns have the mean 0. It is the rows that should: their means are {of_rows.tolist()}."
+)
+assert of_rows.abs().max() < 1e-5, (
+    f"The means of the rows should be 0, but they are {of_rows.tolist()}. The mean of row 0 went"
+    " down column 0, that of row 1 down column 1: stand the means upright."
+)
+assert centred[1].tolist() == [-10, 0, 10], (
+    f"Row 1 should be [-10, 0, 10], each number less the mean 20, but it is {centred[1].tolist()}."
+)

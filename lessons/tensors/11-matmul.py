@@ -1,0 +1,154 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Matrix products", zh: "矩阵乘法"}
+#     summary:
+#       en: "@ against *: rows meet columns. Which shapes fit, which types, and what a layer does."
+#       zh: "@ 不是 *：行与列相乘。哪些形状合得上，哪些类型合得上，一层网络又做了什么。"
+# ---
+
+# %% [markdown] question="predict" of="matrix" lang="en"
+# Two products share the name. `a * b` goes element by element, as you know. `a @ b`, or `torch.matmul(a, b)`, is the
+# **matrix product**, the one that neural networks are made of.
+#
+# There each number of the result comes from a whole **row** of `a` and a whole **column** of `b`: multiply them pair by
+# pair, and add up.
+#
+# What will `matrix` hold? Type two rows: `[[…, …], […, …]]`.
+
+# %% [markdown] question="predict" of="matrix" lang="zh"
+# 有两种乘法。`a * b` 逐元素相乘，你已经知道了。`a @ b`，也写作 `torch.matmul(a, b)`，
+# 是**矩阵乘法**，神经网络就是由它搭起来的。
+#
+# 它的每个数，都来自 `a` 的一整**行**和 `b` 的一整**列**：一对对相乘，再全部加起来。
+#
+# `matrix` 会是什么？输入两行：`[[…, …], […, …]]`。
+
+# %%
+import torch
+
+a = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+b = torch.tensor([[10.0, 0.0], [0.0, 1.0]])
+elements = a * b
+matrix = a @ b
+
+# %% [markdown] question="predict" of="list(result.shape)" lang="en"
+# {{ matrix.tolist() }}; with `*` it would have been {{ elements.tolist() }}, as the table shows.
+#
+# Since a row of the left meets a column of the right, they must be equally long: the **inner** lengths agree and
+# vanish, the **outer** ones stay.
+#
+# `x` has the shape [2, 3], `w` the shape [3, 4]. What will the shape of `result` be?
+
+# %% [markdown] question="predict" of="list(result.shape)" lang="zh"
+# {{ matrix.tolist() }}；换成 `*`，就是 {{ elements.tolist() }}，表里都有。
+#
+# 左边的一行要对上右边的一列，两者就得一样长：**里面**的两个长度必须相等，乘完消失；**外面**的两个留下。
+#
+# `x` 的形状是 [2, 3]，`w` 的形状是 [3, 4]。`result` 的形状会是什么？
+
+# %%
+x = torch.ones(2, 3)
+w = torch.ones(3, 4)
+result = x @ w
+
+left = torch.tensor([1.0, 2.0, 3.0])
+right = torch.tensor([4.0, 5.0, 6.0])
+dot = left @ right
+
+try:
+    w @ x
+except RuntimeError as problem:
+    print(problem)
+
+# %% [markdown] question="choice" of="2 if failed else 1" lang="en"
+# {{ result.shape }}: the threes met and are gone. Turned about, a four meets a two, and the output shows what PyTorch
+# says then. You will see that message again. Of two plain vectors `@` makes a single number, {{ dot.item() }}.
+#
+# Shapes are one half, **types** the other. Below, the counts are whole numbers and the prices are not. What happens at
+# `counts @ prices`?
+#
+# 1. PyTorch turns the whole numbers into floating-point ones, as `*` does.
+# 2. It refuses.
+
+# %% [markdown] question="choice" of="2 if failed else 1" lang="zh"
+# {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，PyTorch 怎么说，看输出；
+# 这句话你以后还会见到。两个普通的向量用 `@` 相乘，得到一个数，{{ dot.item() }}。
+#
+# 形状是一半，**类型**是另一半。下面的数量是整数，价格不是。`counts @ prices` 会怎样？
+#
+# 1. PyTorch 把整数变成浮点数，和 `*` 一样。
+# 2. 它拒绝。
+
+# %%
+counts = torch.tensor([3, 1, 2])
+prices = torch.tensor([0.5, 2.0, 1.5])
+each = counts * prices
+
+failed = False
+try:
+    counts @ prices
+except RuntimeError as problem:
+    failed = True
+    print(problem)
+bill = counts.float() @ prices
+
+# %% [markdown] lang="en"
+# It refuses: `*` mixes types, a matrix product does not. You convert, as the last line does; it runs where its tensors
+# live, and both must live on the same device. (On a GPU, whole numbers have no matrix product at all.)
+#
+# Your turn, with a first **layer**. Five samples of three numbers come in, and two numbers per sample shall go out. The
+# weights are kept as [outputs, inputs], as PyTorch's own layers keep them, so they do not fit yet. Fill in `out`: the
+# product, plus the bias.
+
+# %% [markdown] lang="zh"
+# 它拒绝：`*` 可以混用类型，矩阵乘法不行，要像最后一行那样自己转换。
+# 乘法在张量所在的设备上算，两个要在同一个设备上。（在 GPU 上，整数根本没有矩阵乘法。）
+#
+# 轮到你了，写第一个**层**。进来五个样本，每个三个数；每个样本要出去两个数。
+# 权重按 [输出, 输入] 存放，PyTorch 自己的层也这样存，所以还对不上。填好 `out`：乘积，再加偏置。
+
+# %% tags=["exercise"] id="first-layer" kind="fill"
+samples = torch.arange(15.0).reshape(5, 3)
+weight = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+bias = torch.tensor([0.5, 100.0])
+
+out = ...  # of shape [5, 2]
+
+# %% [markdown] tags=["hint"] lang="en"
+# [5, 3] @ [2, 3] does not fit. Which shape would the right side need, and how do you turn `weight` over?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# [5, 3] @ [2, 3] 对不上。右边该是什么形状？怎样把 `weight` 转过来？
+
+# %% [markdown] tags=["hint"] lang="en"
+# `weight.T` is short for the transpose of a matrix. The bias, of shape [2], is broadcast to every row by a plain `+`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `weight.T` 是矩阵转置的简写。偏置的形状是 [2]，直接用 `+`，就会广播到每一行。
+
+# %% tags=["solution"]
+samples = torch.arange(15.0).reshape(5, 3)
+weight = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+bias = torch.tensor([0.5, 100.0])
+
+out = samples @ weight.T + bias
+
+# %% tags=["check"]
+assert isinstance(out, torch.Tensor), "out is not filled in yet."
+found = list(out.shape)
+assert found == [5, 2], f"out should have the shape [5, 2], two numbers a sample, but it is {found}."
+right = [[row[0].item() + 0.5, row.sum().item() + 100] for row in samples]
+bare = [[row[0].item(), row.sum().item()] for row in samples]
+assert out.tolist() != bare, "The product is right. Now add the bias."
+assert out.tolist() == right, (
+    f"Sample 0 is {samples[0].tolist()}, so its outputs are {right[0]}, but you have"
+    f" {out[0].tolist()}. Did you reshape the weight? That mixes its numbers; transpose it."
+)
+
+# %% [markdown] lang="en"
+# That is all that `torch.nn.Linear` does. Everything in this family was about numbers; what comes next is how PyTorch
+# remembers where they came from.
+
+# %% [markdown] lang="zh"
+# `torch.nn.Linear` 做的就是这些。这一部分讲的都是数；接下来要讲，PyTorch 怎样记住它们从哪里来。
