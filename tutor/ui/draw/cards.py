@@ -86,18 +86,19 @@ class Sheet:
         shape = self.picture.shape
         if shape.height > 2:
             return shape.width - 6
-        return max(min(shape.width - 8 - width(row.name or row.label), shape.width - 6), 4)
+        told = width(row.name or row.code) + (width(row.label) + 1 if row.kind in ("op", "module") else 0)
+        return max(shape.width - 7 - told, 4)
 
     def _top(self, row: NodeRow, border: str, frame: str, quiet: bool) -> Row:
         """The upper edge: the mark of now or of a node let go, what it does, its name; in a low box its value too."""
         shape, glyphs = self.picture.shape, self.glyphs
-        room = shape.width - 4
         mark = glyphs.now if row.now else glyphs.freed if row.freed and row.kind == "op" else ""
+        room = shape.width - 4 - len(mark)
         value = clean(row.value) if shape.height == 2 else ""
         name = clean(row.name or row.code)
         label = clean(row.label) if row.kind in ("op", "module") or not name else ""
-        if value and value == name:
-            value = ""
+        if value and (value == name or (row.kind == "constant" and not name)):
+            name, label, value = value, "", ""
         after = f" = {value}" if value else ""
         between = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
         if label and name and width(label + between + name + after) > room:
