@@ -88,9 +88,10 @@ def fold(
             first = node
         call.nodes.append(node.node)
         call_of[node.node] = call
+    if not call_of:
+        return Folded([*nodes], call_of)
     _take_leaves(nodes, edges, state, call_of)
-    rows = [*_rows(nodes, call_of)]
-    return Folded(rows, call_of)
+    return Folded([*_rows(nodes, call_of)], call_of)
 
 
 def _begins_again(book: Book, first: NodeState | None, node: NodeState, torchs: bool) -> bool:

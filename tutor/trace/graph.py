@@ -45,7 +45,9 @@ def part_of(nodes: Sequence[NodeState]) -> dict[int, int]:
     0 is what the learner's code computed from leaves, 2 p what pass p made (the graph of its gradients), 2 p + 1 what
     was computed from that.
     """
-    parts: dict[int, int] = {}
+    parts = dict.fromkeys((node.node for node in nodes), 0)
+    if all(node.of_pass is None for node in nodes):
+        return parts
     for node in sorted(nodes, key=lambda node: node.node):  # a node is numbered after its inputs
         before = max((parts.get(source[0], 0) for source in node.inputs if source is not None), default=0)
         own = 2 * (node.of_pass or 0)
@@ -60,18 +62,18 @@ def _inputs_first(operations: list[NodeState]) -> list[NodeState]:
     It is as it was where one thread made all nodes: each of them counts for itself.
     """
     place = {node.node: at for at, node in enumerate(operations)}
+    if all(
+        source is None or place.get(source[0], -1) < at for at, node in enumerate(operations) for source in node.inputs
+    ):
+        return operations
     feeds: dict[int, list[int]] = {}
     missing = [0] * len(operations)
-    in_order = True
     for at, node in enumerate(operations):
         for source in {source[0] for source in node.inputs if source is not None}:
             before = place.get(source)
             if before is not None:
                 feeds.setdefault(before, []).append(at)
                 missing[at] += 1
-                in_order = in_order and before < at
-    if in_order:
-        return operations
     ready = [at for at, count in enumerate(missing) if not count]
     heapify(ready)
     ordered = []

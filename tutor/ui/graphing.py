@@ -82,17 +82,19 @@ class Grapher:
         last = state.last_pass if state.showing_pass else None
         ran = [] if last is None else last.ran
         number = None if last is None else last.number
-        known = len(self._ran)
-        if number != self._pass or ran[:known] != self._ran:
-            self._edges, known = self.skeleton.edges, 0
+        before, self._ran = self._ran, ran
+        shorter, longer = sorted((before, ran), key=len)
+        if number != self._pass or longer[: len(shorter)] != shorter:
+            self._edges, shorter = self.skeleton.edges, []
+            longer = ran
+        self._pass = number
         users, shared = self.skeleton.users, self.skeleton.shared
-        changed = {place for node in ran[known:] for place in users.get(node, ())}
+        changed = {place for node in longer[len(shorter) :] for place in users.get(node, ())}
         if changed:
             self._edges = self._edges.copy()
             for place in changed:
                 parts = [part for pair in shared[place] for part in shares(state, *pair)]
                 self._edges[place] = replace(self._edges[place], share=" + ".join(parts))
-        self._ran, self._pass = ran, number
 
     # ------------------------------------------------------------ what stands where
 

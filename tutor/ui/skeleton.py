@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tutor.trace.folding import Call, around, fold, is_torchs
 from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
@@ -21,8 +22,7 @@ _WITH_NUMBERS = """add sub mul div truediv true_divide floordiv floor_divide pow
 _NUMERIC = frozenset(_WITH_NUMBERS.split())
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One thing drawn."""
 
     number: int
