@@ -50,7 +50,7 @@ once = w.grad.item()
 # 我们清掉梯度，重新计算 `y`，再反向传播两次。现在 `w.grad` 里会是多少？
 
 # %%
-w.grad = None
+x.grad = w.grad = None
 y = (x + w) * (w + 1)
 y.backward(retain_graph=True)
 print("first pass:", w.grad.item())
@@ -122,4 +122,4 @@ try:
     kept = True
 except RuntimeError:
     kept = False
-assert not kept, "The gradient is right, but the graph is still there: the last pass needs no retain_graph=True."
+assert not kept, "Right, but a graph is left behind: the last pass needs no retain_graph=True."

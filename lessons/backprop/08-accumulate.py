@@ -1,8 +1,12 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "Gradients add up"}
-#     summary: {en: "A backward pass adds to grad and does not replace it. Two ways to start afresh."}
+#     title:
+#       en: "Gradients add up"
+#       zh: "梯度会累加"
+#     summary:
+#       en: "A backward pass adds to grad and does not replace it. Two ways to start afresh."
+#       zh: "反向传播不是替换 grad，而是往上加。两种重新开始的办法。"
 # ---
 
 # %% [markdown] lang="en"
@@ -10,6 +14,12 @@
 # a pass brings a gradient to a leaf, PyTorch does not replace what `grad` holds. It adds.
 #
 # The graph is the one of *Two paths to one leaf*. Here is the first pass.
+
+# %% [markdown] lang="zh"
+# 你见过*同一趟*里的两条路在叶子节点处相会。相加还有另一种：**好几趟之间**的累加。
+# 一趟反向传播把梯度带给叶子节点时，PyTorch 不会替换 `grad` 里原有的东西，而是加上去。
+#
+# 图还是《通向同一个叶子的两条路》里的那张。这是第一趟。
 
 # %%
 import torch
@@ -27,6 +37,12 @@ print("pass 1:", w.grad.item())
 #
 # What will `w.grad` hold after the loop?
 
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 现在把同样的计算再做三遍。`x` 和 `w` 都没有变，所以每一趟带给 `w` 的，都和第一趟一样多。
+# 中间没有人清空 `grad`。
+#
+# 循环之后，`w.grad` 里会是多少？
+
 # %%
 for again in range(2, 5):
     y = (x + w) * (w + 1)
@@ -42,6 +58,15 @@ for again in range(2, 5):
 #
 # After both have run, what will `w.grad` hold? Type it as Python would print it.
 
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 原来的加上新来的，就是新的：每一趟，解释那一行都会写出这个和（用 `b` 和 `B` 在各趟之间跳）。
+#
+# 一批数据太大、内存装不下，要分成几份喂进去时，累加正好有用。在普通的训练循环里它却是个错误：
+# 每一步都会拖着之前所有的梯度。所以要清零，办法有两种。`zero_()` 往梯度里写零。
+# `zero_grad()` 是优化器提供的，一次管它所有的权重。
+#
+# 两种都用过之后，`w.grad` 里会是什么？照 Python 打印的样子输入。
+
 # %%
 w.grad.zero_()
 print("after zero_():", w.grad.item())
@@ -54,3 +79,8 @@ print("after zero_grad():", w.grad)
 # `zero_()` kept the tensor and made it zero; `zero_grad()` **let it go**. `None` needs no memory, and it tells "no
 # gradient came" from "a gradient came, and was zero". Older PyTorch zeroed instead, and code from that time may still
 # count on it: `w.grad.zero_()` fails where `grad` is `None`.
+
+# %% [markdown] lang="zh"
+# `zero_()` 留下张量，把它变成零；`zero_grad()` 则干脆**放掉**它。`None` 不占内存，
+# 还能区分“没有梯度来过”和“来过梯度，但恰好是零”。
+# 旧版 PyTorch 是写零的，那时的代码可能还指望着这一点：`grad` 是 `None` 时，`w.grad.zero_()` 会出错。

@@ -1,0 +1,98 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A loss of two parts"
+#       zh: "两部分的损失"
+#     summary:
+#       en: "backward() starts from one number. With more than one you say what each is worth."
+#       zh: "backward() 要从一个数出发。不止一个数时，要说明各占多少分量。"
+# ---
+
+# %% [markdown] lang="en"
+# So far the pass started at a single number, and the gradient that it started with was one. What if there are **two**
+# numbers at the end? Each of them pulls on `w` in its own way.
+#
+# The first number here is the product that you know; the second adds where the first multiplies. `cat` puts them into
+# one tensor. See what PyTorch says to a plain `backward()`.
+
+# %% [markdown] lang="zh"
+# 到现在为止，反向传播都从一个数出发，起始的梯度是一。如果末端有**两个**数呢？它们各自以自己的方式牵动 `w`。
+#
+# 这里第一个数是你熟悉的乘积，第二个把乘换成了加。`cat` 把它们放进同一个张量。
+# 看看 PyTorch 对不带参数的 `backward()` 怎么说。
+
+# %%
+import torch
+
+x = torch.tensor([2.0], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+
+a = x + w
+b = w + 1
+loss = torch.cat([a * b, a + b])
+try:
+    loss.backward()
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# PyTorch refuses: `loss` holds {{ loss.tolist() }}, and it will not guess which of the two you mean. With `gradient=`
+# you tell what each part is **worth**: those are the numbers that the pass starts with.
+#
+# Let the first part count once and the second twice. When `w` moves by a little, the first part moves five times as
+# far (*Two paths to one leaf*). How far does the second, `(x + w) + (w + 1)`?
+#
+# What will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# PyTorch 拒绝了：`loss` 里是 {{ loss.tolist() }}，它不肯替你猜要的是哪一个。
+# 用 `gradient=` 说明每一部分占多少**分量**：反向传播就从这些数开始。
+#
+# 让第一部分算一次，第二部分算两次。`w` 动一点，第一部分动它的五倍（见《通向同一个叶子的两条路》）。
+# 第二部分 `(x + w) + (w + 1)` 动几倍？
+#
+# `w.grad` 会是多少？
+
+# %%
+second = 2.0  # @param {type: number, min: -10, max: 10, step: 0.5}
+loss.backward(gradient=torch.tensor([1.0, second]))
+weighted = w.grad.item()
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# {{ weighted }}: the slope of the first part, once, plus the slope of the second, times what you said it is worth. Both
+# came back in **one** pass, and were added where their paths meet.
+#
+# If all the slopes were written into a table, one row for each part, that table would be called the **Jacobian**. The
+# pass never makes it; it computes only the sum of the rows, each times its number.
+#
+# Most often one makes a single number first, with `sum()` or `mean()`. What will `w.grad` be, with `sum()`?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 是 {{ weighted }}：第一部分的斜率算一次，加上第二部分的斜率乘以你给它的分量。
+# 两者在**同一趟**里回来，在路相会的地方相加。
+#
+# 把所有斜率写成一张表，每一部分占一行，这张表就叫**雅可比矩阵**。
+# 反向传播从不把它列出来，只算出各行乘以各自的数之后的和。
+#
+# 更常见的做法是先用 `sum()` 或 `mean()` 变成一个数。用 `sum()` 的话，`w.grad` 会是多少？
+
+# %%
+x.grad = w.grad = None
+a = x + w
+b = w + 1
+loss = torch.cat([a * b, a + b])
+loss.sum().backward()
+
+# %% [markdown] lang="en"
+# {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones, and a mean is the same as
+# ones divided by how many there are. So when you average a loss instead of summing it, every gradient shrinks with it.
+#
+# Try other numbers: press `k`, and set `second`. With zero, the second part counts for nothing, and with a negative
+# number it pulls the other way.
+
+# %% [markdown] lang="zh"
+# 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一，
+# 求平均就等于全是一再除以个数。所以把损失从求和改成求平均，所有的梯度都会跟着变小。
+#
+# 换几个数试试：按 `k`，设置 `second`。设成零，第二部分就不算数；设成负数，它就往反方向拉。

@@ -1,0 +1,149 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "The slope of a slope"
+#       zh: "斜率的斜率"
+#     summary:
+#       en: "autograd.grad returns a gradient; with create_graph it can be differentiated once more."
+#       zh: "autograd.grad 直接返回梯度；加上 create_graph，还能对它再求一次导。"
+# ---
+
+# %% [markdown] question="predict" of="x.grad" lang="en"
+# `backward()` writes what it finds into `grad`. There is a second way to ask: `torch.autograd.grad(y, x)` **returns**
+# the gradient of `y` for `x`. It gives back a tuple, for one can ask about several tensors; hence the comma after `g`.
+#
+# After the next cell, what will `x.grad` hold?
+
+# %% [markdown] question="predict" of="x.grad" lang="zh"
+# `backward()` 把结果写进 `grad`。还有另一种问法：`torch.autograd.grad(y, x)` 直接**返回** `y` 对 `x` 的梯度。
+# 它返回的是元组，因为可以一次问好几个张量，所以 `g` 后面有个逗号。
+#
+# 下一个单元之后，`x.grad` 里会是什么？
+
+# %%
+import torch
+
+x = torch.tensor(3.0, requires_grad=True)
+y = x**2
+(g,) = torch.autograd.grad(y, x)
+print("g:", g.item(), "requires grad:", g.requires_grad)
+
+# %% [markdown] question="predict" of="curve" lang="en"
+# `x.grad` stays `{{ x.grad }}`: the answer, {{ g.item() }}, went to `g` and nowhere else.
+#
+# `g` is a plain number without a history. But its formula, `2 * x`, has a slope of its own: it tells how fast the
+# slope changes, that is, how strongly the curve bends. With `create_graph=True` the backward pass **records itself**:
+# its multiplications go into the graph like any others, and one can go backward from its result.
+#
+# What will the second slope, `curve`, be?
+
+# %% [markdown] question="predict" of="curve" lang="zh"
+# `x.grad` 仍是 `{{ x.grad }}`：答案 {{ g.item() }} 交给了 `g`，没有写到别处。
+#
+# `g` 只是一个没有历史的数。可是它的式子 `2 * x` 也有自己的斜率：它说明斜率变化得多快，也就是曲线弯得多厉害。
+# 加上 `create_graph=True`，反向传播会把**自己也记录下来**：它做的乘法像别的运算一样进入计算图，
+# 于是可以从它的结果再反向传播一次。
+#
+# 第二个斜率 `curve` 会是多少？
+
+# %%
+u = torch.tensor(3.0, requires_grad=True)
+v = u**2
+(slope,) = torch.autograd.grad(v, u, create_graph=True)
+(curve,) = torch.autograd.grad(slope, u)
+
+# %% [markdown] lang="en"
+# The slope is {{ slope.item() }} and the slope of the slope {{ curve.item() }}: for a square it is the same everywhere.
+# (Without `create_graph` the second call fails: `slope` would have no history.) Go back to the first of the two passes,
+# and see how its steps add nodes to the graph.
+#
+# What is it good for? With both one can **jump** to the bottom of a curve: `x - slope / curve`, after Newton. For a
+# parabola a single jump lands on it.
+#
+# Complete the function: it should return the slope and the curve of any function `f` at `at`. Press `e`.
+
+# %% [markdown] lang="zh"
+# 斜率是 {{ slope.item() }}，斜率的斜率是 {{ curve.item() }}：对平方来说，它处处相同。
+# （不加 `create_graph`，第二次调用就会出错，因为 `slope` 没有历史。）
+# 回到两趟中的第一趟，看看它的每一步怎样给图添上节点。
+#
+# 这有什么用？有了这两个数，就可以一步**跳**到曲线的底部：`x - slope / curve`，这是牛顿的办法。
+# 对抛物线来说，跳一次就到。
+#
+# 把函数补完整：对任意函数 `f`，返回它在 `at` 处的斜率和弯曲程度。按 `e`。
+
+
+# %% tags=["exercise"] id="newton" kind="fill"
+def slope_and_curve(f, at):
+    x = torch.tensor(at, requires_grad=True)
+    (slope,) = torch.autograd.grad(f(x), x)
+    curve = None
+    return slope, curve
+
+
+def bowl(x):
+    return 2 * (x - 1.5) ** 2 + 3
+
+
+print(slope_and_curve(bowl, 3.0))
+
+# %% [markdown] tags=["hint"] lang="en"
+# `curve` is the gradient of `slope` for `x`. Ask for it as the line above asks for the gradient of `f(x)`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `curve` 就是 `slope` 对 `x` 的梯度。照着上一行求 `f(x)` 梯度的样子去求。
+
+# %% [markdown] tags=["hint"] lang="en"
+# The first call must leave a record of itself, or `slope` has no history: `create_graph=True`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 第一次调用必须把自己记录下来，否则 `slope` 没有历史：`create_graph=True`。
+
+
+# %% tags=["solution"]
+def slope_and_curve(f, at):
+    x = torch.tensor(at, requires_grad=True)
+    (slope,) = torch.autograd.grad(f(x), x, create_graph=True)
+    (curve,) = torch.autograd.grad(slope, x)
+    return slope, curve
+
+
+def bowl(x):
+    return 2 * (x - 1.5) ** 2 + 3
+
+
+print(slope_and_curve(bowl, 3.0))
+
+
+# %% tags=["check"]
+def tried(f, at):
+    trouble, found = "", (None, None)
+    try:
+        found = slope_and_curve(f, at)
+    except RuntimeError as error:
+        trouble = str(error)
+    assert "does not require grad" not in trouble, (
+        "The first call left no record of itself, so `slope` has no history. There is an argument for that."
+    )
+    assert "second time" not in trouble, (
+        "`retain_graph` keeps the graph of f, but the pass still leaves no record of itself. "
+        "Its own operations are recorded with create_graph=True."
+    )
+    assert not trouble, f"PyTorch says: {trouble}"
+    for name, one in zip(("slope", "curve"), found, strict=True):
+        assert one is not None, f"`{name}` is still None: it has to be computed."
+        assert isinstance(one, torch.Tensor), (
+            f"`{name}` is a {type(one).__name__}. autograd.grad returns a tuple: unpack it."
+        )
+    return [one.item() for one in found]
+
+
+slope, curve = tried(bowl, 3.0)
+assert abs(slope - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {slope:g}."
+assert abs(curve - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {curve:g}."
+assert abs(3 - slope / curve - 1.5) < 1e-3, "The jump should land at 1.5."
+cube = tried(lambda x: x**3, 2.0)
+assert [round(one, 3) for one in cube] == [12, 12], (
+    f"For x ** 3 at 2 both are 12, and you have {cube}. Is a number typed in?"
+)

@@ -1,0 +1,189 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Written over"
+#       zh: "就地改写"
+#     summary:
+#       en: "What happens when a value that the backward pass needs is changed in place; .data hides it."
+#       zh: "反向传播要用的值被就地改掉会怎样，而 .data 会把这件事瞒住。"
+# ---
+
+# %% [markdown] lang="en"
+# `a = a + 1` makes a new tensor. `a += 1` writes into the one that is there, **in place**, and so do methods whose name
+# ends with an underscore, like `zero_()`. It saves memory, and autograd is wary of it.
+#
+# A leaf that requires grad may not be written to at all while gradients are recorded, neither directly nor through a
+# **view** of it, such as `w[0]`. Which value would the gradient be for, the old one or the new? See what PyTorch says.
+
+# %% [markdown] lang="zh"
+# `a = a + 1` 会创建一个新张量。`a += 1` 则写进原来那个张量里，这叫**就地操作**；
+# 名字以下划线结尾的方法也是，比如 `zero_()`。它省内存，autograd 却对它很警惕。
+#
+# 在记录梯度的时候，需要梯度的叶子节点根本不许写，直接写不行，通过它的**视图**（例如 `w[0]`）写也不行。
+# 不然梯度算是谁的，旧值的还是新值的？看看 PyTorch 怎么说。
+
+# %%
+import torch
+
+w = torch.tensor([1.0], requires_grad=True)
+try:
+    w += 1
+except RuntimeError as error:
+    print(error)
+try:
+    w[0] = 5.0
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown] question="choice" of="3 if w.grad is None else 1 if torch.allclose(w.grad, w.exp()) else 2" lang="en"
+# A computed tensor may be written to. But remember what the node of `exp` keeps for its slope: its own result.
+#
+# Below, that very result is changed before the backward pass. What will happen?
+#
+# 1. `w.grad` is right: PyTorch kept a copy
+# 2. `w.grad` is wrong: the slope is taken from the changed value
+# 3. an error: PyTorch notices
+
+# %% [markdown] question="choice" of="3 if w.grad is None else 1 if torch.allclose(w.grad, w.exp()) else 2" lang="zh"
+# 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
+#
+# 下面，正是这个结果在反向传播之前被改掉了。会怎样？
+#
+# 1. `w.grad` 是对的：PyTorch 留了一份拷贝
+# 2. `w.grad` 是错的：斜率取自改过的值
+# 3. 出错：PyTorch 发现了
+
+# %%
+a = w.exp()
+a += 1
+try:
+    a.sum().backward()
+except RuntimeError as error:
+    print(str(error).split(":")[0])
+
+# %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="en"
+# It notices. Nothing was copied; each tensor has a **version counter** that every in-place operation turns on by one. A
+# node notes the version of what it saves, and compares when the pass comes by. Press `Enter` on `a` in the table of
+# tensors to see its version.
+#
+# Now the same again, but through `a.data`, which hands out the same memory **without** its history. You will find it in
+# old code, to "make the error go away". What will happen this time?
+#
+# 1. `v.grad` is right
+# 2. `v.grad` is wrong
+# 3. an error
+
+# %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="zh"
+# 它发现了。并没有拷贝什么，而是每个张量都有一个**版本计数器**，每做一次就地操作就加一。
+# 节点记下所存张量的版本，反向传播经过时再比对。在张量表里对 `a` 按 `Enter`，可以看到它的版本。
+#
+# 现在再来一次，不过是通过 `a.data`，它给出同一块内存，却**不带**历史。
+# 在旧代码里你会看到有人用它来“让错误消失”。这一次会怎样？
+#
+# 1. `v.grad` 是对的
+# 2. `v.grad` 是错的
+# 3. 出错
+
+# %%
+v = torch.tensor([1.0], requires_grad=True)
+a = v.exp()
+right = a.item()
+a.data += 1
+a.sum().backward()
+
+# %% [markdown] lang="en"
+# **No error, and a wrong gradient**: {{ v.grad.item() }} where {{ right }} is right. The write went past the counter,
+# so nobody noticed. It is the worst kind of bug: the program runs, and learns something else. Use `torch.no_grad()`
+# and `detach()` instead, which keep the counter going.
+#
+# Not every write does harm: only one to a value that some node has **saved**. The function below writes three times,
+# and one of the three breaks the pass. Find it and mend it; leave the other two alone. Press `e`.
+
+# %% [markdown] lang="zh"
+# **没有错误，梯度却是错的**：得到 {{ v.grad.item() }}，而正确的是 {{ right }}。这次写入绕过了计数器，谁也没有发现。
+# 这是最糟糕的一种错误：程序照常运行，学到的却是别的东西。
+# 请改用 `torch.no_grad()` 和 `detach()`，它们不会绕过计数器。
+#
+# 并不是每次写入都有害：只有写到某个节点**保存过**的值才有害。
+# 下面的函数写了三次，其中一次弄坏了反向传播。找到它，改好它，另外两次不要动。按 `e`。
+
+
+# %% tags=["exercise"] id="three-writes" kind="bug"
+def model(u):
+    a = u * 2
+    a += 1
+    b = torch.sigmoid(a)
+    b *= 10
+    c = b + 4
+    c -= 0.5
+    return c.sum()
+
+
+u = torch.tensor([0.5, -1.0], requires_grad=True)
+try:
+    model(u).backward()
+except RuntimeError as error:
+    print(str(error).split(":")[0])
+
+# %% [markdown] tags=["hint"] lang="en"
+# For each write, ask about the tensor that it changes: which operations made or used it before, and do they need it
+# for their slope? An addition needs nothing.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 对每一次写入都问一问：它改的那个张量，之前是哪个运算算出来的，又被哪个运算用过？
+# 那个运算求导时需要它吗？加法什么都不需要。
+
+# %% [markdown] tags=["hint"] lang="en"
+# The slope of `sigmoid` is computed from its result, as that of `exp` is.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `sigmoid` 的斜率是由它的结果算出来的，和 `exp` 一样。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `b *= 10` writes into the saved result. `b = b * 10` makes a new tensor and leaves the saved one alone.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `b *= 10` 写进了保存的结果里。`b = b * 10` 则创建一个新张量，不去碰保存的那个。
+
+
+# %% tags=["solution"]
+def model(u):
+    a = u * 2
+    a += 1
+    b = torch.sigmoid(a)
+    b = b * 10
+    c = b + 4
+    c -= 0.5
+    return c.sum()
+
+
+u = torch.tensor([0.5, -1.0], requires_grad=True)
+try:
+    model(u).backward()
+except RuntimeError as error:
+    print(str(error).split(":")[0])
+
+# %% tags=["check"]
+leaf = torch.tensor([0.5, -1.0], requires_grad=True)
+s = torch.sigmoid(2 * leaf.detach() + 1)
+out = model(leaf)
+assert abs(out.item() - (10 * s + 3.5).sum().item()) < 1e-3, (
+    f"The model must give what it gave before, {(10 * s + 3.5).sum().item():.4f}, and gives {out.item():.4f}."
+)
+assert out.requires_grad, "The result has no history: `detach` and `no_grad` cut the graph."
+try:
+    out.backward()
+    broken = ""
+except RuntimeError as error:
+    broken = str(error)
+assert not broken, (
+    "The pass still breaks: a saved value has been changed. Torch says which operation's output it is: "
+    + broken.partition("]], which is ")[2].partition(",")[0]
+)
+want = 20 * s * (1 - s)
+assert leaf.grad is not None, "No gradient reaches u: `detach` and `no_grad` cut the graph."
+assert torch.allclose(leaf.grad, want, atol=1e-4), (
+    f"No error, but a wrong gradient: {leaf.grad.tolist()} where {want.tolist()} is right. "
+    "A write past the version counter, as through `.data`, hides the harm and does not undo it."
+)

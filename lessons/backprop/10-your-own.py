@@ -1,0 +1,164 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Your own operation"
+#       zh: "自己写一个运算"
+#     summary:
+#       en: "A forward and a backward of your own. PyTorch believes what you write, so measure it."
+#       zh: "自己写前向和反向。你写什么 PyTorch 就信什么，所以要量一量。"
+# ---
+
+# %% [markdown] lang="en"
+# Every operation that you have met is a pair: a **forward** that computes, and a **backward** that takes the gradient
+# of the result and gives back the gradient of the input. You can write such a pair yourself, as a class; `ctx` is the
+# node, and keeps what you save in it.
+#
+# Read `backward` below closely. Is it right for a cube?
+
+# %% [markdown] lang="zh"
+# 你见过的每个运算都是一对：**前向**负责计算；**反向**接过结果的梯度，交还输入的梯度。
+# 这样的一对你也可以自己写，写成一个类。`ctx` 就是那个节点，替你保管你存进去的东西。
+#
+# 仔细读读下面的 `backward`。对立方来说，它对吗？
+
+# %% [markdown] question="predict" of="x.grad" lang="en"
+# What will `x.grad` hold?
+
+# %% [markdown] question="predict" of="x.grad" lang="zh"
+# `x.grad` 里会是多少？
+
+# %%
+import torch
+
+
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return grad * 3 * x
+
+
+x = torch.tensor(2.0, requires_grad=True)
+y = Cube.apply(x)
+y.backward()
+
+# %% [markdown] question="predict" of="measured" lang="en"
+# {{ x.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It cannot
+# know what you meant, and such a mistake makes no noise.
+#
+# So measure. Move the input a little to both sides, and divide how far the output went by how far the input did. That
+# uses `forward` alone. It wants `float64`: at the usual seven digits, too little is left of a small difference.
+#
+# What will the measurement say?
+
+# %% [markdown] question="predict" of="measured" lang="zh"
+# 是 {{ x.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的斜率。**你写什么，PyTorch 就信什么。**
+# 它没法知道你本来的意思，这样的错误不声不响。
+#
+# 所以要量一量。把输入往两边各移一点点，用输出走的距离除以输入走的距离。这只用到 `forward`。
+# 要用 `float64`：平常只有七位有效数字，微小的差值所剩无几。
+#
+# 量出来会是多少？
+
+# %%
+step = 1e-4
+u = torch.tensor(2.0, dtype=torch.float64)
+measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
+
+# %% [markdown] lang="en"
+# {{ measured.item() }} for the slope of a cube, three times the square, and `backward` forgot to square. (If you had
+# that number in the first question: you knew the slope, but it is the code that runs.)
+#
+# `torch.autograd.gradcheck` does this measurement for every input and every output, and compares. Always use it on an
+# operation of your own. (In old code you may see `Cube()(x)`, without `@staticmethod`; that no longer works.)
+#
+# Now you. `Lens` has **two** inputs, so its `backward` gives back two gradients, in the order of the inputs. Fill them
+# in: press `e`. The check runs `gradcheck` on them.
+
+# %% [markdown] lang="zh"
+# 是 {{ measured.item() }}，这才是立方的斜率：平方的三倍，而 `backward` 忘了平方。
+# （如果你在第一题里答的是这个数：你知道斜率，可运行的是代码。）
+#
+# `torch.autograd.gradcheck` 对每个输入、每个输出都这样量一遍，再作比较。自己写的运算都应该用它查一查。
+# （在旧代码里你可能见到不带 `@staticmethod` 的 `Cube()(x)`，那种写法已经不能用了。）
+#
+# 轮到你了。`Lens` 有**两个**输入，所以它的 `backward` 要按输入的顺序交还两个梯度。
+# 把它们填上：按 `e`。检查时会用 `gradcheck`。
+
+
+# %% tags=["exercise"] id="lens" kind="fill"
+class Lens(torch.autograd.Function):
+    """x times the square of w."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * w**2
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, w = ctx.saved_tensors
+        to_x = torch.zeros_like(x)  # what should it be?
+        to_w = torch.zeros_like(w)  # and this?
+        return to_x, to_w
+
+
+print(Lens.apply(torch.tensor(5.0), torch.tensor(3.0)))
+
+# %% [markdown] tags=["hint"] lang="en"
+# First the slopes: how many times as far does `x * w**2` move when only `x` moves? And when only `w` does?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 先想斜率：只有 `x` 动时，`x * w**2` 动它的几倍？只有 `w` 动时呢？
+
+# %% [markdown] tags=["hint"] lang="en"
+# The slopes are `w**2` and `2 * x * w`. The chain rule wants each of them times what arrives: `grad`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 斜率是 `w**2` 和 `2 * x * w`。按链式法则，各自还要乘上到达的梯度 `grad`。
+
+
+# %% tags=["solution"]
+class Lens(torch.autograd.Function):
+    """x times the square of w."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return x * w**2
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, w = ctx.saved_tensors
+        to_x = grad * w**2
+        to_w = grad * 2 * x * w
+        return to_x, to_w
+
+
+print(Lens.apply(torch.tensor(5.0), torch.tensor(3.0)))
+
+# %% tags=["check"]
+p = torch.tensor([5.0, -1.0], dtype=torch.float64, requires_grad=True)
+q = torch.tensor([3.0, 2.0], dtype=torch.float64, requires_grad=True)
+try:
+    (10 * Lens.apply(p, q)).sum().backward()
+    trouble = ""
+except (RuntimeError, TypeError) as error:
+    trouble = str(error)
+assert not trouble, f"`backward` must give back a tensor for each of the two inputs. {trouble}"
+for name, leaf, slope in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
+    assert leaf.grad is not None, f"`backward` sends nothing to {name}."
+    found, want = leaf.grad.tolist(), (10 * slope).tolist()
+    assert not torch.allclose(leaf.grad, slope), (
+        f"For {name} you send the slope alone. What arrived at the node, `grad`, must go in too."
+    )
+    assert torch.allclose(leaf.grad, 10 * slope), (
+        f"With x {p.tolist()} and w {q.tolist()}, and 10 arriving, {name} should get {want}. You send {found}."
+    )
+assert torch.autograd.gradcheck(Lens.apply, (p, q))
