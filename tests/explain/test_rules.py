@@ -236,7 +236,7 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
         ],
     }
     assert plain(recording.timeline, steps[1]) == (
-        "SelectBackward0, of i = w[1]: the gradient 1.0 arrives. w gets [0.0 1.0], which is 1 at [1], else 0."
+        "SelectBackward0, of i = w[1]: the gradient 1.0 arrives. w gets [0.0 1.0], as di/dw = 1 at [1], else 0."
     )
     changed = next(step for step in steps[2:] if story(recording.timeline, step).node == "MulBackward0")  # type: ignore[union-attr]
     assert "w2 = (old w2)·w" in plain(recording.timeline, changed)

@@ -76,7 +76,7 @@ def test_both_sums_of_accumulation(two_paths: Recording, much: Recording) -> Non
         "w.grad was None; 3.0 + 2.0 = 5.0 arrives; it is now 5.0.",
     ]
     assert said(two_paths, two_paths.steps_of("accumulate")[1]) == (
-        "AccumulateGrad · w.grad = (3.0 + 2.0) = 5.0 · it was None"
+        "AccumulateGrad · w.grad = None + 5.0 = 5.0 · 3.0 + 2.0 = 5.0 arrived"
     )
     assert all_plain(much, "accumulate")[1].startswith("w.grad was -12.0; ")
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tutor.explain import words
+from tutor.explain.adding import adds_up
 from tutor.explain.claims import Claim, Element, arrival, claims, element, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
 from tutor.explain.origin import label
 from tutor.explain.parts import made_by
-from tutor.explain.rules import GENERAL, Local, Product, shape_text
+from tutor.explain.rules import GENERAL, Product, shape_text
 from tutor.explain.words import Part
 from tutor.trace.events import Node, Value
+from tutor.trace.names import parts_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import to_json
 
 # So many terms of a sum are written out.
 _TERMS = 4
+# Parts of a gradient are written out up to so many characters each.
+_SHORT = 24
+_G = re.compile(r"(?<![\w.])[Gg](?![A-Za-z0-9_.(])|side by side")
+"""What arrives, in the formula of a rule."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class NodeStory:
     arrived: Grid | None
     general: str | None = None
     """The rule in general, where the numbers are too many to be recorded and so to be worked out."""
+    parts: Sequence[str] = ()
+    """Of what arrived, what each consumer sent: where they are several, can be written out, and add up to it."""
 
 
 def story(timeline: Timeline, step: int) -> NodeStory | None:
@@ -69,7 +78,18 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     result = made.result.name if made is not None and own else None
     held = state.tensors.get(node.tensor or 0)
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
-    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general)
+    parts = parts_told(state, event.node, event.grad_outputs, dtype)
+    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, parts)
+
+
+def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
+    """What consumers of a node sent to it, if there is a sum to be written out. They do not add up where a hook has
+    changed their sum, or where the pass began at the node itself."""
+    parts = [part for _, part in parts_of(state, node)]
+    shares = [words.value(part, dtype) for part in parts]
+    short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
+    together = arrived[0] if len(arrived) == 1 else None
+    return shares if short and together is not None and adds_up(parts, together, dtype) is not False else []
 
 
 def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
@@ -126,27 +146,56 @@ def node_line(told: NodeStory) -> list[Part]:
         parts.append((f"grad({_bare(target)}) = {_working(claim, told.arrived)}", "grad"))
         worked = _worked(claim, told.arrived)
         if worked is not None:
-            parts += [(", of which ", "quiet"), (f"{_at(worked)} = {_sum(worked)}", "grad")]
-    return parts
+            which = f"{_at(worked)} = " if worked.index else ""
+            parts += [(", of which " if which else ", which is ", "quiet"), (f"{which}{_sum(worked)}", "grad")]
+    return parts + _fan_in(told)
+
+
+def _fan_in(told: NodeStory) -> list[Part]:
+    return [(" · ", "quiet"), (f"{_arrival(told)} arrived", "grad")] if told.parts else []
+
+
+def _arrival(told: NodeStory) -> str:
+    """`2.0 + 3.0 = 5.0`, or `5.0`."""
+    arrives = words.joined([words.value(value, told.dtype) for value in told.incoming if value is not None])
+    return f"{words.added(told.parts)} = {arrives}" if told.parts else arrives
 
 
 def node_plain(told: NodeStory) -> str:
     """The same to be read aloud."""
-    arrives = words.joined([words.value(value, told.dtype) for value in told.incoming if value is not None])
+    arrives = _arrival(told)
     if not told.claims or told.equation is None or told.arrived is None:
         reached = f"{told.node}: the gradient {arrives} arrives" if arrives else f"{told.node}: no gradient arrives"
         reached = f"{reached}; in general, {told.general}" if told.general else reached
         sends = words.joined([f"{words.value(value, told.dtype)} to {target}" for target, value in told.sent])
         return f"{reached}, and it sends {sends}." if sends else f"{reached}, and it sends nothing on."
-    sentences = [f"{told.node}, of {_equation(told)}: the gradient {arrives} arrives."]
+    called = "G, " if any(_speaks_of_g(claim) for claim in told.claims) else ""
+    sentences = [f"{told.node}, of {_equation(told)}: the gradient {called}{arrives}{',' if called else ''} arrives."]
     for claim in told.claims:
-        working, said = _working(claim, told.arrived), _derivative("d", told, claim)
-        why = f"as {said}" if isinstance(claim.share, Local) else f"which is {said}"
-        sentences.append(f"{_bare(claim.share.target.name)} gets {working}, {why}.")
+        why = "which is" if _speaks_of_g(claim) else "as"
+        got = _gets(claim, told.arrived)
+        sentences.append(f"{_bare(claim.share.target.name)} gets {got}, {why} {_derivative('d', told, claim)}.")
         worked = _worked(claim, told.arrived)
         if worked is not None:
-            sentences.append(f"Its element {_at(worked)} is {_sum(worked)}.")
+            sentences.append(
+                f"Its element {_at(worked)} is {_sum(worked)}." if worked.index else f"It is {_sum(worked)}."
+            )
     return " ".join(sentences)
+
+
+def _speaks_of_g(claim: Claim) -> bool:
+    """Whether a formula says all of what is sent, with G for what arrives; others say a derivative."""
+    return isinstance(claim.share, Product) and _G.search(claim.share.formula) is not None
+
+
+def _gets(claim: Claim, arrived: Grid) -> str:
+    """The working, to be read aloud: a shape is said to be one, a number that stands everywhere too."""
+    said, sent = _working(claim, arrived), claim.sent
+    if said == shape_text(sent.shape):
+        return f"a gradient of shape {said}"
+    return (
+        f"{said} in each of its {len(sent.flat)} elements" if sent.single is not None and len(sent.flat) > 1 else said
+    )
 
 
 def _equation(told: NodeStory) -> str:
@@ -155,7 +204,7 @@ def _equation(told: NodeStory) -> str:
 
 def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
     """`∂y/∂a = b`; of what has no name `∂/∂a = b`; of a product of matrices `G·Bᵀ`."""
-    if isinstance(claim.share, Product):
+    if _speaks_of_g(claim):
         return claim.share.formula
     above, below = _after(sign, told.result or ""), _after(sign, claim.share.target.name)
     return f"{above}/{below} = {claim.share.formula}"

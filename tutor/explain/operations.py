@@ -43,7 +43,7 @@ def op_plain(timeline: Timeline, step: int) -> str:
     told = _told(timeline, step)
     name = f"{told.name} in {told.parent}" if told.parent else told.name
     if told.was is not None:
-        code = f"{told.code}; " if told.code else ""
+        code = f"{told.code}; " if told.code and told.code != told.target else ""
         return f"{name}: {code}{told.target} was {told.was} and is now {told.result}."
     said = " = ".join(filter(None, [told.code, told.numbers, told.result]))
     return f"{name}: {said}" if said else name
@@ -85,6 +85,8 @@ def _told(timeline: Timeline, step: int) -> _Told:
     outputs = [after.tensors[tensor] for tensor in event.outputs if tensor in after.tensors]
     result = words.joined([_held(tensor) for tensor in outputs])
     called = made.result.name
+    if parent and called.startswith("%"):
+        called = ""
     if name in _UNFILLED:
         return _Told(
             name, parent, f"{called} = {code}" if made.named and code else code, result="memory not yet filled"
@@ -92,7 +94,14 @@ def _told(timeline: Timeline, step: int) -> _Told:
     if site.inplace:
         old = _before(name, before, event.outputs[0])
         changed = old is not None and old != result
-        return _Told(name, parent, code or called, result=result, target=called, was=old if changed else None)
+        return _Told(
+            name,
+            parent,
+            code or called,
+            result=result,
+            target=called or "a tensor of its own",
+            was=old if changed else None,
+        )
     shown = f"{called} = {code}" if made.named and code and called != code else code or called
     return _Told(name, parent, shown, _worked(made), result)
 

@@ -12,7 +12,7 @@ from tutor.explain.operands import enclosed, literal
 from tutor.explain.rules import Operand
 from tutor.trace.events import Op
 from tutor.trace.names import name_of, op_inputs, op_output, op_texts
-from tutor.trace.state import State, TensorState
+from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
@@ -112,13 +112,14 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     code = None if site.depth else timeline.view(step).code  # inside a composite it is the composite's
     op = _op(timeline, step, site.op or "", code)
     operands = tuple(_before(one, result.tensor) for one in operands_of(timeline, step, event, before, after))
-    name = op_output(timeline, step) if code is not None else _outer_name(timeline, step, result.tensor)
+    own = code is not None or site.inplace
+    name = op_output(timeline, step) if own else _outer_name(timeline, step, result.tensor)
     made = Made(
         step=step,
         op=op,
         code=code,
         operands=operands,
-        result=_result(result, name, code, _call(op, operands)),
+        result=_result(result, name, _of_module(after, event, code), _call(site, op, operands)),
         named=name is not None,
         dtype=result.dtype,
         node=result.node,
@@ -185,17 +186,31 @@ def _outer_name(timeline: Timeline, step: int, tensor: int) -> str | None:
     return None
 
 
-def _call(op: str, operands: Sequence[Operand]) -> str:
-    """What to call a result that has no name: `sum(log_softmax(x))`, or `sum(…)`."""
+def _of_module(state: State, event: Op, code: str | None) -> str | None:
+    """The code; of an operation in a module inside of the one called there, `net[0](…)`."""
+    module = state.modules.get(event.module or 0)
+    callee, _, rest = (code or "").partition("(")
+    if module is None or not module.path or not rest or callee.startswith("self"):
+        return code
+    steps = module.path if module.path.startswith("[") else f".{module.path}"
+    return code if callee.endswith(steps) else f"{callee}{steps}(…)"
+
+
+def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
+    """What to call a result that has no name: `sum(log_softmax(x))`, or `sum(…)`. Not inside of an optimizer's step,
+    or where a module is made."""
+    if site.inplace or "." in (site.parent or ""):
+        return None
     given = ", ".join(one.name for one in operands if one.name != "?")
     op = op.strip("_")
     if op == "t" and not given.endswith("…"):
         return f"{given}ᵀ"
-    return f"{op}({given})" if len(op) + len(given) + 2 <= _LONGEST_NAME else f"{op}(…)"
+    long = len(op) + len(given) + 2 > _LONGEST_NAME or "%" in given
+    return f"{op}(…)" if long else f"{op}({given})"
 
 
-def _result(tensor: TensorState, name: str | None, code: str | None, call: str) -> Operand:
-    called = name or _short(code) or call
+def _result(tensor: TensorState, name: str | None, code: str | None, call: str | None) -> Operand:
+    called = name or _short(code) or call or f"%{tensor.tensor}"
     return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
 
 

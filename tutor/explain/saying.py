@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
-from tutor.explain.nodes import node_line, node_plain, story
+from tutor.explain.nodes import node_line, node_plain, parts_told, story
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
 from tutor.explain.origin import label
 from tutor.explain.words import Part
 from tutor.trace import events as ev
-from tutor.trace.names import parts_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
@@ -136,7 +135,7 @@ class _Accumulated:
     """A leaf's gradient was written, in words."""
 
     name: str
-    old: str | None
+    old: str
     shares: list[str]
     """The parts of what came, where they are several, can be written out and add up to it."""
     came: str
@@ -148,13 +147,11 @@ class _Accumulated:
 def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     told = _accumulated(timeline, step)
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{told.name}.grad", "leaf"), (" = ", "quiet")]
-    incoming = f"({_sum(told.shares)})" if told.shares else told.came
-    working = incoming if told.old is None else f"{told.old} + {words.term(incoming)}"
     if not told.sums:
-        parts += [(told.now, "grad"), (f" · {told.came} arrived", "quiet")]
+        parts += [(told.now, "grad"), (f" · it was {told.old}, and {told.came} arrived", "quiet")]
     else:
-        parts.append((working if working == told.now else f"{working} = {told.now}", "grad"))
-    return [*parts, (" · it was None" if told.old is None else f" · it was {told.old}", "quiet")]
+        parts.append((f"{told.old} + {words.term(told.came)} = {told.now}", "grad"))
+    return parts + ([(" · ", "quiet"), (f"{_arrived(told)} arrived", "grad")] if told.shares else [])
 
 
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
@@ -163,31 +160,26 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     before, after = timeline.state(step - 1), timeline.state(step)
     tensor = before.tensors.get(event.tensor)
     held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
-    old = None if held is None else words.value(held.value, held.dtype)
+    old = "None" if held is None else words.value(held.value, held.dtype)
     dtype = tensor.dtype if tensor is not None else "float32"
-    parts = [part for _, part in parts_of(after, event.node)]
-    shares = [words.value(part, dtype) for part in parts]
-    # They do not add up where a hook has changed their sum, or where the pass began at the leaf itself.
-    short = all(len(share) <= 24 for share in shares) and len(shares) > 1
-    spelled = short and adds_up(parts, event.incoming, dtype) is not False
+    shares = parts_told(after, event.node, [event.incoming], dtype)
     summed = [event.incoming] if held is None else [held.value, event.incoming]
     return _Accumulated(
-        label(after, event.tensor) or "the leaf", old, shares if spelled else [], words.value(event.incoming, dtype),
+        label(after, event.tensor) or "the leaf", old, shares, words.value(event.incoming, dtype),
         words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
     )  # fmt: skip
 
 
-def _sum(shares: list[str]) -> str:
-    return " + ".join([*shares[:1], *map(words.term, shares[1:])])
-
-
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
     told = _accumulated(timeline, step)
-    arrives = f"{_sum(told.shares)} = {told.came}" if told.shares else told.came
-    was = f"{told.name}.grad was {told.old or 'None'}"
-    summed = told.old is not None and told.sums
+    was = f"{told.name}.grad was {told.old}"
+    summed = told.old != "None" and told.sums
     result = f"it is now {told.old} + {words.term(told.came)} = {told.now}" if summed else f"it is now {told.now}"
-    return f"{was}; {arrives} arrives; {result}."
+    return f"{was}; {_arrived(told)} arrives; {result}."
+
+
+def _arrived(told: _Accumulated) -> str:
+    return f"{words.added(told.shares)} = {told.came}" if told.shares else told.came
 
 
 def _captured(timeline: Timeline, step: int) -> list[Part]:

@@ -74,6 +74,11 @@ def first_line(text: str | None) -> str:
     return "" if not lines else lines[0].rstrip() + (" …" if len(lines) > 1 else "")
 
 
+def added(terms: Sequence[str]) -> str:
+    """`2.0 + 3.0 + (-1.0)`."""
+    return " + ".join([*terms[:1], *map(term, terms[1:])])
+
+
 def joined(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
