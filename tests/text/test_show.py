@@ -65,7 +65,9 @@ def test_the_fields(run: Recording) -> None:
     assert found["step"] == run.timeline.steps
     assert list(found["tensors"]["w"]) == TENSOR_FIELDS
     assert found["frames"] == [{"function": "<module>", "tensors": found["tensors"]}]
-    assert list(found["graph"]["nodes"][0]) == ["id", "name", "tensor", "value", "grad", "state", "saved"]
+    assert list(found["graph"]["nodes"][0]) == [
+        "id", "name", "tensor", "value", "grad", "state", "saved", "module", "pass",
+    ]  # fmt: skip
     assert found["output"] == "w[i] [red]\n"
     assert found["figures"] == 0
 
@@ -158,3 +160,35 @@ def test_much_output_and_long_lines_are_bounded(record: Forker) -> None:
     assert "\x1b" not in out.getvalue()
     assert "\u202e" not in out.getvalue()
     assert "the last 40 of 1002 lines" in out.getvalue()
+
+
+def test_shares_modules_and_the_pass_that_made_a_node(record: Forker) -> None:
+    """y = (x + w)(w + 1) at 2 and 1: w gets w + 1 = 2 through a, and x + w = 3 through b."""
+    run = record(
+        """\
+import torch
+from torch import nn
+x = torch.tensor([2.0], requires_grad=True)
+w = torch.tensor([1.0], requires_grad=True)
+a = x + w
+b = w + 1
+y = a * b
+y.backward()
+net = nn.Sequential(nn.Linear(1, 1))
+z = net(x)
+g, = torch.autograd.grad((x * x).sum(), x, create_graph=True)
+h = g * 1
+"""
+    )
+    graph = shown(run.timeline, run.steps_of("backward_end")[0])["graph"]
+    by_name = {node["tensor"]: node["id"] for node in graph["nodes"]}
+    assert graph["shares"] == [
+        [by_name["w"], by_name["a"], [[2.0]]],
+        [by_name["w"], by_name["b"], [[3.0]]],
+    ]
+    end = shown(run.timeline, run.timeline.steps)["graph"]
+    nodes = {node["tensor"]: node for node in end["nodes"]}
+    assert nodes["z"]["module"] == {"class": "Linear", "path": "[0]"}
+    assert nodes["net[0].weight"]["module"] is None
+    assert nodes["h"]["pass"] is None
+    assert {node["pass"] for node in end["nodes"]} == {None, 2}

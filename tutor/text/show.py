@@ -11,7 +11,7 @@ from tutor.text import inside
 from tutor.text.output import cut, safe, table
 from tutor.text.steps import called
 from tutor.text.values import dtype_of, gradient
-from tutor.trace.names import graph_of, name_of, names_of
+from tutor.trace.names import graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -39,7 +39,11 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "line": None if view is None else view.line,
         "tensors": _tensors(state, state.frames[-1] if state.frames else None),
         "frames": [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)],
-        "graph": {"nodes": [_node(state, node) for node in nodes], "edges": [list(edge) for edge in edges]},
+        "graph": {
+            "nodes": [_node(state, node) for node in nodes],
+            "edges": [list(edge) for edge in edges],
+            "shares": _shares(state, edges),
+        },
         "series": {name: points for name in timeline.series if (points := _series(timeline, name, step))},
         "figures": state.figures,
         "output": timeline.output(step),
@@ -77,6 +81,7 @@ def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
 
 def _node(state: State, node: NodeState) -> dict[str, Any]:
     dtype = dtype_of(state, node.tensor)
+    module = None if node.module is None or is_leaf(node) else state.modules.get(node.module)
     return {
         "id": node.node,
         "name": node.name,
@@ -85,7 +90,18 @@ def _node(state: State, node: NodeState) -> dict[str, Any]:
         "grad": gradient(node.grad_outputs[0], dtype) if node.grad_outputs else None,
         "state": node.state,
         "saved": inside.saved(state, node),
+        "module": None if module is None else {"class": module.kind, "path": module.path},
+        "pass": node.of_pass,
     }
+
+
+def _shares(state: State, edges: list[tuple[int, int]]) -> list[list[Any]]:
+    """What went over the edges of a value with several uses: `[a, b, gradients]`, one gradient for each use by b."""
+    found = []
+    for source, target, sent in shares_of(state, edges):
+        dtype = dtype_of(state, state.nodes[source].tensor)
+        found.append([source, target, [gradient(one, dtype) for one in sent]])
+    return found
 
 
 def _series(timeline: Timeline, name: str, step: int) -> list[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
@@ -100,6 +101,26 @@ def parts_of(state: State, node: int) -> list[tuple[str, Value]]:
             if source is not None and source[0] == node and value is not None:
                 parts.append((consumer.name, value))
     return parts
+
+
+def shares_of(state: State, edges: Edges) -> list[tuple[int, int, list[Value]]]:
+    """Of each edge whose source has several uses, what went over it in the pass on show, one for each use."""
+    uses = Counter(source for source, _ in edges)
+    found = []
+    for source, target in dict.fromkeys(edges):
+        sent = sent_over(state, source, target) if uses[source] > 1 and state.showing_pass else []
+        if sent:
+            found.append((source, target, sent))
+    return found
+
+
+def sent_over(state: State, source: int, target: int) -> list[Value]:
+    """What one node sent to another in the pass on show, one for each time that it was computed from it."""
+    node = state.nodes.get(target)
+    if node is None or node.grad_inputs is None:
+        return []
+    pairs = zip(node.inputs, node.grad_inputs, strict=False)
+    return [sent for came, sent in pairs if came is not None and came[0] == source and sent is not None]
 
 
 def is_leaf(node: NodeState) -> bool:

@@ -1,6 +1,6 @@
 """What the learner calls things at a point: tensors, the operands of a step, and the graph on show."""
 
-from tutor.trace.graph import graph_of, is_leaf, parts_of
+from tutor.trace.graph import graph_of, is_leaf, parts_of, shares_of
 from tutor.trace.operands import op_inputs, op_output, op_texts, tensor_name
 from tutor.trace.scope import name_of, names_of
 
@@ -13,5 +13,6 @@ __all__ = [
     "op_output",
     "op_texts",
     "parts_of",
+    "shares_of",
     "tensor_name",
 ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from tutor.trace import events as ev
-from tutor.trace.events import Value
 from tutor.trace.folding import around
-from tutor.trace.graph import is_leaf
+from tutor.trace.graph import is_leaf, sent_over
 from tutor.trace.names import names_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -93,7 +91,7 @@ class Grapher:
         if changed:
             self._edges = self._edges.copy()
             for place in changed:
-                parts = [part for pair in shared[place] for part in shares(state, *pair)]
+                parts = [brief(part, "float32") for pair in shared[place] for part in sent_over(state, *pair)]
                 self._edges[place] = replace(self._edges[place], share=" + ".join(parts))
 
     # ------------------------------------------------------------ what stands where
@@ -177,19 +175,6 @@ def _unused(state: State, used: set[int | None]) -> tuple[int, ...]:
     named = {number for frame in state.frames for number in names_of(state, frame).values()} - used
     tensors = (state.tensors[number] for number in named if number is not None)
     return tuple(sorted(one.tensor for one in tensors if one.is_leaf and one.requires_grad))
-
-
-def shares(state: State, source: int, target: int) -> list[str]:
-    """What one node sent to another in the pass on show, once for each time that it was computed from it."""
-    node = state.nodes.get(target)
-    if node is None or node.grad_inputs is None:
-        return []
-    found: Iterable[Value] = (
-        value
-        for came_from, value in zip(node.inputs, node.grad_inputs, strict=False)
-        if came_from is not None and came_from[0] == source and value is not None
-    )
-    return [brief(value, "float32") for value in found]
 
 
 def now_of(event: ev.Event | None, state: State) -> int | None:
