@@ -17,8 +17,10 @@ from tutor.trace.events import CellEnd
 from tutor.trace.timeline import Timeline
 
 LINE = Path(__file__).parent / "work" / "line_with_bias.py"
+TRAINING = LINE.parent / "training.py"
 BY_HAND = "training/01-line-by-hand.py"
 COUNTS = (500, 1000, 2000)
+STEPS = (2_500, 5_000, 10_000)
 
 
 def measured(home: Path, script: Path, *counts: int, repetitions: int = 7) -> dict[str, Any]:
@@ -43,6 +45,23 @@ def record(home: Path, epochs: int) -> tuple[Path, float]:
 
 def _root() -> str:
     return os.fspath(Path(__file__).resolve().parents[2])
+
+
+def growth(home: Path) -> list[Figure]:
+    """Whether time is linear and memory flat, as the work is doubled twice; each in a process of its own."""
+    alone = {steps: measured(home, TRAINING, steps, repetitions=1) for steps in STEPS}
+    seconds = {steps: found["counts"][str(steps)]["recorded"][0] for steps, found in alone.items()}
+    held = {steps: found["after"] / 2**20 for steps, found in alone.items()}
+    least = STEPS[0]
+    figures = []
+    for steps in STEPS[1:]:
+        figures += [
+            Figure(name=f"time per training step, {steps:,} steps", measured=1e3 * seconds[steps] / steps,
+                   against=1e3 * seconds[least] / least, unit="ms", of=f"at {least:,}", target=1.15),
+            Figure(name=f"worker's memory after {steps:,} training steps", measured=held[steps], against=held[least],
+                   unit="MiB", of=f"after {least:,}", target=1.05),
+        ]  # fmt: skip
+    return figures
 
 
 def run(home: Path) -> list[Figure]:
@@ -81,4 +100,4 @@ def run(home: Path) -> list[Figure]:
         Figure(name=f"bytes per event in the file, {most:,} epochs", measured=sizes[most] / events[most],
                against=sizes[least] / events[least], unit="bytes", of=f"at {least}", target=1.15),
     ]  # fmt: skip
-    return figures
+    return figures + growth(home)
