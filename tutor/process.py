@@ -65,7 +65,7 @@ class WorkerProcess:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-P", "-m", "tutor.worker", *map(str, descriptors),
                     stdin=asyncio.subprocess.DEVNULL, stdout=printed[0][1], stderr=printed[1][1],
-                    pass_fds=descriptors, start_new_session=True, env=_environment(),
+                    pass_fds=descriptors, start_new_session=True, env=environment(),
                 )  # fmt: skip
             except BaseException:
                 ours.close()
@@ -197,7 +197,7 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
     root = str(Path(__file__).resolve().parent.parent)
     known = {os.path.realpath(path) for path in sys.path if path}

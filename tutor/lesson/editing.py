@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
+import tokenize
+from collections.abc import Mapping
 from pathlib import Path
 
-from tutor.lesson import source
-from tutor.lesson.errors import LessonError
-from tutor.lesson.model import Lesson
-from tutor.lesson.read import parse
+import msgspec
+
+from tutor.lesson import knobs, source
+from tutor.lesson.cells import MARK
+from tutor.lesson.errors import LessonError, refuse
+from tutor.lesson.model import Cell, Knob, Lesson
+from tutor.lesson.read import compiles
+from tutor.lesson.validate import check_lesson
 
 
-def edited(lesson: Lesson, edits: dict[int, str]) -> tuple[Lesson, str]:
+def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str] | None = None) -> tuple[Lesson, str]:
     """The lesson with this code in the cells of these numbers (from 1), and the text of the file that it would be.
 
-    Raises `LessonError` where there is no such cell, or where Python would not take the code.
+    `attempts` is code for exercises, by their ids; it may be no Python, and those of exercises that are not there are
+    left out. Raises `LessonError` for an edit of a cell that is not there, and for one that Python would not take.
     """
-    lines = source.load(Path(lesson.path)).split("\n")
-    cells = {cell.number: cell for cell in lesson.code_cells}
-    for number in sorted(edits, reverse=True):
-        cell = cells.get(number)
-        if cell is None:
+    known = {cell.number for cell in lesson.code_cells}
+    for number in edits:
+        if number not in known:
             raise LessonError(f"there is no code cell {number} to edit.", path=lesson.path)
-        lines[cell.first_line - 1 : cell.first_line - 1 + cell.lines] = edits[number].rstrip("\n").split("\n")
-    text = "\n".join(lines)
-    new = parse(text, Path(lesson.path))
-    if len(new.cells) != len(lesson.cells):
-        raise LessonError("the code makes a cell of its own.", path=lesson.path, mend="Take out the line with `# %%`.")
-    return new, text
+    lines = source.load(Path(lesson.path)).split("\n")
+    cells: list[Cell] = []
+    moved = 0
+    for cell in lesson.cells:
+        code = edits.get(cell.number or 0)
+        attempt = (attempts or {}).get(cell.exercise or "") if cell.kind == "exercise" and code is None else None
+        first = cell.first_line + moved
+        new = (code if attempt is None else attempt) if cell.is_code else None
+        if new is None:
+            found = tuple(msgspec.structs.replace(knob, line=knob.line + moved) for knob in cell.knobs)
+            texts = {language: line + moved for language, line in cell.text_lines.items()}
+            cells.append(msgspec.structs.replace(cell, first_line=first, knobs=found, text_lines=texts))
+            continue
+        new = new.rstrip("\n")
+        if attempt is None:
+            _check(new, first, lesson.path)
+        rows = new.split("\n")
+        lines[first - 1 : first - 1 + cell.lines] = rows
+        found = _knobs(new, first, lesson.path, tolerant=attempt is not None)
+        cells.append(msgspec.structs.replace(cell, first_line=first, lines=len(rows), source=new, knobs=found))
+        moved += len(rows) - cell.lines
+    if lesson.header.title:
+        check_lesson(cells, lesson.path, refuse)  # two knobs of one name, say
+    return msgspec.structs.replace(lesson, cells=tuple(cells)), "\n".join(lines)
+
+
+def _check(code: str, first_line: int, path: str) -> None:
+    if any(MARK.match(row) for row in code.split("\n")):
+        raise LessonError("the code makes a cell of its own.", path=path, mend="Take out the line with `# %%`.")
+    compiles(code, first_line, path)
+
+
+def _knobs(code: str, first_line: int, path: str, *, tolerant: bool) -> tuple[Knob, ...]:
+    try:
+        return knobs.parse(code, first_line, path, None if tolerant else refuse)
+    except (SyntaxError, ValueError, RecursionError, tokenize.TokenError):  # what was tried is no Python
+        return ()

@@ -73,6 +73,8 @@ class Cell(msgspec.Struct, frozen=True):
     """The code, unchanged."""
     text: dict[str, str] = {}
     """Markdown by language; the key is empty where it serves all of them."""
+    text_lines: dict[str, int] = {}
+    """Where in the file each language's text begins."""
     attributes: dict[str, Any] = {}
     knobs: tuple[Knob, ...] = ()
     question: str | None = None

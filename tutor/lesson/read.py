@@ -104,6 +104,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
         question = cell.attributes.get("question") if strict else None
         cells.append(
             Cell("question" if question is not None else role or "prose", len(cells), line, lines, text=text,
+                 text_lines={str(each.attributes.get("lang", "")): each.first_line for each in same},
                  attributes=_without_lang(cell), question=None if question is None else str(question),
                  of=_text(cell.attributes.get("of")) if strict else None,
                  options={lang: _options(words) for lang, words in text.items()} if question == "choice" else {},

@@ -9,6 +9,7 @@ import msgspec
 from tutor.trace.events import (
     STEP_KINDS,
     Answer,
+    Checked,
     Document,
     Figure,
     Gap,
@@ -108,7 +109,7 @@ class Aside(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A warning, figure, answer, gap or optimizer's step, and the step after which it came."""
 
     step: int
-    event: Warned | Figure | Answer | Gap | OptimizerStep
+    event: Warned | Figure | Answer | Checked | Gap | OptimizerStep
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):

@@ -33,3 +33,7 @@ class RunCommand(msgspec.Struct, frozen=True):
     max_events: int = 1_000_000
     max_bytes: int = 256 << 20
     nudge: Nudge | None = None
+    attempts: dict[str, str] = {}
+    """Other code for exercises, by their ids; what the lesson has is the starter."""
+    seed: int | None = None
+    """What random numbers begin from, where the program itself does not say."""

@@ -42,6 +42,7 @@ class Contents:
             ev.Source: self._once, ev.Site: self._once, ev.Document: self._once, ev.Meta: self._once,
             ev.Saved: self._once, ev.OptimizerStep: self._aside,
             ev.Warned: self._aside, ev.Figure: self._aside, ev.Answer: self._aside, ev.Gap: self._gap,
+            ev.Checked: self._aside,
             ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
         """What to note of an event, by its type, given the state just after it."""
@@ -124,7 +125,7 @@ class Contents:
     def _once(self, event: ev.Event, state: State) -> None:
         self._book.add(event)
 
-    def _aside(self, event: ev.Warned | ev.Figure | ev.Answer, state: State) -> None:
+    def _aside(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
         self.asides.append(Aside(len(self.columns), event))
 
     def _gap(self, event: ev.Gap, state: State) -> None:

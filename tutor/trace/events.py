@@ -388,11 +388,34 @@ class Figure(Event, frozen=True, tag=43):
 
 
 class Answer(Event, frozen=True, tag=44):
-    """What the run gives as the answer of question cell `cell` (its index in `Document.cells`)."""
+    """What the run gives as the answer of question cell `cell` (its index in `Document.cells`).
+
+    Of a question "which line?" the value is the first line of the statement asked for.
+    """
 
     cell: int
     value: Any = None
     error: str | None = None
+    last_line: int | None = None
+    """Of that statement."""
+    count: int | None = None
+    """Its how-manieth run it was: `line:N#K` is the place where the condition became true."""
+
+
+class Checked(Event, frozen=True, tag=54):
+    """An exercise's code (its cell's index in `Document.cells`) was checked; neither the check nor a solution that ran
+    in place of what failed is in the recording."""
+
+    cell: int
+    exercise: str
+    ok: bool
+    message: str = ""
+    """To the learner, where it failed."""
+    line: int | None = None
+    """Where it failed, in the file: in the check, or in the code that raised."""
+    of: str = "attempt"
+    """attempt: what stood in the exercise cell. solution: the lesson's own, which ran unseen after an attempt that
+    failed, so that later cells find what they need."""
 
 
 class Point(Event, frozen=True, tag=45):
@@ -468,6 +491,6 @@ STEP_KINDS: tuple[type[Event], ...] = (
 
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
-    GraphNode, Freed, Output, Warned, Figure, Answer, Point, Gap, RunEnd, Saved,
-    OptimizerStep, Module, Key,
+    GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd,
+    Saved, OptimizerStep, Module, Key,
 )  # fmt: skip

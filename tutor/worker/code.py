@@ -108,6 +108,15 @@ class Code:
         self._adopt(code, file)
         return code
 
+    def lines_of(self, site: int) -> tuple[int, int]:
+        """The first and the last line of a statement; of a loop or another block, those of its header."""
+        for found in self._statements.values():
+            for (first, _, last, _), number in found:
+                if number == site:
+                    inner = [span[0] for span, _ in found if first < span[0] <= last]
+                    return first, min([last, *(line - 1 for line in inner)])
+        return 0, 0
+
     def file_of(self, path: str) -> int | None:
         """The number of a file of the learner's."""
         return self._files.get(path)

@@ -72,6 +72,11 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
             function, file = trace.tb_frame.f_code.co_name, own[1]
             span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
         trace = trace.tb_next
+    if isinstance(error, SyntaxError) and file is None and error.filename is not None and error.lineno is not None:
+        # A cell that is no Python: nothing of it has run.
+        file = code.file_of(error.filename)
+        start, end = max((error.offset or 1) - 1, 0), max((error.end_offset or 1) - 1, 0)
+        span = (error.lineno, start, error.end_lineno or error.lineno, max(end, start + 1))
     return Failed(
         error=type(error).__name__,
         message=text_of(error)[:_TEXT],

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch._C import DisableTorchFunction
 
-from tutor.trace.events import Gap
+from tutor.trace.events import Failed, Gap
 from tutor.worker import naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
@@ -95,13 +95,15 @@ class Recorder:
         finally:
             self._switch(on)
 
-    def failed(self, error: BaseException, *, caught: bool = False) -> None:
+    def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
+        event = failed(error, self.code, self.frames.raised_in(error), caught=caught)
         if getattr(error, _TOLD, False):
-            return
+            return event
         with contextlib.suppress(Exception):  # a class that takes no attributes: then it is told of twice
             setattr(error, _TOLD, True)
-        self.sink.send(failed(error, self.code, self.frames.raised_in(error), caught=caught))
+        self.sink.send(event)
+        return event
 
     def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
         """Past the budget: what all names of the module mean at the end."""
@@ -113,6 +115,21 @@ class Recorder:
                     known = self.tensors.meet(value)
                     self.tensors.record(value, known)
         self._switch(False)
+
+    def catch_up(self, names: dict[str, Any]) -> None:
+        """After code that was not recorded: what the module's names mean, and what the tensors that are known hold."""
+        frame = self.frames.current
+        if not self.frames.on or frame is None:
+            return
+        for name in frame.bound.difference(names):
+            self.frames.names.forget(frame, name)
+        self.frames.names.store_all(frame, names)
+        self.frames.names.scan(frame)
+        with DisableTorchFunction():
+            for known in list(self.tensors.by_id.values()):
+                tensor = known.ref()
+                if tensor is not None:
+                    self.tensors.record(tensor, known)
 
     def measure(self) -> None:
         """At the end of a cell: the statistics of large tensors that were put off."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import copy
 import gc
 import linecache
 import os
@@ -14,7 +13,6 @@ import threading
 import time
 import traceback
 import types
-import warnings
 import weakref
 from pathlib import Path
 from typing import Any
@@ -28,12 +26,14 @@ from tutor.lesson.errors import MISSING, LessonError
 from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.read import read
 from tutor.trace.command import RunCommand
-from tutor.trace.events import Answer, CellEnd, CellStart, Document, Gap, RunEnd
+from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer
 from tutor.worker.compilers import step_aside
+from tutor.worker.exercises import Exercise
 from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
+from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
 from tutor.worker.syntax import uses_compiler
@@ -51,7 +51,11 @@ class Run:
         self._printed = Printed(recorder.sink)
         self._path = os.path.abspath(command.path)
         self._text = ""
+        self._changed = bool(command.edits or command.attempts)
+        """Whether other code runs than the file has."""
         self._outcome, self._status, self._note = "ok", 0, ""
+        self._behind = False
+        """Whether code that was not recorded has run since the last cell."""
 
     def run(self) -> int:
         """Runs all; returns the exit status of the learner's program."""
@@ -73,28 +77,27 @@ class Run:
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
-        cells = lesson.code_cells
         frame = None
         asked: list[Cell] = []
         for cell in lesson.cells:
             if not cell.is_code:
                 asked += [cell] if cell.question else []
                 continue
-            source = "\n" * (cell.first_line - 1) + cell.source
+            if cell.kind in ("solution", "check"):
+                continue  # they are part of their exercise
+            code = self._compiled(cell, whole)
             if frame is None:
-                code = recorder.code.compile(source, self._path, whole=whole)
                 with recorder.switched_on():
                     frame = recorder.frames.module(self._path)
-            else:
-                code = recorder.code.compile(source, self._path, whole=whole)
-            self._cell(cell, code, asked)
+            exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
+            self._cell(cell, code, asked, exercise)
             asked = []
-            goes_on = "raises-exception" in cell.attributes.get("tags", ()) and self._outcome == "failed"
-            if self._outcome != "ok" and not goes_on:
-                break
-            if goes_on:
+            may_fail = exercise is not None or "raises-exception" in cell.attributes.get("tags", ())
+            if self._outcome == "failed" and may_fail:
                 self._outcome, self._status, self._note = "ok", 0, ""
-        if frame is not None and recorder.full and cells:
+            if self._outcome != "ok":
+                break
+        if frame is not None and recorder.full:
             self._past_budget(frame)
         return self._finish()
 
@@ -102,8 +105,8 @@ class Run:
 
     def _lesson(self) -> Lesson:
         lesson = read(Path(self._command.path))
-        if self._command.edits:
-            lesson, self._text = edited(lesson, self._command.edits)
+        if self._changed:
+            lesson, self._text = edited(lesson, self._command.edits, self._command.attempts)
             # Tracebacks quote the lines that ran, and look no more at the file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
@@ -124,6 +127,9 @@ class Run:
             )
         )  # fmt: skip
         self._knobs = knobs_of.all_values(lesson, values)
+        if self._command.seed is not None:
+            torch.manual_seed(self._command.seed)
+            random.seed(self._command.seed)
         return lesson
 
     def _become_main(self) -> None:
@@ -137,17 +143,36 @@ class Run:
         sys.path.insert(0, folder)
         importer.install(folder, self._recorder)
 
-    def _cell(self, cell: Cell, code: types.CodeType, asked: list[Cell]) -> None:
+    def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
+        """The cell's code; what a learner has put there may be no Python."""
+        try:
+            source = "\n" * (cell.first_line - 1) + cell.source
+            return self._recorder.code.compile(source, self._path, whole=whole)
+        except SyntaxError as error:
+            return error
+
+    def _cell(
+        self, cell: Cell, code: types.CodeType | SyntaxError, asked: list[Cell], exercise: Exercise | None
+    ) -> None:
         recorder = self._recorder
+        names = self._main.__dict__
         number = cell.number or 1
         self._send(CellStart(number, self._knobs))
         recorder.sink.flush()
+        if self._behind:
+            self._behind = False
+            with recorder.switched_on():
+                recorder.catch_up(names)
+        watches = [Watch(question, names, recorder) for question in asked if question.question == "line"]
+        failure: Failed | None = None
         started = time.perf_counter()
         try:
-            with recorder.recording():
+            if isinstance(code, SyntaxError):
+                raise code
+            with recorder.recording(), watching(watches, recorder):
                 make_room()
-                exec(code, self._main.__dict__)
-                recorder.scan(self._main.__dict__)
+                exec(code, names)
+                recorder.scan(names)
         except SystemExit as error:
             self._status, text = exit_status(error)
             if text:
@@ -155,47 +180,63 @@ class Run:
             self._outcome, self._note = "exited", f"the program ended itself with exit status {self._status}"
         except KeyboardInterrupt as error:
             strip(error)
-            self._outcome, self._status, self._note = "stopped", STOPPED, "stopped while it ran"
+            self._stopped("stopped while it ran")
         except BaseException as error:
             strip(error)
             with recorder.switched_on():
-                recorder.failed(error)
+                failure = recorder.failed(error)
             self._outcome, self._status = "failed", 1
             self._note = f"{type(error).__name__}"
             self._print(error)
+        seconds = time.perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
         for stream in self._printed.streams:
             stream.flush()
         if self._outcome == "ok":
+            for watch in watches:
+                self._send(watch.end())
             for question in asked:
-                self._answer(question)
-        self._send(CellEnd(number, self._outcome, self._note, time.perf_counter() - started))
+                if question.question != "line":
+                    self._send(answer(question, names, recorder))
+        solved = exercise is None or self._check(exercise, failure)
+        self._send(CellEnd(number, self._outcome, self._note, seconds))
         recorder.sink.flush()
+        if exercise is not None and not solved:
+            self._solve(exercise)
+
+    def _check(self, exercise: Exercise, failure: Failed | None) -> bool:
+        """Tells whether what stands in the exercise cell passes; True also where the run is over."""
+        if self._outcome not in ("ok", "failed"):
+            return True
+        try:
+            outcome = exercise.check(self._main.__dict__) if failure is None else exercise.raised(failure)
+        except KeyboardInterrupt:
+            self._stopped("stopped while it was checked")
+            return True
+        self._send(outcome)
+        return outcome.ok
+
+    def _solve(self, exercise: Exercise) -> None:
+        """The solution, unseen, for the cells that follow."""
+        self._behind = True
+        try:
+            self._send(exercise.solve(self._main.__dict__))
+        except KeyboardInterrupt:
+            self._stopped("stopped")
+
+    def _stopped(self, note: str) -> None:
+        self._outcome, self._status, self._note = "stopped", STOPPED, note
 
     def _print(self, error: BaseException) -> None:
         """As Python would, through the learner's own `excepthook` if there is one."""
-        if self._command.edits and sys.excepthook is sys.__excepthook__:
+        if self._changed and sys.excepthook is sys.__excepthook__:
             traceback.print_exception(error)  # Python's own quotes the file, not what ran
             return
         try:
             sys.excepthook(type(error), error, error.__traceback__)
         except BaseException:  # the learner's hook failed: Python prints both
             traceback.print_exception(error)
-
-    def _answer(self, question: Cell) -> None:
-        """Evaluates the expression that a question asks for, and leaves no trace of having done so."""
-        recorder = self._recorder
-        state, plain = torch.get_rng_state(), random.getstate()
-        with recorder.unseen(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                value = copy.deepcopy(_plain(eval(question.of or "None", self._main.__dict__)))
-                self._send(Answer(question.index, value))
-            except Exception as error:
-                self._send(Answer(question.index, None, f"{type(error).__name__}: {error}"))
-        torch.set_rng_state(state)
-        random.setstate(plain)
 
     def _past_budget(self, frame: Any) -> None:
         recorder = self._recorder
@@ -248,14 +289,3 @@ def _text_with(lesson: Lesson, text: str) -> str:
         if cell.knobs:
             lines[cell.first_line - 1 : cell.first_line - 1 + cell.lines] = cell.source.split("\n")
     return "\n".join(lines)
-
-
-def _plain(value: Any) -> Any:
-    """An answer as numbers, lists, bool, None or text."""
-    if isinstance(value, torch.Tensor):
-        return _plain(value.detach().tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, complex):
-        return [value.real, value.imag]
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -1,0 +1,116 @@
+"""What answers a lesson's questions: worked out in the learner's names, leaving no trace of it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from tutor.lesson.model import Cell
+from tutor.trace.events import Answer
+from tutor.worker.bindings import Frame
+from tutor.worker.recorder import Recorder
+
+MAIN = 1
+"""The frame of the program itself."""
+
+
+def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
+    """What the run gives for a question, its code cell having ended."""
+    with unnoticed(recorder):
+        try:
+            return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
+        except Exception as error:
+            return Answer(question.index, None, f"{type(error).__name__}: {error}")
+
+
+class Watch:
+    """Finds the statement of a cell after which a condition is true for the first time: "which line?"."""
+
+    def __init__(self, question: Cell, names: dict[str, Any], recorder: Recorder) -> None:
+        self._question = question
+        self._names = names
+        self._recorder = recorder
+        self._condition = compile((question.of or "None").strip(), "<condition>", "eval")
+        self._runs: Counter[int] = Counter()
+        self._last = 0
+        self._answer: Answer | None = None
+        if self._true():
+            self._answer = self._wrong("the condition is true before the cell begins")
+
+    def arriving(self, site: int, frame: Frame | None) -> None:
+        """A statement is about to run."""
+        if frame is not None and frame.serial == MAIN:
+            self._look()
+            self._last = site
+            self._runs[site] += 1
+
+    def end(self) -> Answer:
+        """The cell has ended: the answer."""
+        self._look()
+        return self._answer or self._wrong("the condition never becomes true")
+
+    def _look(self) -> None:
+        """The statement before has run."""
+        if self._answer is None and self._last and self._true():
+            first, last = self._recorder.code.lines_of(self._last)
+            self._answer = Answer(self._question.index, first, None, last, self._runs[self._last])
+
+    def _true(self) -> bool:
+        with unnoticed(self._recorder):
+            try:
+                return bool(eval(self._condition, self._names))
+            except Exception:  # a name that is not there yet
+                return False
+
+    def _wrong(self, why: str) -> Answer:
+        return Answer(self._question.index, None, why)
+
+
+@contextlib.contextmanager
+def watching(watches: list[Watch], recorder: Recorder) -> Iterator[None]:
+    """Lets these watches see each statement that runs inside."""
+    if not watches:
+        yield
+        return
+    frames = recorder.frames
+    arrive = frames.arrive
+
+    def arriving(site: int, frame: Frame | None) -> None:
+        for watch in watches:
+            watch.arriving(site, frame)
+        arrive(site, frame)
+
+    frames.arrive = arriving  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        frames.arrive = arrive  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def unnoticed(recorder: Recorder) -> Iterator[None]:
+    """What runs inside is not recorded, warns of nothing and draws no random number."""
+    state, plain = torch.get_rng_state(), random.getstate()
+    with recorder.unseen(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    torch.set_rng_state(state)
+    random.setstate(plain)
+
+
+def _plain(value: Any) -> Any:
+    """An answer as numbers, lists, bool, None or text."""
+    if isinstance(value, torch.Tensor):
+        return _plain(value.detach().tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
