@@ -173,4 +173,55 @@ def test_zero_grad(others: Recording) -> None:
     said = [text for step in range(1, timeline.steps + 1) if (text := cleared(timeline, step)) is not None]
     assert said[0].startswith("NAdam.zero_grad: w.grad 2.0 → None")
     assert said[1].startswith("SGD.zero_grad: w.grad ")
-    assert said[1].endswith(" → 0.0")
+    assert said[1].endswith(" → filled with zeros")
+
+
+CLOSURES = """\
+import torch
+w = torch.tensor([1.0, -2.0], requires_grad=True)
+def closure():
+    optimizer.zero_grad()
+    loss = (w * w).sum()
+    loss.backward()
+    return loss
+for optimizer in (torch.optim.SGD([w], lr=0.1), torch.optim.Adam([w], lr=0.1), torch.optim.LBFGS([w], max_iter=2)):
+    optimizer.step(closure)
+"""
+
+
+def test_the_gradients_of_a_closure(record: Forker) -> None:
+    run = record(CLOSURES)
+    assert run.status == 0, run.stderr
+    sgd, adam, lbfgs = told(run)
+    assert sgd.updates[0].grad == [2.0, -4.0]
+    assert working(sgd, sgd.updates[0]) is not None
+    assert working(adam, adam.updates[0]) is not None
+    assert says(run.end, lbfgs).startswith("LBFGS.step: w [")
+    assert working(lbfgs, lbfgs.updates[0]) is None
+
+
+FUSED = """\
+import torch
+for name, options in [("SGD", {"momentum": 0.9, "nesterov": True}), ("Adam", {"amsgrad": True}), ("AdamW", {}),
+                      ("Adagrad", {})]:
+    w, s = (torch.tensor(start, requires_grad=True) for start in ([1.0, -2.0], [0.5]))
+    groups = [{"params": [w]}, {"params": [s], "lr": 0.02}]
+    optimizer = getattr(torch.optim, name)(groups, lr=0.1, fused=True, **options)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    for turn in range(3):
+        optimizer.zero_grad(set_to_none=turn == 1)
+        (w ** 3 * s).sum().backward()
+        optimizer.step()
+        scheduler.step()
+"""
+
+
+def test_fused_steps_with_a_scheduler(record: Forker) -> None:
+    run = record(FUSED)
+    assert run.status == 0, run.stderr
+    events = told(run)
+    assert [[options["lr"] for options in event.options] for event in events[:3]] == [
+        [0.1, 0.02], [0.05, 0.01], [0.025, 0.005],
+    ]  # fmt: skip
+    assert len(events) == 12
+    assert all(working(event, update) is not None for event in events for update in event.updates)

@@ -242,7 +242,9 @@ def cleared(timeline: Timeline, step: int) -> str | None:
             continue
         now = None if new.grad is None else after.tensors.get(new.grad)
         if now is None or (now is not old and now.value != old.value):
-            was, held = words.value(old.value, old.dtype), "None" if now is None else words.value(now.value, now.dtype)
-            said.append(f"{name_of(before, number) or f'%{number}'}.grad {was} → {held}")
+            was, name = words.value(old.value, old.dtype), name_of(before, number) or f"%{number}"
+            zeros = now is not None and not any(elements(now.value) or [1])
+            held = "None" if now is None else "filled with zeros" if zeros else words.value(now.value, now.dtype)
+            said.append(f"{name}.grad {was} → {held}")
     more = [words.plural(len(said) - _NAMED, "more gradient")] if len(said) > _NAMED else []
     return f"{call}: {'; '.join([*said[:_NAMED], *more])}" if said else None

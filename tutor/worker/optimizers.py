@@ -37,7 +37,7 @@ class Optimizers:
         if self.on():
             try:
                 with quiet():
-                    self._before[id(optimizer)] = self._look(optimizer)
+                    self._before[id(optimizer)] = self._look(optimizer, _closure(args, kwargs))
             except Exception as error:
                 self.trouble(error)
 
@@ -51,20 +51,23 @@ class Optimizers:
         except Exception as error:
             self.trouble(error)
 
-    def _look(self, optimizer: Any) -> list[Any]:
-        """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it."""
+    def _look(self, optimizer: Any, closure: bool) -> list[Any]:
+        """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it. With a
+        closure, which works the gradients out anew, they are those at the end."""
         found: list[Any] = []
         for group, options in enumerate(optimizer.param_groups):
             for parameter in options["params"]:
-                if len(found) < PARAMETERS and parameter.grad is not None:
+                if len(found) < PARAMETERS and (closure or parameter.grad is not None):
                     state = _state(optimizer.state.get(parameter, {}))
-                    found.append((group, parameter, value_of(parameter), value_of(parameter.grad), state))
+                    grad = None if closure else value_of(parameter.grad)
+                    found.append((group, parameter, value_of(parameter), grad, state))
         return found
 
     def _tell(self, optimizer: Any, before: list[Any]) -> None:
         updates = [
             Update(
-                self._serial(parameter), group, value, grad, value_of(parameter), state,
+                self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
+                value_of(parameter), state,
                 _state(optimizer.state.get(parameter, {})),
             )
             for group, parameter, value, grad, state in before
@@ -76,6 +79,15 @@ class Optimizers:
         everything = sum(len(group["params"]) for group in optimizer.param_groups)
         site, frame = self.where()
         self._send(OptimizerStep(type(optimizer).__name__, site, frame, options, updates, everything - len(updates)))
+
+
+def _closure(args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a step was given a function that works the loss and its gradients out."""
+    return any(argument is not None for argument in (*args[1:2], kwargs.get("closure")))
+
+
+def _grad(parameter: torch.Tensor) -> Any:
+    return None if parameter.grad is None else value_of(parameter.grad)
 
 
 def _state(state: Any) -> dict[str, Any]:
