@@ -99,7 +99,10 @@ class Grapher:
     def is_linked(self, number: int) -> bool:
         """Whether an item is linked with what is marked elsewhere."""
         item = self.skeleton.items.get(number)
-        return item is not None and not self.linked.isdisjoint((*item.nodes, number))
+        if item is None:
+            return False
+        data = -item.tensor if item.kind == "input" and item.tensor is not None else number
+        return not self.linked.isdisjoint((*item.nodes, number, data))
 
     def subject(self, number: int) -> tuple[str, int] | None:
         """What there is to know about an item."""
@@ -108,14 +111,16 @@ class Grapher:
             return None
         if item.kind in ("leaf", "op", "module") and item.node:
             return "node", item.node
-        if item.tensor is not None:
+        if item.tensor in self._state.tensors:
             return "tensor", item.tensor
         return ("node", item.node) if item.node else None
 
     def item_of(self, subject: str, ref: int) -> int | None:
-        """The item that stands for a node or a tensor."""
+        """The item that stands for a node or a tensor; what has no node may be told as its tensor, negative."""
+        if subject == "node" and ref > 0:
+            return self.skeleton.item_of.get(ref)
         if subject == "node":
-            return self.skeleton.item_of.get(ref, ref if ref in self.skeleton.items else None)
+            ref = -ref
         held = self._state.tensors.get(ref)
         if held is not None and held.node in self.skeleton.item_of:
             return self.skeleton.item_of[held.node]
