@@ -24,6 +24,8 @@ class History:
         self.values: list[Value] = []
         """As soon as one is not: these instead, for the same steps."""
         self.changes = 0
+        self.revision = 0
+        """Another one whenever anything is other than before."""
         self.stride = 1
         """Every so-manieth change is kept."""
         self._single = True
@@ -40,6 +42,7 @@ class History:
         if value is None and self._empty:
             return
         self._empty = False
+        self.revision += 1
         again = self._last is not None and self._last[0] == step
         self._last = step, value
         (self.gaps.add if value is None else self.gaps.discard)(step)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from tutor.trace.columns import Point
-from tutor.trace.following import Course, Followed, Reader, followed
+from tutor.trace.following import READ, Course, Followed, Reader, followed
 from tutor.trace.history import History
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -41,6 +41,7 @@ class Added:
     def __init__(self, what: Followed, element: tuple[int, str] | None, grads: bool) -> None:
         self.what, self.element, self.grads = what, element, grads
         self._timeline: Timeline | None = None
+        self._course = Course(what)
         self._made: dict[str, tuple[int, list[Point]]] = {}
 
     @property
@@ -48,13 +49,13 @@ class Added:
         """The same for the same request."""
         return (*self.what.key, self.element)
 
-    def read(self, timeline: Timeline) -> bool:
-        """Read on in the recording; whether that was all that there is."""
+    def read(self, timeline: Timeline, most: int) -> bool:
+        """Read so many events further in the recording; whether that was all that there is."""
         if timeline is not self._timeline:
             self._timeline, self._made = timeline, {}
             self._course = Course(self.what)
             self._reader = Reader(timeline, self._course)
-        return self._reader.read()
+        return self._reader.read(most)
 
     def curves(self) -> list[tuple[str, list[Point], str]]:
         """Name, points and what it is (`leaf`, `value`, `grad`) of each curve that it makes."""
@@ -73,10 +74,10 @@ class Added:
 
     def _points(self, which: str, history: History) -> list[Point]:
         known = self._made.get(which)
-        if known is None or known[0] != history.changes:
+        if known is None or known[0] != history.revision:
             element = None if self.element is None else self.element[0]
             points = [Point(step, step, value) for step, value in history.points("norm", element)]
-            known = self._made[which] = history.changes, points
+            known = self._made[which] = history.revision, points
         return known[1]
 
 
@@ -128,7 +129,8 @@ class Charted:
         """Read on for what was asked for; whether that was all that there is."""
         if timeline is not self._timeline:
             self._timeline, self._by_step = timeline, {}
-        done = [added.read(timeline) for added in self._added.values()]
+        part = READ // max(len(self._added), 1)
+        done = [added.read(timeline, part) for added in self._added.values()]
         return all(done)
 
     def series(self, timeline: Timeline, limit: int | None) -> list[Series]:

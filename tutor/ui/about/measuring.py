@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tutor.session import Session
     from tutor.trace.timeline import Timeline
 
+_LETTERS = 6
+"""A longer name is w in the formula."""
 _FAR = 0.01
 """A larger relative error is pointed out."""
 
@@ -77,14 +79,14 @@ class Measuring:
         text = page.glyphs.text
         what, middle = f"{name}{self._index}", (found.down + found.up) / 2
         nudge = (found.up - found.down) / 2
-        minus = text("−")
+        minus, letter = text("−"), name if len(name) <= _LETTERS else "w"
         page.fact("nudged", f"{what} = {_plain(middle)}, by h = {_plain(nudge)}")
-        page.fact("L(w + h)", _exact(found.high), "value")
-        page.fact(text("L(w − h)"), _exact(found.low), "value")
+        page.fact(f"L({letter} + h)", _exact(found.high), "value")
+        page.fact(f"L({letter} {minus} h)", _exact(found.low), "value")
         page.fact(
             "measured",
-            f"(L(w + h) {minus} L(w {minus} h)) / 2h = ({_exact(found.high)} {minus} {_exact(found.low)}) / "
-            f"{_plain(found.up - found.down)} = {_plain(found.measured)}",
+            f"(L({letter} + h) {minus} L({letter} {minus} h)) / 2h = "
+            f"({_exact(found.high)} {minus} {_exact(found.low)}) / {_plain(2 * nudge)} = {_plain(found.measured)}",
             "strong",
         )
         page.fact("autograd", _plain(found.autograd), "grad")

@@ -36,7 +36,7 @@ class Chart:
         named = title if element is None or history.single else f"{title}{element[1]}"
         page.heading(f"{named} over time", (self._said(limit), "quiet"))
         roles = [self._role, "title"]
-        key = (history.changes, page.cells, element, limit, page.coloured)
+        key = (history.revision, page.cells, element, limit, page.coloured)
         if key != self._key:
             self._key = key
             plain = page.glyphs.ascii or (page.mono and len(curves) > 1)

@@ -70,10 +70,11 @@ class Page:
             if stats and shown.get("note"):
                 self.add(((clean(str(shown["note"])), "note"),))
             corners = value.get("corners") if isinstance(value, dict) else None
-            if corners:
-                self.fact("corners", str(corners), "quiet")
+            if isinstance(corners, (list, tuple)):
+                self.add((("its corners", "note"),), *(((line, "quiet"),) for line in _lines(corners, 4)))
         else:
-            self.add(*(((line, role),) for line in _lines(shown)))
+            texts = next(lines for digits in _DIGITS if _fit(lines := _lines(shown, digits), self.cells, digits))
+            self.add(*(((line, role),) for line in texts))
 
     def code(self, label: str, text: str) -> None:
         """Code, as it stands."""
@@ -92,25 +93,31 @@ def few(value: Value) -> bool:
 
 
 _FEW = 64
+_DIGITS = (8, 6, 5, 4)
+"""So many of each number, or as many of these as let a row fit."""
+
+
+def _fit(lines: list[str], cells: int, digits: int) -> bool:
+    return digits == _DIGITS[-1] or max(map(len, lines)) <= cells
 
 
 def _number(value: Any) -> str:
-    return values.number(float(value)) if isinstance(value, (int, float)) else str(value)
+    return f"{value:,}" if isinstance(value, int) else values.number(value)
 
 
-def _lines(shown: Any) -> list[str]:
+def _lines(shown: Any, digits: int) -> list[str]:
     """Nested lists, the innermost ones on a line each, their numbers under each other."""
     if not isinstance(shown, list) or not any(isinstance(item, list) for item in shown):
-        return [_flat(shown, 0)]
-    return _nested(shown, max((len(_text(item)) for item in _leaves(shown)), default=0), "")
+        return [_flat(shown, digits, 0)]
+    return _nested(shown, digits, max((len(_text(item, digits)) for item in _leaves(shown)), default=0), "")
 
 
-def _nested(shown: list[Any], size: int, indent: str) -> list[str]:
+def _nested(shown: list[Any], digits: int, size: int, indent: str) -> list[str]:
     if not any(isinstance(item, list) for item in shown):
-        return [indent + _flat(shown, size)]
+        return [indent + _flat(shown, digits, size)]
     out = [indent + "["]
     for item in shown:
-        out += _nested(item, size, indent + " ")
+        out += _nested(item, digits, size, indent + " ")
     return [*out, indent + "]"]
 
 
@@ -122,12 +129,12 @@ def _leaves(shown: Any) -> Iterator[Any]:
             yield item
 
 
-def _flat(shown: Any, size: int) -> str:
+def _flat(shown: Any, digits: int, size: int) -> str:
     if isinstance(shown, list):
-        return "[" + ", ".join(_flat(item, size) for item in shown) + "]"
-    return _text(shown).rjust(size)
+        return "[" + ", ".join(_flat(item, digits, size) for item in shown) + "]"
+    return _text(shown, digits).rjust(size)
 
 
-def _text(item: Any) -> str:
-    text = f"{item:.8g}" if isinstance(item, float) else str(item)
+def _text(item: Any, digits: int) -> str:
+    text = f"{item:.{digits}g}" if isinstance(item, float) else str(item)
     return text + ".0" if isinstance(item, float) and text.lstrip("-").isdecimal() else text

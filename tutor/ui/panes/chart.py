@@ -43,7 +43,7 @@ class ChartPane(Pane):
     def prepare(self) -> None:
         if self.timeline is None:
             return
-        if not self.charted.read(self.timeline):
+        if not self._reading:
             self._read_on()
         self._series = self.charted.series(self.timeline, self.limit)
         legend = self._legend()
@@ -64,8 +64,10 @@ class ChartPane(Pane):
         self._title = tuple(self._heading([] if legend else self._names()))
 
     def _read_on(self) -> None:
-        if not self._reading:
-            self._reading = True
+        """Read a part of the recording for what was asked for, and the rest soon: keys come first."""
+        assert self.timeline is not None
+        self._reading = not self.charted.read(self.timeline)
+        if self._reading:
             self.set_timer(_SOON, self._read_more)
 
     def _read_more(self) -> None:

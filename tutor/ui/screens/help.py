@@ -8,6 +8,12 @@ from tutor.ui.keys import KEYS
 from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
+_ON_SHEETS = (
+    ("↑ ↓   Enter", "a line that leads to a step; go there"),
+    ("← →   1,2", "one element of a tensor: the next one, or its index, typed; Backspace: none"),
+    ("c", "chart it over time; of the chosen element only that"),
+    ("f", "of a leaf: measure the derivative by running the program again"),
+)
 
 
 def help_sheet() -> Sheet:
@@ -33,7 +39,10 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     intro = "You walk through a recording of the program: forward, back, to any point of it."
     rows: list[Row] = [*wrapped([(intro, "note")], cells), EMPTY, (("keys", "heading"),)]
     rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _keys()]
-    rows += [((pad("  t", _LEFT), "key"), ("on this sheet: light or dark", "plain")), EMPTY, (("marks", "heading"),)]
+    rows += [((pad("  t", _LEFT), "key"), ("on this sheet: light or dark", "plain")), EMPTY]
+    rows += [(("on the sheet that Enter opens", "heading"),)]
+    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _ON_SHEETS]
+    rows += [EMPTY, (("marks", "heading"),)]
     marks = [
         (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
         (glyphs.op, "op", "an operation"),
