@@ -153,6 +153,9 @@ print("the second network:", slopes(3.0, -4.0, 5.0))
 # %% tags=["check"]
 for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
     mine = slopes(*(weight.item() for weight in network))
+    assert isinstance(mine, tuple | list), (
+        f"`slopes` must return three numbers, one for each weight. It returns {mine}."
+    )
     right = [weight.grad.item() for weight in network]
     for place, (here, there) in enumerate(zip(mine, right, strict=True), 1):
         assert abs(here - there) <= 1e-3 * abs(there), (

@@ -139,10 +139,9 @@ def tried(f, at):
     return [one.item() for one in found]
 
 
-slope, curve = tried(bowl, 3.0)
-assert abs(slope - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {slope:g}."
-assert abs(curve - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {curve:g}."
-assert abs(3 - slope / curve - 1.5) < 1e-3, "The jump should land at 1.5."
+first, second = tried(bowl, 3.0)
+assert abs(first - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {first:g}."
+assert abs(second - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {second:g}."
 cube = tried(lambda x: x**3, 2.0)
 assert [round(one, 3) for one in cube] == [12, 12], (
     f"For x ** 3 at 2 both are 12, and you have {cube}. Is a number typed in?"

@@ -54,6 +54,13 @@ except RuntimeError as error:
 # 2. `w.grad` 是错的：斜率取自改过的值
 # 3. 出错：PyTorch 发现了
 
+# %% [markdown] question="line" of="a._version == 1" lang="en"
+# And the guilty one, if there is any: which line of the next cell changes a value that a node had saved? Move the
+# cursor to it.
+
+# %% [markdown] question="line" of="a._version == 1" lang="zh"
+# 如果真有“肇事者”：下一个单元里，哪一行改掉了某个节点保存过的值？把光标移过去。
+
 # %%
 a = w.exp()
 a += 1
@@ -88,21 +95,21 @@ except RuntimeError as error:
 # %%
 v = torch.tensor([1.0], requires_grad=True)
 a = v.exp()
-right = a.item()
+right = a.detach().clone()
 a.data += 1
 a.sum().backward()
 
 # %% [markdown] lang="en"
-# **No error, and a wrong gradient**: {{ v.grad.item() }} where {{ right }} is right. The write went past the counter,
-# so nobody noticed. It is the worst kind of bug: the program runs, and learns something else. Use `torch.no_grad()`
-# and `detach()` instead, which keep the counter going.
+# **No error, and a wrong gradient**: {{ v.grad.item() }} where {{ right.item() }} is right. The write went past the
+# counter, so nobody noticed. It is the worst kind of bug: the program runs, and learns something else. Use
+# `torch.no_grad()` and `detach()` instead, which keep the counter going.
 #
 # Not every write does harm: only one to a value that some node has **saved**. The function below writes three times,
 # and one of the three breaks the pass. Find it and mend it; leave the other two alone. Press `e`.
 
 # %% [markdown] lang="zh"
-# **没有错误，梯度却是错的**：得到 {{ v.grad.item() }}，而正确的是 {{ right }}。这次写入绕过了计数器，谁也没有发现。
-# 这是最糟糕的一种错误：程序照常运行，学到的却是别的东西。
+# **没有错误，梯度却是错的**：得到 {{ v.grad.item() }}，而正确的是 {{ right.item() }}。
+# 这次写入绕过了计数器，谁也没有发现。这是最糟糕的一种错误：程序照常运行，学到的却是别的东西。
 # 请改用 `torch.no_grad()` 和 `detach()`，它们不会绕过计数器。
 #
 # 并不是每次写入都有害：只有写到某个节点**保存过**的值才有害。
