@@ -58,6 +58,8 @@ _PASSES = [
 ]
 _SHAPES = [("2, 3", "3"), ("2, 3", "2, 1"), ("3, 2", "1, 2"), ("2, 2, 3", "2, 3"), ("3", "")]
 """The second is broadcast to the first."""
+AGAIN = "again"
+"""Marks the second pass through a graph that was not retained: most fail."""
 _MOST = 60
 """Elements of a tensor."""
 
@@ -122,7 +124,7 @@ def programs(draw: st.DrawFn, must: str) -> str:
         if round_:
             writer.lines.append(draw(st.sampled_from(_BETWEEN)).format(**chosen))
         writer.lines += draw(st.sampled_from(_PASSES)).format(**chosen).split("; ")
-    return "\n".join([*writer.lines, "out.backward()"])
+    return "\n".join([*writer.lines, "out.backward()", f"out.backward()  # {AGAIN}"])
 
 
 @cache

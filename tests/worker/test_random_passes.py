@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.worker.plain_run import run_plainly
-from tests.worker.random_passes import OPERATIONS, gathered, script
+from tests.worker.random_passes import AGAIN, OPERATIONS, gathered, script
 from tests.worker.recording import Forker, Recording
 from tests.worker.test_gradients import stream_of
 from tests.worker.test_recorded_equals_plain import compare_names
 from tutor.explain.adding import adds_up
+from tutor.explain.keeping import second_pass
 from tutor.trace import events as ev
 from tutor.trace.names import parts_of
 
@@ -38,6 +39,7 @@ def test_random_passes(record: Forker, tmp_path: Path) -> None:
         assert mine == its, program_at(recorded, programs, recorded.steps_of("backward")[number])
     compare_names(recorded.end, plain)
     parts_add_up(recorded, programs)
+    second_passes_are_foretold(recorded, programs)
     has_all(recorded, len(programs))
 
 
@@ -81,6 +83,28 @@ def parts_add_up(recorded: Recording, programs: list[str]) -> None:
         several += len(parts) > 1
     assert checked > 3000
     assert several > 1000
+
+
+def second_passes_are_foretold(recorded: Recording, programs: list[str]) -> None:
+    """What is said at the end of a pass of a second one through its graph comes true."""
+    timeline = recorded.timeline
+    lines = next(iter(timeline.sources.values())).text.splitlines()
+    foretold = 0
+    for info, before in zip(timeline.passes[1:], timeline.passes, strict=False):
+        view = timeline.view(info.start_step)
+        if AGAIN not in lines[(view.line or 1) - 1]:
+            continue
+        assert before.end_step is not None
+        assert info.end_step is not None
+        said = second_pass(timeline.state(before.end_step))
+        ended = timeline.event(info.end_step)
+        assert isinstance(ended, ev.BackwardEnd)
+        if said is not None:
+            assert said.startswith("a second pass would not fail" if ended.ok else "a second pass would fail"), (
+                program_at(recorded, programs, info.start_step)
+            )
+            foretold += 1
+    assert foretold > 200
 
 
 def has_all(recorded: Recording, programs: int) -> None:

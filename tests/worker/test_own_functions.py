@@ -1,0 +1,116 @@
+"""Custom `autograd.Function`s: their Python `backward` is stepped line by line inside the pass."""
+
+from __future__ import annotations
+
+from tests.worker.recording import Forker, Recording, plain_value
+from tutor.trace import events as ev
+
+POWER = """\
+import torch
+class Power(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, t, n):
+        ctx.save_for_backward(t)
+        ctx.n = n
+        return t ** n
+    @staticmethod
+    def backward(ctx, grad):
+        (t,) = ctx.saved_tensors
+        slope = torch.ones_like(t)
+        for _ in range(ctx.n - 1):
+            slope = slope * t
+        return grad * ctx.n * slope, None
+x = torch.tensor([2.0], requires_grad=True)
+"""
+LOOP, TURN = 12, 13
+"""The lines of the loop in `backward`, and of its body."""
+
+
+def inside(recorded: Recording, number: int) -> list[int | None]:
+    """The lines that ran inside a pass."""
+    steps = [step for step in recorded.steps_of("line") if recorded.timeline.view(step).pass_ == number]
+    return [recorded.timeline.view(step).line for step in steps]
+
+
+def test_a_loop_in_backward_line_by_line(record: Forker) -> None:
+    recorded = record(POWER + "y = Power.apply(x, 3)\ny.backward()\n")
+    assert inside(recorded, 1) == [10, 11, LOOP, TURN, LOOP, TURN, LOOP, 14]
+    turns = [step for step in recorded.steps_of("line") if recorded.timeline.view(step).line == TURN]
+    assert [recorded.timeline.view(step).iteration for step in turns] == [1, 2]
+    product = recorded.op("slope * t", 2)
+    assert recorded.value("slope", product) == [4.0]
+    assert recorded.timeline.view(product).function == "backward"
+    (node,) = recorded.of(ev.Node)
+    assert [*map(plain_value, node.grad_inputs)] == [[12.0]]  # 3·2², and nothing for n, which is no tensor
+    assert recorded.grad("x") == [12.0]
+
+
+def test_in_the_second_graph_too(record: Forker) -> None:
+    recorded = record(
+        POWER.replace("return grad * ctx.n * slope, None", "return grad * ctx.n * Power.apply(t, ctx.n - 1), None")
+        + "y = Power.apply(x, 3)\n(first,) = torch.autograd.grad(y, x, create_graph=True)\n"
+        "(second,) = torch.autograd.grad(first, x)\n"
+    )
+    # y = x³: 3x² = 12 and 6x = 12. The first pass runs Power's backward, and in it its forward with 2; that one's
+    # backward runs in the second pass.
+    captured = [plain_value(event.value) for event in recorded.of(ev.Captured)]
+    assert captured == [[12.0], [12.0]]
+    assert inside(recorded, 1) == [10, 11, LOOP, TURN, LOOP, TURN, LOOP, 14, 5, 6, 7]
+    assert inside(recorded, 2) == [10, 11, LOOP, TURN, LOOP, 14, 5, 6, 7]
+    names = [recorded.end.nodes[event.node].name for event in recorded.of(ev.Node) if event.node in recorded.end.nodes]
+    assert names.count("PowerBackward") >= 1
+
+
+def test_several_outputs_and_what_needs_no_gradient(record: Forker) -> None:
+    recorded = record("""\
+import torch
+class Both(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, b, scale):
+        ctx.save_for_backward(a, b)
+        ctx.scale = scale
+        return a * b, a + scale * b
+    @staticmethod
+    def backward(ctx, product, total):
+        a, b = ctx.saved_tensors
+        to_a = product * b + total if ctx.needs_input_grad[0] else None
+        to_b = product * a + ctx.scale * total if ctx.needs_input_grad[1] else None
+        return to_a, to_b, None
+a = torch.tensor([2.0], requires_grad=True)
+b = torch.tensor([3.0], requires_grad=True)
+p, t = Both.apply(a, b, 10.0)
+(p * 5 + t).backward()
+p, t = Both.apply(a, b.detach(), 10.0)
+t.backward()
+""")
+    both = [event for event in recorded.of(ev.Node) if len(event.grad_outputs) == 2]
+    sent = [[*map(plain_value, [*event.grad_outputs, *event.grad_inputs])] for event in both]
+    # 5 reaches p and 1 reaches t: a gets 5·3 + 1, b gets 5·2 + 10. Then 0 and 1, and a alone gets something.
+    assert sent == [[[5.0], [1.0], [16.0], [20.0]], [[0.0], [1.0], [1.0], None]]
+    assert (recorded.grad("a"), recorded.grad("b")) == ([17.0], [20.0])
+
+
+def test_a_backward_that_raises_names_its_line(record: Forker) -> None:
+    recorded = record("""\
+import torch
+class Refuses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, t):
+        return t * 2
+    @staticmethod
+    def backward(ctx, grad):
+        scaled = grad * 3
+        raise ValueError("not today")
+x = torch.tensor([2.0], requires_grad=True)
+try:
+    Refuses.apply(x).backward()
+except ValueError:
+    pass
+y = x * 2
+y.backward()
+""")
+    (failed,) = recorded.of(ev.Failed)
+    assert (failed.function, failed.span and failed.span[0]) == ("backward", 9)
+    assert recorded.value("scaled", recorded.op("grad * 3")) == [3.0]
+    assert recorded.timeline.view(recorded.op("x * 2")).function == "<module>"
+    assert recorded.grad("x") == [2.0]
