@@ -8,19 +8,19 @@
 # ---
 
 # %% [markdown] lang="en"
-# Welcome. The code on this screen is real PyTorch. It runs by itself, and everything that it does is recorded. What
-# you walk through is the recording, at your own pace.
+# Welcome. The code on this screen is real PyTorch. It ran by itself, and all that it did was recorded. You walk
+# through the recording, at your own pace.
 #
-# Press `→` to take one step, and `←` to take it back. The mark `▶` in the code shows the statement that you are at.
+# Press `→` to take a step, and `←` to take it back. `▶` marks the line that you are at.
 #
-# We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number. With `requires_grad=True` we
-# ask PyTorch to remember whatever is computed from it.
+# We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number, and `requires_grad=True` asks
+# PyTorch to remember whatever is computed from it.
 
 # %% [markdown] lang="zh"
-# 欢迎。屏幕上的代码是真正的 PyTorch，它自己运行，做的每一件事都录了下来。
+# 欢迎。屏幕上的代码是真正的 PyTorch，它已经自己跑了一遍，做的每一件事都录了下来。
 # 你走过的就是这份录像，快慢由你。
 #
-# 按 `→` 走一步，按 `←` 退一步。代码里的 `▶` 标出你现在停在哪一句。
+# 按 `→` 走一步，按 `←` 退一步。`▶` 标出你现在停在哪一行。
 #
 # 先从**张量**（tensor）说起：它是 PyTorch 用来装数的盒子，这一个只装了一个数。
 # 写上 `requires_grad=True`，就是请 PyTorch 记住由它算出来的一切。
@@ -31,17 +31,16 @@ import torch
 x = torch.tensor(2.5, requires_grad=True)
 
 # %% [markdown] lang="en"
-# `x` now stands in two panes. **tensors** is a table: what each tensor holds, and what PyTorch knows about it.
-# **graph** shows how things were computed; so far it has only `x`, marked `■` as a *leaf*, a tensor that no operation
-# made.
+# `x` now stands in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it.
+# **graph** shows how things were computed. So far it has only `x`, with the mark `■` of a *leaf*: no operation made
+# it.
 #
 # Next, a product. Where a line does several things, `→` stops at each one. `n` takes the whole line at once, and `p`
 # goes back a line.
 
 # %% [markdown] lang="zh"
-# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 对它知道些什么。
-# **计算图**窗格画的是东西怎样算出来；眼下只有 `x`，标着 `■`，
-# 意思是*叶子节点*：没有哪个运算产生它，它是你直接造出来的。
+# 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 知道它些什么。
+# **计算图**窗格画的是东西怎样算出来。眼下只有 `x`，标着 `■`，表示*叶子节点*：没有哪个运算产生它。
 #
 # 接下来做一次乘法。一行里若有好几件事，`→` 会在每一件上停一下；
 # `n` 一次走完整行，`p` 退回上一行。
@@ -69,35 +68,30 @@ y = x * 4
 y.backward()
 
 # %% [markdown] lang="en"
-# The pass went through the graph from the end to the beginning, and left {{ x.grad.item() }} in `x.grad`. Look for
-# the `∇`. It is the factor in our product: nudge `x`, and `y` moves that many times as far. If you thought of the
-# value of `y`: a gradient does not say how large `y` is, only how fast it moves.
+# The pass went through the graph from the end to the beginning and left {{ x.grad.item() }} in `x.grad`, marked `∇`:
+# nudge `x`, and `y` moves that many times as far. (The value of `y` is another matter. A gradient says how fast `y`
+# moves, not how large it is.)
 #
-# **Now step back.** Press `←` until the gradient is gone, then `→` to see it arrive again. No Python can run
-# backward like that; a recording can.
+# **Now step back.** Press `←` until the gradient is gone, then `→` to see it come again. No Python can run backward
+# like that; a recording can.
 #
 # The rest of the tour:
-# - `]` and `[` go to the next cell and the one before.
-# - `b` goes straight to the backward pass.
-# - `Tab` goes from pane to pane, and `z` makes one large, and small again.
-# - `Enter`, on a row of a table, shows everything about that tensor.
-# - `?` shows all the keys, `Esc` takes you back, and `q` quits.
-#
-# That is all you need. The next lessons say what the columns of the table mean.
+# - `]` `[` next cell, and the one before
+# - `b` straight to the backward pass
+# - `Tab` next pane; `z` makes it large, and small again
+# - `Enter` on a row of the table: all about that tensor
+# - `?` all keys; `Esc` back; `q` quit
 
 # %% [markdown] lang="zh"
-# 这一趟从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇` 的就是。
-# 它正是乘法里的那个倍数：`x` 动一点，`y` 动它的这么多倍。
-# 如果你答的是 `y` 的值：梯度不管 `y` 有多大，只管它变得多快。
+# 这一趟从图的末尾走回开头，在 `x.grad` 里留下了 {{ x.grad.item() }}，标着 `∇`：`x` 动一点，`y` 动它的这么多倍。
+# （`y` 的值是另一回事。梯度说的是 `y` 变得多快，不是它有多大。）
 #
 # **现在往回走。** 按 `←`，直到梯度消失，再按 `→`，看它重新到来。
 # Python 没法这样倒着运行，录像可以。
 #
 # 导览的其余部分：
-# - `]` 和 `[`：下一个、上一个单元。
-# - `b`：直接去反向传播。
-# - `Tab`：换一个窗格；`z`：放大，再按一次还原。
-# - `Enter`：在表格的一行上，看这个张量的一切。
-# - `?`：所有按键；`Esc`：返回；`q`：退出。
-#
-# 知道这些就够了。后面几课会讲表里每一列的意思。
+# - `]` `[` 下一个、上一个单元
+# - `b` 直接去反向传播
+# - `Tab` 换窗格；`z` 放大，再按还原
+# - `Enter` 在表格的一行上：这个张量的一切
+# - `?` 所有按键；`Esc` 返回；`q` 退出

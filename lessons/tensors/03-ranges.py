@@ -27,19 +27,18 @@ import torch
 evens = torch.arange(2, 10, 2)
 
 # %% [markdown] question="predict" of="gap" lang="en"
-# {{ evens.tolist() }}: as with `range`, the start is in and **the end is not**. If you ended with the end itself, you
-# are in good company.
+# {{ evens.tolist() }}: as with `range`, the start is in and **the end is not**. Many add the end.
 #
-# `linspace(start, end, steps)` is asked the other way round: not how far apart, but **how many**. Here both ends are
-# in. (The argument is called `steps`, but what it counts is points.)
+# `linspace(start, end, steps)` asks the other way round: not how far apart, but **how many**. Both ends are in. (The
+# argument is called `steps`, but it counts points.)
 #
-# Seven points from 2 to 10. How far is each from the next? An answer within a thousandth counts as right.
+# Seven points from 2 to 10: how far is each from the next? Within a thousandth counts as right.
 
 # %% [markdown] question="predict" of="gap" lang="zh"
-# {{ evens.tolist() }}：和 `range` 一样，含头，**不含尾**。要是你把末尾那个数也写上了，别在意，很多人都这样。
+# {{ evens.tolist() }}：和 `range` 一样，含头，**不含尾**。很多人会把末尾也写上。
 #
-# `linspace(start, end, steps)` 反过来问：不问相隔多远，只问**一共几个**。它两头都算在内。
-# （参数虽叫 `steps`，数的却是点，不是步。）
+# `linspace(start, end, steps)` 反过来问：不问相隔多远，只问**一共几个**，两头都算在内。
+# （参数虽叫 `steps`，数的却是点。）
 #
 # 从 2 到 10 取七个点，相邻两点相隔多少？误差在千分之一以内都算对。
 
@@ -48,19 +47,18 @@ points = torch.linspace(2, 10, 7)
 gap = points[1] - points[0]
 
 # %% [markdown] question="predict" of="tens" lang="en"
-# The gap is {{ gap.item() }}: seven points have only **six** gaps between them. Dividing the way by seven is the usual
-# slip. (Fences have it too: one more post than panels.)
+# {{ gap.item() }}: seven points have only **six** gaps between them. To divide by seven is the usual slip; fences
+# have it too, with one more post than panels.
 #
-# `logspace` goes by factors instead of steps, which suits learning rates: 0.1, 0.01, 0.001. Its start and end are
-# **exponents**, of ten unless you give another `base`.
+# `logspace` goes by factors, which suits learning rates: 0.1, 0.01, 0.001. Its start and end are **exponents**, of
+# ten unless you give another `base`.
 #
 # What will `tens` hold?
 
 # %% [markdown] question="predict" of="tens" lang="zh"
-# 间隔是 {{ gap.item() }}：七个点之间只有**六**段。拿七去除是常见的失误。
-# （种树也一样：树总比间隔多一棵。）
+# {{ gap.item() }}：七个点之间只有**六**段。拿七去除是常见的失误；种树也一样，树总比间隔多一棵。
 #
-# `logspace` 不按步长，按倍数走，很适合试学习率：0.1、0.01、0.001。
+# `logspace` 按倍数走，很适合试学习率：0.1、0.01、0.001。
 # 它的起点和终点是**指数**，底数默认是十，也可以用 `base` 另给。
 #
 # `tens` 里会是什么？
@@ -75,17 +73,17 @@ except TypeError as problem:
     print(str(problem).splitlines()[0])
 
 # %% [markdown] lang="en"
-# {{ tens.tolist() }}: ten to the power of zero, one and two. With base two the same climb goes {{ twos.tolist() }}.
+# {{ tens.tolist() }}: ten to the powers zero, one, two. With base two the climb goes {{ twos.tolist() }}.
 #
-# The last line failed, as you see in the output: `steps` must be given. In old PyTorch one could leave it out and got
-# a hundred points; `torch.range`, which counted the end in, is a leftover of that time too. Use neither.
+# The last call fails, as the output shows: `steps` must be given. In old PyTorch one could leave it out and got a
+# hundred points. From that time is also `torch.range`, which counts the end in. Use neither.
 #
 # Your turn. An axis shall run from 0 to 1 **with both ends**, in eleven marks. Press `e` and mend the line.
 
 # %% [markdown] lang="zh"
 # {{ tens.tolist() }}：十的零次方、一次方、二次方。换成底数二，同样往上走就是 {{ twos.tolist() }}。
 #
-# 最后那句出了错，看输出就知道：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
+# 最后那句出了错，看输出：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
 # 把末尾也数进去的 `torch.range` 也是那时留下的。两样都别用。
 #
 # 轮到你了。坐标轴要从 0 走到 1，**两头都在**，一共十一个刻度。按 `e`，把这一行改好。

@@ -8,11 +8,11 @@
 # ---
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"
-# Training begins with random weights and shuffled data. If every run drew other numbers, one could never tell a
-# better idea from better luck.
+# Training begins with random weights and shuffled data. If every run drew other numbers, one could not tell a better
+# idea from better luck.
 #
-# So a computer's dice are not dice. They are one long list of numbers, computed one after the other, and a **seed**
-# says where in the list to begin. `torch.rand` takes the next ones, from 0 up to 1.
+# So a computer's dice are one long list of numbers, and a **seed** says where to begin. `torch.rand` takes the next
+# ones, from 0 up to 1.
 #
 # Below, the seed is set a second time. What will `third` hold?
 #
@@ -21,11 +21,10 @@
 # 3. two new numbers
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="zh"
-# 训练从随机的权重、打乱的数据开始。要是每次运行抽到的数都不一样，
-# 就分不清是办法好，还是运气好。
+# 训练从随机的权重、打乱的数据开始。要是每次抽到的数都不一样，就分不清是办法好，还是运气好。
 #
-# 所以计算机的骰子并不是骰子，而是一长串依次算出来的数；
-# **随机种子**决定从哪里开始取。`torch.rand` 往下取几个，都在 0 到 1 之间。
+# 所以计算机的骰子其实是一长串数，**随机种子**决定从哪里开始取。
+# `torch.rand` 往下取几个，都在 0 到 1 之间。
 #
 # 下面把种子又设了一次。`third` 会是什么？
 #
@@ -44,45 +43,43 @@ torch.manual_seed(7)
 third = torch.rand(2)
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="en"
-# `third` is {{ third.tolist() }}, and so is `first`: the same seed, the same numbers. `second` differs, for it
-# came later in the list. (NumPy has a list of its own: `np.random.seed` does nothing for PyTorch.)
+# `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the list. (NumPy
+# has its own list; `np.random.seed` does nothing for PyTorch.)
 #
-# Other functions draw other things. Step over them with `→`: whole numbers, an order, numbers around zero, coins.
+# Step over some other draws with `→`: whole numbers, an order, numbers around zero, coins.
 #
 # The first line throws a die six hundred times. What is the **largest** number among the rolls?
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
-# `third` 是 {{ third.tolist() }}，和 `first` 一样：种子相同，数就相同。`second` 不同，因为它排在后面。
-# （NumPy 另有自己的一串数：`np.random.seed` 管不到 PyTorch。）
+# `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
+# （NumPy 另有自己的一串数，`np.random.seed` 管不到 PyTorch。）
 #
-# 别的函数抽别的东西。按 `→` 一个个看过去：整数、次序、零附近的数、硬币。
+# 按 `→` 看看别的抽法：整数、次序、零附近的数、硬币。
 #
 # 第一行掷了六百次骰子。掷出的点数里，**最大**的是几？
 
 # %%
 rolls = torch.randint(1, 6, (600,))
-order = torch.randperm(5)
+places = torch.randperm(5)
 around = torch.randn(4)
 coins = torch.bernoulli(torch.tensor([0.0, 0.5, 1.0]))
 
 # %% [markdown] question="predict" of="pairs.numel()" lang="en"
-# No six, ever: `randint` leaves its end out, like `arange`. A die is `randint(1, 7, …)`.
+# Never a six: `randint` leaves its end out, like `arange`. A die is `randint(1, 7, …)`.
 #
-# `randperm(5)` gave each number below five once, {{ order.tolist() }}: an order to shuffle by. `randn` draws around
-# zero, mostly between −2 and 2. To `bernoulli` one gives the *chance* of a 1, so only its middle coin could fall
-# either way.
+# `randperm(5)` gives each number below five once, {{ places.tolist() }}: an order to shuffle by. `bernoulli` takes the
+# *chance* of a 1, so only its middle coin was open.
 #
-# `normal` draws around a mean of your choice, with a spread of your choice. Here it gets **three means and three
-# spreads**. How many numbers come out?
+# `normal` draws around means, with spreads, both of your choice. Here it gets **three means and three spreads**. How
+# many numbers come out?
 
 # %% [markdown] question="predict" of="pairs.numel()" lang="zh"
 # 一个六点也没有：`randint` 和 `arange` 一样不含末尾。真正的骰子要写 `randint(1, 7, …)`。
 #
-# `randperm(5)` 把小于五的数各给一次，{{ order.tolist() }}：打乱次序就用它。
-# `randn` 在零附近抽，大多落在 −2 和 2 之间。给 `bernoulli` 的是抽到 1 的*概率*，
-# 所以只有中间那枚硬币两面都有可能。
+# `randperm(5)` 把小于五的数各给一次，{{ places.tolist() }}：打乱次序就用它。
+# 给 `bernoulli` 的是抽到 1 的*概率*，所以只有中间那枚硬币还有悬念。
 #
-# `normal` 的均值和散布由你定。这里给了它**三个均值、三个标准差**。会得到几个数？
+# `normal` 的均值和标准差由你定。这里给了它**三个均值、三个标准差**。会得到几个数？
 
 # %%
 means = torch.tensor([0.0, 10.0, 100.0])
@@ -99,21 +96,19 @@ except TypeError as problem:
     print(str(problem).splitlines()[0])
 
 # %% [markdown] lang="en"
-# Not every mean with every spread, but the first with the first, the second with the second: {{ pairs.tolist() }}.
-# Where the spread is zero, the mean itself comes out. If one of the two is a plain number, it serves all. If both are,
-# nothing says how many you want, so it needs a **size**; without one it fails, as the output shows.
+# First with first, second with second: {{ pairs.tolist() }}. A spread of zero gives the mean itself. A plain number
+# serves all; two plain numbers do not say how many you want, so they need a **size**, or it fails.
 #
-# Your turn. Each `y` belongs to the `x` in the same place: ten times as much. The cell shuffles both (`x[order]` takes
-# the elements in that order), and the pairs are torn apart. Press `e`, and mend it so that they stay together.
+# Your turn. Each `y` is ten times the `x` in its place. The cell shuffles both (`x[order]` takes the elements in that
+# order), and tears the pairs apart. Press `e` and mend it, so that they stay together.
 
 # %% [markdown] lang="zh"
-# 不是每个均值配每个标准差，而是第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。
-# 标准差为零，抽到的就是均值本身。其中一个若是普通的数，就由大家共用；
-# 两个都是普通的数，就没人知道你要几个，得写明**大小**，不写就出错，看输出就知道。
+# 第一个配第一个，第二个配第二个：{{ pairs.tolist() }}。标准差为零，抽到的就是均值本身。
+# 只给一个普通的数，就大家共用；两个都是普通的数，就不知道要几个，得写明**大小**，否则出错。
 #
-# 轮到你了。每个 `y` 对应同一位置上的 `x`，是它的十倍。
-# 这个单元把两者都打乱了（`x[order]` 按这个次序取元素），可原来的一对对也拆散了。
-# 按 `e` 改好它：打乱之后，各对仍在一起。
+# 轮到你了。每个 `y` 都是同一位置上 `x` 的十倍。
+# 这个单元把两者都打乱了（`x[order]` 按这个次序取元素），却把一对对拆散了。
+# 按 `e` 改好它，让各对仍在一起。
 
 # %% tags=["exercise"] id="keep-pairs" kind="bug"
 torch.manual_seed(7)

@@ -8,10 +8,10 @@
 # ---
 
 # %% [markdown] question="predict" of="list(below.shape)" lang="en"
-# Data comes in pieces: a row here, a batch there. `torch.cat` puts tensors end to end, **along a dimension that they
-# have**. That dimension gets longer, and the others stay.
+# Data comes in pieces: a row here, a batch there. `torch.cat` puts tensors end to end **along a dimension that they
+# have**. It gets longer; the others stay.
 #
-# Dimensions are counted from 0: in a table, `dim=0` goes down the rows and `dim=1` across the columns.
+# In a table, `dim=0` goes down the rows, and `dim=1` across the columns.
 #
 # `a` and `b` have two rows of three. What will the shape of `below` be? Type a list.
 
@@ -19,7 +19,7 @@
 # 数据总是一块块来的：这里一行，那里一批。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
 # 那一维变长，其余各维不变。
 #
-# 维从 0 数起：对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。
+# 对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。
 #
 # `a` 和 `b` 都是两行三列。`below` 的形状会是什么？输入一个列表。
 
@@ -80,20 +80,19 @@ except RuntimeError as problem:
     print(problem)
 
 # %% [markdown] lang="en"
-# All chunks are as long as the first, {{ thirds[0].shape }}, and the last takes what is left, {{ thirds[2].shape }}.
-# Not as even as can be! It can even come out short: of six numbers we wanted four chunks. Count those of `four_wanted`
-# in the table. `split` with a list is exact, but its lengths must add up to the whole, says the output.
+# Every chunk is as long as the first, {{ thirds[0].shape }}, and the last takes what is left, {{ thirds[2].shape }}.
+# There can even be too few: of six numbers we wanted four chunks. Count `four_wanted` in the table. A list for
+# `split` must add up, says the output.
 #
-# Your turn. Three days, three readings each, shall become a table with one **row per day**. Then two more days arrive,
-# already as a table, and go below. Press `e` and fill in both lines.
+# Your turn. Three days of three readings shall become a table, **one row per day**. Two more days, already a table,
+# go below. Press `e` and fill in both lines.
 
 # %% [markdown] lang="zh"
-# 每份都和第一份一样长，{{ thirds[0].shape }}，最后一份拿剩下的，{{ thirds[2].shape }}。并不求均匀！
-# 有时连份数都不够：六个数要分四份，到表里数数 `four_wanted` 有几份。
-# `split` 给列表就分毫不差，但各段之和必须等于总长，输出里说了。
+# 每份都和第一份一样长，{{ thirds[0].shape }}，最后一份拿剩下的，{{ thirds[2].shape }}。
+# 有时连份数都不够：六个数要分四份，到表里数数 `four_wanted`。给 `split` 的列表必须加起来正好，见输出。
 #
 # 轮到你了。三天，每天三个读数，要变成一张**每天一行**的表。
-# 接着又来了两天，已经是一张表，接在下面。按 `e`，填好这两行。
+# 又来了两天，已经是一张表，接在下面。按 `e`，填好这两行。
 
 # %% tags=["exercise"] id="days" kind="fill"
 monday = torch.tensor([18.0, 21.0, 19.0])

@@ -32,22 +32,20 @@ middle = table[:, 1:3]
 columns = table.index_select(1, torch.tensor([3, 0, 0]))
 
 # %% [markdown] question="predict" of="list(large.shape)" lang="en"
-# {{ columns.tolist() }}: dimension 1 chooses among columns, so each row gave its last number and twice its first.
-# Dimension 0 would have chosen rows.
+# {{ columns.tolist() }}: dimension 1 chooses columns, so each row gave its last number, then twice its first.
 #
-# To pick **by condition**, compare first. `ge` asks for *greater or equal*; its kin are `gt`, `le`, `lt`. Out comes a
-# **mask**: a tensor of the same shape that holds only `True` and `False`. `masked_select` takes what stands under
-# `True`.
+# To pick **by condition**, compare. `ge` means *greater or equal*; its kin are `gt`, `le`, `lt`. Out comes a **mask**
+# of the same shape, all `True` and `False`. `masked_select` takes what stands under `True`.
 #
-# Six numbers of the table are 6 or more. What will the **shape** of `large` be?
+# Six numbers are 6 or more. What will the **shape** of `large` be?
 
 # %% [markdown] question="predict" of="list(large.shape)" lang="zh"
-# {{ columns.tolist() }}：第 1 维挑的是列，所以每一行给出最后一个数，再给两遍第一个数。第 0 维挑的才是行。
+# {{ columns.tolist() }}：第 1 维挑的是列，所以每一行给出最后一个数，再给两遍第一个数。
 #
-# **按条件**挑，先比较。`ge` 是*大于等于*，同类的还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
-# 得到的是**掩码**：形状相同，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 下面的数。
+# **按条件**挑，先比较。`ge` 是*大于等于*，还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
+# 得到的是形状相同的**掩码**，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 下面的数。
 #
-# 表里有六个数不小于 6。`large` 的**形状**会是什么？
+# 有六个数不小于 6。`large` 的**形状**会是什么？
 
 # %%
 mask = table.ge(6)
@@ -56,20 +54,18 @@ small = table[table < 3]
 exactly = table[table.gt(3) & table.le(5)]
 
 # %% [markdown] question="line" of="table.sum().item() != 66" lang="en"
-# {{ large.shape }}, a plain row: what a mask leaves over seldom makes a rectangle, so the result has **one
-# dimension**, always. `table[table < 3]` is the short way to write it. For *and*, *or*, *not* write `&`, `|`, `~`,
-# each comparison in brackets of its own.
+# {{ large.shape }}: what a mask leaves seldom makes a rectangle, so the result has **one dimension**, always.
+# `table[table < 3]` is the short way. For *and*, *or*, *not* write `&`, `|`, `~`.
 #
-# Now remember who shares memory. A slice is a **view** of its table. What a mask or a list of places picks is a
-# **copy**.
+# Now, who shares memory? A slice is a **view** of its table. What a mask picks is a **copy**.
 #
 # Which of these lines changes `table`?
 
 # %% [markdown] question="line" of="table.sum().item() != 66" lang="zh"
-# {{ large.shape }}，只是一排：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
-# `table[table < 3]` 是简写。要“并且”“或者”“不是”，就写 `&`、`|`、`~`，每个比较各加括号。
+# {{ large.shape }}：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
+# `table[table < 3]` 是简写。要“并且”“或者”“不是”，就写 `&`、`|`、`~`。
 #
-# 再想想谁和谁共用内存。切片是原表的**视图**；用掩码、用一串位置挑出来的，是**复制**。
+# 那么，谁共用内存？切片是原表的**视图**；用掩码挑出来的，是**复制**。
 #
 # 下面哪一行会改动 `table`？
 
@@ -80,18 +76,18 @@ row = table[0]
 row += 50
 
 # %% [markdown] lang="en"
-# The last one: `row` is a view, so its change shows in `table` too; `picked` has its own numbers. Yet to **write** by
-# condition is easy: `table[table > 8] = 0`, with the mask on the left, writes straight into the table.
+# `row` is a view, so its change shows in `table` too. `picked` has numbers of its own. To **write** by condition, put
+# the mask on the left: `table[table > 8] = 0` goes straight into the table.
 #
-# Your turn. A broken sensor reports −999. Fill in `good`, the readings that are real, and `repaired`: all five, with
-# each broken one replaced by the mean of the good ones. Leave `readings` as it is.
+# Your turn. A broken sensor reports −999. Fill in `good`, the readings that are real, and `repaired`: all five, each
+# broken one replaced by the mean of the good. Leave `readings` as it is.
 
 # %% [markdown] lang="zh"
-# 是最后一行：`row` 是视图，改它，`table` 也变；`picked` 则有自己的一份数。
-# 不过要按条件**写入**也容易：掩码放在左边，`table[table > 8] = 0`，就直接写进表里。
+# `row` 是视图，改它，`table` 也变；`picked` 有自己的一份数。要按条件**写入**，就把掩码放在左边：
+# `table[table > 8] = 0`，直接写进表里。
 #
-# 轮到你了。坏掉的传感器会报 −999。请填好 `good`，即真实的读数；还有 `repaired`：
-# 五个都在，坏的换成好读数的平均值。`readings` 不要动。
+# 轮到你了。坏掉的传感器会报 −999。填好 `good`，即真实的读数；
+# 还有 `repaired`：五个都在，坏的换成好读数的平均值。`readings` 不要动。
 
 # %% tags=["exercise"] id="broken-sensor" kind="fill"
 readings = torch.tensor([21.5, -999.0, 19.0, -999.0, 24.0])

@@ -32,20 +32,20 @@ cube = numbers.reshape(2, -1, 2)
 flat = cube.reshape(-1)
 
 # %% [markdown] question="predict" of="list(same.shape)" lang="en"
-# {{ halves.shape }}: twelve by two is what the `-1` stands for. `reshape(-1)` alone makes everything one row.
+# {{ halves.shape }}: the `-1` is twelve by two. `reshape(-1)` makes everything one row.
 #
-# Dimensions of length **one** hold no numbers of their own, but they count when shapes must match. `squeeze` takes
-# them away: all of them, or only the one that you name. `unsqueeze` puts one in, at the place that you name.
+# Dimensions of length **one** add no numbers, but they count when shapes must match. `squeeze` takes them away, all
+# or the one that you name. `unsqueeze` puts one in at a place that you name.
 #
-# `box` has the shape [1, 2, 3, 1], and `same` is `box.squeeze(1)`. What will its shape be?
+# `box` has the shape [1, 2, 3, 1], and `same` is `box.squeeze(1)`. What shape is that?
 
 # %% [markdown] question="predict" of="list(same.shape)" lang="zh"
-# {{ halves.shape }}：十二除以二，就是 `-1` 代表的数。单写 `reshape(-1)`，就全部排成一行。
+# {{ halves.shape }}：`-1` 就是十二除以二。`reshape(-1)` 把全部排成一行。
 #
 # 长度为**一**的维不多装一个数，但比对形状时要算上。
-# `squeeze` 去掉它们：全部去掉，或只去你指定的那一维。`unsqueeze` 在你指定的地方添上一维。
+# `squeeze` 去掉它们，全部，或你指定的那一维；`unsqueeze` 在指定的地方添上一维。
 #
-# `box` 的形状是 [1, 2, 3, 1]，`same` 是 `box.squeeze(1)`。它的形状会是什么？
+# `box` 的形状是 [1, 2, 3, 1]，`same` 是 `box.squeeze(1)`。它是什么形状？
 
 # %%
 box = torch.ones(1, 2, 3, 1)
@@ -58,23 +58,23 @@ as_row = four.unsqueeze(0)
 as_column = four.unsqueeze(1)
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="en"
-# {{ same.shape }}, unchanged. Dimension 1 is the **second**, and its length is two: there is nothing to squeeze, and
-# PyTorch does not complain. Without a number both ones go: {{ bare.shape }}. And `unsqueeze` made a row
-# {{ as_row.shape }} and a column {{ as_column.shape }} of the four numbers.
+# {{ same.shape }}, unchanged: dimension 1 is the **second**, of length two. Nothing to squeeze, and no complaint.
+# Without a number, both ones go: {{ bare.shape }}. `unsqueeze` made a row {{ as_row.shape }} and a column {{
+# as_column.shape }}.
 #
-# Last, `transpose(0, 1)` swaps two dimensions: rows become columns. From two rows of three it makes three rows of two.
-# So does `reshape(3, 2)`.
+# `transpose(0, 1)` swaps two dimensions: two rows of three become three rows of two. `reshape(3, 2)` also gives three
+# rows of two.
 #
-# Do both give the **same tensor**? `True` or `False`.
+# Are both the **same tensor**? `True` or `False`?
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="zh"
-# {{ same.shape }}，没有变。第 1 维是**第二个**，长度是二：没有可去的，PyTorch 也不吭声。
-# 不写数字，两个一都去掉：{{ bare.shape }}。`unsqueeze` 则把四个数变成一行 {{ as_row.shape }}，
-# 或一列 {{ as_column.shape }}。
+# {{ same.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去的，也不报错。
+# 不写数字，两个一都去掉：{{ bare.shape }}。
+# `unsqueeze` 造出一行 {{ as_row.shape }} 和一列 {{ as_column.shape }}。
 #
-# 最后，`transpose(0, 1)` 对调两维：行变成列。两行三列，变成三行两列。`reshape(3, 2)` 也是三行两列。
+# `transpose(0, 1)` 对调两维：两行三列变成三行两列。`reshape(3, 2)` 也是三行两列。
 #
-# 两者得到的是**同一个张量**吗？`True` 还是 `False`？
+# 两者是**同一个张量**吗？`True` 还是 `False`？
 
 # %%
 m = torch.arange(6).reshape(2, 3)
@@ -82,17 +82,17 @@ turned = m.transpose(0, 1)
 refilled = m.reshape(3, 2)
 
 # %% [markdown] lang="en"
-# Step back and compare: `turned` is {{ turned.tolist() }}, `refilled` is {{ refilled.tolist() }}. `transpose` moves
-# each number to its mirrored place. `reshape` keeps the reading order and breaks the lines elsewhere. A wrong
-# `reshape` raises no error; the numbers just end up in strange company.
+# `turned` is {{ turned.tolist() }}, `refilled` is {{ refilled.tolist() }}. `transpose` mirrors the table; `reshape`
+# keeps the reading order and breaks the lines elsewhere. A wrong `reshape` raises no error. The numbers just end up
+# in strange company.
 #
-# Your turn. Three pictures of 2 by 4 pixels; all pixels of picture 0 are 0, those of picture 1 are 1, and so on.
-# `rows` shall hold **one picture per row**. It has them mixed up. Press `e` and mend it, with a `-1`.
+# Your turn. Of three pictures, 2 by 4 pixels each, all pixels of picture 0 are 0, those of picture 1 are 1, and so
+# on. `rows` shall hold **one picture per row**. It mixes them up. Press `e` and mend it, with a `-1`.
 
 # %% [markdown] lang="zh"
-# 退回去比一比：`turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。
-# `transpose` 把每个数搬到对称的位置；`reshape` 保持先后次序，只是换个地方断行。
-# 用错 `reshape` 不会报错，只是数和不该在一起的数排到了一起。
+# `turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。
+# `transpose` 把表翻过来；`reshape` 保持先后次序，只是换个地方断行。
+# 用错 `reshape` 不会报错，只是不该在一起的数排到了一起。
 #
 # 轮到你了。三张 2 乘 4 像素的图：第 0 张的像素全是 0，第 1 张全是 1，依此类推。
 # `rows` 应当**每行一张图**，现在却混在一起。按 `e`，用 `-1` 改好它。

@@ -36,19 +36,20 @@ product = a.mul(b)
 quotient = a.div(b)
 
 # %% [markdown] question="predict" of="with_product" lang="en"
-# {{ total.tolist() }}: `a + 10 * b`. (In old code `alpha` stands between the two, `torch.add(a, 10, b)`; PyTorch now
-# warns of that.)
+# {{ total.tolist() }}: `a + 10 * b`. (Old code puts the 10 between, `torch.add(a, 10, b)`; PyTorch now warns of
+# that.)
 #
-# Optimizers do such things all day, and have two more in one go: `addcmul(a, b, u, value=2)` is `a + 2 * b * u`, and
-# `addcdiv` divides where that multiplies. Watch the shorter ones, too: powers, roots, logarithms.
+# Optimizers do such things all day. `addcmul(a, b, u, value=2)` is `a + 2 * b * u`; `addcdiv` divides instead. After
+# them come powers, logarithms and their kin.
 #
-# What will `with_product` hold? All three numbers of `a`, `b` and `u` are in the table.
+# What will `with_product` hold? The numbers of `a`, `b` and `u` are in the table.
 
 # %% [markdown] question="predict" of="with_product" lang="zh"
-# {{ total.tolist() }}：就是 `a + 10 * b`。（老代码把 `alpha` 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
+# {{ total.tolist() }}：就是 `a + 10 * b`。
+# （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
-# 优化器整天做这种事，还有两个更省事的：`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；
-# `addcdiv` 把乘换成除。顺便看看那些短的：乘方、指数、对数。
+# 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
+# 后面还有乘方、对数和它们的同类。
 #
 # `with_product` 会是什么？`a`、`b`、`u` 的数都在表里。
 

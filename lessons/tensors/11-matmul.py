@@ -62,20 +62,19 @@ except RuntimeError as problem:
     print(problem)
 
 # %% [markdown] question="choice" of="2 if failed else 1" lang="en"
-# {{ result.shape }}: the threes met and are gone. Turned about, a four meets a two, and the output shows what PyTorch
-# says then. You will see that message again. Of two plain vectors `@` makes a single number, {{ dot.item() }}.
+# {{ result.shape }}: the threes met and are gone. Turned about, a four meets a two; see the output, you will meet
+# that message again. Of two plain vectors `@` makes one number, {{ dot.item() }}.
 #
-# Shapes are one half, **types** the other. Below, the counts are whole numbers and the prices are not. What happens at
-# `counts @ prices`?
+# The **types** must fit as well. `counts` are whole numbers, `prices` are not. What happens at `counts @ prices`?
 #
 # 1. PyTorch turns the whole numbers into floating-point ones, as `*` does.
 # 2. It refuses.
 
 # %% [markdown] question="choice" of="2 if failed else 1" lang="zh"
-# {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，PyTorch 怎么说，看输出；
-# 这句话你以后还会见到。两个普通的向量用 `@` 相乘，得到一个数，{{ dot.item() }}。
+# {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，见输出，这句话你以后还会遇到。
+# 两个普通的向量用 `@` 相乘，得到一个数，{{ dot.item() }}。
 #
-# 形状是一半，**类型**是另一半。下面的数量是整数，价格不是。`counts @ prices` 会怎样？
+# **类型**也要合得上。`counts` 是整数，`prices` 不是。`counts @ prices` 会怎样？
 #
 # 1. PyTorch 把整数变成浮点数，和 `*` 一样。
 # 2. 它拒绝。
@@ -94,19 +93,20 @@ except RuntimeError as problem:
 bill = counts.float() @ prices
 
 # %% [markdown] lang="en"
-# It refuses: `*` mixes types, a matrix product does not. You convert, as the last line does; it runs where its tensors
-# live, and both must live on the same device. (On a GPU, whole numbers have no matrix product at all.)
+# It refuses: `*` mixes types, `@` does not, so the last line converts. Both tensors must also live on the same
+# device, where the product then runs. (On a GPU, whole numbers have no matrix product at all.)
 #
-# Your turn, with a first **layer**. Five samples of three numbers come in, and two numbers per sample shall go out. The
-# weights are kept as [outputs, inputs], as PyTorch's own layers keep them, so they do not fit yet. Fill in `out`: the
-# product, plus the bias.
+# Your turn, with a first **layer**. Five samples of three numbers come in, and two numbers each shall go out. The
+# weights are kept as [outputs, inputs], as in PyTorch's own layers, so they do not fit yet. Press `e` and fill in
+# `out`: the product, plus the bias.
 
 # %% [markdown] lang="zh"
-# 它拒绝：`*` 可以混用类型，矩阵乘法不行，要像最后一行那样自己转换。
-# 乘法在张量所在的设备上算，两个要在同一个设备上。（在 GPU 上，整数根本没有矩阵乘法。）
+# 它拒绝：`*` 可以混用类型，`@` 不行，所以最后一行先转换。两个张量还要在同一个设备上，乘法就在那里算。
+# （在 GPU 上，整数根本没有矩阵乘法。）
 #
 # 轮到你了，写第一个**层**。进来五个样本，每个三个数；每个样本要出去两个数。
-# 权重按 [输出, 输入] 存放，PyTorch 自己的层也这样存，所以还对不上。填好 `out`：乘积，再加偏置。
+# 权重按 [输出, 输入] 存放，PyTorch 自己的层也这样存，所以还对不上。
+# 按 `e`，填好 `out`：乘积，再加偏置。
 
 # %% tags=["exercise"] id="first-layer" kind="fill"
 samples = torch.arange(15.0).reshape(5, 3)

@@ -117,7 +117,7 @@ def test_random_combines_means_and_spreads_in_four_ways(capsys: pytest.CaptureFi
     found = figures("random")
     assert found["first"] == found["third"] != found["second"]
     assert set(found["rolls"]) == {1, 2, 3, 4, 5}
-    assert sorted(found["order"]) == list(range(8))  # of the exercise; the lesson's own is shown before
+    assert sorted(found["places"]) == list(range(5))
     assert (found["coins"][0], found["coins"][2]) == (0, 1)
     assert [len(found[name]) for name in ("pairs", "one_spread", "one_mean", "neither")] == [3, 3, 3, 4]
     assert found["pairs"][0] == found["one_mean"][0] == 0  # where the spread is zero
