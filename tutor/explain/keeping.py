@@ -224,4 +224,8 @@ def _names(nodes: list[NodeState]) -> str:
 
 
 def _saved(state: State, node: NodeState) -> str:
-    return words.joined(list(dict.fromkeys(what(state, one) for one in kept_by(state, node))))
+    kept = sorted(kept_by(state, node), key=lambda one: one.name != "self")  # in the order in which one writes them
+    named = list(dict.fromkeys(what(state, one) for one in kept))
+    if named[:2] == [_PARTS["self"], _PARTS["other"]]:
+        named[:2] = ["both its inputs"]
+    return words.joined(named)

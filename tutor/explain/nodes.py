@@ -23,6 +23,8 @@ from tutor.trace.values import to_json
 
 # So many terms of a sum are written out.
 _TERMS = 4
+# An equation of more characters stands behind what follows from it.
+_LONG = 36
 # Parts of a gradient are written out up to so many characters each.
 _SHORT = 24
 _G = re.compile(r"(?<![\w.])[Gg](?![A-Za-z0-9_.(])|side by side")
@@ -46,6 +48,8 @@ class NodeStory:
     arrived: Grid | None
     general: str | None = None
     """The rule in general, where the numbers are too many to be recorded and so to be worked out."""
+    of_pass: int | None = None
+    """The pass while which the node was made: it is of the graph of a gradient."""
     parts: Sequence[str] = ()
     """Of what arrived, what each consumer sent: where they are several, can be written out, and add up to it."""
 
@@ -79,7 +83,9 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     held = state.tensors.get(node.tensor or 0)
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
     parts = parts_told(state, event.node, event.grad_outputs, dtype)
-    return NodeStory(node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, parts)
+    return NodeStory(
+        node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, node.of_pass, parts
+    )
 
 
 def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
@@ -139,7 +145,9 @@ def node_line(told: NodeStory) -> list[Part]:
     parts: list[Part] = [(told.node, "node")]
     if not told.claims or told.equation is None or told.arrived is None:
         return parts + _numbers_only(told)
-    parts += [(" · ", "quiet"), (_equation(told), "value")]
+    equation: list[Part] = [(" · ", "quiet"), (_equation(told), "value")]
+    late = len(_equation(told)) > _LONG  # the line may be cut: what is sent comes first then
+    parts += [] if late else equation
     for claim in told.claims:
         target = claim.share.target.name
         parts += [(" · ", "quiet"), (_derivative("∂", told, claim), "value"), (" → ", "quiet")]
@@ -148,7 +156,7 @@ def node_line(told: NodeStory) -> list[Part]:
         if worked is not None:
             which = f"{_at(worked)} = " if worked.index else ""
             parts += [(", of which " if which else ", which is ", "quiet"), (f"{which}{_sum(worked)}", "grad")]
-    return parts + _fan_in(told)
+    return parts + (equation if late else []) + _fan_in(told)
 
 
 def _fan_in(told: NodeStory) -> list[Part]:
@@ -165,7 +173,8 @@ def node_plain(told: NodeStory) -> str:
     """The same to be read aloud."""
     arrives = _arrival(told)
     if not told.claims or told.equation is None or told.arrived is None:
-        reached = f"{told.node}: the gradient {arrives} arrives" if arrives else f"{told.node}: no gradient arrives"
+        node = told.node + _made_in(told)
+        reached = f"{node}: the gradient {arrives} arrives" if arrives else f"{node}: no gradient arrives"
         reached = f"{reached}; in general, {told.general}" if told.general else reached
         sends = words.joined([f"{words.value(value, told.dtype)} to {target}" for target, value in told.sent])
         return f"{reached}, and it sends {sends}." if sends else f"{reached}, and it sends nothing on."
@@ -211,8 +220,8 @@ def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
 
 
 def _after(sign: str, name: str) -> str:
-    """`∂y`, `∂model.w`, `∂(f(x))`."""
-    plain = not name or name.startswith("%") or _bare(name) != name or name.replace(".", "_").isidentifier()
+    """`∂y`, `∂(model.w)`, `∂(f(x))`."""
+    plain = not name or name.startswith("%") or _bare(name) != name or name.isidentifier()
     return f"{sign}{name}" if plain else f"{sign}({name})"
 
 
@@ -270,8 +279,12 @@ def _factor(values: Grid) -> str:
     return words.grid(values) or shape_text(values.shape)
 
 
+def _made_in(told: NodeStory) -> str:
+    return f", of the graph that pass {told.of_pass} made" if told.of_pass is not None else ""
+
+
 def _numbers_only(told: NodeStory) -> list[Part]:
-    parts: list[Part] = []
+    parts: list[Part] = [(_made_in(told), "quiet")] if told.of_pass is not None else []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
     if told.general:
         parts += [(" · ", "quiet"), (told.general, "value")]

@@ -83,7 +83,8 @@ def _told(timeline: Timeline, step: int) -> _Told:
         read = after.tensors.get(first or 0) if name in _READS else None
         return _Told(name, parent, code, result="" if read is None else _held(read))
     outputs = [after.tensors[tensor] for tensor in event.outputs if tensor in after.tensors]
-    result = words.joined([_held(tensor) for tensor in outputs])
+    single = outputs[:1] if parent and made.named else outputs  # the others are what the composite needs for itself
+    result = words.joined([_held(tensor) for tensor in single])
     called = made.result.name
     if parent and called.startswith("%"):
         called = ""

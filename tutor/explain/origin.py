@@ -230,12 +230,12 @@ def operands_of(timeline: Timeline, step: int, event: Op, before: State, after: 
         else:
             if name.startswith("%"):
                 shown = None if text.startswith("%") else _short(text)
-                name = shown or _made_by(timeline, step, state.tensor) or name
+                name = shown or made_what(timeline, step, state.tensor) or name
             found.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor))
     return found
 
 
-def _made_by(timeline: Timeline, step: int, tensor: int) -> str | None:
+def made_what(timeline: Timeline, step: int, tensor: int) -> str | None:
     """What to call a tensor without a name, that the code does not show either: by the operation that made it."""
     for earlier in range(step - 1, max(step - _MOST_INNER, 0), -1):
         event = timeline.event(earlier)

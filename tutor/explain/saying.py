@@ -10,10 +10,9 @@ from tutor.explain.adding import adds_up
 from tutor.explain.nodes import node_line, node_plain, parts_told, story
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
-from tutor.explain.origin import label
+from tutor.explain.origin import label, made_what
 from tutor.explain.words import Part
 from tutor.trace import events as ev
-from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
 
@@ -100,7 +99,7 @@ def _line_plain(timeline: Timeline, step: int) -> str:
 def _backward(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Backward)
-    roots = _roots(timeline.state(step), event, timeline.view(step).code or "")
+    roots = _roots(timeline, step, event)
     parts: list[Part] = [(f"backward pass {event.number}", "node"), (" begins at ", "quiet"), (roots, "value")]
     given = [words.value(item) for item in event.gradient if item is not None]
     parts += [(" with gradient ", "quiet"), (words.joined(given) or "1.0", "grad")]
@@ -109,12 +108,14 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
     return parts + ([(" · " + ", ".join(said), "quiet")] if said else [])
 
 
-def _roots(state: State, event: ev.Backward, code: str) -> str:
-    said = []
+def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
+    state, code, said = timeline.state(step), timeline.view(step).code or "", []
     for root in event.roots:
         tensor, name = state.tensors.get(root), label(state, root) or ""
         if name.startswith("%") and len(event.roots) == 1 and code.partition(".backward(")[1]:
             name = words.code(code.rpartition(".backward(")[0])
+        elif name.startswith("%"):
+            name = made_what(timeline, step, root) or name
         said.append(name if tensor is None else f"{name} = {words.value(tensor.value, tensor.dtype)}")
     return words.joined(said) or "nothing"
 
