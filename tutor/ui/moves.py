@@ -61,13 +61,15 @@ def go(timeline: Timeline, step: int, text: str) -> int:
 
 
 def _turn(timeline: Timeline, step: int, number: int) -> int:
-    """The start of a turn of the loop around this step; outside of one, of the loop that begins next."""
-    frames = timeline.state(step).frames
+    """The start of a turn of the loop around this step; outside of one, of the loop that begins next, else the last."""
+    frames = [frame for frame in timeline.state(step).frames if frame.iterations]  # a function may be called in one
     loop = next(reversed(frames[-1].iterations), None) if frames else None
     turns = None if loop is None else timeline.contents.turns.get(loop)
     if not turns:
-        later = [found for found in timeline.contents.turns.values() if len(found) and found[-1] > step]
-        turns = min(later, key=lambda found: found[0], default=None)
+        known = [found for found in timeline.contents.turns.values() if len(found)]
+        later = [found for found in known if found[-1] > step]
+        last = max(known, key=lambda found: found[-1], default=None)
+        turns = min(later, key=lambda found: found[0], default=last)
     if not turns:
         raise PlaceError("There is no loop here.")
     # In a loop within a loop the same number comes again and again: count from where this run of it began.

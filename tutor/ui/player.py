@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor.trace import walk
+from tutor.ui.moves import NOWHERE
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -61,5 +62,9 @@ class Player:
             return
         if following is None or following > screen.limit:
             self.pause()
+            if following is None:
+                screen.say((NOWHERE["forward"], "quiet"))
+            else:
+                screen.commands.say_gate()
             return
         screen.cursor = following

@@ -8,6 +8,10 @@ from tutor.ui.keys import KEYS
 from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
+_ON_CHART = (
+    ("↑ ↓", "to the moment of the point before, of the next one; a click: of the nearest"),
+    ("c", "no more the tensor that was added last"),
+)
 _ON_SHEETS = (
     ("↑ ↓   Enter", "a line that leads to a step; go there"),
     ("← →   1,2", "one element of a tensor: the next one, or its index, typed; Backspace: none"),
@@ -42,6 +46,8 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     rows += [((pad("  t", _LEFT), "key"), ("on this sheet: light or dark", "plain")), EMPTY]
     rows += [(("on the sheet that Enter opens", "heading"),)]
     rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _ON_SHEETS]
+    rows += [EMPTY, (("on the chart", "heading"),)]
+    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _ON_CHART]
     rows += [EMPTY, (("marks", "heading"),)]
     marks = [
         (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
