@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tutor.ui.draw.boxes import Picture, Shape, picture
 from tutor.ui.draw.cards import Sheet
-from tutor.ui.draw.focus import focus
+from tutor.ui.draw.focus import Around, focus
 from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
 from tutor.ui.draw.graph import Edge, Graph, NodeRow
 from tutor.ui.draw.layers import arrange
@@ -186,7 +186,7 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
     glyphs: Glyphs, graph: Graph, cells: int, page: int, data: st.DataObject
 ) -> None:
     node = data.draw(st.sampled_from(list(graph.nodes)))
-    found = focus(node, graph.edges, cells, page)
+    found = focus(node, graph.edges, Around(graph.edges), cells, page)
     assert found is not None
     lines = drawn(graph, found, glyphs)
     reader = Reader(lines, found.shape, glyphs)

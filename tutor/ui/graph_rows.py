@@ -23,6 +23,8 @@ _VALUE = 24
 """The widest a value gets."""
 _NAME = 18
 """The widest a module's name gets."""
+_TERMS = 12
+"""Of so many shares each is said."""
 _OUTER = 4
 """In so many frames, from the outermost on, parameters are looked for by name."""
 
@@ -39,6 +41,8 @@ class Rows:
         self._given: dict[int, Said] = {}
         """Of each input and constant: what it was when the operation ran."""
         self._codes: dict[int, str] = {}
+        self._derived: dict[int, str] = {}
+        """By node of a second graph: what it computed."""
         self._roots: dict[int, str] = {}
         """By outermost module: its name."""
 
@@ -63,7 +67,7 @@ class Rows:
         if node is None:
             node = NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, [])
         row = self._node(node, item, item.number == self._now)
-        name = self._name(node.tensor)
+        name = self._name(node.tensor) or self._derivative(node)
         return replace(row, name=name, code="" if name else self._code(node))
 
     def _node(self, node: NodeState, item: Item, now: bool) -> NodeRow:
@@ -72,7 +76,9 @@ class Rows:
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or "scalar"
         grad, parts = self._reached(node)
-        shares = " + ".join(brief(part, dtype) for part in parts) if len(parts) > 1 else ""
+        shares = " + ".join(brief(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
+        if len(parts) > _TERMS:
+            shares += f" + {len(parts) - _TERMS:,} more"
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
             grad=self._text(grad, dtype) if grad is not None else shares,
@@ -102,8 +108,8 @@ class Rows:
         node = self._state.nodes.get(item.node)
         if item.kind in ("constant", "input"):
             _, value, dtype = self._what_was_given(item)
-        elif node is None:
-            return row
+        elif node is None:  # a leaf that nothing has used yet
+            value, dtype = value_of(self._state, NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, []))
         else:
             value, dtype = value_of(self._state, node)
         if value is not None and not isinstance(value, str) and width(row.value) > cells:
@@ -143,6 +149,27 @@ class Rows:
             if lasting is not None:
                 return lasting
         return self._namer(tensor)
+
+    def _derivative(self, node: NodeState) -> str:
+        """What a node of the second graph computed: the gradient of what, and over which of its uses if of several."""
+        name = self._derived.get(node.node, "")
+        passed = None if node.of is None or name else self._state.nodes.get(node.of[0])
+        if node.of is None or passed is None:
+            return name
+        which = node.of[1]
+        source = passed.inputs[which] if 0 <= which < len(passed.inputs) else None
+        of = passed if which < 0 or source is None else self._state.nodes.get(source[0], passed)
+        called, through = self._name(of.tensor), self._name(passed.tensor)
+        if called:
+            uses = sum(
+                came is not None and came[0] == of.node
+                for one in self._state.nodes.values()
+                if one.node < node.node and one.of_pass != node.of_pass
+                for came in one.inputs
+            )
+            via = f" via {through}" if of is not passed and uses > 1 and through else ""
+            name = self._derived[node.node] = f"∇{called}{via}"
+        return name
 
     def module_name(self, module: int) -> str:
         """The name of a module: `fc1`, `net[0]`; of the outermost what the learner calls it."""

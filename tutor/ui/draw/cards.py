@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tutor.ui.draw.boxes import Box, Picture
 from tutor.ui.draw.glyphs import Glyphs
@@ -11,6 +11,8 @@ from tutor.ui.draw.graph import Graph, NodeRow
 from tutor.ui.draw.row import Piece, Row, clean, cut, row_width, tinted, width
 
 _DIMMED = ("constant", "input")
+_TIGHT = 6
+"""In less than so many cells an operation and a name make no sense together."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,13 @@ class Sheet:
     picture: Picture
     graph: Graph
     glyphs: Glyphs
-    chosen: int | None = None
-    """The node that the mark stands on."""
+    _fitted: dict[int, tuple[NodeRow, NodeRow]] = field(default_factory=dict)
+    """By node: its row, and that row with what has room in a box."""
 
-    def row(self, y: int, left: int, cells: int) -> Row:
-        """One row of the picture: so many cells from a column on."""
-        placed = [(box.x, self._card(box, y - box.y)) for box in self.picture.rows[y]]
+    def row(self, y: int, left: int, cells: int, chosen: int | None = None) -> Row:
+        """One row of the picture: so many cells from a column on; the mark stands on a chosen node."""
+        seen = (box for box in self.picture.rows[y] if left - self.picture.shape.width < box.x < left + cells)
+        placed = [(box.x, self._card(box, y - box.y, chosen)) for box in seen]
         placed += [(x, ((text, "quiet"),)) for x, text in self._lines(y)]
         placed += self._arrows(y)
         placed += [(note.x, ((cut(note.text, note.room), "note"),)) for note in self.picture.notes if note.y == y]
@@ -63,11 +66,18 @@ class Sheet:
             role = "grad" if edge.share else "quiet"
             yield arrow.x, ((self.glyphs.arrowhead, role), (share, role))
 
-    def _card(self, box: Box, line: int) -> Row:
+    def _row(self, node: int) -> NodeRow:
+        """What is said of a node, in words that have room in a box."""
+        row, shape = self.graph.row(node), self.picture.shape
+        known = self._fitted.get(node)
+        if known is None or known[0] != row:
+            fitted = self.graph.fitted(row, self._value_room(row), shape.width - (7 if shape.width >= 15 else 4))
+            known = self._fitted[node] = row, fitted
+        return known[1]
+
+    def _card(self, box: Box, line: int, chosen: int | None) -> Row:
         """One line of a box, exactly as wide as it is."""
-        row = self.graph.row(box.node)
-        shape = self.picture.shape
-        row = self.graph.fitted(row, self._value_room(row), shape.width - (7 if shape.width >= 15 else 4))
+        row, shape = self._row(box.node), self.picture.shape
         border = self.glyphs.border("freed" if row.freed and row.kind == "op" else row.kind)
         quiet = row.kind in _DIMMED or (row.freed and row.kind == "op")
         frame = "now" if row.now else "quiet" if quiet else "leaf" if row.kind == "leaf" else "op"
@@ -80,7 +90,7 @@ class Sheet:
             inner: Row = ((" ", "plain"), ("= ", "quiet"), (text, "quiet" if quiet else "plain")) if text else ()
             fill = " " * (shape.width - 2 - row_width(inner))
             pieces = ((border[3], frame), *inner, (fill, "plain"), (border[3], frame))
-        return tinted(pieces, "chosen") if box.node == self.chosen else pieces
+        return tinted(pieces, "chosen") if box.node == chosen else pieces
 
     def _value_room(self, row: NodeRow) -> int:
         shape = self.picture.shape
@@ -102,13 +112,16 @@ class Sheet:
         after = f" = {value}" if value else ""
         between = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
         if label and name and width(label + between + name + after) > room:
-            spare = room - width(label + between + after)
-            if spare >= 3:
-                name = cut(name, spare, glyphs.more)
-            elif row.name:
-                label = ""
+            between = " "
+            # The operation says more than a long name, and a short name more than a long operation.
+            spare = room - width(between + after)
+            if spare < _TIGHT:
+                label, name = "", cut(name, max(room - width(after), 3), glyphs.more)
+            elif width(name) <= spare // 2:
+                label = cut(label, spare - width(name), glyphs.more)
             else:
-                name = ""
+                label = cut(label, max(spare - width(name), spare // 2), glyphs.more)
+                name = cut(name, spare - width(label), glyphs.more)
         lead = border[1] if width(label + between * bool(label and name) + name + after) < room else ""
         if mark:
             lead = mark
@@ -140,7 +153,7 @@ class Sheet:
         pieces: list[Piece] = [(lead, frame), (f" {glyphs.grad} " if shape.width >= 15 else glyphs.grad + " ", "grad")]
         room = shape.width - 2 - row_width(pieces)
         pieces.append((cut(grad, room, glyphs.more), "grad changed" if row.new else "grad"))
-        if row.parts and width(f"{grad} = {row.parts}") <= room:
+        if row.parts and len(row.parts) <= room and width(f"{grad} = {row.parts}") <= room:
             pieces += [(" = ", "quiet"), (clean(row.parts), "grad")]
         if row.new and row_width(pieces) <= shape.width - 4:
             pieces.append((f" {glyphs.new}", "grad"))

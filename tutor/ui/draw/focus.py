@@ -13,10 +13,20 @@ _USES = 3
 """How many consumers are shown."""
 
 
-def focus(node: int, edges: Sequence[Edge], cells: int, page: int) -> Picture | None:
+class Around:
+    """Which edges lead to each node and which from it, by their places in the list."""
+
+    def __init__(self, edges: Sequence[Edge]) -> None:
+        self.into: dict[int, list[int]] = {}
+        self.out: dict[int, list[int]] = {}
+        for place, edge in enumerate(edges):
+            self.into.setdefault(edge.to, []).append(place)
+            self.out.setdefault(edge.source, []).append(place)
+
+
+def focus(node: int, edges: Sequence[Edge], around: Around, cells: int, page: int) -> Picture | None:
     """The boxes around a node, for so many cells and rows. What there is no room for is counted beside it."""
-    into = [place for place, edge in enumerate(edges) if edge.to == node]
-    out = [place for place, edge in enumerate(edges) if edge.source == node]
+    into, out = around.into.get(node, ()), around.out.get(node, ())
     inputs = list(dict.fromkeys(edges[place].source for place in into))
     users = list(dict.fromkeys(edges[place].to for place in out))
     for abreast in range(min(max(len(inputs), 1), 9), 0, -1):

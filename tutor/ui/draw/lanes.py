@@ -89,35 +89,38 @@ def layout(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
     """The lanes of a graph whose nodes are given in order; an edge (a, b) says that b was computed from a."""
     place = {node: row for row, node in enumerate(nodes)}
     inputs: list[list[int]] = [[] for _ in nodes]
+    double: list[frozenset[int]] = [_NONE] * len(nodes)
     last = [-1] * len(nodes)
     for a, b in edges:
         source, row = place[a], place[b]
+        if source in inputs[row]:
+            double[row] |= {source}
+            continue
         inputs[row].append(source)
-        last[source] = max(last[source], row)
-    lanes = Lanes(nodes, place, last=last)
+        if last[source] < row:
+            last[source] = row
+    at: list[int] = []
+    starts: list[list[int]] = []
     free: list[int] = []  # the lanes that are empty, in order
     resting: int | None = None  # a lane left free for one row, so that two unconnected nodes never touch
     for row, sources in enumerate(inputs):
-        once = sorted(set(sources))
-        twice = {source for source in once if len(once) < len(sources) and sources.count(source) > 1}
-        lanes.inputs.append(once)
-        lanes.double.append(frozenset(twice))
-        ending = [lanes.at[source] for source in once if last[source] == row]
-        below = [lanes.at[source] for source in once if last[source] == row and source not in twice]
-        at = min(below) if below else _free(free, lanes.count, [lanes.at[source] for source in once])
-        if at == len(lanes.starts):
-            lanes.starts.append([])
-        lanes.starts[at].append(row)
-        lanes.at.append(at)
+        ending = [source for source in sources if last[source] == row]
+        below = [at[source] for source in ending if source not in double[row]]
+        here = min(below) if below else _free(free, len(starts), [at[source] for source in sources])
+        if here == len(starts):
+            starts.append([])
+        starts[here].append(row)
+        at.append(here)
         if resting is not None:
             insort(free, resting)
-            resting = None
-        for lane in ending:
-            if lane != at:
-                insort(free, lane)
-        if last[row] < 0:
-            resting = at
-    return lanes
+        for source in ending:
+            if at[source] != here:
+                insort(free, at[source])
+        resting = here if last[row] < 0 else None
+    return Lanes(nodes, place, at, inputs, double, last, starts)
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 def _free(free: list[int], count: int, near: Sequence[int]) -> int:

@@ -129,32 +129,33 @@ def columns(found: Layers, box: int, gap: int) -> dict[Spot, int]:
     half = box // 2
     at: dict[Spot, float] = {}
     for layer in found.layers:
-        at.update(zip(layer, _spread(layer, [0.0] * len(layer), half, gap), strict=True))
+        at.update(zip(layer, _spread(layer, [(0.0, 1.0)] * len(layer), half, gap), strict=True))
     for sweep in range(_SWEEPS + 1):
         downward = sweep % 2 == 0
+        ahead, behind = (found.up, found.down) if downward else (found.down, found.up)
         for layer in found.layers if downward else reversed(found.layers):
-            wanted = []
+            wishes = []
             for spot in layer:
-                near = found.up.get(spot, ()) if downward else found.down.get(spot, ())
-                near = near or found.down.get(spot, ()) or found.up.get(spot, ())
-                wanted.append(sum(at[other] for other in near) / len(near) if near else at[spot])
-            at.update(zip(layer, _spread(layer, wanted, half, gap), strict=True))
+                near = ahead.get(spot) or behind.get(spot) or (spot,)
+                # Who hangs on what is placed already goes before who can stand anywhere; long lines are straight.
+                weight = (1.0 if spot in ahead else 0.1) * (4.0 if spot.passing else 1.0)
+                wishes.append((sum(at[other] for other in near) / len(near), weight))
+            at.update(zip(layer, _spread(layer, wishes, half, gap), strict=True))
     first = min((column - (0 if spot.passing else half) for spot, column in at.items()), default=0)
     shift = 2 * ceil(-first / 2)
     return {spot: int(column) + shift for spot, column in at.items()}
 
 
-def _spread(layer: Sequence[Spot], wanted: Sequence[float], half: int, gap: int) -> list[int]:
-    """Even columns as near as possible to those wanted, in this order and with room between: blocks that touch are
-    put where the mean of their wishes lies."""
+def _spread(layer: Sequence[Spot], wishes: Sequence[tuple[float, float]], half: int, gap: int) -> list[int]:
+    """Even columns as near as possible to those wished for (with a weight), in this order and with room between:
+    blocks that touch are put where the mean of their wishes lies."""
     offsets = [0]
     for left, right in pairwise(layer):
         room = (0 if left.passing else half) + (0 if right.passing else half) + 1
         room += 3 if left.passing and right.passing else 1 if left.passing or right.passing else gap
         offsets.append(offsets[-1] + room + room % 2)
     blocks: list[list[float]] = []  # sum of wishes, weight, how many
-    for spot, wish, offset in zip(layer, wanted, offsets, strict=True):
-        weight = 3.0 if spot.passing else 1.0
+    for (wish, weight), offset in zip(wishes, offsets, strict=True):
         blocks.append([(wish - offset) * weight, weight, 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
             total, heavy, count = blocks.pop()

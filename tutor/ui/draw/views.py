@@ -8,7 +8,7 @@ from typing import Protocol
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.boxes import MOST, Picture, Shape, picture
 from tutor.ui.draw.cards import Sheet
-from tutor.ui.draw.focus import focus
+from tutor.ui.draw.focus import Around, focus
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.graph import Graph, Measures, Widest
 from tutor.ui.draw.lanes import Lanes, layout
@@ -84,7 +84,8 @@ class BoxesView:
 
     def __init__(self, name: str, graph: Graph, picture: Picture, glyphs: Glyphs) -> None:
         self.name = name
-        self.graph, self.picture, self.glyphs = graph, picture, glyphs
+        self.picture = picture
+        self._sheet = Sheet(picture, graph, glyphs)
         self.left = 0
         """The column of the picture that the pane begins with."""
 
@@ -106,7 +107,7 @@ class BoxesView:
         pass
 
     def row(self, index: int, cells: int, chosen: int | None) -> Row:
-        return Sheet(self.picture, self.graph, self.glyphs, chosen).row(index, self.left, cells)
+        return self._sheet.row(index, self.left, cells, chosen)
 
     def row_of(self, node: int) -> int | None:
         box = self.picture.boxes.get(node)
@@ -122,8 +123,8 @@ class BoxesView:
 _SHAPES = (Shape(25, 3, 3), Shape(21, 3, 3), Shape(17, 3, 3), Shape(25, 3, 2), Shape(21, 3, 2), Shape(19, 1, 2),
            Shape(17, 1, 2))  # fmt: skip
 """Boxes as they are tried: the first that fit are taken."""
-_SCROLLED = (Shape(17, 3, 3), Shape(17, 1, 2))
-"""Boxes where not all of them fit: the low ones where the pane need not be scrolled down for them."""
+_LOW = Shape(17, 1, 2)
+"""Boxes where not all of them fit, but where so low ones need not be scrolled down."""
 
 
 class Chooser:
@@ -138,6 +139,7 @@ class Chooser:
         self._lanes: Lanes | None = None
         self._layers: Layers | None = None
         self._pictures: dict[Shape, Picture | None] = {}
+        self._around: Around | None = None
         self._focus: tuple[object, Picture | None] = ((), None)
         self._widest: Widest = (0, 0, 0, 0)
         self._left = 0
@@ -153,7 +155,7 @@ class Chooser:
         """The view of a graph around a node, for so many cells and rows."""
         if graph.nodes is not self._nodes:
             fewer = len(graph.nodes) < len(self._nodes)
-            self._nodes, self._lanes, self._layers = graph.nodes, None, None
+            self._nodes, self._lanes, self._layers, self._around = graph.nodes, None, None, None
             self._pictures, self._focus = {}, ((), None)
             self._widest = (0, 0, 0, 0) if fewer else self._widest
         if isinstance(before, LanesView):
@@ -162,8 +164,10 @@ class Chooser:
         self.refused = ""
         if self.wanted == "focus" and node is not None:
             key = node, cells, page
+            if self._around is None:
+                self._around = Around(graph.edges)
             if self._focus[0] != key:
-                self._focus = key, focus(node, graph.edges, cells, page)
+                self._focus = key, focus(node, graph.edges, self._around, cells, page)
             found = self._focus[1]
         elif self.wanted != "lanes":
             found = self._boxes(graph, cells, page)
@@ -177,9 +181,9 @@ class Chooser:
 
     def _in_lanes(self, graph: Graph) -> Lanes:
         if self._lanes is None:
-            self._lanes = layout(
-                graph.nodes, [(edge.source, edge.to) for edge in graph.edges for _ in range(min(edge.times, 2))]
-            )
+            pairs = [(edge.source, edge.to) for edge in graph.edges]
+            pairs += [(edge.source, edge.to) for edge in graph.edges if edge.times > 1]
+            self._lanes = layout(graph.nodes, pairs)
         return self._lanes
 
     def _boxes(self, graph: Graph, cells: int, page: int) -> Picture | None:
@@ -199,8 +203,11 @@ class Chooser:
         if self.wanted is None:
             self._outgrown = cells, page
             return None
-        high, low = (self._picture(shape, pairs) for shape in _SCROLLED)
-        return low if high is not None and low is not None and low.height <= page < high.height else high
+        high = [found for shape in _SHAPES[:3] if (found := self._picture(shape, pairs)) is not None]
+        low = self._picture(_LOW, pairs)
+        if low is not None and low.height <= page < min((found.height for found in high), default=0):
+            return low
+        return next((found for found in high if found.width <= cells), high[-1] if high else None)
 
     def _picture(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> Picture | None:
         if shape not in self._pictures:

@@ -12,7 +12,6 @@ from tutor.ui.draw.row import Row
 from tutor.ui.draw.views import Chooser, LanesView, View
 from tutor.ui.graphing import Grapher
 from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import shows_pass
 
 if TYPE_CHECKING:
     from tutor.ui.linking import Linked
@@ -66,7 +65,7 @@ class GraphPane(Pane):
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
-        if last is None or not shows_pass(state):
+        if last is None or not state.showing_pass:
             return (("forward", "value"),) if state.shown else ()
         title = f"backward pass {last.number}" if last.call == "backward" else f"autograd.grad, pass {last.number}"
         if self.tabs:  # there is less room beside tabs
@@ -93,12 +92,12 @@ class GraphPane(Pane):
     def heading(self) -> Row:
         if self._view is None or not self._graph.nodes:
             return self._title
+        dot = (f" {self.glyphs.dot} ", "quiet") if self._title else ("", "quiet")
         name = f"{self._view.name}, {self.views.refused}" if self.views.refused else self._view.name
         if name == "lanes" and self.views.wanted is None:
             return self._title
-        if self.tabs:
-            return ((f"{name} {self.glyphs.dot} ", "quiet"), *self._title)
-        return (*self._title, (f" {self.glyphs.dot} {name}", "quiet"))
+        said = (name, "quiet")
+        return (said, dot, *self._title) if self.tabs else (*self._title, dot, said)
 
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:
