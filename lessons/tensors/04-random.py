@@ -62,7 +62,8 @@ third = torch.rand(2)
 rolls = torch.randint(1, 6, (600,))
 places = torch.randperm(5)
 around = torch.randn(4)
-coins = torch.bernoulli(torch.tensor([0.0, 0.5, 1.0]))
+chances = torch.tensor([0.0, 0.5, 1.0])
+coins = torch.bernoulli(chances)
 
 # %% [markdown] question="predict" of="pairs.numel()" lang="en"
 # Never a six: `randint` leaves its end out, like `arange`. A die is `randint(1, 7, …)`.

@@ -36,7 +36,7 @@ w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 total = (w * w).sum()
 print(w.dtype, w.shape, w.device)
 print("leaf:", w.is_leaf, total.is_leaf)
-print("made by:", w.grad_fn, total.grad_fn.name())
+print(w.grad_fn, total.grad_fn.name())
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # `grad_fn` tells where a tensor comes **from**, not where it goes. We made `w` by hand, so it has none: it is a leaf.
@@ -76,7 +76,7 @@ total.backward()
 # %%
 plain = w.detach()
 same_memory = plain.data_ptr() == w.data_ptr()
-print("requires grad:", w.requires_grad, plain.requires_grad)
+print("requires grad:", plain.requires_grad)
 
 # %% [markdown] lang="en"
 # Nothing was copied: two tensors, one block of memory. A write through either shows in both.

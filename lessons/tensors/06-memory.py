@@ -81,7 +81,7 @@ print("strides:", m.stride(), t.stride())
 row = m.reshape(6)
 flat = t.reshape(6)
 flat[0] = -1
-print("contiguous:", m.is_contiguous(), t.is_contiguous())
+print("contiguous:", t.is_contiguous())
 
 # %% [markdown] lang="en"
 # A copy: read row by row, `t` hops to and fro in the storage, so it is not *contiguous*. The last write changed

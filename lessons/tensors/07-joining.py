@@ -95,13 +95,15 @@ except RuntimeError as problem:
 # 又来了两天，已经是一张表，接在下面。按 `e`，填好这两行。
 
 # %% tags=["exercise"] id="days" kind="fill"
-monday = torch.tensor([18.0, 21.0, 19.0])
-tuesday = torch.tensor([17.0, 22.0, 20.0])
-wednesday = torch.tensor([16.0, 23.0, 18.0])
-more = torch.tensor([[15.0, 20.0, 17.0], [14.0, 19.0, 16.0]])
+monday = torch.tensor([18, 21, 19])
+tuesday = torch.tensor([17, 22, 20])
+wednesday = torch.tensor([16, 23, 18])
+more = torch.tensor([[15, 20, 17], [14, 19, 16]])
 
-three = ...  # monday, tuesday, wednesday: one row each
-five = ...  # three, and below it more
+# monday, tuesday, wednesday: a row each
+three = ...
+# three, and below it more
+five = ...
 
 # %% [markdown] tags=["hint"] lang="en"
 # A day has only one dimension, and the table has two. Who makes a new dimension?
@@ -116,10 +118,10 @@ five = ...  # three, and below it more
 # `three` 和 `more` 都已经是表了。要加的是行，让第 0 维变长。
 
 # %% tags=["solution"]
-monday = torch.tensor([18.0, 21.0, 19.0])
-tuesday = torch.tensor([17.0, 22.0, 20.0])
-wednesday = torch.tensor([16.0, 23.0, 18.0])
-more = torch.tensor([[15.0, 20.0, 17.0], [14.0, 19.0, 16.0]])
+monday = torch.tensor([18, 21, 19])
+tuesday = torch.tensor([17, 22, 20])
+wednesday = torch.tensor([16, 23, 18])
+more = torch.tensor([[15, 20, 17], [14, 19, 16]])
 
 three = torch.stack([monday, tuesday, wednesday])
 five = torch.cat([three, more])
@@ -127,7 +129,7 @@ five = torch.cat([three, more])
 # %% tags=["check"]
 assert isinstance(three, torch.Tensor), "three is not filled in yet."
 found = list(three.shape)
-assert found != [9], "cat put all nine readings into one long row. A new dimension is wanted: stack."
+assert found != [9], "cat put all nine readings into one row. A new dimension is wanted: stack."
 assert found == [3, 3], f"three should have the shape [3, 3], a row per day, but it is {found}."
 assert three[:, 0].tolist() != [18, 21, 19], "The days stand as columns; each should be a row."
 assert three.tolist() == [d.tolist() for d in (monday, tuesday, wednesday)], (

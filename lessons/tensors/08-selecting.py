@@ -29,7 +29,8 @@ import torch
 
 table = torch.arange(12).reshape(3, 4)
 middle = table[:, 1:3]
-columns = table.index_select(1, torch.tensor([3, 0, 0]))
+wanted = torch.tensor([3, 0, 0])
+columns = table.index_select(1, wanted)
 
 # %% [markdown] question="predict" of="list(large.shape)" lang="en"
 # {{ columns.tolist() }}: dimension 1 chooses columns, so each row gave its last number, then twice its first.
@@ -80,51 +81,51 @@ row += 50
 # the mask on the left: `table[table > 8] = 0` goes straight into the table.
 #
 # Your turn. A broken sensor reports −999. Fill in `good`, the readings that are real, and `repaired`: all five, each
-# broken one replaced by the mean of the good. Leave `readings` as it is.
+# broken one replaced by the mean of the good. Leave `raw` as it is.
 
 # %% [markdown] lang="zh"
 # `row` 是视图，改它，`table` 也变；`picked` 有自己的一份数。要按条件**写入**，就把掩码放在左边：
 # `table[table > 8] = 0`，直接写进表里。
 #
 # 轮到你了。坏掉的传感器会报 −999。填好 `good`，即真实的读数；
-# 还有 `repaired`：五个都在，坏的换成好读数的平均值。`readings` 不要动。
+# 还有 `repaired`：五个都在，坏的换成好读数的平均值。`raw` 不要动。
 
 # %% tags=["exercise"] id="broken-sensor" kind="fill"
-readings = torch.tensor([21.5, -999.0, 19.0, -999.0, 24.0])
+raw = torch.tensor([21.5, -999, 19, -999, 24])
 
-good = ...  # the readings above -100
-repaired = ...  # a copy of readings, to be written into
-
-# %% [markdown] tags=["hint"] lang="en"
-# `readings > -100` is the mask of the good ones. Put it in square brackets behind `readings`.
-
-# %% [markdown] tags=["hint"] lang="zh"
-# `readings > -100` 就是好读数的掩码。把它放进 `readings` 后面的方括号。
+# the readings above -100
+good = ...
+# a copy of raw, with the mean in the bad places
+repaired = ...
 
 # %% [markdown] tags=["hint"] lang="en"
-# Begin with `repaired = readings.clone()`. Then, in a line of its own, assign `good.mean()` to the places where
-# `readings < -100`.
+# `raw > -100` is the mask of the good ones. Put it in square brackets behind `raw`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 先写 `repaired = readings.clone()`，再另起一行，把 `good.mean()` 赋给 `readings < -100` 的那些位置。
+# `raw > -100` 就是好读数的掩码。把它放进 `raw` 后面的方括号。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Begin with `repaired = raw.clone()`. Then, in a line of its own, assign `good.mean()` to the places where
+# `raw < -100`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 先写 `repaired = raw.clone()`，再另起一行，把 `good.mean()` 赋给 `raw < -100` 的那些位置。
 
 # %% tags=["solution"]
-readings = torch.tensor([21.5, -999.0, 19.0, -999.0, 24.0])
+raw = torch.tensor([21.5, -999, 19, -999, 24])
 
-good = readings[readings > -100]
-repaired = readings.clone()
-repaired[readings < -100] = good.mean()
+good = raw[raw > -100]
+repaired = raw.clone()
+repaired[raw < -100] = good.mean()
 
 # %% tags=["check"]
 assert isinstance(good, torch.Tensor), "good is not filled in yet."
-assert good.dtype != torch.bool, "good is the mask itself. Use it as an index: readings[mask]."
+assert good.dtype != torch.bool, "good is the mask itself. Use it as an index: raw[mask]."
 assert good.tolist() == [21.5, 19.0, 24.0], (
     f"good should hold the three readings above -100, but it holds {good.tolist()}."
 )
 assert isinstance(repaired, torch.Tensor), "good is right. repaired is not filled in yet."
-assert readings.min() == -999, (
-    "readings itself was changed: repaired shares its memory. Make it a copy first, with clone()."
-)
+assert raw.min() == -999, "raw itself was changed: repaired shares its memory. Make it a copy first, with clone()."
 held = repaired.numel()
 assert held == 5, f"repaired should hold all five readings, but it holds {held}."
 assert repaired.min() > -100, f"repaired still has broken readings: {repaired.tolist()}."

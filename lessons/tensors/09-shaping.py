@@ -98,7 +98,8 @@ refilled = m.reshape(3, 2)
 # `rows` 应当**每行一张图**，现在却混在一起。按 `e`，用 `-1` 改好它。
 
 # %% tags=["exercise"] id="one-per-row" kind="bug"
-pictures = torch.arange(3).reshape(3, 1, 1).expand(3, 2, 4)
+numbers = torch.arange(24) // 8
+pictures = numbers.reshape(3, 2, 4)
 rows = pictures.reshape(-1, 3)
 
 # %% [markdown] tags=["hint"] lang="en"
@@ -114,18 +115,17 @@ rows = pictures.reshape(-1, 3)
 # 图是第 0 维，要留在那里。`-1` 代表一张图里有多少像素。
 
 # %% tags=["solution"]
-pictures = torch.arange(3).reshape(3, 1, 1).expand(3, 2, 4)
+numbers = torch.arange(24) // 8
+pictures = numbers.reshape(3, 2, 4)
 rows = pictures.reshape(3, -1)
 
 # %% tags=["check"]
 found = list(rows.shape)
-assert found != [8, 3], (
-    f"The shape is still {found}: eight rows of three. The pictures belong in dimension 0, the first."
-)
-assert found != [24], "That is one long row of all pixels. Each picture should have a row of its own."
+assert found != [8, 3], "The shape is still [8, 3], eight rows of three. The pictures belong in dimension 0, the first."
+assert found != [24], "That is one long row of all pixels. Each picture should have its own row."
 assert found == [3, 8], f"The shape should be [3, 8], a row per picture, but it is {found}."
 mixed = [row for row in range(3) if not rows[row].eq(row).all()]
 assert not mixed, (
-    f"The shape is right, but rows {mixed} hold pixels of several pictures: {rows[mixed[0]].tolist()}."
-    " To turn a wrong reshape over does not mend it."
+    f"The shape is right, but rows {mixed} hold pixels of several pictures. To turn a wrong"
+    " reshape over does not mend it; reshape pictures itself."
 )

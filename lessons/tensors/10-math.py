@@ -100,7 +100,7 @@ grid = column + row
 # 平均值算对了，各行却不对。走一遍，看看形状，按 `e` 改好它。
 
 # %% tags=["exercise"] id="centre-rows" kind="bug"
-table = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0], [4.0, 4.0, 4.0]])
+table = torch.arange(9.0).reshape(3, 3)
 means = table.mean(dim=1)
 centred = table - means
 
@@ -117,20 +117,20 @@ centred = table - means
 # 平均值要竖起来，成为形状 [3, 1] 的一列。用 `unsqueeze(1)`，或者 `mean(dim=1, keepdim=True)`。
 
 # %% tags=["solution"]
-table = torch.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0], [4.0, 4.0, 4.0]])
+table = torch.arange(9.0).reshape(3, 3)
 means = table.mean(dim=1, keepdim=True)
 centred = table - means
 
 # %% tags=["check"]
 assert centred.shape == (3, 3), f"centred should be 3 by 3, but its shape is {list(centred.shape)}."
-of_rows, of_columns = centred.mean(dim=1), centred.mean(dim=0)
-assert of_columns.abs().max() > 1e-5 or of_rows.abs().max() < 1e-5, (
-    f"Now the columns have the mean 0. It is the rows that should: their means are {of_rows.tolist()}."
+rows, columns = centred.mean(dim=1), centred.mean(dim=0)
+assert columns.abs().max() > 1e-5 or rows.abs().max() < 1e-5, (
+    f"Now the columns have the mean 0, but the rows should. Theirs are {rows.tolist()}."
 )
-assert of_rows.abs().max() < 1e-5, (
-    f"The means of the rows should be 0, but they are {of_rows.tolist()}. The mean of row 0 went"
+assert rows.abs().max() < 1e-5, (
+    f"The means of the rows should be 0, but they are {rows.tolist()}. The mean of row 0 went"
     " down column 0, that of row 1 down column 1: stand the means upright."
 )
-assert centred[1].tolist() == [-10, 0, 10], (
-    f"Row 1 should be [-10, 0, 10], each number less the mean 20, but it is {centred[1].tolist()}."
+assert centred[1].tolist() == [-1, 0, 1], (
+    f"Row 1 should be [-1, 0, 1], each number less the mean 4, but it is {centred[1].tolist()}."
 )

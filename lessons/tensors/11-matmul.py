@@ -110,10 +110,11 @@ bill = counts.float() @ prices
 
 # %% tags=["exercise"] id="first-layer" kind="fill"
 samples = torch.arange(15.0).reshape(5, 3)
-weight = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+weight = torch.tensor([[1.0, 0, 0], [1, 1, 1]])
 bias = torch.tensor([0.5, 100.0])
 
-out = ...  # of shape [5, 2]
+# of shape [5, 2]
+out = ...
 
 # %% [markdown] tags=["hint"] lang="en"
 # [5, 3] @ [2, 3] does not fit. Which shape would the right side need, and how do you turn `weight` over?
@@ -129,7 +130,7 @@ out = ...  # of shape [5, 2]
 
 # %% tags=["solution"]
 samples = torch.arange(15.0).reshape(5, 3)
-weight = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+weight = torch.tensor([[1.0, 0, 0], [1, 1, 1]])
 bias = torch.tensor([0.5, 100.0])
 
 out = samples @ weight.T + bias
@@ -137,7 +138,7 @@ out = samples @ weight.T + bias
 # %% tags=["check"]
 assert isinstance(out, torch.Tensor), "out is not filled in yet."
 found = list(out.shape)
-assert found == [5, 2], f"out should have the shape [5, 2], two numbers a sample, but it is {found}."
+assert found == [5, 2], f"out should have the shape [5, 2], but it is {found}."
 right = [[row[0].item() + 0.5, row.sum().item() + 100] for row in samples]
 bare = [[row[0].item(), row.sum().item()] for row in samples]
 assert out.tolist() != bare, "The product is right. Now add the bias."
