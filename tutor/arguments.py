@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-COMMANDS = ("open", "record", "view", "list", "steps", "show", "doctor")
+COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "doctor")
 LANGUAGES = ("en", "zh")
 _WITH_SCRIPT = ("open", "record")
 """What follows their FILE is the script's."""
@@ -30,6 +30,7 @@ commands:
   steps TARGET [--json]        the steps of a lesson, a script or a recording, one per line
   show TARGET [--at WHERE] [--json]
                                everything at one point, as text
+  check [PATH…] [--json]       for authors of lessons: what is wrong with them, with file and line
   doctor                       Python, torch, CUDA, the terminal, and what does not fit
   COMMAND --help               more about a command
 
@@ -54,6 +55,8 @@ _ABOUT = {
     "list": "The lessons, in the order in which one learns, with your progress.",
     "steps": "The steps of a lesson, a script or a recording, one per line. With --json one object per line.",
     "show": "Everything at one point of a lesson, a script or a recording: tensors, graph, series, output.",
+    "check": "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's "
+    "file or a folder of them; if not given, all lessons.",
     "doctor": "What this machine has of what gradtutor needs, and what does not fit.",
 }
 _USAGE = {
@@ -63,6 +66,7 @@ _USAGE = {
     "list": "gradtutor list [OPTIONS] [--json]",
     "steps": "gradtutor steps [OPTIONS] TARGET [--json]",
     "show": "gradtutor show [OPTIONS] TARGET [--at WHERE] [--json]",
+    "check": "gradtutor check [--json] [PATH…]",
     "doctor": "gradtutor doctor",
 }
 _WHERE = (
@@ -100,6 +104,8 @@ class Arguments(argparse.Namespace):
         self.output: str | None = None
         self.at = "end"
         self.json = False
+        self.paths: list[str] = []
+        """Of `check`."""
         self.version = False
 
 
@@ -178,7 +184,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
                      add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)  # fmt: skip
     _POSITIONALS[command](parser)
     add = parser.add_argument
-    if command in ("list", "steps", "show"):
+    if command in ("list", "steps", "show", "check"):
         add("--json", action="store_true", help="for programs: JSON, whose fields stay")
     walks = command in ("", "open", "view", "list")
     add("--plain", action="store_true",
@@ -220,13 +226,17 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="WHERE", help=_WHERE)
 
 
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="a lesson, or a folder of lessons")
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
 
 _POSITIONALS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "": _lesson, "open": _file, "record": _record, "view": _trace, "list": _nothing, "steps": _target, "show": _show,
-    "doctor": _nothing,
+    "check": _check, "doctor": _nothing,
 }  # fmt: skip
 
 

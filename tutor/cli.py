@@ -163,6 +163,15 @@ def _show(arguments: Arguments) -> int:
     return status
 
 
+def _check(arguments: Arguments) -> int:
+    from tutor.check.command import write
+    from tutor.lesson.find import resolve
+
+    lessons = _lessons(arguments)
+    paths = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
+    return FINE if write(paths or [lessons], sys.stdout, json=arguments.json) else WRONG
+
+
 def _doctor(arguments: Arguments) -> int:
     from tutor.text import doctor
 
@@ -171,7 +180,7 @@ def _doctor(arguments: Arguments) -> int:
 
 _COMMANDS = {
     "": _lesson, "open": _open, "record": _record, "view": _view, "list": _list, "steps": _steps, "show": _show,
-    "doctor": _doctor,
+    "check": _check, "doctor": _doctor,
 }  # fmt: skip
 
 

@@ -49,10 +49,10 @@ def _is_answer(value: Any) -> bool:
 
 def matches(given: Any, right: Any) -> bool:
     """Whether an answer is right: `5` is for `[5.0]`; numbers may differ by a thousandth of the right one."""
-    return _same(_alone(given), _alone(right))
+    return _same(alone(given), alone(right))
 
 
-def _alone(value: Any) -> Any:
+def alone(value: Any) -> Any:
     """What stands in a list of one."""
     while isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
@@ -78,7 +78,7 @@ def _same(given: Any, right: Any) -> bool:
 
 def shown(value: Any) -> str:
     """An answer as one would type it; what stands alone in lists, without them."""
-    value = _alone(value)
+    value = alone(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(shown(item) for item in value) + "]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

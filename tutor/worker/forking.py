@@ -12,8 +12,10 @@ import socket
 import struct
 import sys
 
-import jupytext  # noqa: F401  # or each fork would import it
+# What follows would be imported in each fork that needs it: to read a lesson, and for any optimizer.
+import jupytext  # noqa: F401
 import msgspec
+import torch._dynamo  # noqa: F401
 
 from tutor.trace.command import RunCommand
 from tutor.worker.recorder import Recorder

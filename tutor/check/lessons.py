@@ -1,0 +1,88 @@
+"""Checks lessons, several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tutor.check import reading, running
+from tutor.check.finding import Finding
+from tutor.check.runner import Runner
+from tutor.lesson import catalog, source
+from tutor.lesson.errors import LessonError
+from tutor.lesson.model import FAMILIES
+
+AT_A_TIME = 2
+
+
+def check(path: Path, runner: Runner) -> list[Finding]:
+    """All that is wrong with the lesson in this file, in the order of its lines."""
+    lesson, found = reading.read(path)
+    if lesson is not None:
+        found += running.check(lesson, runner)
+    return sorted(found, key=lambda finding: finding.line)
+
+
+def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) -> None:
+    """Checks these files; `tell` is given the findings of each, in order."""
+    runners: list[Runner] = []
+    own = threading.local()
+
+    def one(path: Path) -> list[Finding]:
+        if not hasattr(own, "runner"):
+            own.runner = Runner()
+            runners.append(own.runner)
+        return check(path, own.runner)
+
+    try:
+        with ThreadPoolExecutor(min(AT_A_TIME, len(paths)) or 1) as pool:
+            for path, found in zip(paths, pool.map(one, paths), strict=True):
+                tell(path, found)
+    finally:
+        for runner in runners:
+            runner.close()
+
+
+def files(path: Path) -> tuple[list[Path], list[Finding]]:
+    """The lesson files that a path means, and what is wrong with the folder; raises LessonError where it is missing."""
+    if not path.is_dir():
+        source.check(path)
+        return [path], []
+    if not any((path / family).is_dir() for family in FAMILIES):
+        return _must(sorted(path.glob("*.py")), path), []
+    found = sorted((file for family in FAMILIES for file in (path / family).glob("*.py")), key=_place)
+    problems = [problem for problem in catalog.load(path).problems if Path(problem.path) not in found]
+    twice = [problem for problem in catalog.load(path).problems if "is the lesson" in problem.what]
+    return _must(found, path), [_finding(problem) for problem in (*problems, *twice)]
+
+
+def _place(path: Path) -> tuple[int, str]:
+    return FAMILIES.index(path.parent.name), path.name
+
+
+def _must(found: list[Path], path: Path) -> list[Path]:
+    if not found:
+        raise LessonError(
+            "there is no lesson in this folder.", path=str(path), mend="A lesson is <family>/<nn>-<slug>.py."
+        )
+    return found
+
+
+def _finding(error: LessonError) -> Finding:
+    return Finding(error.path, error.line or 1, error.what, error.mend)
+
+
+def summary(lessons: int, findings: Iterable[Finding]) -> str:
+    """How it went, in a line."""
+    found = list(findings)
+    wrong = [finding for finding in found if not finding.warning]
+    files = len({finding.path for finding in wrong})
+    checked = "1 lesson checked" if lessons == 1 else f"{lessons} lessons checked"
+    warned = len(found) - len(wrong)
+    warnings = "" if not warned else f" {warned} warning{'s' if warned > 1 else ''}."
+    if not wrong:
+        return f"{checked}, nothing wrong.{warnings}"
+    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+    return f"{checked}: {things} wrong{f' in {files} files' if files > 1 else ''}.{warnings}"

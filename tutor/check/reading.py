@@ -1,0 +1,129 @@
+"""What is wrong with a lesson's text: seen by reading it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tutor.check.finding import Finding
+from tutor.lesson import header, source
+from tutor.lesson.errors import LessonError, listed
+from tutor.lesson.model import FAMILIES, LANGUAGES, Cell, Lesson, live_values
+from tutor.lesson.read import parse
+
+COLUMNS = 100
+"""Code lines that are longer do not fit a pane."""
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_NO_WORDS = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\{\{.*?\}\}", re.DOTALL)
+
+
+def read(path: Path) -> tuple[Lesson | None, list[Finding]]:
+    """The lesson, where it can be run, and what is wrong with its text."""
+    problems: list[LessonError] = []
+    try:
+        text = source.load(path)
+        lesson = parse(text, path, problems.append)
+    except LessonError as error:
+        return None, [_finding(error)]
+    found = [_finding(problem) for problem in problems]
+    if not problems and not lesson.header.title:
+        mend = "A lesson begins with `# ---`, see CONTRIBUTING.md."
+        return None, [Finding(str(path), 1, "has no header, so it is no lesson.", mend)]
+    found += [*_place(path), *_header(text, lesson), *_cells(lesson)]
+    return None if problems else lesson, found
+
+
+def _finding(error: LessonError) -> Finding:
+    return Finding(error.path, error.line or 1, error.what, error.mend)
+
+
+def _place(path: Path) -> Iterator[Finding]:
+    """Where the file stands, and what it is called."""
+    if not header.FILE_NAME.fullmatch(path.stem):
+        yield Finding(str(path), 1, "is not named as a lesson is.", "For instance: 01-two-paths.py")
+    if path.absolute().parent.name not in FAMILIES:
+        yield Finding(str(path), 1, "stands in no family's folder.", f"There is {listed(FAMILIES)}.")
+
+
+def _header(text: str, lesson: Lesson) -> Iterator[Finding]:
+    for key, texts in (("title", lesson.header.title), ("summary", lesson.header.summary)):
+        missing = [language for language in LANGUAGES if language not in texts]
+        if missing:
+            rows = text.split("\n")
+            row = next((at for at, row in enumerate(rows, 1) if re.match(rf"#\s+{key}\s*:", row)), 1)
+            yield Finding(
+                lesson.path, row, f"the lesson has no {key} in {listed(missing)}.", f'{key}: {{en: "…", zh: "…"}}'
+            )
+
+
+def _cells(lesson: Lesson) -> Iterator[Finding]:
+    for cell in lesson.cells:
+        if cell.is_code:
+            yield from _code(cell, lesson.path)
+        else:
+            yield from _languages(cell, lesson.path)
+        if cell.question is not None and cell.of is not None and _is_constant(cell.of):
+            what = f"the answer to the question does not come from the run: {cell.of}"
+            yield Finding(lesson.path, _mark(cell), what, 'For instance: of="1 if y.requires_grad else 2"')
+
+
+def _code(cell: Cell, path: str) -> Iterator[Finding]:
+    if cell.kind != "check":  # no pane shows that
+        for at, row in enumerate(cell.source.split("\n")):
+            if len(row) > COLUMNS:
+                what = f"the code line has {len(row)} columns, and {COLUMNS} are the most."
+                yield Finding(path, cell.first_line + at, what, "Break it in two.")
+        return
+    try:
+        tree = ast.parse(cell.source)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and node.msg is None:
+            yield Finding(
+                path, cell.first_line + node.lineno - 1, "the check's assertion has no message.",
+                'Tell the learner what is wrong: assert …, "…"',
+            )  # fmt: skip
+
+
+def _languages(cell: Cell, path: str) -> Iterator[Finding]:
+    if "" in cell.text:
+        if len(cell.text) == 1 and not _has_words(cell.text[""]):
+            return
+        yield Finding(path, _mark(cell), "the text does not say which language it is in.", 'Mark it lang="en".')
+        return
+    missing = [language for language in LANGUAGES if language not in cell.text]
+    if missing:
+        what = f"the {cell.kind} is not there in {listed(missing)}."
+        mend = f'Write it right after it, with the same attributes and lang="{missing[0]}".'
+        yield Finding(path, _mark(cell), what, mend)
+    for language, text in cell.text.items():
+        if language == "zh" and _has_words(text) and not _CHINESE.search(text):
+            yield Finding(path, cell.text_lines[language], 'the text with lang="zh" is not Chinese.')
+
+
+def _has_words(text: str) -> bool:
+    """Whether it says anything beside code, formulas and values."""
+    return any(letter.isalpha() for letter in _NO_WORDS.sub("", text))
+
+
+def _mark(cell: Cell) -> int:
+    """The line with the cell's mark."""
+    return max(cell.first_line - 1, 1)
+
+
+def _is_constant(expression: str) -> bool:
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return not any(isinstance(node, ast.Name) for node in ast.walk(tree))
+
+
+def live_lines(cell: Cell) -> Iterator[tuple[int, str]]:
+    """The live values of a cell's texts, each with its line."""
+    for language, text in cell.text.items():
+        for value in live_values(text):
+            yield cell.text_lines[language] + text[: value.start].count("\n"), value.expression

@@ -1,0 +1,245 @@
+"""What is wrong with what a lesson does: seen by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+from tutor.check import figures
+from tutor.check.finding import Finding
+from tutor.check.reading import live_lines
+from tutor.check.runner import Ran, Runner
+from tutor.explain.live import live
+from tutor.lesson.errors import MISSING
+from tutor.lesson.model import Cell, Lesson
+from tutor.trace import events as ev
+from tutor.trace.command import RunCommand
+from tutor.trace.timeline import Timeline
+
+SMALL = 6
+"""A learner can type so many elements."""
+SECONDS = 3
+BYTES = 20 << 20
+EVENTS = 150_000
+"""What about three seconds yield, said so that two machines agree."""
+SEED = 20_240_229
+"""Unlike the one that torch begins with."""
+
+
+def check(lesson: Lesson, runner: Runner) -> list[Finding]:
+    """All that is wrong with this lesson's run."""
+    solutions = {cell.exercise: cell.source for cell in lesson.code_cells if cell.kind == "solution"}
+    command = RunCommand(lesson.path, lesson.id)
+    ran = runner.run(command)
+    end = ran.timeline.run_end
+    if end is not None and end.outcome == "refused":
+        return [] if end.status == MISSING else [Finding(lesson.path, 1, end.note)]
+    found = [*_ended(lesson, ran), *_answers(lesson, ran), *_size(lesson, ran)]
+    solved = ran
+    if solutions:
+        found += _exercises(lesson, ran)
+        attempts = {str(name): code for name, code in solutions.items()}
+        solved = runner.run(RunCommand(lesson.path, lesson.id, attempts=attempts))
+        found += _solved(lesson, solved)
+        command = RunCommand(lesson.path, lesson.id, attempts=attempts, seed=SEED)
+    else:
+        command = RunCommand(lesson.path, lesson.id, seed=SEED)
+    found += _prose(lesson, solved)
+    found += _random(lesson, solved, runner.run(command))
+    return list(dict.fromkeys(found))
+
+
+# ---------------------------------------------------------------- how it ended
+
+
+def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    """Cells that fail without saying so."""
+    timeline = ran.timeline
+    cells = {cell.number: cell for cell in lesson.code_cells}
+    for info in timeline.cells:
+        cell = cells[info.cell]
+        if info.outcome == "ok" or (info.end is not None and "raises-exception" in cell.attributes.get("tags", ())):
+            continue
+        failure = _failure(timeline, info.start, info.end or timeline.steps)
+        line = cell.first_line if failure is None or failure.span is None else failure.span[0]
+        if info.outcome == "failed" and failure is not None:
+            what = (
+                f"the {'starter' if cell.kind == 'exercise' else 'cell'} fails with {failure.error}: {failure.message}"
+            )
+            mend = "Let it stand in `try` and `except`, or mend it."
+        elif info.end is None:
+            what, mend = _death(ran.status), "A lesson must come to its end."
+        else:
+            what, mend = f"the cell does not come to its end: {info.note}.", "A lesson must come to its end."
+        yield Finding(lesson.path, line, " ".join(what.split()), mend)
+    if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
+        yield Finding(lesson.path, 1, _death(ran.status), "A lesson must come to its end.")
+    for notice in timeline.notices:
+        yield Finding(lesson.path, 1, f"the recording has a gap: {notice}")
+
+
+def _death(status: int) -> str:
+    return f"the run was ended by signal {-status}." if status < 0 else f"the process ended with exit status {status}."
+
+
+def _failure(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
+    for step in range(end, start - 1, -1):
+        event = timeline.event(step)
+        if isinstance(event, ev.Failed) and not event.caught:
+            return event
+    return None
+
+
+def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    if ran.bytes > BYTES:
+        yield Finding(lesson.path, 1, f"the recording has {ran.bytes >> 20} MB, and {BYTES >> 20} are the most.",
+                      "Make a loop shorter.")  # fmt: skip
+    events = ran.timeline.frames.events
+    if events > EVENTS:
+        yield Finding(lesson.path, 1, f"the recording has {events:,} events, and {EVENTS:,} are the most.",
+                      "Make a loop shorter.")  # fmt: skip
+    if ran.seconds > SECONDS:
+        yield Finding(lesson.path, 1, f"the lesson took {ran.seconds:.1f} seconds here, and should take {SECONDS}.",
+                      "Make a loop shorter.", warning=True)  # fmt: skip
+
+
+# ---------------------------------------------------------------- questions
+
+
+def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    given = {aside.event.cell: aside.event for aside in ran.timeline.asides if isinstance(aside.event, ev.Answer)}
+    for cell in lesson.cells:
+        answer = given.get(cell.index)
+        if cell.question is None or answer is None:
+            continue
+        mark = max(cell.first_line - 1, 1)
+        if answer.error is not None:
+            what = (
+                f"`{cell.of}` cannot be computed: {answer.error}."
+                if cell.question != "line"
+                else f"{answer.error}: {cell.of}"
+            )
+            yield Finding(lesson.path, mark, what, "It is worked out when the next code cell has ended.")
+        elif cell.question == "choice":
+            yield from _choice(lesson, cell, answer.value, mark)
+        elif cell.question == "predict":
+            yield from _predict(lesson, cell, answer.value, mark)
+
+
+def _choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+    count = max((len(options) for options in cell.options.values()), default=0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
+        what = f"`{cell.of}` gives {value!r}, and the options are numbered 1 to {count}."
+        yield Finding(lesson.path, mark, what, "Let it give the number of the right one.")
+
+
+def _predict(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+    if not _is_answer(value):
+        what = f"`{cell.of}` gives {str(value)[:40]!r}, which cannot be typed as an answer."
+        yield Finding(lesson.path, mark, what, "Ask for a number, a small list, True, False or None; or give a choice.")
+    elif _count(value) > SMALL:
+        what = f"`{cell.of}` has {_count(value)} elements, and a learner can type {SMALL}."
+        yield Finding(lesson.path, mark, what, "Ask for a part of it.")
+
+
+def _is_answer(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_answer(item) for item in value)
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _count(value: Any) -> int:
+    return sum(_count(item) for item in value) if isinstance(value, list | tuple) else 1
+
+
+# ---------------------------------------------------------------- exercises
+
+
+def _exercises(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    """The starter must fail its check with a word, and the solution after it must pass."""
+    for outcome in _outcomes(ran):
+        exercise = lesson.cells[outcome.cell]
+        if outcome.of == "attempt" and outcome.ok:
+            what = f"the starter of `{outcome.exercise}` already passes its check."
+            yield Finding(lesson.path, exercise.first_line, what, "Leave something to do, and check for it.")
+        elif outcome.of == "attempt" and not outcome.message:
+            yield Finding(lesson.path, outcome.line or exercise.first_line,
+                          f"the check of `{outcome.exercise}` fails without a word.", 'assert …, "…"')  # fmt: skip
+        elif outcome.of == "solution" and not outcome.ok:
+            yield Finding(lesson.path, outcome.line or exercise.first_line,
+                          f"the solution of `{outcome.exercise}`, run after the starter, fails: {outcome.message}",
+                          "Let it define all that it changes.")  # fmt: skip
+
+
+def _solved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    """With the solutions in place of the starters all passes."""
+    for outcome in _outcomes(ran):
+        if outcome.of == "attempt" and not outcome.ok:
+            solution = next(c for c in lesson.code_cells if c.kind == "solution" and c.exercise == outcome.exercise)
+            yield Finding(lesson.path, solution.first_line,
+                          f"the solution of `{outcome.exercise}` does not pass its check: {outcome.message}",
+                          "It must stand alone, in place of the starter.")  # fmt: skip
+    exercises = {cell.number for cell in lesson.code_cells if cell.kind == "exercise"}
+    for info in ran.timeline.cells:
+        failure = _failure(ran.timeline, info.start, info.end) if info.end is not None else None
+        if info.outcome == "failed" and info.cell not in exercises and failure is not None:
+            cell = next(cell for cell in lesson.code_cells if cell.number == info.cell)
+            if "raises-exception" not in cell.attributes.get("tags", ()):
+                what = f"with the exercises solved, the cell fails with {failure.error}: {failure.message}"
+                yield Finding(lesson.path, cell.first_line, " ".join(what.split()))
+
+
+def _outcomes(ran: Ran) -> list[ev.Checked]:
+    return [aside.event for aside in ran.timeline.asides if isinstance(aside.event, ev.Checked)]
+
+
+# ---------------------------------------------------------------- prose
+
+
+def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
+    """Live values that have none, and numbers that the run contradicts."""
+    timeline = ran.timeline
+    ends = {info.cell: info.end for info in timeline.cells if info.end is not None}
+    step = 0
+    for cell in lesson.cells:
+        if cell.is_code:
+            step = ends.get(cell.number or 0, step)
+            continue
+        state = timeline.state(step)
+        for line, expression in live_lines(cell):
+            if live(state, expression) is None:
+                what = f"the live value `{expression}` has no value here."
+                mend = (
+                    "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
+                )
+                yield Finding(lesson.path, line, what, mend)
+        for line, name, said, right in figures.contradicted(timeline, cell, step):
+            what = f"the text says that `{name}` is {said}, and in the run it is {right}."
+            yield Finding(lesson.path, line, what, f"Write {{{{ {name} }}}}, and the run fills it in.")
+
+
+# ---------------------------------------------------------------- random numbers
+
+
+def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
+    """Two runs that begin with different random numbers do the same, or the lesson has not seeded its own."""
+    for (step, mine), (_, theirs) in zip_longest(_facts(one.timeline), _facts(other.timeline), fillvalue=(None, None)):
+        if mine != theirs:
+            view = one.timeline.view(step) if step else None
+            line = view.line if view is not None and view.line is not None else 1
+            yield Finding(lesson.path, line, "what happens here is another thing in each run.",
+                          "Call torch.manual_seed before the first random number is drawn.")  # fmt: skip
+            return
+
+
+def _facts(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:
+    """What a run computes and prints, with the step that it belongs to."""
+    for step in range(timeline.steps + 1):
+        for event in timeline.following(step):
+            if isinstance(event, ev.Snapshot):
+                yield step, repr(event.value)
+            elif isinstance(event, ev.Bind) and event.what == "value":
+                yield step, (event.name, repr(event.value))
+            elif isinstance(event, ev.Output):
+                yield step, event.text
