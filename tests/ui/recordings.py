@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tutor.lesson.find import Target
 from tutor.trace import events as ev
 from tutor.trace import wire
+from tutor.trace.command import RunCommand
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
 
@@ -170,6 +173,7 @@ class FakeSession:
         self.hold = hold
         """Wait for `go_on` (or a stop) after so many frames."""
         self.closed = False
+        self.command = RunCommand("", "")
 
     @property
     def waiting_for(self) -> str:
@@ -199,8 +203,10 @@ class FakeSession:
     async def stop(self) -> None:
         self.stopped.set()
 
-    def again(self) -> FakeSession:
-        return FakeSession(self.events)
+    def again(self, **changes: Any) -> FakeSession:
+        new = FakeSession(self.events)
+        new.command = msgspec.structs.replace(self.command, **changes)
+        return new
 
     async def close(self) -> None:
         self.closed = True

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from textual import events
 from textual.app import App
@@ -114,9 +114,9 @@ class GradtutorApp(App[int]):
 
     # ------------------------------------------------------------ runs
 
-    def again(self, session: Session) -> Session:
-        """The same run once more."""
-        new = session.again()
+    def again(self, session: Session, **changes: Any) -> Session:
+        """The same run once more, with these changes to its command."""
+        new = session.again(**changes)
         self._sessions.append(new)
         return new
 

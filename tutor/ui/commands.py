@@ -35,6 +35,9 @@ class Commands:
             "rerun": self.rerun,
             "stop": screen.stop_program,
             "skip": screen.prompts.skip,
+            "knobs": screen.whatif.knobs,
+            "edit": screen.whatif.edit,
+            "runs": screen.whatif.list_runs,
             "up": lambda: self.move_in_pane(-1),
             "down": lambda: self.move_in_pane(1),
             "next_pane": lambda: self.turn_panes(1),
@@ -216,7 +219,7 @@ class Commands:
     def rerun(self) -> None:
         """Run the program again; the answers stay."""
         if self.screen.session is not None and not self.screen.running:
-            self.screen.run_again()
+            self.screen.runner.again()
 
     def help(self) -> None:
         from tutor.ui.screens.help import help_sheet

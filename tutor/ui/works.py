@@ -35,8 +35,12 @@ def works(screen: LessonScreen, key: str) -> bool:
             return screen.asking
         case "stop":
             return screen.running
-        case "rerun":
+        case "rerun" | "edit":
             return screen.session is not None and not screen.running
+        case "knobs":
+            return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
+        case "runs":
+            return len(screen.runner.runs.all) > 1
         case _:
             return True
 

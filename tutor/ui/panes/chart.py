@@ -10,6 +10,7 @@ from itertools import pairwise
 from textual import events
 
 from tutor.trace.columns import Point
+from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
 from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
@@ -32,7 +33,10 @@ class ChartPane(Pane):
         self.limit: int | None = None
         """The last step that may be shown; None shows all."""
         self.charted = Charted()
+        self.ghost: Timeline | None = None
+        """Another run, whose curves lie behind those of this one."""
         self._series: list[Series] = []
+        self._behind: list[Series] = []
         self._rows: list[Row] = []
         self._key: object = None
         self._canvas: Canvas | None = None
@@ -46,6 +50,7 @@ class ChartPane(Pane):
         if not self._reading:
             self._read_on()
         self._series = self.charted.series(self.timeline, self.limit)
+        self._behind = self._ghosts()
         legend = self._legend()
         height, cells = self.size.height - 4 - len(legend), self.inner - 10
         longest = max((len(one.points) for one in self._series), default=0)
@@ -54,7 +59,7 @@ class ChartPane(Pane):
             self._title = self._reading_on()
             return
         growing = self.timeline.run_end is None
-        sizes = tuple((one.name, _size(one.points, growing)) for one in self._series)
+        sizes = tuple((one.name, _size(one.points, growing)) for one in (*self._series, *self._behind))
         key = (self.timeline, height, self.inner, sizes, self.charted.by_steps)
         if key != self._key:
             self._key = key
@@ -62,6 +67,15 @@ class ChartPane(Pane):
         assert self._canvas is not None
         self._rows = [*legend, *plot.rows(self._canvas, self._mark(self._canvas), self.glyphs)]
         self._title = tuple(self._heading([] if legend else self._names()))
+
+    def _ghosts(self) -> list[Series]:
+        """The same curves of the other run; by passes only, for its steps are others."""
+        if self.ghost is None or self.charted.by_steps:
+            return []
+        names = [one.name for one in self._series]
+        return [
+            Series(f"{name} before", points, "quiet") for name, points in self.ghost.series.items() if name in names
+        ]
 
     def _read_on(self) -> None:
         """Read a part of the recording for what was asked for, and the rest soon: keys come first."""
@@ -97,8 +111,9 @@ class ChartPane(Pane):
     def _draw(self, height: int) -> None:
         """The curves; twice, because how wide the figures are is only known after."""
         cells = self.inner - 8
-        curves = [_curve(one.points, 8 * cells) for one in self._series]
-        roles = [one.role for one in self._series]
+        drawn = (*self._behind, *self._series)
+        curves = [_curve(one.points, 8 * cells) for one in drawn]
+        roles = [one.role for one in drawn]
         first = min(one.points[0].x for one in self._series) if self.charted.by_steps else 0
         self._canvas = plot.canvas(curves, cells, height, self._plain, roles, first)
         exact = self.inner - plot.margin(self._canvas) - 2
@@ -128,6 +143,7 @@ class ChartPane(Pane):
             pieces.append((clean(one.name), one.role))
             if point is not None:
                 pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
+        pieces += [(f"   {clean(one.name)}", "quiet") for one in self._behind]
         return pieces
 
     def _heading(self, names: list[Piece]) -> list[Piece]:

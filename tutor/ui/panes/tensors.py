@@ -8,8 +8,10 @@ from dataclasses import replace
 from tutor.trace import values
 from tutor.trace.changes import Changes
 from tutor.trace.events import Value
+from tutor.trace.matching import counterpart
 from tutor.trace.names import names_of
 from tutor.trace.state import FrameState, State, TensorState
+from tutor.trace.timeline import Timeline
 from tutor.ui.draw import table
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.table import Cell, Column, Fit
@@ -29,6 +31,8 @@ COLUMNS = (
     Column("grad", 9, 0, 40, 7),
 )
 _LONG = 60
+OTHER = Column("change", 6, 1, 16)
+"""How far from the run before: only where there is one behind this."""
 
 
 class TensorsPane(Pane):
@@ -39,6 +43,9 @@ class TensorsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
+        self.ghost: Timeline | None = None
+        """Another run, to whose values at the same moment those of this one are compared."""
+        self._columns: tuple[Column, ...] = COLUMNS
         self._table: list[list[Cell]] = []
         self._subjects: list[int | None] = []
         self._rules: dict[int, Row] = {}
@@ -56,9 +63,12 @@ class TensorsPane(Pane):
         self._table, self._subjects, self._rules, self._first_change = [], [], {}, None
         self._flow = Flow(state)
         self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
+        other = self._other()
+        self._columns = COLUMNS if other is None else (*COLUMNS[:2], OTHER, *COLUMNS[2:])
         passes_by = False
         for place, frame in enumerate(self._frames(state)):
             names = names_of(state, frame)
+            before = {} if other is None or place >= len(other.frames) else names_of(other, other.frames[-1 - place])
             if place and names:
                 where = f"in {frame.function}" if frame.function != "<module>" else "in the module"
                 self._rule(((f"{self.glyphs.rule * 2} {clean(where)}", "quiet"),))
@@ -67,6 +77,8 @@ class TensorsPane(Pane):
                 fresh = (frame.frame, name) in changes.names
                 row, changed, shares = self._tensor_row(state, name, tensor, changes, fresh)
                 passes_by = passes_by or shares
+                if other is not None:
+                    row.insert(2, _change(tensor, other.tensors.get(before.get(name, 0)), self.glyphs.none))
                 if changed and self._first_change is None:
                     self._first_change = len(self._table)
                 self._table.append(row)
@@ -79,7 +91,14 @@ class TensorsPane(Pane):
         if not self._table:
             self._rule((("tensors appear here as the code makes them", "note"),))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
-        self._fit = table.fitted(COLUMNS, cells, self.inner)
+        self._fit = table.fitted(self._columns, cells, self.inner)
+
+    def _other(self) -> State | None:
+        """The other run at this moment."""
+        if self.ghost is None or self.timeline is None:
+            return None
+        step = counterpart(self.timeline, self.cursor, self.ghost)
+        return None if step is None else self.ghost.state(step)
 
     def _rule(self, row: Row) -> None:
         self._rules[len(self._table)] = row
@@ -147,7 +166,7 @@ class TensorsPane(Pane):
         return len(self._table)
 
     def head(self, cells: int) -> Row | None:
-        return table.header(COLUMNS, self._fit) if any(self._subjects) else None
+        return table.header(self._columns, self._fit) if any(self._subjects) else None
 
     def row(self, index: int, cells: int) -> Row:
         rule = self._rules.get(index)
@@ -155,10 +174,12 @@ class TensorsPane(Pane):
             return rule
         row = self._table[index]
         if self.linked is None or self._subjects[index] not in self.linked.tensors:
-            return table.line(COLUMNS, self._fit, row)
+            return table.line(self._columns, self._fit, row)
         # The mark of a change tells more than that of a link.
         name = row[0].text if row[0].text[0] != " " else self.glyphs.linked + row[0].text[1:]
-        return table.line(COLUMNS, self._fit, [replace(row[0], text=name, role=row[0].role + " linked"), *row[1:]])
+        return table.line(
+            self._columns, self._fit, [replace(row[0], text=name, role=row[0].role + " linked"), *row[1:]]
+        )
 
     def linked_row(self) -> int | None:
         wanted = self.linked.tensors if self.linked is not None else ()
@@ -170,6 +191,24 @@ class TensorsPane(Pane):
     def subject(self, index: int) -> tuple[str, int] | None:
         number = self._subjects[index] if index < len(self._subjects) else None
         return None if number is None else ("tensor", number)
+
+
+def _change(tensor: TensorState, before: TensorState | None, none: str) -> Cell:
+    """How far a value is from that of another run; of many elements the one that is furthest."""
+    old = None if before is None else values.elements(before.value)
+    new = values.elements(tensor.value)
+    if (
+        old is None
+        or new is None
+        or len(old) != len(new)
+        or not all(isinstance(one, (int, float)) for one in (*old, *new))
+    ):
+        return Cell(none, "quiet")
+    apart = [float(after) - float(earlier) for earlier, after in zip(old, new, strict=True)]
+    furthest = max(apart, key=abs, default=0.0)
+    if not furthest:
+        return Cell("=", "quiet")
+    return Cell(f"{furthest:+.4g}", "grad", brief=lambda _: f"{furthest:+.2g}")
 
 
 def _brief_dtype(dtype: str) -> str:

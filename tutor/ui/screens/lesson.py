@@ -34,8 +34,10 @@ from tutor.ui.panes.pane import Pane
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.player import Player
 from tutor.ui.prompts import Prompts
+from tutor.ui.runner import Runner
 from tutor.ui.study import Study
 from tutor.ui.telling import facts, said, status
+from tutor.ui.whatif import WhatIf
 from tutor.ui.works import works
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class LessonScreen(Screen[None]):
         self.study = Study(target, self.gate)
         self.player = Player(self)
         self.prompts = Prompts(self)
+        self.runner = Runner(self)
+        self.whatif = WhatIf(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
         self.linker = Linker(self)
@@ -92,8 +96,8 @@ class LessonScreen(Screen[None]):
         self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = Header(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
-        self._shown: object = None
-        """What the panes show."""
+        self.shown: object = None
+        """What the panes show; None draws all of them anew."""
 
     # ------------------------------------------------------------ beginning and end
 
@@ -110,26 +114,8 @@ class LessonScreen(Screen[None]):
         self.code.focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         if self.session is not None:
-            self.begin(self.session)
+            self.runner.begin(self.session)
         self.soon()
-
-    def begin(self, session: Session) -> None:
-        """Record a run, and show it from its beginning."""
-        self.session, self.timeline = session, session.timeline
-        self._shown = None
-        self.run_worker(self._record(session), group="session", exclusive=True)
-
-    async def _record(self, session: Session) -> None:
-        try:
-            await session.run(self.arrived)
-        finally:
-            await session.close()
-        if session.refused is not None and self.owner.target is not None:
-            self.owner.parting = session.refused.note
-            self.app.exit(return_code=session.refused.status)
-        elif session is self.session:
-            self.owner.prepare()
-            self.soon()
 
     def arrived(self) -> None:
         """More of the recording is there."""
@@ -139,22 +125,8 @@ class LessonScreen(Screen[None]):
         self.study.compare(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
-        self._resume()
+        self.runner.come_back()
         self.pacer.later()
-
-    def _resume(self) -> None:
-        """Back to where the learner left the lesson, once that step is there."""
-        step = self.study.resume
-        if step and self.cursor:
-            self.study.resume = 0  # they are walking already
-        elif step and (self.limit >= step or not self.running):
-            self.study.resume = 0
-            self.cursor = step
-            dot = self.header.glyphs.dot
-            self.say(
-                ("back where you left, at step ", "quiet"), (f"{self.cursor}", "value"), (f" {dot} ", "quiet"),
-                ("Home", "key"), (" to the beginning", "quiet"),
-            )  # fmt: skip
 
     def _know_document(self) -> None:
         """The prose and the questions, once they are known."""
@@ -221,9 +193,9 @@ class LessonScreen(Screen[None]):
         at = (self.cursor, min(self.timeline.steps, self.cursor + 1), asked, self.lesson.seen, dict(self.study.given))
         for pane in self.panes.values():
             # A step is what it was, however much is recorded after it; only curves grow.
-            if at != self._shown or pane is self.chart:
+            if at != self.shown or pane is self.chart:
                 pane.show(self.timeline, self.cursor)
-        self._shown = at
+        self.shown = at
         self.linker.update()
         self.header.show(*facts(self))
         self.explain.show(self.notice or said(self))
@@ -297,16 +269,6 @@ class LessonScreen(Screen[None]):
         self.say(("stopping …", "quiet"))
         self.run_worker(self.session.stop(), group="stop")
         return True
-
-    def run_again(self) -> None:
-        """The same once more, from its beginning."""
-        assert self.session is not None
-        self.player.pause()
-        self.follow = False
-        self.set_reactive(LessonScreen.cursor, 0)
-        self.study.begin_again()
-        self.begin(self.owner.again(self.session))
-        self.notice = ()
 
     @property
     def owner(self) -> GradtutorApp:

@@ -1,0 +1,147 @@
+"""What if: knobs, edited cells, and runs side by side, with the real worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import TextArea
+
+from tests.ui.conftest import text
+from tutor.lesson.find import Target
+from tutor.process import Workers
+from tutor.session import Session
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+LESSON = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Steps down"}
+# ---
+
+# %%
+import torch
+
+lr = 0.1  # @param {type: number, min: 0.01, max: 0.5}
+w = torch.tensor(1.0, requires_grad=True)
+
+# %%
+for turn in range(3):
+    w.grad = None
+    loss = w * w
+    loss.backward()
+    with torch.no_grad():
+        w -= lr * w.grad
+"""
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen]]:
+    path = folder / "graph" / "01-down.py"
+    path.parent.mkdir()
+    path.write_text(LESSON, encoding="utf-8")
+    workers = Workers()
+    app = GradtutorApp(
+        Target("lesson", path, "graph/down"), lessons=folder, workers=workers,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+    async with app.run_test(size=(140, 44)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LessonScreen)
+        await ended(pilot, screen)
+        yield pilot, screen
+    await app.close_sessions()
+
+
+async def ended(pilot: Pilot[int], screen: LessonScreen) -> None:
+    for _ in range(600):
+        await pilot.pause(0.05)
+        if not screen.running:
+            await pilot.pause(0.05)
+            return
+    raise AssertionError("the run did not end")
+
+
+async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("end")
+        await pilot.press("k", *["delete"] * 5, "0", ".", "5")
+        await pilot.pause()
+        assert "from 0.01 to 0.5" in text(pilot.app)
+        await pilot.press("enter")
+        await ended(pilot, screen)
+        now, ghost = screen.runner.runs.now, screen.runner.runs.ghost
+        assert now is not None
+        assert ghost is not None
+        assert (ghost.name, now.name) == ("as written", "lr = 0.5")
+        # w is 1; each step takes lr * 2w: with 0.5 it comes to 0 at once, with 0.1 to 0.8³ = 0.512.
+        assert [point.value for point in now.timeline.series["loss"]] == [1.0, 0.0, 0.0]
+        assert screen.cursor == now.timeline.steps
+        shown = text(pilot.app)
+        assert "loss before" in shown
+        assert "-0.512" in shown
+        await pilot.press("w", "up", "enter")
+        await pilot.pause()
+        assert screen.timeline is ghost.timeline
+        assert screen.cursor == ghost.timeline.steps
+        assert "+0.512" in text(pilot.app)
+
+
+async def test_a_value_out_of_range_is_refused_where_it_was_typed(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("end", "k", *["delete"] * 5, "7", "enter")
+        await pilot.pause()
+        assert "7 is above the most, 0.5" in text(pilot.app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(screen.runner.runs.all) == 1
+
+
+async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("end", "e")
+        await pilot.pause()
+        area = pilot.app.screen.query_one(TextArea)
+        assert area.text.startswith("for turn in range(3):")
+        area.text = area.text.replace("w * w", "w * w *")
+        await pilot.press("f5")
+        await pilot.pause()
+        assert "line 3: invalid syntax" in text(pilot.app)
+        await pilot.press("escape", "e")  # what was typed is still there
+        await pilot.pause()
+        area = pilot.app.screen.query_one(TextArea)
+        assert "w * w *" in area.text
+        await pilot.press("f8")
+        await pilot.pause()
+        assert area.text == LESSON.partition("# %%\nfor")[2].join(["for", ""]).rstrip("\n")
+        area.text = area.text.replace("w * w", "3 * w")
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        assert [run.name for run in screen.runner.runs.all] == ["as written", "cell 2 edited"]
+        # the gradient is 3, each step takes 0.3: 1, 0.7, 0.4 times 3
+        losses = [point.value for point in screen.timeline.series["loss"]]
+        assert losses == pytest.approx([3.0, 2.1, 1.2], rel=1e-6)
+    assert (tmp_path / "graph" / "01-down.py").read_text(encoding="utf-8") == LESSON
+
+
+async def test_runs_are_named_compared_and_dropped(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("end", "k", *["delete"] * 5, "0", ".", "2", "enter")
+        await ended(pilot, screen)
+        runs = screen.runner.runs
+        await pilot.press("w", "n", "end", "!", "enter")
+        await pilot.pause()
+        assert runs.all[1].name == "lr = 0.2!"
+        await pilot.press("up", "g")
+        assert runs.ghost is None
+        assert screen.tensors.ghost is None
+        await pilot.press("g", "d", "escape")
+        await pilot.pause()
+        assert [run.name for run in runs.all] == ["lr = 0.2!"]
+        assert runs.ghost is None
+        assert "change" not in text(pilot.app)

@@ -1,0 +1,154 @@
+"""The runs of a lesson screen: begun, shown, run again, and others with something changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tutor.trace.matching import counterpart
+from tutor.ui.draw.row import Piece, clean
+from tutor.ui.runs import Run, Runs, name_of
+
+if TYPE_CHECKING:
+    from tutor.session import Session
+    from tutor.ui.screens.lesson import LessonScreen
+
+
+class Runner:
+    """Starts runs and puts them on the screen."""
+
+    def __init__(self, screen: LessonScreen) -> None:
+        self.screen = screen
+        self.runs = Runs()
+        self._place: Callable[[], int | None] | None = None
+        """Where the cursor is to be in a new run, once that is recorded."""
+
+    def begin(self, session: Session) -> None:
+        """Record a run, and show it from its beginning."""
+        if self.runs.now is None:
+            self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+        self._show(session)
+        self.screen.run_worker(self._record(session), group="session", exclusive=True)
+
+    def _show(self, session: Session) -> None:
+        screen = self.screen
+        screen.player.pause()
+        screen.follow = False
+        screen.session, screen.timeline, screen.shown = session, session.timeline, None
+        self.compare()
+
+    async def _record(self, session: Session) -> None:
+        screen = self.screen
+        try:
+            await session.run(screen.arrived)
+        finally:
+            await session.close()
+        if session is not screen.session:
+            return
+        if session.refused is None:
+            screen.owner.prepare()
+            screen.arrived()
+        elif len(self.runs.all) > 1:
+            self._take_back(session.refused.note)
+        elif screen.owner.target is not None:
+            screen.owner.parting = session.refused.note
+            screen.app.exit(return_code=session.refused.status)
+        screen.soon()
+
+    def _take_back(self, why: str) -> None:
+        """A run that could not begin: the one before it is on the screen again."""
+        runs, failed = self.runs, self.runs.now
+        before = runs.ghost or runs.all[0]
+        runs.show(before)
+        assert failed is not None
+        runs.drop(failed)
+        self._show(before.session)
+        self._go(before.cursor)
+        self.screen.say((clean(why), "error"))
+
+    def _go(self, step: int) -> None:
+        screen = self.screen
+        screen.arrived()
+        screen.cursor = step
+        screen.soon()
+
+    # ------------------------------------------------------------ other runs
+
+    def again(self) -> None:
+        """The same once more, from its beginning."""
+        screen = self.screen
+        assert screen.session is not None
+        session = screen.owner.again(screen.session)
+        self.runs.replace(session)
+        screen.study.begin_again()
+        self._place = None
+        screen.set_reactive(type(screen).cursor, 0)
+        self.begin(session)
+        screen.notice = ()
+
+    def another(self, **changes: Any) -> None:
+        """A run with these changes to its command; the one on the screen becomes its ghost."""
+        screen, now = self.screen, self.runs.now
+        assert screen.session is not None
+        assert now is not None
+        now.cursor = screen.cursor
+        session = screen.owner.again(screen.session, **changes)
+        self._come_to(now)
+        run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+        screen.set_reactive(type(screen).cursor, 0)
+        self.begin(session)
+        screen.say((clean(run.name), "value"), (": another run; the one before is its ghost", "quiet"))
+
+    def walk(self, run: Run) -> None:
+        """Put a run that was there before on the screen, at the same moment."""
+        now = self.runs.now
+        if run is now or now is None:
+            return
+        now.cursor = self.screen.cursor
+        self.runs.show(run)
+        found = counterpart(now.timeline, now.cursor, run.timeline)
+        self._show(run.session)
+        self._go(run.cursor if found is None else found)
+        self.screen.say((clean(run.name), "value"), (" is on the screen again", "quiet"))
+
+    def compare(self) -> None:
+        """Another run is the ghost, or none."""
+        screen, ghost = self.screen, self.runs.ghost
+        screen.chart.ghost = screen.tensors.ghost = None if ghost is None else ghost.timeline
+        screen.shown = None
+        screen.soon()
+
+    def _come_to(self, before: Run) -> None:
+        """The cursor shall come to the moment at which it stands in the run before."""
+        step = before.cursor
+
+        def place() -> int | None:
+            timeline = self.screen.timeline
+            found = counterpart(before.timeline, step, timeline)
+            return timeline.steps if found is None and not self.screen.running else found
+
+        self._place = place
+
+    def come_back(self) -> None:
+        """To where the learner left the lesson, or stood in the run before, once that step is there."""
+        screen, resume = self.screen, self.screen.study.resume
+        if screen.cursor:  # they are walking already
+            self._place, screen.study.resume = None, 0
+        elif self._place is not None:
+            step = self._place()
+            if step and (screen.limit >= step or not screen.running):
+                self._place = None
+                notice = screen.notice
+                screen.cursor = step
+                screen.notice = notice
+        elif resume and (screen.limit >= resume or not screen.running):
+            screen.study.resume = 0
+            screen.cursor = resume
+            screen.say(*self._back(screen.cursor))
+
+    def _back(self, step: int) -> list[Piece]:
+        dot = self.screen.header.glyphs.dot
+        return [
+            ("back where you left, at step ", "quiet"), (f"{step}", "value"), (f" {dot} ", "quiet"), ("Home", "key"),
+            (" to the beginning", "quiet"),
+        ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""A cell's code to be changed in place, or in an editor of the learner's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import TextArea
+
+from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.panes.surface import Surface
+
+
+class _Foot(Surface):
+    """The keys, or what is wrong."""
+
+    BASE = "bar"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[Piece] = []
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        return [tuple((text, f"bar {role}") for text, role in self.pieces)]
+
+
+class Editor(ModalScreen[tuple[str, bool]]):
+    """Gives the code as the learner left it, and whether it is to be run now."""
+
+    BINDINGS = [
+        Binding("f5,ctrl+r", "run", "run", show=False, priority=True),
+        Binding("ctrl+o", "outside", "in your own editor", show=False, priority=True),
+        Binding("f8", "original", "as it was", show=False, priority=True),
+        Binding("escape", "back", "back", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str, text: str, original: str, problem: str = "") -> None:
+        """`text` is what the learner had last, `original` what the lesson says; `problem` why it did not run."""
+        super().__init__()
+        self._title, self._original, self._problem = title, original, problem
+        self.area = TextArea(
+            text, language="python", show_line_numbers=True, tab_behavior="indent", soft_wrap=False, id="editor"
+        )
+        self.foot = _Foot()
+
+    def compose(self) -> ComposeResult:
+        yield self.area
+        yield self.foot
+
+    def on_mount(self) -> None:
+        glyphs = self.foot.glyphs
+        self.area.border_title = clean(self._title)
+        self.area.set_class(glyphs.ascii, "-ascii")
+        with contextlib.suppress(Exception):  # a language that is not installed: then it is plain
+            self.area.theme = "css" if self.app.theme.endswith("light") else "vscode_dark"
+        self.area.focus()
+        self.area.move_cursor(self.area.document.end)
+        self.say(self._problem)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        wide = width if width <= 90 else min(width - 8, 110)
+        tall = max(min(height - 1, max(self.area.document.line_count + 6, 14)), 4)
+        left, top = (width - wide) // 2, max((height - tall - 1) // 2, 0)
+        for widget, at, size in ((self.area, top, tall), (self.foot, top + tall, 1)):
+            widget.styles.offset = (left, at)
+            widget.styles.width, widget.styles.height = wide, size
+
+    def say(self, problem: str = "") -> None:
+        """The keys; before them what is wrong."""
+        keys: list[Piece] = []
+        for key, label in (
+            ("F5", "run"),
+            ("Esc", "back"),
+            ("Ctrl+O", "own editor"),
+            ("F8", "as it was"),
+            ("Ctrl+Z", "undo"),
+        ):
+            keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
+        self.foot.pieces = [(f" {clean(problem)} ", "error"), *keys] if problem else keys
+        self.foot.paint()
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        return self.area.text
+
+    def action_run(self) -> None:
+        try:
+            compile(self.text, "<cell>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            self.say(f"line {line}: {getattr(error, 'msg', error)}" if line else str(error))
+            if line:
+                self.area.move_cursor((line - 1, 0))
+            return
+        self.dismiss((self.text, True))
+
+    def action_back(self) -> None:
+        self.dismiss((self.text, False))
+
+    def action_original(self) -> None:
+        """As the lesson has it; Ctrl+Z brings the other back."""
+        self.area.replace(self._original, (0, 0), self.area.document.end)
+        self.say()
+
+    def action_outside(self) -> None:
+        """In the editor that the environment names."""
+        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+        if not command.strip():
+            self.say("EDITOR names no editor")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "cell.py"
+            path.write_text(self.text + "\n", encoding="utf-8")
+            try:
+                with self.app.suspend():
+                    status = subprocess.call([*shlex.split(command), str(path)])
+                changed = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+            except (OSError, ValueError, NotImplementedError) as error:
+                self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
+                return
+        if status:
+            self.say(f"{command} ended with status {status}: nothing was taken over")
+        elif changed != self.text:
+            self.area.replace(changed, (0, 0), self.area.document.end)
+            self.say()

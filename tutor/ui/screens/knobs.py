@@ -1,0 +1,114 @@
+"""The knobs of a lesson, to be set for another run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tutor.lesson.errors import LessonError
+from tutor.lesson.knobs import resolve_knobs
+from tutor.lesson.model import Knob, Setting
+from tutor.ui.draw.row import Piece, Row, clean, pad, width
+from tutor.ui.panes.surface import Surface
+
+
+class _Text(Surface):
+    """Names and ranges of the knobs, around the fields."""
+
+    BASE = "bar"
+
+    def __init__(self, screen: Knobs) -> None:
+        super().__init__(id="knobs")
+        self._knobs = screen
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        return [tuple((text, f"bar {role}") for text, role in row) for row in self._knobs.rows()]
+
+
+class Knobs(ModalScreen[dict[str, str] | None]):
+    """Gives the texts of the knobs that the next run is to have; None where the learner goes back."""
+
+    BINDINGS = [
+        Binding("escape", "back", "back", show=False, priority=True),
+        Binding("up,shift+tab", "move(-1)", "up", show=False, priority=True),
+        Binding("down,tab", "move(1)", "down", show=False, priority=True),
+    ]
+
+    def __init__(self, knobs: Mapping[str, Knob], values: Mapping[str, Setting]) -> None:
+        super().__init__()
+        self._knobs, self._values = knobs, values
+        self._problem = ""
+        self.text = _Text(self)
+        self.fields = {name: Input(str(values.get(name, knob.default)), max_length=200) for name, knob in knobs.items()}
+
+    def compose(self) -> ComposeResult:
+        yield self.text
+        yield from self.fields.values()
+
+    def on_mount(self) -> None:
+        self.text.border_title = "what if? set the knobs for another run"
+        self.text.set_class(self.text.glyphs.ascii, "-ascii")
+        self.on_resize()
+        next(iter(self.fields.values())).focus()
+
+    def on_resize(self) -> None:
+        columns, lines = self.app.size
+        wide, tall = min(columns, 78), min(len(self.fields) + 6, lines)
+        left, top = (columns - wide) // 2, (lines - tall) // 2
+        self.text.styles.offset = (left, top)
+        self.text.styles.width, self.text.styles.height = wide, tall
+        at = left + self._names + 4
+        for row, field in enumerate(self.fields.values()):
+            field.styles.offset = (at, top + 2 + row)
+            field.styles.width = 16
+            field.display = row < tall - 6
+
+    @property
+    def _names(self) -> int:
+        return min(max(map(width, self._knobs)), 24)
+
+    def rows(self) -> list[Row]:
+        """What stands around the fields."""
+        found: list[Row] = [()]
+        for name, knob in self._knobs.items():
+            found.append(((f" {pad(clean(name), self._names)}", "value"), (" " * 20, "plain"), (_range(knob), "quiet")))
+        keys: list[Piece] = [(" Enter", "key"), (" run   ", "quiet"), ("↑ ↓", "key"), (" choose   ", "quiet")]
+        found += [
+            (),
+            ((f" {clean(self._problem)}", "error"),) if self._problem else (*keys, ("Esc", "key"), (" back", "quiet")),
+        ]
+        return found
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        texts = {name: field.value for name, field in self.fields.items()}
+        try:
+            resolve_knobs(self._knobs, texts, None)
+        except LessonError as error:
+            self._problem = str(error)
+            self.text.paint()
+            return
+        self.dismiss({name: text for name, text in texts.items() if text.strip() != str(self._knobs[name].default)})
+
+    def action_move(self, by: int) -> None:
+        """To the next field."""
+        fields = list(self.fields.values())
+        here = next((at for at, field in enumerate(fields) if field.has_focus), 0)
+        fields[(here + by) % len(fields)].focus()
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def _range(knob: Knob) -> str:
+    """What the knob may be."""
+    if knob.choices:
+        return " or ".join(map(str, knob.choices))
+    if knob.type == "boolean":
+        return "True or False"
+    bounds = [f"from {knob.min:g}" if knob.min is not None else "", f"to {knob.max:g}" if knob.max is not None else ""]
+    return " ".join(filter(None, bounds)) + f"   as written: {knob.default}"

@@ -1,0 +1,142 @@
+"""The runs of a program: which is on the screen, which is shown behind it, and what to call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tutor.trace.values import number
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, pad
+from tutor.ui.keys import Key, bindings
+from tutor.ui.panes.pane import Pane
+from tutor.ui.runs import Run, Runs
+
+_KEYS = (
+    Key("leave", "escape,q,w", "Esc", "back", "back"),
+    Key("up", "up,k", "↑", "up", "up"),
+    Key("down", "down,j", "↓", "down", "down"),
+    Key("open", "enter", "Enter", "walk", "walk this run"),
+    Key("ghost", "g", "g", "compare", "show it behind the run on the screen, or no more"),
+    Key("name", "n", "n", "name", "give it another name"),
+    Key("drop", "d", "d", "drop", "forget it"),
+)
+
+
+class RunsPane(Pane):
+    """A row for each run."""
+
+    def __init__(self, runs: Runs) -> None:
+        super().__init__(id="runs")
+        self.caption, self.runs = "runs", runs
+        self.at = max(len(runs.all) - 1, 0)
+
+    def heading(self) -> Row:
+        return EMPTY
+
+    def count(self) -> int:
+        return len(self.runs.all) + 2
+
+    def row(self, index: int, cells: int) -> Row:
+        if index >= len(self.runs.all):
+            pieces: list[Piece] = []
+            for key in _KEYS[3:]:
+                pieces += [(key.shown, "key"), (f" {key.label}  ", "quiet")]
+            return tuple(pieces) if index > len(self.runs.all) else EMPTY
+        run = self.runs.all[index]
+        g = self.glyphs
+        mark = (
+            (f"{g.now} ", "now")
+            if run is self.runs.now
+            else (f"{g.freed} ", "quiet")
+            if run is self.runs.ghost
+            else ("  ", "")
+        )
+        row: Row = (mark, (pad(clean(run.name), max(cells - 40, 16)), "strong"), (f"  {told(run)}", "quiet"))
+        if index != self.at:
+            return row
+        return fit(tuple((text, f"chosen {role}") for text, role in row), cells, "chosen", g.more)
+
+
+def told(run: Run) -> str:
+    """How long it is, and what it came to."""
+    timeline = run.timeline
+    last = [f"{name} {number(points[-1].value)}" for name, points in list(timeline.series.items())[:2] if points]
+    return ", ".join([f"{timeline.steps:,} steps", *last])
+
+
+class RunsScreen(ModalScreen[None]):
+    """Lets the learner choose; `walk` is called with the run to walk, `changed` when another is the ghost."""
+
+    BINDINGS = bindings(_KEYS)
+
+    def __init__(self, runs: Runs, walk: Callable[[Run], None], changed: Callable[[], None]) -> None:
+        super().__init__()
+        self.runs, self._walk, self._changed = runs, walk, changed
+        self.pane = RunsPane(runs)
+        self.field = Input(max_length=40)
+        self.field.display = False
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+        yield self.field
+
+    def on_mount(self) -> None:
+        self.on_resize()
+        self.pane.focus()
+
+    def on_resize(self) -> None:
+        columns, lines = self.app.size
+        wide, tall = min(columns, 84), min(self.pane.count() + 2, lines)
+        left, top = (columns - wide) // 2, (lines - tall) // 2
+        self.pane.styles.offset = (left, top)
+        self.pane.styles.width, self.pane.styles.height = wide, tall
+        self.field.styles.offset = (left + 4, top + 1 + self.pane.at)
+        self.field.styles.width = wide - 6
+
+    def action_do(self, key: str) -> None:
+        """A key was pressed."""
+        if self.field.display:
+            if key == "leave":
+                self._named(None)
+            return
+        run = self.runs.all[self.pane.at]
+        match key:
+            case "leave":
+                self.dismiss()
+            case "up" | "down":
+                self.pane.at = max(0, min(self.pane.at + (1 if key == "down" else -1), len(self.runs.all) - 1))
+            case "open":
+                self.dismiss()
+                self._walk(run)
+            case "ghost" if run is not self.runs.now:
+                self.runs.ghost = None if run is self.runs.ghost else run
+                self._changed()
+            case "drop":
+                self.runs.drop(run)
+                self.pane.at = min(self.pane.at, len(self.runs.all) - 1)
+                self._changed()
+                self.on_resize()
+            case "name":
+                self.field.value, self.field.display = run.name, True
+                self.on_resize()
+                self.field.focus()
+        self.pane.paint()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._named(event.value.strip() or None)
+
+    def _named(self, name: str | None) -> None:
+        if name:
+            self.runs.all[self.pane.at].name = name
+            self._changed()
+        self.field.display = False
+        self.pane.focus()
+        self.pane.paint()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a name is typed letters are letters."""
+        return not self.field.has_focus or parameters[:1] == ("leave",)
