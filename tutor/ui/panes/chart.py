@@ -15,10 +15,13 @@ from tutor.trace.values import number
 from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
 from tutor.ui.draw.plot import MARKERS, Canvas
-from tutor.ui.draw.row import Piece, Row, clean, row_width, wrapped
+from tutor.ui.draw.row import Piece, Row, clean, row_width
 from tutor.ui.messages import StepPicked
 from tutor.ui.panes.pane import Pane
 
+_GAP: Piece = ("   ", "quiet")
+_LEGEND = 3
+"""So many rows of names at most."""
 _SOON = 0.02
 """Seconds until more of a long recording is read."""
 
@@ -129,20 +132,31 @@ class ChartPane(Pane):
         """Rows with the names, where the frame has no room for them."""
         names = self._names()
         room = self.inner - sum(len(tab.name) + 2 for tab in self.tabs) - len(self.NAME) - len(" by step") - 8
-        return wrapped(names, self.inner)[:3] if len(self._series) > 1 and row_width(names) > room else []
+        if len(self._series) < 2 or row_width(names) <= room:
+            return []
+        rows: list[list[Piece]] = [[]]
+        for place in range(len(self._series)):
+            name = self._called(place)
+            if rows[-1] and row_width(rows[-1]) + row_width(name) + len(_GAP[0]) > self.inner:
+                rows.append([])
+            rows[-1] += [_GAP, *name] if rows[-1] else name
+        return [tuple(row) for row in rows[:_LEGEND]]
 
     def _names(self) -> list[Piece]:
         """What is charted, and what it is at the cursor."""
+        names = [[_GAP, *self._called(place)] for place in range(len(self._series))]
+        return [piece for name in names for piece in name][1:]
+
+    def _called(self, place: int) -> list[Piece]:
+        """Of one curve."""
+        one = self._series[place]
+        point = one.at(self.cursor)
         pieces: list[Piece] = []
-        for place, one in enumerate(self._series):
-            point = one.at(self.cursor)
-            if pieces:
-                pieces.append((" " * 3, "quiet"))
-            if self._plain and len(self._series) > 1:
-                pieces.append((f"{MARKERS[place % len(MARKERS)]} ", "quiet"))
-            pieces.append((clean(one.name), one.role))
-            if point is not None:
-                pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
+        if self._plain and len(self._series) > 1:
+            pieces.append((f"{MARKERS[place % len(MARKERS)]} ", "quiet"))
+        pieces.append((clean(one.name), one.role))
+        if point is not None:
+            pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
         pieces += [(f"   {clean(one.name)}", "quiet") for one in self._behind]
         return pieces
 
