@@ -329,6 +329,19 @@ def test_the_graph_of_the_gradients_stands_below_the_first_one(double: Recording
     assert not any(edge.source in headings or edge.to in headings for edge in graph.edges)
 
 
+def test_nodes_of_the_second_graph_say_which_gradient_they_computed(double: Recording) -> None:
+    """dz/dy = x = 2; x gets y = 8 through z, and 2·3x² = 24 through y: g = 32."""
+    grapher = Grapher()
+    graph = grapher.at(double.timeline, before_end_of_pass(double))
+    second = [one for one in rows(graph) if one.kind == "op" and one.name not in ("y", "z")]
+    assert {(one.name, one.value) for one in second if one.name} == {
+        ("∇y", "2.0000"), ("∇x via z", "8.0000"), ("∇x via y", "24.0000"), ("g", "32.0000"),
+    }  # fmt: skip
+    assert graph.now is None
+    at_node = grapher.at(double.timeline, double.steps_of("node")[0])
+    assert {one.name for one in rows(at_node) if one.name.startswith("∇")} == {"∇y", "∇x via z"}
+
+
 def test_parts_of_a_graph_come_in_the_order_in_which_they_were_made(double: Recording) -> None:
     state = double.end
     parts = part_of(list(state.nodes.values()))

@@ -249,6 +249,9 @@ class GraphNode(Event, frozen=True, tag=30):
     """`_sequence_nr()`: operations in the order in which they ran; -1 for `AccumulateGrad`."""
     saved: list[str] = []
     """The names under which the node saves tensors for its backward (`self`, `other`, `result`)."""
+    of: tuple[int, int] | None = None
+    """In a pass with `create_graph`: it computed a gradient of this node, the one that ran last. Which of those that
+    the node sent on, from 0; -1: the one that reached it."""
 
 
 class Freed(Event, frozen=True, tag=31):

@@ -35,7 +35,8 @@ class GraphReplay(TensorReplay):
         if not running:
             node.module = state.last_op[3]
         elif state.last_pass is not None and event.name != "AccumulateGrad":
-            node.of_pass = state.last_pass.number
+            node.of_pass, node.of = state.last_pass.number, event.of
+            node.value = _gradient(state.nodes.get(event.of[0]), event.of[1]) if event.of is not None else None
         if event.tensor in state.last_op[2] and event.name != "AccumulateGrad":
             node.operation, node.site, node.frame = state.operations, state.last_op[0], state.last_op[4]
             node.others = self._others(event)
@@ -199,6 +200,13 @@ class GraphReplay(TensorReplay):
                 node = node.__copy__()
                 node.state = "freed"
                 state.nodes[number] = node
+
+
+def _gradient(node: NodeState | None, which: int) -> ev.Value:
+    """A gradient that a node sent on, or (-1) that reached it."""
+    gradients = None if node is None else node.grad_outputs if which < 0 else node.grad_inputs
+    which = max(which, 0)
+    return gradients[which] if gradients is not None and which < len(gradients) else None
 
 
 def _needs(event: ev.GraphNode) -> list[bool]:

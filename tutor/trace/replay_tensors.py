@@ -38,9 +38,10 @@ class TensorReplay:
             state.grad_of[grad] = number
         if node is not None:
             made = state.nodes.get(node)
-            if made is not None and made.shape is None and made.tensor == number:
+            told = made is not None and (made.tensor == number or (made.tensor is None and made.of is not None))
+            if made is not None and made.shape is None and told:
                 made = made.__copy__()
-                made.value, made.shape = value, meta.shape
+                made.value, made.shape, made.tensor = value, meta.shape, number
                 state.nodes[node] = made
 
     def _gone(self, event: ev.Gone) -> None:

@@ -93,6 +93,8 @@ class NodeState(Shared, gc=False):
     """The innermost module in whose `forward` it was made."""
     of_pass: int | None = None
     """The pass during which it was made: it belongs to the graph of that pass's gradients."""
+    of: tuple[int, int] | None = None
+    """Of which node it computed a gradient in that pass, and which (see `events.GraphNode`)."""
     operation: int = 0
     """The how-manieth operation of the recording made it, from 1 (`Timeline.operation` tells the step); 0: unknown."""
     site: int = 0

@@ -36,16 +36,6 @@ class Namer:
         return name or ""
 
 
-def shows_pass(state: State) -> bool:
-    """Whether the graph on show is that of a backward pass; not once a later operation has made a node."""
-    last = state.last_pass
-    if last is None or last.running:
-        return last is not None
-    shown = [state.nodes[number] for number in state.shown if number in state.nodes]
-    newest = max(shown, key=lambda node: node.sequence, default=None)
-    return newest is not None and newest.node in last.ran
-
-
 class Flow:
     """The gradients that went through the graph in the pass on show, for many nodes at once."""
 

@@ -76,6 +76,7 @@ class Passes:
         depth = _len_torch_function_stack()
         number = self._number
         done = False
+        creating, self.graph.creating = self.graph.creating, call.create_graph
         try:
             if torch.cuda.is_initialized():
                 # The engine would run nodes on a thread of the device's, away from our modes.
@@ -87,6 +88,7 @@ class Passes:
         finally:
             while _len_torch_function_stack() > depth:  # a backward of the learner's was left by an exception
                 _pop_torch_function_stack()
+            self.graph.creating = creating
             with quiet():
                 if done and call.name == "grad":
                     self._captured(call, result)
@@ -161,6 +163,8 @@ class Passes:
                         [None if g is None else value(g) for g in grad_inputs],
                     )
                 )  # fmt: skip
+                if self.graph.creating:
+                    self.graph.made_by(node, grad_inputs, grad_outputs)
         except Exception as error:  # an exception here would abort the learner's pass
             self.trouble(error)
 

@@ -109,6 +109,8 @@ class Graph:
         self.arrived: Callable[[int, torch.Tensor, Any], None] = lambda node, leaf, gradient: None
         self.entered: Callable[[int], None] = lambda node: None
         self.left: Callable[[], None] = lambda: None
+        self.creating = False
+        """Whether a pass with `create_graph` runs."""
         self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
         self._serials = 0
         self._saved: dict[type, list[str]] = {}
@@ -188,6 +190,18 @@ class Graph:
             known = self.known(node)
             if known is not None:
                 node.register_prehook(_Arrival(known, self, weakref.ref(leaf)))
+
+    def made_by(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
+        """Tells of the nodes that computed the gradients of a node that ran, in a pass with `create_graph`."""
+        for first, gradients in ((-1, grad_outputs[:1]), (0, grad_inputs)):
+            for place, gradient in enumerate(gradients, first):
+                grad_fn = None if gradient is None else gradient.grad_fn
+                if grad_fn is None or _KEY in grad_fn.metadata:
+                    continue
+                events: list[Any] = []
+                self.node(grad_fn, None, events)
+                events[-1] = (*events[-1], (node, place))
+                self.waiting.extend(events)
 
     def freed(self, node: int) -> None:
         """A node is gone. Nodes go in bunches: they share an event."""
