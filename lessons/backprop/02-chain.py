@@ -34,26 +34,25 @@ y = w3 * a
 loss = (y - t) ** 2
 
 # %% [markdown] question="predict" of="w1.grad" lang="en"
-# The loss is {{ loss.item() }}. Now by hand, before PyTorch does it. How much does the loss move when `w1` does? Go
-# from the loss back to `w1`, and write down one slope for each operation on the way:
+# The loss is {{ loss.item() }}. Now by hand, before PyTorch does it: go from the loss back to `w1`, and write down one
+# slope for each operation on the way.
 #
 # - the square: `2 * (y - t)`
-# - the product `w3 * a`, seen from `a`: the other factor
+# - `w3 * a`, seen from `a`: the other factor
 # - relu: 1 where it let the number pass
-# - the product `w2 * h`, seen from `h`
-# - the product `w1 * x`, seen from `w1`
+# - `w2 * h`, seen from `h`
+# - `w1 * x`, seen from `w1`
 #
 # Multiply them all. What will `w1.grad` be?
 
 # %% [markdown] question="predict" of="w1.grad" lang="zh"
-# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算。`w1` 动一点，损失动多少？
-# 从损失往回走到 `w1`，路上每个运算写下一个斜率：
+# 损失是 {{ loss.item() }}。先动手算，再让 PyTorch 算：从损失往回走到 `w1`，路上每个运算写下一个斜率。
 #
 # - 平方：`2 * (y - t)`
-# - 乘积 `w3 * a`，对 `a` 而言：另一个因子
-# - relu：它放行了，就是 1
-# - 乘积 `w2 * h`，对 `h` 而言
-# - 乘积 `w1 * x`，对 `w1` 而言
+# - `w3 * a`，对 `a` 而言：另一个因子
+# - relu：放行的地方是 1
+# - `w2 * h`，对 `h` 而言
+# - `w1 * x`，对 `w1` 而言
 #
 # 全部乘起来。`w1.grad` 会是多少？
 
@@ -61,17 +60,16 @@ loss = (y - t) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="v2.grad" lang="en"
-# {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and no node needs to
-# know more than its own. Walk the pass with `→`: each step is one factor. The gradient that arrives at a node has all
-# the earlier factors in it already, so `w2` and `w3` cost next to nothing more.
+# {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and each node needs to
+# know only its own. Walk the pass with `→`, one factor at a step. What arrives at a node has all the earlier factors in
+# it already.
 #
 # Now a second network, the same but for one sign: its middle weight `v2` is negative. What will `v2.grad` be? Compute
 # its forward pass first.
 
 # %% [markdown] question="predict" of="v2.grad" lang="zh"
 # 是 {{ w1.grad.item() }}。这就是**链式法则**：沿着一条路，局部的斜率相乘，每个节点只需要知道自己的那一个。
-# 用 `→` 把这一趟走一遍，一步就是一个因子。
-# 到达某个节点的梯度，已经包含了前面所有的因子，所以 `w2` 和 `w3` 几乎不用再多算什么。
+# 用 `→` 把这一趟走一遍，一步就是一个因子。到达某个节点的梯度，已经包含了前面所有的因子。
 #
 # 再看第二个网络，只有一个符号不同：中间的权重 `v2` 是负的。`v2.grad` 会是多少？先把它的前向算一遍。
 
@@ -85,22 +83,19 @@ miss = (v3 * b - t) ** 2
 miss.backward()
 
 # %% [markdown] lang="en"
-# {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number, so it
-# stood at zero, and its slope there is zero. One factor of zero makes the whole product zero. The miss is not zero at
-# all, and yet no weight of this network will move: one calls such a neuron **dead**. (A zero with a minus is a zero; it
-# had a negative factor.)
+# {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number, and
+# there its slope is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no weight will
+# move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its sign.)
 #
-# Somebody wrote the backward pass by hand, as you did. It is right for the first network, and wrong for the second.
-# Find the line and mend it: press `e`.
+# Somebody wrote the backward pass by hand. It is right for the first network, and wrong for the second. Find the line
+# and mend it: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 有一段是平的：
-# 进来的是负数，它就停在零上，那里的斜率是零。乘积里只要有一个因子是零，整个就是零。
-# 误差明明不是零，可这个网络的权重一个也不会动，这样的神经元叫作**死掉**的神经元。
-# （带负号的零还是零，只是因子里有个负数。）
+# 是 {{ v2.grad.item() }}。如果你得到别的数，那是忘了 relu 有一段是平的：进来的是负数，那里的斜率是零。
+# 乘积里只要有一个因子是零，整个就是零。网络明明答错了，权重却一个也不会动，
+# 这样的神经元叫作**死掉**的神经元。（带负号的零还是零，只是因子里有个负数。）
 #
-# 有人像你一样，手写了反向传播。它对第一个网络是对的，对第二个就错了。
-# 找到那一行，把它改好：按 `e`。
+# 有人手写了反向传播。它对第一个网络是对的，对第二个就错了。找到那一行，把它改好：按 `e`。
 
 
 # %% tags=["exercise"] id="by-hand" kind="bug"

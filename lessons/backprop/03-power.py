@@ -11,11 +11,18 @@
 
 # %% [markdown] lang="en"
 # In `x ** 2` the exponent is a fixed number. In `x ** w` it is a tensor too, and can be learned like any weight. So a
-# power has **two** slopes, one for the base and one for the exponent.
+# power has **two** slopes. The rule from school is about the base: bring the exponent down, and lower it by one. For
+# the exponent it says nothing.
+#
+# But a slope can always be **measured**: nudge the exponent a little, see how far the power goes, and divide. The cell
+# does so with smaller and smaller nudges. Watch the numbers settle.
 
 # %% [markdown] lang="zh"
 # 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
-# 所以乘方有**两个**斜率，一个对底数，一个对指数。
+# 所以乘方有**两个**斜率。课本上的法则讲的是底数：把指数拿下来当系数，指数减一。对指数，它什么也没说。
+#
+# 不过斜率总是可以**量**出来的：把指数轻轻推一下，看乘方走了多远，再相除。
+# 这个单元就这么做，推得一次比一次轻。看看数字怎样稳定下来。
 
 # %%
 import torch
@@ -24,20 +31,6 @@ x = torch.tensor(2.0, requires_grad=True)
 w = torch.tensor(3.0, requires_grad=True)
 y = x**w
 
-# %% [markdown] lang="en"
-# The rule from school is about the base: bring the exponent down, and lower it by one. For the exponent it says
-# nothing.
-#
-# But a slope can always be **measured**. Nudge the exponent a little, see how far `y` goes, and divide. The next cell
-# does so with smaller and smaller nudges. Watch the numbers settle.
-
-# %% [markdown] lang="zh"
-# 课本上的法则讲的是底数：把指数拿下来当系数，指数减一。对指数，它什么也没说。
-#
-# 不过斜率总是可以**量**出来的：把指数轻轻推一下，看 `y` 走了多远，再相除。
-# 下一个单元就这么做，推得一次比一次轻。看看数字怎样稳定下来。
-
-# %%
 for nudge in (1.0, 0.1, 0.01, 0.001):
     print(nudge, "->", (2.0 ** (3.0 + nudge) - 2.0**3.0) / nudge)
 
@@ -61,20 +54,18 @@ for nudge in (1.0, 0.1, 0.01, 0.001):
 y.backward()
 
 # %% [markdown] question="predict" of="q.grad" lang="en"
-# {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent. The second is `y` times the **logarithm**
-# of `x`: how fast something grows by doubling depends on how much there is, and on the logarithm of two. (If you gave
-# the same number twice, you used the rule from school for both.)
+# {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the **logarithm** of
+# `x`. (The same number twice? That is the rule from school for both.)
 #
 # Now a negative base. `p ** q` itself is fine, for the exponent is a whole number. What will `q.grad` be? Think of
-# nudging the exponent. If there is no answer, PyTorch writes `nan`, *not a number*; you may write that too.
+# nudging the exponent. If you find no answer, write `nan`, *not a number*; PyTorch does so too.
 
 # %% [markdown] question="predict" of="q.grad" lang="zh"
-# 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}。后者是 `y` 乘以 `x` 的**对数**：
-# 一样东西靠翻倍增长，增长得多快，要看现在有多少，还要乘上二的对数。
-# （如果你两次答的是同一个数，那是对两者都用了课本上的法则。）
+# 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}，后者是 `y` 乘以 `x` 的**对数**。
+# （两次答了同一个数？那是对两者都用了课本上的法则。）
 #
 # 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想把指数轻轻推一下会怎样。
-# 如果没有答案，PyTorch 会写 `nan`，意思是“不是一个数”；你也可以这么写。
+# 如果你觉得没有答案，就写 `nan`，意思是“不是一个数”；PyTorch 也这么写。
 
 # %%
 p = torch.tensor(-2.0, requires_grad=True)

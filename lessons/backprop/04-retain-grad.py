@@ -10,8 +10,8 @@
 # ---
 
 # %% [markdown] lang="en"
-# Only leaves keep their gradient. What arrives at a computed tensor is handed on and dropped. But sometimes the one
-# in the middle is the one you want to see: does anything still arrive at the first layer?
+# Only leaves keep their gradient. What arrives at a computed tensor is handed on and dropped. But sometimes the one in
+# the middle is the one you want to see: does anything still arrive at the first layer?
 #
 # `a.retain_grad()` asks a tensor, **before** the backward pass, to keep its gradient. This is the graph of *Two paths
 # to one leaf* again, and of `a` and `b` only `a` is asked.
@@ -48,8 +48,8 @@ a.retain_grad()
 y.backward()
 
 # %% [markdown] question="predict" of="c.grad" lang="en"
-# `a.grad` is {{ a.grad.item() }}, the value of `b`, the other factor; there is a step of its own at which it is kept.
-# A gradient came to `b` as well, you can see it in the graph. Nobody asked `b` to keep it, so it holds nothing, and
+# `a.grad` is {{ a.grad.item() }}, the value of `b`, the other factor; there is a step of its own at which it is kept. A
+# gradient came to `b` as well, you can see it in the graph. Nobody asked `b` to keep it, so it holds nothing, and
 # neither does `y`. In the table of tensors such a passing gradient stands in brackets.
 #
 # The next cell computes the same again, under new names. This time `c`, which stands where `a` stood, is asked
@@ -72,19 +72,18 @@ c.retain_grad()
 print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
 
 # %% [markdown] lang="en"
-# Nothing: the gradient had gone by already, and PyTorch keeps no record. (gradtutor does: step back, and look at `c`
-# in the graph.) The request holds for the passes to come. It holds for this one tensor, too, not for the name: in a
-# training loop, where each turn computes a new `a`, each new `a` has to be asked.
+# Nothing: the gradient had gone by already, and PyTorch keeps no record. (gradtutor does: step back, and look at `c` in
+# the graph.) The request is for passes to come, and for this tensor, not for its name: a loop that computes a new `a`
+# each turn has to ask each new `a`.
 #
-# Two other ways: `torch.autograd.grad(y, a)` gives you that gradient directly, and `a.register_hook(print)` shows it as
-# it comes by. Before `retain_grad` existed one put such a hook on a tensor to save its gradient in a list; you may
-# still meet that.
+# Two other ways: `torch.autograd.grad(y, a)` gives that gradient directly, and `a.register_hook(print)` shows it as it
+# comes by. In code from before `retain_grad` such hooks save gradients in a list.
 
 # %% [markdown] lang="zh"
 # 什么也没有：梯度早就过去了，PyTorch 不留记录。（gradtutor 有：退回去，在图里看看 `c`。）
-# 这个请求对以后的反向传播有效。而且它只对这一个张量有效，不是对名字有效：
-# 在训练循环里，每转一圈都会算出一个新的 `a`，每个新的 `a` 都得再请一次。
+# 这个请求只对以后的反向传播有效，而且认的是张量，不是名字：
+# 循环里每转一圈都会算出一个新的 `a`，每个新的 `a` 都得再请一次。
 #
 # 另外还有两种办法：`torch.autograd.grad(y, a)` 直接给你这个梯度；
 # `a.register_hook(print)` 在梯度经过时把它打印出来。
-# 在还没有 `retain_grad` 的时候，人们就用这样的钩子把梯度存进列表里，你也许还会碰到这种写法。
+# 在还没有 `retain_grad` 的时候，人们就用这样的钩子把梯度存进列表里。

@@ -40,8 +40,8 @@ except RuntimeError as error:
 # PyTorch refuses: `loss` holds {{ loss.tolist() }}, and it will not guess which of the two you mean. With `gradient=`
 # you tell what each part is **worth**: those are the numbers that the pass starts with.
 #
-# Let the first part count once and the second twice. When `w` moves by a little, the first part moves five times as
-# far (*Two paths to one leaf*). How far does the second, `(x + w) + (w + 1)`?
+# Let the first part count once and the second twice. When `w` moves by a little, the first part moves five times as far
+# (*Two paths to one leaf*). How far does the second, `(x + w) + (w + 1)`?
 #
 # What will `w.grad` hold?
 
@@ -85,14 +85,51 @@ loss = torch.cat([a * b, a + b])
 loss.sum().backward()
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones, and a mean is the same as
-# ones divided by how many there are. So when you average a loss instead of summing it, every gradient shrinks with it.
+# {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones. Press `k` and try other
+# numbers for `second`: with zero that part counts for nothing, and below zero it pulls the other way.
 #
-# Try other numbers: press `k`, and set `second`. With zero, the second part counts for nothing, and with a negative
-# number it pulls the other way.
+# Now the other common one. Give `worth` the numbers with which the pass does what `parts.mean().backward()` would do.
+# Press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一，
-# 求平均就等于全是一再除以个数。所以把损失从求和改成求平均，所有的梯度都会跟着变小。
+# 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一。
+# 按 `k` 给 `second` 换几个数试试：设成零，那一部分就不算数；设成负数，它就往反方向拉。
 #
-# 换几个数试试：按 `k`，设置 `second`。设成零，第二部分就不算数；设成负数，它就往反方向拉。
+# 再来看另一种常见的做法。给 `worth` 填上合适的数，让反向传播的结果和 `parts.mean().backward()` 一样。
+# 按 `e`。
+
+# %% tags=["exercise"] id="mean" kind="fill"
+v = torch.tensor(2.0, requires_grad=True)
+parts = torch.stack([v * v, 5 * v, v + 7, v * v * v])
+
+worth = torch.zeros(4)
+parts.backward(gradient=worth)
+
+# %% [markdown] tags=["hint"] lang="en"
+# A mean is a sum divided by how many there are. So what is each part worth?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 平均就是总和除以个数。那么每一部分占多少分量？
+
+# %% [markdown] tags=["hint"] lang="en"
+# There are four parts, and all are worth the same: `torch.full((4,), …)`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 一共四个部分，分量都一样：`torch.full((4,), …)`。
+
+# %% tags=["solution"]
+v = torch.tensor(2.0, requires_grad=True)
+parts = torch.stack([v * v, 5 * v, v + 7, v * v * v])
+
+worth = torch.full((4,), 0.25)
+parts.backward(gradient=worth)
+
+# %% tags=["check"]
+slopes = [2 * v.item(), 5.0, 1.0, 3 * v.item() ** 2]
+assert v.grad is not None, "No pass has reached v."
+assert v.grad != 0, "v.grad is 0: so far no part is worth anything."
+assert abs(v.grad - sum(slopes)) > 1e-3, f"v.grad is {v.grad:g}: that is what the sum would give. A mean is smaller."
+assert len(set(worth.tolist())) == 1, f"In a mean all parts are worth the same, and yours are worth {worth.tolist()}."
+assert abs(v.grad - sum(slopes) / 4) < 1e-3, (
+    f"The slopes of the parts are {slopes}; their mean is {sum(slopes) / 4:g}. v.grad is {v.grad:g}."
+)

@@ -32,9 +32,9 @@ print("g:", g.item(), "requires grad:", g.requires_grad)
 # %% [markdown] question="predict" of="curve" lang="en"
 # `x.grad` stays `{{ x.grad }}`: the answer, {{ g.item() }}, went to `g` and nowhere else.
 #
-# `g` is a plain number without a history. But its formula, `2 * x`, has a slope of its own: it tells how fast the
-# slope changes, that is, how strongly the curve bends. With `create_graph=True` the backward pass **records itself**:
-# its multiplications go into the graph like any others, and one can go backward from its result.
+# `g` is a plain number without a history. But its formula, `2 * x`, has a slope of its own: it tells how fast the slope
+# changes, that is, how strongly the curve bends. With `create_graph=True` the backward pass **records itself**: its
+# multiplications go into the graph like any others, and one can go backward from its result.
 #
 # What will the second slope, `curve`, be?
 
@@ -54,24 +54,20 @@ v = u**2
 (curve,) = torch.autograd.grad(slope, u)
 
 # %% [markdown] lang="en"
-# The slope is {{ slope.item() }} and the slope of the slope {{ curve.item() }}: for a square it is the same everywhere.
-# (Without `create_graph` the second call fails: `slope` would have no history.) Go back to the first of the two passes,
-# and see how its steps add nodes to the graph.
+# The slope is {{ slope.item() }} and its slope {{ curve.item() }}, for a square the same everywhere. In the second of
+# the two passes other nodes run: those that the first one recorded. Without `create_graph` it fails, for `slope` then
+# has no history.
 #
-# What is it good for? With both one can **jump** to the bottom of a curve: `x - slope / curve`, after Newton. For a
-# parabola a single jump lands on it.
-#
-# Complete the function: it should return the slope and the curve of any function `f` at `at`. Press `e`.
+# With both numbers one can **jump** to the bottom of a curve, after Newton: `x - slope / curve`. For a parabola one
+# jump is enough. Complete the function: it should return both numbers for any `f`. Press `e`.
 
 # %% [markdown] lang="zh"
-# 斜率是 {{ slope.item() }}，斜率的斜率是 {{ curve.item() }}：对平方来说，它处处相同。
-# （不加 `create_graph`，第二次调用就会出错，因为 `slope` 没有历史。）
-# 回到两趟中的第一趟，看看它的每一步怎样给图添上节点。
+# 斜率是 {{ slope.item() }}，斜率的斜率是 {{ curve.item() }}，对平方来说处处相同。
+# 两趟里的第二趟跑的是另一些节点：正是第一趟记录下来的那些。
+# 不加 `create_graph` 它就会出错，因为 `slope` 没有历史。
 #
-# 这有什么用？有了这两个数，就可以一步**跳**到曲线的底部：`x - slope / curve`，这是牛顿的办法。
-# 对抛物线来说，跳一次就到。
-#
-# 把函数补完整：对任意函数 `f`，返回它在 `at` 处的斜率和弯曲程度。按 `e`。
+# 有了这两个数，就可以像牛顿那样一步**跳**到曲线的底部：`x - slope / curve`。对抛物线来说，跳一次就够。
+# 把函数补完整，让它对任意的 `f` 返回这两个数。按 `e`。
 
 
 # %% tags=["exercise"] id="newton" kind="fill"

@@ -32,8 +32,8 @@ y.backward()
 print("pass 1:", w.grad.item())
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# Now we compute the same thing three times more. Neither `x` nor `w` changes, so each pass brings to `w` what the
-# first one brought. Nobody clears `grad` in between.
+# Now we compute the same thing three times more. Neither `x` nor `w` changes, so each pass brings to `w` what the first
+# one brought. Nobody clears `grad` in between.
 #
 # What will `w.grad` hold after the loop?
 
@@ -52,18 +52,17 @@ for again in range(2, 5):
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next).
 #
-# Adding is of use when one batch is too large for the memory and is fed in parts. In an ordinary training loop it is
-# a bug: every step would drag along all the gradients before it. So one clears them, in one of two ways. `zero_()`
-# writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all its weights.
+# In an ordinary training loop adding is a bug: every step would drag along all the gradients before it. So one clears
+# them, in one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all
+# its weights.
 #
 # After both have run, what will `w.grad` hold? Type it as Python would print it.
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 原来的加上新来的，就是新的：每一趟，解释那一行都会写出这个和（用 `b` 和 `B` 在各趟之间跳）。
 #
-# 一批数据太大、内存装不下，要分成几份喂进去时，累加正好有用。在普通的训练循环里它却是个错误：
-# 每一步都会拖着之前所有的梯度。所以要清零，办法有两种。`zero_()` 往梯度里写零。
-# `zero_grad()` 是优化器提供的，一次管它所有的权重。
+# 在普通的训练循环里，累加是个错误：每一步都会拖着之前所有的梯度。所以要清零，办法有两种。
+# `zero_()` 往梯度里写零。`zero_grad()` 是优化器提供的，一次管它所有的权重。
 #
 # 两种都用过之后，`w.grad` 里会是什么？照 Python 打印的样子输入。
 
@@ -79,8 +78,60 @@ print("after zero_grad():", w.grad)
 # `zero_()` kept the tensor and made it zero; `zero_grad()` **let it go**. `None` needs no memory, and it tells "no
 # gradient came" from "a gradient came, and was zero". Older PyTorch zeroed instead, and code from that time may still
 # count on it: `w.grad.zero_()` fails where `grad` is `None`.
+#
+# Adding is of use as well: a batch too large for the memory can be fed in parts, and its gradient adds up. Below, two
+# halves should bring what `whole` says for the batch at once, and bring something else. Find out why: press `e`.
 
 # %% [markdown] lang="zh"
 # `zero_()` 留下张量，把它变成零；`zero_grad()` 则干脆**放掉**它。`None` 不占内存，
 # 还能区分“没有梯度来过”和“来过梯度，但恰好是零”。
 # 旧版 PyTorch 是写零的，那时的代码可能还指望着这一点：`grad` 是 `None` 时，`w.grad.zero_()` 会出错。
+#
+# 累加也有用处：一批数据太大、内存装不下，可以分成几份喂进去，梯度自己会加起来。
+# 下面的两半加起来，本该等于整批一次算出的 `whole`，结果却不是。找出原因：按 `e`。
+
+# %% tags=["exercise"] id="halves" kind="bug"
+batch = torch.tensor([1.0, 2.0, 3.0, 4.0])
+v = torch.tensor(0.5, requires_grad=True)
+(whole,) = torch.autograd.grad(((v * batch - 3) ** 2).mean(), v)
+
+for half in (batch[:2], batch[2:]):
+    loss = ((v * half - 3) ** 2).mean()
+    loss.backward()
+print("the halves:", v.grad.item(), "the whole:", whole.item())
+
+# %% [markdown] tags=["hint"] lang="en"
+# Compare the two printed numbers. How many times too large is the one of the halves?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 比较打印出来的两个数。两半得到的大了几倍？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Each half takes the mean over **two** numbers, so each number counts twice as much as in the mean over four. Make each
+# half's loss count half.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 每一半都只对**两个**数求平均，所以每个数的分量，是对四个数求平均时的两倍。让每一半的损失只算一半。
+
+# %% tags=["solution"]
+batch = torch.tensor([1.0, 2.0, 3.0, 4.0])
+v = torch.tensor(0.5, requires_grad=True)
+(whole,) = torch.autograd.grad(((v * batch - 3) ** 2).mean(), v)
+
+for half in (batch[:2], batch[2:]):
+    loss = ((v * half - 3) ** 2).mean() / 2
+    loss.backward()
+print("the halves:", v.grad.item(), "the whole:", whole.item())
+
+# %% tags=["check"]
+last = (2 * (0.5 * batch[2:] - 3) * batch[2:]).mean()
+want = (2 * (0.5 * batch - 3) * batch).mean()
+assert abs(whole - want) < 1e-3, f"Leave `whole` alone: it should be {want:g}."
+assert v.grad is not None, "No gradient is left in v: it must not be cleared at the end."
+assert min(abs(v.grad - last), abs(v.grad - last / 2)) > 1e-3, (
+    f"v.grad is {v.grad:g}, from the second half alone. Do not clear it between the halves."
+)
+assert abs(v.grad - 2 * want) > 1e-3, (
+    f"v.grad is {v.grad:g}, twice the {want:g} of the whole batch. What does each mean divide by?"
+)
+assert abs(v.grad - want) < 1e-3, f"v.grad should be {want:g}, and is {v.grad:g}."

@@ -36,30 +36,17 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] question="choice" of="3 if w.grad is None else 1 if torch.allclose(w.grad, w.exp()) else 2" lang="en"
+# %% [markdown] question="line" of="a._version == 1" lang="en"
 # A computed tensor may be written to. But remember what the node of `exp` keeps for its slope: its own result.
 #
-# Below, that very result is changed before the backward pass. What will happen?
-#
-# 1. `w.grad` is right: PyTorch kept a copy
-# 2. `w.grad` is wrong: the slope is taken from the changed value
-# 3. an error: PyTorch notices
-
-# %% [markdown] question="choice" of="3 if w.grad is None else 1 if torch.allclose(w.grad, w.exp()) else 2" lang="zh"
-# 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
-#
-# 下面，正是这个结果在反向传播之前被改掉了。会怎样？
-#
-# 1. `w.grad` 是对的：PyTorch 留了一份拷贝
-# 2. `w.grad` 是错的：斜率取自改过的值
-# 3. 出错：PyTorch 发现了
-
-# %% [markdown] question="line" of="a._version == 1" lang="en"
-# And the guilty one, if there is any: which line of the next cell changes a value that a node had saved? Move the
-# cursor to it.
+# In the next cell the backward pass fails. The line with `backward()` is where one *notices*; it is not to blame. Which
+# line makes the failure inevitable? Move the cursor to it.
 
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
-# 如果真有“肇事者”：下一个单元里，哪一行改掉了某个节点保存过的值？把光标移过去。
+# 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
+#
+# 下一个单元里，反向传播会失败。到 `backward()` 那一行才*发现*，但错不在它。
+# 是哪一行让失败变得不可避免？把光标移过去。
 
 # %%
 a = w.exp()
@@ -70,22 +57,23 @@ except RuntimeError as error:
     print(str(error).split(":")[0])
 
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="en"
-# It notices. Nothing was copied; each tensor has a **version counter** that every in-place operation turns on by one. A
-# node notes the version of what it saves, and compares when the pass comes by. Press `Enter` on `a` in the table of
-# tensors to see its version.
+# `a += 1` wrote over the saved result. PyTorch keeps no copy; it keeps a **version counter** in each tensor, which
+# every in-place operation turns on by one. A node notes the version of what it saves, and compares when the pass comes
+# by. `Enter` on `a` in the table shows its version.
 #
-# Now the same again, but through `a.data`, which hands out the same memory **without** its history. You will find it in
-# old code, to "make the error go away". What will happen this time?
+# Now the same through `a.data`: the same memory, **without** its history. You will find it in old code, to "make the
+# error go away". What will happen this time?
 #
 # 1. `v.grad` is right
 # 2. `v.grad` is wrong
 # 3. an error
 
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="zh"
-# 它发现了。并没有拷贝什么，而是每个张量都有一个**版本计数器**，每做一次就地操作就加一。
-# 节点记下所存张量的版本，反向传播经过时再比对。在张量表里对 `a` 按 `Enter`，可以看到它的版本。
+# 是 `a += 1`，它改写了保存的结果。PyTorch 不留拷贝，而是给每个张量一个**版本计数器**，
+# 每做一次就地操作就加一。节点记下所存张量的版本，反向传播经过时再比对。
+# 在张量表里对 `a` 按 `Enter`，可以看到它的版本。
 #
-# 现在再来一次，不过是通过 `a.data`，它给出同一块内存，却**不带**历史。
+# 现在再来一次，不过是通过 `a.data`：同一块内存，却**不带**历史。
 # 在旧代码里你会看到有人用它来“让错误消失”。这一次会怎样？
 #
 # 1. `v.grad` 是对的
@@ -134,8 +122,8 @@ except RuntimeError as error:
     print(str(error).split(":")[0])
 
 # %% [markdown] tags=["hint"] lang="en"
-# For each write, ask about the tensor that it changes: which operations made or used it before, and do they need it
-# for their slope? An addition needs nothing.
+# For each write, ask about the tensor that it changes: which operations made or used it before, and do they need it for
+# their slope? An addition needs nothing.
 
 # %% [markdown] tags=["hint"] lang="zh"
 # 对每一次写入都问一问：它改的那个张量，之前是哪个运算算出来的，又被哪个运算用过？

@@ -72,14 +72,14 @@ u = torch.tensor(2.0, dtype=torch.float64)
 measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 
 # %% [markdown] lang="en"
-# {{ measured.item() }} for the slope of a cube, three times the square, and `backward` forgot to square. (If you had
-# that number in the first question: you knew the slope, but it is the code that runs.)
+# {{ measured.item() }}: three times the square, and `backward` forgot to square. (If you had that number in the first
+# question: you knew the slope, but it is the code that runs.)
 #
-# `torch.autograd.gradcheck` does this measurement for every input and every output, and compares. Always use it on an
-# operation of your own. (In old code you may see `Cube()(x)`, without `@staticmethod`; that no longer works.)
+# `torch.autograd.gradcheck` measures like that for every input and output, and compares. Use it on every operation of
+# your own. (Old code has `Cube()(x)`, without `@staticmethod`; that no longer works.)
 #
-# Now you. `Lens` has **two** inputs, so its `backward` gives back two gradients, in the order of the inputs. Fill them
-# in: press `e`. The check runs `gradcheck` on them.
+# Now you. `Lens` has **two** inputs, so `backward` gives back two gradients, in their order. Fill them in: press `e`.
+# The check runs `gradcheck` on them.
 
 # %% [markdown] lang="zh"
 # 是 {{ measured.item() }}，这才是立方的斜率：平方的三倍，而 `backward` 忘了平方。

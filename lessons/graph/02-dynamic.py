@@ -80,25 +80,66 @@ for node, _ in q.grad_fn.next_functions:
     print("it got its inputs from", node.name().split("::")[-1])
 
 # %% [markdown] lang="en"
-# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the slope of that power is {{ p.grad.item() }}. (If
-# you had less, you may have missed a factor: two of them are there before the loop begins.) At `p` several paths meet,
-# one per factor, and their shares are added. Press `k` to set another `limit`, and see a longer or a shorter graph.
+# The loop stopped with `q` at {{ q.item() }}, a power of `p`, and the slope of that power is {{ p.grad.item() }}.
+# (Less? Two factors are there before the loop begins.) At `p` several paths meet, one per factor. Press `k` to set
+# another `limit`.
 #
-# The printed lines name the last node and what comes before it: the multiplication of the turn before, and
-# `AccumulateGrad`, which stands for the leaf `p`. So autograd's **nodes are operations**, and tensors go along its
-# **edges**. In older notes you will find it drawn the other way round.
+# The printed lines name the last node and what comes before it. Autograd's **nodes are operations**, and tensors go
+# along its **edges**; older notes have it the other way round. In early TensorFlow you described the whole graph first
+# and fed it numbers later. Here each run of your code makes a new graph.
 #
-# In those notes you may also meet the old way of TensorFlow: first describe the whole graph, then open a session and
-# feed it numbers. There an `if` had to be an operation of its own. Here plain Python does, and each run of your code
-# makes a new graph.
+# So plain Python is enough. `distance` should say how far a number is from zero; mend it for negative numbers: `e`.
 
 # %% [markdown] lang="zh"
 # 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的斜率是 {{ p.grad.item() }}。
-# （如果你的答案偏小，多半是漏了一个因子：循环开始之前就已经有两个了。）
-# 好几条路在 `p` 处相会，每个因子一条，各自的份额加在一起。按 `k` 换一个 `limit`，看看图变长或变短。
+# （答小了？循环开始之前就已经有两个因子了。）好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
 #
-# 打印出来的是最后一个节点，以及它前面的节点：上一圈的乘法，还有代表叶子节点 `p` 的 `AccumulateGrad`。
-# 可见在 autograd 里，**节点是运算**，张量沿着**边**流动。有些旧笔记里画得正好相反。
+# 打印出来的是最后一个节点，以及它前面的节点。在 autograd 里，**节点是运算**，张量沿着**边**流动；
+# 有些旧笔记里画得正好相反。早期的 TensorFlow 要先描述整张图，再喂数字进去。
+# 而在这里，代码每运行一次，就长出一张新图。
 #
-# 你也许还会在旧笔记里见到早期 TensorFlow 的做法：先把整张图描述好，再打开一个会话，把数字喂进去。
-# 在那里，`if` 得是一个专门的运算。而这里用普通的 Python 就够了：代码每运行一次，就长出一张新图。
+# 所以普通的 Python 就够用了。`distance` 应当给出一个数到零的距离；把它改得对负数也成立：按 `e`。
+
+
+# %% tags=["exercise"] id="distance" kind="fill"
+def distance(x):
+    return x
+
+
+print(distance(torch.tensor(-3.0)))
+
+# %% [markdown] tags=["hint"] lang="en"
+# An `if` will do, as in `bend`. What has to happen to a number below zero?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 像 `bend` 那样用一个 `if` 就行。小于零的数该怎么办？
+
+# %% [markdown] tags=["hint"] lang="en"
+# `-x` is an operation too, and leaves a node in the graph.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `-x` 也是运算，会在图里留下一个节点。
+
+
+# %% tags=["solution"]
+def distance(x):
+    if x < 0:
+        return -x
+    return x
+
+
+print(distance(torch.tensor(-3.0)))
+
+# %% tags=["check"]
+for at, slope in ((3.0, 1.0), (-3.0, -1.0)):
+    leaf = torch.tensor(at, requires_grad=True)
+    far = distance(leaf)
+    assert far is not None, f"For {at:g} nothing is returned."
+    number = far.item() if isinstance(far, torch.Tensor) else far
+    assert number == 3, f"The distance of {at:g} is 3, and you give {number:g}."
+    assert getattr(far, "requires_grad", False), (
+        f"For {at:g} the number is right, but it has left the graph: no gradient can flow. "
+        "Do without item(), float() and new tensors."
+    )
+    far.backward()
+    assert leaf.grad == slope, f"The slope at {at:g} is {slope:g}, and yours is {leaf.grad:g}."

@@ -46,19 +46,17 @@ mixed = w * c
 plain = c + c
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# A result requires grad if **any** of its inputs does. In `w * c` one does; in `c + c` none. Of an addition that
-# nobody will ask about nothing is recorded, and so `plain.is_leaf` is {{ plain.is_leaf }}: a leaf is not a tensor that
-# you made by hand, but one for which there is **no recorded operation**.
+# A result requires grad if **any** of its inputs does. In `c + c` none does, so nothing is recorded, and
+# `plain.is_leaf` is {{ plain.is_leaf }}: a leaf is not a tensor made by hand, but one with **no recorded operation**.
 #
-# There are three ways to use `w` and leave no record. Under `torch.no_grad()` nothing is recorded. `detach()` gives a
-# tensor's value without its history. `torch.inference_mode()` is like `no_grad`, a little faster, and stricter.
+# There are three ways to use `w` and leave no record. Under `torch.no_grad()` nothing is recorded. `detach()` gives the
+# value without its history. `torch.inference_mode()` is a stricter, slightly faster `no_grad`.
 #
 # The next cell has all three. Then it multiplies `w` by `cut`, which was computed from `w`. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 只要有**任何一个**输入需要梯度，结果就需要梯度。`w * c` 里有一个，`c + c` 里一个也没有。
-# 没有人会去追问的加法，根本不作记录，所以 `plain.is_leaf` 是 {{ plain.is_leaf }}：
-# 叶子节点并不是“亲手创建的张量”，而是**没有记录下任何运算**的张量。
+# 只要有**任何一个**输入需要梯度，结果就需要梯度。`c + c` 里一个也没有，所以什么也不记录，
+# `plain.is_leaf` 是 {{ plain.is_leaf }}：叶子节点不一定是亲手创建的，只要**没有记录下运算**就算。
 #
 # 有三种办法，用了 `w` 却不留记录。在 `torch.no_grad()` 之下什么都不记录；
 # `detach()` 只给出张量的值，不带历史；`torch.inference_mode()` 和 `no_grad` 相似，快一点，也更严格。
@@ -77,22 +75,20 @@ y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="en"
 # {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`. To
-# autograd it is a plain number, and the slope is just that number. With both paths recorded it would be twice as much;
-# if that was your answer, follow the edges from `y` in the graph.
+# autograd it is a plain number. (Twice as much? That would be the slope with both paths recorded.)
 #
-# All three results have an empty `requires_grad` column, and look alike. They are not. Suppose we use them later, to
-# multiply `w` once more, outside of the blocks. What will happen to the last line inside the `try`?
+# The three results look alike in the table; none requires grad. Now we use two of them later, outside of the blocks.
+# What will happen to the last line inside the `try`?
 #
 # 1. it works, as the line before it does
 # 2. it fails
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="zh"
 # 是 {{ w.grad.item() }}。`cut` 确实依赖 `w`，可是 autograd 看不见：从 `cut` 往回没有边。
-# 在它看来 `cut` 就是个普通的数，斜率也就是这个数。如果两条路都有记录，结果会大一倍；
-# 要是你答的是那个数，就在图里从 `y` 顺着边往回看一看。
+# 在它看来，`cut` 就是个普通的数。（答大了一倍？那是两条路都有记录时的斜率。）
 #
-# 三个结果的 `requires_grad` 一栏都是空的，看上去一样，其实不然。
-# 假如我们之后在那些代码块之外，再用它们去乘 `w`，`try` 里的最后一行会怎样？
+# 三个结果在表里看上去一样，都不需要梯度。现在我们在那些代码块之外，再用其中的两个。
+# `try` 里的最后一行会怎样？
 #
 # 1. 和前一行一样，能行
 # 2. 出错

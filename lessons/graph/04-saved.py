@@ -9,42 +9,22 @@
 #       zh: "运算会保存求导要用的东西，反向传播用完就放掉。有些运算什么也不用存。"
 # ---
 
-# %% [markdown] lang="en"
-# In a product each factor's slope is the value of the *other* factor. But the backward pass comes later, and by then
-# you may have given the names to something else. So the operation **saves** what it will need, in its node of the
-# graph, at the time when it runs.
-#
-# Step to the end of the cell. Then go to the graph with `Tab`, to the node of `product` with `↑`, and press `Enter`:
-# the page that opens says what the node keeps.
-
-# %% [markdown] lang="zh"
-# 在乘法里，每个因子的斜率是*另一个*因子的值。可是反向传播要晚些才来，
-# 到那时这些名字也许已经另有所指了。所以运算在运行的当时，就把以后要用的东西**保存**在图中自己的节点里。
-#
-# 走到这个单元的末尾，再用 `Tab` 到图那里，用 `↑` 移到 `product` 的节点，按 `Enter`：
-# 打开的页面会告诉你这个节点保存了什么。
-
-# %%
-import torch
-
-x = torch.tensor(2.0, requires_grad=True)
-w = torch.tensor(3.0, requires_grad=True)
-product = x * w
-
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="en"
-# `product` kept both factors, for both want a gradient.
+# In a product each factor's slope is the value of the *other* factor. But the backward pass comes later, when the names
+# may mean something else. So an operation **saves** what it will need, at once, in its node of the graph.
 #
-# Now the exponential function. It is famous for being its own slope: at `x` the slope of `exp(x)` is `exp(x)`. What
-# will the node of `e` save, so that it has the least work later?
+# The product below saves both factors. And the exponential function? It is its own slope: at `x` the slope of `exp(x)`
+# is `exp(x)`. What will the node of `e` save, to have the least work later?
 #
 # 1. its input `x`
 # 2. its result `e`
 # 3. nothing
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="zh"
-# `product` 把两个因子都存下了，因为两个都要梯度。
+# 在乘法里，每个因子的斜率是*另一个*因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
+# 所以运算会当场把以后要用的东西**保存**在图中自己的节点里。
 #
-# 现在来看指数函数。它有个出名的性质：斜率就是它自己，`exp(x)` 在 `x` 处的斜率是 `exp(x)`。
+# 下面的乘法把两个因子都存下了。指数函数呢？它的斜率就是它自己：`exp(x)` 在 `x` 处的斜率是 `exp(x)`。
 # 为了以后最省事，`e` 的节点会保存什么？
 #
 # 1. 输入 `x`
@@ -52,18 +32,25 @@ product = x * w
 # 3. 什么也不存
 
 # %%
+import torch
+
+x = torch.tensor(2.0, requires_grad=True)
+w = torch.tensor(3.0, requires_grad=True)
+product = x * w
 e = torch.exp(x)
 
 # %% [markdown] question="predict" of="v.grad" lang="en"
-# Its result: with it the slope is already there, while from `x` it would have to be worked out again.
+# Its result: with it the slope is there already, while from `x` it would have to be worked out again. Go to the graph
+# with `Tab`, to a node with `↑`, and press `Enter`: the page says what that node keeps.
 #
-# What is saved takes memory, so a backward pass **lets it go** as soon as it has used it. You may have heard that one
-# cannot go backward twice. Let us see. For a sum the slope is one, whatever the numbers are.
+# What is saved takes memory, so a backward pass **lets it go** when it has used it. You may have heard that one cannot
+# go backward twice. Let us see. The slope of a sum is one, whatever the numbers are.
 #
 # Below we go backward from `s` twice. What will `v.grad` hold in the end?
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # 是结果：有了它，斜率就是现成的；只存 `x` 的话还得重新算一遍。
+# 用 `Tab` 到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
 #
 # 保存的东西占内存，所以反向传播用完就**放掉**。你也许听说过，不能反向传播两次。我们来看看。
 # 加法的斜率是一，不管数字是多少。
@@ -77,8 +64,8 @@ s.backward()
 s.backward()
 
 # %% [markdown] question="predict" of="passes" lang="en"
-# {{ v.grad.item() }}: both passes came through, and each brought a one. The node of a sum had **saved nothing**, so
-# the first pass had nothing to let go. It is not the second pass that is forbidden; it is using what is gone.
+# {{ v.grad.item() }}: both passes came through, and each brought a one. The node of a sum had **saved nothing**, so the
+# first pass had nothing to let go. It is not the second pass that is forbidden; it is using what is gone.
 #
 # Now the same with `e`. How many of its two passes will come through?
 

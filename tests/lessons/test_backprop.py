@@ -31,7 +31,7 @@ ANSWERS: dict[str, list[object]] = {
     "vector": [[9.0], [7.0]],
     "second-order": [None, 2.0],
     "accumulate": [[20.0], None],
-    "in-place": [3, 2],
+    "in-place": [2],
     "your-own": [6.0, 12.0],
 }
 
@@ -133,7 +133,7 @@ def test_retain_graph(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_vector() -> None:
     names: Names = {}
-    first, second, third = (cell.source for cell in lesson("vector").code_cells)
+    first, second, third, *_ = (cell.source for cell in lesson("vector").code_cells)
     do(first, names)
     assert names["loss"].tolist() == [6, 5]
     do(second, names)
@@ -149,9 +149,10 @@ def test_second_order() -> None:
 
 
 def test_accumulate(capsys: pytest.CaptureFixture[str]) -> None:
-    run("accumulate")
+    names, _ = run("accumulate")
     said = [line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines()]
-    assert said == ["5.0", "10.0", "15.0", "20.0", "0.0", "None"]
+    assert said[:6] == ["5.0", "10.0", "15.0", "20.0", "0.0", "None"]
+    assert names["whole"].item() == sum(2 * (0.5 * x - 3) * x for x in (1, 2, 3, 4)) / 4
 
 
 def test_in_place() -> None:
@@ -193,6 +194,16 @@ TRIES: dict[str, list[tuple[str, str]]] = {
          "near.backward(retain_graph=True)\nnear.backward(retain_graph=True)\nfar.backward()", "each of them once"),
         ("s = torch.tensor(3.0, requires_grad=True)\nh = (s * s).detach()", "s.grad is None"),
     ],
+    "vector": [
+        ("", "so far no part is worth anything"),
+        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\nworth = torch.ones(4)\n"
+         "parts.backward(worth)", "what the sum would give"),
+        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\n"
+         "worth = torch.tensor([1.0, 0, 0, 0])\nparts.backward(worth)", "all parts are worth the same"),
+        ("v.grad = None\nparts = torch.stack([v * v, 5 * v, v + 7, v * v * v])\nworth = torch.full((4,), 0.5)\n"
+         "parts.backward(worth)", "their mean is 5.5. v.grad is 11"),
+        ("v.grad = None", "No pass has reached v"),
+    ],
     "second-order": [
         ("", "`curve` is still None"),
         ("def slope_and_curve(f, at):\n    x = torch.tensor(at, requires_grad=True)\n"
@@ -205,6 +216,16 @@ TRIES: dict[str, list[tuple[str, str]]] = {
         ("def slope_and_curve(f, at):\n    x = torch.tensor(at, requires_grad=True)\n    y = f(x)\n"
          "    (slope,) = torch.autograd.grad(y, x, retain_graph=True)\n"
          "    (curve,) = torch.autograd.grad(y, x)\n    return slope, curve", "bends by 4 everywhere, and you have 6"),
+    ],
+    "accumulate": [
+        ("", "twice the -7.5 of the whole batch"),
+        ("for half in (batch[:2], batch[2:]):\n    v.grad = None\n    ((v * half - 3) ** 2).mean().backward()",
+         "Do not clear it"),
+        ("for half in (batch[:2], batch[2:]):\n    v.grad = None\n    (((v * half - 3) ** 2).mean() / 2).backward()",
+         "Do not clear it"),
+        ("v.grad = None\n((v * batch - 3) ** 2).sum().backward()", "v.grad should be -7.5, and is -30"),
+        ("whole = v.grad", "Leave `whole` alone"),
+        ("v.grad = None", "must not be cleared at the end"),
     ],
     "in-place": [
         ("", "which operation's output it is: output 0 of"),

@@ -1,4 +1,4 @@
-"""The lessons about the graph: the curriculum's figures, and the answers to what they ask.
+"""The lessons about the graph: the curriculum's figures, the answers to what they ask, and an exercise.
 
 The code of a lesson is run plainly, cell by cell.
 """
@@ -6,6 +6,7 @@ The code of a lesson is run plainly, cell by cell.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,25 @@ def test_saved_is_let_go() -> None:
         _ = names["e"].grad_fn._saved_result
     assert names["product"].grad_fn._saved_self is names["x"]
     assert names["product"].grad_fn._saved_other is names["w"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "helps"),
+    [
+        ("", "The distance of -3 is 3, and you give -3"),
+        ("def distance(x):\n    return abs(x.item())", "it has left the graph"),
+        ("def distance(x):\n    return torch.tensor(abs(x.item()))", "it has left the graph"),
+        ("def distance(x):\n    if x > 0:\n        return x", "For -3 nothing is returned"),
+        ("def distance(x):\n    return -x", "The distance of 3 is 3, and you give -3"),
+        ("def distance(x):\n    return x + (x.abs() - x).detach()", "The slope at -3 is -1, and yours is 1"),
+    ],
+)
+def test_the_distance_is_passed_by_its_solution_and_helps_otherwise(wrong: str, helps: str) -> None:
+    parts = {cell.kind: cell.source for cell in lesson("dynamic").code_cells}
+    names: Names = {"torch": torch}
+    exec(parts["exercise"], names)
+    exec(wrong, names)
+    with pytest.raises(AssertionError, match=re.escape(helps)):
+        exec(parts["check"], names)
+    exec(parts["solution"], names)
+    exec(parts["check"], names)
