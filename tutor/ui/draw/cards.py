@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tutor.ui.draw.boxes import Box, Picture
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.graph import Graph, NodeRow
-from tutor.ui.draw.row import Piece, Row, clean, cut, row_width, tinted, width
+from tutor.ui.draw.row import Piece, Row, clean, cut, row_width, width
 
 _DIMMED = ("constant", "input")
 _TIGHT = 6
@@ -90,7 +90,7 @@ class Sheet:
             inner: Row = ((" ", "plain"), ("= ", "quiet"), (text, "quiet" if quiet else "plain")) if text else ()
             fill = " " * (shape.width - 2 - row_width(inner))
             pieces = ((border[3], frame), *inner, (fill, "plain"), (border[3], frame))
-        return tinted(pieces, "chosen") if box.node == chosen else pieces
+        return tuple((text, f"chosen {role}") for text, role in pieces) if box.node == chosen else pieces
 
     def _value_room(self, row: NodeRow) -> int:
         shape = self.picture.shape

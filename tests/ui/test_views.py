@@ -1,0 +1,232 @@
+"""The three views of the graph pane, as somebody sees them who walks, chooses and clicks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.conftest import text
+from tests.ui.recordings import SCRIPT, two_paths, viewer
+from tests.worker.recording import Forker, Recording
+from tutor.ui.app import GradtutorApp
+from tutor.ui.draw import views
+from tutor.ui.draw.graph import NodeRow
+from tutor.ui.draw.views import BoxesView
+from tutor.ui.graph_rows import Rows
+from tutor.ui.panes.graph import GraphPane
+from tutor.ui.screens.lesson import LessonScreen
+from tutor.ui.screens.sheet import Sheet
+from tutor.ui.skeleton import Item
+
+CHAIN = """\
+import torch
+w = torch.tensor(1.0, requires_grad=True)
+h = torch.tensor(1.0, requires_grad=True)
+for i in range({turns}):
+    h = h * w
+h.backward()
+"""
+MANY = """\
+import torch
+leaves = [torch.tensor([float(i)], requires_grad=True) for i in range({count})]
+y = torch.cat(leaves)
+y.sum().backward()
+"""
+
+
+def viewed(run: Recording) -> GradtutorApp:
+    return GradtutorApp(SCRIPT, lessons=Path("lessons"), timeline=run.timeline)
+
+
+def graph_of(app: GradtutorApp) -> GraphPane:
+    assert isinstance(app.screen, LessonScreen)
+    assert app.screen.graph.failure is None
+    return app.screen.graph
+
+
+async def go(app: GradtutorApp, pilot: Pilot[int], step: int) -> list[str]:
+    """To a step; the rows of the graph pane."""
+    assert isinstance(app.screen, LessonScreen)
+    app.screen.cursor = step
+    await pilot.pause()
+    return shown(app)
+
+
+def shown(app: GradtutorApp) -> list[str]:
+    return ["".join(piece for piece, _ in row) for row in graph_of(app)._shown]
+
+
+async def open_all(pilot: Pilot[int]) -> None:
+    await pilot.press("end", "s", "end")
+    await pilot.pause()
+
+
+async def test_the_shares_of_a_fan_out_are_read_off_the_boxes_once_they_are_sent() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await open_all(pilot)
+        for view in ("boxes", "focus"):
+            arrows = {}
+            for step in (16, 17, 18, 20):
+                await go(app, pilot, step)
+                if view == "focus":
+                    pane = graph_of(app)
+                    pane.choose(pane.place_of("node", 2) or 0)
+                arrows[step] = next(line for line in shown(app) if "▼" in line).replace("│", "").split()
+            # w stands above both: b sends 3 first, then a sends 2. In the boxes x and 1 are beside it.
+            beside = ["▼"] if view == "boxes" else []
+            assert arrows[16] == [*beside, "▼", "▼", *beside]
+            assert arrows[17] == [*beside, "▼", "▼3", *beside]
+            assert arrows[18] == arrows[20] == [*beside, "▼2", "▼3", *beside]
+            assert any("∇ 5.0000 = 3 + 2" in line for line in shown(app))
+            await pilot.press("v")
+
+
+async def test_v_goes_round_the_views_and_says_which() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_all(pilot)
+        assert "· boxes" in shown(app)[0]  # all fits
+        for view in ("focus", "lanes", "boxes", "focus"):
+            await pilot.press("v")
+            await pilot.pause()
+            assert f"· {view} " in shown(app)[0]
+            assert f"the graph as {view}" in text(app)
+
+
+async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_all(pilot)
+        pane = graph_of(app)
+        pane.focus()
+        for view in ("boxes", "focus", "lanes"):
+            assert pane._view is not None
+            assert pane._view.name == view
+            pane.choose(0)
+            found = []
+            for _ in range(6):
+                found.append(pane.details())
+                await pilot.press("down")
+                await pilot.pause()
+                marked = {piece.strip() for row in pane._shown for piece, role in row if "chosen" in role.split()}
+                assert marked, "the mark is not to be seen"
+            assert found == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
+            await pilot.press("enter")
+            await pilot.pause()
+            assert isinstance(app.screen, Sheet)
+            assert "MulBackward0" in text(app)
+            await pilot.press("escape", "v")
+            await pilot.pause()
+
+
+async def test_a_click_on_a_box_chooses_its_node() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_all(pilot)
+        pane = graph_of(app)
+        for name, node in (("a = 3.0000", 3), ("b = 2.0000", 4), ("y = 6.0000", 5)):
+            y, line = next((y, line) for y, line in enumerate(shown(app)) if name in line)
+            await pilot.click(offset=(pane.region.x + line.index(name), pane.region.y + y + 1))
+            await pilot.pause()
+            assert pane.details() == ("node", node)
+        await pilot.click(offset=(pane.region.x + 2, pane.region.y + 4))  # beside the boxes
+        await pilot.pause()
+        assert pane.details() == ("node", 5)
+
+
+@pytest.mark.parametrize("view", ["lanes", "boxes", "focus"])
+async def test_what_is_now_stays_in_view(record: Forker, view: str) -> None:
+    run = record(CHAIN.format(turns=30))
+    app = viewed(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        pane = graph_of(app)
+        pane.views.wanted = view
+        steps = run.steps_of("node") + run.steps_of("op")[2:]
+        for step in steps[::3] + steps[::-7]:
+            rows = await go(app, pilot, step)
+            assert pane._view is not None
+            assert pane._view.name == view
+            assert any("▶mul" in line or "▶ mul" in line for line in rows), rows
+
+
+async def test_what_is_now_stays_in_view_in_a_wide_drawing(record: Forker) -> None:
+    run = record(MANY.format(count=5))
+    app = viewed(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        pane = graph_of(app)
+        pane.views.wanted = "boxes"
+        for step in run.steps_of("accumulate"):
+            rows = await go(app, pilot, step)
+            assert isinstance(pane._view, BoxesView)
+            assert pane._view.picture.width > pane.inner
+            assert any("┏▶ leaves[" in line for line in rows), rows
+
+
+async def test_what_cannot_be_drawn_in_boxes_is_drawn_in_lanes_and_says_so(record: Forker) -> None:
+    run = record(MANY.format(count=20))
+    app = viewed(run)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.press("end", "v")
+        await pilot.pause()
+        assert "too large for boxes: the graph as lanes" in text(app)
+        assert "lanes, too large for boxes" in shown(app)[0]
+        await pilot.press("v")  # one node with as many of its inputs as there is room for
+        rows = await go(app, pilot, run.steps_of("node")[1])
+        assert "· focus" in rows[0]
+        assert any("cat" in line and "inputs" in line for line in rows)
+
+
+async def test_a_graph_that_outgrew_the_boxes_stays_in_lanes(record: Forker) -> None:
+    run = record(CHAIN.format(turns=12))
+    app = viewed(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        pane, found = graph_of(app), []
+        for step in run.steps_of("op")[1:]:
+            await go(app, pilot, step)
+            assert pane._view is not None
+            found.append(pane._view.name)
+        assert found == sorted(found)  # boxes first, then lanes
+        assert {*found} == {"boxes", "lanes"}
+        rows = await go(app, pilot, run.steps_of("op")[3])
+        assert not any("┏" in line for line in rows)
+
+
+@pytest.mark.parametrize("view", ["lanes", "focus"])
+async def test_a_step_back_touches_only_what_is_in_view(
+    record: Forker, view: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = record(CHAIN.format(turns=400))
+    app = viewed(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        pane = graph_of(app)
+        pane.views.wanted = view
+        steps = run.steps_of("node")
+        await go(app, pilot, steps[0])
+        asked: list[int] = []
+        made = Rows.row
+
+        def counted(self: Rows, item: Item) -> NodeRow:
+            asked.append(item.number)
+            return made(self, item)
+
+        def never(*_: object) -> None:
+            raise AssertionError("the graph is laid out again")
+
+        monkeypatch.setattr(Rows, "row", counted)
+        monkeypatch.setattr(views, "layout", never)
+        monkeypatch.setattr(views, "Around", never)
+        for step in steps[1:20]:
+            asked.clear()
+            await go(app, pilot, step)
+            assert 0 < len(asked) <= pane.page
+            asked.clear()
+            pane.scroll_rows(-3)
+            assert graph_of(app).failure is None
+            assert len(asked) <= 3
