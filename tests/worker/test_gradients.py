@@ -13,7 +13,8 @@ from tests.worker.test_recorded_equals_plain import compare_names, shown
 from tutor.trace import events as ev
 
 WATCHED = [
-    "grads_shared", "grads_views", "grads_passes", "grads_hooks", "grads_everything", "mlp", "modules", "optimizers",
+    "grads_shared", "grads_views", "grads_passes", "grads_hooks", "grads_everything", "grads_layers", "mlp", "modules",
+    "optimizers",
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,8 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
-from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Node, Point, Retained
+from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
+from tutor.worker.calls import Call
 from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Graph
 from tutor.worker.hooks import Hooks
@@ -29,6 +29,11 @@ def _tag(kind: type[Event]) -> Any:
 
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
 _RETAINED, _CAPTURED, _POINT = _tag(Retained), _tag(Captured), _tag(Point)
+_GAP = _tag(Gap)
+_UNSEEN = (
+    "a backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
+    "shown, the gradients that it wrote are"
+)
 _LARGE = 1 << 22
 _Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
 
@@ -52,6 +57,8 @@ class Passes:
         self._asked: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
         self._measured = 0
+        self._within = 0
+        self._unseen = False
         self.on = False
         self.full = False
         self.trouble: Callable[[Exception], None] = lambda error: None
@@ -62,7 +69,7 @@ class Passes:
         """Runs and records `Tensor.backward`, `autograd.backward` or `autograd.grad`."""
         with quiet():
             try:
-                call = _Call(func, args, kwargs)
+                call = Call(func, args, kwargs)
                 if self.full:
                     self._point(call, site)
                 else:
@@ -77,6 +84,7 @@ class Passes:
         number = self._number
         done = False
         creating, self.graph.creating = self.graph.creating, call.create_graph
+        self._within += 1
         try:
             if torch.cuda.is_initialized():
                 # The engine would run nodes on a thread of the device's, away from our modes.
@@ -86,6 +94,7 @@ class Passes:
                 result = place.call(func, args, kwargs)
             done = True
         finally:
+            self._within -= 1
             while _len_torch_function_stack() > depth:  # a backward of the learner's was left by an exception
                 _pop_torch_function_stack()
             self.graph.creating = creating
@@ -99,13 +108,11 @@ class Passes:
                 self._append((_BACKWARD_END, number, done))
         return result
 
-    def _begin(self, call: _Call, site: OpSite, frame: int) -> None:
+    def _begin(self, call: Call, site: OpSite, frame: int) -> None:
         self._number += 1
-        roots = []
-        for root in call.roots:
-            serial = self._tensors.serial(root)
-            roots.append(serial)
-            grad_fn = root.grad_fn
+        roots = [self._tensors.serial(root) for root in call.roots]
+        begins = [(root.grad_fn, serial) for root, serial in zip(call.roots, roots, strict=True)]
+        for grad_fn, serial in [*begins, *((node, None) for node in call.edges)]:
             if grad_fn is not None:
                 unknown: list[Any] = []
                 self.graph.node(grad_fn, serial, unknown)
@@ -127,12 +134,12 @@ class Passes:
             )
         )  # fmt: skip
 
-    def _point(self, call: _Call, site: OpSite) -> None:
+    def _point(self, call: Call, site: OpSite) -> None:
         for root in call.roots:
             if root.numel() == 1:
                 self._append((_POINT, call.source or "loss", float(root.detach().item())))
 
-    def _captured(self, call: _Call, result: Any) -> None:
+    def _captured(self, call: Call, result: Any) -> None:
         results = result if isinstance(result, tuple | list) else (result,)
         for tensor, gradient in zip(call.inputs, results, strict=False):
             if not isinstance(tensor, torch.Tensor):
@@ -152,6 +159,9 @@ class Passes:
             return
         try:
             with quiet():
+                if not self._within:
+                    self._tell_unseen()
+                    return
                 if self._retaining:
                     self._retained(node)
                 if self.hooks.changes:
@@ -188,6 +198,10 @@ class Passes:
         tensors = self._tensors
         known = tensors.meet(leaf)
         grad = leaf.grad
+        if not self._within:
+            self._tell_unseen()
+            tensors.record(leaf, known)
+            return
         if grad is None:
             self._append((_ACCUMULATE, node, known.serial, 0, incoming, None))
             return
@@ -201,6 +215,12 @@ class Passes:
         held.version = version = grad._version
         known.grad = held.serial
         self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
+
+    def _tell_unseen(self) -> None:
+        """A pass runs that nobody saw begin: in another thread, or from gradient edges alone."""
+        if not self._unseen:
+            self._unseen = True
+            self._append((_GAP, 0, _UNSEEN))
 
     def arrived(self, node: int, leaf: torch.Tensor, gradient: torch.Tensor | None) -> None:
         """A gradient is about to be written to a leaf, after which hooks of the learner's run."""
@@ -277,38 +297,3 @@ def _is_plain(grad: torch.Tensor, leaf: torch.Tensor) -> bool:
     if grad.requires_grad or grad.layout is not leaf.layout or type(grad) is not _Tensor or grad.dtype != leaf.dtype:
         return False
     return grad.layout is not _strided or grad.stride() == leaf.stride()
-
-
-_BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
-
-
-class _Call:
-    """What a backward call was asked to do, whichever of the three it is."""
-
-    def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        self.source: str | None = None
-        self.inputs: list[Any] = []
-        if func is torch.Tensor.backward:
-            self.name = "backward"
-            given = kwargs
-            if len(args) > 1:
-                given = {**dict(zip(_BACKWARD_ARGUMENTS, args[1:], strict=False)), **kwargs}
-            self.roots = [args[0]]
-            gradient = given.get("gradient")
-            self.gradient = [] if gradient is None else [gradient]
-        else:
-            given = inspect.signature(func).bind(*args, **kwargs).arguments
-            is_grad = func is torch.autograd.grad
-            self.name = "grad" if is_grad else "backward"
-            self.roots = [r for r in _listed(given["outputs" if is_grad else "tensors"]) if isinstance(r, torch.Tensor)]
-            gradients = given.get("grad_outputs" if is_grad else "grad_tensors")
-            self.gradient = [] if gradients is None else _listed(gradients)
-            if is_grad:
-                self.inputs = _listed(given["inputs"])
-        self.create_graph = bool(given.get("create_graph"))
-        retain = given.get("retain_graph")
-        self.retain_graph = self.create_graph if retain is None else bool(retain)
-
-
-def _listed(thing: Any) -> list[Any]:
-    return list(thing) if isinstance(thing, tuple | list) else [thing]

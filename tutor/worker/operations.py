@@ -236,7 +236,8 @@ class Operations(TorchFunctionMode):
             tensors.changed(tensor, known)
         if kind in (naming.META, naming.SET_GRAD):
             tensor = args[0]
-            tensors.record(tensor, tensors.meet(tensor), value=False)
+            known = tensors.meet(tensor)
+            tensors.record(tensor, known, value=known.version == -1)  # one met here may share another's memory
             if tensor.requires_grad and tensor.retains_grad:
                 self.retaining(tensor)
         elif kind in (naming.SET_DATA, naming.RESHAPE):

@@ -162,7 +162,9 @@ def watch_passes(told: list[Any]) -> None:
 
     def walk(roots: Any) -> list[Any]:
         found: dict[Any, None] = {}
-        waiting = [root.grad_fn or gradient_writer(root) for root in roots if root.requires_grad]
+        tensors = [root for root in roots if isinstance(root, torch.Tensor) and root.requires_grad]
+        waiting = [root.grad_fn or gradient_writer(root) for root in tensors]
+        waiting += [root.node for root in roots if not isinstance(root, torch.Tensor)]
         while waiting:
             node = waiting.pop()
             if node is not None and node not in found:
@@ -200,8 +202,9 @@ def watch_passes(told: list[Any]) -> None:
     def watched(original: Callable[..., Any], roots_are: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             outputs = args[0] if args else kwargs[roots_are]
-            roots = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
-            told.append(["backward", [shown(root) for root in roots]])
+            one = isinstance(outputs, torch.Tensor | torch.autograd.graph.GradientEdge)
+            roots = [outputs] if one else list(outputs)
+            told.append(["backward", [shown(root) for root in roots if isinstance(root, torch.Tensor)]])
             handles = [node.register_hook(hook_of(node)) for node in walk(roots)]
             try:
                 result = original(*args, **kwargs)
