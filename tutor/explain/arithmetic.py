@@ -243,7 +243,8 @@ def _number(node: NodeView, a: Operand) -> float | None:
 def times_a_number(node: NodeView) -> Explanation | None:
     """n·a or a/n, inside a composite, where the number is seen from the result."""
     a = node.operands[0]
-    n = _number(node, a)
+    attention = node.inner and node.op == "scaled_dot_product_attention"
+    n = node.whole[0].shape[-1] ** -0.25 if attention else _number(node, a)
     if n is None:
         return None
     if node.node == "DivBackward1":

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tutor.explain.attention import NAME, matrices_of
 from tutor.explain.grid import Grid, Shape
 from tutor.explain.matrices import OUTER, factors, product, scaled, turned
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
 
 
 @explains("BmmBackward0", general=f"Y = A·B for each of the batch: {OUTER}")
-def bmm(node: NodeView) -> Explanation:
+def bmm(node: NodeView) -> Iterator[Explanation]:
     """As `mm`, for each matrix of the batch."""
-    a, b = node.whole[:2] if node.inner else node.operands[:2]
-    return Explanation(f"{a.name}·{b.name} for each of the batch", _batched(node, a, b))
+    if node.inner and node.op == NAME:
+        pairs = [(a, b) for a, b in matrices_of(node) if (*a.shape[:2], b.shape[2]) == node.incoming.shape]
+    else:
+        pairs = [(node.whole[0], node.whole[1]) if node.inner else (node.operands[0], node.operands[1])]
+    for a, b in pairs:
+        yield Explanation(f"{a.name}·{b.name} for each of the batch", _batched(node, a, b))
 
 
 @explains("BaddbmmBackward0", general=f"Y = C + A·B for each of the batch: grad(C) = G, {OUTER}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tutor.explain import (  # noqa: F401 (they register their rules)
     activations,
     arithmetic,
+    attention,
     batches,
     choosing,
     classes,

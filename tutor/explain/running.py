@@ -39,12 +39,13 @@ def _row_of(rows: list[list[int]]) -> dict[int, list[int]]:
     return {element: row for row in rows for element in row}
 
 
-@explains(
-    "SoftmaxBackward0",
-    "SafeSoftmaxBackward0",
-    general="y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension",
-)
+@explains("SoftmaxBackward0", general="y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension")
 def softmax(node: NodeView) -> Iterator[Explanation]:
+    """Along the dimension that the numbers show."""
+    yield from along_a_dimension(node)
+
+
+def along_a_dimension(node: NodeView) -> Iterator[Explanation]:
     """∂yⱼ/∂aᵢ = yⱼ·(1 - yᵢ) where j = i, else -yⱼ·yᵢ: together y·(G - Σ y·G)."""
     a, y = node.operands[0], node.result.name or "y"
     for rows in lanes(a.shape):
