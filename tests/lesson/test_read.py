@@ -77,7 +77,7 @@ def test_a_lesson_is_read_whole() -> None:
     assert [cell.kind for cell in found.cells] == [
         "prose", "code", "question", "question", "code", "exercise", "hint", "solution", "check",
     ]  # fmt: skip
-    assert [cell.number for cell in found.cells] == [None, 1, None, None, 2, 3, None, 4, 5]
+    assert [cell.number for cell in found.cells] == [None, 1, None, None, 2, 3, None, None, None]
     assert [cell.index for cell in found.cells] == list(range(9))
 
 

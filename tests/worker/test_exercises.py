@@ -93,7 +93,7 @@ def test_the_starter_fails_and_what_follows_works(attempt: Try) -> None:
     assert (first.ok, first.message, first.line, first.of) == (False, "grad is still None", 29, "attempt")
     assert (second.ok, second.of, second.exercise) == (True, "solution", "slope")
     assert ran.status == 0
-    assert [(cell.cell, cell.outcome) for cell in ran.timeline.cells] == [(1, "ok"), (2, "ok"), (5, "ok")]
+    assert [(cell.cell, cell.outcome) for cell in ran.timeline.cells] == [(1, "ok"), (2, "ok"), (3, "ok")]
     assert value(ran, "after") == [12.0]
     # Neither the solution nor the check is walked, or prints.
     assert not set(range(19, 32)) & set(lines(ran))

@@ -56,7 +56,7 @@ def check(lesson: Lesson, runner: Runner) -> list[Finding]:
 def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
     """Cells that fail without saying so."""
     timeline = ran.timeline
-    cells = {cell.number: cell for cell in lesson.code_cells}
+    cells = {cell.number: cell for cell in lesson.cells if cell.number is not None}
     for info in timeline.cells:
         cell = cells[info.cell]
         if info.outcome == "ok" or (info.end is not None and "raises-exception" in cell.attributes.get("tags", ())):

@@ -13,6 +13,9 @@ LANGUAGES = ("en", "zh")
 NEEDS = ("cuda",)
 """What a lesson may need of the machine."""
 
+UNSEEN = ("solution", "check")
+"""The kinds of code cells that a learner does not walk."""
+
 Setting: TypeAlias = bool | int | float | str
 """What a knob can be set to."""
 
@@ -68,7 +71,7 @@ class Cell(msgspec.Struct, frozen=True):
     """Of its text in the file, from 1."""
     lines: int
     number: int | None = None
-    """Which code cell it is, from 1."""
+    """Which of the code cells that a learner walks it is, from 1; a solution and a check are none of them."""
     source: str = ""
     """The code, unchanged."""
     text: dict[str, str] = {}
@@ -89,7 +92,7 @@ class Cell(msgspec.Struct, frozen=True):
 
     @property
     def is_code(self) -> bool:
-        return self.number is not None
+        return self.number is not None or (self.kind in UNSEEN and not self.text)
 
     def text_in(self, language: str) -> str:
         """The text in this language, or in the first one that there is."""

@@ -10,7 +10,7 @@ from typing import Any
 from tutor.lesson import header, knobs, source
 from tutor.lesson.cells import RawCell, split
 from tutor.lesson.errors import LessonError, Report, refuse
-from tutor.lesson.model import Cell, Lesson
+from tutor.lesson.model import UNSEEN, Cell, Lesson
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
 _LATER = {".ipynb": "a notebook", ".md": "Markdown"}
@@ -84,13 +84,14 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
             exercise = str(cell.attributes.get("id", ""))
         of_exercise = exercise if role in _ROLES else None
         if cell.code:
-            number += 1
+            walked = role not in UNSEEN
+            number += walked
             lines = cell.source.count("\n") + 1
             found = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
                 cell.source, line, path, report
             )  # fmt: skip
             cells.append(
-                Cell(role or "code", len(cells), line, lines, number=number, source=cell.source,
+                Cell(role or "code", len(cells), line, lines, number=number if walked else None, source=cell.source,
                      attributes=cell.attributes, knobs=found, exercise=of_exercise)
             )  # fmt: skip
             index += 1

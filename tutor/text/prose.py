@@ -40,7 +40,7 @@ class Prose:
         """What stands between the code cell before and this one (None: after the last)."""
         found: list[Cell] = []
         for cell in self._cells:
-            if cell.is_code:
+            if cell.number is not None:
                 if cell.number == number:
                     return found
                 found = []

@@ -72,7 +72,7 @@ class Questions:
         for cell in self._cells:
             if cell.number == number:
                 return found
-            if cell.is_code:
+            if cell.number is not None:
                 found = []
             elif cell.question is not None:
                 found.append(cell)
