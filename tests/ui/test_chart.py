@@ -11,6 +11,7 @@ from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
 from tutor.ui.charted import Charted
 from tutor.ui.draw import plot
+from tutor.ui.draw.glyphs import UNICODE
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)
@@ -167,3 +168,21 @@ async def test_what_is_asked_stays_hidden_in_the_chart() -> None:
         await pilot.press("s", "end")
         await pilot.pause()
         assert charted(app) == {"y": [6.0], "w": [1.0], "w.grad": [5.0]}
+
+
+def test_curves_of_other_sizes_have_a_scale_each() -> None:
+    """From 0 to 100 and from 1 to 2: on one scale the second would be a straight line at the bottom."""
+    large, small = [(x, 10.0 * x) for x in range(11)], [(x, 2.0 - 0.1 * x) for x in range(11)]
+    drawn = plot.canvas([large, small], 40, 9, roles=["value", "leaf"])
+    assert drawn.scaled
+    assert drawn.roles[0][0] == "leaf"
+    assert drawn.roles[0][-1] == "value"
+    assert drawn.roles[-1][-1] == "leaf"
+    rows = ["".join(piece for piece, _ in row) for row in plot.rows(drawn, 5, UNICODE)]
+    assert rows[0].split()[0] == "most"
+    assert rows[8].split()[0] == "least"
+    alike = plot.canvas([large, [(x, 50.0 + x) for x in range(11)]], 40, 9)
+    assert not alike.scaled
+    assert (alike.low, alike.high) == (0.0, 100.0)
+    assert not plot.canvas([large], 40, 9).scaled
+    assert not plot.canvas([large, [(3, 7.0)]], 40, 9).scaled

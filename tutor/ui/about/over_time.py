@@ -33,8 +33,6 @@ class Chart:
         longest = max(map(len, curves))
         if longest < 2:
             return
-        named = title if element is None or history.single else f"{title}{element[1]}"
-        page.heading(f"{named} over time", (self._said(limit), "quiet"))
         roles = [self._role, "title"]
         key = (history.revision, page.cells, element, limit, page.coloured)
         if key != self._key:
@@ -47,6 +45,8 @@ class Chart:
             if exact != cells:
                 self._canvas = plot.canvas(curves, exact, _TALL, plain, roles, first)
         assert self._canvas is not None
+        named = title if element is None or history.single else f"{title}{element[1]}"
+        page.heading(f"{named} over time", (self._said(self._canvas), "quiet"))
         if len(curves) > 1:
             names: list[Piece] = []
             for place, (measure, role) in enumerate(zip(measures, roles, strict=True)):
@@ -59,10 +59,10 @@ class Chart:
         mark = now if self._canvas.first <= now else None
         page.add(*plot.rows(self._canvas, None if mark is None else min(mark, self._canvas.last), page.glyphs))
 
-    def _said(self, limit: int) -> str:
+    def _said(self, canvas: Canvas) -> str:
         history = self._history
         drawn = "" if history.stride == 1 else f", every {history.stride}th drawn"
-        unreal = 0 if self._canvas is None else self._canvas.unreal
+        drawn += ", each on its own scale" if canvas.scaled else ""
         return f" · {history.changes:,} changes{drawn}, by step" + (
-            f" · {unreal} nan or inf, not drawn" if unreal else ""
+            f" · {canvas.unreal} nan or inf, not drawn" if canvas.unreal else ""
         )

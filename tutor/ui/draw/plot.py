@@ -27,6 +27,27 @@ class Canvas:
     unreal: int
     """How many points were nan or infinite, and are not drawn."""
     first: int = 0
+    scaled: bool = False
+    """Whether each curve is drawn from its own least to its own most."""
+
+
+def spans(curves: Sequence[Points]) -> list[tuple[float, float]]:
+    """The least and the most of each curve, of what is finite."""
+    found = []
+    for curve in curves:
+        real = [y for _, y in curve if math.isfinite(y)]
+        found.append((min(real), max(real)) if real else (0.0, 0.0))
+    return found
+
+
+def apart(curves: Sequence[Points]) -> bool:
+    """Whether on one scale some curve would be no more than a straight line."""
+    found = spans(curves)
+    all_of_it = max(high for _, high in found) - min(low for low, _ in found)
+    return len(found) > 1 and any(0 < high - low < all_of_it / _FLAT for low, high in found)
+
+
+_FLAT = 10
 
 
 def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
@@ -50,7 +71,16 @@ def canvas(
     curves: Sequence[Points], cells: int, height: int, plain: bool = False, roles: Sequence[str] = ("value",),
     first: int = 0,
 ) -> Canvas:  # fmt: skip
-    """The curves in so many cells, from x = `first` on. `plain`: in ASCII, each with a marker of its own."""
+    """The curves in so many cells, from x = `first` on. `plain`: in ASCII, each with a marker of its own.
+
+    Where one scale does not suit them each has its own.
+    """
+    scaled = apart(curves)
+    if scaled:
+        curves = [
+            [(x, (y - low) / (high - low) if high > low else y - low + 0.5) for x, y in curve]
+            for curve, (low, high) in zip(curves, spans(curves), strict=True)
+        ]
     from textual_plotext.plot import Plot  # late: it costs more than all of the screen
 
     real = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
@@ -84,7 +114,7 @@ def canvas(
                 if char != " ":
                     grid[y][x] = _over(grid[y][x], char)
                     painted[y][x] = roles[place % len(roles)]
-    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first)
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first, scaled)
 
 
 def _text(ansi: str) -> str:
@@ -100,8 +130,14 @@ def _over(below: str, above: str) -> str:
     return above
 
 
+_ENDS = ("most", "least")
+"""What stands at the axis where each curve has its own scale."""
+
+
 def margin(drawn: Canvas) -> int:
     """How wide the figures on the left are."""
+    if drawn.scaled:
+        return max(map(len, _ENDS))
     return max(len(number(float(value))) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
 
 
@@ -116,6 +152,8 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
     out: list[Row] = []
     for y in range(height):
         label = number(float(f"{labels[y]:.4g}")) if y in labels else ""
+        if drawn.scaled:
+            label = {0: _ENDS[0], height - 1: _ENDS[1]}.get(y, "")
         edge = glyphs.join_left if y in labels else glyphs.down
         out.append(((right(label, size) + " ", "quiet"), (edge, "frame"), *_curve(drawn, y, here, glyphs)))
     axis = glyphs.bottom_left + glyphs.across * cells

@@ -22,6 +22,8 @@ from tutor.ui.panes.pane import Pane
 _GAP: Piece = ("   ", "quiet")
 _LEGEND = 3
 """So many rows of names at most."""
+_BESIDE = 48
+"""Cells of the frame that names leave to what else is said there."""
 _SOON = 0.02
 """Seconds until more of a long recording is read."""
 
@@ -131,7 +133,13 @@ class ChartPane(Pane):
     def _legend(self) -> list[Row]:
         """Rows with the names, where the frame has no room for them."""
         names = self._names()
-        room = self.inner - sum(len(tab.name) + 2 for tab in self.tabs) - len(self.NAME) - len(" by step") - 8
+        room = (
+            self.inner
+            - sum(len(tab.name) + 2 for tab in self.tabs)
+            - len(self.NAME)
+            - len(" by step, each on its own scale")
+            - 8
+        )
         if len(self._series) < 2 or row_width(names) <= room:
             return []
         rows: list[list[Piece]] = [[]]
@@ -168,6 +176,8 @@ class ChartPane(Pane):
             pieces.append((f" {self.glyphs.dot} by step" if names else "by step", "quiet"))
         elif len(self._series) == 1 and len(one.points) > 1 and point is not None:
             pieces.append((f" {self.glyphs.dot} pass {point.x + 1} of {len(one.points)}", "quiet"))
+        if self._canvas.scaled:
+            pieces.append((f" {self.glyphs.dot} each on its own scale", "quiet"))
         if self._canvas.unreal:
             pieces.append((f" {self.glyphs.dot} {self._canvas.unreal} nan or inf, not drawn", "error"))
         return [*(piece for piece in pieces if piece[0]), *self._reading_on()]
