@@ -54,13 +54,26 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
 
 def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
     """Whether the code at the site of an operation shows so many inputs."""
+    return any(len(operands) == count for operands in _at(timeline, site))
+
+
+def only_literal(timeline: Timeline, site: int) -> str | None:
+    """The literal among the operands of an operation, where there is one alone whichever way one reads the code."""
+    ways = _at(timeline, site)
+    found = {operand.text for way in ways for operand in way if operand.literal}
+    alone = all(sum(operand.literal for operand in way) == 1 for way in ways)
+    return found.pop() if alone and len(found) == 1 else None
+
+
+def _at(timeline: Timeline, site: int) -> tuple[tuple[Operand, ...], ...]:
+    """Ways to read the operands of the operation at a site; none inside of a composite, whose code it is."""
     info = timeline.sites.get(site)
     if info is None or info.depth:
-        return False
+        return ()
     code = timeline.book.code(info.file, info.span)
     statement = timeline.sites.get(info.statement)
     around = None if statement is None else timeline.book.code(statement.file, statement.span)
-    return any(len(operands) == count for operands in _operands(code or "", around or "", info.op or ""))
+    return _operands(code or "", around or "", info.op or "")
 
 
 def op_texts(timeline: Timeline, step: int) -> list[str] | None:
@@ -102,14 +115,11 @@ def tensor_name(state: State, tensor: int) -> str:
 def _aligned(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:
     """The operands in the code, one for each input, or None where the code does not show this operation's own."""
     site = timeline.sites.get(event.site)
-    if site is None or site.depth:
+    if site is None:
         return None
-    code = timeline.book.code(site.file, site.span)
-    statement = timeline.sites.get(site.statement)
-    around = None if statement is None else timeline.book.code(statement.file, statement.span)
     names = names_of(state)
     best: tuple[int, list[Operand]] | None = None
-    for operands in _operands(code or "", around or "", site.op or ""):
+    for operands in _at(timeline, event.site):
         orders = [list(operands)]
         if len(operands) == 2:
             orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])

@@ -9,6 +9,7 @@ from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.folding import around
 from tutor.trace.names import names_of, op_texts
+from tutor.trace.operands import only_literal
 from tutor.trace.scope import name_of
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -225,9 +226,14 @@ class Rows:
         return said
 
     def _look(self, item: Item) -> Said:
-        step = self.timeline.operation(self._state.nodes[item.node])
+        node = self._state.nodes[item.node]
+        step = self.timeline.operation(node)
         if step is None:
             return "", None, ""
+        if item.tensor is None and sum(tensor is None for _, tensor, _ in node.others) == 1:
+            text = only_literal(self.timeline, node.site)
+            if text is not None:  # no need to go back to where it ran
+                return "", clean(text), ""
         before = self.timeline.state(step - 1)
         if item.tensor is not None:
             held = before.tensors.get(item.tensor)
