@@ -133,13 +133,7 @@ class ChartPane(Pane):
     def _legend(self) -> list[Row]:
         """Rows with the names, where the frame has no room for them."""
         names = self._names()
-        room = (
-            self.inner
-            - sum(len(tab.name) + 2 for tab in self.tabs)
-            - len(self.NAME)
-            - len(" by step, each on its own scale")
-            - 8
-        )
+        room = self.inner - sum(len(tab.name) + 2 for tab in self.tabs) - _BESIDE
         if len(self._series) < 2 or row_width(names) <= room:
             return []
         rows: list[list[Piece]] = [[]]
