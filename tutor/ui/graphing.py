@@ -184,7 +184,7 @@ def _unused(state: State, used: set[int | None]) -> tuple[int, ...]:
 
 def now_of(event: ev.Event | None, state: State) -> int | None:
     """The node that just ran, or that the operation just made; of a leaf that nothing has used its tensor, negative."""
-    if isinstance(event, (ev.Node, ev.Accumulate)):
+    if isinstance(event, (ev.Node, ev.Accumulate)) or (isinstance(event, ev.HookRan) and event.node is not None):
         return event.node
     if isinstance(event, ev.Op) and event.outputs:
         tensor = state.tensors.get(event.outputs[0])
