@@ -33,7 +33,7 @@ elements = a * b
 matrix = a @ b
 
 # %% [markdown] question="predict" of="list(result.shape)" lang="en"
-# {{ matrix.tolist() }}; with `*` it would have been {{ elements.tolist() }}, as the table shows.
+# {{ matrix.tolist() }}. With `*` it would have been {{ elements.tolist() }}.
 #
 # Since a row of the left meets a column of the right, they must be equally long: the **inner** lengths agree and
 # vanish, the **outer** ones stay.
@@ -41,7 +41,7 @@ matrix = a @ b
 # `x` has the shape [2, 3], `w` the shape [3, 4]. What will the shape of `result` be?
 
 # %% [markdown] question="predict" of="list(result.shape)" lang="zh"
-# {{ matrix.tolist() }}；换成 `*`，就是 {{ elements.tolist() }}，表里都有。
+# {{ matrix.tolist() }}。换成 `*`，就是 {{ elements.tolist() }}。
 #
 # 左边的一行要对上右边的一列，两者就得一样长：**里面**的两个长度必须相等，乘完消失；**外面**的两个留下。
 #
@@ -67,8 +67,8 @@ except RuntimeError as problem:
 #
 # The **types** must fit as well. `counts` are whole numbers, `prices` are not. What happens at `counts @ prices`?
 #
-# 1. PyTorch turns the whole numbers into floating-point ones, as `*` does.
-# 2. It refuses.
+# 1. PyTorch turns the whole numbers into floating-point ones, as `*` does
+# 2. it refuses
 
 # %% [markdown] question="choice" of="2 if failed else 1" lang="zh"
 # {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，见输出，这句话你以后还会遇到。
@@ -76,8 +76,8 @@ except RuntimeError as problem:
 #
 # **类型**也要合得上。`counts` 是整数，`prices` 不是。`counts @ prices` 会怎样？
 #
-# 1. PyTorch 把整数变成浮点数，和 `*` 一样。
-# 2. 它拒绝。
+# 1. PyTorch 把整数变成浮点数，和 `*` 一样
+# 2. 它拒绝
 
 # %%
 counts = torch.tensor([3, 1, 2])
