@@ -1,0 +1,301 @@
+"""Each way in which a lesson can be wrong is found, with its file and line; and a good lesson is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tutor.check.finding import Finding
+from tutor.check.lessons import check
+from tutor.check.runner import Runner
+
+GOOD = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "A slope", zh: "斜率"}
+#     summary: {en: "What a slope is.", zh: "什么是斜率。"}
+# ---
+
+# %% [markdown] lang="en"
+# A leaf `w`.
+
+# %% [markdown] lang="zh"
+# 一个叶子 `w`。
+
+# %%
+import torch
+
+w = torch.tensor([3.0], requires_grad=True)
+lr = 0.5  # @param {type: number, min: 0, max: 1}
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# What will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# `w.grad` 会是什么？
+
+# %%
+y = w * w
+y.backward()
+
+# %% [markdown] question="choice" of="2 if w.is_leaf else 1" lang="en"
+# It is {{ w.grad.item() }}. Which is the leaf?
+#
+# 1. `y`
+# 2. `w`
+
+# %% [markdown] question="choice" of="2 if w.is_leaf else 1" lang="zh"
+# 它是 {{ w.grad.item() }}。哪个是叶子？
+#
+# 1. `y`
+# 2. `w`
+
+# %%
+leaf = w.is_leaf
+
+# %% [markdown] question="line" of="w.item() < 1" lang="en"
+# Which line?
+
+# %% [markdown] question="line" of="w.item() < 1" lang="zh"
+# 哪一行？
+
+# %%
+with torch.no_grad():
+    w -= lr * w.grad
+
+# %% tags=["exercise"] id="slope" kind="fill"
+slope = None
+
+# %% [markdown] tags=["hint"] lang="en"
+# Twice.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 两倍。
+
+# %% tags=["solution"]
+slope = 2 * w.item()
+
+# %% tags=["check"]
+assert slope is not None, "slope is still None"
+assert slope == 0.0, f"slope is {slope}"
+
+# %% [markdown] lang="en"
+# Now `slope` is 0.0.
+
+# %% [markdown] lang="zh"
+# 现在 `slope` 是 0.0。
+
+# %%
+doubled = slope * 2
+"""
+
+Check = Callable[[str], list[Finding]]
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    found = Runner()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def findings(runner: Runner, tmp_path: Path) -> Check:
+    def of(text: str) -> list[Finding]:
+        path = tmp_path / "backprop" / "01-slope.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return check(path, runner)
+
+    return of
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def without(text: str, start: str, end: str) -> str:
+    """The text without what begins with `start`, up to the next `end`."""
+    first = text.index(start)
+    return text[:first] + text[text.index(end, first + 1) :]
+
+
+def test_a_good_lesson(findings: Check) -> None:
+    assert findings(GOOD) == []
+
+
+def change(old: str, new: str, says: str, at: str | None = None) -> tuple[str, str, str]:
+    """A lesson with something replaced, what is said of it, and the text on the line where."""
+    assert GOOD.count(old) >= 1, old
+    text = GOOD.replace(old, new, 1)
+    return text, says, at if at is not None else new.strip("\n").split("\n")[0]
+
+
+NORMALIZED = 'summary: {en: "What a slope is.", zh: "什么是斜率。"}'
+
+WAYS = {
+    # The header.
+    "YAML": change('zh: "斜率"}', 'zh: "斜率"', "the header is not YAML", "#     summary"),
+    "unknown key": change("summary:", "sumary:", "unknown key `sumary`. Did you mean summary?"),
+    "no header": (GOOD[GOOD.index("# %%") :], "has no header", "# %%"),
+    "no title in zh": change(', zh: "斜率"}', "}", "no title in zh", "#     title"),
+    "no summary": change(f"#     {NORMALIZED}\n", "", "no summary in en and zh", "# ---"),
+    # The cells.
+    "unknown attribute": change('of="w.grad" lang="en"', 'off="w.grad" lang="en"', "unknown attribute `off`"),
+    "no Python": change("y = w * w", "y = w *", "syntax error"),
+    "long line": change("leaf = w.is_leaf", f"leaf = w.is_leaf  # {'x' * 90}", "has 110 columns"),
+    "a failing cell": change("y = w * w\n", "y = w * v\n", "the cell fails with NameError: name 'v'"),
+    "a knob": change("{type: number, min: 0", "{type: nmber, min: 0", "unknown type `nmber`", "lr = 0.5"),
+    "an exit": change("leaf = w.is_leaf\n", "leaf = 1\nraise SystemExit(3)\n", "does not come to its end", "leaf = 1"),
+    "a death": change(
+        "leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 9)\n", "ended by signal 9"
+    ),
+    # Languages.
+    "a text without zh": (
+        without(GOOD, '# %% [markdown] lang="zh"\n# 一个', "# %%"), "the prose is not there in zh", '# %% [markdown] lang="en"'
+    ),
+    "a hint without en": (
+        without(GOOD, '# %% [markdown] tags=["hint"] lang="en"', "# %%"), "the hint is not there in en",
+        '# %% [markdown] tags=["hint"] lang="zh"',
+    ),
+    "a text in no language": change(
+        '# %% [markdown] lang="en"\n# A leaf', "# %% [markdown]\n# A leaf", "which language it is in"
+    ),
+    "not Chinese": change("# 一个叶子 `w`。", "# A leaf it is `w`.", "is not Chinese"),
+    "fewer options in zh": (
+        GOOD.replace("哪个是叶子？\n#\n# 1. `y`\n# 2. `w`\n", "哪个是叶子？\n#\n# 1. `y`\n# 2. `w`\n# 3. `x`\n"),
+        "not as many items", '# %% [markdown] question="choice"',
+    ),
+    # Questions.
+    "an answer that fails": (
+        GOOD.replace('of="w.grad"', 'of="w.grad.q"'), "`w.grad.q` cannot be computed: AttributeError",
+        '# %% [markdown] question="predict"',
+    ),
+    "no answer": (
+        GOOD.replace('of="w.grad"', 'of="w.dtype"'), "which cannot be typed as an answer", '# %% [markdown] question="predict"'
+    ),
+    "too much to type": (
+        GOOD.replace('of="w.grad"', 'of="w.grad.expand(7)"'), "has 7 elements", '# %% [markdown] question="predict"'
+    ),
+    "no such option": (
+        GOOD.replace("2 if w.is_leaf", "3 if w.is_leaf"), "gives 3, and the options are numbered 1 to 2",
+        '# %% [markdown] question="choice"',
+    ),
+    "a typed answer": (
+        GOOD.replace("2 if w.is_leaf else 1", "2"), "does not come from the run: 2", '# %% [markdown] question="choice"'
+    ),
+    "no line": (
+        GOOD.replace("w.item() < 1", "w.item() > 9"), "the condition never becomes true", '# %% [markdown] question="line"'
+    ),
+    "no line needed": (
+        GOOD.replace("w.item() < 1", "w.item() < 9"), "true before the cell begins", '# %% [markdown] question="line"'
+    ),
+    "nothing after a question": (
+        without(GOOD, "# %%\nwith torch", "# %% tags") .replace('# %% tags=["exercise"]', '# %% tags=["exercise"]')[: 0]
+        + GOOD[: GOOD.index("# %%\nwith torch")], "no code follows the question", '# %% [markdown] question="line"',
+    ),
+    # Exercises.
+    "a starter that passes": change("slope = None", "slope = 0.0", "the starter of `slope` already passes"),
+    "a starter that raises": change("slope = None", "slope = ww", "the starter fails with NameError"),
+    "a solution that fails": change(
+        "slope = 2 * w.item()", "slope = 2", "the solution of `slope` does not pass its check: slope is 2"
+    ),
+    "a solution that needs its starter": (
+        GOOD.replace("slope = None", "slope, half = None, 0.0").replace("2 * w.item()", "2 * half"),
+        "does not pass its check: Your code stopped with NameError", "slope = 2 * half",
+    ),
+    "a solution that the starter spoils": (
+        GOOD.replace("slope = None", "slope = None; lr = 1.0").replace("2 * w.item()", "lr - 0.5"),
+        "run after the starter, fails: slope is 0.5", 'assert slope == 0.0, f"slope',
+    ),
+    "a bare assertion": change('assert slope is not None, "slope is still None"', "assert slope is not None", "has no message"),
+    "no solution": (without(GOOD, '# %% tags=["solution"]', "# %% tags=[\"check\"]"), "followed by its hints", '# %% tags=["exercise"]'),
+    "a cell that needs the starter": (
+        GOOD.replace("slope = None", "slope, mine = None, 1").replace("doubled = slope * 2", "doubled = mine"),
+        "with the exercises solved, the cell fails with NameError", "doubled = mine",
+    ),
+    # Prose.
+    "a live value": change("{{ w.grad.item() }}. Which", "{{ v.grad.item() }}. Which", "`v.grad.item()` has no value here"),
+    "a live value that is none": change("{{ w.grad.item() }}. Which", "{{ w.grad. }}. Which", "is not an expression"),
+    "a number": change("# Now `slope` is 0.0.", "# Now `slope` is 4.0.", "`slope` is 4.0, and in the run it is 0"),
+    "a number in Chinese": change("`slope` 是 0.0", "`slope` 是 4", "`slope` is 4, and in the run it is 0"),
+    "an equation": change("# Now `slope` is 0.0.", "# So `w.grad = 4`.", "`w.grad` is 4, and in the run it is 6"),
+    # Random numbers and size.
+    "an unseeded draw": change("leaf = w.is_leaf", "leaf = torch.rand(2)", "another thing in each run"),
+    "Python's own draw": change("leaf = w.is_leaf", "import random; leaf = random.random()", "another thing in each run"),
+    "many events": (
+        GOOD.replace("leaf = w.is_leaf", "for i in range(60_000):\n    leaf = i"), "events, and 150,000 are the most", "# ---"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_way_to_be_wrong(way: str, findings: Check) -> None:
+    text, says, at = WAYS[way]
+    found = findings(text)
+    matching = [finding for finding in found if says in finding.what or says in str(finding)]
+    assert matching, [str(finding) for finding in found]
+    assert matching[0].path.endswith("backprop/01-slope.py")
+    assert matching[0].line == line_of(text, at), str(matching[0])
+    assert not matching[0].warning
+
+
+def test_all_is_told_and_not_only_the_first(findings: Check) -> None:
+    text = (
+        GOOD.replace(', zh: "斜率"}', "}")
+        .replace("slope = None", "slope = 0.0")
+        .replace("`slope` is 0.0", "`slope` is 1")
+    )
+    text = text.replace('of="w.grad"', 'of="w.shape.q"').replace("leaf = w.is_leaf", "leaf = torch.rand(2)")
+    said = "\n".join(map(str, findings(text)))
+    for what in ("no title", "already passes", "`slope` is 1", "cannot be computed", "another thing"):
+        assert what in said
+
+
+def test_all_that_is_malformed_is_told(findings: Check) -> None:
+    text = GOOD.replace("summary:", "sumary:").replace("y = w * w", "y = w *").replace('kind="fill"', 'kind="fil"')
+    said = "\n".join(map(str, findings(text)))
+    for what in ("sumary", "syntax error", "`fil`"):
+        assert what in said
+
+
+def test_a_slow_lesson_is_only_warned_of(findings: Check) -> None:
+    (found,) = findings(GOOD.replace("leaf = w.is_leaf", "import time; time.sleep(3.1)"))
+    assert found.warning
+    assert "seconds here" in found.what
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "If `slope` is 4, the line rises.",
+        "Suppose that `w.grad` is 4.",
+        "`y.shape` is 1 by 3, `slope` is 4 times as much.",
+        "`y = 3 * x` is a line.",
+        "`w` was 3.0 before, and `w` is 0.0 now.",
+        "`w` is 3, `lr = 0.5`, `w.requires_grad` is True.",
+        "`gone` is 4.",
+        "`w == 4` is False.",
+    ],
+)
+def test_prose_that_is_not_contradicted(said: str, findings: Check) -> None:
+    assert findings(GOOD.replace("# Now `slope` is 0.0.", f"# {said}")) == []
+
+
+def test_a_seeded_draw_is_fine(findings: Check) -> None:
+    assert findings(GOOD.replace("leaf = w.is_leaf", "torch.manual_seed(1); leaf = torch.rand(2)")) == []
+
+
+def test_a_formula_needs_no_language(findings: Check) -> None:
+    assert findings(GOOD.replace("# %%\nleaf", "# %% [markdown]\n# `2 * w`\n\n# %%\nleaf")) == []
+
+
+def test_where_a_file_stands(runner: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "slope.py"
+    path.write_text(GOOD, encoding="utf-8")
+    assert [finding.what for finding in check(path, runner)] == [
+        "is not named as a lesson is.", "stands in no family's folder.",
+    ]  # fmt: skip
