@@ -29,44 +29,44 @@ y = x**2
 (g,) = torch.autograd.grad(y, x)
 print("g:", g.item(), "requires grad:", g.requires_grad)
 
-# %% [markdown] question="predict" of="curve" lang="en"
+# %% [markdown] question="predict" of="second" lang="en"
 # `x.grad` stays `{{ x.grad }}`: the answer, {{ g.item() }}, went to `g` and nowhere else.
 #
 # `g` is a plain number without a history. But its formula, `2 * x`, has a slope of its own: it tells how fast the slope
 # changes, that is, how strongly the curve bends. With `create_graph=True` the backward pass **records itself**: its
 # multiplications go into the graph like any others, and one can go backward from its result.
 #
-# What will the second slope, `curve`, be?
+# What will `second` be, the slope of the slope?
 
-# %% [markdown] question="predict" of="curve" lang="zh"
+# %% [markdown] question="predict" of="second" lang="zh"
 # `x.grad` 仍是 `{{ x.grad }}`：答案 {{ g.item() }} 交给了 `g`，没有写到别处。
 #
 # `g` 只是一个没有历史的数。可是它的式子 `2 * x` 也有自己的斜率：它说明斜率变化得多快，也就是曲线弯得多厉害。
 # 加上 `create_graph=True`，反向传播会把**自己也记录下来**：它做的乘法像别的运算一样进入计算图，
 # 于是可以从它的结果再反向传播一次。
 #
-# 第二个斜率 `curve` 会是多少？
+# `second`，也就是斜率的斜率，会是多少？
 
 # %%
 u = torch.tensor(3.0, requires_grad=True)
 v = u**2
-(slope,) = torch.autograd.grad(v, u, create_graph=True)
-(curve,) = torch.autograd.grad(slope, u)
+(first,) = torch.autograd.grad(v, u, create_graph=True)
+(second,) = torch.autograd.grad(first, u)
 
 # %% [markdown] lang="en"
-# The slope is {{ slope.item() }} and its slope {{ curve.item() }}, for a square the same everywhere. In the second of
-# the two passes other nodes run: those that the first one recorded. Without `create_graph` it fails, for `slope` then
+# The slope is {{ first.item() }} and its slope {{ second.item() }}, for a square the same everywhere. In the second of
+# the two passes other nodes run: those that the first one recorded. Without `create_graph` it fails, for `first` then
 # has no history.
 #
-# With both numbers one can **jump** to the bottom of a curve, after Newton: `x - slope / curve`. For a parabola one
+# With both numbers one can **jump** to the bottom of a curve, after Newton: `x - first / second`. For a parabola one
 # jump is enough. Complete the function: it should return both numbers for any `f`. Press `e`.
 
 # %% [markdown] lang="zh"
-# 斜率是 {{ slope.item() }}，斜率的斜率是 {{ curve.item() }}，对平方来说处处相同。
+# 斜率是 {{ first.item() }}，斜率的斜率是 {{ second.item() }}，对平方来说处处相同。
 # 两趟里的第二趟跑的是另一些节点：正是第一趟记录下来的那些。
-# 不加 `create_graph` 它就会出错，因为 `slope` 没有历史。
+# 不加 `create_graph` 它就会出错，因为 `first` 没有历史。
 #
-# 有了这两个数，就可以像牛顿那样一步**跳**到曲线的底部：`x - slope / curve`。对抛物线来说，跳一次就够。
+# 有了这两个数，就可以像牛顿那样一步**跳**到曲线的底部：`x - first / second`。对抛物线来说，跳一次就够。
 # 把函数补完整，让它对任意的 `f` 返回这两个数。按 `e`。
 
 
@@ -135,9 +135,9 @@ def tried(f, at):
     return [one.item() for one in found]
 
 
-first, second = tried(bowl, 3.0)
-assert abs(first - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {first:g}."
-assert abs(second - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {second:g}."
+here = tried(bowl, 3.0)
+assert abs(here[0] - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {here[0]:g}."
+assert abs(here[1] - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {here[1]:g}."
 cube = tried(lambda x: x**3, 2.0)
 assert [round(one, 3) for one in cube] == [12, 12], (
     f"For x ** 3 at 2 both are 12, and you have {cube}. Is a number typed in?"

@@ -22,11 +22,11 @@
 #
 # 仔细读读下面的 `backward`。对立方来说，它对吗？
 
-# %% [markdown] question="predict" of="x.grad" lang="en"
-# What will `x.grad` hold?
+# %% [markdown] question="predict" of="v.grad" lang="en"
+# What will `v.grad` hold?
 
-# %% [markdown] question="predict" of="x.grad" lang="zh"
-# `x.grad` 里会是多少？
+# %% [markdown] question="predict" of="v.grad" lang="zh"
+# `v.grad` 里会是多少？
 
 # %%
 import torch
@@ -44,12 +44,12 @@ class Cube(torch.autograd.Function):
         return grad * 3 * x
 
 
-x = torch.tensor(2.0, requires_grad=True)
-y = Cube.apply(x)
+v = torch.tensor(2.0, requires_grad=True)
+y = Cube.apply(v)
 y.backward()
 
 # %% [markdown] question="predict" of="measured" lang="en"
-# {{ x.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It cannot
+# {{ v.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It cannot
 # know what you meant, and such a mistake makes no noise.
 #
 # So measure. Move the input a little to both sides, and divide how far the output went by how far the input did. That
@@ -58,7 +58,7 @@ y.backward()
 # What will the measurement say?
 
 # %% [markdown] question="predict" of="measured" lang="zh"
-# 是 {{ x.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的斜率。**你写什么，PyTorch 就信什么。**
+# 是 {{ v.grad.item() }}：`backward` 怎么写，它就是多少，而这并不是立方的斜率。**你写什么，PyTorch 就信什么。**
 # 它没法知道你本来的意思，这样的错误不声不响。
 #
 # 所以要量一量。把输入往两边各移一点点，用输出走的距离除以输入走的距离。这只用到 `forward`。
@@ -161,4 +161,6 @@ for name, leaf, slope in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q
     assert torch.allclose(leaf.grad, 10 * slope), (
         f"With x {p.tolist()} and w {q.tolist()}, and 10 arriving, {name} should get {want}. You send {found}."
     )
-assert torch.autograd.gradcheck(Lens.apply, (p, q))
+assert torch.autograd.gradcheck(Lens.apply, (p, q), raise_exception=False), (
+    "gradcheck measures other slopes than `backward` sends. Was `forward` changed?"
+)
