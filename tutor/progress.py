@@ -38,6 +38,13 @@ class Progress(msgspec.Struct):
     """How many there were; 0 where that is not known."""
     answers: dict[int, Given] = {}
     """By the question's cell (its index in the lesson)."""
+    attempts: dict[str, str] = {}
+    """The learner's own code for exercises, by their ids."""
+    solved: set[str] = set()
+    hints: dict[str, int] = {}
+    """How many hints of an exercise were asked for."""
+    opened: set[str] = set()
+    """Exercises whose solution was asked for."""
 
     @property
     def right(self) -> int:
@@ -109,7 +116,11 @@ def merge(old: Progress, new: Progress) -> Progress:
     for cell, given in new.answers.items():
         if not (cell in answers and answers[cell].right and not given.right):
             answers[cell] = given
-    return Progress(new.lesson, old.begun or new.begun, old.done or new.done, new.step, new.steps or old.steps, answers)
+    hints = {name: max(old.hints.get(name, 0), new.hints.get(name, 0)) for name in old.hints | new.hints}
+    return Progress(
+        new.lesson, old.begun or new.begun, old.done or new.done, new.step, new.steps or old.steps, answers,
+        old.attempts | new.attempts, old.solved | new.solved, hints, old.opened | new.opened,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -81,6 +81,8 @@ class Document(Event, frozen=True, tag=3):
     """`msgspec.to_builtins` of `lesson.model.Cell`."""
     knobs: dict[str, Any] = {}
     device: str | None = None
+    originals: dict[int, str] = {}
+    """What the file has in the code cells, by number, in whose place the learner's own code ran."""
 
 
 # ---------------------------------------------------------------- the learner's code

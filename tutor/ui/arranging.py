@@ -60,7 +60,7 @@ class Arranger:
         )  # fmt: skip
         self._tabs(wide)
         if question is not None:
-            screen.ask.about(question.of, framed=wide, ascii=screen.header.glyphs.ascii)
+            screen.ask.about(question.of, question.kind, framed=wide, ascii=screen.header.glyphs.ascii)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
             widget.display = name in found
             if name in found:

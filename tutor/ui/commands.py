@@ -38,6 +38,8 @@ class Commands:
             "knobs": screen.whatif.knobs,
             "edit": screen.whatif.edit,
             "runs": screen.whatif.list_runs,
+            "hint": screen.exercising.hint,
+            "solution": screen.exercising.solution,
             "up": lambda: self.move_in_pane(-1),
             "down": lambda: self.move_in_pane(1),
             "next_pane": lambda: self.turn_panes(1),
@@ -165,6 +167,8 @@ class Commands:
         """About what the mark of the pane stands on; else the answer, if one is asked for; else about the step."""
         screen = self.screen
         found = screen.focused.details() if isinstance(screen.focused, Pane) else None
+        if screen.prompts.points():
+            return
         if found is not None:
             self.show_details(*found)
         elif screen.asking:

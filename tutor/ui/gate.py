@@ -8,6 +8,8 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
+UNSEEN = ("solution", "check")
+"""The kinds of code cells that are part of their exercise, and no cells of their own to the learner."""
 READ = ("prose", "question")
 """The kinds of cells that the lesson pane shows."""
 
@@ -27,6 +29,8 @@ def sections(document: ev.Document | None) -> list[Section]:
     found: list[Section] = []
     open_cells: list[int] = []
     for index, cell in enumerate(document.cells if document is not None else ()):
+        if cell.get("kind") in UNSEEN:
+            continue
         if cell.get("number") is not None:
             found.append(Section(cell["number"], open_cells))
             open_cells = []
@@ -34,6 +38,35 @@ def sections(document: ev.Document | None) -> list[Section]:
             open_cells.append(index)
     if open_cells:
         found.append(Section(None, open_cells))
+    return found
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A code cell for the learner to change until its check passes."""
+
+    id: str
+    index: int
+    """Of its cell in `Document.cells`."""
+    number: int
+    """Which code cell it is, from 1."""
+    hints: tuple[int, ...]
+    """Indices of the cells with its hints."""
+    solution: str
+
+
+def exercises(document: ev.Document | None) -> dict[int, Exercise]:
+    """The exercises of a lesson, by the number of their code cell."""
+    cells: list[dict[str, Any]] = [] if document is None else document.cells
+    found: dict[int, Exercise] = {}
+    for index, cell in enumerate(cells):
+        if cell.get("kind") != "exercise" or not isinstance(cell.get("number"), int):
+            continue
+        name = str(cell.get("exercise") or "")
+        parts = [(at, part) for at, part in enumerate(cells) if part.get("exercise") == cell.get("exercise")]
+        hints = tuple(at for at, part in parts if part.get("kind") == "hint")
+        solution = next((str(part.get("source") or "") for _, part in parts if part.get("kind") == "solution"), "")
+        found[cell["number"]] = Exercise(name, index, cell["number"], hints, solution.strip("\n"))
     return found
 
 
@@ -46,6 +79,8 @@ class Question:
     of: str
     before: int | None
     """The code cell after it, from 1."""
+    kind: str = "predict"
+    """predict, choice or line."""
 
 
 class Gate:
@@ -56,11 +91,12 @@ class Gate:
         self.sections = sections(document)
         cells: list[dict[str, Any]] = [] if document is None else document.cells
         self.questions = [
-            Question(index, str(cells[index].get("of") or ""), section.number)
+            Question(index, str(cells[index].get("of") or ""), section.number, str(cells[index].get("question")))
             for section in self.sections
             for index in section.cells
             if cells[index].get("kind") == "question"
         ]
+        self.exercises = exercises(document)
         self.settled: set[int] = set()
         self._answers: dict[int, tuple[int, ev.Answer]] = {}
         self._looked: tuple[Timeline | None, int] = None, 0
@@ -116,6 +152,21 @@ class Gate:
                 self._answers.setdefault(aside.event.cell, (aside.step, aside.event))
         self._looked = timeline, len(timeline.asides)
         return self._answers.get(index)
+
+    def checked(self, timeline: Timeline, exercise: Exercise) -> ev.Checked | None:
+        """What became of the learner's code for an exercise in this run; None where it was not checked yet."""
+        found = (aside.event for aside in timeline.asides if isinstance(aside.event, ev.Checked))
+        return next((event for event in found if event.cell == exercise.index and event.of == "attempt"), None)
+
+    def exercise(self, timeline: Timeline, cursor: int) -> Exercise | None:
+        """The exercise that is to be read or done at this step."""
+        if not self.sections:
+            return None
+        number = self.sections[self.section(timeline, cursor)].number
+        asked = self.question
+        if number is None or (asked is not None and asked.before is not None and asked.before <= number):
+            return None
+        return self.exercises.get(number)
 
     def section(self, timeline: Timeline, cursor: int) -> int:
         """Which section is to be read at this step: that of the cell that runs, or the next one once it has ended."""

@@ -9,6 +9,7 @@ from textual.widgets import Input
 from tutor.lesson.answers import AnswerError
 from tutor.trace.places import PlaceError
 from tutor.ui import moves
+from tutor.ui.linking import LINES
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -77,6 +78,16 @@ class Prompts:
         if step is not None:
             screen.follow = False
             screen.cursor = step
+
+    def points(self) -> bool:
+        """The answer to "which line?" is the line that is marked in the code; whether there was one."""
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        marked = screen.code.marked()
+        if question is None or question.kind != "line" or screen.focused is not screen.code or marked is None:
+            return False
+        self._answer(str(marked[1] % LINES))
+        return True
 
     def _answer(self, text: str) -> None:
         screen = self.screen

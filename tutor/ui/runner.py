@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tutor.trace.matching import counterpart
 from tutor.ui.draw.row import Piece, clean
 from tutor.ui.runs import Run, Runs, name_of
@@ -26,6 +28,9 @@ class Runner:
     def begin(self, session: Session) -> None:
         """Record a run, and show it from its beginning."""
         if self.runs.now is None:
+            kept = self.screen.study.kept.attempts
+            if kept:
+                session.command = msgspec.structs.replace(session.command, attempts=dict(kept))
             self.runs.add(session, name_of(session.command.knobs, session.command.edits))
         self._show(session)
         self.screen.run_worker(self._record(session), group="session", exclusive=True)
@@ -98,6 +103,23 @@ class Runner:
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
         screen.say((clean(run.name), "value"), (": another run; the one before is its ghost", "quiet"))
+
+    def try_again(self, attempts: dict[str, str], cell: int) -> None:
+        """Once more with other code for exercises; the cursor comes to the end of this code cell."""
+        screen = self.screen
+        assert screen.session is not None
+        session = screen.owner.again(screen.session, attempts=attempts)
+        self.runs.replace(session)
+
+        def place() -> int | None:
+            found = next((info for info in screen.timeline.cells if info.cell == cell), None)
+            if found is None:
+                return None if screen.running else screen.timeline.steps
+            return found.end
+
+        self._place = place
+        screen.set_reactive(type(screen).cursor, 0)
+        self.begin(session)
 
     def walk(self, run: Run) -> None:
         """Put a run that was there before on the screen, at the same moment."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tutor.lesson import answers
+from tutor.progress import Given, Progress
+from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 from tutor.ui.gate import Gate
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
-    from tutor.progress import Progress, Store
+    from tutor.progress import Store
 
 
 class Study:
@@ -24,20 +26,21 @@ class Study:
         """The step where the learner left the lesson; 0 where there is none to go on from."""
         self.furthest = 0
         """The furthest step that was on the screen."""
+        self.kept = Progress(target.name)
+        """What is kept of this lesson; for a script it is forgotten at the end."""
         self._store: Store | None = None
-        self._progress: Progress | None = None
         if target.kind == "lesson":
             from tutor.progress import Store as Kept
 
             self._store = store or Kept()
-            self._progress = self._store.load(target.name)
-            self.resume = self._progress.resume
+            self.kept = self._store.load(target.name)
+            self.resume = self.kept.resume
 
     def enter(self, gate: Gate) -> None:
         """The questions are known: those answered at an earlier time are settled."""
         self.gate = gate
         indices = {question.index for question in gate.questions}
-        for index, given in (self._progress.answers if self._progress is not None else {}).items():
+        for index, given in self.kept.answers.items():
             if index in indices:
                 self.given.setdefault(index, (given.answer, given.right))
         gate.settled.update(index for index in self.given if index in indices)
@@ -63,20 +66,41 @@ class Study:
                 continue
             found = self.gate.answer_of(timeline, index)
             if found is not None and found[1].error is None:
-                self.given[index] = (text, _matches(text, found[1].value))
+                self.given[index] = (text, _right(text, found[1]))
                 self._keep()
 
     def reached(self, step: int, timeline: Timeline, running: bool) -> None:
         """A step was on the screen: the first begins the lesson, the last of a run that ended well is its end."""
         self.furthest = max(self.furthest, step)
-        if self._progress is None or not step:
+        if self._store is None or not step:
             return
         end = timeline.run_end
         ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
         done = ended and self.gate.question is None
-        self._progress.steps = 0 if running else timeline.steps
-        if not self._progress.begun or (done and not self._progress.done):
+        self.kept.steps = 0 if running else timeline.steps
+        if not self.kept.begun or (done and not self.kept.done):
             self._keep(begun=True, done=done)
+
+    def tried(self, exercise: str, code: str) -> None:
+        """The learner has run their own code for an exercise."""
+        self.kept.attempts[exercise] = code
+        self._keep()
+
+    def solved(self, exercise: str) -> None:
+        """Its check has passed."""
+        if exercise not in self.kept.solved:
+            self.kept.solved.add(exercise)
+            self._keep()
+
+    def hint(self, exercise: str, count: int) -> None:
+        """So many hints were asked for."""
+        self.kept.hints[exercise] = count
+        self._keep()
+
+    def open_solution(self, exercise: str) -> None:
+        """The solution was asked for."""
+        self.kept.opened.add(exercise)
+        self._keep()
 
     def begin_again(self) -> None:
         """Another run of the same: answers stay, what the run gave is to be seen anew."""
@@ -85,12 +109,12 @@ class Study:
     @property
     def done(self) -> bool:
         """Whether the lesson has been walked to its end."""
-        return self._progress is not None and self._progress.done
+        return self._store is not None and self.kept.done
 
     def leave(self, step: int) -> None:
         """The lesson is closed at this step."""
-        if self._progress is not None and self.furthest:
-            self._progress.step = step
+        if self.furthest:
+            self.kept.step = step
             self._keep()
 
     @property
@@ -99,22 +123,23 @@ class Study:
         return None if self._store is None else self._store.notice
 
     def _keep(self, begun: bool = False, done: bool = False) -> None:
-        if self._store is None or self._progress is None:
+        if self._store is None:
             return
-        from tutor.progress import Given
-
-        self._progress.begun |= begun
-        self._progress.done |= done
+        self.kept.begun |= begun
+        self.kept.done |= done
         for index, (text, right) in self.given.items():
             if right is not None or not text:
-                self._progress.answers[index] = Given(text, right)
-        self._store.save(self._progress)
+                self.kept.answers[index] = Given(text, right)
+        self._store.save(self.kept)
 
 
-def _matches(text: str, run: Any) -> bool:
+def _right(text: str, run: ev.Answer) -> bool:
     from tutor.trace.values import to_json
 
     try:
-        return answers.matches(answers.parse(text), to_json(run, "float32"))
+        given = answers.parse(text)
+        if run.last_line is not None:  # a line of the statement is meant, whichever
+            return isinstance(given, int) and run.value <= given <= run.last_line
+        return answers.matches(given, to_json(run.value, "float32"))
     except answers.AnswerError:
         return False

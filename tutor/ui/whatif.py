@@ -69,6 +69,10 @@ class WhatIf:
         screen = self.screen
         if not self._can_run():
             return
+        exercise = screen.exercising.here
+        if exercise is not None:
+            screen.exercising.edit(exercise)
+            return
         number = screen.timeline.cell(max(screen.cursor, 1)) or 1
         cell = self._cell(number)
         if cell is None or screen.session is None:
@@ -76,7 +80,7 @@ class WhatIf:
         from tutor.ui.screens.editor import Editor
 
         screen.player.pause()
-        original = self._original(number)
+        original = self.original(number)
         text = self.drafts.get(number, screen.session.command.edits.get(number, original))
         one = sum(each.get("number") is not None for each in self._cells()) == 1
         name = "edit" if one else f"edit cell {number}"
@@ -85,13 +89,11 @@ class WhatIf:
     def _cell(self, number: int) -> dict[str, Any] | None:
         return next((cell for cell in self._cells() if cell.get("number") == number), None)
 
-    def _original(self, number: int) -> str:
-        """The code of a cell as the file has it: in the first run that edited nothing there."""
-        for run in self.screen.runner.runs.all:
-            document = run.timeline.document
-            if document is not None and number not in run.session.command.edits:
-                return next((str(cell["source"]) for cell in document.cells if cell.get("number") == number), "")
-        return ""
+    def original(self, number: int) -> str:
+        """The code of a cell as the file has it."""
+        document, cell = self.screen.timeline.document, self._cell(number)
+        found = document.originals.get(number) if document is not None else None
+        return found if found is not None else str(cell["source"]) if cell is not None else ""
 
     def _edited(self, number: int, done: tuple[str, bool] | None) -> None:
         screen = self.screen
@@ -104,7 +106,7 @@ class WhatIf:
             return
         self.drafts.pop(number, None)
         edits = {**before, number: text}
-        if text.rstrip() == self._original(number).rstrip():
+        if text.rstrip() == self.original(number).rstrip():
             del edits[number]
         if edits != before:
             screen.runner.another(edits=edits)

@@ -39,6 +39,9 @@ def works(screen: LessonScreen, key: str) -> bool:
             return screen.session is not None and not screen.running
         case "knobs":
             return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
+        case "hint":
+            here = screen.exercising.here
+            return here is not None and here.id not in screen.study.kept.solved
         case "runs":
             return len(screen.runner.runs.all) > 1
         case _:

@@ -104,7 +104,7 @@ class Run:
     # ------------------------------------------------------------ parts of a run
 
     def _lesson(self) -> Lesson:
-        lesson = read(Path(self._command.path))
+        lesson = written = read(Path(self._command.path))
         if self._changed:
             lesson, self._text = edited(lesson, self._command.edits, self._command.attempts)
             # Tracebacks quote the lines that ran, and look no more at the file.
@@ -117,13 +117,15 @@ class Run:
             raise LessonError(
                 "CUDA is not there: torch finds no GPU.", mend="`gradtutor doctor` says more.", status=MISSING
             )
+        both = zip(written.code_cells, lesson.code_cells, strict=True)
+        originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)
         lesson = knobs_of.apply(lesson, values)
         cells = [msgspec.to_builtins(cell) for cell in lesson.cells]
         self._send(
             Document(
                 self._command.name, dict(lesson.header.title), cells, knobs_of.all_values(lesson, values),
-                self._command.device,
+                self._command.device, originals,
             )
         )  # fmt: skip
         self._knobs = knobs_of.all_values(lesson, values)

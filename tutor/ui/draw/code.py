@@ -46,7 +46,9 @@ class Mark:
 def program(document: Document | None, sources: dict[int, Source]) -> Listing:
     """What is run: the code cells of a lesson with their own line numbers and no prose between, or the whole file."""
     listing = Listing()
-    cells = [] if document is None else [cell for cell in document.cells if cell.get("number") is not None]
+    # What checks an exercise, and what solves it, is not for the learner to read here.
+    shown = [cell for cell in document.cells if cell.get("kind") not in ("solution", "check")] if document else []
+    cells = [cell for cell in shown if cell.get("number") is not None]
     by_cell = {source.cell: file for file, source in sources.items() if source.cell is not None}
     if not cells:
         return whole(sources.get(1))

@@ -9,6 +9,11 @@ from tutor.ui.draw.row import Row, clean
 from tutor.ui.panes.surface import Surface
 
 LONGEST = 500
+_EXAMPLES = {
+    "predict": "answer: 5, [1, 2], True, None",
+    "choice": "the number of your choice",
+    "line": "its number; or mark it in the code with ↑ ↓, and Enter",
+}
 
 
 class Ask(Input):
@@ -19,7 +24,7 @@ class Ask(Input):
         self.display = False
         self._about: str | None = None
 
-    def about(self, expression: str, framed: bool, ascii: bool) -> None:
+    def about(self, expression: str, kind: str, framed: bool, ascii: bool) -> None:
         """Say what is asked for; a new question begins with an empty field."""
         self.set_class(framed, "-framed")
         self.set_class(ascii, "-ascii")
@@ -27,8 +32,9 @@ class Ask(Input):
             return
         self._about = expression
         self.value = ""
-        self.placeholder = "answer: 5, [1, 2], True, None"
-        self.border_title = Content(f"? your answer: {clean(expression)}").markup
+        self.placeholder = _EXAMPLES.get(kind, _EXAMPLES["predict"])
+        asked = {"predict": f"your answer: {clean(expression)}", "line": "which line?"}.get(kind, "your choice")
+        self.border_title = Content(f"? {asked}").markup
         self.border_subtitle = "Enter answer  s skip"
 
 

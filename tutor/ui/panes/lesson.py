@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from tutor.explain.live import live
@@ -10,9 +10,11 @@ from tutor.lesson.answers import shown
 from tutor.lesson.model import in_language
 from tutor.trace.state import State
 from tutor.ui.draw import prose
+from tutor.ui.draw.exercise import Standing
+from tutor.ui.draw.exercise import rows as drawn
 from tutor.ui.draw.prose import Block
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, tinted, wrapped
-from tutor.ui.gate import Gate
+from tutor.ui.gate import Exercise, Gate
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
 
@@ -30,6 +32,10 @@ class LessonPane(Pane):
         self.seen = 0
         """The furthest step that was on the screen."""
         self.language = "en"
+        self.standing: Callable[[Exercise], Standing] | None = None
+        """How the learner stands with an exercise."""
+        self.to_the_end = False
+        """Whether the end of what is to be read shall be seen: a hint was asked for."""
         self._rows: list[Row] = []
         self._starts: list[int] = []
         self._section = -1
@@ -56,6 +62,9 @@ class LessonPane(Pane):
                 open_question = question is not None and question.index == index
                 if open_question:
                     break
+            exercise = self.gate.exercises.get(section.number or 0)
+            if exercise is not None and self.standing is not None and not open_question:
+                rows += self._exercise(exercise, self.standing(exercise), state)
             self._rows += rows if at == current else [tinted(row, "quiet") for row in rows]
             if open_question:
                 break
@@ -64,12 +73,32 @@ class LessonPane(Pane):
                 self._rows += [EMPTY, self._rule(section.number), EMPTY] if rows else []
         if current != self._section:
             self._section, self._pinned = current, True
+        if self.to_the_end:
+            self.to_the_end = self._pinned = False
+            ends = [*self._starts[current + 1 :], len(self._rows) + 2]
+            self.top = max(0, ends[0] - 2 - self.page)
         if self._pinned and current < len(self._starts):
             self.top = self._starts[current]
 
     def scroll_rows(self, rows: int) -> None:
         self._pinned = False
         super().scroll_rows(rows)
+
+    def _exercise(self, exercise: Exercise, standing: Standing, state: State) -> list[Row]:
+        def hint(index: int) -> Callable[[int], list[Row]]:
+            return lambda cells: self._prose(index, state, cells)
+
+        return drawn(standing, [hint(index) for index in exercise.hints], max(self.inner, 1), self.glyphs)
+
+    def _prose(self, index: int, state: State, cells: int) -> list[Row]:
+        """The text of a cell."""
+        assert self.timeline is not None
+        assert self.timeline.document is not None
+        if index not in self._blocks:
+            cell = self.timeline.document.cells[index]
+            self._blocks[index] = prose.blocks(in_language(cell.get("text") or {}, self.language))
+        role, value = partial(role_of, state), partial(live, state)
+        return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
     def _rule(self, number: int) -> Row:
         label = f" cell {number} "
@@ -82,12 +111,9 @@ class LessonPane(Pane):
         assert self.timeline.document is not None
         role, value = partial(role_of, state), partial(live, state)
         cell = self.timeline.document.cells[index]
-        if index not in self._blocks:
-            self._blocks[index] = prose.blocks(in_language(cell.get("text") or {}, self.language))
-        rows = prose.rows(self._blocks[index], max(self.inner, 1), self.glyphs, role, value)
         if cell.get("kind") != "question":
-            return rows
-        inner = prose.rows(self._blocks[index], max(self.inner - 2, 1), self.glyphs, role, value)
+            return self._prose(index, state, self.inner)
+        inner = self._prose(index, state, self.inner - 2)
         rows = [((("? ", "now") if not at else ("  ", "plain")), *row) for at, row in enumerate(inner)]
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):

@@ -18,6 +18,7 @@ from tutor.ui.arranging import Arranger
 from tutor.ui.commands import Commands
 from tutor.ui.draw import places
 from tutor.ui.draw.row import Piece
+from tutor.ui.exercising import Exercising
 from tutor.ui.gate import Gate
 from tutor.ui.keys import bindings, hints_now
 from tutor.ui.linking import Linker
@@ -74,6 +75,7 @@ class LessonScreen(Screen[None]):
         self.prompts = Prompts(self)
         self.runner = Runner(self)
         self.whatif = WhatIf(self)
+        self.exercising = Exercising(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
         self.linker = Linker(self)
@@ -126,6 +128,7 @@ class LessonScreen(Screen[None]):
         if self.passing:
             self.notice, self.passing = (), False
         self.runner.come_back()
+        self.exercising.arrived()
         self.pacer.later()
 
     def _know_document(self) -> None:
@@ -135,6 +138,7 @@ class LessonScreen(Screen[None]):
             self.gate = Gate(document)
             self.study.enter(self.gate)
             self.lesson.gate, self.lesson.given = self.gate, self.study.given
+            self.lesson.standing = self.exercising.standing
 
     def on_unmount(self) -> None:
         self.player.pause()

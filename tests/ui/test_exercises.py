@@ -1,0 +1,212 @@
+"""Exercises on the screen, with the real worker: tried, helped with, solved, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import TextArea
+
+from tests.ui.conftest import text
+from tests.ui.test_whatif import ended
+from tutor.lesson.find import Target
+from tutor.process import Workers
+from tutor.progress import Store
+from tutor.session import Session
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+LESSON = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "The slope"}
+# ---
+
+# %%
+import torch
+
+w = torch.tensor(3.0, requires_grad=True)
+
+# %% [markdown] lang="en"
+# Make `y` the square of `w`.
+
+# %% tags=["exercise"] id="square" kind="fill"
+y = w
+
+# %% [markdown] tags=["hint"] lang="en"
+# A square is a product.
+
+# %% [markdown] tags=["hint"] lang="en"
+# Of `w` with itself.
+
+# %% tags=["solution"]
+y = w * w
+
+# %% tags=["check"]
+assert y.item() == 9, f"y is {y.item():g}, but the square of 3 is 9."
+
+# %%
+y.backward()
+"""
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen]]:
+    path = folder / "graph" / "01-slope.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(LESSON, encoding="utf-8")
+    workers = Workers()
+    app = GradtutorApp(
+        Target("lesson", path, "graph/slope"), lessons=folder, workers=workers,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+    async with app.run_test(size=(140, 44)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LessonScreen)
+        await ended(pilot, screen)
+        yield pilot, screen
+    await app.close_sessions()
+
+
+async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("home", "right_square_bracket")
+        await pilot.pause()
+        assert "exercise" in text(pilot.app)
+        await pilot.press("e")
+        await pilot.pause()
+        area = pilot.app.screen.query_one(TextArea)
+        assert area.text == "y = w"
+        area.text = "y = w + w"
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        shown = text(pilot.app)
+        assert "y is 6, but the square of 3 is 9." in shown
+        # The cursor stands where the learner's code has ended; it is walked like any other.
+        assert screen.timeline.kind(screen.cursor) == "cell_end"
+        codes = [screen.timeline.view(step).code for step in range(1, screen.timeline.steps + 1)]
+        assert "w + w" in codes
+        # What checks it and what solves it are nobody's steps; the cells after it work all the same.
+        assert "w * w" not in codes
+        assert "y.backward()" in codes
+    assert Store().load("graph/slope").attempts == {"square": "y = w + w"}
+
+
+async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("home", "right_square_bracket", "e")
+        await pilot.pause()
+        pilot.app.screen.query_one(TextArea).text = "y = w ** 2"
+        await pilot.press("f5")
+        await ended(pilot, screen)
+        assert "solved" in text(pilot.app)
+        assert screen.status == 0
+    assert Store().load("graph/slope").solved == {"square"}
+    async with opened(tmp_path) as (pilot, screen):  # the learner's version is what runs from now on
+        codes = [screen.timeline.view(step).code for step in range(1, screen.timeline.steps + 1)]
+        assert "w ** 2" in codes
+        await pilot.press("home", "right_square_bracket", "e", "f8")
+        await pilot.pause()
+        assert pilot.app.screen.query_one(TextArea).text == "y = w"
+
+
+async def test_hints_come_one_at_a_time_and_the_solution_when_asked_twice(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, _screen):
+        await pilot.press("home", "right_square_bracket")
+        await pilot.pause()
+        shown = text(pilot.app)
+        assert "A square is a product." not in shown
+        assert "y = w * w" not in shown
+        await pilot.press("H")
+        await pilot.pause(0.1)
+        assert "A square is a product." in text(pilot.app)
+        assert "with itself" not in text(pilot.app)
+        await pilot.press("H", "H")
+        await pilot.pause(0.1)
+        assert "with itself" in text(pilot.app)
+        await pilot.press("S")
+        await pilot.pause(0.1)
+        assert "once more" in text(pilot.app)
+        assert "y = w * w" not in text(pilot.app)
+        await pilot.press("S")
+        await pilot.pause(0.1)
+        assert "y = w * w" in text(pilot.app)
+    kept = Store().load("graph/slope")
+    assert (kept.hints, kept.opened, kept.solved) == ({"square": 2}, {"square"}, set())
+
+
+async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("end", "H")
+        await pilot.pause(0.1)
+        assert "hints belong to exercises" in text(pilot.app)
+        assert [cell for cell in screen.gate.sections if cell.number in (3, 4)] == []
+
+
+@pytest.mark.parametrize("key", ["H", "S", "e"])
+async def test_no_key_does_harm_at_the_very_beginning(tmp_path: Path, home: Path, key: str) -> None:
+    async with opened(tmp_path) as (pilot, screen):
+        await pilot.press("home", key)
+        await pilot.pause(0.1)
+        assert screen.is_mounted
+
+
+WHICH = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Which line"}
+# ---
+
+# %%
+import torch
+
+w = torch.tensor(1.0, requires_grad=True)
+
+# %% [markdown] question="line" of="not w.is_leaf" lang="en"
+# After which line is `w` no longer a leaf?
+
+# %%
+y = w * 2
+y.backward()
+w = w - 0.1 * (
+    w.grad
+)
+print(w)
+"""
+
+
+@pytest.mark.parametrize(("downs", "says"), [(1, "right"), (0, "the run gives")])
+async def test_which_line_is_answered_by_pointing_at_it(tmp_path: Path, home: Path, downs: int, says: str) -> None:
+    path = tmp_path / "graph" / "02-which.py"
+    path.parent.mkdir()
+    path.write_text(WHICH, encoding="utf-8")
+    workers = Workers()
+    app = GradtutorApp(
+        Target("lesson", path, "graph/which"), lessons=tmp_path, workers=workers,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+    async with app.run_test(size=(140, 44)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LessonScreen)
+        await ended(pilot, screen)
+        await pilot.press("end")
+        await pilot.pause(0.1)
+        assert "which line?" in text(app)
+        screen.code.focus()
+        at = next(at for at in range(screen.code.count()) if "y.backward()" in line_of(screen, at))
+        screen.code.choose(at)
+        await pilot.press(*["down"] * downs, "enter")
+        await pilot.pause(0.1)
+        await pilot.press("end")
+        await pilot.pause(0.2)
+        assert says in text(app)
+    await app.close_sessions()
+
+
+def line_of(screen: LessonScreen, row: int) -> str:
+    return "".join(piece for piece, _ in screen.code.row(row, 60))

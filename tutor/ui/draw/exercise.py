@@ -1,0 +1,66 @@
+"""An exercise in the lesson pane: what to do, what became of it, the hints and the solution asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tutor.ui.draw.code import coloured
+from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a learner stands with an exercise."""
+
+    kind: str
+    """fill or bug."""
+    solved: bool
+    tried: bool
+    problem: str
+    """Why the check failed, to the learner; empty where it passed or has not run."""
+    hints: int
+    of_hints: int
+    solution: str
+    """The lesson's own, where it is to be seen."""
+    ran: bool
+    """Whether the check has told of this run what it will."""
+
+
+_WORDS: Mapping[str, str] = {"fill": "fill in", "bug": "find the bug"}
+
+
+def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
+    """The block, for so many cells; each of `hints` gives its text for so many cells."""
+    g = glyphs
+    head: list[Piece] = [("exercise", "now"), (f" {g.dot} {_WORDS.get(standing.kind, standing.kind)}", "quiet")]
+    found: list[Row] = [EMPTY, tuple(head)]
+    found += wrapped(_outcome(standing, g), cells)
+    for at, hint in enumerate(hints[: standing.hints]):
+        found += [EMPTY, ((f"hint {at + 1} of {standing.of_hints}", "heading"),), *hint(cells)]
+    if standing.solution:
+        found += [EMPTY, (("the lesson's own solution", "heading"),)]
+        for line in coloured(standing.solution):
+            found.append((("  ", "plain"), *_cut(line, cells - 2, g.more)))
+    keys: list[Piece] = [("e", "key"), (" edits the code and tries it", "quiet")]
+    if standing.hints < standing.of_hints and not standing.solved:
+        keys += [("   H", "key"), (" a hint" if not standing.hints else " another hint", "quiet")]
+    if not standing.solution:
+        keys += [("   S", "key"), (" the solution", "quiet")]
+    return [*found, EMPTY, *wrapped(keys, cells)]
+
+
+def _outcome(standing: Standing, g: Glyphs) -> list[Piece]:
+    if not standing.ran:
+        return [("walk on, or try it now", "note")]
+    if standing.solved and not standing.problem:
+        return [(f"{g.yes} solved", "leaf strong")]
+    if not standing.tried:
+        return [("the code is not finished: its check fails", "note")]
+    return [(f"{g.no} ", "error"), (clean(standing.problem), "error")]
+
+
+def _cut(line: Row, cells: int, more: str) -> Row:
+    text = "".join(piece for piece, _ in line)
+    return line if len(text) <= cells else ((cut(text, cells, more), "code"),)
