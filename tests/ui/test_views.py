@@ -16,6 +16,7 @@ from tutor.ui.draw.graph import NodeRow
 from tutor.ui.draw.views import BoxesView
 from tutor.ui.graph_rows import Rows
 from tutor.ui.panes.graph import GraphPane
+from tutor.ui.reading import figure
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 from tutor.ui.skeleton import Item
@@ -230,3 +231,10 @@ async def test_a_step_back_touches_only_what_is_in_view(
             pane.scroll_rows(-3)
             assert graph_of(app).failure is None
             assert len(asked) <= 3
+
+
+@pytest.mark.parametrize("cells", [5, 6, 7, 9, 12])
+@pytest.mark.parametrize("value", [67108864.0, 1.23456e-7, -0.00012345, [9.87e12]])
+def test_where_there_is_little_room_a_number_is_rounded_and_keeps_its_exponent(value: object, cells: int) -> None:
+    (number,) = value if isinstance(value, list) else (value,)
+    assert float(figure(value, "float32", cells)) == pytest.approx(number, rel=0.2)

@@ -110,8 +110,11 @@ def squeezed(value: Value, dtype: str, width: int) -> str:
     if mean:
         choices = [mean + number, f"{mean}{_rounded(number)}", "x".join(map(str, values.shape_of(value)))]
     else:
-        first = next(iter(values.elements(value) or ()), None)
+        flat = list(values.elements(value) or ())
+        first = next(iter(flat), None)
         choices = [values.short(value, dtype, width)]
+        if len(flat) == 1 and isinstance(first, float):
+            choices = [_rounded(str(first)), f"{first:.0e}"]  # what is cut off must not be the exponent
         if choices[0].startswith("[…") and isinstance(first, float):
             choices = [f"[{_rounded(str(first))} …]"]
     return next((choice for choice in choices if len(choice) <= width), choices[-1])

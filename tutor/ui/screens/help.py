@@ -57,6 +57,8 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.module, "op", "a module, with all that ran in it; i opens it, o on a node in it closes it"),
         (glyphs.linked, "linked", "belongs to what is marked in another pane, or runs backward now"),
         (glyphs.grad, "grad", "the gradient that reached it in this pass"),
+        (f"{glyphs.arrowhead}3", "grad", "the share of the gradient that went up along this line"),
+        (glyphs.double_joins[0], "quiet", "an input more than once, as in x * x"),
         ("(2.)", "grad", "a gradient that passes through; the tensor does not keep it"),
         (glyphs.yes, "plain", "requires a gradient"),
         (glyphs.now, "now", "what is now"),
