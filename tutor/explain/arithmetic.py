@@ -77,7 +77,7 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
     if node.op in ("dropout", "alpha_dropout", "feature_dropout") and not node.inner:
         a = node.operands[0]
         kept = a.numbers.combine(node.result.numbers, lambda x, y: y / x if x else 0.0)
-        return a, Operand("what it was scaled by", kept.shape, kept)
+        return a, Operand("the mask of dropout", kept.shape, kept)
     first, second = node.operands[:2]
     return _seen(node, first, second, lambda x, y: y / x), _seen(node, second, first, lambda x, y: y / x)
 

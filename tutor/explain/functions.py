@@ -18,6 +18,17 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
+def divide(x: float, y: float) -> float:
+    """As torch divides: by 0 too."""
+    if y:
+        return x / y
+    return math.copysign(math.inf, x) * math.copysign(1.0, y) if x and x == x else math.nan
+
+
+def _root(x: float) -> float:
+    return math.sqrt(x) if x >= 0 else math.nan
+
+
 def _sign(x: float) -> float:
     return (x > 0) - (x < 0) + 0.0
 
@@ -27,18 +38,18 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
     "ExpBackward0": ("exp({a})", "{y}", lambda x, y: y),
     "Exp2Backward0": ("2^{a}", "{y}·ln(2)", lambda x, y: y * math.log(2)),
     "Expm1Backward0": ("exp({a}) - 1", "{y} + 1", lambda x, y: y + 1),
-    "LogBackward0": ("log({a})", "1/{a}", lambda x, y: 1 / x),
-    "Log2Backward0": ("log2({a})", "1/({a}·ln(2))", lambda x, y: 1 / (x * math.log(2))),
-    "Log10Backward0": ("log10({a})", "1/({a}·ln(10))", lambda x, y: 1 / (x * math.log(10))),
-    "Log1PBackward0": ("log(1 + {a})", "1/(1 + {a})", lambda x, y: 1 / (1 + x)),
-    "SqrtBackward0": ("√{a}", "1/(2·{y})", lambda x, y: 1 / (2 * y)),
+    "LogBackward0": ("log({a})", "1/{a}", lambda x, y: divide(1, x)),
+    "Log2Backward0": ("log2({a})", "1/({a}·ln(2))", lambda x, y: divide(1, x * math.log(2))),
+    "Log10Backward0": ("log10({a})", "1/({a}·ln(10))", lambda x, y: divide(1, x * math.log(10))),
+    "Log1PBackward0": ("log(1 + {a})", "1/(1 + {a})", lambda x, y: divide(1, 1 + x)),
+    "SqrtBackward0": ("√{a}", "1/(2·{y})", lambda x, y: divide(1, 2 * y)),
     "RsqrtBackward0": ("1/√{a}", "-{y}³/2", lambda x, y: -(y**3) / 2),
     "AbsBackward0": ("|{a}|", "the sign of {a}", lambda x, y: _sign(x)),
     "SinBackward0": ("sin({a})", "cos({a})", lambda x, y: math.cos(x)),
     "CosBackward0": ("cos({a})", "-sin({a})", lambda x, y: -math.sin(x)),
     "TanBackward0": ("tan({a})", "1 + {y}²", lambda x, y: 1 + y * y),
-    "AsinBackward0": ("asin({a})", "1/√(1 - {a}²)", lambda x, y: 1 / math.sqrt(1 - x * x)),
-    "AcosBackward0": ("acos({a})", "-1/√(1 - {a}²)", lambda x, y: -1 / math.sqrt(1 - x * x)),
+    "AsinBackward0": ("asin({a})", "1/√(1 - {a}²)", lambda x, y: divide(1, _root(1 - x * x))),
+    "AcosBackward0": ("acos({a})", "-1/√(1 - {a}²)", lambda x, y: -divide(1, _root(1 - x * x))),
     "AtanBackward0": ("atan({a})", "1/(1 + {a}²)", lambda x, y: 1 / (1 + x * x)),
     "SinhBackward0": ("sinh({a})", "cosh({a})", lambda x, y: math.cosh(x)),
     "CoshBackward0": ("cosh({a})", "sinh({a})", lambda x, y: math.sinh(x)),
@@ -55,7 +66,7 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
     "ErfinvBackward0": ("erfinv({a})", "√π/2·exp({y}²)", lambda x, y: math.sqrt(math.pi) / 2 * math.exp(y * y)),
     "AsinhBackward0": ("asinh({a})", "1/√({a}² + 1)", lambda x, y: 1 / math.sqrt(x * x + 1)),
     "AcoshBackward0": ("acosh({a})", "1/√({a}² - 1)", lambda x, y: 1 / math.sqrt(x * x - 1)),
-    "AtanhBackward0": ("atanh({a})", "1/(1 - {a}²)", lambda x, y: 1 / (1 - x * x)),
+    "AtanhBackward0": ("atanh({a})", "1/(1 - {a}²)", lambda x, y: divide(1, 1 - x * x)),
     "LogitBackward0": ("log({a}/(1 - {a}))", "1/({a}·(1 - {a}))", lambda x, y: 1 / (x * (1 - x))),
     "Deg2RadBackward0": ("{a}·π/180", "π/180", lambda x, y: math.pi / 180),
     "Rad2DegBackward0": ("{a}·180/π", "180/π", lambda x, y: 180 / math.pi),

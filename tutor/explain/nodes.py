@@ -27,7 +27,7 @@ _TERMS = 4
 _LONG = 36
 # Parts of a gradient are written out up to so many characters each.
 _SHORT = 24
-_G = re.compile(r"(?<![\w.])[Gg](?![A-Za-z0-9_.(])|side by side")
+_G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
 """What arrives, in the formula of a rule."""
 
 

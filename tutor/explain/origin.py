@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _FARTHEST = 20_000
 _REMEMBERED = 20_000
 _LONGEST_NAME = 32
 _MOST_INNER = 64
+_AUGMENTED = re.compile(r"([\w.\[\]:, -]+?) ?(?:\*\*|//|[-+*/%@])=")
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,11 @@ def _outer_name(timeline: Timeline, step: int, tensor: int) -> str | None:
 
 
 def _of_module(state: State, event: Op, code: str | None) -> str | None:
-    """The code; of an operation in a module inside of the one called there, `net[0](…)`."""
+    """The code; of an operation in a module inside of the one called there, `net[0](…)`; of `u[1:] *= 2` what was
+    written to."""
+    written = _AUGMENTED.match(code or "")
+    if written is not None:
+        return written[1]
     module = state.modules.get(event.module or 0)
     callee, _, rest = (code or "").partition("(")
     if module is None or not module.path or not rest or callee.startswith("self"):
@@ -199,8 +205,10 @@ def _of_module(state: State, event: Op, code: str | None) -> str | None:
 def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
     """What to call a result that has no name: `sum(log_softmax(x))`, or `sum(…)`. Not inside of an optimizer's step,
     or where a module is made."""
-    if site.inplace or "." in (site.parent or ""):
+    if "." in (site.parent or ""):
         return None
+    if site.inplace and operands:
+        return operands[0].name.removeprefix("(old ").removesuffix(")")
     given = ", ".join(one.name for one in operands if one.name != "?")
     op = op.strip("_")
     if op == "t" and not given.endswith("…"):

@@ -176,7 +176,7 @@ def _accumulate_plain(timeline: Timeline, step: int) -> str:
     was = f"{told.name}.grad was {told.old}"
     summed = told.old != "None" and told.sums
     result = f"it is now {told.old} + {words.term(told.came)} = {told.now}" if summed else f"it is now {told.now}"
-    return f"{was}; {_arrived(told)} arrives; {result}."
+    return f"{was}; {_arrived(told)} arrives; {result.removesuffix('.')}."
 
 
 def _arrived(told: _Accumulated) -> str:
