@@ -150,15 +150,16 @@ WAYS = {
     "a failing cell": change("y = w * w\n", "y = w * v\n", "the cell fails with NameError: name 'v'"),
     "a knob": change("{type: number, min: 0", "{type: nmber, min: 0", "unknown type `nmber`", "lr = 0.5"),
     "an exit": change("leaf = w.is_leaf\n", "leaf = 1\nraise SystemExit(3)\n", "does not come to its end", "leaf = 1"),
-    "a death": change(
-        "leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 9)\n", "ended by signal 9"
-    ),
+    "a death": change("leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 9)\n", "ended by signal 9"),
     # Languages.
     "a text without zh": (
-        without(GOOD, '# %% [markdown] lang="zh"\n# 一个', "# %%"), "the prose is not there in zh", '# %% [markdown] lang="en"'
+        without(GOOD, '# %% [markdown] lang="zh"\n# 一个', "# %%"),
+        "the prose is not there in zh",
+        '# %% [markdown] lang="en"',
     ),
     "a hint without en": (
-        without(GOOD, '# %% [markdown] tags=["hint"] lang="en"', "# %%"), "the hint is not there in en",
+        without(GOOD, '# %% [markdown] tags=["hint"] lang="en"', "# %%"),
+        "the hint is not there in en",
         '# %% [markdown] tags=["hint"] lang="zh"',
     ),
     "a text in no language": change(
@@ -167,35 +168,49 @@ WAYS = {
     "not Chinese": change("# 一个叶子 `w`。", "# A leaf it is `w`.", "is not Chinese"),
     "fewer options in zh": (
         GOOD.replace("哪个是叶子？\n#\n# 1. `y`\n# 2. `w`\n", "哪个是叶子？\n#\n# 1. `y`\n# 2. `w`\n# 3. `x`\n"),
-        "not as many items", '# %% [markdown] question="choice"',
+        "not as many items",
+        '# %% [markdown] question="choice"',
     ),
     # Questions.
     "an answer that fails": (
-        GOOD.replace('of="w.grad"', 'of="w.grad.q"'), "`w.grad.q` cannot be computed: AttributeError",
+        GOOD.replace('of="w.grad"', 'of="w.grad.q"'),
+        "`w.grad.q` cannot be computed: AttributeError",
         '# %% [markdown] question="predict"',
     ),
     "no answer": (
-        GOOD.replace('of="w.grad"', 'of="w.dtype"'), "which cannot be typed as an answer", '# %% [markdown] question="predict"'
+        GOOD.replace('of="w.grad"', 'of="w.dtype"'),
+        "which cannot be typed as an answer",
+        '# %% [markdown] question="predict"',
     ),
     "too much to type": (
-        GOOD.replace('of="w.grad"', 'of="w.grad.expand(7)"'), "has 7 elements", '# %% [markdown] question="predict"'
+        GOOD.replace('of="w.grad"', 'of="w.grad.expand(7)"'),
+        "has 7 elements",
+        '# %% [markdown] question="predict"',
     ),
     "no such option": (
-        GOOD.replace("2 if w.is_leaf", "3 if w.is_leaf"), "gives 3, and the options are numbered 1 to 2",
+        GOOD.replace("2 if w.is_leaf", "3 if w.is_leaf"),
+        "gives 3, and the options are numbered 1 to 2",
         '# %% [markdown] question="choice"',
     ),
     "a typed answer": (
-        GOOD.replace("2 if w.is_leaf else 1", "2"), "does not come from the run: 2", '# %% [markdown] question="choice"'
+        GOOD.replace("2 if w.is_leaf else 1", "2"),
+        "does not come from the run: 2",
+        '# %% [markdown] question="choice"',
     ),
     "no line": (
-        GOOD.replace("w.item() < 1", "w.item() > 9"), "the condition never becomes true", '# %% [markdown] question="line"'
+        GOOD.replace("w.item() < 1", "w.item() > 9"),
+        "the condition never becomes true",
+        '# %% [markdown] question="line"',
     ),
     "no line needed": (
-        GOOD.replace("w.item() < 1", "w.item() < 9"), "true before the cell begins", '# %% [markdown] question="line"'
+        GOOD.replace("w.item() < 1", "w.item() < 9"),
+        "true before the cell begins",
+        '# %% [markdown] question="line"',
     ),
     "nothing after a question": (
-        without(GOOD, "# %%\nwith torch", "# %% tags") .replace('# %% tags=["exercise"]', '# %% tags=["exercise"]')[: 0]
-        + GOOD[: GOOD.index("# %%\nwith torch")], "no code follows the question", '# %% [markdown] question="line"',
+        GOOD[: GOOD.index("# %%\nwith torch")],
+        "no code follows the question",
+        '# %% [markdown] question="line"',
     ),
     # Exercises.
     "a starter that passes": change("slope = None", "slope = 0.0", "the starter of `slope` already passes"),
@@ -205,31 +220,46 @@ WAYS = {
     ),
     "a solution that needs its starter": (
         GOOD.replace("slope = None", "slope, half = None, 0.0").replace("2 * w.item()", "2 * half"),
-        "does not pass its check: Your code stopped with NameError", "slope = 2 * half",
+        "does not pass its check: Your code stopped with NameError",
+        "slope = 2 * half",
     ),
     "a solution that the starter spoils": (
         GOOD.replace("slope = None", "slope = None; lr = 1.0").replace("2 * w.item()", "lr - 0.5"),
-        "run after the starter, fails: slope is 0.5", 'assert slope == 0.0, f"slope',
+        "run after the starter, fails: slope is 0.5",
+        'assert slope == 0.0, f"slope',
     ),
-    "a bare assertion": change('assert slope is not None, "slope is still None"', "assert slope is not None", "has no message"),
-    "no solution": (without(GOOD, '# %% tags=["solution"]', "# %% tags=[\"check\"]"), "followed by its hints", '# %% tags=["exercise"]'),
+    "a bare assertion": change(
+        'assert slope is not None, "slope is still None"', "assert slope is not None", "has no message"
+    ),
+    "no solution": (
+        without(GOOD, '# %% tags=["solution"]', '# %% tags=["check"]'),
+        "followed by its hints",
+        '# %% tags=["exercise"]',
+    ),
     "a cell that needs the starter": (
         GOOD.replace("slope = None", "slope, mine = None, 1").replace("doubled = slope * 2", "doubled = mine"),
-        "with the exercises solved, the cell fails with NameError", "doubled = mine",
+        "with the exercises solved, the cell fails with NameError",
+        "doubled = mine",
     ),
     # Prose.
-    "a live value": change("{{ w.grad.item() }}. Which", "{{ v.grad.item() }}. Which", "`v.grad.item()` has no value here"),
+    "a live value": change(
+        "{{ w.grad.item() }}. Which", "{{ v.grad.item() }}. Which", "`v.grad.item()` has no value here"
+    ),
     "a live value that is none": change("{{ w.grad.item() }}. Which", "{{ w.grad. }}. Which", "is not an expression"),
     "a number": change("# Now `slope` is 0.0.", "# Now `slope` is 4.0.", "`slope` is 4.0, and in the run it is 0"),
     "a number in Chinese": change("`slope` 是 0.0", "`slope` 是 4", "`slope` is 4, and in the run it is 0"),
     "an equation": change("# Now `slope` is 0.0.", "# So `w.grad = 4`.", "`w.grad` is 4, and in the run it is 6"),
     # Random numbers and size.
     "an unseeded draw": change("leaf = w.is_leaf", "leaf = torch.rand(2)", "another thing in each run"),
-    "Python's own draw": change("leaf = w.is_leaf", "import random; leaf = random.random()", "another thing in each run"),
-    "many events": (
-        GOOD.replace("leaf = w.is_leaf", "for i in range(60_000):\n    leaf = i"), "events, and 150,000 are the most", "# ---"
+    "Python's own draw": change(
+        "leaf = w.is_leaf", "import random; leaf = random.random()", "another thing in each run"
     ),
-}  # fmt: skip
+    "many events": (
+        GOOD.replace("leaf = w.is_leaf", "for i in range(60_000):\n    leaf = i"),
+        "events, and 150,000 are the most",
+        "# ---",
+    ),
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
