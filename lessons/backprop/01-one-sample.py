@@ -78,9 +78,9 @@ loss = (y - t) ** 2
 loss.backward()
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}: four times as much, for two reasons at once. The miss doubled, and the input, which passes the
-# gradient on to the weight, doubled too. Go back to the multiplication's node with `←` and see both factors in the line
-# that explains.
+# It is {{ w.grad.item() }}: four times as much, for two reasons at once. The miss doubled, and the input, which passes
+# the gradient on to the weight, doubled too. Go back to the multiplication's node with `←` and see both factors in the
+# line that explains.
 #
 # Remember that: large inputs make large gradients. It is why one scales one's data before training.
 

@@ -60,9 +60,9 @@ loss = (y - t) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="v2.grad" lang="en"
-# {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and each node needs to
-# know only its own. Walk the pass with `→`, one factor at a step. What arrives at a node has all the earlier factors in
-# it already.
+# It is {{ w1.grad.item() }}. That is the **chain rule**: along a path the local slopes are multiplied, and each node
+# needs to know only its own. Walk the pass with `→`, one factor at a step. What arrives at a node has all the earlier
+# factors in it already.
 #
 # Now a second network, the same but for one sign: its middle weight `v2` is negative. What will `v2.grad` be? Compute
 # its forward pass first.
@@ -83,9 +83,9 @@ miss = (v3 * b - t) ** 2
 miss.backward()
 
 # %% [markdown] lang="en"
-# {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number, and
-# there its slope is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no weight will
-# move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its sign.)
+# It is {{ v2.grad.item() }}. If you got another number, you forgot where relu is flat: it was fed a negative number,
+# and there its slope is zero. One factor of zero makes the whole product zero. The network is wrong, and yet no weight
+# will move: such a neuron is called **dead**. (A zero with a minus is a zero too; a negative factor left its sign.)
 #
 # Somebody wrote the backward pass by hand. It is right for the first network, and wrong for the second. Find the line
 # and mend it: press `e`.

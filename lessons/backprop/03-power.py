@@ -54,8 +54,8 @@ for nudge in (1.0, 0.1, 0.01, 0.001):
 y.backward()
 
 # %% [markdown] question="predict" of="q.grad" lang="en"
-# {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the **logarithm** of
-# `x`. (The same number twice? That is the rule from school for both.)
+# It is {{ x.grad.item() }} for the base and {{ w.grad.item() }} for the exponent, which is `y` times the **logarithm**
+# of `x`. (The same number twice? That is the rule from school for both.)
 #
 # Now a negative base. `p ** q` itself is fine, for the exponent is a whole number. What will `q.grad` be? Think of
 # nudging the exponent. If you find no answer, write `nan`, *not a number*; PyTorch does so too.
@@ -74,8 +74,8 @@ r = p**q
 r.backward()
 
 # %% [markdown] lang="en"
-# {{ q.grad.item() }}. With an exponent just beside a whole number, a negative base has no real power at all: there is
-# nothing to move to, and no slope. `p.grad` is {{ p.grad.item() }} as ever.
+# It is {{ q.grad.item() }}. With an exponent just beside a whole number, a negative base has no real power at all:
+# there is nothing to move to, and no slope. `p.grad` is {{ p.grad.item() }} as ever.
 #
 # A single `nan` in a gradient spoils the weight it is for, and at the next forward pass everything after it. When one
 # turns up in your own training, look for a logarithm, a root or a power of something that went below zero.

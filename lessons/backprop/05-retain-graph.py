@@ -36,8 +36,8 @@ except RuntimeError as error:
 once = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# {{ once }}: the first pass brought it, and the second added nothing. It broke off at the product, the node that had
-# saved both factors, before anything could reach a leaf.
+# It is {{ once }}: the first pass brought it, and the second added nothing. It broke off at the product, the node that
+# had saved both factors, before anything could reach a leaf.
 #
 # With `retain_graph=True` a pass leaves the saved values where they are, for one more pass. We clear the gradient,
 # compute `y` anew and go backward twice. What will `w.grad` hold now?
@@ -58,9 +58,9 @@ y.backward()
 print("second pass:", w.grad.item())
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}: both passes came through, and a leaf **adds** what each one brings. The graph kept its memory
-# until the last pass, which is the price. So do not write `retain_graph=True` only to silence the error: mostly the
-# error says that something should have been computed anew.
+# It is {{ w.grad.item() }}: both passes came through, and a leaf **adds** what each one brings. The graph kept its
+# memory until the last pass, which is the price. So do not write `retain_graph=True` only to silence the error: mostly
+# the error says that something should have been computed anew.
 #
 # There is a case in which one graph has two ends. Below, two losses share `h`. The first pass uses the shared part up,
 # and the second fails. Make both losses reach `s`, and leave no graph behind when you are done. Press `e`.

@@ -60,8 +60,8 @@ loss.backward(gradient=torch.tensor([1.0, second]))
 weighted = w.grad.item()
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# {{ weighted }}: the slope of the first part, once, plus the slope of the second, times what you said it is worth. Both
-# came back in **one** pass, and were added where their paths meet.
+# It is {{ weighted }}: the slope of the first part, once, plus the slope of the second, times what you said it is
+# worth. Both came back in **one** pass, and were added where their paths meet.
 #
 # If all the slopes were written into a table, one row for each part, that table would be called the **Jacobian**. The
 # pass never makes it; it computes only the sum of the rows, each times its number.
@@ -85,8 +85,8 @@ loss = torch.cat([a * b, a + b])
 loss.sum().backward()
 
 # %% [markdown] lang="en"
-# {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones. Press `k` and try other
-# numbers for `second`: with zero that part counts for nothing, and below zero it pulls the other way.
+# It is {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones. Press `k` and try
+# other numbers for `second`: with zero that part counts for nothing, and below zero it pulls the other way.
 #
 # Now the other common one. Give `worth` the numbers with which the pass does what `parts.mean().backward()` would do.
 # Press `e`.

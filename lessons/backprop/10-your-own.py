@@ -49,8 +49,8 @@ y = Cube.apply(v)
 y.backward()
 
 # %% [markdown] question="predict" of="measured" lang="en"
-# {{ v.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It cannot
-# know what you meant, and such a mistake makes no noise.
+# It is {{ v.grad.item() }}: exactly what `backward` says, and not the slope of a cube. **PyTorch believes you.** It
+# cannot know what you meant, and such a mistake makes no noise.
 #
 # So measure. Move the input a little to both sides, and divide how far the output went by how far the input did. That
 # uses `forward` alone. It wants `float64`: at the usual seven digits, too little is left of a small difference.
@@ -72,8 +72,8 @@ u = torch.tensor(2.0, dtype=torch.float64)
 measured = (Cube.apply(u + step) - Cube.apply(u - step)) / (2 * step)
 
 # %% [markdown] lang="en"
-# {{ measured.item() }}: three times the square, and `backward` forgot to square. (If you had that number in the first
-# question: you knew the slope, but it is the code that runs.)
+# It is {{ measured.item() }}: three times the square, and `backward` forgot to square. (If you had that number in the
+# first question: you knew the slope, but it is the code that runs.)
 #
 # `torch.autograd.gradcheck` measures like that for every input and output, and compares. Use it on every operation of
 # your own. (Old code has `Cube()(x)`, without `@staticmethod`; that no longer works.)

@@ -54,8 +54,8 @@ z = bend(down)
 z.backward()
 
 # %% [markdown] question="predict" of="p.grad" lang="en"
-# {{ down.grad.item() }}: this time the other branch ran, the slope of a square is twice the number, and this number is
-# negative. The branch with the `3` is in this graph nowhere, so it has no say in the gradient.
+# It is {{ down.grad.item() }}: this time the other branch ran, the slope of a square is twice the number, and this
+# number is negative. The branch with the `3` is in this graph nowhere, so it has no say in the gradient.
 #
 # A loop grows the graph turn by turn. The next one goes on until `q` has reached a limit, so it is the **data** that
 # decides how many nodes there will be. Count the factors `p` that end up in `q`. What will `p.grad` hold?

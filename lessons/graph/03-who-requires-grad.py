@@ -74,7 +74,7 @@ y = w * cut
 y.backward()
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="en"
-# {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`. To
+# It is {{ w.grad.item() }}. `cut` does depend on `w`, but autograd cannot see it: there is no edge back from `cut`. To
 # autograd it is a plain number. (Twice as much? That would be the slope with both paths recorded.)
 #
 # The three results look alike in the table; none requires grad. Now we use two of them later, outside of the blocks.

@@ -21,7 +21,7 @@
 # 3. nothing
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="zh"
-# 在乘法里，每个因子的斜率是*另一个*因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
+# 在乘法里，每个因子的斜率是**另一个**因子的值。可是反向传播要晚些才来，到那时这些名字也许已经另有所指。
 # 所以运算会当场把以后要用的东西**保存**在图中自己的节点里。
 #
 # 下面的乘法把两个因子都存下了。指数函数呢？它的斜率就是它自己：`exp(x)` 在 `x` 处的斜率是 `exp(x)`。
@@ -64,8 +64,8 @@ s.backward()
 s.backward()
 
 # %% [markdown] question="predict" of="passes" lang="en"
-# {{ v.grad.item() }}: both passes came through, and each brought a one. The node of a sum had **saved nothing**, so the
-# first pass had nothing to let go. It is not the second pass that is forbidden; it is using what is gone.
+# It is {{ v.grad.item() }}: both passes came through, and each brought a one. The node of a sum had **saved nothing**,
+# so the first pass had nothing to let go. It is not the second pass that is forbidden; it is using what is gone.
 #
 # Now the same with `e`. How many of its two passes will come through?
 
@@ -85,14 +85,15 @@ except RuntimeError as error:
     print(str(error).split(" (")[0])
 
 # %% [markdown] lang="en"
-# {{ passes }}. The first pass used what the node of `e` had saved and let it go; in the graph its mark is now hollow,
-# `○`. The second asked for it in vain, and PyTorch says so rather than guess. *Backward, twice* shows how to keep it.
+# Only {{ passes }}. The first pass used what the node of `e` had saved and let it go; in the graph its mark is now
+# hollow, `○`. The second asked for it in vain, and PyTorch says so rather than guess. *Backward, twice* shows how to
+# keep it.
 #
 # This is where the memory goes when a network is trained: every layer keeps something until the pass comes by. Under
 # `torch.no_grad()` nothing is saved at all, and that is why a model that only answers needs so much less.
 
 # %% [markdown] lang="zh"
-# {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉；图上它的标记现在是空心的 `○`。
+# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉；图上它的标记现在是空心的 `○`。
 # 第二趟来要，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样把它留住。
 #
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
