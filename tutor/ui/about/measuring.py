@@ -89,7 +89,7 @@ class Measuring:
             f"({_exact(found.high)} {minus} {_exact(found.low)}) / {_plain(2 * nudge)} = {_plain(found.measured)}",
             "strong",
         )
-        page.fact("autograd", _plain(found.autograd), "grad")
+        page.fact("autograd", f"{_plain(found.autograd)} in this pass", "grad")
         share = f"{100 * found.error:.2g} %"
         if found.error > _FAR:
             page.fact(

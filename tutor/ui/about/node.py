@@ -65,11 +65,14 @@ class AboutNode:
         ):
             if grads:
                 page.heading(title)
-                for grad in grads:
+                for at, grad in enumerate(grads):
+                    if grads is node.grad_inputs and len(grads) > 1 and at < len(named):
+                        page.say(f"to {named[at]}")
                     if grad is None:
                         page.say("None")
                     else:
-                        page.value(grad, self._dtype, _shape(grad, shape), "grad")
+                        chosen = self.choice.element if grads is node.grad_outputs else None
+                        page.value(grad, self._dtype, _shape(grad, shape), "grad", chosen)
         if self.tensor is not None:
             paths(page, self.state, self.tensor.tensor)
         if self._measuring is not None and self.tensor is not None:

@@ -44,12 +44,12 @@ class Page:
     def fact(self, label: str, text: str, role: str = "plain") -> None:
         """A label, and what there is to say."""
         rows = wrapped([(clean(text), role)], self.room) or [EMPTY]
-        self.add(*(((pad("" if at else label, LABEL), "quiet"), *row) for at, row in enumerate(rows)))
+        self.add(*((_label("" if at else label), *row) for at, row in enumerate(rows)))
 
     def lead(self, label: str, step: int, pieces: Iterable[Piece]) -> None:
         """A line that leads to a step."""
         self.links[len(self.rows)] = step
-        self.add(((pad(label, LABEL), "quiet"), (f"{self.glyphs.arrow} ", "key"), *pieces))
+        self.add((_label(label), (f"{self.glyphs.arrow} ", "key"), *pieces))
 
     def value(self, value: Value, dtype: str, shape: Sequence[int], role: str, chosen: int | None = None) -> None:
         """A value: its picture where it has one, its numbers if they are few."""
@@ -79,11 +79,15 @@ class Page:
     def code(self, label: str, text: str) -> None:
         """Code, as it stands."""
         for at, line in enumerate(text.split("\n")):
-            self.add(((pad("" if at else label, LABEL), "quiet"), (clean(line), "code")))
+            self.add((_label("" if at else label), (clean(line), "code")))
 
     def short(self, value: Value, dtype: str) -> str:
         """A value in the room beside a label."""
         return cut(values.short(value, dtype, self.room), self.room)
+
+
+def _label(text: str) -> Piece:
+    return pad(clean(text), LABEL - 1) + " ", "quiet"
 
 
 def few(value: Value) -> bool:
