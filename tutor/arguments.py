@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from tutor.language import of_locale
+
 COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "doctor")
 LANGUAGES = ("en", "zh")
 _WITH_SCRIPT = ("open", "record")
@@ -37,7 +39,7 @@ commands:
 options, before or after a command's TARGET:
   --plain                      walk without a full screen: a step per Enter
   --device cpu|cuda|cuda:1     set the knob `device` of a lesson or script
-  --lang en|zh                 the language of lessons; English where they are not written in it
+  --lang en|zh                 the language, else that of the locale; L changes it on the screen
   --set KNOB=VALUE             set a knob for this run; may be repeated
   --lessons DIR                take the lessons from this folder
   --version                    say which version this is
@@ -95,7 +97,7 @@ class Arguments(argparse.Namespace):
         """The script's own arguments."""
         self.plain = False
         self.device: str | None = None
-        self.lang = "en"
+        self.lang = of_locale()
         self.settings: list[str] = []
         """`--set`, as typed."""
         self.knobs: dict[str, str] = {}
@@ -190,7 +192,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
     add("--plain", action="store_true",
         help="walk without a full screen: a step per Enter" if walks else argparse.SUPPRESS)  # fmt: skip
     add("--device", metavar="cpu|cuda|cuda:1", help="set the knob `device` of a lesson or script")
-    add("--lang", choices=LANGUAGES, help="the language of lessons; English where they are not written in it")
+    add("--lang", choices=LANGUAGES, help="the language, else that of the locale; L changes it on the screen")
     add(
         "--set", dest="settings", action="append", metavar="KNOB=VALUE", help="set a knob for this run; may be repeated"
     )

@@ -171,3 +171,19 @@ async def test_a_lesson_goes_on_where_it_was_left(lessons: Path, home: Path) -> 
         await pilot.pause(0.2)
         assert "this lesson is done" in text(app)
     assert Store().load("graph/two").done
+
+
+async def test_the_language_changes_at_once_and_everywhere(lessons: Path, home: Path) -> None:
+    app = listed(lessons)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("down", "enter")
+        await pilot.pause(0.2)
+        await pilot.press("end", "s", "end", "L")
+        await pilot.pause(0.2)
+        assert "本课已完成" in text(app).replace(" ", "")
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert "课" in text(app)
+        await pilot.press("L")
+        await pilot.pause(0.1)
+        assert "First" in text(app)

@@ -17,6 +17,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding
 
+from tutor.language import LANGUAGES, use
 from tutor.ui import theme
 from tutor.ui.messages import LessonChosen
 
@@ -56,6 +57,7 @@ class GradtutorApp(App[int]):
         self.lessons = lessons
         self.timeline = timeline
         self.language = language
+        use(language)
         self._factory = factory
         self.parting = ""
         """What to say on standard error once the screen is gone."""
@@ -100,6 +102,15 @@ class GradtutorApp(App[int]):
         from tutor.lesson.find import Target
 
         self.open(Target("lesson", Path(message.path), message.lesson))
+
+    def change_language(self) -> None:
+        """The next language, at once and everywhere."""
+        self.language = LANGUAGES[(LANGUAGES.index(self.language) + 1) % len(LANGUAGES)]
+        use(self.language)
+        for screen in self.screen_stack:
+            speak = getattr(screen, "speak", None)
+            if speak is not None:
+                speak(self.language)
 
     def after(self, lesson: str) -> Header | None:
         """The lesson that follows this one; None after the last."""

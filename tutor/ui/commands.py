@@ -46,6 +46,7 @@ class Commands:
             "previous_pane": lambda: self.turn_panes(-1),
             "view": self.change_view,
             "zoom": self.zoom,
+            "language": lambda: screen.owner.change_language(),
             "help": self.help,
             "leave": self.leave,
             "quit": lambda: screen.app.run_worker(screen.app.action_quit()),

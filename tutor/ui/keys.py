@@ -67,6 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key("next_pane", "tab", "Tab", "pane", "the next pane"),
     Key("previous_pane", "shift+tab", "Shift+Tab", "pane", "the one before"),
     Key("zoom", "z", "z", "zoom", "one pane on all of the screen, and back"),
+    Key("language", "L", "L", "language", "English or Chinese"),
     Key("help", "question_mark", "?", "help", "the keys and the marks"),
     Key("leave", "escape", "Esc", "back", "back; to the list of lessons"),
     Key("quit", "q", "q", "quit", "quit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor import explain
+from tutor.language import tr
 from tutor.lesson.model import in_language
 from tutor.ui.draw.row import Piece, clean, row_width
 from tutor.ui.gate import UNSEEN
@@ -79,7 +80,7 @@ def said(screen: LessonScreen) -> list[Piece]:
 def _done(screen: LessonScreen) -> list[Piece]:
     """The end of a lesson: what comes next."""
     g = screen.explain.glyphs
-    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), ("this lesson is done", "strong")]
+    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         pieces += [(f" {g.dot} next: ", "quiet"), (clean(in_language(following.title, screen.language)), "strong")]

@@ -80,6 +80,10 @@ class LessonPane(Pane):
         if self._pinned and current < len(self._starts):
             self.top = self._starts[current]
 
+    def forget(self) -> None:
+        """The texts are in another language now."""
+        self._blocks = {}
+
     def scroll_rows(self, rows: int) -> None:
         self._pinned = False
         super().scroll_rows(rows)

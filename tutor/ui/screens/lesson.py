@@ -206,6 +206,13 @@ class LessonScreen(Screen[None]):
         self.timebar.show(self.timeline, self.cursor, self.limit)
         self.keyline.show(hints_now(partial(works, self)))
 
+    def speak(self, language: str) -> None:
+        """Another language: say all of it anew."""
+        self.language = self.lesson.language = language
+        self.lesson.forget()
+        self.shown, self.notice = None, ()
+        self.soon()
+
     def recolour(self) -> None:
         """The theme changed: draw all of it again."""
         for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):

@@ -32,6 +32,7 @@ _KEYS = (
     Key("last", "end", "End", "last", "the last"),
     Key("open", "enter,right,l", "Enter", "open", "open the lesson"),
     Key("reset", "R", "R", "forget", "forget what was done with the lesson; press it twice"),
+    Key("language", "L", "L", "language", "English or Chinese"),
     Key("help", "question_mark", "?", "help", "the keys and the marks"),
     Key("quit", "q,escape", "q", "quit", "quit"),
 )
@@ -122,6 +123,11 @@ class LessonsScreen(Screen[None]):
             surface.styles.offset = (place.x, place.y)
             surface.styles.width, surface.styles.height = place.width, place.height
 
+    def speak(self, language: str) -> None:
+        """Another language: say all of it anew."""
+        self.language = language
+        self.read()
+
     def recolour(self) -> None:
         """The theme changed."""
         for surface in (self.header, self.catalog, self.about, self.explain, self.keyline):
@@ -154,6 +160,8 @@ class LessonsScreen(Screen[None]):
             from tutor.ui.screens.help import help_sheet
 
             self.app.push_screen(help_sheet())
+        elif key == "language":
+            cast("GradtutorApp", self.app).change_language()
         elif key == "quit":
             self.app.exit(return_code=0)
 

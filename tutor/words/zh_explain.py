@@ -1,0 +1,3 @@
+"""The explanations in Chinese."""
+
+ZH: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""The plain front end in Chinese."""
+
+ZH: dict[str, str] = {}
