@@ -98,10 +98,12 @@ axis = torch.arange(0, 1, 0.1)
 # 数数表里有几个刻度，再看最后一个。`arange` 是怎样对待末尾的？
 
 # %% [markdown] tags=["hint"] lang="en"
-# You know how many marks you want, not how far apart they are. Which function asks for that?
+# You know how many marks you want: which function asks for that? (To move the end of `arange` a little past 1 is a
+# gamble. With a step that is no whole number, rounding decides whether the last mark gets in.)
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 你知道的是要几个刻度，而不是相隔多少。哪个函数问的正是这个？
+# 你知道的是要几个刻度：哪个函数问的正是这个？
+# （把 `arange` 的末尾往 1 后面挪一点，靠不住：步长不是整数时，最后一个刻度进不进得来，全看舍入。）
 
 # %% tags=["solution"]
 axis = torch.linspace(0, 1, 11)
@@ -115,13 +117,3 @@ assert marks == 11, f"There should be 11 marks, but there are {marks}; the last 
 assert first == 0, f"The first mark should be 0, but it is {first:g}."
 assert abs(last - 1) < 1e-6, f"The last mark should be 1, but it is {last:g}."
 assert torch.allclose(axis.diff(), torch.tensor(0.1)), "The marks should be evenly spaced."
-
-# %% [markdown] lang="en"
-# If you moved the end of `arange` a little past 1, that works, until it does not: with a step that is no whole number,
-# rounding decides whether the last mark gets in. For fractions count points with `linspace`; keep `arange` for whole
-# numbers.
-
-# %% [markdown] lang="zh"
-# 要是你把 `arange` 的末尾往 1 后面挪了一点，也行得通，只是靠不住：
-# 步长不是整数时，最后一个刻度进不进得来，全看舍入。
-# 有小数就用 `linspace` 数点；`arange` 留给整数。

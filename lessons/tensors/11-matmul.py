@@ -96,17 +96,16 @@ bill = counts.float() @ prices
 # It refuses: `*` mixes types, `@` does not, so the last line converts. Both tensors must also live on the same
 # device, where the product then runs. (On a GPU, whole numbers have no matrix product at all.)
 #
-# Your turn, with a first **layer**. Five samples of three numbers come in, and two numbers each shall go out. The
-# weights are kept as [outputs, inputs], as in PyTorch's own layers, so they do not fit yet. Press `e` and fill in
-# `out`: the product, plus the bias.
+# Your turn, with a first **layer**: what `torch.nn.Linear` does. Five samples of three numbers come in, two numbers
+# each go out. The weights are kept as [outputs, inputs], so they do not fit yet. Press `e` and fill in `out`: the
+# product, plus the bias.
 
 # %% [markdown] lang="zh"
 # 它拒绝：`*` 可以混用类型，`@` 不行，所以最后一行先转换。两个张量还要在同一个设备上，乘法就在那里算。
 # （在 GPU 上，整数根本没有矩阵乘法。）
 #
-# 轮到你了，写第一个**层**。进来五个样本，每个三个数；每个样本要出去两个数。
-# 权重按 [输出, 输入] 存放，PyTorch 自己的层也这样存，所以还对不上。
-# 按 `e`，填好 `out`：乘积，再加偏置。
+# 轮到你了，写第一个**层**，`torch.nn.Linear` 做的就是这个。进来五个样本，每个三个数；出去的每个是两个数。
+# 权重按 [输出, 输入] 存放，所以还对不上。按 `e`，填好 `out`：乘积，再加偏置。
 
 # %% tags=["exercise"] id="first-layer" kind="fill"
 samples = torch.arange(15.0).reshape(5, 3)
@@ -146,10 +145,3 @@ assert out.tolist() == right, (
     f"Sample 0 is {samples[0].tolist()}, so its outputs are {right[0]}, but you have"
     f" {out[0].tolist()}. Did you reshape the weight? That mixes its numbers; transpose it."
 )
-
-# %% [markdown] lang="en"
-# That is all that `torch.nn.Linear` does. Everything in this family was about numbers; what comes next is how PyTorch
-# remembers where they came from.
-
-# %% [markdown] lang="zh"
-# `torch.nn.Linear` 做的就是这些。这一部分讲的都是数；接下来要讲，PyTorch 怎样记住它们从哪里来。
