@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tutor.lesson.answers import AnswerError, matches, parse, shown
+from tutor.lesson.answers import AnswerError, elements, matches, matches_line, parse, shown
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,34 @@ def test_no_answer(typed: str) -> None:
 def test_shown() -> None:
     assert shown([5.0, [True, None]]) == "[5, [True, None]]"
     assert shown(0.1) == "0.1"
+
+
+def test_element_by_element() -> None:
+    found = elements(parse("[[1, 2], [3, 5]]"), [[1.0, 2.001], [3.0, 4.0]])
+    assert found is not None
+    assert [(element.place, element.ok) for element in found] == [
+        ((0, 0), True), ((0, 1), True), ((1, 0), True), ((1, 1), False),
+    ]  # fmt: skip
+    assert (found[3].given, found[3].right) == (5, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"), [("[1, 2]", [1.0, 2.0, 3.0]), ("3", [1.0, 2.0]), ("[[1, 2]]", [[1.0], [2.0]])]
+)
+def test_other_shapes_have_no_elements_in_common(typed: str, right: Any) -> None:
+    assert elements(parse(typed), right) is None
+
+
+def test_a_number_is_one_element() -> None:
+    (element,) = elements(parse("5"), [[5.0]]) or []
+    assert (element.place, element.ok) == ((), True)
+
+
+@pytest.mark.parametrize(("given", "ok"), [(7, False), (8, True), (9, True), (10, False), (8.0, False), (True, False)])
+def test_a_line_of_the_statement(given: Any, ok: bool) -> None:
+    assert matches_line(given, 8, 9) is ok
+
+
+def test_a_line_alone() -> None:
+    assert matches_line(8, 8, None)
+    assert not matches_line(9, 8, None)

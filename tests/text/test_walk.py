@@ -133,3 +133,67 @@ def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:
 def test_input_that_ends_early(two_paths: Timeline) -> None:
     assert walk(two_paths).count("\n") == 1
     walk(two_paths, "end")
+
+
+LINE_AND_EXERCISE = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "A"}
+# ---
+
+# %%
+import torch
+
+w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+# %% [markdown] question="line" of="w.grad is not None" lang="en"
+# Which line?
+
+# %%
+y = (w * w).sum()
+y.backward()
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# What is it now?
+
+# %% tags=["exercise"] id="slope" kind="fill"
+slope = None
+
+# %% tags=["solution"]
+slope = w.grad
+
+# %% tags=["check"]
+assert slope is not None, "slope is still None"
+
+# %%
+after = slope * 2
+"""
+
+
+@pytest.fixture(scope="module")
+def asking(record: Forker, tmp_path_factory: pytest.TempPathFactory) -> Timeline:
+    path = tmp_path_factory.mktemp("asking") / "01-a.py"
+    path.write_text(LINE_AND_EXERCISE, encoding="utf-8")
+    return record(path).timeline
+
+
+def test_which_line(asking: Timeline) -> None:
+    text = walk(asking, "cell:2", "y.backward()", "17", "cell:2")
+    assert "   16  y = (w * w).sum()" in text
+    assert "An answer is a number" in text
+    assert "Right: it is line 17." in text
+    assert "You said 16, but it is line 17." in walk(asking, "cell:2", "16", "cell:2")
+    assert "The answer is the number of a line." in walk(asking, "cell:2", "17.0")
+
+
+def test_a_wrong_list_says_where(asking: Timeline) -> None:
+    text = walk(asking, "cell:3", "s", "[2, 5, 6]", "cell:3")
+    assert "You said [2, 5, 6], but w.grad is [2, 4, 6]. Off: [1]." in text
+    assert "Off" not in walk(asking, "cell:3", "s", "7", "cell:3")
+
+
+def test_an_exercise_says_what_its_check_said(asking: Timeline) -> None:
+    text = walk(asking, "cell:3", "s", "s", "cell:3", "end")
+    assert "Exercise slope: slope is still None (`e` on the full screen changes the code.)" in text
+    assert "assert" not in text

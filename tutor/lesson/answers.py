@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import math
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 TOLERANCE = 1e-3
 """Relative to the right number."""
+WITHIN = {"en": "to a thousandth", "zh": "误差在千分之一以内"}
+"""The same, in the words of each language."""
 NOISE = 1e-6
 """What is left of a zero after some arithmetic: so far apart numbers may always be."""
 LONGEST = 2_000
@@ -50,6 +53,41 @@ def _is_answer(value: Any) -> bool:
 def matches(given: Any, right: Any) -> bool:
     """Whether an answer is right: `5` is for `[5.0]`; numbers may differ by a thousandth of the right one."""
     return _same(alone(given), alone(right))
+
+
+def matches_line(given: Any, first: int, last: int | None) -> bool:
+    """Whether a line is one of the statement's that a question "which line?" asks for."""
+    return type(given) is int and first <= given <= (first if last is None else last)
+
+
+class Element(NamedTuple):
+    """One number of an answer beside the right one."""
+
+    place: tuple[int, ...]
+    """Its indices, from 0."""
+    given: Any
+    right: Any
+    ok: bool
+
+
+def elements(given: Any, right: Any) -> list[Element] | None:
+    """An answer and the right one, element by element; None where they have different shapes."""
+    given, right = alone(given), alone(right)
+    if _shape(given) != _shape(right):
+        return None
+    return [Element(place, mine, theirs, _same(mine, theirs)) for place, mine, theirs in _pairs(given, right, ())]
+
+
+def _shape(value: Any) -> Any:
+    return [_shape(item) for item in value] if isinstance(value, (list, tuple)) else None
+
+
+def _pairs(given: Any, right: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any, Any]]:
+    if not isinstance(right, (list, tuple)):
+        yield place, given, right
+        return
+    for at, (mine, theirs) in enumerate(zip(given, right, strict=True)):
+        yield from _pairs(mine, theirs, (*place, at))
 
 
 def alone(value: Any) -> Any:

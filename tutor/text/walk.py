@@ -173,7 +173,9 @@ class Walker:
     def _ask(self, cell: Cell) -> bool:
         for number, option in enumerate(self._questions.options(cell), 1):
             self._out.write(safe(f"  {number}  {option}") + "\n")
-        while (typed := self._read("your answer (s skips): ")) is not None:
+        for row in self._questions.code(cell):
+            self._out.write(safe(row) + "\n")
+        while (typed := self._read(f"{self._questions.prompt(cell)}, s skips: ")) is not None:
             said, settled = self._questions.give(cell, typed.strip())
             if said:
                 self._say([(said, "plain")])
@@ -184,6 +186,9 @@ class Walker:
 
     def _tell_answers(self, number: int) -> None:
         """After a cell has ended: how the answers to its questions compare."""
+        exercise = self._questions.exercise(number)
+        if exercise is not None:
+            self._say([(exercise, "plain")])
         for text, right in self._questions.verdicts(number):
             self._say([(text, "leaf" if right else "grad")])
 
