@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 
+from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
 from tutor.trace.graph import part_of
 from tutor.ui.draw.graph import Graph, NodeRow
@@ -207,7 +209,7 @@ def test_a_closed_module_says_what_reached_its_output_and_how_far_it_is(record: 
         if module.now:
             assert graph.now == module.node
             said.append(module.name)
-    assert said == [f"net[2] {count} of 4" for count in (1, 2, 3, 4)]
+    assert said == [f"net[2] {count}/4" for count in (1, 2, 3, 4)]
     state = run.timeline.state(before_end_of_pass(run))
     made = state.nodes[_output(run, state.step)]
     assert made.grad_outputs is not None
@@ -371,3 +373,17 @@ def test_what_does_not_change_is_not_made_again(record: Forker) -> None:
         assert later.nodes is graph.nodes
         assert later.edges is graph.edges
     assert grapher.skeleton is skeleton
+
+
+def test_graphs_made_by_chance_have_edges_between_what_is_drawn() -> None:
+    for seed in range(25):
+        timeline = build_timeline(chance_events(Random(seed).randint, 120))
+        grapher = Grapher()
+        for step in range(timeline.steps + 1):
+            graph = grapher.at(timeline, step)
+            place = {node: at for at, node in enumerate(graph.nodes)}
+            assert [one.node for one in rows(graph)] == [*graph.nodes]
+            assert all(place[edge.source] < place[edge.to] for edge in graph.edges)
+            state = timeline.state(step)
+            shown = {node for node in state.shown if node in state.nodes}
+            assert shown == {node for node in graph.nodes if node > 0}

@@ -197,3 +197,24 @@ async def test_inputs_are_hidden_and_shown_by_a_key(run: Recording) -> None:
         await pilot.press("V")
         await pilot.pause()
         assert any("□" in line and "x " in line for line in lines(app))
+
+
+async def test_the_mark_goes_along_with_a_name_through_a_loop(record: Forker) -> None:
+    run = record(
+        "import torch\nw = torch.ones(1, requires_grad=True)\nfor i in range(3):\n    y = w * i\n    z = y + 1\n"
+    )
+    app = viewer(run)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await go(pilot, run, run.op("y + 1"), "tensors")
+        await mark(pilot, screen, screen.tensors, ("tensor", run.names(screen.cursor)["y"]))
+        seen = set()
+        while screen.cursor < run.timeline.steps:
+            await pilot.press("right")
+            await pilot.pause()
+            number = run.names(screen.cursor)["y"]
+            assert screen.tensors.details() == ("tensor", number)
+            seen.add(number)
+            assert screen.code.linked is not None
+            assert screen.code.linked.code is not None
+            assert screen.code.linked.code[1] == (4, 8, 4, 13)
+        assert len(seen) == 3

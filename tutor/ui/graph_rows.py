@@ -95,7 +95,7 @@ class Rows:
         ran = sum(node.order > 0 for node in nodes)
         name = self.module_name(item.module or 0)
         if now and ran:
-            name = f"{name} {ran} of {len(nodes)}"
+            name = f"{name} {ran}/{len(nodes)}"
         kind = self._state.modules[item.module or 0].kind
         return replace(row, label=clean(kind), name=name, freed=any(node.state == "freed" for node in nodes),
                        new=self._sent_to_output(item))  # fmt: skip

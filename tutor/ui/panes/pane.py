@@ -40,10 +40,9 @@ class Pane(Surface, can_focus=True):
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
-        self._marked: tuple[str, int] | None = None
-        """What stands in the chosen row: the mark goes along with that."""
+        self._marked: tuple[str, int] | None = None  # what stands there: the mark goes along with it
         self.linked: Linked | None = None
-        """What belongs to the thing that is marked in another pane, or that runs now."""
+        """What belongs to what is marked in another pane, or runs now."""
         self.failure: Exception | None = None
         """Why nothing is shown: a recording may come from a stranger, and hold what no program does."""
 
@@ -116,6 +115,7 @@ class Pane(Surface, can_focus=True):
             self.prepare()
             if self._marked is not None and self._standing() != self._marked:
                 self.chosen = self.place_of(*self._marked)
+                self._marked = self._standing() or self._marked
             row = self.in_view()
             if row is not None:
                 self._bring_into_view(row)
@@ -131,8 +131,7 @@ class Pane(Surface, can_focus=True):
         self.linked = linked
         if not self.display or self.failure is not None:
             return
-        row = self.linked_row() if linked.chosen else None
-        if row is not None:
+        if linked.chosen and (row := self.linked_row()) is not None:
             self._bring_into_view(row)
         self.paint()
 

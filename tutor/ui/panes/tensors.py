@@ -48,6 +48,9 @@ class TensorsPane(Pane):
         self._columns: tuple[Column, ...] = COLUMNS
         self._table: list[list[Cell]] = []
         self._subjects: list[int | None] = []
+        self._names: list[str] = []
+        self._followed: str | None = None
+        """The name that the mark stands on."""
         self._rules: dict[int, Row] = {}
         self._fit = Fit()
         self._first_change: int | None = None
@@ -61,6 +64,7 @@ class TensorsPane(Pane):
         state = self.timeline.state(self.cursor)
         changes = self.timeline.changed(self.cursor) if self.cursor else Changes()
         self._table, self._subjects, self._rules, self._first_change = [], [], {}, None
+        self._names = []
         self._flow = Flow(state)
         self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
         other = self._other()
@@ -83,6 +87,7 @@ class TensorsPane(Pane):
                     self._first_change = len(self._table)
                 self._table.append(row)
                 self._subjects.append(number)
+                self._names.append(name)
         plain = self._plain_values(state)
         if plain:
             self._rule(((plain, "quiet"),))
@@ -104,6 +109,7 @@ class TensorsPane(Pane):
         self._rules[len(self._table)] = row
         self._table.append([])
         self._subjects.append(None)
+        self._names.append("")
 
     @staticmethod
     def _frames(state: State) -> Iterable[FrameState]:
@@ -187,6 +193,16 @@ class TensorsPane(Pane):
 
     def in_view(self) -> int | None:
         return self._first_change
+
+    def mark(self, index: int | None) -> None:
+        self._followed = None if index is None else self._names[index]
+        super().mark(index)
+
+    def place_of(self, subject: str, ref: int) -> int | None:
+        """The mark goes along with a name: in a loop it is another tensor's in each turn."""
+        if self._followed in self._names:
+            return self._names.index(self._followed)
+        return super().place_of(subject, ref)
 
     def subject(self, index: int) -> tuple[str, int] | None:
         number = self._subjects[index] if index < len(self._subjects) else None
