@@ -39,7 +39,8 @@ def lesson_of(app: GradtutorApp) -> LessonScreen:
 
 def sheet_of(app: GradtutorApp) -> AboutSheet:
     assert isinstance(app.screen, AboutSheet)
-    assert app.screen.pane.failure is None
+    assert app.screen.about_pane.failure is None
+    assert app.screen.about_pane.broken is None
     return app.screen
 
 
@@ -371,3 +372,21 @@ async def test_a_derivative_is_measured_beside_that_of_autograd(tmp_path: Path) 
         measured = said(app, "measured" + " " * 8)
         assert float(" ".join(measured).rpartition("= ")[2]) == pytest.approx(12.0, rel=1e-3)
         assert float(said(app, "apart by")[0].split()[0]) < 0.1
+
+
+async def test_a_damaged_recording_does_not_end_the_app() -> None:
+    app = viewer(two_paths())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "s", "end")
+        screen = lesson_of(app)
+        state = screen.timeline.state(screen.cursor)
+        number = names_of(state)["w"]
+        state.tensors[number].strides = 5  # type: ignore[assignment]
+        screen.commands.show_details("tensor", number)
+        await pilot.pause()
+        assert isinstance(app.screen, AboutSheet)
+        assert isinstance(app.screen.about_pane.broken, TypeError)
+        assert "the rest of it cannot be shown" in text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2

@@ -86,11 +86,18 @@ class AboutPane(SheetPane):
         self._about, self.measuring = found, measuring
         self._links: dict[int, int] = {}
         self._measured: int | None = None
+        self.broken: Exception | None = None
+        """Why not all is shown."""
 
     def _make(self, cells: int, glyphs: Glyphs) -> list[Row]:
         app: App[object] = self.app
         page = Page(cells, glyphs, palette_of(app).shades and not glyphs.ascii, app.no_color)
-        self._about.write(page)
+        self.broken = None
+        try:
+            self._about.write(page)
+        except Exception as error:  # a recording may come from a stranger
+            self.broken = error
+            page.add((("the rest of it cannot be shown", "error"),))
         self._links, self._measured = page.links, page.measured
         if self.chosen not in self._links:
             self.chosen = None
