@@ -30,7 +30,7 @@ y = x**2
 print("g:", g.item(), "requires grad:", g.requires_grad)
 
 # %% [markdown] question="predict" of="second" lang="en"
-# `x.grad` stays `{{ x.grad }}`: the answer, {{ g.item() }}, went to `g` and nowhere else.
+# `x.grad` stays {{ x.grad }}: the answer, {{ g.item() }}, went to `g` and nowhere else.
 #
 # `g` is a plain number without a history. But its formula, `2 * x`, has a slope of its own: it tells how fast the slope
 # changes, that is, how strongly the curve bends. With `create_graph=True` the backward pass **records itself**: its
@@ -39,7 +39,7 @@ print("g:", g.item(), "requires grad:", g.requires_grad)
 # What will `second` be, the slope of the slope?
 
 # %% [markdown] question="predict" of="second" lang="zh"
-# `x.grad` 仍是 `{{ x.grad }}`：答案 {{ g.item() }} 交给了 `g`，没有写到别处。
+# `x.grad` 仍是 {{ x.grad }}：答案 {{ g.item() }} 交给了 `g`，没有写到别处。
 #
 # `g` 只是一个没有历史的数。可是它的式子 `2 * x` 也有自己的斜率：它说明斜率变化得多快，也就是曲线弯得多厉害。
 # 加上 `create_graph=True`，反向传播会把**自己也记录下来**：它做的乘法像别的运算一样进入计算图，

@@ -62,7 +62,7 @@ y.backward()
 # 它没法知道你本来的意思，这样的错误不声不响。
 #
 # 所以要量一量。把输入往两边各移一点点，用输出走的距离除以输入走的距离。这只用到 `forward`。
-# 要用 `float64`：平常只有七位有效数字，微小的差值所剩无几。
+# 要用 `float64`：平常只有七位有效数字，差值一小，就剩不下几位了。
 #
 # 量出来会是多少？
 
@@ -159,7 +159,7 @@ for name, leaf, slope in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q
         f"For {name} you send the slope alone. What arrived at the node, `grad`, must go in too."
     )
     assert torch.allclose(leaf.grad, 10 * slope), (
-        f"With x {p.tolist()} and w {q.tolist()}, and 10 arriving, {name} should get {want}. You send {found}."
+        f"{name} should get {want}, and you send {found}: x is {p.tolist()}, w is {q.tolist()}, and 10 arrives."
     )
 assert torch.autograd.gradcheck(Lens.apply, (p, q), raise_exception=False), (
     "gradcheck measures other slopes than `backward` sends. Was `forward` changed?"

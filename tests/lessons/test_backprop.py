@@ -228,7 +228,7 @@ TRIES: dict[str, list[tuple[str, str]]] = {
         ("v.grad = None", "must not be cleared at the end"),
     ],
     "in-place": [
-        ("", "which operation's output it is: output 0 of"),
+        ("", "Sigmoid saved its result, then it was changed"),
         ("def model(u):\n    a = u * 2\n    a += 1\n    b = torch.sigmoid(a)\n    b.data *= 10\n    c = b + 4\n"
          "    c -= 0.5\n    return c.sum()", "No error, but a wrong gradient"),
         ("def model(u):\n    a = u * 2\n    a += 1\n    b = torch.sigmoid(a).detach()\n    b *= 10\n    c = b + 4\n"
@@ -239,7 +239,7 @@ TRIES: dict[str, list[tuple[str, str]]] = {
          "    return c.sum()", "The pass still breaks"),
     ],
     "your-own": [
-        ("", "x should get [90.0, 40.0]. You send [0.0, 0.0]"),
+        ("", "x should get [90.0, 40.0], and you send [0.0, 0.0]"),
         ("Lens.backward = staticmethod(lambda ctx, grad: (ctx.saved_tensors[1] ** 2, grad))", "slope alone"),
         ("Lens.backward = staticmethod(lambda ctx, grad: grad * ctx.saved_tensors[1] ** 2)", "each of the two inputs"),
         ("Lens.backward = staticmethod(lambda ctx, grad: (grad * ctx.saved_tensors[1] ** 2, None))", "nothing to w"),
