@@ -80,6 +80,10 @@ class Wishes:
         return operations <= SMALL if self.others is None else self.others
 
 
+Drawn = dict[tuple[int, int], Edge]
+"""Edges as they were drawn last: to make 20,000 of them again would take longer than all else in a step."""
+
+
 class Builder:
     """Makes skeletons of one recording; the same thing has the same number in all of them."""
 
@@ -88,6 +92,9 @@ class Builder:
         self.wishes = wishes
         self._numbers: dict[tuple[object, ...], int] = {}
         self._torchs: dict[int, bool] = {}
+        self._edges: Drawn = {}
+        self.items: dict[int, Item] = {}
+        """Those of the last skeleton."""
 
     def number(self, *what: object) -> int:
         """The number of something that is no node."""
@@ -126,7 +133,8 @@ class Builder:
                 making.node(row)
         for tensor in unused:
             making.items[-tensor] = Item(-tensor, "leaf", tensor=tensor)
-        drawn, shared = _joined(edges, making.item_of)
+        self.items = making.items
+        drawn, shared = _joined(edges, making.item_of, self._edges)
         return Skeleton(making.items, drawn + making.edges, shared, making.item_of, _feeds(edges), operations)
 
 
@@ -149,8 +157,11 @@ class _Making:
             self._head(node)
             if self.others:
                 self._inputs(node, node.node)
-        kind = "leaf" if leaf else "op"
-        self.items[node.node] = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor, module=node.module)
+        item = self.builder.items.get(node.node)
+        if item is None or item.tensor != node.tensor or item.module != node.module:
+            kind = "leaf" if leaf else "op"
+            item = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor, module=node.module)
+        self.items[node.node] = item
         self.item_of[node.node] = node.node
 
     def call(self, call: Call) -> None:
@@ -203,19 +214,30 @@ class _Making:
         return named or tensor > (first.tensor or tensor)
 
 
-def _joined(edges: Edges, item_of: dict[int, int]) -> tuple[list[Edge], dict[int, Edges]]:
+def _joined(edges: Edges, item_of: dict[int, int], known: Drawn) -> tuple[list[Edge], dict[int, Edges]]:
     """The edges between items, each once, and what lies between the nodes in those whose source has several uses."""
     count: dict[int, int] = {}
     pairs: dict[tuple[int, int], Edges] = {}
-    for source, target in edges:
-        pair = item_of[source], item_of[target]
+    for edge in edges:
+        pair = item_of[edge[0]], item_of[edge[1]]
         if pair[0] != pair[1]:
             count[pair[0]] = count.get(pair[0], 0) + 1
-            pairs.setdefault(pair, []).append((source, target))
+            if pair in pairs:
+                pairs[pair].append(edge)
+            else:
+                pairs[pair] = [edge]
     shared = {
         place: [*dict.fromkeys(between)] for place, (pair, between) in enumerate(pairs.items()) if count[pair[0]] > 1
     }
-    return [Edge(*pair, times=len(between)) for pair, between in pairs.items()], shared
+    drawn: Drawn = {}
+    for pair, between in pairs.items():
+        edge_drawn = known.get(pair)
+        if edge_drawn is None or edge_drawn.times != len(between):
+            edge_drawn = Edge(*pair, times=len(between))
+        drawn[pair] = edge_drawn
+    known.clear()
+    known.update(drawn)
+    return list(drawn.values()), shared
 
 
 def _feeds(edges: Edges) -> dict[int, list[int]]:
