@@ -14,6 +14,8 @@ from tutor.explain.grid import Grid, Shape, agree, count, places_of
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed, spread
 
 _MOST_DIMENSIONS = 6
+_MOST_CORRECTED = 4
+"""What a variance is divided by may be smaller than the number of elements by so much, less 1."""
 
 
 def groupings(shape: Shape, to: Shape) -> Iterator[list[int]]:
@@ -142,7 +144,7 @@ def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
     a, y = node.operands[0], node.result.name
     word = "variance" if squared else "standard deviation"
     n = count(a.shape) // max(count(node.incoming.shape), 1)
-    for below in range(n, 0, -1):  # n less the correction, which is usually 1
+    for below in range(n, max(n - _MOST_CORRECTED, 0), -1):  # n less the correction, which is usually 1
 
         def value(group: list[float], below: int = below) -> float:
             middle = sum(group) / len(group)
@@ -196,7 +198,7 @@ def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
         if not agree(Grid(second.shape, tuple(means)), second.numbers, node.dtype):
             continue
         above = [sum((x - middle) ** 2 for x in group) for group, middle in zip(groups, means, strict=True)]
-        for below in range(n, 0, -1):
+        for below in range(n, max(n - _MOST_CORRECTED, 0), -1):
             found = [x / below if squared else math.sqrt(x / below) for x in above]
             if agree(Grid(first.shape, tuple(found)), first.numbers, node.dtype):
                 slopes = [

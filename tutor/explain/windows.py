@@ -19,13 +19,15 @@ Windows = tuple[list[list[int]], Sequence[int]]
 Window = list[tuple[int, int, int]]
 """A place of the result, one of the input that goes into it, and one of the weight that stands before it."""
 _MOST_STEP = 4
+_MOST_WIDE = 7
+"""Windows of pooling are tried up to this width, and as wide as the whole."""
 
 
-def _slides(sizes: Shape, to: Shape, kernel: Shape) -> Iterator[tuple[int, int, int]]:
+def _slides(sizes: Shape, to: Shape, kernel: Shape, *, pool: bool = False) -> Iterator[tuple[int, int, int]]:
     """Steps, paddings and spacings, the same along all dimensions, that lead from sizes to sizes."""
-    for apart in (1, 2, 3):
+    for apart in (1,) if pool else (1, 2, 3):
         for step in range(1, max(_MOST_STEP, *kernel) + 1):
-            for pad in range(max(kernel) * apart):
+            for pad in range(min(kernel) // 2 + 1 if pool else max(kernel) * apart):
                 spans = [apart * (k - 1) for k in kernel]
                 if all((n + 2 * pad - span - 1) // step + 1 == m and n + 2 * pad > span
                        for n, m, span in zip(sizes, to, spans, strict=True)):  # fmt: skip
@@ -107,12 +109,9 @@ Ranges = list[list[range]]
 def _spans(sizes: Shape, to: Shape) -> Iterator[tuple[Ranges, Ranges, int]]:
     """For each dimension, the range of the input of each place of the result, within its bounds and beyond them; and
     how many elements a full window has."""
-    for shape in product(*(range(1, n + 1) for n in sizes)):
-        if len(set(shape)) > 2:
-            continue
-        for step, pad, apart in _slides(sizes, to, shape):
-            if apart > 1 or 2 * pad > min(shape):
-                continue
+    shapes = product(*(sorted({*range(1, min(n, _MOST_WIDE) + 1), n}) for n in sizes))
+    for shape in sorted(shapes, key=lambda shape: len(set(shape))):  # square ones first
+        for step, pad, _ in _slides(sizes, to, shape, pool=True):
             full = [[range(m * step - pad, m * step - pad + k) for m in range(many)]
                     for many, k in zip(to, shape, strict=True)]  # fmt: skip
             inside = [[range(max(r.start, 0), min(r.stop, n)) for r in row] for row, n in zip(full, sizes, strict=True)]
@@ -150,6 +149,8 @@ def _average(node: NodeView, a: Operand, ways: Iterator[Windows]) -> Iterator[Ex
                     rows[at].append((place, 1 / n))
             share = mixed(a, "ΣG/n over the windows that it is in", node.incoming, rows.__getitem__)
             yield Explanation(f"means of windows of {a.name}", [share])
+            if not node.inner:  # then the numbers have shown that this is the way
+                return
 
 
 @explains("AvgPool2DBackward0",
@@ -190,6 +191,8 @@ def _largest(node: NodeView, a: Operand, ways: Iterator[list[list[int]]]) -> Ite
                 rows[at].append((place, 1.0))
             share = mixed(a, "G where it was the largest of a window, else 0", node.incoming, rows.__getitem__)
             yield Explanation(f"largest of windows of {a.name}", [share])
+            if not node.inner:  # then the numbers have shown that this is the way
+                return
 
 
 @explains("MaxPool2DWithIndicesBackward0",
