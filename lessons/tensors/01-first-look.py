@@ -11,7 +11,8 @@
 # Welcome. The code on this screen is real PyTorch. It ran by itself, and all that it did was recorded. You walk
 # through the recording, at your own pace.
 #
-# Press `→` to take a step, and `←` to take it back. `▶` marks the line that you are at.
+# Press `→` to take a step, and `←` to take it back. `▶` marks the line that you are at, and `↓` shows more of a text
+# like this.
 #
 # We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number, and `requires_grad=True` asks
 # PyTorch to remember whatever is computed from it.
@@ -20,7 +21,7 @@
 # 欢迎。屏幕上的代码是真正的 PyTorch，它已经自己跑了一遍，做的每一件事都录了下来。
 # 你走过的就是这份录像，快慢由你。
 #
-# 按 `→` 走一步，按 `←` 退一步。`▶` 标出你现在停在哪一行。
+# 按 `→` 走一步，按 `←` 退一步。`▶` 标出你现在停在哪一行；这样的文字没显示完，就按 `↓`。
 #
 # 先从**张量**（tensor）说起：它是 PyTorch 用来装数的盒子，这一个只装了一个数。
 # 写上 `requires_grad=True`，就是请 PyTorch 记住由它算出来的一切。

@@ -8,25 +8,20 @@
 # ---
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="en"
-# Training begins with random weights and shuffled data. If every run drew other numbers, one could not tell a better
-# idea from better luck.
+# A computer's dice are one long list of numbers, and a **seed** says where in it to begin. So a run can be repeated,
+# and a better idea told from better luck. `torch.rand` takes the next numbers, from 0 up to 1.
 #
-# So a computer's dice are one long list of numbers, and a **seed** says where to begin. `torch.rand` takes the next
-# ones, from 0 up to 1.
-#
-# Below, the seed is set a second time. What will `third` hold?
+# The seed is set a second time. What will `third` hold?
 #
 # 1. the same as `first`
 # 2. the same as `second`
 # 3. two new numbers
 
 # %% [markdown] question="choice" of="1 if third.equal(first) else 2 if third.equal(second) else 3" lang="zh"
-# 训练从随机的权重、打乱的数据开始。要是每次抽到的数都不一样，就分不清是办法好，还是运气好。
+# 计算机的骰子其实是一长串数，**随机种子**决定从哪里开始取。
+# 这样一次运行就能重来，也分得清是办法好还是运气好。`torch.rand` 往下取几个，都在 0 到 1 之间。
 #
-# 所以计算机的骰子其实是一长串数，**随机种子**决定从哪里开始取。
-# `torch.rand` 往下取几个，都在 0 到 1 之间。
-#
-# 下面把种子又设了一次。`third` 会是什么？
+# 种子又设了一次。`third` 会是什么？
 #
 # 1. 和 `first` 一样
 # 2. 和 `second` 一样

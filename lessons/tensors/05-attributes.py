@@ -8,11 +8,10 @@
 # ---
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="en"
-# Beside its numbers, a tensor has a `dtype`, a `shape`, a `device` where it lives, and what **autograd**, the finder
-# of gradients, keeps. `requires_grad`: does it take part? `is_leaf`: did no recorded operation make it? `grad_fn`:
-# which one did?
+# A tensor also has a `dtype`, a `shape`, a `device` where it lives, and what **autograd**, the finder of gradients,
+# keeps. `requires_grad`: does it take part? `is_leaf`: did no recorded operation make it? `grad_fn`: which one did?
 #
-# Each has a column in the table. We make `w`, and compute `total` from it. What is `w.grad_fn`?
+# We make `w`, and compute `total` from it. What is `w.grad_fn`?
 #
 # 1. the product that uses `w` first
 # 2. the sum at the end
@@ -23,7 +22,7 @@
 # 以及**自动求导**（autograd）记下的东西。`requires_grad`：要不要求梯度？
 # `is_leaf`：是不是叶子节点，即没有运算产生它？`grad_fn`：产生它的是哪个运算？
 #
-# 它们在表里各占一列。我们造出 `w`，再由它算出 `total`。`w.grad_fn` 是什么？
+# 我们造出 `w`，再由它算出 `total`。`w.grad_fn` 是什么？
 #
 # 1. 最先用到 `w` 的乘法
 # 2. 最后的求和
