@@ -117,4 +117,4 @@ def _holds(node: NodeView, a: Operand, places: list[list[int]]) -> bool:
 
 def _apart(node: NodeView, a: Operand, equation: str, way: list[int]) -> Iterator[Explanation]:
     single = NodeView(node.node, node.op, node.operands, Operand("", (), None), node.incoming, inner=True)
-    yield from moved(single, a, [(equation, "the gradients of the parts side by side", way)])
+    yield from moved(single, a, [(equation, "G of the parts, side by side", way)])

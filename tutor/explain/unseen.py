@@ -53,7 +53,8 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     wrong = [one for one in found if not agree(one.true, one.sent, made.dtype)]
     if not wrong:
         return f"{begin}, but the gradient is the true one all the same"
-    told = [f"grad({one.target}) = {_grid(one.sent)}, where {_grid(one.true)} is right" for one in wrong]
+    each = [f"grad({one.target}) = {_grid(one.sent)}, where {_grid(one.true)} is right" for one in wrong]
+    told = list(dict.fromkeys(each))  # of k·k both factors get the same
     return f"{begin}: {words.joined(told)}"
 
 
