@@ -323,6 +323,7 @@ def test_the_graph_of_the_gradients_stands_below_the_first_one(double: Recording
     assert before == ["y"]  # z is not on the way from h
     assert row(graph, "g") in rows(graph)[second:third]
     assert row(graph, "h") in rows(graph)[third:]
+    assert graph.apart
     assert (row(graph, "g").value, row(graph, "x").grad) == ("32.0000", "96.0000")
     places = {one.node: place for place, one in enumerate(rows(graph))}
     assert all(places[edge.source] < places[edge.to] for edge in graph.edges)

@@ -59,7 +59,7 @@ class Grapher:
             return replace(made, linked=True) if self.is_linked(number) and not made.now else made
 
         here = None if now is None else self.skeleton.item_of.get(now, now if now in self.skeleton.items else None)
-        return Graph(self.skeleton.numbers, self._edges, row, say.fitted, here)
+        return Graph(self.skeleton.numbers, self._edges, row, say.fitted, here, self.skeleton.apart)
 
     def _follow(self, state: State) -> None:
         """Make the skeleton anew where nodes came or went, or the learner wants to see other things."""

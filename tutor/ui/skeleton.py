@@ -59,8 +59,12 @@ class Skeleton:
     users: dict[int, list[int]] = field(init=False)
     """By node: the places of the shared edges that its gradients are sent over."""
 
+    apart: bool = field(init=False)
+    """Whether there are headings."""
+
     def __post_init__(self) -> None:
         self.numbers = list(self.items)
+        self.apart = any(item.kind == "heading" for item in self.items.values())
         self.users = {}
         for place, between in self.shared.items():
             for target in {target for _, target in between}:

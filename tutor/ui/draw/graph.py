@@ -63,6 +63,8 @@ class Graph:
     fitted: Callable[[NodeRow, int, int], NodeRow]
     """The row with its value and its gradient said in so many cells each, as far as that goes."""
     now: int | None = None
+    apart: bool = False
+    """Whether it is several graphs with headings above them, which only lanes have room for."""
 
 
 @lru_cache(512)

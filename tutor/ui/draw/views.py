@@ -169,7 +169,7 @@ class Chooser:
             if self._focus[0] != key:
                 self._focus = key, focus(node, graph.edges, self._around, cells, page)
             found = self._focus[1]
-        elif self.wanted != "lanes":
+        elif self.wanted == "boxes" or (self.wanted is None and not graph.apart):
             found = self._boxes(graph, cells, page)
         if found is None:
             if self.wanted in ("boxes", "focus") and graph.nodes:
