@@ -259,6 +259,8 @@ main()
     # Inside forward a parameter is called as outside of it.
     inside = run.op("x * self.scale")
     assert row(grapher.at(run.timeline, inside), "model[2].scale").kind == "leaf"
+    end = grapher.at(run.timeline, run.timeline.steps)  # main is over, and its names with it
+    assert row(end, "model[2].scale").kind == "leaf"
 
 
 def test_each_call_of_a_module_is_a_node_of_its_own(record: Forker) -> None:

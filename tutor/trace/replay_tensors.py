@@ -115,5 +115,8 @@ class TensorReplay:
         tensors = self.state.tensors
         for suffix, tensor in self.state.groups[group]:
             old = tensors.get(tensor)
-            if old is not None and (lasting or old.label is None):
+            if old is None:
+                continue
+            # What `__init__` calls `self.fc1.weight` is the caller's `model.fc1.weight` soon after.
+            if lasting or old.label is None or (name != "self" and old.label.startswith("self.")):
                 self._label(tensor, name + suffix)
