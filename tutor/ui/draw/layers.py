@@ -141,6 +141,12 @@ def columns(found: Layers, box: int, gap: int) -> dict[Spot, int]:
                 weight = (1.0 if spot in ahead else 0.1) * (4.0 if spot.passing else 1.0)
                 wishes.append((sum(at[other] for other in near) / len(near), weight))
             at.update(zip(layer, _spread(layer, wishes, half, gap), strict=True))
+    for layer in reversed(found.layers):  # last, what has no inputs goes to where its consumers stand now
+        wishes = []
+        for spot in layer:
+            near = (spot,) if spot in found.up else found.down.get(spot, (spot,))
+            wishes.append((sum(at[other] for other in near) / len(near), 1000.0 if spot in found.up else 1.0))
+        at.update(zip(layer, _spread(layer, wishes, half, gap), strict=True))
     first = min((column - (0 if spot.passing else half) for spot, column in at.items()), default=0)
     shift = 2 * ceil(-first / 2)
     return {spot: int(column) + shift for spot, column in at.items()}

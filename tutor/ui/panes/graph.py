@@ -61,7 +61,9 @@ class GraphPane(Pane):
         view = self.views.turn(self._view.name if self._view is not None else "lanes")
         self.top = 0
         self.update()
-        return f"the graph as {view}" if not self.views.refused else f"{self.views.refused}: the graph as lanes"
+        if self.views.refused:
+            return f"{self.views.refused}: the graph as lanes"
+        return "one node of the graph, with those around it" if view == "focus" else f"the graph as {view}"
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
