@@ -28,9 +28,10 @@ _AGAIN = ("AsStridedBackward0", "SelectBackward0", "SliceBackward0", "ViewBackwa
 """Nodes that may stand for a view made anew, or whose index says more than the numbers."""
 _FARTHEST = 20_000
 _MOST_SPOTS = 200
+_REMEMBERED = 20_000
 
 
-_known: WeakKeyDictionary[Timeline, dict[int, Made | None]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Timeline, dict[int, Made]] = WeakKeyDictionary()
 
 
 def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
@@ -38,9 +39,14 @@ def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     if node.name not in WRITES and node.name not in _AGAIN:
         return maker(timeline, step, node.node)
     known = _known.setdefault(timeline, {})
-    if node.node not in known:
-        known[node.node] = _part_maker(timeline, step, node) or maker(timeline, step, node.node)
-    return known[node.node]
+    made = known.get(node.node)
+    if made is None:
+        made = _part_maker(timeline, step, node) or maker(timeline, step, node.node)
+        if made is not None:
+            known[node.node] = made
+            if len(known) > _REMEMBERED:
+                known.pop(next(iter(known)))
+    return made
 
 
 def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
