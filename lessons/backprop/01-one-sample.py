@@ -80,12 +80,57 @@ loss.backward()
 # %% [markdown] lang="en"
 # It is {{ w.grad.item() }}: four times as much, for two reasons at once. The miss doubled, and the input, which passes
 # the gradient on to the weight, doubled too. Go back to the multiplication's node with `←` and see both factors in the
-# line that explains.
+# line that explains. Large inputs make large gradients; that is why one scales one's data before training.
 #
-# Remember that: large inputs make large gradients. It is why one scales one's data before training.
+# You can do now what PyTorch did. Write the gradient for any weight, input and target: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ w.grad.item() }}，大了三倍，变成原来的四倍。原因有两个：误差翻了一倍，
-# 把梯度传给权重的输入也翻了一倍。用 `←` 回到乘法的节点，在解释那一行里可以看到这两个因子。
+# 是 {{ w.grad.item() }}，变成了原来的四倍。原因有两个：误差翻了一倍，把梯度传给权重的输入也翻了一倍。
+# 用 `←` 回到乘法的节点，在解释那一行里可以看到这两个因子。
+# 输入大，梯度就大，所以训练之前要先把数据缩放好。
 #
-# 记住：输入大，梯度就大。所以训练之前要先把数据缩放好。
+# PyTorch 刚才做的，你现在也会了。写出任意权重、输入和目标的梯度：按 `e`。
+
+
+# %% tags=["exercise"] id="slope" kind="fill"
+def slope(w, x, t):
+    """How fast (w * x - t) ** 2 changes when w does."""
+    return 0.0
+
+
+print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
+
+# %% [markdown] tags=["hint"] lang="en"
+# It is a product of two slopes: that of the square, and that of `w * x`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 它是两个斜率的乘积：一个是平方的，一个是 `w * x` 的。
+
+# %% [markdown] tags=["hint"] lang="en"
+# The square's slope is `2 * (y - t)`, with `y = w * x`. And when only `w` moves, `w * x` moves `x` times as far.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 平方的斜率是 `2 * (y - t)`，其中 `y = w * x`。只有 `w` 动时，`w * x` 动它的 `x` 倍。
+
+
+# %% tags=["solution"]
+def slope(w, x, t):
+    """How fast (w * x - t) ** 2 changes when w does."""
+    return 2 * (w * x - t) * x
+
+
+print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
+
+# %% tags=["check"]
+for weight, given, target in ((1.0, 1.0, 2.0), (1.0, 2.0, 4.0), (0.5, -3.0, 2.0)):
+    leaf = torch.tensor(weight, requires_grad=True)
+    ((leaf * given - target) ** 2).backward()
+    mine, right = slope(weight, given, target), leaf.grad.item()
+    where = f"for w = {weight:g}, x = {given:g} and t = {target:g}"
+    assert mine is not None, f"`slope` returns nothing {where}."
+    if abs(mine - right) < 1e-3:
+        continue
+    assert mine != -right, f"The sign is the wrong way round {where}: the miss is y - t."
+    assert mine * 2 != right, f"{mine:g} is half of it {where}: a square's slope has a factor of 2."
+    assert mine * given != right, f"{mine:g} lacks a factor {where}: how far does y move with w?"
+    raise AssertionError(f"It is {right:g} {where}, and you have {mine:g}.")

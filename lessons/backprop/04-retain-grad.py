@@ -77,7 +77,9 @@ print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
 # each turn has to ask each new `a`.
 #
 # Two other ways: `torch.autograd.grad(y, a)` gives that gradient directly, and `a.register_hook(print)` shows it as it
-# comes by. In code from before `retain_grad` such hooks save gradients in a list.
+# comes by; old code saves gradients with such hooks.
+#
+# Below, every `h` in `turns` should have kept its gradient, and none has. Mend it: press `e`.
 
 # %% [markdown] lang="zh"
 # 什么也没有：梯度早就过去了，PyTorch 不留记录。（gradtutor 有：退回去，在图里看看 `c`。）
@@ -86,4 +88,49 @@ print("retains grad:", a.retains_grad, c.retains_grad, d.retains_grad)
 #
 # 另外还有两种办法：`torch.autograd.grad(y, a)` 直接给你这个梯度；
 # `a.register_hook(print)` 在梯度经过时把它打印出来。
-# 在还没有 `retain_grad` 的时候，人们就用这样的钩子把梯度存进列表里。
+# 旧代码里常用这样的钩子来保存梯度。
+#
+# 下面，`turns` 里的每个 `h` 都应当留下自己的梯度，却一个也没有。把它改好：按 `e`。
+
+# %% tags=["exercise"] id="each-turn" kind="bug"
+s = torch.tensor(2.0, requires_grad=True)
+h = s * 1.0
+h.retain_grad()
+turns = []
+for factor in (1.0, 2.0, 3.0):
+    h = s * factor
+    (h**2).backward()
+    turns.append(h)
+print([h.retains_grad for h in turns])
+
+# %% [markdown] tags=["hint"] lang="en"
+# `h` is asked once. Is it still the same tensor in the loop?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 只请了 `h` 一次。循环里的 `h` 还是同一个张量吗？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Ask in the loop: after `h` is computed, and before the pass goes by.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 在循环里请：在算出 `h` 之后、反向传播经过之前。
+
+# %% tags=["solution"]
+s = torch.tensor(2.0, requires_grad=True)
+turns = []
+for factor in (1.0, 2.0, 3.0):
+    h = s * factor
+    h.retain_grad()
+    (h**2).backward()
+    turns.append(h)
+print([h.retains_grad for h in turns])
+
+# %% tags=["check"]
+assert len(turns) == 3, f"`turns` should hold one tensor for each turn, and holds {len(turns)}."
+asked = [h.retains_grad or h.is_leaf for h in turns]
+assert all(asked), f"Not each `h` was asked to keep its gradient: {asked}."
+kept = [h.grad for h in turns]
+assert None not in kept, f"They were asked too late; the pass had gone by: {kept}."
+want = [2 * h.item() for h in turns]
+assert [one.item() for one in kept] == want, f"The gradients should be {want}, and are {kept}."
+assert want == [4, 8, 12], "Leave the numbers of the loop as they were."

@@ -90,11 +90,59 @@ except RuntimeError as error:
 # keep it.
 #
 # This is where the memory goes when a network is trained: every layer keeps something until the pass comes by. Under
-# `torch.no_grad()` nothing is saved at all, and that is why a model that only answers needs so much less.
+# `torch.no_grad()` nothing is saved at all.
+#
+# `triple` saves its factor, so a second pass fails. Write it with an operation that saves nothing: press `e`.
 
 # %% [markdown] lang="zh"
 # 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉；图上它的标记现在是空心的 `○`。
 # 第二趟来要，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样把它留住。
 #
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
-# 在 `torch.no_grad()` 之下什么都不保存，所以只用来回答的模型要省得多。
+# 在 `torch.no_grad()` 之下则什么都不保存。
+#
+# `triple` 存下了因子，所以第二趟会出错。换一个什么也不保存的运算来写它：按 `e`。
+
+
+# %% tags=["exercise"] id="lighter" kind="fill"
+def triple(x):
+    return x * 3
+
+
+print(triple(torch.tensor(5.0)))
+
+# %% [markdown] tags=["hint"] lang="en"
+# Which operation of this lesson came through twice?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 这一课里，哪种运算走通了两趟？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Three times a number is the number, plus the number, plus the number.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 一个数的三倍，就是它加上它自己，再加上它自己。
+
+
+# %% tags=["solution"]
+def triple(x):
+    return x + x + x
+
+
+print(triple(torch.tensor(5.0)))
+
+# %% tags=["check"]
+leaf = torch.tensor(5.0, requires_grad=True)
+threefold = triple(leaf)
+assert isinstance(threefold, torch.Tensor), f"`triple` should return a tensor, not {threefold}."
+assert threefold.item() == 15, f"Three times 5 is 15, and you give {threefold.item():g}."
+assert threefold.requires_grad, "The number is right, but it has left the graph: it has no history."
+through = 0
+try:
+    for _ in range(2):
+        threefold.backward()
+        through += 1
+except RuntimeError:
+    pass
+assert through == 2, "The second pass failed: an operation in `triple` still saves something."
+assert leaf.grad == 6, f"Two passes should bring 3 each, and brought {leaf.grad:g}."

@@ -178,6 +178,22 @@ def test_in_place_asks_for_the_guilty_line() -> None:
 
 # What a learner might try, and a word of what the check should say then. The starter, untouched, comes first.
 TRIES: dict[str, list[tuple[str, str]]] = {
+    "one-sample": [
+        ("", "It is -2 for w = 1, x = 1 and t = 2, and you have 0"),
+        ("def slope(w, x, t):\n    return 2 * (t - w * x) * x", "The sign is the wrong way round"),
+        ("def slope(w, x, t):\n    return (w * x - t) * x", "-1 is half of it"),
+        ("def slope(w, x, t):\n    return 2 * (w * x - t)", "-4 lacks a factor for w = 1, x = 2"),
+        ("def slope(w, x, t):\n    2 * (w * x - t) * x", "returns nothing"),
+    ],
+    "retain-grad": [
+        ("", "Not each `h` was asked to keep its gradient: [False, False, False]"),
+        ("for h in turns:\n    h.retain_grad()", "asked too late"),
+        ("turns = turns[:2]", "holds 2"),
+        ("turns = []\nfor factor in (1.0, 2.0, 4.0):\n    h = s * factor\n    h.retain_grad()\n"
+         "    (h**2).backward()\n    turns.append(h)", "Leave the numbers of the loop"),
+        ("turns = []\nfor factor in (1.0, 2.0, 3.0):\n    h = s * factor\n    h.retain_grad()\n"
+         "    (h**3).backward()\n    turns.append(h)", "The gradients should be [4.0, 8.0, 12.0]"),
+    ],
     "chain": [
         ("", "The second network: for weight 1 you have 80"),
         ("def slopes(w1, w2, w3, x=2.0, t=1.0):\n    return 0.0, 0.0, 0.0", "The first network: for weight 1"),

@@ -1,4 +1,4 @@
-"""The lessons about the graph: the curriculum's figures, the answers to what they ask, and an exercise.
+"""The lessons about the graph: the curriculum's figures, the answers to what they ask, and their exercises.
 
 The code of a lesson is run plainly, cell by cell.
 """
@@ -125,9 +125,9 @@ def test_saved_is_let_go() -> None:
     assert names["product"].grad_fn._saved_other is names["w"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "helps"),
-    [
+# What a learner might try, and a word of what the check should say then. The starter, untouched, comes first.
+TRIES: dict[str, list[tuple[str, str]]] = {
+    "dynamic": [
         ("", "The distance of -3 is 3, and you give -3"),
         ("def distance(x):\n    return abs(x.item())", "it has left the graph"),
         ("def distance(x):\n    return torch.tensor(abs(x.item()))", "it has left the graph"),
@@ -135,13 +135,32 @@ def test_saved_is_let_go() -> None:
         ("def distance(x):\n    return -x", "The distance of 3 is 3, and you give -3"),
         ("def distance(x):\n    return x + (x.abs() - x).detach()", "The slope at -3 is -1, and yours is 1"),
     ],
-)
-def test_the_distance_is_passed_by_its_solution_and_helps_otherwise(wrong: str, helps: str) -> None:
-    parts = {cell.kind: cell.source for cell in lesson("dynamic").code_cells}
+    "saved": [
+        ("", "The second pass failed"),
+        ("def triple(x):\n    return 3 * x", "The second pass failed"),
+        ("def triple(x):\n    return x.detach() * 3", "it has left the graph"),
+        ("def triple(x):\n    return 15.0", "should return a tensor"),
+        ("def triple(x):\n    return x + x", "Three times 5 is 15, and you give 10"),
+        ("def triple(x):\n    return x + (x + x).detach()", "brought 2"),
+    ],
+}
+
+
+@pytest.mark.parametrize("slug", TRIES)
+def test_an_exercise_is_passed_by_its_solution_and_helps_otherwise(slug: str) -> None:
+    parts = {cell.kind: cell.source for cell in lesson(slug).code_cells}
     names: Names = {"torch": torch}
-    exec(parts["exercise"], names)
-    exec(wrong, names)
-    with pytest.raises(AssertionError, match=re.escape(helps)):
-        exec(parts["check"], names)
+    for wrong, helps in TRIES[slug]:
+        exec(parts["exercise"], names)
+        exec(wrong, names)
+        with pytest.raises(AssertionError, match=re.escape(helps)):
+            exec(parts["check"], names)
+    before = set(names)
     exec(parts["solution"], names)
+    assert set(names) == before
     exec(parts["check"], names)
+
+
+@pytest.mark.parametrize("slug", TRIES)
+def test_an_exercise_has_two_hints(slug: str) -> None:
+    assert [cell.kind for cell in lesson(slug).cells].count("hint") == 2
