@@ -263,3 +263,11 @@ def test_the_drawing_of_the_design() -> None:
         "              ┊ = 6.0000      ┊",
         "              ╰╌ ∇ 1.0000 ╌╌╌╌╯",
     ]
+
+
+def test_a_long_chain_with_one_leaf_goes_straight_down() -> None:
+    nodes = list(range(200))
+    pairs = [(node - 1, node) for node in nodes[1:]] + [(0, node) for node in nodes[2:]]
+    found = picture(arrange(nodes, pairs), pairs, Shape(17, 3, 3))
+    assert found is not None
+    assert found.width < 2 * 17

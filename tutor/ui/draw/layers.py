@@ -138,7 +138,7 @@ def columns(found: Layers, box: int, gap: int) -> dict[Spot, int]:
             for spot in layer:
                 near = ahead.get(spot) or behind.get(spot) or (spot,)
                 # Who hangs on what is placed already goes before who can stand anywhere; long lines are straight.
-                weight = (1.0 if spot in ahead else 0.1) * (4.0 if spot.passing else 1.0)
+                weight = (1.0 if spot in ahead else 0.1) * (100.0 if spot.passing else 1.0)
                 wishes.append((sum(at[other] for other in near) / len(near), weight))
             at.update(zip(layer, _spread(layer, wishes, half, gap), strict=True))
     for layer in reversed(found.layers):  # last, what has no inputs goes to where its consumers stand now
