@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from tutor.language import of_locale
 
-COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "doctor")
+COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "new", "doctor")
 LANGUAGES = ("en", "zh")
 _WITH_SCRIPT = ("open", "record")
 """What follows their FILE is the script's."""
@@ -33,6 +33,7 @@ commands:
   show TARGET [--at WHERE] [--json]
                                everything at one point, as text
   check [PATH…] [--json]       for authors of lessons: what is wrong with them, with file and line
+  new FAMILY/SLUG              write a lesson to begin with
   doctor                       Python, torch, CUDA, the terminal, and what does not fit
   COMMAND --help               more about a command
 
@@ -41,7 +42,7 @@ options, before or after a command's TARGET:
   --device cpu|cuda|cuda:1     set the knob `device` of a lesson or script
   --lang en|zh                 the language, else that of the locale; L changes it on the screen
   --set KNOB=VALUE             set a knob for this run; may be repeated
-  --lessons DIR                take the lessons from this folder
+  --lessons DIR                take the lessons from this folder, not those that come with gradtutor
   --version                    say which version this is
   -h, --help                   show this help
 
@@ -59,6 +60,8 @@ _ABOUT = {
     "show": "Everything at one point of a lesson, a script or a recording: tensors, graph, series, output.",
     "check": "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's "
     "file or a folder of them; if not given, all lessons.",
+    "new": "Write a lesson that says what to put where, and passes `gradtutor check`: into the folder of --lessons, "
+    "which is made if need be, else into that of the checkout.",
     "doctor": "What this machine has of what gradtutor needs, and what does not fit.",
 }
 _USAGE = {
@@ -69,6 +72,7 @@ _USAGE = {
     "steps": "gradtutor steps [OPTIONS] TARGET [--json]",
     "show": "gradtutor show [OPTIONS] TARGET [--at WHERE] [--json]",
     "check": "gradtutor check [--json] [PATH…]",
+    "new": "gradtutor new FAMILY/SLUG [--lessons DIR]",
     "doctor": "gradtutor doctor",
 }
 _WHERE = (
@@ -196,7 +200,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
     add(
         "--set", dest="settings", action="append", metavar="KNOB=VALUE", help="set a knob for this run; may be repeated"
     )
-    add("--lessons", metavar="DIR", help="take the lessons from this folder")
+    add("--lessons", metavar="DIR", help="take the lessons from this folder, not those that come with gradtutor")
     add("--version", action="store_true", help="say which version this is")
     add("-h", "--help", nargs=0, action=_Help, help="show this help")
     return parser
@@ -232,13 +236,17 @@ def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a lesson, or a folder of lessons")
 
 
+def _new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="FAMILY/SLUG", help="what the lesson is called, for instance graph/two-paths")
+
+
 def _nothing(parser: argparse.ArgumentParser) -> None:
     pass
 
 
 _POSITIONALS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "": _lesson, "open": _file, "record": _record, "view": _trace, "list": _nothing, "steps": _target, "show": _show,
-    "check": _check, "doctor": _nothing,
+    "check": _check, "new": _new, "doctor": _nothing,
 }  # fmt: skip
 
 

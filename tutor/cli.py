@@ -168,8 +168,20 @@ def _check(arguments: Arguments) -> int:
     from tutor.lesson.find import resolve
 
     lessons = _lessons(arguments)
-    paths = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
-    return FINE if write(paths or [lessons], sys.stdout, json=arguments.json) else WRONG
+    named = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
+    return FINE if write([_shown(path) for path in named or [lessons]], sys.stdout, json=arguments.json) else WRONG
+
+
+def _new(arguments: Arguments) -> int:
+    from tutor import paths
+    from tutor.lesson import new
+
+    if arguments.lessons is None and paths.packed():
+        raise Refusal("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR")
+    folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
+    path = _shown(new.write(arguments.target or "", folder))
+    print(f"wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.")
+    return FINE
 
 
 def _doctor(arguments: Arguments) -> int:
@@ -180,7 +192,7 @@ def _doctor(arguments: Arguments) -> int:
 
 _COMMANDS = {
     "": _lesson, "open": _open, "record": _record, "view": _view, "list": _list, "steps": _steps, "show": _show,
-    "check": _check, "doctor": _doctor,
+    "check": _check, "new": _new, "doctor": _doctor,
 }  # fmt: skip
 
 
@@ -188,9 +200,26 @@ _COMMANDS = {
 
 
 def _lessons(arguments: Arguments) -> Path:
+    """The folder of lessons; LessonError where the one that was named is missing or empty."""
     from tutor.paths import lessons_dir
 
-    return Path(arguments.lessons) if arguments.lessons is not None else lessons_dir()
+    if arguments.lessons is None:
+        return lessons_dir()
+    from tutor.lesson import catalog
+    from tutor.lesson.errors import LessonError
+
+    folder = Path(arguments.lessons)
+    found = catalog.load(folder)
+    if not found.lessons and not found.problems:
+        mend = f"`gradtutor new graph/first --lessons {folder}` writes one."
+        raise LessonError("there is no lesson in this folder.", path=str(folder), mend=mend)
+    return folder
+
+
+def _shown(path: Path) -> Path:
+    """A path as one would type it here."""
+    here, full = Path.cwd(), path.absolute()
+    return full.relative_to(here) if full.is_relative_to(here) else path
 
 
 def _resolve(arguments: Arguments) -> Target:
@@ -227,6 +256,7 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     """The full screen, where there is a terminal that can show it."""
     from tutor import ui
 
+    lessons = _lessons(arguments)
     timeline = load(target, arguments) if target is not None and target.kind == "trace" else None
     why_not = ui.refusal()
     if why_not is not None:
@@ -235,6 +265,6 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
 
     workers = Workers()
     return ui.run(
-        target, lessons_dir=_lessons(arguments), session_factory=lambda one: session_of(one, arguments, workers),
+        target, lessons_dir=lessons, session_factory=lambda one: session_of(one, arguments, workers),
         workers=workers, timeline=timeline, language=arguments.lang,
     )  # fmt: skip

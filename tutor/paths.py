@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_PACKED = _HERE / "_lessons"
 
 
 def lessons_dir() -> Path:
     """The lessons that come with gradtutor: those in the wheel, else those of the checkout."""
-    packed = _HERE / "_lessons"
-    return packed if packed.is_dir() else _HERE.parent / "lessons"
+    return _PACKED if packed() else _HERE.parent / "lessons"
+
+
+def packed() -> bool:
+    """Whether the lessons came in a wheel, where nobody should add any."""
+    return _PACKED.is_dir()
 
 
 def progress_dir() -> Path:

@@ -211,3 +211,37 @@ def test_doctor(run: Run) -> None:
     assert done.returncode == 0
     for word in ("Python", "torch", "CUDA", "terminal"):
         assert f"\n{word}" in "\n" + done.stdout
+
+
+def test_check_and_new(run: Run, tmp_path: Path) -> None:
+    done = run("new", "graph/mine", "--lessons", "own")
+    assert done.returncode == 0
+    assert done.stdout.startswith("wrote own/graph/01-mine.py\n")
+    refused(run("new", "graph/mine", "--lessons", "own"), 2, "already")
+    good = run("check", "--lessons", "own")
+    assert (good.returncode, good.stdout) == (0, "1 lesson checked, nothing wrong.\n")
+    path = tmp_path / "own" / "graph" / "01-mine.py"
+    path.write_text(path.read_text(encoding="utf-8").replace("next_w = ...", "next_w = 2.4"), encoding="utf-8")
+    bad = run("check", "own/graph/01-mine.py")
+    assert bad.returncode == 2
+    assert bad.stdout.splitlines() == [
+        "own/graph/01-mine.py:43: the starter of `step` already passes its check. "
+        "Leave something to do, and check for it.",
+        "1 lesson checked: 1 thing is wrong.",
+    ]
+    found = json.loads(run("check", "mine", "--json", "--lessons", "own").stdout)
+    assert found["lessons"] == 1
+    assert [(finding["line"], finding["warning"]) for finding in found["findings"]] == [(43, False)]
+    refused(run("check", "nothing.py"), 3, "no such file")
+
+
+def test_a_folder_of_ones_own(run: Run, tmp_path: Path) -> None:
+    run("new", "graph/mine", "--lessons", "own")
+    assert run("list", "--lessons", "own").stdout.split() == ["1", "graph/mine", "Mine"]
+    steps = run("steps", "mine", "--lessons", "own")
+    assert steps.returncode == 0
+    assert "the solution" not in steps.stdout
+    (tmp_path / "empty").mkdir()
+    refused(run("list", "--lessons", "empty"), 2, "no lesson in this folder", "gradtutor new")
+    refused(run("--lessons", "empty"), 2, "no lesson in this folder")
+    refused(run("--lessons", "nothing"), 3, "no such folder")

@@ -53,9 +53,13 @@ def files(path: Path) -> tuple[list[Path], list[Finding]]:
     if not any((path / family).is_dir() for family in FAMILIES):
         return _must(sorted(path.glob("*.py")), path), []
     found = sorted((file for family in FAMILIES for file in (path / family).glob("*.py")), key=_place)
-    problems = [problem for problem in catalog.load(path).problems if Path(problem.path) not in found]
-    twice = [problem for problem in catalog.load(path).problems if "is the lesson" in problem.what]
-    return _must(found, path), [_finding(problem) for problem in (*problems, *twice)]
+    # What is wrong inside a file is found when it is read.
+    problems = [
+        problem
+        for problem in catalog.load(path).problems
+        if Path(problem.path) not in found or problem.what.startswith("is the lesson")
+    ]
+    return _must(found, path), [_finding(problem) for problem in problems]
 
 
 def _place(path: Path) -> tuple[int, str]:

@@ -50,6 +50,9 @@ def load(folder: Path) -> Catalog:
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
     """The lesson files in learning order. Never `__pycache__`: pip compiles what it installs."""
     for each in sorted(folder.iterdir()):
+        if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
+            what, mend = "stands in no family's folder.", f"Put it into one of {listed(FAMILIES, 'or')}."
+            problems.append(LessonError(what, path=str(each), mend=mend))
         if each.is_dir() and each.name not in FAMILIES and any(each.glob("*.py")):
             what = f"`{each.name}` is no family of lessons."
             problems.append(LessonError(what, path=str(each), mend=f"There is {listed(FAMILIES)}."))

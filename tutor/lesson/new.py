@@ -1,0 +1,118 @@
+"""`gradtutor new`: the file of a lesson that says what to put where, and that passes `gradtutor check` as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tutor.lesson import header
+from tutor.lesson.errors import MISSING, LessonError, listed, one_of
+from tutor.lesson.model import FAMILIES
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LONGEST = 40
+
+
+def write(name: str, folder: Path) -> Path:
+    """Writes the lesson `family/slug` into this folder of lessons; raises `LessonError` where that cannot be done."""
+    family, slug = _parts(name)
+    there = folder / family
+    known = sorted(there.glob("*.py")) if there.is_dir() else []
+    orders = [0]
+    for path in known:
+        match = header.FILE_NAME.fullmatch(path.stem)
+        if match is not None and match[2] == slug:
+            raise LessonError(f"there is a lesson {name} already: {path}.", mend="Choose another name.")
+        orders.append(int(match[1]) if match is not None else 0)
+    path = there / f"{max(orders) + 1:02}-{slug}.py"
+    title = slug.replace("-", " ").capitalize()
+    try:
+        there.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.replace("TITLE", title))
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}."
+        raise LessonError(what, path=str(path), status=MISSING) from None
+    return path
+
+
+def _parts(name: str) -> tuple[str, str]:
+    family, sign, slug = name.partition("/")
+    if not sign or not family or not slug:
+        raise LessonError(f"a lesson is called family/slug, not `{name}`.", mend="For instance: graph/two-paths")
+    if family not in FAMILIES:
+        near = one_of(family, FAMILIES)
+        mend = near if near.startswith("Did") else f"There is {listed(FAMILIES)}."
+        raise LessonError(f"`{family}` is no family of lessons.", mend=mend)
+    if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
+        what = f"`{slug}` is no name for a lesson."
+        raise LessonError(what, mend="Use small letters, digits and single dashes, 40 at most: two-paths")
+    return family, slug
+
+
+TEMPLATE = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "TITLE", zh: "TITLE（中文标题）"}
+#     summary: {en: "One sentence: what one will have understood.", zh: "用一句话说明：学完之后会明白什么。"}
+# ---
+
+# %% [markdown] lang="en"
+# One idea, in a few short sentences. Say what the next cell makes, and what to look at: here a leaf `w`.
+
+# %% [markdown] lang="zh"
+# 用几句短话讲清一个想法。说明下一格代码做什么、该看哪里：这里是一个叶子节点 `w`。
+
+# %%
+import torch
+
+lr = 0.1  # @param {type: number, min: 0.01, max: 1, step: 0.01}
+w = torch.tensor(3.0, requires_grad=True)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# Ask before you tell. `y` is the square of `w`. After `y.backward()`, what will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 先提问，再讲解。`y` 是 `w` 的平方。执行 `y.backward()` 之后，`w.grad` 里会是什么？
+
+# %%
+y = w**2
+y.backward()
+
+# %% [markdown] lang="en"
+# Explain the right answer, and the usual wrong one. Numbers come from the run: the slope of a square is `2 * w`, so
+# `w.grad` is {{ w.grad.item() }}. The value of `y` itself is {{ y.item() }}, and it has no part in this.
+#
+# Now it is your turn: take one step downhill from `w`, and call the result `next_w`.
+
+# %% [markdown] lang="zh"
+# 解释正确答案，也解释常见的错误答案。数字都来自运行结果：平方的斜率是 `2 * w`，所以 `w.grad` 是
+# {{ w.grad.item() }}。`y` 本身的值是 {{ y.item() }}，与此无关。
+#
+# 现在轮到你：从 `w` 出发，沿下坡方向走一步，把结果叫做 `next_w`。
+
+# %% tags=["exercise"] id="step" kind="fill"
+next_w = ...
+
+# %% [markdown] tags=["hint"] lang="en"
+# Downhill is against the gradient, and `lr` says how far.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 下坡的方向与梯度相反，`lr` 决定走多远。
+
+# %% tags=["solution"]
+next_w = w.item() - lr * w.grad.item()
+
+# %% tags=["check"]
+assert next_w is not ..., "next_w is still a gap: put a number in place of the dots."
+right, uphill = w.item() - lr * w.grad.item(), w.item() + lr * w.grad.item()
+assert abs(float(next_w) - uphill) > 1e-6, f"{float(next_w):.4g} is uphill: take the minus sign."
+assert abs(float(next_w) - right) < 1e-6, f"next_w is {float(next_w):.4g}, and a step leads to {right:.4g}."
+
+# %% [markdown] lang="en"
+# End with the one thing to take along.
+
+# %% [markdown] lang="zh"
+# 最后用一句话说出要记住的那一点。
+"""
