@@ -145,7 +145,10 @@ class Commands:
         screen.soon()
 
     def change_view(self) -> None:
-        """The next view of the graph, which comes to the front for it."""
+        """The next view of the chart, where it has the focus; else of the graph, which comes to the front for it."""
+        if self.screen.focused is self.screen.chart:
+            self.screen.say((self.screen.chart.next_view(), "quiet"))
+            return
         if not self.screen.graph.display:
             self.screen.places.bring("graph")
         self.screen.say((self.screen.graph.next_view(), "quiet"))

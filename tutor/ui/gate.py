@@ -8,8 +8,6 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
-UNSEEN = ("solution", "check")
-"""The kinds of code cells that are part of their exercise, and no cells of their own to the learner."""
 READ = ("prose", "question")
 """The kinds of cells that the lesson pane shows."""
 
@@ -29,8 +27,6 @@ def sections(document: ev.Document | None) -> list[Section]:
     found: list[Section] = []
     open_cells: list[int] = []
     for index, cell in enumerate(document.cells if document is not None else ()):
-        if cell.get("kind") in UNSEEN:
-            continue
         if cell.get("number") is not None:
             found.append(Section(cell["number"], open_cells))
             open_cells = []

@@ -47,13 +47,14 @@ def rows(figure: Figure, cells: int, height: int, ascii_only: bool, colours: boo
         if name in _CURVES:
             code = 11 + curves % len(_ROLES)
             wanted = kwargs.pop("color", None)
-            if wanted in _NAMED:
+            if isinstance(wanted, str) and wanted in _NAMED:
                 code = 31 + curves
                 chosen[code] = _NAMED[wanted]
             kwargs["color"] = code
             plain = ascii_only or not colours
             if name in ("plot", "scatter"):
-                kwargs["marker"] = _MARKERS[curves % len(_MARKERS)] if plain else "braille"
+                drawn = "braille" if name == "plot" else "•"  # a single dot of braille is easily overlooked
+                kwargs["marker"] = _MARKERS[curves % len(_MARKERS)] if plain else drawn
             elif plain:
                 kwargs["marker"] = "#"
             curves += 1

@@ -29,6 +29,15 @@ class Canvas:
     first: int = 0
     scaled: bool = False
     """Whether each curve is drawn from its own least to its own most."""
+    log: bool = False
+    """Whether the axis is logarithmic: `low` and `high` are powers of ten."""
+
+    def label(self, height: float) -> str:
+        """The figure at a height of the axis."""
+        try:
+            return number(float(f"{10**height if self.log else height:.4g}"))
+        except OverflowError:
+            return f"1e{height:.0f}"
 
 
 def spans(curves: Sequence[Points]) -> list[tuple[float, float]]:
@@ -69,13 +78,17 @@ def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
 
 def canvas(
     curves: Sequence[Points], cells: int, height: int, plain: bool = False, roles: Sequence[str] = ("value",),
-    first: int = 0,
+    first: int = 0, together: bool = False, log: bool = False,
 ) -> Canvas:  # fmt: skip
     """The curves in so many cells, from x = `first` on. `plain`: in ASCII, each with a marker of its own.
 
-    Where one scale does not suit them each has its own.
+    Where one scale does not suit them each has its own, unless they are to be compared (`together`). On a logarithmic
+    axis what is not above zero is left out.
     """
-    scaled = apart(curves)
+    given = sum(map(len, curves))
+    if log:
+        curves = [[(x, math.log10(y)) for x, y in curve if y > 0 and math.isfinite(y)] for curve in curves]
+    scaled = not together and not log and apart(curves)
     if scaled:
         curves = [
             [(x, (y - low) / (high - low) if high > low else y - low + 0.5) for x, y in curve]
@@ -84,7 +97,7 @@ def canvas(
     from textual_plotext.plot import Plot  # late: it costs more than all of the screen
 
     real = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
-    unreal = sum(map(len, curves)) - sum(map(len, real))
+    unreal = given - sum(map(len, real))
     values = [y for curve in real for _, y in curve]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low == high:
@@ -114,7 +127,7 @@ def canvas(
                 if char != " ":
                     grid[y][x] = _over(grid[y][x], char)
                     painted[y][x] = roles[place % len(roles)]
-    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first, scaled)
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first, scaled, log)
 
 
 def _text(ansi: str) -> str:
@@ -138,7 +151,7 @@ def margin(drawn: Canvas) -> int:
     """How wide the figures on the left are."""
     if drawn.scaled:
         return max(map(len, _ENDS))
-    return max(len(number(float(value))) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
+    return max(len(drawn.label(value)) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
 
 
 def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
@@ -151,7 +164,7 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
         labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
     out: list[Row] = []
     for y in range(height):
-        label = number(float(f"{labels[y]:.4g}")) if y in labels else ""
+        label = drawn.label(labels[y]) if y in labels else ""
         if drawn.scaled:
             label = {0: _ENDS[0], height - 1: _ENDS[1]}.get(y, "")
         edge = glyphs.join_left if y in labels else glyphs.down

@@ -16,6 +16,7 @@ from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
 from tutor.ui.draw.plot import MARKERS, Canvas
 from tutor.ui.draw.row import Piece, Row, clean, row_width
+from tutor.ui.figures import Figures
 from tutor.ui.messages import StepPicked
 from tutor.ui.panes.pane import Pane
 
@@ -46,11 +47,18 @@ class ChartPane(Pane):
         self._key: object = None
         self._canvas: Canvas | None = None
         self._title: tuple[Piece, ...] = ()
+        self.view = "figure"
+        """What is shown: the learner's own figure, where there is one; else curves. `curves`, or with a `log` axis."""
+        self._figures = Figures()
         self._reading = False
         """Whether more of the recording is about to be read."""
 
     def prepare(self) -> None:
         if self.timeline is None:
+            return
+        if self.view == "figure" and self._figures.find(self.timeline, min(self.cursor, self.limit or self.cursor)):
+            self._canvas = self._key = None
+            self._rows, self._title = self._figures.rows(self), self._figures.title(self.glyphs)
             return
         if not self._reading:
             self._read_on()
@@ -65,13 +73,24 @@ class ChartPane(Pane):
             return
         growing = self.timeline.run_end is None
         sizes = tuple((one.name, _size(one.points, growing)) for one in (*self._series, *self._behind))
-        key = (self.timeline, height, self.inner, sizes, self.charted.by_steps)
+        key = (self.timeline, height, self.inner, sizes, self.charted.by_steps, self.view)
         if key != self._key:
             self._key = key
             self._draw(height)
         assert self._canvas is not None
         self._rows = [*legend, *plot.rows(self._canvas, self._mark(self._canvas), self.glyphs)]
         self._title = tuple(self._heading([] if legend else self._names()))
+
+    def next_view(self) -> str:
+        """Show it in another way; says which."""
+        views = ["figure", "curves", "log"] if self._figures.any(self.timeline) else ["curves", "log"]
+        here = self.view if self.view in views else views[0]
+        self.view = views[(views.index(here) + 1) % len(views)]
+        self._key = None
+        self.update()
+        return {"figure": "the figure that the program draws", "log": "curves on a logarithmic axis"}.get(
+            self.view, "curves"
+        )
 
     def _ghosts(self) -> list[Series]:
         """The same curves of the other run; by passes only, for its steps are others."""
@@ -120,10 +139,11 @@ class ChartPane(Pane):
         curves = [_curve(one.points, 8 * cells) for one in drawn]
         roles = [one.role for one in drawn]
         first = min(one.points[0].x for one in self._series) if self.charted.by_steps else 0
-        self._canvas = plot.canvas(curves, cells, height, self._plain, roles, first)
+        together, log = bool(self._behind), self.view == "log"
+        self._canvas = plot.canvas(curves, cells, height, self._plain, roles, first, together, log)
         exact = self.inner - plot.margin(self._canvas) - 2
         if exact != cells:
-            self._canvas = plot.canvas(curves, exact, height, self._plain, roles, first)
+            self._canvas = plot.canvas(curves, exact, height, self._plain, roles, first, together, log)
 
     @property
     def _plain(self) -> bool:
@@ -147,7 +167,10 @@ class ChartPane(Pane):
     def _names(self) -> list[Piece]:
         """What is charted, and what it is at the cursor."""
         names = [[_GAP, *self._called(place)] for place in range(len(self._series))]
-        return [piece for name in names for piece in name][1:]
+        return [
+            *[piece for name in names for piece in name][1:],
+            *((f"   {clean(one.name)}", "quiet") for one in self._behind),
+        ]
 
     def _called(self, place: int) -> list[Piece]:
         """Of one curve."""
@@ -159,7 +182,6 @@ class ChartPane(Pane):
         pieces.append((clean(one.name), one.role))
         if point is not None:
             pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
-        pieces += [(f"   {clean(one.name)}", "quiet") for one in self._behind]
         return pieces
 
     def _heading(self, names: list[Piece]) -> list[Piece]:
@@ -172,8 +194,11 @@ class ChartPane(Pane):
             pieces.append((f" {self.glyphs.dot} pass {point.x + 1} of {len(one.points)}", "quiet"))
         if self._canvas.scaled:
             pieces.append((f" {self.glyphs.dot} each on its own scale", "quiet"))
+        if self._canvas.log:
+            pieces.append((f" {self.glyphs.dot} log axis", "quiet"))
         if self._canvas.unreal:
-            pieces.append((f" {self.glyphs.dot} {self._canvas.unreal} nan or inf, not drawn", "error"))
+            what = "not above zero" if self._canvas.log else "nan or inf"
+            pieces.append((f" {self.glyphs.dot} {self._canvas.unreal} {what}, not drawn", "error"))
         return [*(piece for piece in pieces if piece[0]), *self._reading_on()]
 
     def heading(self) -> Row:

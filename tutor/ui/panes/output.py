@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from tutor.trace import events as ev
@@ -13,6 +14,8 @@ _KEPT = 200_000
 _WARNINGS = 1_000
 """So many of the last warnings are shown."""
 _ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+"""What only colours text: a figure of plotext's, say. Other sequences are shown for what they are."""
 
 
 class OutputPane(Pane):
@@ -44,7 +47,7 @@ class OutputPane(Pane):
             lead = "" if stream == "stdout" else "! " if stream == "stderr" else "warning: "
             for line in text.split("\n"):
                 # A bare carriage return writes over the line, as progress bars do.
-                line = line.rstrip("\r").rpartition("\r")[2]
+                line = _COLOURS.sub("", line.rstrip("\r").rpartition("\r")[2])
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
                 self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
 
