@@ -93,44 +93,45 @@ loss.backward()
 
 
 # %% tags=["exercise"] id="slope" kind="fill"
-def slope(w, x, t):
-    """How fast (w * x - t) ** 2 changes when w does."""
+def slope(weight, value, target):
+    """How fast (weight * value - target) ** 2 changes when weight does."""
     return 0.0
 
 
 print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
 
 # %% [markdown] tags=["hint"] lang="en"
-# It is a product of two slopes: that of the square, and that of `w * x`.
+# It is a product of two slopes: that of the square, and that of `weight * value`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 它是两个斜率的乘积：一个是平方的，一个是 `w * x` 的。
+# 它是两个斜率的乘积：一个是平方的，一个是 `weight * value` 的。
 
 # %% [markdown] tags=["hint"] lang="en"
-# The square's slope is `2 * (y - t)`, with `y = w * x`. And when only `w` moves, `w * x` moves `x` times as far.
+# The square's slope is twice the miss, and the miss is `weight * value - target`. When the weight moves, the product
+# moves `value` times as far.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 平方的斜率是 `2 * (y - t)`，其中 `y = w * x`。只有 `w` 动时，`w * x` 动它的 `x` 倍。
+# 平方的斜率是误差的两倍，误差是 `weight * value - target`。权重动一点，乘积动它的 `value` 倍。
 
 
 # %% tags=["solution"]
-def slope(w, x, t):
-    """How fast (w * x - t) ** 2 changes when w does."""
-    return 2 * (w * x - t) * x
+def slope(weight, value, target):
+    """How fast (weight * value - target) ** 2 changes when weight does."""
+    return 2 * (weight * value - target) * value
 
 
 print("yours:", slope(1.0, 1.0, 2.0), slope(1.0, 2.0, 4.0))
 
 # %% tags=["check"]
-for weight, given, target in ((1.0, 1.0, 2.0), (1.0, 2.0, 4.0), (0.5, -3.0, 2.0)):
-    leaf = torch.tensor(weight, requires_grad=True)
-    ((leaf * given - target) ** 2).backward()
-    mine, right = slope(weight, given, target), leaf.grad.item()
-    where = f"for w = {weight:g}, x = {given:g} and t = {target:g}"
+for at, given, wanted in ((1.0, 1.0, 2.0), (0.5, -3.0, 2.0), (1.0, 2.0, 4.0)):
+    leaf = torch.tensor(at, requires_grad=True)
+    ((leaf * given - wanted) ** 2).backward()
+    mine, right = slope(at, given, wanted), leaf.grad.item()
+    where = f"for weight {at:g}, value {given:g} and target {wanted:g}"
     assert mine is not None, f"`slope` returns nothing {where}."
     if abs(mine - right) < 1e-3:
         continue
-    assert mine != -right, f"The sign is the wrong way round {where}: the miss is y - t."
+    assert mine != -right, f"The sign is the wrong way round {where}: the miss is output minus target."
     assert mine * 2 != right, f"{mine:g} is half of it {where}: a square's slope has a factor of 2."
-    assert mine * given != right, f"{mine:g} lacks a factor {where}: how far does y move with w?"
+    assert mine * given != right, f"{mine:g} lacks a factor {where}: how far does the product move?"
     raise AssertionError(f"It is {right:g} {where}, and you have {mine:g}.")
