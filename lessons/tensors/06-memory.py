@@ -98,7 +98,7 @@ print("contiguous:", t.is_contiguous())
 # 在表格的一行上按 `Enter`，能看到谁和谁共用。然后按 `e` 改好它。
 
 # %% tags=["exercise"] id="before-and-after" kind="bug"
-weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+weights = torch.tensor([[1.0, 2], [3, 4]])
 before = weights.reshape(4)
 weights *= 10
 change = weights.reshape(4) - before
@@ -116,7 +116,7 @@ change = weights.reshape(4) - before
 # 在这里，`reshape`、`view`、`flatten` 和 `detach` 都是共用。你要的是一份复制：用 `clone()`。
 
 # %% tags=["solution"]
-weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+weights = torch.tensor([[1.0, 2], [3, 4]])
 before = weights.reshape(4).clone()
 weights *= 10
 change = weights.reshape(4) - before

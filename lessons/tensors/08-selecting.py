@@ -80,55 +80,55 @@ row += 50
 # `row` is a view, so its change shows in `table` too. `picked` has numbers of its own. To **write** by condition, put
 # the mask on the left: `table[table > 8] = 0` goes straight into the table.
 #
-# Your turn. A broken sensor reports −999. Fill in `good`, the readings that are real, and `repaired`: all five, each
+# Your turn. A broken sensor reports −99. Fill in `good`, the readings that are real, and `repaired`: all five, each
 # broken one replaced by the mean of the good. Leave `raw` as it is.
 
 # %% [markdown] lang="zh"
 # `row` 是视图，改它，`table` 也变；`picked` 有自己的一份数。要按条件**写入**，就把掩码放在左边：
 # `table[table > 8] = 0`，直接写进表里。
 #
-# 轮到你了。坏掉的传感器会报 −999。填好 `good`，即真实的读数；
+# 轮到你了。坏掉的传感器会报 −99。填好 `good`，即真实的读数；
 # 还有 `repaired`：五个都在，坏的换成好读数的平均值。`raw` 不要动。
 
 # %% tags=["exercise"] id="broken-sensor" kind="fill"
-raw = torch.tensor([21.5, -999, 19, -999, 24])
+raw = torch.tensor([21.5, -99, 19, -99, 24])
 
-# the readings above -100
+# the readings above -50
 good = ...
 # a copy of raw, with the mean in the bad places
 repaired = ...
 
 # %% [markdown] tags=["hint"] lang="en"
-# `raw > -100` is the mask of the good ones. Put it in square brackets behind `raw`.
+# `raw > -50` is the mask of the good ones. Put it in square brackets behind `raw`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# `raw > -100` 就是好读数的掩码。把它放进 `raw` 后面的方括号。
+# `raw > -50` 就是好读数的掩码。把它放进 `raw` 后面的方括号。
 
 # %% [markdown] tags=["hint"] lang="en"
 # Begin with `repaired = raw.clone()`. Then, in a line of its own, assign `good.mean()` to the places where
-# `raw < -100`.
+# `raw < -50`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 先写 `repaired = raw.clone()`，再另起一行，把 `good.mean()` 赋给 `raw < -100` 的那些位置。
+# 先写 `repaired = raw.clone()`，再另起一行，把 `good.mean()` 赋给 `raw < -50` 的那些位置。
 
 # %% tags=["solution"]
-raw = torch.tensor([21.5, -999, 19, -999, 24])
+raw = torch.tensor([21.5, -99, 19, -99, 24])
 
-good = raw[raw > -100]
+good = raw[raw > -50]
 repaired = raw.clone()
-repaired[raw < -100] = good.mean()
+repaired[raw < -50] = good.mean()
 
 # %% tags=["check"]
 assert isinstance(good, torch.Tensor), "good is not filled in yet."
 assert good.dtype != torch.bool, "good is the mask itself. Use it as an index: raw[mask]."
 assert good.tolist() == [21.5, 19.0, 24.0], (
-    f"good should hold the three readings above -100, but it holds {good.tolist()}."
+    f"good should hold the three readings above -50, but it holds {good.tolist()}."
 )
 assert isinstance(repaired, torch.Tensor), "good is right. repaired is not filled in yet."
-assert raw.min() == -999, "raw itself was changed: repaired shares its memory. Make it a copy first, with clone()."
+assert raw.min() == -99, "raw itself was changed: repaired shares its memory. Make it a copy first, with clone()."
 held = repaired.numel()
 assert held == 5, f"repaired should hold all five readings, but it holds {held}."
-assert repaired.min() > -100, f"repaired still has broken readings: {repaired.tolist()}."
+assert repaired.min() > -50, f"repaired still has broken readings: {repaired.tolist()}."
 assert repaired.allclose(torch.tensor([21.5, 21.5, 19.0, 21.5, 24.0])), (
     f"The broken ones should become the mean of the good ones, {good.mean().item():g},"
     f" but repaired is {repaired.tolist()}."

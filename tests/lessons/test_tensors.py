@@ -250,12 +250,12 @@ TRIES: dict[str, list[tuple[str, str]]] = {
     ],
     "selecting": [
         ("", "not filled in"),
-        ("good = raw > -100", "mask itself"),
-        ("good = raw[raw > -100]", "repaired is not filled in"),
-        ("good = raw[raw > -100]\nrepaired = raw\nrepaired[raw < -100] = good.mean()", "clone"),
-        ("good = raw[raw > -100]\nrepaired = good.clone()", "all five"),
-        ("good = raw[raw > -100]\nrepaired = raw.clone()", "still has broken"),
-        ("good = raw[raw > -100]\nrepaired = raw.clone()\nrepaired[raw < -100] = 0", "mean of"),
+        ("good = raw > -50", "mask itself"),
+        ("good = raw[raw > -50]", "repaired is not filled in"),
+        ("good = raw[raw > -50]\nrepaired = raw\nrepaired[raw < -50] = good.mean()", "clone"),
+        ("good = raw[raw > -50]\nrepaired = good.clone()", "all five"),
+        ("good = raw[raw > -50]\nrepaired = raw.clone()", "still has broken"),
+        ("good = raw[raw > -50]\nrepaired = raw.clone()\nrepaired[raw < -50] = 0", "mean of"),
     ],
     "shaping": [
         ("", "eight rows of three"),
