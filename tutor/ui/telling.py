@@ -8,7 +8,6 @@ from tutor import explain
 from tutor.language import tr
 from tutor.lesson.model import in_language
 from tutor.ui.draw.row import Piece, clean, row_width
-from tutor.ui.gate import UNSEEN
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -20,11 +19,7 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
     """The family and the title, and on the right the device, the cell, the step, and what one waits for."""
     timeline, document = screen.timeline, screen.timeline.document
     family, title = _title(screen)
-    cells = (
-        sum(cell.get("number") is not None and cell.get("kind") not in UNSEEN for cell in document.cells)
-        if document
-        else 0
-    )
+    cells = sum(cell.get("number") is not None for cell in document.cells) if document else 0
     device = (document.device if document is not None else None) or "cpu"
     pieces: list[Piece] = []
     g = screen.header.glyphs

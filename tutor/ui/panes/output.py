@@ -15,7 +15,7 @@ _WARNINGS = 1_000
 """So many of the last warnings are shown."""
 _ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
-"""What only colours text: a figure of plotext's, say. Other sequences are shown for what they are."""
+"""What colours text: the chart draws figures anew, so here their characters do."""
 
 
 class OutputPane(Pane):
@@ -42,12 +42,15 @@ class OutputPane(Pane):
             return
         self._key = key
         self._rows = []
+        draws = timeline.state(self.cursor).figures > 0
         for stream, text in self._parts(printed, warned):
             role = _ROLES.get(stream, "plain")
             lead = "" if stream == "stdout" else "! " if stream == "stderr" else "warning: "
             for line in text.split("\n"):
                 # A bare carriage return writes over the line, as progress bars do.
-                line = _COLOURS.sub("", line.rstrip("\r").rpartition("\r")[2])
+                line = line.rstrip("\r").rpartition("\r")[2]
+                if draws:
+                    line = _COLOURS.sub("", line)
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
                 self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
 
