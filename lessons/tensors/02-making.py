@@ -64,8 +64,8 @@ identity = torch.eye(3)
 # It is `sevens`. Like `torch.tensor`, `full` takes the type of the number it gets, so a whole 7 makes {{ sevens.dtype
 # }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
 #
-# `empty` just takes memory, with **whatever was in it before**. And `out=` makes nothing new: it writes into a tensor
-# that is there. `target` starts with no elements, of type `float64`.
+# `empty` just takes memory, with **whatever was in it before**: here, room for no number at all, of type `float64`.
+# And `out=` makes nothing new. It writes into a tensor that is there.
 #
 # Will `result` be the very same object as `target`? `True` or `False`?
 
@@ -73,15 +73,12 @@ identity = torch.eye(3)
 # 是 `sevens`。`full` 和 `torch.tensor` 一样，用的是所给的数的类型，整数 7 就得到 {{ sevens.dtype }}。
 # `zeros` 和 `eye` 造浮点数；`…_like` 照抄样子。
 #
-# `empty` 只要来内存，里面是**以前留下的东西**。`out=` 则不造新的，而是写进已有的张量：
-# `target` 起初一个元素也没有，类型是 `float64`。
+# `empty` 只要来内存，里面是**以前留下的东西**；这里连一个数的地方也没要，类型是 `float64`。
+# `out=` 则不造新的，而是写进已有的张量。
 #
 # `result` 和 `target` 会是同一个对象吗？`True` 还是 `False`？
 
 # %%
-room = torch.empty(2, 3)
-room.fill_(0.25)
-
 target = torch.empty(0, dtype=torch.float64)
 result = torch.ones(2, 3, out=target)
 print(result.shape, result.dtype)
