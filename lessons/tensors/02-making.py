@@ -61,8 +61,8 @@ halves = torch.full((2, 3), 0.5)
 identity = torch.eye(3)
 
 # %% [markdown] question="predict" of="result is target" lang="en"
-# It is `sevens`. Like `torch.tensor`, `full` takes the type of the number it gets, so a whole 7 makes {{ sevens.dtype
-# }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
+# It is `sevens`. Like `torch.tensor`, `full` takes the type of the number it gets, so a whole 7 makes
+# {{ sevens.dtype }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
 #
 # `empty` just takes memory, with **whatever was in it before**: here, room for no number at all, of type `float64`.
 # And `out=` makes nothing new. It writes into a tensor that is there.
@@ -84,8 +84,8 @@ result = torch.ones(2, 3, out=target)
 print(result.shape, result.dtype)
 
 # %% [markdown] lang="en"
-# The same object. `ones` **resized** it to {{ target.shape }} and wrote into it, but the type stayed {{ target.dtype
-# }}.
+# The same object. `ones` **resized** it to {{ target.shape }} and wrote into it, but the type stayed
+# {{ target.dtype }}.
 #
 # Now you. Each of four pupils starts with 7 points, and the first then gets half a point more. The half never
 # arrives, and nothing complains. Walk through and watch the table: where is it lost? Press `e` and mend the line.

@@ -59,8 +59,8 @@ as_column = four.unsqueeze(1)
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="en"
 # {{ same.shape }}, unchanged: dimension 1 is the **second**, of length two. Nothing to squeeze, and no complaint.
-# Without a number, both ones go: {{ bare.shape }}. `unsqueeze` made a row {{ as_row.shape }} and a column {{
-# as_column.shape }}.
+# Without a number, both ones go: {{ bare.shape }}. `unsqueeze` made a row {{ as_row.shape }} and a column
+# {{ as_column.shape }}.
 #
 # `transpose(0, 1)` swaps two dimensions: two rows of three become three rows of two. `reshape(3, 2)` also gives three
 # rows of two.
