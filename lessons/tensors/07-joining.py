@@ -95,10 +95,10 @@ except RuntimeError as problem:
 # 又来了两天，已经是一张表，接在下面。按 `e`，填好这两行。
 
 # %% tags=["exercise"] id="days" kind="fill"
-monday = torch.tensor([18, 21, 19])
-tuesday = torch.tensor([17, 22, 20])
-wednesday = torch.tensor([16, 23, 18])
-more = torch.tensor([[15, 20, 17], [14, 19, 16]])
+monday = torch.tensor([8, 1, 9])
+tuesday = torch.tensor([7, 2, 6])
+wednesday = torch.tensor([6, 3, 8])
+more = torch.tensor([[5, 0, 7], [4, 9, 6]])
 
 # monday, tuesday, wednesday: a row each
 three = ...
@@ -118,10 +118,10 @@ five = ...
 # `three` 和 `more` 都已经是表了。要加的是行，让第 0 维变长。
 
 # %% tags=["solution"]
-monday = torch.tensor([18, 21, 19])
-tuesday = torch.tensor([17, 22, 20])
-wednesday = torch.tensor([16, 23, 18])
-more = torch.tensor([[15, 20, 17], [14, 19, 16]])
+monday = torch.tensor([8, 1, 9])
+tuesday = torch.tensor([7, 2, 6])
+wednesday = torch.tensor([6, 3, 8])
+more = torch.tensor([[5, 0, 7], [4, 9, 6]])
 
 three = torch.stack([monday, tuesday, wednesday])
 five = torch.cat([three, more])
@@ -131,7 +131,7 @@ assert isinstance(three, torch.Tensor), "three is not filled in yet."
 found = list(three.shape)
 assert found != [9], "cat put all nine readings into one row. A new dimension is wanted: stack."
 assert found == [3, 3], f"three should have the shape [3, 3], a row per day, but it is {found}."
-assert three[:, 0].tolist() != [18, 21, 19], "The days stand as columns; each should be a row."
+assert three[:, 0].tolist() != [8, 1, 9], "The days stand as columns; each should be a row."
 assert three.tolist() == [d.tolist() for d in (monday, tuesday, wednesday)], (
     "The rows of three should be monday, tuesday, wednesday, in this order."
 )
