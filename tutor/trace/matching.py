@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tutor.trace.columns import KIND_NUMBERS
+from tutor.trace.state import SiteInfo
 from tutor.trace.timeline import Timeline
 
 _LINE = KIND_NUMBERS["line"]
@@ -47,14 +48,27 @@ def _execution(timeline: Timeline, site: int, count: int) -> int | None:
 
 
 def _same_site(timeline: Timeline, site: int, other: Timeline) -> int | None:
-    """The statement of the other run that stands where this one does: in the same cell, as far from its beginning."""
+    """The statement of the other run that this one is: the same text in the same cell, as far from its beginning; where
+    the cell was edited, the nearest one with this text, or the one that stands in this place."""
     info = timeline.sites.get(site)
     if info is None:
         return None
-    place = _place(timeline, info.file, info.span[0])
-    statements = (each for each in other.sites.values() if each.op is None and each.file == info.file)
-    same = (each.site for each in statements if each.span[1] == info.span[1])
-    return next((number for number in same if _place(other, info.file, other.sites[number].span[0]) == place), None)
+    cell, line = _place(timeline, info.file, info.span[0])
+    text = _header(timeline, info)
+    found: list[tuple[bool, int, int]] = []
+    for each in other.sites.values():
+        if each.op is not None or each.file != info.file:
+            continue
+        there, row = _place(other, each.file, each.span[0])
+        same_text = _header(other, each) == text
+        if there == cell and (same_text or (row == line and each.span[1] == info.span[1])):
+            found.append((not same_text, abs(row - line), each.site))
+    return min(found)[2] if found else None
+
+
+def _header(timeline: Timeline, info: SiteInfo) -> str | None:
+    """The text of a statement, without the block below it."""
+    return timeline.book.code(info.file, timeline.book.header(info.file, info.span))
 
 
 def _place(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:

@@ -104,6 +104,12 @@ class Runner:
         self.begin(session)
         screen.say((clean(run.name), "value"), (": another run; the one before is its ghost", "quiet"))
 
+    def renew(self, session: Session) -> None:
+        """Another recording of the run on the screen, of its file as it is now."""
+        self.runs.replace(session)
+        self._place = None
+        self._show(session)
+
     def try_again(self, attempts: dict[str, str], cell: int) -> None:
         """Once more with other code for exercises; the cursor comes to the end of this code cell."""
         screen = self.screen

@@ -102,6 +102,13 @@ class Study:
         self.kept.opened.add(exercise)
         self._keep()
 
+    def renumber(self, before: ev.Document | None, now: ev.Document | None) -> None:
+        """The lesson's file has changed: answers stay with their questions, and the run says anew which are right."""
+        place = _moved(before, now)
+        self.given = {place[index]: (text, None) for index, (text, _) in self.given.items() if index in place}
+        kept = self.kept.answers
+        self.kept.answers = {place[index]: given for index, given in kept.items() if index in place}
+
     def begin_again(self) -> None:
         """Another run of the same: answers stay, what the run gave is to be seen anew."""
         self.furthest = self.resume = 0
@@ -143,3 +150,21 @@ def _right(text: str, run: ev.Answer) -> bool:
         return answers.matches(given, to_json(run.value, "float32"))
     except answers.AnswerError:
         return False
+
+
+def _moved(before: ev.Document | None, now: ev.Document | None) -> dict[int, int]:
+    """By the index of a question's cell: the one that the same question has in the file as it is now."""
+    asked = [
+        [
+            (index, (cell.get("question"), cell.get("of")))
+            for index, cell in enumerate(document.cells if document else ())
+        ]
+        for document in (before, now)
+    ]
+    questions = [[(index, what) for index, what in cells if what[0] is not None] for cells in asked]
+    place: dict[int, int] = {}
+    for index, what in questions[0]:
+        found = next((new for new, same in questions[1] if same == what and new not in place.values()), None)
+        if found is not None:
+            place[index] = found
+    return place

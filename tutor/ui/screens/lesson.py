@@ -35,6 +35,7 @@ from tutor.ui.panes.pane import Pane
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.player import Player
 from tutor.ui.prompts import Prompts
+from tutor.ui.reloading import Reloader
 from tutor.ui.runner import Runner
 from tutor.ui.study import Study
 from tutor.ui.telling import facts, said, status
@@ -76,6 +77,7 @@ class LessonScreen(Screen[None]):
         self.runner = Runner(self)
         self.whatif = WhatIf(self)
         self.exercising = Exercising(self)
+        self.reloader = Reloader(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
         self.linker = Linker(self)
@@ -117,6 +119,7 @@ class LessonScreen(Screen[None]):
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         if self.session is not None:
             self.runner.begin(self.session)
+            self.reloader.start()
         self.soon()
 
     def arrived(self) -> None:

@@ -1,0 +1,150 @@
+"""A file saved while it is open, with the real worker: run again, and one stands where one stood."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tests.ui.conftest import text
+from tests.ui.test_whatif import ended
+from tutor.lesson.find import Target
+from tutor.process import Workers
+from tutor.session import Session
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
+
+LESSON = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "The slope"}
+# ---
+
+# %%
+import torch
+
+w = torch.tensor(3.0, requires_grad=True)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# What will `w.grad` hold?
+
+# %%
+for turn in range(3):
+    y = w * w
+    y.backward()
+
+# %% [markdown] lang="en"
+# Done.
+"""
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen, Path]]:
+    path = folder / "graph" / "01-slope.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(LESSON, encoding="utf-8")
+    workers = Workers()
+    app = GradtutorApp(
+        Target("lesson", path, "graph/slope"), lessons=folder, workers=workers,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+    async with app.run_test(size=(140, 44)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LessonScreen)
+        await ended(pilot, screen)
+        yield pilot, screen, path
+    await app.close_sessions()
+
+
+async def saved(pilot: Pilot[int], screen: LessonScreen, path: Path, new: str) -> None:
+    """Saves the file, and waits until the screen has said what it makes of that."""
+    path.write_text(new, encoding="utf-8")
+    before = path.stat().st_mtime_ns
+    os.utime(path, ns=(before, before + 1))
+    screen.notice = ()
+    screen.reloader.look()
+    while not screen.notice:
+        await pilot.pause(0.05)
+    await pilot.pause()
+
+
+def line_at(screen: LessonScreen) -> str | None:
+    return screen.timeline.view(screen.cursor).code
+
+
+async def stand_in_the_second_turn(pilot: Pilot[int], screen: LessonScreen) -> None:
+    screen.study.answer(1, "18", screen.timeline)
+    step = [
+        step for step in range(1, screen.timeline.steps + 1)
+        if screen.timeline.kind(step) == "line" and screen.timeline.view(step).code == "y.backward()"
+    ][1]  # fmt: skip
+    screen.cursor = step
+    await pilot.pause()
+
+
+async def test_one_stands_where_one_stood(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen, path):
+        await stand_in_the_second_turn(pilot, screen)
+        old = screen.timeline
+        new = LESSON.replace("# %%\nfor", '# %% [markdown] lang="en"\n# More words.\n\n# %%\nextra = 1\nfor').replace(
+            "3.0", "5.0"
+        )
+        await saved(pilot, screen, path, new)
+        assert screen.timeline is not old
+        assert line_at(screen) == "y.backward()"
+        view = screen.timeline.view(screen.cursor)
+        assert (view.iteration, view.line) == (2, 22)
+        assert "has run again" in text(pilot.app)
+        # The answer stays with its question, and is compared with the new run: it was right, and is no more.
+        assert screen.study.given == {1: ("18", False)}
+        assert "5.0" in text(pilot.app)
+
+
+async def test_answers_go_with_their_questions(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen, path):
+        await stand_in_the_second_turn(pilot, screen)
+        await saved(
+            pilot, screen, path, LESSON.replace("# %%\nimport", '# %% [markdown] lang="en"\n# Hm.\n\n# %%\nimport')
+        )
+        assert screen.study.given == {2: ("18", True)}
+        await saved(pilot, screen, path, LESSON.replace('of="w.grad"', 'of="y"'))
+        assert screen.study.given == {}
+        assert screen.cursor < screen.timeline.cells[1].start  # the new question hides the cell
+
+
+async def test_a_save_that_cannot_run_changes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen, path):
+        await stand_in_the_second_turn(pilot, screen)
+        old, step = screen.timeline, screen.cursor
+        await saved(pilot, screen, path, LESSON.replace("y = w * w", "y = w *"))
+        assert (screen.timeline, screen.cursor) == (old, step)
+        assert "01-slope.py:17: syntax error" in text(pilot.app)
+        assert line_at(screen) == "y.backward()"
+        # Mended, it runs.
+        await saved(pilot, screen, path, LESSON.replace("3.0", "4.0"))
+        assert screen.timeline is not old
+        assert line_at(screen) == "y.backward()"
+
+
+async def test_a_statement_that_is_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen, path):
+        await stand_in_the_second_turn(pilot, screen)
+        await saved(pilot, screen, path, LESSON[: LESSON.index("# %%\nfor")] + "# %%\nz = w\nz.backward()\n")
+        assert screen.timeline.cell(screen.cursor) == 2
+
+
+async def test_a_file_out_of_the_way_is_waited_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (pilot, screen, path):
+        old = screen.timeline
+        path.rename(path.with_suffix(".old"))
+        screen.reloader.look()
+        await pilot.pause()
+        path.with_suffix(".old").rename(path)
+        screen.reloader.look()
+        await pilot.pause()
+        assert screen.timeline is old
+        assert not screen.running
