@@ -73,7 +73,7 @@ coins = torch.bernoulli(chances)
 # 一个六点也没有：`randint` 和 `arange` 一样不含末尾。真正的骰子要写 `randint(1, 7, …)`。
 #
 # `randperm(5)` 把小于五的数各给一次，{{ places.tolist() }}：打乱次序就用它。
-# 给 `bernoulli` 的是抽到 1 的*概率*，所以只有中间那枚硬币还有悬念。
+# 给 `bernoulli` 的是抽到 1 的**概率**，所以只有中间那枚硬币还有悬念。
 #
 # `normal` 的均值和标准差由你定。这里给了它**三个均值、三个标准差**。会得到几个数？
 

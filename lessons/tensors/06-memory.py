@@ -91,7 +91,7 @@ print("contiguous:", t.is_contiguous())
 # `Enter` on a row of the table tells who shares. Then press `e` and mend it.
 
 # %% [markdown] lang="zh"
-# 是复制：按行去读，`t` 要在存储里来回跳，所以它不*连续*（contiguous）。最后那次写入只改了 `flat`。
+# 是复制：按行去读，`t` 要在存储里来回跳，所以它不**连续**（contiguous）。最后那次写入只改了 `flat`。
 # （`view` 是严格版的 `reshape`：需要复制时，它就拒绝。）
 #
 # 轮到你了。权重变成十倍，`change` 该说出增加了多少，它却说是零。按 `→` 找出原因；

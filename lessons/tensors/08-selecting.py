@@ -43,7 +43,7 @@ columns = table.index_select(1, wanted)
 # %% [markdown] question="predict" of="list(large.shape)" lang="zh"
 # {{ columns.tolist() }}：第 1 维挑的是列，所以每一行给出最后一个数，再给两遍第一个数。
 #
-# **按条件**挑，先比较。`ge` 是*大于等于*，还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
+# **按条件**挑，先比较。`ge` 是**大于等于**，还有 `gt`（大于）、`le`（小于等于）、`lt`（小于）。
 # 得到的是形状相同的**掩码**，里面只有 `True` 和 `False`。`masked_select` 取出 `True` 下面的数。
 #
 # 有六个数不小于 6。`large` 的**形状**会是什么？
