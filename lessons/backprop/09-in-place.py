@@ -40,13 +40,13 @@ except RuntimeError as error:
 # A computed tensor may be written to. But remember what the node of `exp` keeps for its slope: its own result.
 #
 # In the next cell the backward pass fails. The line with `backward()` is where one *notices*; it is not to blame. Which
-# line makes the failure inevitable? Move the cursor to it.
+# line makes the failure inevitable?
 
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
 # 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
 #
 # 下一个单元里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
-# 是哪一行让失败变得不可避免？把光标移过去。
+# 是哪一行让失败变得不可避免？
 
 # %%
 a = w.exp()

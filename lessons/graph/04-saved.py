@@ -85,9 +85,8 @@ except RuntimeError as error:
     print(str(error).split(" (")[0])
 
 # %% [markdown] lang="en"
-# Only {{ passes }}. The first pass used what the node of `e` had saved and let it go; in the graph its mark is now
-# hollow, `○`. The second asked for it in vain, and PyTorch says so rather than guess. *Backward, twice* shows how to
-# keep it.
+# Only {{ passes }}. The first pass used what the node of `e` had saved, and let it go. The second asked for it in vain,
+# and PyTorch says so rather than guess. *Backward, twice* shows how to keep it.
 #
 # This is where the memory goes when a network is trained: every layer keeps something until the pass comes by. Under
 # `torch.no_grad()` nothing is saved at all.
@@ -95,7 +94,7 @@ except RuntimeError as error:
 # `triple` saves its factor, so a second pass fails. Write it with an operation that saves nothing: press `e`.
 
 # %% [markdown] lang="zh"
-# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉；图上它的标记现在是空心的 `○`。
+# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉。
 # 第二趟来要，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样把它留住。
 #
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
