@@ -8,20 +8,18 @@
 # ---
 
 # %% [markdown] lang="en"
-# Welcome. The code on this screen is real PyTorch. It ran by itself, and all that it did was recorded. You walk
-# through the recording, at your own pace.
+# Welcome. This is real PyTorch code. It ran, and all that it did was recorded. You walk through the recording, at
+# your own pace.
 #
-# Press `→` to take a step, and `←` to take it back. `▶` marks the line that you are at, and `↓` shows more of a text
-# like this.
+# `→` takes a step, `←` takes it back, and `▶` marks the line that you are at. `↓` shows more of a text like this one.
 #
-# We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number, and `requires_grad=True` asks
+# We begin with a **tensor**, PyTorch's box for numbers. This one holds a single number. `requires_grad=True` asks
 # PyTorch to remember whatever is computed from it.
 
 # %% [markdown] lang="zh"
-# 欢迎。屏幕上的代码是真正的 PyTorch，它已经自己跑了一遍，做的每一件事都录了下来。
-# 你走过的就是这份录像，快慢由你。
+# 欢迎。这是真正的 PyTorch 代码。它跑过一遍，做的每一件事都录了下来；你走过的就是这份录像，快慢由你。
 #
-# 按 `→` 走一步，按 `←` 退一步。`▶` 标出你现在停在哪一行；这样的文字没显示完，就按 `↓`。
+# `→` 走一步，`←` 退一步，`▶` 标出你停在哪一行。这样的文字没显示完，就按 `↓`。
 #
 # 先从**张量**（tensor）说起：它是 PyTorch 用来装数的盒子，这一个只装了一个数。
 # 写上 `requires_grad=True`，就是请 PyTorch 记住由它算出来的一切。
@@ -32,16 +30,16 @@ import torch
 x = torch.tensor(2.5, requires_grad=True)
 
 # %% [markdown] lang="en"
-# `x` now stands in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it.
-# **graph** shows how things were computed. So far it has only `x`, with the mark `■` of a *leaf*: no operation made
-# it.
+# `x` now stands in two panes. **tensors** is a table of what each tensor holds, and what PyTorch knows about it. Its
+# mark `■` says that `x` is a *leaf*: no operation made it. **graph** shows how things were computed. So far it has
+# only `x`.
 #
 # Next, a product. Where a line does several things, `→` stops at each one. `n` takes the whole line at once, and `p`
 # goes back a line.
 
 # %% [markdown] lang="zh"
 # 现在有两个窗格里能看到 `x`。**张量**窗格是一张表：每个张量装着什么，PyTorch 知道它些什么。
-# **计算图**窗格画的是东西怎样算出来。眼下只有 `x`，标着 `■`，表示**叶子节点**：没有哪个运算产生它。
+# 表里的 `■` 说 `x` 是**叶子节点**：没有哪个运算产生它。**计算图**窗格画的是东西怎样算出来，眼下只有 `x`。
 #
 # 接下来做一次乘法。一行里若有好几件事，`→` 会在每一件上停一下；
 # `n` 一次走完整行，`p` 退回上一行。
@@ -50,7 +48,7 @@ x = torch.tensor(2.5, requires_grad=True)
 y = x * 4
 
 # %% [markdown] question="predict" of="x.grad" lang="en"
-# The graph has grown: a multiplication `●` made `y` from `x`, and `y` remembers that.
+# The graph has grown: a multiplication, `mul`, made `y` from `x`, and `y` remembers that.
 #
 # Now comes PyTorch's best trick. `y.backward()` asks: if `x` moves by a little, by how many times as much does `y`
 # move? The answer is called a **gradient**, and it is put into `x.grad`.
@@ -58,7 +56,7 @@ y = x * 4
 # What will `x.grad` hold? Type a number and press `Enter`, or press `s` to skip the question.
 
 # %% [markdown] question="predict" of="x.grad" lang="zh"
-# 图长大了：一个乘法 `●` 用 `x` 算出了 `y`，而 `y` 记得这件事。
+# 图长大了：一次乘法 `mul` 用 `x` 算出了 `y`，而 `y` 记得这件事。
 #
 # 下面是 PyTorch 最拿手的一招。`y.backward()` 问的是：`x` 动一点点，`y` 会动它的多少倍？
 # 这个倍数叫作**梯度**，存进 `x.grad`。
@@ -81,6 +79,7 @@ y.backward()
 # - `b` straight to the backward pass
 # - `Tab` next pane; `z` makes it large, and small again
 # - `Enter` on a row of the table: all about that tensor
+# - `L` English or Chinese
 # - `?` all keys; `Esc` back; `q` quit
 
 # %% [markdown] lang="zh"
@@ -95,4 +94,5 @@ y.backward()
 # - `b` 直接去反向传播
 # - `Tab` 换窗格；`z` 放大，再按还原
 # - `Enter` 在表格的一行上：这个张量的一切
+# - `L` 中文或英文
 # - `?` 所有按键；`Esc` 返回；`q` 退出
