@@ -31,33 +31,33 @@ b = torch.tensor([2.0, 4.0, 8.0])
 u = torch.tensor([-1.0, 0.0, 0.5])
 
 total = torch.add(a, b, alpha=10)
-difference = a.sub(b)
-product = a.mul(b)
-quotient = a.div(b)
+minus = a.sub(b)
+times = a.mul(b)
+ratio = a.div(b)
 
-# %% [markdown] question="predict" of="with_product" lang="en"
+# %% [markdown] question="predict" of="cmul" lang="en"
 # {{ total.tolist() }}: `a + 10 * b`. (Old code puts the 10 between, `torch.add(a, 10, b)`; PyTorch now warns of
 # that.)
 #
 # Optimizers do such things all day. `addcmul(a, b, u, value=2)` is `a + 2 * b * u`; `addcdiv` divides instead. After
 # them come powers, logarithms and their kin.
 #
-# What will `with_product` hold? The numbers of `a`, `b` and `u` are in the table.
+# What will `cmul` hold? The numbers of `a`, `b` and `u` are in the table.
 
-# %% [markdown] question="predict" of="with_product" lang="zh"
+# %% [markdown] question="predict" of="cmul" lang="zh"
 # {{ total.tolist() }}：就是 `a + 10 * b`。
 # （老代码把 10 写在中间，`torch.add(a, 10, b)`，现在 PyTorch 会警告。）
 #
 # 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数和它们的同类。
 #
-# `with_product` 会是什么？`a`、`b`、`u` 的数都在表里。
+# `cmul` 会是什么？`a`、`b`、`u` 的数都在表里。
 
 # %%
-with_product = torch.addcmul(a, b, u, value=2)
-with_quotient = torch.addcdiv(a, u, b, value=2)
+cmul = torch.addcmul(a, b, u, value=2)
+cdiv = torch.addcdiv(a, u, b, value=2)
 
-doublings = b.log2()
+twos = b.log2()
 digits = a.log10()
 back = a.log().exp()
 squares = b.pow(2)
@@ -65,7 +65,7 @@ sizes = u.abs()
 ones = u.sin() ** 2 + u.cos() ** 2
 
 # %% [markdown] question="predict" of="list(grid.shape)" lang="en"
-# {{ with_product.tolist() }}, and with the quotient {{ with_quotient.tolist() }}. Where `u` is zero, `a` stays.
+# {{ cmul.tolist() }}, and with the quotient {{ cdiv.tolist() }}. Where `u` is zero, `a` stays.
 #
 # What if the shapes differ? PyTorch **broadcasts**: it lines the shapes up **from the right**, and a length of one, or
 # one that is missing, is stretched to fit. Nothing is copied for it. Lengths that differ otherwise are an error.
@@ -73,7 +73,7 @@ ones = u.sin() ** 2 + u.cos() ** 2
 # `column` has the shape [3, 1], `row` the shape [4]. What will the shape of `grid` be?
 
 # %% [markdown] question="predict" of="list(grid.shape)" lang="zh"
-# {{ with_product.tolist() }}；换成除是 {{ with_quotient.tolist() }}。`u` 为零的地方，`a` 原样不动。
+# {{ cmul.tolist() }}；换成除是 {{ cdiv.tolist() }}。`u` 为零的地方，`a` 原样不动。
 #
 # 形状不同怎么办？PyTorch 会**广播**：把形状**靠右对齐**，长度为一的维，或缺的维，
 # 就伸展到合适的长度，并不真的复制。其他的长短不一，就是错误。

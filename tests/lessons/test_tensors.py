@@ -183,13 +183,13 @@ def test_math() -> None:
     a, b, u = [1, 10, 100], [2, 4, 8], [-1, 0, 0.5]
     assert (found["a"], found["b"], found["u"]) == (a, b, u)
     close = {
-        "with_product": [-3, 10, 108],
-        "with_quotient": [0, 10, 100.125],
+        "cmul": [-3, 10, 108],
+        "cdiv": [0, 10, 100.125],
         "total": [x + 10 * y for x, y in zip(a, b, strict=True)],
-        "difference": [-1, 6, 92],
-        "product": [2, 40, 800],
-        "quotient": [0.5, 2.5, 12.5],
-        "doublings": [math.log2(y) for y in b],
+        "minus": [-1, 6, 92],
+        "times": [2, 40, 800],
+        "ratio": [0.5, 2.5, 12.5],
+        "twos": [math.log2(y) for y in b],
         "digits": [math.log10(x) for x in a],
         "back": a,
         "squares": [4, 16, 64],
