@@ -299,18 +299,22 @@ async def test_a_narrow_terminal_turns_to_what_is_now() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.lesson.display
-        assert not screen.code.display
+        # While one reads, the prose has all of the width, and the code that it speaks of stays in view.
+        assert screen.lesson.size.width == 80
+        assert screen.code.display
+        assert not screen.graph.display
         await pilot.press("right", "right")
         await pilot.pause()
         assert screen.code.display
+        assert screen.graph.display
         assert not screen.lesson.display
         await pilot.press("end")
         await pilot.pause()
         assert screen.lesson.display
-        await pilot.click("#lesson", offset=(12, 0))
+        await pilot.click("#tensors", offset=(14, 0))
         await pilot.pause()
-        assert screen.code.display
+        assert screen.graph.display
+        assert not screen.tensors.display
         await pilot.resize_terminal(50, 12)
         await pilot.pause()
         assert "needs 60x16" in text(app)

@@ -47,7 +47,8 @@ class Arranger:
         """Put everything in its place, if anything changed that matters to it."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
-        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose)
+        reading = self.now == "lesson"
+        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading)
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -56,9 +57,10 @@ class Arranger:
         wide = places.is_wide(width, height)
         asking = 0 if question is None else ASK if wide else BRIEF
         found = {} if small else places.places(
-            width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose
+            width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose,
+            reading=reading,
         )  # fmt: skip
-        self._tabs(wide)
+        self._tabs(wide, reading and self._prose)
         if question is not None:
             screen.ask.about(question.of, question.kind, framed=wide, ascii=screen.header.glyphs.ascii)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
@@ -75,8 +77,9 @@ class Arranger:
         if not small and (screen.focused is None or (isinstance(screen.focused, Pane) and not screen.focused.display)):
             self.focus_pane()
 
-    def _tabs(self, wide: bool) -> None:
-        for group in (places.LEFT, places.RIGHT):
+    def _tabs(self, wide: bool, reading: bool) -> None:
+        self.screen.lesson.tabs = self.screen.tensors.tabs = ()
+        for group in (("code", "output"), places.BELOW) if reading else (places.LEFT, places.RIGHT):
             names = [name for name in group if self._prose or name != "lesson"]
             for name in names:
                 tabs = tuple(Tab(other, other == name) for other in names)
@@ -101,6 +104,8 @@ class Arranger:
         screen = self.screen
         if name in places.RIGHT:
             screen.front["right"] = name
+        if name in places.BELOW:
+            screen.front["below"] = name
         # Who goes on to another place leaves what is now in view behind.
         screen.front["left"] = name if name in places.LEFT else self.now
         if screen.zoomed:

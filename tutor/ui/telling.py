@@ -51,7 +51,7 @@ def _title(screen: LessonScreen) -> tuple[str, str]:
     family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
     if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
         family = document.name.partition("/")[0]
-    return clean(family), clean(title or screen.target.path.name)
+    return clean(family), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
 
 
 def said(screen: LessonScreen) -> list[Piece]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 LEFT = ("lesson", "code", "output")
 RIGHT = ("graph", "chart")
+BELOW = ("tensors", *RIGHT)
+"""What shares a place while one reads."""
 PANES = ("lesson", "code", "output", "graph", "tensors", "chart")
 WIDE, TALL = 110, 30
 """From this size on all panes are in view; below, some share a place under tabs."""
@@ -34,12 +36,14 @@ def is_wide(width: int, height: int) -> bool:
 
 
 def places(
-    width: int, height: int, *, front: Mapping[str, str], zoomed: str | None = None, asking: int = 0, prose: bool = True
-) -> dict[str, Place]:
+    width: int, height: int, *, front: Mapping[str, str], zoomed: str | None = None, asking: int = 0,
+    prose: bool = True, reading: bool = False,
+) -> dict[str, Place]:  # fmt: skip
     """The place of each pane on show.
 
-    `front` says which pane of a group of tabs is the one to see, by group (`left`, `right`); `asking` is the height of
-    the field for an answer, which stands under the lesson; without `prose` there is no lesson pane.
+    `front` says which pane of a group of tabs is the one to see, by group (`left`, `right`, `below`); `asking` is the
+    height of the field for an answer, which stands under the lesson; without `prose` there is no lesson pane. While one
+    is `reading` and there is little room, the lesson takes all of the width.
     """
     top, body = HEAD, height - HEAD - FOOT
     if zoomed == "lesson" and asking:
@@ -49,6 +53,8 @@ def places(
     left = width * 46 // 100
     if is_wide(width, height):
         return _wide(left, width - left, top, body, asking, prose)
+    if reading and prose:
+        return _reading(left, width, top, body, front, asking)
     return _narrow(left, width, top, body, front, asking)
 
 
@@ -70,6 +76,19 @@ def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool) 
         found["ask"] = Place(0, top + lesson, left, asking)
     if not prose:
         del found["lesson"]
+    return found
+
+
+def _reading(left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int) -> dict[str, Place]:
+    lesson = body * 11 // 20
+    below, rest = top + lesson + asking, body - lesson - asking
+    found = {
+        "lesson": Place(0, top, width, lesson),
+        "output" if front.get("left") == "output" else "code": Place(0, below, left, rest),
+        front.get("below", "tensors"): Place(left, below, width - left, rest),
+    }
+    if asking:
+        found["ask"] = Place(0, top + lesson, width, asking)
     return found
 
 

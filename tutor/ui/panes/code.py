@@ -144,8 +144,11 @@ class CodePane(Pane):
             return None
         if not self._at_end:
             return next((at for at, line in enumerate(self._listing.lines) if line.cell == self._cell), None)
-        lines = [at for at, line in enumerate(self._listing.lines) if line.cell == self._cell]
-        return max(lines, default=None)
+        # Between two cells: all of the one that ended; of the one that is asked about as much as there is room for.
+        asked = self.reveal is not None and self.reveal > self._cell
+        cell = self.reveal if asked else self._cell
+        lines = [at for at, line in enumerate(self._listing.lines) if line.cell == cell]
+        return min(lines[-1], lines[0] + max(self.page - 2, 0)) if lines and asked else max(lines, default=None)
 
     def row(self, index: int, cells: int) -> Row:
         g = self.glyphs

@@ -100,7 +100,10 @@ class LessonPane(Pane):
         assert self.timeline.document is not None
         if index not in self._blocks:
             cell = self.timeline.document.cells[index]
-            self._blocks[index] = prose.blocks(in_language(cell.get("text") or {}, self.language))
+            found = prose.blocks(in_language(cell.get("text") or {}, self.language))
+            if cell.get("options"):  # they are listed with their numbers after it
+                found = [block for block in found if block.kind != "item"]
+            self._blocks[index] = found
         role, value = partial(role_of, state), partial(live, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
