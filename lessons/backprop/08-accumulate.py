@@ -50,7 +50,8 @@ for again in range(2, 5):
     print(f"pass {again}:", w.grad.item())
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next).
+# Old plus incoming is new: the explaining line shows that sum at each pass (`b` and `B` go from one to the next). If
+# you expected what a single pass brings: nothing was replaced, four of them are in there.
 #
 # In an ordinary training loop adding is a bug: every step would drag along all the gradients before it. So one clears
 # them, in one of two ways. `zero_()` writes zeros into the gradient. `zero_grad()` is what an optimizer offers for all
@@ -60,6 +61,7 @@ for again in range(2, 5):
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 原来的加上新来的，就是新的：每一趟，解释那一行都会写出这个和（用 `b` 和 `B` 在各趟之间跳）。
+# 如果你答的是一趟带来的数：旧的并没有被替换，四趟的都在里面。
 #
 # 在普通的训练循环里，累加是个错误：每一步都会拖着之前所有的梯度。所以要清零，办法有两种。
 # `zero_()` 往梯度里写零。`zero_grad()` 是优化器提供的，一次管它所有的权重。
