@@ -42,7 +42,7 @@ ratio = a.div(b)
 # Optimizers do such things all day. `addcmul(a, b, u, value=2)` is `a + 2 * b * u`; `addcdiv` divides instead. After
 # them come powers, logarithms and their kin.
 #
-# What will `cmul` hold? The numbers of `a`, `b` and `u` are in the table.
+# What will `cmul` hold? `a`, `b` and `u` stand in cell 1.
 
 # %% [markdown] question="predict" of="cmul" lang="zh"
 # {{ total.tolist() }}：就是 `a + 10 * b`。
@@ -51,7 +51,7 @@ ratio = a.div(b)
 # 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数和它们的同类。
 #
-# `cmul` 会是什么？`a`、`b`、`u` 的数都在表里。
+# `cmul` 会是什么？`a`、`b`、`u` 的数在第 1 个单元里。
 
 # %%
 cmul = torch.addcmul(a, b, u, value=2)
