@@ -58,8 +58,10 @@ def _main(words: list[str]) -> int:
 
         print("gradtutor", version("gradtutor"))
         return FINE
+    from tutor import language
     from tutor.lesson.errors import LessonError
 
+    language.use(arguments.lang)
     try:
         return _COMMANDS[arguments.command](arguments)
     except (Refusal, LessonError) as error:
