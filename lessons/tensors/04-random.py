@@ -30,16 +30,18 @@
 # %%
 import torch
 
-torch.manual_seed(7)
+seed = 7  # @param {type: number, min: 0, max: 99, step: 1}
+
+torch.manual_seed(seed)
 first = torch.rand(2)
 second = torch.rand(2)
 
-torch.manual_seed(7)
+torch.manual_seed(seed)
 third = torch.rand(2)
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="en"
-# `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the list. (NumPy
-# has its own list; `np.random.seed` does nothing for PyTorch.)
+# `third` is {{ third.tolist() }}, and so is `first`: same seed, same numbers. `second` came later in the list.
+# Another seed begins elsewhere; `k` lets you try one. (NumPy has its own list: `np.random.seed` does nothing here.)
 #
 # Step over some other draws with `→`: whole numbers, an order, numbers around zero, coins.
 #
@@ -47,7 +49,7 @@ third = torch.rand(2)
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
 # `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
-# （NumPy 另有自己的一串数，`np.random.seed` 管不到 PyTorch。）
+# 换个种子，就从别处开始，按 `k` 可以试试。（NumPy 另有自己的一串数，`np.random.seed` 在这里不管用。）
 #
 # 按 `→` 看看别的抽法：整数、次序、零附近的数、硬币。
 #
