@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tutor.check.finding import Finding
 from tutor.check.lessons import check
@@ -151,6 +152,10 @@ WAYS = {
     "a knob": change("{type: number, min: 0", "{type: nmber, min: 0", "unknown type `nmber`", "lr = 0.5"),
     "an exit": change("leaf = w.is_leaf\n", "leaf = 1\nraise SystemExit(3)\n", "does not come to its end", "leaf = 1"),
     "a death": change("leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 9)\n", "ended by signal 9"),
+    # What ends a run after too long a time.
+    "no end": change(
+        "leaf = w.is_leaf\n", "import os; os.kill(os.getpid(), 14)\n", "did not come to an end, and was stopped"
+    ),
     # Languages.
     "a text without zh": (
         without(GOOD, '# %% [markdown] lang="zh"\n# 一个', "# %%"),
@@ -313,6 +318,14 @@ def test_a_slow_lesson_is_only_warned_of(findings: Check) -> None:
 )
 def test_prose_that_is_not_contradicted(said: str, findings: Check) -> None:
     assert findings(GOOD.replace("# Now `slope` is 0.0.", f"# {said}")) == []
+
+
+def test_a_lesson_that_needs_what_is_not_there_is_only_warned_of(findings: Check) -> None:
+    found = findings(GOOD.replace("# ---\n\n", "#     needs: [cuda]\n# ---\n\n", 1))
+    if torch.cuda.is_available():
+        assert found == []
+    else:
+        assert [(finding.warning, finding.what.startswith("was not run: CUDA")) for finding in found] == [(True, True)]
 
 
 def test_a_seeded_draw_is_fine(findings: Check) -> None:

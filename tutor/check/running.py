@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
+
+import msgspec
 
 from tutor.check import figures
 from tutor.check.finding import Finding
@@ -30,23 +33,21 @@ SEED = 20_240_229
 def check(lesson: Lesson, runner: Runner) -> list[Finding]:
     """All that is wrong with this lesson's run."""
     solutions = {cell.exercise: cell.source for cell in lesson.code_cells if cell.kind == "solution"}
-    command = RunCommand(lesson.path, lesson.id)
+    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS)
     ran = runner.run(command)
     end = ran.timeline.run_end
     if end is not None and end.outcome == "refused":
-        return [] if end.status == MISSING else [Finding(lesson.path, 1, end.note)]
+        return [Finding(lesson.path, 1, f"was not run: {end.note}", warning=end.status == MISSING)]
     found = [*_ended(lesson, ran), *_answers(lesson, ran), *_size(lesson, ran)]
     solved = ran
     if solutions:
         found += _exercises(lesson, ran)
-        attempts = {str(name): code for name, code in solutions.items()}
-        solved = runner.run(RunCommand(lesson.path, lesson.id, attempts=attempts))
+        command = msgspec.structs.replace(command, attempts={str(name): code for name, code in solutions.items()})
+        solved = runner.run(command)
         found += _solved(lesson, solved)
-        command = RunCommand(lesson.path, lesson.id, attempts=attempts, seed=SEED)
-    else:
-        command = RunCommand(lesson.path, lesson.id, seed=SEED)
     found += _prose(lesson, solved)
-    found += _random(lesson, solved, runner.run(command))
+    if end is not None and end.outcome == "ok":
+        found += _random(lesson, solved, runner.run(msgspec.structs.replace(command, seed=SEED)))
     return list(dict.fromkeys(found))
 
 
@@ -75,11 +76,13 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         yield Finding(lesson.path, line, " ".join(what.split()), mend)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
         yield Finding(lesson.path, 1, _death(ran.status), "A lesson must come to its end.")
-    for notice in timeline.notices:
+    for notice in timeline.notices if timeline.frames.events <= EVENTS else ():
         yield Finding(lesson.path, 1, f"the recording has a gap: {notice}")
 
 
 def _death(status: int) -> str:
+    if status == -signal.SIGALRM:
+        return "the run did not come to an end, and was stopped."
     return f"the run was ended by signal {-status}." if status < 0 else f"the process ended with exit status {status}."
 
 

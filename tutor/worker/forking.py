@@ -12,6 +12,9 @@ import socket
 import struct
 import sys
 
+# Asking whether there is a GPU must not touch CUDA here, or no fork could use it.
+os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+
 # What follows would be imported in each fork that needs it: to read a lesson, and for any optimizer.
 import jupytext  # noqa: F401
 import msgspec
@@ -23,7 +26,7 @@ from tutor.worker.run import Run
 
 HEADER = struct.Struct("<I")
 STATUS = struct.Struct("<i")
-LONGEST = 60
+LONGEST = 20
 """Seconds that a run may take."""
 
 
