@@ -40,8 +40,8 @@ except RuntimeError as error:
 # PyTorch refuses: `loss` holds {{ loss.tolist() }}, and it will not guess which of the two you mean. With `gradient=`
 # you tell what each part is **worth**: those are the numbers that the pass starts with.
 #
-# Let the first part count once and the second twice. When `w` moves by a little, the first part moves five times as far
-# (*Two paths to one leaf*). How far does the second, `(x + w) + (w + 1)`?
+# Let the first part count once and the second twice. When `w` moves by a little, the first part moves `a + b` times as
+# far: along each path the other factor. How far does the second, `(x + w) + (w + 1)`?
 #
 # What will `w.grad` hold?
 
@@ -49,7 +49,7 @@ except RuntimeError as error:
 # PyTorch 拒绝了：`loss` 里是 {{ loss.tolist() }}，它不肯替你猜要的是哪一个。
 # 用 `gradient=` 说明每一部分占多少**分量**：反向传播就从这些数开始。
 #
-# 让第一部分算一次，第二部分算两次。`w` 动一点，第一部分动它的五倍（见《通向同一个叶子的两条路》）。
+# 让第一部分算一次，第二部分算两次。`w` 动一点，第一部分动它的 `a + b` 倍：每条路上是另一个因子。
 # 第二部分 `(x + w) + (w + 1)` 动几倍？
 #
 # `w.grad` 会是多少？

@@ -84,9 +84,9 @@ for node, _ in q.grad_fn.next_functions:
 # (Less? Two factors are there before the loop begins.) At `p` several paths meet, one per factor. Press `k` to set
 # another `limit`.
 #
-# The printed lines name the last node and what comes before it. Autograd's **nodes are operations**, and tensors go
-# along its **edges**; older notes have it the other way round. In early TensorFlow you described the whole graph first
-# and fed it numbers later. Here each run of your code makes a new graph.
+# The printed lines name the last node and what comes before it; `AccumulateGrad` stands for the leaf. Autograd's
+# **nodes are operations**, and tensors go along its **edges**; older notes have it the other way round. In early
+# TensorFlow you described the whole graph first and fed it numbers later. Here each run of your code makes a new graph.
 #
 # So plain Python is enough. `distance` should say how far a number is from zero; mend it for negative numbers: `e`.
 
@@ -94,7 +94,7 @@ for node, _ in q.grad_fn.next_functions:
 # 循环停下时 `q` 是 {{ q.item() }}，是 `p` 的一个幂，这个幂的斜率是 {{ p.grad.item() }}。
 # （答小了？循环开始之前就已经有两个因子了。）好几条路在 `p` 处相会，每个因子一条。按 `k` 换一个 `limit`。
 #
-# 打印出来的是最后一个节点，以及它前面的节点。在 autograd 里，**节点是运算**，张量沿着**边**流动；
+# 打印出来的是最后一个节点，以及它前面的节点；`AccumulateGrad` 代表叶子节点。在 autograd 里，**节点是运算**，张量沿着**边**流动；
 # 有些旧笔记里画得正好相反。早期的 TensorFlow 要先描述整张图，再喂数字进去。
 # 而在这里，代码每运行一次，就长出一张新图。
 #

@@ -102,16 +102,16 @@ except RuntimeError as error:
     print(str(error).split(". ")[0])
 
 # %% [markdown] lang="en"
-# A tensor from `inference_mode` can never take part in a backward pass; that promise is what makes it cheap. One from
-# `no_grad` is an ordinary tensor, and may. So take `inference_mode` where a finished model only answers, and `no_grad`
-# where results go on into training.
+# A product saves its factors for the backward pass, and a tensor from `inference_mode` may not be saved: it keeps no
+# count of its changes, which is what makes it cheap. One from `no_grad` is an ordinary tensor, and may. So take
+# `inference_mode` where a finished model only answers, and `no_grad` where results go on into training.
 #
 # In older code you will see `w.data` for `w.detach()`, and `Variable(x, volatile=True)` for `no_grad`. The first hides
 # later changes from autograd; the second is gone.
 
 # %% [markdown] lang="zh"
-# 出自 `inference_mode` 的张量永远不能参与反向传播；正是这个承诺让它便宜。
-# 出自 `no_grad` 的则是普通张量，可以参与。
+# 乘法要把因子存起来留给反向传播，而出自 `inference_mode` 的张量不许存：
+# 它不记录自己改过几次，所以才省。出自 `no_grad` 的则是普通张量，可以存。
 # 所以，训练好的模型只用来回答时用 `inference_mode`，结果还要回到训练里去时用 `no_grad`。
 #
 # 在旧代码里你会看到用 `w.data` 代替 `w.detach()`，用 `Variable(x, volatile=True)` 代替 `no_grad`。
