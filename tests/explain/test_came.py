@@ -1,0 +1,42 @@
+"""The step at which a value that a question asks for came to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.recording import Forker
+from tutor.explain.came import came_at
+
+SCRIPT = """\
+# %%
+import torch
+w = torch.tensor(1.0, requires_grad=True)
+
+# %%
+y = (2 + w) * (w + 1)
+y.backward()
+n = 3
+print(n)
+"""
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Forker:
+    return Forker(tmp_path_factory.mktemp("recorded"))
+
+
+def test_a_gradient_came_when_it_was_accumulated(record: Forker) -> None:
+    recording = record(SCRIPT)
+    timeline = recording.timeline
+    end = recording.steps_of("cell_end")[-1]
+    (accumulated,) = recording.steps_of("accumulate")
+    assert came_at(timeline, "w.grad", end) == accumulated
+    assert came_at(timeline, "w.grad.item() > 4", end) == accumulated
+    assert came_at(timeline, "y", end) == recording.op("(2 + w) * (w + 1)")
+    assert came_at(timeline, "n", end) == recording.line(8)
+
+
+@pytest.mark.parametrize("expression", ["w", "nobody", "1 + 1", "", "((("])
+def test_what_was_there_before_or_is_not_known_has_none(record: Forker, expression: str) -> None:
+    recording = record(SCRIPT)
+    assert came_at(recording.timeline, expression, recording.steps_of("cell_end")[-1]) is None
