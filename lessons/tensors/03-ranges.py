@@ -76,7 +76,7 @@ except TypeError as problem:
 # {{ tens.tolist() }}: ten to the powers zero, one, two. With base two the climb goes {{ twos.tolist() }}.
 #
 # The last call fails, as the output shows: `steps` must be given. In old PyTorch one could leave it out and got a
-# hundred points. From that time is also `torch.range`, which counts the end in. Use neither.
+# hundred points. `torch.range`, which counts the end in, is from that time too. Use neither.
 #
 # Your turn. An axis shall run from 0 to 1 **with both ends**, in eleven marks. Press `e` and mend the line.
 

@@ -32,7 +32,7 @@ cube = numbers.reshape(2, -1, 2)
 flat = cube.reshape(-1)
 
 # %% [markdown] question="predict" of="list(same.shape)" lang="en"
-# {{ halves.shape }}: the `-1` is twelve by two. `reshape(-1)` makes everything one row.
+# {{ halves.shape }}: the `-1` stands for twelve divided by two. `reshape(-1)` makes everything one row.
 #
 # Dimensions of length **one** add no numbers, but they count when shapes must match. `squeeze` takes them away, all
 # or the one that you name. `unsqueeze` puts one in at a place that you name.

@@ -61,39 +61,43 @@ try:
 except RuntimeError as problem:
     print(problem)
 
-# %% [markdown] question="choice" of="2 if failed else 1" lang="en"
+# %% [markdown] question="choice" of="1 if all(works) else 2 if works[0] else 3 if works[1] else 4" lang="en"
 # {{ result.shape }}: the threes met and are gone. Turned about, a four meets a two; see the output, you will meet
 # that message again. Of two plain vectors `@` makes one number, {{ dot.item() }}.
 #
-# The **types** must fit as well. `counts` are whole numbers, `prices` are not. What happens at `counts @ prices`?
+# `counts` are whole numbers, `prices` are not. The loop tries `*`, then `@`. Which one works?
 #
-# 1. PyTorch turns the whole numbers into floating-point ones, as `*` does
-# 2. it refuses
+# 1. both
+# 2. only `*`
+# 3. only `@`
+# 4. neither
 
-# %% [markdown] question="choice" of="2 if failed else 1" lang="zh"
+# %% [markdown] question="choice" of="1 if all(works) else 2 if works[0] else 3 if works[1] else 4" lang="zh"
 # {{ result.shape }}：两个三相遇，消失了。反过来乘，就是四对上二，见输出，这句话你以后还会遇到。
 # 两个普通的向量用 `@` 相乘，得到一个数，{{ dot.item() }}。
 #
-# **类型**也要合得上。`counts` 是整数，`prices` 不是。`counts @ prices` 会怎样？
+# `counts` 是整数，`prices` 不是。循环先试 `*`，再试 `@`。哪个行得通？
 #
-# 1. PyTorch 把整数变成浮点数，和 `*` 一样
-# 2. 它拒绝
+# 1. 两个都行
+# 2. 只有 `*`
+# 3. 只有 `@`
+# 4. 都不行
 
 # %%
 counts = torch.tensor([3, 1, 2])
 prices = torch.tensor([0.5, 2.0, 1.5])
-each = counts * prices
 
-failed = False
-try:
-    counts @ prices
-except RuntimeError as problem:
-    failed = True
-    print(problem)
-bill = counts.float() @ prices
+works = []
+for product in (torch.mul, torch.matmul):
+    try:
+        product(counts, prices)
+        works.append(True)
+    except RuntimeError as problem:
+        works.append(False)
+        print(problem)
 
 # %% [markdown] lang="en"
-# It refuses: `*` mixes types, `@` does not, so the last line converts. Both tensors must also live on the same
+# `*` mixes types, `@` refuses to. Convert first: `counts.float() @ prices`. Both tensors must also live on the same
 # device, where the product then runs. (On a GPU, whole numbers have no matrix product at all.)
 #
 # Your turn, with a first **layer**: what `torch.nn.Linear` does. Five samples of three numbers come in, two numbers
@@ -101,7 +105,7 @@ bill = counts.float() @ prices
 # product, plus the bias.
 
 # %% [markdown] lang="zh"
-# 它拒绝：`*` 可以混用类型，`@` 不行，所以最后一行先转换。两个张量还要在同一个设备上，乘法就在那里算。
+# `*` 可以混用类型，`@` 不肯，要先转换：`counts.float() @ prices`。两个张量还要在同一个设备上，乘法就在那里算。
 # （在 GPU 上，整数根本没有矩阵乘法。）
 #
 # 轮到你了，写第一个**层**，`torch.nn.Linear` 做的就是这个。进来五个样本，每个三个数；出去的每个是两个数。
