@@ -320,6 +320,36 @@ def test_prose_that_is_not_contradicted(said: str, findings: Check) -> None:
     assert findings(GOOD.replace("# Now `slope` is 0.0.", f"# {said}")) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("`w.grad` is 4.", "w.grad"),
+        ("`w.grad` is now **4**, and that is that", "w.grad"),
+        ("So `w.grad` = 4.", "w.grad"),
+        ("Here w.grad = [4.] is right.", None),  # more follows: too hard to tell
+        ("It says `w.grad = tensor([4.])`.", "w.grad"),
+        ("`w.grad` still holds 4.", None),
+        ("`w.grad` holds still 4.", "w.grad"),
+        ("`w.grad.item()` is 6.1.", "w.grad.item()"),
+        ("`lr` is 0.25.", "lr"),
+        ("`w.requires_grad` is False.", "w.requires_grad"),
+        ("`w.grad` is None.", None),  # it was, before the pass
+        ("`leaf` is False.", "leaf"),
+        ("`y` 现在是 4。", "y"),
+        ("`y` 的值仍然等于 **4**，", "y"),
+        ("`slope` 变成了 4", "slope"),
+        ("这时 `slope = 4`。", "slope"),
+    ],
+)
+def test_prose_that_the_run_contradicts(said: str, name: str | None, findings: Check) -> None:
+    line = "# Now `slope` is 0.0." if said.isascii() else "# 现在 `slope` 是 0.0。"
+    text = GOOD.replace(line, f"# {said}" if said.isascii() else f"# 现在。{said}")
+    found = findings(text)
+    assert [finding.line for finding in found] == ([] if name is None else [line_of(text, said)])
+    if name is not None:
+        assert found[0].what.startswith(f"the text says that `{name}` is ")
+
+
 def test_a_lesson_that_needs_what_is_not_there_is_only_warned_of(findings: Check) -> None:
     found = findings(GOOD.replace("# ---\n\n", "#     needs: [cuda]\n# ---\n\n", 1))
     if torch.cuda.is_available():

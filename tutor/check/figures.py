@@ -22,13 +22,17 @@ MOST_STEPS = 2_000
 
 _NAME = r"(?P<name>[A-Za-z_]\w*(?:\.\w+|\[\d+\])*(?:\.item\(\))?)"
 _NUMBER = r"[-−]?\d+(?:\.\d*)?(?:e[-+]?\d+)?"
-_VALUE = rf"(?P<value>{_NUMBER}|\[[-−\d\s.,\[\]e]+\]|True|False|None)"
+_LIST = r"\[[-−\d\s.,\[\]e]+\]"
+_VALUE = rf"(?P<value>{_NUMBER}|{_LIST}|tensor\((?:{_NUMBER}|{_LIST})\)|True|False|None)"
+_BEGIN, _CLOSE = r"\s*(?:\*\*)?`?", r"`?(?:\*\*)?"
 _WORDS = "and|or|but|because|since|while|then|again|now|too|not"
-_END = rf"(?=[`]?\s*(?:$|[,;:!?()，。；：！？（）、]|\.(?:\s|$)|(?:{_WORDS})\b|[\u4e00-\u9fff]))"
+_END = rf"(?={_CLOSE}\s*(?:$|[,;:!?()，。；：！？（）、]|\.(?:\s|$)|(?:{_WORDS})\b|[\u4e00-\u9fff]))"
+_IS = r"(?:is|was|holds|equals|becomes|stays|gives)(?:\s+(?:now|still|exactly|only|just|always))?"
+_IS_ZH = r"(?:的值)?(?:现在|仍然?|还|就|正好|最终|已经|一直|始终|都)*(?:是|等于|为|变成了?|变为|得到)"
 _SAID = (
-    re.compile(rf"(?<![\w.\]]){_NAME}`?\s*(?<![=<>!])=\s*`?{_VALUE}`?{_END}"),
-    re.compile(rf"`{_NAME}`\s+(?:is|was|holds|equals|becomes)\s+(?:now\s+)?`?{_VALUE}`?{_END}"),
-    re.compile(rf"`{_NAME}`\s*(?:是|等于|为|变成|变为|的值是|的值为)\s*`?{_VALUE}`?{_END}"),
+    re.compile(rf"(?<![\w.\]]){_NAME}`?\s*(?<![=<>!])={_BEGIN}{_VALUE}{_END}"),
+    re.compile(rf"`{_NAME}`\s+{_IS}{_BEGIN}{_VALUE}{_END}"),
+    re.compile(rf"`{_NAME}`\s*{_IS_ZH}{_BEGIN}{_VALUE}{_END}"),
 )
 _SUPPOSES = re.compile(
     r"\b(?:if|suppose|would|were|imagine|say|try|instead|change|set|wrong|think)\b"
