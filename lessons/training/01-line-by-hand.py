@@ -1,18 +1,30 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "A line, trained by hand"}
-#     summary: {en: "Forward, backward, update, clear: the whole of training, without an optimizer."}
+#     title:
+#       en: "A line, trained by hand"
+#       zh: "亲手训练一条直线"
+#     summary:
+#       en: "Forward, backward, update, clear: the whole of training, without an optimizer."
+#       zh: "前向、反向、更新、清零：不用优化器，训练的全部就这四步。"
 # ---
 
 # %% [markdown] lang="en"
-# Three points lie on a line through the origin, and a model of one weight shall find its slope. We write each part
-# of training ourselves; there are only four:
+# Three points lie on a line through the origin, and a model of one weight shall find its slope. We write each part of
+# training ourselves; there are only four:
 #
 # 1. **forward**: compute the loss of one sample,
 # 2. **backward**: get the gradient of the weight,
 # 3. **update**: move the weight a little against its gradient; `lr`, the learning rate, says how little,
 # 4. **clear** the gradient for the next sample.
+
+# %% [markdown] lang="zh"
+# 三个点都在一条过原点的直线上，要让只有一个权重的模型找出它的斜率。训练的每一步都由我们自己来写，一共只有四步：
+#
+# 1. **前向**：算出一个样本的损失；
+# 2. **反向**：得到权重的梯度；
+# 3. **更新**：让权重逆着梯度挪一点点，挪多少由学习率 `lr` 决定；
+# 4. **清零**：清掉梯度，留给下一个样本用。
 
 # %%
 import torch
@@ -28,12 +40,18 @@ def forward(x):
 
 print("before training: 4 gives", forward(4).item())
 
-# %% [markdown] question="predict" of="gradients[0]" lang="en"
+# %% [markdown] question="predict" of="first" lang="en"
 # Here is one **epoch**: each sample once. The update stands under `torch.no_grad()`, for it is not part of what the
 # model computes, and must not become part of its graph. (In older code you will see `w.data -= lr * w.grad` there. It
 # goes behind autograd's back, and so do its mistakes.)
 #
 # The first sample is 1, and should give 2. What is the first gradient?
+
+# %% [markdown] question="predict" of="first" lang="zh"
+# 下面是一个 **epoch**（轮）：每个样本各用一次。更新写在 `torch.no_grad()` 里，因为它不属于模型的计算，
+# 不该进到计算图里去。（旧代码里这一行写作 `w.data -= lr * w.grad`。那是瞒着 autograd 做的，出了错也一样瞒着。）
+#
+# 第一个样本是 1，应当得到 2。第一个梯度是多少？
 
 # %%
 gradients = []
@@ -44,14 +62,26 @@ for x, target in samples:
     with torch.no_grad():
         w -= lr * w.grad
     w.grad.zero_()
+first = gradients[0]
 print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 
-# %% [markdown] question="predict" of="forward(4).item()" lang="en"
+# %% [markdown] question="predict" of="answer" lang="en"
+# It was {{ first }}: twice the miss, times the input. (If you left out the minus: the model said too little, and the
+# miss is output minus target.)
+#
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The
 # last one shouts loudest: its input is the largest.
 #
 # Now the other epochs. The model will never be shown the input 4. What will it say to it in the end? (An answer
 # within a thousandth counts as right.)
+
+# %% [markdown] question="predict" of="answer" lang="zh"
+# 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
+#
+# 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
+# 最后一个喊得最响，因为它的输入最大。
+#
+# 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？（误差在千分之一以内都算对。）
 
 # %%
 for epoch in range(1, 100):
@@ -61,11 +91,24 @@ for epoch in range(1, 100):
         with torch.no_grad():
             w -= lr * w.grad
         w.grad.zero_()
-print("after training: 4 gives", forward(4).item())
+answer = round(forward(4).item(), 7)
+print("after training: 4 gives", answer)
 
 # %% [markdown] lang="en"
-# Nearly, but not quite, what the line would give: the closer the weight comes, the smaller the gradients get, and the
-# smaller its steps. Look at the chart: a steep fall, then a long flat tail. `}` and `{` go from one turn of the loop
-# to the next, `b` and `B` from one backward pass to the next.
+# It says {{ answer }}. Nearly, but not quite, what the line would give: the closer the weight comes, the smaller the
+# gradients get, and the smaller its steps. Look at the chart: a steep fall, then a long flat tail. `}` and `{` go from
+# one turn of the loop to the next, `b` and `B` from one backward pass to the next.
 #
 # The chart has teeth, too. Each epoch goes through three samples, and each has a loss of its own.
+#
+# Press `k` and make `lr` ten times as large, then a hundred times as small. One of the two never arrives; the other
+# makes the loss grow.
+
+# %% [markdown] lang="zh"
+# 它给出 {{ answer }}，离直线上的值只差一点点，却没有真正到达：权重越接近，梯度越小，步子也越小。
+# 看看图表：先是陡降，然后拖着一条又长又平的尾巴。
+# `}` 和 `{` 在循环的各圈之间跳，`b` 和 `B` 在各趟反向传播之间跳。
+#
+# 图上还有锯齿：每个 epoch 要过三个样本，每个样本的损失各不相同。
+#
+# 按 `k`，把 `lr` 改成十倍，再改成百分之一。其中一个怎么也到不了；另一个会让损失越来越大。
