@@ -1,0 +1,166 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A line with a bias"
+#       zh: "带偏置的直线"
+#     summary:
+#       en: "A second parameter, the same four steps, and a longer way: two parameters make up for each other."
+#       zh: "多一个参数，还是那四步，路却更长：两个参数会互相迁就。"
+# ---
+
+# %% [markdown] question="predict" of="b.grad" lang="en"
+# The same three points, and a model with one more parameter: `w * x + b`. `b` is the **bias**, the height of the line
+# where the input is 0. Our points need none, but the model does not know that, and `b` starts at 2.
+#
+# Before we train, look at one sample: for the input 3 we want 6. The weight's gradient is twice the miss times the
+# input. The bias has no input: when it moves, the output moves just as far.
+#
+# What will `b.grad` be?
+
+# %% [markdown] question="predict" of="b.grad" lang="zh"
+# 还是那三个点，模型多了一个参数：`w * x + b`。`b` 叫作**偏置**，就是输入为 0 时直线的高度。
+# 我们的点其实用不着它，可是模型不知道，`b` 从 2 开始。
+#
+# 训练之前先看一个样本：输入 3，应当得到 6。权重的梯度是误差的两倍再乘以输入。
+# 偏置没有输入：它动多少，输出就动多少。
+#
+# `b.grad` 会是多少？
+
+# %%
+import torch
+
+samples = [(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
+w = torch.tensor([1.0], requires_grad=True)
+b = torch.tensor([2.0], requires_grad=True)
+
+
+def forward(x):
+    return w * x + b
+
+
+loss = (forward(3.0) - 6.0) ** 2
+loss.backward()
+
+# %% [markdown] question="choice" of="1 if abs(answer - 8) < 0.0001 else 2" lang="en"
+# It is {{ b.grad.item() }}, twice the miss, while `w.grad` is {{ w.grad.item() }}: the input makes the difference.
+# (If you took the number of `w`, you gave the bias an input.) In the graph the gradient passes the addition unchanged,
+# once to `b`, once on towards `w`.
+#
+# Now the training. Without a bias, 100 epochs brought the answer for 4 to within a hundred-thousandth of 8. Here are
+# 500 epochs. Will the answer be as close?
+#
+# 1. yes: five times as many epochs are plenty
+# 2. no: it will still be further off
+
+# %% [markdown] question="choice" of="1 if abs(answer - 8) < 0.0001 else 2" lang="zh"
+# 是 {{ b.grad.item() }}，误差的两倍；而 `w.grad` 是 {{ w.grad.item() }}，差别就在输入。
+# （如果你答的是 `w` 的那个数，那是给偏置也乘上了输入。）
+# 在图里，梯度原样通过加法，一份给 `b`，一份继续传向 `w`。
+#
+# 现在开始训练。没有偏置的时候，100 个 epoch 之后，对 4 的回答离 8 只差十万分之一不到。
+# 这里有 500 个 epoch。会有那么接近吗？
+#
+# 1. 会：epoch 是五倍，足够了
+# 2. 不会：还差得更远
+
+# %%
+lr = 0.01  # @param {type: number, min: 0.001, max: 0.08, step: 0.001}
+w.grad.zero_()
+b.grad.zero_()
+
+for epoch in range(500):
+    for x, target in samples:
+        loss = (forward(x) - target) ** 2
+        loss.backward()
+        with torch.no_grad():
+            w -= lr * w.grad
+            b -= lr * b.grad
+        w.grad.zero_()
+        b.grad.zero_()
+answer = round(forward(4).item(), 5)
+print("after training: 4 gives", answer)
+
+# %% [markdown] lang="en"
+# It is {{ answer }}, with `w` at {{ w.item() }} and `b` at {{ b.item() }}. Press `c` on `b` in the table to see its
+# whole way. A weight that is a little too small and a bias that is a little too large **make up for each other** at our
+# three points, so the loss is tiny ({{ loss.item() }}) and hardly pushes any more. At 4, further out, they no longer
+# do.
+#
+# Two parameters, and the last four lines were there twice. With two hundred one writes them once. Write `update`, for a
+# list of parameters whose gradients are there: press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ answer }}，此时 `w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。
+# 在表格里的 `b` 上按 `c`，可以看到它走过的整条路。
+# 权重小了一点，偏置大了一点，在这三个点上**互相抵消**，所以损失已经很小（{{ loss.item() }}），几乎推不动了。
+# 到了更远的 4，就抵消不掉了。
+#
+# 两个参数，更新和清零就各写了两遍。要是有两百个，就得写成一个函数了。
+# 请写出 `update`：给它一列已经有了梯度的参数。按 `e`。
+
+
+# %% tags=["exercise"] id="update" kind="fill"
+def update(parameters, lr):
+    """Moves each parameter against its gradient, and clears the gradient."""
+    for parameter in parameters:
+        ...
+
+
+v = torch.tensor([1.0], requires_grad=True)
+(3 * v).sum().backward()
+update([v], 0.1)
+print("v came to", v.item())
+
+
+# %% [markdown] tags=["hint"] lang="en"
+# Look at the inner loop above: an update under `torch.no_grad()`, then `zero_()`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 看看上面的内层循环：先在 `torch.no_grad()` 里更新，再 `zero_()`。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `parameter -= lr * parameter.grad` writes into the tensor that the model uses. `parameter = parameter - …` would make
+# a new one, and only this function would know of it.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `parameter -= lr * parameter.grad` 写进模型正在用的那个张量里。
+# `parameter = parameter - …` 则会创建一个新张量，除了这个函数，谁也不知道它。
+
+
+# %% tags=["solution"]
+def update(parameters, lr):
+    """Moves each parameter against its gradient, and clears the gradient."""
+    for parameter in parameters:
+        with torch.no_grad():
+            parameter -= lr * parameter.grad
+        parameter.grad.zero_()
+
+
+v = torch.tensor([1.0], requires_grad=True)
+(3 * v).sum().backward()
+update([v], 0.1)
+print("v came to", v.item())
+
+# %% tags=["check"]
+p = torch.tensor([1.0], requires_grad=True)
+q = torch.tensor([2.0], requires_grad=True)
+((p * 3 + q - 6) ** 2).sum().backward()
+try:
+    update([p, q], 0.1)
+    said = ""
+except RuntimeError as error:
+    said = str(error)
+assert not said, f"PyTorch says: {said} Do the update under torch.no_grad()."
+moved = [round(p.item(), 4), round(q.item(), 4)]
+assert moved != [1.0, 2.0], (
+    "The parameters have not moved: [1.0, 2.0] before and after. Did you write into the tensor itself, with `-=`?"
+)
+assert moved != [0.4, 1.8], "They moved uphill: go against the gradient, with a minus."
+assert moved != [1.6, 2.0], "Only the first parameter has moved. Do it for each one in the list."
+assert moved != [7.0, 4.0], "They moved by the whole gradient: `lr` is missing."
+assert moved == [1.6, 2.2], f"They should be at [1.6, 2.2], and are at {moved}."
+left = [None if each.grad is None else each.grad.item() for each in (p, q)]
+assert all(grad in (None, 0.0) for grad in left), (
+    f"The update is right, but the gradients {left} are still there, and the next pass adds to them."
+)
