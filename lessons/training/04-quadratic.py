@@ -1,0 +1,172 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A curve, and a bug hunt"
+#       zh: "一条曲线，一次捉虫"
+#     summary:
+#       en: "Three parameters, a program that runs without an error, and two mistakes in it."
+#       zh: "三个参数，一个不报错的程序，里面藏着两个错误。"
+# ---
+
+# %% [markdown] lang="en"
+# A model may bend: `w1 * x ** 2 + w2 * x + b` is a **quadratic**. It has three parameters, and each gets a gradient of
+# its own from the same miss. Our three points still lie on the old straight line; the model shall come as near to it
+# as it can.
+#
+# Make the cell below run, and look at its gradients: they are for the input 3.
+
+# %% [markdown] lang="zh"
+# 模型也可以是弯的：`w1 * x ** 2 + w2 * x + b` 是**二次函数**。它有三个参数，同一个误差给每个参数各自的梯度。
+# 三个点还在原来那条直线上，模型要尽量靠近它。
+#
+# 走完下面的单元，看看梯度：这是输入 3 的。
+
+# %%
+import torch
+
+samples = [(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
+start = 2.0  # @param {type: number, min: -2, max: 4, step: 1}
+w1 = torch.tensor([1.0], requires_grad=True)
+w2 = torch.tensor([1.0], requires_grad=True)
+b = torch.tensor([start], requires_grad=True)
+
+
+def forward(x):
+    return w1 * x**2 + w2 * x + b
+
+
+loss = (forward(3.0) - 6.0) ** 2
+loss.backward()
+
+# %% [markdown] question="predict" of="w1.grad.item() / w2.grad.item()" lang="en"
+# The same miss, three different gradients: each parameter is asked how far the output moves when *it* does.
+#
+# We do it again, with the gradients cleared, for the input 2. How many times as large as `w2.grad` will `w1.grad` be?
+
+# %% [markdown] question="predict" of="w1.grad.item() / w2.grad.item()" lang="zh"
+# 误差相同，三个梯度却不同：每个参数要回答的是，*它自己*动一点，输出动多少。
+#
+# 清掉梯度，用输入 2 再来一次。`w1.grad` 会是 `w2.grad` 的多少倍？
+
+# %%
+w1.grad = w2.grad = b.grad = None
+loss = (forward(2.0) - 4.0) ** 2
+loss.backward()
+
+# %% [markdown] lang="en"
+# `w1.grad` is {{ w1.grad.item() }} and `w2.grad` is {{ w2.grad.item() }}. One is multiplied by the square of the input,
+# the other by the input itself, so their ratio is the input. (They would be equal only for an input of 1.)
+#
+# Below is the whole training, and it has **two mistakes**. Neither raises an error while it trains. You have two
+# clues:
+#
+# - it prints `w1` and `w2`, and they are the same to the last digit, though their gradients never were after the first
+#   sample;
+# - its last line wants to print the answer for 4, and cannot.
+#
+# Where does `w2` go wrong? Walk to its update with `n`, and read the explaining line. Then press `e`.
+
+# %% [markdown] lang="zh"
+# `w1.grad` 是 {{ w1.grad.item() }}，`w2.grad` 是 {{ w2.grad.item() }}。一个乘的是输入的平方，一个乘的是输入本身，
+# 所以倍数就是输入。（只有输入是 1 时，两者才相等。）
+#
+# 下面是完整的训练，里面有**两个错误**。训练过程中，它们都不会报错。给你两条线索：
+#
+# - 打印出来的 `w1` 和 `w2` 一位不差，可是从第二个样本起，它们的梯度就不一样了；
+# - 最后一行想打印对 4 的回答，却打印不出来。
+#
+# `w2` 是在哪里出错的？用 `n` 走到更新它的那一行，读一读解释。然后按 `e`。
+
+# %% tags=["exercise"] id="two-bugs" kind="bug"
+w1 = torch.tensor([1.0], requires_grad=True)
+w2 = torch.tensor([1.0], requires_grad=True)
+b = torch.tensor([start], requires_grad=True)
+
+for epoch in range(100):
+    for x, target in samples:
+        loss = (forward(x) - target) ** 2
+        loss.backward()
+        with torch.no_grad():
+            w1 -= 0.01 * w1.grad
+            w2 -= 0.01 * w1.grad
+            b -= 0.01 * b.grad
+        for parameter in (w1, w2, b):
+            parameter.grad.zero_()
+
+print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, last loss {loss.item():.7f}")
+answer = forward(4).item
+try:
+    print(f"4 gives {answer:.5f}")
+except TypeError as error:
+    print(error)
+
+# %% [markdown] tags=["hint"] lang="en"
+# Read the three update lines aloud, name by name. And look for what is missing at the end of the line with `answer`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 把更新的三行出声念一遍，一个名字一个名字地念。再看看 `answer` 那一行的末尾少了什么。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `w2` is moved by the gradient of `w1`: a copied line, half changed. And `item` without `()` is the method itself, not
+# what it returns.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `w2` 是按 `w1` 的梯度挪的：复制了一行，只改了一半。还有，`item` 不带 `()` 就是方法本身，不是它返回的数。
+
+# %% tags=["solution"]
+w1 = torch.tensor([1.0], requires_grad=True)
+w2 = torch.tensor([1.0], requires_grad=True)
+b = torch.tensor([start], requires_grad=True)
+
+for epoch in range(100):
+    for x, target in samples:
+        loss = (forward(x) - target) ** 2
+        loss.backward()
+        with torch.no_grad():
+            w1 -= 0.01 * w1.grad
+            w2 -= 0.01 * w2.grad
+            b -= 0.01 * b.grad
+        for parameter in (w1, w2, b):
+            parameter.grad.zero_()
+
+print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, last loss {loss.item():.7f}")
+answer = forward(4).item()
+try:
+    print(f"4 gives {answer:.5f}")
+except TypeError as error:
+    print(error)
+
+# %% tags=["check"]
+right = [1.0, 1.0, float(start)]
+for epoch in range(100):
+    for x, target in samples:
+        twice = 2 * (right[0] * x * x + right[1] * x + right[2] - target)
+        right = [right[0] - 0.01 * twice * x * x, right[1] - 0.01 * twice * x, right[2] - 0.01 * twice]
+assert w1.item() != w2.item(), f"w1 and w2 are still equal, {w1.item():.6f} both. Whose gradient moves w2?"
+mine = [w1.item(), w2.item(), b.item()]
+wrong = [name for name, here, there in zip(("w1", "w2", "b"), mine, right, strict=True) if abs(here - there) > 1e-3]
+assert not wrong, (
+    f"{wrong[0]} is off: w1, w2 and b should be {right[0]:.4f}, {right[1]:.4f} and {right[2]:.4f}, "
+    f"and are {mine[0]:.4f}, {mine[1]:.4f} and {mine[2]:.4f}."
+)
+assert not callable(answer), "The training is right now. `answer` is still a method: call it, with ()."
+number = answer.item() if isinstance(answer, torch.Tensor) else answer
+want = 16 * right[0] + 4 * right[1] + right[2]
+assert abs(number - want) < 1e-3, f"The answer for 4 should be {want:.5f}, and is {number:.5f}."
+
+# %% [markdown] lang="en"
+# Compare the two last losses: the wrong update made it only a little worse. **Backward was right all the time**; the
+# gradient was there, and was given to the wrong parameter. Such a mistake never fails, it only learns worse, and one
+# finds it by looking at the numbers of one step.
+#
+# And yet the answer for 4 is not 8. Three points leave three parameters much room: a curve can pass near all of them
+# and leave the line further out. Press `k`, set `start` to 1, and see how much depends on where one begins.
+
+# %% [markdown] lang="zh"
+# 比较一下前后两个最后的损失：更新写错了，也只是差了一点。**反向传播始终是对的**，
+# 梯度就在那里，只是给错了参数。这样的错误不会报错，只会学得差一些，要靠盯着一步的数字才能发现。
+#
+# 不过，对 4 的回答仍然不是 8。三个点给三个参数留下很大的余地：
+# 曲线可以从三个点旁边经过，到了更远处就离开直线。
+# 按 `k`，把 `start` 设成 1，看看起点有多大的影响。
