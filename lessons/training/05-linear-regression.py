@@ -1,8 +1,12 @@
 # ---
 # jupyter:
 #   gradtutor:
-#     title: {en: "Linear regression"}
-#     summary: {en: "A line through twenty noisy points: when to stop, and why the loss cannot reach zero."}
+#     title:
+#       en: "Linear regression"
+#       zh: "线性回归"
+#     summary:
+#       en: "A line through twenty noisy points: when to stop, and why the loss cannot reach zero."
+#       zh: "用一条直线穿过二十个带噪声的点：什么时候停，损失为什么到不了零。"
 # ---
 
 # %% [markdown] lang="en"
@@ -11,8 +15,20 @@
 #
 # Random numbers would differ from run to run, so we fix the **seed**. All twenty points go through the model at once,
 # as a column: that is what the shape says in the table.
+#
+# `draw` makes a picture with plotext. You see it in the chart pane; `plt.show()` would print it.
+
+# %% [markdown] lang="zh"
+# 真实的数据带有噪声。这里有二十个点，散布在一条直线周围。斜率和截距我们知道，因为是我们自己编的；
+# 模型不知道，只能凭这些点找出权重 `w` 和偏置 `b`。
+#
+# 随机数每次运行都会不同，所以我们固定**种子**。
+# 二十个点排成一列，一次全部送进模型：表格里的形状说的就是这个。
+#
+# `draw` 用 plotext 画图，画好了就出现在图表窗格里；换成 `plt.show()` 就会打印出来。
 
 # %%
+import plotext as plt
 import torch
 
 torch.manual_seed(10)
@@ -23,49 +39,148 @@ y = slope * x + (5 + torch.randn(20, 1))
 
 w = torch.randn(1, requires_grad=True)
 b = torch.zeros(1, requires_grad=True)
+begin = w.item()
+points = x.flatten().tolist(), y.flatten().tolist()
+
+
+def draw(weight, bias):
+    plt.clf()
+    plt.scatter(*points)
+    plt.plot([0, 10], [bias, 10 * weight + bias])
+    plt.build()
+
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="en"
 # The loss is the mean over all points of half the squared miss. One backward pass gives both gradients, and after
-# each update we ask whether the loss was small enough to stop.
+# each update we ask whether the loss was small enough to stop. Every second turn draws the line.
 #
 # The bias starts at zero, well below the truth, and moves slowly: its gradient is the miss alone, while that of `w`
 # is the miss times `x`. Somebody has to lift the line meanwhile.
 #
 # When training stops, will `w` be **larger** than the true slope? Answer `True` or `False`.
 
+# %% [markdown] question="predict" of="w.item() > slope" lang="zh"
+# 损失是每个点误差平方的一半，再对所有点求平均。一趟反向传播给出两个梯度；
+# 每次更新之后，我们都问一句：损失够不够小，该不该停。每两圈画一次直线。
+#
+# 偏置从零开始，离真正的值还很远，又走得慢：它的梯度只是误差，而 `w` 的梯度是误差乘以 `x`。
+# 在它赶上来之前，总得有谁把直线抬上去。
+#
+# 训练停下时，`w` 会比真正的斜率**大**吗？回答 `True` 或 `False`。
+
 # %%
 lr = 0.05  # @param {type: number, min: 0.001, max: 0.06}
 stop = 1.0  # @param {type: number, min: 0.1, max: 10}
 
 for iteration in range(1000):
-    predicted = w * x + b
-    loss = (0.5 * (y - predicted) ** 2).mean()
+    loss = (0.5 * (y - (w * x + b)) ** 2).mean()
     loss.backward()
     with torch.no_grad():
         w -= lr * w.grad
         b -= lr * b.grad
     w.grad.zero_()
     b.grad.zero_()
+    if iteration % 2 == 0 and iteration <= 100:
+        draw(w.item(), b.item())
     if loss.item() < stop:
         break
 print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.item():.4f}")
 
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
-# The weight rushed ahead in the first few turns and made up for the missing bias. Since then it has been giving way,
-# a little at each turn, while `b` creeps up. Follow both with `}`; in the chart the fall is all at the left.
+# It stopped in iteration {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. The weight rushed
+# ahead in the first few turns and made up for the missing bias; since then it has been giving way, while `b` creeps up.
+# Go back with `{` and watch the line turn in the chart. (`v` there changes to the curve of the loss.)
 #
-# Suppose we did not stop. Gradient descent would come to the best line there is. The last cell finds that line
+# Suppose we did not stop. Gradient descent would come to the best line there is. The next cell finds that line
 # directly, by least squares. Will its loss be below 0.1? Answer `True` or `False`.
+
+# %% [markdown] question="predict" of="floor.item() < 0.1" lang="zh"
+# 在第 {{ iteration }} 圈停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
+# 头几圈里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
+# 用 `{` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
+#
+# 假如不停，梯度下降会走到最好的那条直线。下一个单元用最小二乘法直接求出这条直线。
+# 它的损失会小于 0.1 吗？回答 `True` 或 `False`。
 
 # %%
 columns = torch.cat([x, torch.ones(20, 1)], dim=1)
 best = torch.linalg.lstsq(columns, y).solution
 floor = (0.5 * (y - columns @ best) ** 2).mean()
-print(f"the best line: loss {floor.item():.4f}, w {best[0].item():.4f}, b {best[1].item():.4f}")
+draw(best[0].item(), best[1].item())
 
 # %% [markdown] lang="en"
-# No line gets below that, however long one trains: the rest is the **noise**, which no slope and no intercept can
-# explain. Half the square of a noise of one is about a half, and that is what is left over.
+# The best line has a loss of {{ floor.item() }}, and no line gets below that, however long one trains: the rest is the
+# **noise**, which no slope and no intercept can explain. Half the square of a noise of one is about a half, and that is
+# what is left over. So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for
+# ever, which is why our loop has an end of its own.
 #
-# So a loss has a floor, and it is not zero. A test that waits for less than the floor waits for ever, which is why
-# our loop has an end of its own.
+# A colleague's loop, below, has the same points, the same start and the same limit, and stops a little later than ours.
+# It should stop in the very same iteration. Find out what holds it up: press `e`.
+
+# %% [markdown] lang="zh"
+# 最好的直线，损失是 {{ floor.item() }}，训练再久也没有哪条直线能更低：剩下的是**噪声**，
+# 斜率和截距都解释不了它。噪声的大小是一，平方的一半大约是二分之一，剩下的正是这么多。
+# 所以损失有一个底，而这个底不是零。如果停止条件比底还低，就永远等不到，我们的循环才另设了尽头。
+#
+# 下面是一位同事的循环：点一样，起点一样，停止的条件也一样，却比我们停得晚一点。
+# 它本该在同一圈停下。找出是什么拖住了它：按 `e`。
+
+# %% tags=["exercise"] id="stop" kind="bug"
+v = torch.tensor([begin], requires_grad=True)
+c = torch.zeros(1, requires_grad=True)
+for turn in range(200):
+    miss = (0.5 * (y - (v * x + c)) ** 2).mean()
+    miss.backward()
+    with torch.no_grad():
+        v -= 0.05 * v.grad
+        c -= 0.05 * c.grad
+    v.grad = c.grad = None
+    if turn % 20 == 0:
+        draw(v.item(), c.item())
+        if miss.item() < 1.0:
+            break
+print(f"stopped in {turn}, the loss was {miss.item():.4f}")
+
+# %% [markdown] tags=["hint"] lang="en"
+# In which turns is the loss compared with the limit at all?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 到底在哪几圈里，损失才会和界限比较？
+
+# %% [markdown] tags=["hint"] lang="en"
+# The test stands inside the block that draws every 20 turns. Move its two lines four spaces to the left.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 停止的判断写进了每 20 圈画一次图的代码块里。把那两行往左移四个空格。
+
+# %% tags=["solution"]
+v = torch.tensor([begin], requires_grad=True)
+c = torch.zeros(1, requires_grad=True)
+for turn in range(200):
+    miss = (0.5 * (y - (v * x + c)) ** 2).mean()
+    miss.backward()
+    with torch.no_grad():
+        v -= 0.05 * v.grad
+        c -= 0.05 * c.grad
+    v.grad = c.grad = None
+    if turn % 20 == 0:
+        draw(v.item(), c.item())
+    if miss.item() < 1.0:
+        break
+print(f"stopped in {turn}, the loss was {miss.item():.4f}")
+
+# %% tags=["check"]
+at, height, first = begin, 0.0, None
+for number in range(200):
+    off = (at * x + height) - y
+    if (0.5 * off**2).mean() < 1.0:
+        first = number
+        break
+    at, height = at - 0.05 * (off * x).mean().item(), height - 0.05 * off.mean().item()
+assert turn != 199, "It did not stop at all before its last turn. Keep the test for a loss below 1."
+assert turn >= first, f"It stopped in {turn}, before the loss was below 1: it was {miss.item():.4f}."
+assert turn % 20 or turn == first, (
+    f"It stops in {turn}, a multiple of 20, but the loss was below 1 already in {first}. In which turns does it look?"
+)
+assert turn == first, f"It should stop in {first}, and stops in {turn}."
+assert abs(miss.item() - (0.5 * off**2).mean().item()) < 1e-3, "Leave the learning rate and the start as they were."
