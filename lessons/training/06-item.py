@@ -1,0 +1,155 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Only the number"
+#       zh: "只要那个数"
+#     summary:
+#       en: "Adding up losses keeps the graphs of all samples alive; item() takes the number alone."
+#       zh: "把损失直接加起来，每个样本的计算图就都留着；item() 只取出那个数。"
+# ---
+
+# %% [markdown] question="predict" of="total.requires_grad" lang="en"
+# To report how training goes one adds up the losses of an epoch: `total += loss`. It looks harmless. `total` starts as
+# a plain Python `0`.
+#
+# After the loop below, what will `total.requires_grad` be?
+
+# %% [markdown] question="predict" of="total.requires_grad" lang="zh"
+# 想知道训练得怎样，就把一个 epoch 的损失加起来：`total += loss`。看上去没什么害处。
+# `total` 一开始只是 Python 里普通的 `0`。
+#
+# 下面的循环之后，`total.requires_grad` 会是什么？
+
+# %%
+import torch
+
+samples = [(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
+w = torch.tensor(1.0, requires_grad=True)
+
+total = 0
+for x, target in samples:
+    loss = (w * x - target) ** 2
+    total += loss
+
+# %% [markdown] question="predict" of="held" lang="en"
+# {{ total.requires_grad }}: the first `+=` made a tensor out of the `0`, and it was computed from `loss`, which was
+# computed from `w`. Look at the graph: it has grown by a chain at each turn, and all of it hangs on `total`. As long
+# as `total` lives, nothing of it can be freed.
+#
+# Each sample's loss was made by three operations: a product, a difference, a square. The next cell counts the
+# operations that `total` holds on to, after three samples. How many will it find?
+
+# %% [markdown] question="predict" of="held" lang="zh"
+# 是 {{ total.requires_grad }}：第一次 `+=` 就把 `0` 变成了张量，它由 `loss` 算出，而 `loss` 由 `w` 算出。
+# 看看图：每转一圈就长出一串，全都挂在 `total` 上。只要 `total` 还在，就一点也不能释放。
+#
+# 每个样本的损失要三个运算：一个乘法、一个减法、一个平方。
+# 下一个单元数一数，三个样本之后，`total` 一共拽着多少个运算。会是多少？
+
+
+# %%
+def operations(tensor):
+    """How many recorded operations this tensor keeps alive."""
+    found, waiting = set(), [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [before for before, _ in node.next_functions]
+    return sum(node.name() != "torch::autograd::AccumulateGrad" for node in found)
+
+
+held = operations(total)
+
+# %% [markdown] question="predict" of="type(total) is float" lang="en"
+# It is {{ held }}: three for each loss, and **one more for each addition** to `total`. (Forgot those? `+=` is an
+# operation as well.) With a million samples it would be four million, and some day the memory is full: the loop that
+# ran for hours ends with "out of memory", and the line to blame looks like bookkeeping.
+#
+# `loss.item()` gives the number, as Python knows it, without any history. Below, will `total` be a plain `float`?
+
+# %% [markdown] question="predict" of="type(total) is float" lang="zh"
+# 是 {{ held }}：每个损失三个，**每次加到 `total` 上又多一个**。（漏了这些？`+=` 也是运算。）
+# 一百万个样本就是四百万个，总有一天内存会满：跑了几个小时的循环以 “out of memory” 收场，
+# 而罪魁祸首看上去只是一行记账的代码。
+#
+# `loss.item()` 给出的只是那个数，就是 Python 里的数，不带任何历史。
+# 下面的 `total` 会是普通的 `float` 吗？
+
+# %%
+total = 0
+for x, target in samples:
+    loss = (w * x - target) ** 2
+    total += loss.item()
+print("total:", total)
+
+# %% [markdown] lang="en"
+# Yes, {{ total }}. Each turn's graph is freed as soon as the next one takes over the name `loss`: step through with `}`
+# and watch it go (`○`).
+#
+# On a GPU, `item()` has a price of its own: it waits until the number is there. To add up on the device take
+# `loss.detach()`, the value without its history. In code from before 2018 you will find `loss.data[0]`; it fails today.
+#
+# A list can hold graphs as well as a sum can. Mend the loop below, so that `history` keeps none: press `e`.
+
+# %% [markdown] lang="zh"
+# 是的，{{ total }}。下一圈一用上 `loss` 这个名字，上一圈的图就释放了：用 `}` 一圈圈走，看它消失（`○`）。
+#
+# 在 GPU 上，`item()` 有它的代价：它得等到数算出来为止。想在设备上累加，就用 `loss.detach()`，只要值，不带历史。
+# 2018 年以前的代码里会见到 `loss.data[0]`，今天它会出错。
+#
+# 不光是和，列表也能拽着图。改好下面的循环，让 `history` 一张图也不留：按 `e`。
+
+# %% tags=["exercise"] id="history" kind="bug"
+v = torch.tensor(1.0, requires_grad=True)
+history = []
+for x, target in samples:
+    loss = (v * x - target) ** 2
+    history.append(loss)
+    loss.backward()
+    with torch.no_grad():
+        v -= 0.01 * v.grad
+    v.grad = None
+print("losses in the history:", len(history))
+
+# %% [markdown] tags=["hint"] lang="en"
+# What does the history need of a loss: its past, or its number?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 要记的是损失的来历，还是它的数？
+
+# %% [markdown] tags=["hint"] lang="en"
+# `loss.item()`, with its parentheses. `backward()` still needs the tensor itself, so leave `loss` as it is.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 用 `loss.item()`，别忘了括号。`backward()` 还要用张量本身，所以 `loss` 不要动。
+
+# %% tags=["solution"]
+v = torch.tensor(1.0, requires_grad=True)
+history = []
+for x, target in samples:
+    loss = (v * x - target) ** 2
+    history.append(loss.item())
+    loss.backward()
+    with torch.no_grad():
+        v -= 0.01 * v.grad
+    v.grad = None
+print("losses in the history:", len(history))
+
+# %% tags=["check"]
+assert len(history) == 3, f"The history should hold three losses, and holds {len(history)}."
+assert not any(callable(each) and not isinstance(each, torch.Tensor) for each in history), (
+    "The history holds the method `item` itself, and with it the tensor. Call it, with ()."
+)
+tied = sum(isinstance(each, torch.Tensor) and each.requires_grad for each in history)
+assert not tied, f"{tied} of the 3 entries still hold on to a graph."
+at, wanted = 1.0, []
+for x, target in samples:
+    wanted.append((at * x - target) ** 2)
+    at -= 0.01 * 2 * (at * x - target) * x
+mine = [float(each) for each in history]
+assert all(abs(here - there) < 1e-3 for here, there in zip(mine, wanted, strict=True)), (
+    f"The losses should be {[round(each, 4) for each in wanted]}, and are {[round(each, 4) for each in mine]}."
+)
+assert abs(v.item() - at) < 1e-4, f"v should still learn, and come to {at:.4f}. It is {v.item():.4f}."
