@@ -1,0 +1,194 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Optimizers"
+#       zh: "优化器"
+#     summary:
+#       en: "SGD, momentum and Adam: how far does one step go, and what does the optimizer remember?"
+#       zh: "SGD、动量和 Adam：一步走多远，优化器又记住了什么？"
+# ---
+
+# %% [markdown] question="predict" of="w3.item()" lang="en"
+# So far we updated each parameter by hand. An **optimizer** gets the list of them once, and has two methods: `step()`
+# updates all, `zero_grad()` clears all. `SGD` does what you did: it moves each one by `lr` times its gradient.
+#
+# Here is the chain of *A chain of slopes*: three weights, a relu, and a loss of 14161. The gradient of `w3` is 5712,
+# for large numbers were multiplied on the way. `w3` is 5, and `lr` is 0.01, as small as in the lessons before.
+#
+# Where will `w3` be after one step?
+
+# %% [markdown] question="predict" of="w3.item()" lang="zh"
+# 到现在为止，每个参数都是我们亲手更新的。**优化器**一次拿到全部参数，它有两个方法：
+# `step()` 更新所有参数，`zero_grad()` 把梯度全部清掉。`SGD` 做的和你一样：每个参数挪 `lr` 乘以梯度那么远。
+#
+# 这里是《一串斜率》里的那串：三个权重，一个 relu，损失 14161。
+# `w3` 的梯度是 5712，因为一路上乘了好些大数。`w3` 是 5，`lr` 是 0.01，和前几课一样小。
+#
+# 走一步之后，`w3` 会在哪里？
+
+# %%
+import torch
+
+x, t = torch.tensor(2.0), torch.tensor(1.0)
+
+
+def chain(w1, w2, w3):
+    a = torch.relu(w2 * (x * w1))
+    return (w3 * a - t) ** 2
+
+
+def start():
+    return [torch.tensor(number, requires_grad=True) for number in (3.0, 4.0, 5.0)]
+
+
+lr = 0.01  # @param {type: number, min: 0.00001, max: 0.01, step: 0.00001}
+w1, w2, w3 = start()
+optimizer = torch.optim.SGD([w1, w2, w3], lr=lr)
+loss = chain(w1, w2, w3)
+loss.backward()
+optimizer.step()
+
+# %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="en"
+# At {{ w3.item() }}: it should have moved a little towards the target, and flew far past it. (Plus instead of minus?
+# Against the gradient one goes.)
+#
+# Five more steps follow. How do the losses go on?
+#
+# 1. the next steps bring the weights back, and the loss down
+# 2. each step makes it worse
+
+# %% [markdown] question="choice" of="1 if losses[1] < losses[0] else 2" lang="zh"
+# 在 {{ w3.item() }}：本该朝目标挪一点，结果远远飞过了头。（符号反了？要逆着梯度走。）
+#
+# 再走五步。损失接下来会怎样？
+#
+# 1. 后面几步会把权重拉回来，损失随之下降
+# 2. 一步比一步糟
+
+# %%
+losses = [loss.item()]
+for step in range(1, 6):
+    loss = chain(w1, w2, w3)
+    losses.append(loss.item())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print("losses:", [float(f"{each:.4g}") for each in losses])
+
+# %% [markdown] question="predict" of="p.item()" lang="en"
+# Each step lands higher up on the other side, where the slope is steeper, so the next step is larger still. Soon a
+# number is too large for float32 (`inf`), then `inf - inf` is no number (`nan`), and **nan never goes away again**.
+# The learning rate must suit the slope. Press `k`, and look for an `lr` with which the loss goes down.
+#
+# With **momentum** an optimizer remembers: `velocity = momentum * velocity + gradient`, and moves by `lr` times the
+# velocity. Below, the gradient is 1 each time, `p` starts at 0, the learning rate is 0.1 and momentum 0.5. The first
+# step moves it to -0.1. Where is it after the second?
+
+# %% [markdown] question="predict" of="p.item()" lang="zh"
+# 每一步都落到对面更高的地方，那里更陡，下一步就更大。
+# 很快，数大到 float32 装不下（`inf`），接着 `inf - inf` 连数都不是了（`nan`），而 **nan 一旦出现就再也回不来**。
+# 学习率要配得上坡度。按 `k`，找一个能让损失下降的 `lr`。
+#
+# 带**动量**的优化器会记事：`velocity = momentum * velocity + gradient`，挪动的是 `lr` 乘以这个速度。
+# 下面的梯度每次都是 1，`p` 从 0 开始，学习率 0.1，动量 0.5。第一步把它挪到 -0.1。第二步之后它在哪里？
+
+# %%
+p = torch.tensor(0.0, requires_grad=True)
+roller = torch.optim.SGD([p], lr=0.1, momentum=0.5)
+for step in range(2):
+    roller.zero_grad()
+    (1 * p).backward()
+    roller.step()
+velocity = roller.state[p]["momentum_buffer"]
+
+# %% [markdown] question="predict" of="first" lang="en"
+# At {{ p.item() }}: the second velocity is {{ velocity.item() }}, the new gradient and half of the old one. It is the
+# optimizer's **state**. Go to `step()` in the code and press `i`: you are inside, and see it being used.
+#
+# `Adam` keeps two numbers for each parameter: a mean of its gradients, and one of their squares. It moves by the first,
+# divided by the root of the second. In the first step these are gradient and gradient, so the **size of the gradient
+# cancels out**, and only `lr` is left.
+#
+# Again the chain, from the beginning, with Adam. Where is `w3` after the **first** step? `lr` is 0.01.
+
+# %% [markdown] question="predict" of="first" lang="zh"
+# 在 {{ p.item() }}：第二次的速度是 {{ velocity.item() }}，新的梯度加上旧的一半。
+# 速度就是优化器的**状态**。在代码里走到 `step()`，按 `i`：你就进到里面，能看到它怎样用。
+#
+# `Adam` 给每个参数记两个数：梯度的平均，和梯度平方的平均。它挪动的是前者除以后者的平方根。
+# 第一步时，上下都是这个梯度，所以**梯度的大小约掉了**，只剩下 `lr`。
+#
+# 还是那一串，从头开始，换成 Adam。**第一步**之后，`w3` 在哪里？`lr` 是 0.01。
+
+# %%
+w1, w2, w3 = start()
+adam = torch.optim.Adam([w1, w2, w3], lr=0.01)
+for step in range(100):
+    loss = chain(w1, w2, w3)
+    adam.zero_grad()
+    loss.backward()
+    adam.step()
+    if step == 0:
+        first = round(w3.item(), 5)
+print(f"loss at step {step}: {loss.item():.2f}")
+
+# %% [markdown] lang="en"
+# At {{ first }}: one `lr`, whatever the gradient was. So Adam does not explode here, but 100 such steps are a short
+# way: the loss is still {{ loss.item() }}. Adam forgives a bad `lr`; it does not replace a good one.
+#
+# Below, a training with SGD blows up. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.
+
+# %% [markdown] lang="zh"
+# 在 {{ first }}：正好一个 `lr`，不管梯度是多少。所以 Adam 在这里不会炸，
+# 可是 100 步这样的小步走不了多远，损失还有 {{ loss.item() }}。Adam 能容忍不合适的 `lr`，但代替不了合适的。
+#
+# 下面用 SGD 训练，结果炸了。选一个 `rate`，让 60 步之后的损失小于 1：按 `e`。
+
+# %% tags=["exercise"] id="rate" kind="bug"
+rate = 0.01
+weights = start()
+sgd = torch.optim.SGD(weights, lr=rate)
+for step in range(60):
+    loss = chain(*weights)
+    sgd.zero_grad()
+    loss.backward()
+    sgd.step()
+print(f"rate {rate}: loss {loss.item():.4g}")
+
+# %% [markdown] tags=["hint"] lang="en"
+# A gradient of 5712 should move a weight of 5 by less than 5. How small must `rate` be for that?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 梯度是 5712，权重是 5，一步不该超过 5。那么 `rate` 要多小？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Divide by ten until it works: 0.001, 0.0001, 0.00001. One of them is too large, and one too small.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 每次除以十来试：0.001、0.0001、0.00001。里面有一个太大，有一个太小。
+
+# %% tags=["solution"]
+rate = 0.0001
+weights = start()
+sgd = torch.optim.SGD(weights, lr=rate)
+for step in range(60):
+    loss = chain(*weights)
+    sgd.zero_grad()
+    loss.backward()
+    sgd.step()
+print(f"rate {rate}: loss {loss.item():.4g}")
+
+# %% tags=["check"]
+after = loss.item()
+assert after == after, f"With {rate:g} the loss becomes nan: each step overshoots. Make `rate` smaller."
+assert step == 59, f"Leave the 60 steps: you have {step + 1}."
+assert isinstance(sgd, torch.optim.SGD), "Leave it to SGD: only the rate has to change."
+assert after != 1.0, (
+    f"With {rate:g} the loss is stuck at exactly 1: a step was so large that relu gets negative numbers, "
+    "and no gradient passes any more. Make `rate` smaller."
+)
+assert after < 1.0, f"With {rate:g} the loss is {after:.4g} after 60 steps. " + (
+    "It goes down, but too slowly: make `rate` larger." if after < 14161 else "Make `rate` smaller."
+)
+assert [round(w.item()) for w in start()] == [3, 4, 5], "Leave the start at 3, 4 and 5."
