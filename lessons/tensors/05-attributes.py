@@ -93,7 +93,7 @@ print("requires grad:", plain.requires_grad)
 # - **`w.data`** 给的也是这块内存，但从它写入，自动求导看不见，会不声不响地算出错的梯度。
 #   从 `detach()` 写入则会被发现。请用它；更新权重用 `torch.no_grad()`。
 # - **`Variable`** 是从前的一层包装，没有它张量就没有梯度。从 PyTorch 0.4 起不再需要。
-#   这个名字还在，给你的就是普通的张量，看最后一个单元。
+#   这个名字还在，给你的就是普通的张量，看最后一个单元格。
 
 # %%
 from torch.autograd import Variable

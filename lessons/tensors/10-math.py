@@ -51,7 +51,7 @@ ratio = a.div(b)
 # 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数和它们的同类。
 #
-# `cmul` 会是什么？`a`、`b`、`u` 的数在第 1 个单元里。
+# `cmul` 会是什么？`a`、`b`、`u` 的数在第 1 个单元格里。
 
 # %%
 cmul = torch.addcmul(a, b, u, value=2)
