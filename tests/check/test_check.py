@@ -313,11 +313,15 @@ def test_a_slow_lesson_is_only_warned_of(findings: Check) -> None:
         "`w` was 3.0 before, and `w` is 0.0 now.",
         "`w` is 3, `lr = 0.5`, `w.requires_grad` is True.",
         "`gone` is 4.",
+        "`lr=0.25`, as an argument.",
         "`w == 4` is False.",
+        "It has its least value where `w.grad` is 4, and until `slope` is 5 all is well.",
+        "当 `w.grad` 为 4 时，它最小。",
     ],
 )
 def test_prose_that_is_not_contradicted(said: str, findings: Check) -> None:
-    assert findings(GOOD.replace("# Now `slope` is 0.0.", f"# {said}")) == []
+    text = GOOD.replace("doubled = slope * 2", "doubled = slope * 2\noptimizer = torch.optim.SGD([w], lr=0.25)")
+    assert findings(text.replace("# Now `slope` is 0.0.", f"# {said}")) == []
 
 
 @pytest.mark.parametrize(
@@ -360,6 +364,11 @@ def test_a_lesson_that_needs_what_is_not_there_is_only_warned_of(findings: Check
 
 def test_a_seeded_draw_is_fine(findings: Check) -> None:
     assert findings(GOOD.replace("leaf = w.is_leaf", "torch.manual_seed(1); leaf = torch.rand(2)")) == []
+
+
+def test_memory_that_nobody_has_filled_yet_is_no_draw(findings: Check) -> None:
+    layer = "torch.manual_seed(1); leaf = torch.nn.Linear(64, 64)(torch.ones(64)).sum().item()"
+    assert findings(GOOD.replace("leaf = w.is_leaf", layer)) == []
 
 
 def test_a_formula_needs_no_language(findings: Check) -> None:

@@ -39,6 +39,10 @@ _SUPPOSES = re.compile(
     r"|如果|假如|假设|倘若|若|要是|试试|改成|改为|设为|设成|以为|会是",
     re.IGNORECASE,
 )
+_WHEN = re.compile(
+    r"(?:\b(?:where|when|whenever|while|once|until|unless|for|with|at)\s+|当\s*|在\s*)`?$", re.IGNORECASE
+)
+_WHEN_ZH = re.compile(r"`?\s*(?:时|的时候|的地方|处|的话|之前|以前)")
 
 
 def contradicted(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[int, str, str, str]]:
@@ -58,7 +62,8 @@ def _claims(text: str) -> Iterator[tuple[int, str, str]]:
     plain = re.sub(r"\{\{.*?\}\}|```.*?```", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL)
     for pattern in _SAID:
         for found in pattern.finditer(plain):
-            if not _SUPPOSES.search(_sentence(plain, found.start(), found.end())):
+            depends = _WHEN.search(plain[: found.start()]) or _WHEN_ZH.match(plain[found.end() :])
+            if not depends and not _SUPPOSES.search(_sentence(plain, found.start(), found.end())):
                 yield found.start(), found["name"], found["value"]
 
 
@@ -104,7 +109,10 @@ def _ends(timeline: Timeline) -> list[int]:
 
 
 def _wrong(timeline: Timeline, step: int, name: str, said: str) -> str | None:
-    """The value that the run gives, where it never gives what is said."""
+    """The value that the run gives, where it never gives what is said. What the code says too is a quotation."""
+    cells = timeline.document.cells if timeline.document is not None else []
+    if any(f"{name}={said}" in str(cell.get("source", "")).replace(" ", "") for cell in cells):
+        return None
     first: Any = _NONE
     every = max(1, timeline.steps // MOST_STEPS)
     for place in dict.fromkeys((step, *_ends(timeline), *range(1, timeline.steps + 1, every))):

@@ -227,22 +227,31 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 
 def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
     """Two runs that begin with different random numbers do the same, or the lesson has not seeded its own."""
-    for (step, mine), (_, theirs) in zip_longest(_facts(one.timeline), _facts(other.timeline), fillvalue=(None, None)):
-        if mine != theirs:
-            view = one.timeline.view(step) if step else None
-            line = view.line if view is not None and view.line is not None else 1
-            yield Finding(lesson.path, line, "what happens here is another thing in each run.",
-                          "Call torch.manual_seed before the first random number is drawn.")  # fmt: skip
-            return
+    timeline = one.timeline
+    both = zip_longest(_facts(timeline), _facts(other.timeline), fillvalue=(None, None))
+    step = next((step for (step, mine), (_, theirs) in both if mine != theirs), None)
+    printed, there = timeline.output(timeline.steps), other.timeline.output(other.timeline.steps)
+    if step is None and printed != there:
+        pairs = zip(printed, there, strict=False)
+        same = next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), min(len(printed), len(there)))
+        step = next((part.step for part in timeline.contents.printed if part.length > same), timeline.steps)
+    if step is not None:
+        line = timeline.view(step).line if step else None
+        yield Finding(lesson.path, line or 1, "what happens here is another thing in each run.",
+                      "Call torch.manual_seed before the first random number is drawn.")  # fmt: skip
 
 
 def _facts(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:
-    """What a run computes and prints, with the step that it belongs to."""
+    """What a run computes, with the step that it belongs to; not what stands in memory that nobody has filled yet."""
     for step in range(timeline.steps + 1):
+        event = timeline.event(step) if step else None
+        site = timeline.sites.get(event.site) if isinstance(event, ev.Op) else None
+        unfilled = site is not None and site.op in _UNFILLED
         for event in timeline.following(step):
-            if isinstance(event, ev.Snapshot):
+            if isinstance(event, ev.Snapshot) and not unfilled:
                 yield step, repr(event.value)
             elif isinstance(event, ev.Bind) and event.what == "value":
                 yield step, (event.name, repr(event.value))
-            elif isinstance(event, ev.Output):
-                yield step, event.text
+
+
+_UNFILLED = ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
