@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any
 
 from tutor.explain.words import number, term
+from tutor.language import later, tr
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,8 @@ def _adam(x: Element, decoupled: bool) -> Worked:
             ("exp_avg_sq", f"{number(two)} × {_n(v0)} + {number(1 - two)} × {_whole(said)}²"),
         ]
         if largest is not v or x.options.get("amsgrad"):
-            lines.append(
-                ("max_exp_avg_sq", f"the larger of {number(x.state.get('max_exp_avg_sq', 0.0))} and {number(v)}")
-            )
+            was = number(x.state.get("max_exp_avg_sq", 0.0))
+            lines.append(("max_exp_avg_sq", tr("the larger of {old} and {new}", old=was, new=number(v))))
         first, second = f"1 - {number(one)}^{x.steps:g}", f"1 - {number(two)}^{x.steps:g}"
         lines.append(("update", f"{number(m)} / ({first}) / (sqrt({number(largest)} / ({second})) + {number(eps)})"))
         return [*lines, ("", f"{begun} - {number(lr)} × {_n(up / (below + eps))}")]
@@ -153,11 +153,11 @@ def adagrad(x: Element) -> Worked:
 
 
 FORMULAS: dict[str, tuple[Formula, str]] = {
-    "SGD": (sgd, "value - lr × grad"),
-    "Adam": (adam, "value - lr × mean of grad / (√mean of grad² + eps)"),
-    "AdamW": (adamw, "value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)"),
-    "RMSprop": (rmsprop, "value - lr × grad / (√mean of grad² + eps)"),
-    "Adagrad": (adagrad, "value - lr × grad / (√sum of grad² + eps)"),
+    "SGD": (sgd, later("value - lr × grad")),
+    "Adam": (adam, later("value - lr × mean of grad / (√mean of grad² + eps)")),
+    "AdamW": (adamw, later("value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)")),
+    "RMSprop": (rmsprop, later("value - lr × grad / (√mean of grad² + eps)")),
+    "Adagrad": (adagrad, later("value - lr × grad / (√sum of grad² + eps)")),
 }
 """By the optimizer's class: its formula, and how one says it in short."""
 

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tutor.explain import words
+from tutor.language import later, tr
 from tutor.trace.events import Snapshot
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
-_PARTS = {"self": "its input", "input": "its input", "other": "its other input", "result": "its result"}
+_PARTS = {
+    "self": later("its input"), "input": later("its input"), "other": later("its other input"),
+    "result": later("its result"),
+}  # fmt: skip
 """Under these names nodes keep what has no name of the learner's."""
 _NAMED = 3
 """So many nodes are named; of more it is said how many."""
@@ -68,13 +72,13 @@ def _version(state: State, tensor: int, storage: int | None) -> int | None:
 
 def what(state: State, kept: Kept) -> str:
     """What to call a tensor that is kept: the learner's name for it, else what it is to the node."""
-    return (name_of(state, kept.tensor) if kept.tensor else None) or _PARTS.get(kept.name, kept.name)
+    return (name_of(state, kept.tensor) if kept.tensor else None) or tr(_PARTS.get(kept.name, kept.name))
 
 
 def whose(state: State, node: NodeState, tensor: int = 0) -> str:
     """`MulBackward0 of y`; the node's name alone where that is the very tensor spoken of, or has no name."""
     made = None if node.tensor is None or node.tensor == tensor else name_of(state, node.tensor)
-    return f"{node.name} of {made}" if made is not None else node.name
+    return tr("{node} of {tensor}", node=node.name, tensor=made) if made is not None else node.name
 
 
 def _views(state: State, kept: Kept) -> Iterator[int]:
@@ -139,17 +143,20 @@ def _says_broken(state: State, several: list[Kept]) -> str:
     first, name = several[0], name_of(state, several[0].tensor)
     if name is None:
         view = next((found for one in _views(state, first) if (found := name_of(state, one)) is not None), None)
-        name = what(state, first) if view is None else f"the storage of {view}"
-    return (
-        f"{name} was kept by {_nodes(state, several)} at version {first.version} and is now at version {first.now}: "
-        f"backward will fail"
-    )
+        name = what(state, first) if view is None else tr("the storage of {tensor}", tensor=view)
+    return tr(
+        "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail",
+        tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now,
+    )  # fmt: skip
 
 
 def _nodes(state: State, several: list[Kept]) -> str:
     named = list({one.node.node: whose(state, one.node, one.tensor) for one in several}.values())
-    more = [words.plural(len(named) - _NAMED, "more node")] if len(named) > _NAMED else []
-    return words.joined([*named[:_NAMED], *more])
+    return words.joined([*named[:_NAMED], *_more(len(named) - _NAMED)])
+
+
+def _more(count: int) -> list[str]:
+    return [words.counted(count, later("{count} more node"), later("{count} more nodes"))] if count > 0 else []
 
 
 def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[str]:
@@ -168,10 +175,13 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
     for number, several in found.items():
         was, now = before.tensors[number], after.tensors[number]
         said.append(
-            f"{what(after, several[0])} was kept by {_nodes(after, several)} as {words.value(was.value, was.dtype)}, "
-            f"and its version stays {now.version}: autograd cannot see the change, backward will use "
-            f"{words.value(now.value, now.dtype)}"
-        )
+            tr(
+                "{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
+                "change, backward will use {new}",
+                tensor=what(after, several[0]), nodes=_nodes(after, several), old=words.value(was.value, was.dtype),
+                version=now.version, new=words.value(now.value, now.dtype),
+            )
+        )  # fmt: skip
     return said
 
 
@@ -206,11 +216,17 @@ def second_pass(state: State) -> str | None:
     ran = [node for node in ran if node.name != "AccumulateGrad"]
     keepers = [node for node in ran if node.kept]
     if keepers:
-        said = [f"{whose(state, node)} had saved {_saved(state, node)}" for node in keepers[:_NAMED]]
-        more = [words.plural(len(keepers) - _NAMED, "more node")] if len(keepers) > _NAMED else []
-        return f"a second pass would fail: {words.joined([*said, *more])}"
+        said = [
+            tr("{node} had saved {tensors}", node=whose(state, node), tensors=_saved(state, node))
+            for node in keepers[:_NAMED]
+        ]
+        why = words.joined([*said, *_more(len(keepers) - _NAMED)])
+        return tr("a second pass would fail: {why}", why=why)
     if ran and len(ran) + _leaves(state, last.ran) == len(set(last.ran)) and not any(node.saved for node in ran):
-        return f"a second pass would not fail, it would add to the gradients again: {_names(ran)} saved nothing"
+        return tr(
+            "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing",
+            nodes=_names(ran),
+        )
     return None
 
 
@@ -220,12 +236,12 @@ def _leaves(state: State, ran: list[int]) -> int:
 
 def _names(nodes: list[NodeState]) -> str:
     named = list(dict.fromkeys(node.name for node in nodes))
-    return words.joined(named) if len(named) <= _NAMED else "its nodes"
+    return words.joined(named) if len(named) <= _NAMED else tr("its nodes")
 
 
 def _saved(state: State, node: NodeState) -> str:
     kept = sorted(kept_by(state, node), key=lambda one: one.name != "self")  # in the order in which one writes them
     named = list(dict.fromkeys(what(state, one) for one in kept))
-    if named[:2] == [_PARTS["self"], _PARTS["other"]]:
-        named[:2] = ["both its inputs"]
+    if named[:2] == [tr(_PARTS["self"]), tr(_PARTS["other"])]:
+        named[:2] = [tr("both its inputs")]
     return words.joined(named)

@@ -7,7 +7,7 @@ from tutor.explain.keeping import broken, says_broken, second_pass, touched, uns
 from tutor.explain.optimizing import cleared, says, steps_told
 from tutor.explain.transforms import named
 from tutor.explain.unseen import unseen_at
-from tutor.explain.words import Part
+from tutor.explain.words import Part, close
 from tutor.trace import walk
 from tutor.trace.events import BackwardEnd
 from tutor.trace.timeline import Timeline
@@ -18,7 +18,8 @@ _NO_CHANGE = ("cell", "node", "backward", "backward_end")
 def notes(timeline: Timeline, step: int) -> list[Part]:
     """Sentences for a step, each with its role, after what its own line says."""
     runs = named(timeline, step)
-    return ([] if runs is None else [(runs, "quiet")]) + _noted(timeline, step)
+    said: list[Part] = [] if runs is None else [(runs, "quiet")]
+    return [(close(text), role) for text, role in said + _noted(timeline, step)]
 
 
 def _noted(timeline: Timeline, step: int) -> list[Part]:

@@ -9,6 +9,7 @@ from tutor.explain.operands import literal
 from tutor.explain.origin import Made, label, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
+from tutor.language import tr
 from tutor.trace.events import Op
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -28,7 +29,7 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
     told = _told(timeline, step)
     parts: list[Part] = [(told.name, "node")]
     if told.parent:
-        parts.append((f" in {told.parent}", "quiet"))
+        parts.append((tr(" in {composite}", composite=told.parent), "quiet"))
     if told.code:
         parts += [(" · ", "quiet"), (told.code, "code")]
     if told.was is not None:
@@ -41,12 +42,12 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
 def op_plain(timeline: Timeline, step: int) -> str:
     """The same to be read aloud."""
     told = _told(timeline, step)
-    name = f"{told.name} in {told.parent}" if told.parent else told.name
-    if told.was is not None:
-        code = f"{told.code}; " if told.code and told.code != told.target else ""
-        return f"{name}: {code}{told.target} was {told.was} and is now {told.result}."
+    name = told.name + (tr(" in {composite}", composite=told.parent) if told.parent else "")
     said = " = ".join(filter(None, [told.code, told.numbers, told.result]))
-    return f"{name}: {said}" if said else name
+    if told.was is not None:
+        said = tr("{target} was {old} and is now {new}.", target=told.target, old=told.was, new=told.result)
+        said = words.listed([told.code, said]) if told.code and told.code != told.target else said
+    return tr("{operation}: {said}", operation=name, said=said) if said else name
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class _Told:
 def _told(timeline: Timeline, step: int) -> _Told:
     event = timeline.event(step)
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
-    name = (site.op if site is not None else None) or "operation"
+    name = (site.op if site is not None else None) or tr("operation")
     if site is None or not isinstance(event, Op):
         return _Told(name)
     parent = (site.parent or "torch") if site.depth else ""
@@ -90,7 +91,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
         called = ""
     if name in _UNFILLED:
         return _Told(
-            name, parent, f"{called} = {code}" if made.named and code else code, result="memory not yet filled"
+            name, parent, f"{called} = {code}" if made.named and code else code, result=tr("memory not yet filled")
         )
     if site.inplace:
         old = _before(name, before, event.outputs[0])
@@ -100,7 +101,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
             parent,
             code or called,
             result=result,
-            target=called or "a tensor of its own",
+            target=called or tr("a tensor of its own"),
             was=old if changed else None,
         )
     shown = f"{called} = {code}" if made.named and code and called != code else code or called

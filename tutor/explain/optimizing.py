@@ -9,6 +9,7 @@ from math import isfinite
 
 from tutor.explain import words
 from tutor.explain.formulas import FORMULAS, Element, Worked
+from tutor.language import later, tr
 from tutor.trace import walk
 from tutor.trace.events import OptimizerStep, Update, Value
 from tutor.trace.names import name_of
@@ -104,7 +105,7 @@ def working(event: OptimizerStep, update: Update, dtype: str = "float32", elemen
 def formula(event: OptimizerStep) -> str | None:
     """The optimizer's formula in short."""
     known = FORMULAS.get(event.optimizer)
-    return None if known is None else known[1]
+    return None if known is None else tr(known[1])
 
 
 def agrees(event: OptimizerStep, update: Update, dtype: str = "float32") -> bool:
@@ -173,8 +174,9 @@ def says(state: State, event: OptimizerStep) -> str:
     """`SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`"""
     said = [_says(state, event, update) for update in event.updates[:_NAMED]]
     more = len(event.updates) - len(said) + event.left_out
-    rest = [words.plural(more, "more parameter")] if more and said else []
-    return f"{event.optimizer}.step: {'; '.join([*said, *rest]) or 'no parameter has a gradient'}"
+    if more and said:
+        said.append(words.counted(more, later("{count} more parameter"), later("{count} more parameters")))
+    return f"{event.optimizer}.step: {words.listed(said) or tr('no parameter has a gradient')}"
 
 
 def _says(state: State, event: OptimizerStep, update: Update) -> str:
@@ -204,10 +206,9 @@ def dtype_of(state: State, update: Update) -> str:
 def lines(state: State, event: OptimizerStep, update: Update) -> list[str]:
     """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
     name, dtype = called(state, update), dtype_of(state, update)
-    said = [
-        f"{name}: {words.value(update.before, dtype)} → {words.value(update.after, dtype)}, "
-        f"gradient {words.value(update.grad, dtype)}"
-    ]
+    change = f"{words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
+    said = [tr("{name}: {change}, gradient {gradient}", name=name, change=change,
+               gradient=words.value(update.grad, dtype))]  # fmt: skip
     for key, value in update.state_after.items():
         was = update.state_before.get(key)
         said.append(f"{key}: {words.value(was, dtype)} → {words.value(value, dtype)}")
@@ -244,7 +245,9 @@ def cleared(timeline: Timeline, step: int) -> str | None:
         if now is None or (now is not old and now.value != old.value):
             was, name = words.value(old.value, old.dtype), name_of(before, number) or f"%{number}"
             zeros = now is not None and not any(elements(now.value) or [1])
-            held = "None" if now is None else "filled with zeros" if zeros else words.value(now.value, now.dtype)
+            held = "None" if now is None else tr("filled with zeros") if zeros else words.value(now.value, now.dtype)
             said.append(f"{name}.grad {was} → {held}")
-    more = [words.plural(len(said) - _NAMED, "more gradient")] if len(said) > _NAMED else []
-    return f"{call}: {'; '.join([*said[:_NAMED], *more])}" if said else None
+    more = len(said) - _NAMED
+    if more > 0:
+        said[_NAMED:] = [words.counted(more, later("{count} more gradient"), later("{count} more gradients"))]
+    return f"{call}: {words.listed(said)}" if said else None

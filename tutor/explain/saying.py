@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
-from tutor.explain.nodes import node_line, node_plain, parts_told, story
+from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
 from tutor.explain.origin import label, made_what
+from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
@@ -33,11 +35,11 @@ def plain(timeline: Timeline, step: int) -> str:
     if said is not None:
         text = said(timeline, step)
     else:
-        text = "".join(part for part, _ in _LINES[kind](timeline, step)).replace(" · ", ", ")
-    more = "; ".join(note for note, _ in notes(timeline, step))
+        text = "".join(part for part, _ in _LINES[kind](timeline, step)).replace(" · ", tr(", "))
+    more = words.listed([note for note, _ in notes(timeline, step)])
     if more and kind == "line":  # after code, which may end in anything
-        return f"{text} ({more})"
-    return f"{text.removesuffix('.')}; {more}" if more else text
+        return tr("{said} ({more})", said=text, more=more)
+    return words.listed([text.removesuffix(".").removesuffix("。"), more]) if more else text
 
 
 # ---------------------------------------------------------------- the learner's code
@@ -46,9 +48,9 @@ def plain(timeline: Timeline, step: int) -> str:
 def _cell(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellStart)
-    parts: list[Part] = [(f"cell {event.cell} begins", "plain")]
+    parts: list[Part] = [(tr("cell {number} begins", number=event.cell), "plain")]
     if event.knobs:
-        parts += [(", with ", "quiet"), (_settings(event.knobs), "value")]
+        parts += words.laid(tr(", with {settings}"), "quiet", settings=(_settings(event.knobs), "value"))
     return parts
 
 
@@ -57,40 +59,49 @@ def _settings(knobs: dict[str, object]) -> str:
 
 
 _OUTCOMES = {
-    "ok": "is done",
-    "failed": "has failed",
-    "exited": "has ended the program",
-    "stopped": "was stopped",
-    "died": "has died",
+    "ok": later("cell {number} is done"),
+    "failed": later("cell {number} has failed"),
+    "exited": later("cell {number} has ended the program"),
+    "stopped": later("cell {number} was stopped"),
+    "died": later("cell {number} has died"),
 }
 
 
 def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellEnd)
-    said = f"cell {event.cell} {_OUTCOMES.get(event.outcome, event.outcome)}"
+    said = tr(_OUTCOMES.get(event.outcome, later("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
     note = f": {words.code(event.note, 200)}" if event.note else ""
     return [(said + note, "error" if event.outcome in ("failed", "died") else "plain")]
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
     view = timeline.view(step)
-    parts: list[Part] = [(f"line {view.line}", "quiet"), (" · ", "quiet"), (words.first_line(view.code), "code")]
+    parts: list[Part] = [(tr("line {number}", number=view.line), "quiet"), (" · ", "quiet")]
+    parts.append((words.first_line(view.code), "code"))
     return parts + _place(timeline, step)
 
 
 def _place(timeline: Timeline, step: int) -> list[Part]:
     """In which function and turn of a loop, where there is something to say."""
+    where = _where(timeline, step)
+    return [(f" · {where}", "quiet")] if where else []
+
+
+def _where(timeline: Timeline, step: int) -> str:
     view = timeline.view(step)
-    said = [f"in {view.function}"] if view.function and view.function != "<module>" else []
-    said += [f"turn {view.iteration}"] if view.iteration else []
-    return [(" · " + ", ".join(said), "quiet")] if said else []
+    inside = view.function and view.function != "<module>"
+    said = [tr("in {function}", function=view.function)] if inside else []
+    said += [tr("turn {number}", number=view.iteration)] if view.iteration else []
+    return tr(", ").join(said)
 
 
 def _line_plain(timeline: Timeline, step: int) -> str:
     view = timeline.view(step)
-    where = "".join(text for text, _ in _place(timeline, step)).removeprefix(" · ")
-    return f"Line {view.line}{', ' + where if where else ''}: {words.first_line(view.code)}"
+    where, code = _where(timeline, step), words.first_line(view.code)
+    if where:
+        return tr("Line {number}, {where}: {code}", number=view.line, where=where, code=code)
+    return tr("Line {number}: {code}", number=view.line, code=code)
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -100,12 +111,15 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Backward)
     roots = _roots(timeline, step, event)
-    parts: list[Part] = [(f"backward pass {event.number}", "node"), (" begins at ", "quiet"), (roots, "value")]
-    given = [words.value(item) for item in event.gradient if item is not None]
-    parts += [(" with gradient ", "quiet"), (words.joined(given) or "1.0", "grad")]
-    said = ["keeps its graph"] if event.retain_graph else []
-    said += ["makes a graph of its own"] if event.create_graph else []
-    return parts + ([(" · " + ", ".join(said), "quiet")] if said else [])
+    given = words.joined([words.value(item) for item in event.gradient if item is not None])
+    parts = words.laid(
+        tr("{backward} begins at {roots} with gradient {gradient}"), "quiet",
+        backward=(tr("backward pass {number}", number=event.number), "node"), roots=(roots, "value"),
+        gradient=(given or "1.0", "grad"),
+    )  # fmt: skip
+    said = [tr("keeps its graph")] if event.retain_graph else []
+    said += [tr("makes a graph of its own")] if event.create_graph else []
+    return parts + ([(" · " + tr(", ").join(said), "quiet")] if said else [])
 
 
 def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
@@ -117,18 +131,19 @@ def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
         elif name.startswith("%"):
             name = made_what(timeline, step, root) or name
         said.append(name if tensor is None else f"{name} = {words.value(tensor.value, tensor.dtype)}")
-    return words.joined(said) or "nothing"
+    return words.joined(said) or tr("nothing")
 
 
 def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     event, last = timeline.event(step), timeline.state(step).last_pass
     assert isinstance(event, ev.BackwardEnd)
     if not event.ok:
-        return [(f"backward pass {event.number} was broken off", "error")]
-    ran = words.plural(len(last.ran) if last is not None else 0, "node")
+        return [(tr("backward pass {number} was broken off", number=event.number), "error")]
+    count = len(last.ran) if last is not None else 0
+    ran = words.counted(count, later("{count} node ran"), later("{count} nodes ran"))
     kept = last is not None and last.retain_graph
-    after = "its graph is kept" if kept else "what its nodes had saved is let go"
-    return [(f"backward pass {event.number} is over", "node"), (f" · {ran} ran · {after}", "quiet")]
+    after = tr("its graph is kept") if kept else tr("what its nodes had saved is let go")
+    return [(tr("backward pass {number} is over", number=event.number), "node"), (f" · {ran} · {after}", "quiet")]
 
 
 @dataclass(frozen=True)
@@ -149,10 +164,13 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     told = _accumulated(timeline, step)
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{told.name}.grad", "leaf"), (" = ", "quiet")]
     if not told.sums:
-        parts += [(told.now, "grad"), (f" · it was {told.old}, and {told.came} arrived", "quiet")]
+        was = tr("it was {old}, and {gradient} arrived", old=told.old, gradient=told.came)
+        parts += [(told.now, "grad"), (f" · {was}", "quiet")]
     else:
         parts.append((f"{told.old} + {words.term(told.came)} = {told.now}", "grad"))
-    return parts + ([(" · ", "quiet"), (f"{_arrived(told)} arrived", "grad")] if told.shares else [])
+    return parts + (
+        [(" · ", "quiet"), (tr("{gradient} arrived", gradient=_arrived(told)), "grad")] if told.shares else []
+    )
 
 
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
@@ -166,17 +184,19 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     shares = parts_told(after, event.node, [event.incoming], dtype)
     summed = [event.incoming] if held is None else [held.value, event.incoming]
     return _Accumulated(
-        label(after, event.tensor) or "the leaf", old, shares, words.value(event.incoming, dtype),
+        label(after, event.tensor) or tr("the leaf"), old, shares, words.value(event.incoming, dtype),
         words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
     )  # fmt: skip
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
     told = _accumulated(timeline, step)
-    was = f"{told.name}.grad was {told.old}"
     summed = told.old != "None" and told.sums
-    result = f"it is now {told.old} + {words.term(told.came)} = {told.now}" if summed else f"it is now {told.now}"
-    return f"{was}; {_arrived(told)} arrives; {result.removesuffix('.')}."
+    now = f"{told.old} + {words.term(told.came)} = {told.now}" if summed else told.now
+    return tr(
+        "{name}.grad was {old}; {gradient} arrives; it is now {new}.",
+        name=told.name, old=told.old, gradient=_arrived(told), new=now.removesuffix("."),
+    )  # fmt: skip
 
 
 def _arrived(told: _Accumulated) -> str:
@@ -187,12 +207,11 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
     name = label(timeline.state(step), event.tensor)
-    said: list[Part] = [
-        ("autograd.grad", "node"),
-        (" returns ", "quiet"),
-        (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad"),
-    ]
-    return [*said, (f" for {name}", "plain")]
+    gradient = words.value(event.value, _dtype(timeline, step, event.tensor))
+    said = words.laid(
+        tr("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
+    )
+    return [*said, (tr(" for {tensor}", tensor=name), "plain")]
 
 
 def _retained(timeline: Timeline, step: int) -> list[Part]:
@@ -208,20 +227,22 @@ def _hook(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.HookRan)
     state = timeline.state(step)
     node = None if event.node is None else state.nodes.get(event.node)
-    where, what, tensor = label(state, event.tensor), "the gradient", event.tensor
+    where, what, tensor = label(state, event.tensor), tr("the gradient"), event.tensor
     if event.node is not None:
-        where = "a node" if node is None else node.name
+        where = tr("a node") if node is None else node.name
         source = node.inputs[event.input] if node is not None and event.input is not None else None
         fed = state.nodes.get(source[0]) if source is not None else None
         name = None if fed is None else label(state, fed.tensor) or fed.name
-        what = "what reaches it" if event.input is None else f"what it sends to {name}" if name else "what it sends"
+        what = tr("what it sends to {target}", target=name) if name else tr("what it sends")
+        what = tr("what reaches it") if event.input is None else what
         tensor = fed.tensor if fed is not None and fed.tensor is not None else 0
     dtype = _dtype(timeline, step, tensor)
     before, after = words.value(event.before, dtype), words.value(event.after, dtype)
-    said: list[Part] = [(f"hook {event.hook}", "node"), (f" on {where}", "plain")]
-    if before == after:
-        return [*said, (f" leaves {what} as it is: ", "quiet"), (before, "grad")]
-    return [*said, (f" changes {what}: ", "quiet"), (f"{before} → {after}", "grad")]
+    hook = (tr("hook {name}", name=event.hook), "node")
+    said = words.laid(tr("{hook} on {tensor}"), "plain", hook=hook, tensor=(where or "", "plain"))
+    told = tr("{hook} leaves {what} as it is: {value}") if before == after else tr("{hook} changes {what}: {value}")
+    value = before if before == after else f"{before} → {after}"
+    return words.laid(told, "quiet", hook=said, what=(what, "quiet"), value=(value, "grad"))
 
 
 def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
@@ -234,12 +255,12 @@ def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
 
 def _node(timeline: Timeline, step: int) -> list[Part]:
     told = story(timeline, step)
-    return [("a node that is not in the recording ran", "quiet")] if told is None else node_line(told)
+    return [(tr("a node that is not in the recording ran"), "quiet")] if told is None else node_line(told)
 
 
 def _node_plain(timeline: Timeline, step: int) -> str:
     told = story(timeline, step)
-    return "A node that is not in the recording ran." if told is None else node_plain(told)
+    return tr("A node that is not in the recording ran.") if told is None else node_plain(told)
 
 
 def _failed(timeline: Timeline, step: int) -> list[Part]:
@@ -247,7 +268,7 @@ def _failed(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.Failed)
     said = words.code(event.message, 200)
     parts: list[Part] = [(event.error, "error"), (f": {said}" if said else "", "error")]
-    return [*parts, (" · caught by the code around it", "quiet")] if event.caught else parts
+    return [*parts, (" · " + tr("caught by the code around it"), "quiet")] if event.caught else parts
 
 
 def _failed_plain(timeline: Timeline, step: int) -> str:

@@ -3,48 +3,73 @@ hooks. Each is named as what it is, at the steps where it shows."""
 
 from __future__ import annotations
 
+from tutor.language import later, tr
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline
 
 _PASSES = {
-    "torch.func.grad": "torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad",
-    "torch.func.grad_and_value": "torch.func.grad_and_value runs this pass inside, on stand-ins of its arguments: it "
-    "writes no .grad",
-    "torch.func.vjp": "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given "
-    "to it; it writes no .grad",
-    "torch.func.jacrev": "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no "
-    ".grad",
-    "torch.func.jacfwd": "torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given",
-    "torch.vmap": "torch.vmap runs this pass once for the whole batch",
-    "checkpoint": "checkpoint has run the forward again, and runs this pass inside the other one, through the graph "
-    "which that made",
+    "torch.func.grad": later(
+        "torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad"
+    ),
+    "torch.func.grad_and_value": later(
+        "torch.func.grad_and_value runs this pass inside, on stand-ins of its arguments: it writes no .grad"
+    ),
+    "torch.func.vjp": later(
+        "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given "
+        "to it; it writes no .grad"
+    ),
+    "torch.func.jacrev": later(
+        "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no .grad"
+    ),
+    "torch.func.jacfwd": later(
+        "torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given"
+    ),
+    "torch.vmap": later("torch.vmap runs this pass once for the whole batch"),
+    "checkpoint": later(
+        "checkpoint has run the forward again, and runs this pass inside the other one, through the graph "
+        "which that made"
+    ),
 }
 _FUNCTIONAL = "torch.autograd.functional."
 
 _FIRST = {
-    "torch.func.grad": "torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor",
-    "torch.func.grad_and_value": "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, "
-    "not your tensor",
-    "torch.func.vjp": "torch.func.vjp runs the function on a stand-in of the argument, and keeps the graph for later",
-    "torch.func.jacrev": "torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward",
+    "torch.func.grad": later(
+        "torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor"
+    ),
+    "torch.func.grad_and_value": later(
+        "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, not your tensor"
+    ),
+    "torch.func.vjp": later(
+        "torch.func.vjp runs the function on a stand-in of the argument, and keeps the graph for later"
+    ),
+    "torch.func.jacrev": later(
+        "torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward"
+    ),
 }
 
 _NODES = {
-    "CheckpointFunctionBackward": "checkpoint had kept only the inputs: the operations before this step ran a second "
-    "time, during backward",
-    "BackwardHookFunctionBackward": "this node does nothing of its own: the backward hooks of a module run here",
+    "CheckpointFunctionBackward": later(
+        "checkpoint had kept only the inputs: the operations before this step ran a second time, during backward"
+    ),
+    "BackwardHookFunctionBackward": later("this node does nothing of its own: the backward hooks of a module run here"),
 }
 
 _DUALS = {
-    "make_dual": "forward mode: the result carries a tangent, and so does whatever is computed from it; no pass "
-    "backward is needed",
-    "unpack_dual": "forward mode: the value, and its tangent, which is the derivative along the tangent of the input",
+    "make_dual": later(
+        "forward mode: the result carries a tangent, and so does whatever is computed from it; no pass "
+        "backward is needed"
+    ),
+    "unpack_dual": later(
+        "forward mode: the value, and its tangent, which is the derivative along the tangent of the input"
+    ),
 }
 
-_SECOND_TIME = "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass"
-_OFF = "gradients are off here, as under no_grad: no graph is made"
-_INFERENCE = "made in inference mode: no graph, and none can be made from it later"
-_UNRECORDED = "autograd does not record this change of a leaf"
+_SECOND_TIME = later(
+    "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass"
+)
+_OFF = later("gradients are off here, as under no_grad: no graph is made")
+_INFERENCE = later("made in inference mode: no graph, and none can be made from it later")
+_UNRECORDED = later("autograd does not record this change of a leaf")
 _DIFFERENTIABLE = {
     "add", "sub", "mul", "div", "truediv", "pow", "neg", "radd", "rsub", "rmul", "rtruediv", "matmul", "mm", "bmm",
     "linear", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "softmax", "sqrt", "sum", "mean", "square",
@@ -56,6 +81,11 @@ _DIFFERENTIABLE = {
 
 def named(timeline: Timeline, step: int) -> str | None:
     """What runs here that is not the learner's own call; None where nothing does."""
+    found = _named(timeline, step)
+    return None if found is None else tr(found)
+
+
+def _named(timeline: Timeline, step: int) -> str | None:
     event = timeline.event(step)
     if isinstance(event, Backward):
         site = timeline.sites.get(event.site)
@@ -70,7 +100,7 @@ def named(timeline: Timeline, step: int) -> str | None:
 
 def _of_pass(parent: str) -> str | None:
     if parent.startswith(_FUNCTIONAL):
-        return f"{parent} runs this pass inside, to give back what it finds; it writes no .grad"
+        return tr("{function} runs this pass inside, to give back what it finds; it writes no .grad", function=parent)
     return _PASSES.get(parent)
 
 
@@ -88,7 +118,7 @@ def _of_operation(timeline: Timeline, step: int, event: Op) -> str | None:
     if not any(tensor.requires_grad for tensor in inputs):
         return None
     if site.op == "detach":
-        return "the same memory, but cut off from the graph: gradients stop here"
+        return later("the same memory, but cut off from the graph: gradients stop here")
     if site.op not in _DIFFERENTIABLE or not made:
         return None
     if made[0].requires_grad:

@@ -10,6 +10,7 @@ from tutor.explain.grid import Grid, agree
 from tutor.explain.keeping import differ, kept_by, what
 from tutor.explain.origin import Made, as_grid, grid_of, label, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
+from tutor.language import tr
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -43,19 +44,27 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     changed = _changed(state, node, made)
     if not changed:
         return None
-    said = [
-        f"{name} was {_grid(was)} when {node.name} kept it and is {_grid(now)}" for name, was, now in changed.values()
-    ]
-    begin = f"{words.joined(said)}, changed where autograd cannot see it"
+    said = words.joined(
+        [
+            tr("{tensor} was {old} when {node} kept it and is {new}", tensor=name, old=_grid(was), node=node.name,
+               new=_grid(now))
+            for name, was, now in changed.values()
+        ]
+    )  # fmt: skip
+    begin = tr("{what}, changed where autograd cannot see it", what=said)
     found = _wrong(state, node, event, made, {number: now for number, (_, _, now) in changed.items()})
     if found is None:
-        return f"{begin}: the gradient may not be the true one"
+        return tr("{changed}: the gradient may not be the true one", changed=begin)
     wrong = [one for one in found if not agree(one.true, one.sent, made.dtype)]
     if not wrong:
-        return f"{begin}, but the gradient is the true one all the same"
-    each = [f"grad({one.target}) = {_grid(one.sent)}, where {_grid(one.true)} is right" for one in wrong]
+        return tr("{changed}, but the gradient is the true one all the same", changed=begin)
+    each = [
+        tr("grad({target}) = {sent}, where {true} is right", target=one.target, sent=_grid(one.sent),
+           true=_grid(one.true))
+        for one in wrong
+    ]  # fmt: skip
     told = list(dict.fromkeys(each))  # of k·k both factors get the same
-    return f"{begin}: {words.joined(told)}"
+    return tr("{changed}: {what}", changed=begin, what=words.joined(told))
 
 
 def _changed(state: State, node: NodeState, made: Made) -> dict[int, tuple[str, Grid, Grid]]:

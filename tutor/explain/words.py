@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from tutor.explain.grid import Grid
+from tutor.language import tr
 from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
 
@@ -81,9 +83,53 @@ def added(terms: Sequence[str]) -> str:
 
 def joined(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    said = "".join(words[:1])
+    for word in words[1:-1]:
+        said = tr("{words}, {word}", words=said, word=word)
+    return tr("{words} and {last}", words=said, last=words[-1]) if len(words) > 1 else said
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 node`, `3 nodes`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, one: str, several: str) -> str:
+    """`1 node`, `3 nodes`: the texts for one and for several, each with a blank for the `{count}`."""
+    return tr(one if count == 1 else several, count=count)
+
+
+def sentences(said: Sequence[str]) -> str:
+    """One sentence after the other."""
+    text = "".join(said[:1])
+    for sentence in said[1:]:
+        text = tr("{sentence} {next}", sentence=text, next=sentence)
+    return text
+
+
+def listed(said: Sequence[str]) -> str:
+    """`a; b; c`."""
+    text = "".join(said[:1])
+    for one in said[1:]:
+        text = tr("{said}; {more}", said=text, more=one)
+    return text
+
+
+_WIDE = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+_BETWEEN = re.compile(f"(?<={_WIDE}) +(?={_WIDE})")
+
+
+def close(text: str) -> str:
+    """Without the spaces that stand between two Chinese characters: templates have them for names and numbers."""
+    return _BETWEEN.sub("", text)
+
+
+_BLANK = re.compile(r"\{(\w+)\}")
+
+
+def laid(template: str, role: str, **blanks: Part | Sequence[Part]) -> list[Part]:
+    """A translated text in pieces: what stands between its blanks has this role, a blank has its own pieces."""
+    parts: list[Part] = []
+    for place, text in enumerate(_BLANK.split(template)):
+        held = blanks[text] if place % 2 else (text, role)
+        for piece in (held,) if isinstance(held, tuple) else held:
+            if parts and parts[-1][1] == piece[1] == role:
+                parts[-1] = (parts[-1][0] + piece[0], role)
+            elif piece[0]:
+                parts.append(piece)
+    return parts

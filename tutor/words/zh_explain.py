@@ -1,3 +1,189 @@
 """The explanations in Chinese."""
 
-ZH: dict[str, str] = {}
+from __future__ import annotations
+
+from tutor.words.zh_mistakes import MISTAKES
+from tutor.words.zh_rules import RULES
+
+ZH: dict[str, str] = {
+    # how pieces are put together
+    ", ": "，",
+    "{words}, {word}": "{words}、{word}",
+    "{words} and {last}": "{words} 和 {last}",
+    "{sentence} {next}": "{sentence}{next}",
+    "{said}; {more}": "{said}；{more}",
+    "{said} ({more})": "{said}（{more}）",
+    # cells and lines
+    "cell {number} begins": "单元格 {number} 开始",
+    ", with {settings}": "，设定 {settings}",
+    "cell {number} is done": "单元格 {number} 已完成",
+    "cell {number} has failed": "单元格 {number} 出错了",
+    "cell {number} has ended the program": "单元格 {number} 结束了程序",
+    "cell {number} was stopped": "单元格 {number} 被停止",
+    "cell {number} has died": "单元格 {number} 崩溃了",
+    "cell {number} {outcome}": "单元格 {number} {outcome}",
+    "line {number}": "第 {number} 行",
+    "in {function}": "{function} 中",
+    "turn {number}": "第 {number} 次迭代",
+    "Line {number}: {code}": "第 {number} 行：{code}",
+    "Line {number}, {where}: {code}": "第 {number} 行，{where}：{code}",
+    "caught by the code around it": "被外层代码捕获",
+    # operations
+    "operation": "运算",
+    "{operation}: {said}": "{operation}：{said}",
+    " in {composite}": "（{composite} 内部）",
+    "{target} was {old} and is now {new}.": "{target} 原为 {old}，现为 {new}。",
+    "memory not yet filled": "尚未填数的内存",
+    "a tensor of its own": "没有名字的张量",
+    # the backward pass
+    "backward pass {number}": "第 {number} 次反向传播",
+    "{backward} begins at {roots} with gradient {gradient}": "{backward}从 {roots} 开始，起始梯度为 {gradient}",
+    "keeps its graph": "保留计算图",
+    "makes a graph of its own": "同时为梯度建图",
+    "nothing": "无",
+    "backward pass {number} was broken off": "第 {number} 次反向传播中断",
+    "backward pass {number} is over": "第 {number} 次反向传播结束",
+    "{count} node ran": "运行了 {count} 个节点",
+    "{count} nodes ran": "运行了 {count} 个节点",
+    "its graph is kept": "计算图保留",
+    "what its nodes had saved is let go": "节点保存的张量已释放",
+    # gradients that arrive
+    "the leaf": "该叶子节点",
+    "it was {old}, and {gradient} arrived": "原为 {old}，传来 {gradient}",
+    "{gradient} arrived": "传来 {gradient}",
+    "{name}.grad was {old}; {gradient} arrives; it is now {new}.": (
+        "{name}.grad 原为 {old}；传来 {gradient}；现为 {new}。"
+    ),
+    "{function} returns {gradient}": "{function} 返回 {gradient}",
+    " for {tensor}": "，即 {tensor} 的梯度",
+    "hook {name}": "钩子 {name}",
+    "{hook} on {tensor}": "{tensor} 上的{hook} ",
+    "{hook} leaves {what} as it is: {value}": "{hook}没有改动{what}：{value}",
+    "{hook} changes {what}: {value}": "{hook}改动了{what}：{value}",
+    "the gradient": "梯度",
+    "what reaches it": "到达它的梯度",
+    "what it sends to {target}": "它传给 {target} 的梯度",
+    "what it sends": "它传出的梯度",
+    # nodes
+    "a node": "某个节点",
+    "a node that is not in the recording ran": "运行了一个没有记录下来的节点",
+    "A node that is not in the recording ran.": "运行了一个没有记录下来的节点。",
+    ", of which {element}": "，其中 {element}",
+    ", which is {element}": "，即 {element}",
+    " · arrives {gradient}": " · 传来 {gradient}",
+    ", of the graph that pass {number} made": "（属于第 {number} 次反向传播建的图）",
+    "{node}: the gradient {gradient} arrives": "{node}：传来梯度 {gradient}",
+    "{node}: no gradient arrives": "{node}：没有梯度传来",
+    "{said}; in general, {rule}": "{said}；一般地，{rule}",
+    "{gradient} to {target}": "{gradient}（给 {target}）",
+    "{said}, and it sends {gradients}.": "{said}，它传出 {gradients}。",
+    "{said}, and it sends nothing on.": "{said}，它不再往下传。",
+    "{node}, of {equation}: the gradient {gradient} arrives.": "{node}（{equation}）：传来梯度 {gradient}。",
+    "{node}, of {equation}: the gradient G, {gradient}, arrives.": "{node}（{equation}）：传来梯度 G = {gradient}。",
+    "{target} gets {gradient}, as {derivative}.": "{target} 得到 {gradient}，因为 {derivative}。",
+    "{target} gets {gradient}, which is {formula}.": "{target} 得到 {gradient}，即 {formula}。",
+    "Its element {index} is {sum}.": "其中元素 {index} 是 {sum}。",
+    "It is {sum}.": "算式是 {sum}。",
+    "a gradient of shape {shape}": "形状为 {shape} 的梯度",
+    "{number} in each of its {count} elements": "{number}（{count} 个元素都是）",
+    "sum over {count} of {product} = {result}": "{count} 份 {product} 之和 = {result}",
+    "{sum} ({count} terms) = {result}": "{sum}（共 {count} 项）= {result}",
+    # what nodes keep
+    "its input": "它的输入",
+    "its other input": "它的另一个输入",
+    "both its inputs": "它的两个输入",
+    "its result": "它的结果",
+    "its nodes": "图上的节点",
+    "{node} of {tensor}": "{node}（{tensor}）",
+    "the storage of {tensor}": "{tensor} 的存储",
+    "{count} more node": "另外 {count} 个节点",
+    "{count} more nodes": "另外 {count} 个节点",
+    "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail": (
+        "{tensor} 由 {nodes} 保存时是版本 {old}，现在是版本 {new}：反向传播会失败"
+    ),
+    "{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the change, backward "
+    "will use {new}": (
+        "{tensor} 由 {nodes} 保存时是 {old}，版本却仍是 {version}：autograd 看不到这个改动，反向传播会用 {new}"
+    ),
+    "{node} had saved {tensors}": "{node} 保存了 {tensors}",
+    "a second pass would fail: {why}": "再做一次反向传播会失败：{why}",
+    "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing": (
+        "再做一次反向传播不会失败，梯度会再累加一次：{nodes} 没有保存任何张量"
+    ),
+    "{tensor} was {old} when {node} kept it and is {new}": "{node} 保存 {tensor} 时它是 {old}，现在是 {new}",
+    "{what}, changed where autograd cannot see it": "{what}，改动发生在 autograd 看不到的地方",
+    "{changed}: the gradient may not be the true one": "{changed}：梯度可能不对",
+    "{changed}, but the gradient is the true one all the same": "{changed}，不过梯度仍然正确",
+    "{changed}: {what}": "{changed}：{what}",
+    "grad({target}) = {sent}, where {true} is right": "grad({target}) = {sent}，正确的是 {true}",
+    # optimizers
+    "{name}: {change}, gradient {gradient}": "{name}：{change}，梯度 {gradient}",
+    "{count} more parameter": "另外 {count} 个参数",
+    "{count} more parameters": "另外 {count} 个参数",
+    "{count} more gradient": "另外 {count} 个梯度",
+    "{count} more gradients": "另外 {count} 个梯度",
+    "no parameter has a gradient": "没有参数带梯度",
+    "filled with zeros": "全部置零",
+    "the larger of {old} and {new}": "{old} 与 {new} 中较大的",
+    "value - lr × grad": "值 - lr × 梯度",
+    "value - lr × mean of grad / (√mean of grad² + eps)": "值 - lr × 梯度均值 / (√梯度²均值 + eps)",
+    "value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)": (
+        "值 × (1 - lr × weight_decay) - lr × 梯度均值 / (√梯度²均值 + eps)"
+    ),
+    "value - lr × grad / (√mean of grad² + eps)": "值 - lr × 梯度 / (√梯度²均值 + eps)",
+    "value - lr × grad / (√sum of grad² + eps)": "值 - lr × 梯度 / (√梯度²之和 + eps)",
+    # what runs on the learner's behalf
+    "torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad": (
+        "这次反向传播由 torch.func.grad 在内部对参数的替身进行：不会写入 .grad"
+    ),
+    "torch.func.grad_and_value runs this pass inside, on stand-ins of its arguments: it writes no .grad": (
+        "这次反向传播由 torch.func.grad_and_value 在内部对参数的替身进行：不会写入 .grad"
+    ),
+    "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given to it; it writes no "
+    ".grad": "torch.func.vjp：调用它返回的函数就运行这次反向传播，从传入的梯度开始；不会写入 .grad",
+    "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no .grad": (
+        "torch.func.jacrev 借助 vmap，用一次反向传播求雅可比矩阵的所有行；不会写入 .grad"
+    ),
+    "torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given": (
+        "torch.func.jacfwd 用切向量正向计算；这次反向传播属于传给它的函数"
+    ),
+    "torch.vmap runs this pass once for the whole batch": "torch.vmap 对整个批次只运行一次这个反向传播",
+    "checkpoint has run the forward again, and runs this pass inside the other one, through the graph which "
+    "that made": ("checkpoint 重新运行了前向，并在外层反向传播之中，沿着由此建的图进行这次反向传播"),
+    "torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor": (
+        "torch.func.grad 是对参数的替身求导，不是对你的张量"
+    ),
+    "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, not your tensor": (
+        "torch.func.grad_and_value 是对参数的替身求导，不是对你的张量"
+    ),
+    "torch.func.vjp runs the function on a stand-in of the argument, and keeps the graph for later": (
+        "torch.func.vjp 用参数的替身运行函数，并留着计算图备用"
+    ),
+    "torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward": (
+        "torch.func.jacrev 用参数的替身运行函数，再做一次反向传播"
+    ),
+    "checkpoint had kept only the inputs: the operations before this step ran a second time, during backward": (
+        "checkpoint 只保存了输入：这一步之前的运算在反向传播期间又运行了一遍"
+    ),
+    "this node does nothing of its own: the backward hooks of a module run here": (
+        "这个节点本身不做事：模块的反向钩子在这里运行"
+    ),
+    "forward mode: the result carries a tangent, and so does whatever is computed from it; no pass backward is "
+    "needed": ("正向模式：结果带着切向量，由它算出的一切也都带着；不需要反向传播"),
+    "forward mode: the value, and its tangent, which is the derivative along the tangent of the input": (
+        "正向模式：取出值和它的切向量，即沿输入切向量方向的导数"
+    ),
+    "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass": (
+        "checkpoint 只保存了输入，所以重新运行前向：这是反向传播中的第二遍"
+    ),
+    "gradients are off here, as under no_grad: no graph is made": "这里梯度是关闭的（如 no_grad 之下）：不建图",
+    "made in inference mode: no graph, and none can be made from it later": (
+        "在推理模式下创建：没有计算图，以后也不能建"
+    ),
+    "autograd does not record this change of a leaf": "autograd 不记录对叶子节点的这次修改",
+    "{function} runs this pass inside, to give back what it finds; it writes no .grad": (
+        "这次反向传播由 {function} 在内部进行，结果由它返回；不会写入 .grad"
+    ),
+    "the same memory, but cut off from the graph: gradients stop here": "同一块内存，但与计算图断开：梯度到此为止",
+}
+ZH |= MISTAKES | RULES

@@ -8,6 +8,7 @@ import re
 from tutor.explain.grid import count
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
+from tutor.language import tr
 from tutor.trace.events import Op
 from tutor.trace.state import State
 
@@ -28,22 +29,30 @@ def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
     first = _pass_that_freed(scene, start, freed)
     if first is None:
         return None
-    root = scene.roots() or "the result"
+    root = scene.roots() or tr("the result")
     nodes = [graph.tensors[number].node for number in event.roots if number in graph.tensors]
-    before = f"the backward pass of {scene.where(first)}"
+    before = tr("the backward pass of {place}", place=scene.where(first))
     if any(node in freed for node in nodes):
-        return Found(
-            f"The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
-            f"had saved. Compute {root} anew before each backward, or, if you do want two passes through one graph, "
-            f"write retain_graph=True in the first.", first,
+        said = tr(
+            "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
+            "had saved. Compute {root} anew before each backward, or, if you do want two passes through one graph, "
+            "write retain_graph=True in the first.", root=root, before=before,
         )  # fmt: skip
+        return Found(said, first)
     shared = _shared_name(scene, graph, freed)
-    through = f"through {shared}, " if shared else ""
-    mend = f"{shared} = {shared}.detach()" if shared else "detach() what is carried over"
-    return Found(
-        f"A part of the graph behind {root} was used up: {through}it reaches back into what {before} went through and "
-        f"let go of. If nothing should flow back that far, write {mend} after that pass.", first,
-    )  # fmt: skip
+    if shared is None:
+        said = tr(
+            "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
+            "of. If nothing should flow back that far, write detach() what is carried over after that pass.",
+            root=root, before=before,
+        )  # fmt: skip
+    else:
+        said = tr(
+            "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
+            "through and let go of. If nothing should flow back that far, write {mend} after that pass.",
+            root=root, before=before, name=shared, mend=f"{shared} = {shared}.detach()",
+        )  # fmt: skip
+    return Found(said, first)
 
 
 def _pass_that_freed(scene: Scene, start: int, freed: set[int]) -> int | None:
@@ -71,33 +80,36 @@ def _shared_name(scene: Scene, graph: State, freed: set[int]) -> str | None:
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
 def not_scalar(scene: Scene, _: re.Match[str]) -> str:
-    root = scene.roots() or "the result"
+    root = scene.roots() or tr("the result")
     tensor = scene.tensor(root)
-    holds = f"{root} has {count(tensor.shape)} elements (shape {shape_text(tensor.shape)})" if tensor else (
-        f"{root} has several elements"
-    )  # fmt: skip
+    holds = tr("{root} has several elements", root=root)
+    if tensor:
+        holds = tr("{root} has {count} elements (shape {shape})", root=root, count=count(tensor.shape),
+                   shape=shape_text(tensor.shape))  # fmt: skip
     called = root if root.replace("_", "a").replace(".", "a").isalnum() else f"({root})"
-    return (
-        f"{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance "
-        f"{called}.sum().backward() or {called}.mean().backward(), or say how much each element counts: "
-        f"{called}.backward(gradient=…) with a tensor of the same shape."
-    )
+    return tr(
+        "{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance "
+        "{sum} or {mean}, or say how much each element counts: {weighed} with a tensor of the same shape.",
+        holds=holds, sum=f"{called}.sum().backward()", mean=f"{called}.mean().backward()",
+        weighed=f"{called}.backward(gradient=…)",
+    )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
 def no_graph(scene: Scene, _: re.Match[str]) -> Found:
-    root = scene.roots() or "the result"
+    root = scene.roots() or tr("the result")
     tensor = scene.tensor(root)
     made = None if tensor is None else scene.maker(tensor.tensor)
-    begin = f"{root} has no history, so there is nothing to go back through: "
+    begin = tr("{root} has no history, so there is nothing to go back through: {why}")
     if made is not None:
         found = _where_cut(scene, *made)
         if found is not None:
-            return Found(begin + found[1], found[0])
-    return Found(
-        begin + f"nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that "
-        f"you want gradients for are made."
-    )
+            return Found(begin.format(root=root, why=found[1]), found[0])
+    why = tr(
+        "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
+        "gradients for are made.", root=root,
+    )  # fmt: skip
+    return Found(begin.format(root=root, why=why))
 
 
 def _where_cut(scene: Scene, step: int, op: Op) -> tuple[int, str] | None:
@@ -116,13 +128,15 @@ def _where_cut(scene: Scene, step: int, op: Op) -> tuple[int, str] | None:
         name = (site.op if site is not None else None) or ""
         if any(tensor.requires_grad for tensor in inputs):
             if name in _CUTS:
-                return at, f"{scene.where(at)} cut it off. Leave that out where gradients should flow."
-            if name in _ENDS:
-                return at, f"{scene.where(at)} gives a result that has no derivative."
-            return at, (
-                f"{scene.where(at)} ran while gradients were switched off (torch.no_grad or the like). Compute it "
-                f"outside of that block."
-            )
+                said = tr("{place} cut it off. Leave that out where gradients should flow.")
+            elif name in _ENDS:
+                said = tr("{place} gives a result that has no derivative.")
+            else:
+                said = tr(
+                    "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of "
+                    "that block."
+                )
+            return at, said.format(place=scene.where(at))
         for tensor in inputs:
             earlier = scene.maker(tensor.tensor, before=at)
             if earlier is not None:
@@ -140,7 +154,8 @@ def unused(scene: Scene, match: re.Match[str]) -> str | None:
     if isinstance(wanted, (ast.List, ast.Tuple)) and place is not None and int(place[1]) < len(wanted.elts):
         wanted = wanted.elts[int(place[1])]
     name, root = ast.unparse(wanted), ast.unparse(result)
-    return (
-        f"{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it "
-        f"was used, or is another tensor meant? With allow_unused=True the answer is None instead of an error."
-    )
+    return tr(
+        "{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it "
+        "was used, or is another tensor meant? With allow_unused=True the answer is None instead of an error.",
+        root=root, name=name,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.language import tr
 
 
 @mistake("AttributeError", r"^'NoneType' object has no attribute '(?P<name>\w+)'")
@@ -41,39 +42,42 @@ def _grad_is_none(scene: Scene, source: str) -> str | None:
     tensor = scene.tensor(name)
     if tensor is None or tensor.grad is not None:
         return None
-    begin = f"{source} is None"
     if not tensor.is_leaf:
-        return (
-            f"{begin}: {name} is no leaf, it was computed by {tensor.grad_fn or 'an operation'}, and only leaves keep "
-            f"their gradient. If {name} should be a parameter, it was rebound (as in {name} = {name} - …): update it "
-            f"in place inside `with torch.no_grad():`. Otherwise call {name}.retain_grad() before backward."
-        )
+        return tr(
+            "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. If "
+            "{name} should be a parameter, it was rebound (as in {rebound}): update it in place inside "
+            "`with torch.no_grad():`. Otherwise call {name}.retain_grad() before backward.",
+            grad=source, name=name, node=tensor.grad_fn or tr("an operation"), rebound=f"{name} = {name} - …",
+        )  # fmt: skip
     if not tensor.requires_grad:
-        return f"{begin}: {name} does not require grad. Say requires_grad=True where it is made."
+        return tr(
+            "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.",
+            grad=source, name=name,
+        )  # fmt: skip
     passed = any(info.end_step is not None and info.end_step < scene.step for info in scene.timeline.passes)
     if not passed:
-        return f"{begin}: no backward() has run yet. Gradients are there only after it."
-    return (
-        f"{begin}: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None until "
-        f"the next backward(); or the loss was not computed from {name}."
-    )
+        return tr("{grad} is None: no backward() has run yet. Gradients are there only after it.", grad=source)
+    return tr(
+        "{grad} is None: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None "
+        "until the next backward(); or the loss was not computed from {name}.", grad=source, name=name,
+    )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^[Oo]nly Tensors of floating point and complex dtype can require gradients")
 def whole_numbers(scene: Scene, _: re.Match[str]) -> str:
     constants = [node.value for node in ast.walk(scene.tree) if isinstance(node, ast.Constant)]
     whole = next((value for value in constants if type(value) is int), 1)
-    mend = f"Write {whole}. instead of {whole}"
-    return (
-        f"`{scene.code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that "
-        f"can change a little. {mend}, or give dtype=torch.float32."
-    )
+    return tr(
+        "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
+        "change a little. Write {number}. instead of {number}, or give dtype=torch.float32.",
+        code=scene.code, number=whole,
+    )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Can't call numpy\(\) on Tensor that requires grad")
 def to_numpy(scene: Scene, _: re.Match[str]) -> str:
-    name = scene.called_on("numpy") or "the tensor"
-    return (
-        f"{name} is part of a graph, and an array of NumPy's could not carry that on: what is done to it would be lost "
-        f"to autograd. {name}.detach().numpy() gives the plain numbers."
-    )
+    return tr(
+        "{name} is part of a graph, and an array of NumPy's could not carry that on: what is done to it would be lost "
+        "to autograd. {name}.detach().numpy() gives the plain numbers.",
+        name=scene.called_on("numpy") or tr("the tensor"),
+    )  # fmt: skip

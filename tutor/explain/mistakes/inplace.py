@@ -6,6 +6,8 @@ import ast
 import re
 
 from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.words import sentences
+from tutor.language import tr
 from tutor.trace.events import Op
 
 
@@ -15,10 +17,10 @@ def leaf(scene: Scene, _: re.Match[str]) -> str | None:
     tensor = None if name is None else scene.tensor(name)
     if name is None or (tensor is not None and not (tensor.is_leaf and tensor.requires_grad)):
         return None
-    return (
-        f"{name} is a leaf that requires grad, and `{scene.code}` would change it in place, where autograd could not "
-        f"follow. To update a parameter, do it inside `with torch.no_grad():`."
-    )
+    return tr(
+        "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. "
+        "To update a parameter, do it inside `with torch.no_grad():`.", name=name, code=scene.code,
+    )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
@@ -27,10 +29,10 @@ def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
     if name is None:
         return None
     code = " ".join(scene.statement.split()) or scene.code
-    return (
-        f"`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
-        f"follow. Set its elements inside `with torch.no_grad():`, or before it requires grad."
-    )
+    return tr(
+        "`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
+        "follow. Set its elements inside `with torch.no_grad():`, or before it requires grad.", name=name, code=code,
+    )  # fmt: skip
 
 
 @mistake(
@@ -44,13 +46,19 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     if changed is None:
         return None
     step, op = changed
-    name = scene.name(op.outputs[0]) or scene.timeline.state(step).tensors[op.outputs[0]].label or "a tensor"
+    name = scene.name(op.outputs[0]) or scene.timeline.state(step).tensors[op.outputs[0]].label or tr("a tensor")
     output = re.search(r"which is output \d+ of (\w+?)(?:Backward\d*)?,", match.string)
-    kept = f", which {output[1]} made and keeps" if output is not None else ", which a node has kept"
-    return Found(
-        f"{scene.where(step)} changed {name} in place{kept} for its gradient: the old values are needed on the way "
-        f"back, and they are gone. {_instead(scene, step)}", step,
-    )  # fmt: skip
+    if output is not None:
+        said = tr(
+            "{place} changed {name} in place, which {node} made and keeps for its gradient: the old values are needed "
+            "on the way back, and they are gone.", place=scene.where(step), name=name, node=output[1],
+        )  # fmt: skip
+    else:
+        said = tr(
+            "{place} changed {name} in place, which a node has kept for its gradient: the old values are needed on the "
+            "way back, and they are gone.", place=scene.where(step), name=name,
+        )  # fmt: skip
+    return Found(sentences([said, _instead(scene, step)]), step)
 
 
 def _change(scene: Scene, shape: tuple[int, ...], then: int, now: int) -> tuple[int, Op] | None:
@@ -81,8 +89,10 @@ def _instead(scene: Scene, step: int) -> str:
     if len(body) == 1 and isinstance(body[0], ast.AugAssign):
         change = body[0]
         plain = ast.Assign([change.target], ast.BinOp(_load(change.target), change.op, change.value), lineno=1)
-        return f"Make a new tensor instead: `{ast.unparse(plain)}`."
-    return "Make a new tensor instead of changing that one: the operation of the same name without the underscore does."
+        return tr("Make a new tensor instead: `{code}`.", code=ast.unparse(plain))
+    return tr(
+        "Make a new tensor instead of changing that one: the operation of the same name without the underscore does."
+    )
 
 
 def _load(target: ast.expr) -> ast.expr:

@@ -7,6 +7,7 @@ import re
 
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
+from tutor.language import tr
 
 
 @mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
@@ -14,14 +15,20 @@ def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
     source = scene.called_on("backward")
     if source is None:
         return None
-    end = "which has no history. Call backward() on the tensor itself, and keep item() for printing."
     if source.endswith(".item()"):
-        return f"{source} is a plain Python number, {end}"
+        return tr(
+            "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
+            "item() for printing.", code=source,
+        )  # fmt: skip
     for step, op in scene.operations():
         site = scene.timeline.sites.get(op.site)
         if site is not None and site.op == "item" and _assigned(scene, step) == source:
-            return Found(f"{source} is a plain Python number since {scene.where(step)}, {end}", step)
-    return f"{source} is a plain Python number, {end.split('.')[0]}. backward() is a method of tensors."
+            said = tr(
+                "{code} is a plain Python number since {place}, which has no history. Call backward() on the tensor "
+                "itself, and keep item() for printing.", code=source, place=scene.where(step),
+            )  # fmt: skip
+            return Found(said, step)
+    return tr("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
 
 
 def _assigned(scene: Scene, step: int) -> str | None:
@@ -40,13 +47,14 @@ def _assigned(scene: Scene, step: int) -> str | None:
 
 @mistake("RuntimeError", r"^a Tensor with (\d+) elements cannot be converted to Scalar")
 def not_one(scene: Scene, match: re.Match[str]) -> str:
-    name = scene.called_on("item") or "the tensor"
+    name = scene.called_on("item") or tr("the tensor")
     tensor = scene.tensor(name)
-    shape = f", shape {shape_text(tensor.shape)}" if tensor is not None else ""
-    return (
-        f"{name} has {match[1]} elements{shape}, and a plain number can be made of one only. Choose an element "
-        f"({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist()."
-    )
+    shape = tr(", shape {shape}", shape=shape_text(tensor.shape)) if tensor is not None else ""
+    return tr(
+        "{name} has {count} elements{shape}, and a plain number can be made of one only. Choose an element "
+        "({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist().",
+        name=name, count=match[1], shape=shape,
+    )  # fmt: skip
 
 
 @mistake("ValueError", r"^can't optimize a non-leaf Tensor")
@@ -57,13 +65,13 @@ def optimizer_of_result(scene: Scene, _: re.Match[str]) -> Found | str:
             tensor = scene.tensor(name)
             if tensor is not None and not tensor.is_leaf:
                 made = scene.maker(tensor.tensor)
-                by = f" ({scene.where(made[0])})" if made is not None else ""
-                return Found(
-                    f"{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
-                    f"the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().",
-                    None if made is None else made[0],
-                )
-    return (
+                by = tr(" ({place})", place=scene.where(made[0]).strip()) if made is not None else ""
+                said = tr(
+                    "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
+                    "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
+                )  # fmt: skip
+                return Found(said, None if made is None else made[0])
+    return tr(
         "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
         "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
     )
@@ -73,27 +81,29 @@ def optimizer_of_result(scene: Scene, _: re.Match[str]) -> Found | str:
 def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
     model = scene.called_on("parameters")
     if model is None:
-        return "The list that the optimizer was given is empty: there is nothing for it to change."
-    return (
-        f"{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
-        f"torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear."
-    )
+        return tr("The list that the optimizer was given is empty: there is nothing for it to change.")
+    return tr(
+        "{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
+        "torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear.",
+        model=model,
+    )  # fmt: skip
 
 
 @mistake("RuntimeError", r"must have the same dtype, but got (\w+) and (\w+)")
 def two_dtypes(scene: Scene, match: re.Match[str]) -> str:
     names = {"Double": "float64", "Float": "float32", "Half": "float16", "Long": "int64", "Int": "int32"}
     first, second = (names.get(match[i], match[i]) for i in (1, 2))
-    return (
-        f"`{scene.code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: "
-        f"turn the input into {second} with .to(torch.{second}), or make it so from the start with dtype=."
-    )
+    return tr(
+        "`{code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: turn "
+        "the input into {second} with .to(torch.{second}), or make it so from the start with dtype=.",
+        code=scene.code, first=first, second=second,
+    )  # fmt: skip
 
 
 @mistake("ValueError", r"^Using a target size \((.+?)\) that is different to the input size \((.+?)\) is deprecated")
 def two_shapes(scene: Scene, match: re.Match[str]) -> str:
     target, given = (shape.removeprefix("torch.Size(").removesuffix(")") for shape in match.groups())
-    return (
-        f"The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
-        f"must be the same. Bring one to the other's shape with reshape or unsqueeze."
-    )
+    return tr(
+        "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
+        "must be the same. Bring one to the other's shape with reshape or unsqueeze.", given=given, target=target,
+    )  # fmt: skip

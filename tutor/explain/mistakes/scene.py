@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from tutor.language import tr
 from tutor.trace.events import Backward, Failed, Op
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import State, TensorState
@@ -150,8 +151,8 @@ class Scene:
         """`y.backward()` on line 11."""
         view = self.timeline.view(step)
         code = " ".join((view.code or "").split())
-        line = f"line {view.line}" if view.line is not None else f"step {step}"
-        return f"`{code}` on {line}" if code and len(code) <= 60 else line
+        line = tr("line {number}", number=view.line) if view.line is not None else tr("step {number}", number=step)
+        return tr("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
 
 
 def _parsed(source: str | None) -> ast.Module | None:

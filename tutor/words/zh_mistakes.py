@@ -1,0 +1,150 @@
+"""What went wrong, in Chinese."""
+
+MISTAKES: dict[str, str] = {
+    # where, and what is spoken of
+    "`{code}` on {line}": "{line}的 `{code}` ",
+    "step {number}": "第 {number} 步",
+    "the result": "结果",
+    "the tensor": "该张量",
+    "a tensor": "某个张量",
+    "an operation": "运算",
+    # backward where it cannot go
+    "the backward pass of {place}": "{place}那次反向传播",
+    "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes had saved. "
+    "Compute {root} anew before each backward, or, if you do want two passes through one graph, write "
+    "retain_graph=True in the first.": (
+        "{root} 背后的计算图已经用掉了：{before}经过它，并释放了各节点保存的值。每次 backward 之前重新计算 {root}；"
+        "如果确实要在同一张图上反向传播两次，就在第一次写 retain_graph=True。"
+    ),
+    "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go of. If "
+    "nothing should flow back that far, write detach() what is carried over after that pass.": (
+        "{root} 背后的计算图有一部分已经用掉了：它一直通到{before}经过并释放的地方。"
+        "如果梯度不该流回那么远，就在那次反向传播之后对沿用下来的张量调用 detach()。"
+    ),
+    "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went through "
+    "and let go of. If nothing should flow back that far, write {mend} after that pass.": (
+        "{root} 背后的计算图有一部分已经用掉了：它经由 {name} 一直通到{before}经过并释放的地方。"
+        "如果梯度不该流回那么远，就在那次反向传播之后写 {mend}。"
+    ),
+    "{root} has several elements": "{root} 有多个元素",
+    "{root} has {count} elements (shape {shape})": "{root} 有 {count} 个元素（形状 {shape}）",
+    "{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance {sum} "
+    "or {mean}, or say how much each element counts: {weighed} with a tensor of the same shape.": (
+        "{holds}，而不带参数的 backward() 只能从一个标量开始。先把它变成一个数，例如 {sum} 或 {mean}；"
+        "或者说明每个元素的权重：{weighed}，其中的张量与它形状相同。"
+    ),
+    "{root} has no history, so there is nothing to go back through: {why}": (
+        "{root} 没有计算历史，反向传播无路可走：{why}"
+    ),
+    "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
+    "gradients for are made.": (
+        "{root} 所依赖的张量都不需要梯度。想求哪些张量的梯度，就在创建它们时写 requires_grad=True。"
+    ),
+    "{place} cut it off. Leave that out where gradients should flow.": (
+        "{place}把它从计算图上切断了。需要梯度流过的地方，不要写这个。"
+    ),
+    "{place} gives a result that has no derivative.": "{place}的结果没有导数。",
+    "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.": (
+        "{place}运行时梯度是关闭的（torch.no_grad 之类）。请在那个代码块之外计算它。"
+    ),
+    "{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it was "
+    "used, or is another tensor meant? With allow_unused=True the answer is None instead of an error.": (
+        "{root} 不是由 {name} 算出来的，所以对它没有梯度。是不是 {name} 用过之后又被重新赋值了，还是本想用另一个张量？"
+        "写上 allow_unused=True，得到的就是 None 而不是报错。"
+    ),
+    # gradients that are not there
+    "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. If {name} "
+    "should be a parameter, it was rebound (as in {rebound}): update it in place inside `with torch.no_grad():`. "
+    "Otherwise call {name}.retain_grad() before backward.": (
+        "{grad} 是 None：{name} 不是叶子节点，而是由 {node} 算出来的，只有叶子节点才保留梯度。"
+        "如果 {name} 本该是参数，那它是被重新赋值了（例如 {rebound}）：请在 `with torch.no_grad():` 里就地更新它。"
+        "否则在 backward 之前调用 {name}.retain_grad()。"
+    ),
+    "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.": (
+        "{grad} 是 None：{name} 不需要梯度。在创建它的地方写 requires_grad=True。"
+    ),
+    "{grad} is None: no backward() has run yet. Gradients are there only after it.": (
+        "{grad} 是 None：还没有运行过 backward()。运行之后才有梯度。"
+    ),
+    "{grad} is None: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None until "
+    "the next backward(); or the loss was not computed from {name}.": (
+        "{grad} 是 None：自上次清空以来，没有哪次反向传播到达过 {name}。zero_grad() 会把它设为 None，"
+        "直到下一次 backward()；也可能损失并不是由 {name} 算出来的。"
+    ),
+    "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can change a "
+    "little. Write {number}. instead of {number}, or give dtype=torch.float32.": (
+        "`{code}` 要对整数（或布尔值）求梯度，而求导要求数值能连续变化。"
+        "把 {number} 写成 {number}.，或者指定 dtype=torch.float32。"
+    ),
+    "{name} is part of a graph, and an array of NumPy's could not carry that on: what is done to it would be lost to "
+    "autograd. {name}.detach().numpy() gives the plain numbers.": (
+        "{name} 在计算图上，而 NumPy 数组没法延续计算图：对数组做的事 autograd 都看不到。"
+        "只要数值的话，用 {name}.detach().numpy()。"
+    ),
+    # changed in place
+    "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. To "
+    "update a parameter, do it inside `with torch.no_grad():`.": (
+        "{name} 是需要梯度的叶子节点，`{code}` 会就地修改它，autograd 无法追踪。"
+        "要更新参数，请在 `with torch.no_grad():` 里做。"
+    ),
+    "`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not follow. "
+    "Set its elements inside `with torch.no_grad():`, or before it requires grad.": (
+        "`{code}` 写入了 {name}（需要梯度的叶子节点）或它的视图，autograd 无法追踪。"
+        "请在 `with torch.no_grad():` 里给元素赋值，或者在它开启梯度之前赋值。"
+    ),
+    "{place} changed {name} in place, which {node} made and keeps for its gradient: the old values are needed on the "
+    "way back, and they are gone.": (
+        "{place}就地修改了 {name}，而它是 {node} 算出来并保存着用来求梯度的：反向传播要用旧值，旧值却没了。"
+    ),
+    "{place} changed {name} in place, which a node has kept for its gradient: the old values are needed on the way "
+    "back, and they are gone.": ("{place}就地修改了 {name}，而有节点保存着它来求梯度：反向传播要用旧值，旧值却没了。"),
+    "Make a new tensor instead: `{code}`.": "改为新建一个张量：`{code}`。",
+    "Make a new tensor instead of changing that one: the operation of the same name without the underscore does.": (
+        "不要改它，改为新建一个张量：用不带下划线的同名运算。"
+    ),
+    # numbers, optimizers, layers
+    "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep item() for "
+    "printing.": "{code} 是普通的 Python 数，没有计算历史。对张量本身调用 backward()，item() 只用来打印。",
+    "{code} is a plain Python number since {place}, which has no history. Call backward() on the tensor itself, and "
+    "keep item() for printing.": (
+        "从{place}起，{code} 就是普通的 Python 数，没有计算历史。对张量本身调用 backward()，item() 只用来打印。"
+    ),
+    "{code} is a plain Python number, which has no history. backward() is a method of tensors.": (
+        "{code} 是普通的 Python 数，没有计算历史。backward() 是张量的方法。"
+    ),
+    ", shape {shape}": "，形状 {shape}",
+    "{name} has {count} elements{shape}, and a plain number can be made of one only. Choose an element "
+    "({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist().": (
+        "{name} 有 {count} 个元素{shape}，而只有单个元素才能变成普通的数。可以选一个元素（{name}[0].item()），"
+        "把它们合成一个（{name}.sum().item()），或者全部取出：{name}.tolist()。"
+    ),
+    " ({place})": "（{place}）",
+    "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it the leaf, or make "
+    "{name} one: {name} = {name}.detach().requires_grad_().": (
+        "{name} 是由别的张量算出来的{by}，优化器对它的更新不会留下来。把叶子节点交给优化器，"
+        "或者让 {name} 成为叶子节点：{name} = {name}.detach().requires_grad_()。"
+    ),
+    "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
+    "leaves: tensors that were made with requires_grad=True, or the parameters of a module.": (
+        "其中有张量是由别的张量算出来的，优化器对它的更新不会留下来。请把叶子节点交给优化器："
+        "用 requires_grad=True 创建的张量，或模块的参数。"
+    ),
+    "The list that the optimizer was given is empty: there is nothing for it to change.": (
+        "交给优化器的列表是空的：没有可更新的参数。"
+    ),
+    "{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
+    "torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear.": (
+        "{model}.parameters() 是空的：只有包在 torch.nn.Parameter 里的张量（例如 "
+        "self.w = nn.Parameter(torch.zeros(1))），或属于 nn.Linear 这类层的张量，模块才认作参数。"
+    ),
+    "`{code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: turn the "
+    "input into {second} with .to(torch.{second}), or make it so from the start with dtype=.": (
+        "`{code}` 把 {first} 和 {second} 相乘。层的权重默认是 float32：用 .to(torch.{second}) 把输入转成 {second}，"
+        "或者一开始就用 dtype= 指定。"
+    ),
+    "The prediction has shape {given} and the target {target}: this loss compares element with element, so they must "
+    "be the same. Bring one to the other's shape with reshape or unsqueeze.": (
+        "预测的形状是 {given}，目标的形状是 {target}：这个损失逐元素比较，所以两者形状必须相同。"
+        "用 reshape 或 unsqueeze 把其中一个变成另一个的形状。"
+    ),
+}

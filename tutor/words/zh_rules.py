@@ -1,0 +1,3 @@
+"""What the rules of nodes say, in Chinese."""
+
+RULES: dict[str, str] = {}
