@@ -66,15 +66,6 @@ class Session:
         return new
 
     @property
-    def waiting_for(self) -> str:
-        """What the screen says while there is no step yet."""
-        return {
-            "starting": "starting Python …",
-            "importing": "importing torch …",
-            "running": "running …",
-        }.get(self.phase, "")
-
-    @property
     def exit_status(self) -> int:
         """What the program's run ended with."""
         end = self.timeline.run_end

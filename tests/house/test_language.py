@@ -13,6 +13,8 @@ from tutor import language
 from tutor.language import ROOMS
 
 ROOT = Path(tutor.__file__).parent
+MARKS = ("tr", "later", "phrase")
+"""What marks a text; `later` takes nothing but a plain one."""
 
 
 def used(room: str) -> dict[str, str]:
@@ -20,13 +22,13 @@ def used(room: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted((ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("tr", "later"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 where = f"{path.relative_to(ROOT.parent)}:{node.lineno}"
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found.setdefault(first.value, where)
                 else:
-                    assert node.func.id == "tr", f"{where}: what is marked must be a plain text"
+                    assert node.func.id != "later", f"{where}: what is marked must be a plain text"
     return found
 
 
@@ -52,6 +54,13 @@ def test_a_translation_has_the_same_blanks(room: str) -> None:
     blanks = re.compile(r"\{(\w*)[^}]*\}")
     for text, said in catalog(room).items():
         assert sorted(blanks.findall(text)) == sorted(blanks.findall(said)), text
+
+
+def test_a_text_is_the_same_in_all_rooms() -> None:
+    for room in ROOMS:
+        for other in ROOMS:
+            both = set(catalog(room)) & set(catalog(other))
+            assert not {text for text in both if catalog(room)[text] != catalog(other)[text]}, (room, other)
 
 
 def test_the_language_is_that_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from textual.app import App
 
 from tests.worker.recording import Forker
+from tutor.language import use
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("NO_COLOR", "COLORFGBG", "GRADTUTOR_THEME"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """No test leaves another language behind."""
+    yield
+    use("en")
 
 
 @pytest.fixture(scope="session")

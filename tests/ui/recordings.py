@@ -175,10 +175,6 @@ class FakeSession:
         self.closed = False
         self.command = RunCommand("", "")
 
-    @property
-    def waiting_for(self) -> str:
-        return "importing torch …" if self.phase == "importing" else "running …"
-
     async def run(self, updated: Callable[[], None]) -> None:
         import asyncio
 

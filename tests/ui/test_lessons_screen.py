@@ -107,7 +107,7 @@ async def test_the_language_of_the_titles(lessons: Path) -> None:
     app = listed(lessons, "zh")
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
-        assert "next  课" in text(app)
+        assert "下一课  课" in text(app)
 
 
 async def test_what_is_wrong_with_a_lesson_is_told_and_the_others_are_there(lessons: Path) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from tutor.language import now
 from tutor.ui.draw import places
 from tutor.ui.draw.places import Place
+from tutor.ui.draw.row import width as cells
 from tutor.ui.panes.pane import Pane, Tab
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Arranger:
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
         reading = self.now == "lesson"
-        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading)
+        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -89,7 +91,7 @@ class Arranger:
         """The line for typing stands above the explanation."""
         screen = self.screen
         width, height = screen.size
-        size = len(screen.label.text) + 2
+        size = cells(screen.label.text) + 2
         small = screen.small.display
         shown = bool(screen.prompt.purpose) and not small
         screen.explain.display = not small

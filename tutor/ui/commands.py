@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
+from tutor.language import later, tr
 from tutor.ui import moves
 from tutor.ui.draw import places
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import clean
 from tutor.ui.panes.pane import Pane
 
@@ -74,7 +76,7 @@ class Commands:
             found = timeline.steps
         if found is None:
             ahead = screen.running and not key.startswith(("back", "previous", "out"))
-            screen.say((screen.waiting if ahead else moves.NOWHERE[key], "quiet"), passing=ahead)
+            screen.say((screen.waiting if ahead else tr(moves.NOWHERE[key]), "quiet"), passing=ahead)
         elif found > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit
@@ -86,15 +88,15 @@ class Commands:
     def say_gate(self) -> None:
         """Why it does not go on."""
         self.screen.places.bring("lesson")
-        self.screen.say(("first the question: ", "plain"), ("Enter", "key"), (" answers it, ", "plain"), ("s", "key"),
-                        (" skips it", "plain"))  # fmt: skip
+        text = later("first the question: {enter} answers it, {s} skips it")
+        self.screen.say(*phrase(text, "plain", enter=("Enter", "key"), s=("s", "key")))
 
     def to_the_list(self) -> None:
         """From a lesson to the others; a script of one's own has none."""
         if self.screen.target.kind == "lesson":
             self.screen.owner.leave()
         else:
-            self.screen.say(("q", "key"), (" quits", "quiet"))
+            self.screen.say(*phrase("{q} quits", q=("q", "key")))
 
     def go_to(self, step: int) -> None:
         """To a step that was picked."""
@@ -120,7 +122,7 @@ class Commands:
 
     def pace(self, by: int) -> None:
         self.screen.player.change(by)
-        self.screen.say((f"{self.screen.player.speed} steps a second", "quiet"))
+        self.screen.say((tr("{count} steps a second", count=self.screen.player.speed), "quiet"))
 
     # ------------------------------------------------------------ panes
 
@@ -161,7 +163,12 @@ class Commands:
     def show_others(self) -> None:
         """Data and numbers in the graph, or none."""
         shown = self.screen.graph.toggle_others()
-        self.screen.say((f"what needs no gradient is {'shown' if shown else 'hidden'} in the graph", "quiet"))
+        said = (
+            tr("what needs no gradient is shown in the graph")
+            if shown
+            else tr("what needs no gradient is hidden in the graph")
+        )
+        self.screen.say((said, "quiet"))
 
     def move_in_pane(self, by: int) -> None:
         if isinstance(self.screen.focused, Pane):
@@ -192,13 +199,14 @@ class Commands:
         screen = self.screen
         if screen.focused is screen.chart:
             gone = screen.chart.charted.take_back()
-            screen.say((f"{clean(gone)} is charted no more" if gone else "nothing was added to the chart", "quiet"))
+            said = tr("{name} is charted no more", name=clean(gone)) if gone else tr("nothing was added to the chart")
+            screen.say((said, "quiet"))
             return
         found = screen.focused.details() if isinstance(screen.focused, Pane) else None
         tensor = self._tensor_of(*found) if found is not None else None
         if tensor is None:
-            screen.say(("to chart a tensor put the mark on it: ", "quiet"), ("Tab", "key"), (" to the pane, ", "quiet"),
-                       ("↑ ↓", "key"), (" to its row, ", "quiet"), ("c", "key"))  # fmt: skip
+            text = later("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
+            screen.say(*phrase(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
         else:
             self.chart_tensor(tensor)
 
@@ -207,13 +215,13 @@ class Commands:
         screen = self.screen
         told = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
         if told is None:
-            screen.say(("this cannot be charted: complex, or there are enough curves already", "quiet"))
+            screen.say((tr("this cannot be charted: complex, or there are enough curves already"), "quiet"))
             return
         name, charted = told
         if charted and screen.focused is not screen.graph:
             screen.front["right"] = "chart"
-        where = " is charted" if charted else " is charted no more"
-        screen.say((clean(name), "value"), (where, "quiet"))
+        text = later("{name} is charted") if charted else later("{name} is charted no more")
+        screen.say(*phrase(text, name=(clean(name), "value")))
 
     def _tensor_of(self, subject: str, ref: int) -> int | None:
         """The tensor of a row: of a node's, the one that it made."""

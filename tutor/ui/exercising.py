@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tutor.language import later, tr
 from tutor.ui.draw.exercise import Standing
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import clean
 from tutor.ui.gate import Exercise
 
@@ -57,7 +59,8 @@ class Exercising:
         problem = standing.problem if standing.tried else ""
         screen.player.pause()
         screen.app.push_screen(
-            Editor(f"exercise {exercise.id}", text, starter, problem), lambda done: self._edited(exercise, done)
+            Editor(tr("exercise {name}", name=exercise.id), text, starter, problem),
+            lambda done: self._edited(exercise, done),
         )
 
     def _edited(self, exercise: Exercise, done: tuple[str, bool] | None) -> None:
@@ -70,7 +73,7 @@ class Exercising:
             self._trying = exercise
             attempts = {**screen.session.command.attempts, exercise.id: text}
             screen.runner.try_again(attempts, exercise.number)
-            screen.say(("your code runs …", "quiet"))
+            screen.say((tr("your code runs …"), "quiet"))
 
     def arrived(self) -> None:
         """More is recorded: a check may have passed or failed."""
@@ -87,10 +90,9 @@ class Exercising:
         g = self.screen.explain.glyphs
         if ok:
             self.screen.say(
-                (f"{g.yes} solved", "leaf strong"),
+                (f"{g.yes} {tr('solved')}", "leaf strong"),
                 (" ", "quiet"),
-                ("S", "key"),
-                (" shows the lesson's own way", "quiet"),
+                *phrase("{s} shows the lesson's own way", s=("S", "key")),
             )
         else:
             self.screen.say((f"{g.no} ", "error"), (clean(message), "error"))
@@ -101,11 +103,11 @@ class Exercising:
         """The next hint."""
         screen, exercise = self.screen, self.here
         if exercise is None:
-            screen.say(("hints belong to exercises", "quiet"))
+            screen.say((tr("hints belong to exercises"), "quiet"))
             return
         count = screen.study.kept.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
-            screen.say(("there is no other hint: ", "quiet"), ("S", "key"), (" shows the solution", "quiet"))
+            screen.say(*phrase("there is no other hint: {s} shows the solution", s=("S", "key")))
             return
         screen.study.hint(exercise.id, count + 1)
         self._look()
@@ -114,13 +116,12 @@ class Exercising:
         """The solution: at once where it is solved, else at the second time."""
         screen, exercise = self.screen, self.here
         if exercise is None:
-            screen.say(("solutions belong to exercises", "quiet"))
+            screen.say((tr("solutions belong to exercises"), "quiet"))
             return
         if exercise.id not in screen.study.kept.solved and self._opening != exercise.id:
             self._opening = exercise.id
-            screen.say(
-                ("S", "key"), (" once more shows the solution; ", "quiet"), ("H", "key"), (" gives a hint", "quiet")
-            )
+            text = later("{s} once more shows the solution; {h} gives a hint")
+            screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
         self._look()

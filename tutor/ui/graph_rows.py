@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.live import find
+from tutor.language import tr
 from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.folding import around
@@ -57,7 +58,7 @@ class Rows:
     def row(self, item: Item) -> NodeRow:
         """The row of a thing."""
         if item.kind == "heading":
-            return NodeRow(item.number, item.text, "", "", kind="heading")
+            return NodeRow(item.number, tr(item.text, number=item.place), "", "", kind="heading")
         if item.kind in ("constant", "input"):
             name, value, dtype = self._what_was_given(item)
             text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
@@ -168,7 +169,7 @@ class Rows:
                 if one.node < node.node and one.of_pass != node.of_pass
                 for came in one.inputs
             )
-            via = f" via {through}" if of is not passed and uses > 1 and through else ""
+            via = tr(" via {name}", name=through) if of is not passed and uses > 1 and through else ""
             name = self._derived[node.node] = f"∇{called}{via}"
         return name
 

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 
+from tutor.language import later, tr
 from tutor.trace import walk
 from tutor.trace.places import PlaceError, resolve
 from tutor.trace.timeline import Timeline
@@ -25,18 +26,18 @@ MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
     "previous_pass": walk.previous_pass,
 }
 NOWHERE = {
-    "forward": "this is the last step",
-    "back": "this is the beginning",
-    "next_line": "no statement follows",
-    "previous_line": "no statement before this one",
-    "into": "there is nothing to go into here",
-    "out": "this is the outermost level",
-    "next_cell": "this is the last cell",
-    "previous_cell": "this is the first cell",
-    "next_iteration": "no further iteration",
-    "previous_iteration": "no iteration before this one",
-    "next_pass": "no further backward pass",
-    "previous_pass": "no backward pass before this step",
+    "forward": later("this is the last step"),
+    "back": later("this is the beginning"),
+    "next_line": later("no statement follows"),
+    "previous_line": later("no statement before this one"),
+    "into": later("there is nothing to go into here"),
+    "out": later("this is the outermost level"),
+    "next_cell": later("this is the last cell"),
+    "previous_cell": later("this is the first cell"),
+    "next_iteration": later("no further iteration"),
+    "previous_iteration": later("no iteration before this one"),
+    "next_pass": later("no further backward pass"),
+    "previous_pass": later("no backward pass before this step"),
 }
 """What to say where a key leads nowhere."""
 
@@ -52,7 +53,7 @@ def go(timeline: Timeline, step: int, text: str) -> int:
     if match := _PASS.fullmatch(text):
         info = next((info for info in timeline.passes if info.number == int(match[1])), None)
         if info is None:
-            raise PlaceError(f"There are {len(timeline.passes)} backward passes.")
+            raise PlaceError(tr("There are {count} backward passes.", count=len(timeline.passes)))
         return info.start_step
     if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
         kind = "line" if match[1].startswith("l") else "cell"
@@ -71,14 +72,14 @@ def _turn(timeline: Timeline, step: int, number: int) -> int:
         last = max(known, key=lambda found: found[-1], default=None)
         turns = min(later, key=lambda found: found[0], default=last)
     if not turns:
-        raise PlaceError("There is no loop here.")
+        raise PlaceError(tr("There is no loop here."))
     # In a loop within a loop the same number comes again and again: count from where this run of it began.
     start = 0
     if loop is not None:
         turn = frames[-1].iterations[loop]
         start = max(bisect_right(turns, step) - turn, 0)
     if not 1 <= number <= len(turns) - start:
-        raise PlaceError(f"This loop has {len(turns) - start} iterations.")
+        raise PlaceError(tr("This loop has {count} iterations.", count=len(turns) - start))
     return turns[start + number - 1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tutor.language import tr
 from tutor.trace import walk
 from tutor.ui.moves import NOWHERE
 
@@ -63,7 +64,7 @@ class Player:
         if following is None or following > screen.limit:
             self.pause()
             if following is None:
-                screen.say((NOWHERE["forward"], "quiet"))
+                screen.say((tr(NOWHERE["forward"]), "quiet"))
             else:
                 screen.commands.say_gate()
             return

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
+from tutor.language import later, tr
 from tutor.lesson.answers import AnswerError
 from tutor.trace.places import PlaceError
 from tutor.ui import moves
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.linking import LINES
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 PURPOSES = {
-    "go": ("go to", "18   line 9   iteration 30   cell 2   pass 3   end"),
-    "find": ("find", "a name, a piece of code, or printed text; Enter again finds the next"),
+    "go": (later("go to"), "18   line 9   iteration 30   cell 2   pass 3   end"),
+    "find": (later("find"), later("a name, a piece of code, or printed text; Enter again finds the next")),
 }
 _ANSWERS = "0123456789-.TFN"
 """With these an answer can begin, and no key has another meaning for them."""
@@ -32,11 +34,16 @@ class Prompts:
         """Show the line, in place of the explanation."""
         screen = self.screen
         screen.player.pause()
-        label, example = PURPOSES[purpose]
-        screen.prompt.purpose, screen.prompt.value, screen.prompt.placeholder = purpose, "", example
-        screen.label.text = label
-        screen.places.prompt()
+        screen.prompt.purpose, screen.prompt.value = purpose, ""
+        self.speak()
         screen.set_focus(screen.prompt)  # at once: what was typed ahead is for it
+
+    def speak(self) -> None:
+        """Say what is to be typed."""
+        screen = self.screen
+        label, example = PURPOSES[screen.prompt.purpose]
+        screen.prompt.placeholder, screen.label.text = tr(example), tr(label)
+        screen.places.prompt()
 
     def close(self) -> None:
         """Back to the explanation."""
@@ -72,7 +79,7 @@ class Prompts:
     def _find(self, text: str) -> None:
         screen = self.screen
         step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
-        screen.label.text = "find" if step is not None else "not found"
+        screen.label.text = tr("find") if step is not None else tr("not found")
         screen.places.prompt()
         screen.label.paint()
         if step is not None:
@@ -100,7 +107,7 @@ class Prompts:
             screen.say((str(error), "error"))
             return
         screen.places.focus_pane()
-        screen.say(("walk on with ", "quiet"), (screen.explain.glyphs.arrow, "key"), (": the run will tell", "quiet"))
+        screen.say(*phrase("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
     def begin(self, char: str | None) -> bool:
         """Begin an answer with what was typed, if that can only be one."""
@@ -118,4 +125,4 @@ class Prompts:
         if question is not None:
             screen.study.skip(question.index)
             screen.places.focus_pane()
-            screen.say(("skipped", "quiet"))
+            screen.say((tr("skipped"), "quiet"))

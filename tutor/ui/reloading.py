@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tutor.language import tr
 from tutor.trace.matching import counterpart
 from tutor.ui.draw.row import clean
 
@@ -77,11 +78,12 @@ class Reloader:
             found = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
         screen.study.renumber(before.document, session.timeline.document)
         screen.runner.renew(session)
+        screen.lesson.forget()
         screen.study.begin_again()
         screen.study.furthest = found
         screen.arrived()
         screen.cursor = found
-        screen.say(("the file was saved, and has run again", "quiet"))
+        screen.say((tr("the file was saved, and has run again"), "quiet"))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tutor.trace.matching import counterpart
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean
 from tutor.ui.runs import Run, Runs, name_of
 
@@ -102,7 +103,7 @@ class Runner:
         run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
-        screen.say((clean(run.name), "value"), (": another run; the one before is its ghost", "quiet"))
+        screen.say(*phrase("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
 
     def renew(self, session: Session) -> None:
         """Another recording of the run on the screen, of its file as it is now."""
@@ -137,7 +138,7 @@ class Runner:
         found = counterpart(now.timeline, now.cursor, run.timeline)
         self._show(run.session)
         self._go(run.cursor if found is None else found)
-        self.screen.say((clean(run.name), "value"), (" is on the screen again", "quiet"))
+        self.screen.say(*phrase("{name} is on the screen again", name=(clean(run.name), "value")))
 
     def compare(self) -> None:
         """Another run is the ghost, or none."""
@@ -176,7 +177,5 @@ class Runner:
 
     def _back(self, step: int) -> list[Piece]:
         dot = self.screen.header.glyphs.dot
-        return [
-            ("back where you left, at step ", "quiet"), (f"{step}", "value"), (f" {dot} ", "quiet"), ("Home", "key"),
-            (" to the beginning", "quiet"),
-        ]  # fmt: skip
+        back = phrase("back where you left, at step {step}", step=(f"{step}", "value"))
+        return [*back, (f" {dot} ", "quiet"), *phrase("{home} to the beginning", home=("Home", "key"))]

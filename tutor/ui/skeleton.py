@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tutor.language import later
 from tutor.trace.folding import Call, around, fold, is_torchs
 from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
 from tutor.trace.operands import shows_operands
@@ -184,10 +185,11 @@ class _Making:
         if part <= self._part:
             return
         self._part = part
-        made = f"the graph of the gradients (made in pass {part // 2})"
         number = self.builder.number("heading", part)
-        text = made if part % 2 == 0 else "computed from these gradients"
-        self.items[number] = Item(number, "heading", text=text)
+        text = later("computed from these gradients")
+        if part % 2 == 0:
+            text = later("the graph of the gradients (made in pass {number})")
+        self.items[number] = Item(number, "heading", place=part // 2, text=text)
 
     def _inputs(self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None) -> None:
         """What the operation was given besides; of a module's, what came from outside of its call."""

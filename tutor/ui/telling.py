@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor import explain
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.lesson.model import in_language
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean, row_width
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
-_ENDS = {"failed": "failed", "exited": "ended early", "died": "died", "refused": "cannot be run"}
+_ENDS = {
+    "failed": later("failed"),
+    "exited": later("ended early"),
+    "died": later("died"),
+    "refused": later("cannot be run"),
+}
 
 
 def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
@@ -25,21 +31,21 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
     g = screen.header.glyphs
     if screen.running:
         phase = screen.session.phase if screen.session is not None else ""
-        waiting = {"starting": "starting Python", "importing": "importing torch"}.get(phase, "running")
+        waiting = {"starting": tr("starting Python"), "importing": tr("importing torch")}.get(phase, tr("running"))
         pieces.append((f"{g.waiting} {waiting}", "now"))
     elif timeline.run_end is not None and timeline.run_end.outcome == "stopped":
-        pieces.append(("stopped", "grad"))
+        pieces.append((tr("stopped"), "grad"))
     elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS and timeline.run_end.status:
-        pieces.append((f"{g.no} {_ENDS[timeline.run_end.outcome]}", "error"))
+        pieces.append((f"{g.no} {tr(_ENDS[timeline.run_end.outcome])}", "error"))
     if screen.player.playing:
         pieces.append((f"{g.now} {screen.player.speed}/s", "now"))
     if document is not None:
         pieces.append((clean(device), "quiet"))
     if cells > 1:
         cell = timeline.cell(screen.cursor) if screen.cursor else None
-        pieces.append((f"cell {cell or 1}/{cells}", "quiet"))
+        pieces.append((tr("cell {number}/{count}", number=cell or 1, count=cells), "quiet"))
     if timeline.steps:
-        pieces.append((f"step {screen.cursor}/{timeline.steps}", "quiet"))
+        pieces.append((tr("step {number}/{count}", number=screen.cursor, count=timeline.steps), "quiet"))
     return family, title, pieces
 
 
@@ -51,7 +57,7 @@ def _title(screen: LessonScreen) -> tuple[str, str]:
     family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
     if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
         family = document.name.partition("/")[0]
-    return clean(family), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
+    return clean(tr(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
 
 
 def said(screen: LessonScreen) -> list[Piece]:
@@ -60,8 +66,10 @@ def said(screen: LessonScreen) -> list[Piece]:
     end = timeline.run_end
     g = screen.explain.glyphs
     if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
-        again: list[Piece] = [(f" {g.dot} ", "quiet"), ("r", "key"), (" runs again", "quiet")] if screen.session else []
-        return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or _ENDS[end.outcome], "error"), *again]
+        again: list[Piece] = (
+            [(f" {g.dot} ", "quiet"), *phrase("{r} runs again", r=("r", "key"))] if screen.session else []
+        )
+        return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or tr(_ENDS[end.outcome]), "error"), *again]
     if not step:
         return _before(screen)
     if step == timeline.steps and screen.study.done and not screen.running:
@@ -69,7 +77,7 @@ def said(screen: LessonScreen) -> list[Piece]:
     try:
         return shortened([(clean(text), role) for text, role in explain.line(timeline, step)], screen.size.width - 4)
     except Exception as error:  # a recording may come from a stranger, and hold what no program does
-        return [(f"this step cannot be explained: {error!r}", "quiet")]
+        return [(tr("this step cannot be explained: {error}", error=repr(error)), "quiet")]
 
 
 def _done(screen: LessonScreen) -> list[Piece]:
@@ -78,8 +86,9 @@ def _done(screen: LessonScreen) -> list[Piece]:
     pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
     following = screen.owner.after(screen.target.name)
     if following is not None:
-        pieces += [(f" {g.dot} next: ", "quiet"), (clean(in_language(following.title, screen.language)), "strong")]
-    return [*pieces, (f" {g.dot} ", "quiet"), ("Esc", "key"), (" to the lessons", "quiet")]
+        title = clean(in_language(following.title, screen.language))
+        pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
+    return [*pieces, (f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
 
 
 def _before(screen: LessonScreen) -> list[Piece]:
@@ -88,10 +97,10 @@ def _before(screen: LessonScreen) -> list[Piece]:
         notices = [*timeline.notices, *filter(None, [screen.study.notice])]
         if notices:
             return [(clean(notices[0]), "note")]
-        return [("press ", "quiet"), (screen.explain.glyphs.arrow, "key"), (" for the first step", "quiet")]
+        return phrase("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
     if screen.session is not None and screen.running:
-        return [(screen.session.waiting_for, "quiet")]
-    return [("nothing was recorded", "quiet")]
+        return [(screen.waiting, "quiet")]
+    return [(tr("nothing was recorded"), "quiet")]
 
 
 def shortened(pieces: list[Piece], cells: int) -> list[Piece]:

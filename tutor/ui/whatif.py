@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tutor.language import later, tr
 from tutor.lesson.model import Knob
+from tutor.ui.draw.phrase import phrase
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -32,9 +34,9 @@ class WhatIf:
     def _can_run(self) -> bool:
         screen = self.screen
         if screen.session is None:
-            screen.say(("this is a recording: open its script to run it with something changed", "quiet"))
+            screen.say((tr("this is a recording: open its script to run it with something changed"), "quiet"))
         elif screen.running:
-            screen.say(("it still runs: ", "quiet"), ("x", "key"), (" stops it", "quiet"))
+            screen.say(*phrase("it still runs: {x} stops it", x=("x", "key")))
         else:
             return True
         return False
@@ -48,7 +50,7 @@ class WhatIf:
             return
         known = self.known_knobs
         if not known:
-            screen.say(("nothing here is made to be turned: ", "quiet"), ("e", "key"), (" edits the cell", "quiet"))
+            screen.say(*phrase("nothing here is made to be turned: {e} edits the cell", e=("e", "key")))
             return
         from tutor.ui.screens.knobs import Knobs
 
@@ -83,7 +85,7 @@ class WhatIf:
         original = self.original(number)
         text = self.drafts.get(number, screen.session.command.edits.get(number, original))
         one = sum(each.get("number") is not None for each in self._cells()) == 1
-        name = "edit" if one else f"edit cell {number}"
+        name = tr("edit") if one else tr("edit cell {number}", number=number)
         screen.app.push_screen(Editor(name, text, original), lambda done: self._edited(number, done))
 
     def _cell(self, number: int) -> dict[str, Any] | None:
@@ -111,7 +113,7 @@ class WhatIf:
         if edits != before:
             screen.runner.another(edits=edits)
         else:
-            screen.say(("the code is as it ran", "quiet"))
+            screen.say((tr("the code is as it ran"), "quiet"))
 
     # ------------------------------------------------------------ runs
 
@@ -121,13 +123,8 @@ class WhatIf:
 
         screen, runner = self.screen, self.screen.runner
         if len(runner.runs.all) < 2:
-            screen.say(
-                ("there is one run so far: ", "quiet"),
-                ("k", "key"),
-                (" or ", "quiet"),
-                ("e", "key"),
-                (" makes another", "quiet"),
-            )
+            text = later("there is one run so far: {k} or {e} makes another")
+            screen.say(*phrase(text, k=("k", "key"), e=("e", "key")))
             return
         screen.player.pause()
         screen.app.push_screen(RunsScreen(runner.runs, runner.walk, runner.compare))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tutor.language import later, tr
 from tutor.trace.state import TensorState
 from tutor.trace.values import elements, number
 from tutor.ui.about.choosing import Choice
 from tutor.ui.about.page import Page
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.reading import grad_of
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Measuring:
 
         self._found, self._problem = None, ""
         if self._session is None:
-            self._problem = (
+            self._problem = tr(
                 "A derivative is measured by running the program again, and this is only a recording of it: "
                 "open the script itself, then f measures."
             )
@@ -64,39 +66,41 @@ class Measuring:
         """What is known of it."""
         if not self.possible:
             return
-        page.heading("measured by finite differences")
+        page.heading(tr("measured by finite differences"))
         page.measured = len(page.rows) - 1
         if self.running:
-            page.say(f"measuring {page.glyphs.more} the program runs again with {name}{self._index} a little changed")
+            text = later("measuring {more} the program runs again with {what} a little changed")
+            page.say(tr(text, more=page.glyphs.more, what=f"{name}{self._index}"))
         elif self._problem:
             page.say(self._problem[:1].upper() + self._problem[1:], "plain")
         elif self._found is None:
-            page.add((("f", "key"), (" measures the derivative: the program runs again with a nudged input", "quiet")))
+            text = later("{f} measures the derivative: the program runs again with a nudged input")
+            page.add(tuple(phrase(text, f=("f", "key"))))
         else:
             self._result(page, name, self._found)
 
     def _result(self, page: Page, name: str, found: Difference) -> None:
-        text = page.glyphs.text
+        drawn = page.glyphs.text
         what, middle = f"{name}{self._index}", (found.down + found.up) / 2
         nudge = (found.up - found.down) / 2
-        minus, letter = text("−"), name if len(name) <= _LETTERS else "w"
-        page.fact("nudged", f"{what} = {_plain(middle)}, by h = {_plain(nudge)}")
+        minus, letter = drawn("−"), name if len(name) <= _LETTERS else "w"
+        text = later("{what} = {value}, by h = {nudge}")
+        page.fact(tr("nudged"), tr(text, what=what, value=_plain(middle), nudge=_plain(nudge)))
         page.fact(f"L({letter} + h)", _exact(found.high), "value")
         page.fact(f"L({letter} {minus} h)", _exact(found.low), "value")
         page.fact(
-            "measured",
+            tr("measured"),
             f"(L({letter} + h) {minus} L({letter} {minus} h)) / 2h = "
             f"({_exact(found.high)} {minus} {_exact(found.low)}) / {_plain(2 * nudge)} = {_plain(found.measured)}",
             "strong",
         )
-        page.fact("autograd", f"{_plain(found.autograd)} in this pass", "grad")
+        page.fact("autograd", tr("{value} in this pass", value=_plain(found.autograd)), "grad")
         share = f"{100 * found.error:.2g} %"
         if found.error > _FAR:
-            page.fact(
-                "apart by", f"{share}: a kink, too large a nudge, or a gradient that is not this derivative", "error"
-            )
+            text = later("{share}: a kink, too large a nudge, or a gradient that is not this derivative")
+            page.fact(tr("apart by"), tr(text, share=share), "error")
         else:
-            page.fact("apart by", share, "leaf")
+            page.fact(tr("apart by"), share, "leaf")
 
 
 def _plain(value: float) -> str:

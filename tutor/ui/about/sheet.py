@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from textual import events
 from textual.app import App
 
+from tutor.language import tr
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import TensorState
 from tutor.ui.about.choosing import Choice
@@ -43,8 +44,11 @@ _KEYS = (
 class About(Protocol):
     """What a sheet is about."""
 
-    name: str
     choice: Choice
+
+    @property
+    def name(self) -> str:
+        """What the frame calls it."""
 
     @property
     def tensor(self) -> TensorState | None:
@@ -82,7 +86,7 @@ class AboutPane(SheetPane):
     CHOOSES = True
 
     def __init__(self, found: About, measuring: Measuring | None) -> None:
-        super().__init__(found.name, self._make)
+        super().__init__("", self._make)
         self._about, self.measuring = found, measuring
         self._links: dict[int, int] = {}
         self._measured: int | None = None
@@ -97,22 +101,25 @@ class AboutPane(SheetPane):
             self._about.write(page)
         except Exception as error:  # a recording may come from a stranger
             self.broken = error
-            page.add((("the rest of it cannot be shown", "error"),))
+            page.add(((tr("the rest of it cannot be shown"), "error"),))
         self._links, self._measured = page.links, page.measured
         if self.chosen not in self._links:
             self.chosen = None
         return page.rows
 
+    def called(self) -> str:
+        return self._about.name
+
     def heading(self) -> Row:
         pieces: list[Piece] = []
         typed = self._about.choice.typed
-        keys = [("Enter", "go there")] if self.chosen is not None else []
-        keys += [("← →", f"element {typed}".rstrip())] if self._about.choice.possible else []
-        keys += [("c", "chart")] if self._about.tensor is not None else []
-        keys += [("f", "measure")] if self.measuring is not None and self.measuring.possible else []
-        for key, label in [*keys, ("Esc", "back")]:
+        keys = [("Enter", tr("go there"))] if self.chosen is not None else []
+        keys += [("← →", f"{tr('element')} {typed}".rstrip())] if self._about.choice.possible else []
+        keys += [("c", tr("chart"))] if self._about.tensor is not None else []
+        keys += [("f", tr("measure"))] if self.measuring is not None and self.measuring.possible else []
+        for key, label in [*keys, ("Esc", tr("back"))]:
             pieces += [(key, "key"), (f" {label}  ", "quiet")]
-        return (*pieces[:-1], (" back", "quiet"))
+        return (*pieces[:-1], (f" {tr('back')}", "quiet"))
 
     def subject(self, index: int) -> tuple[str, int] | None:
         step = self._links.get(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tutor import explain
 from tutor.explain.optimizing import formula, lines, steps_told
+from tutor.language import later, tr
 from tutor.trace.events import Value
 from tutor.trace.names import name_of, op_inputs, op_output
 from tutor.trace.state import State, TensorState
@@ -17,15 +18,25 @@ from tutor.ui.draw.row import EMPTY, clean, wrapped
 _MOST = 40
 """So many changes of one kind are listed."""
 
+_KINDS = (
+    *(later("cell"), later("cell_end"), later("line"), later("op"), later("backward"), later("backward_end")),
+    *(later("node"), later("accumulate"), later("captured"), later("retained"), later("hook"), later("failed")),
+)
+"""What a step may be."""
+
 
 class AboutStep:
     """A step, what it was applied to, and what is otherwise after it."""
 
     def __init__(self, timeline: Timeline, step: int) -> None:
         self.timeline, self.step = timeline, step
-        self.name = f"step {step}"
         self.tensor: TensorState | None = None
         self.choice = choosing.Choice(())
+
+    @property
+    def name(self) -> str:
+        """What the frame calls it."""
+        return tr("step {number}", number=self.step)
 
     def read(self) -> bool:
         """There is nothing to look for."""
@@ -37,23 +48,24 @@ class AboutStep:
         view = timeline.view(step)
         said = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
         page.add(*wrapped(said, page.cells), EMPTY)
-        page.fact("kind", view.kind)
+        page.fact(tr("kind"), tr(view.kind) if view.kind in _KINDS else view.kind)
         if view.file is not None:
-            page.fact("place", f"{view.file}:{view.line}")
+            page.fact(tr("place"), f"{view.file}:{view.line}")
         if view.function is not None:
-            page.fact("function", view.function)
+            page.fact(tr("function"), view.function)
         if view.code is not None:
-            page.code("code", view.code)
-        for label, number in (("iteration", view.iteration), ("pass", view.pass_), ("cell", view.cell)):
+            page.code(tr("code"), view.code)
+        numbers = ((later("iteration"), view.iteration), (later("pass"), view.pass_), (later("cell"), view.cell))
+        for label, number in numbers:
             if number is not None:
-                page.fact(label, str(number))
+                page.fact(tr(label), str(number))
         why = explain.explanation(timeline, step) if view.kind == "failed" else None
         if why:
-            page.heading("why")
+            page.heading(tr("why"))
             page.say(why, "plain")
         cause = explain.cause(timeline, step)
         if cause is not None:
-            page.lead("decided at", cause, place(timeline, cause))
+            page.lead(tr("decided at"), cause, place(timeline, cause))
         self._operands(page)
         self._changes(page)
         self._optimizers(page)
@@ -71,14 +83,15 @@ class AboutStep:
         for at, (name, number) in enumerate(zip(names, inputs, strict=False)):
             held = None if number is None else before.tensors.get(number)
             page.fact(
-                "" if at else "took", name if held is None else f"{name} = {_short(page, held.value, held.dtype)}"
+                "" if at else tr("took"), name if held is None else f"{name} = {_short(page, held.value, held.dtype)}"
             )
         for at, number in enumerate(getattr(event, "outputs", [])[:_MOST]):
             held = after.tensors.get(number)
-            name = (op_output(timeline, step) if not at else name_of(after, number)) or "a tensor without a name"
+            name = (op_output(timeline, step) if not at else name_of(after, number)) or tr("a tensor without a name")
             if held is not None:
-                text = f"{name} = {_short(page, held.value, held.dtype)}, shape {list(held.shape)}"
-                page.fact("" if at else "gave", text, "value")
+                what = f"{name} = {_short(page, held.value, held.dtype)}"
+                text = tr("{what}, shape {shape}", what=what, shape=list(held.shape))
+                page.fact("" if at else tr("gave"), text, "value")
 
     def _changes(self, page: Page) -> None:
         """Names, values, gradients and nodes that are other than before."""
@@ -94,9 +107,8 @@ class AboutStep:
             if old is None or old.value != new.value:
                 told.append((name, _became(page, old, new), "value"))
             elif (old.version, old.grad_fn) != (new.version, new.grad_fn):
-                told.append(
-                    (name, f"version {old.version} {page.glyphs.arrow} {new.version}, the same numbers", "value")
-                )
+                text = later("version {old} {arrow} {new}, the same numbers")
+                told.append((name, tr(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
         for number in sorted(changes.grads):
             owner = after.tensors.get(number)
             if owner is not None:
@@ -108,16 +120,18 @@ class AboutStep:
             node = after.nodes.get(number)
             if node is not None:
                 known = before.nodes.get(number)
-                did = "made" if known is None else f"ran as number {node.order} of the pass" if node.order else "ran"
+                did = tr("made") if known is None else tr("ran")
+                if known is not None and node.order:
+                    did = tr("ran as number {number} of the pass", number=node.order)
                 of = "" if node.tensor is None else name_of(after, node.tensor) or ""
-                told.append((node.name, f"{did}{', of ' + of if of else ''}", "node"))
-        page.heading("what it changed")
+                told.append((node.name, tr("{did}, of {name}", did=did, name=of) if of else did, "node"))
+        page.heading(tr("what it changed"))
         if not told:
-            page.say("nothing that is shown here")
+            page.say(tr("nothing that is shown here"))
         for name, text, role in told[:_MOST]:
             page.fact(name, text, role)
         if len(told) > _MOST:
-            page.fact("", f"and {len(told) - _MOST:,} more", "quiet")
+            page.fact("", tr("and {count:,} more", count=len(told) - _MOST), "quiet")
 
     def _bound(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
         """Names that now mean another number or text."""
@@ -143,7 +157,7 @@ class AboutStep:
                     page.say(f"  {line}", "grad")
             left = len(told.event.updates[_MOST:]) + told.event.left_out
             if left:
-                page.say(f"and {left:,} more")
+                page.say(tr("and {count:,} more", count=left))
 
 
 def _short(page: Page, value: Value, dtype: str) -> str:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from math import prod
 
 from tutor.explain.paths import paths_to
+from tutor.language import later, tr
 from tutor.trace import values
 from tutor.trace.following import Course, Reader, Uses, followed
 from tutor.trace.state import State, TensorState
@@ -43,7 +44,7 @@ class AboutTensor:
         self._facts(page)
         self._places(page)
         tensor, chosen = self.tensor, self.choice.element
-        page.heading("value")
+        page.heading(tr("value"))
         page.value(tensor.value, tensor.dtype, tensor.shape, "plain", chosen)
         grad = grad_of(self.state, tensor)
         page.heading("grad")
@@ -59,21 +60,27 @@ class AboutTensor:
             self._charts[1].write(page, f"{self.name}.grad", self.step, self.limit, element)
         paths(page, self.state, tensor.tensor)
         self._measuring.write(page, self.name)
-        for title, held, role in (("all numbers", tensor, "plain"), ("all of the gradient", grad, "grad")):
+        for title, held, role in (
+            (tr("all numbers"), tensor, "plain"),
+            (tr("all of the gradient"), grad, "grad"),
+        ):
             if held is not None and not few(held.value):
                 page.heading(title)
                 page.numbers(held.value, held.dtype, role)
 
     def _facts(self, page: Page) -> None:
         tensor, glyphs = self.tensor, page.glyphs
-        kind = "a leaf" if tensor.is_leaf else f"computed by {tensor.grad_fn or 'an operation without gradient'}"
-        page.fact("kind", f"{tensor.class_name}, {kind}")
-        page.fact("shape", f"{list(tensor.shape)}, {prod(tensor.shape):,} numbers")
-        page.fact("dtype", f"{tensor.dtype} on {tensor.device}, {tensor.layout}")
-        page.fact("requires grad", str(tensor.requires_grad) + (", keeps it" if tensor.retains_grad else ""))
-        page.fact("strides", str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)
-        page.fact("storage", f"{tensor.storage}{self._shared()}")
-        page.fact("version", f"{tensor.version}: how often it was changed in place")
+        by = tensor.grad_fn or tr("an operation without gradient")
+        kind = tr("a leaf") if tensor.is_leaf else tr("computed by {operation}", operation=by)
+        page.fact(tr("kind"), f"{tensor.class_name}{tr(', ')}{kind}")
+        page.fact(tr("shape"), tr("{shape}, {count:,} numbers", shape=list(tensor.shape), count=prod(tensor.shape)))
+        where = tr("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
+        page.fact("dtype", f"{where}, {tensor.layout}")
+        keeps = tr(", ") + tr("keeps it") if tensor.retains_grad else ""
+        page.fact(tr("requires grad"), f"{tensor.requires_grad}{keeps}")
+        page.fact(tr("strides"), str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)
+        page.fact(tr("storage"), f"{tensor.storage}{self._shared()}")
+        page.fact(tr("version"), tr("{number}: how often it was changed in place", number=tensor.version))
 
     def _shared(self) -> str:
         """Which other tensors with a name see the same memory."""
@@ -84,22 +91,24 @@ class AboutTensor:
             if other.storage is not None and other.storage == own.storage and other.tensor != own.tensor
         }
         said = ", ".join(sorted(other for other in named if other))
-        return f", shared with {said}" if said else ""
+        return tr(", shared with {names}", names=said) if said else ""
 
     def _places(self, page: Page) -> None:
         """Where it was made, by what it was changed, and who takes it."""
         uses, timeline = self._uses, self.timeline
         if uses.seen is not None:
-            page.lead("made", uses.seen, place(timeline, uses.seen))
-        leads(page, timeline, "changed by", self._allowed(uses.changed))
+            page.lead(tr("made"), uses.seen, place(timeline, uses.seen))
+        leads(page, timeline, tr("changed by"), self._allowed(uses.changed))
         used = self._allowed(uses.used)
-        leads(page, timeline, "used by", used)
+        leads(page, timeline, tr("used by"), used)
         if not self._read:
-            page.fact("", f"reading the recording: so far to step {self._reader.step:,} of {timeline.steps:,}", "note")
+            text = later("reading the recording: so far to step {step:,} of {count:,}")
+            page.fact("", tr(text, step=self._reader.step, count=timeline.steps), "note")
         elif not used:
-            page.fact("used by", "nothing" if self.limit >= timeline.steps else "nothing so far", "quiet")
+            page.fact(tr("used by"), tr("nothing") if self.limit >= timeline.steps else tr("nothing so far"), "quiet")
         if self._course.objects > 1:
-            page.fact("name", f"{self._course.objects:,} tensors in turn were called {self.name}", "quiet")
+            text = later("{count:,} tensors in turn were called {name}")
+            page.fact(tr("name"), tr(text, count=self._course.objects, name=self.name), "quiet")
 
     def _allowed(self, steps: list[int]) -> list[int]:
         return steps[: bisect_right(steps, self.limit)]
@@ -107,13 +116,13 @@ class AboutTensor:
     def _element(self, page: Page, grad: TensorState | None) -> None:
         """The element that was chosen."""
         chosen = self.choice.element
-        page.heading(f"element {self.choice.text}")
-        for label, held, role in (("value", self.tensor, "plain"), ("grad", grad, "grad")):
+        page.heading(tr("element {index}", index=self.choice.text))
+        for label, held, role in ((tr("value"), self.tensor, "plain"), ("grad", grad, "grad")):
             flat = None if held is None else values.elements(held.value)
             if flat is not None and chosen is not None and chosen < len(flat):
                 page.fact(label, values.number(flat[chosen]), role)
             else:
-                page.fact(label, "None" if held is None else "not in the recording: too many", "quiet")
+                page.fact(label, "None" if held is None else tr("not in the recording: too many"), "quiet")
 
 
 def paths(page: Page, state: State, tensor: int) -> None:
@@ -121,14 +130,14 @@ def paths(page: Page, state: State, tensor: int) -> None:
     found = paths_to(state, tensor)
     if found is None:
         return
-    page.heading("the gradient of this pass, path by path")
+    page.heading(tr("the gradient of this pass, path by path"))
     number, times = values.number, page.glyphs.text("×")
     for path in found.paths:
         factors = f" {times} ".join(number(factor) for factor in (found.start, *path.factors))
         through = f" {page.glyphs.arrow} ".join(path.through)
-        page.fact("path", f"{through}:  {factors} = {number(path.product)}", "grad")
+        page.fact(tr("path"), f"{through}:  {factors} = {number(path.product)}", "grad")
     if found.left_out:
-        page.fact("", f"and {found.left_out:,} paths more", "quiet")
+        page.fact("", tr("and {count:,} paths more", count=found.left_out), "quiet")
     elif len(found.paths) > 1:
         total = " + ".join(number(path.product) for path in found.paths)
-        page.fact("their sum", f"{total} = {number(found.total)}", "grad")
+        page.fact(tr("their sum"), f"{total} = {number(found.total)}", "grad")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tutor.language import later, tr
 from tutor.ui.draw.code import coloured
 from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
 
 
@@ -28,36 +30,40 @@ class Standing:
     """Whether the check has told of this run what it will."""
 
 
-_WORDS: Mapping[str, str] = {"fill": "fill in", "bug": "find the bug"}
+_WORDS: Mapping[str, str] = {"fill": later("fill in"), "bug": later("find the bug")}
 
 
 def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
     """The block, for so many cells; each of `hints` gives its text for so many cells."""
     g = glyphs
-    head: list[Piece] = [("exercise", "now"), (f" {g.dot} {_WORDS.get(standing.kind, standing.kind)}", "quiet")]
+    head: list[Piece] = [(tr("exercise"), "now"), (f" {g.dot} {tr(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
     found: list[Row] = [EMPTY, tuple(head)]
     found += wrapped(_outcome(standing, g), cells)
     for at, hint in enumerate(hints[: standing.hints]):
-        found += [EMPTY, ((f"hint {at + 1} of {standing.of_hints}", "heading"),), *hint(cells)]
+        found += [
+            EMPTY,
+            ((tr("hint {number} of {count}", number=at + 1, count=standing.of_hints), "heading"),),
+            *hint(cells),
+        ]
     if standing.solution:
-        found += [EMPTY, (("the lesson's own solution", "heading"),)]
+        found += [EMPTY, ((tr("the lesson's own solution"), "heading"),)]
         for line in coloured(standing.solution):
             found.append((("  ", "plain"), *_cut(line, cells - 2, g.more)))
-    keys: list[Piece] = [("e", "key"), (" edits the code and tries it", "quiet")]
+    keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
     if standing.hints < standing.of_hints and not standing.solved:
-        keys += [("   H", "key"), (" a hint" if not standing.hints else " another hint", "quiet")]
+        keys += phrase(later("{h} a hint") if not standing.hints else later("{h} another hint"), h=("   H", "key"))
     if not standing.solution:
-        keys += [("   S", "key"), (" the solution", "quiet")]
+        keys += phrase("{s} the solution", s=("   S", "key"))
     return [*found, EMPTY, *wrapped(keys, cells)]
 
 
 def _outcome(standing: Standing, g: Glyphs) -> list[Piece]:
     if not standing.ran:
-        return [("walk on, or try it now", "note")]
+        return [(tr("walk on, or try it now"), "note")]
     if standing.solved and not standing.problem:
-        return [(f"{g.yes} solved", "leaf strong")]
+        return [(f"{g.yes} {tr('solved')}", "leaf strong")]
     if not standing.tried:
-        return [("the code is not finished: its check fails", "note")]
+        return [(tr("the code is not finished: its check fails"), "note")]
     return [(f"{g.no} ", "error"), (clean(standing.problem), "error")]
 
 

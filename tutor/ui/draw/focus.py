@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tutor.language import later, tr
 from tutor.ui.draw.boxes import Note, Picture, Shape, picture
 from tutor.ui.draw.graph import Edge
 from tutor.ui.draw.layers import arrange
@@ -67,6 +68,7 @@ def _around(
 def _noted(found: Picture, node: int, inputs: int, users: int) -> Picture:
     """The picture with a word on how many there is no room for."""
     box = found.boxes[node]
-    words = [f"+{count} {what}" for count, what in ((inputs, "inputs"), (users, "uses")) if count]
+    said = ((inputs, later("+{count} inputs")), (users, later("+{count} uses")))
+    words = [tr(text, count=count) for count, text in said if count]
     notes = tuple(Note(0, box.y + line, box.x - 1, word) for line, word in enumerate(words))
     return replace(found, notes=notes)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tutor.language import tr
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.lanes import Lanes, draw
 from tutor.ui.draw.row import Piece, Row, cut, pad, width
@@ -172,7 +173,7 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
         pieces += [(" = ", "quiet"), (row.parts, "grad")]
         room -= width(row.parts) + 3
     if row.new and room >= 3:
-        pieces.append((f" {glyphs.new}" + (" new" if room >= 6 else ""), "grad"))
+        pieces.append((f" {glyphs.new}" + (f" {tr('new')}" if room >= 6 else ""), "grad"))
     return tuple(pieces)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tutor.language import later, tr
 from tutor.trace.events import Value
 from tutor.trace.values import elements, number, shape_of
 from tutor.ui.draw.glyphs import Glyphs
@@ -185,7 +186,9 @@ def _legend(grid: Grid, glyphs: Glyphs, coloured: bool) -> Row:
 def _note(grid: Grid) -> list[Row]:
     notes = []
     if (grid.rows, grid.columns) != grid.of:
-        notes.append(f"{grid.rows} x {grid.columns} of {grid.of[0]:,} x {grid.of[1]:,} numbers")
+        text = later("{rows} x {columns} of {all_rows:,} x {all_columns:,} numbers")
+        of = grid.of
+        notes.append(tr(text, rows=grid.rows, columns=grid.columns, all_rows=of[0], all_columns=of[1]))
     if any(math.isnan(item) for item in grid.numbers):
-        notes.append("some are nan or inf")
+        notes.append(tr("some are nan or inf"))
     return [((", ".join(notes), "note"),)] if notes else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tutor.language import tr
 from tutor.ui.draw.row import Piece, Row, pad, width
 
 ROOMY = 72
@@ -48,7 +49,7 @@ def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: in
     natural = []
     for place, column in enumerate(columns):
         widest = max((width(row[place].text) for row in table), default=0)
-        natural.append(min(max(widest, width(column.title), column.usual), column.maximum))
+        natural.append(min(max(widest, width(tr(column.title)), column.usual), column.maximum))
     kept = list(range(len(columns)))
     gap = 2 if cells >= ROOMY else 1
     while True:
@@ -101,4 +102,4 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
 
 def header(columns: Sequence[Column], fit: Fit) -> Row:
     """The titles."""
-    return line(columns, fit, [Cell(column.title, "quiet strong") for column in columns])
+    return line(columns, fit, [Cell(tr(column.title), "quiet strong") for column in columns])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tutor.language import later
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.boxes import MOST, Picture, Shape, picture
 from tutor.ui.draw.cards import Sheet
@@ -15,7 +16,7 @@ from tutor.ui.draw.lanes import Lanes, layout
 from tutor.ui.draw.layers import Layers, arrange
 from tutor.ui.draw.row import Row, width
 
-VIEWS = ("lanes", "boxes", "focus")
+VIEWS = (later("lanes"), later("boxes"), later("focus"))
 _FEW = 200
 """Of so many rows all are looked at to find how wide each part must be; of more, those that have been in view."""
 
@@ -173,7 +174,7 @@ class Chooser:
             found = self._boxes(graph, cells, page)
         if found is None:
             if self.wanted in ("boxes", "focus") and graph.nodes:
-                self.refused = f"too large for {self.wanted}"
+                self.refused = later("too large for focus") if self.wanted == "focus" else later("too large for boxes")
             return LanesView(graph, self._in_lanes(graph), glyphs, self._widest)
         view = BoxesView("focus" if self.wanted == "focus" else "boxes", graph, found, glyphs)
         view.bring(node, before.left if isinstance(before, BoxesView) and before.name == view.name else 0, cells)

@@ -8,8 +8,10 @@ from pathlib import Path
 from textual import events
 from textual.message import Message
 
+from tutor.language import later, tr
 from tutor.lesson.model import Header, in_language
 from tutor.progress import Progress
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
 from tutor.ui.messages import LessonChosen
 from tutor.ui.panes.pane import Pane
@@ -18,10 +20,26 @@ _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What is there where CUDA is: asking CUDA itself would take a second, and torch."""
 
 
+_EXTENTS = (
+    (later("{count} cell of code"), later("{count} cells of code")),
+    (later("{count} question"), later("{count} questions")),
+    (later("{count} step"), later("{count} steps")),
+)
+_FAMILIES = (
+    later("tensors"),
+    later("graph"),
+    later("backprop"),
+    later("training"),
+    later("pitfalls"),
+    later("gpu"),
+)
+"""How a family is called; one of somebody else's lessons has its own name."""
+
+
 class CatalogPane(Pane):
     """Families with their lessons. The first entry is what to do next."""
 
-    NAME = "lessons"
+    NAME = later("lessons")
 
     class Moved(Message):
         """The mark stands on another lesson."""
@@ -79,23 +97,23 @@ class CatalogPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._entries:
-            return (("no lessons here", "note"),)
+            return ((tr("no lessons here"), "note"),)
         kind, lesson = self._entries[index]
         g = self.glyphs
         if lesson is None:
-            return ((clean(kind), "quiet"),) if kind else EMPTY
+            return ((clean(tr(kind)), "quiet"),) if kind else EMPTY
         title = clean(in_language(lesson.title, self.language) or lesson.id)
         mark = self.marks.get(lesson.id, "new")
         here = index == self._at
         if kind == "next":
-            verb = "go on with" if mark == "begun" else "next"
+            verb = tr("go on with") if mark == "begun" else tr("next")
             pieces: list[Piece] = [(f"{g.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
         else:
             signs: dict[str, Piece] = {"done": (g.yes, "leaf"), "begun": (g.begun, "grad"), "new": (" ", "plain")}
             role = "quiet" if lacking(lesson) or mark == "done" else "plain"
             pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if here else role)]
             if lacking(lesson):
-                pieces.append((f"  needs {lacking(lesson)}", "note"))
+                pieces.append((f"  {tr('needs {what}', what=lacking(lesson))}", "note"))
         if not here:
             return tuple(pieces)
         row = [(text, f"chosen {role}") for text, role in pieces]
@@ -125,7 +143,7 @@ class CatalogPane(Pane):
 class AboutPane(Pane, can_focus=False):
     """What a lesson shows, how much there is of it, and what it needs."""
 
-    NAME = "about"
+    NAME = later("about")
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,9 +165,9 @@ class AboutPane(Pane, can_focus=False):
             ]
             if lesson.needs:
                 role = "error" if lacking(lesson) else "quiet"
-                self._pieces.append([(f"needs {', '.join(lesson.needs)}", role)])
+                self._pieces.append([(tr("needs {what}", what=", ".join(lesson.needs)), role)])
                 if lacking(lesson):
-                    self._pieces.append([("No CUDA device is found here, so it cannot run.", "note")])
+                    self._pieces.append([(tr("No CUDA device is found here, so it cannot run."), "note")])
             self._pieces += self._state(lesson, progress)
         self.paint()
 
@@ -160,15 +178,18 @@ class AboutPane(Pane, can_focus=False):
         g = self.glyphs
         lines: list[list[Piece]] = [[]]
         if progress.done:
-            lines.append([(f"{g.yes} done", "leaf")])
+            lines.append([(f"{g.yes} {tr('done')}", "leaf")])
         else:
-            of = f" of {progress.steps}" if progress.steps else ""
-            at = f", left at step {progress.step}{of}" if progress.step else ""
-            lines.append([(f"{g.begun} begun", "grad"), (at, "quiet")])
+            at = ""
+            if progress.step:
+                text = later(", left at step {step} of {steps}") if progress.steps else later(", left at step {step}")
+                at = tr(text, step=progress.step, steps=progress.steps)
+            lines.append([(f"{g.begun} {tr('begun')}", "grad"), (at, "quiet")])
         questions = self._counted(lesson.path)[1]
         if questions and progress.answers:
-            lines.append([(f"{progress.right} of {questions} questions right at the first try", "quiet")])
-        lines.append([("R", "key"), (" forgets it", "quiet")])
+            text = later("{right} of {count} questions right at the first try")
+            lines.append([(tr(text, right=progress.right, count=questions), "quiet")])
+        lines.append(phrase("{r} forgets it", r=("R", "key")))
         return lines
 
     def _counted(self, path: str) -> tuple[int, int]:
@@ -185,9 +206,8 @@ class AboutPane(Pane, can_focus=False):
 
     def _extent(self, path: str, steps: int) -> str:
         """`4 cells of code · 2 questions · 41 steps`"""
-        counts = zip((*self._counted(path), steps), (("cell of code", "cells of code"), ("question", "questions"),
-                                                    ("step", "steps")), strict=True)  # fmt: skip
-        return f" {self.glyphs.dot} ".join(f"{count} {words[count != 1]}" for count, words in counts if count)
+        counts = zip((*self._counted(path), steps), _EXTENTS, strict=True)
+        return f" {self.glyphs.dot} ".join(tr(words[count != 1], count=count) for count, words in counts if count)
 
     def _lines(self, cells: int) -> list[Row]:
         """The rows for so many cells; made once."""

@@ -9,13 +9,14 @@ from itertools import pairwise
 
 from textual import events
 
+from tutor.language import later, tr
 from tutor.trace.columns import Point
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
 from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
 from tutor.ui.draw.plot import MARKERS, Canvas
-from tutor.ui.draw.row import Piece, Row, clean, row_width
+from tutor.ui.draw.row import Piece, Row, clean, row_width, width
 from tutor.ui.figures import Figures
 from tutor.ui.messages import StepPicked
 from tutor.ui.panes.pane import Pane
@@ -32,7 +33,7 @@ _SOON = 0.02
 class ChartPane(Pane):
     """A curve for each scalar that `backward` was called on, and for what the learner asked for."""
 
-    NAME = "chart"
+    NAME = later("chart")
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,9 +89,8 @@ class ChartPane(Pane):
         self.view = views[(views.index(here) + 1) % len(views)]
         self._key = None
         self.update()
-        return {"figure": "the figure that the program draws", "log": "curves on a logarithmic axis"}.get(
-            self.view, "curves"
-        )
+        said = {"figure": tr("the figure that the program draws"), "log": tr("curves on a logarithmic axis")}
+        return said.get(self.view, tr("curves"))
 
     def _ghosts(self) -> list[Series]:
         """The same curves of the other run; by passes only, for its steps are others."""
@@ -98,7 +98,9 @@ class ChartPane(Pane):
             return []
         names = [one.name for one in self._series]
         return [
-            Series(f"{name} before", points, "quiet") for name, points in self.ghost.series.items() if name in names
+            Series(tr("{name} before", name=name), points, "quiet")
+            for name, points in self.ghost.series.items()
+            if name in names
         ]
 
     def _read_on(self) -> None:
@@ -113,7 +115,7 @@ class ChartPane(Pane):
         self.update()
 
     def _reading_on(self) -> tuple[Piece, ...]:
-        return (("reading the recording …", "quiet"),) if self._reading else ()
+        return ((tr("reading the recording …"), "quiet"),) if self._reading else ()
 
     def _mark(self, canvas: Canvas) -> int | None:
         """The x of the cursor's moment."""
@@ -128,7 +130,7 @@ class ChartPane(Pane):
         for one in self._series:
             point = one.at(self.cursor)
             if point is not None:
-                when = f" since step {point.step}" if self.charted.by_steps else " at the first pass"
+                when = tr(" since step {step}", step=point.step) if self.charted.by_steps else tr(" at the first pass")
                 found.append(((clean(one.name), one.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
         return found
 
@@ -153,7 +155,7 @@ class ChartPane(Pane):
     def _legend(self) -> list[Row]:
         """Rows with the names, where the frame has no room for them."""
         names = self._names()
-        room = self.inner - sum(len(tab.name) + 2 for tab in self.tabs) - _BESIDE
+        room = self.inner - sum(width(tr(tab.name)) + 2 for tab in self.tabs) - _BESIDE
         if len(self._series) < 2 or row_width(names) <= room:
             return []
         rows: list[list[Piece]] = [[]]
@@ -189,16 +191,21 @@ class ChartPane(Pane):
         pieces, one = list(names), self._series[0]
         point = one.at(self.cursor)
         if self.charted.by_steps:
-            pieces.append((f" {self.glyphs.dot} by step" if names else "by step", "quiet"))
+            pieces.append((f" {self.glyphs.dot} {tr('by step')}" if names else tr("by step"), "quiet"))
         elif len(self._series) == 1 and len(one.points) > 1 and point is not None:
-            pieces.append((f" {self.glyphs.dot} pass {point.x + 1} of {len(one.points)}", "quiet"))
+            said = tr("pass {number} of {count}", number=point.x + 1, count=len(one.points))
+            pieces.append((f" {self.glyphs.dot} {said}", "quiet"))
         if self._canvas.scaled:
-            pieces.append((f" {self.glyphs.dot} each on its own scale", "quiet"))
+            pieces.append((f" {self.glyphs.dot} {tr('each on its own scale')}", "quiet"))
         if self._canvas.log:
-            pieces.append((f" {self.glyphs.dot} log axis", "quiet"))
+            pieces.append((f" {self.glyphs.dot} {tr('log axis')}", "quiet"))
         if self._canvas.unreal:
-            what = "not above zero" if self._canvas.log else "nan or inf"
-            pieces.append((f" {self.glyphs.dot} {self._canvas.unreal} {what}, not drawn", "error"))
+            what = (
+                later("{count} not above zero, not drawn")
+                if self._canvas.log
+                else later("{count} nan or inf, not drawn")
+            )
+            pieces.append((f" {self.glyphs.dot} {tr(what, count=self._canvas.unreal)}", "error"))
         return [*(piece for piece in pieces if piece[0]), *self._reading_on()]
 
     def heading(self) -> Row:
@@ -209,7 +216,7 @@ class ChartPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._rows:
-            return (("a curve grows here, a point for each backward pass", "note"),)
+            return ((tr("a curve grows here, a point for each backward pass"), "note"),)
         return self._rows[index]
 
     # ------------------------------------------------------------ the cursor goes along the curves

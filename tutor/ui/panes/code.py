@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePath
 
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.events import Span
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView
 from tutor.ui.draw import code as drawing
 from tutor.ui.draw.code import Listing, Mark
-from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.draw.row import Piece, Row, clean, width
 from tutor.ui.linking import LINES
 from tutor.ui.panes.pane import Pane
 
@@ -23,7 +24,7 @@ _TALL = 12
 class CodePane(Pane):
     """The lines of the program, or of the file that the current frame is in."""
 
-    NAME = "code"
+    NAME = later("code")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -31,6 +32,8 @@ class CodePane(Pane):
         self.reveal: int | None = None
         """The last code cell to show; None shows all."""
         self._listings: dict[object, Listing] = {}
+        self._of: Timeline | None = None
+        """Whose listings these are."""
         self._listing = Listing()
         self._places: dict[int, tuple[int, int]] = {}
         """The file and the line that stand in a row."""
@@ -92,6 +95,9 @@ class CodePane(Pane):
         """The program where the file is a part of it; else all of the file."""
         assert self.timeline is not None
         sources, document = self.timeline.sources, self.timeline.document
+        if self._of is not self.timeline:
+            self._of = self.timeline  # another run may have other code
+            self._listings.clear()
         key = ("program", len([source for source in sources.values() if source.cell is not None]), document is None)
         if key not in self._listings:
             if document is None and not sources:
@@ -127,7 +133,10 @@ class CodePane(Pane):
         turns = list(state.frames[-1].iterations.values()) if state.frames and view is not None else []
         if turns:
             text = f" {self.glyphs.crumb} ".join(map(str, turns))
-            pieces += [(f" {self.glyphs.dot} " if title else "", "quiet"), (f"iteration {text}", "now")]
+            pieces += [
+                (f" {self.glyphs.dot} " if title else "", "quiet"),
+                (tr("iteration {number}", number=text), "now"),
+            ]
         return [piece for piece in pieces if piece[0]]
 
     def heading(self) -> Row:
@@ -153,15 +162,15 @@ class CodePane(Pane):
     def row(self, index: int, cells: int) -> Row:
         g = self.glyphs
         if index >= self._count:
-            return ((f"    {g.more} after the question there is more", "note"),)
+            return ((f"    {g.more} {tr('after the question there is more')}", "note"),)
         line = self._listing.lines[index]
         size = max(len(str(self._listing.lines[-1].number)), 2)
         if not line.number:
-            label = f" cell {line.cell} "
+            label = f" {tr('cell {number}', number=line.cell)} "
             return (
                 (g.rule * (size + 3), "faint"),
                 (label, "quiet"),
-                (g.rule * (cells - size - 3 - len(label)), "faint"),
+                (g.rule * (cells - size - 3 - width(label)), "faint"),
             )
         current = index == self._now
         linked = self._linked_span(index)

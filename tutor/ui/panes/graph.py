@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.draw.graph import Graph, NodeRow
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class GraphPane(Pane):
     """The graph at the cursor, in one of three views."""
 
-    NAME = "graph"
+    NAME = later("graph")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class GraphPane(Pane):
         if graph.now is not None or self._at not in self._place:
             self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
         self._title = self._heading(state, event)
-        self._hint = "" if graph.nodes else "leaves and operations appear here"
+        self._hint = "" if graph.nodes else tr("leaves and operations appear here")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -62,21 +63,25 @@ class GraphPane(Pane):
         self.top = 0
         self.update()
         if self.views.refused:
-            return f"{self.views.refused}: the graph as lanes"
-        return "one node of the graph, with those around it" if view == "focus" else f"the graph as {view}"
+            return f"{tr(self.views.refused)}: {tr('the graph as lanes')}"
+        if view == "focus":
+            return tr("one node of the graph, with those around it")
+        return tr("the graph as boxes") if view == "boxes" else tr("the graph as lanes")
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
         if last is None or not state.showing_pass:
-            return (("forward", "value"),) if state.shown else ()
-        title = f"backward pass {last.number}" if last.call == "backward" else f"autograd.grad, pass {last.number}"
+            return ((tr("forward"), "value"),) if state.shown else ()
+        text = later("backward pass {number}") if last.call == "backward" else later("autograd.grad, pass {number}")
         if self.tabs:  # there is less room beside tabs
-            title = f"pass {last.number}"
+            text = later("pass {number}")
+        title = tr(text, number=last.number)
         if not last.ran:
             return ((title, "grad"),)
         if not last.running and not isinstance(event, ev.BackwardEnd):
-            return ((title, "grad"), (f" {self.glyphs.dot} over", "quiet"))
-        return ((title, "grad"), (f" {self.glyphs.dot} node {len(last.ran)} of {self._total(state)}", "quiet"))
+            return ((title, "grad"), (f" {self.glyphs.dot} {tr('over')}", "quiet"))
+        place = tr("node {number} of {count}", number=len(last.ran), count=self._total(state))
+        return ((title, "grad"), (f" {self.glyphs.dot} {place}", "quiet"))
 
     def _total(self, state: State) -> int:
         """How many nodes this pass runs: as recorded where it has ended, else as many as can be reached."""
@@ -95,10 +100,10 @@ class GraphPane(Pane):
         if self._view is None or not self._graph.nodes:
             return self._title
         dot = (f" {self.glyphs.dot} ", "quiet") if self._title else ("", "quiet")
-        name = f"{self._view.name}, {self.views.refused}" if self.views.refused else self._view.name
-        if name == "lanes" and self.views.wanted is None:
+        name = tr(self._view.name)
+        if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
-        said = (name, "quiet")
+        said = (f"{name}, {tr(self.views.refused)}" if self.views.refused else name, "quiet")
         return (said, dot, *self._title) if self.tabs else (*self._title, dot, said)
 
     def rows(self, width: int, height: int) -> list[Row]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Input
 
+from tutor.language import later, now, tr
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.panes.surface import Surface
 
 LONGEST = 500
 _EXAMPLES = {
-    "predict": "answer: 5, [1, 2], True, None",
-    "choice": "the number of your choice",
-    "line": "its number; or mark it in the code with ↑ ↓, and Enter",
+    "predict": later("answer: 5, [1, 2], True, None"),
+    "choice": later("the number of your choice"),
+    "line": later("its number; or mark it in the code with ↑ ↓, and Enter"),
 }
 
 
@@ -23,19 +24,26 @@ class Ask(Input):
         super().__init__(id="ask", max_length=LONGEST, select_on_focus=False)
         self.display = False
         self._about: str | None = None
+        self._said = ""
+        """The language in which that is said."""
 
     def about(self, expression: str, kind: str, framed: bool, ascii: bool) -> None:
         """Say what is asked for; a new question begins with an empty field."""
         self.set_class(framed, "-framed")
         self.set_class(ascii, "-ascii")
-        if expression == self._about:
+        if expression != self._about:
+            self._about, self._said = expression, ""
+            self.value = ""
+        if self._said == now():
             return
-        self._about = expression
-        self.value = ""
-        self.placeholder = _EXAMPLES.get(kind, _EXAMPLES["predict"])
-        asked = {"predict": f"your answer: {clean(expression)}", "line": "which line?"}.get(kind, "your choice")
+        self._said = now()
+        self.placeholder = tr(_EXAMPLES.get(kind, _EXAMPLES["predict"]))
+        asked = {
+            "predict": tr("your answer: {expression}", expression=clean(expression)),
+            "line": tr("which line?"),
+        }.get(kind, tr("your choice"))
         self.border_title = Content(f"? {asked}").markup
-        self.border_subtitle = "Enter answer  s skip"
+        self.border_subtitle = f"Enter {tr('answer')}  s {tr('skip')}"
 
 
 class PromptLabel(Surface):

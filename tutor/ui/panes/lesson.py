@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from tutor.explain.live import live
+from tutor.language import later, tr
 from tutor.lesson.answers import shown
 from tutor.lesson.model import in_language
 from tutor.trace.state import State
 from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.prose import Block
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, tinted, wrapped
 from tutor.ui.gate import Exercise, Gate
@@ -22,7 +24,7 @@ from tutor.ui.reading import role_of
 class LessonPane(Pane):
     """Sections of prose; the one of the cell at the cursor begins at the top."""
 
-    NAME = "lesson"
+    NAME = later("lesson")
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class LessonPane(Pane):
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
     def _rule(self, number: int) -> Row:
-        label = f" cell {number} "
+        label = f" {tr('cell {number}', number=number)} "
         return fit(((self.glyphs.rule * 2, "faint"), (label, "quiet"), (self.glyphs.rule * 200, "faint")), self.inner,
                    more=self.glyphs.rule)  # fmt: skip
 
@@ -140,25 +142,30 @@ class LessonPane(Pane):
         known = found is not None and found[0] <= self.seen
         pieces: list[Piece] = []
         if not known or found is None:
-            pieces += [(mine, "strong"), (" — walk on, the run will tell", "note")] if mine else [("skipped", "note")]
+            pieces += (
+                [(mine, "strong"), (tr(" — walk on, the run will tell"), "note")] if mine else [(tr("skipped"), "note")]
+            )
         elif found[1].error is not None:
-            pieces += [(mine + " ", "strong"), (f"the run has no answer: {clean(found[1].error)}", "error")]
+            pieces += [
+                (mine + " ", "strong"),
+                (tr("the run has no answer: {error}", error=clean(found[1].error)), "error"),
+            ]
         elif not mine:
-            pieces += [("skipped: the run gives ", "note"), (shown(found[1].value), "strong")]
+            pieces += phrase("skipped: the run gives {value}", "note", value=(shown(found[1].value), "strong"))
         elif self.given[index][1]:
-            pieces += [(mine, "leaf strong"), (f" {self.glyphs.yes} right", "leaf")]
+            pieces += [(mine, "leaf strong"), (f" {self.glyphs.yes} {tr('right')}", "leaf")]
         else:
-            pieces += [(mine, "error strong"), (f" {self.glyphs.no} the run gives ", "error"),
-                       (shown(found[1].value), "strong")]  # fmt: skip
+            pieces += [(mine, "error strong"), (f" {self.glyphs.no} ", "error")]
+            pieces += phrase("the run gives {value}", "error", value=(shown(found[1].value), "strong"))
         return [(("  ", "plain"), *row) for row in wrapped(pieces, max(self.inner - 2, 1))]
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page
-        more = "↓" if self.tabs else "more below"
+        more = "↓" if self.tabs else tr("more below")
         return ((more, "note"),) if below > 0 and self._rows else ()
 
     def count(self) -> int:
         return max(len(self._rows), 1)
 
     def row(self, index: int, cells: int) -> Row:
-        return self._rows[index] if self._rows else (("a script without prose", "note"),)
+        return self._rows[index] if self._rows else ((tr("a script without prose"), "note"),)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
+from tutor.language import tr
 from tutor.ui.draw.bar import Backward, Bar, step_at
 from tutor.ui.draw.places import LEAST
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
+from tutor.ui.draw.row import width as cells
 from tutor.ui.keys import Hint
 from tutor.ui.messages import KeyPicked, StepPicked
 from tutor.ui.panes.surface import Surface
@@ -159,7 +161,7 @@ class KeyLine(Surface):
 
 
 def _pieces(hint: Hint) -> Row:
-    return ((hint.keys, "key"), (f" {hint.label}", "quiet"))
+    return ((hint.keys, "key"), (f" {tr(hint.label)}", "quiet"))
 
 
 class TooSmall(Surface):
@@ -170,6 +172,11 @@ class TooSmall(Surface):
 
     def rows(self, width: int, height: int) -> list[Row]:
         wide, tall = LEAST
-        text = [f"This terminal has {width}x{height} cells.", f"gradtutor needs {wide}x{tall} or more.", "", "q quit"]
-        lines: list[Row] = [((line.center(width).rstrip(), "quiet"),) for line in text]
+        text = [
+            tr("This terminal has {width}x{height} cells.", width=width, height=height),
+            tr("gradtutor needs {width}x{height} or more.", width=wide, height=tall),
+            "",
+            f"q {tr('quit')}",
+        ]
+        lines: list[Row] = [((" " * ((width - cells(line)) // 2) + line, "quiet"),) for line in text]
         return [EMPTY] * max((height - len(lines)) // 2, 0) + lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from tutor.language import later, now, tr
 from tutor.trace import events as ev
 from tutor.ui.draw.row import Row, clean, cut, wrapped
 from tutor.ui.panes.pane import Pane
@@ -21,7 +22,7 @@ _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 class OutputPane(Pane):
     """Printed text up to the cursor; the end of it is in view."""
 
-    NAME = "output"
+    NAME = later("output")
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +37,7 @@ class OutputPane(Pane):
             return
         warned = bisect_right(timeline.asides, self.cursor, key=lambda aside: aside.step)
         printed = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
-        key = (timeline, printed, warned, self.inner)
+        key = (timeline, printed, warned, self.inner, now())
         self._grew = key != self._key
         if not self._grew:
             return
@@ -45,7 +46,7 @@ class OutputPane(Pane):
         draws = timeline.state(self.cursor).figures > 0
         for stream, text in self._parts(printed, warned):
             role = _ROLES.get(stream, "plain")
-            lead = "" if stream == "stdout" else "! " if stream == "stderr" else "warning: "
+            lead = "" if stream == "stdout" else "! " if stream == "stderr" else tr("warning: ")
             for line in text.split("\n"):
                 # A bare carriage return writes over the line, as progress bars do.
                 line = line.rstrip("\r").rpartition("\r")[2]
@@ -81,13 +82,13 @@ class OutputPane(Pane):
         return [(stream, text.removesuffix("\n")) for stream, text in joined]
 
     def heading(self) -> Row:
-        return (("the end of it; there was more", "note"),) if self._cut else ()
+        return ((tr("the end of it; there was more"), "note"),) if self._cut else ()
 
     def count(self) -> int:
         return max(len(self._rows), 1)
 
     def row(self, index: int, cells: int) -> Row:
-        return self._rows[index] if self._rows else (("nothing printed yet", "note"),)
+        return self._rows[index] if self._rows else ((tr("nothing printed yet"), "note"),)
 
     def in_view(self) -> int | None:
         return len(self._rows) - 1 if self._grew and self._rows else None

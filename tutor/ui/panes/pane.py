@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
+from tutor.language import tr
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width, width
 from tutor.ui.messages import DetailsAsked, MarkMoved, TabClicked
 from tutor.ui.panes.surface import Surface
@@ -35,8 +36,6 @@ class Pane(Surface, can_focus=True):
         super().__init__(id=id or self.NAME)
         self.timeline: Timeline | None = None
         self.cursor = 0
-        self.caption = self.NAME
-        """What the frame says it is."""
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
@@ -47,6 +46,10 @@ class Pane(Surface, can_focus=True):
         """Why nothing is shown: a recording may come from a stranger, and hold what no program does."""
 
     # ------------------------------------------------------------ for the panes
+
+    def called(self) -> str:
+        """What the frame says it is."""
+        return tr(self.NAME)
 
     def prepare(self) -> None:
         """Work out what to show at the cursor, before any row is asked for."""
@@ -161,7 +164,7 @@ class Pane(Surface, can_focus=True):
         if height < 2 or width < 5:
             return []
         if self.failure is not None:
-            body: list[Row] = [(("this part of the recording cannot be shown", "error"),)]
+            body: list[Row] = [((tr("this part of the recording cannot be shown"), "error"),)]
             thumb = range(0)
             body += [EMPTY] * (height - 2 - len(body))
         else:
@@ -199,11 +202,8 @@ class Pane(Surface, can_focus=True):
     def _frame_top(self, cells: int) -> Row:
         g, edge = self.glyphs, "focus" if self.has_focus else "frame"
         title: list[Piece] = [(g.top_left + g.across, edge)]
-        if self.tabs:
-            for tab in self.tabs:
-                title += [(f" {tab.name} ", "tab" if tab.active else "quiet")]
-        else:
-            title += [(f" {self.caption} ", "title strong" if self.has_focus else "title")]
+        tabs = [(f" {tr(tab.name)} ", "tab" if tab.active else "quiet") for tab in self.tabs]
+        title += tabs or [(f" {self.called()} ", "title strong" if self.has_focus else "title")]
         more = self.heading() if self.failure is None else EMPTY
         if more:
             title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
@@ -289,7 +289,7 @@ class Pane(Surface, can_focus=True):
     def _click_title(self, x: int) -> None:
         at = 2
         for tab in self.tabs:
-            at += width(tab.name) + 2
+            at += width(tr(tab.name)) + 2
             if x < at:
                 self.post_message(TabClicked(tab.name))
                 return

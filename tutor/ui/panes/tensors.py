@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from tutor.language import later, tr
 from tutor.trace import values
 from tutor.trace.changes import Changes
 from tutor.trace.events import Value
@@ -21,24 +22,24 @@ from tutor.ui.reading import Flow, Texts, grad_of, squeezed
 
 COLUMNS = (
     Column(" ", 17, 0, 28, 6),
-    Column("value", 10, 0, 44, 8),
+    Column(later("value"), 10, 0, 44, 8),
     Column("shape", 5, 4, 14),
     Column("dtype", 5, 6, 10, 7),
     Column("dev", 3, 7, 8),
-    Column("leaf", 4, 2, centred=True),
+    Column(later("leaf"), 4, 2, centred=True),
     Column("req", 3, 5, centred=True),
     Column("grad_fn", 7, 3, 24, 8),
     Column("grad", 9, 0, 40, 7),
 )
 _LONG = 60
-OTHER = Column("change", 6, 1, 16)
+OTHER = Column(later("change"), 6, 1, 16)
 """How far from the run before: only where there is one behind this."""
 
 
 class TensorsPane(Pane):
     """A row per name: those of the innermost frame first, then those of the frames around it."""
 
-    NAME = "tensors"
+    NAME = later("tensors")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -74,7 +75,9 @@ class TensorsPane(Pane):
             names = names_of(state, frame)
             before = {} if other is None or place >= len(other.frames) else names_of(other, other.frames[-1 - place])
             if place and names:
-                where = f"in {frame.function}" if frame.function != "<module>" else "in the module"
+                where = tr("in the module")
+                if frame.function != "<module>":
+                    where = tr("in {function}", function=frame.function)
                 self._rule(((f"{self.glyphs.rule * 2} {clean(where)}", "quiet"),))
             for name, number in names.items():
                 tensor = state.tensors[number]
@@ -92,9 +95,9 @@ class TensorsPane(Pane):
         if plain:
             self._rule(((plain, "quiet"),))
         if passes_by:
-            self._rule((("(…) passes through here; kept only by retain_grad()", "note"),))
+            self._rule(((tr("(…) passes through here; kept only by retain_grad()"), "note"),))
         if not self._table:
-            self._rule((("tensors appear here as the code makes them", "note"),))
+            self._rule(((tr("tensors appear here as the code makes them"), "note"),))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
         self._fit = table.fitted(self._columns, cells, self.inner)
 

@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from tutor.language import tr
 from tutor.ui.draw.row import Piece, Row, clean
 from tutor.ui.panes.surface import Surface
 
@@ -78,11 +79,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """The keys; before them what is wrong."""
         keys: list[Piece] = []
         for key, label in (
-            ("F5", "run"),
-            ("Esc", "back"),
-            ("Ctrl+O", "own editor"),
-            ("F8", "as it was"),
-            ("Ctrl+Z", "undo"),
+            ("F5", tr("run")),
+            ("Esc", tr("back")),
+            ("Ctrl+O", tr("own editor")),
+            ("F8", tr("as it was")),
+            ("Ctrl+Z", tr("undo")),
         ):
             keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
         self.foot.pieces = [(f" {clean(problem)} ", "error"), *keys] if problem else keys
@@ -98,7 +99,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
             compile(self.text, "<cell>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
-            self.say(f"line {line}: {getattr(error, 'msg', error)}" if line else str(error))
+            self.say(
+                tr("line {number}: {problem}", number=line, problem=getattr(error, "msg", error))
+                if line
+                else str(error)
+            )
             if line:
                 self.area.move_cursor((line - 1, 0))
             return
@@ -116,7 +121,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """In the editor that the environment names."""
         command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
         if not command.strip():
-            self.say("EDITOR names no editor")
+            self.say(tr("EDITOR names no editor"))
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cell.py"
@@ -129,7 +134,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
                 self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
                 return
         if status:
-            self.say(f"{command} ended with status {status}: nothing was taken over")
+            self.say(tr("{command} ended with status {status}: nothing was taken over", command=command, status=status))
         elif changed != self.text:
             self.area.replace(changed, (0, 0), self.area.document.end)
             self.say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutor.language import later, tr
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Row, pad, wrapped
 from tutor.ui.keys import KEYS
@@ -9,20 +10,20 @@ from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
 _ON_CHART = (
-    ("↑ ↓", "to the moment of the point before, of the next one; a click: of the nearest"),
-    ("c", "no more the tensor that was added last"),
+    ("↑ ↓", later("to the moment of the point before, of the next one; a click: of the nearest")),
+    ("c", later("no more the tensor that was added last")),
 )
 _ON_SHEETS = (
-    ("↑ ↓   Enter", "a line that leads to a step; go there"),
-    ("← →   1,2", "one element of a tensor: the next one, or its index, typed; Backspace: none"),
-    ("c", "chart it over time; of the chosen element only that"),
-    ("f", "of a leaf: measure the derivative by running the program again"),
+    ("↑ ↓   Enter", later("a line that leads to a step; go there")),
+    ("← →   1,2", later("one element of a tensor: the next one, or its index, typed; Backspace: none")),
+    ("c", later("chart it over time; of the chosen element only that")),
+    ("f", later("of a leaf: measure the derivative by running the program again")),
 )
 
 
 def help_sheet() -> Sheet:
     """What the keys do, and what the marks mean."""
-    return Sheet(SheetPane("help", _rows))
+    return Sheet(SheetPane(later("help"), _rows))
 
 
 def _keys() -> list[tuple[str, str]]:
@@ -32,39 +33,39 @@ def _keys() -> list[tuple[str, str]]:
     for key in KEYS:
         if key.label == before:
             shown, about = found.pop()
-            found.append((f"{shown}   {key.shown}", f"{about}, {key.about}"))
+            found.append((f"{shown}   {key.shown}", tr("{first}, {second}", first=about, second=tr(key.about))))
         else:
-            found.append((key.shown, key.about))
+            found.append((key.shown, tr(key.about)))
         before = key.label
     return found
 
 
 def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
-    intro = "You walk through a recording of the program: forward, back, to any point of it."
-    rows: list[Row] = [*wrapped([(intro, "note")], cells), EMPTY, (("keys", "heading"),)]
+    intro = tr("You walk through a recording of the program: forward, back, to any point of it.")
+    rows: list[Row] = [*wrapped([(intro, "note")], cells), EMPTY, ((tr("keys"), "heading"),)]
     rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _keys()]
-    rows += [((pad("  t", _LEFT), "key"), ("on this sheet: light or dark", "plain")), EMPTY]
-    rows += [(("on the sheet that Enter opens", "heading"),)]
-    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _ON_SHEETS]
-    rows += [EMPTY, (("on the chart", "heading"),)]
-    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _ON_CHART]
-    rows += [EMPTY, (("marks", "heading"),)]
+    rows += [((pad("  t", _LEFT), "key"), (tr("on this sheet: light or dark"), "plain")), EMPTY]
+    rows += [((tr("on the sheet that Enter opens"), "heading"),)]
+    rows += [((pad("  " + shown, _LEFT), "key"), (tr(about), "plain")) for shown, about in _ON_SHEETS]
+    rows += [EMPTY, ((tr("on the chart"), "heading"),)]
+    rows += [((pad("  " + shown, _LEFT), "key"), (tr(about), "plain")) for shown, about in _ON_CHART]
+    rows += [EMPTY, ((tr("marks"), "heading"),)]
     marks = [
-        (glyphs.leaf, "leaf", "a leaf: a tensor that was made, not computed"),
-        (glyphs.op, "op", "an operation"),
-        (glyphs.freed, "quiet", "an operation whose saved values are gone: no second pass"),
-        (glyphs.given, "quiet", "data or a number that an operation was given: it needs no gradient"),
-        (glyphs.module, "op", "a module, with all that ran in it; i opens it, o on a node in it closes it"),
-        (glyphs.linked, "linked", "belongs to what is marked in another pane, or runs backward now"),
-        (glyphs.grad, "grad", "the gradient that reached it in this pass"),
-        (f"{glyphs.arrowhead}3", "grad", "the share of the gradient that went up along this line"),
-        (glyphs.double_joins[0], "quiet", "an input more than once, as in x * x"),
-        ("(2.)", "grad", "a gradient that passes through; the tensor does not keep it"),
-        (glyphs.yes, "plain", "requires a gradient"),
-        (glyphs.now, "now", "what is now"),
-        (glyphs.caller, "now", "a call that waits for its end"),
-        (glyphs.explain, "now", "this row changed in this step; the cells that did are underlined"),
-        (f"{glyphs.new} new", "grad", "a gradient that this step brought"),
+        (glyphs.leaf, "leaf", tr("a leaf: a tensor that was made, not computed")),
+        (glyphs.op, "op", tr("an operation")),
+        (glyphs.freed, "quiet", tr("an operation whose saved values are gone: no second pass")),
+        (glyphs.given, "quiet", tr("data or a number that an operation was given: it needs no gradient")),
+        (glyphs.module, "op", tr("a module, with all that ran in it; i opens it, o on a node in it closes it")),
+        (glyphs.linked, "linked", tr("belongs to what is marked in another pane, or runs backward now")),
+        (glyphs.grad, "grad", tr("the gradient that reached it in this pass")),
+        (f"{glyphs.arrowhead}3", "grad", tr("the share of the gradient that went up along this line")),
+        (glyphs.double_joins[0], "quiet", tr("an input more than once, as in x * x")),
+        ("(2.)", "grad", tr("a gradient that passes through; the tensor does not keep it")),
+        (glyphs.yes, "plain", tr("requires a gradient")),
+        (glyphs.now, "now", tr("what is now")),
+        (glyphs.caller, "now", tr("a call that waits for its end")),
+        (glyphs.explain, "now", tr("this row changed in this step; the cells that did are underlined")),
+        (f"{glyphs.new} {tr('new')}", "grad", tr("a gradient that this step brought")),
     ]
     rows += [((pad("  " + mark, _LEFT), role), (text, "plain")) for mark, role, text in marks]
     return rows

@@ -9,6 +9,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tutor.language import tr
 from tutor.lesson.errors import LessonError
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, Setting
@@ -50,7 +51,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         yield from self.fields.values()
 
     def on_mount(self) -> None:
-        self.text.border_title = "what if? set the knobs for another run"
+        self.text.border_title = tr("what if? set the knobs for another run")
         self.text.set_class(self.text.glyphs.ascii, "-ascii")
         self.on_resize()
         next(iter(self.fields.values())).focus()
@@ -76,10 +77,17 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         found: list[Row] = [()]
         for name, knob in self._knobs.items():
             found.append(((f" {pad(clean(name), self._names)}", "value"), (" " * 20, "plain"), (_range(knob), "quiet")))
-        keys: list[Piece] = [(" Enter", "key"), (" run   ", "quiet"), ("↑ ↓", "key"), (" choose   ", "quiet")]
+        keys: list[Piece] = [
+            (" Enter", "key"),
+            (f" {tr('run')}   ", "quiet"),
+            ("↑ ↓", "key"),
+            (f" {tr('choose')}   ", "quiet"),
+        ]
         found += [
             (),
-            ((f" {clean(self._problem)}", "error"),) if self._problem else (*keys, ("Esc", "key"), (" back", "quiet")),
+            ((f" {clean(self._problem)}", "error"),)
+            if self._problem
+            else (*keys, ("Esc", "key"), (f" {tr('back')}", "quiet")),
         ]
         return found
 
@@ -107,8 +115,11 @@ class Knobs(ModalScreen[dict[str, str] | None]):
 def _range(knob: Knob) -> str:
     """What the knob may be."""
     if knob.choices:
-        return " or ".join(map(str, knob.choices))
+        return tr(" or ").join(map(str, knob.choices))
     if knob.type == "boolean":
-        return "True or False"
-    bounds = [f"from {knob.min:g}" if knob.min is not None else "", f"to {knob.max:g}" if knob.max is not None else ""]
-    return " ".join(filter(None, bounds)) + f"   as written: {knob.default}"
+        return tr(" or ").join(("True", "False"))
+    bounds = [
+        tr("from {least:g}", least=knob.min) if knob.min is not None else "",
+        tr("to {most:g}", most=knob.max) if knob.max is not None else "",
+    ]
+    return " ".join(filter(None, bounds)) + "   " + tr("as written: {value}", value=knob.default)

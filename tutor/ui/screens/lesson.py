@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tutor.language import tr
 from tutor.trace.timeline import Timeline
 from tutor.ui.arranging import Arranger
 from tutor.ui.commands import Commands
@@ -214,6 +215,10 @@ class LessonScreen(Screen[None]):
         self.language = self.lesson.language = language
         self.lesson.forget()
         self.shown, self.notice = None, ()
+        self.keyline.paint()
+        self.small.paint()
+        if self.prompt.purpose:
+            self.prompts.speak()
         self.soon()
 
     def recolour(self) -> None:
@@ -274,13 +279,14 @@ class LessonScreen(Screen[None]):
     @property
     def waiting(self) -> str:
         """What the program is at while there is nothing more to show."""
-        return self.session.waiting_for if self.session is not None else ""
+        phases = {"starting": tr("starting Python …"), "importing": tr("importing torch …"), "running": tr("running …")}
+        return phases.get(self.session.phase, "") if self.session is not None else ""
 
     def stop_program(self) -> bool:
         """Stop the program, if it runs."""
         if self.session is None or not self.running:
             return False
-        self.say(("stopping …", "quiet"))
+        self.say((tr("stopping …"), "quiet"))
         self.run_worker(self.session.stop(), group="stop")
         return True
 

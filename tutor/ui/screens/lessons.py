@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from tutor.language import later, tr
 from tutor.lesson import catalog
 from tutor.lesson.errors import LessonError
 from tutor.lesson.model import Header as LessonHeader
 from tutor.lesson.model import in_language
 from tutor.progress import Progress, Store
 from tutor.ui.draw import places
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.keys import Hint, Key, bindings
 from tutor.ui.messages import KeyPicked, LessonChosen
 from tutor.ui.panes.catalog import AboutPane, CatalogPane
@@ -37,8 +39,8 @@ _KEYS = (
     Key("quit", "q,escape", "q", "quit", "quit"),
 )
 _HINTS = (
-    Hint("↑ ↓", "choose", "down", 2), Hint("Enter", "open", "open", 0),
-    Hint("?", "help", "help", 1), Hint("q", "quit", "quit", 0),
+    Hint("↑ ↓", later("choose"), "down", 2), Hint("Enter", later("open"), "open", 0),
+    Hint("?", later("help"), "help", 1), Hint("q", later("quit"), "quit", 0),
 )  # fmt: skip
 
 
@@ -79,22 +81,23 @@ class LessonsScreen(Screen[None]):
             lessons = found.lessons
             if found.problems:
                 more = len(found.problems) - 1
-                problem = str(found.problems[0]) + (f" (and {more} more)" if more else "")
+                problem = str(found.problems[0]) + (tr(" (and {count} more)", count=more) if more else "")
         except LessonError as error:
             problem = str(error)
         store = Store()
         progress = self._progress = store.load_all(lesson.id for lesson in lessons)
         self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language)
         done = sum(kept.done for kept in progress.values())
-        self.header.show("", "", [(f"{done} of {len(lessons)} done", "quiet")])
+        self.header.show("", "", [(tr("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
         self.explain.show([(problem, "error")] if problem else self._greeting(store))
         self.keyline.show(_HINTS)
+        self.keyline.paint()
         self._tell()
 
     def _greeting(self, store: Store) -> list[tuple[str, str]]:
         if store.notice:
             return [(store.notice, "note")]
-        return [("walk real PyTorch code, forward and back in time", "quiet")]
+        return [(tr("walk real PyTorch code, forward and back in time"), "quiet")]
 
     def on_screen_suspend(self) -> None:
         """A lesson was opened: there is news when it closes."""
@@ -127,6 +130,7 @@ class LessonsScreen(Screen[None]):
         """Another language: say all of it anew."""
         self.language = language
         self.read()
+        self.small.paint()
 
     def recolour(self) -> None:
         """The theme changed."""
@@ -168,14 +172,15 @@ class LessonsScreen(Screen[None]):
     def _forget(self, lesson: LessonHeader) -> None:
         """At the second time: nothing was done with this lesson."""
         if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
-            self.explain.show([("there is nothing to forget: this lesson was not begun", "quiet")])
+            self.explain.show([(tr("there is nothing to forget: this lesson was not begun"), "quiet")])
         elif self._forgetting != lesson.id:
             self._forgetting = lesson.id
             title = in_language(lesson.title, self.language)
-            self.explain.show([("R", "key"), (f" once more forgets your answers and your place in {title}", "note")])
+            text = later("{r} once more forgets your answers and your place in {title}")
+            self.explain.show(phrase(text, "note", r=("R", "key"), title=title))
         else:
             self._forgetting = ""
             store = Store()
             gone = store.reset(lesson.id)
             self.read()
-            self.explain.show([("forgotten", "quiet") if gone else (store.notice or "", "error")])
+            self.explain.show([(tr("forgotten"), "quiet") if gone else (store.notice or "", "error")])

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from tutor.language import later, tr
 from tutor.trace.values import number
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, pad
 from tutor.ui.keys import Key, bindings
 from tutor.ui.panes.pane import Pane
 from tutor.ui.runs import Run, Runs
 
+if TYPE_CHECKING:
+    from tutor.ui.app import GradtutorApp
+
 _KEYS = (
     Key("leave", "escape,q,w", "Esc", "back", "back"),
     Key("up", "up,k", "↑", "up", "up"),
     Key("down", "down,j", "↓", "down", "down"),
-    Key("open", "enter", "Enter", "walk", "walk this run"),
-    Key("ghost", "g", "g", "compare", "show it behind the run on the screen, or no more"),
-    Key("name", "n", "n", "name", "give it another name"),
-    Key("drop", "d", "d", "drop", "forget it"),
+    Key("open", "enter", "Enter", later("walk"), "walk this run"),
+    Key("ghost", "g", "g", later("compare"), "show it behind the run on the screen, or no more"),
+    Key("name", "n", "n", later("name"), "give it another name"),
+    Key("drop", "d", "d", later("drop"), "forget it"),
+    Key("language", "L", "L", "language", "English or Chinese"),
 )
 
 
 class RunsPane(Pane):
     """A row for each run."""
 
+    NAME = later("runs")
+
     def __init__(self, runs: Runs) -> None:
         super().__init__(id="runs")
-        self.caption, self.runs = "runs", runs
+        self.runs = runs
         self.at = max(len(runs.all) - 1, 0)
 
     def heading(self) -> Row:
@@ -42,8 +50,8 @@ class RunsPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         if index >= len(self.runs.all):
             pieces: list[Piece] = []
-            for key in _KEYS[3:]:
-                pieces += [(key.shown, "key"), (f" {key.label}  ", "quiet")]
+            for key in _KEYS[3:-1]:
+                pieces += [(key.shown, "key"), (f" {tr(key.label)}  ", "quiet")]
             return tuple(pieces) if index > len(self.runs.all) else EMPTY
         run = self.runs.all[index]
         g = self.glyphs
@@ -64,7 +72,7 @@ def told(run: Run) -> str:
     """How long it is, and what it came to."""
     timeline = run.timeline
     last = [f"{name} {number(points[-1].value)}" for name, points in list(timeline.series.items())[:2] if points]
-    return ", ".join([f"{timeline.steps:,} steps", *last])
+    return ", ".join([tr("{count:,} steps", count=timeline.steps), *last])
 
 
 class RunsScreen(ModalScreen[None]):
@@ -96,6 +104,10 @@ class RunsScreen(ModalScreen[None]):
         self.field.styles.offset = (left + 4, top + 1 + self.pane.at)
         self.field.styles.width = wide - 6
 
+    def speak(self, _language: str) -> None:
+        """Another language: say all of it anew."""
+        self.pane.paint()
+
     def action_do(self, key: str) -> None:
         """A key was pressed."""
         if self.field.display:
@@ -119,6 +131,8 @@ class RunsScreen(ModalScreen[None]):
                 self.pane.at = min(self.pane.at, len(self.runs.all) - 1)
                 self._changed()
                 self.on_resize()
+            case "language":
+                cast("GradtutorApp", self.app).change_language()
             case "name":
                 self.field.value, self.field.display = run.name, True
                 self.on_resize()

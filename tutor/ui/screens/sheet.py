@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from tutor.language import tr
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Row
 from tutor.ui.keys import Key, bindings
 from tutor.ui.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from tutor.ui.app import GradtutorApp
 
 Maker = Callable[[int, Glyphs], list[Row]]
 """The rows of a sheet, for so many cells."""
@@ -22,6 +27,7 @@ KEYS = (
     Key("page_up", "pageup", "PageUp", "up", "a page up"),
     Key("page_down", "pagedown,space", "PageDown", "down", "a page down"),
     Key("theme", "t", "t", "light or dark", "light or dark"),
+    Key("language", "L", "L", "language", "English or Chinese"),
 )
 
 
@@ -30,7 +36,7 @@ class SheetPane(Pane):
 
     def __init__(self, name: str, maker: Maker) -> None:
         super().__init__(id="sheet")
-        self.caption, self._maker = name, maker
+        self._titled, self._maker = name, maker
         self._rows: list[Row] = []
         self._made_for = -1
 
@@ -53,8 +59,11 @@ class SheetPane(Pane):
         self.prepare()
         self.paint()
 
+    def called(self) -> str:
+        return tr(self._titled)
+
     def heading(self) -> Row:
-        return (("Esc", "key"), (" back", "quiet"))
+        return (("Esc", "key"), (f" {tr('back')}", "quiet"))
 
     def count(self) -> int:
         return len(self._rows)
@@ -89,6 +98,11 @@ class Sheet(ModalScreen[None]):
         styles.offset = ((width - wide) // 2, (height - tall) // 2)
         styles.width, styles.height = wide, tall
 
+    def speak(self, _language: str) -> None:
+        """Another language: say all of it anew."""
+        self.pane.renew()
+        self.on_resize()
+
     def action_do(self, key: str) -> None:
         """Do what a key does."""
         page = max(self.pane.page - 1, 1)
@@ -100,6 +114,8 @@ class Sheet(ModalScreen[None]):
 
                 self.app.theme = LIGHT if self.app.theme == DARK else DARK
                 self.pane.repaint()
+            case "language":
+                cast("GradtutorApp", self.app).change_language()
             case _:
                 rows = {"up": -1, "down": 1, "page_up": -page, "page_down": page}[key]
                 self.pane.scroll_rows(rows)

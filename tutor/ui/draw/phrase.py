@@ -1,0 +1,20 @@
+"""A sentence in the language of the interface, in pieces: what stands in its blanks has a role of its own."""
+
+from __future__ import annotations
+
+from string import Formatter
+
+from tutor.language import tr
+from tutor.ui.draw.row import Piece
+
+
+def phrase(text: str, role: str = "quiet", **values: Piece | str | int) -> list[Piece]:
+    """`phrase("back at step {step}", step=("9", "value"))`: the pieces in the order of the language."""
+    found: list[Piece] = []
+    for before, name, spec, _ in Formatter().parse(tr(text)):
+        if before:
+            found.append((before, role))
+        if name:
+            value = values[name]
+            found.append(value if isinstance(value, tuple) else (format(value, spec or ""), role))
+    return found
