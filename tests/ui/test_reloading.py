@@ -99,6 +99,7 @@ async def test_one_stands_where_one_stood(tmp_path: Path) -> None:
         view = screen.timeline.view(screen.cursor)
         assert (view.iteration, view.line) == (2, 22)
         assert "has run again" in text(pilot.app)
+        assert "extra = 1" in text(pilot.app)
         # The answer stays with its question, and is compared with the new run: it was right, and is no more.
         assert screen.study.given == {1: ("18", False)}
         assert "5.0" in text(pilot.app)
@@ -111,6 +112,9 @@ async def test_answers_go_with_their_questions(tmp_path: Path) -> None:
             pilot, screen, path, LESSON.replace("# %%\nimport", '# %% [markdown] lang="en"\n# Hm.\n\n# %%\nimport')
         )
         assert screen.study.given == {2: ("18", True)}
+        await pilot.press("home")
+        await pilot.pause()
+        assert "Hm." in text(pilot.app)
         await saved(pilot, screen, path, LESSON.replace('of="w.grad"', 'of="y"'))
         assert screen.study.given == {}
         assert screen.cursor < screen.timeline.cells[1].start  # the new question hides the cell

@@ -9,7 +9,7 @@ from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.events import Span
 from tutor.trace.state import State
-from tutor.trace.timeline import StepView
+from tutor.trace.timeline import StepView, Timeline
 from tutor.ui.draw import code as drawing
 from tutor.ui.draw.code import Listing, Mark
 from tutor.ui.draw.row import Piece, Row, clean, width
