@@ -1,0 +1,118 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "item(), too early"
+#       zh: "item() 调早了"
+#     summary:
+#       en: "item() gives a plain number, without a history. Wrapping it up again only silences the error."
+#       zh: "item() 给出的是普通的数，没有历史。再包成张量，只是让错误闭嘴。"
+# ---
+
+# %% [markdown] question="line" of="isinstance(loss, float)" lang="en"
+# One wants to print the loss, and a plain number prints best. So `item()` goes in.
+#
+# The next cell fails at `backward()`, and `try` catches it. But that line is only where one notices. Which line makes
+# the failure inevitable? Move the cursor to it.
+
+# %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
+# 想把损失打印出来，普通的数打印着最好看，于是写上了 `item()`。
+#
+# 下一个单元会在 `backward()` 处出错，`try` 把它接住。不过到那一行才发现而已。
+# 是哪一行让失败变得不可避免？把光标移过去。
+
+# %%
+import torch
+
+w = torch.tensor(1.0, requires_grad=True)
+guess = w * 3
+loss = ((guess - 6) ** 2).item()
+print("loss:", loss)
+try:
+    loss.backward()
+except AttributeError as error:
+    print(error)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# It is the line with `item()`. The number comes out of the tensor, {{ loss }}, and its history stays behind.
+#
+# Here is a "mend" that goes around: collect such numbers in a list (here of one), make a tensor of it again, and mark
+# that, so that PyTorch is content. No error this time. What will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# 是有 `item()` 的那一行。数从张量里取了出来，是 {{ loss }}，历史却留在了后面。
+#
+# 网上流传着一种“改法”：把这样的数收进列表（这里只有一个），再做成张量，标记一下，PyTorch 就满意了。
+# 这一次不会出错。`w.grad` 里会是什么？
+
+# %%
+again = torch.tensor([loss], requires_grad=True)
+again.mean().backward()
+
+# %% [markdown] lang="en"
+# Nothing. `again` is a fresh leaf, and no edge leads from it to `w`. The gradient went as far as `again` itself:
+# `again.grad` is {{ again.grad.tolist() }}. The error was of more use
+# than this silence.
+#
+# The mend: `backward()` on the tensor, and `item()` **afterwards**, for what you print or keep.
+#
+# Below, the weight does not move in three turns, and nobody complains: an optimizer passes over what has no gradient.
+# Let `v` learn, and let `history` hold plain numbers. Press `e`.
+
+# %% [markdown] lang="zh"
+# 什么也没有。`again` 是全新的叶子节点，没有边从它通向 `w`。梯度只走到 `again` 自己：
+# `again.grad` 是 {{ again.grad.tolist() }}。比起这样的沉默，刚才的错误反而有用得多。
+#
+# 改法：对张量调用 `backward()`，**之后**再用 `item()`，拿去打印或保存。
+#
+# 下面三圈下来，权重一动不动，也没有谁抱怨：没有梯度的参数，优化器会直接跳过。
+# 让 `v` 学起来，并且让 `history` 里都是普通的数。按 `e`。
+
+# %% tags=["exercise"] id="silent" kind="bug"
+v = torch.tensor(1.0, requires_grad=True)
+optimizer = torch.optim.SGD([v], lr=0.05)
+history = []
+for turn in range(3):
+    optimizer.zero_grad()
+    number = ((v * 3 - 6) ** 2).item()
+    loss = torch.tensor([number], requires_grad=True).mean()
+    loss.backward()
+    optimizer.step()
+    history.append(loss)
+print("v:", v.item(), "losses:", history)
+
+# %% [markdown] tags=["hint"] lang="en"
+# Walk one turn and look at the graph at `backward()`. Is `v` in it? And what is said at `optimizer.step()`?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 走一圈，在 `backward()` 那里看看图。`v` 在里面吗？走到 `optimizer.step()` 时又是怎么说的？
+
+# %% [markdown] tags=["hint"] lang="en"
+# Leave `item()` out where the loss is computed, and `torch.tensor(…)` with it. Put `item()` into the line that fills
+# `history`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 计算损失的地方去掉 `item()`，`torch.tensor(…)` 也一并去掉。把 `item()` 挪到填 `history` 的那一行。
+
+# %% tags=["solution"]
+v = torch.tensor(1.0, requires_grad=True)
+optimizer = torch.optim.SGD([v], lr=0.05)
+history = []
+for turn in range(3):
+    optimizer.zero_grad()
+    loss = (v * 3 - 6) ** 2
+    loss.backward()
+    optimizer.step()
+    number = loss.item()
+    history.append(number)
+print("v:", v.item(), "losses:", history)
+
+# %% tags=["check"]
+assert v.item() != 1, "v is still 1: no gradient has reached it. What does the graph of `loss` begin with?"
+assert abs(v.item() - 1.999) < 1e-4, f"After three turns v should be 1.999, and is {v.item():g}."
+assert len(history) == 3, f"`history` should hold three losses, and holds {len(history)}."
+kinds = {type(each).__name__ for each in history}
+assert kinds == {"float"}, (
+    f"v learns. But `history` holds {kinds}, and each tensor in it keeps its whole graph in memory."
+)
+assert abs(history[0] - 9) < 1e-4, f"The first loss should be 9, and `history` has {history[0]:g}."
