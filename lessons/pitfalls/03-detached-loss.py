@@ -1,0 +1,124 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A loss cut off"
+#       zh: "被切断的损失"
+#     summary:
+#       en: "detach() in the middle of a loss: with luck an error, else a part that nobody learns from."
+#       zh: "损失中间有个 detach()：走运时会报错，不走运时，有一部分谁也学不到。"
+# ---
+
+# %% [markdown] question="choice" of="3 if w.grad is None else 1 if w.grad.item() else 2" lang="en"
+# `detach()` gives a tensor's value without its history. It has good uses. In the next cell it slipped into the middle
+# of a loss.
+#
+# What will come of `backward()`?
+#
+# 1. `w` gets the right gradient: the value is the same
+# 2. `w` gets the gradient zero
+# 3. an error
+
+# %% [markdown] question="choice" of="3 if w.grad is None else 1 if w.grad.item() else 2" lang="zh"
+# `detach()` 只给出张量的值，不带历史。它有它的用处。在下一个单元里，它混进了损失的中间。
+#
+# `backward()` 会怎样？
+#
+# 1. `w` 得到正确的梯度，因为值是一样的
+# 2. `w` 得到的梯度是零
+# 3. 出错
+
+# %%
+import torch
+
+w = torch.tensor(2.0, requires_grad=True)
+guess = w * 3
+loss = (guess.detach() - 5) ** 2
+try:
+    loss.backward()
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown] question="predict" of="w.grad" lang="en"
+# *Does not require grad and does not have a grad_fn*: after the cut nothing is recorded, so `loss` has no way back, not
+# even one that brings zero.
+#
+# That was the lucky case. Now the loss has two parts: `fit` wants `3 * w` to be 5, `size` wants `w` to be small. Their
+# slopes at 2 are 6 and 4. What will `w.grad` hold?
+
+# %% [markdown] question="predict" of="w.grad" lang="zh"
+# *Does not require grad and does not have a grad_fn*：切断之后什么也没有记录，
+# 所以 `loss` 没有回去的路，连一条带回零的路都没有。
+#
+# 刚才算是走运。现在损失有两部分：`fit` 希望 `3 * w` 等于 5，`size` 希望 `w` 小一些。
+# 它们在 2 处的斜率分别是 6 和 4。`w.grad` 里会是多少？
+
+# %%
+fit = (w * 3 - 5) ** 2
+size = w.detach() ** 2
+loss = fit + size
+loss.backward()
+
+# %% [markdown] lang="en"
+# {{ w.grad.item() }}, from `fit` alone. `size` counts in the loss, and no one can learn from it. One live part is
+# enough, and PyTorch is content. In the graph the way back from `size` is missing: look for that, or ask each part for
+# its `requires_grad` (here `size.requires_grad` is {{ size.requires_grad }}).
+#
+# The same cut is made by `.data`, `.item()`, NumPy, and `torch.tensor(…)` around a tensor; and by what has no slope:
+# `argmax`, `round`, `>`. A count of right answers cannot be a loss.
+#
+# Below are two layers and a loss of two parts, with **two** cuts. Mend both. Press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ w.grad.item() }}，全部来自 `fit`。`size` 算在损失里，却没有谁能从中学到东西。
+# 只要有一部分是通的，PyTorch 就满意了。在图里，从 `size` 回去的路不见了：要找的就是它；
+# 也可以逐个问各部分的 `requires_grad`（这里 `size.requires_grad` 是 {{ size.requires_grad }}）。
+#
+# `.data`、`.item()`、NumPy，还有套在张量外面的 `torch.tensor(…)`，切的也是同样的一刀；
+# 没有斜率的运算也一样：`argmax`、`round`、`>`。答对的个数不能当损失。
+#
+# 下面有两层，损失也有两部分，里面切了**两**刀。都改好。按 `e`。
+
+# %% tags=["exercise"] id="two-cuts" kind="bug"
+first = torch.tensor(0.5, requires_grad=True)
+second = torch.tensor(2.0, requires_grad=True)
+
+hidden = torch.relu(first * 4).detach()
+answer = hidden * second
+small = 0.5 * second.data**2
+loss = (answer - 1) ** 2 + small
+loss.backward()
+print("first:", first.grad, "second:", second.grad)
+
+# %% [markdown] tags=["hint"] lang="en"
+# `first.grad` shows one cut. The other one is quieter: which part of the loss does not require grad?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 从 `first.grad` 就看得出一刀。另一刀更隐蔽：损失的哪一部分不需要梯度？
+
+# %% [markdown] tags=["hint"] lang="en"
+# One is `detach()`, behind `relu`. The other is `.data`, the old way to write it.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 一刀是 `relu` 后面的 `detach()`。另一刀是 `.data`，那是它的老写法。
+
+# %% tags=["solution"]
+first = torch.tensor(0.5, requires_grad=True)
+second = torch.tensor(2.0, requires_grad=True)
+
+hidden = torch.relu(first * 4)
+answer = hidden * second
+small = 0.5 * second**2
+loss = (answer - 1) ** 2 + small
+loss.backward()
+print("first:", first.grad, "second:", second.grad)
+
+# %% tags=["check"]
+assert abs(loss.item() - 11) < 1e-4, f"The loss itself should stay 11, and is {loss.item():g}."
+assert second.grad is not None, "Nothing reaches `second`."
+assert first.grad is not None, "`first` gets nothing: the graph is cut between it and `answer`."
+assert abs(second.grad.item() - 12) > 1e-4, (
+    "`second` gets 12, all of it through `answer`. Its share of `small` is missing: there is another cut."
+)
+assert abs(first.grad.item() - 48) < 1e-4, f"`first` should get 48, and gets {first.grad.item():g}."
+assert abs(second.grad.item() - 14) < 1e-4, f"`second` should get 14, and gets {second.grad.item():g}."
