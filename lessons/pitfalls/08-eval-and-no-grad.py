@@ -1,0 +1,134 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Two switches, not one"
+#       zh: "是两个开关，不是一个"
+#     summary:
+#       en: "eval() changes what layers do, no_grad what autograd records. To test a model you need both."
+#       zh: "eval() 改变层的行为，no_grad 决定 autograd 记不记录。测试模型时两个都要。"
+# ---
+
+# %% [markdown] question="predict" of="y.requires_grad" lang="en"
+# A model that is tested should not learn. There are two things to write for that, `model.eval()` and
+# `with torch.no_grad():`, and it is easy to take one for the other.
+#
+# First `eval()` alone. Will the result `y` require grad?
+
+# %% [markdown] question="predict" of="y.requires_grad" lang="zh"
+# 测试模型时，它不该学习。为此有两样东西可写，`model.eval()` 和 `with torch.no_grad():`，很容易把一个当成另一个。
+#
+# 先只用 `eval()`。结果 `y` 会需要梯度吗？
+
+# %%
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+w = torch.ones(6, requires_grad=True)
+model = nn.Dropout(p=0.5)
+
+model.eval()
+y = model(w * 3)
+
+# %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="en"
+# `y.requires_grad` is {{ y.requires_grad }}: `eval()` does not touch autograd. It tells the **layers** that the
+# training is over: dropout lets everything through, and batch norm stops taking the measure of its input.
+#
+# Now the other way round: `train()`, which is how a model begins, and `no_grad`. All six inputs are 3. What will stand
+# in `z`?
+#
+# 1. six times 3
+# 2. only zeros and sixes
+
+# %% [markdown] question="choice" of="1 if (z == 3).all() else 2" lang="zh"
+# `y.requires_grad` 是 {{ y.requires_grad }}：`eval()` 不碰 autograd。
+# 它是告诉各个**层**，训练结束了：dropout 什么都放行，batch norm 不再统计它的输入。
+#
+# 现在反过来：用 `train()`（模型一开始就是这样），加上 `no_grad`。六个输入都是 3。`z` 里会是什么？
+#
+# 1. 六个 3
+# 2. 只有零和六
+
+# %%
+model.train()
+with torch.no_grad():
+    z = model(w * 3)
+
+# %% [markdown] lang="en"
+# {{ z.tolist() }}. Nothing was recorded (`z.requires_grad` is {{ z.requires_grad }}), and dropout was at work all the
+# same: it throws each number away with probability one half, and doubles those that stay. A model tested like this
+# gives another answer each time, and a worse one. With batch norm it even **learns** from the test: its running mean
+# moves, under `no_grad` too.
+#
+# | | layers as in use | no graph |
+# | --- | --- | --- |
+# | `model.eval()` | yes | no |
+# | `torch.no_grad()` | no | yes |
+#
+# Write both, and `model.train()` when you go on. Do so in `evaluate` below. Press `e`.
+
+# %% [markdown] lang="zh"
+# {{ z.tolist() }}。没有记录（`z.requires_grad` 是 {{ z.requires_grad }}），
+# dropout 却照样在干活：每个数有一半的可能被丢掉，留下的翻倍。这样测试，模型每次的回答都不一样，而且更差。
+# 有 batch norm 的话，它甚至会从测试数据里**学**东西：就算在 `no_grad` 之下，它的滑动平均也会动。
+#
+# | | 层按使用时工作 | 不建图 |
+# | --- | --- | --- |
+# | `model.eval()` | 是 | 否 |
+# | `torch.no_grad()` | 否 | 是 |
+#
+# 两个都写上，要接着训练时再写 `model.train()`。在下面的 `evaluate` 里照这样改。按 `e`。
+
+
+# %% tags=["exercise"] id="evaluate" kind="bug"
+def evaluate(net, x):
+    with torch.no_grad():
+        answer = net(x)
+    return answer
+
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(2, 16), nn.Dropout(0.5), nn.Linear(16, 1))
+x = torch.ones(1, 2)
+print("twice the same question:", evaluate(net, x).item(), evaluate(net, x).item())
+
+# %% [markdown] tags=["hint"] lang="en"
+# The same question gets two answers. Which of the two switches has not been thrown?
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 同一个问题，两个答案。两个开关里，哪一个没有拨？
+
+# %% [markdown] tags=["hint"] lang="en"
+# `net.eval()` before, and `net.train()` after, or the training will go on without its dropout.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 前面写 `net.eval()`，后面写 `net.train()`，不然接下去的训练就没有 dropout 了。
+
+
+# %% tags=["solution"]
+def evaluate(net, x):
+    net.eval()
+    with torch.no_grad():
+        answer = net(x)
+    net.train()
+    return answer
+
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(2, 16), nn.Dropout(0.5), nn.Linear(16, 1))
+x = torch.ones(1, 2)
+print("twice the same question:", evaluate(net, x).item(), evaluate(net, x).item())
+
+# %% tags=["check"]
+torch.manual_seed(1)
+tried = nn.Sequential(nn.Dropout(0.5), nn.Linear(64, 1))
+tried.train()
+given = evaluate(tried, torch.ones(1, 64))
+assert isinstance(given, torch.Tensor), "`evaluate` should return the answer of the net."
+whole = tried[1](torch.ones(1, 64))
+assert torch.allclose(given, whole, atol=1e-4), (
+    f"The net answers {given.item():g} where it should answer {whole.item():g}: dropout is still at work."
+)
+assert not given.requires_grad, "The answer still requires grad: eval() does not switch the recording off."
+assert tried.training, "After `evaluate` the net is still in eval mode: the training would go on without dropout."
