@@ -1,0 +1,128 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "The branch not taken"
+#       zh: "没有走的那条分支"
+#     summary:
+#       en: "where() hides a bad value on the way forward; on the way back it turns up as nan."
+#       zh: "前向时 where() 把坏值藏住了；反向时它变成 nan 冒出来。"
+# ---
+
+# %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="en"
+# The square root is steep at 0: its slope there is infinite. So one leaves 0 out, with `torch.where`: the root where
+# `x > 0`, and else a plain `0.0`, which has the slope zero.
+#
+# For `x[0]`, which is 0, the plain number is taken. What will `x.grad[0]` be?
+#
+# 1. 0: the root was not chosen
+# 2. inf: the slope of the root at 0
+# 3. nan
+
+# %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="zh"
+# 平方根在 0 处很陡，斜率是无穷大。于是用 `torch.where` 避开 0：
+# `x > 0` 的地方取根，别的地方就放一个 `0.0`，它的斜率是零。
+#
+# `x[0]` 是 0，取的是那个普通的数。`x.grad[0]` 会是什么？
+#
+# 1. 0，因为没有选根
+# 2. inf，根在 0 处的斜率
+# 3. nan
+
+# %%
+import torch
+
+x = torch.tensor([0.0, 4.0], requires_grad=True)
+y = torch.where(x > 0, x.sqrt(), 0.0)
+y.sum().backward()
+
+# %% [markdown] question="predict" of="v.grad" lang="en"
+# `y` is {{ y.tolist() }}, as it should be, and the gradient is {{ x.grad.tolist() }}. `where` chooses among results
+# that **both** have been computed. Going back it sends the root a zero for what was not chosen, and the node of `sqrt`
+# multiplies that by its slope: zero times infinity is nan. Step back to that node and read it.
+#
+# The mend is to choose twice, first among the **inputs**, so that the root never meets a 0. What will `v.grad` be? The
+# slope of the root at 4 is 0.25. Type both numbers.
+
+# %% [markdown] question="predict" of="v.grad" lang="zh"
+# `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
+# 反向时，没选中的地方，它给根送去一个零，`sqrt` 的节点再乘上自己的斜率：零乘无穷大，就是 nan。
+# 退回到那个节点，读一读。
+#
+# 改法是选两次，先选**输入**，让根根本碰不到 0。`v.grad` 会是什么？根在 4 处的斜率是 0.25。两个数都要输入。
+
+# %%
+v = torch.tensor([0.0, 4.0], requires_grad=True)
+safe = torch.where(v > 0, v, 1.0)
+z = torch.where(v > 0, safe.sqrt(), 0.0)
+z.sum().backward()
+
+# %% [markdown] lang="en"
+# {{ v.grad.tolist() }}: at the first place the root was taken of a harmless 1, and its finite slope times zero is zero.
+#
+# One nan is enough: after the next update the weight is nan, and soon every weight is. It begins in the backward pass,
+# so the loss still looks fine one turn longer. Other such pairs are `log` at 0, a division by 0, `x ** 0.5`. In a
+# program of your own `torch.autograd.set_detect_anomaly(True)` stops at the node that made the first nan.
+#
+# The entropy below has the same fault: a share may be 0, and then `p * log(p)` counts as 0. Mend it. Press `e`.
+
+# %% [markdown] lang="zh"
+# {{ v.grad.tolist() }}：第一个位置上，根是对无害的 1 求的，它的斜率有限，乘以零就是零。
+#
+# 一个 nan 就够了：更新一次，权重成了 nan，不久所有权重都是。它从反向传播开始，
+# 所以损失还会再好看一圈。同类的还有 0 处的 `log`、除以 0、`x ** 0.5`。
+# 在你自己的程序里，`torch.autograd.set_detect_anomaly(True)` 会停在算出第一个 nan 的节点上。
+#
+# 下面的熵也有这个毛病：份额可以是 0，这时 `p * log(p)` 算作 0。把它改好。按 `e`。
+
+
+# %% tags=["exercise"] id="entropy" kind="bug"
+def entropy(p):
+    return -torch.where(p > 0, p * p.log(), 0.0).sum()
+
+
+shares = torch.tensor([0.0, 0.5, 0.5], requires_grad=True)
+entropy(shares).backward()
+print("gradient:", shares.grad.tolist())
+
+# %% [markdown] tags=["hint"] lang="en"
+# Which function meets the 0? It has to get something harmless there.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 哪个函数碰到了 0？那里得给它一个无害的数。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `safe = torch.where(p > 0, p, 1.0)`, and then `safe.log()` in place of `p.log()`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `safe = torch.where(p > 0, p, 1.0)`，然后用 `safe.log()` 代替 `p.log()`。
+
+
+# %% tags=["solution"]
+def entropy(p):
+    safe = torch.where(p > 0, p, 1.0)
+    return -torch.where(p > 0, p * safe.log(), 0.0).sum()
+
+
+shares = torch.tensor([0.0, 0.5, 0.5], requires_grad=True)
+entropy(shares).backward()
+print("gradient:", shares.grad.tolist())
+
+# %% tags=["check"]
+tried = torch.tensor([0.0, 0.25, 0.75], requires_grad=True)
+found = entropy(tried)
+assert abs(found.item() - 0.562335) < 1e-4, (
+    f"The entropy of {tried.tolist()} should be 0.5623, and is {found.item():g}: a share of 0 counts as 0."
+)
+assert found.requires_grad, "The entropy has no history: the graph is cut."
+found.backward()
+assert tried.grad is not None, "No gradient reaches the shares."
+assert not tried.grad.isnan().any(), f"The gradient is still {tried.grad.tolist()}: the logarithm still meets the 0."
+want = torch.tensor([0.386294, -0.712318])
+assert torch.allclose(tried.grad[1:], want, atol=1e-3), (
+    f"At the shares 0.25 and 0.75 the gradient should be {want.tolist()}, and is {tried.grad[1:].tolist()}."
+)
+assert abs(tried.grad[0].item()) < 3, (
+    f"At the share 0 the gradient is {tried.grad[0].item():g}: a very small number in the place of 0 does that; "
+    "take one with a harmless logarithm."
+)
