@@ -1,0 +1,133 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A tensor made of tensors"
+#       zh: "用张量拼成的张量"
+#     summary:
+#       en: "torch.tensor() around tensors copies their numbers; torch.stack() keeps their history."
+#       zh: "把张量放进 torch.tensor()，只抄走数值；torch.stack() 才保留历史。"
+# ---
+
+# %% [markdown] question="predict" of="joined.requires_grad" lang="en"
+# Results were gathered in a Python list, and now they are to become one tensor. `torch.tensor(…)` takes a list of
+# numbers; it takes a list of tensors with one element each as well.
+#
+# Both parts were computed from `a`. Will `joined` require grad, `True` or `False`?
+
+# %% [markdown] question="predict" of="joined.requires_grad" lang="zh"
+# 结果收集在一个 Python 列表里，现在要变成一个张量。`torch.tensor(…)` 收一列数；
+# 一列只有一个元素的张量，它也收。
+#
+# 两个部分都是由 `a` 算出来的。`joined` 会需要梯度吗？`True` 还是 `False`？
+
+# %%
+import torch
+
+a = torch.tensor(3.0, requires_grad=True)
+parts = [a * 2, a * a]
+joined = torch.tensor(parts)
+try:
+    joined.sum().backward()
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown] question="predict" of="a.grad" lang="en"
+# {{ joined.requires_grad }}. `torch.tensor` always makes a **new leaf from plain numbers**. It took
+# {{ joined.tolist() }} out of the list and left the history behind. There is a warning in the output, but it comes once
+# per program, easily missed among others. With `requires_grad=True` inside the error would go away, and `a` would still
+# get nothing.
+#
+# `torch.stack` joins the tensors themselves, as an operation of the graph. What will `a.grad` hold now?
+
+# %% [markdown] question="predict" of="a.grad" lang="zh"
+# {{ joined.requires_grad }}。`torch.tensor` 总是**用普通的数做一个新的叶子节点**。
+# 它从列表里取走了 {{ joined.tolist() }}，把历史留在了后面。
+# 输出里有一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。
+# 在里面写上 `requires_grad=True`，错误就没了，`a` 却还是什么也得不到。
+#
+# `torch.stack` 拼的是张量本身，是图里的一个运算。现在 `a.grad` 里会是多少？
+
+# %%
+joined = torch.stack(parts)
+joined.sum().backward()
+
+# %% [markdown] lang="en"
+# {{ a.grad.item() }}: 2 from the first part, and 6 from the second, whose slope is twice `a`. In the graph look at the
+# node of `stack`: it hands each part its own piece of the gradient.
+#
+# `torch.stack` wants equal shapes and adds a dimension; `torch.cat` joins along one that is there. `torch.tensor` is
+# for plain data that comes from outside.
+#
+# One often meets this in matrices put together by hand. Below, a turn by `angle`, and no gradient comes to the angle.
+# Mend it. Press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ a.grad.item() }}：第一部分给 2，第二部分的斜率是 `a` 的两倍，给 6。
+# 在图里看看 `stack` 的节点：它把梯度分开，各部分拿到自己的那一份。
+#
+# `torch.stack` 要求形状相同，并且多出一维；`torch.cat` 沿着已有的一维拼。
+# `torch.tensor` 是留给从外面来的普通数据的。
+#
+# 亲手拼矩阵的时候，常会碰上这个错误。下面的矩阵转过 `angle` 这个角，梯度却到不了它。把它改好。按 `e`。
+
+
+# %% tags=["exercise"] id="turned" kind="bug"
+def rotation(angle):
+    c, s = angle.cos(), angle.sin()
+    return torch.tensor([[c, -s], [s, c]])
+
+
+angle = torch.tensor(0.5, requires_grad=True)
+turned = rotation(angle) @ torch.tensor([1.0, 0.0])
+try:
+    turned[1].backward()
+except RuntimeError as error:
+    print(error)
+print("turned:", turned.tolist(), "gradient:", angle.grad)
+
+# %% [markdown] tags=["hint"] lang="en"
+# `torch.stack` takes one flat list. Either stack two rows and then the rows, or make four numbers and a `reshape`.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `torch.stack` 收的是一层的列表。要么先拼两行，再把两行拼起来；要么先拼四个数，再 `reshape`。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `torch.stack([c, -s, s, c]).reshape(2, 2)`
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `torch.stack([c, -s, s, c]).reshape(2, 2)`
+
+
+# %% tags=["solution"]
+def rotation(angle):
+    c, s = angle.cos(), angle.sin()
+    return torch.stack([c, -s, s, c]).reshape(2, 2)
+
+
+angle = torch.tensor(0.5, requires_grad=True)
+turned = rotation(angle) @ torch.tensor([1.0, 0.0])
+try:
+    turned[1].backward()
+except RuntimeError as error:
+    print(error)
+print("turned:", turned.tolist(), "gradient:", angle.grad)
+
+# %% tags=["check"]
+tried = torch.tensor(1.2, requires_grad=True)
+made = rotation(tried)
+assert made.shape == (2, 2), f"The matrix should have two rows and two columns, and has the shape {list(made.shape)}."
+cosine, sine = 0.362358, 0.932039
+assert torch.allclose(made.detach(), torch.tensor([[cosine, -sine], [sine, cosine]]), atol=1e-4), (
+    f"For the angle 1.2 the matrix should be {[[cosine, -sine], [sine, cosine]]}, and is {made.tolist()}."
+)
+assert made.requires_grad, "The matrix has no history: its numbers are right, but it is not computed from `angle`."
+made.sum().backward()
+assert tried.grad is not None, (
+    "The matrix is marked, but not computed from `angle`: `requires_grad=True` made a new leaf of it, "
+    "and `angle` gets nothing."
+)
+assert abs(tried.grad.item() + 2 * sine) < 1e-3, (
+    f"The gradient of the sum of the matrix should be {-2 * sine:.4f}, and is {tried.grad.item():.4f}. "
+    "Is one of the four cut off?"
+)
