@@ -41,7 +41,7 @@ print("before:", w.grad)
 # %% [markdown] question="predict" of="w.grad" lang="zh"
 # 根据链式法则，损失的梯度是两个斜率的乘积：平方的斜率是 `2 * (y - t)`，而 `w` 动一点，`y` 就动它的 `x` 倍。
 #
-# 第一个样本就在下面的单元里。`w.grad` 会是多少？注意正负号。
+# 第一个样本就在下面的单元格里。`w.grad` 会是多少？注意正负号。
 
 # %%
 x = torch.tensor(1.0)

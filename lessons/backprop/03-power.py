@@ -22,7 +22,7 @@
 # 所以乘方有**两个**斜率。课本上的法则讲的是底数：把指数拿下来当系数，再把指数减一。对指数，它什么也没说。
 #
 # 不过斜率总是可以**量**出来的：把指数轻轻推一下，看乘方走了多远，再相除。
-# 这个单元就这么做，推得一次比一次轻。看看数字怎样稳定下来。
+# 这个单元格就这么做，推得一次比一次轻。看看数字怎样稳定下来。
 
 # %%
 import torch
@@ -58,14 +58,14 @@ y.backward()
 # of `x`. (The same number twice? That is the rule from school for both.)
 #
 # Now a negative base. `p ** q` itself is fine, for the exponent is a whole number. What will `q.grad` be? Think of
-# nudging the exponent. If you find no answer, write `nan`, *not a number*; PyTorch does so too.
+# nudging the exponent. If you find no answer, write `NaN`, *not a number*.
 
 # %% [markdown] question="predict" of="q.grad" lang="zh"
 # 底数是 {{ x.grad.item() }}，指数是 {{ w.grad.item() }}，后者是 `y` 乘以 `x` 的**对数**。
 # （两次答了同一个数？那是对两者都用了课本上的法则。）
 #
 # 现在换成负的底数。`p ** q` 本身没问题，因为指数是整数。`q.grad` 会是多少？想想把指数轻轻推一下会怎样。
-# 如果你觉得没有答案，就写 `nan`，意思是“不是一个数”；PyTorch 也这么写。
+# 如果你觉得没有答案，就写 `NaN`，意思是“不是一个数”。
 
 # %%
 p = torch.tensor(-2.0, requires_grad=True)

@@ -45,7 +45,7 @@ except RuntimeError as error:
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
 # 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
 #
-# 下一个单元里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
+# 下一个单元格里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
 # 是哪一行让失败变得不可避免？
 
 # %%

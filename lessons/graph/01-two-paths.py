@@ -34,7 +34,7 @@ w = torch.tensor([1.0], requires_grad=True)
 # After `y.backward()`, what will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 看下一个单元。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 稍微一动，就从两边同时牵动 `y`。
+# 看下一个单元格。`w` 用了**两次**：一次经过 `a`，一次经过 `b`。所以 `w` 稍微一动，就从两边同时牵动 `y`。
 #
 # `y.backward()` 之后，`w.grad` 里会是多少？
 
