@@ -47,12 +47,13 @@ def draw(weight, bias):
     plt.clf()
     plt.scatter(*points)
     plt.plot([0, 10], [bias, 10 * weight + bias])
+    plt.ylim(0, 10 * slope + 10)
     plt.build()
 
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="en"
 # The loss is the mean over all points of half the squared miss. One backward pass gives both gradients, and after
-# each update we ask whether the loss was small enough to stop. Every second turn draws the line.
+# each update we draw the line, and ask whether the loss was small enough to stop.
 #
 # The bias starts at zero, well below the truth, and moves slowly: its gradient is the miss alone, while that of `w`
 # is the miss times `x`. Somebody has to lift the line meanwhile.
@@ -61,7 +62,7 @@ def draw(weight, bias):
 
 # %% [markdown] question="predict" of="w.item() > slope" lang="zh"
 # 损失是每个点误差平方的一半，再对所有点求平均。一趟反向传播给出两个梯度；
-# 每次更新之后，我们都问一句：损失够不够小，该不该停。每两圈画一次直线。
+# 每次更新之后，画一次直线，再问一句：损失够不够小，该不该停。
 #
 # 偏置从零开始，离真正的值还很远，又走得慢：它的梯度只是误差，而 `w` 的梯度是误差乘以 `x`。
 # 在它赶上来之前，总得有谁把直线抬上去。
@@ -80,7 +81,7 @@ for iteration in range(1000):
         b -= lr * b.grad
     w.grad.zero_()
     b.grad.zero_()
-    if iteration % 2 == 0 and iteration <= 100:
+    if iteration < 100:
         draw(w.item(), b.item())
     if loss.item() < stop:
         break
