@@ -1,0 +1,148 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "A learning rate that changes"
+#       zh: "会变的学习率"
+#     summary:
+#       en: "Why the squared gradient makes a bad learning rate, and what a scheduler does instead."
+#       zh: "为什么不能拿梯度的平方当学习率，调度器又是怎么做的。"
+# ---
+
+# %% [markdown] question="predict" of="w.item()" lang="en"
+# "Where the slope is steep, go fast; where it is flat, go slowly." It sounds sensible, and people do try it: let each
+# parameter have a learning rate of its own, the **square of its gradient**. The square is never negative, after all.
+#
+# One sample: for the input 2 we want 4, and `w` starts at 1. The gradient is -8. What will `w` be after one update?
+
+# %% [markdown] question="predict" of="w.item()" lang="zh"
+# “陡的地方走快点，平的地方走慢点。”听上去有道理，也真有人这么试：
+# 让每个参数有自己的学习率，就用**梯度的平方**。反正平方不会是负的。
+#
+# 一个样本：输入 2，应当得到 4，`w` 从 1 开始。梯度是 -8。更新一次之后，`w` 会是多少？
+
+# %%
+import torch
+
+
+def loss_at(weight):
+    return (weight * 2 - 4) ** 2
+
+
+w = torch.tensor(1.0, requires_grad=True)
+loss_at(w).backward()
+with torch.no_grad():
+    w -= w.grad**2 * w.grad
+
+# %% [markdown] question="predict" of="moved" lang="en"
+# `w` is {{ w.item() }}, where 2 would have been right. The step is lr times gradient, so it is the **cube** of the
+# gradient: far from the goal it is huge, and the next one will be larger still. (Below 1? A minus got lost: minus times
+# minus.)
+#
+# Then perhaps it is good near the goal? Below, `u` starts at 1.999, only 0.001 away, and its gradient is -0.008. Will
+# **one hundred** updates bring it half of the way? Answer `True` or `False`.
+
+# %% [markdown] question="predict" of="moved" lang="zh"
+# `w` 是 {{ w.item() }}，而正确的是 2。步子是学习率乘以梯度，也就是梯度的**立方**：
+# 离目标远时大得吓人，下一步还会更大。（答得比 1 小？丢了一个负号：负负得正。）
+#
+# 那么靠近目标时也许还不错？下面的 `u` 从 1.999 开始，只差 0.001，梯度是 -0.008。
+# 更新**一百次**，能走完一半的路吗？回答 `True` 或 `False`。
+
+# %%
+u = torch.tensor(1.999, requires_grad=True)
+for step in range(100):
+    loss_at(u).backward()
+    with torch.no_grad():
+        u -= u.grad**2 * u.grad
+    u.grad = None
+far = round(u.item(), 6)
+moved = far > 1.9995
+
+# %% [markdown] question="predict" of="rates[25]" lang="en"
+# No: `u` is at {{ far }}. A small number cubed is next to nothing. So this rule runs where it should be careful,
+# and sleeps where it should walk. Rules that look at the gradient do the **reverse**: Adagrad and Adam *divide* by its
+# size.
+#
+# There is a simpler thought: large steps in the beginning, small ones later. A **scheduler** does that, by counting. It
+# does not look at the gradient at all. `StepLR(optimizer, step_size=10, gamma=0.5)` halves the rate after every 10 of
+# its own steps. We begin with 0.04. With which rate does epoch 25 train, if the first one is epoch 0?
+
+# %% [markdown] question="predict" of="rates[25]" lang="zh"
+# 不能：`u` 在 {{ far }}。小数的立方几乎是零。所以这条规则在该小心的地方狂奔，在该走路的地方睡觉。
+# 真正会看梯度的方法恰恰**相反**：Adagrad 和 Adam 是*除以*梯度的大小。
+#
+# 还有个更简单的想法：开始步子大，后来步子小。**调度器**就是这样，它只数次数，根本不看梯度。
+# `StepLR(optimizer, step_size=10, gamma=0.5)` 每走 10 步就把学习率减半。
+# 我们从 0.04 开始。第一个 epoch 是第 0 个，那么第 25 个 epoch 用的学习率是多少？
+
+# %%
+v = torch.tensor(1.0, requires_grad=True)
+optimizer = torch.optim.SGD([v], lr=0.04)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.5)
+
+rates = []
+for epoch in range(30):
+    rates.append(scheduler.get_last_lr()[0])
+    loss = loss_at(v)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    scheduler.step()
+rate = round(rates[25], 6)
+
+# %% [markdown] lang="en"
+# {{ rate }}: it was halved twice, after epochs 9 and 19. (0.02? Once too few.) First `optimizer.step()`, then
+# `scheduler.step()`, once in each epoch; the other way round the first rate would never be used, and PyTorch warns.
+#
+# Such a scheduler is a small function from the epoch to the rate. Write one that first **warms up**: epochs 0 to 4
+# train with a fifth of `base`, two fifths, and so on up to all of it; from epoch 5 on it stays at `base`, and is halved
+# after every ten more epochs (so 5 to 14 have `base`, 15 to 24 half of it). Press `e`.
+
+# %% [markdown] lang="zh"
+# {{ rate }}：减半了两次，在第 9 个和第 19 个 epoch 之后。（0.02？少了一次。）
+# 先 `optimizer.step()`，再 `scheduler.step()`，每个 epoch 一次；反过来的话，第一个学习率就永远用不上，PyTorch 会警告。
+#
+# 这样的调度器，不过是从 epoch 到学习率的一个小函数。写一个会**预热**的：第 0 到 4 个 epoch 依次用
+# `base` 的五分之一、五分之二，直到全部；从第 5 个起是 `base`，之后每十个 epoch 减半
+# （第 5 到 14 个是 `base`，第 15 到 24 个是它的一半）。按 `e`。
+
+
+# %% tags=["exercise"] id="warm-up" kind="fill"
+def rate_at(epoch, base):
+    return base
+
+
+print([round(rate_at(epoch, 0.1), 4) for epoch in (0, 4, 5, 14, 15, 25)])
+
+# %% [markdown] tags=["hint"] lang="en"
+# Two cases: an `if` for the epochs below 5. Epoch 0 has one fifth, so count from 1 there.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 分两种情况：用一个 `if` 处理 5 以下的 epoch。第 0 个就有五分之一，所以那里要从 1 数起。
+
+# %% [markdown] tags=["hint"] lang="en"
+# After the warm-up, `(epoch - 5) // 10` says how many times the rate was halved.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 预热之后，`(epoch - 5) // 10` 就是减半的次数。
+
+
+# %% tags=["solution"]
+def rate_at(epoch, base):
+    if epoch < 5:
+        return base * (epoch + 1) / 5
+    return base * 0.5 ** ((epoch - 5) // 10)
+
+
+print([round(rate_at(epoch, 0.1), 4) for epoch in (0, 4, 5, 14, 15, 25)])
+
+# %% tags=["check"]
+for epoch in range(40):
+    want = 0.4 * (epoch + 1) / 5 if epoch < 5 else 0.4 * 0.5 ** ((epoch - 5) // 10)
+    mine = rate_at(epoch, 0.4)
+    assert mine is not None, f"Nothing is returned for epoch {epoch}."
+    assert not (epoch == 0 and mine == 0), "Epoch 0 has a rate of 0 and would learn nothing: begin with a fifth."
+    assert abs(mine - want) < 1e-6, f"For a base of 0.4 epoch {epoch} should have {want:g}, and you have {mine:g}. " + (
+        "It is still warming up." if epoch < 5 else "Ten epochs from 5 on, then half."
+    )
