@@ -1,0 +1,157 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Freezing a part"
+#       zh: "冻结一部分"
+#     summary:
+#       en: "Training one weight and leaving another as it is: what the pass skips, and how the neurons move."
+#       zh: "只训练一个权重，另一个保持不变：反向传播略过了什么，神经元怎样变化。"
+# ---
+
+# %% [markdown] question="predict" of="w1.grad" lang="en"
+# Who takes over a trained network often trains only its end, and leaves the rest **frozen**. Here are two weights in a
+# row, and three neurons: the input, `w1` times it, `w2` times that. Only `w2` shall learn.
+#
+# `requires_grad_(False)` freezes `w1`; its underscore says that it changes the tensor itself. After one backward pass,
+# what will `w1.grad` hold?
+
+# %% [markdown] question="predict" of="w1.grad" lang="zh"
+# 接手一个训练好的网络时，常常只训练它的末尾，其余部分**冻结**不动。
+# 这里有两个权重，一个接一个，共三个神经元：输入、输入乘 `w1`、再乘 `w2`。只让 `w2` 学习。
+#
+# `requires_grad_(False)` 把 `w1` 冻结，名字末尾的下划线表示它改的是张量本身。
+# 反向传播一趟之后，`w1.grad` 里会是什么？
+
+# %%
+import plotext as plt
+import torch
+
+x, target = torch.tensor(1.0), torch.tensor(2.0)
+w1 = torch.tensor(1.0, requires_grad=True)
+w2 = torch.tensor(1.0, requires_grad=True)
+w1.requires_grad_(False)
+
+hidden = w1 * x
+output = w2 * hidden
+loss = (output - target) ** 2
+loss.backward()
+
+# %% [markdown] question="predict" of="reached[0]" lang="en"
+# Nothing, `None`: the pass never went there. Look at the graph: `w1` and `hidden` stand in it as mere numbers, and the
+# pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that saves most of the
+# work. (A zero would mean that a gradient came, and was zero.)
+#
+# `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what shall learn, `[w2]`, and its `lr` is 0.01. What will
+# `w2` be after the first of 20 epochs?
+
+# %% [markdown] question="predict" of="reached[0]" lang="zh"
+# 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`w1` 和 `hidden` 在图里只是普通的数，
+# 这一趟**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
+# （零的意思是：来过梯度，而它恰好是零。）
+#
+# `w2.grad` 是 {{ w2.grad.item() }}。只把要学的交给优化器：`[w2]`，`lr` 是 0.01。
+# 20 个 epoch 里的第一个之后，`w2` 会是多少？
+
+# %%
+lr = 0.01  # @param {type: number, min: 0.001, max: 1, step: 0.001}
+optimizer = torch.optim.SGD([w2], lr=lr)
+neurons = {"input": [], "hidden": [], "output": []}
+reached, losses = [], []
+
+for epoch in range(20):
+    hidden = w1 * x
+    output = w2 * hidden
+    loss = (output - target) ** 2
+    for name, neuron in (("input", x), ("hidden", hidden), ("output", output)):
+        neurons[name].append(neuron.item())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    reached.append(w2.item())
+    losses.append(loss.item())
+
+    plt.clf()
+    for name, activations in neurons.items():
+        plt.plot(activations, label=name)
+    plt.ylim(0.9, 1.5)
+    plt.build()
+now = round(reached[0], 4)
+
+# %% [markdown] lang="en"
+# {{ now }}. In the end it is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has the three
+# **activations**, epoch by epoch: input and hidden lie flat on each other, the output climbs. Had `w1` learned too, two
+# of them would climb, and the output faster.
+#
+# Twenty epochs were too few. Press `k` and try `lr` 0.1.
+#
+# The same with modules. Below, the first layer of a network should be frozen, and it learns all the same. The line that
+# should freeze it runs without an error. Mend it: press `e`.
+
+# %% [markdown] lang="zh"
+# 是 {{ now }}。到最后，它是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
+# 图表里是三个神经元逐个 epoch 的**激活值**：输入和隐藏层是平的，叠在一起，输出往上爬。
+# 要是 `w1` 也学习，往上爬的就有两条，输出也会爬得更快。
+#
+# 二十个 epoch 太少了。按 `k`，把 `lr` 设成 0.1 试试。
+#
+# 换成模块也一样。下面的网络，第一层本该冻结，却照样在学习。用来冻结的那一行并没有报错。
+# 改好它：按 `e`。
+
+# %% tags=["exercise"] id="first-layer" kind="bug"
+torch.manual_seed(1)
+network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Linear(2, 1))
+before = [p.detach().clone() for p in network.parameters()]
+
+network[0].requires_grad = False
+
+trainer = torch.optim.SGD(network.parameters(), lr=0.01)
+for epoch in range(3):
+    miss = (network(torch.ones(1, 1)) - 2).pow(2).sum()
+    trainer.zero_grad()
+    miss.backward()
+    trainer.step()
+moved = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
+print("moved:", moved)
+
+# %% [markdown] tags=["hint"] lang="en"
+# `network[0]` is a module, and a module is no tensor. Its attribute `requires_grad` is just a new name, which nobody
+# reads.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `network[0]` 是模块，不是张量。给它设 `requires_grad`，只是多了一个谁也不看的名字。
+
+# %% [markdown] tags=["hint"] lang="en"
+# Freeze each of its parameters in a loop over `network[0].parameters()`, or all at once with
+# `network[0].requires_grad_(False)`: with the underscore, and called.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 用循环走遍 `network[0].parameters()`，逐个冻结；或者一次全部冻结：`network[0].requires_grad_(False)`，
+# 带下划线，而且要调用。
+
+# %% tags=["solution"]
+torch.manual_seed(1)
+network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Linear(2, 1))
+before = [p.detach().clone() for p in network.parameters()]
+
+network[0].requires_grad_(False)
+
+trainer = torch.optim.SGD(network.parameters(), lr=0.01)
+for epoch in range(3):
+    miss = (network(torch.ones(1, 1)) - 2).pow(2).sum()
+    trainer.zero_grad()
+    miss.backward()
+    trainer.step()
+moved = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
+print("moved:", moved)
+
+# %% tags=["check"]
+changed = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
+assert any(changed), "Now nothing learns at all: freeze the first layer only."
+assert not any(changed[:2]), (
+    f"{sum(changed[:2])} of the 2 tensors of the first layer (weight, bias) have moved. "
+    "Ask its parameters, not the module, to need no gradient."
+)
+assert all(changed[2:]), "The second layer should learn, its weight and its bias."
+asked = [p.requires_grad for p in network[0].parameters()]
+assert not any(asked), "It does not move, but its gradients are still computed, for nothing. Say requires_grad_(False)."
