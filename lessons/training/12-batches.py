@@ -1,0 +1,156 @@
+# ---
+# jupyter:
+#   gradtutor:
+#     title:
+#       en: "Batches"
+#       zh: "分批"
+#     summary:
+#       en: "A thousand points in batches of 64: the last batch, mean against sum, shuffling, and who draws them."
+#       zh: "一千个点，每批 64 个：最后一批、平均与求和、打乱顺序，以及由谁来分批。"
+# ---
+
+# %% [markdown] question="predict" of="len(batches[-1])" lang="en"
+# One sample at a time is slow, and all at once may not fit into the memory. One takes **batches** in between. Here are
+# 1000 points; `randperm` puts their numbers into a random order, and `split` cuts that into batches of 64.
+#
+# 64 does not divide 1000. How many points will the **last** batch have?
+
+# %% [markdown] question="predict" of="len(batches[-1])" lang="zh"
+# 一次一个样本太慢，一次全部又可能装不进内存。折中的办法是分**批**。
+# 这里有 1000 个点：`randperm` 把它们的编号打乱，`split` 再切成每批 64 个。
+#
+# 1000 不能被 64 整除。**最后**一批会有几个点？
+
+# %%
+import torch
+from torch.nn import functional as F
+
+torch.manual_seed(0)
+x = 4 * torch.rand(1000, 1)
+y = 3 * x + 1 + 0.5 * torch.randn(1000, 1)
+
+batches = torch.randperm(1000).split(64)
+print(len(batches), "batches")
+
+# %% [markdown] question="predict" of="by_sum / by_mean" lang="en"
+# {{ batches[15].shape }}: fifteen full batches, and what is left. (24? That is how many it lacks to be full.)
+#
+# A loss is one number, so the losses of a batch must become one: their **mean**, as is usual, or their **sum**. The
+# next cell takes the first batch and does both. How many times as large is the gradient of the sum?
+
+# %% [markdown] question="predict" of="by_sum / by_mean" lang="zh"
+# {{ batches[15].shape }}：十五个满的批，加上剩下的。（24？那是它离装满还差的个数。）
+#
+# 损失是一个数，所以一批的损失要合成一个：通常取**平均**，也可以**求和**。
+# 下一个单元拿第一批，两种都算。求和的梯度是平均的多少倍？
+
+# %%
+model = torch.nn.Linear(1, 1)
+rows = batches[0]
+
+F.mse_loss(model(x[rows]), y[rows], reduction="mean").backward()
+by_mean = model.weight.grad.item()
+model.zero_grad()
+F.mse_loss(model(x[rows]), y[rows], reduction="sum").backward()
+by_sum = model.weight.grad.item()
+
+# %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="en"
+# As many times as there are points in the batch. So with a sum, a larger batch means larger steps, and the `lr` that
+# was right for 64 is wrong for 128; the short last batch makes a short step. With the mean, all steps are alike.
+#
+# The optimizer is called SGD, *stochastic* gradient descent: by chance. Suppose we hand **all** 1000 points to the
+# model and call `loss.backward()` and `optimizer.step()`. How many points decide on this step?
+#
+# 1. one, that SGD draws at random
+# 2. a batch of 64, that SGD draws at random
+# 3. all 1000
+
+# %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="zh"
+# 这一批有几个点，就是几倍。所以求和的话，批越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了；
+# 最后那个不满的批，步子也会短一截。取平均就没有这些问题。
+#
+# 这个优化器叫 SGD，*随机*梯度下降。假如我们把**全部** 1000 个点交给模型，
+# 再调用 `loss.backward()` 和 `optimizer.step()`，这一步由几个点决定？
+#
+# 1. 一个，SGD 随机抽的
+# 2. 一批 64 个，SGD 随机抽的
+# 3. 全部 1000 个
+
+# %%
+lr = 0.05  # @param {type: number, min: 0.001, max: 0.3, step: 0.001}
+optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+optimizer.zero_grad()
+F.mse_loss(model(x), y).backward()
+used = model.weight.grad.item()
+all_points = (2 * (model(x) - y) * x).mean().item()
+
+for epoch in range(4):
+    for rows in torch.randperm(1000).split(64):
+        loss = F.mse_loss(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
+
+# %% [markdown] lang="en"
+# All of them: SGD **draws nothing**. It takes the gradient that it finds. What is random about it is up to you: which
+# points you put into the loss. That is the `randperm` in the loop, anew in each epoch, so that no two batches are ever
+# alike. Points sorted by size, or by class, and not shuffled, would pull the weights to one side for many steps.
+#
+# Look at the chart: after the first few batches the loss jitters, for each batch has points of its own. (Everyday code
+# leaves the cutting to `DataLoader(dataset, batch_size=64, shuffle=True)`. Its name for "leave out the short one" is
+# `drop_last`.)
+#
+# Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
+
+# %% [markdown] lang="zh"
+# 全部：SGD **什么也不抽**，有什么梯度就用什么梯度。随机不随机，全看你把哪些点放进损失里。
+# 循环里的 `randperm` 做的就是这件事，每个 epoch 重新打乱，所以没有两批是一样的。
+# 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都被拉向一边。
+#
+# 看看图表：过了开头几批，损失就上下抖动，因为每一批的点都不同。
+# （平常的代码把分批交给 `DataLoader(dataset, batch_size=64, shuffle=True)`；
+# 想丢掉不满的那批，用 `drop_last`。）
+#
+# 自己写一个：把 `count` 个点的编号打乱，每批 `size` 个，每个点恰好一次。按 `e`。
+
+
+# %% tags=["exercise"] id="cut" kind="fill"
+def cut(count, size):
+    numbers = torch.arange(count)
+    return [numbers[i * size : (i + 1) * size] for i in range(count // size)]
+
+
+print([each.tolist() for each in cut(7, 3)])
+
+# %% [markdown] tags=["hint"] lang="en"
+# Two things are missing: the numbers are in order, and the last point is in no batch.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# 缺两样东西：编号还是排好的；最后一个点不在任何一批里。
+
+# %% [markdown] tags=["hint"] lang="en"
+# `torch.randperm(count)` shuffles, and `split(size)` leaves nothing out.
+
+# %% [markdown] tags=["hint"] lang="zh"
+# `torch.randperm(count)` 负责打乱，`split(size)` 一个也不会漏。
+
+
+# %% tags=["solution"]
+def cut(count, size):
+    return torch.randperm(count).split(size)
+
+
+print([each.tolist() for each in cut(7, 3)])
+
+# %% tags=["check"]
+made = [[int(number) for number in batch] for batch in cut(100, 32)]
+flat = [number for batch in made for number in batch]
+assert len(flat) == len(set(flat)), f"{len(flat) - len(set(flat))} points of 100 come more than once."
+assert set(flat) <= set(range(100)), "There are numbers of points that do not exist: they go from 0 to count - 1."
+assert len(flat) == 100, f"{100 - len(flat)} of 100 points are in no batch. What becomes of the short last one?"
+sizes = [len(batch) for batch in made]
+assert sizes == [32, 32, 32, 4], f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {sizes}."
+assert flat != sorted(flat), "All points are there, but in order: shuffle them."
+again = [int(number) for batch in cut(100, 32) for number in batch]
+assert again != flat, "The second call gives the same order as the first: shuffle anew each time, without a seed."
