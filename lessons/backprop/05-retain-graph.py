@@ -16,7 +16,7 @@
 # One pass alone brings to `w` what you know from *Two paths to one leaf*. What will `w.grad` hold after both?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 节点保存的东西，反向传播用完就放掉。这里我们从同一个 `y` 出发反向传播两次。
+# 节点保存的东西，反向传播用完就释放。这里我们从同一个 `y` 出发反向传播两次。
 # 第二次会出错，`try` 把错误接住，好让我们看看它留下了什么。
 #
 # 单走一趟会给 `w` 带来多少，你在《通向同一个叶子的两条路》里见过。两趟之后，`w.grad` 里会是多少？

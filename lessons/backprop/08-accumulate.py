@@ -85,7 +85,7 @@ print("after zero_grad():", w.grad)
 # halves should bring what `whole` says for the batch at once, and bring something else. Find out why: press `e`.
 
 # %% [markdown] lang="zh"
-# `zero_()` 留下张量，把它变成零；`zero_grad()` 则干脆**放掉**它。`None` 不占内存，
+# `zero_()` 留下张量，把它变成零；`zero_grad()` 则干脆**释放**它。`None` 不占内存，
 # 还能区分“没有梯度来过”和“来过梯度，但恰好是零”。
 # 旧版 PyTorch 是写零的，那时的代码可能还指望着这一点：`grad` 是 `None` 时，`w.grad.zero_()` 会出错。
 #

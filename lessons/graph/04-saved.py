@@ -6,7 +6,7 @@
 #       zh: "节点保存了什么"
 #     summary:
 #       en: "An operation saves what its slope will need, and backward lets it go. Some need nothing."
-#       zh: "运算会保存求导要用的东西，反向传播用完就放掉。有些运算什么也不用存。"
+#       zh: "运算会保存求导要用的东西，反向传播用完就释放。有些运算什么也不用存。"
 # ---
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="en"
@@ -52,7 +52,7 @@ e = torch.exp(x)
 # 是结果：有了它，斜率就是现成的；只存 `x` 的话还得重新算一遍。
 # 用 `Tab` 到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
 #
-# 保存的东西占内存，所以反向传播用完就**放掉**。你也许听说过，不能反向传播两次。我们来看看。
+# 保存的东西占内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
 # 加法的斜率是一，不管数字是多少。
 #
 # 下面从 `s` 出发反向传播两次。最后 `v.grad` 里会是多少？
@@ -70,8 +70,8 @@ s.backward()
 # Now the same with `e`. How many of its two passes will come through?
 
 # %% [markdown] question="predict" of="passes" lang="zh"
-# 是 {{ v.grad.item() }}：两趟都走通了，每趟带来一个一。加法的节点**什么也没存**，第一趟自然没有东西可放。
-# 所以，被禁止的并不是第二趟，而是使用已经放掉的东西。
+# 是 {{ v.grad.item() }}：两趟都走通了，每趟带来一个一。加法的节点**什么也没存**，第一趟自然没有东西可释放。
+# 所以，被禁止的并不是第二趟，而是使用已经释放的东西。
 #
 # 现在对 `e` 做同样的事。两趟里有几趟走得通？
 
@@ -94,7 +94,7 @@ except RuntimeError as error:
 # `triple` saves its factor, so a second pass fails. Write it with an operation that saves nothing: press `e`.
 
 # %% [markdown] lang="zh"
-# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即放掉。
+# 只有 {{ passes }} 趟。第一趟用掉了 `e` 的节点所保存的东西，随即释放。
 # 第二趟来要，已经没有了，PyTorch 宁可报错，也不去猜。《反向传播两次》会讲怎样把它留住。
 #
 # 训练网络时，内存就花在这里：每一层都要把一些东西存着，直到反向传播经过。
