@@ -29,6 +29,7 @@ ZH: dict[str, str] = {
     "turn": "迭代",
     "pass": "反向传播",
     "play": "播放",
+    "space": "空格",
     "what if": "假如",
     "hint": "提示",
     "edit": "编辑",
@@ -65,8 +66,8 @@ ZH: dict[str, str] = {
     "the one before": "前一个",
     "the next statement": "下一条语句",
     "the one before: over operations, passes and calls": "前一条：越过运算、反向传播和函数调用",
-    "into a call, an operation, a pass or a module of the graph": "进入调用、运算、反向传播，或计算图中的模块",
-    "out of it": "从中跳出",
+    "into a call, an operation, a pass or a module of the graph": "进入调用、运算、反向传播或模块",
+    "out of it": "跳出",
     "the next cell": "下一个单元格",
     "the next iteration of this loop": "本循环的下一次迭代",
     "the next backward pass": "下一次反向传播",
@@ -80,7 +81,7 @@ ZH: dict[str, str] = {
     "everything about the tensor or node under the mark, or the step": "光标所在的张量或节点的全部信息，或这一步的",
     "chart the tensor under the mark over time; again: no more": "把光标所在的张量画成曲线；再按一次取消",
     "the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis": (
-        "计算图：泳道、方框、单个节点；图表：程序的图、曲线、对数轴"
+        "计算图的三种画法；图表：程序的图、曲线、对数轴"
     ),
     "show or hide what needs no gradient in the graph: data and numbers": "在计算图中显示或隐藏不需要梯度的数据和常数",
     "what if: set the knobs for another run": "假如：调旋钮，再运行一次",
@@ -202,9 +203,10 @@ ZH: dict[str, str] = {
         "名称、代码片段或打印出来的文字；再按 Enter 找下一处"
     ),
     "not found": "没有找到",
+    "18   line 9   iteration 30   cell 2   pass 3   end": "18   行 9   迭代 30   单元格 2   反向 3   末尾",
     # questions
     "first the question: {enter} answers it, {s} skips it": "请先回答问题：{enter} 作答，{s} 跳过",
-    "answer: 5, [1, 2], True, None": "答案：5、[1, 2]、True、None",
+    "answer: 5, [1, 2], True, None; to a thousandth": "答案：5、[1, 2]、True、None；精确到千分之一",
     "the number of your choice": "所选项的编号",
     "its number; or mark it in the code with ↑ ↓, and Enter": "行号；或在代码中用 ↑ ↓ 选中，再按 Enter",
     "your answer: {expression}": "你的答案：{expression}",

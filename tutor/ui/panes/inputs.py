@@ -11,7 +11,7 @@ from tutor.ui.panes.surface import Surface
 
 LONGEST = 500
 _EXAMPLES = {
-    "predict": later("answer: 5, [1, 2], True, None"),
+    "predict": later("answer: 5, [1, 2], True, None; to a thousandth"),
     "choice": later("the number of your choice"),
     "line": later("its number; or mark it in the code with ↑ ↓, and Enter"),
 }
