@@ -111,7 +111,7 @@ try:
         loss.backward()
         v = v - lr * v.grad
         v.grad = None
-except TypeError as error:
+except (TypeError, RuntimeError) as error:
     print("turn", turn, "fails:", error)
 
 # %% [markdown] tags=["hint"] lang="en"
@@ -135,7 +135,7 @@ try:
         with torch.no_grad():
             v -= lr * v.grad
         v.grad = None
-except TypeError as error:
+except (TypeError, RuntimeError) as error:
     print("turn", turn, "fails:", error)
 
 # %% tags=["check"]

@@ -113,7 +113,7 @@ def rate_at(epoch, base):
     return base
 
 
-print([round(rate_at(epoch, 0.1), 4) for epoch in (0, 4, 5, 14, 15, 25)])
+print([rate_at(epoch, 0.1) for epoch in (0, 4, 5, 14, 15, 25)])
 
 # %% [markdown] tags=["hint"] lang="en"
 # Two cases: an `if` for the epochs below 5. Epoch 0 has one fifth, so count from 1 there.
@@ -135,7 +135,7 @@ def rate_at(epoch, base):
     return base * 0.5 ** ((epoch - 5) // 10)
 
 
-print([round(rate_at(epoch, 0.1), 4) for epoch in (0, 4, 5, 14, 15, 25)])
+print([rate_at(epoch, 0.1) for epoch in (0, 4, 5, 14, 15, 25)])
 
 # %% tags=["check"]
 for epoch in range(40):
