@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,6 +19,16 @@ UNSEEN = ("solution", "check")
 
 Setting: TypeAlias = bool | int | float | str
 """What a knob can be set to."""
+
+
+_WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
+_POINTS = r"[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]"
+_NO_SPACE = re.compile(rf"(?<={_WIDE}) (?={_WIDE})|(?<={_POINTS}) | (?={_POINTS})")
+
+
+def joined(lines: Iterable[str]) -> str:
+    """The lines of a paragraph in one: between Chinese, and beside its punctuation, there is no space."""
+    return _NO_SPACE.sub("", " ".join(lines))
 
 
 class Header(msgspec.Struct, frozen=True):

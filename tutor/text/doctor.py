@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, TextIO
 
+from tutor.language import tr
 from tutor.text.output import table
 
 OLDEST_PYTHON = (3, 11)
@@ -35,14 +36,18 @@ def write(out: TextIO) -> bool:
     for line in table([[name, found] for name, found, _ in rows], indent=""):
         out.write(line + "\n")
     problems = [problem for _, _, problem in rows if problem]
-    out.write("\n" + ("\n".join(problems) if problems else "All fits.") + "\n")
+    out.write("\n" + ("\n".join(problems) if problems else tr("All fits.")) + "\n")
     return runs and not rows[0][2]
 
 
 def _python() -> Row:
     found = ".".join(map(str, sys.version_info[:3]))
     old = sys.version_info < OLDEST_PYTHON
-    return "Python", f"{found} ({sys.executable})", f"gradtutor needs Python {_version(OLDEST_PYTHON)}." if old else ""
+    return (
+        "Python",
+        f"{found} ({sys.executable})",
+        tr("gradtutor needs Python {version}.", version=_version(OLDEST_PYTHON)) if old else "",
+    )
 
 
 def _torch() -> tuple[list[Row], bool]:
@@ -50,14 +55,22 @@ def _torch() -> tuple[list[Row], bool]:
     try:
         told = subprocess.run([sys.executable, "-P", "-c", _ASK_TORCH], capture_output=True, timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
-        return [("torch", f"importing it takes more than {_PATIENCE} seconds", "torch cannot be imported.")], False
+        return [
+            (
+                "torch",
+                tr("importing it takes more than {count} seconds", count=_PATIENCE),
+                tr("torch cannot be imported."),
+            )
+        ], False
     except OSError as error:
-        return [("torch", f"Python cannot be started: {error}", "Lessons cannot be run.")], False
+        return [("torch", tr("Python cannot be started: {error}", error=error), tr("Lessons cannot be run."))], False
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
-        lines = told.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
-        mend = "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
+        lines = told.stderr.decode(errors="replace").strip().splitlines() or [tr("it says nothing")]
+        mend = tr(
+            "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
+        )
         return [("torch", lines[-1], mend)], False
     return _of_torch(found)
 
@@ -65,38 +78,52 @@ def _torch() -> tuple[list[Row], bool]:
 def _of_torch(found: dict[str, Any]) -> tuple[list[Row], bool]:
     numbers = tuple(int(part) for part in found["version"].split("+")[0].split(".")[:2] if part.isdecimal())
     old = numbers < OLDEST_TORCH
-    row = "torch", found["version"], f"gradtutor needs torch {_version(OLDEST_TORCH)} or newer." if old else ""
+    row = (
+        "torch",
+        found["version"],
+        tr("gradtutor needs torch {version} or newer.", version=_version(OLDEST_TORCH)) if old else "",
+    )
     if found["available"]:
         cuda = "CUDA", f"{found['cuda']}: {', '.join(found['devices'])}", ""
     elif found["cuda"] is None:
-        cuda = "CUDA", "none: this torch was built without it", ""
+        cuda = "CUDA", tr("none: this torch was built without it"), ""
     else:
-        cuda = "CUDA", f"built for {found['cuda']}, but torch finds no device", "torch finds no CUDA device."
+        cuda = (
+            "CUDA",
+            tr("built for {version}, but torch finds no device", version=found["cuda"]),
+            tr("torch finds no CUDA device."),
+        )
     return [row, cuda], not old
 
 
 def _terminal(stream: TextIO) -> list[Row]:
     if not stream.isatty():
-        return [("terminal", "none: the output goes elsewhere", "")]
+        return [(tr("terminal"), tr("none: the output goes elsewhere"), "")]
     term, size = os.environ.get("TERM", ""), shutil.get_terminal_size()
-    rows = [("terminal", term or "TERM is not set", "")]
+    rows = [(tr("terminal"), term or tr("TERM is not set"), "")]
     if term in ("", "dumb"):
-        rows[0] = (*rows[0][:2], "This terminal cannot draw a screen: --plain walks without one.")
+        rows[0] = (*rows[0][:2], tr("This terminal cannot draw a screen: --plain walks without one."))
     small = size.columns < SMALLEST[0] or size.lines < SMALLEST[1]
-    fits = f"The screen wants {SMALLEST[0]} columns and {SMALLEST[1]} lines." if small else ""
-    rows.append(("size", f"{size.columns} columns, {size.lines} lines", fits))
-    rows.append(("colours", _colours(term), ""))
+    fits = (
+        tr("The screen wants {columns} columns and {lines} lines.", columns=SMALLEST[0], lines=SMALLEST[1])
+        if small
+        else ""
+    )
+    rows.append((tr("size"), tr("{columns} columns, {lines} lines", columns=size.columns, lines=size.lines), fits))
+    rows.append((tr("colours"), _colours(term), ""))
     encoding = (getattr(stream, "encoding", None) or "ascii").lower()
-    plain = "" if encoding.startswith("utf") else "Lines and marks are drawn in ASCII: the encoding is not UTF-8."
-    rows.append(("encoding", encoding, plain))
+    plain = ""
+    if not encoding.startswith("utf"):
+        plain = tr("Lines and marks are drawn in ASCII: the encoding is not UTF-8.")
+    rows.append((tr("encoding"), encoding, plain))
     return rows
 
 
 def _colours(term: str) -> str:
     if os.environ.get("NO_COLOR"):
-        return "none, as NO_COLOR says"
+        return tr("none, as NO_COLOR says")
     if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        return "16 million"
+        return tr("16 million")
     return "256" if "256color" in term else "16"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tutor.explain.keeping import kept_by, what, whose
 from tutor.explain.optimizing import Told, called, dtype_of, formula, last_step, lines, place_text, steps_told, working
+from tutor.language import later, tr
 from tutor.text.values import gradient
 from tutor.trace.events import Update
 from tutor.trace.names import graph_of, name_of, names_of
@@ -80,15 +81,19 @@ def saved_lines(state: State) -> list[str]:
     said = []
     for node in graph_of(state)[0]:
         for kept in kept_by(state, node):
-            own = "" if kept.tensor else " of its own"
-            verb = "kept" if kept.freed else "keeps"
+            own = "" if kept.tensor else tr(" of its own")
+            text = later("{node} kept {what}{own}") if kept.freed else later("{node} keeps {what}{own}")
             named = what(state, kept)
-            text = f"{whose(state, node)} {verb} {named}{f' as {kept.name}' if named != kept.name else ''}{own}"
-            version = f", version {kept.version}" if kept.version is not None else ""
-            fit = "" if kept.freed or kept.fits else f", which is at version {kept.now} now: backward will fail"
-            said.append(f"  {text}, {kept.bytes} bytes{version}{', freed' if kept.freed else ''}{fit}")
-    more = [f"  and {len(said) - _ROWS} more"] if len(said) > _ROWS else []
-    return ["", "saved for backward", *said[:_ROWS], *more] if said else []
+            if named != kept.name:
+                named = tr("{what} as {name}", what=named, name=kept.name)
+            parts = [tr(text, node=whose(state, node), what=named, own=own), tr("{count} bytes", count=kept.bytes)]
+            parts += [tr("version {number}", number=kept.version)] if kept.version is not None else []
+            parts += [tr("freed")] if kept.freed else []
+            if not kept.freed and not kept.fits:
+                parts.append(tr("which is at version {number} now: backward will fail", number=kept.now))
+            said.append("  " + tr(", ").join(parts))
+    more = ["  " + tr("and {count:,} more", count=len(said) - _ROWS)] if len(said) > _ROWS else []
+    return ["", tr("saved for backward"), *said[:_ROWS], *more] if said else []
 
 
 def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
@@ -101,9 +106,13 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
             continue
         tensor = named[name]
         wrote = last_write(timeline, step, tensor)
-        last = "" if wrote is None else f"; version {state.tensors[tensor].version} since step {wrote}"
-        said.append(f"  {name} shares its storage with {', '.join(others)}{last}")
-    return ["", "shared storage", *said[:_ROWS], *(["  and more"] if len(said) > _ROWS else [])] if said else []
+        text = later("{name} shares its storage with {others}")
+        if wrote is not None:
+            text = later("{name} shares its storage with {others}; version {version} since step {step}")
+        version = state.tensors[tensor].version
+        said.append("  " + tr(text, name=name, others=", ".join(others), version=version, step=wrote))
+    more = ["  " + tr("and more")] if len(said) > _ROWS else []
+    return ["", tr("shared storage"), *said[:_ROWS], *more] if said else []
 
 
 def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
@@ -117,5 +126,5 @@ def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
             first, *rest = lines(state, told.event, update)
             said += [f"  {first}", *(f"    {text}" for text in rest)]
         left = len(told.event.updates[_ROWS:]) + told.event.left_out
-        said += [f"  and {left} more"] if left else []
+        said += ["  " + tr("and {count:,} more", count=left)] if left else []
     return said

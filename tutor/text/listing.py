@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
+from tutor.language import later, tr
 from tutor.lesson.catalog import Catalog
 from tutor.lesson.model import Header, in_language
 from tutor.progress import Store
 from tutor.text.output import safe, table
 
-_MARKS = {"done": "done", "begun": "begun", "new": ""}
+_MARKS = {"done": later("done"), "begun": later("begun"), "new": ""}
 
 
 def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
@@ -38,11 +39,15 @@ def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> No
             str(number),
             header.id,
             safe(in_language(header.title, language)),
-            ", ".join(filter(None, [_MARKS[store.load(header.id).mark], *(f"needs {n}" for n in header.needs)])),
+            ", ".join(
+                filter(
+                    None, [tr(_MARKS[store.load(header.id).mark]), *(tr("needs {what}", what=n) for n in header.needs)]
+                )
+            ),
         ]
         for number, header in enumerate(catalog.lessons, 1)
     ]
     for line in table(rows):
         out.write(line + "\n")
     if not rows:
-        out.write("There are no lessons here.\n")
+        out.write(tr("There are no lessons here.") + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tutor.language import later, now, tr
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
 from tutor.progress import Given
@@ -39,29 +40,29 @@ class Questions:
     def prompt(self, cell: Cell) -> str:
         """What is to be typed."""
         if cell.question == "line":
-            return "the number of the line"
+            return tr("the number of the line")
         if self.options(cell):
-            return "the number of your choice"
-        return f"your answer ({answers.WITHIN['en']})"
+            return tr("the number of your choice")
+        return tr("your answer ({within})", within=answers.WITHIN[now()])
 
     def give(self, cell: Cell, typed: str) -> tuple[str, bool]:
         """Take an answer: what to say to it, and whether the question is settled."""
         if typed in ("s", "skip", "q", ""):
             if typed != "":
                 self.given[cell.index] = Given("", None)
-            return ("Skipped." if typed else "Type an answer, or s to skip."), typed != ""
+            return (tr("Skipped.") if typed else tr("Type an answer, or s to skip.")), typed != ""
         try:
             value = answers.parse(typed)
         except answers.AnswerError as error:
-            return str(error), False
+            return tr(str(error)), False
         options = self.options(cell)
         if options and value not in range(1, len(options) + 1):
-            return f"Choose a number from 1 to {len(options)}.", False
+            return tr("Choose a number from 1 to {count}.", count=len(options)), False
         if cell.question == "line" and type(value) is not int:
-            return "The answer is the number of a line.", False
+            return tr("The answer is the number of a line."), False
         right = self._right(cell)
         self.given[cell.index] = Given(typed, right is not None and _is_right(cell, value, right))
-        return "Now see.", True
+        return tr("Now see."), True
 
     def exercise(self, number: int) -> str | None:
         """What the check said of the code in an exercise cell."""
@@ -70,8 +71,9 @@ class Questions:
             event = aside.event
             if isinstance(event, Checked) and event.cell in indices and event.of == "attempt":
                 if event.ok:
-                    return f"Exercise {event.exercise}: solved."
-                return f"Exercise {event.exercise}: {event.message} (`e` on the full screen changes the code.)"
+                    return tr("Exercise {name}: solved.", name=event.exercise)
+                text = later("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
+                return tr(text, name=event.exercise, problem=event.message)
         return None
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
@@ -82,21 +84,24 @@ class Questions:
             if right is None or given is None:
                 continue
             if right.error is not None:
-                yield f"{cell.of} could not be computed: {right.error}", False
+                yield tr("{what} could not be computed: {error}", what=cell.of, error=right.error), False
                 continue
             value = answers.shown(right.value)
             options = self.options(cell)
             if options and isinstance(right.value, (int, float)) and 1 <= right.value <= len(options):
-                value = f"{value}, {options[int(right.value) - 1]}"
-            what = f"{cell.of} is {value}" if not options else f"the answer is {value}"
+                value = f"{value}{tr(', ')}{options[int(right.value) - 1]}"
+            what = tr("the answer is {value}", value=value)
+            if not options:
+                what = tr("{what} is {value}", what=cell.of, value=value)
             if cell.question == "line":
-                what = f"it is line {value}"
+                what = tr("it is line {value}", value=value)
             if given.right is None:
-                yield f"You skipped the question: {what}.", False
+                yield tr("You skipped the question: {what}.", what=what), False
             elif given.right:
-                yield f"Right: {what}.", True
+                yield tr("Right: {what}.", what=what), True
             else:
-                yield f"You said {given.answer}, but {what}.{_off(cell, given.answer, right.value)}", False
+                off = _off(cell, given.answer, right.value)
+                yield tr("You said {answer}, but {what}.{off}", answer=given.answer, what=what, off=off), False
 
     def _before(self, number: int) -> list[Cell]:
         """The questions that stand between the code cell before and this one."""
@@ -128,4 +133,4 @@ def _off(cell: Cell, typed: str, right: Any) -> str:
     if not found or len(found) < 2 or not any(element.ok for element in found):
         return ""
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in found if not element.ok]
-    return f" Off: {', '.join(places)}."
+    return tr(" Off: {places}.", places=", ".join(places))

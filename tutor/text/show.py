@@ -7,6 +7,7 @@ import math
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
+from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.output import cut, safe, table
 from tutor.text.steps import called
@@ -127,7 +128,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
     state = timeline.state(step)
     said = _heading(timeline, step)
     for frame in reversed(state.frames) if state.frames else ():
-        said += ["", f"tensors in {frame.function}" if len(state.frames) > 1 else "tensors"]
+        said += ["", tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")]
         said += _tensor_table(state, frame)
         said += inside.shared_lines(timeline, step, frame)
     said += _graph(state) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
@@ -136,26 +137,31 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         if points:
             shown = ", ".join(f"{x}: {value:.6g}" if isinstance(value, float) else f"{x}: {value}"
                               for x, value in points[-_SERIES_SHOWN:])  # fmt: skip
-            more = "" if len(points) <= _SERIES_SHOWN else f" (the last {_SERIES_SHOWN} of {len(points)})"
-            said += ["", f"{name} by backward pass{more}: {shown}"]
+            text = later("{name} by backward pass: {points}")
+            if len(points) > _SERIES_SHOWN:
+                text = later("{name} by backward pass (the last {last} of {count}): {points}")
+            said += ["", tr(text, name=name, last=_SERIES_SHOWN, count=len(points), points=shown)]
     if state.knobs:
-        said += ["", "knobs: " + ", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())]
+        said += [
+            "",
+            tr("knobs: {knobs}", knobs=", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())),
+        ]
     if state.figures:
-        said += ["", f"figures: {state.figures}"]
+        said += ["", tr("figures: {count}", count=state.figures)]
     return said + _printed(timeline.output(step))
 
 
 def _heading(timeline: Timeline, step: int) -> list[str]:
     if not step:
-        return [f"before the first of {timeline.steps} steps"]
+        return [tr("before the first of {count} steps", count=timeline.steps)]
     view = timeline.view(step)
-    parts = [f"step {step} of {timeline.steps}"]
-    parts += [f"cell {view.cell}"] if view.cell is not None else []
-    parts += [f"line {view.line}"] if view.line is not None else []
-    parts += [f"in {view.function}"] if view.function not in (None, "<module>") else []
-    parts += [f"turn {view.iteration}"] if view.iteration is not None else []
-    parts += [f"backward pass {view.pass_}"] if view.pass_ is not None else []
-    said = [", ".join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
+    parts = [tr("step {number} of {count}", number=step, count=timeline.steps)]
+    parts += [tr("cell {number}", number=view.cell)] if view.cell is not None else []
+    parts += [tr("line {number}", number=view.line)] if view.line is not None else []
+    parts += [tr("in {function}", function=view.function)] if view.function not in (None, "<module>") else []
+    parts += [tr("turn {number}", number=view.iteration)] if view.iteration is not None else []
+    parts += [tr("backward pass {number}", number=view.pass_)] if view.pass_ is not None else []
+    said = [tr(", ").join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
     why = explanation(timeline, step)
     return said if why is None or why in said[-1] else [*said, why]
 
@@ -163,18 +169,27 @@ def _heading(timeline: Timeline, step: int) -> list[str]:
 def _tensor_table(state: State, frame: FrameState) -> list[str]:
     named = names_of(state, frame)
     if not named:
-        return ["  none"]
-    rows = [["name", "value", "shape", "dtype", "device", "leaf", "requires_grad", "grad_fn", "grad"]]
+        return ["  " + tr("none")]
+    names = (tr("name"), tr("value"), "shape", "dtype", "device", tr("leaf"), "requires_grad", "grad_fn", "grad")
+    rows = [list(names)]
     for name, number in list(named.items())[:_ROWS]:
         tensor = state.tensors[number]
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         rows.append([
             name, short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype, tensor.device,
-            "yes" if tensor.is_leaf else "no", "yes" if tensor.requires_grad else "no", tensor.grad_fn or "-",
+            _yes(tensor.is_leaf), _yes(tensor.requires_grad), tensor.grad_fn or "-",
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
-    more = [f"  and {len(named) - _ROWS} more"] if len(named) > _ROWS else []
+    more = ["  " + tr("and {count:,} more", count=len(named) - _ROWS)] if len(named) > _ROWS else []
     return table([[safe(text) for text in row] for row in rows]) + more
+
+
+def _yes(what: bool) -> str:
+    return tr("yes") if what else tr("no")
+
+
+STATES = (later("live"), later("new"), later("freed"))
+"""What a node may be."""
 
 
 def _graph(state: State) -> list[str]:
@@ -185,14 +200,16 @@ def _graph(state: State) -> list[str]:
     label = {node.node: _label(state, node) for node in nodes}
     for source, target in edges:
         feeds.setdefault(target, []).append(label[source])
-    rows = [["node", "makes", "value", "gradient", "state", "from"]]
+    rows = [[tr("node"), tr("makes"), tr("value"), tr("gradient"), tr("state"), tr("from")]]
     for node in nodes[-_ROWS:]:
         value = "-" if node.value is None else short(node.value, "float32", 24)
         grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
         made = "-" if node.tensor is None else called(state, node.tensor)
-        rows.append([node.name, made, value, grad, node.state, ", ".join(feeds.get(node.node, ["-"]))])
-    more = [f"  and {len(nodes) - _ROWS} before them"] if len(nodes) > _ROWS else []
-    head = "graph" if state.last_pass is None or not state.showing_pass else f"graph of pass {state.last_pass.number}"
+        rows.append([node.name, made, value, grad, tr(node.state), ", ".join(feeds.get(node.node, ["-"]))])
+    more = ["  " + tr("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
+    head = tr("graph")
+    if state.last_pass is not None and state.showing_pass:
+        head = tr("graph of pass {number}", number=state.last_pass.number)
     return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
 
 
@@ -205,5 +222,7 @@ def _printed(output: str) -> list[str]:
         return []
     shown = output.splitlines()
     cut_off = len(shown) > _OUTPUT_LINES
-    head = f"output (the last {_OUTPUT_LINES} of {len(shown)} lines)" if cut_off else "output"
+    head = tr("output")
+    if cut_off:
+        head = tr("output (the last {last} of {count} lines)", last=_OUTPUT_LINES, count=len(shown))
     return ["", head, *("  " + line for line in shown[-_OUTPUT_LINES:])]

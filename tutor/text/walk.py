@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tutor.explain import cause, explanation, line
+from tutor.language import later, tr
 from tutor.lesson.model import Cell
 from tutor.progress import Progress, Store
 from tutor.text import prose, show
@@ -16,7 +17,7 @@ from tutor.text.questions import Questions
 from tutor.trace import places, walk
 from tutor.trace.timeline import Timeline
 
-HELP = """\
+HELP = later("""\
 Enter  the next step            b   the step before
 n      the next statement       p   the statement before
 i      into a call              o   out of it
@@ -27,26 +28,26 @@ t      everything here          c   what made this failure inevitable
 7      to step 7                line:8  to where line 8 has run; also cell:2, end, line:8#3
 s      skip a question          ?   this help
 q      quit
-"""
+""")
 
 Go = Callable[[Timeline, int], int | None]
 _MOVES: dict[str, tuple[Go, str]] = {
-    "": (walk.forward, "This was the last step."),
-    "b": (walk.back, "This is the first step."),
-    "back": (walk.back, "This is the first step."),
-    "n": (walk.next_line, "No statement comes after this one."),
-    "next": (walk.next_line, "No statement comes after this one."),
-    "p": (walk.previous_line, "This is the first statement."),
-    "i": (walk.into, "Nothing to step into here."),
-    "into": (walk.into, "Nothing to step into here."),
-    "o": (walk.out, "Nothing to step out of here."),
-    "out": (walk.out, "Nothing to step out of here."),
-    "]": (walk.next_cell, "This is the last cell that ran."),
-    "[": (walk.previous_cell, "This is the first cell."),
-    "}": (walk.next_iteration, "No turn of a loop comes after this."),
-    "{": (walk.previous_iteration, "No turn of a loop comes before this."),
-    "f": (walk.next_pass, "No backward pass comes after this."),
-    "F": (walk.previous_pass, "No backward pass comes before this."),
+    "": (walk.forward, later("This was the last step.")),
+    "b": (walk.back, later("This is the first step.")),
+    "back": (walk.back, later("This is the first step.")),
+    "n": (walk.next_line, later("No statement comes after this one.")),
+    "next": (walk.next_line, later("No statement comes after this one.")),
+    "p": (walk.previous_line, later("This is the first statement.")),
+    "i": (walk.into, later("Nothing to step into here.")),
+    "into": (walk.into, later("Nothing to step into here.")),
+    "o": (walk.out, later("Nothing to step out of here.")),
+    "out": (walk.out, later("Nothing to step out of here.")),
+    "]": (walk.next_cell, later("This is the last cell that ran.")),
+    "[": (walk.previous_cell, later("This is the first cell.")),
+    "}": (walk.next_iteration, later("No turn of a loop comes after this.")),
+    "{": (walk.previous_iteration, later("No turn of a loop comes before this.")),
+    "f": (walk.next_pass, later("No backward pass comes after this.")),
+    "F": (walk.previous_pass, later("No backward pass comes before this.")),
 }
 
 
@@ -81,8 +82,10 @@ class Walker:
     def _begin(self) -> None:
         timeline = self.timeline
         document = timeline.document
-        title = self._prose.title or (document.name if document is not None else "a recording")
-        self._say([(title, "node"), (f", {timeline.steps} steps. Enter takes a step, ? helps.", "quiet")])
+        title = self._prose.title or (document.name if document is not None else tr("a recording"))
+        self._say(
+            [(title, "node"), (tr(", {count} steps. Enter takes a step, ? helps.", count=timeline.steps), "quiet")]
+        )
 
     def _do(self, command: str) -> None:
         if command in _MOVES:
@@ -91,11 +94,11 @@ class Walker:
             if step is None or step == self.step:
                 if command == "" and self.step >= self.timeline.steps:
                     self._tell_prose(None)
-                self._say([(nowhere, "quiet")])
+                self._say([(tr(nowhere), "quiet")])
             else:
                 self._move(step)
         elif command in ("?", "h", "help"):
-            self._out.write(HELP)
+            self._out.write(tr(HELP))
         elif command in ("t", "show"):
             if self.step:
                 show.write_text(self.timeline, self.step, self._out)
@@ -108,7 +111,7 @@ class Walker:
         try:
             step = places.resolve(self.timeline, where)
         except places.PlaceError as error:
-            hint = "" if ":" in where or where.isdecimal() else " ? lists the commands."
+            hint = "" if ":" in where or where.isdecimal() else tr(" ? lists the commands.")
             self._say([(f"{error}{hint}", "error")])
             return
         if step:
@@ -116,11 +119,11 @@ class Walker:
 
     def _to_cause(self) -> None:
         if not self.step or self.timeline.kind(self.step) != "failed":
-            self._say([("This step is no failure.", "quiet")])
+            self._say([(tr("This step is no failure."), "quiet")])
             return
         step = cause(self.timeline, self.step)
         if step is None:
-            self._say([("Where this became inevitable is not known.", "quiet")])
+            self._say([(tr("Where this became inevitable is not known."), "quiet")])
         else:
             self._move(step)
 
@@ -149,7 +152,7 @@ class Walker:
         if why is not None:
             self._say([("     " + why, "error")])
             if cause(self.timeline, step) is not None:
-                self._say([("     c goes to the step that made it inevitable.", "quiet")])
+                self._say([("     " + tr("c goes to the step that made it inevitable."), "quiet")])
         if self.timeline.kind(step) == "cell_end" and cell is not None:
             self._tell_answers(cell)
 
@@ -175,7 +178,7 @@ class Walker:
             self._out.write(safe(f"  {number}  {option}") + "\n")
         for row in self._questions.code(cell):
             self._out.write(safe(row) + "\n")
-        while (typed := self._read(f"{self._questions.prompt(cell)}, s skips: ")) is not None:
+        while (typed := self._read(tr("{what}, s skips: ", what=self._questions.prompt(cell)))) is not None:
             said, settled = self._questions.give(cell, typed.strip())
             if said:
                 self._say([(said, "plain")])

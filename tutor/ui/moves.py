@@ -44,10 +44,18 @@ NOWHERE = {
 _TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 
+_IN_CHINESE = (
+    ("单元格", "cell "), ("反向传播", "pass "), ("反向", "pass "), ("迭代", "iteration "), ("轮", "iteration "),
+    ("行", "line "), ("步", "step "), ("末尾", "end"),
+)  # fmt: skip
+"""What may be typed instead."""
+
 
 def go(timeline: Timeline, step: int, text: str) -> int:
     """The step that was typed: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`. Raises PlaceError."""
     text = text.strip().lower()
+    for chinese, english in _IN_CHINESE:
+        text = text.replace(chinese, english)
     if match := _TURN.fullmatch(text):
         return _turn(timeline, step, int(match[1]))
     if match := _PASS.fullmatch(text):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 PURPOSES = {
-    "go": (later("go to"), "18   line 9   iteration 30   cell 2   pass 3   end"),
+    "go": (later("go to"), later("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (later("find"), later("a name, a piece of code, or printed text; Enter again finds the next")),
 }
 _ANSWERS = "0123456789-.TFN"

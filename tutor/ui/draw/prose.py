@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tutor.lesson.model import joined
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
 
@@ -35,7 +36,7 @@ def blocks(text: str) -> list[Block]:
 
     def flush() -> None:
         if lines:
-            found.append(Block("text", " ".join(lines)))
+            found.append(Block("text", joined(lines)))
             lines.clear()
 
     for line in text.expandtabs(4).split("\n"):
@@ -62,7 +63,7 @@ def blocks(text: str) -> list[Block]:
             found.append(Block("item", item[3], " " * min(len(item[1]), 4) + mark + " "))
         elif found and found[-1].kind == "item" and not lines and line.startswith("  "):
             last = found.pop()
-            found.append(Block("item", f"{last.text} {stripped}", last.lead))
+            found.append(Block("item", joined((last.text, stripped)), last.lead))
         elif stripped.startswith(">"):
             flush()
             found.append(Block("quote", stripped.lstrip("> ")))

@@ -165,28 +165,39 @@ def wrapped(pieces: Iterable[Piece], cells: int) -> list[Row]:
     return rows
 
 
+_CLOSING = "，。、；：？！）」』》”’"
+_OPENING = "（「『《“‘"
+
+
 def _words(pieces: Iterable[Piece]) -> Iterable[list[Piece]]:
-    """Words (over the borders of pieces), runs of spaces, line ends, and wide characters, which break anywhere."""
+    """Words (over the borders of pieces), runs of spaces, line ends, and wide characters, which break anywhere.
+
+    What closes stays with what is before it, and what opens with what follows.
+    """
     word: list[Piece] = []
+    wide_before = False
     for text, roles in pieces:
         start = 0
         for at, char in enumerate(text):
             wide = ord(char) > 0x2E7F and get_character_cell_size(char) == 2
             if char not in " \n" and not wide:
+                if wide_before and at == start and char not in _CLOSING and word[-1][0][-1] not in _OPENING:
+                    yield word
+                    word, wide_before = [], False
                 continue
             if text[start:at]:
                 word.append((text[start:at], roles))
-            if word and not (wide and char in "，。、；：？！）」』》”’"):
-                yield word
-                word = []
             start = at + 1
-            if word:  # closing punctuation stays with what it closes
-                word.append((char, roles))
+            if word and not (wide and (char in _CLOSING or word[-1][0][-1] in _OPENING)):
                 yield word
                 word = []
-            else:
-                yield [(char, roles)]
+            word.append((char, roles))
+            wide_before = wide
+            if not wide:
+                yield word
+                word = []
         if text[start:]:
             word.append((text[start:], roles))
+            wide_before = False
     if word:
         yield word

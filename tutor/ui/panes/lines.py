@@ -161,7 +161,7 @@ class KeyLine(Surface):
 
 
 def _pieces(hint: Hint) -> Row:
-    return ((hint.keys, "key"), (f" {tr(hint.label)}", "quiet"))
+    return ((tr(hint.keys), "key"), (f" {tr(hint.label)}", "quiet"))
 
 
 class TooSmall(Surface):

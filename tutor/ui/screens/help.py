@@ -33,9 +33,9 @@ def _keys() -> list[tuple[str, str]]:
     for key in KEYS:
         if key.label == before:
             shown, about = found.pop()
-            found.append((f"{shown}   {key.shown}", tr("{first}, {second}", first=about, second=tr(key.about))))
+            found.append((f"{shown}   {tr(key.shown)}", tr("{first}, {second}", first=about, second=tr(key.about))))
         else:
-            found.append((key.shown, tr(key.about)))
+            found.append((tr(key.shown), tr(key.about)))
         before = key.label
     return found
 
