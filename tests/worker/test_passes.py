@@ -265,3 +265,9 @@ y.backward()
     assert recorded.status == 0
     assert recorded.grad("w") == [3001.0]
     assert len(recorded.of(ev.Node)) == 3000
+
+
+def test_a_pass_that_begins_at_a_leaf(record: Forker) -> None:
+    recording = record("import torch\nw = torch.tensor(3.0, requires_grad=True)\nw.backward()\nw.backward()\n")
+    assert recording.grad("w") == 2.0
+    assert [plain_value(event.new) for event in recording.of(ev.Accumulate)] == [1.0, 2.0]

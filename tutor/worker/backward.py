@@ -73,7 +73,7 @@ class Passes:
                 if self.full:
                     self._point(call, site)
                 else:
-                    self._begin(call, site, frame)
+                    _begins = self._begin(call, site, frame)  # held: a leaf's node lives as long as somebody wants it
             except Exception as error:  # a call that torch will refuse; or ours
                 if not isinstance(error, TypeError):
                     self.trouble(error)
@@ -108,10 +108,11 @@ class Passes:
                 self._append((_BACKWARD_END, number, done))
         return result
 
-    def _begin(self, call: Call, site: OpSite, frame: int) -> None:
+    def _begin(self, call: Call, site: OpSite, frame: int) -> list[Any]:
+        """Tells that a pass begins; the nodes at which it does."""
         self._number += 1
         roots = [self._tensors.serial(root) for root in call.roots]
-        begins = [(root.grad_fn, serial) for root, serial in zip(call.roots, roots, strict=True)]
+        begins = [(_first(root), serial) for root, serial in zip(call.roots, roots, strict=True)]
         for grad_fn, serial in [*begins, *((node, None) for node in call.edges)]:
             if grad_fn is not None:
                 unknown: list[Any] = []
@@ -133,6 +134,7 @@ class Passes:
                 call.create_graph, gradient,
             )
         )  # fmt: skip
+        return begins
 
     def _point(self, call: Call, site: OpSite) -> None:
         for root in call.roots:
@@ -290,6 +292,13 @@ class Passes:
         """That `backward` has returned."""
         if _len_torch_function_stack():
             _pop_torch_function_stack()
+
+
+def _first(root: torch.Tensor) -> Any:
+    """The node at which a pass from this tensor begins; a leaf's writes its gradient at once."""
+    if root.grad_fn is None and root.requires_grad:
+        return torch.autograd.graph.get_gradient_edge(root).node
+    return root.grad_fn
 
 
 def _is_plain(grad: torch.Tensor, leaf: torch.Tensor) -> bool:
