@@ -39,6 +39,11 @@ class1 = torch.normal(-1.7 * n, 1) + 1
 x = torch.cat([class0, class1])
 t = torch.cat([torch.zeros(100), torch.ones(100)])
 
+clouds = [cloud.T.tolist() for cloud in (class0, class1)]
+plt.scatter(*clouds[0], label="class 0")
+plt.scatter(*clouds[1], label="class 1")
+plt.build()
+
 middle = torch.sigmoid(torch.tensor(0.0)).item()
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="en"
@@ -95,7 +100,6 @@ ratio = round((wrong / sure).item(), 1)
 lr = 0.01  # @param {type: number, min: 0.001, max: 1, step: 0.001}
 model = nn.Linear(2, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-clouds = [cloud.T.tolist() for cloud in (class0, class1)]
 
 
 def draw(w0, w1, bias):
