@@ -286,3 +286,20 @@ def test_no_series_upsets_the_chart(values: list[float]) -> None:
     canvas = plot.canvas([list(enumerate(values))], 20, 5, plain=True)
     assert all(line.isascii() for line in canvas.lines)
     assert all(row_width(row) <= 40 for row in plot.rows(canvas, 1, ASCII))
+
+
+def test_no_row_of_chinese_begins_with_closing_punctuation() -> None:
+    text = "正数原样通过，负数变成零。这就是（每层）只有一个神经元的网络：很小。"
+    for cells in range(6, 40):
+        rows = wrapped([(text[:9], "plain"), (text[9:], "strong")], cells)
+        lines = ["".join(piece for piece, _ in row) for row in rows]
+        assert "".join(lines) == text
+        assert all(line[0] not in "，。）：" for line in lines)
+        assert all(line[-1] != "（" for line in lines)
+
+
+def test_lines_of_chinese_are_joined_without_a_space() -> None:
+    (block,) = prose.blocks("一个数，\n另一个 `w`\n和 three\nfour。\n好*强调*吗")
+    assert block.text == "一个数，另一个 `w` 和 three four。好*强调*吗"
+    rows = prose.rows([block], 80, UNICODE, lambda _: "plain", lambda _: None)
+    assert ("强", "plain note") in rows[0]

@@ -483,3 +483,19 @@ async def test_enter_on_a_leaf_shows_the_paths_that_its_gradient_came_over() -> 
         assert "y → b → w:  1. × 3. × 1. = 3." in text(app)
         assert "2. + 3. = 5." in text(app)
         await pilot.press("escape")
+
+
+async def test_a_list_is_typed_from_its_first_bracket_on() -> None:
+    app = runner(FakeSession(two_paths()), TAUGHT)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end")
+        await pilot.pause(0.1)
+        screen = screen_of(app)
+        assert screen.asking
+        await pilot.press("[", "5", "]")
+        await pilot.pause(0.1)
+        assert screen.ask.value == "[5]"
+        await pilot.press("enter", "end", "[")
+        await pilot.pause(0.1)
+        assert screen.timeline.cell(screen.cursor) == 3
+        assert not screen.ask.has_focus

@@ -116,6 +116,10 @@ async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -
         await pilot.pause()
         area = pilot.app.screen.query_one(TextArea)
         assert "w * w *" in area.text
+        area.text = "for _ in range(2):"
+        area.move_cursor(area.document.end)
+        await pilot.press("enter", "x", "enter", "y")
+        assert area.text == "for _ in range(2):\n    x\n    y"
         await pilot.press("f8")
         await pilot.pause()
         assert area.text == LESSON.partition("# %%\nfor")[2].join(["for", ""]).rstrip("\n")

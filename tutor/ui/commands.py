@@ -37,6 +37,7 @@ class Commands:
             "rerun": self.rerun,
             "stop": screen.stop_program,
             "skip": screen.prompts.skip,
+            "bracket": self.bracket,
             "knobs": screen.whatif.knobs,
             "edit": screen.whatif.edit,
             "runs": screen.whatif.list_runs,
@@ -84,6 +85,11 @@ class Commands:
                 self.say_gate()
         else:
             screen.cursor = found
+
+    def bracket(self) -> None:
+        """The cell before; where a question is open, the beginning of a list."""
+        if not (self.screen.asking and self.screen.prompts.begin("[")):
+            self.walk("previous_cell")
 
     def say_gate(self) -> None:
         """Why it does not go on."""

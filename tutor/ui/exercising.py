@@ -78,12 +78,18 @@ class Exercising:
     def arrived(self) -> None:
         """More is recorded: a check may have passed or failed."""
         screen = self.screen
+        kept = screen.study.kept
+        screen.gate.waiting = {
+            one.number for one in screen.gate.exercises.values() if one.id not in kept.solved | kept.opened
+        }
         for exercise in screen.gate.exercises.values():
             checked = screen.gate.checked(screen.timeline, exercise)
             if checked is not None and checked.ok and exercise.id in screen.study.kept.attempts:
                 screen.study.solved(exercise.id)
+                screen.gate.waiting.discard(exercise.number)
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
+                screen.lesson.to_the_end = True
                 self._tell(checked.ok, checked.message)
 
     def _tell(self, ok: bool, message: str) -> None:
@@ -124,6 +130,7 @@ class Exercising:
             screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
+        screen.gate.waiting.discard(exercise.number)
         self._look()
 
     def _look(self) -> None:

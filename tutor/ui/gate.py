@@ -93,6 +93,8 @@ class Gate:
             if cells[index].get("kind") == "question"
         ]
         self.exercises = exercises(document)
+        self.waiting: set[int] = set()
+        """The cells that are exercises and not solved yet: they are still to be read where they have ended."""
         self.settled: set[int] = set()
         self._answers: dict[int, tuple[int, ev.Answer]] = {}
         self._looked: tuple[Timeline | None, int] = None, 0
@@ -172,6 +174,7 @@ class Gate:
         if cell is None:
             return 0
         at = next((at for at, section in enumerate(self.sections) if section.number == cell), len(self.sections) - 1)
-        if timeline.kind(cursor) == "cell_end" and at + 1 < len(self.sections):
-            return at + 1
-        return at
+        if timeline.kind(cursor) != "cell_end" or at + 1 >= len(self.sections):
+            return at
+        stays = self.sections[at].number in self.waiting and self.asking(timeline, cursor) is None
+        return at if stays else at + 1

@@ -111,12 +111,23 @@ HINTS: tuple[Hint, ...] = (
 )
 
 
+BRACKET = "left_square_bracket"
+"""It leads to the cell before; but where a question is open a list begins with it."""
+
+
 def bindings(keys: Sequence[Key] = KEYS) -> list[BindingType]:
     """What Textual is told."""
-    return [
-        Binding(key.keys, f"do('{key.id}')", key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
-        for key in keys
-    ]
+    found: list[BindingType] = []
+    for key in keys:
+        names = key.keys.split(",")
+        if BRACKET in names:
+            names.remove(BRACKET)
+            found.append(Binding(BRACKET, "do('bracket')", show=False))
+        action = f"do('{key.id}')"
+        found.append(
+            Binding(",".join(names), action, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
+        )
+    return found
 
 
 def hints_now(works: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:

@@ -20,7 +20,7 @@ PURPOSES = {
     "go": (later("go to"), later("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (later("find"), later("a name, a piece of code, or printed text; Enter again finds the next")),
 }
-_ANSWERS = "0123456789-.TFN"
+_ANSWERS = "0123456789-.TFN["
 """With these an answer can begin, and no key has another meaning for them."""
 
 

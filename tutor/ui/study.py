@@ -24,6 +24,8 @@ class Study:
         """By question: the text of the answer (empty: skipped), and whether it is right (None: not known yet)."""
         self.resume = 0
         """The step where the learner left the lesson; 0 where there is none to go on from."""
+        self.came: dict[int, int | None] = {}
+        """By question: where in this run the value asked for came from, once looked for."""
         self.furthest = 0
         """The furthest step that was on the screen."""
         self.kept = Progress(target.name)
@@ -76,7 +78,8 @@ class Study:
             return
         end = timeline.run_end
         ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
-        done = ended and self.gate.question is None
+        solved = all(one.id in self.kept.solved | self.kept.opened for one in self.gate.exercises.values())
+        done = ended and self.gate.question is None and solved
         self.kept.steps = 0 if running else timeline.steps
         if not self.kept.begun or (done and not self.kept.done):
             self._keep(begun=True, done=done)
@@ -112,6 +115,7 @@ class Study:
     def begin_again(self) -> None:
         """Another run of the same: answers stay, what the run gave is to be seen anew."""
         self.furthest = self.resume = 0
+        self.came = {}
 
     @property
     def done(self) -> bool:

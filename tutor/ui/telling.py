@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor import explain
+from tutor.explain.came import came_at
 from tutor.language import later, tr
+from tutor.lesson.answers import shown
 from tutor.lesson.model import in_language
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean, row_width
@@ -72,8 +74,11 @@ def said(screen: LessonScreen) -> list[Piece]:
         return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or tr(_ENDS[end.outcome]), "error"), *again]
     if not step:
         return _before(screen)
-    if step == timeline.steps and screen.study.done and not screen.running:
+    if step == timeline.steps and not screen.running and (screen.study.done or screen.gate.waiting):
         return _done(screen)
+    verdict = _verdict(screen)
+    if verdict:
+        return verdict
     try:
         return shortened([(clean(text), role) for text, role in explain.line(timeline, step)], screen.size.width - 4)
     except Exception as error:  # a recording may come from a stranger, and hold what no program does
@@ -83,12 +88,42 @@ def said(screen: LessonScreen) -> list[Piece]:
 def _done(screen: LessonScreen) -> list[Piece]:
     """The end of a lesson: what comes next."""
     g = screen.explain.glyphs
+    if screen.gate.waiting:
+        e, bracket, capital = ("e", "key"), ("[", "key"), ("S", "key")
+        if screen.exercising.here is not None:
+            left = phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+        else:
+            left = phrase("one thing is left: {bracket} leads back to the exercise", bracket=bracket)
+        return left
     pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
         pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
     return [*pieces, (f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
+
+
+def _verdict(screen: LessonScreen) -> list[Piece]:
+    """Where the run tells what was asked: whether the answer was right."""
+    g = screen.explain.glyphs
+    for index, (text, right) in screen.study.given.items():
+        found = screen.gate.answer_of(screen.timeline, index)
+        if not text or found is None or found[0] != screen.cursor or found[1].error is not None:
+            continue
+        value = (shown(found[1].value), "strong")
+        if right:
+            return [(f"{g.yes} ", "leaf strong"), *phrase("right: {value}", "leaf strong", value=value)]
+        pieces = [(f"{g.no} ", "error")]
+        pieces += phrase("you said {mine}, the run gives {value}", "error", mine=(clean(text), "strong"), value=value)
+        of = next((one.of for one in screen.gate.questions if one.index == index), "")
+        if index not in screen.study.came:
+            screen.study.came[index] = came_at(screen.timeline, of, found[0])
+        came = screen.study.came[index]
+        if came is not None and came != screen.cursor:
+            pieces += [(f" {g.dot} ", "quiet"), *phrase("it came to that at step {step}", step=(f"{came}", "value"))]
+            pieces += [(" ", "quiet"), (f"g {came}", "key")]
+        return pieces
+    return []
 
 
 def _before(screen: LessonScreen) -> list[Piece]:

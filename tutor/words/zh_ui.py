@@ -442,4 +442,9 @@ ZH: dict[str, str] = {
     "{did}, of {name}": "{did}，属于 {name}",
     "what it changed": "它改变了什么",
     "nothing that is shown here": "没有这里会显示的变化",
+    "one thing is left: {e} tries the exercise, {S} shows its solution": "还剩一件事：{e} 做练习，{S} 看参考答案",
+    "one thing is left: {bracket} leads back to the exercise": "还剩一件事：{bracket} 回到练习",
+    "right: {value}": "答对了：{value}",
+    "you said {mine}, the run gives {value}": "你答的是 {mine}，运行得到 {value}",
+    "it came to that at step {step}": "这个值出现在第 {step} 步",
 }

@@ -12,7 +12,7 @@ from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
 
 _INLINE = re.compile(
     r"(?P<live>\{\{(?P<expr>.+?)\}\})|(?P<code>`+)(?P<inner>.+?)(?P=code)|\*\*(?P<strong>.+?)\*\*"
-    r"|(?<![\w*])\*(?P<soft>[^\s*](?:[^*]*[^\s*])?)\*(?![\w*])|\[(?P<text>[^\]]+)\]\((?P<link>[^)\s]+)\)",
+    r"|(?<![A-Za-z0-9_*])\*(?P<soft>[^\s*](?:[^*]*[^\s*])?)\*(?![A-Za-z0-9_*])|\[(?P<text>[^\]]+)\]\((?P<link>[^)\s]+)\)",
     re.DOTALL,
 )
 _ITEM = re.compile(r"(\s*)([-*+]|\d+[.)])\s+(.*)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tutor.language import tr
@@ -44,14 +44,16 @@ class Fit:
     gap: int = 1
 
 
-def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int) -> Fit:
-    """The widths of the columns in a table of so many cells."""
+def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int, idle: Collection[int] = ()) -> Fit:
+    """The widths of the columns in a table of so many cells. Columns that are `idle` go before any other is cut."""
     natural = []
     for place, column in enumerate(columns):
         widest = max((width(row[place].text) for row in table), default=0)
         natural.append(min(max(widest, width(tr(column.title)), column.usual), column.maximum))
     kept = list(range(len(columns)))
     gap = 2 if cells >= ROOMY else 1
+    if sum(natural) + gap * (len(kept) - 1) > cells:
+        kept = [place for place in kept if place not in idle]
     while True:
         room = cells - gap * (len(kept) - 1)
         narrow = sum(min(natural[place], columns[place].minimum) for place in kept)

@@ -32,6 +32,7 @@ COLUMNS = (
     Column("grad", 9, 0, 40, 7),
 )
 _LONG = 60
+_OF_GRADIENTS = ("req", "grad_fn", "grad")
 OTHER = Column(later("change"), 6, 1, 16)
 """How far from the run before: only where there is one behind this."""
 
@@ -99,7 +100,13 @@ class TensorsPane(Pane):
         if not self._table:
             self._rule(((tr("tensors appear here as the code makes them"), "note"),))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
-        self._fit = table.fitted(self._columns, cells, self.inner)
+        self._fit = table.fitted(self._columns, cells, self.inner, self._idle(state))
+
+    def _idle(self, state: State) -> list[int]:
+        """The columns that say nothing as long as no tensor here requires a gradient."""
+        if any(number and state.tensors[number].requires_grad for number in self._subjects):
+            return []
+        return [place for place, column in enumerate(self._columns) if column.title in _OF_GRADIENTS]
 
     def _other(self) -> State | None:
         """The other run at this moment."""

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
@@ -32,6 +33,22 @@ class _Foot(Surface):
         return [tuple((text, f"bar {role}") for text, role in self.pieces)]
 
 
+class _Area(TextArea):
+    """Python in it: a new line begins where the one before does, after a colon one level deeper."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            row, column = self.cursor_location
+            before = self.document.get_line(row)[:column]
+            indent = before[: len(before) - len(before.lstrip(" "))]
+            deeper = " " * self.indent_width if before.rstrip().endswith(":") else ""
+            self.replace("\n" + indent + deeper, *self.selection)
+            return
+        await super()._on_key(event)
+
+
 class Editor(ModalScreen[tuple[str, bool]]):
     """Gives the code as the learner left it, and whether it is to be run now."""
 
@@ -46,7 +63,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """`text` is what the learner had last, `original` what the lesson says; `problem` why it did not run."""
         super().__init__()
         self._title, self._original, self._problem = title, original, problem
-        self.area = TextArea(
+        self.area = _Area(
             text, language="python", show_line_numbers=True, tab_behavior="indent", soft_wrap=False, id="editor"
         )
         self.foot = _Foot()
