@@ -10,13 +10,13 @@
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# A weight is made, marked with `requires_grad=True` and moved, all in one line. For a GPU one writes `.to("cuda")`
-# there. Here it is `.to(torch.float64)`, which works on every machine and makes the same mistake.
+# A weight is made, marked with `requires_grad=True`, and moved. For a GPU one writes `.to("cuda")` there. Here it is
+# `.to(torch.float64)`, which works on every machine and makes the same mistake.
 #
 # The slope of `w * w` at 2 is 4, and `backward()` will not complain. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 一行代码里，创建一个权重，标记 `requires_grad=True`，再把它搬走。要用 GPU 时，这里写的是 `.to("cuda")`。
+# 创建一个权重，标记 `requires_grad=True`，再把它搬走。要用 GPU 时，搬的那一行写的是 `.to("cuda")`。
 # 我们写 `.to(torch.float64)`：哪台机器都能运行，犯的是同一个错误。
 #
 # `w * w` 在 2 处的斜率是 4，`backward()` 也不会抱怨。`w.grad` 里会是什么？
@@ -24,26 +24,29 @@
 # %%
 import torch
 
-w = torch.tensor([2.0], requires_grad=True).to(torch.float64)
+w = torch.tensor([2.0], requires_grad=True)
+w = w.to(torch.float64)
 y = w * w
 y.backward()
 
 # %% [markdown] question="predict" of="v.is_leaf" lang="en"
 # Nothing. `.to` is an operation like any other: it **computed** a new tensor, and `w` is the name of the result. Go
 # back to its step: in the table `w` has a `grad_fn` and no ■. The gradient did arrive where the graph begins, at the
-# tensor you marked. Only that one has no name, so you cannot ask it; gradtutor calls it by a number, such as `%1`.
+# tensor you marked. Only that one has lost its name, so you cannot ask it; gradtutor calls it by a number, such as
+# `%1`.
 #
 # The next cell moves a tensor to the CPU, where it is already. Will `v` be a leaf, `True` or `False`?
 
 # %% [markdown] question="predict" of="v.is_leaf" lang="zh"
 # 什么也没有。`.to` 和别的运算一样，它**算出**一个新张量，`w` 是这个结果的名字。
 # 退回到那一步：表里的 `w` 有 `grad_fn`，没有 ■。梯度其实到了，到的是图的起点，也就是你标记的那个张量。
-# 可是它没有名字，你问不到它；gradtutor 用编号称呼它，比如 `%1`。
+# 可是它的名字给了别人，你问不到它；gradtutor 用编号称呼它，比如 `%1`。
 #
 # 下一个单元把张量搬到 CPU，而它本来就在 CPU 上。`v` 会是叶子节点吗？`True` 还是 `False`？
 
 # %%
-v = torch.tensor([2.0], requires_grad=True).to("cpu")
+v = torch.tensor([2.0], requires_grad=True)
+v = v.to("cpu")
 
 # %% [markdown] lang="en"
 # Where there is nothing to change, `.to` gives back the **same** tensor, so `v.is_leaf` is {{ v.is_leaf }}. That is
@@ -66,7 +69,8 @@ v = torch.tensor([2.0], requires_grad=True).to("cpu")
 # 下面的优化器不肯收这样的权重。把它改好，权重仍然要是 float64。按 `e`。
 
 # %% tags=["exercise"] id="refused" kind="bug"
-weights = torch.tensor([1.0, 3.0], requires_grad=True).to(torch.float64)
+weights = torch.tensor([1.0, 3.0], requires_grad=True)
+weights = weights.to(torch.float64)
 
 try:
     optimizer = torch.optim.SGD([weights], lr=0.1)
@@ -83,14 +87,15 @@ except ValueError as error:
 # 这里哪个张量是叶子节点？优化器收到的又是哪一个？
 
 # %% [markdown] tags=["hint"] lang="en"
-# Only the first line has to change: first `.to(torch.float64)`, then `.requires_grad_()`. Or give `torch.tensor` a
-# `dtype`.
+# Only the first two lines have to change: first `.to(torch.float64)`, then `.requires_grad_()`. Or give `torch.tensor`
+# a `dtype`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 只要改第一行：先 `.to(torch.float64)`，再 `.requires_grad_()`。或者直接给 `torch.tensor` 一个 `dtype`。
+# 只要改前两行：先 `.to(torch.float64)`，再 `.requires_grad_()`。或者直接给 `torch.tensor` 一个 `dtype`。
 
 # %% tags=["solution"]
-weights = torch.tensor([1.0, 3.0], dtype=torch.float64, requires_grad=True)
+weights = torch.tensor([1.0, 3.0])
+weights = weights.to(torch.float64).requires_grad_()
 
 try:
     optimizer = torch.optim.SGD([weights], lr=0.1)

@@ -51,7 +51,7 @@ again.mean().backward()
 
 # %% [markdown] lang="en"
 # Nothing. `again` is a fresh leaf, and no edge leads from it to `w`. The gradient went as far as `again` itself:
-# `again.grad` is {{ again.grad.tolist() }}. The error was of more use
+# `again.grad` is {{ again.grad.item() }}. The error was of more use
 # than this silence.
 #
 # The mend: `backward()` on the tensor, and `item()` **afterwards**, for what you print or keep.
@@ -61,7 +61,7 @@ again.mean().backward()
 
 # %% [markdown] lang="zh"
 # 什么也没有。`again` 是全新的叶子节点，没有边从它通向 `w`。梯度只走到 `again` 自己：
-# `again.grad` 是 {{ again.grad.tolist() }}。比起这样的沉默，刚才的错误反而有用得多。
+# `again.grad` 是 {{ again.grad.item() }}。比起这样的沉默，刚才的错误反而有用得多。
 #
 # 改法：对张量调用 `backward()`，**之后**再用 `item()`，拿去打印或保存。
 #
@@ -75,10 +75,11 @@ history = []
 for turn in range(3):
     optimizer.zero_grad()
     number = ((v * 3 - 6) ** 2).item()
-    loss = torch.tensor([number], requires_grad=True).mean()
-    loss.backward()
+    miss = torch.tensor([number])
+    miss.requires_grad_()
+    miss.mean().backward()
     optimizer.step()
-    history.append(loss)
+    history.append(miss)
 print("v:", v.item(), "losses:", history)
 
 # %% [markdown] tags=["hint"] lang="en"
@@ -88,11 +89,11 @@ print("v:", v.item(), "losses:", history)
 # 走一圈，在 `backward()` 那里看看图。`v` 在里面吗？走到 `optimizer.step()` 时又是怎么说的？
 
 # %% [markdown] tags=["hint"] lang="en"
-# Leave `item()` out where the loss is computed, and `torch.tensor(…)` with it. Put `item()` into the line that fills
-# `history`.
+# Leave `item()` out where the loss is computed, and drop the two lines that mend it. Put `item()` into the line that
+# fills `history`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 计算损失的地方去掉 `item()`，`torch.tensor(…)` 也一并去掉。把 `item()` 挪到填 `history` 的那一行。
+# 计算损失的地方去掉 `item()`，下面两行也一并去掉。把 `item()` 挪到填 `history` 的那一行。
 
 # %% tags=["solution"]
 v = torch.tensor(1.0, requires_grad=True)
@@ -100,15 +101,15 @@ optimizer = torch.optim.SGD([v], lr=0.05)
 history = []
 for turn in range(3):
     optimizer.zero_grad()
-    loss = (v * 3 - 6) ** 2
-    loss.backward()
+    miss = (v * 3 - 6) ** 2
+    miss.backward()
     optimizer.step()
-    number = loss.item()
+    number = miss.item()
     history.append(number)
 print("v:", v.item(), "losses:", history)
 
 # %% tags=["check"]
-assert v.item() != 1, "v is still 1: no gradient has reached it. What does the graph of `loss` begin with?"
+assert v.item() != 1, "v is still 1: no gradient has reached it. Where does the graph begin that you go back through?"
 assert abs(v.item() - 1.999) < 1e-4, f"After three turns v should be 1.999, and is {v.item():g}."
 assert len(history) == 3, f"`history` should hold three losses, and holds {len(history)}."
 kinds = {type(each).__name__ for each in history}

@@ -77,7 +77,7 @@ try:
     loss.backward()
 except RuntimeError as error:
     print(error)
-print("shares:", shares.tolist(), "gradient:", scores.grad)
+print("gradient:", scores.grad)
 
 # %% [markdown] tags=["hint"] lang="en"
 # What NumPy computes leaves no trace, so an explanation finds only that `shares` has no history. To mark `shares` would
@@ -103,7 +103,7 @@ try:
     loss.backward()
 except RuntimeError as error:
     print(error)
-print("shares:", shares.tolist(), "gradient:", scores.grad)
+print("gradient:", scores.grad)
 
 # %% tags=["check"]
 right = torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0)

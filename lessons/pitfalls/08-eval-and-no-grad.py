@@ -89,9 +89,14 @@ def evaluate(net, x):
 
 
 torch.manual_seed(0)
-net = nn.Sequential(nn.Linear(2, 16), nn.Dropout(0.5), nn.Linear(16, 1))
+net = nn.Sequential(
+    nn.Linear(2, 16),
+    nn.Dropout(0.5),
+    nn.Linear(16, 1),
+)
 x = torch.ones(1, 2)
-print("twice the same question:", evaluate(net, x).item(), evaluate(net, x).item())
+for again in range(2):
+    print("the answer:", evaluate(net, x).item())
 
 # %% [markdown] tags=["hint"] lang="en"
 # The same question gets two answers. Which of the two switches has not been thrown?
@@ -116,9 +121,14 @@ def evaluate(net, x):
 
 
 torch.manual_seed(0)
-net = nn.Sequential(nn.Linear(2, 16), nn.Dropout(0.5), nn.Linear(16, 1))
+net = nn.Sequential(
+    nn.Linear(2, 16),
+    nn.Dropout(0.5),
+    nn.Linear(16, 1),
+)
 x = torch.ones(1, 2)
-print("twice the same question:", evaluate(net, x).item(), evaluate(net, x).item())
+for again in range(2):
+    print("the answer:", evaluate(net, x).item())
 
 # %% tags=["check"]
 torch.manual_seed(1)

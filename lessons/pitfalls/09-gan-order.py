@@ -36,6 +36,7 @@ verdict = d * fake
 judge_loss = verdict**2 + (d * 3 - 1) ** 2
 forger_loss = (verdict - 1) ** 2
 judge_loss.backward(retain_graph=True)
+stray = g.grad.clone()
 judge.step()
 try:
     forger_loss.backward()
@@ -47,7 +48,7 @@ except RuntimeError as error:
 # `d` that it was computed with. After the step that verdict is out of date.
 #
 # There was a second mistake, a silent one: the judge's pass went through `fake` and on to `g`, where it left
-# {{ g.grad.item() }}. That gradient tells the forger how to get *caught*.
+# {{ stray.item() }}. That gradient tells the forger how to get *caught*.
 #
 # Now the right order. The judge learns from `fake.detach()`. `reached` notes what is in `g.grad` then. What will it be?
 
@@ -55,7 +56,7 @@ except RuntimeError as error:
 # 是 `judge.step()`。优化器**就地**改写自己的权重，而从 `verdict` 往回走，要用算它时的那个 `d`。
 # 更新之后，这次判断就过时了。
 #
-# 还有第二个错误，不声不响：裁判的反向传播穿过 `fake`，一直走到 `g`，在那里留下了 {{ g.grad.item() }}。
+# 还有第二个错误，不声不响：裁判的反向传播穿过 `fake`，一直走到 `g`，在那里留下了 {{ stray.item() }}。
 # 这个梯度是在教伪造者怎样*被抓住*。
 #
 # 现在按正确的次序来。裁判从 `fake.detach()` 学习。`reached` 记下这时 `g.grad` 里有什么。会是什么？
@@ -65,7 +66,8 @@ judge.zero_grad()
 forger.zero_grad()
 fake = g * 2
 
-judge_loss = (d * fake.detach()) ** 2 + (d * 3 - 1) ** 2
+verdict = d * fake.detach()
+judge_loss = verdict**2 + (d * 3 - 1) ** 2
 judge_loss.backward()
 judge.step()
 reached = g.grad
@@ -100,7 +102,8 @@ def turn(g, d, forger, judge):
     forger.zero_grad()
     fake = g * 2
 
-    judge_loss = (d * fake) ** 2 + (d * 3 - 1) ** 2
+    verdict = d * fake
+    judge_loss = verdict**2 + (d * 3 - 1) ** 2
     judge_loss.backward()
     judge.step()
 
@@ -111,7 +114,9 @@ def turn(g, d, forger, judge):
 
 g = torch.tensor(0.5, requires_grad=True)
 d = torch.tensor(0.8, requires_grad=True)
-turn(g, d, torch.optim.SGD([g], lr=0.01), torch.optim.SGD([d], lr=0.01))
+forger = torch.optim.SGD([g], lr=0.01)
+judge = torch.optim.SGD([d], lr=0.01)
+turn(g, d, forger, judge)
 print("g was 0.5, and is", g.item())
 
 # %% [markdown] tags=["hint"] lang="en"
@@ -133,7 +138,8 @@ def turn(g, d, forger, judge):
     forger.zero_grad()
     fake = g * 2
 
-    judge_loss = (d * fake.detach()) ** 2 + (d * 3 - 1) ** 2
+    verdict = d * fake.detach()
+    judge_loss = verdict**2 + (d * 3 - 1) ** 2
     judge_loss.backward()
     judge.step()
 
@@ -144,7 +150,9 @@ def turn(g, d, forger, judge):
 
 g = torch.tensor(0.5, requires_grad=True)
 d = torch.tensor(0.8, requires_grad=True)
-turn(g, d, torch.optim.SGD([g], lr=0.01), torch.optim.SGD([d], lr=0.01))
+forger = torch.optim.SGD([g], lr=0.01)
+judge = torch.optim.SGD([d], lr=0.01)
+turn(g, d, forger, judge)
 print("g was 0.5, and is", g.item())
 
 # %% tags=["check"]

@@ -78,7 +78,8 @@ z.sum().backward()
 
 # %% tags=["exercise"] id="entropy" kind="bug"
 def entropy(p):
-    return -torch.where(p > 0, p * p.log(), 0.0).sum()
+    terms = torch.where(p > 0, p * p.log(), 0.0)
+    return -terms.sum()
 
 
 shares = torch.tensor([0.0, 0.5, 0.5], requires_grad=True)
@@ -101,7 +102,8 @@ print("gradient:", shares.grad.tolist())
 # %% tags=["solution"]
 def entropy(p):
     safe = torch.where(p > 0, p, 1.0)
-    return -torch.where(p > 0, p * safe.log(), 0.0).sum()
+    terms = torch.where(p > 0, p * safe.log(), 0.0)
+    return -terms.sum()
 
 
 shares = torch.tensor([0.0, 0.5, 0.5], requires_grad=True)

@@ -49,8 +49,8 @@ except RuntimeError as error:
 # `torch.stack` 拼的是张量本身，是图里的一个运算。现在 `a.grad` 里会是多少？
 
 # %%
-joined = torch.stack(parts)
-joined.sum().backward()
+stacked = torch.stack(parts)
+stacked.sum().backward()
 
 # %% [markdown] lang="en"
 # {{ a.grad.item() }}: 2 from the first part, and 6 from the second, whose slope is twice `a`. In the graph look at the
@@ -84,7 +84,7 @@ try:
     turned[1].backward()
 except RuntimeError as error:
     print(error)
-print("turned:", turned.tolist(), "gradient:", angle.grad)
+print("gradient:", angle.grad)
 
 # %% [markdown] tags=["hint"] lang="en"
 # `torch.stack` takes one flat list. Either stack two rows and then the rows, or make four numbers and a `reshape`.
@@ -111,7 +111,7 @@ try:
     turned[1].backward()
 except RuntimeError as error:
     print(error)
-print("turned:", turned.tolist(), "gradient:", angle.grad)
+print("gradient:", angle.grad)
 
 # %% tags=["check"]
 tried = torch.tensor(1.2, requires_grad=True)

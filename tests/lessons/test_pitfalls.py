@@ -307,12 +307,12 @@ TRIES: dict[str, list[tuple[str, str]]] = {
     ],
     "item-too-early": [
         ("", "v is still 1"),
-        ("for turn in range(3):\n    optimizer.zero_grad()\n    loss = (v * 3 - 6) ** 2\n    loss.backward()\n"
-         "    optimizer.step()\n    history.append(loss)", "`history` should hold three losses, and holds 6"),
-        ("history = []\nfor turn in range(3):\n    optimizer.zero_grad()\n    loss = (v * 3 - 6) ** 2\n"
-         "    loss.backward()\n    optimizer.step()\n    history.append(loss)", "keeps its whole graph in memory"),
-        ("history = []\nfor turn in range(3):\n    loss = (v * 3 - 6) ** 2\n    loss.backward()\n"
-         "    optimizer.step()\n    history.append(loss.item())", "After three turns v should be 1.999"),
+        ("for turn in range(3):\n    optimizer.zero_grad()\n    miss = (v * 3 - 6) ** 2\n    miss.backward()\n"
+         "    optimizer.step()\n    history.append(miss)", "`history` should hold three losses, and holds 6"),
+        ("history = []\nfor turn in range(3):\n    optimizer.zero_grad()\n    miss = (v * 3 - 6) ** 2\n"
+         "    miss.backward()\n    optimizer.step()\n    history.append(miss)", "keeps its whole graph in memory"),
+        ("history = []\nfor turn in range(3):\n    miss = (v * 3 - 6) ** 2\n    miss.backward()\n"
+         "    optimizer.step()\n    history.append(miss.item())", "After three turns v should be 1.999"),
     ],
     "detached-loss": [
         ("", "`first` gets nothing"),
