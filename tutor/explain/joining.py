@@ -11,10 +11,7 @@ from collections.abc import Iterator, Sequence
 from tutor.explain.grid import Shape, count
 from tutor.explain.rules import Explanation, NodeView, Operand, explains, routed
 from tutor.explain.shapes import moved, strides, walk
-
-
-def _along(dimension: int) -> str:
-    return f" along dimension {dimension}"
+from tutor.language import later, tr
 
 
 def _joined(shapes: Sequence[Shape], to: Shape, dimension: int) -> list[list[int]] | None:
@@ -45,11 +42,11 @@ def _parts(node: NodeView, parts: Sequence[Operand], places: list[list[int]], eq
         back = [-1] * count(node.incoming.shape)
         for element, place in enumerate(at):
             back[place] = element
-        shares.append(routed(part, "its piece of G", node.incoming, back))
+        shares.append(routed(part, tr("its piece of G"), node.incoming, back))
     yield Explanation(equation, shares)
 
 
-@explains("CatBackward0", general="joined tensors: each gets its piece of G")
+@explains("CatBackward0", general=later("joined tensors: each gets its piece of G"))
 def cat(node: NodeView) -> Iterator[Explanation]:
     """Joined along a dimension that is seen from the shapes."""
     parts = _whole(node)
@@ -57,11 +54,12 @@ def cat(node: NodeView) -> Iterator[Explanation]:
     for dimension in range(len(to)):
         places = _joined([part.shape for part in parts], to, dimension)
         if places is not None:
-            equation = ", ".join(part.name for part in parts) + " joined" + _along(dimension)
+            names = ", ".join(part.name for part in parts)
+            equation = tr("{parts} joined along dimension {dimension}", parts=names, dimension=dimension)
             yield from _parts(node, parts, places, equation)
 
 
-@explains("StackBackward0", general="stacked tensors: each gets its piece of G")
+@explains("StackBackward0", general=later("stacked tensors: each gets its piece of G"))
 def stack(node: NodeView) -> Iterator[Explanation]:
     """Put side by side along a new dimension, seen from the numbers."""
     parts = _whole(node)
@@ -73,12 +71,13 @@ def stack(node: NodeView) -> Iterator[Explanation]:
         steps = strides(to)
         rest = steps[:dimension] + steps[dimension + 1 :]
         places = [walk(shape, rest, i * steps[dimension]) for i in range(len(parts))]
-        equation = ", ".join(part.name for part in parts) + " stacked" + _along(dimension)
+        names = ", ".join(part.name for part in parts)
+        equation = tr("{parts} stacked along dimension {dimension}", parts=names, dimension=dimension)
         yield from _parts(node, parts, places, equation)
 
 
 @explains("SplitBackward0", "SplitWithSizesBackward0",
-          general="split into parts: grad(a) = their gradients joined, 0 for parts without")  # fmt: skip
+          general=later("split into parts: grad(a) = their gradients joined, 0 for parts without"))  # fmt: skip
 def split(node: NodeView) -> Iterator[Explanation]:
     """The gradients of the parts side by side, 0 where none arrives."""
     a = node.operands[0]
@@ -86,10 +85,12 @@ def split(node: NodeView) -> Iterator[Explanation]:
         places = _joined([part.shape for part in node.results], a.shape, dimension)
         if places is not None and _holds(node, a, places):
             way = [at for part in places for at in part]
-            yield from _apart(node, a, f"{a.name} split{_along(dimension)}", way)
+            yield from _apart(node, a, tr("{a} split along dimension {dimension}", a=a.name, dimension=dimension), way)
 
 
-@explains("UnbindBackward0", general="taken apart: grad(a) = the gradients of the parts stacked, 0 for parts without")
+@explains(
+    "UnbindBackward0", general=later("taken apart: grad(a) = the gradients of the parts stacked, 0 for parts without")
+)
 def unbind(node: NodeView) -> Iterator[Explanation]:
     """The gradients of the parts stacked, 0 where none arrives."""
     a = node.operands[0]
@@ -102,7 +103,9 @@ def unbind(node: NodeView) -> Iterator[Explanation]:
         places = [walk(shape, rest, i * steps[dimension]) for i in range(size)]
         if _holds(node, a, places):
             way = [at for part in places for at in part]
-            yield from _apart(node, a, f"{a.name} taken apart{_along(dimension)}", way)
+            yield from _apart(
+                node, a, tr("{a} taken apart along dimension {dimension}", a=a.name, dimension=dimension), way
+            )
 
 
 def _holds(node: NodeView, a: Operand, places: list[list[int]]) -> bool:
@@ -117,4 +120,4 @@ def _holds(node: NodeView, a: Operand, places: list[list[int]]) -> bool:
 
 def _apart(node: NodeView, a: Operand, equation: str, way: list[int]) -> Iterator[Explanation]:
     single = NodeView(node.node, node.op, node.operands, Operand("", (), None), node.incoming, inner=True)
-    yield from moved(single, a, [(equation, "G of the parts, side by side", way)])
+    yield from moved(single, a, [(equation, tr("G of the parts, side by side"), way)])

@@ -220,7 +220,7 @@ def second_pass(state: State) -> str | None:
             tr("{node} had saved {tensors}", node=whose(state, node), tensors=_saved(state, node))
             for node in keepers[:_NAMED]
         ]
-        why = words.joined([*said, *_more(len(keepers) - _NAMED)])
+        why = words.clauses([*said, *_more(len(keepers) - _NAMED)])
         return tr("a second pass would fail: {why}", why=why)
     if ran and len(ran) + _leaves(state, last.ran) == len(set(last.ran)) and not any(node.saved for node in ran):
         return tr(

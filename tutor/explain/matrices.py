@@ -21,6 +21,7 @@ from tutor.explain.rules import (
     mixed,
     shape_text,
 )
+from tutor.language import later, tr
 
 OUTER = "grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
 
@@ -117,7 +118,10 @@ def mm(node: NodeView) -> Explanation:
     return Explanation(f"{a.name}·{b.name}", [_of_left(node, a, b), _of_right(node, a, b)])
 
 
-@explains("AddmmBackward0", general=f"Y = C + A·B: grad(C) = G summed over what C was stretched to, {OUTER}")
+@explains(
+    "AddmmBackward0",
+    general=lambda: tr("Y = C + A·B: grad(C) = G summed over what C was stretched to, {rules}", rules=OUTER),
+)
 def addmm(node: NodeView) -> Iterator[Explanation]:
     """Y = β·C + α·A·B: grad(C) = G, summed over the rows that C was stretched to; A and B as in `mm`."""
     if node.op == "linear":
@@ -152,7 +156,7 @@ def factors(node: NodeView, found: Grid | None, c: Operand) -> Iterator[tuple[fl
         yield alpha, beta
 
 
-@explains("MvBackward0", general="y = A·v: grad(A) = G by each element of v, grad(v) = Aᵀ·G")
+@explains("MvBackward0", general=later("y = A·v: grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
 def mv(node: NodeView) -> Explanation:
     """y = A·v: grad(A) = g·vᵀ, grad(v) = Aᵀ·g."""
     a, v = (_flattened(node.whole[0]), node.whole[1]) if node.inner else node.operands[:2]
@@ -173,19 +177,23 @@ def _of_vector(node: NodeView, a: Operand, v: Operand) -> list[Product | None]:
 def dot(node: NodeView) -> Explanation:
     """∂(Σ aᵢbᵢ)/∂a = b, ∂/∂b = a."""
     a, b = node.operands[:2]
-    return Explanation(f"sum of {a.name}·{b.name}", [Local(a, b.name, b.numbers), Local(b, a.name, a.numbers)])
+    return Explanation(
+        tr("sum of {a}·{b}", a=a.name, b=b.name), [Local(a, b.name, b.numbers), Local(b, a.name, a.numbers)]
+    )
 
 
-@explains("TraceBackward0", general="the sum of the diagonal: ∂y/∂a = 1 on the diagonal, else 0")
+@explains("TraceBackward0", general=later("the sum of the diagonal: ∂y/∂a = 1 on the diagonal, else 0"))
 def trace(node: NodeView) -> Explanation:
     """1 on the diagonal, else 0."""
     a = node.operands[0]
     columns = a.shape[1]
-    share = mixed(a, "1 on the diagonal, else 0", node.incoming, lambda i: [(0, float(i // columns == i % columns))])
-    return Explanation(f"sum of the diagonal of {a.name}", [share])
+    share = mixed(
+        a, tr("1 on the diagonal, else 0"), node.incoming, lambda i: [(0, float(i // columns == i % columns))]
+    )
+    return Explanation(tr("sum of the diagonal of {a}", a=a.name), [share])
 
 
-@explains("AddmvBackward0", general="y = c + A·v: grad(c) = G, grad(A) = G by each element of v, grad(v) = Aᵀ·G")
+@explains("AddmvBackward0", general=later("y = c + A·v: grad(c) = G, grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
 def addmv(node: NodeView) -> Explanation:
     """As `mv`, with what is added."""
     c, a, v = node.operands[:3]
@@ -224,4 +232,4 @@ def inverse(node: NodeView) -> Explanation:
     if len(a.shape) != 2:
         raise LookupError("a batch")
     name = turned(y.name)
-    return Explanation(f"the inverse of {a.name}", [mixed(a, f"-{name}·G·{name}", node.incoming, row)])
+    return Explanation(tr("the inverse of {a}", a=a.name), [mixed(a, f"-{name}·G·{name}", node.incoming, row)])

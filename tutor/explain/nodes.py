@@ -114,7 +114,7 @@ def node_plain(told: NodeStory) -> str:
             said.append(tr("Its element {index} is {sum}.", index=_at(worked), sum=_sum(worked)))
         elif worked is not None:
             said.append(tr("It is {sum}.", sum=_sum(worked)))
-    return words.sentences(said)
+    return words.close(words.sentences(said))
 
 
 def _numbers_plain(told: NodeStory, arrives: str) -> str:
@@ -123,7 +123,7 @@ def _numbers_plain(told: NodeStory, arrives: str) -> str:
     if arrives:
         said = tr("{node}: the gradient {gradient} arrives", node=node, gradient=arrives)
     if told.general:
-        said = tr("{said}; in general, {rule}", said=said, rule=tr(told.general))
+        said = tr("{said}; in general, {rule}", said=said, rule=told.general)
     sends = [
         tr("{gradient} to {target}", gradient=words.value(value, told.dtype), target=target)
         for target, value in told.sent
@@ -229,7 +229,7 @@ def _numbers_only(told: NodeStory) -> list[Part]:
     parts: list[Part] = [(_made_in(told), "quiet")] if told.of_pass is not None else []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
     if told.general:
-        parts += [(" · ", "quiet"), (tr(told.general), "value")]
+        parts += [(" · ", "quiet"), (told.general, "value")]
     if arrives:
         parts += words.laid(tr(" · arrives {gradient}"), "quiet", gradient=(", ".join(arrives), "grad"))
     for target, value in told.sent:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tutor.explain.grid import Grid, Shape, count
 from tutor.explain.rules import MOST_WORK, Explanation, NodeView, Operand, Product, explains, known, mixed
+from tutor.language import later, tr
 
 _SMALL = (1e-5, 1e-6, 1e-12, 1e-8, 1e-3)
 """What is usually added to the variance."""
@@ -74,13 +75,15 @@ def _shares(
         for one, i in zip(came, group, strict=True):
             flat[i] = over[i] * (one if layer.fixed is not None else one - middle - hat[i] * along)
     if layer.fixed is not None:
-        formula = f"{by}/s, with s the running standard deviation"
+        formula = tr("{by}/s, with s the running standard deviation", by=by)
     else:
-        formula = f"(g - mean(g) - n·mean(g·n))/s, with g = {by}, n = ({a.name} - mean)/s, s = √(variance + small)"
+        formula = tr(
+            "(g - mean(g) - n·mean(g·n))/s, with g = {by}, n = ({a} - mean)/s, s = √(variance + small)", by=by, a=a.name
+        )
     scale = max(over) * max((abs(x * by) for x, by in zip(g.flat, w, strict=True)), default=0.0)
     shares: list[Product | None] = [known(a, formula, g, flat, row, scale)]
     for target, slope, said in (
-        (layer.weight, hat, f"ΣG·n, with n = ({a.name} - mean)/s"), (layer.bias, [1.0] * len(hat), "ΣG"),
+        (layer.weight, hat, tr("ΣG·n, with n = ({a} - mean)/s", a=a.name)), (layer.bias, [1.0] * len(hat), "ΣG"),
     ):  # fmt: skip
         if target is None:
             shares.append(None)
@@ -98,8 +101,10 @@ def _pair(operands: Sequence[Operand]) -> tuple[Operand | None, Operand | None]:
     return (held[0] if held else None), (held[1] if len(held) > 1 else None)
 
 
-@explains("NativeLayerNormBackward0",
-          general="y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w")  # fmt: skip
+@explains(
+    "NativeLayerNormBackward0",
+    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+)
 def layer_norm(node: NodeView) -> Iterator[Explanation]:
     """Over the last dimensions; how many, the weight or the numbers tell."""
     a = node.operands[0]
@@ -120,8 +125,10 @@ def _channels(shape: Shape) -> list[int]:
     return [i // inner % shape[1] for i in range(count(shape))]
 
 
-@explains("NativeBatchNormBackward0",
-          general="y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w")  # fmt: skip
+@explains(
+    "NativeBatchNormBackward0",
+    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+)
 def batch_norm(node: NodeView) -> Iterator[Explanation]:
     """Over all but the second dimension, by the batch's own mean or the running one."""
     a, *rest = node.operands
@@ -136,8 +143,10 @@ def batch_norm(node: NodeView) -> Iterator[Explanation]:
         yield from _normalized(node, _Layer(groups, channels, weight, bias, fixed), "batch norm")
 
 
-@explains("NativeGroupNormBackward0",
-          general="y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w")  # fmt: skip
+@explains(
+    "NativeGroupNormBackward0",
+    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+)
 def group_norm(node: NodeView) -> Iterator[Explanation]:
     """Over the channels of a group; how many groups, the numbers tell."""
     a = node.operands[0]

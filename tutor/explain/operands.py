@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
+from tutor.language import tr
+
 _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple)
 
 
@@ -28,3 +30,14 @@ def enclosed(text: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return f"({text})"
     return text if isinstance(tree, _ATOMS) else f"({text})"
+
+
+def old(name: str) -> str:
+    """What to call what a tensor held before it was changed in place."""
+    return tr("(old {name})", name=name)
+
+
+def renewed(name: str) -> str:
+    """The name that `old` was given."""
+    before, _, after = tr("(old {name})").partition("{name}")
+    return name.removeprefix(before).removesuffix(after)

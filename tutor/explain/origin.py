@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from tutor import language
 from tutor.explain.grid import Grid, count
-from tutor.explain.operands import enclosed, literal
+from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
 from tutor.trace.events import Op
 from tutor.trace.names import name_of, op_inputs, op_output, op_texts
@@ -46,12 +47,17 @@ class Made:
     """Of an indexing with tensors: which elements they take of what numbers and slices in the index leave."""
 
 
-_known: WeakKeyDictionary[Timeline, OrderedDict[int, Made | None]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Timeline, dict[str, OrderedDict[int, Made | None]]] = WeakKeyDictionary()
+
+
+def _known_of(timeline: Timeline) -> OrderedDict[int, Made | None]:
+    """The operations by node. Operands are called by words of a language."""
+    return _known.setdefault(timeline, {}).setdefault(language.now(), OrderedDict())
 
 
 def maker(timeline: Timeline, step: int, node: int) -> Made | None:
     """The operation that made a node that lives at `step`; None where no single one did, or it is not recorded."""
-    known = _known.setdefault(timeline, OrderedDict())
+    known = _known_of(timeline)
     if node in known:
         return known[node]
     state = timeline.state(step)
@@ -129,7 +135,7 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     )
     if _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
         return made
-    known = _known.setdefault(timeline, OrderedDict())
+    known = _known_of(timeline)
     for node in _nodes_of(after, result.node):
         if node == result.node:
             known[node] = made
@@ -144,7 +150,7 @@ def _before(operand: Operand, result: int) -> Operand:
     """An operand that was changed in place goes by another name than what it was changed to."""
     if operand.tensor != result:
         return operand
-    return Operand(f"(old {operand.name})", operand.shape, operand.grid, operand.tensor)
+    return Operand(old(operand.name), operand.shape, operand.grid, operand.tensor)
 
 
 def _nodes_of(state: State, node: int | None) -> list[int]:
@@ -208,7 +214,7 @@ def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
     if "." in (site.parent or ""):
         return None
     if site.inplace and operands:
-        return operands[0].name.removeprefix("(old ").removesuffix(")")
+        return renewed(operands[0].name)
     given = ", ".join(one.name for one in operands if one.name != "?")
     op = op.strip("_")
     if op == "t" and not given.endswith("…"):

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+from tutor import language
 from tutor.explain.grid import Grid, count
 from tutor.explain.indexing import Taken, taken
 from tutor.explain.operands import enclosed
+from tutor.explain.operands import old as name_of_old
 from tutor.explain.origin import Made, as_grid, grid_of, maker, operands_of
 from tutor.explain.rules import Operand
 from tutor.explain.shapes import strides, walk
+from tutor.language import tr
 from tutor.trace.events import GraphNode, Op
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
@@ -31,14 +34,14 @@ _MOST_SPOTS = 200
 _REMEMBERED = 20_000
 
 
-_known: WeakKeyDictionary[Timeline, dict[int, Made]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Timeline, dict[str, dict[int, Made]]] = WeakKeyDictionary()
 
 
 def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     """The operation that made a node which lives at `step`."""
     if node.name not in WRITES and node.name not in _AGAIN:
         return maker(timeline, step, node.node)
-    known = _known.setdefault(timeline, {})
+    known = _known.setdefault(timeline, {}).setdefault(language.now(), {})
     made = known.get(node.node)
     if made is None:
         made = _part_maker(timeline, step, node) or maker(timeline, step, node.node)
@@ -67,8 +70,8 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     old = None if whole is None else before.tensors.get(whole.tensor)
     if whole is None or old is None:
         return None
-    name = enclosed(name_of(after, whole.tensor) or "the whole")
-    was = Operand(f"(old {name})", old.shape, grid_of(old), old.tensor)
+    name = enclosed(name_of(after, whole.tensor) or tr("the whole"))
+    was = Operand(name_of_old(name), old.shape, grid_of(old), old.tensor)
     result = Operand(name, whole.shape, grid_of(whole), whole.tensor)
     rest = operands_of(timeline, made_at, event, before, after)
     op, code = (site.op or "").strip("_"), timeline.view(made_at).code
@@ -80,10 +83,10 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
         if looked is not None and looked.tensor != whole.tensor:  # through a view
             inside = index_taken(timeline, made_at, index or "", looked)
             spots = [] if inside is None else [tuple(spot[at] for at in inside.places) for spot in _spots(looked, old)]
-        where = f"[{index}]" if index is not None else "a part"
+        where = f"[{index}]" if index is not None else tr("a part")
         rest = [Operand(where, (), None), rest[-1]]
     elif op == "index_put":
-        spots, where = [], "the index"
+        spots, where = [], tr("the index")
     else:
         part, changed = before.tensors.get(event.outputs[0]), after.tensors.get(event.outputs[0])
         if part is None or changed is None:
@@ -119,9 +122,11 @@ def _again(after: State, step: int, node: NodeState) -> Made | None:
     whole = None if source is None else next((one for one in after.tensors.values() if one.node == source[0]), None)
     if view is None or whole is None:
         return None
-    operand = Operand(enclosed(name_of(after, whole.tensor) or "the whole"), whole.shape, grid_of(whole), whole.tensor)
+    operand = Operand(
+        enclosed(name_of(after, whole.tensor) or tr("the whole")), whole.shape, grid_of(whole), whole.tensor
+    )
     named = name_of(after, view.tensor)
-    result = Operand(enclosed(named or "the part"), view.shape, grid_of(view), view.tensor)
+    result = Operand(enclosed(named or tr("the part")), view.shape, grid_of(view), view.tensor)
     spots = tuple(tuple(spot) for spot in _spots(view, whole))
     return Made(
         step=step, op="view", code=None, operands=(operand,), result=result, named=named is not None,

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from tutor.explain.grid import Grid, Shape, agree, count, places_of
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed, spread
+from tutor.language import later, tr
 
 _MOST_DIMENSIONS = 6
 _MOST_CORRECTED = 4
@@ -77,7 +78,7 @@ def total(node: NodeView) -> Iterator[Explanation]:
     a = node.operands[0]
     for places, _ in _sizes(node):
         if a.grid is None or node.gives(_sums(a.grid, places, node.incoming.shape)):
-            yield Explanation(f"sum of {a.name}", [_share(node, a, "1", places, [1.0] * count(a.shape))])
+            yield Explanation(tr("sum of {a}", a=a.name), [_share(node, a, "1", places, [1.0] * count(a.shape))])
 
 
 @explains("MeanBackward0", "MeanBackward1", general="∂(Σa/n)/∂aᵢ = 1/n")
@@ -86,15 +87,32 @@ def mean(node: NodeView) -> Iterator[Explanation]:
     a = node.operands[0]
     for places, n in _sizes(node):
         if a.grid is None or node.gives(_sums(a.grid, places, node.incoming.shape).map(lambda x, n=n: x / n)):  # type: ignore[misc]
-            yield Explanation(f"mean of {a.name}", [_share(node, a, f"1/{n}", places, [1 / n] * count(a.shape))])
+            yield Explanation(
+                tr("mean of {a}", a=a.name), [_share(node, a, f"1/{n}", places, [1 / n] * count(a.shape))]
+            )
 
 
 def _sums(a: Grid, places: list[int], shape: Shape) -> Grid:
     return Grid(shape, tuple(map(sum, _groups(places, a.flat, count(shape)))))
 
 
-@explains("MaxBackward1", "MinBackward1", "AmaxBackward0", "AminBackward0", "MedianBackward0",
-          general="the element that was taken gets the gradient; several that are the same share it")  # fmt: skip
+_TAKEN = (later("largest of {a}"), later("smallest of {a}"), later("median of {a}"))
+_AT = (later("1 at the largest, else 0"), later("1 at the smallest, else 0"), later("1 at the median, else 0"))
+_SHARED = (
+    later("1 at the largest, shared where several are the same, else 0"),
+    later("1 at the smallest, shared where several are the same, else 0"),
+    later("1 at the median, shared where several are the same, else 0"),
+)
+
+
+@explains(
+    "MaxBackward1",
+    "MinBackward1",
+    "AmaxBackward0",
+    "AminBackward0",
+    "MedianBackward0",
+    general=later("the element that was taken gets the gradient; several that are the same share it"),
+)
 def extreme(node: NodeView) -> Iterator[Explanation]:
     """1 at the largest (smallest) element; shared evenly between those that are the same."""
     a = node.operands[0]
@@ -104,14 +122,13 @@ def extreme(node: NodeView) -> Iterator[Explanation]:
     def value(group: list[float]) -> float:
         return sorted(group)[(len(group) - 1) // 2] if middle else min(group) if smaller else max(group)
 
-    word = "median" if middle else "smallest" if smaller else "largest"
+    which = 2 if middle else 1 if smaller else 0
     ties = any(len({*group}) < len(group) for group in [a.numbers.flat])
-    formula = f"1 at the {word}{', shared where several are the same' if ties else ''}, else 0"
-    equation = f"{word} of {a.name}"
+    formula, equation = tr((_SHARED if ties else _AT)[which]), tr(_TAKEN[which], a=a.name)
     yield from reduced(node, equation, formula, value, lambda group, y: [(x == y) / group.count(y) for x in group])
 
 
-@explains("ProdBackward0", "ProdBackward1", general="∂(a₁·a₂·…)/∂aᵢ = the product of the others")
+@explains("ProdBackward0", "ProdBackward1", general=later("∂(a₁·a₂·…)/∂aᵢ = the product of the others"))
 def product(node: NodeView) -> Iterator[Explanation]:
     """∂(Πa)/∂aᵢ = the product of the others."""
     a = node.operands[0]
@@ -125,7 +142,7 @@ def product(node: NodeView) -> Iterator[Explanation]:
             after.append(after[-1] * x)
         return [x * y for x, y in zip(before, reversed(after), strict=True)]
 
-    yield from reduced(node, f"product of {a.name}", "the product of the others", math.prod, others)
+    yield from reduced(node, tr("product of {a}", a=a.name), tr("the product of the others"), math.prod, others)
 
 
 @explains("VarBackward0", general="∂var(a)/∂aᵢ = 2·(aᵢ - mean)/(n - correction)")
@@ -142,7 +159,7 @@ def deviation(node: NodeView) -> Iterator[Explanation]:
 
 def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
     a, y = node.operands[0], node.result.name
-    word = "variance" if squared else "standard deviation"
+    equation = tr("variance of {a}", a=a.name) if squared else tr("standard deviation of {a}", a=a.name)
     n = count(a.shape) // max(count(node.incoming.shape), 1)
     for below in range(n, max(n - _MOST_CORRECTED, 0), -1):  # n less the correction, which is usually 1
 
@@ -156,7 +173,7 @@ def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
             return [2 * (x - middle) / below if squared else (x - middle) / (below * y) for x in group]
 
         formula = f"2·({a.name} - mean)/{below}" if squared else f"({a.name} - mean)/({below}·{y})"
-        yield from reduced(node, f"{word} of {a.name}", formula, value, slopes)
+        yield from reduced(node, equation, formula, value, slopes)
 
 
 @explains("LogsumexpBackward0", general="∂y/∂aᵢ = exp(aᵢ - y)")
@@ -170,23 +187,30 @@ def logsumexp(node: NodeView) -> Iterator[Explanation]:
 
     formula = f"exp({a.name} - {y})"
     yield from reduced(
-        node, f"log of the sum of exp({a.name})", formula, value, lambda group, y: [math.exp(x - y) for x in group]
+        node,
+        tr("log of the sum of exp({a})", a=a.name),
+        formula,
+        value,
+        lambda group, y: [math.exp(x - y) for x in group],
     )
 
 
-@explains("NansumBackward0", general="∂y/∂aᵢ = 1 where aᵢ is a number, 0 where it is nan")
+@explains("NansumBackward0", general=later("∂y/∂aᵢ = 1 where aᵢ is a number, 0 where it is nan"))
 def total_of_numbers(node: NodeView) -> Iterator[Explanation]:
     """Nan counts as 0."""
     a = node.operands[0]
-    formula = f"1 where {a.name} is not nan, else 0"
+    formula = tr("1 where {a} is not nan, else 0", a=a.name)
     yield from reduced(
-        node, f"sum of {a.name} without nan", formula, lambda group: sum(x for x in group if x == x),
+        node, tr("sum of {a} without nan", a=a.name), formula, lambda group: sum(x for x in group if x == x),
         lambda group, _: [float(x == x) for x in group],
     )  # fmt: skip
 
 
-@explains("VarMeanBackward0", "StdMeanBackward0",
-          general="both at once: what arrives at each of the two goes on as of itself, and is added up")  # fmt: skip
+@explains(
+    "VarMeanBackward0",
+    "StdMeanBackward0",
+    general=later("both at once: what arrives at each of the two goes on as of itself, and is added up"),
+)
 def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
     """The gradients of a variance (or its root) and of a mean, added up."""
     a, first, second = node.operands[0], *node.results[:2]
@@ -210,12 +234,13 @@ def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
                     return [(places[i], slopes[i]), (many + places[i], 1 / n)]
 
                 word = f"2·({a.name} - mean)/{below}" if squared else f"({a.name} - mean)/({below}·std)"
-                share = mixed(a, f"G of the first·{word} + G of the mean/{n}", node.incoming, row)
-                yield Explanation(f"{'variance' if squared else 'standard deviation'} and mean of {a.name}", [share])
+                share = mixed(a, tr("G of the first·{word} + G of the mean/{n}", word=word, n=n), node.incoming, row)
+                told = tr("variance and mean of {a}") if squared else tr("standard deviation and mean of {a}")
+                yield Explanation(told.format(a=a.name), [share])
 
 
 @explains("AminmaxBackward0",
-          general="smallest and largest get the gradients; several that are the same share them")  # fmt: skip
+          general=later("smallest and largest get the gradients; several that are the same share them"))  # fmt: skip
 def both_extremes(node: NodeView) -> Iterator[Explanation]:
     """The gradient of the smallest goes to the smallest, that of the largest to the largest."""
     a, first = node.operands[0], node.results[0]
@@ -229,5 +254,5 @@ def both_extremes(node: NodeView) -> Iterator[Explanation]:
                 ends = ((0, min(groups[at])), (many, max(groups[at])))
                 return [(start + at, 1 / groups[at].count(x)) for start, end in ends if x == end]
 
-            share = mixed(a, "G of the one that it is, else 0", node.incoming, row)
-            yield Explanation(f"smallest and largest of {a.name}", [share])
+            share = mixed(a, tr("G of the one that it is, else 0"), node.incoming, row)
+            yield Explanation(tr("smallest and largest of {a}", a=a.name), [share])

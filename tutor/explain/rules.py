@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tutor.explain.grid import Grid, Shape, agree, count
+from tutor.language import tr
 
 # Above this many multiplications a gradient is not worked out again, and so nothing is claimed of it.
 MOST_WORK = 200_000
@@ -104,18 +105,24 @@ class Explanation:
 Rule = Callable[[NodeView], "Explanation | Iterable[Explanation] | None"]
 
 RULES: dict[str, Rule] = {}
-GENERAL: dict[str, str] = {}
-"""What each rule says of any numbers: for those that are too many to be recorded."""
+_GENERAL: dict[str, str | Callable[[], str]] = {}
 
 
-def explains(*nodes: str, general: str = "") -> Callable[[Rule], Rule]:
-    """Registers the rule for autograd nodes of these names (without `torch::autograd::`)."""
+def in_general(node: str) -> str | None:
+    """What a node's rule says of any numbers: for those that are too many to be recorded."""
+    said = _GENERAL.get(node)
+    return said if said is None else tr(said) if isinstance(said, str) else said()
+
+
+def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Rule], Rule]:
+    """Registers the rule for autograd nodes of these names (without `torch::autograd::`). What it says in general is a
+    marked text, or puts one together from several."""
 
     def register(rule: Rule) -> Rule:
         for node in nodes:
             RULES[node] = rule
             if general:
-                GENERAL[node] = general
+                _GENERAL[node] = general
         return rule
 
     return register

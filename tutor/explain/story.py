@@ -11,7 +11,7 @@ from tutor.explain.claims import Claim, arrival, claims, is_inner, single_arriva
 from tutor.explain.grid import Grid
 from tutor.explain.origin import label
 from tutor.explain.parts import made_by
-from tutor.explain.rules import GENERAL
+from tutor.explain.rules import in_general
 from tutor.trace.events import Node, Value
 from tutor.trace.names import parts_of
 from tutor.trace.state import State
@@ -65,9 +65,9 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
         if arrived is not None:
             equation, agreed = claims(state, node, event, made, arrived)
         if not agreed and too_large(event, made):
-            general = GENERAL.get(node.name)
+            general = in_general(node.name)
     if not agreed and node.name == "CopySlices":
-        general = GENERAL[node.name]
+        general = in_general(node.name)
     own = made is not None and made.named and made.node == event.node and single_arrival(event, made)
     result = made.result.name if made is not None and own else None
     held = state.tensors.get(node.tensor or 0)

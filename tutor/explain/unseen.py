@@ -44,7 +44,7 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     changed = _changed(state, node, made)
     if not changed:
         return None
-    said = words.joined(
+    said = words.clauses(
         [
             tr("{tensor} was {old} when {node} kept it and is {new}", tensor=name, old=_grid(was), node=node.name,
                new=_grid(now))
@@ -64,7 +64,7 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
         for one in wrong
     ]  # fmt: skip
     told = list(dict.fromkeys(each))  # of k·k both factors get the same
-    return tr("{changed}: {what}", changed=begin, what=words.joined(told))
+    return tr("{changed}: {what}", changed=begin, what=words.clauses(told))
 
 
 def _changed(state: State, node: NodeState, made: Made) -> dict[int, tuple[str, Grid, Grid]]:

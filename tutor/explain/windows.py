@@ -13,6 +13,7 @@ from itertools import product
 from tutor.explain.grid import Grid, Shape, count
 from tutor.explain.rules import MOST_WORK, Explanation, NodeView, Operand, Product, explains, mixed
 from tutor.explain.shapes import strides
+from tutor.language import later, tr
 
 Windows = tuple[list[list[int]], Sequence[int]]
 """The elements of each window, and by what its sum is divided."""
@@ -57,8 +58,10 @@ def _convolution(a: Operand, w: Operand, to: Shape, slide: tuple[int, int, int],
     return found
 
 
-@explains("ConvolutionBackward0",
-          general="y = Σw·x over a window: grad(x) = ΣG·w, grad(w) = ΣG·x over all places of the window")  # fmt: skip
+@explains(
+    "ConvolutionBackward0",
+    general=later("y = Σw·x over a window: grad(x) = ΣG·w, grad(w) = ΣG·x over all places of the window"),
+)
 def convolution(node: NodeView) -> Iterator[Explanation]:
     """Each element of the result is a sum of products: by x the weight, by the weight x."""
     a, w, *rest = [one for one in node.operands if one.tensor is not None]
@@ -81,14 +84,14 @@ def convolution(node: NodeView) -> Iterator[Explanation]:
                 by_a[other].append((place, w.numbers.flat[weight]))
                 by_w[weight].append((place, a.numbers.flat[other]))
             shares: list[Product | None] = [
-                mixed(a, f"ΣG·{w.name} over the windows that it is in", node.incoming, by_a.__getitem__),
-                mixed(w, f"ΣG·{a.name} over the places of the window", node.incoming, by_w.__getitem__),
+                mixed(a, tr("ΣG·{w} over the windows that it is in", w=w.name), node.incoming, by_a.__getitem__),
+                mixed(w, tr("ΣG·{a} over the places of the window", a=a.name), node.incoming, by_w.__getitem__),
             ]
             if bias is not None:
                 rows = [[(at, 1.0) for at, one in enumerate(channel) if one == c] for c in range(to[1])]
-                shares.append(mixed(bias, "ΣG of its channel", node.incoming, rows.__getitem__))
+                shares.append(mixed(bias, tr("ΣG of its channel"), node.incoming, rows.__getitem__))
             plus = "" if bias is None else f" + {bias.name}"
-            yield Explanation(f"{a.name} convolved with {w.name}{plus}", shares)
+            yield Explanation(tr("{a} convolved with {w}{plus}", a=a.name, w=w.name, plus=plus), shares)
             return
 
 
@@ -147,14 +150,14 @@ def _average(node: NodeView, a: Operand, ways: Iterator[Windows]) -> Iterator[Ex
             for place, (window, n) in enumerate(zip(windows, sizes, strict=True)):
                 for at in window:
                     rows[at].append((place, 1 / n))
-            share = mixed(a, "ΣG/n over the windows that it is in", node.incoming, rows.__getitem__)
-            yield Explanation(f"means of windows of {a.name}", [share])
+            share = mixed(a, tr("ΣG/n over the windows that it is in"), node.incoming, rows.__getitem__)
+            yield Explanation(tr("means of windows of {a}", a=a.name), [share])
             if not node.inner:  # then the numbers have shown that this is the way
                 return
 
 
 @explains("AvgPool2DBackward0",
-          general="the mean of n elements: each gets G/n from each window that it is in")  # fmt: skip
+          general=later("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
 def average(node: NodeView) -> Iterator[Explanation]:
     """G/n, from each window."""
     a, to = _pooled(node), node.incoming.shape
@@ -171,7 +174,7 @@ def average(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("AdaptiveAvgPool2DBackward0",
-          general="the mean of n elements: each gets G/n from each window that it is in")  # fmt: skip
+          general=later("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
 def adaptive_average(node: NodeView) -> Iterator[Explanation]:
     """Windows as equal as they can be."""
     a, to = _pooled(node), node.incoming.shape
@@ -189,14 +192,14 @@ def _largest(node: NodeView, a: Operand, ways: Iterator[list[list[int]]]) -> Ite
             rows: list[list[tuple[int, float]]] = [[] for _ in flat]
             for place, at in enumerate(taken):
                 rows[at].append((place, 1.0))
-            share = mixed(a, "G where it was the largest of a window, else 0", node.incoming, rows.__getitem__)
-            yield Explanation(f"largest of windows of {a.name}", [share])
+            share = mixed(a, tr("G where it was the largest of a window, else 0"), node.incoming, rows.__getitem__)
+            yield Explanation(tr("largest of windows of {a}", a=a.name), [share])
             if not node.inner:  # then the numbers have shown that this is the way
                 return
 
 
 @explains("MaxPool2DWithIndicesBackward0",
-          general="the largest element of each window gets its gradient, the others 0")  # fmt: skip
+          general=later("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
 def largest(node: NodeView) -> Iterator[Explanation]:
     """The largest of a window gets it all."""
     a, to = _pooled(node), node.incoming.shape
@@ -204,7 +207,7 @@ def largest(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("AdaptiveMaxPool2DBackward0",
-          general="the largest element of each window gets its gradient, the others 0")  # fmt: skip
+          general=later("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
 def adaptive_largest(node: NodeView) -> Iterator[Explanation]:
     """Windows as equal as they can be."""
     a, to = _pooled(node), node.incoming.shape

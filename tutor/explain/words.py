@@ -89,6 +89,14 @@ def joined(words: Sequence[str]) -> str:
     return tr("{words} and {last}", words=said, last=words[-1]) if len(words) > 1 else said
 
 
+def clauses(said: Sequence[str]) -> str:
+    """The same of what has a verb of its own."""
+    text = "".join(said[:1])
+    for clause in said[1:-1]:
+        text = tr("{said}, {clause}", said=text, clause=clause)
+    return tr("{said} and {clause}", said=text, clause=said[-1]) if len(said) > 1 else text
+
+
 def counted(count: int, one: str, several: str) -> str:
     """`1 node`, `3 nodes`: the texts for one and for several, each with a blank for the `{count}`."""
     return tr(one if count == 1 else several, count=count)

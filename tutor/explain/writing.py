@@ -13,15 +13,21 @@ from tutor.explain.choosing import along
 from tutor.explain.grid import Grid, count
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed
 from tutor.explain.shapes import strides, walk
+from tutor.language import later, tr
 
-_AT_PLACES = "G at the places that it was written to"
+_AT_PLACES = later("G at the places that it was written to")
 
 
 def kept_share(a: Operand, places: Sequence[int]) -> Local:
     """Of what was partly overwritten."""
     written = set(places)
     slope = Grid(a.shape, tuple(0.0 if at in written else 1.0 for at in range(count(a.shape))))
-    return Local(a, f"1 where {a.name} was kept, else 0", slope)
+    return Local(a, tr("1 where {a} was kept, else 0", a=a.name), slope)
+
+
+def _told(a: str, what: str, *, added: bool) -> str:
+    told = tr("{a} with {what} added to it") if added else tr("{a} with {what} written to it")
+    return told.format(a=a, what=what)
 
 
 def _sources(node: NodeView) -> tuple[Operand, Grid, Operand | None]:
@@ -42,11 +48,11 @@ def _shares(
     for place, element in zip(places, elements, strict=True):
         arrive[element].append((place, factor))
     by = "" if factor == 1 else f"{factor:g}·"
-    return [first, mixed(source, by + _AT_PLACES, node.incoming, arrive.__getitem__)]
+    return [first, mixed(source, by + tr(_AT_PLACES), node.incoming, arrive.__getitem__)]
 
 
 @explains("ScatterBackward0", "ScatterBackward1", "ScatterAddBackward0",
-          general="written to places: what was written gets G from there, what was overwritten 0")  # fmt: skip
+          general=later("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
 def scatter(node: NodeView) -> Iterator[Explanation]:
     """`a.scatter(dim, index, b)`; over which dimension, the numbers show."""
     a, index, source = _sources(node)
@@ -55,12 +61,12 @@ def scatter(node: NodeView) -> Iterator[Explanation]:
     for places in along(a.shape, index):
         if _holds(node, a, source, places, elements, added=added, factor=1.0):
             shares = _shares(node, a, source, places, elements, added=added)
-            name = "a number" if source is None else source.name
-            yield Explanation(f"{a.name} with {name} {'added' if added else 'written'} to it", shares)
+            name = tr("a number") if source is None else source.name
+            yield Explanation(_told(a.name, name, added=added), shares)
 
 
 @explains("IndexAddBackward0", "IndexCopyBackward0", "IndexFillBackward0", "IndexFillBackward1",
-          general="written to places: what was written gets G from there, what was overwritten 0")  # fmt: skip
+          general=later("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
 def by_index(node: NodeView) -> Iterator[Explanation]:
     """`a.index_add(dim, index, b)` and its kin: the index says which slices."""
     a, index, source = _sources(node)
@@ -77,8 +83,8 @@ def by_index(node: NodeView) -> Iterator[Explanation]:
         for factor in _factors(node, a, source, places, elements) if added and source is not None else (1.0,):
             if _holds(node, a, source, places, elements, added=added, factor=factor):
                 shares = _shares(node, a, source, places, elements, added=added, factor=factor)
-                name = "a number" if source is None else source.name
-                yield Explanation(f"{a.name} with {name} {'added' if added else 'written'} to it", shares)
+                name = tr("a number") if source is None else source.name
+                yield Explanation(_told(a.name, name, added=added), shares)
 
 
 def _factors(
@@ -110,12 +116,14 @@ def _holds(
     return node.gives(Grid(a.shape, tuple(found)))
 
 
-@explains("MaskedScatterBackward0",
-          general="written where a mask holds: what was written gets G there, what was overwritten 0")  # fmt: skip
+@explains(
+    "MaskedScatterBackward0",
+    general=later("written where a mask holds: what was written gets G there, what was overwritten 0"),
+)
 def masked_scatter(node: NodeView) -> Explanation:
     """The elements of the source go, in order, to where the mask holds."""
     a, mask, source = _sources(node)
     places = [at for at, x in enumerate(mask.expand(a.shape).flat) if x]
     shares = _shares(node, a, source, places, list(range(len(places))), added=False)
-    name = "a number" if source is None else source.name
-    return Explanation(f"{a.name} with {name} where the mask holds", shares)
+    name = tr("a number") if source is None else source.name
+    return Explanation(tr("{a} with {name} where the mask holds", a=a.name, name=name), shares)

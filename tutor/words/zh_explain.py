@@ -10,6 +10,8 @@ ZH: dict[str, str] = {
     ", ": "，",
     "{words}, {word}": "{words}、{word}",
     "{words} and {last}": "{words} 和 {last}",
+    "{said}, {clause}": "{said}，{clause}",
+    "{said} and {clause}": "{said}，{clause}",
     "{sentence} {next}": "{sentence}{next}",
     "{said}; {more}": "{said}；{more}",
     "{said} ({more})": "{said}（{more}）",
@@ -86,7 +88,7 @@ ZH: dict[str, str] = {
     "It is {sum}.": "算式是 {sum}。",
     "a gradient of shape {shape}": "形状为 {shape} 的梯度",
     "{number} in each of its {count} elements": "{number}（{count} 个元素都是）",
-    "sum over {count} of {product} = {result}": "{count} 份 {product} 之和 = {result}",
+    "sum over {count} of {product} = {result}": "每 {count} 项 {product} 求和 = {result}",
     "{sum} ({count} terms) = {result}": "{sum}（共 {count} 项）= {result}",
     # what nodes keep
     "its input": "它的输入",
