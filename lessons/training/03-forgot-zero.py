@@ -100,8 +100,8 @@ v = torch.tensor([1.0], requires_grad=True)
 c = torch.tensor([0.0], requires_grad=True)
 for epoch in range(20):
     for x, target in [(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]:
-        loss = (v * x + c - target) ** 2
-        loss.backward()
+        miss = (v * x + c - target) ** 2
+        miss.backward()
         with torch.no_grad():
             v -= 0.01 * v.grad
             c -= 0.01 * c.grad
@@ -125,8 +125,8 @@ v = torch.tensor([1.0], requires_grad=True)
 c = torch.tensor([0.0], requires_grad=True)
 for epoch in range(20):
     for x, target in [(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]:
-        loss = (v * x + c - target) ** 2
-        loss.backward()
+        miss = (v * x + c - target) ** 2
+        miss.backward()
         with torch.no_grad():
             v -= 0.01 * v.grad
             c -= 0.01 * c.grad
@@ -140,10 +140,10 @@ late = [1.0, 0.0]
 for epoch in range(20):
     pushed = [0.0, 0.0]
     for x, target in [(1.0, 3.0), (2.0, 5.0), (3.0, 7.0)]:
-        miss = want[0] * x + want[1] - target
-        want = [want[0] - 0.02 * miss * x, want[1] - 0.02 * miss]
-        miss = late[0] * x + late[1] - target
-        pushed = [pushed[0] + 2 * miss * x, pushed[1] + 2 * miss]
+        off = want[0] * x + want[1] - target
+        want = [want[0] - 0.02 * off * x, want[1] - 0.02 * off]
+        off = late[0] * x + late[1] - target
+        pushed = [pushed[0] + 2 * off * x, pushed[1] + 2 * off]
         late = [late[0] - 0.01 * pushed[0], late[1] - 0.01 * pushed[1]]
 mine = [v.item(), c.item()]
 assert mine != [1.0, 0.0], (
@@ -155,6 +155,6 @@ assert abs(mine[0] - late[0]) > 1e-4, (
 )
 close = [abs(here - there) < 1e-4 for here, there in zip(mine, want, strict=True)]
 assert all(close), (
-    f"v and c should come to {want[0]:.4f} and {want[1]:.4f}, and are {mine[0]:.4f} and {mine[1]:.4f}. "
-    "Some gradient is still dragged along from sample to sample."
+    "Some gradient is still dragged along from sample to sample: "
+    f"v and c should come to {want[0]:.4f} and {want[1]:.4f}, and are {mine[0]:.4f} and {mine[1]:.4f}."
 )

@@ -125,23 +125,23 @@ velocity = roller.state[p]["momentum_buffer"]
 w1, w2, w3 = start()
 adam = torch.optim.Adam([w1, w2, w3], lr=0.01)
 for step in range(100):
-    loss = chain(w1, w2, w3)
+    adam_loss = chain(w1, w2, w3)
     adam.zero_grad()
-    loss.backward()
+    adam_loss.backward()
     adam.step()
     if step == 0:
         first = round(w3.item(), 5)
-print(f"loss at step {step}: {loss.item():.2f}")
+print(f"loss at step {step}: {adam_loss.item():.2f}")
 
 # %% [markdown] lang="en"
 # At {{ first }}: one `lr`, whatever the gradient was. So Adam does not explode here, but 100 such steps are a short
-# way: the loss is still {{ loss.item() }}. Adam forgives a bad `lr`; it does not replace a good one.
+# way: the loss is still {{ adam_loss.item() }}. Adam forgives a bad `lr`; it does not replace a good one.
 #
 # Below, a training with SGD blows up. Choose `rate` so that the loss is below 1 after 60 steps: press `e`.
 
 # %% [markdown] lang="zh"
 # 在 {{ first }}：正好一个 `lr`，不管梯度是多少。所以 Adam 在这里不会炸，
-# 可是 100 步这样的小步走不了多远，损失还有 {{ loss.item() }}。Adam 能容忍不合适的 `lr`，但代替不了合适的。
+# 可是 100 步这样的小步走不了多远，损失还有 {{ adam_loss.item() }}。Adam 能容忍不合适的 `lr`，但代替不了合适的。
 #
 # 下面用 SGD 训练，结果炸了。选一个 `rate`，让 60 步之后的损失小于 1：按 `e`。
 
@@ -150,11 +150,11 @@ rate = 0.01
 weights = start()
 sgd = torch.optim.SGD(weights, lr=rate)
 for step in range(60):
-    loss = chain(*weights)
+    cost = chain(*weights)
     sgd.zero_grad()
-    loss.backward()
+    cost.backward()
     sgd.step()
-print(f"rate {rate}: loss {loss.item():.4g}")
+print(f"rate {rate}: loss {cost.item():.4g}")
 
 # %% [markdown] tags=["hint"] lang="en"
 # A gradient of 5712 should move a weight of 5 by less than 5. How small must `rate` be for that?
@@ -173,14 +173,14 @@ rate = 0.0001
 weights = start()
 sgd = torch.optim.SGD(weights, lr=rate)
 for step in range(60):
-    loss = chain(*weights)
+    cost = chain(*weights)
     sgd.zero_grad()
-    loss.backward()
+    cost.backward()
     sgd.step()
-print(f"rate {rate}: loss {loss.item():.4g}")
+print(f"rate {rate}: loss {cost.item():.4g}")
 
 # %% tags=["check"]
-after = loss.item()
+after = cost.item()
 assert after == after, f"With {rate:g} the loss becomes nan: each step overshoots. Make `rate` smaller."
 assert step == 59, f"Leave the 60 steps: you have {step + 1}."
 assert isinstance(sgd, torch.optim.SGD), "Leave it to SGD: only the rate has to change."

@@ -38,15 +38,15 @@ loss = (output - target) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="reached[0]" lang="en"
-# Nothing, `None`: the pass never went there. Look at the graph: `w1` and `hidden` stand in it as mere numbers, and the
-# pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that saves most of the
-# work. (A zero would mean that a gradient came, and was zero.)
+# Nothing, `None`: the pass never went there. Look at the graph: `hidden` is a mere number in it, `w1` is not there at
+# all, and the pass **ends at `w2`**. What is frozen costs no backward pass; at the start of a large network that saves
+# most of the work. (A zero would mean that a gradient came, and was zero.)
 #
 # `w2.grad` is {{ w2.grad.item() }}. The optimizer gets only what shall learn, `[w2]`, and its `lr` is 0.01. What will
 # `w2` be after the first of 20 epochs?
 
 # %% [markdown] question="predict" of="reached[0]" lang="zh"
-# 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`w1` 和 `hidden` 在图里只是普通的数，
+# 什么也没有，是 `None`：反向传播根本没有去那里。看看图：`hidden` 在里面只是个普通的数，`w1` 根本没有出现，
 # 这一趟**到 `w2` 为止**。冻结的部分不用反向传播；冻结一个大网络的前半部，省下的是大半的工作。
 # （零的意思是：来过梯度，而它恰好是零。）
 #
@@ -74,7 +74,7 @@ for epoch in range(20):
     plt.clf()
     for name, activations in neurons.items():
         plt.plot(activations, label=name)
-    plt.ylim(0.9, 1.5)
+    plt.ylim(0.9, 2.1)
     plt.build()
 now = round(reached[0], 4)
 

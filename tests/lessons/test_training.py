@@ -185,7 +185,7 @@ def test_optimizers() -> None:
     names = {}
     for cell in lesson("optimizers").code_cells[:4]:
         do(cell.source, names)
-    assert (names["step"], names["loss"].item()) == (99, near(3436.99))
+    assert (names["step"], names["adam_loss"].item()) == (99, near(3436.99))
 
 
 def test_dynamic_lr() -> None:
