@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tutor.lesson.read import read
+
 
 @dataclass
 class Plain:
@@ -26,6 +28,26 @@ class Plain:
 
 def run_plainly(script: Path, out: Path, *, passes: bool = False, lines: bool = False) -> Plain:
     """Runs it; with `passes` the engine is watched, which leaves marks in tracebacks, and with `lines` each line."""
+    return _run([str(script)], script, out, passes, lines)
+
+
+def run_lesson_plainly(lesson: Path, out: Path) -> Plain:
+    """Runs a lesson whose exercises are not solved: where one's check fails, its solution, for the cells after it."""
+    cells: list[dict[str, Any]] = []
+    parts: dict[str, dict[str, Any]] = {}
+    for cell in read(lesson).code_cells:
+        told = {"kind": cell.kind, "source": cell.source, "line": cell.first_line}
+        if cell.kind in ("solution", "check"):
+            parts[cell.exercise or ""][cell.kind] = told
+        else:
+            cells.append(told)
+            parts[cell.exercise or ""] = told
+    order = out.with_name("cells.json")
+    order.write_text(json.dumps({"path": str(lesson), "cells": cells}), encoding="utf-8")
+    return _run([str(Path(__file__).with_name("plain_lesson.py")), str(order)], lesson, out, False, False)
+
+
+def _run(program: list[str], script: Path, out: Path, passes: bool, lines: bool) -> Plain:
     before = os.environ.get("PYTHONPATH")
     own = str(Path(__file__).parent / "plain")
     environment = {
@@ -36,7 +58,7 @@ def run_plainly(script: Path, out: Path, *, passes: bool = False, lines: bool = 
         "PYTHONPATH": f"{own}{os.pathsep}{before}" if before else own,
     }
     process = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, *program],
         stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
     )  # fmt: skip
     found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.plain_run import Plain, run_plainly
+from tests.worker.plain_run import Plain, run_lesson_plainly, run_plainly
 from tests.worker.recording import SCRIPTS, Forker, Recording, value_in
 from tutor import paths
 from tutor.lesson.find import Target
@@ -51,7 +51,8 @@ def in_a_worker(script: Path) -> Recording:
 
 @pytest.mark.parametrize("script", [*FILES, *LESSONS], ids=lambda path: path.stem)
 def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
-    plain = run_plainly(script, tmp_path / "plain.json")
+    as_it_is = run_lesson_plainly if script in LESSONS else run_plainly
+    plain = as_it_is(script, tmp_path / "plain.json")
     recorded = in_a_worker(script) if script.stem in ALONE else record(script)
     assert recorded.stdout == plain.stdout
     assert recorded.stderr == plain.stderr
