@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
-from tutor.ui.draw.lanes import draw, layout
+from tutor.ui.draw.lanes import draw, grown, layout
 
 Edges = list[tuple[int, int]]
 """Sorted; what is there twice is an input twice. The lanes tell two from one, but not three from two."""
@@ -33,6 +33,17 @@ def picture(nodes: list[int], edges: Edges, step: int, glyphs: Glyphs) -> list[s
     lanes = layout(nodes, edges)
     rows = [lanes.row(index) for index in range(len(nodes))]
     return [draw(row, MARK, 0, lanes.count, step, glyphs) for row in rows]
+
+
+@given(graphs(), st.lists(st.integers(1, 4), max_size=24))
+def test_a_graph_that_grows_has_the_lanes_of_the_whole(graph: tuple[list[int], Edges], sizes: list[int]) -> None:
+    nodes, edges = graph
+    lanes, count = layout([], []), 0
+    for size in [*sizes, len(nodes)]:
+        added = nodes[count : count + size]
+        lanes = grown(lanes, added, [edge for edge in edges if edge[1] in added])
+        count += size
+    assert lanes == layout(nodes, edges)
 
 
 def decode(lines: list[str], nodes: list[int], step: int, glyphs: Glyphs) -> Edges:

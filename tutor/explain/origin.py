@@ -67,6 +67,11 @@ def maker(timeline: Timeline, step: int, node: int) -> Made | None:
         if consumer is not None:
             maker(timeline, step, consumer)
         return known.get(node)
+    ran = timeline.operation(state.nodes[node])
+    if ran is not None and ran < step:
+        event = timeline.event(ran)
+        if isinstance(event, Op) and tensor in event.outputs:
+            return remember(timeline, _innermost(timeline, ran, tensor))
     for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
         if timeline.kind(earlier) != "op":
             continue

@@ -18,10 +18,12 @@ KEY_EVERY = 2048
 """A key at the earliest after so many events: what is replayed in 5 ms."""
 KEY_BYTES = 64
 """For so many bytes of a key one more event: large states are kept less often."""
+HEADS = 4
+"""So many states are moved through the recording: one for the cursor, others for what an explanation looks back at."""
 MARKS = 24
 """How many states on the way to one that was asked for are kept at hand."""
-MARK_SIZE = 5_000
-"""States of more tensors and nodes than this are not kept on the way."""
+MARK_SIZE = 120_000
+"""So many tensors and nodes the states kept on the way have at most in all, but for the last."""
 
 _START: Place = (0, 0)
 _encode_state = msgspec.msgpack.Encoder().encode
@@ -29,7 +31,7 @@ _decode_state = msgspec.msgpack.Decoder(State).decode
 
 
 class Seeker:
-    """A state that is moved through the recording, and the states kept to start from."""
+    """States that are moved through the recording, and the states kept to start from."""
 
     def __init__(self, book: Book, frames: Frames) -> None:
         self.keys: list[tuple[int, bytes]] = []
@@ -37,9 +39,11 @@ class Seeker:
         self._book = book
         self._frames = frames
         self._due = KEY_EVERY
-        self._place: Place = _START
-        self._replay = Replay(State(), book)
+        self._heads: list[tuple[Place, Replay]] = []
+        """Where they are, the one moved last at the end."""
         self._marks: OrderedDict[Place, State] = OrderedDict()
+        self._marked = 0
+        """How large the marks are in all."""
 
     def keep(self, state: State) -> None:
         """Keep the state after all frames, if it is time for that."""
@@ -53,34 +57,49 @@ class Seeker:
 
     def seek(self, target: Place) -> State:
         """The state before the event at a place; a copy that nothing changes later."""
-        self._approach(target)
-        start, number = self._place, self._place[0]
+        start, replay = self._approach(target)
+        number = start[0]
         for events in self._frames.between(start, target):
-            state = self._replay.state
-            if number != start[0] and len(state.tensors) + len(state.nodes) < MARK_SIZE:
-                self._marks[number, 0] = copy_state(state)
-                if len(self._marks) > MARKS:
-                    self._marks.popitem(last=False)
-            self._replay.run(events)
+            if number != start[0]:
+                self._mark((number, 0), replay.state)
+            replay.run(events)
             number += 1
-        self._place = target
-        return copy_state(self._replay.state)
+        self._heads.append((target, replay))
+        del self._heads[:-HEADS]
+        return copy_state(replay.state)
 
-    def _approach(self, target: Place) -> None:
-        """Go to the nearest place at or before `target` whose state is known."""
-        here = self._place if self._place <= target else _START
+    def _mark(self, place: Place, state: State) -> None:
+        """Keep a state that is on the way."""
+        if place in self._marks:
+            return
+        self._marks[place] = copy_state(state)
+        self._marked += _size(state)
+        while len(self._marks) > MARKS or (self._marked > MARK_SIZE and len(self._marks) > 1):
+            self._marked -= _size(self._marks.popitem(last=False)[1])
+
+    def _approach(self, target: Place) -> tuple[Place, Replay]:
+        """The nearest place at or before `target` whose state is known, and what goes on from there."""
+        head = max((place for place, _ in self._heads if place <= target), default=_START)
         mark = max((place for place in self._marks if place <= target), default=_START)
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
-        while key and (self.keys[key - 1][0], 0) > max(here, mark):
+        while key and (self.keys[key - 1][0], 0) > max(head, mark):
             try:
                 state = _decode_state(wire.expand(self.keys[key - 1][1], wire.MAX_LENGTH))
             except wire.UNREADABLE:
                 del self.keys[key - 1]
                 key -= 1
             else:
-                self._place, self._replay = (self.keys[key - 1][0], 0), Replay(state, self._book)
-                return
-        if mark > here:
-            self._place, self._replay = mark, Replay(copy_state(self._marks[mark]), self._book)
-        elif self._place > target:
-            self._place, self._replay = _START, Replay(State(), self._book)
+                place = (self.keys[key - 1][0], 0)
+                self._mark(place, state)
+                return place, Replay(state, self._book)
+        if mark > head:
+            self._marks.move_to_end(mark)
+            return mark, Replay(copy_state(self._marks[mark]), self._book)
+        for index, (place, _) in enumerate(self._heads):
+            if place == head:
+                return self._heads.pop(index)
+        return _START, Replay(State(), self._book)
+
+
+def _size(state: State) -> int:
+    return len(state.tensors) + len(state.nodes)

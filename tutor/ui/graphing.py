@@ -12,6 +12,7 @@ from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw.graph import Edge, Graph, NodeRow
 from tutor.ui.graph_rows import Rows
+from tutor.ui.growing import Grower
 from tutor.ui.reading import brief
 from tutor.ui.skeleton import Builder, Skeleton, Wishes
 
@@ -27,7 +28,7 @@ class Grapher:
         self.linked: frozenset[int] = frozenset()
         """Nodes that are linked with what is marked in another pane."""
         self._timeline: Timeline | None = None
-        self._builder: Builder | None = None
+        self._grower: Grower | None = None
         self._rows: Rows | None = None
         self._state = State()
         self._key: object = None
@@ -41,7 +42,7 @@ class Grapher:
         if timeline is not self._timeline:
             self._timeline = timeline
             self.wishes.opened = {}
-            self._builder, self._key = Builder(timeline, self.wishes), None
+            self._grower, self._key = Grower(Builder(timeline, self.wishes)), None
             self._rows = Rows(timeline)
         assert self._rows is not None
         state = self._state = timeline.state(cursor)
@@ -63,16 +64,19 @@ class Grapher:
 
     def _follow(self, state: State) -> None:
         """Make the skeleton anew where nodes came or went, or the learner wants to see other things."""
-        assert self._builder is not None
+        assert self._grower is not None
         shown = self._key[0] if isinstance(self._key, tuple) else None
         if shown != state.shown:
-            nodes = (state.nodes[number] for number in state.shown if number in state.nodes)
-            self._leaves = {node.tensor for node in nodes if is_leaf(node)}
+            grew = shown is not None and shown <= state.shown
+            fresh = state.shown - shown if shown is not None and grew else state.shown
+            nodes = (state.nodes[number] for number in fresh if number in state.nodes)
+            leaves = {node.tensor for node in nodes if is_leaf(node)}
+            self._leaves = self._leaves | leaves if grew else leaves
         unused = _unused(state, self._leaves)
         key = (state.shown, unused, self.wishes.others, dict(self.wishes.opened))
         if key != self._key:
             self._key = (state.shown.copy(), *key[1:])
-            self.skeleton = self._builder.build(state, unused)
+            self.skeleton = self._grower.build(state, unused)
             self._edges, self._ran, self._pass = self.skeleton.edges, [], None
 
     def _share(self, state: State) -> None:

@@ -87,10 +87,16 @@ class Lanes:
 
 def layout(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
     """The lanes of a graph whose nodes are given in order; an edge (a, b) says that b was computed from a."""
-    place = {node: row for row, node in enumerate(nodes)}
-    inputs: list[list[int]] = [[] for _ in nodes]
-    double: list[frozenset[int]] = [_NONE] * len(nodes)
-    last = [-1] * len(nodes)
+    return grown(Lanes(), nodes, edges)
+
+
+def grown(before: Lanes, nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
+    """The lanes of a graph to which these nodes and edges were added at the end, each edge to one of these nodes."""
+    first = len(before.nodes)
+    place = {**before.place, **{node: row for row, node in enumerate(nodes, first)}}
+    inputs: list[list[int]] = [*before.inputs, *([] for _ in nodes)]
+    double = [*before.double, *(_NONE for _ in nodes)]
+    last = [*before.last, *(-1 for _ in nodes)]
     for a, b in edges:
         source, row = place[a], place[b]
         if source in inputs[row]:
@@ -98,12 +104,27 @@ def layout(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
             continue
         inputs[row].append(source)
         if last[source] < row:
+            if source < first:  # from where its lane ended before, all may stand elsewhere
+                first = min(first, max(last[source], source + 1))
             last[source] = row
-    at: list[int] = []
-    starts: list[list[int]] = []
-    free: list[int] = []  # the lanes that are empty, in order
+    lanes = Lanes([*before.nodes, *nodes], place, before.at[:first], inputs, double, last)
+    lanes.starts = [rows[: bisect_left(rows, first)] for rows in before.starts]
+    while lanes.starts and not lanes.starts[-1]:
+        lanes.starts.pop()
+    _assign(lanes, first)
+    return lanes
+
+
+def _assign(lanes: Lanes, first: int) -> None:
+    """Give each node from this row on its lane."""
+    at, starts, double, last = lanes.at, lanes.starts, lanes.double, lanes.last
     resting: int | None = None  # a lane left free for one row, so that two unconnected nodes never touch
-    for row, sources in enumerate(inputs):
+    if first and last[first - 1] < 0:
+        resting = at[first - 1]
+    taken = {at[row] for row in range(first) if last[row] >= first} | {resting}
+    free = [lane for lane in range(len(starts)) if lane not in taken]  # the lanes that are empty, in order
+    for row in range(first, len(lanes.inputs)):
+        sources = lanes.inputs[row]
         ending = [source for source in sources if last[source] == row]
         below = [at[source] for source in ending if source not in double[row]]
         here = min(below) if below else _free(free, len(starts), [at[source] for source in sources])
@@ -117,7 +138,6 @@ def layout(nodes: Sequence[int], edges: Iterable[tuple[int, int]]) -> Lanes:
             if at[source] != here:
                 insort(free, at[source])
         resting = here if last[row] < 0 else None
-    return Lanes(nodes, place, at, inputs, double, last, starts)
 
 
 _NONE: frozenset[int] = frozenset()

@@ -11,8 +11,8 @@ from tutor.ui.draw.boxes import MOST, Picture, Shape, picture
 from tutor.ui.draw.cards import Sheet
 from tutor.ui.draw.focus import Around, focus
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.graph import Graph, Measures, Widest
-from tutor.ui.draw.lanes import Lanes, layout
+from tutor.ui.draw.graph import Edge, Graph, Measures, Widest
+from tutor.ui.draw.lanes import Lanes, grown
 from tutor.ui.draw.layers import Layers, arrange
 from tutor.ui.draw.row import Row, width
 
@@ -138,6 +138,8 @@ class Chooser:
         """Why it is not the one asked for."""
         self._nodes: Sequence[int] = ()
         self._lanes: Lanes | None = None
+        self._drawn: tuple[Lanes, Sequence[Edge]] = (Lanes(), ())
+        """The last lanes, and what edges they are of: where the graph only grew, they grow."""
         self._layers: Layers | None = None
         self._pictures: dict[Shape, Picture | None] = {}
         self._around: Around | None = None
@@ -182,9 +184,18 @@ class Chooser:
 
     def _in_lanes(self, graph: Graph) -> Lanes:
         if self._lanes is None:
-            pairs = [(edge.source, edge.to) for edge in graph.edges]
-            pairs += [(edge.source, edge.to) for edge in graph.edges if edge.times > 1]
-            self._lanes = layout(graph.nodes, pairs)
+            before, edges = self._drawn
+            rows, count = len(before.nodes), len(edges)
+            added = graph.edges[count:]
+            if (
+                graph.nodes[:rows] != before.nodes
+                or graph.edges[:count] != edges
+                or any(edge.to in before.place for edge in added)
+            ):
+                before, added, rows = Lanes(), graph.edges, 0
+            pairs = [(edge.source, edge.to) for edge in added for _ in range(min(edge.times, 2))]
+            self._lanes = grown(before, graph.nodes[rows:], pairs)
+            self._drawn = self._lanes, graph.edges
         return self._lanes
 
     def _boxes(self, graph: Graph, cells: int, page: int) -> Picture | None:

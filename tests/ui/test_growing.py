@@ -1,0 +1,91 @@
+"""A graph that grows by some operations is what it is when it is made anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.recording import Forker
+from tutor.trace.graph import is_leaf
+from tutor.trace.state import State
+from tutor.ui.growing import Grower
+from tutor.ui.skeleton import Builder, Skeleton, Wishes
+
+LOOP = """\
+import torch
+w = torch.tensor(2.0, requires_grad=True)
+h = w * 1.0
+for turn in range(12):
+    h = h * w + 1.0
+late = torch.tensor(3.0, requires_grad=True)
+h = h * h + late
+for turn in range(4):
+    twice = h * late
+    h = (twice + twice) * torch.stack([h, twice]).sum()
+    if turn == 1:
+        h.backward(retain_graph=True)
+h.backward()
+"""
+SECOND = """\
+import torch
+x = torch.tensor(2.0, requires_grad=True)
+y = x
+for turn in range(15):
+    y = y * x
+(g,) = torch.autograd.grad(y, x, create_graph=True)
+z = g * x
+z = z + y
+"""
+MODULES = """\
+import torch
+from torch import nn
+net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(6)])
+x = torch.ones(1, 2)
+for layer in net:
+    x = torch.relu(layer(x)) + x
+x.sum().backward()
+"""
+
+
+def told(skeleton: Skeleton) -> tuple[object, ...]:
+    users = {node: sorted(places) for node, places in skeleton.users.items()}
+    return (
+        list(skeleton.items.items()), skeleton.numbers, skeleton.edges, skeleton.shared, skeleton.item_of,
+        skeleton.feeds, skeleton.operations, users, skeleton.apart,
+    )  # fmt: skip
+
+
+def unused(state: State) -> tuple[int, ...]:
+    used = {node.tensor for node in state.nodes.values() if is_leaf(node)}
+    leaves = (one.tensor for one in state.tensors.values() if one.is_leaf and one.requires_grad)
+    return tuple(sorted(tensor for tensor in leaves if tensor not in used))
+
+
+@pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
+@pytest.mark.parametrize("others", [None, True, False])
+def test_a_grown_skeleton_is_the_one_made_anew(record: Forker, script: str, others: bool | None) -> None:
+    timeline = record(script).timeline
+    builder = Builder(timeline, Wishes(others))
+    grower = Grower(builder)
+    for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -1), *range(1, timeline.steps + 1, 3)]:
+        state = timeline.state(step)
+        skeleton = grower.build(state, unused(state))
+        anew = builder.build(state, unused(state))
+        assert told(skeleton) == told(anew), step
+
+
+def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = "import torch\nw = torch.ones((), requires_grad=True)\nh = w\n"
+    timeline = record(f"{start}for _ in range(40):\n    h = h * w\n").timeline
+    builder = Builder(timeline, Wishes())
+    grower = Grower(builder)
+    built, build = [], builder.build
+
+    def counted(state: State, unused: tuple[int, ...]) -> Skeleton:
+        built.append(state.step)
+        return build(state, unused)
+
+    monkeypatch.setattr(builder, "build", counted)
+    for step in range(1, timeline.steps + 1):
+        skeleton = grower.build(timeline.state(step), ())
+    assert skeleton.operations == 40
+    assert max(step for step in built if timeline.kind(step) == "op") < timeline.steps // 2
