@@ -14,7 +14,7 @@ from tests.e2e.terminal import Terminal
 def tensor(terminal: Terminal, name: str) -> list[str]:
     """What the tensors pane says of a name: its value, shape, dtype, device, marks and gradient."""
     for line in terminal.lines:
-        found = re.search(rf"│[ ▸]*{name} +(\S+ +\[\d*\] .*?) *[│┃]", line)
+        found = re.search(rf"│[ ▸┊]*{name} +(\S+ +\[\d*\] .*?) *[│┃]", line)
         if found:
             return found[1].split()
     return []
@@ -67,7 +67,10 @@ def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
     assert first.wait_for_end() == 0
 
     second = start("graph/two-paths")
-    second.wait("first step")
+    second.wait("back where you left")
+    assert "step 23/28" in second.text
+    second.press("home")
+    second.wait("step 1/28")
     second.press("end")
     second.wait("step 23/28")  # only the second question holds it up
 
@@ -75,8 +78,7 @@ def test_an_answer_is_kept_for_the_next_time(start: Start) -> None:
 def test_the_list_opens_a_lesson_and_comes_back(start: Start) -> None:
     terminal = start()
     terminal.wait("Two paths to one leaf")
-    titles = ["A first look", "Two paths to one leaf", "A line, trained by hand"]
-    for title in titles[1:]:
+    for title in ("First look", "Who requires grad"):
         assert title in terminal.text
     while "graph/two-paths" not in terminal.text:
         terminal.press("down")
