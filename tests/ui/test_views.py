@@ -222,7 +222,7 @@ async def test_a_step_back_touches_only_what_is_in_view(
             raise AssertionError("the graph is laid out again")
 
         monkeypatch.setattr(Rows, "row", counted)
-        monkeypatch.setattr(views, "layout", never)
+        monkeypatch.setattr(views, "grown", never)
         monkeypatch.setattr(views, "Around", never)
         for step in steps[1:20]:
             asked.clear()

@@ -10,6 +10,7 @@ import __future__
 import functools
 import operator
 import types
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +85,8 @@ class Code:
         self._futures: dict[str, int] = {}
         self._lines: dict[int, list[str]] = {}
         self._statements: dict[int, list[tuple[Span, int]]] = {}
+        self._ordered: dict[int, list[tuple[Span, int]]] = {}
+        """The statements by where they begin."""
         self._positions: dict[int, list[Any]] = {}
         self.own: dict[int, tuple[types.CodeType, int]] = {}
         """By `id` of a code object of the learner's: itself, and its file."""
@@ -172,11 +175,16 @@ class Code:
         return OpSite(event, self._sites, inplace)
 
     def _around(self, file: int, span: Span) -> int:
-        """The innermost statement around a span."""
-        best, size = 0, None
-        for (l0, c0, l1, c1), site in self._statements[file]:
-            if (l0, c0) <= span[:2] and span[2:] <= (l1, c1):
-                extent = (l1 - l0, c1 - c0 if l1 == l0 else 0)
-                if size is None or extent <= size:
-                    best, size = site, extent
-        return best
+        """The innermost statement around a span: of those that hold it the one that begins last."""
+        statements = self._ordered.get(file, [])
+        if len(statements) != len(self._statements[file]):
+            statements = self._ordered[file] = sorted(self._statements[file], key=_start)
+        for at in range(bisect_right(statements, span[:2], key=_start) - 1, -1, -1):
+            statement, site = statements[at]
+            if span[2:] <= statement[2:]:
+                return site
+        return 0
+
+
+def _start(statement: tuple[Span, int]) -> tuple[int, int]:
+    return statement[0][:2]
