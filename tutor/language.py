@@ -11,7 +11,8 @@ from importlib import import_module
 
 LANGUAGES = ("en", "zh")
 NAMES = {"en": "English", "zh": "中文"}
-ROOMS = ("ui", "explain", "text")
+ROOMS = ("ui", "explain", "text", "rest")
+"""`rest` is what several of the others say: errors about places and answers, notices of progress."""
 _catalogs: dict[str, dict[str, str]] = {"en": {}}
 _now = "en"
 
@@ -32,7 +33,7 @@ def now() -> str:
     return _now
 
 
-def tr(text: str, **values: object) -> str:
+def tr(text: str, /, **values: object) -> str:
     """The text in that language, with these values in place of its `{names}`; the English one where none is known."""
     found = _catalogs[_now].get(text, text)
     return found.format(**values) if values else found

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from tutor import paths
+from tutor.language import tr
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ class Store:
         except FileNotFoundError:
             return Progress(lesson)
         except (OSError, msgspec.MsgspecError, ValueError) as error:
-            self.notice = f"The progress of {lesson} cannot be read: {_reason(error)}."
+            self.notice = tr("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
             return Progress(lesson)
         return found if found.lesson == lesson else Progress(lesson)
 
@@ -93,7 +94,7 @@ class Store:
                 merged = merge(self.load(progress.lesson), progress)
                 _replace(self._path(progress.lesson), msgspec.json.encode(merged))
         except OSError as error:
-            self.notice = f"Progress is not kept: {_reason(error)}."
+            self.notice = tr("Progress is not kept: {why}.", why=_reason(error))
             return False
         return True
 
@@ -102,7 +103,7 @@ class Store:
         try:
             self._path(lesson).unlink(missing_ok=True)
         except OSError as error:
-            self.notice = f"The progress of {lesson} is kept: {_reason(error)}."
+            self.notice = tr("The progress of {lesson} is kept: {why}.", lesson=lesson, why=_reason(error))
             return False
         return True
 

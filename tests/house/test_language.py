@@ -13,6 +13,8 @@ from tutor import language
 from tutor.language import ROOMS
 
 ROOT = Path(tutor.__file__).parent
+REST = ("trace", "lesson", "progress.py", "session.py")
+"""The packages and modules of the room `rest`."""
 MARKS = ("tr", "later", "phrase")
 """What marks a text; `later` takes nothing but a plain one."""
 
@@ -20,7 +22,8 @@ MARKS = ("tr", "later", "phrase")
 def used(room: str) -> dict[str, str]:
     """The texts that are marked in a room, and where."""
     found: dict[str, str] = {}
-    for path in sorted((ROOT / room).rglob("*.py")):
+    places = [ROOT / name for name in (REST if room == "rest" else (room,))]
+    for path in sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 where = f"{path.relative_to(ROOT.parent)}:{node.lineno}"

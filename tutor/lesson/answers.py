@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tutor.language import tr
+
 TOLERANCE = 1e-3
 """Relative to the right number."""
 WITHIN = {"en": "to a thousandth", "zh": "误差在千分之一以内"}
@@ -25,7 +27,7 @@ class AnswerError(ValueError):
     """What was typed is no answer; the text says what one looks like."""
 
     def __init__(self) -> None:
-        super().__init__("An answer is a number, a list such as [1, 2], True, False or None.")
+        super().__init__(tr("An answer is a number, a list such as [1, 2], True, False or None."))
 
 
 def parse(text: str) -> Any:

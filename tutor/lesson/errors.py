@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from tutor.language import later, tr
+
 WRONG = 2
 """Exit status: wrong use, or a malformed file."""
 MISSING = 3
@@ -55,7 +57,11 @@ def one_of(name: str, names: Iterable[str]) -> str:
     return f"There is {listed(names)}." if names else "There are none."
 
 
+LAST = (later("and"), later("or"))
+"""What stands before the last of several."""
+
+
 def listed(names: Iterable[object], last: str = "and") -> str:
     """`a, b and c`."""
     words = [str(name) for name in names]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "nothing"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {tr(last)} {words[-1]}" if words else "nothing"

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from tutor.language import tr
 from tutor.lesson.errors import LessonError, Report, listed, one_of
 from tutor.lesson.model import Cell, Knob, Lesson, Setting
 
@@ -181,7 +182,7 @@ def _value(knob: Knob, text: str) -> Setting:
     elif knob.type == "boolean":
         words: dict[str, Setting] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if text.strip().lower() not in words:
-            raise LessonError(f"knob `{knob.name}` is True or False, not {text!r}.")
+            raise LessonError(tr("knob `{name}` is True or False, not {text}.", name=knob.name, text=repr(text)))
         value = words[text.strip().lower()]
     elif knob.type == "choice":
         # `cuda:1` is the choice `cuda`: which of them a machine has is not the author's to know.
@@ -189,12 +190,13 @@ def _value(knob: Knob, text: str) -> Setting:
         one_device = knob.name == "device" and text.partition(":")[0] in knob.choices
         value = same[0] if same else text.strip()
         if not same and not one_device:
-            raise LessonError(f"knob `{knob.name}` cannot be {text!r}.", mend=f"It is {listed(knob.choices, 'or')}.")
+            what = tr("knob `{name}` cannot be {text}.", name=knob.name, text=repr(text))
+            raise LessonError(what, mend=tr("It is {choices}.", choices=listed(knob.choices, "or")))
     else:
         value = text
     problem = _problem(knob, value)
     if problem:
-        raise LessonError(f"knob `{knob.name}`: {text} {problem}.")
+        raise LessonError(tr("knob `{name}`: {text} {problem}.", name=knob.name, text=text, problem=problem))
     return value
 
 
@@ -206,7 +208,7 @@ def _number(knob: Knob, text: str) -> int | float:
             continue
         if math.isfinite(number):
             return number
-    raise LessonError(f"knob `{knob.name}` is a number, not {text!r}.")
+    raise LessonError(tr("knob `{name}` is a number, not {text}.", name=knob.name, text=repr(text)))
 
 
 def _problem(knob: Knob, value: Setting) -> str | None:
@@ -214,18 +216,18 @@ def _problem(knob: Knob, value: Setting) -> str | None:
     if knob.type == "choice":
         device = knob.name == "device" and isinstance(value, str) and value.partition(":")[0] in knob.choices
         known = any(type(choice) is type(value) and choice == value for choice in knob.choices)
-        return None if known or device else f"is not one of {listed(knob.choices, 'or')}"
+        return None if known or device else tr("is not one of {choices}", choices=listed(knob.choices, "or"))
     if knob.type == "boolean":
-        return None if isinstance(value, bool) else "is not True or False"
+        return None if isinstance(value, bool) else tr("is not True or False")
     if knob.type == "text":
-        return None if isinstance(value, str) else "is not a text"
+        return None if isinstance(value, str) else tr("is not a text")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return "is not a number"
+        return tr("is not a number")
     whole = (knob.default, *(bound for bound in (knob.min, knob.max, knob.step) if bound is not None))
     if isinstance(value, float) and len(whole) > 1 and all(isinstance(number, int) for number in whole):
-        return "is not a whole number"
+        return tr("is not a whole number")
     if knob.min is not None and value < knob.min:
-        return f"is below the least, {knob.min}"
+        return tr("is below the least, {least}", least=knob.min)
     if knob.max is not None and value > knob.max:
-        return f"is above the most, {knob.max}"
+        return tr("is above the most, {most}", most=knob.max)
     return None

@@ -54,7 +54,7 @@ class Questions:
         try:
             value = answers.parse(typed)
         except answers.AnswerError as error:
-            return tr(str(error)), False
+            return str(error), False
         options = self.options(cell)
         if options and value not in range(1, len(options) + 1):
             return tr("Choose a number from 1 to {count}.", count=len(options)), False

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.columns import KIND_NUMBERS, NO_STOP
 from tutor.trace.source import Block
@@ -36,7 +37,7 @@ def resolve(timeline: Timeline, where: str) -> int:
         return _end_of_cell(timeline, int(cell["cell"]))
     parts = _WHERE.fullmatch(where)
     if parts is None:
-        raise PlaceError(f"{where!r} is no place in a recording: say {_FORMS}.")
+        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=_FORMS))
     count = None if parts["count"] is None else int(parts["count"])
     in_cell = _CELL.fullmatch(parts["file"])
     if in_cell is not None:
@@ -50,7 +51,9 @@ def resolve(timeline: Timeline, where: str) -> int:
 
 def _step(timeline: Timeline, where: str) -> int:
     if len(where) > 18 or not 0 <= int(where) <= timeline.steps:
-        raise PlaceError(f"There is no step {where}: this recording has {timeline.steps}.")
+        raise PlaceError(
+            tr("There is no step {number}: this recording has {count}.", number=where, count=timeline.steps)
+        )
     return int(where)
 
 
@@ -61,14 +64,16 @@ def _end_of_cell(timeline: Timeline, number: int) -> int:
             after = timeline.cells[place + 1].start - 1 if place + 1 < len(timeline.cells) else timeline.steps
             return info.end if info.end is not None else after
     ran = max((info.cell for info in timeline.cells), default=0)
-    raise PlaceError(f"Code cell {number} did not run: " + (f"cells 1 to {ran} did." if ran else "no cell did."))
+    if ran:
+        raise PlaceError(tr("Code cell {number} did not run: cells 1 to {ran} did.", number=number, ran=ran))
+    raise PlaceError(tr("Code cell {number} did not run: no cell did.", number=number))
 
 
 def _main_file(timeline: Timeline) -> int:
     if 1 not in timeline.sources:
-        raise PlaceError("This recording has no source text.")
+        raise PlaceError(tr("This recording has no source text."))
     if timeline.sources[1].cell is not None:
-        raise PlaceError("In a notebook lines are counted in each code cell: say cell:C:N.")
+        raise PlaceError(tr("In a notebook lines are counted in each code cell: say cell:C:N."))
     return 1
 
 
@@ -78,8 +83,9 @@ def _file_of_cell(timeline: Timeline, number: int) -> int:
             return source.file
     cells = [source.cell for source in timeline.sources.values() if source.cell is not None]
     if not cells:
-        raise PlaceError("This is no notebook, its lines are those of the file: say line:N.")
-    raise PlaceError(f"There is no code cell {number} in this recording: the last is {max(cells)}.")
+        raise PlaceError(tr("This is no notebook, its lines are those of the file: say line:N."))
+    text = later("There is no code cell {number} in this recording: the last is {last}.")
+    raise PlaceError(tr(text, number=number, last=max(cells)))
 
 
 def _file_called(timeline: Timeline, name: str) -> int:
@@ -91,9 +97,10 @@ def _file_called(timeline: Timeline, name: str) -> int:
         found = [source for source in sources if source.path.replace("\\", "/").endswith("/" + wanted.lstrip("/"))]
     paths = sorted({source.path for source in found or sources})
     if len(paths) > 1 and found:
-        raise PlaceError(f"{name!r} may be any of {', '.join(paths)}.")
+        raise PlaceError(tr("{name} may be any of {paths}.", name=repr(name), paths=", ".join(paths)))
     if not found:
-        raise PlaceError(f"No file {name!r} is in this recording; there is {', '.join(paths) or 'none'}.")
+        there = ", ".join(paths) or tr("none")
+        raise PlaceError(tr("No file {name} is in this recording; there is {paths}.", name=repr(name), paths=there))
     return found[0].file
 
 
@@ -102,17 +109,18 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
     text = timeline.book.text(file)
     name = timeline.sources[file].path
     if text is None or not 1 <= line <= len(text.lines):
-        raise PlaceError(f"{name} has no line {line}: it has {len(text.lines) if text else 0}.")
+        count = len(text.lines) if text else 0
+        raise PlaceError(tr("{name} has no line {line}: it has {count}.", name=name, line=line, count=count))
     blocks = text.covering(line)
     if not blocks:
-        raise PlaceError(f"There is no statement on line {line} of {name}.")
+        raise PlaceError(tr("There is no statement on line {line} of {name}.", line=line, name=name))
     if count == 0:
-        raise PlaceError(f"Executions are counted from 1: say line:{line}#1.")
+        raise PlaceError(tr("Executions are counted from 1: say line:{line}#1.", line=line))
     # `if x: y = 1` on one line: where the inner statement never ran, the outer one is meant.
     same_line = [block for block in blocks if block[1] == blocks[0][1]] or blocks[:1]
     runs = next((runs for block in same_line if (runs := list(_executions(timeline, file, block)))), [])
     if not runs:
-        raise PlaceError(f"The statement on line {line} of {name} never ran.")
+        raise PlaceError(tr("The statement on line {line} of {name} never ran.", line=line, name=name))
     completed = 0
     for start in reversed(runs) if count is None else runs:
         end = _completion(timeline, start)
@@ -120,9 +128,12 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
         if end is not None and (count is None or completed == count):
             return end
     if not completed:
-        raise PlaceError(f"The statement on line {line} of {name} was begun, but never completed.")
-    times = "once" if completed == 1 else f"{completed} times"
-    raise PlaceError(f"The statement on line {line} of {name} was completed {times} only.")
+        said = later("The statement on line {line} of {name} was begun, but never completed.")
+    elif completed == 1:
+        said = later("The statement on line {line} of {name} was completed once only.")
+    else:
+        said = later("The statement on line {line} of {name} was completed {count} times only.")
+    raise PlaceError(tr(said, line=line, name=name, count=completed))
 
 
 def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.live import find
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.folding import around
@@ -32,6 +32,8 @@ _OUTER = 4
 
 Said = tuple[str, Value, str]
 """A name, a value and its dtype."""
+
+_GIVEN = {"constant": later("constant"), "input": later("input")}
 
 
 class Rows:
@@ -62,7 +64,7 @@ class Rows:
         if item.kind in ("constant", "input"):
             name, value, dtype = self._what_was_given(item)
             text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
-            return NodeRow(item.number, item.kind, name, text, kind=item.kind)
+            return NodeRow(item.number, tr(_GIVEN[item.kind]), name, text, kind=item.kind)
         if item.kind == "module":
             return self._module(item)
         node = self._state.nodes.get(item.node)

@@ -319,6 +319,8 @@ ZH: dict[str, str] = {
     "value": "值",
     "leaf": "叶子",
     "change": "变化",
+    "constant": "常数",
+    "input": "输入",
     "in the module": "模块顶层",
     "in {function}": "{function} 中",
     "(…) passes through here; kept only by retain_grad()": "(…) 只是经过；retain_grad() 才会保留",

@@ -72,7 +72,7 @@ class Graph:
 def label_of(name: str) -> str:
     """What a node's name says in the words of the code: `AddBackward0` is add, `MseLossBackward0` mse_loss."""
     if name == LEAF or name.endswith("AccumulateGrad"):
-        return "leaf"
+        return tr("leaf")
     short = re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short).lower() or name
 

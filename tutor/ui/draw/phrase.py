@@ -8,7 +8,7 @@ from tutor.language import tr
 from tutor.ui.draw.row import Piece
 
 
-def phrase(text: str, role: str = "quiet", **values: Piece | str | int) -> list[Piece]:
+def phrase(text: str, role: str = "quiet", /, **values: Piece | str | int) -> list[Piece]:
     """`phrase("back at step {step}", step=("9", "value"))`: the pieces in the order of the language."""
     found: list[Piece] = []
     for before, name, spec, _ in Formatter().parse(tr(text)):
