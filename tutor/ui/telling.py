@@ -106,9 +106,11 @@ def _done(screen: LessonScreen) -> list[Piece]:
 def _verdict(screen: LessonScreen) -> list[Piece]:
     """Where the run tells what was asked: whether the answer was right."""
     g = screen.explain.glyphs
+    if screen.timeline.kind(screen.cursor) != "cell_end":
+        return []
     for index, (text, right) in screen.study.given.items():
         found = screen.gate.answer_of(screen.timeline, index)
-        if not text or found is None or found[0] != screen.cursor or found[1].error is not None:
+        if not text or found is None or found[1].error is not None or screen.cursor not in (found[0], found[0] + 1):
             continue
         value = (shown(found[1].value), "strong")
         if right:
