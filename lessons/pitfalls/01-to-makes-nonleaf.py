@@ -10,29 +10,29 @@
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
-# A weight is made, marked with `requires_grad=True`, and moved. For a GPU one writes `.to("cuda")` there. Here it is
-# `.to(torch.float64)`, which works on every machine and makes the same mistake.
+# A weight is made, marked with `requires_grad=True` and moved, all in one line. For a GPU one writes `.to("cuda")`
+# there. Here it goes to float64, which works on every machine and makes the same mistake.
 #
-# The slope of `w * w` at 2 is 4, and `backward()` will not complain. What will `w.grad` hold?
+# The slope of `w * w` at 1 is 2, and `backward()` will not complain. What will `w.grad` hold?
 
 # %% [markdown] question="predict" of="w.grad" lang="zh"
-# 创建一个权重，标记 `requires_grad=True`，再把它搬走。要用 GPU 时，搬的那一行写的是 `.to("cuda")`。
-# 我们写 `.to(torch.float64)`：哪台机器都能运行，犯的是同一个错误。
+# 一行代码里，创建一个权重，标记 `requires_grad=True`，再把它搬走。要用 GPU 时，这里写的是 `.to("cuda")`。
+# 我们把它变成 float64：哪台机器都能运行，犯的是同一个错误。
 #
-# `w * w` 在 2 处的斜率是 4，`backward()` 也不会抱怨。`w.grad` 里会是什么？
+# `w * w` 在 1 处的斜率是 2，`backward()` 也不会抱怨。`w.grad` 里会是什么？
 
 # %%
 import torch
 
-w = torch.tensor([2.0], requires_grad=True)
-w = w.to(torch.float64)
+f64 = torch.float64
+w = torch.ones(1, requires_grad=True).to(f64)
 y = w * w
 y.backward()
 
 # %% [markdown] question="predict" of="v.is_leaf" lang="en"
 # Nothing. `.to` is an operation like any other: it **computed** a new tensor, and `w` is the name of the result. Go
 # back to its step: in the table `w` has a `grad_fn` and no ■. The gradient did arrive where the graph begins, at the
-# tensor you marked. Only that one has lost its name, so you cannot ask it; gradtutor calls it by a number, such as
+# tensor you marked. Only that one has no name, so you cannot ask it; gradtutor calls it by a number, such as
 # `%1`.
 #
 # The next cell moves a tensor to the CPU, where it is already. Will `v` be a leaf, `True` or `False`?
@@ -40,19 +40,19 @@ y.backward()
 # %% [markdown] question="predict" of="v.is_leaf" lang="zh"
 # 什么也没有。`.to` 和别的运算一样，它**算出**一个新张量，`w` 是这个结果的名字。
 # 退回到那一步：表里的 `w` 有 `grad_fn`，没有 ■。梯度其实到了，到的是图的起点，也就是你标记的那个张量。
-# 可是它的名字给了别人，你问不到它；gradtutor 用编号称呼它，比如 `%1`。
+# 可是它没有名字，你问不到它；gradtutor 用编号称呼它，比如 `%1`。
 #
 # 下一个单元把张量搬到 CPU，而它本来就在 CPU 上。`v` 会是叶子节点吗？`True` 还是 `False`？
 
 # %%
-v = torch.tensor([2.0], requires_grad=True)
-v = v.to("cpu")
+cpu = torch.device("cpu")
+v = torch.ones(1, requires_grad=True).to(cpu)
 
 # %% [markdown] lang="en"
 # Where there is nothing to change, `.to` gives back the **same** tensor, so `v.is_leaf` is {{ v.is_leaf }}. That is
 # what makes this mistake so nasty: the line is harmless on your laptop, and stops the learning on a machine with a GPU.
 #
-# The mend is the order: **move first, mark last**, `torch.tensor([2.0]).to(device).requires_grad_()`; or make the
+# The mend is the order: **move first, mark last**, `torch.ones(1).to(device).requires_grad_()`; or make the
 # tensor where it belongs, with `device=` and `dtype=`. (`model.to(device)` is safe: a module keeps its parameters
 # leaves.)
 #
@@ -62,7 +62,7 @@ v = v.to("cpu")
 # 没有什么要改的时候，`.to` 把**同一个**张量还给你，所以 `v.is_leaf` 是 {{ v.is_leaf }}。
 # 这个错误阴险就阴险在这里：同一行代码，在你的笔记本上没事，到了有 GPU 的机器上就学不动了。
 #
-# 改法在于次序：**先搬，最后标记**，即 `torch.tensor([2.0]).to(device).requires_grad_()`；
+# 改法在于次序：**先搬，最后标记**，即 `torch.ones(1).to(device).requires_grad_()`；
 # 或者用 `device=` 和 `dtype=`，一开始就创建在该在的地方。
 # （`model.to(device)` 可以放心用：模块会让自己的参数一直是叶子节点。）
 #
@@ -70,7 +70,7 @@ v = v.to("cpu")
 
 # %% tags=["exercise"] id="refused" kind="bug"
 weights = torch.tensor([1.0, 3.0], requires_grad=True)
-weights = weights.to(torch.float64)
+weights = weights.to(f64)
 
 try:
     optimizer = torch.optim.SGD([weights], lr=0.1)
@@ -87,15 +87,15 @@ except ValueError as error:
 # 这里哪个张量是叶子节点？优化器收到的又是哪一个？
 
 # %% [markdown] tags=["hint"] lang="en"
-# Only the first two lines have to change: first `.to(torch.float64)`, then `.requires_grad_()`. Or give `torch.tensor`
+# Only the first two lines have to change: first `.to(f64)`, then `.requires_grad_()`. Or give `torch.tensor`
 # a `dtype`.
 
 # %% [markdown] tags=["hint"] lang="zh"
-# 只要改前两行：先 `.to(torch.float64)`，再 `.requires_grad_()`。或者直接给 `torch.tensor` 一个 `dtype`。
+# 只要改前两行：先 `.to(f64)`，再 `.requires_grad_()`。或者直接给 `torch.tensor` 一个 `dtype`。
 
 # %% tags=["solution"]
 weights = torch.tensor([1.0, 3.0])
-weights = weights.to(torch.float64).requires_grad_()
+weights = weights.to(f64).requires_grad_()
 
 try:
     optimizer = torch.optim.SGD([weights], lr=0.1)

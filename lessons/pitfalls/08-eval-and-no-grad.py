@@ -61,10 +61,8 @@ with torch.no_grad():
 # gives another answer each time, and a worse one. With batch norm it even **learns** from the test: its running mean
 # moves, under `no_grad` too.
 #
-# | | layers as in use | no graph |
-# | --- | --- | --- |
-# | `model.eval()` | yes | no |
-# | `torch.no_grad()` | no | yes |
+# - `model.eval()`: the layers work as they will in use, and the graph is still recorded.
+# - `torch.no_grad()`: no graph, and the layers still work as in training.
 #
 # Write both, and `model.train()` when you go on. Do so in `evaluate` below. Press `e`.
 
@@ -73,10 +71,8 @@ with torch.no_grad():
 # dropout 却照样在干活：每个数有一半的可能被丢掉，留下的翻倍。这样测试，模型每次的回答都不一样，而且更差。
 # 有 batch norm 的话，它甚至会从测试数据里**学**东西：就算在 `no_grad` 之下，它的滑动平均也会动。
 #
-# | | 层按使用时工作 | 不建图 |
-# | --- | --- | --- |
-# | `model.eval()` | 是 | 否 |
-# | `torch.no_grad()` | 否 | 是 |
+# - `model.eval()`：各层像正式使用时那样工作，图照样记录。
+# - `torch.no_grad()`：不记录图，各层仍像训练时那样工作。
 #
 # 两个都写上，要接着训练时再写 `model.train()`。在下面的 `evaluate` 里照这样改。按 `e`。
 

@@ -21,12 +21,12 @@
 
 # %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="zh"
 # 平方根在 0 处很陡，斜率是无穷大。于是用 `torch.where` 避开 0：
-# `x > 0` 的地方取根，别的地方就放一个 `0.0`，它的斜率是零。
+# `x > 0` 的地方取平方根，别的地方就放一个 `0.0`，它的斜率是零。
 #
 # `x[0]` 是 0，取的是那个普通的数。`x.grad[0]` 会是什么？
 #
-# 1. 0，因为没有选根
-# 2. inf，根在 0 处的斜率
+# 1. 0，因为没有选平方根
+# 2. inf，平方根在 0 处的斜率
 # 3. nan
 
 # %%
@@ -46,10 +46,10 @@ y.sum().backward()
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
-# 反向时，没选中的地方，它给根送去一个零，`sqrt` 的节点再乘上自己的斜率：零乘无穷大，就是 nan。
+# 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的斜率：零乘无穷大，就是 nan。
 # 退回到那个节点，读一读。
 #
-# 改法是选两次，先选**输入**，让根根本碰不到 0。`v.grad` 会是什么？根在 4 处的斜率是 0.25。两个数都要输入。
+# 改法是选两次，先选**输入**，让平方根压根碰不到 0。`v.grad` 会是什么？平方根在 4 处的斜率是 0.25。两个数都要输入。
 
 # %%
 v = torch.tensor([0.0, 4.0], requires_grad=True)
@@ -67,7 +67,7 @@ z.sum().backward()
 # The entropy below has the same fault: a share may be 0, and then `p * log(p)` counts as 0. Mend it. Press `e`.
 
 # %% [markdown] lang="zh"
-# {{ v.grad.tolist() }}：第一个位置上，根是对无害的 1 求的，它的斜率有限，乘以零就是零。
+# {{ v.grad.tolist() }}：第一个位置上，开平方的是无害的 1，斜率有限，乘以零就是零。
 #
 # 一个 nan 就够了：更新一次，权重成了 nan，不久所有权重都是。它从反向传播开始，
 # 所以损失还会再好看一圈。同类的还有 0 处的 `log`、除以 0、`x ** 0.5`。
