@@ -87,8 +87,8 @@ print("after training: 4 gives", answer)
 # three points, so the loss is tiny ({{ loss.item() }}) and hardly pushes any more. At 4, further out, they no longer
 # do.
 #
-# Two parameters, and the last four lines were there twice. With two hundred one writes them once. Write `update`, for a
-# list of parameters whose gradients are there: press `e`.
+# Updating and clearing stood there twice, once for each parameter. With two hundred one writes them once. Write
+# `update`, for a list of parameters whose gradients are there: press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ answer }}，此时 `w` 是 {{ w.item() }}，`b` 是 {{ b.item() }}。

@@ -48,23 +48,20 @@ loss = (w * 2 - 6) ** 2
 loss.backward()
 
 # %% [markdown] question="predict" of="u._version" lang="en"
-# Nothing, `None`: the gradient went **through** `w` on to the old leaf, as it does through any computed tensor. The
-# next update would fail, one turn late, with a message about `NoneType`.
+# `None`: the gradient went **through** `w` to the old leaf. The next update would fail, one turn late.
 #
 # So the write must go *into* the leaf. `u -= …` does so, and PyTorch forbids it while it records. Two ways are left:
-# through `.data`, as in old code, and under `torch.no_grad()`, as today. The cell tries all three on `u`.
+# `.data`, as in old code, and `torch.no_grad()`, as today. The cell tries all three; two of them really write.
 #
-# Each write in place should turn the **version counter** on by one. Two of the three lines really write. What will
-# `u._version` be in the end?
+# A write in place should turn the **version counter** on by one. What will `u._version` be in the end?
 
 # %% [markdown] question="predict" of="u._version" lang="zh"
-# 什么也没有，是 `None`：梯度**穿过** `w`，传到了旧的叶子节点上，和穿过别的计算结果一样。
-# 再更新一次就会出错，晚了一圈，还抱怨什么 `NoneType`。
+# 是 `None`：梯度**穿过** `w`，传到了旧的叶子节点上。再更新一次就会出错，晚了一圈。
 #
 # 所以要写**进**叶子节点里。`u -= …` 就是这样，可是在记录的时候 PyTorch 不许。
-# 还剩两种：旧代码用 `.data`，现在用 `torch.no_grad()`。下面的单元在 `u` 上把三种都试一遍。
+# 还剩两种：旧代码用 `.data`，现在用 `torch.no_grad()`。下面三种都试一遍，其中两种真的写了进去。
 #
-# 每做一次就地操作，**版本计数器**都该加一。三行里有两行真的写了进去。最后 `u._version` 会是多少？
+# 每做一次就地操作，**版本计数器**都该加一。最后 `u._version` 会是多少？
 
 # %%
 u = torch.tensor(1.0, requires_grad=True)

@@ -9,13 +9,13 @@
 #       zh: "一千个点，每批 64 个：最后一批、平均与求和、打乱顺序，以及由谁来分批。"
 # ---
 
-# %% [markdown] question="predict" of="len(batches[-1])" lang="en"
+# %% [markdown] question="predict" of="sizes[-1]" lang="en"
 # One sample at a time is slow, and all at once may not fit into the memory. One takes **batches** in between. Here are
 # 1000 points; `randperm` puts their numbers into a random order, and `split` cuts that into batches of 64.
 #
 # 64 does not divide 1000. How many points will the **last** batch have?
 
-# %% [markdown] question="predict" of="len(batches[-1])" lang="zh"
+# %% [markdown] question="predict" of="sizes[-1]" lang="zh"
 # 一次一个样本太慢，一次全部又可能装不进内存。折中的办法是分**批**。
 # 这里有 1000 个点：`randperm` 把它们的编号打乱，`split` 再切成每批 64 个。
 #
@@ -29,24 +29,26 @@ torch.manual_seed(0)
 x = 4 * torch.rand(1000, 1)
 y = 3 * x + 1 + 0.5 * torch.randn(1000, 1)
 
-batches = torch.randperm(1000).split(64)
-print(len(batches), "batches")
+order = torch.randperm(1000)
+sizes = [len(rows) for rows in order.split(64)]
+last = sizes[-1]
+print(len(sizes), "batches")
 
 # %% [markdown] question="predict" of="by_sum / by_mean" lang="en"
-# {{ batches[15].shape }}: fifteen full batches, and what is left. (24? That is how many it lacks to be full.)
+# {{ last }}: fifteen full batches, and what is left. (24? That is how many it lacks to be full.)
 #
 # A loss is one number, so the losses of a batch must become one: their **mean**, as is usual, or their **sum**. The
 # next cell takes the first batch and does both. How many times as large is the gradient of the sum?
 
 # %% [markdown] question="predict" of="by_sum / by_mean" lang="zh"
-# {{ batches[15].shape }}：十五个满的批，加上剩下的。（24？那是它离装满还差的个数。）
+# {{ last }}：十五个满的批，加上剩下的。（24？那是它离装满还差的个数。）
 #
 # 损失是一个数，所以一批的损失要合成一个：通常取**平均**，也可以**求和**。
 # 下一个单元拿第一批，两种都算。求和的梯度是平均的多少倍？
 
 # %%
 model = torch.nn.Linear(1, 1)
-rows = batches[0]
+rows = order[:64]
 
 F.mse_loss(model(x[rows]), y[rows], reduction="mean").backward()
 by_mean = model.weight.grad.item()

@@ -47,24 +47,21 @@ plt.build()
 middle = torch.sigmoid(torch.tensor(0.0)).item()
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="en"
-# {{ middle }}: undecided. All points with a `z` of 0 form a line, the **decision boundary**: on one side the model says
-# 1, on the other 0.
+# {{ middle }}: undecided. All points with a `z` of 0 form a line, the **decision boundary**.
 #
-# A squared miss suits probabilities badly. `BCELoss` takes the **logarithm** of the probability that was given to the
-# right class, and turns its sign: no loss for 1, and more and more the closer it comes to 0.
+# `BCELoss` takes the **logarithm** of the probability that the right class got, and turns its sign: no loss for 1, and
+# more and more the closer it comes to 0.
 #
-# The right class is 1. One model says 0.9, another, sure of itself and wrong, says 0.1. How much larger is the loss of
-# the second?
+# The right class is 1. One model says 0.9; another, sure of itself and wrong, 0.1. How much larger is its loss?
 #
 # 1. hardly larger
 # 2. 9 times, as 0.9 is 9 times 0.1
 # 3. about 20 times
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="zh"
-# {{ middle }}：拿不定主意。凡是 `z` 恰好等于零的点，连成一条线，这就是**分界线**：一边模型说 1，另一边说 0。
+# {{ middle }}：拿不定主意。凡是 `z` 恰好等于零的点，连成一条线，这就是**分界线**。
 #
-# 对概率来说，误差的平方不太合适。`BCELoss` 取正确类别所得概率的**对数**，再变号：
-# 概率是 1 就没有损失，越接近 0，损失越大。
+# `BCELoss` 取正确类别所得概率的**对数**，再变号：概率是 1 就没有损失，越接近 0，损失越大。
 #
 # 正确的是 1 类。一个模型说 0.9；另一个信心十足却错了，说 0.1。后者的损失大多少？
 #
@@ -82,9 +79,8 @@ ratio = round((wrong / sure).item(), 1)
 # %% [markdown] question="predict" of="right == 200" lang="en"
 # {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. Being sure and wrong is what this loss punishes most.
 #
-# Now all of it together: a module, the loss, and SGD with momentum, for all 200 points at once. Every 40 turns, and
-# this time on purpose, we look: draw the boundary, count the points on the right side, and stop when **more than 99 of
-# 100** are.
+# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 40 turns, this time on
+# purpose, we draw the boundary, count what is right, and stop at **more than 99 of 100**.
 #
 # Will it have got all 200 right by then? Answer `True` or `False`.
 
