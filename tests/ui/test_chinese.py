@@ -14,10 +14,12 @@ from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
 from tests.ui.test_whatif import ended
 from tutor.lesson import catalog
 from tutor.lesson.find import Target
+from tutor.lesson.model import joined
 from tutor.paths import lessons_dir
 from tutor.process import Workers
 from tutor.session import Session
 from tutor.ui.app import GradtutorApp
+from tutor.ui.moves import go
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZES = [(80, 24), (200, 60)]
@@ -183,6 +185,19 @@ async def test_a_lesson_that_runs(size: tuple[int, int], tmp_path: Path) -> None
         await reader.press("right", "w", "up", "g", "escape", "home")
         reader.check()
     await app.close_sessions()
+
+
+def test_lines_of_a_paragraph_are_joined_as_chinese_is() -> None:
+    assert (
+        joined(["**往回走。**", "按 ← 走", "`x`，", "再走", "abc", "def（x", "）"])
+        == "**往回走。**按 ← 走 `x`，再走 abc def（x）"
+    )
+    assert joined(["one", "two"]) == "one two"
+
+
+@pytest.mark.parametrize(("typed", "step"), [("行 3", 5), ("单元格2", 22), ("反向 1", 15), ("18", 18), ("末尾", 26)])
+def test_where_to_go_in_chinese(typed: str, step: int) -> None:
+    assert go(timeline_of(two_paths()), 1, typed) == step
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

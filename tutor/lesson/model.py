@@ -23,12 +23,12 @@ Setting: TypeAlias = bool | int | float | str
 
 _WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _POINTS = r"[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]"
-_NO_SPACE = re.compile(rf"(?<={_WIDE}) (?={_WIDE})|(?<={_POINTS}) | (?={_POINTS})")
+_NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_POINTS})")
 
 
 def joined(lines: Iterable[str]) -> str:
     """The lines of a paragraph in one: between Chinese, and beside its punctuation, there is no space."""
-    return _NO_SPACE.sub("", " ".join(lines))
+    return _NO_SPACE.sub(r"\1\2", " ".join(lines))
 
 
 class Header(msgspec.Struct, frozen=True):

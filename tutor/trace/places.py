@@ -15,7 +15,7 @@ from tutor.trace.source import Block
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
-_FORMS = "end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N"
+_FORMS = later("end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N")
 _LINE = KIND_NUMBERS["line"]
 _WHERE = re.compile(r"(?P<file>.+):(?P<line>\d{1,9})(#(?P<count>\d{1,9}))?", re.DOTALL)
 _CELL = re.compile(r"cell:(?P<cell>\d{1,9})")
@@ -37,7 +37,7 @@ def resolve(timeline: Timeline, where: str) -> int:
         return _end_of_cell(timeline, int(cell["cell"]))
     parts = _WHERE.fullmatch(where)
     if parts is None:
-        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=_FORMS))
+        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=tr(_FORMS)))
     count = None if parts["count"] is None else int(parts["count"])
     in_cell = _CELL.fullmatch(parts["file"])
     if in_cell is not None:

@@ -5,6 +5,9 @@ ZH: dict[str, str] = {
         "答案是一个数、一个列表（如 [1, 2]）、True、False 或 None。"
     ),
     "{where} is no place in a recording: say {forms}.": "{where} 不是记录中的位置：可以写 {forms}。",
+    "end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N": (
+        "end、步数、line:N、line:N#K、FILE:N、cell:C 或 cell:C:N"
+    ),
     "There is no step {number}: this recording has {count}.": "没有第 {number} 步：这份记录共 {count} 步。",
     "Code cell {number} did not run: cells 1 to {ran} did.": "单元格 {number} 没有运行：运行了 1 到 {ran}。",
     "Code cell {number} did not run: no cell did.": "单元格 {number} 没有运行：一个也没有运行。",
