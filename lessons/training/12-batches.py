@@ -151,8 +151,8 @@ flat = [number for batch in made for number in batch]
 assert len(flat) == len(set(flat)), f"{len(flat) - len(set(flat))} points of 100 come more than once."
 assert set(flat) <= set(range(100)), "There are numbers of points that do not exist: they go from 0 to count - 1."
 assert len(flat) == 100, f"{100 - len(flat)} of 100 points are in no batch. What becomes of the short last one?"
-sizes = [len(batch) for batch in made]
-assert sizes == [32, 32, 32, 4], f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {sizes}."
+lengths = [len(batch) for batch in made]
+assert lengths == [32, 32, 32, 4], f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {lengths}."
 assert flat != sorted(flat), "All points are there, but in order: shuffle them."
 again = [int(number) for batch in cut(100, 32) for number in batch]
 assert again != flat, "The second call gives the same order as the first: shuffle anew each time, without a seed."

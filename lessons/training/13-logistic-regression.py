@@ -40,6 +40,7 @@ x = torch.cat([class0, class1])
 t = torch.cat([torch.zeros(100), torch.ones(100)])
 
 clouds = [cloud.T.tolist() for cloud in (class0, class1)]
+plt.clf()
 plt.scatter(*clouds[0], label="class 0")
 plt.scatter(*clouds[1], label="class 1")
 plt.build()
