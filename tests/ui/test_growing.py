@@ -8,6 +8,7 @@ from tests.worker.recording import Forker
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.ui.growing import Grower
+from tutor.ui.reading import Flow
 from tutor.ui.skeleton import Builder, Skeleton, Wishes
 
 LOOP = """\
@@ -89,3 +90,16 @@ def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.Monkey
         skeleton = grower.build(timeline.state(step), ())
     assert skeleton.operations == 40
     assert max(step for step in built if timeline.kind(step) == "op") < timeline.steps // 2
+
+
+@pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
+def test_what_flowed_is_the_same_when_gathered_step_by_step(record: Forker, script: str) -> None:
+    timeline = record(script).timeline
+    flow, seen = Flow(State()), 0
+    for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -2)]:
+        state = timeline.state(step)
+        flow, anew = flow.then(state), Flow(state)
+        for node in state.nodes.values():
+            assert flow.reached(node) == anew.reached(node), step
+            seen += len(anew.reached(node)[1]) > 1
+    assert seen > 10

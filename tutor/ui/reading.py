@@ -40,15 +40,37 @@ class Flow:
     """The gradients that went through the graph in the pass on show, for many nodes at once."""
 
     def __init__(self, state: State) -> None:
-        self.state = state
         self._shares: dict[int, list[Value]] = {}
-        for number in dict.fromkeys(state.last_pass.ran) if state.last_pass is not None else ():
+        self._pass = 0
+        self._ran: list[int] = []
+        self.state = state
+        self._gather(state)
+
+    def then(self, state: State) -> Flow:
+        """The same at another point: further on in the same pass only what is new is gathered."""
+        last, before = state.last_pass, len(self._ran)
+        if last is None or last.number != self._pass or last.ran[:before] != self._ran:
+            return Flow(state)
+        if not (state.showing_pass and self.state.showing_pass):  # the nodes have no gradients any more
+            return Flow(state)
+        if not set(last.ran[before:]).isdisjoint(self._ran):  # a node that ran once more
+            return Flow(state)
+        self.state = state
+        self._gather(state)
+        return self
+
+    def _gather(self, state: State) -> None:
+        last = state.last_pass
+        if last is None:
+            return
+        for number in dict.fromkeys(last.ran[len(self._ran) :]):
             consumer = state.nodes.get(number)
             if consumer is None or consumer.grad_inputs is None:
                 continue
             for source, value in zip(consumer.inputs, consumer.grad_inputs, strict=False):
                 if source is not None and value is not None:
                     self._shares.setdefault(source[0], []).append(value)
+        self._pass, self._ran = last.number, last.ran
 
     def reached(self, node: NodeState) -> tuple[Value, list[Value]]:
         """The gradient that reached a node, and the shares that it is the sum of.

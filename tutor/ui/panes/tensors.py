@@ -67,7 +67,7 @@ class TensorsPane(Pane):
         changes = self.timeline.changed(self.cursor) if self.cursor else Changes()
         self._table, self._subjects, self._rules, self._first_change = [], [], {}, None
         self._names = []
-        self._flow = Flow(state)
+        self._flow = self._flow.then(state)
         self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
         other = self._other()
         self._columns = COLUMNS if other is None else (*COLUMNS[:2], OTHER, *COLUMNS[2:])
