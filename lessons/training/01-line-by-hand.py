@@ -31,7 +31,7 @@ import torch
 
 samples = [(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
 w = torch.tensor([1.0], requires_grad=True)
-lr = 0.01  # @param {type: number, min: 0.0001, max: 0.2}
+lr = 0.01  # @param {type: number, min: 0.0001, max: 0.3}
 
 
 def forward(x):
@@ -101,8 +101,8 @@ print("after training: 4 gives", answer)
 #
 # The chart has teeth, too. Each epoch goes through three samples, and each has a loss of its own.
 #
-# Press `k` and make `lr` ten times as large, then a hundred times as small. One of the two never arrives; the other
-# makes the loss grow.
+# Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
+# second steps over the goal each time, and the loss grows.
 
 # %% [markdown] lang="zh"
 # 它给出 {{ answer }}，离直线上的值只差一点点，却没有真正到达：权重越接近，梯度越小，步子也越小。
@@ -111,4 +111,5 @@ print("after training: 4 gives", answer)
 #
 # 图上还有锯齿：每个 epoch 要过三个样本，每个样本的损失各不相同。
 #
-# 按 `k`，把 `lr` 改成十倍，再改成百分之一。其中一个怎么也到不了；另一个会让损失越来越大。
+# 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完所有 epoch 还在半路上；
+# 后一个每一步都跨过头，损失越来越大。
