@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from tutor.language import tr
 from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.columns import Columns, Summary
@@ -181,11 +182,13 @@ def _scan(data: bytes, end: int) -> Timeline:
             timeline.feed(frame)
         place = next_place
     if whole and end < len(data):
-        timeline.contents.notice("The end of this file is damaged; the recording itself is whole.")
+        timeline.contents.notice(tr("The end of this file is damaged; the recording itself is whole."))
     elif whole:
-        timeline.contents.notice("This recording was cut off: it was not finished, or a part of the file is missing.")
+        what = tr("This recording was cut off: it was not finished, or a part of the file is missing.")
+        timeline.contents.notice(what)
     else:
-        timeline.contents.notice(f"This file is damaged or cut off: what comes after step {timeline.steps} is lost.")
+        what = tr("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
+        timeline.contents.notice(what)
     return timeline
 
 

@@ -48,4 +48,9 @@ ZH: dict[str, str] = {
     "is above the most, {most}": "大于最大值 {most}",
     "and": "和",
     "or": "或",
+    "The end of this file is damaged; the recording itself is whole.": "文件末尾有损坏；记录本身是完整的。",
+    "This recording was cut off: it was not finished, or a part of the file is missing.": (
+        "这份记录不完整：没有录完，或文件缺了一部分。"
+    ),
+    "This file is damaged or cut off: what comes after step {step} is lost.": "文件有损坏：第 {step} 步之后的内容丢了。",
 }

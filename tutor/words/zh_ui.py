@@ -43,7 +43,7 @@ ZH: dict[str, str] = {
     "quit": "退出",
     "choose": "选择",
     "open": "打开",
-    "walk": "走这次",
+    "walk": "查看",
     "compare": "对比",
     "name": "名称",
     "drop": "丢弃",
@@ -282,7 +282,7 @@ ZH: dict[str, str] = {
     " since step {step}": "，从第 {step} 步起",
     " at the first pass": "，第一次反向传播时",
     "by step": "按步",
-    "pass {number} of {count}": "第 {number}/{count} 次反向传播",
+    "pass {number} of {count}": "反向 {number}/{count}",
     "each on its own scale": "刻度各自独立",
     "log axis": "对数轴",
     "{count} not above zero, not drawn": "{count} 个不大于零，未画",
@@ -349,7 +349,7 @@ ZH: dict[str, str] = {
     "{dtype} on {device}": "{dtype}，在 {device} 上",
     "keeps it": "会保留",
     ", shared with {names}": "，与 {names} 共用",
-    "{number}: how often it was changed in place": "{number}：被就地修改的次数",
+    "{number}: how often it was changed in place": "{number}（被就地修改的次数）",
     "made": "创建",
     "changed by": "修改",
     "used by": "使用",
@@ -418,7 +418,7 @@ ZH: dict[str, str] = {
     "of which [{place}] = {value}": "其中 [{place}] = {value}",
     "step {number}": "第 {number} 步",
     "line {number}": "第 {number} 行",
-    "iteration {number}": "第 {number} 次迭代",
+    "iteration {number}": "迭代 {number}",
     "cell {number}": "单元格 {number}",
     "{operation}, in {code}": "{operation}，在 {code} 中",
     "the rest of it cannot be shown": "其余部分无法显示",
@@ -449,4 +449,11 @@ ZH: dict[str, str] = {
     "right: {value}": "答对了：{value}",
     "you said {mine}, the run gives {value}": "你答的是 {mine}，运行得到 {value}",
     "it came to that at step {step}": "这个值出现在第 {step} 步",
+    # where no screen can be shown
+    "there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.": (
+        "这里没有终端。--plain 可以不用屏幕界面走课程；`gradtutor steps` 和 `show` 直接打印。"
+    ),
+    "this terminal cannot draw a screen (TERM is dumb or not set). --plain walks without one.": (
+        "这个终端画不了屏幕界面（TERM 是 dumb 或没有设置）。请用 --plain。"
+    ),
 }

@@ -75,7 +75,7 @@ class AboutTensor:
         page.fact(tr("kind"), f"{tensor.class_name}{tr(', ')}{kind}")
         page.fact(tr("shape"), tr("{shape}, {count:,} numbers", shape=list(tensor.shape), count=prod(tensor.shape)))
         where = tr("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
-        page.fact("dtype", f"{where}, {tensor.layout}")
+        page.fact("dtype", f"{where}{tr(', ')}{tensor.layout}")
         keeps = tr(", ") + tr("keeps it") if tensor.retains_grad else ""
         page.fact(tr("requires grad"), f"{tensor.requires_grad}{keeps}")
         page.fact(tr("strides"), str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)

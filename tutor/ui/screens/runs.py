@@ -72,7 +72,7 @@ def told(run: Run) -> str:
     """How long it is, and what it came to."""
     timeline = run.timeline
     last = [f"{name} {number(points[-1].value)}" for name, points in list(timeline.series.items())[:2] if points]
-    return ", ".join([tr("{count:,} steps", count=timeline.steps), *last])
+    return tr(", ").join([tr("{count:,} steps", count=timeline.steps), *last])
 
 
 class RunsScreen(ModalScreen[None]):
