@@ -52,5 +52,5 @@ ZH: dict[str, str] = {
     "This recording was cut off: it was not finished, or a part of the file is missing.": (
         "这份记录不完整：没有录完，或文件缺了一部分。"
     ),
-    "This file is damaged or cut off: what comes after step {step} is lost.": "文件有损坏：第 {step} 步之后的内容丢了。",
+    "This file is damaged or cut off: what comes after step {step} is lost.": "文件有损坏：第 {step} 步之后的都丢了。",
 }
