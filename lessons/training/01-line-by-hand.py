@@ -72,8 +72,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 # All three gradients are below zero, so all three samples want a larger weight, and each update gives them some. The
 # last one shouts loudest: its input is the largest.
 #
-# Now the other epochs. The model will never be shown the input 4. What will it say to it in the end? (An answer
-# within a thousandth counts as right.)
+# Now the other epochs. The model will never be shown the input 4. What will it say to it in the end?
 
 # %% [markdown] question="predict" of="answer" lang="zh"
 # 是 {{ first }}：误差的两倍，再乘以输入。（少了负号的话：模型给少了，而误差是输出减去目标。）
@@ -81,7 +80,7 @@ print("gradients of epoch 0:", [round(gradient, 4) for gradient in gradients])
 # 三个梯度都小于零，也就是三个样本都想要更大的权重，每次更新都给它们一点。
 # 最后一个喊得最响，因为它的输入最大。
 #
-# 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？（误差在千分之一以内都算对。）
+# 现在跑完其余的 epoch。模型从没见过输入 4，最后它会给出多少？
 
 # %%
 for epoch in range(1, 100):
