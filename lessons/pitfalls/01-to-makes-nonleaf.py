@@ -68,7 +68,7 @@ v = torch.ones(1, requires_grad=True).to(cpu)
 #
 # 下面的优化器不肯收这样的权重。把它改好，权重仍然要是 float64。按 `e`。
 
-# %% tags=["exercise"] id="refused" kind="bug"
+# %% tags=["exercise"] id="float64-weights" kind="bug"
 weights = torch.tensor([1.0, 3.0], requires_grad=True)
 weights = weights.to(f64)
 

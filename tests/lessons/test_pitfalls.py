@@ -284,6 +284,15 @@ def test_where_gives_the_right_value_and_a_gradient_of_nan() -> None:
     assert second == 0.25
 
 
+def test_anomaly_detection_names_the_node_of_the_first_nan() -> None:
+    x = torch.tensor([0.0, 4.0], requires_grad=True)
+    with warnings.catch_warnings(), torch.autograd.set_detect_anomaly(True):
+        warnings.simplefilter("ignore")
+        y = torch.where(x > 0, x.sqrt(), 0.0).sum()
+        with pytest.raises(RuntimeError, match="SqrtBackward0' returned nan"):
+            y.backward()
+
+
 def test_to_mark_what_torch_tensor_made_brings_nothing() -> None:
     a = torch.tensor(3.0, requires_grad=True)
     with warnings.catch_warnings():
