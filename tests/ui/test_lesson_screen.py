@@ -22,6 +22,7 @@ from tests.ui.recordings import (
 )
 from tutor.trace import events as ev
 from tutor.ui.app import GradtutorApp
+from tutor.ui.panes.code import CodePane
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)
@@ -499,3 +500,7 @@ async def test_a_list_is_typed_from_its_first_bracket_on() -> None:
         await pilot.pause(0.1)
         assert screen.timeline.cell(screen.cursor) == 3
         assert not screen.ask.has_focus
+
+
+def test_a_code_pane_without_a_run_has_no_row_to_bring_into_view() -> None:
+    assert CodePane().in_view() is None

@@ -149,7 +149,7 @@ class CodePane(Pane):
     def in_view(self) -> int | None:
         if self._now is not None:
             return self._now
-        if self._listing is not self._listing_of(1):
+        if self.timeline is None or self._listing is not self._listing_of(1):  # a resize may come before the first run
             return None
         if not self._at_end:
             return next((at for at, line in enumerate(self._listing.lines) if line.cell == self._cell), None)
