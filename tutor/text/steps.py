@@ -11,8 +11,9 @@ import msgspec
 from tutor.explain import explanation, plain
 from tutor.explain.nodes import rule_json
 from tutor.explain.paths import paths_to
+from tutor.language import tr
 from tutor.text.inside import optimizer_at
-from tutor.text.output import safe
+from tutor.text.output import cells, safe
 from tutor.text.values import dtype_of, gradient
 from tutor.trace import events as ev
 from tutor.trace.names import name_of, op_inputs, op_output, parts_of
@@ -36,8 +37,11 @@ def write_text(timeline: Timeline, out: TextIO) -> None:
 def text_of(timeline: Timeline, step: int) -> str:
     """A step on one line, without its number."""
     view = timeline.view(step)
-    where = f"line {view.line}" if view.line is not None else f"cell {view.cell}" if view.cell is not None else ""
-    return safe(f"{where:<9} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
+    where = "" if view.cell is None else tr("cell {number}", number=view.cell)
+    if view.line is not None:
+        where = tr("line {number}", number=view.line)
+    where += " " * (9 - cells(where))
+    return safe(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
 
 
 def record(timeline: Timeline, step: int) -> dict[str, Any]:

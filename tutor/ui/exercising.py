@@ -137,6 +137,6 @@ class Exercising:
         """The lesson pane comes into view, at its end."""
         screen = self.screen
         screen.places.bring("lesson")
-        screen.shown = None
+        screen.shown, screen.notice = None, ()
         screen.lesson.to_the_end = True
         screen.soon()

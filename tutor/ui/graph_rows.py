@@ -78,11 +78,11 @@ class Rows:
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
-            text = "x".join(map(str, node.shape)) or "scalar"
+            text = "x".join(map(str, node.shape)) or tr("scalar")
         grad, parts = self._reached(node)
         shares = " + ".join(brief(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
         if len(parts) > _TERMS:
-            shares += f" + {len(parts) - _TERMS:,} more"
+            shares += tr(" + {count:,} more", count=len(parts) - _TERMS)
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
             grad=self._text(grad, dtype) if grad is not None else shares,

@@ -320,6 +320,8 @@ ZH: dict[str, str] = {
     "leaf": "叶子",
     "change": "变化",
     "constant": "常数",
+    "scalar": "标量",
+    " + {count:,} more": " + 另外 {count:,} 份",
     "input": "输入",
     "in the module": "模块顶层",
     "in {function}": "{function} 中",
