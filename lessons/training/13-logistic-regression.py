@@ -80,8 +80,8 @@ ratio = round((wrong / sure).item(), 1)
 # %% [markdown] question="predict" of="right == 200" lang="en"
 # {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. Being sure and wrong is what this loss punishes most.
 #
-# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 40 turns, this time on
-# purpose, we draw the boundary, count what is right, and stop at **more than 99 of 100**.
+# Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 20 turns we draw the
+# boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
 #
 # Will it have got all 200 right by then? Answer `True` or `False`.
 
@@ -89,7 +89,7 @@ ratio = round((wrong / sure).item(), 1)
 # {{ ratio }} 倍：{{ sure.item() }} 对 {{ wrong.item() }}。这种损失罚得最重的，就是信心十足却错了。
 #
 # 现在把一切合在一起：模块、损失、带动量的 SGD，200 个点一次全部送进去。
-# 每 40 圈看一次（这回是有意的）：画出分界线，数一数有多少点在对的一边，**超过百分之九十九**就停。
+# 每 20 圈画一次分界线；每 40 圈数一次有多少点在对的一边（这回是有意的），**超过百分之九十九**就停。
 #
 # 到那时，200 个点全都分对了吗？回答 `True` 或 `False`。
 
@@ -116,10 +116,11 @@ for iteration in range(1000):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+    if iteration % 20 == 0:
+        draw(*model.weight[0].tolist(), model.bias.item())
     if iteration % 40 == 0:
         right = ((p >= 0.5) == (t == 1)).sum().item()
         history[iteration] = right / 200
-        draw(*model.weight[0].tolist(), model.bias.item())
         if right / 200 > 0.99:
             break
 print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}")
