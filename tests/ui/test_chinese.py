@@ -12,6 +12,7 @@ from tests.ui.conftest import text
 from tests.ui.recordings import LESSON as LESSON_IN_ENGLISH
 from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
 from tests.ui.test_whatif import ended
+from tutor.language import use
 from tutor.lesson import catalog
 from tutor.lesson.find import Target
 from tutor.lesson.model import joined
@@ -19,6 +20,7 @@ from tutor.paths import lessons_dir
 from tutor.process import Workers
 from tutor.session import Session
 from tutor.ui.app import GradtutorApp
+from tutor.ui.draw.graph import label_of
 from tutor.ui.moves import go
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -226,3 +228,9 @@ async def test_another_language_at_once() -> None:
         await pilot.pause()
         assert "answer: 5, [1, 2]" in text(app)
         assert "lesson" in text(app)
+
+
+def test_what_is_kept_is_not_kept_in_the_language_of_before() -> None:
+    for language, expected in (("en", "leaf"), ("zh", "叶子"), ("en", "leaf")):
+        use(language)
+        assert label_of("AccumulateGrad") == expected

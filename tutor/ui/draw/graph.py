@@ -68,11 +68,13 @@ class Graph:
     """Whether it is several graphs with headings above them, which only lanes have room for."""
 
 
-@lru_cache(512)
 def label_of(name: str) -> str:
     """What a node's name says in the words of the code: `AddBackward0` is add, `MseLossBackward0` mse_loss."""
-    if name == LEAF or name.endswith("AccumulateGrad"):
-        return tr("leaf")
+    return tr("leaf") if name.endswith(LEAF) else _operation(name)
+
+
+@lru_cache(512)
+def _operation(name: str) -> str:
     short = re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", short).lower() or name
 
