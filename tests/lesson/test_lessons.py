@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import runpy
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_a_lesson_is_short_and_asks(header: Header) -> None:
 @every_lesson
 def test_a_lesson_runs_as_a_script(header: Header, capfd: pytest.CaptureFixture[str]) -> None:
     before = random.getstate()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plotext"]:
+        del sys.modules[name]  # it has one figure for all, and what another lesson left in it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         runpy.run_path(header.path, run_name="__main__")
