@@ -40,7 +40,7 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _WHEN = re.compile(
-    r"(?:\b(?:where|when|whenever|while|once|until|unless|for|with|at)\s+|当\s*|在\s*)`?$", re.IGNORECASE
+    r"(?:\b(?:where|when|whenever|while|once|until|unless|for|with|at)\s+|当\s*|(?<!现)在\s*)`?$", re.IGNORECASE
 )
 _WHEN_ZH = re.compile(r"`?\s*(?:时|的时候|的地方|处|的话|之前|以前)")
 
