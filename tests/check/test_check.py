@@ -11,6 +11,7 @@ import torch
 from tutor.check.finding import Finding
 from tutor.check.lessons import check
 from tutor.check.runner import Runner
+from tutor.check.running import _alike
 
 GOOD = """\
 # ---
@@ -381,3 +382,13 @@ def test_where_a_file_stands(runner: Runner, tmp_path: Path) -> None:
     assert [finding.what for finding in check(path, runner)] == [
         "is not named as a lesson is.", "stands in no family's folder.",
     ]  # fmt: skip
+
+
+def test_last_digits_are_no_draw() -> None:
+    """Routines of linear algebra give other last digits where their numbers lie elsewhere in memory."""
+    assert _alike([1.0, [2.0, 0.0]], [1.0000001, [2.0000002, 1e-9]])
+    assert not _alike([1.0, 2.0], [1.0, 2.001])
+    assert not _alike([1.0, 2.0], [1.0])
+    assert not _alike("a", "b")
+    assert _alike(3, 3)
+    assert not _alike(3, 4)
