@@ -210,3 +210,51 @@ async def test_which_line_is_answered_by_pointing_at_it(tmp_path: Path, home: Pa
 
 def line_of(screen: LessonScreen, row: int) -> str:
     return "".join(piece for piece, _ in screen.code.row(row, 60))
+
+
+TWICE = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Two questions"}
+# ---
+
+# %% [markdown] question="predict" of="x" lang="en"
+# The first question has a long text, so that it fills all of its pane where the terminal is small. It goes on and on,
+# about nothing at all, for as many lines as it takes to push what follows out of view.
+#
+# One more paragraph.
+#
+# And another one, so that there is no doubt. What is `x`?
+
+# %% [markdown] question="predict" of="y" lang="en"
+# And here is the second: what is `y`?
+
+# %%
+x = 1
+y = 2
+"""
+
+
+async def test_a_second_question_at_the_same_place_comes_into_view(tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "graph" / "03-twice.py"
+    path.parent.mkdir()
+    path.write_text(TWICE, encoding="utf-8")
+    workers = Workers()
+    app = GradtutorApp(
+        Target("lesson", path, "graph/twice"), lessons=tmp_path, workers=workers,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, LessonScreen)
+        await ended(pilot, screen)
+        assert "The first question" in text(app)
+        await pilot.press("1", "enter")
+        await pilot.pause(0.1)
+        assert "what is y?" in text(app)
+        assert "another question" in text(app)
+        await pilot.press("2", "enter", "end")
+        await pilot.pause(0.1)
+        assert screen.cursor == screen.timeline.steps
+    await app.close_sessions()

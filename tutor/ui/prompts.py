@@ -107,6 +107,9 @@ class Prompts:
             screen.say((str(error), "error"))
             return
         screen.places.focus_pane()
+        if screen.asking:
+            screen.say((tr("noted; here is another question"), "quiet"))
+            return
         screen.say(*phrase("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
     def begin(self, char: str | None) -> bool:

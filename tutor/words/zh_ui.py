@@ -212,6 +212,7 @@ ZH: dict[str, str] = {
     "your answer: {expression}": "你的答案：{expression}",
     "which line?": "是哪一行？",
     "your choice": "你的选择",
+    "noted; here is another question": "记下了；这里还有一个问题",
     "walk on with {arrow}: the run will tell": "按 {arrow} 继续走：运行结果会揭晓",
     " — walk on, the run will tell": "：继续走，运行结果会揭晓",
     "skipped": "已跳过",

@@ -40,9 +40,10 @@ class LessonPane(Pane):
         """Whether the end of what is to be read shall be seen: a hint was asked for."""
         self._rows: list[Row] = []
         self._starts: list[int] = []
-        self._section = -1
+        self._reading: tuple[int, int | None] = (-1, None)
+        """The section that is to be read, and the question in it that is open."""
         self._pinned = True
-        """Whether the section to be read begins at the top; not once the learner has scrolled."""
+        """Whether what is to be read begins at the top; not once the learner has scrolled."""
         self._blocks: dict[int, list[Block]] = {}
 
     def prepare(self) -> None:
@@ -52,6 +53,7 @@ class LessonPane(Pane):
         current = self.gate.section(timeline, self.cursor)
         state = timeline.state(self.cursor)
         self._rows, self._starts = [], []
+        asked: tuple[int, int] | None = None
         # What comes later is not read before its time.
         reached = max(current, self.gate.section(timeline, min(self.seen, timeline.steps)))
         for at, section in enumerate(self.gate.sections[: reached + 1]):
@@ -59,9 +61,12 @@ class LessonPane(Pane):
             open_question = False
             rows: list[Row] = []
             for index in section.cells:
-                rows += [*([EMPTY] if rows else []), *self._cell(index, state)]
+                rows += [EMPTY] if rows else []
                 question = self.gate.question
                 open_question = question is not None and question.index == index
+                if open_question and at == current:
+                    asked = index, len(self._rows) + len(rows)
+                rows += self._cell(index, state)
                 if open_question:
                     break
             exercise = self.gate.exercises.get(section.number or 0)
@@ -73,14 +78,18 @@ class LessonPane(Pane):
             following = self.gate.sections[at + 1 : reached + 1]
             if section.number is not None and any(later.cells for later in following):
                 self._rows += [EMPTY, self._rule(section.number), EMPTY] if rows else []
-        if current != self._section:
-            self._section, self._pinned = current, True
+        reading = current, None if asked is None else asked[0]
+        if reading != self._reading:
+            self._reading, self._pinned = reading, True
         if self.to_the_end:
             self.to_the_end = self._pinned = False
             ends = [*self._starts[current + 1 :], len(self._rows) + 2]
             self.top = max(0, ends[0] - 2 - self.page)
         if self._pinned and current < len(self._starts):
             self.top = self._starts[current]
+            if asked is not None and len(self._rows) - self.top > self.page:
+                # A second question at the same place: what one has read already makes room for it.
+                self.top = max(self.top, min(asked[1], len(self._rows) - self.page))
 
     def forget(self) -> None:
         """The texts are in another language now."""
