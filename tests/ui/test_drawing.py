@@ -179,15 +179,16 @@ def test_what_a_question_hides_is_dotted() -> None:
     asking=st.sampled_from([0, 1, 3]),
     zoomed=st.sampled_from([None, "lesson", "graph"]),
     prose=st.booleans(),
+    reading=st.sampled_from([0, 1, 9, 20, 200]),
 )
 def test_panes_fill_the_screen_and_do_not_overlap(
-    size: tuple[int, int], asking: int, zoomed: str | None, prose: bool
+    size: tuple[int, int], asking: int, zoomed: str | None, prose: bool, reading: int
 ) -> None:
     cols, rows = size
     asking = asking if prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
     front = {"left": "lesson" if prose else "code", "right": "graph"}
-    found = places.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose)
+    found = places.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
     covered: set[tuple[int, int]] = set()
     for name, place in found.items():
         assert place.height >= (1 if name == "ask" else 3), name
@@ -201,6 +202,17 @@ def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
     found = places.places(80, 24, front={"left": "code", "right": "graph"})
     assert set(found) == {"code", "graph", "tensors"}
     assert set(places.places(120, 36, front={})) == set(places.PANES)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[int, int]) -> None:
+    short, long, longest = (
+        places.places(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
+        for rows in (2, 10, 200)
+    )  # fmt: skip
+    assert long["lesson"].height >= 10 + 2, "the rows and the frame"
+    assert short["lesson"].height <= long["lesson"].height < longest["lesson"].height
+    assert longest["code"].height == places.CODE
 
 
 # ---------------------------------------------------------------- prose

@@ -49,7 +49,7 @@ class Arranger:
         """Put everything in its place, if anything changed that matters to it."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
-        reading = self.now == "lesson"
+        reading = max(screen.lesson.wanted, 1) if self.now == "lesson" else 0
         drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
         if drawn == self._drawn:
             return
@@ -62,7 +62,7 @@ class Arranger:
             width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose,
             reading=reading,
         )  # fmt: skip
-        self._tabs(wide, reading and self._prose)
+        self._tabs(wide, bool(reading) and self._prose)
         if question is not None:
             screen.ask.about(question.of, question.kind, framed=wide, ascii=screen.header.glyphs.ascii)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):

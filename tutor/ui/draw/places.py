@@ -14,6 +14,8 @@ WIDE, TALL = 110, 30
 """From this size on all panes are in view; below, some share a place under tabs."""
 LEAST = (60, 16)
 HEAD, FOOT = 1, 3
+CODE = 6
+"""So many rows are left to the code, however long the prose."""
 
 
 class Place(NamedTuple):
@@ -37,13 +39,14 @@ def is_wide(width: int, height: int) -> bool:
 
 def places(
     width: int, height: int, *, front: Mapping[str, str], zoomed: str | None = None, asking: int = 0,
-    prose: bool = True, reading: bool = False,
+    prose: bool = True, reading: int = 0,
 ) -> dict[str, Place]:  # fmt: skip
     """The place of each pane on show.
 
     `front` says which pane of a group of tabs is the one to see, by group (`left`, `right`, `below`); `asking` is the
     height of the field for an answer, which stands under the lesson; without `prose` there is no lesson pane. While one
-    is `reading` and there is little room, the lesson takes all of the width.
+    is `reading` (so many rows) the lesson is as tall as that where there is room; where there is little, it has all of
+    the width.
     """
     top, body = HEAD, height - HEAD - FOOT
     if zoomed == "lesson" and asking:
@@ -52,15 +55,16 @@ def places(
         return {zoomed: Place(0, top, width, body)}
     left = width * 46 // 100
     if is_wide(width, height):
-        return _wide(left, width - left, top, body, asking, prose)
+        return _wide(left, width - left, top, body, asking, prose, reading)
     if reading and prose:
-        return _reading(left, width, top, body, front, asking)
+        return _reading(left, width, top, body, front, asking, reading)
     return _narrow(left, width, top, body, front, asking)
 
 
-def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool) -> dict[str, Place]:
+def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Place]:
     output = max(4, body * 15 // 100)
     lesson = max(8, (body - output) * 42 // 100) if prose else 0
+    lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
     code = body - output - lesson - asking
     graph = max(8, body * 36 // 100)
     tensors = max(8, body * 32 // 100)
@@ -79,8 +83,10 @@ def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool) 
     return found
 
 
-def _reading(left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int) -> dict[str, Place]:
-    lesson = body * 11 // 20
+def _reading(
+    left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int, rows: int
+) -> dict[str, Place]:
+    lesson = max(body * 11 // 20, min(rows + 2, body - asking - CODE))
     below, rest = top + lesson + asking, body - lesson - asking
     found = {
         "lesson": Place(0, top, width, lesson),

@@ -42,6 +42,8 @@ class LessonPane(Pane):
         self._starts: list[int] = []
         self._reading: tuple[int, int | None] = (-1, None)
         """The section that is to be read, and the question in it that is open."""
+        self.wanted = 0
+        """How many rows what is to be read now has."""
         self._pinned = True
         """Whether what is to be read begins at the top; not once the learner has scrolled."""
         self._blocks: dict[int, list[Block]] = {}
@@ -81,6 +83,7 @@ class LessonPane(Pane):
         reading = current, None if asked is None else asked[0]
         if reading != self._reading:
             self._reading, self._pinned = reading, True
+        self.wanted = len(self._rows) - self._starts[current] if current < len(self._starts) else 0
         if self.to_the_end:
             self.to_the_end = self._pinned = False
             ends = [*self._starts[current + 1 :], len(self._rows) + 2]

@@ -204,6 +204,7 @@ class LessonScreen(Screen[None]):
             if at != self.shown or pane is self.chart:
                 pane.show(self.timeline, self.cursor)
         self.shown = at
+        self.places.update()  # how tall the prose is, is known only now
         self.linker.update()
         self.header.show(*facts(self))
         self.explain.show(self.notice or said(self))
