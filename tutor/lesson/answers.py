@@ -80,6 +80,12 @@ def elements(given: Any, right: Any) -> list[Element] | None:
     return [Element(place, mine, theirs, _same(mine, theirs)) for place, mine, theirs in _pairs(given, right, ())]
 
 
+def partly(given: Any, right: Any) -> list[Element]:
+    """The elements of a wrong answer of which some are right; empty where there is nothing to tell apart."""
+    found = elements(given, right) or []
+    return found if any(each.ok for each in found) and not all(each.ok for each in found) else []
+
+
 def _shape(value: Any) -> Any:
     return [_shape(item) for item in value] if isinstance(value, (list, tuple)) else None
 

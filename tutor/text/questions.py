@@ -129,8 +129,8 @@ def _is_right(cell: Cell, value: Any, right: Answer) -> bool:
 
 def _off(cell: Cell, typed: str, right: Any) -> str:
     """Of a list in which some numbers are right: which are not."""
-    found = answers.elements(answers.parse(typed), right) if cell.question == "predict" else None
-    if not found or len(found) < 2 or not any(element.ok for element in found):
+    found = answers.partly(answers.parse(typed), right) if cell.question == "predict" else []
+    if not found:
         return ""
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in found if not element.ok]
     return tr(" Off: {places}.", places=", ".join(places))

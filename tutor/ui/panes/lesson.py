@@ -7,15 +7,14 @@ from functools import partial
 
 from tutor.explain.live import live
 from tutor.language import later, tr
-from tutor.lesson.answers import shown
 from tutor.lesson.model import in_language
 from tutor.trace.state import State
 from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
-from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.prose import Block
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, tinted, wrapped
+from tutor.ui.draw.row import EMPTY, Row, fit, tinted, wrapped
+from tutor.ui.draw.verdict import verdict
 from tutor.ui.gate import Exercise, Gate
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
@@ -136,40 +135,20 @@ class LessonPane(Pane):
             return self._prose(index, state, self.inner)
         inner = self._prose(index, state, self.inner - 2)
         rows = [((("? ", "now") if not at else ("  ", "plain")), *row) for at, row in enumerate(inner)]
+        given = self.given.get(index)
+        known = self.gate.answer_of(self.timeline, index)
+        run = known[1] if given is not None and known is not None and known[0] <= self.seen else None
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
+            is_right = run is not None and run.value == number
             pieces = prose.inline(option, self.glyphs, role, value)
-            lines = wrapped(pieces, max(self.inner - 5, 1))
+            lines = wrapped([*pieces, (f" {self.glyphs.yes}", "leaf strong")] if is_right else pieces,
+                            max(self.inner - 5, 1))  # fmt: skip
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
-        return [*rows, *self._outcome(index)]
-
-    def _outcome(self, index: int) -> list[Row]:
-        """What was answered, and what the run gave once it is known to the learner."""
-        assert self.timeline is not None
-        if index not in self.given:
-            return []
-        text, _ = self.given[index]
-        found = self.gate.answer_of(self.timeline, index)
-        mine = clean(text)
-        known = found is not None and found[0] <= self.seen
-        pieces: list[Piece] = []
-        if not known or found is None:
-            pieces += (
-                [(mine, "strong"), (tr(" — walk on, the run will tell"), "note")] if mine else [(tr("skipped"), "note")]
-            )
-        elif found[1].error is not None:
-            pieces += [
-                (mine + " ", "strong"),
-                (tr("the run has no answer: {error}", error=clean(found[1].error)), "error"),
-            ]
-        elif not mine:
-            pieces += phrase("skipped: the run gives {value}", "note", value=(shown(found[1].value), "strong"))
-        elif self.given[index][1]:
-            pieces += [(mine, "leaf strong"), (f" {self.glyphs.yes} {tr('right')}", "leaf")]
-        else:
-            pieces += [(mine, "error strong"), (f" {self.glyphs.no} ", "error")]
-            pieces += phrase("the run gives {value}", "error", value=(shown(found[1].value), "strong"))
-        return [(("  ", "plain"), *row) for row in wrapped(pieces, max(self.inner - 2, 1))]
+        if given is None:
+            return rows
+        outcome = verdict(str(cell.get("question")), *given, run, self.glyphs)
+        return [*rows, *((("  ", "plain"), *row) for row in wrapped(outcome, max(self.inner - 2, 1)))]
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page
