@@ -18,6 +18,7 @@ ZH: dict[str, str] = {
     "pitfalls": "常见陷阱",
     "gpu": "GPU",
     # the keys, in the footer
+    "中文": "English",
     "answer": "作答",
     "skip": "跳过",
     "stop": "停止",
@@ -100,6 +101,9 @@ ZH: dict[str, str] = {
     "the keys and the marks": "按键和记号",
     "back; to the list of lessons": "返回；回到课程列表",
     "on this sheet: light or dark": "在本页：浅色或深色",
+    "on the list of lessons": "在课程列表上",
+    "choose a lesson, open it": "选择课程，打开它",
+    "forget what was done with the lesson; press it twice": "清除这一课的记录；要按两次",
     "on the sheet that Enter opens": "在 Enter 打开的页上",
     "a line that leads to a step; go there": "选中通向某一步的行；去那一步",
     "one element of a tensor: the next one, or its index, typed; Backspace: none": (

@@ -9,6 +9,10 @@ from tutor.ui.keys import KEYS
 from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24
+_ON_LIST = (
+    ("↑ ↓   Enter", later("choose a lesson, open it")),
+    ("R", later("forget what was done with the lesson; press it twice")),
+)
 _ON_CHART = (
     ("↑ ↓", later("to the moment of the point before, of the next one; a click: of the nearest")),
     ("c", later("no more the tensor that was added last")),
@@ -42,13 +46,18 @@ def _keys() -> list[tuple[str, str]]:
 
 def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     intro = tr("You walk through a recording of the program: forward, back, to any point of it.")
-    rows: list[Row] = [*wrapped([(intro, "note")], cells), EMPTY, ((tr("keys"), "heading"),)]
-    rows += [((pad("  " + shown, _LEFT), "key"), (about, "plain")) for shown, about in _keys()]
-    rows += [((pad("  t", _LEFT), "key"), (tr("on this sheet: light or dark"), "plain")), EMPTY]
-    rows += [((tr("on the sheet that Enter opens"), "heading"),)]
-    rows += [((pad("  " + shown, _LEFT), "key"), (tr(about), "plain")) for shown, about in _ON_SHEETS]
-    rows += [EMPTY, ((tr("on the chart"), "heading"),)]
-    rows += [((pad("  " + shown, _LEFT), "key"), (tr(about), "plain")) for shown, about in _ON_CHART]
+    rows: list[Row] = [*wrapped([(intro, "note")], cells)]
+    here = (("t", later("on this sheet: light or dark")),)
+    sections = (
+        (later("keys"), [*_keys(), *here]),
+        (later("on the list of lessons"), _ON_LIST),
+        (later("on the sheet that Enter opens"), _ON_SHEETS),
+        (later("on the chart"), _ON_CHART),
+    )
+    for title, entries in sections:
+        rows += [EMPTY, ((tr(title), "heading"),)]
+        for shown, about in entries:
+            rows += _entry(shown, "key", tr(about), cells)
     rows += [EMPTY, ((tr("marks"), "heading"),)]
     marks = [
         (glyphs.leaf, "leaf", tr("a leaf: a tensor that was made, not computed")),
@@ -67,5 +76,12 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.explain, "now", tr("this row changed in this step; the cells that did are underlined")),
         (f"{glyphs.new} {tr('new')}", "grad", tr("a gradient that this step brought")),
     ]
-    rows += [((pad("  " + mark, _LEFT), role), (text, "plain")) for mark, role, text in marks]
+    for mark, role, text in marks:
+        rows += _entry(mark, role, text, cells)
     return rows
+
+
+def _entry(left: str, role: str, text: str, cells: int) -> list[Row]:
+    """A key or a mark, and beside it what it does or means."""
+    lines = wrapped([(text, "plain")], max(cells - _LEFT, 1))
+    return [((pad("" if at else f"  {left}", _LEFT), role), *line) for at, line in enumerate(lines)]

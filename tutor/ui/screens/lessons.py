@@ -40,7 +40,7 @@ _KEYS = (
 )
 _HINTS = (
     Hint("↑ ↓", later("choose"), "down", 2), Hint("Enter", later("open"), "open", 0),
-    Hint("?", later("help"), "help", 1), Hint("q", later("quit"), "quit", 0),
+    Hint("?", later("help"), "help", 1), Hint("L", later("中文"), "language", 3), Hint("q", later("quit"), "quit", 0),
 )  # fmt: skip
 
 
