@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import lines, text
 from tests.ui.recordings import (
+    CELLS,
+    LESSON,
     SCRIPT,
     STEPS,
     TAUGHT,
@@ -157,6 +160,50 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert screen_of(app).focused is screen_of(app).code
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "typed", "told"),
+    [
+        ("line", {}, "None", "The answer is the number of a line."),
+        ("choice", {"en": ["one", "two"], "zh": ["一", "二"]}, "3", "Choose a number from 1 to 2."),
+    ],
+)
+async def test_what_is_no_answer_to_this_question_is_asked_again(
+    question: str, options: dict[str, list[str]], typed: str, told: str
+) -> None:
+    cells = [{**cell, "question": question, "options": options} if "question" in cell else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "enter", *typed, "enter")
+        await pilot.pause()
+        assert told in text(app)
+        assert screen_of(app).asking
+        screen_of(app).ask.value = ""
+        await pilot.press("2", "enter")
+        await pilot.pause()
+        assert not screen_of(app).asking
+
+
+@pytest.mark.parametrize("typed", ["nan", "NaN", "inf", "-inf", "Inf"])
+async def test_nan_and_inf_can_be_typed_without_a_key_before(typed: str) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", *typed)
+        await pilot.pause()
+        assert screen_of(app).ask.value == typed
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen_of(app).study.given[2][0] == typed
+
+
+async def test_keys_that_lead_nowhere_begin_no_answer() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("end", "n", "n", "i", "i")
+        await pilot.pause()
+        assert screen_of(app).ask.value == ""
+        assert screen_of(app).focused is not screen_of(app).ask
 
 
 async def test_answers_are_kept_for_the_next_time() -> None:

@@ -19,31 +19,69 @@ NOISE = 1e-6
 LONGEST = 2_000
 """Characters of what can be an answer."""
 
-_WORDS = {"true": True, "false": False, "none": None, "nan": math.nan, "inf": math.inf, "+inf": math.inf,
-          "-inf": -math.inf}  # fmt: skip
+_WORDS = {"true": True, "false": False, "none": None}
+_NOT_FINITE = ("nan", "inf", "infinity")
+_LIBRARIES = ("math", "torch", "np", "numpy")
 
 
 class AnswerError(ValueError):
     """What was typed is no answer; the text says what one looks like."""
 
-    def __init__(self) -> None:
-        super().__init__(tr("An answer is a number, a list such as [1, 2], True, False or None."))
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__(text or tr("An answer is a number, a list such as [1, 2], True, False or None."))
+
+
+def read(text: str, question: str | None, options: int) -> Any:
+    """What was typed as the answer to a question of this kind with so many options. Raises AnswerError."""
+    found = parse(text)
+    if question == "line" and type(found) is not int:
+        raise AnswerError(tr("The answer is the number of a line."))
+    if options and (type(found) is not int or not 1 <= found <= options):
+        raise AnswerError(tr("Choose a number from 1 to {count}.", count=options))
+    return found
 
 
 def parse(text: str) -> Any:
-    """A number, a nested list, `True`, `False` or `None`; `tensor([5.])` is what it holds. Raises AnswerError."""
+    """A number, nan and inf among them, a nested list, `True`, `False` or `None`; `tensor([5.])` is what it holds.
+    Raises AnswerError."""
     typed = text.strip()
     inner = re.fullmatch(r"(?:torch\.)?tensor\((.*)\)", typed, re.DOTALL)
     typed = inner[1].strip() if inner else typed
     if typed.lower() in _WORDS:
         return _WORDS[typed.lower()]
     try:
-        found = ast.literal_eval(typed if len(typed) <= LONGEST else "")
+        found = _value(ast.parse(typed if len(typed) <= LONGEST else "", mode="eval").body)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise AnswerError from None
     if not _is_answer(found):
         raise AnswerError
     return found
+
+
+def _value(node: ast.expr) -> Any:
+    """What a literal holds; nan and inf as they are printed (`nan`) and as one writes them in code (`math.nan`,
+    `float('nan')`)."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item) for item in node.elts]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        held = _value(node.operand)
+        return -held if isinstance(node.op, ast.USub) else +held
+    word: object = None
+    if isinstance(node, ast.Name):
+        word = node.id
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _LIBRARIES:
+        word = node.attr
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "float" and len(node.args) == 1:
+        word = str(ast.literal_eval(node.args[0])).strip().lstrip("+")
+        if word.startswith("-"):
+            return -_not_finite(word[1:])
+    return _not_finite(word) if isinstance(word, str) else ast.literal_eval(node)
+
+
+def _not_finite(word: str) -> float:
+    if word.lower() not in _NOT_FINITE:
+        raise ValueError(word)
+    return float(word)
 
 
 def _is_answer(value: Any) -> bool:

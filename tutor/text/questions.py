@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tutor.explain import problem
 from tutor.language import later, now, tr
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
@@ -52,14 +53,9 @@ class Questions:
                 self.given[cell.index] = Given("", None)
             return (tr("Skipped.") if typed else tr("Type an answer, or s to skip.")), typed != ""
         try:
-            value = answers.parse(typed)
+            value = answers.read(typed, cell.question, len(self.options(cell)))
         except answers.AnswerError as error:
             return str(error), False
-        options = self.options(cell)
-        if options and value not in range(1, len(options) + 1):
-            return tr("Choose a number from 1 to {count}.", count=len(options)), False
-        if cell.question == "line" and type(value) is not int:
-            return tr("The answer is the number of a line."), False
         right = self._right(cell)
         self.given[cell.index] = Given(typed, right is not None and _is_right(cell, value, right))
         return tr("Now see."), True
@@ -73,7 +69,7 @@ class Questions:
                 if event.ok:
                     return tr("Exercise {name}: solved.", name=event.exercise)
                 text = later("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
-                return tr(text, name=event.exercise, problem=event.message)
+                return tr(text, name=event.exercise, problem=problem(event))
         return None
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:

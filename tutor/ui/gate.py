@@ -77,6 +77,8 @@ class Question:
     """The code cell after it, from 1."""
     kind: str = "predict"
     """predict, choice or line."""
+    options: int = 0
+    """How many can be chosen from."""
 
 
 class Gate:
@@ -87,7 +89,13 @@ class Gate:
         self.sections = sections(document)
         cells: list[dict[str, Any]] = [] if document is None else document.cells
         self.questions = [
-            Question(index, str(cells[index].get("of") or ""), section.number, str(cells[index].get("question")))
+            Question(
+                index,
+                str(cells[index].get("of") or ""),
+                section.number,
+                str(cells[index].get("question")),
+                max(map(len, (cells[index].get("options") or {}).values()), default=0),
+            )
             for section in self.sections
             for index in section.cells
             if cells[index].get("kind") == "question"

@@ -20,8 +20,10 @@ PURPOSES = {
     "go": (later("go to"), later("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (later("find"), later("a name, a piece of code, or printed text; Enter again finds the next")),
 }
-_ANSWERS = "0123456789-.TFN["
+_ANSWERS = "0123456789-.TFNI["
 """With these an answer can begin, and no key has another meaning for them."""
+_BEGINNINGS = ("na", "in")
+"""Of nan and inf: what the keys of their first letters mean leads nowhere where a question is open."""
 
 
 class Prompts:
@@ -29,6 +31,8 @@ class Prompts:
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
+        self._before = ""
+        """The key pressed last where a question is open."""
 
     def open(self, purpose: str) -> None:
         """Show the line, in place of the explanation."""
@@ -114,11 +118,14 @@ class Prompts:
 
     def begin(self, char: str | None) -> bool:
         """Begin an answer with what was typed, if that can only be one."""
-        if not char or char not in _ANSWERS:
+        both, self._before = self._before + (char or ""), char or ""
+        question = self.screen.gate.question
+        begun = both if both in _BEGINNINGS and question is not None and question.kind == "predict" else char
+        if not begun or (begun == char and char not in _ANSWERS):
             return False
         self.screen.places.bring("lesson")
         self.screen.set_focus(self.screen.ask)
-        self.screen.ask.insert_text_at_cursor(char)
+        self.screen.ask.insert_text_at_cursor(begun)
         return True
 
     def skip(self) -> None:

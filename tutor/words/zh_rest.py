@@ -1,6 +1,8 @@
 """What several front ends say, in Chinese: errors about places and answers, notices of progress."""
 
 ZH: dict[str, str] = {
+    "Choose a number from 1 to {count}.": "请选 1 到 {count} 之间的编号。",
+    "The answer is the number of a line.": "请回答行号。",
     "An answer is a number, a list such as [1, 2], True, False or None.": (
         "答案是一个数、一个列表（如 [1, 2]）、True、False 或 None。"
     ),

@@ -53,8 +53,6 @@ ZH: dict[str, str] = {
     "the number of your choice": "所选项的编号",
     "Now see.": "往下看。",
     "the answer is {value}": "答案是 {value}",
-    "Choose a number from 1 to {count}.": "请选 1 到 {count} 之间的编号。",
-    "The answer is the number of a line.": "请回答行号。",
     "Exercise {name}: {problem} (`e` on the full screen changes the code.)": (
         "练习 {name}：{problem}（在全屏界面按 `e` 改代码。）"
     ),
