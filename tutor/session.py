@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -13,11 +12,13 @@ from typing import Any
 
 import msgspec
 
+from tutor import language
 from tutor.lesson.find import Target
 from tutor.process import WorkerProcess, Workers
 from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
+from tutor.trace.signals import signal_name
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer
 
@@ -107,7 +108,7 @@ class Session:
         try:
             if await worker.ready():
                 self._enter("running")
-                await worker.run(self.command)
+                await worker.run(msgspec.structs.replace(self.command, language=language.now()))
             await self._read_frames(worker)
             status = await worker.wait()
             await asyncio.wait(printed, timeout=0.2)  # a grandchild may hold them open for ever
@@ -174,43 +175,29 @@ class Session:
     # ------------------------------------------------------------ its end
 
     def _died(self, worker: WorkerProcess, status: int) -> None:
-        """The worker ended without a word: say how, and where."""
-        how = self._how(status)
+        """The worker ended without a word: note how, and where."""
         statement, operation = worker.doing
         sites = self.timeline.sites
         site = sites.get(statement)
         if operation in sites and sites[operation].statement == statement:
             site = sites[operation]  # else it is that of an earlier statement
-        where = ""
+        place = ""
         if site is not None:
             path = self.timeline.sources[site.file].path
-            where = f" at {Path(path).name}:{site.span[0]}"
+            place = f"{Path(path).name}:{site.span[0]}"
             code = self.timeline.book.code(site.file, site.span)
             if code:
-                where += f" `{code.splitlines()[0]}`"
-        note = how + where
+                place += f" `{code.splitlines()[0]}`"
         events: list[Event] = []
         cells = self.timeline.cells
         outcome = "stopped" if self._stopping else "exited" if status >= 0 else "died"
+        told = 130 if self._stopping else status if status >= 0 else 128 - status
         if cells and cells[-1].end is None:
             if outcome == "died" and site is not None:
-                events.append(Failed(_signal_name(-status), how, site.file, site.span, site.function, None))
-            events.append(CellEnd(cells[-1].cell, outcome, note))
-        events.append(RunEnd(outcome, 130 if self._stopping else status if status >= 0 else 128 - status, note))
+                events.append(Failed(signal_name(-status), "", site.file, site.span, site.function, None))
+            events.append(CellEnd(cells[-1].cell, outcome, status=told, place=place))
+        events.append(RunEnd(outcome, told, place=place))
         self._add(events)
-
-    def _how(self, status: int) -> str:
-        if self._stopping:
-            return "stopped"
-        if status >= 0:
-            return f"the program ended its process with exit status {status}"
-        name = _signal_name(-status)
-        told = {
-            "SIGSEGV": "it touched memory that is not its own (a segmentation fault)",
-            "SIGKILL": "something killed it (out of memory?)",
-            "SIGABRT": "C code gave up (abort)",
-        }.get(name, "a signal ended it")
-        return f"the process died of {name}: {told},"
 
     async def stop(self) -> None:
         """Stops the run: KeyboardInterrupt first, then the kill. What was recorded stays."""
@@ -228,12 +215,6 @@ class Session:
         """As `close`, when there is no time (a signal)."""
         if self._worker is not None:
             self._worker.kill()
-
-
-def _signal_name(number: int) -> str:
-    with contextlib.suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
 
 
 def record_blocking(

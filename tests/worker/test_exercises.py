@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tutor.check.runner import Ran, Runner
+from tutor.explain import problem
+from tutor.language import use
 from tutor.trace.command import RunCommand
 from tutor.trace.events import Answer, Checked
 from tutor.trace.names import names_of
@@ -133,15 +135,32 @@ def test_a_right_attempt_runs_alone(attempt: Try) -> None:
         ("x = 1\ngrad = = 2", "Your code stopped with SyntaxError: invalid syntax (01-a.py, line 14)", 14),
         ("slope = 6", "There is no `grad`: your code does not define it.", 28),
         ("grad = 'a'", "The check could not run: ValueError: could not convert string to float: 'a'", 29),
+        ("raise ValueError", "Your code stopped with ValueError.", 13),
     ],
 )
 def test_a_wrong_attempt_is_told_why(attempt: Try, code: str, message: str, line: int) -> None:
     ran = attempt(code)
     first, second = outcomes(ran)
-    assert (first.ok, first.message, first.line) == (False, message, line)
+    assert (first.ok, problem(first), first.line) == (False, message, line)
     assert second.ok
     assert ran.status == 0
     assert value(ran, "after") == [12.0]
+
+
+def test_a_wrong_attempt_is_told_why_in_the_language_that_is_spoken_now(attempt: Try) -> None:
+    both = LESSON.replace(
+        'f"grad is {float(grad):g}"', '{"en": f"grad is {grad.item():g}", "zh": f"grad 是 {grad.item():g}"}'
+    )
+    assert both != LESSON
+    said = [outcomes(attempt(code, both))[0] for code in ("grad = w.detach()", "slope = 6", "raise ValueError")]
+    assert problem(said[0]) == "grad is 3"
+    use("zh")
+    try:
+        assert [problem(one) for one in said] == [
+            "grad 是 3", "没有 `grad`：你的代码没有定义它。", "你的代码出错停下了：ValueError。",
+        ]  # fmt: skip
+    finally:
+        use("en")
 
 
 def test_a_failing_attempt_can_be_walked(attempt: Try) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
+from tutor import language
 from tutor.check import figures
 from tutor.check.finding import Finding
 from tutor.check.reading import live_lines
 from tutor.check.runner import Ran, Runner
+from tutor.explain import ended, problem
 from tutor.explain.live import live
 from tutor.lesson.errors import MISSING
 from tutor.lesson.model import Cell, Lesson
@@ -35,7 +37,7 @@ SEED = 20_240_229
 def check(lesson: Lesson, runner: Runner) -> list[Finding]:
     """All that is wrong with this lesson's run."""
     solutions = {cell.exercise: cell.source for cell in lesson.code_cells if cell.kind == "solution"}
-    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS)
+    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS, language=language.now())
     ran = runner.run(command)
     end = ran.timeline.run_end
     if end is not None and end.outcome == "refused":
@@ -74,7 +76,12 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         elif info.end is None:
             what, mend = _death(ran.status), "A lesson must come to its end."
         else:
-            what, mend = f"the cell does not come to its end: {info.note}.", "A lesson must come to its end."
+            end = timeline.event(info.end)
+            assert isinstance(end, ev.CellEnd)
+            what, mend = (
+                f"the cell does not come to its end: {ended(end) or end.outcome}.",
+                "A lesson must come to its end.",
+            )
         yield Finding(lesson.path, line, " ".join(what.split()), mend)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
         yield Finding(lesson.path, 1, _death(ran.status), "A lesson must come to its end.")
@@ -168,12 +175,12 @@ def _exercises(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         if outcome.of == "attempt" and outcome.ok:
             what = f"the starter of `{outcome.exercise}` already passes its check."
             yield Finding(lesson.path, exercise.first_line, what, "Leave something to do, and check for it.")
-        elif outcome.of == "attempt" and not outcome.message:
+        elif outcome.of == "attempt" and not (outcome.message or outcome.how):
             yield Finding(lesson.path, outcome.line or exercise.first_line,
                           f"the check of `{outcome.exercise}` fails without a word.", 'assert …, "…"')  # fmt: skip
         elif outcome.of == "solution" and not outcome.ok:
             yield Finding(lesson.path, outcome.line or exercise.first_line,
-                          f"the solution of `{outcome.exercise}`, run after the starter, fails: {outcome.message}",
+                          f"the solution of `{outcome.exercise}`, run after the starter, fails: {problem(outcome)}",
                           "Let it define all that it changes.")  # fmt: skip
 
 
@@ -183,7 +190,7 @@ def _solved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         if outcome.of == "attempt" and not outcome.ok:
             solution = next(c for c in lesson.code_cells if c.kind == "solution" and c.exercise == outcome.exercise)
             yield Finding(lesson.path, solution.first_line,
-                          f"the solution of `{outcome.exercise}` does not pass its check: {outcome.message}",
+                          f"the solution of `{outcome.exercise}` does not pass its check: {problem(outcome)}",
                           "It must stand alone, in place of the starter.")  # fmt: skip
     exercises = {cell.number for cell in lesson.code_cells if cell.kind == "exercise"}
     for info in ran.timeline.cells:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
+from tutor.explain.ending import ended, message
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
@@ -71,8 +72,8 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellEnd)
     said = tr(_OUTCOMES.get(event.outcome, later("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
-    note = f": {words.code(event.note, 200)}" if event.note else ""
-    return [(said + note, "error" if event.outcome in ("failed", "died") else "plain")]
+    how = words.code(ended(event), 200)
+    return [(f"{said}: {how}" if how else said, "error" if event.outcome in ("failed", "died") else "plain")]
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
@@ -266,7 +267,7 @@ def _node_plain(timeline: Timeline, step: int) -> str:
 def _failed(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Failed)
-    said = words.code(event.message, 200)
+    said = words.code(message(event), 200)
     parts: list[Part] = [(event.error, "error"), (f": {said}" if said else "", "error")]
     return [*parts, (" · " + tr("caught by the code around it"), "quiet")] if event.caught else parts
 
@@ -274,7 +275,8 @@ def _failed(timeline: Timeline, step: int) -> list[Part]:
 def _failed_plain(timeline: Timeline, step: int) -> str:
     event = timeline.event(step)
     assert isinstance(event, ev.Failed)
-    said = f"{event.error}: {words.code(event.message, 400)}" if event.message else event.error
+    said = words.code(message(event), 400)
+    said = f"{event.error}: {said}" if said else event.error
     why = mistakes.explanation(timeline, step)
     return f"{said} {why}" if why else said
 

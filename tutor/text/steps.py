@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from tutor.explain import explanation, plain
+from tutor.explain import explanation, message, plain
 from tutor.explain.nodes import rule_json
 from tutor.explain.paths import paths_to
 from tutor.language import tr
@@ -140,7 +140,7 @@ def _failed(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str
     event = view.event
     assert isinstance(event, ev.Failed)
     yield "error", event.error
-    yield "message", event.message
+    yield "message", message(event)
     yield "explanation", explanation(timeline, step)
     yield "caught", event.caught
 

@@ -37,3 +37,5 @@ class RunCommand(msgspec.Struct, frozen=True):
     """Other code for exercises, by their ids; what the lesson has is the starter."""
     seed: int | None = None
     """What random numbers begin from, where the program itself does not say."""
+    language: str = "en"
+    """That in which a file that cannot be run is refused; nothing else that the worker says is a sentence."""

@@ -97,13 +97,18 @@ class CellStart(Event, frozen=True, tag=10):
 
 
 class CellEnd(Event, frozen=True, tag=11):
-    """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` says how in a few words."""
+    """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` is the exception's type.
+
+    `status` and `place` are facts that the front end says in the learner's language, as in `RunEnd`.
+    """
 
     kind = "cell_end"
     cell: int
     outcome: str
     note: str = ""
     seconds: float = 0.0
+    status: int = 0
+    place: str = ""
 
 
 class Line(Event, frozen=True, tag=12):
@@ -414,13 +419,18 @@ class Checked(Event, frozen=True, tag=54):
     cell: int
     exercise: str
     ok: bool
-    message: str = ""
-    """To the learner, where it failed."""
+    message: str | dict[str, str] = ""
+    """To the learner, where it failed: by language where the check speaks several. Else the exception's own text."""
     line: int | None = None
     """Where it failed, in the file: in the check, or in the code that raised."""
     of: str = "attempt"
     """attempt: what stood in the exercise cell. solution: the lesson's own, which ran unseen after an attempt that
     failed, so that later cells find what they need."""
+    how: str = ""
+    """What failed, where the check does not say it itself: stopped (the code), name (one is missing), check, solution
+    (an exception in it)."""
+    error: str = ""
+    """The exception's type, or the name that is missing."""
 
 
 class Point(Event, frozen=True, tag=45):
@@ -438,11 +448,16 @@ class Gap(Event, frozen=True, tag=46):
 
 
 class RunEnd(Event, frozen=True, tag=47):
-    """The run is over: outcome as in `CellEnd`; `status` is the exit status of the learner's program."""
+    """The run is over: outcome as in `CellEnd`, or refused, and `note` says why.
+
+    `status` is the exit status of the learner's program, 128 and the signal's number where it died; `place` is the
+    file, the line and the statement where its process ended without a word.
+    """
 
     outcome: str
     status: int
     note: str = ""
+    place: str = ""
 
 
 class Saved(Event, frozen=True, tag=50):

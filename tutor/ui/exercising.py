@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tutor.explain import problem
 from tutor.language import later, tr
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.phrase import phrase
@@ -38,7 +39,7 @@ class Exercising:
         solved = exercise.id in kept.solved
         return Standing(
             str((cell.get("attributes") or {}).get("kind", "")), solved, exercise.id in kept.attempts,
-            "" if checked is None or checked.ok else checked.message, kept.hints.get(exercise.id, 0),
+            "" if checked is None or checked.ok else problem(checked), kept.hints.get(exercise.id, 0),
             len(exercise.hints), exercise.solution if solved or exercise.id in kept.opened else "", checked is not None,
         )  # fmt: skip
 
@@ -90,7 +91,7 @@ class Exercising:
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
                 screen.lesson.to_the_end = True
-                self._tell(checked.ok, checked.message)
+                self._tell(checked.ok, problem(checked))
 
     def _tell(self, ok: bool, message: str) -> None:
         g = self.screen.explain.glyphs

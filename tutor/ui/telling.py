@@ -71,7 +71,11 @@ def said(screen: LessonScreen) -> list[Piece]:
         again: list[Piece] = (
             [(f" {g.dot} ", "quiet"), *phrase("{r} runs again", r=("r", "key"))] if screen.session else []
         )
-        return [(f"{g.no} ", "error"), (clean(" ".join(end.note.split())) or tr(_ENDS[end.outcome]), "error"), *again]
+        return [
+            (f"{g.no} ", "error"),
+            (clean(" ".join(explain.ended(end).split())) or tr(_ENDS[end.outcome]), "error"),
+            *again,
+        ]
     if not step:
         return _before(screen)
     if step == timeline.steps and not screen.running and (screen.study.done or screen.gate.waiting):

@@ -31,9 +31,8 @@ class Exercise:
 
     def raised(self, failure: Failed) -> Checked:
         """The outcome where the code itself has failed."""
-        said = " ".join(failure.message.split())
-        message = f"Your code stopped with {failure.error}" + (f": {said}" if said else ".")
-        return self._outcome(False, message, None if failure.span is None else failure.span[0])
+        line = None if failure.span is None else failure.span[0]
+        return self._outcome(failure.message, line, how="stopped", error=failure.error)
 
     def check(self, names: dict[str, Any], of: str = "attempt") -> Checked:
         """The outcome of the check on these names of the program."""
@@ -45,10 +44,10 @@ class Exercise:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return self._outcome(False, _said(error), self._line(error), of)
+            return self._failed(error, of)
         finally:
             _set_random_state(state)
-        return self._outcome(True, "", None, of)
+        return Checked(self._cell.index, self._cell.exercise or "", True, of=of)
 
     def solve(self, names: dict[str, Any]) -> Checked:
         """Runs the solution as if it had stood in place of the attempt, and tells whether its check passes then."""
@@ -59,16 +58,33 @@ class Exercise:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            message = f"the solution stopped with {type(error).__name__}: {text_of(error)}"
-            return self._outcome(False, message, self._line(error), "solution")
+            name = type(error).__name__
+            return self._outcome(text_of(error), self._line(error), "solution", how="solution", error=name)
         return self.check(names, "solution")
 
     def _run(self, cell: Cell, names: dict[str, Any]) -> None:
         source = "\n" * (cell.first_line - 1) + cell.source
         exec(compile(source, self._path, "exec", dont_inherit=True), names)
 
-    def _outcome(self, ok: bool, message: str, line: int | None, of: str = "attempt") -> Checked:
-        return Checked(self._cell.index, self._cell.exercise or "", ok, message, line, of)
+    def _failed(self, error: BaseException, of: str) -> Checked:
+        """A check's failure. What it says may be one text, or one for each language."""
+        line = self._line(error)
+        if isinstance(error, AssertionError):
+            said = error.args[0] if error.args and isinstance(error.args[0], dict) else text_of(error)
+            return self._outcome(said, line, of)
+        if isinstance(error, NameError) and error.name:
+            return self._outcome("", line, of, how="name", error=error.name)
+        return self._outcome(text_of(error), line, of, how="check", error=type(error).__name__)
+
+    def _outcome(
+        self, said: str | dict[Any, Any], line: int | None, of: str = "attempt", how: str = "", error: str = ""
+    ) -> Checked:
+        message = (
+            {str(language): " ".join(str(text).split()) for language, text in said.items()}
+            if isinstance(said, dict)
+            else " ".join(said.split())
+        )
+        return Checked(self._cell.index, self._cell.exercise or "", False, message, line, of, how, error)
 
     def _line(self, error: BaseException) -> int | None:
         """The line of the file at which the check, or the solution, failed."""
@@ -79,16 +95,6 @@ class Exercise:
                 line = trace.tb_lineno
             trace = trace.tb_next
         return line
-
-
-def _said(error: BaseException) -> str:
-    """A check's failure, to the learner."""
-    said = " ".join(text_of(error).split())
-    if isinstance(error, AssertionError):
-        return said
-    if isinstance(error, NameError) and error.name:
-        return f"There is no `{error.name}`: your code does not define it."
-    return f"The check could not run: {type(error).__name__}" + (f": {said}" if said else ".")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import torch
 
+from tutor import language
 from tutor.lesson import knobs as knobs_of
 from tutor.lesson.editing import edited
 from tutor.lesson.errors import MISSING, LessonError
@@ -60,6 +61,7 @@ class Run:
     def run(self) -> int:
         """Runs all; returns the exit status of the learner's program."""
         recorder = self._recorder
+        language.use(self._command.language)
         try:
             lesson = self._lesson()
         except LessonError as error:
@@ -179,10 +181,10 @@ class Run:
             self._status, text = exit_status(error)
             if text:
                 sys.stderr.write(text)
-            self._outcome, self._note = "exited", f"the program ended itself with exit status {self._status}"
+            self._outcome = "exited"
         except KeyboardInterrupt as error:
             strip(error)
-            self._stopped("stopped while it ran")
+            self._stopped()
         except BaseException as error:
             strip(error)
             with recorder.switched_on():
@@ -202,7 +204,7 @@ class Run:
                 if question.question != "line":
                     self._send(answer(question, names, recorder))
         solved = exercise is None or self._check(exercise, failure)
-        self._send(CellEnd(number, self._outcome, self._note, seconds))
+        self._send(CellEnd(number, self._outcome, self._note, seconds, self._status))
         recorder.sink.flush()
         if exercise is not None and not solved:
             self._solve(exercise)
@@ -214,7 +216,7 @@ class Run:
         try:
             outcome = exercise.check(self._main.__dict__) if failure is None else exercise.raised(failure)
         except KeyboardInterrupt:
-            self._stopped("stopped while it was checked")
+            self._stopped()
             return True
         self._send(outcome)
         return outcome.ok
@@ -225,10 +227,10 @@ class Run:
         try:
             self._send(exercise.solve(self._main.__dict__))
         except KeyboardInterrupt:
-            self._stopped("stopped")
+            self._stopped()
 
-    def _stopped(self, note: str) -> None:
-        self._outcome, self._status, self._note = "stopped", STOPPED, note
+    def _stopped(self) -> None:
+        self._outcome, self._status, self._note = "stopped", STOPPED, ""
 
     def _print(self, error: BaseException) -> None:
         """As Python would, through the learner's own `excepthook` if there is one."""

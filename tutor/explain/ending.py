@@ -1,0 +1,54 @@
+"""How a cell, a run, or an exercise came to its end, in words: the recording holds only the facts of it."""
+
+from __future__ import annotations
+
+from tutor.explain import words
+from tutor.language import later, now, tr
+from tutor.lesson.model import in_language
+from tutor.trace import events as ev
+from tutor.trace.signals import signal_name
+
+_SIGNALS = {
+    "SIGSEGV": later("it touched memory that is not its own (a segmentation fault)"),
+    "SIGKILL": later("something killed it (out of memory?)"),
+    "SIGABRT": later("C code gave up (abort)"),
+}
+
+
+def ended(end: ev.CellEnd | ev.RunEnd) -> str:
+    """How, and at which statement; empty where there is nothing to say but its outcome."""
+    if end.note:  # in the recording's own words: a file that was refused, or what an older gradtutor wrote
+        return end.note
+    how = ""
+    if end.outcome == "exited":
+        how = tr("the program ended itself with exit status {status}", status=end.status)
+    elif end.outcome == "died":
+        name = signal_name(end.status - 128)
+        how = tr("the process died of {name}: {how}", name=name, how=_of_signal(name))
+    if not end.place:
+        return how
+    return tr("{how}, at {place}", how=how, place=end.place) if how else tr("at {place}", place=end.place)
+
+
+def message(event: ev.Failed) -> str:
+    """What is said of an exception: its own text, or what the signal means that ended the process."""
+    return event.message or (_of_signal(event.error) if event.error.startswith(("SIG", "signal ")) else "")
+
+
+def _of_signal(name: str) -> str:
+    return tr(_SIGNALS.get(name, later("a signal ended it")))
+
+
+_FAILURES = {
+    "stopped": (later("Your code stopped with {error}."), later("Your code stopped with {error}: {said}")),
+    "name": (later("There is no `{error}`: your code does not define it."),) * 2,
+    "check": (later("The check could not run: {error}."), later("The check could not run: {error}: {said}")),
+    "solution": (later("the solution stopped with {error}"), later("the solution stopped with {error}: {said}")),
+}
+
+
+def problem(checked: ev.Checked) -> str:
+    """Why an exercise's check failed, to the learner; empty where it passed, or says nothing."""
+    said = checked.message if isinstance(checked.message, str) else in_language(checked.message, now())
+    texts = _FAILURES.get(checked.how)
+    return said if texts is None else tr(texts[bool(said)], error=checked.error, said=words.code(said, 4000))
