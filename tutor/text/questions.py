@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from tutor.explain import problem
-from tutor.explain import problem
 from tutor.language import later, now, tr
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
