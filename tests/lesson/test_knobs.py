@@ -52,7 +52,7 @@ def test_knobs_are_read(lesson: Lesson) -> None:
     [
         ("rate", "-0.25", -0.25),
         ("rate", "1e-3", 0.001),
-        ("rate", "0", 0),
+        ("rate", "0", 0.0),  # as written it is a float, and `requires_grad` takes no whole number
         ("epochs", "7", 7),
         ("fast", "false", False),
         ("name", "it's [red]", "it's [red]"),
@@ -64,6 +64,7 @@ def test_knobs_are_read(lesson: Lesson) -> None:
 )
 def test_a_knob_is_set(lesson: Lesson, name: str, text: str, value: Setting) -> None:
     values = knobs.resolve(lesson, {name: text})
+    assert type(values[name]) is type(value)
     assert values == {name: value}
     changed = knobs.apply(lesson, values)
     names: dict[str, object] = {}

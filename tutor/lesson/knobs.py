@@ -207,7 +207,8 @@ def _number(knob: Knob, text: str) -> int | float:
         except ValueError:
             continue
         if math.isfinite(number):
-            return number
+            # `torch.tensor([start], requires_grad=True)` needs -1.0 where one types -1.
+            return float(number) if isinstance(knob.default, float) else number
     raise LessonError(tr("knob `{name}` is a number, not {text}.", name=knob.name, text=repr(text)))
 
 

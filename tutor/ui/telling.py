@@ -78,7 +78,8 @@ def said(screen: LessonScreen) -> list[Piece]:
         ]
     if not step:
         return _before(screen)
-    if step == timeline.steps and not screen.running and (screen.study.done or screen.gate.waiting):
+    whole = end is not None and end.outcome == "ok"
+    if step == timeline.steps and whole and (screen.study.done or screen.gate.waiting):
         return _done(screen)
     verdict = _verdict(screen)
     if verdict:
