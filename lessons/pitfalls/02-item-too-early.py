@@ -13,20 +13,21 @@
 # One wants to print the loss, and a plain number prints best. So `item()` goes in.
 #
 # The next cell fails at `backward()`, and `try` catches it. But that line is only where one notices. Which line makes
-# the failure inevitable? Move the cursor to it.
+# the failure inevitable? Type its number, or mark it with ↑ ↓.
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
 # 想把损失打印出来，普通的数打印着最好看，于是写上了 `item()`。
 #
-# 下一个单元会在 `backward()` 处出错，`try` 把它接住。不过到那一行才发现而已。
-# 是哪一行让失败变得不可避免？把光标移过去。
+# 下一个单元会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
+# 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
 
 # %%
 import torch
 
 w = torch.tensor(1.0, requires_grad=True)
 guess = w * 3
-loss = ((guess - 6) ** 2).item()
+off = guess - 6
+loss = (off**2).item()
 print("loss:", loss)
 try:
     loss.backward()

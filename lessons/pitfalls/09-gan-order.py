@@ -13,15 +13,15 @@
 # In a GAN two networks play against each other. The **forger** makes fakes, the **judge** gives a verdict: 1 for real,
 # 0 for fake. Each has an optimizer of its own. Here each is a single weight, `g` and `d`, and the one real sample is 3.
 #
-# To save work, one verdict serves both losses. The last `backward()` fails. Which line makes that inevitable? Move the
-# cursor to it.
+# To save work, one verdict serves both losses. The last `backward()` fails. Which line makes that inevitable? Type
+# its number, or mark it with ↑ ↓.
 
 # %% [markdown] question="line" of="d._version == 1" lang="zh"
 # GAN 里有两个网络对着干：**伪造者**造假货，**裁判**给出判断，真的给 1，假的给 0。它们各有一个优化器。
 # 这里各自只有一个权重，`g` 和 `d`；真样本也只有一个，就是 3。
 #
 # 为了省事，两个损失用同一次判断。最后那个 `backward()` 会出错。
-# 是哪一行让失败变得不可避免？把光标移过去。
+# 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。
 
 # %%
 import torch

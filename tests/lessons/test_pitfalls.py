@@ -48,7 +48,7 @@ SAYS = {
     "list-of-tensors": "element 0 of tensors does not require grad and does not have a grad_fn",
 }
 # The line that is to blame, where a lesson asks for it.
-GUILTY = {"item-too-early": "loss = ((guess - 6) ** 2).item()", "gan-order": "judge.step()"}
+GUILTY = {"item-too-early": "loss = (off**2).item()", "gan-order": "judge.step()"}
 
 Names = dict[str, Any]
 
