@@ -3,6 +3,7 @@ hooks. Each is named as what it is, at the steps where it shows."""
 
 from __future__ import annotations
 
+from tutor.explain.ungraphed import taken, ungraphed
 from tutor.language import later, tr
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline
@@ -67,16 +68,6 @@ _DUALS = {
 _SECOND_TIME = later(
     "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass"
 )
-_OFF = later("gradients are off here, as under no_grad: no graph is made")
-_INFERENCE = later("made in inference mode: no graph, and none can be made from it later")
-_UNRECORDED = later("autograd does not record this change of a leaf")
-_DIFFERENTIABLE = {
-    "add", "sub", "mul", "div", "truediv", "pow", "neg", "radd", "rsub", "rmul", "rtruediv", "matmul", "mm", "bmm",
-    "linear", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "softmax", "sqrt", "sum", "mean", "square",
-    "mse_loss", "cross_entropy", "iadd", "isub", "imul", "itruediv", "add_", "sub_", "mul_", "div_", "copy_", "zero_",
-    "fill_", "clamp_", "addcdiv_", "addcmul_",
-}  # fmt: skip
-"""Operations whose results would need gradients where an input does, unless something has switched that off."""
 
 
 def named(timeline: Timeline, step: int) -> str | None:
@@ -95,7 +86,9 @@ def _named(timeline: Timeline, step: int) -> str | None:
     if isinstance(event, Node):
         node = timeline.state(step).nodes.get(event.node)
         return None if node is None else _NODES.get(node.name)
-    return _again(timeline, step, event) if isinstance(event, Line) else None
+    if isinstance(event, Line):
+        return taken(timeline, step) or _again(timeline, step, event)
+    return None
 
 
 def _of_pass(parent: str) -> str | None:
@@ -112,20 +105,7 @@ def _of_operation(timeline: Timeline, step: int, event: Op) -> str | None:
         return _DUALS[site.op]
     if site.depth:
         return _FIRST.get(site.parent or "") if site.op == "requires_grad_" else None
-    tensors = timeline.state(step).tensors
-    inputs = [tensors[number] for number in event.inputs if number in tensors]
-    made = [tensors[number] for number in event.outputs if number in tensors]
-    if not any(tensor.requires_grad for tensor in inputs):
-        return None
-    if site.op == "detach":
-        return later("the same memory, but cut off from the graph: gradients stop here")
-    if site.op not in _DIFFERENTIABLE or not made:
-        return None
-    if made[0].requires_grad:
-        return _UNRECORDED if site.inplace and made[0].is_leaf else None
-    if not made[0].dtype.startswith(("float", "bfloat", "complex")):
-        return None
-    return _INFERENCE if made[0].version is None else _OFF
+    return ungraphed(timeline, step, event, site)
 
 
 def _again(timeline: Timeline, step: int, event: Line) -> str | None:

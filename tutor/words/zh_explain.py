@@ -199,6 +199,18 @@ ZH: dict[str, str] = {
         "在推理模式下创建：没有计算图，以后也不能建"
     ),
     "autograd does not record this change of a leaf": "autograd 不记录对叶子节点的这次修改",
+    ".data is the same memory as {name}, but autograd does not see what is done with it": (
+        ".data 与 {name} 是同一块内存，但 autograd 看不到对它做的事"
+    ),
+    "{name} gets other memory, and autograd does not see the change": (
+        "{name} 换成了另一块内存，autograd 看不到这个改动"
+    ),
+    "in a Function's forward gradients are off: no graph is made of it, its backward stands in for one": (
+        "在 Function 的 forward 里梯度是关闭的：里面的运算不建图，由它的 backward 代替"
+    ),
+    "in a Function's backward gradients are off, unless the pass is run with create_graph=True": (
+        "在 Function 的 backward 里梯度是关闭的，除非这次反向传播用了 create_graph=True"
+    ),
     "{function} runs this pass inside, to give back what it finds; it writes no .grad": (
         "这次反向传播由 {function} 在内部进行，结果由它返回；不会写入 .grad"
     ),
