@@ -128,10 +128,22 @@ for at, given, wanted in ((1.0, 1.0, 2.0), (0.5, -3.0, 2.0), (1.0, 2.0, 4.0)):
     ((leaf * given - wanted) ** 2).backward()
     mine, right = slope(at, given, wanted), leaf.grad.item()
     where = f"for weight {at:g}, value {given:g} and target {wanted:g}"
-    assert mine is not None, f"`slope` returns nothing {where}."
+    there = f"权重 {at:g}、输入 {given:g}、目标 {wanted:g} 时"
+    assert mine is not None, {"en": f"`slope` returns nothing {where}.", "zh": f"{there}，`slope` 什么也没有返回。"}
     if abs(mine - right) < 1e-3:
         continue
-    assert mine != -right, f"The sign is the wrong way round {where}: the miss is output minus target."
-    assert mine * 2 != right, f"{mine:g} is half of it {where}: a square's slope has a factor of 2."
-    assert mine * given != right, f"{mine:g} lacks a factor {where}: how far does the product move?"
-    raise AssertionError(f"It is {right:g} {where}, and you have {mine:g}.")
+    assert mine != -right, {
+        "en": f"The sign is the wrong way round {where}: the miss is output minus target.",
+        "zh": f"{there}，符号反了：误差是输出减去目标。",
+    }
+    assert mine * 2 != right, {
+        "en": f"{mine:g} is half of it {where}: a square's slope has a factor of 2.",
+        "zh": f"{there}，{mine:g} 只是一半：平方的斜率里有个因子 2。",
+    }
+    assert mine * given != right, {
+        "en": f"{mine:g} lacks a factor {where}: how far does the product move?",
+        "zh": f"{there}，{mine:g} 还少一个因子：权重动一点，乘积动多少？",
+    }
+    raise AssertionError(
+        {"en": f"It is {right:g} {where}, and you have {mine:g}.", "zh": f"{there}是 {right:g}，你得到的是 {mine:g}。"}
+    )

@@ -148,12 +148,20 @@ print("the second network:", slopes(3.0, -4.0, 5.0))
 # %% tags=["check"]
 for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
     mine = slopes(*(weight.item() for weight in network))
-    assert isinstance(mine, tuple | list), (
-        f"`slopes` must return three numbers, one for each weight. It returns {mine}."
-    )
+    assert isinstance(mine, tuple | list), {
+        "en": f"`slopes` must return three numbers, one for each weight. It returns {mine}.",
+        "zh": f"`slopes` 应当返回三个数，每个权重一个。它返回的是 {mine}。",
+    }
     right = [weight.grad.item() for weight in network]
     for place, (here, there) in enumerate(zip(mine, right, strict=True), 1):
-        assert abs(here - there) <= 1e-3 * abs(there), (
-            f"The {name} network: for weight {place} you have {here:g}, autograd has {there:g}. "
-            + ("Its relu was fed a negative number." if name == "second" else "It was right before.")
-        )
+        assert abs(here - there) <= 1e-3 * abs(there), {
+            "en": (
+                f"The {name} network: for weight {place} you have {here:g}, autograd has {there:g}. "
+                + ("Its relu was fed a negative number." if name == "second" else "It was right before.")
+            ),
+            "zh": (
+                f"第{'二' if name == 'second' else '一'}个网络：第 {place} 个权重，"
+                f"你算得 {here:g}，autograd 是 {there:g}。"
+                + ("进入它的 relu 的是负数。" if name == "second" else "这里原来是对的。")
+            ),
+        }

@@ -126,11 +126,26 @@ for factor in (1.0, 2.0, 3.0):
 print([h.retains_grad for h in turns])
 
 # %% tags=["check"]
-assert len(turns) == 3, f"`turns` should hold one tensor for each turn, and holds {len(turns)}."
+assert len(turns) == 3, {
+    "en": f"`turns` should hold one tensor for each turn, and holds {len(turns)}.",
+    "zh": f"`turns` 里应当每圈一个张量，现在有 {len(turns)} 个。",
+}
 asked = [h.retains_grad or h.is_leaf for h in turns]
-assert all(asked), f"Not each `h` was asked to keep its gradient: {asked}."
+assert all(asked), {
+    "en": f"Not each `h` was asked to keep its gradient: {asked}.",
+    "zh": f"并不是每个 `h` 都请求了保留梯度：{asked}。",
+}
 kept = [h.grad for h in turns]
-assert None not in kept, f"They were asked too late; the pass had gone by: {kept}."
+assert None not in kept, {
+    "en": f"They were asked too late; the pass had gone by: {kept}.",
+    "zh": f"请求得太晚，反向传播已经过去了：{kept}。",
+}
 want = [2 * h.item() for h in turns]
-assert [one.item() for one in kept] == want, f"The gradients should be {want}, and are {kept}."
-assert want == [4, 8, 12], "Leave the numbers of the loop as they were."
+assert [one.item() for one in kept] == want, {
+    "en": f"The gradients should be {want}, and are {kept}.",
+    "zh": f"梯度应当是 {want}，现在是 {kept}。",
+}
+assert want == [4, 8, 12], {
+    "en": "Leave the numbers of the loop as they were.",
+    "zh": "循环里的数不要改。",
+}

@@ -106,20 +106,29 @@ far = (h - 10) ** 2
 # %% tags=["check"]
 value = s.item()
 want = [2 * (value**2 - 4) * 2 * value, 2 * (value**2 - 10) * 2 * value]
-assert s.grad is not None, "s.grad is None: no pass has reached s."
+assert s.grad is not None, {
+    "en": "s.grad is None: no pass has reached s.",
+    "zh": "s.grad 是 None：没有哪一趟到过 s。",
+}
 found = s.grad.item()
-assert abs(found - want[0]) > 1e-3, (
-    f"s.grad is {found:g}: that is the share of `near` alone. The pass from `far` did not come through."
-)
-assert abs(found - want[1]) > 1e-3, (
-    f"s.grad is {found:g}: that is the share of `far` alone. Was the gradient cleared in between?"
-)
-assert abs(found - sum(want)) < 1e-3, (
-    f"s.grad is {found:g}. `near` brings {want[0]:g} and `far` brings {want[1]:g}, each of them once."
-)
+assert abs(found - want[0]) > 1e-3, {
+    "en": f"s.grad is {found:g}: that is the share of `near` alone. The pass from `far` did not come through.",
+    "zh": f"s.grad 是 {found:g}：那只是 `near` 的份额。从 `far` 来的那一趟没有走通。",
+}
+assert abs(found - want[1]) > 1e-3, {
+    "en": f"s.grad is {found:g}: that is the share of `far` alone. Was the gradient cleared in between?",
+    "zh": f"s.grad 是 {found:g}：那只是 `far` 的份额。是不是中间把梯度清掉了？",
+}
+assert abs(found - sum(want)) < 1e-3, {
+    "en": f"s.grad is {found:g}. `near` brings {want[0]:g} and `far` brings {want[1]:g}, each of them once.",
+    "zh": f"s.grad 是 {found:g}。`near` 带来 {want[0]:g}，`far` 带来 {want[1]:g}，各算一次。",
+}
 try:
     torch.autograd.grad(h, s)
     kept = True
 except RuntimeError:
     kept = False
-assert not kept, "Right, but a graph is left behind: the last pass needs no retain_graph=True."
+assert not kept, {
+    "en": "Right, but a graph is left behind: the last pass needs no retain_graph=True.",
+    "zh": "数是对的，可是图还留着：最后一趟不需要 retain_graph=True。",
+}

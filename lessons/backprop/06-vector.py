@@ -126,10 +126,23 @@ parts.backward(gradient=worth)
 
 # %% tags=["check"]
 slopes = [2 * v.item(), 5.0, 1.0, 3 * v.item() ** 2]
-assert v.grad is not None, "No pass has reached v."
-assert v.grad != 0, "v.grad is 0: so far no part is worth anything."
-assert abs(v.grad - sum(slopes)) > 1e-3, f"v.grad is {v.grad:g}: that is what the sum would give. A mean is smaller."
-assert len(set(worth.tolist())) == 1, f"In a mean all parts are worth the same, and yours are worth {worth.tolist()}."
-assert abs(v.grad - sum(slopes) / 4) < 1e-3, (
-    f"The slopes of the parts are {slopes}; their mean is {sum(slopes) / 4:g}. v.grad is {v.grad:g}."
-)
+assert v.grad is not None, {
+    "en": "No pass has reached v.",
+    "zh": "没有哪一趟到过 v。",
+}
+assert v.grad != 0, {
+    "en": "v.grad is 0: so far no part is worth anything.",
+    "zh": "v.grad 是 0：到现在为止，哪一部分都不占分量。",
+}
+assert abs(v.grad - sum(slopes)) > 1e-3, {
+    "en": f"v.grad is {v.grad:g}: that is what the sum would give. A mean is smaller.",
+    "zh": f"v.grad 是 {v.grad:g}：那是求和的结果。平均要比它小。",
+}
+assert len(set(worth.tolist())) == 1, {
+    "en": f"In a mean all parts are worth the same, and yours are worth {worth.tolist()}.",
+    "zh": f"求平均时各部分分量相同，而你的是 {worth.tolist()}。",
+}
+assert abs(v.grad - sum(slopes) / 4) < 1e-3, {
+    "en": f"The slopes of the parts are {slopes}; their mean is {sum(slopes) / 4:g}. v.grad is {v.grad:g}.",
+    "zh": f"各部分的斜率是 {slopes}，平均是 {sum(slopes) / 4:g}。v.grad 是 {v.grad:g}。",
+}

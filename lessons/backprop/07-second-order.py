@@ -119,26 +119,46 @@ def tried(f, at):
         found = slope_and_curve(f, at)
     except RuntimeError as error:
         trouble = str(error)
-    assert "does not require grad" not in trouble, (
-        "The first call left no record of itself, so `slope` has no history. There is an argument for that."
-    )
-    assert "second time" not in trouble, (
-        "`retain_graph` keeps the graph of f, but the pass still leaves no record of itself. "
-        "Its own operations are recorded with create_graph=True."
-    )
-    assert not trouble, f"PyTorch says: {trouble}"
+    assert "does not require grad" not in trouble, {
+        "en": "The first call left no record of itself, so `slope` has no history. There is an argument for that.",
+        "zh": "第一次调用没有把自己记录下来，所以 `slope` 没有历史。有一个参数管这件事。",
+    }
+    assert "second time" not in trouble, {
+        "en": (
+            "`retain_graph` keeps the graph of f, but the pass still leaves no record of itself. "
+            "Its own operations are recorded with create_graph=True."
+        ),
+        "zh": (
+            "`retain_graph` 留住的是 f 的图，可是这一趟本身还是没有记录。要记录它自己的运算，用 create_graph=True。"
+        ),
+    }
+    assert not trouble, {
+        "en": f"PyTorch says: {trouble}",
+        "zh": f"PyTorch 说：{trouble}",
+    }
     for name, one in zip(("slope", "curve"), found, strict=True):
-        assert one is not None, f"`{name}` is still None: it has to be computed."
-        assert isinstance(one, torch.Tensor), (
-            f"`{name}` is a {type(one).__name__}. autograd.grad returns a tuple: unpack it."
-        )
+        assert one is not None, {
+            "en": f"`{name}` is still None: it has to be computed.",
+            "zh": f"`{name}` 还是 None：要把它算出来。",
+        }
+        assert isinstance(one, torch.Tensor), {
+            "en": f"`{name}` is a {type(one).__name__}. autograd.grad returns a tuple: unpack it.",
+            "zh": f"`{name}` 是 {type(one).__name__}。autograd.grad 返回的是元组：把它拆开。",
+        }
     return [one.item() for one in found]
 
 
 here = tried(bowl, 3.0)
-assert abs(here[0] - 6) < 1e-3, f"At 3 the slope of the bowl is 6, and you have {here[0]:g}."
-assert abs(here[1] - 4) < 1e-3, f"The bowl bends by 4 everywhere, and you have {here[1]:g}."
+assert abs(here[0] - 6) < 1e-3, {
+    "en": f"At 3 the slope of the bowl is 6, and you have {here[0]:g}.",
+    "zh": f"在 3 处，这个碗的斜率是 6，你得到的是 {here[0]:g}。",
+}
+assert abs(here[1] - 4) < 1e-3, {
+    "en": f"The bowl bends by 4 everywhere, and you have {here[1]:g}.",
+    "zh": f"这个碗的弯曲处处是 4，你得到的是 {here[1]:g}。",
+}
 cube = tried(lambda x: x**3, 2.0)
-assert [round(one, 3) for one in cube] == [12, 12], (
-    f"For x ** 3 at 2 both are 12, and you have {cube}. Is a number typed in?"
-)
+assert [round(one, 3) for one in cube] == [12, 12], {
+    "en": f"For x ** 3 at 2 both are 12, and you have {cube}. Is a number typed in?",
+    "zh": f"对 x ** 3，在 2 处两个数都是 12，你得到的是 {cube}。是不是把数写死了？",
+}

@@ -128,12 +128,23 @@ print("the halves:", v.grad.item(), "the whole:", whole.item())
 # %% tags=["check"]
 last = (2 * (0.5 * batch[2:] - 3) * batch[2:]).mean()
 want = (2 * (0.5 * batch - 3) * batch).mean()
-assert abs(whole - want) < 1e-3, f"Leave `whole` alone: it should be {want:g}."
-assert v.grad is not None, "No gradient is left in v: it must not be cleared at the end."
-assert min(abs(v.grad - last), abs(v.grad - last / 2)) > 1e-3, (
-    f"v.grad is {v.grad:g}, from the second half alone. Do not clear it between the halves."
-)
-assert abs(v.grad - 2 * want) > 1e-3, (
-    f"v.grad is {v.grad:g}, twice the {want:g} of the whole batch. What does each mean divide by?"
-)
-assert abs(v.grad - want) < 1e-3, f"v.grad should be {want:g}, and is {v.grad:g}."
+assert abs(whole - want) < 1e-3, {
+    "en": f"Leave `whole` alone: it should be {want:g}.",
+    "zh": f"`whole` 不要动：它应当是 {want:g}。",
+}
+assert v.grad is not None, {
+    "en": "No gradient is left in v: it must not be cleared at the end.",
+    "zh": "v 里没有留下梯度：最后不能清掉它。",
+}
+assert min(abs(v.grad - last), abs(v.grad - last / 2)) > 1e-3, {
+    "en": f"v.grad is {v.grad:g}, from the second half alone. Do not clear it between the halves.",
+    "zh": f"v.grad 是 {v.grad:g}，只有后一半的。两半之间不要清零。",
+}
+assert abs(v.grad - 2 * want) > 1e-3, {
+    "en": f"v.grad is {v.grad:g}, twice the {want:g} of the whole batch. What does each mean divide by?",
+    "zh": f"v.grad 是 {v.grad:g}，是整批 {want:g} 的两倍。两次求平均各除以几？",
+}
+assert abs(v.grad - want) < 1e-3, {
+    "en": f"v.grad should be {want:g}, and is {v.grad:g}.",
+    "zh": f"v.grad 应当是 {want:g}，现在是 {v.grad:g}。",
+}

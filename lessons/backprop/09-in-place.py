@@ -163,20 +163,36 @@ except RuntimeError as error:
 leaf = torch.tensor([0.5, -1.0], requires_grad=True)
 s = torch.sigmoid(2 * leaf.detach() + 1)
 out = model(leaf)
-assert abs(out.item() - (10 * s + 3.5).sum().item()) < 1e-3, (
-    f"The model must give what it gave before, {(10 * s + 3.5).sum().item():.4f}, and gives {out.item():.4f}."
-)
-assert out.requires_grad, "The result has no history: `detach` and `no_grad` cut the graph."
+assert abs(out.item() - (10 * s + 3.5).sum().item()) < 1e-3, {
+    "en": f"The model must give what it gave before, {(10 * s + 3.5).sum().item():.4f}, and gives {out.item():.4f}.",
+    "zh": f"函数的结果要和原来一样，是 {(10 * s + 3.5).sum().item():.4f}，现在是 {out.item():.4f}。",
+}
+assert out.requires_grad, {
+    "en": "The result has no history: `detach` and `no_grad` cut the graph.",
+    "zh": "结果没有历史：`detach` 和 `no_grad` 会切断图。",
+}
 try:
     out.backward()
     broken = ""
 except RuntimeError as error:
     broken = str(error)
 saved = broken.partition("]], which is output 0 of ")[2].partition(",")[0]
-assert not broken, f"The pass still breaks: {saved or 'a node'} saved its result, then it was changed."
+assert not broken, {
+    "en": f"The pass still breaks: {saved or 'a node'} saved its result, then it was changed.",
+    "zh": f"反向传播还是出错：{saved or '某个节点'} 保存了自己的结果，之后又被改了。",
+}
 want = 20 * s * (1 - s)
-assert leaf.grad is not None, "No gradient reaches u: `detach` and `no_grad` cut the graph."
-assert torch.allclose(leaf.grad, want, atol=1e-4), (
-    f"No error, but a wrong gradient: {leaf.grad.tolist()} where {want.tolist()} is right. "
-    "A write past the version counter, as through `.data`, hides the harm and does not undo it."
-)
+assert leaf.grad is not None, {
+    "en": "No gradient reaches u: `detach` and `no_grad` cut the graph.",
+    "zh": "梯度到不了 u：`detach` 和 `no_grad` 会切断图。",
+}
+assert torch.allclose(leaf.grad, want, atol=1e-4), {
+    "en": (
+        f"No error, but a wrong gradient: {leaf.grad.tolist()} where {want.tolist()} is right. "
+        "A write past the version counter, as through `.data`, hides the harm and does not undo it."
+    ),
+    "zh": (
+        f"没有报错，梯度却是错的：得到 {leaf.grad.tolist()}，正确的是 {want.tolist()}。"
+        "绕过版本计数器的写入（比如通过 `.data`）只是把毛病藏起来，并没有治好。"
+    ),
+}

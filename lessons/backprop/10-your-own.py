@@ -151,16 +151,25 @@ try:
     trouble = ""
 except (RuntimeError, TypeError) as error:
     trouble = str(error)
-assert not trouble, f"`backward` must give back a tensor for each of the two inputs. {trouble}"
+assert not trouble, {
+    "en": f"`backward` must give back a tensor for each of the two inputs. {trouble}",
+    "zh": f"`backward` 应当为两个输入各交还一个张量。{trouble}",
+}
 for name, leaf, slope in (("x", p, q.detach() ** 2), ("w", q, 2 * p.detach() * q.detach())):
-    assert leaf.grad is not None, f"`backward` sends nothing to {name}."
+    assert leaf.grad is not None, {
+        "en": f"`backward` sends nothing to {name}.",
+        "zh": f"`backward` 没有给 {name} 传任何东西。",
+    }
     found, want = leaf.grad.tolist(), (10 * slope).tolist()
-    assert not torch.allclose(leaf.grad, slope), (
-        f"For {name} you send the slope alone. What arrived at the node, `grad`, must go in too."
-    )
-    assert torch.allclose(leaf.grad, 10 * slope), (
-        f"{name} should get {want}, and you send {found}: x is {p.tolist()}, w is {q.tolist()}, and 10 arrives."
-    )
-assert torch.autograd.gradcheck(Lens.apply, (p, q), raise_exception=False), (
-    "gradcheck measures other slopes than `backward` sends. Was `forward` changed?"
-)
+    assert not torch.allclose(leaf.grad, slope), {
+        "en": f"For {name} you send the slope alone. What arrived at the node, `grad`, must go in too.",
+        "zh": f"给 {name} 的只有斜率。到达节点的 `grad` 也要乘进去。",
+    }
+    assert torch.allclose(leaf.grad, 10 * slope), {
+        "en": f"{name} should get {want}, and you send {found}: x is {p.tolist()}, w is {q.tolist()}, and 10 arrives.",
+        "zh": f"{name} 应当得到 {want}，你给的是 {found}：x 是 {p.tolist()}，w 是 {q.tolist()}，到达的是 10。",
+    }
+assert torch.autograd.gradcheck(Lens.apply, (p, q), raise_exception=False), {
+    "en": "gradcheck measures other slopes than `backward` sends. Was `forward` changed?",
+    "zh": "gradcheck 量出的斜率和 `backward` 给的不一样。是不是改了 `forward`？",
+}

@@ -134,12 +134,24 @@ print(distance(torch.tensor(-3.0)))
 for at, slope in ((3.0, 1.0), (-3.0, -1.0)):
     leaf = torch.tensor(at, requires_grad=True)
     far = distance(leaf)
-    assert far is not None, f"For {at:g} nothing is returned."
+    assert far is not None, {
+        "en": f"For {at:g} nothing is returned.",
+        "zh": f"对 {at:g} 什么也没有返回。",
+    }
     number = far.item() if isinstance(far, torch.Tensor) else far
-    assert number == 3, f"The distance of {at:g} is 3, and you give {number:g}."
-    assert getattr(far, "requires_grad", False), (
-        f"For {at:g} the number is right, but it has left the graph: no gradient can flow. "
-        "Do without item(), float() and new tensors."
-    )
+    assert number == 3, {
+        "en": f"The distance of {at:g} is 3, and you give {number:g}.",
+        "zh": f"{at:g} 到零的距离是 3，你给的是 {number:g}。",
+    }
+    assert getattr(far, "requires_grad", False), {
+        "en": (
+            f"For {at:g} the number is right, but it has left the graph: no gradient can flow. "
+            "Do without item(), float() and new tensors."
+        ),
+        "zh": f"对 {at:g}，数是对的，可是它离开了图，梯度流不过去。不要用 item()、float()，也不要新建张量。",
+    }
     far.backward()
-    assert leaf.grad == slope, f"The slope at {at:g} is {slope:g}, and yours is {leaf.grad:g}."
+    assert leaf.grad == slope, {
+        "en": f"The slope at {at:g} is {slope:g}, and yours is {leaf.grad:g}.",
+        "zh": f"{at:g} 处的斜率是 {slope:g}，你的是 {leaf.grad:g}。",
+    }

@@ -133,9 +133,18 @@ print(triple(torch.tensor(5.0)))
 # %% tags=["check"]
 leaf = torch.tensor(5.0, requires_grad=True)
 threefold = triple(leaf)
-assert isinstance(threefold, torch.Tensor), f"`triple` should return a tensor, not {threefold}."
-assert threefold.item() == 15, f"Three times 5 is 15, and you give {threefold.item():g}."
-assert threefold.requires_grad, "The number is right, but it has left the graph: it has no history."
+assert isinstance(threefold, torch.Tensor), {
+    "en": f"`triple` should return a tensor, not {threefold}.",
+    "zh": f"`triple` 应当返回张量，而不是 {threefold}。",
+}
+assert threefold.item() == 15, {
+    "en": f"Three times 5 is 15, and you give {threefold.item():g}.",
+    "zh": f"5 的三倍是 15，你给的是 {threefold.item():g}。",
+}
+assert threefold.requires_grad, {
+    "en": "The number is right, but it has left the graph: it has no history.",
+    "zh": "数是对的，可是它离开了图：它没有历史。",
+}
 through = 0
 try:
     for _ in range(2):
@@ -143,5 +152,11 @@ try:
         through += 1
 except RuntimeError:
     pass
-assert through == 2, "The second pass failed: an operation in `triple` still saves something."
-assert leaf.grad == 6, f"Two passes should bring 3 each, and brought {leaf.grad:g}."
+assert through == 2, {
+    "en": "The second pass failed: an operation in `triple` still saves something.",
+    "zh": "第二趟出错了：`triple` 里还有运算在保存东西。",
+}
+assert leaf.grad == 6, {
+    "en": f"Two passes should bring 3 each, and brought {leaf.grad:g}.",
+    "zh": f"两趟应当各带来 3，结果带来的是 {leaf.grad:g}。",
+}

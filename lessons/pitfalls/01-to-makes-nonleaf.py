@@ -106,13 +106,24 @@ except ValueError as error:
     print(error)
 
 # %% tags=["check"]
-assert weights.dtype == torch.float64, f"The weights should be float64, and are {weights.dtype}."
-assert weights.is_leaf, (
-    f"`weights` is still a computed tensor ({weights.grad_fn.name()}), no leaf: the optimizer will not have it."
-)
-assert weights.requires_grad, "`weights` is a leaf now, but it is not marked: it does not require grad."
-assert weights.grad is not None, "`weights` is a leaf, but no gradient has reached it."
+assert weights.dtype == torch.float64, {
+    "en": f"The weights should be float64, and are {weights.dtype}.",
+    "zh": f"权重应当是 float64，现在是 {weights.dtype}。",
+}
+assert weights.is_leaf, {
+    "en": f"`weights` is still a computed tensor ({weights.grad_fn.name()}), no leaf: the optimizer will not have it.",
+    "zh": f"`weights` 还是算出来的张量（{weights.grad_fn.name()}），不是叶子节点：优化器不收。",
+}
+assert weights.requires_grad, {
+    "en": "`weights` is a leaf now, but it is not marked: it does not require grad.",
+    "zh": "`weights` 现在是叶子节点了，可是没有标记：它不需要梯度。",
+}
+assert weights.grad is not None, {
+    "en": "`weights` is a leaf, but no gradient has reached it.",
+    "zh": "`weights` 是叶子节点了，可是没有梯度到过它。",
+}
 want = torch.tensor([0.8, 2.4], dtype=torch.float64)
-assert torch.allclose(weights.detach(), want), (
-    f"After one step the weights should be {want.tolist()}, and are {weights.tolist()}."
-)
+assert torch.allclose(weights.detach(), want), {
+    "en": f"After one step the weights should be {want.tolist()}, and are {weights.tolist()}.",
+    "zh": f"走一步之后，权重应当是 {want.tolist()}，现在是 {weights.tolist()}。",
+}

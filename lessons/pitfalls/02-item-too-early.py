@@ -110,11 +110,24 @@ for turn in range(3):
 print("v:", v.item(), "losses:", history)
 
 # %% tags=["check"]
-assert v.item() != 1, "v is still 1: no gradient has reached it. Where does the graph begin that you go back through?"
-assert abs(v.item() - 1.999) < 1e-4, f"After three turns v should be 1.999, and is {v.item():g}."
-assert len(history) == 3, f"`history` should hold three losses, and holds {len(history)}."
+assert v.item() != 1, {
+    "en": "v is still 1: no gradient has reached it. Where does the graph begin that you go back through?",
+    "zh": "v 还是 1：没有梯度到过它。反向传播走的那张图，是从哪里开始的？",
+}
+assert abs(v.item() - 1.999) < 1e-4, {
+    "en": f"After three turns v should be 1.999, and is {v.item():g}.",
+    "zh": f"三圈之后 v 应当是 1.999，现在是 {v.item():g}。",
+}
+assert len(history) == 3, {
+    "en": f"`history` should hold three losses, and holds {len(history)}.",
+    "zh": f"`history` 里应当有三个损失，现在有 {len(history)} 个。",
+}
 kinds = {type(each).__name__ for each in history}
-assert kinds == {"float"}, (
-    f"v learns. But `history` holds {kinds}, and each tensor in it keeps its whole graph in memory."
-)
-assert abs(history[0] - 9) < 1e-4, f"The first loss should be 9, and `history` has {history[0]:g}."
+assert kinds == {"float"}, {
+    "en": f"v learns. But `history` holds {kinds}, and each tensor in it keeps its whole graph in memory.",
+    "zh": f"v 学起来了。可是 `history` 里的类型是 {'、'.join(sorted(kinds))}，其中每个张量都让自己的整张图占着内存。",
+}
+assert abs(history[0] - 9) < 1e-4, {
+    "en": f"The first loss should be 9, and `history` has {history[0]:g}.",
+    "zh": f"第一个损失应当是 9，`history` 里是 {history[0]:g}。",
+}

@@ -114,11 +114,27 @@ loss.backward()
 print("first:", first.grad, "second:", second.grad)
 
 # %% tags=["check"]
-assert abs(loss.item() - 11) < 1e-4, f"The loss itself should stay 11, and is {loss.item():g}."
-assert second.grad is not None, "Nothing reaches `second`."
-assert first.grad is not None, "`first` gets nothing: the graph is cut between it and `answer`."
-assert abs(second.grad.item() - 12) > 1e-4, (
-    "`second` gets 12, all of it through `answer`. Its share of `small` is missing: there is another cut."
-)
-assert abs(first.grad.item() - 48) < 1e-4, f"`first` should get 48, and gets {first.grad.item():g}."
-assert abs(second.grad.item() - 14) < 1e-4, f"`second` should get 14, and gets {second.grad.item():g}."
+assert abs(loss.item() - 11) < 1e-4, {
+    "en": f"The loss itself should stay 11, and is {loss.item():g}.",
+    "zh": f"损失本身应当还是 11，现在是 {loss.item():g}。",
+}
+assert second.grad is not None, {
+    "en": "Nothing reaches `second`.",
+    "zh": "什么也到不了 `second`。",
+}
+assert first.grad is not None, {
+    "en": "`first` gets nothing: the graph is cut between it and `answer`.",
+    "zh": "`first` 什么也没得到：图在它和 `answer` 之间断了。",
+}
+assert abs(second.grad.item() - 12) > 1e-4, {
+    "en": "`second` gets 12, all of it through `answer`. Its share of `small` is missing: there is another cut.",
+    "zh": "`second` 得到 12，全都经过 `answer`。`small` 那一份没有：还有一刀。",
+}
+assert abs(first.grad.item() - 48) < 1e-4, {
+    "en": f"`first` should get 48, and gets {first.grad.item():g}.",
+    "zh": f"`first` 应当得到 48，现在得到 {first.grad.item():g}。",
+}
+assert abs(second.grad.item() - 14) < 1e-4, {
+    "en": f"`second` should get 14, and gets {second.grad.item():g}.",
+    "zh": f"`second` 应当得到 14，现在得到 {second.grad.item():g}。",
+}

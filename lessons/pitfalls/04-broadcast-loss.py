@@ -112,14 +112,29 @@ print("of a line that is right:", cost(2 * x + 1, targets).item())
 column = torch.tensor([[1.0], [2.0], [6.0]])
 row = torch.tensor([1.0, 4.0, 6.0])
 given = cost(column, row)
-assert isinstance(given, torch.Tensor), "`cost` should give a tensor."
-assert given.numel() == 1, f"`cost` should give a single number, and gives {given.numel()}."
+assert isinstance(given, torch.Tensor), {
+    "en": "`cost` should give a tensor.",
+    "zh": "`cost` 应当给出一个张量。",
+}
+assert given.numel() == 1, {
+    "en": f"`cost` should give a single number, and gives {given.numel()}.",
+    "zh": f"`cost` 应当只给一个数，现在给了 {given.numel()} 个。",
+}
 found = given.item()
-assert abs(found - ((column - row) ** 2).mean()) > 1e-4, (
-    f"For {column.tolist()} and {row.tolist()} the cost is {found:g}: still all against all, nine differences."
-)
-assert abs(found - 4) > 1e-4, "The cost is 4 where it should be 4/3: you take the sum of the squares, not their mean."
-assert abs(found - 4 / 3) < 1e-4, (
-    f"For {column.tolist()} and {row.tolist()} only one guess is wrong, by 2: "
-    f"that makes {4 / 3:g}, and you have {found:g}."
-)
+assert abs(found - ((column - row) ** 2).mean()) > 1e-4, {
+    "en": f"For {column.tolist()} and {row.tolist()} the cost is {found:g}: still all against all, nine differences.",
+    "zh": f"对 {column.tolist()} 和 {row.tolist()}，损失是 {found:g}：还是每个对所有，一共九个差。",
+}
+assert abs(found - 4) > 1e-4, {
+    "en": "The cost is 4 where it should be 4/3: you take the sum of the squares, not their mean.",
+    "zh": "应当是 4/3 的地方得到 4：你取的是平方的和，不是平均。",
+}
+assert abs(found - 4 / 3) < 1e-4, {
+    "en": (
+        f"For {column.tolist()} and {row.tolist()} only one guess is wrong, by 2: "
+        f"that makes {4 / 3:g}, and you have {found:g}."
+    ),
+    "zh": (
+        f"对 {column.tolist()} 和 {row.tolist()}，只有一个答案不对，差 2：应当得到 {4 / 3:g}，你得到的是 {found:g}。"
+    ),
+}

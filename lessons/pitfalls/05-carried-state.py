@@ -126,18 +126,33 @@ for number in [1.0, -1.0, 2.0]:
     alone.append(2 * (fresh - 0.5) * (1 - fresh**2) * number)
     before = torch.tanh(torch.tensor(0.5 * number + before)).item()
     want.append(2 * (before - 0.5) * (1 - before**2) * number)
-assert len(slopes) == 3, f"There should be three slopes, one for each turn, and there are {len(slopes)}."
+assert len(slopes) == 3, {
+    "en": f"There should be three slopes, one for each turn, and there are {len(slopes)}.",
+    "zh": f"应当有三个梯度，每圈一个，现在有 {len(slopes)} 个。",
+}
 found = torch.tensor(slopes)
-assert not torch.allclose(found, torch.tensor(alone), atol=1e-4), (
-    "Each turn begins with an empty state now: the value of `state` must be carried on, only its history must not."
-)
-assert torch.allclose(found, torch.tensor(want), atol=1e-4), (
-    f"The slopes should be {[round(one, 4) for one in want]}, and are {[round(one, 4) for one in slopes]}. "
-    "Where they differ, the past still has a say."
-)
+assert not torch.allclose(found, torch.tensor(alone), atol=1e-4), {
+    "en": (
+        "Each turn begins with an empty state now: the value of `state` must be carried on, only its history must not."
+    ),
+    "zh": "现在每一圈都从空的状态开始：`state` 的值要带下去，不带的只是它的历史。",
+}
+assert torch.allclose(found, torch.tensor(want), atol=1e-4), {
+    "en": (
+        f"The slopes should be {[round(one, 4) for one in want]}, and are {[round(one, 4) for one in slopes]}. "
+        "Where they differ, the past still has a say."
+    ),
+    "zh": (
+        f"梯度应当是 {[round(one, 4) for one in want]}，现在是 {[round(one, 4) for one in slopes]}。"
+        "不一样的地方，过去还在起作用。"
+    ),
+}
 try:
     torch.autograd.grad(loss, u)
     kept = True
 except RuntimeError:
     kept = False
-assert not kept, "Right. But the last graph is still kept: retain_graph=True is not needed any more."
+assert not kept, {
+    "en": "Right. But the last graph is still kept: retain_graph=True is not needed any more.",
+    "zh": "数对了。可是最后一张图还留着：不再需要 retain_graph=True 了。",
+}

@@ -107,15 +107,27 @@ print("gradient:", scores.grad)
 
 # %% tags=["check"]
 right = torch.softmax(torch.tensor([1.0, 2.0, 3.0]), 0)
-assert isinstance(shares, torch.Tensor), "`shares` should be a tensor."
-assert torch.allclose(shares.detach(), right, atol=1e-4), (
-    f"The shares should stay {right.tolist()}, and are {shares.tolist()}."
-)
-assert shares.requires_grad, "`shares` has no history: somewhere between `scores` and it the graph is still cut."
-assert scores.grad is not None, (
-    "No gradient reaches `scores`. A tensor that is marked again (`requires_grad_()`) begins a new graph of its own."
-)
+assert isinstance(shares, torch.Tensor), {
+    "en": "`shares` should be a tensor.",
+    "zh": "`shares` 应当是张量。",
+}
+assert torch.allclose(shares.detach(), right, atol=1e-4), {
+    "en": f"The shares should stay {right.tolist()}, and are {shares.tolist()}.",
+    "zh": f"份额应当还是 {right.tolist()}，现在是 {shares.tolist()}。",
+}
+assert shares.requires_grad, {
+    "en": "`shares` has no history: somewhere between `scores` and it the graph is still cut.",
+    "zh": "`shares` 没有历史：从 `scores` 到它，图还有一处断着。",
+}
+assert scores.grad is not None, {
+    "en": (
+        "No gradient reaches `scores`. "
+        "A tensor that is marked again (`requires_grad_()`) begins a new graph of its own."
+    ),
+    "zh": "梯度到不了 `scores`。重新标记过的张量（`requires_grad_()`）会另起一张自己的图。",
+}
 want = right - torch.tensor([1.0, 0.0, 0.0])
-assert torch.allclose(scores.grad, want, atol=1e-4), (
-    f"The gradient should be {want.tolist()}, and is {scores.grad.tolist()}. Is a part still cut off?"
-)
+assert torch.allclose(scores.grad, want, atol=1e-4), {
+    "en": f"The gradient should be {want.tolist()}, and is {scores.grad.tolist()}. Is a part still cut off?",
+    "zh": f"梯度应当是 {want.tolist()}，现在是 {scores.grad.tolist()}。是不是还有一部分断着？",
+}

@@ -139,11 +139,18 @@ print([name for name, _ in stack.named_parameters()])
 
 # %% tags=["check"]
 known = [tuple(one.shape) for one in Stack().parameters()]
-assert len(known) != 2, "The module still knows the weight and the bias of `last` only: it does not look into a list."
-assert sorted(known) == [(1,), (1, 2), (2,), (2,), (2, 2), (2, 2)], (
-    f"It should know three layers, with six tensors. It knows tensors of these shapes: {known}."
-)
+assert len(known) != 2, {
+    "en": "The module still knows the weight and the bias of `last` only: it does not look into a list.",
+    "zh": "模块还是只认识 `last` 的权重和偏置：它不往列表里面看。",
+}
+assert sorted(known) == [(1,), (1, 2), (2,), (2,), (2, 2), (2, 2)], {
+    "en": f"It should know three layers, with six tensors. It knows tensors of these shapes: {known}.",
+    "zh": f"它应当认识三层，六个张量。现在它认识的张量形状是：{known}。",
+}
 made = Stack()
 made(torch.ones(3, 2)).sum().backward()
 idle = [name for name, one in made.named_parameters() if one.grad is None]
-assert not idle, f"These are known, but `forward` does not use them: {idle}."
+assert not idle, {
+    "en": f"These are known, but `forward` does not use them: {idle}.",
+    "zh": f"这些它认识了，可是 `forward` 没有用到：{idle}。",
+}

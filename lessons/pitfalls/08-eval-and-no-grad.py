@@ -131,10 +131,20 @@ torch.manual_seed(1)
 tried = nn.Sequential(nn.Dropout(0.5), nn.Linear(64, 1))
 tried.train()
 given = evaluate(tried, torch.ones(1, 64))
-assert isinstance(given, torch.Tensor), "`evaluate` should return the answer of the net."
+assert isinstance(given, torch.Tensor), {
+    "en": "`evaluate` should return the answer of the net.",
+    "zh": "`evaluate` 应当返回网络的回答。",
+}
 whole = tried[1](torch.ones(1, 64))
-assert torch.allclose(given, whole, atol=1e-4), (
-    f"The net answers {given.item():g} where it should answer {whole.item():g}: dropout is still at work."
-)
-assert not given.requires_grad, "The answer still requires grad: eval() does not switch the recording off."
-assert tried.training, "After `evaluate` the net is still in eval mode: the training would go on without dropout."
+assert torch.allclose(given, whole, atol=1e-4), {
+    "en": f"The net answers {given.item():g} where it should answer {whole.item():g}: dropout is still at work.",
+    "zh": f"网络应当回答 {whole.item():g}，它却回答 {given.item():g}：dropout 还在干活。",
+}
+assert not given.requires_grad, {
+    "en": "The answer still requires grad: eval() does not switch the recording off.",
+    "zh": "回答仍然需要梯度：eval() 不会停止记录。",
+}
+assert tried.training, {
+    "en": "After `evaluate` the net is still in eval mode: the training would go on without dropout.",
+    "zh": "`evaluate` 之后网络还停在 eval 模式：接下去的训练就没有 dropout 了。",
+}

@@ -165,11 +165,24 @@ for number in (1, 2):
     want_d -= 0.01 * (2 * want_d * made**2 + 6 * (3 * want_d - 1))
     want_g -= 0.01 * 2 * (want_d * made - 1) * want_d * 2
     got_g, got_d = (one.item() for one in mine)
-    assert abs(got_d - 0.8) > 1e-6, "The judge does not learn any more: `d` has not moved."
-    assert abs(got_g - 0.5) > 1e-6, "The forger does not learn any more: no gradient of its own loss reaches `g`."
-    assert abs(got_d - want_d) < 1e-5, (
-        f"After turn {number} `d` should be {want_d:.4f}, and is {got_d:.4f}. The judge's part was right as it was."
-    )
-    assert abs(got_g - want_g) < 1e-5, (
-        f"After turn {number} `g` should be {want_g:.4f}, and is {got_g:.4f}: it must go by the forger's loss alone."
-    )
+    assert abs(got_d - 0.8) > 1e-6, {
+        "en": "The judge does not learn any more: `d` has not moved.",
+        "zh": "裁判不再学习了：`d` 没有动。",
+    }
+    assert abs(got_g - 0.5) > 1e-6, {
+        "en": "The forger does not learn any more: no gradient of its own loss reaches `g`.",
+        "zh": "伪造者不再学习了：它自己的损失没有梯度到 `g`。",
+    }
+    assert abs(got_d - want_d) < 1e-5, {
+        "en": (
+            f"After turn {number} `d` should be {want_d:.4f}, and is {got_d:.4f}. The judge's part was right as it was."
+        ),
+        "zh": f"第 {number} 圈之后 `d` 应当是 {want_d:.4f}，现在是 {got_d:.4f}。裁判那部分原来就是对的。",
+    }
+    assert abs(got_g - want_g) < 1e-5, {
+        "en": (
+            f"After turn {number} `g` should be {want_g:.4f}, and is {got_g:.4f}: "
+            "it must go by the forger's loss alone."
+        ),
+        "zh": f"第 {number} 圈之后 `g` 应当是 {want_g:.4f}，现在是 {got_g:.4f}：它只该听伪造者自己的损失。",
+    }

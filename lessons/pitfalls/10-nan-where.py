@@ -113,18 +113,32 @@ print("gradient:", shares.grad.tolist())
 # %% tags=["check"]
 tried = torch.tensor([0.0, 0.25, 0.75], requires_grad=True)
 found = entropy(tried)
-assert abs(found.item() - 0.562335) < 1e-4, (
-    f"The entropy of {tried.tolist()} should be 0.5623, and is {found.item():g}: a share of 0 counts as 0."
-)
-assert found.requires_grad, "The entropy has no history: the graph is cut."
+assert abs(found.item() - 0.562335) < 1e-4, {
+    "en": f"The entropy of {tried.tolist()} should be 0.5623, and is {found.item():g}: a share of 0 counts as 0.",
+    "zh": f"{tried.tolist()} 的熵应当是 0.5623，现在是 {found.item():g}：份额 0 算作 0。",
+}
+assert found.requires_grad, {
+    "en": "The entropy has no history: the graph is cut.",
+    "zh": "熵没有历史：图断了。",
+}
 found.backward()
-assert tried.grad is not None, "No gradient reaches the shares."
-assert not tried.grad.isnan().any(), f"The gradient is still {tried.grad.tolist()}: the logarithm still meets the 0."
+assert tried.grad is not None, {
+    "en": "No gradient reaches the shares.",
+    "zh": "梯度到不了这些份额。",
+}
+assert not tried.grad.isnan().any(), {
+    "en": f"The gradient is still {tried.grad.tolist()}: the logarithm still meets the 0.",
+    "zh": f"梯度还是 {tried.grad.tolist()}：对数还是碰到了 0。",
+}
 want = torch.tensor([0.386294, -0.712318])
-assert torch.allclose(tried.grad[1:], want, atol=1e-3), (
-    f"At the shares 0.25 and 0.75 the gradient should be {want.tolist()}, and is {tried.grad[1:].tolist()}."
-)
-assert abs(tried.grad[0].item()) < 3, (
-    f"At the share 0 the gradient is {tried.grad[0].item():g}: a very small number in the place of 0 does that; "
-    "take one with a harmless logarithm."
-)
+assert torch.allclose(tried.grad[1:], want, atol=1e-3), {
+    "en": f"At the shares 0.25 and 0.75 the gradient should be {want.tolist()}, and is {tried.grad[1:].tolist()}.",
+    "zh": f"份额 0.25 和 0.75 处的梯度应当是 {want.tolist()}，现在是 {tried.grad[1:].tolist()}。",
+}
+assert abs(tried.grad[0].item()) < 3, {
+    "en": (
+        f"At the share 0 the gradient is {tried.grad[0].item():g}: a very small number in the place of 0 does that; "
+        "take one with a harmless logarithm."
+    ),
+    "zh": f"份额 0 处的梯度是 {tried.grad[0].item():g}：用一个很小的数代替 0 就会这样；换一个对数无害的数。",
+}

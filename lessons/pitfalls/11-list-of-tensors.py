@@ -116,18 +116,33 @@ print("gradient:", angle.grad)
 # %% tags=["check"]
 tried = torch.tensor(1.2, requires_grad=True)
 made = rotation(tried)
-assert made.shape == (2, 2), f"The matrix should have two rows and two columns, and has the shape {list(made.shape)}."
+assert made.shape == (2, 2), {
+    "en": f"The matrix should have two rows and two columns, and has the shape {list(made.shape)}.",
+    "zh": f"矩阵应当是两行两列，它的形状却是 {list(made.shape)}。",
+}
 cosine, sine = 0.362358, 0.932039
-assert torch.allclose(made.detach(), torch.tensor([[cosine, -sine], [sine, cosine]]), atol=1e-4), (
-    f"For the angle 1.2 the matrix should be {[[cosine, -sine], [sine, cosine]]}, and is {made.tolist()}."
-)
-assert made.requires_grad, "The matrix has no history: its numbers are right, but it is not computed from `angle`."
+assert torch.allclose(made.detach(), torch.tensor([[cosine, -sine], [sine, cosine]]), atol=1e-4), {
+    "en": f"For the angle 1.2 the matrix should be {[[cosine, -sine], [sine, cosine]]}, and is {made.tolist()}.",
+    "zh": f"对角度 1.2，矩阵应当是 {[[cosine, -sine], [sine, cosine]]}，现在是 {made.tolist()}。",
+}
+assert made.requires_grad, {
+    "en": "The matrix has no history: its numbers are right, but it is not computed from `angle`.",
+    "zh": "矩阵没有历史：数是对的，却不是由 `angle` 算出来的。",
+}
 made.sum().backward()
-assert tried.grad is not None, (
-    "The matrix is marked, but not computed from `angle`: `requires_grad=True` made a new leaf of it, "
-    "and `angle` gets nothing."
-)
-assert abs(tried.grad.item() + 2 * sine) < 1e-3, (
-    f"The gradient of the sum of the matrix should be {-2 * sine:.4f}, and is {tried.grad.item():.4f}. "
-    "Is one of the four cut off?"
-)
+assert tried.grad is not None, {
+    "en": (
+        "The matrix is marked, but not computed from `angle`: `requires_grad=True` made a new leaf of it, "
+        "and `angle` gets nothing."
+    ),
+    "zh": (
+        "矩阵打了标记，却不是由 `angle` 算出来的：`requires_grad=True` 让它成了新的叶子节点，`angle` 什么也得不到。"
+    ),
+}
+assert abs(tried.grad.item() + 2 * sine) < 1e-3, {
+    "en": (
+        f"The gradient of the sum of the matrix should be {-2 * sine:.4f}, and is {tried.grad.item():.4f}. "
+        "Is one of the four cut off?"
+    ),
+    "zh": f"矩阵之和的梯度应当是 {-2 * sine:.4f}，现在是 {tried.grad.item():.4f}。四个数里是不是有一个断开了？",
+}

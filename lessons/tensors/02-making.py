@@ -118,11 +118,23 @@ scores[0] = 7.5
 
 # %% tags=["check"]
 kind = scores.dtype
-assert kind.is_floating_point, (
-    f"scores is still {kind}, and a tensor of whole numbers drops what follows the point."
-    " Look at the line that makes it, not at the one that writes into it."
-)
+assert kind.is_floating_point, {
+    "en": (
+        f"scores is still {kind}, and a tensor of whole numbers drops what follows the point."
+        " Look at the line that makes it, not at the one that writes into it."
+    ),
+    "zh": f"scores 还是 {kind}，整数张量会丢掉小数点后面的部分。该看创建它的那一行，而不是往里写的那一行。",
+}
 found = scores.tolist()
-assert len(found) == 4, f"There are 4 pupils, but scores holds {len(found)} numbers."
-assert found[0] == 7.5, f"The first pupil should have 7.5 points, but has {found[0]}."
-assert found[1:] == [7, 7, 7], f"The others should still have 7 points, but have {found[1:]}."
+assert len(found) == 4, {
+    "en": f"There are 4 pupils, but scores holds {len(found)} numbers.",
+    "zh": f"有 4 个学生，scores 里却有 {len(found)} 个数。",
+}
+assert found[0] == 7.5, {
+    "en": f"The first pupil should have 7.5 points, but has {found[0]}.",
+    "zh": f"第一个学生应当是 7.5 分，现在是 {found[0]}。",
+}
+assert found[1:] == [7, 7, 7], {
+    "en": f"The others should still have 7 points, but have {found[1:]}.",
+    "zh": f"其余的应当还是 7 分，现在是 {found[1:]}。",
+}

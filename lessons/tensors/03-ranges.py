@@ -110,10 +110,23 @@ axis = torch.linspace(0, 1, 11)
 
 # %% tags=["check"]
 marks, first, last = len(axis), axis[0].item(), axis[-1].item()
-assert marks != 10 or last < 0.95, (
-    "Both ends are in, but linspace counts points, not gaps, and ten points have only nine gaps."
-)
-assert marks == 11, f"There should be 11 marks, but there are {marks}; the last one is {last:g}."
-assert first == 0, f"The first mark should be 0, but it is {first:g}."
-assert abs(last - 1) < 1e-6, f"The last mark should be 1, but it is {last:g}."
-assert torch.allclose(axis.diff(), torch.tensor(0.1)), "The marks should be evenly spaced."
+assert marks != 10 or last < 0.95, {
+    "en": "Both ends are in, but linspace counts points, not gaps, and ten points have only nine gaps.",
+    "zh": "两头都在了，可是 linspace 数的是点，不是间隔，十个点只有九个间隔。",
+}
+assert marks == 11, {
+    "en": f"There should be 11 marks, but there are {marks}; the last one is {last:g}.",
+    "zh": f"应当有 11 个刻度，现在有 {marks} 个，最后一个是 {last:g}。",
+}
+assert first == 0, {
+    "en": f"The first mark should be 0, but it is {first:g}.",
+    "zh": f"第一个刻度应当是 0，现在是 {first:g}。",
+}
+assert abs(last - 1) < 1e-6, {
+    "en": f"The last mark should be 1, but it is {last:g}.",
+    "zh": f"最后一个刻度应当是 1，现在是 {last:g}。",
+}
+assert torch.allclose(axis.diff(), torch.tensor(0.1)), {
+    "en": "The marks should be evenly spaced.",
+    "zh": "刻度之间的间隔应当相等。",
+}

@@ -139,10 +139,22 @@ y = y[order]
 
 # %% tags=["check"]
 lost = [number for number in range(8) if number not in x.tolist()]
-assert not lost, f"Every x should still be there once, but {lost} are gone: draw a randperm(8)."
+assert not lost, {
+    "en": f"Every x should still be there once, but {lost} are gone: draw a randperm(8).",
+    "zh": f"每个 x 都应当还在，各一次，可是 {lost} 不见了：抽一个 randperm(8)。",
+}
 torn = [number for number in range(8) if y[number] != 10 * x[number]]
-assert not torn, (
-    f"{len(torn)} of the 8 pairs are torn: look at places {torn} of x and y in the table."
-    " Each call of randperm draws a new order, so draw one and use it for both."
-)
-assert x.tolist() != sorted(x.tolist()), "The pairs are together, but nothing is shuffled any more."
+assert not torn, {
+    "en": (
+        f"{len(torn)} of the 8 pairs are torn: look at places {torn} of x and y in the table."
+        " Each call of randperm draws a new order, so draw one and use it for both."
+    ),
+    "zh": (
+        f"8 对里拆散了 {len(torn)} 对：看看表里 x 和 y 的位置 {torn}。每次调用 randperm 都抽一个新的次序，"
+        "所以只抽一个，两边都用它。"
+    ),
+}
+assert x.tolist() != sorted(x.tolist()), {
+    "en": "The pairs are together, but nothing is shuffled any more.",
+    "zh": "各对都在一起，可是什么也没有打乱。",
+}

@@ -122,16 +122,22 @@ weights *= 10
 change = weights.reshape(4) - before
 
 # %% tags=["check"]
-assert weights.tolist() == [[10, 20], [30, 40]], (
-    f"The weights should grow tenfold, as before, but they are {weights.tolist()}."
-)
-assert before.data_ptr() != weights.data_ptr(), (
-    "before still looks at the storage of weights, so it grew along with it. It needs its own copy."
-)
-assert before.flatten().tolist() == [1, 2, 3, 4], (
-    f"before should hold the weights as they were, 1 to 4, but it holds {before.tolist()}."
-    " Make the copy before the weights grow."
-)
-assert change.flatten().tolist() == [9, 18, 27, 36], (
-    f"The change should be [9, 18, 27, 36], but it is {change.tolist()}."
-)
+assert weights.tolist() == [[10, 20], [30, 40]], {
+    "en": f"The weights should grow tenfold, as before, but they are {weights.tolist()}.",
+    "zh": f"权重应当照旧变成十倍，现在却是 {weights.tolist()}。",
+}
+assert before.data_ptr() != weights.data_ptr(), {
+    "en": "before still looks at the storage of weights, so it grew along with it. It needs its own copy.",
+    "zh": "before 看的还是 weights 的存储，所以跟着一起变了。它要有自己的一份。",
+}
+assert before.flatten().tolist() == [1, 2, 3, 4], {
+    "en": (
+        f"before should hold the weights as they were, 1 to 4, but it holds {before.tolist()}."
+        " Make the copy before the weights grow."
+    ),
+    "zh": f"before 里应当是变化之前的权重，1 到 4，现在却是 {before.tolist()}。要在权重变大之前复制。",
+}
+assert change.flatten().tolist() == [9, 18, 27, 36], {
+    "en": f"The change should be [9, 18, 27, 36], but it is {change.tolist()}.",
+    "zh": f"变化应当是 [9, 18, 27, 36]，现在却是 {change.tolist()}。",
+}

@@ -127,15 +127,37 @@ three = torch.stack([monday, tuesday, wednesday])
 five = torch.cat([three, more])
 
 # %% tags=["check"]
-assert isinstance(three, torch.Tensor), "three is not filled in yet."
+assert isinstance(three, torch.Tensor), {
+    "en": "three is not filled in yet.",
+    "zh": "three 还没有填。",
+}
 found = list(three.shape)
-assert found != [9], "cat put all nine readings into one row. A new dimension is wanted: stack."
-assert found == [3, 3], f"three should have the shape [3, 3], a row per day, but it is {found}."
-assert three[:, 0].tolist() != [8, 1, 9], "The days stand as columns; each should be a row."
-assert three.tolist() == [d.tolist() for d in (monday, tuesday, wednesday)], (
-    "The rows of three should be monday, tuesday, wednesday, in this order."
-)
-assert isinstance(five, torch.Tensor), "three is right. five is not filled in yet."
+assert found != [9], {
+    "en": "cat put all nine readings into one row. A new dimension is wanted: stack.",
+    "zh": "cat 把九个读数连成了长长的一行。这里要新添一维：用 stack。",
+}
+assert found == [3, 3], {
+    "en": f"three should have the shape [3, 3], a row per day, but it is {found}.",
+    "zh": f"three 的形状应当是 [3, 3]，每天一行，现在却是 {found}。",
+}
+assert three[:, 0].tolist() != [8, 1, 9], {
+    "en": "The days stand as columns; each should be a row.",
+    "zh": "每一天成了一列，应当是一行。",
+}
+assert three.tolist() == [d.tolist() for d in (monday, tuesday, wednesday)], {
+    "en": "The rows of three should be monday, tuesday, wednesday, in this order.",
+    "zh": "three 的各行应当依次是 monday、tuesday、wednesday。",
+}
+assert isinstance(five, torch.Tensor), {
+    "en": "three is right. five is not filled in yet.",
+    "zh": "three 对了。five 还没有填。",
+}
 found = list(five.shape)
-assert found == [5, 3], f"three is right. five should have the shape [5, 3], but it is {found}."
-assert five.tolist() == three.tolist() + more.tolist(), "five should be three, with more below it."
+assert found == [5, 3], {
+    "en": f"three is right. five should have the shape [5, 3], but it is {found}.",
+    "zh": f"three 对了。five 的形状应当是 [5, 3]，现在却是 {found}。",
+}
+assert five.tolist() == three.tolist() + more.tolist(), {
+    "en": "five should be three, with more below it.",
+    "zh": "five 应当是 three，下面接着 more。",
+}

@@ -119,17 +119,39 @@ repaired = raw.clone()
 repaired[raw < -50] = good.mean()
 
 # %% tags=["check"]
-assert isinstance(good, torch.Tensor), "good is not filled in yet."
-assert good.dtype != torch.bool, "good is the mask itself. Use it as an index: raw[mask]."
-assert good.tolist() == [21.5, 19.0, 24.0], (
-    f"good should hold the three readings above -50, but it holds {good.tolist()}."
-)
-assert isinstance(repaired, torch.Tensor), "good is right. repaired is not filled in yet."
-assert raw.min() == -99, "raw itself was changed: repaired shares its memory. Make it a copy first, with clone()."
+assert isinstance(good, torch.Tensor), {
+    "en": "good is not filled in yet.",
+    "zh": "good 还没有填。",
+}
+assert good.dtype != torch.bool, {
+    "en": "good is the mask itself. Use it as an index: raw[mask].",
+    "zh": "good 是掩码本身。把它当索引用：raw[mask]。",
+}
+assert good.tolist() == [21.5, 19.0, 24.0], {
+    "en": f"good should hold the three readings above -50, but it holds {good.tolist()}.",
+    "zh": f"good 里应当是 -50 以上的三个读数，现在却是 {good.tolist()}。",
+}
+assert isinstance(repaired, torch.Tensor), {
+    "en": "good is right. repaired is not filled in yet.",
+    "zh": "good 对了。repaired 还没有填。",
+}
+assert raw.min() == -99, {
+    "en": "raw itself was changed: repaired shares its memory. Make it a copy first, with clone().",
+    "zh": "raw 本身被改了：repaired 和它共用内存。先用 clone() 复制一份。",
+}
 held = repaired.numel()
-assert held == 5, f"repaired should hold all five readings, but it holds {held}."
-assert repaired.min() > -50, f"repaired still has broken readings: {repaired.tolist()}."
-assert repaired.allclose(torch.tensor([21.5, 21.5, 19.0, 21.5, 24.0])), (
-    f"The broken ones should become the mean of the good ones, {good.mean().item():g},"
-    f" but repaired is {repaired.tolist()}."
-)
+assert held == 5, {
+    "en": f"repaired should hold all five readings, but it holds {held}.",
+    "zh": f"repaired 里应当有全部五个读数，现在却有 {held} 个。",
+}
+assert repaired.min() > -50, {
+    "en": f"repaired still has broken readings: {repaired.tolist()}.",
+    "zh": f"repaired 里还有坏的读数：{repaired.tolist()}。",
+}
+assert repaired.allclose(torch.tensor([21.5, 21.5, 19.0, 21.5, 24.0])), {
+    "en": (
+        f"The broken ones should become the mean of the good ones, {good.mean().item():g},"
+        f" but repaired is {repaired.tolist()}."
+    ),
+    "zh": f"坏的读数应当换成好读数的平均值 {good.mean().item():g}，现在 repaired 却是 {repaired.tolist()}。",
+}

@@ -121,11 +121,25 @@ rows = pictures.reshape(3, -1)
 
 # %% tags=["check"]
 found = list(rows.shape)
-assert found != [8, 3], "The shape is still [8, 3], eight rows of three. The pictures belong in dimension 0, the first."
-assert found != [24], "That is one long row of all pixels. Each picture should have its own row."
-assert found == [3, 8], f"The shape should be [3, 8], a row per picture, but it is {found}."
+assert found != [8, 3], {
+    "en": "The shape is still [8, 3], eight rows of three. The pictures belong in dimension 0, the first.",
+    "zh": "形状还是 [8, 3]，八行，每行三个。图应当放在第 0 维，也就是第一个。",
+}
+assert found != [24], {
+    "en": "That is one long row of all pixels. Each picture should have its own row.",
+    "zh": "这是所有像素连成的长长一行。每张图应当各占一行。",
+}
+assert found == [3, 8], {
+    "en": f"The shape should be [3, 8], a row per picture, but it is {found}.",
+    "zh": f"形状应当是 [3, 8]，每行一张图，现在却是 {found}。",
+}
 mixed = [row for row in range(3) if not rows[row].eq(row).all()]
-assert not mixed, (
-    f"The shape is right, but rows {mixed} hold pixels of several pictures. To turn a wrong"
-    " reshape over does not mend it; reshape pictures itself."
-)
+assert not mixed, {
+    "en": (
+        f"The shape is right, but rows {mixed} hold pixels of several pictures. To turn a wrong"
+        " reshape over does not mend it; reshape pictures itself."
+    ),
+    "zh": (
+        f"形状对了，可是第 {mixed} 行里有好几张图的像素。把错的形状翻过来是治不好的，要 reshape 的是 pictures 本身。"
+    ),
+}

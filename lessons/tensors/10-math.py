@@ -122,15 +122,26 @@ means = table.mean(dim=1, keepdim=True)
 centred = table - means
 
 # %% tags=["check"]
-assert centred.shape == (3, 3), f"centred should be 3 by 3, but its shape is {list(centred.shape)}."
+assert centred.shape == (3, 3), {
+    "en": f"centred should be 3 by 3, but its shape is {list(centred.shape)}.",
+    "zh": f"centred 应当是 3 乘 3，它的形状却是 {list(centred.shape)}。",
+}
 rows, columns = centred.mean(dim=1), centred.mean(dim=0)
-assert columns.abs().max() > 1e-5 or rows.abs().max() < 1e-5, (
-    f"Now the columns have the mean 0, but the rows should. Theirs are {rows.tolist()}."
-)
-assert rows.abs().max() < 1e-5, (
-    f"The means of the rows should be 0, but they are {rows.tolist()}. The mean of row 0 went"
-    " down column 0, that of row 1 down column 1: stand the means upright."
-)
-assert centred[1].tolist() == [-1, 0, 1], (
-    f"Row 1 should be [-1, 0, 1], each number less the mean 4, but it is {centred[1].tolist()}."
-)
+assert columns.abs().max() > 1e-5 or rows.abs().max() < 1e-5, {
+    "en": f"Now the columns have the mean 0, but the rows should. Theirs are {rows.tolist()}.",
+    "zh": f"现在平均值是 0 的是各列，应当是各行才对。各行的平均值是 {rows.tolist()}。",
+}
+assert rows.abs().max() < 1e-5, {
+    "en": (
+        f"The means of the rows should be 0, but they are {rows.tolist()}. The mean of row 0 went"
+        " down column 0, that of row 1 down column 1: stand the means upright."
+    ),
+    "zh": (
+        f"各行的平均值应当是 0，现在却是 {rows.tolist()}。第 0 行的平均值减在了第 0 列上，"
+        "第 1 行的减在了第 1 列上：让平均值竖起来。"
+    ),
+}
+assert centred[1].tolist() == [-1, 0, 1], {
+    "en": f"Row 1 should be [-1, 0, 1], each number less the mean 4, but it is {centred[1].tolist()}.",
+    "zh": f"第 1 行应当是 [-1, 0, 1]，也就是每个数减去平均值 4，现在却是 {centred[1].tolist()}。",
+}

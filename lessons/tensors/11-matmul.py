@@ -139,13 +139,28 @@ bias = torch.tensor([0.5, 100.0])
 out = samples @ weight.T + bias
 
 # %% tags=["check"]
-assert isinstance(out, torch.Tensor), "out is not filled in yet."
+assert isinstance(out, torch.Tensor), {
+    "en": "out is not filled in yet.",
+    "zh": "out 还没有填。",
+}
 found = list(out.shape)
-assert found == [5, 2], f"out should have the shape [5, 2], but it is {found}."
+assert found == [5, 2], {
+    "en": f"out should have the shape [5, 2], but it is {found}.",
+    "zh": f"out 的形状应当是 [5, 2]，现在却是 {found}。",
+}
 right = [[row[0].item() + 0.5, row.sum().item() + 100] for row in samples]
 bare = [[row[0].item(), row.sum().item()] for row in samples]
-assert out.tolist() != bare, "The product is right. Now add the bias."
-assert out.tolist() == right, (
-    f"Sample 0 is {samples[0].tolist()}, so its outputs are {right[0]}, but you have"
-    f" {out[0].tolist()}. Did you reshape the weight? That mixes its numbers; transpose it."
-)
+assert out.tolist() != bare, {
+    "en": "The product is right. Now add the bias.",
+    "zh": "乘积对了。再加上偏置。",
+}
+assert out.tolist() == right, {
+    "en": (
+        f"Sample 0 is {samples[0].tolist()}, so its outputs are {right[0]}, but you have"
+        f" {out[0].tolist()}. Did you reshape the weight? That mixes its numbers; transpose it."
+    ),
+    "zh": (
+        f"第 0 个样本是 {samples[0].tolist()}，所以它的输出是 {right[0]}，"
+        f"你得到的却是 {out[0].tolist()}。是不是对权重用了 reshape？那会把里面的数弄乱，要用转置。"
+    ),
+}

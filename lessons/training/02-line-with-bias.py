@@ -151,16 +151,35 @@ try:
     said = ""
 except RuntimeError as error:
     said = str(error)
-assert not said, f"PyTorch says: {said} Do the update under torch.no_grad()."
+assert not said, {
+    "en": f"PyTorch says: {said} Do the update under torch.no_grad().",
+    "zh": f"PyTorch 说：{said} 更新要在 torch.no_grad() 里做。",
+}
 moved = [round(p.item(), 4), round(q.item(), 4)]
-assert moved != [1.0, 2.0], (
-    "The parameters have not moved: [1.0, 2.0] before and after. Did you write into the tensor itself, with `-=`?"
-)
-assert moved != [0.4, 1.8], "They moved uphill: go against the gradient, with a minus."
-assert moved != [1.6, 2.0], "Only the first parameter has moved. Do it for each one in the list."
-assert moved != [7.0, 4.0], "They moved by the whole gradient: `lr` is missing."
-assert moved == [1.6, 2.2], f"They should be at [1.6, 2.2], and are at {moved}."
+assert moved != [1.0, 2.0], {
+    "en": (
+        "The parameters have not moved: [1.0, 2.0] before and after. Did you write into the tensor itself, with `-=`?"
+    ),
+    "zh": "参数没有动：前后都是 [1.0, 2.0]。写进张量本身了吗，用的是 `-=` 吗？",
+}
+assert moved != [0.4, 1.8], {
+    "en": "They moved uphill: go against the gradient, with a minus.",
+    "zh": "它们往上坡走了：要逆着梯度走，用减号。",
+}
+assert moved != [1.6, 2.0], {
+    "en": "Only the first parameter has moved. Do it for each one in the list.",
+    "zh": "只有第一个参数动了。列表里的每一个都要更新。",
+}
+assert moved != [7.0, 4.0], {
+    "en": "They moved by the whole gradient: `lr` is missing.",
+    "zh": "它们走了整个梯度那么远：少了 `lr`。",
+}
+assert moved == [1.6, 2.2], {
+    "en": f"They should be at [1.6, 2.2], and are at {moved}.",
+    "zh": f"它们应当到 [1.6, 2.2]，现在到了 {moved}。",
+}
 left = [None if each.grad is None else each.grad.item() for each in (p, q)]
-assert all(grad in (None, 0.0) for grad in left), (
-    f"The update is right, but the gradients {left} are still there, and the next pass adds to them."
-)
+assert all(grad in (None, 0.0) for grad in left), {
+    "en": f"The update is right, but the gradients {left} are still there, and the next pass adds to them.",
+    "zh": f"更新是对的，可是梯度 {left} 还在，下一趟会加在上面。",
+}

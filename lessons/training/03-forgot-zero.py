@@ -146,15 +146,26 @@ for epoch in range(20):
         pushed = [pushed[0] + 2 * off * x, pushed[1] + 2 * off]
         late = [late[0] - 0.01 * pushed[0], late[1] - 0.01 * pushed[1]]
 mine = [v.item(), c.item()]
-assert mine != [1.0, 0.0], (
-    "Neither parameter has moved. A gradient that is cleared between the backward pass and the update is gone."
-)
-assert mine[0] == mine[0], "v is no number any more. Leave the learning rate at 0.01."
-assert abs(mine[0] - late[0]) > 1e-4, (
-    "Cleared once per epoch is too seldom: the gradients of three samples add up. Clear after each update."
-)
+assert mine != [1.0, 0.0], {
+    "en": "Neither parameter has moved. A gradient that is cleared between the backward pass and the update is gone.",
+    "zh": "两个参数都没有动。在反向传播和更新之间清零，梯度就没了。",
+}
+assert mine[0] == mine[0], {
+    "en": "v is no number any more. Leave the learning rate at 0.01.",
+    "zh": "v 已经不是数了。学习率请保持 0.01。",
+}
+assert abs(mine[0] - late[0]) > 1e-4, {
+    "en": "Cleared once per epoch is too seldom: the gradients of three samples add up. Clear after each update.",
+    "zh": "每个 epoch 清一次太少：三个样本的梯度会加在一起。每次更新之后都要清零。",
+}
 close = [abs(here - there) < 1e-4 for here, there in zip(mine, want, strict=True)]
-assert all(close), (
-    "Some gradient is still dragged along from sample to sample: "
-    f"v and c should come to {want[0]:.4f} and {want[1]:.4f}, and are {mine[0]:.4f} and {mine[1]:.4f}."
-)
+assert all(close), {
+    "en": (
+        "Some gradient is still dragged along from sample to sample: "
+        f"v and c should come to {want[0]:.4f} and {want[1]:.4f}, and are {mine[0]:.4f} and {mine[1]:.4f}."
+    ),
+    "zh": (
+        f"还有梯度从一个样本拖到下一个样本：v 和 c 应当到 {want[0]:.4f} 和 {want[1]:.4f}，"
+        f"现在是 {mine[0]:.4f} 和 {mine[1]:.4f}。"
+    ),
+}

@@ -143,17 +143,32 @@ for epoch in range(100):
     for x, target in samples:
         twice = 2 * (right[0] * x * x + right[1] * x + right[2] - target)
         right = [right[0] - 0.01 * twice * x * x, right[1] - 0.01 * twice * x, right[2] - 0.01 * twice]
-assert w1.item() != w2.item(), f"w1 and w2 are still equal, {w1.item():.6f} both. Whose gradient moves w2?"
+assert w1.item() != w2.item(), {
+    "en": f"w1 and w2 are still equal, {w1.item():.6f} both. Whose gradient moves w2?",
+    "zh": f"w1 和 w2 还是相等，都是 {w1.item():.6f}。w2 是按谁的梯度更新的？",
+}
 mine = [w1.item(), w2.item(), b.item()]
 wrong = [name for name, here, there in zip(("w1", "w2", "b"), mine, right, strict=True) if abs(here - there) > 1e-3]
-assert not wrong, (
-    f"{wrong[0]} is off: w1, w2 and b should be {right[0]:.4f}, {right[1]:.4f} and {right[2]:.4f}, "
-    f"and are {mine[0]:.4f}, {mine[1]:.4f} and {mine[2]:.4f}."
-)
-assert not callable(answer), "The training is right now. `answer` is still a method: call it, with ()."
+assert not wrong, {
+    "en": (
+        f"{wrong[0]} is off: w1, w2 and b should be {right[0]:.4f}, {right[1]:.4f} and {right[2]:.4f}, "
+        f"and are {mine[0]:.4f}, {mine[1]:.4f} and {mine[2]:.4f}."
+    ),
+    "zh": (
+        f"{wrong[0]} 不对：w1、w2 和 b 应当是 {right[0]:.4f}、{right[1]:.4f} 和 {right[2]:.4f}，"
+        f"现在是 {mine[0]:.4f}、{mine[1]:.4f} 和 {mine[2]:.4f}。"
+    ),
+}
+assert not callable(answer), {
+    "en": "The training is right now. `answer` is still a method: call it, with ().",
+    "zh": "训练部分已经对了。`answer` 还是一个方法：调用它，加上 ()。",
+}
 number = answer.item() if isinstance(answer, torch.Tensor) else answer
 want = 16 * right[0] + 4 * right[1] + right[2]
-assert abs(number - want) < 1e-3, f"The answer for 4 should be {want:.5f}, and is {number:.5f}."
+assert abs(number - want) < 1e-3, {
+    "en": f"The answer for 4 should be {want:.5f}, and is {number:.5f}.",
+    "zh": f"对 4 的回答应当是 {want:.5f}，现在是 {number:.5f}。",
+}
 
 # %% [markdown] lang="en"
 # Compare the two last losses: the wrong update made it only a little worse. **Backward was right all the time**; the

@@ -178,10 +178,26 @@ for number in range(200):
         first = number
         break
     at, height = at - 0.05 * (off * x).mean().item(), height - 0.05 * off.mean().item()
-assert turn != 199, "It did not stop at all before its last turn. Keep the test for a loss below 1."
-assert turn >= first, f"It stopped in {turn}, before the loss was below 1: it was {miss.item():.4f}."
-assert turn % 20 or turn == first, (
-    f"It stops in {turn}, a multiple of 20, but the loss was below 1 already in {first}. In which turns does it look?"
-)
-assert turn == first, f"It should stop in {first}, and stops in {turn}."
-assert abs(miss.item() - (0.5 * off**2).mean().item()) < 1e-3, "Leave the learning rate and the start as they were."
+assert turn != 199, {
+    "en": "It did not stop at all before its last turn. Keep the test for a loss below 1.",
+    "zh": "它直到最后一圈才停。请保留损失小于 1 的判断。",
+}
+assert turn >= first, {
+    "en": f"It stopped in {turn}, before the loss was below 1: it was {miss.item():.4f}.",
+    "zh": f"它在第 {turn} 圈就停了，那时损失还不到 1 以下：是 {miss.item():.4f}。",
+}
+assert turn % 20 or turn == first, {
+    "en": (
+        f"It stops in {turn}, a multiple of 20, but the loss was below 1 already in {first}. "
+        "In which turns does it look?"
+    ),
+    "zh": f"它停在第 {turn} 圈，是 20 的倍数，可是损失在第 {first} 圈就已经小于 1 了。它在哪几圈里才去看损失？",
+}
+assert turn == first, {
+    "en": f"It should stop in {first}, and stops in {turn}.",
+    "zh": f"它应当停在第 {first} 圈，却停在第 {turn} 圈。",
+}
+assert abs(miss.item() - (0.5 * off**2).mean().item()) < 1e-3, {
+    "en": "Leave the learning rate and the start as they were.",
+    "zh": "学习率和起点不要改。",
+}

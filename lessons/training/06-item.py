@@ -138,18 +138,29 @@ for x, target in samples:
 print("losses in the history:", len(history))
 
 # %% tags=["check"]
-assert len(history) == 3, f"The history should hold three losses, and holds {len(history)}."
-assert not any(callable(each) and not isinstance(each, torch.Tensor) for each in history), (
-    "The history holds the method `item` itself, and with it the tensor. Call it, with ()."
-)
+assert len(history) == 3, {
+    "en": f"The history should hold three losses, and holds {len(history)}.",
+    "zh": f"history 里应当有三个损失，现在有 {len(history)} 个。",
+}
+assert not any(callable(each) and not isinstance(each, torch.Tensor) for each in history), {
+    "en": "The history holds the method `item` itself, and with it the tensor. Call it, with ().",
+    "zh": "history 里放的是方法 `item` 本身，连同那个张量。调用它，加上 ()。",
+}
 tied = sum(isinstance(each, torch.Tensor) and each.requires_grad for each in history)
-assert not tied, f"{tied} of the 3 entries still hold on to a graph."
+assert not tied, {
+    "en": f"{tied} of the 3 entries still hold on to a graph.",
+    "zh": f"3 个里有 {tied} 个还拽着图。",
+}
 at, wanted = 1.0, []
 for x, target in samples:
     wanted.append((at * x - target) ** 2)
     at -= 0.01 * 2 * (at * x - target) * x
 mine = [float(each) for each in history]
-assert all(abs(here - there) < 1e-3 for here, there in zip(mine, wanted, strict=True)), (
-    f"The losses should be {[round(each, 4) for each in wanted]}, and are {[round(each, 4) for each in mine]}."
-)
-assert abs(v.item() - at) < 1e-4, f"v should still learn, and come to {at:.4f}. It is {v.item():.4f}."
+assert all(abs(here - there) < 1e-3 for here, there in zip(mine, wanted, strict=True)), {
+    "en": f"The losses should be {[round(each, 4) for each in wanted]}, and are {[round(each, 4) for each in mine]}.",
+    "zh": f"损失应当是 {[round(each, 4) for each in wanted]}，现在是 {[round(each, 4) for each in mine]}。",
+}
+assert abs(v.item() - at) < 1e-4, {
+    "en": f"v should still learn, and come to {at:.4f}. It is {v.item():.4f}.",
+    "zh": f"v 应当照样学习，到 {at:.4f}。现在是 {v.item():.4f}。",
+}

@@ -142,9 +142,27 @@ for _ in range(5):
     number -= 0.1 * 4 * (2 * number - 6)
     kept += 4 * (2 * piled - 6)
     piled -= 0.1 * kept
-assert v.requires_grad, "v does not require grad any more, so it cannot learn."
-assert v.is_leaf, f"v is a result, {v.grad_fn.name()}, and no leaf: its gradient will pass through it."
-assert turn == 4, f"It stops in turn {turn}, and should go on to turn 4."
-assert v.item() != 1.0, "v has not moved. Clear the gradient after the update, not before."
-assert abs(v.item() - piled) > 1e-3, "v is a leaf now, but its gradients pile up: clear them in each turn."
-assert abs(v.item() - number) < 1e-3, f"v should be {number:.4f} after five turns, and is {v.item():.4f}."
+assert v.requires_grad, {
+    "en": "v does not require grad any more, so it cannot learn.",
+    "zh": "v 不再需要梯度了，所以学不了。",
+}
+assert v.is_leaf, {
+    "en": f"v is a result, {v.grad_fn.name()}, and no leaf: its gradient will pass through it.",
+    "zh": f"v 是计算结果（{v.grad_fn.name()}），不是叶子节点：梯度只会经过它，不会留下。",
+}
+assert turn == 4, {
+    "en": f"It stops in turn {turn}, and should go on to turn 4.",
+    "zh": f"它停在第 {turn} 圈，应当走到第 4 圈。",
+}
+assert v.item() != 1.0, {
+    "en": "v has not moved. Clear the gradient after the update, not before.",
+    "zh": "v 没有动。清零要在更新之后，不是之前。",
+}
+assert abs(v.item() - piled) > 1e-3, {
+    "en": "v is a leaf now, but its gradients pile up: clear them in each turn.",
+    "zh": "v 现在是叶子节点了，可是梯度越积越多：每一圈都要清零。",
+}
+assert abs(v.item() - number) < 1e-3, {
+    "en": f"v should be {number:.4f} after five turns, and is {v.item():.4f}.",
+    "zh": f"五圈之后 v 应当是 {number:.4f}，现在是 {v.item():.4f}。",
+}

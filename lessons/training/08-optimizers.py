@@ -181,14 +181,36 @@ print(f"rate {rate}: loss {cost.item():.4g}")
 
 # %% tags=["check"]
 after = cost.item()
-assert after == after, f"With {rate:g} the loss becomes nan: each step overshoots. Make `rate` smaller."
-assert step == 59, f"Leave the 60 steps: you have {step + 1}."
-assert isinstance(sgd, torch.optim.SGD), "Leave it to SGD: only the rate has to change."
-assert after != 1.0, (
-    f"With {rate:g} the loss is stuck at exactly 1: a step was so large that relu gets negative numbers, "
-    "and no gradient passes any more. Make `rate` smaller."
-)
-assert after < 1.0, f"With {rate:g} the loss is {after:.4g} after 60 steps. " + (
-    "It goes down, but too slowly: make `rate` larger." if after < 14161 else "Make `rate` smaller."
-)
-assert [round(w.item()) for w in start()] == [3, 4, 5], "Leave the start at 3, 4 and 5."
+assert after == after, {
+    "en": f"With {rate:g} the loss becomes nan: each step overshoots. Make `rate` smaller.",
+    "zh": f"用 {rate:g}，损失成了 nan：每一步都冲过了头。把 `rate` 调小。",
+}
+assert step == 59, {
+    "en": f"Leave the 60 steps: you have {step + 1}.",
+    "zh": f"60 步不要改：你用了 {step + 1} 步。",
+}
+assert isinstance(sgd, torch.optim.SGD), {
+    "en": "Leave it to SGD: only the rate has to change.",
+    "zh": "还是用 SGD：要改的只有学习率。",
+}
+assert after != 1.0, {
+    "en": (
+        f"With {rate:g} the loss is stuck at exactly 1: a step was so large that relu gets negative numbers, "
+        "and no gradient passes any more. Make `rate` smaller."
+    ),
+    "zh": f"用 {rate:g}，损失正好卡在 1：有一步迈得太大，relu 得到的都是负数，再也没有梯度通过。把 `rate` 调小。",
+}
+assert after < 1.0, {
+    "en": (
+        f"With {rate:g} the loss is {after:.4g} after 60 steps. "
+        + ("It goes down, but too slowly: make `rate` larger." if after < 14161 else "Make `rate` smaller.")
+    ),
+    "zh": (
+        f"用 {rate:g}，60 步之后损失是 {after:.4g}。"
+        + ("它在下降，只是太慢：把 `rate` 调大。" if after < 14161 else "把 `rate` 调小。")
+    ),
+}
+assert [round(w.item()) for w in start()] == [3, 4, 5], {
+    "en": "Leave the start at 3, 4 and 5.",
+    "zh": "起点还是 3、4 和 5，不要改。",
+}

@@ -141,8 +141,21 @@ print([rate_at(epoch, 0.1) for epoch in (0, 4, 5, 14, 15, 25)])
 for epoch in range(40):
     want = 0.4 * (epoch + 1) / 5 if epoch < 5 else 0.4 * 0.5 ** ((epoch - 5) // 10)
     mine = rate_at(epoch, 0.4)
-    assert mine is not None, f"Nothing is returned for epoch {epoch}."
-    assert not (epoch == 0 and mine == 0), "Epoch 0 has a rate of 0 and would learn nothing: begin with a fifth."
-    assert abs(mine - want) < 1e-6, f"For a base of 0.4 epoch {epoch} should have {want:g}, and you have {mine:g}. " + (
-        "It is still warming up." if epoch < 5 else "Ten epochs from 5 on, then half."
-    )
+    assert mine is not None, {
+        "en": f"Nothing is returned for epoch {epoch}.",
+        "zh": f"对第 {epoch} 个 epoch，什么也没有返回。",
+    }
+    assert not (epoch == 0 and mine == 0), {
+        "en": "Epoch 0 has a rate of 0 and would learn nothing: begin with a fifth.",
+        "zh": "第 0 个 epoch 的学习率是 0，什么也学不到：从五分之一开始。",
+    }
+    assert abs(mine - want) < 1e-6, {
+        "en": (
+            f"For a base of 0.4 epoch {epoch} should have {want:g}, and you have {mine:g}. "
+            + ("It is still warming up." if epoch < 5 else "Ten epochs from 5 on, then half.")
+        ),
+        "zh": (
+            f"base 为 0.4 时，第 {epoch} 个 epoch 应当是 {want:g}，你的是 {mine:g}。"
+            + ("这时还在预热。" if epoch < 5 else "从第 5 个起，每十个减半一次。")
+        ),
+    }

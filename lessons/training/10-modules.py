@@ -109,14 +109,32 @@ print("found:", [name for name, _ in Line().named_parameters()])
 # %% tags=["check"]
 line = Line()
 names = sorted(name for name, _ in line.named_parameters())
-assert names, "The module still finds no parameter. Give each tensor its label, `nn.Parameter(…)`."
-assert names == ["b", "w"], f"It should find w and b, and finds {' and '.join(names)}."
-assert all(each.requires_grad for each in line.parameters()), "A parameter does not require grad: it would not learn."
+assert names, {
+    "en": "The module still finds no parameter. Give each tensor its label, `nn.Parameter(…)`.",
+    "zh": "模块还是一个参数也找不到。给每个张量贴上标签，`nn.Parameter(…)`。",
+}
+assert names == ["b", "w"], {
+    "en": f"It should find w and b, and finds {' and '.join(names)}.",
+    "zh": f"它应当找到 w 和 b，现在找到的是 {'、'.join(names)}。",
+}
+assert all(each.requires_grad for each in line.parameters()), {
+    "en": "A parameter does not require grad: it would not learn.",
+    "zh": "有参数不需要梯度：它学不了。",
+}
 out = line(torch.tensor([3.0]))
-assert out.item() == 3, f"With w = 1 and b = 0 the line gives 3 for 3, and yours gives {out.item():g}."
+assert out.item() == 3, {
+    "en": f"With w = 1 and b = 0 the line gives 3 for 3, and yours gives {out.item():g}.",
+    "zh": f"w = 1、b = 0 时，这条直线对 3 给出 3，你的给出 {out.item():g}。",
+}
 out.backward()
-assert line.w.grad is not None, "No gradient reaches self.w: does `forward` use it?"
-assert line.w.grad.item() == 3, f"The gradient of self.w for the input 3 is 3, and yours is {line.w.grad.item():g}."
+assert line.w.grad is not None, {
+    "en": "No gradient reaches self.w: does `forward` use it?",
+    "zh": "梯度到不了 self.w：`forward` 用到它了吗？",
+}
+assert line.w.grad.item() == 3, {
+    "en": f"The gradient of self.w for the input 3 is 3, and yours is {line.w.grad.item():g}.",
+    "zh": f"输入为 3 时，self.w 的梯度是 3，你的是 {line.w.grad.item():g}。",
+}
 
 # %% [markdown] question="predict" of="sum(p.numel() for p in linear.parameters())" lang="en"
 # Nobody writes a line by hand twice. `nn.Linear(2, 3)` is one with 2 inputs and 3 outputs: a matrix of weights, and a
@@ -208,13 +226,26 @@ try:
     said = ""
 except AttributeError as error:
     said = str(error)
-assert not said, f"Python says: {said}. relu is in torch.nn.functional, and as torch.relu in torch itself."
-assert isinstance(out, torch.Tensor), "`forward` must return the output of the second layer."
+assert not said, {
+    "en": f"Python says: {said}. relu is in torch.nn.functional, and as torch.relu in torch itself.",
+    "zh": f"Python 说：{said}。relu 在 torch.nn.functional 里；torch 里也有，即 torch.relu。",
+}
+assert isinstance(out, torch.Tensor), {
+    "en": "`forward` must return the output of the second layer.",
+    "zh": "`forward` 应当返回第二层的输出。",
+}
 with torch.no_grad():
     bent = net.second(torch.relu(net.first(inputs)))
     straight = net.second(net.first(inputs))
-assert torch.allclose(out, bent), (
-    "The relu is gone: without it, two layers are no more than one line."
-    if torch.allclose(out, straight)
-    else "The output should be second(relu(first(x))), and is something else."
-)
+assert torch.allclose(out, bent), {
+    "en": (
+        "The relu is gone: without it, two layers are no more than one line."
+        if torch.allclose(out, straight)
+        else "The output should be second(relu(first(x))), and is something else."
+    ),
+    "zh": (
+        "relu 不见了：没有它，两层也不过是一条直线。"
+        if torch.allclose(out, straight)
+        else "输出应当是 second(relu(first(x)))，现在却是别的东西。"
+    ),
+}

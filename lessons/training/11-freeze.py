@@ -147,11 +147,23 @@ print("moved:", moved)
 
 # %% tags=["check"]
 changed = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
-assert any(changed), "Now nothing learns at all: freeze the first layer only."
-assert not any(changed[:2]), (
-    f"{sum(changed[:2])} of the 2 tensors of the first layer (weight, bias) have moved. "
-    "Ask its parameters, not the module, to need no gradient."
-)
-assert all(changed[2:]), "The second layer should learn, its weight and its bias."
+assert any(changed), {
+    "en": "Now nothing learns at all: freeze the first layer only.",
+    "zh": "现在谁都不学习了：只冻结第一层。",
+}
+assert not any(changed[:2]), {
+    "en": (
+        f"{sum(changed[:2])} of the 2 tensors of the first layer (weight, bias) have moved. "
+        "Ask its parameters, not the module, to need no gradient."
+    ),
+    "zh": f"第一层的 2 个张量（权重、偏置）里有 {sum(changed[:2])} 个动了。要让它的参数不需要梯度，而不是让模块。",
+}
+assert all(changed[2:]), {
+    "en": "The second layer should learn, its weight and its bias.",
+    "zh": "第二层应当学习，权重和偏置都要。",
+}
 asked = [p.requires_grad for p in network[0].parameters()]
-assert not any(asked), "It does not move, but its gradients are still computed, for nothing. Say requires_grad_(False)."
+assert not any(asked), {
+    "en": "It does not move, but its gradients are still computed, for nothing. Say requires_grad_(False).",
+    "zh": "它不动了，可是梯度还在白白地算。请写 requires_grad_(False)。",
+}

@@ -148,11 +148,29 @@ print([each.tolist() for each in cut(7, 3)])
 # %% tags=["check"]
 made = [[int(number) for number in batch] for batch in cut(100, 32)]
 flat = [number for batch in made for number in batch]
-assert len(flat) == len(set(flat)), f"{len(flat) - len(set(flat))} points of 100 come more than once."
-assert set(flat) <= set(range(100)), "There are numbers of points that do not exist: they go from 0 to count - 1."
-assert len(flat) == 100, f"{100 - len(flat)} of 100 points are in no batch. What becomes of the short last one?"
+assert len(flat) == len(set(flat)), {
+    "en": f"{len(flat) - len(set(flat))} points of 100 come more than once.",
+    "zh": f"100 个点里有 {len(flat) - len(set(flat))} 个重复出现。",
+}
+assert set(flat) <= set(range(100)), {
+    "en": "There are numbers of points that do not exist: they go from 0 to count - 1.",
+    "zh": "有的编号没有对应的点：编号从 0 到 count - 1。",
+}
+assert len(flat) == 100, {
+    "en": f"{100 - len(flat)} of 100 points are in no batch. What becomes of the short last one?",
+    "zh": f"100 个点里有 {100 - len(flat)} 个不在任何一批里。最后不满的那一批哪里去了？",
+}
 lengths = [len(batch) for batch in made]
-assert lengths == [32, 32, 32, 4], f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {lengths}."
-assert flat != sorted(flat), "All points are there, but in order: shuffle them."
+assert lengths == [32, 32, 32, 4], {
+    "en": f"100 points in batches of 32 make 32, 32, 32 and 4, and yours have {lengths}.",
+    "zh": f"100 个点，每批 32 个，应当是 32、32、32 和 4，你的却是 {lengths}。",
+}
+assert flat != sorted(flat), {
+    "en": "All points are there, but in order: shuffle them.",
+    "zh": "点都在，可是还排着队：把它们打乱。",
+}
 again = [int(number) for batch in cut(100, 32) for number in batch]
-assert again != flat, "The second call gives the same order as the first: shuffle anew each time, without a seed."
+assert again != flat, {
+    "en": "The second call gives the same order as the first: shuffle anew each time, without a seed.",
+    "zh": "第二次调用的次序和第一次一样：每次都要重新打乱，不要固定种子。",
+}

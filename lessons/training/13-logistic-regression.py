@@ -181,10 +181,26 @@ print("right:", count_right(z, t), "of", len(t))
 some = torch.tensor([-2.0, -0.2, 0.2, 0.4, 3.0])
 ones = torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0])
 mine = count_right(some, ones)
-assert mine is not None, "Nothing is returned."
-assert mine != 3, (
-    "A z of 0.2 or 0.4 is a probability above 0.5, so the model says 1. You count it as 0. Where is the boundary of z?"
-)
-assert mine != 0, "It counts the wrong ones: it says 0 where z is above the boundary."
-assert mine == 5, f"All 5 of [-2, -0.2, 0.2, 0.4, 3] are right for the classes [0, 0, 1, 1, 1], and you count {mine}."
-assert count_right(some, 1 - ones) == 0, "With all classes the other way round none is right. Do you look at `target`?"
+assert mine is not None, {
+    "en": "Nothing is returned.",
+    "zh": "什么也没有返回。",
+}
+assert mine != 3, {
+    "en": (
+        "A z of 0.2 or 0.4 is a probability above 0.5, so the model says 1. You count it as 0. "
+        "Where is the boundary of z?"
+    ),
+    "zh": "z 是 0.2 或 0.4 时，概率大于 0.5，所以模型说的是 1，你却算作 0。z 的分界在哪里？",
+}
+assert mine != 0, {
+    "en": "It counts the wrong ones: it says 0 where z is above the boundary.",
+    "zh": "它数的是答错的：z 在分界以上时，它却说 0。",
+}
+assert mine == 5, {
+    "en": f"All 5 of [-2, -0.2, 0.2, 0.4, 3] are right for the classes [0, 0, 1, 1, 1], and you count {mine}.",
+    "zh": f"对类别 [0, 0, 1, 1, 1]，[-2, -0.2, 0.2, 0.4, 3] 这 5 个全对，你数出 {mine} 个。",
+}
+assert count_right(some, 1 - ones) == 0, {
+    "en": "With all classes the other way round none is right. Do you look at `target`?",
+    "zh": "类别全部反过来，就一个也不对。你看 `target` 了吗？",
+}

@@ -81,8 +81,8 @@ slope = None
 slope = 2 * w.item()
 
 # %% tags=["check"]
-assert slope is not None, "slope is still None"
-assert slope == 0.0, f"slope is {slope}"
+assert slope is not None, {"en": "slope is still None", "zh": "slope 还是 None"}
+assert slope == 0.0, {"en": f"slope is {slope}", "zh": f"slope 是 {slope}"}
 
 # %% [markdown] lang="en"
 # Now `slope` is 0.0.
@@ -232,10 +232,21 @@ WAYS = {
     "a solution that the starter spoils": (
         GOOD.replace("slope = None", "slope = None; lr = 1.0").replace("2 * w.item()", "lr - 0.5"),
         "run after the starter, fails: slope is 0.5",
-        'assert slope == 0.0, f"slope',
+        'assert slope == 0.0, {"en": f"slope',
     ),
     "a bare assertion": change(
-        'assert slope is not None, "slope is still None"', "assert slope is not None", "has no message"
+        'is not None, {"en": "slope is still None", "zh": "slope 还是 None"}', "is not None", "has no message"
+    ),
+    "a check that speaks one language": change(
+        '{"en": "slope is still None", "zh": "slope 还是 None"}', '"slope is still None"', "is not there in en and zh"
+    ),
+    "a check's message that is missing in a language": change(
+        '{"en": f"slope is {slope}", "zh": f"slope 是 {slope}"}', '{"en": f"slope is {slope}"}', "not there in zh"
+    ),
+    "a check that raises in one language": change(
+        'assert slope == 0.0, {"en": f"slope is {slope}", "zh": f"slope 是 {slope}"}',
+        'if slope: raise AssertionError({"en": f"slope is {slope}"})',
+        "not there in zh",
     ),
     "no solution": (
         without(GOOD, '# %% tags=["solution"]', '# %% tags=["check"]'),

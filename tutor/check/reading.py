@@ -81,11 +81,27 @@ def _code(cell: Cell, path: str) -> Iterator[Finding]:
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assert) and node.msg is None:
-            yield Finding(
-                path, cell.first_line + node.lineno - 1, "the check's assertion has no message.",
-                'Tell the learner what is wrong: assert …, "…"',
-            )  # fmt: skip
+        raised = node.exc if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
+        if isinstance(node, ast.Assert):
+            line, message = node.lineno, node.msg
+        elif raised is not None and isinstance(raised.func, ast.Name) and raised.func.id == "AssertionError":
+            line, message = raised.lineno, raised.args[0] if raised.args else None
+        else:
+            continue
+        missing = _missing(message)
+        if missing:
+            what = "the check's assertion has no message."
+            if message is not None:
+                what = f"the check's message is not there in {listed(missing)}."
+            mend = 'Tell the learner what is wrong: assert …, {"en": "…", "zh": "…"}'
+            yield Finding(path, cell.first_line + line - 1, what, mend)
+
+
+def _missing(message: ast.expr | None) -> list[str]:
+    """The languages in which a check's message does not speak: it is written out as a dictionary, by language."""
+    keys = message.keys if isinstance(message, ast.Dict) else []
+    there = {key.value for key in keys if isinstance(key, ast.Constant)}
+    return [language for language in LANGUAGES if language not in there]
 
 
 def _languages(cell: Cell, path: str) -> Iterator[Finding]:

@@ -105,10 +105,19 @@ next_w = ...
 next_w = w.item() - lr * w.grad.item()
 
 # %% tags=["check"]
-assert next_w is not ..., "next_w is still a gap: put a number in place of the dots."
+assert next_w is not ..., {
+    "en": "next_w is still a gap: put a number in place of the dots.",
+    "zh": "next_w 还空着：把省略号换成一个数。",
+}
 right, uphill = w.item() - lr * w.grad.item(), w.item() + lr * w.grad.item()
-assert abs(float(next_w) - uphill) > 1e-6, f"{float(next_w):.4g} is uphill: take the minus sign."
-assert abs(float(next_w) - right) < 1e-6, f"next_w is {float(next_w):.4g}, and a step leads to {right:.4g}."
+assert abs(float(next_w) - uphill) > 1e-6, {
+    "en": f"{float(next_w):.4g} is uphill: take the minus sign.",
+    "zh": f"{float(next_w):.4g} 是上坡的方向：要用减号。",
+}
+assert abs(float(next_w) - right) < 1e-6, {
+    "en": f"next_w is {float(next_w):.4g}, and a step leads to {right:.4g}.",
+    "zh": f"next_w 是 {float(next_w):.4g}，而走一步应当到 {right:.4g}。",
+}
 
 # %% [markdown] lang="en"
 # End with the one thing to take along.
