@@ -180,7 +180,7 @@ print(w)
 """
 
 
-@pytest.mark.parametrize(("downs", "says"), [(1, "right"), (0, "the run gives")])
+@pytest.mark.parametrize(("downs", "says"), [(1, "right"), (0, "it is line")])
 async def test_which_line_is_answered_by_pointing_at_it(tmp_path: Path, home: Path, downs: int, says: str) -> None:
     path = tmp_path / "graph" / "02-which.py"
     path.parent.mkdir()

@@ -351,7 +351,10 @@ async def test_a_narrow_terminal_turns_to_what_is_now() -> None:
         assert screen.lesson.size.width == 80
         assert screen.code.display
         assert not screen.graph.display
-        await pilot.press("right", "right")
+        await pilot.press("right")  # the cell begins: this is where `]` leads, and there is still something to read
+        await pilot.pause()
+        assert screen.lesson.size.width == 80
+        await pilot.press("right")
         await pilot.pause()
         assert screen.code.display
         assert screen.graph.display

@@ -145,7 +145,8 @@ class Gate:
             return False
         if not cursor or self.asking(timeline, cursor) is not None:
             return True
-        return timeline.kind(cursor) == "cell_end" and bool(self.sections[self.section(timeline, cursor)].cells)
+        between = timeline.kind(cursor) in ("cell", "cell_end")
+        return between and bool(self.sections[self.section(timeline, cursor)].cells)
 
     def answer_of(self, timeline: Timeline, index: int) -> tuple[int, ev.Answer] | None:
         """What the run gives for a question, and after which step it is known."""
