@@ -9,7 +9,7 @@
 #       zh: "损失中间有个 detach()：走运时会报错，不走运时，有一部分谁也学不到。"
 # ---
 
-# %% [markdown] question="choice" of="3 if w.grad is None else 1 if w.grad.item() else 2" lang="en"
+# %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="en"
 # `detach()` gives a tensor's value without its history. It has good uses. In the next cell it slipped into the middle
 # of a loss.
 #
@@ -19,7 +19,7 @@
 # 2. `w` gets the gradient zero
 # 3. an error
 
-# %% [markdown] question="choice" of="3 if w.grad is None else 1 if w.grad.item() else 2" lang="zh"
+# %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="zh"
 # `detach()` 只给出张量的值，不带历史。它有它的用处。在下一个单元里，它混进了损失的中间。
 #
 # `backward()` 会怎样？

@@ -30,11 +30,10 @@ loss = (apart**2).mean()
 
 # %% [markdown] question="choice" of="3 if pull[0] > 0 > pull[3] else 2 if pull.any() else 1" lang="en"
 # {{ loss.item() }}, and no word of warning. `apart` has the shape {{ apart.shape }}: the column was broadcast against
-# the row, so **every** guess was compared with **every** target. Only the differences on the diagonal were meant. Press
-# `Enter` on `apart` in the table to see all of them.
+# the row, and **every** guess compared with **every** target. Only the diagonal was meant.
 #
-# Now the same with `mse_loss`, which at least warns (see the output), and a backward pass. An update goes *against* the
-# gradient, the way of `pull`. Where will it move the four right guesses?
+# Now `mse_loss`, which at least warns (see the output), and a backward pass. An update goes *against* the gradient, the
+# way of `pull`. Where will it move the four right guesses?
 #
 # 1. nowhere: they are right
 # 2. all in one direction
@@ -43,7 +42,6 @@ loss = (apart**2).mean()
 # %% [markdown] question="choice" of="3 if pull[0] > 0 > pull[3] else 2 if pull.any() else 1" lang="zh"
 # 是 {{ loss.item() }}，而且一句警告也没有。`apart` 的形状是 {{ apart.shape }}：
 # 一列和一行相减，发生了广播，于是**每个**预测都和**每个**目标比了一遍。本来想要的只是对角线上的差。
-# 在表里对 `apart` 按 `Enter`，可以看到全部。
 #
 # 现在换成 `mse_loss`，它至少会警告（看输出），再反向传播一次。更新是*逆着*梯度走的，也就是 `pull` 的方向。
 # 它会把这四个正确的预测移向哪里？
