@@ -4,90 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from itertools import pairwise
 
-from tutor.language import of_locale
+from tutor import language
+from tutor.language import LANGUAGES, of_locale, tr
+from tutor.usage import ABOUT, USAGE, WHERE, Help, Parser, UsageError
 
 COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "new", "doctor")
-LANGUAGES = ("en", "zh")
 _WITH_SCRIPT = ("open", "record")
 """What follows their FILE is the script's."""
 _TAKE_VALUE = ("--device", "--lang", "--set", "--lessons", "--at", "-o", "--output")
-
-_HELP = """\
-usage: gradtutor [OPTIONS] [LESSON]
-       gradtutor COMMAND [OPTIONS] …
-
-Walk real PyTorch code in the terminal, forward and back in time, down to each node of the backward pass.
-
-Without LESSON and COMMAND the list of lessons opens. LESSON is a lesson's id (graph/two-paths), its slug (two-paths)
-or a part of its id that no other has; a path to a script or a recording opens that.
-
-commands:
-  open FILE [ARGS…]            open a Python script of your own, unchanged; what follows FILE is the script's
-  record [-o OUT.trace] FILE [ARGS…]
-                               run a script without a screen and keep the recording
-  view OUT.trace               walk through a recording; needs no torch
-  list [--json]                the lessons
-  steps TARGET [--json]        the steps of a lesson, a script or a recording, one per line
-  show TARGET [--at WHERE] [--json]
-                               everything at one point, as text
-  check [PATH…] [--json]       for authors of lessons: what is wrong with them, with file and line
-  new FAMILY/SLUG              write a lesson to begin with
-  doctor                       Python, torch, CUDA, the terminal, and what does not fit
-  COMMAND --help               more about a command
-
-options, before or after a command's TARGET:
-  --plain                      walk without a full screen: a step per Enter
-  --device cpu|cuda|cuda:1     set the knob `device` of a lesson or script
-  --lang en|zh                 the language, else that of the locale; L changes it on the screen
-  --set KNOB=VALUE             set a knob for this run; may be repeated
-  --lessons DIR                take the lessons from this folder, not those that come with gradtutor
-  --version                    say which version this is
-  -h, --help                   show this help
-
-exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or a
-malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted
-"""
-
-_ABOUT = {
-    "open": "Open a Python script of your own, unchanged. Everything after FILE is the script's.",
-    "record": "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
-    "`FILE -o OUT.trace` is ours where nothing else follows.",
-    "view": "Walk through a recording. Needs no torch, and not the script either.",
-    "list": "The lessons, in the order in which one learns, with your progress.",
-    "steps": "The steps of a lesson, a script or a recording, one per line. With --json one object per line.",
-    "show": "Everything at one point of a lesson, a script or a recording: tensors, graph, series, output.",
-    "check": "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's "
-    "file or a folder of them; if not given, all lessons.",
-    "new": "Write a lesson that says what to put where, and passes `gradtutor check`: into the folder of --lessons, "
-    "which is made if need be, else into that of the checkout.",
-    "doctor": "What this machine has of what gradtutor needs, and what does not fit.",
-}
-_USAGE = {
-    "open": "gradtutor open [OPTIONS] FILE [ARGS…]",
-    "record": "gradtutor record [OPTIONS] [-o OUT.trace] FILE [ARGS…]",
-    "view": "gradtutor view [OPTIONS] OUT.trace",
-    "list": "gradtutor list [OPTIONS] [--json]",
-    "steps": "gradtutor steps [OPTIONS] TARGET [--json]",
-    "show": "gradtutor show [OPTIONS] TARGET [--at WHERE] [--json]",
-    "check": "gradtutor check [--json] [PATH…]",
-    "new": "gradtutor new FAMILY/SLUG [--lessons DIR]",
-    "doctor": "gradtutor doctor",
-}
-_WHERE = (
-    "where to look: end (as if not given); a step's number; line:N, after the statement on line N has run for the "
-    "last time; line:N#K, after it has run for the K-th time; FILE:N, a line of another file; cell:C, the end of code "
-    "cell C"
-)
-
-
-class UsageError(Exception):
-    """Wrong use; the text says what, and what to do."""
-
-
-class HelpWanted(Exception):
-    """`--help`: the text to print."""
 
 
 class Arguments(argparse.Namespace):
@@ -125,7 +51,8 @@ def parse(words: Sequence[str]) -> Arguments:
     script: list[str] = []
     if command in _WITH_SCRIPT:
         words, script = _split_script(words, command)
-    elif not command and place is not None and _first_plain(words[place + 1 :]) is not None:
+    language.use(_language(words))
+    if not command and place is not None and _first_plain(words[place + 1 :]) is not None:
         raise UsageError(_no_command(words[place]))
     found = Arguments(command, script)
     _parser(command).parse_args(words, found)
@@ -133,12 +60,19 @@ def parse(words: Sequence[str]) -> Arguments:
     return found
 
 
+def _language(words: Sequence[str]) -> str:
+    """The language that is asked for: errors and help speak it already."""
+    asked = [word for option, word in pairwise(words) if option == "--lang"]
+    asked += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+    return next((word for word in asked if word in LANGUAGES), of_locale())
+
+
 def _no_command(word: str) -> str:
     """What to say of a word that has words after it, and is no command."""
     near = near_command(word)
-    return f"there is no command `{word}`. " + (
-        f"Did you mean `{near}`?" if near is not None else "`gradtutor --help` lists them."
-    )
+    if near is None:
+        return tr("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
+    return tr("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
 
 
 def _first_plain(words: Sequence[str]) -> int | None:
@@ -170,74 +104,72 @@ def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]
 def _knob(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        raise UsageError(f"--set wants KNOB=VALUE, not {text!r}. For instance: --set lr=0.1")
+        raise UsageError(tr("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
     return name.strip(), value
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].lower()}{message[1:]}. `{self.prog} --help` shows how it is used.")
-
-
-class _Help(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        raise HelpWanted(parser.format_help() if parser.description else _HELP)
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser of a command, or of none; all take the options that are for all."""
-    parser = _Parser(prog=f"gradtutor {command}".strip(), usage=_USAGE.get(command), description=_ABOUT.get(command),
-                     add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)  # fmt: skip
+    about = tr(ABOUT[command]) if command else None
+    parser = Parser(f"gradtutor {command}".strip(), USAGE.get(command), about)
     _POSITIONALS[command](parser)
     add = parser.add_argument
     if command in ("list", "steps", "show", "check"):
-        add("--json", action="store_true", help="for programs: JSON, whose fields stay")
+        add("--json", action="store_true", help=tr("for programs: JSON, whose fields stay"))
     walks = command in ("", "open", "view", "list")
     add("--plain", action="store_true",
-        help="walk without a full screen: a step per Enter" if walks else argparse.SUPPRESS)  # fmt: skip
-    add("--device", metavar="cpu|cuda|cuda:1", help="set the knob `device` of a lesson or script")
-    add("--lang", choices=LANGUAGES, help="the language, else that of the locale; L changes it on the screen")
+        help=tr("walk without a full screen: a step per Enter") if walks else argparse.SUPPRESS)  # fmt: skip
+    add("--device", metavar="cpu|cuda|cuda:1", help=tr("set the knob `device` of a lesson or script"))
+    add("--lang", choices=LANGUAGES, help=tr("the language, else that of the locale; L changes it on the screen"))
     add(
-        "--set", dest="settings", action="append", metavar="KNOB=VALUE", help="set a knob for this run; may be repeated"
+        "--set",
+        dest="settings",
+        action="append",
+        metavar="KNOB=VALUE",
+        help=tr("set a knob for this run; may be repeated"),
     )
-    add("--lessons", metavar="DIR", help="take the lessons from this folder, not those that come with gradtutor")
-    add("--version", action="store_true", help="say which version this is")
-    add("-h", "--help", nargs=0, action=_Help, help="show this help")
+    add("--lessons", metavar="DIR", help=tr("take the lessons from this folder, not those that come with gradtutor"))
+    add("--version", action="store_true", help=tr("say which version this is"))
+    add("-h", "--help", nargs=0, action=Help, help=tr("show this help"))
     return parser
 
 
 def _lesson(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", metavar="LESSON", help="its name, or a path")
+    parser.add_argument("target", nargs="?", metavar="LESSON", help=tr("its name, or a path"))
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="FILE", help="a Python script")
+    parser.add_argument("target", metavar="FILE", help=tr("a Python script"))
 
 
 def _record(parser: argparse.ArgumentParser) -> None:
     _file(parser)
-    parser.add_argument("-o", "--output", metavar="OUT.trace", help="where to; if not given, FILE with .trace")
+    parser.add_argument("-o", "--output", metavar="OUT.trace", help=tr("where to; if not given, FILE with .trace"))
 
 
 def _trace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="OUT.trace", help="a recording")
+    parser.add_argument("target", metavar="OUT.trace", help=tr("a recording"))
 
 
 def _target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="a path to a script or a recording, or the name of a lesson")
+    parser.add_argument(
+        "target", metavar="TARGET", help=tr("a path to a script or a recording, or the name of a lesson")
+    )
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     _target(parser)
-    parser.add_argument("--at", metavar="WHERE", help=_WHERE)
+    parser.add_argument("--at", metavar="WHERE", help=tr(WHERE))
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="a lesson, or a folder of lessons")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help=tr("a lesson, or a folder of lessons"))
 
 
 def _new(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="FAMILY/SLUG", help="what the lesson is called, for instance graph/two-paths")
+    parser.add_argument(
+        "target", metavar="FAMILY/SLUG", help=tr("what the lesson is called, for instance graph/two-paths")
+    )
 
 
 def _nothing(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, parse
+from tutor.arguments import Arguments, near_command, parse
+from tutor.language import tr
 from tutor.recordings import (
     FINE,
     INTERRUPTED,
@@ -20,6 +21,7 @@ from tutor.recordings import (
     tell_notices,
     timeline_of,
 )
+from tutor.usage import HelpWanted, UsageError
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
@@ -58,10 +60,8 @@ def _main(words: list[str]) -> int:
 
         print("gradtutor", version("gradtutor"))
         return FINE
-    from tutor import language
     from tutor.lesson.errors import LessonError
 
-    language.use(arguments.lang)
     try:
         return _COMMANDS[arguments.command](arguments)
     except (Refusal, LessonError) as error:
@@ -78,7 +78,7 @@ def _lesson(arguments: Arguments) -> int:
         status = _list(arguments)
         if not sys.stdin.isatty():
             return status
-        typed = input("Which one? Its number or name, or Enter for none: ").strip()
+        typed = input(tr("Which one? Its number or name, or Enter for none: ")).strip()
         if not typed:
             return status
         arguments.target = _by_number(typed, arguments)
@@ -98,7 +98,7 @@ def _open(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
-        raise Refusal(f"{target.name} is a recording. `gradtutor view {target.name}` walks through it.")
+        raise Refusal(tr("{name} is a recording. `gradtutor view {name}` walks through it.", name=target.name))
     return _walk(target, arguments)
 
 
@@ -107,7 +107,7 @@ def _view(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind != "trace":
-        raise Refusal(f"{target.name} is not a recording. `gradtutor open {target.name}` runs a script.")
+        raise Refusal(tr("{name} is not a recording. `gradtutor open {name}` runs a script.", name=target.name))
     return _walk(target, arguments)
 
 
@@ -116,14 +116,16 @@ def _record(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
-        raise Refusal(f"{target.name} is a recording already.")
+        raise Refusal(tr("{name} is a recording already.", name=target.name))
     out = Path(arguments.output) if arguments.output is not None else Path(target.path.stem + ".trace")
     if out.is_dir():
-        raise Refusal(f"{out} is a folder. Name a file to write, for instance {out / 'run.trace'}.")
+        example = out / "run.trace"
+        raise Refusal(tr("{out} is a folder. Name a file to write, for instance {example}.", out=out, example=example))
     if not out.parent.is_dir():
-        raise Refusal(f"there is no folder {out.parent} to write {out.name} into.", MISSING)
+        text = tr("there is no folder {folder} to write {name} into.", folder=out.parent, name=out.name)
+        raise Refusal(text, MISSING)
     timeline, status = run(target, arguments, out=out, echo=True)
-    say(f"recorded {timeline.steps:,} steps in {out}", FINE)
+    say(tr("recorded {count:,} steps in {out}", count=timeline.steps, out=out), FINE)
     tell_notices(timeline)
     return status
 
@@ -179,10 +181,10 @@ def _new(arguments: Arguments) -> int:
     from tutor.lesson import new
 
     if arguments.lessons is None and paths.packed():
-        raise Refusal("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR")
+        raise Refusal(tr("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
     folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
     path = _shown(new.write(arguments.target or "", folder))
-    print(f"wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.")
+    print(tr("wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.", path=path))
     return FINE
 
 
@@ -213,8 +215,8 @@ def _lessons(arguments: Arguments) -> Path:
     folder = Path(arguments.lessons)
     found = catalog.load(folder)
     if not found.lessons and not found.problems:
-        mend = f"`gradtutor new graph/first --lessons {folder}` writes one."
-        raise LessonError("there is no lesson in this folder.", path=str(folder), mend=mend)
+        mend = tr("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
+        raise LessonError(tr("there is no lesson in this folder."), path=str(folder), mend=mend)
     return folder
 
 
@@ -234,7 +236,7 @@ def _resolve(arguments: Arguments) -> Target:
     except LessonError as error:
         command = None if arguments.command else near_command(name)
         if command is not None and error.status == WRONG:
-            raise Refusal(f"{error} Or the command `gradtutor {command}`?") from None
+            raise Refusal(tr("{error} Or the command `gradtutor {command}`?", error=error, command=command)) from None
         raise
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tutor.language import tr
+
 if TYPE_CHECKING:
     from tutor.arguments import Arguments
     from tutor.lesson.find import Target
@@ -47,13 +49,15 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     from tutor.trace.tracefile import TraceError
 
     if arguments.knobs or arguments.device is not None:
-        raise Refusal(f"{target.name} is a recording: --set and --device are for what is run.")
+        raise Refusal(tr("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
         return Timeline.load(target.path)
     except TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
-        raise Refusal(f"{target.name} cannot be read: {error.strerror or error}.", MISSING) from None
+        raise Refusal(
+            tr("{name} cannot be read: {why}.", name=target.name, why=error.strerror or error), MISSING
+        ) from None
 
 
 def timeline_of(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
@@ -81,7 +85,9 @@ def run(target: Target, arguments: Arguments, out: Path | None = None, echo: boo
     try:
         timeline = record_blocking(session, out=out, echo=_echo if echo else None)
     except OSError as error:
-        raise Refusal(f"{out or target.name} cannot be written: {error.strerror or error}.", MISSING) from None
+        raise Refusal(
+            tr("{name} cannot be written: {why}.", name=out or target.name, why=error.strerror or error), MISSING
+        ) from None
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from unicodedata import east_asian_width
+
 import pytest
 
-from tutor.arguments import HelpWanted, UsageError, parse
+from tutor import language
+from tutor.arguments import COMMANDS, parse
+from tutor.usage import HelpWanted, UsageError
 
 
 def test_a_lesson_or_nothing() -> None:
@@ -99,3 +105,60 @@ def test_the_main_help_names_every_command_and_option() -> None:
                  "--version", "--help"):  # fmt: skip
         assert word in text
     assert max(map(len, text.splitlines())) <= 118
+
+
+ENGLISH = re.compile(r"[a-z]+(?: [a-z]+){2,}")
+"""Three words in a row: no name of anything."""
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    """The language as the other tests want it, afterwards."""
+    yield
+    language.use("en")
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.parametrize("words", [["--lang", "zh", "--help"], ["-h", "--lang=zh"], ["--help"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_is_chinese(command: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if "zh" not in " ".join(words):
+        monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(HelpWanted) as wanted:
+        parse([*command, *words])
+    text = str(wanted.value)
+    assert text.startswith(f"用法：gradtutor {' '.join(command)}")
+    assert not ENGLISH.search(text)
+    assert max(sum(2 if east_asian_width(c) in "WF" else 1 for c in line) for line in text.splitlines()) <= 118
+
+
+@pytest.mark.usefixtures("english")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["steps"], "缺少必需的参数：TARGET"),
+        (["view", "x", "--json"], "不认识的参数：--json"),
+        (["--set", "lr", "x"], "--set 要写成 KNOB=VALUE"),
+        (["x", "--device"], "参数 --device：需要一个值"),
+        (["x", "--plain=1"], "参数 --plain：它不带值"),
+        (["stesp", "graph/two-paths"], "你是想写 `steps` 吗"),
+        (["nonsense", "graph/two-paths"], "没有命令 `nonsense`"),
+    ],
+)
+def test_wrong_use_is_told_in_chinese(words: list[str], says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse(["--lang", "zh", *words])
+    assert says in str(raised.value)
+    assert not ENGLISH.search(str(raised.value))
+
+
+def test_a_wrong_language_is_told_in_that_of_the_locale(monkeypatch: pytest.MonkeyPatch, english: None) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(UsageError) as raised:
+        parse(["--lang", "fr", "x"])
+    assert "参数 --lang：不能是 'fr'（可选" in str(raised.value)
+
+
+def test_the_language_of_a_script_is_its_own(english: None) -> None:
+    assert parse(["open", "a.py", "--lang", "zh"]).script == ["--lang", "zh"]
+    assert language.now() == "en"

@@ -13,8 +13,11 @@ from tutor import language
 from tutor.language import ROOMS
 
 ROOT = Path(tutor.__file__).parent
-REST = ("trace", "lesson", "progress.py", "session.py")
-"""The packages and modules of the room `rest`."""
+PLACES = {
+    "cli": ("cli.py", "arguments.py", "usage.py", "recordings.py"),
+    "rest": ("trace", "lesson", "progress.py", "session.py"),
+}
+"""The packages and modules of a room that is not one package."""
 MARKS = ("tr", "later", "phrase")
 """What marks a text; `later` takes nothing but a plain one."""
 
@@ -22,7 +25,7 @@ MARKS = ("tr", "later", "phrase")
 def used(room: str) -> dict[str, str]:
     """The texts that are marked in a room, and where."""
     found: dict[str, str] = {}
-    places = [ROOT / name for name in (REST if room == "rest" else (room,))]
+    places = [ROOT / name for name in PLACES.get(room, (room,))]
     for path in sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
