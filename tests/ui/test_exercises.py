@@ -180,8 +180,13 @@ print(w)
 """
 
 
-@pytest.mark.parametrize(("downs", "says"), [(1, "right"), (0, "it is line")])
-async def test_which_line_is_answered_by_pointing_at_it(tmp_path: Path, home: Path, downs: int, says: str) -> None:
+@pytest.mark.parametrize("where", ["code", "ask"])
+@pytest.mark.parametrize(
+    ("downs", "line", "says"), [(2, "line 18: w = w - 0.1 * (", "right"), (1, "line 17: y.backward()", "it is line 18")]
+)
+async def test_which_line_is_answered_by_pointing_at_it(
+    tmp_path: Path, home: Path, where: str, downs: int, line: str, says: str
+) -> None:
     path = tmp_path / "graph" / "02-which.py"
     path.parent.mkdir()
     path.write_text(WHICH, encoding="utf-8")
@@ -197,10 +202,13 @@ async def test_which_line_is_answered_by_pointing_at_it(tmp_path: Path, home: Pa
         await pilot.press("end")
         await pilot.pause(0.1)
         assert "which line?" in text(app)
-        screen.code.focus()
-        at = next(at for at in range(screen.code.count()) if "y.backward()" in line_of(screen, at))
+        at = next(at for at in range(screen.code.count()) if "y = w * 2" in line_of(screen, at))
         screen.code.choose(at)
-        await pilot.press(*["down"] * downs, "enter")
+        (screen.code if where == "code" else screen.ask).focus()
+        await pilot.press(*["down"] * downs)
+        await pilot.pause(0.1)
+        assert line in text(app)
+        await pilot.press("enter")
         await pilot.pause(0.1)
         await pilot.press("end")
         await pilot.pause(0.2)

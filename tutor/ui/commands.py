@@ -13,6 +13,7 @@ from tutor.ui.draw import places
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import clean
 from tutor.ui.panes.pane import Pane
+from tutor.ui.telling import first_step, gate_said
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -94,8 +95,7 @@ class Commands:
     def say_gate(self) -> None:
         """Why it does not go on."""
         self.screen.places.bring("lesson")
-        text = later("first the question: {enter} answers it, {s} skips it")
-        self.screen.say(*phrase(text, "plain", enter=("Enter", "key"), s=("s", "key")))
+        self.screen.say(*gate_said())
 
     def to_the_list(self) -> None:
         """From a lesson to the others; a script of one's own has none."""
@@ -179,6 +179,8 @@ class Commands:
     def move_in_pane(self, by: int) -> None:
         if isinstance(self.screen.focused, Pane):
             self.screen.focused.move(by)
+        elif self.screen.focused is self.screen.ask:
+            self.screen.prompts.point(by)
 
     def details(self) -> None:
         """About what the mark of the pane stands on; else the answer, if one is asked for; else about the step."""
@@ -193,6 +195,8 @@ class Commands:
             screen.set_focus(screen.ask)
         elif screen.cursor:
             self.show_details("step", screen.cursor)
+        else:
+            screen.say(*first_step(screen))
 
     def show_details(self, subject: str, ref: int) -> None:
         """Everything about a tensor, a node or a step, on a sheet."""

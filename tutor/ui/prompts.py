@@ -11,7 +11,6 @@ from tutor.lesson.answers import AnswerError
 from tutor.trace.places import PlaceError
 from tutor.ui import moves
 from tutor.ui.draw.phrase import phrase
-from tutor.ui.linking import LINES
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -90,15 +89,29 @@ class Prompts:
             screen.follow = False
             screen.cursor = step
 
-    def points(self) -> bool:
-        """The answer to "which line?" is the line that is marked in the code; whether there was one."""
+    def pointing(self) -> tuple[int, str] | None:
+        """The marked line of code, where the question is "which line?": its number and its text."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
-        marked = screen.code.marked()
-        if question is None or question.kind != "line" or screen.focused is not screen.code or marked is None:
-            return False
-        self._answer(str(marked[1] % LINES))
-        return True
+        asked = question is not None and question.kind == "line" and screen.focused in (screen.code, screen.ask)
+        return screen.code.line() if asked else None
+
+    def points(self) -> bool:
+        """The answer to "which line?" is the line that is marked in the code; whether there was one."""
+        line = self.pointing() if self.screen.focused is self.screen.code else None
+        if line is not None:
+            self._answer(str(line[0]))
+        return line is not None
+
+    def point(self, by: int) -> None:
+        """In the field for the answer to "which line?": another line is marked in the code, and is the answer."""
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        if question is not None and question.kind == "line":
+            screen.code.move(by)
+            line = screen.code.line()
+            if line is not None:
+                screen.ask.value = str(line[0])
 
     def _answer(self, text: str) -> None:
         screen = self.screen

@@ -76,6 +76,10 @@ def said(screen: LessonScreen) -> list[Piece]:
             (clean(" ".join(explain.ended(end).split())) or tr(_ENDS[end.outcome]), "error"),
             *again,
         ]
+    line = screen.prompts.pointing()
+    if line is not None:
+        number, text = (f"{line[0]}", "value"), (clean(line[1].strip()), "strong")
+        return phrase("line {number}: {text}", number=number, text=text)
     if not step:
         return _before(screen)
     whole = end is not None and end.outcome == "ok"
@@ -139,10 +143,21 @@ def _before(screen: LessonScreen) -> list[Piece]:
         notices = [*timeline.notices, *filter(None, [screen.study.notice])]
         if notices:
             return [(clean(notices[0]), "note")]
-        return phrase("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
+        return gate_said() if screen.asking else first_step(screen)
     if screen.session is not None and screen.running:
         return [(screen.waiting, "quiet")]
     return [(tr("nothing was recorded"), "quiet")]
+
+
+def first_step(screen: LessonScreen) -> list[Piece]:
+    """How a walk begins."""
+    return phrase("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
+
+
+def gate_said() -> list[Piece]:
+    """Why it does not go on."""
+    text = later("first the question: {enter} answers it, {s} skips it")
+    return phrase(text, "plain", enter=("Enter", "key"), s=("s", "key"))
 
 
 def shortened(pieces: list[Piece], cells: int) -> list[Piece]:

@@ -427,6 +427,8 @@ ZH: dict[str, str] = {
     "step {number}": "第 {number} 步",
     "line {number}": "第 {number} 行",
     "iteration {number}": "迭代 {number}",
+    "turn {number}": "迭代 {number}",
+    "line {number}: {text}": "第 {number} 行：{text}",
     "cell {number}": "单元格 {number}",
     "{operation}, in {code}": "{operation}，在 {code} 中",
     "the rest of it cannot be shown": "其余部分无法显示",

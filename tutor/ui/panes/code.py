@@ -135,7 +135,7 @@ class CodePane(Pane):
             text = f" {self.glyphs.crumb} ".join(map(str, turns))
             pieces += [
                 (f" {self.glyphs.dot} " if title else "", "quiet"),
-                (tr("iteration {number}", number=text), "now"),
+                (tr(later("turn {number}") if self.tabs else later("iteration {number}"), number=text), "now"),
             ]
         return [piece for piece in pieces if piece[0]]
 
@@ -207,6 +207,13 @@ class CodePane(Pane):
 
     def details(self) -> tuple[str, int] | None:
         return None
+
+    def line(self) -> tuple[int, str] | None:
+        """The number and the text of the line under the mark."""
+        if self.chosen is None or self.subject(self.chosen) is None:
+            return None
+        line = self._listing.lines[self.chosen]
+        return line.number, "".join(text for text, _ in line.pieces)
 
     def _waiting(self, number: int) -> bool:
         return number in self._callers

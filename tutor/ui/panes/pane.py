@@ -205,6 +205,10 @@ class Pane(Surface, can_focus=True):
         tabs = [(f" {tr(tab.name)} ", "tab" if tab.active else "quiet") for tab in self.tabs]
         title += tabs or [(f" {self.called()} ", "title strong" if self.has_focus else "title")]
         more = self.heading() if self.failure is None else EMPTY
+        room = max(cells - 2, 0) - row_width(title) - 3
+        # Beside tabs there may be no room for all: what is said last (which node, which turn) is what counts.
+        while self.tabs and len(more) > 1 and (row_width(more) > room or more[0][0].strip() == g.dot):
+            more = more[1:]
         if more:
             title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
         row = fit(tuple(title), max(cells - 2, 0), edge, g.more) if row_width(title) > cells - 2 else tuple(title)

@@ -14,7 +14,7 @@ from tutor.trace.names import names_of
 from tutor.trace.state import FrameState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import table
-from tutor.ui.draw.row import Row, clean
+from tutor.ui.draw.row import Row, clean, wrapped
 from tutor.ui.draw.table import Cell, Column, Fit
 from tutor.ui.graphing import touched
 from tutor.ui.panes.pane import Pane
@@ -94,11 +94,11 @@ class TensorsPane(Pane):
                 self._names.append(name)
         plain = self._plain_values(state)
         if plain:
-            self._rule(((plain, "quiet"),))
+            self._note(plain, "quiet")
         if passes_by:
-            self._rule(((tr("(…) passes through here; kept only by retain_grad()"), "note"),))
+            self._note(tr("(…) passes through here; kept only by retain_grad()"))
         if not self._table:
-            self._rule(((tr("tensors appear here as the code makes them"), "note"),))
+            self._note(tr("tensors appear here as the code makes them"))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
         self._fit = table.fitted(self._columns, cells, self.inner, self._idle(state))
 
@@ -114,6 +114,10 @@ class TensorsPane(Pane):
             return None
         step = counterpart(self.timeline, self.cursor, self.ghost)
         return None if step is None else self.ghost.state(step)
+
+    def _note(self, text: str, role: str = "note") -> None:
+        for row in wrapped([(text, role)], max(self.inner, 1)):
+            self._rule(row)
 
     def _rule(self, row: Row) -> None:
         self._rules[len(self._table)] = row

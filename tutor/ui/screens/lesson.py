@@ -245,6 +245,9 @@ class LessonScreen(Screen[None]):
 
     def on_mark_moved(self) -> None:
         self.linker.update()
+        if self.prompts.pointing() is not None:
+            self.notice = ()
+            self.explain.show(said(self))
 
     def on_details_asked(self, message: DetailsAsked) -> None:
         self.commands.show_details(message.subject, message.ref)
@@ -270,9 +273,9 @@ class LessonScreen(Screen[None]):
         return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In an input only Esc, Enter and Tab are ours, and Enter comes as a message."""
+        """In an input only Esc, Enter, Tab and the arrows up and down are ours, and Enter comes as a message."""
         if action == "do" and isinstance(self.focused, Input):
-            return parameters[0] in ("leave", "next_pane", "previous_pane")
+            return parameters[0] in ("leave", "next_pane", "previous_pane", "up", "down")
         return True
 
     # ------------------------------------------------------------ what the commands need
