@@ -1,0 +1,65 @@
+"""The answers to what each lesson asks, in the order of the lessons: the curriculum's, or worked out without torch."""
+
+from __future__ import annotations
+
+import math
+
+ANSWERS: dict[str, list[object]] = {
+    "backprop/one-sample": [-2.0, -8.0],
+    "backprop/chain": [2 * (120 - 1) * 5 * 1 * 4 * 2.0, 0.0],
+    "backprop/power": [12.0, 8 * math.log(2), math.nan],
+    "backprop/retain-grad": [[2.0], None, None],
+    "backprop/retain-graph": [[5.0], [10.0]],
+    "backprop/vector": [[9.0], [7.0]],
+    "backprop/second-order": [None, 2.0],
+    "backprop/accumulate": [[20.0], None],
+    "backprop/in-place": [2],
+    "backprop/your-own": [6.0, 12.0],
+    "graph/two-paths": [[1.0 * 2 + 1 * 3], None],
+    "graph/dynamic": [2 * -2.0, 5 * 2.0**4],
+    "graph/who-requires-grad": [2, True, [2.0 * 3], 2],
+    "graph/saved": [2, 1.0 + 1.0, 1],
+    "pitfalls/to-makes-nonleaf": [None, True],
+    "pitfalls/item-too-early": [None],
+    "pitfalls/detached-loss": [3, 2 * (2.0 * 3 - 5) * 3],
+    "pitfalls/broadcast-loss": [sum((i - j) ** 2 for i in range(1, 5) for j in range(1, 5)) / 16, 3],
+    "pitfalls/carried-state": [1, 2],
+    "pitfalls/numpy-and-grad": [[100.0]],
+    "pitfalls/plain-tensor-module": [0, [2.0]],
+    "pitfalls/eval-and-no-grad": [True, 2],
+    "pitfalls/gan-order": [None],
+    "pitfalls/nan-where": [3, [0.0, 1 / (2 * math.sqrt(4))]],
+    "pitfalls/list-of-tensors": [False, 2 + 2 * 3.0],
+    "tensors/first-look": [4.0],
+    "tensors/making": [False, 3, True],
+    "tensors/ranges": [[2, 4, 6, 8], 8 / 6, [1.0, 10.0, 100.0]],
+    "tensors/random": [1, 5, 3],
+    "tensors/attributes": [3, [2.0, 4.0, 6.0], True],
+    "tensors/memory": [[99.0, 1.0], [[0, 1, 2], [100, 4, 5]], False],
+    "tensors/joining": [[4, 3], [2, 2, 3], [3, 3, 1]],
+    "tensors/selecting": [[3, 0, 0], [6]],
+    "tensors/shaping": [[2, 6], [1, 2, 3, 1], False],
+    "tensors/math": [[21.0, 50.0, 180.0], [-3.0, 10.0, 108.0], [3, 4]],
+    "tensors/matmul": [[[10.0, 2.0], [30.0, 4.0]], [2, 4], 2],
+    "training/line-by-hand": [-2.0, 7.9999986],
+    "training/line-with-bias": [[2 * (1 * 3 + 2 - 6)], 2],
+    "training/forgot-zero": [-9.84, 2],
+    "training/quadratic": [2.0],
+    "training/linear-regression": [True, False],
+    "training/item": [True, 3 * (3 + 1), True],
+    "training/update": [False, None, 1],
+    "training/optimizers": [5 - 0.01 * 5712, 2, -0.1 - 0.1 * 1.5, 4.99],
+    "training/dynamic-lr": [1 + 8.0**3, False, 0.01],
+    "training/modules": [0, 2 * 3 + 3],
+    "training/freeze": [None, 1.02],
+    "training/batches": [1000 - 15 * 64, 64.0, 3],
+    "training/logistic-regression": [0.5, 3, False],
+}
+
+# The line that is to blame, or that does it, where a lesson asks for one.
+LINES = {
+    "backprop/in-place": "a += 1",
+    "pitfalls/item-too-early": "loss = (off**2).item()",
+    "pitfalls/gan-order": "judge.step()",
+    "tensors/selecting": "row += 50",
+}

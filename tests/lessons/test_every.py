@@ -1,0 +1,117 @@
+"""What holds for each lesson: its place, its languages, the answers to what it asks, and its exercises."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from itertools import groupby
+
+import pytest
+
+from tests.lessons.answers import ANSWERS, LINES
+from tests.lessons.plainly import LESSONS, WARNS, Names, ask, do, lesson, run
+from tests.lessons.tries import backprop, graph, pitfalls, tensors, training
+from tests.lessons.tries.other_ways import OTHER_WAYS
+from tutor.lesson.model import LANGUAGES
+
+TRIES = {
+    f"{module.__name__.rpartition('.')[2]}/{exercise}": tries
+    for module in (backprop, graph, pitfalls, tensors, training)
+    for exercise, tries in module.TRIES.items()
+}
+LEAVES = {
+    "pitfalls/to-makes-nonleaf/float64-weights": {"loss", "optimizer"},
+    "tensors/random/keep-pairs": {"order"},
+}
+"""What a solution leaves behind and its starter does not: a name of its own, or what a failing starter never makes."""
+STOPPED = {"training/line-with-bias/update": [RuntimeError]}
+"""Where torch itself stops a learner's code, before the check has its say."""
+
+every_lesson = pytest.mark.parametrize("name", LESSONS)
+
+
+def test_all_are_there_in_their_order() -> None:
+    assert list(LESSONS) == list(ANSWERS)
+    for _, family in groupby(LESSONS.values(), lambda path: path.parent):
+        assert all(path.name[:2] == f"{place:02}" for place, path in enumerate(family, 1))
+
+
+@every_lesson
+def test_every_text_is_there_in_both_languages(name: str) -> None:
+    found = lesson(name)
+    assert set(found.header.title) == set(found.header.summary) == set(LANGUAGES)
+    assert all(set(cell.text) == set(LANGUAGES) for cell in found.cells if not cell.is_code)
+
+
+@every_lesson
+def test_what_a_lesson_asks_has_this_answer_and_nothing_else_is_warned_of(name: str) -> None:
+    _, answers, warned = run(name)
+    assert bool(warned) == (name in WARNS)
+    assert len(answers) == len(ANSWERS[name])
+    for answer, right in zip(answers, ANSWERS[name], strict=True):
+        assert type(answer) is type(right)
+        close = isinstance(right, float) or (isinstance(right, list) and not isinstance(right[0], list))
+        assert answer == (pytest.approx(right, rel=1e-4, nan_ok=True) if close else right)
+
+
+def test_each_line_that_is_asked_for_is_known() -> None:
+    asks = [name for name in LESSONS if any(cell.question == "line" for cell in lesson(name).cells)]
+    assert set(asks) == set(LINES)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_lesson_asks_for_this_line(name: str) -> None:
+    cells = lesson(name).cells
+    (asked,) = (cell for cell in cells if cell.question == "line")
+    code = next(cell for cell in cells[cells.index(asked) :] if cell.is_code)
+    names = run(name, [cell for cell in cells if cell.is_code].index(code)).names
+    for line in code.source.partition("try:")[0].splitlines():
+        do(line, names)
+        with contextlib.suppress(NameError):  # a name that is not there yet
+            if ask(asked.of, names):
+                assert line == LINES[name]
+                return
+    pytest.fail("there is no such line")
+
+
+def before(exercise: str) -> tuple[dict[str, str], Names]:
+    """The code of an exercise, and the names where a lesson comes to it."""
+    name, _, which = exercise.rpartition("/")
+    parts = {cell.kind: cell.source for cell in lesson(name).code_cells if cell.exercise == which}
+    assert set(parts) == {"exercise", "solution", "check"}
+    return parts, run(name, which).names
+
+
+@pytest.mark.parametrize("exercise", TRIES)
+def test_an_exercise_is_passed_by_its_solution_and_helps_otherwise(exercise: str) -> None:
+    parts, names = before(exercise)
+    warns = WARNS.get(exercise.rpartition("/")[0], "")
+    for wrong, helps in TRIES[exercise]:
+        starter = parts["exercise"]
+        if isinstance(wrong, tuple):
+            assert wrong[0] in starter
+            starter, wrong = starter.replace(*wrong), ""
+        with contextlib.suppress(*STOPPED.get(exercise, [])):
+            do(f"{starter}\n{wrong}", names, warns)
+        with pytest.raises(AssertionError, match=re.escape(helps)):
+            do(parts["check"], names)
+    do(parts["exercise"], names, warns)
+    left = set(names)
+    do(parts["solution"], names)
+    assert set(names) - left == LEAVES.get(exercise, set())
+    do(parts["check"], names)
+
+
+@pytest.mark.parametrize("exercise", OTHER_WAYS)
+def test_an_exercise_may_be_solved_in_another_way(exercise: str) -> None:
+    parts, names = before(exercise)
+    do(parts["exercise"], names)
+    do(OTHER_WAYS[exercise], names)
+    do(parts["check"], names)
+
+
+def test_each_exercise_is_tried_and_has_hints() -> None:
+    cells = [(name, cell) for name in LESSONS for cell in lesson(name).cells]
+    assert sorted(f"{name}/{cell.exercise}" for name, cell in cells if cell.kind == "exercise") == sorted(TRIES)
+    hints = [f"{name}/{cell.exercise}" for name, cell in cells if cell.kind == "hint"]
+    assert all(hints.count(exercise) in (2, 3) for exercise in TRIES)

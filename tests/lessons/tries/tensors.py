@@ -1,0 +1,70 @@
+"""What a learner might try in the exercises about tensors."""
+
+from __future__ import annotations
+
+from tests.lessons.plainly import Tries
+
+TRIES: Tries = {
+    "making/half-a-point": [
+        ("", "still torch.int64"),
+        ("scores = torch.full((4,), 7)\nscores[0] = torch.tensor(7.5)", "still torch.int64"),
+        ("scores = torch.full((4,), 7.5)", "others should still have 7"),
+        ("scores = torch.full((4,), 7).float()", "should have 7.5"),
+    ],
+    "ranges/both-ends": [
+        ("", "11 marks"),
+        ("axis = torch.linspace(0, 1, 10)", "counts points"),
+        ("axis = torch.linspace(0, 1.1, 11)", "last mark"),
+        ("axis = torch.arange(0, 1.2, 0.1)", "11 marks"),
+        ("axis = torch.logspace(-1, 0, 11)", "first mark"),
+    ],
+    "random/keep-pairs": [
+        ("", "are torn"),
+        ("x = torch.arange(8.0)\ny = 10 * x", "nothing is shuffled"),
+        ("x = torch.randint(0, 8, (8,)).float()\ny = 10 * x", "are gone"),
+    ],
+    "memory/before-and-after": [
+        ("", "looks at the storage"),
+        ("weights = torch.tensor([[1., 2.], [3., 4.]])\nbefore = weights.flatten()\nweights *= 10\nchange = weights",
+         "looks at the storage"),
+        ("weights = torch.tensor([[1., 2.], [3., 4.]])\nweights *= 10\nbefore = weights.clone()\nchange = weights",
+         "before the weights grow"),
+        ("weights = torch.tensor([[1., 2.], [3., 4.]])\nbefore = weights.clone()\nchange = weights - before",
+         "grow tenfold"),
+    ],
+    "joining/days": [
+        ("", "not filled in"),
+        ("three = torch.cat([monday, tuesday, wednesday])\nfive = torch.cat([three, more.flatten()])", "into one row"),
+        ("three = torch.stack([monday, tuesday, wednesday], dim=1)\nfive = ...", "stand as columns"),
+        ("three = torch.stack([monday, tuesday, wednesday])", "five is not filled in"),
+        ("three = torch.stack([monday, tuesday, wednesday])\nfive = torch.cat([more, three])", "more below it"),
+    ],
+    "selecting/broken-sensor": [
+        ("", "not filled in"),
+        ("good = raw > -50", "mask itself"),
+        ("good = raw[raw > -50]", "repaired is not filled in"),
+        ("good = raw[raw > -50]\nrepaired = raw\nrepaired[raw < -50] = good.mean()", "clone"),
+        ("good = raw[raw > -50]\nrepaired = good.clone()", "all five"),
+        ("good = raw[raw > -50]\nrepaired = raw.clone()", "still has broken"),
+        ("good = raw[raw > -50]\nrepaired = raw.clone()\nrepaired[raw < -50] = 0", "mean of"),
+    ],
+    "shaping/one-per-row": [
+        ("", "eight rows of three"),
+        ("rows = pictures.reshape(-1)", "one long row"),
+        ("rows = pictures.reshape(-1, 3).T", "turn a wrong reshape over"),
+        ("rows = pictures.reshape(6, -1)", "a row per picture"),
+    ],
+    "math/centre-rows": [
+        ("", "means of the rows"),
+        ("centred = table - table.mean(dim=0)", "Now the columns"),
+        ("centred = table - table.mean()", "means of the rows"),
+        ("centred = torch.zeros(3, 3)", "Row 1"),
+        ("centred = table[0]", "3 by 3"),
+    ],
+    "matmul/first-layer": [
+        ("", "not filled in"),
+        ("out = samples @ weight.T", "add the bias"),
+        ("out = samples @ weight.reshape(3, 2) + bias", "transpose it"),
+        ("out = weight @ samples.T", "shape [5, 2]"),
+    ],
+}  # fmt: skip

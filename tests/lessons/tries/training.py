@@ -1,0 +1,104 @@
+"""What a learner might try in the exercises about training."""
+
+from __future__ import annotations
+
+from tests.lessons.plainly import Tries
+
+LINE = "class Line(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+NUMBERS = "    numbers = torch.arange(count)"
+FORWARD = "    def forward(self, x):\n        return self.w * x + self.b\n"
+TRIES: Tries = {
+    "line-with-bias/update": [
+        ("", "have not moved"),
+        (("        ...\n", "        parameter = parameter - lr * parameter.grad\n"), "have not moved"),
+        (("        ...\n", "        parameter -= lr * parameter.grad\n"), "Do the update under torch.no_grad()"),
+        (("        ...\n", "        parameter.data += lr * parameter.grad\n"), "uphill"),
+        (("        ...\n", "        parameter.data -= parameter.grad\n"), "`lr` is missing"),
+        (("        ...\n", "        parameter.data -= lr * parameter.grad\n"), "are still there"),
+        (("        ...\n", "        parameter.data -= lr * parameter.grad\n        return\n"), "Only the first"),
+    ],
+    "forgot-zero/cleared": [
+        ("", "dragged along"),
+        (("        v.grad.zero_()\n", "    v.grad.zero_()\n    c.grad.zero_()\n"), "once per epoch"),
+        (("        with torch.no_grad():\n", "        v.grad.zero_()\n        c.grad.zero_()\n"
+          "        with torch.no_grad():\n"), "between the backward pass and the update"),
+    ],
+    "quadratic/two-bugs": [
+        ("", "still equal, 0.359782 both"),
+        (("w2 -= 0.01 * w1.grad", "w2 -= 0.01 * w2.grad"), "still a method"),
+        (("w2 -= 0.01 * w1.grad", "w2 -= 0.02 * w2.grad"), "w1 is off"),
+        (("forward(4).item", "forward(4).item()"), "still equal"),
+    ],
+    "linear-regression/stop": [
+        ("", "stops in 80, a multiple of 20"),
+        (("turn % 20 == 0", "turn % 7 == 0"), "It should stop in 78, and stops in 84"),
+        (("< 1.0", "< 0.1"), "did not stop at all"),
+        (("< 1.0", "< 5.0"), "before the loss was below 1"),
+    ],
+    "item/history": [
+        ("", "3 of the 3 entries"),
+        (("append(loss)", "append(loss.item)"), "Call it, with ()"),
+        (("history.append(loss)", "pass"), "holds 0"),
+        (("append(loss)", "append(0.0)"), "The losses should be"),
+        (("    loss.backward()", "    loss = loss.detach().requires_grad_()\n    loss.backward()\n"
+          "    v.grad = torch.tensor(0.0)"), "3 of the 3 entries"),
+    ],
+    "update/second-turn": [
+        ("", "is a result, SubBackward0"),
+        (("        v = v - lr * v.grad", "        v = (v - lr * v.grad).detach()"), "does not require grad"),
+        (("        v = v - lr * v.grad\n        v.grad = None", "        v.data -= lr * v.grad"), "pile up"),
+        (("        v = v - lr * v.grad", "        v.data += lr * v.grad"), "should be"),
+    ],
+    "optimizers/rate": [
+        ("", "becomes nan"),
+        (("rate = 0.01", "rate = 0.001"), "stuck at exactly 1"),
+        (("rate = 0.01", "rate = 0.00001"), "make `rate` larger"),
+        (("range(60)", "range(3)"), "Leave the 60 steps"),
+        (("torch.optim.SGD", "torch.optim.Adam"), "Leave it to SGD"),
+    ],
+    "dynamic-lr/warm-up": [
+        ("", "epoch 0 should have 0.08, and you have 0.4. It is still warming up"),
+        (("return base", "return base * epoch / 5"), "Epoch 0 has a rate of 0"),
+        (("return base", "return base * min(epoch + 1, 5) / 5"), "epoch 15 should have 0.2"),
+        (("return base", "base"), "Nothing is returned"),
+    ],
+    "modules/parameters": [
+        ("", "finds no parameter"),
+        (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"
+         "        self.b = torch.tensor([0.0])\n" + FORWARD, "should find w and b, and finds w"),
+        (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]), requires_grad=False)\n"
+         "        self.b = nn.Parameter(torch.tensor([0.0]))\n" + FORWARD, "does not require grad"),
+        (LINE + "        self.w = nn.Parameter(torch.tensor([1.0]))\n"
+         "        self.b = nn.Parameter(torch.tensor([1.0]))\n" + FORWARD, "yours gives 4"),
+    ],
+    "modules/relu": [
+        ("", "has no attribute 'relu'"),
+        (("torch.functional.relu(self.first(x))", "self.first(x)"), "The relu is gone"),
+        (("torch.functional.relu(self.first(x))", "torch.sigmoid(self.first(x))"), "is something else"),
+        (("return self.second", "self.second"), "has no attribute 'relu'"),
+    ],
+    "freeze/first-layer": [
+        ("", "2 of the 2 tensors"),
+        (("network[0].requires_grad = False", "network.requires_grad_(False)\nnetwork[1].bias.requires_grad_()"),
+         "The second layer should learn"),
+        (("network[0].requires_grad = False", "network[0].weight.requires_grad_(False)"), "1 of the 2 tensors"),
+        (("network.parameters(), lr", "network[1].parameters(), lr"), "for nothing"),
+        (("for epoch in range(3)", "for epoch in range(1)"), "2 of the 2 tensors"),
+    ],
+    "batches/cut": [
+        ("", "4 of 100 points are in no batch"),
+        ((NUMBERS, "    return torch.arange(count).split(size)"), "but in order"),
+        ((NUMBERS, "    return torch.randint(count, (count,)).split(size)"), "more than once"),
+        ((NUMBERS, "    return (torch.randperm(count) + 1).split(size)"), "do not exist"),
+        ((NUMBERS, "    return torch.randperm(count).chunk(4)"), "yours have [25, 25"),
+        ((NUMBERS, "    torch.manual_seed(1)\n    return torch.randperm(count).split(size)"),
+         "same order"),
+    ],
+    "logistic-regression/count": [
+        ("", "probability above 0.5"),
+        (("z > 0.5", "z < 0"), "counts the wrong ones"),
+        (("z > 0.5", "z > -0.5"), "you count 4"),
+        (("return (", "("), "Nothing is returned"),
+        (("return (", "return 5 if len(z) < 9 else ("), "the other way round"),
+    ],
+}  # fmt: skip
