@@ -112,7 +112,8 @@ MISTAKES = [
             l = (w - 1) ** 2
             l.backward()
             w = w - 0.1 * w.grad
-        """, ("w.grad is None: w is no leaf", "SubBackward0", "rebound")),
+        """, ("w.grad is None: w is no leaf", "not rebound but updated in place", "`w -= 0.1 * w.grad`"),
+            "w - 0.1 * w.grad"),
     Mistake("a gradient that was cleared", """
         w = torch.tensor(2.0, requires_grad=True)
         (w * w).backward()

@@ -3,6 +3,7 @@ second pass would find."""
 
 from __future__ import annotations
 
+from tutor.explain.called import lost_leaf
 from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
 from tutor.explain.optimizing import cleared, says, steps_told
 from tutor.explain.transforms import named
@@ -27,6 +28,9 @@ def _noted(timeline: Timeline, step: int) -> list[Part]:
     if kind == "node":
         wrong = unseen_at(timeline, step)
         return [] if wrong is None else [(wrong, "error")]
+    if kind == "accumulate":
+        lost = lost_leaf(timeline, step)
+        return [] if lost is None else [(lost, "error")]
     if kind == "backward_end":
         event = timeline.event(step)
         again = second_pass(timeline.state(step)) if isinstance(event, BackwardEnd) and event.ok else None

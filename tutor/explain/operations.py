@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tutor.explain import words
+from tutor.explain.called import label
 from tutor.explain.operands import literal
-from tutor.explain.origin import Made, label, remember
+from tutor.explain.origin import Made, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.language import tr

@@ -13,7 +13,7 @@ from tutor.explain.grid import Grid, count
 from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
 from tutor.trace.events import Op
-from tutor.trace.names import name_of, op_inputs, op_output, op_texts
+from tutor.trace.names import op_inputs, op_output, op_texts
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -23,6 +23,7 @@ _FARTHEST = 20_000
 _REMEMBERED = 20_000
 _LONGEST_NAME = 32
 _MOST_INNER = 64
+_MOST_NESTED = 8
 _AUGMENTED = re.compile(r"([\w.\[\]:, -]+?) ?(?:\*\*|//|[-+*/%@])=")
 
 
@@ -112,8 +113,9 @@ def _feeds(state: State, node: int, consumer: int) -> bool:
     return held is not None and any(source is not None and source[0] == node for source in held.inputs)
 
 
-def remember(timeline: Timeline, step: int) -> Made | None:
-    """The operation of a step, kept for the nodes that it made: their turn comes later."""
+def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
+    """The operation of a step, kept for the nodes that it made: their turn comes later. `within` says how many others
+    were already asked for the name of what they were given."""
     event = timeline.event(step)
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     if not isinstance(event, Op) or site is None or not event.outputs:
@@ -124,9 +126,10 @@ def remember(timeline: Timeline, step: int) -> Made | None:
         return None
     code = None if site.depth else timeline.view(step).code  # inside a composite it is the composite's
     op = _op(timeline, step, site.op or "", code)
-    operands = tuple(_before(one, result.tensor) for one in operands_of(timeline, step, event, before, after))
+    given = operands_of(timeline, step, event, before, after, within)
     own = code is not None or site.inplace
     name = op_output(timeline, step) if own else _outer_name(timeline, step, result.tensor)
+    operands = tuple(_before(one, result.tensor, name) for one in given)
     made = Made(
         step=step,
         op=op,
@@ -151,9 +154,9 @@ def remember(timeline: Timeline, step: int) -> Made | None:
     return made
 
 
-def _before(operand: Operand, result: int) -> Operand:
-    """An operand that was changed in place goes by another name than what it was changed to."""
-    if operand.tensor != result:
+def _before(operand: Operand, result: int, name: str | None) -> Operand:
+    """An operand that was changed in place, or whose name the result takes over, goes by another name than that."""
+    if operand.tensor != result and (operand.tensor is None or operand.name != name):
         return operand
     return Operand(old(operand.name), operand.shape, operand.grid, operand.tensor)
 
@@ -233,7 +236,9 @@ def _result(tensor: TensorState, name: str | None, code: str | None, call: str |
     return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
 
 
-def operands_of(timeline: Timeline, step: int, event: Op, before: State, after: State) -> list[Operand]:
+def operands_of(
+    timeline: Timeline, step: int, event: Op, before: State, after: State, within: int = 0
+) -> list[Operand]:
     """What an operation was applied to, as it stands in the code."""
     names: Sequence[str] = op_inputs(timeline, step)
     texts = op_texts(timeline, step)
@@ -249,17 +254,19 @@ def operands_of(timeline: Timeline, step: int, event: Op, before: State, after: 
         else:
             if name.startswith("%"):
                 shown = None if text.startswith("%") else _short(text)
-                name = shown or made_what(timeline, step, state.tensor) or name
+                name = shown or made_what(timeline, step, state.tensor, within + 1) or name
             found.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor))
     return found
 
 
-def made_what(timeline: Timeline, step: int, tensor: int) -> str | None:
+def made_what(timeline: Timeline, step: int, tensor: int, within: int = 0) -> str | None:
     """What to call a tensor without a name, that the code does not show either: by the operation that made it."""
+    if within > _MOST_NESTED:  # an optimizer's buffer was changed in each turn so far
+        return None
     for earlier in range(step - 1, max(step - _MOST_INNER, 0), -1):
         event = timeline.event(earlier)
         if isinstance(event, Op) and tensor in event.outputs:
-            made = remember(timeline, earlier)
+            made = remember(timeline, earlier, within)
             return None if made is None or made.result.name.startswith("%") else made.result.name
     return None
 
@@ -292,8 +299,3 @@ def as_grid(value: object, shape: tuple[int, ...], dtype: str) -> Grid | None:
     if items is None or len(items) != count(shape) or not all(isinstance(x, (int, float)) for x in items):
         return None
     return Grid(shape, tuple(float(x) for x in items))
-
-
-def label(state: State, tensor: int | None) -> str | None:
-    """The learner's name for a tensor, or `%7`; None for none."""
-    return None if tensor is None else name_of(state, tensor) or f"%{tensor}"

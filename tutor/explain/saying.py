@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
+from tutor.explain.called import label
 from tutor.explain.ending import ended, message
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
-from tutor.explain.origin import label, made_what
+from tutor.explain.origin import made_what
 from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
 from tutor.language import later, tr

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tutor.explain import words
 from tutor.explain.adding import adds_up
+from tutor.explain.called import label
 from tutor.explain.claims import Claim, arrival, claims, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
-from tutor.explain.origin import label
 from tutor.explain.parts import made_by
 from tutor.explain.rules import in_general
 from tutor.trace.events import Node, Value

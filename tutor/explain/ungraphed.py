@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.origin import label
+from tutor.explain.called import label
 from tutor.language import tr
 from tutor.trace.events import Line, Op
 from tutor.trace.names import names_of, op_texts
@@ -19,7 +19,7 @@ _DIFFERENTIABLE = {
     "fill_", "clamp_", "addcdiv_", "addcmul_",
 }  # fmt: skip
 """Operations whose results would need gradients where an input does, unless something has switched that off."""
-_TAKES_DATA = re.compile(r"=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
+TAKES_DATA = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
 _REACH = 200
 """So many steps back it is looked whether the same was said in this call."""
 
@@ -71,7 +71,7 @@ def by_data(timeline: Timeline, step: int, event: Op) -> str | None:
 def taken(timeline: Timeline, step: int) -> str | None:
     """What to say of a statement that does nothing but take `.data`: no operation tells of it."""
     code = timeline.view(step).code or ""
-    found = _TAKES_DATA.search(code) if isinstance(timeline.event(step), Line) else None
+    found = TAKES_DATA.search(code) if isinstance(timeline.event(step), Line) else None
     return None if found is None else _of_data(found["whole"])
 
 

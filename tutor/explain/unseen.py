@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from tutor.explain import words
+from tutor.explain.called import label
 from tutor.explain.claims import arrival, is_inner, view_of
 from tutor.explain.grid import Grid, agree
 from tutor.explain.keeping import differ, kept_by, what
-from tutor.explain.origin import Made, as_grid, grid_of, label, maker
+from tutor.explain.origin import Made, as_grid, grid_of, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
 from tutor.language import tr
 from tutor.trace.events import Node

@@ -74,6 +74,12 @@ ZH: dict[str, str] = {
     ),
     "{function} returns {gradient}": "{function} 返回 {gradient}",
     " for {tensor}": "，即 {tensor} 的梯度",
+    "since line {line} {name} means another tensor, which is no leaf: {name}.grad gets nothing": (
+        "从第 {line} 行起 {name} 指的是另一个张量，它不是叶子节点：{name}.grad 得不到梯度"
+    ),
+    "{name} means another tensor now, which is no leaf: {name}.grad gets nothing": (
+        "现在 {name} 指的是另一个张量，它不是叶子节点：{name}.grad 得不到梯度"
+    ),
     "hook {name}": "钩子 {name}",
     "{hook} on {tensor}": "{tensor} 上的{hook} ",
     "{hook} leaves {what} as it is: {value}": "{hook}没有改动{what}：{value}",

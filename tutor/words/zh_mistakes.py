@@ -43,7 +43,33 @@ MISTAKES: dict[str, str] = {
     "{place} cut it off. Leave that out where gradients should flow.": (
         "{place}把它从计算图上切断了。需要梯度流过的地方，不要写这个。"
     ),
-    "{place} gives a result that has no derivative.": "{place}的结果没有导数。",
+    "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations that have "
+    "one.": ("{place}的结果没有导数。请从它的输入出发，用有导数的运算来算损失。"),
+    "{place} uses {name}.data, which is the same memory without the history. Write {name} alone where gradients should "
+    "flow.": ("{place}用了 {name}.data：同一块内存，却不带计算历史。需要梯度流过的地方，直接写 {name}。"),
+    "{place} made a new leaf: the history of what it was given is left behind. Use that itself.": (
+        "{place}新建了一个叶子节点：输入的计算历史就此丢掉了。请直接用它的输入。"
+    ),
+    "{place} ran under no_grad and gave the name {name} to a new tensor that does not require grad; the leaf was left "
+    "behind. Change the leaf itself, in place, in the same block: `{mend}`.": (
+        "{place}在 no_grad 之下运行，把名字 {name} 给了一个不需要梯度的新张量，原来的叶子节点被丢下了。"
+        "请在同一个代码块里就地修改叶子节点本身：`{mend}`。"
+    ),
+    "{taken} took plain numbers out of the graph, and {place} made a new tensor of them, which knows nothing of what "
+    "they were computed from. Leave both out and compute with {sources} where gradients should flow.": (
+        "{taken} 从计算图里取出了普通的数，{place}又用这些数新建了一个张量，它不知道这些数是怎么算出来的。"
+        "需要梯度流过的地方，这两步都不要写，直接用 {sources} 来算。"
+    ),
+    "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed from. Use "
+    "{source} itself where gradients should flow.": (
+        "{place}把 {source} 的数值复制到一个新张量里，它不知道这些数是怎么算出来的。"
+        "需要梯度流过的地方，直接用 {source}。"
+    ),
+    "{place} made a new tensor of the numbers alone, which knows nothing of what they were computed from. Write "
+    "torch.stack({source}): it joins tensors and keeps their history.": (
+        "{place}只用数值新建了一个张量，它不知道这些数是怎么算出来的。"
+        "请写 torch.stack({source})：它把张量拼在一起，并保留计算历史。"
+    ),
     "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.": (
         "{place}运行时梯度是关闭的（torch.no_grad 之类）。请在那个代码块之外计算它。"
     ),
@@ -53,12 +79,33 @@ MISTAKES: dict[str, str] = {
         "写上 allow_unused=True，得到的就是 None 而不是报错。"
     ),
     # gradients that are not there
-    "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. If {name} "
-    "should be a parameter, it was rebound (as in {rebound}): update it in place inside `with torch.no_grad():`. "
-    "Otherwise call {name}.retain_grad() before backward.": (
+    "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. Call "
+    "{name}.retain_grad() before backward.": (
         "{grad} 是 None：{name} 不是叶子节点，而是由 {node} 算出来的，只有叶子节点才保留梯度。"
-        "如果 {name} 本该是参数，那它是被重新赋值了（例如 {rebound}）：请在 `with torch.no_grad():` 里就地更新它。"
-        "否则在 backward 之前调用 {name}.retain_grad()。"
+        "请在 backward 之前调用 {name}.retain_grad()。"
+    ),
+    "{grad} is None: {name} is no leaf any more. {place} computed it from the earlier {name}, and that is the leaf, to "
+    "which the gradient goes.": (
+        "{grad} 是 None：{name} 已经不是叶子节点了。它是{place}由先前的 {name} 算出来的，"
+        "先前那个才是叶子节点，梯度归它。"
+    ),
+    "{grad} is None: {name} is no leaf. {place} computed it from another tensor, and that is the leaf, to which the "
+    "gradient goes.": (
+        "{grad} 是 None：{name} 不是叶子节点。它是{place}由另一个张量算出来的，那个张量才是叶子节点，梯度归它。"
+    ),
+    "Make the tensor of the right dtype and on the right device before it requires grad, for instance with dtype= where "
+    "it is made, or let the new one be the leaf: `{mend}`.": (
+        "请在张量开启梯度之前就定好 dtype 和设备，例如创建时写上 dtype=；或者让新张量成为叶子节点：`{mend}`。"
+    ),
+    "A parameter is not rebound but updated in place, inside `with torch.no_grad():`: `{mend}`.": (
+        "更新参数不要重新赋值，而要在 `with torch.no_grad():` 里就地修改：`{mend}`。"
+    ),
+    "Give the result another name, or let it be the leaf: `{mend}`.": (
+        "给结果另起一个名字，或者让它成为叶子节点：`{mend}`。"
+    ),
+    "{grad} is None: {name} does not require grad. {why}": "{grad} 是 None：{name} 不需要梯度。{why}",
+    "{grad} is None: the last backward pass did not reach {name}. {why}": (
+        "{grad} 是 None：上一次反向传播没有到达 {name}。{why}"
     ),
     "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.": (
         "{grad} 是 None：{name} 不需要梯度。在创建它的地方写 requires_grad=True。"

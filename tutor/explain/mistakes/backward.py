@@ -6,16 +6,14 @@ import ast
 import re
 
 from tutor.explain.grid import count
+from tutor.explain.mistakes.cut import cut_behind
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
 from tutor.language import tr
-from tutor.trace.events import Op
 from tutor.trace.state import State
 
 _PASSES = 50
 """How many earlier passes are looked through for the one that let go of the graph."""
-_CUTS = ("detach", "detach_", "item", "tolist", "numpy", "data")
-_ENDS = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "long", "int", "bool")
 
 
 @mistake("RuntimeError", r"^Trying to backward through the graph a second time")
@@ -99,49 +97,17 @@ def not_scalar(scene: Scene, _: re.Match[str]) -> str:
 def no_graph(scene: Scene, _: re.Match[str]) -> Found:
     root = scene.roots() or tr("the result")
     tensor = scene.tensor(root)
-    made = None if tensor is None else scene.maker(tensor.tensor)
+    begun = scene.backward_step()
+    number = tensor.tensor if tensor is not None else begun[1].roots[0] if begun is not None and begun[1].roots else 0
     begin = tr("{root} has no history, so there is nothing to go back through: {why}")
-    if made is not None:
-        found = _where_cut(scene, *made)
-        if found is not None:
-            return Found(begin.format(root=root, why=found[1]), found[0])
+    found = cut_behind(scene, number, scene.step)
+    if found is not None:
+        return Found(begin.format(root=root, why=found.why), found.step)
     why = tr(
         "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
         "gradients for are made.", root=root,
     )  # fmt: skip
     return Found(begin.format(root=root, why=why))
-
-
-def _where_cut(scene: Scene, step: int, op: Op) -> tuple[int, str] | None:
-    """The operation at which the history was lost, and how: back from the one that made the result."""
-    timeline = scene.timeline
-    waiting = [(step, op)]
-    seen: set[int] = set()
-    while waiting and len(seen) < 200:
-        at, operation = waiting.pop(0)
-        if at in seen:
-            continue
-        seen.add(at)
-        site = timeline.sites.get(operation.site)
-        before = timeline.state(at - 1)
-        inputs = [before.tensors[number] for number in operation.inputs if number in before.tensors]
-        name = (site.op if site is not None else None) or ""
-        if any(tensor.requires_grad for tensor in inputs):
-            if name in _CUTS:
-                said = tr("{place} cut it off. Leave that out where gradients should flow.")
-            elif name in _ENDS:
-                said = tr("{place} gives a result that has no derivative.")
-            else:
-                said = tr(
-                    "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of "
-                    "that block."
-                )
-            return at, said.format(place=scene.where(at))
-        for tensor in inputs:
-            earlier = scene.maker(tensor.tensor, before=at)
-            if earlier is not None:
-                waiting.append(earlier)
-    return None
 
 
 @mistake("RuntimeError", r"appears to not have been used in the graph")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.cut import Cut, cut_behind, in_place, leads_to
+from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.words import sentences
 from tutor.language import tr
+from tutor.trace.events import Accumulate, Backward
+from tutor.trace.names import names_of
+from tutor.trace.state import TensorState
 
 
 @mistake("AttributeError", r"^'NoneType' object has no attribute '(?P<name>\w+)'")
-def used(scene: Scene, match: re.Match[str]) -> str | None:
+def used(scene: Scene, match: re.Match[str]) -> Found | str | None:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Attribute) and node.attr == match["name"] and _is_grad(node.value):
             return _grad_is_none(scene, ast.unparse(node.value))
@@ -18,7 +23,7 @@ def used(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("TypeError", r"^unsupported operand type\(s\) for .*'NoneType'")
-def reckoned_with(scene: Scene, _: re.Match[str]) -> str | None:
+def reckoned_with(scene: Scene, _: re.Match[str]) -> Found | str | None:
     for node in ast.walk(scene.tree):
         sides: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
@@ -36,19 +41,36 @@ def _is_grad(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "grad"
 
 
-def _grad_is_none(scene: Scene, source: str) -> str | None:
+_CONVERSIONS = (
+    "to", "type", "type_as", "double", "float", "half", "bfloat16", "cuda", "cpu", "xpu",
+)  # fmt: skip
+
+
+def _on_the_way(scene: Scene, leaf: int) -> Cut | None:
+    """Where the last pass's roots lost the history that leads to a leaf."""
+    timeline = scene.timeline
+    passes = [info for info in timeline.passes if info.end_step is not None and info.end_step < scene.step]
+    steps = range(passes[-1].start_step, passes[-1].end_step or 0) if passes else range(0)
+    events = [timeline.event(step) for step in steps]
+    if any(isinstance(event, Accumulate) and event.tensor == leaf for event in events):
+        return None  # it did reach the leaf
+    roots = events[0].roots if events and isinstance(events[0], Backward) else []
+    found = (cut_behind(scene, root, passes[-1].start_step, leaf) for root in roots)
+    return next((cut for cut in found if cut is not None), None)
+
+
+def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
     """What is to be said of `w.grad`, if it is None indeed."""
     name = source.removesuffix(".grad")
     tensor = scene.tensor(name)
     if tensor is None or tensor.grad is not None:
         return None
     if not tensor.is_leaf:
-        return tr(
-            "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. If "
-            "{name} should be a parameter, it was rebound (as in {rebound}): update it in place inside "
-            "`with torch.no_grad():`. Otherwise call {name}.retain_grad() before backward.",
-            grad=source, name=name, node=tensor.grad_fn or tr("an operation"), rebound=f"{name} = {name} - …",
-        )  # fmt: skip
+        return _no_leaf(scene, source, name, tensor)
+    cut = None if tensor.requires_grad else cut_behind(scene, tensor.tensor, scene.step)
+    if cut is not None:
+        said = tr("{grad} is None: {name} does not require grad. {why}", grad=source, name=name, why=cut.why)
+        return Found(said, cut.step)
     if not tensor.requires_grad:
         return tr(
             "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.",
@@ -57,10 +79,73 @@ def _grad_is_none(scene: Scene, source: str) -> str | None:
     passed = any(info.end_step is not None and info.end_step < scene.step for info in scene.timeline.passes)
     if not passed:
         return tr("{grad} is None: no backward() has run yet. Gradients are there only after it.", grad=source)
+    cut = _on_the_way(scene, tensor.tensor)
+    if cut is not None:
+        said = tr(
+            "{grad} is None: the last backward pass did not reach {name}. {why}", grad=source, name=name, why=cut.why
+        )
+        return Found(said, cut.step)
     return tr(
         "{grad} is None: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None "
         "until the next backward(); or the loss was not computed from {name}.", grad=source, name=name,
     )  # fmt: skip
+
+
+def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found:
+    """What is to be said of the `.grad` of what was computed: which is the leaf, and how it would be this."""
+    made = scene.maker(tensor.tensor)
+    if made is None:
+        return Found(_computed(source, name, tensor))
+    step, op = made
+    before = scene.timeline.state(step - 1)
+    statement = parsed(scene.statement_of(step)).body
+    change = statement[0] if len(statement) == 1 else None
+    target = ast.unparse(change.targets[0]) if isinstance(change, ast.Assign) else None
+    value = change.value if isinstance(change, ast.Assign) else ast.Name(name)
+    earlier = before.tensors.get(names_of(before).get(name, 0)) if target == name else None
+    site = scene.timeline.sites.get(op.site)
+    converts = site is not None and site.op in _CONVERSIONS
+    given = [before.tensors[number] for number in op.inputs if number in before.tensors]
+    if earlier is not None and not any(leads_to(scene, one.tensor, step, earlier.tensor) for one in given):
+        earlier = None
+    if earlier is not None and earlier.requires_grad:
+        said = tr(
+            "{grad} is None: {name} is no leaf any more. {place} computed it from the earlier {name}, and that is the "
+            "leaf, to which the gradient goes.", grad=source, name=name, place=scene.where(step),
+        )  # fmt: skip
+    elif converts and target == name and any(one.is_leaf and one.requires_grad for one in given):
+        said = tr(
+            "{grad} is None: {name} is no leaf. {place} computed it from another tensor, and that is the leaf, to "
+            "which the gradient goes.", grad=source, name=name, place=scene.where(step),
+        )  # fmt: skip
+    else:
+        return Found(_computed(source, name, tensor), step)
+    return Found(sentences([said, _leaf_again(name, value, converts)]), step)
+
+
+def _computed(source: str, name: str, tensor: TensorState) -> str:
+    return tr(
+        "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. Call "
+        "{name}.retain_grad() before backward.", grad=source, name=name, node=tensor.grad_fn or tr("an operation"),
+    )  # fmt: skip
+
+
+def _leaf_again(name: str, value: ast.expr, converts: bool) -> str:
+    """How the name would be that of a leaf."""
+    mend = f"{name} = {ast.unparse(value)}.detach().requires_grad_()"
+    if not isinstance(value, (ast.Call, ast.Name, ast.Attribute, ast.Subscript)):
+        mend = f"{name} = ({ast.unparse(value)}).detach().requires_grad_()"
+    if converts:
+        return tr(
+            "Make the tensor of the right dtype and on the right device before it requires grad, for instance with "
+            "dtype= where it is made, or let the new one be the leaf: `{mend}`.", mend=mend,
+        )  # fmt: skip
+    if any(_is_grad(node) for node in ast.walk(value) if isinstance(node, ast.expr)):
+        return tr(
+            "A parameter is not rebound but updated in place, inside `with torch.no_grad():`: `{mend}`.",
+            mend=in_place(name, value),
+        )  # fmt: skip
+    return tr("Give the result another name, or let it be the leaf: `{mend}`.", mend=mend)
 
 
 @mistake("RuntimeError", r"^[Oo]nly Tensors of floating point and complex dtype can require gradients")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.rules import shape_text
 from tutor.language import tr
 
@@ -33,13 +33,7 @@ def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
 
 def _assigned(scene: Scene, step: int) -> str | None:
     """The name that the statement of a step assigns to."""
-    site = scene.timeline.sites.get(scene.timeline.columns.sites[step - 1])
-    statement = None if site is None else scene.timeline.sites.get(site.statement)
-    code = None if statement is None else scene.timeline.book.code(statement.file, statement.span)
-    try:
-        body = ast.parse((code or "").strip()).body
-    except SyntaxError:
-        return None
+    body = parsed(scene.statement_of(step)).body
     if len(body) == 1 and isinstance(body[0], ast.Assign) and isinstance(body[0].value, ast.Call):
         return ast.unparse(body[0].targets[0])
     return None

@@ -72,6 +72,12 @@ class Scene:
             return ""
         return "\n".join(text.lines[blocks[0][1] - 1 : blocks[0][2]])
 
+    def statement_of(self, step: int) -> str | None:
+        """The whole statement around the operation of a step."""
+        site = self.timeline.sites.get(self.timeline.columns.sites[step - 1])
+        statement = None if site is None else self.timeline.sites.get(site.statement)
+        return None if statement is None else self.timeline.book.code(statement.file, statement.span)
+
     # ------------------------------------------------------------ names
 
     def tensor(self, source: str) -> TensorState | None:
@@ -147,12 +153,17 @@ class Scene:
         names = [] if began is None else [self.name(root) for root in began[1].roots]
         return names[0] if names and names[0] else None
 
-    def where(self, step: int) -> str:
-        """`y.backward()` on line 11."""
+    def where(self, step: int, code: str | None = None) -> str:
+        """`y.backward()` on line 11; or of another piece of code there."""
         view = self.timeline.view(step)
-        code = " ".join((view.code or "").split())
+        code = " ".join((code or view.code or "").split())
         line = tr("line {number}", number=view.line) if view.line is not None else tr("step {number}", number=step)
         return tr("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
+
+
+def parsed(source: str | None) -> ast.Module:
+    """The tree of a piece of code; empty where it does not stand alone."""
+    return _parsed(source) or ast.Module([], [])
 
 
 def _parsed(source: str | None) -> ast.Module | None:

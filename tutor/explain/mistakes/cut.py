@@ -1,0 +1,167 @@
+"""Where a history was lost: back from a result to the operation that let go of what it was computed from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tutor.explain.mistakes import numbered
+from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.ungraphed import TAKES_DATA, by_data
+from tutor.language import tr
+from tutor.trace.events import Op
+from tutor.trace.names import names_of
+
+_MOST = 200
+"""So many operations are gone back through."""
+_FARTHEST = 1_000
+"""So many steps back a statement is looked for."""
+_CUTS = ("detach", "detach_")
+_ENDS = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The operation at which a history was lost, and how."""
+
+    step: int
+    why: str
+
+
+def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None) -> Cut | None:
+    """The last place at which the history of a tensor was lost, and, where a tensor is wanted, that of it."""
+    through = _through_data(scene, tensor, before) if wanted is None else None
+    if through is not None:
+        return through
+    for step, op in _behind(scene, tensor, before):
+        lost = _lost(scene, step, op)
+        if lost and (wanted is None or any(leads_to(scene, one, step, wanted) for one in lost)):
+            return Cut(step, _why(scene, step, op))
+        for code, found in numbered.unseen(scene, step, op):
+            taken = [one for one in found if _has_history(scene, one.tensor, one.step)]
+            if taken and (wanted is None or any(leads_to(scene, one.tensor, one.step, wanted) for one in taken)):
+                return Cut(step, numbered.by_way_of(scene.where(step, code), taken))
+    return None
+
+
+def _behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
+    """The operations that a tensor was computed by, from the last one back; through plain numbers too."""
+    waiting = [(tensor, before)]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST:
+        number, at = waiting.pop(0)
+        made = scene.maker(number, before=at)
+        if made is None or made[0] in seen:
+            continue
+        step, op = made
+        seen.add(step)
+        yield step, op
+        waiting += [(one, step) for one in op.inputs if one is not None]
+        waiting += [(one.tensor, one.step) for one in numbered.taken(scene, step)]
+
+
+def _through_data(scene: Scene, tensor: int, before: int) -> Cut | None:
+    """The statement `v = w.data` that one of the tensors comes from: no operation tells of it."""
+    timeline = scene.timeline
+    made_of = {tensor, *(one for _, op in _behind(scene, tensor, before) for one in op.inputs if one is not None)}
+    for number in made_of:
+        held = timeline.state(before - 1).tensors.get(number)
+        if held is None or held.requires_grad or held.label is None or scene.maker(number, before) is not None:
+            continue
+        for step in range(before - 1, max(before - _FARTHEST, 0), -1):
+            code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
+            found = TAKES_DATA.search(code)
+            if found is not None and found["name"] == held.label:
+                return Cut(step, _by_data(scene.where(step), found["whole"]))
+    return None
+
+
+def _by_data(place: str, name: str) -> str:
+    return tr(
+        "{place} uses {name}.data, which is the same memory without the history. Write {name} alone where gradients "
+        "should flow.", place=place, name=name,
+    )  # fmt: skip
+
+
+def leads_to(scene: Scene, tensor: int, before: int, wanted: int) -> bool:
+    """Whether a tensor is another one, or was computed from it."""
+    return tensor == wanted or any(wanted in op.inputs for _, op in _behind(scene, tensor, before))
+
+
+def _lost(scene: Scene, step: int, op: Op) -> list[int]:
+    """What an operation was given that has a history, where its result has none of it."""
+    before, after = scene.timeline.state(step - 1), scene.timeline.state(step)
+    results = [after.tensors[number] for number in op.outputs if number in after.tensors]
+    if any(result.node is not None for result in results):
+        return []
+    if all(result.requires_grad for result in results) and op.inputs[:1] == op.outputs[:1]:
+        return []  # a leaf that was changed in place
+    given = [number for number in op.inputs if number in before.tensors and before.tensors[number].requires_grad]
+    return given or [one.tensor for one in numbered.taken(scene, step) if _has_history(scene, one.tensor, one.step)]
+
+
+def _has_history(scene: Scene, tensor: int, step: int) -> bool:
+    held = scene.timeline.state(step - 1).tensors.get(tensor)
+    return (held is not None and held.requires_grad) or cut_behind(scene, tensor, step) is not None
+
+
+def _why(scene: Scene, step: int, op: Op) -> str:
+    site = scene.timeline.sites.get(op.site)
+    name, place = (site.op if site is not None else None) or "", scene.where(step)
+    data = by_data(scene.timeline, step, op)
+    if data is not None:
+        return _by_data(place, data)
+    if numbered.makes(name):
+        return numbered.why(scene, step)
+    if name in _CUTS:
+        return tr("{place} cut it off. Leave that out where gradients should flow.", place=place)
+    if name in _ENDS or _of_whole_numbers(scene, step, op):
+        return tr(
+            "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
+            "that have one.", place=place,
+        )  # fmt: skip
+    after = scene.timeline.state(step).tensors
+    made = [after[number] for number in op.outputs if number in after]
+    if any(result.requires_grad for result in made):
+        return tr(
+            "{place} made a new leaf: the history of what it was given is left behind. Use that itself.", place=place
+        )
+    rebound = _rebound(scene, step)
+    if rebound is not None:
+        return rebound
+    return tr(
+        "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.",
+        place=place,
+    )  # fmt: skip
+
+
+def _of_whole_numbers(scene: Scene, step: int, op: Op) -> bool:
+    after = scene.timeline.state(step).tensors
+    return any(after[number].dtype.startswith(("int", "uint", "bool")) for number in op.outputs if number in after)
+
+
+def _rebound(scene: Scene, step: int) -> str | None:
+    """What to say where a parameter's name was given to a new tensor under `no_grad`."""
+    code = scene.statement_of(step)
+    body = [] if code is None else parsed(code).body
+    change = body[0] if len(body) == 1 else None
+    if not isinstance(change, ast.Assign) or len(change.targets) != 1:
+        return None
+    name = ast.unparse(change.targets[0])
+    before = scene.timeline.state(step - 1)
+    held = before.tensors.get(names_of(before).get(name, 0))
+    if held is None or not (held.is_leaf and held.requires_grad):
+        return None
+    return tr(
+        "{place} ran under no_grad and gave the name {name} to a new tensor that does not require grad; the leaf was "
+        "left behind. Change the leaf itself, in place, in the same block: `{mend}`.",
+        place=scene.where(step), name=name, mend=in_place(name, change.value),
+    )  # fmt: skip
+
+
+def in_place(name: str, value: ast.expr) -> str:
+    """How to write this value into a tensor: `w -= lr * w.grad` of `w - lr * w.grad`."""
+    if isinstance(value, ast.BinOp) and ast.unparse(value.left) == name:
+        return ast.unparse(ast.AugAssign(ast.Name(name), value.op, value.right))
+    return f"{name}.copy_({ast.unparse(value)})"

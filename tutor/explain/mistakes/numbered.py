@@ -1,0 +1,183 @@
+"""New tensors made out of plain numbers, and where those had been taken out of tensors."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.words import joined
+from tutor.language import tr
+from tutor.trace.events import Line, Op
+from tutor.trace.names import names_of, op_texts
+
+_MAKES = (
+    "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
+    "FloatTensor", "DoubleTensor", "LongTensor",
+)  # fmt: skip
+_TAKES = ("item", "tolist", "numpy", "array")
+_CASTS = ("float", "int", "bool")
+_FARTHEST = 1_000
+"""So many steps back it is looked for where numbers come from."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Plain numbers that were taken out of a tensor."""
+
+    step: int
+    tensor: int
+    code: str
+    """`loss.item()`"""
+    source: str
+    """`loss`, without `detach()` and the like."""
+
+
+def makes(op: str) -> bool:
+    """Whether an operation makes a new tensor out of numbers."""
+    return op in _MAKES
+
+
+def why(scene: Scene, step: int) -> str:
+    """How an operation that makes a new tensor of numbers lost what they were computed from, and what to do."""
+    place, call = scene.where(step), _call(scene, step)
+    op = scene.timeline.event(step)
+    found = taken(scene, step)
+    if found:
+        return by_way_of(place, found)
+    argument = ast.unparse(call.args[0]) if call is not None and call.args else tr("the tensor")
+    assert isinstance(op, Op)
+    state = scene.timeline.state(step - 1)
+    if names_of(state).get(argument) in op.inputs or (call is not None and not _is_list(scene, step, call)):
+        return tr(
+            "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed "
+            "from. Use {source} itself where gradients should flow.", place=place, source=argument,
+        )  # fmt: skip
+    return tr(
+        "{place} made a new tensor of the numbers alone, which knows nothing of what they were computed from. Write "
+        "torch.stack({source}): it joins tensors and keeps their history.", place=place, source=argument,
+    )  # fmt: skip
+
+
+def by_way_of(place: str, found: list[Taken]) -> str:
+    """The same where numbers were taken out of tensors first."""
+    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
+    sources = joined(list(dict.fromkeys(one.source for one in found[:3])))
+    return tr(
+        "{taken} took plain numbers out of the graph, and {place} made a new tensor of them, which knows nothing "
+        "of what they were computed from. Leave both out and compute with {sources} where gradients should flow.",
+        taken=names, place=place, sources=sources,
+    )  # fmt: skip
+
+
+def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
+    """The calls in the code of an operation that made a tensor of numbers for it and that torch does not tell of
+    (`from_numpy`), and where the numbers were taken out."""
+    for number, text in zip(op.inputs, op_texts(scene.timeline, step) or (), strict=False):
+        call = next((node for node in ast.walk(parsed(text)) if isinstance(node, ast.Call)), None)
+        if number is None or call is None or scene.maker(number, before=step) is not None:
+            continue
+        if ast.unparse(call.func).rpartition(".")[2] in _MAKES:
+            yield text, _found(scene, step, text)
+
+
+def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
+    argument = call.args[0] if call.args else None
+    if isinstance(argument, (ast.List, ast.Tuple, ast.ListComp)):
+        return True
+    state = scene.timeline.state(step - 1)
+    name = "" if argument is None else ast.unparse(argument)
+    return any(one.startswith(f"{name}[") for one in names_of(state))
+
+
+def taken(scene: Scene, step: int) -> list[Taken]:
+    """Where the numbers were taken out of tensors that an operation made a new one of; by names, back in time."""
+    event = scene.timeline.event(step)
+    site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
+    if site is None or not makes(site.op or "") or any(isinstance(one, int) for one in getattr(event, "inputs", ())):
+        return []
+    return _found(scene, step, scene.timeline.view(step).code or "")
+
+
+def _found(scene: Scene, step: int, code: str) -> list[Taken]:
+    found = list(_in_code(scene, step, code, step))
+    return found or list(_by_name(scene, step, _read(parsed(code))))
+
+
+def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
+    """What the code of a statement, or a part of it, took out before the step `end`."""
+    timeline = scene.timeline
+    frame = getattr(timeline.event(step), "frame", None)
+    for earlier in range(end - 1, max(end - _FARTHEST, 0), -1):
+        event = timeline.event(earlier)
+        if isinstance(event, Line) and event.frame == frame:
+            break
+        site = timeline.sites.get(event.site) if isinstance(event, Op) else None
+        if not isinstance(event, Op) or site is None or (site.op or "").strip("_") not in _TAKES or not event.inputs:
+            continue
+        part = " ".join((timeline.view(earlier).code or "").split())
+        if event.inputs[0] is not None and part and part in " ".join(code.split()):
+            yield Taken(earlier, event.inputs[0], part, _source(part))
+    names = names_of(timeline.state(end - 1))
+    for node in ast.walk(parsed(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CASTS and node.args:
+            source = ast.unparse(node.args[0])
+            tensor = names.get(source)
+            if tensor is not None:
+                yield Taken(end, tensor, ast.unparse(node), source)
+
+
+def _by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
+    """What was taken out by the statements that gave these names their numbers."""
+    timeline = scene.timeline
+    end, frame = step, getattr(timeline.event(step), "frame", None)
+    for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
+        event = timeline.event(earlier) if wanted and timeline.kind(earlier) == "line" else None
+        if not isinstance(event, Line) or event.frame != frame:
+            continue
+        code = timeline.view(earlier).code or ""
+        changed, read, anew = _stored(parsed(code))
+        if changed & wanted:
+            found = list(_in_code(scene, step, code, end))
+            yield from found
+            if anew:
+                wanted -= changed
+            if not found:
+                wanted |= read
+        end = earlier
+
+
+def _stored(tree: ast.Module) -> tuple[set[str], set[str], bool]:
+    """What a statement gives numbers to, what it reads, and whether nothing of before stays."""
+    statement = tree.body[0] if len(tree.body) == 1 else None
+    if isinstance(statement, ast.Assign):
+        names = {name for target in statement.targets for name in _read(target)}
+        return names, _read(statement.value), True
+    if isinstance(statement, ast.AugAssign):
+        return _read(statement.target), _read(statement.value), False
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("append", "extend"):
+        return _read(call.func.value), {name for one in call.args for name in _read(one)}, False
+    return set(), set(), False
+
+
+def _read(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _call(scene: Scene, step: int) -> ast.Call | None:
+    tree = parsed(scene.timeline.view(step).code)
+    return next((node for node in ast.walk(tree) if isinstance(node, ast.Call)), None)
+
+
+def _source(code: str) -> str:
+    """`w * 2` of `(w * 2).detach().numpy()`."""
+    tree = parsed(code)
+    node = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
+    while isinstance(node, (ast.Call, ast.Attribute)):
+        inner = node.func if isinstance(node, ast.Call) else node
+        if not isinstance(inner, ast.Attribute) or inner.attr not in (*_TAKES, "detach", "cpu", "data", "clone"):
+            break
+        node = inner.value
+    return code if node is None else ast.unparse(node)
