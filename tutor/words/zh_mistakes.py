@@ -60,8 +60,8 @@ MISTAKES: dict[str, str] = {
         "{taken} 从计算图里取出了普通的数，{place}又用这些数新建了一个张量，它不知道这些数是怎么算出来的。"
         "需要梯度流过的地方，这两步都不要写，直接用 {sources} 来算。"
     ),
-    "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed from. Use "
-    "{source} itself where gradients should flow.": (
+    "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed from. "
+    "Use {source} itself where gradients should flow.": (
         "{place}把 {source} 的数值复制到一个新张量里，它不知道这些数是怎么算出来的。"
         "需要梯度流过的地方，直接用 {source}。"
     ),
@@ -93,8 +93,8 @@ MISTAKES: dict[str, str] = {
     "gradient goes.": (
         "{grad} 是 None：{name} 不是叶子节点。它是{place}由另一个张量算出来的，那个张量才是叶子节点，梯度归它。"
     ),
-    "Make the tensor of the right dtype and on the right device before it requires grad, for instance with dtype= where "
-    "it is made, or let the new one be the leaf: `{mend}`.": (
+    "Make the tensor of the right dtype and on the right device before it requires grad, for instance with dtype= "
+    "where it is made, or let the new one be the leaf: `{mend}`.": (
         "请在张量开启梯度之前就定好 dtype 和设备，例如创建时写上 dtype=；或者让新张量成为叶子节点：`{mend}`。"
     ),
     "A parameter is not rebound but updated in place, inside `with torch.no_grad():`: `{mend}`.": (
