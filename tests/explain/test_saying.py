@@ -150,3 +150,19 @@ def test_words() -> None:
     assert code("a  +\n  b") == "a + b"
     assert code("x" * 99, 10) == "x" * 9 + "…"
     assert first_line("for x in y:\n    pass") == "for x in y: …"
+
+
+def test_what_was_changed_in_place_in_each_turn_is_told_however_many_turns_there_were(record: Forker) -> None:
+    recording = record(
+        """
+import torch
+w = torch.tensor([1.0], requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.0, momentum=0.5)
+for turn in range(300):
+    optimizer.zero_grad()
+    (3 * w).sum().backward()
+    optimizer.step()
+"""
+    )
+    # The momentum comes to 3 + 6/2 = 6; the first thing that a turn does with it is to halve it.
+    assert "was 6.0 and is now 3.0" in all_plain(recording, "op")[-3]
