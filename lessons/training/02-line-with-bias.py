@@ -102,7 +102,7 @@ print("after training: 4 gives", answer)
 
 # %% tags=["exercise"] id="update" kind="fill"
 def update(parameters, lr):
-    """Moves each parameter against its gradient, and clears the gradient."""
+    """Moves each one against its gradient, and clears the gradient."""
     for parameter in parameters:
         ...
 
@@ -130,7 +130,7 @@ print("v came to", v.item())
 
 # %% tags=["solution"]
 def update(parameters, lr):
-    """Moves each parameter against its gradient, and clears the gradient."""
+    """Moves each one against its gradient, and clears the gradient."""
     for parameter in parameters:
         with torch.no_grad():
             parameter -= lr * parameter.grad

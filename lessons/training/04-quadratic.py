@@ -94,7 +94,7 @@ for epoch in range(100):
         for parameter in (w1, w2, b):
             parameter.grad.zero_()
 
-print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, last loss {loss.item():.7f}")
+print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, loss {loss.item():.7f}")
 answer = forward(4).item
 try:
     print(f"4 gives {answer:.5f}")
@@ -130,7 +130,7 @@ for epoch in range(100):
         for parameter in (w1, w2, b):
             parameter.grad.zero_()
 
-print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, last loss {loss.item():.7f}")
+print(f"w1 {w1.item():.6f}, w2 {w2.item():.6f}, loss {loss.item():.7f}")
 answer = forward(4).item()
 try:
     print(f"4 gives {answer:.5f}")

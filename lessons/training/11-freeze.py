@@ -26,6 +26,7 @@
 # %%
 import plotext as plt
 import torch
+from torch import nn
 
 x, target = torch.tensor(1.0), torch.tensor(2.0)
 w1 = torch.tensor(1.0, requires_grad=True)
@@ -100,7 +101,7 @@ now = round(reached[0], 4)
 
 # %% tags=["exercise"] id="first-layer" kind="bug"
 torch.manual_seed(1)
-network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Linear(2, 1))
+network = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
 before = [p.detach().clone() for p in network.parameters()]
 
 network[0].requires_grad = False
@@ -111,7 +112,8 @@ for epoch in range(3):
     trainer.zero_grad()
     miss.backward()
     trainer.step()
-moved = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
+pairs = zip(network.parameters(), before, strict=True)
+moved = [not torch.equal(p, b) for p, b in pairs]
 print("moved:", moved)
 
 # %% [markdown] tags=["hint"] lang="en"
@@ -131,7 +133,7 @@ print("moved:", moved)
 
 # %% tags=["solution"]
 torch.manual_seed(1)
-network = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Linear(2, 1))
+network = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
 before = [p.detach().clone() for p in network.parameters()]
 
 network[0].requires_grad_(False)
@@ -142,7 +144,8 @@ for epoch in range(3):
     trainer.zero_grad()
     miss.backward()
     trainer.step()
-moved = [not torch.equal(p, b) for p, b in zip(network.parameters(), before, strict=True)]
+pairs = zip(network.parameters(), before, strict=True)
+moved = [not torch.equal(p, b) for p, b in pairs]
 print("moved:", moved)
 
 # %% tags=["check"]

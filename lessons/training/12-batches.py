@@ -120,7 +120,8 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # %% tags=["exercise"] id="cut" kind="fill"
 def cut(count, size):
     numbers = torch.arange(count)
-    return [numbers[i * size : (i + 1) * size] for i in range(count // size)]
+    batches = range(count // size)
+    return [numbers[i * size : (i + 1) * size] for i in batches]
 
 
 print([each.tolist() for each in cut(7, 3)])
