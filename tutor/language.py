@@ -11,7 +11,7 @@ from importlib import import_module
 
 LANGUAGES = ("en", "zh")
 NAMES = {"en": "English", "zh": "中文"}
-ROOMS = ("ui", "explain", "text", "cli", "rest")
+ROOMS = ("ui", "explain", "text", "cli", "check", "rest")
 """`rest` is what several of the others say: errors about places and answers, notices of progress."""
 _catalogs: dict[str, dict[str, str]] = {"en": {}}
 _now = "en"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,42 @@ def test_the_language_is_that_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         monkeypatch.setenv(name, value)
         assert language.of_locale() == expected
+
+
+TOLD = ("LessonError", "TwiceError", "Finding", "Refusal", "UsageError", "AnswerError", "PlaceError", "say", "print")
+"""What is given a text that somebody reads."""
+WORDS = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
+
+
+def told(tree: ast.AST) -> Iterator[ast.expr]:
+    """The texts that are given to somebody to read: to one of TOLD, or to a `wrong` of a function's own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (*TOLD, "wrong"):
+            yield from (*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "file"))
+        elif isinstance(node, ast.Assign) and all(
+            isinstance(name, ast.Name) and name.id in ("what", "mend", "text")
+            for target in node.targets
+            for name in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ):
+            yield from node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+
+
+def bare(expression: ast.expr) -> str:
+    """The words of a text that nobody has marked."""
+    if isinstance(expression, ast.JoinedStr):
+        return "".join(part.value for part in expression.values if isinstance(part, ast.Constant))
+    if isinstance(expression, ast.IfExp):
+        return f"{bare(expression.body)} {bare(expression.orelse)}"
+    if isinstance(expression, ast.BinOp):
+        return f"{bare(expression.left)} {bare(expression.right)}"
+    return expression.value if isinstance(expression, ast.Constant) and isinstance(expression.value, str) else ""
+
+
+@pytest.mark.parametrize("place", ["check", "lesson", "text", "cli.py", "arguments.py", "usage.py", "recordings.py"])
+def test_no_sentence_is_left_in_english(place: str) -> None:
+    found = {}
+    for path in [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"):
+        for text in told(ast.parse(path.read_text(encoding="utf-8"))):
+            if WORDS.search(bare(text)):
+                found[f"{path.name}:{text.lineno}"] = bare(text)
+    assert not found

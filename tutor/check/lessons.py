@@ -10,6 +10,7 @@ from pathlib import Path
 from tutor.check import reading, running
 from tutor.check.finding import Finding
 from tutor.check.runner import Runner
+from tutor.language import later, tr
 from tutor.lesson import catalog, source
 from tutor.lesson.errors import LessonError
 from tutor.lesson.model import FAMILIES
@@ -57,7 +58,7 @@ def files(path: Path) -> tuple[list[Path], list[Finding]]:
     problems = [
         problem
         for problem in catalog.load(path).problems
-        if Path(problem.path) not in found or problem.what.startswith("is the lesson")
+        if Path(problem.path) not in found or isinstance(problem, catalog.TwiceError)
     ]
     return _must(found, path), [_finding(problem) for problem in problems]
 
@@ -69,7 +70,7 @@ def _place(path: Path) -> tuple[int, str]:
 def _must(found: list[Path], path: Path) -> list[Path]:
     if not found:
         raise LessonError(
-            "there is no lesson in this folder.", path=str(path), mend="A lesson is <family>/<nn>-<slug>.py."
+            tr("there is no lesson in this folder."), path=str(path), mend=tr("A lesson is <family>/<nn>-<slug>.py.")
         )
     return found
 
@@ -83,10 +84,14 @@ def summary(lessons: int, findings: Iterable[Finding]) -> str:
     found = list(findings)
     wrong = [finding for finding in found if not finding.warning]
     files = len({finding.path for finding in wrong})
-    checked = "1 lesson checked" if lessons == 1 else f"{lessons} lessons checked"
+    checked = tr("1 lesson checked") if lessons == 1 else tr("{lessons} lessons checked", lessons=lessons)
     warned = len(found) - len(wrong)
-    warnings = "" if not warned else f" {warned} warning{'s' if warned > 1 else ''}."
+    warnings = tr(" 1 warning.") if warned == 1 else tr(" {count} warnings.", count=warned) if warned else ""
     if not wrong:
-        return f"{checked}, nothing wrong.{warnings}"
-    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-    return f"{checked}: {things} wrong{f' in {files} files' if files > 1 else ''}.{warnings}"
+        return tr("{checked}, nothing wrong.{warnings}", checked=checked, warnings=warnings)
+    if len(wrong) == 1:
+        return tr("{checked}: 1 thing is wrong.{warnings}", checked=checked, warnings=warnings)
+    text = later("{checked}: {count} things are wrong.{warnings}")
+    if files > 1:
+        text = later("{checked}: {count} things are wrong in {files} files.{warnings}")
+    return tr(text, checked=checked, count=len(wrong), files=files, warnings=warnings)

@@ -12,11 +12,13 @@ import msgspec
 
 from tutor import language
 from tutor.check import figures
+from tutor.check.exercises import failed, unsolved, with_solutions
 from tutor.check.finding import Finding
 from tutor.check.reading import live_lines
 from tutor.check.runner import Ran, Runner
-from tutor.explain import ended, problem
+from tutor.explain import ended
 from tutor.explain.live import live
+from tutor.language import later, tr
 from tutor.lesson.errors import MISSING
 from tutor.lesson.model import Cell, Lesson
 from tutor.trace import events as ev
@@ -41,14 +43,14 @@ def check(lesson: Lesson, runner: Runner) -> list[Finding]:
     ran = runner.run(command)
     end = ran.timeline.run_end
     if end is not None and end.outcome == "refused":
-        return [Finding(lesson.path, 1, f"was not run: {end.note}", warning=end.status == MISSING)]
+        return [Finding(lesson.path, 1, tr("was not run: {note}", note=end.note), warning=end.status == MISSING)]
     found = [*_ended(lesson, ran), *_answers(lesson, ran), *_size(lesson, ran)]
     solved = ran
     if solutions:
-        found += _exercises(lesson, ran)
+        found += unsolved(lesson, ran)
         command = msgspec.structs.replace(command, attempts={str(name): code for name, code in solutions.items()})
         solved = runner.run(command)
-        found += _solved(lesson, solved)
+        found += with_solutions(lesson, solved)
     found += _prose(lesson, solved)
     if end is not None and end.outcome == "ok":
         found += _random(lesson, solved, runner.run(msgspec.structs.replace(command, seed=SEED)))
@@ -66,54 +68,69 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         cell = cells[info.cell]
         if info.outcome == "ok" or (info.end is not None and "raises-exception" in cell.attributes.get("tags", ())):
             continue
-        failure = _failure(timeline, info.start, info.end or timeline.steps)
+        failure = failed(timeline, info.start, info.end or timeline.steps)
         line = cell.first_line if failure is None or failure.span is None else failure.span[0]
         if info.outcome == "failed" and failure is not None:
-            what = (
-                f"the {'starter' if cell.kind == 'exercise' else 'cell'} fails with {failure.error}: {failure.message}"
+            what = tr(
+                later("the starter fails with {error}: {message}")
+                if cell.kind == "exercise"
+                else later("the cell fails with {error}: {message}"),
+                error=failure.error,
+                message=failure.message,
             )
-            mend = "Let it stand in `try` and `except`, or mend it."
+            mend = tr("Let it stand in `try` and `except`, or mend it.")
         elif info.end is None:
-            what, mend = _death(ran.status), "A lesson must come to its end."
+            what, mend = _death(ran.status), tr("A lesson must come to its end.")
         else:
             end = timeline.event(info.end)
             assert isinstance(end, ev.CellEnd)
             what, mend = (
-                f"the cell does not come to its end: {ended(end) or end.outcome}.",
-                "A lesson must come to its end.",
+                tr("the cell does not come to its end: {why}.", why=ended(end) or end.outcome),
+                tr("A lesson must come to its end."),
             )
         yield Finding(lesson.path, line, " ".join(what.split()), mend)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
-        yield Finding(lesson.path, 1, _death(ran.status), "A lesson must come to its end.")
+        yield Finding(lesson.path, 1, _death(ran.status), tr("A lesson must come to its end."))
     for notice in timeline.notices if timeline.frames.events <= EVENTS else ():
-        yield Finding(lesson.path, 1, f"the recording has a gap: {notice}")
+        yield Finding(lesson.path, 1, tr("the recording has a gap: {notice}", notice=notice))
 
 
 def _death(status: int) -> str:
     if status == -signal.SIGALRM:
-        return "the run did not come to an end, and was stopped."
-    return f"the run was ended by signal {-status}." if status < 0 else f"the process ended with exit status {status}."
-
-
-def _failure(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
-    for step in range(end, start - 1, -1):
-        event = timeline.event(step)
-        if isinstance(event, ev.Failed) and not event.caught:
-            return event
-    return None
+        return tr("the run did not come to an end, and was stopped.")
+    return (
+        tr("the run was ended by signal {number}.", number=-status)
+        if status < 0
+        else tr("the process ended with exit status {status}.", status=status)
+    )
 
 
 def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
     if ran.bytes > BYTES:
-        yield Finding(lesson.path, 1, f"the recording has {ran.bytes >> 20} MB, and {BYTES >> 20} are the most.",
-                      "Make a loop shorter.")  # fmt: skip
+        yield Finding(
+            lesson.path,
+            1,
+            tr("the recording has {size} MB, and {most} are the most.", size=ran.bytes >> 20, most=BYTES >> 20),
+            tr("Make a loop shorter."),
+        )
     events = ran.timeline.frames.events
     if events > EVENTS:
-        yield Finding(lesson.path, 1, f"the recording has {events:,} events, and {EVENTS:,} are the most.",
-                      "Make a loop shorter.")  # fmt: skip
+        yield Finding(
+            lesson.path,
+            1,
+            tr("the recording has {events:,} events, and {most:,} are the most.", events=events, most=EVENTS),
+            tr("Make a loop shorter."),
+        )
     if ran.seconds > SECONDS:
-        yield Finding(lesson.path, 1, f"the lesson took {ran.seconds:.1f} seconds here, and should take {SECONDS}.",
-                      "Make a loop shorter.", warning=True)  # fmt: skip
+        yield Finding(
+            lesson.path,
+            1,
+            tr(
+                "the lesson took {seconds:.1f} seconds here, and should take {most}.", seconds=ran.seconds, most=SECONDS
+            ),
+            tr("Make a loop shorter."),
+            warning=True,
+        )
 
 
 # ---------------------------------------------------------------- questions
@@ -128,11 +145,11 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         mark = max(cell.first_line - 1, 1)
         if answer.error is not None:
             what = (
-                f"`{cell.of}` cannot be computed: {answer.error}."
+                tr("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
                 if cell.question != "line"
                 else f"{answer.error}: {cell.of}"
             )
-            yield Finding(lesson.path, mark, what, "It is worked out when the next code cell has ended.")
+            yield Finding(lesson.path, mark, what, tr("It is worked out when the next code cell has ended."))
         elif cell.question == "choice":
             yield from _choice(lesson, cell, answer.value, mark)
         elif cell.question == "predict":
@@ -142,17 +159,26 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 def _choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
     count = max((len(options) for options in cell.options.values()), default=0)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
-        what = f"`{cell.of}` gives {value!r}, and the options are numbered 1 to {count}."
-        yield Finding(lesson.path, mark, what, "Let it give the number of the right one.")
+        what = tr(
+            "`{of}` gives {value}, and the options are numbered 1 to {count}.",
+            of=cell.of,
+            value=repr(value),
+            count=count,
+        )
+        yield Finding(lesson.path, mark, what, tr("Let it give the number of the right one."))
 
 
 def _predict(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
     if not _is_answer(value):
-        what = f"`{cell.of}` gives {str(value)[:40]!r}, which cannot be typed as an answer."
-        yield Finding(lesson.path, mark, what, "Ask for a number, a small list, True, False or None; or give a choice.")
+        what = tr("`{of}` gives {value}, which cannot be typed as an answer.", of=cell.of, value=repr(str(value)[:40]))
+        yield Finding(
+            lesson.path, mark, what, tr("Ask for a number, a small list, True, False or None; or give a choice.")
+        )
     elif _count(value) > SMALL:
-        what = f"`{cell.of}` has {_count(value)} elements, and a learner can type {SMALL}."
-        yield Finding(lesson.path, mark, what, "Ask for a part of it.")
+        what = tr(
+            "`{of}` has {count} elements, and a learner can type {small}.", of=cell.of, count=_count(value), small=SMALL
+        )
+        yield Finding(lesson.path, mark, what, tr("Ask for a part of it."))
 
 
 def _is_answer(value: Any) -> bool:
@@ -163,47 +189,6 @@ def _is_answer(value: Any) -> bool:
 
 def _count(value: Any) -> int:
     return sum(_count(item) for item in value) if isinstance(value, list | tuple) else 1
-
-
-# ---------------------------------------------------------------- exercises
-
-
-def _exercises(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """The starter must fail its check with a word, and the solution after it must pass."""
-    for outcome in _outcomes(ran):
-        exercise = lesson.cells[outcome.cell]
-        if outcome.of == "attempt" and outcome.ok:
-            what = f"the starter of `{outcome.exercise}` already passes its check."
-            yield Finding(lesson.path, exercise.first_line, what, "Leave something to do, and check for it.")
-        elif outcome.of == "attempt" and not (outcome.message or outcome.how):
-            yield Finding(lesson.path, outcome.line or exercise.first_line,
-                          f"the check of `{outcome.exercise}` fails without a word.", 'assert …, "…"')  # fmt: skip
-        elif outcome.of == "solution" and not outcome.ok:
-            yield Finding(lesson.path, outcome.line or exercise.first_line,
-                          f"the solution of `{outcome.exercise}`, run after the starter, fails: {problem(outcome)}",
-                          "Let it define all that it changes.")  # fmt: skip
-
-
-def _solved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """With the solutions in place of the starters all passes."""
-    for outcome in _outcomes(ran):
-        if outcome.of == "attempt" and not outcome.ok:
-            solution = next(c for c in lesson.code_cells if c.kind == "solution" and c.exercise == outcome.exercise)
-            yield Finding(lesson.path, solution.first_line,
-                          f"the solution of `{outcome.exercise}` does not pass its check: {problem(outcome)}",
-                          "It must stand alone, in place of the starter.")  # fmt: skip
-    exercises = {cell.number for cell in lesson.code_cells if cell.kind == "exercise"}
-    for info in ran.timeline.cells:
-        failure = _failure(ran.timeline, info.start, info.end) if info.end is not None else None
-        if info.outcome == "failed" and info.cell not in exercises and failure is not None:
-            cell = next(cell for cell in lesson.code_cells if cell.number == info.cell)
-            if "raises-exception" not in cell.attributes.get("tags", ()):
-                what = f"with the exercises solved, the cell fails with {failure.error}: {failure.message}"
-                yield Finding(lesson.path, cell.first_line, " ".join(what.split()))
-
-
-def _outcomes(ran: Ran) -> list[ev.Checked]:
-    return [aside.event for aside in ran.timeline.asides if isinstance(aside.event, ev.Checked)]
 
 
 # ---------------------------------------------------------------- prose
@@ -221,14 +206,19 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         state = timeline.state(step)
         for line, expression in live_lines(cell):
             if live(state, expression) is None:
-                what = f"the live value `{expression}` has no value here."
-                mend = (
+                what = tr("the live value `{expression}` has no value here.", expression=expression)
+                mend = tr(
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
                 )
                 yield Finding(lesson.path, line, what, mend)
         for line, name, said, right in figures.contradicted(timeline, cell, step):
-            what = f"the text says that `{name}` is {said}, and in the run it is {right}."
-            yield Finding(lesson.path, line, what, f"Write {{{{ {name} }}}}, and the run fills it in.")
+            what = tr(
+                "the text says that `{name}` is {said}, and in the run it is {right}.",
+                name=name,
+                said=said,
+                right=right,
+            )
+            yield Finding(lesson.path, line, what, tr("Write {{{{ {name} }}}}, and the run fills it in.", name=name))
 
 
 # ---------------------------------------------------------------- random numbers
@@ -246,8 +236,12 @@ def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
         step = next((part.step for part in timeline.contents.printed if part.length > same), timeline.steps)
     if step is not None:
         line = timeline.view(step).line if step else None
-        yield Finding(lesson.path, line or 1, "what happens here is another thing in each run.",
-                      "Call torch.manual_seed before the first random number is drawn.")  # fmt: skip
+        yield Finding(
+            lesson.path,
+            line or 1,
+            tr("what happens here is another thing in each run."),
+            tr("Call torch.manual_seed before the first random number is drawn."),
+        )
 
 
 def _facts(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import msgspec
 
+from tutor.language import tr
 from tutor.lesson import header
 from tutor.lesson.errors import MISSING, LessonError, listed
 from tutor.lesson.model import FAMILIES, Header
+
+
+class TwiceError(LessonError):
+    """Two files would be the same lesson."""
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -28,9 +33,9 @@ def load(folder: Path) -> Catalog:
     One bad file does not hide the others: it becomes one of the problems.
     """
     if not folder.exists():
-        raise LessonError("there is no such folder of lessons.", path=str(folder), status=MISSING)
+        raise LessonError(tr("there is no such folder of lessons."), path=str(folder), status=MISSING)
     if not folder.is_dir():
-        raise LessonError("is no folder of lessons.", path=str(folder))
+        raise LessonError(tr("is no folder of lessons."), path=str(folder))
     lessons: dict[str, Header] = {}
     problems: list[LessonError] = []
     for path in _files(folder, problems):
@@ -40,8 +45,8 @@ def load(folder: Path) -> Catalog:
             problems.append(error)
             continue
         if found.id in lessons:
-            what = f"is the lesson {found.id}, as {lessons[found.id].path} is."
-            problems.append(LessonError(what, path=str(path), mend="Give one of them another name."))
+            what = tr("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
+            problems.append(TwiceError(what, path=str(path), mend=tr("Give one of them another name.")))
             continue
         lessons[found.id] = found
     return Catalog(tuple(lessons.values()), tuple(problems))
@@ -51,11 +56,14 @@ def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
     """The lesson files in learning order. Never `__pycache__`: pip compiles what it installs."""
     for each in sorted(folder.iterdir()):
         if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
-            what, mend = "stands in no family's folder.", f"Put it into one of {listed(FAMILIES, 'or')}."
+            what, mend = (
+                tr("stands in no family's folder."),
+                tr("Put it into one of {names}.", names=listed(FAMILIES, "or")),
+            )
             problems.append(LessonError(what, path=str(each), mend=mend))
         if each.is_dir() and each.name not in FAMILIES and any(each.glob("*.py")):
-            what = f"`{each.name}` is no family of lessons."
-            problems.append(LessonError(what, path=str(each), mend=f"There is {listed(FAMILIES)}."))
+            what = tr("`{name}` is no family of lessons.", name=each.name)
+            problems.append(LessonError(what, path=str(each), mend=tr("There is {names}.", names=listed(FAMILIES))))
     found = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
     return sorted(found, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
 
@@ -67,9 +75,9 @@ def _order(path: Path) -> int:
 
 def _one(path: Path) -> Header:
     if not header.FILE_NAME.fullmatch(path.stem):
-        raise LessonError("is not named as a lesson is.", path=str(path), mend="For instance: 01-two-paths.py")
+        raise LessonError(tr("is not named as a lesson is."), path=str(path), mend=tr("For instance: 01-two-paths.py"))
     found = header.read(path)
     if found is None:
-        raise LessonError("has no header, so it has no title.", path=str(path), line=1,
-                          mend="A lesson begins with `# ---`, see CONTRIBUTING.md.")  # fmt: skip
+        raise LessonError(tr("has no header, so it has no title."), path=str(path), line=1,
+                          mend=tr("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
     return found

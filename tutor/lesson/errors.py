@@ -53,8 +53,8 @@ def one_of(name: str, names: Iterable[str]) -> str:
     names = list(names)
     near = nearest(name, names)
     if near:
-        return f"Did you mean {listed(near, 'or')}?"
-    return f"There is {listed(names)}." if names else "There are none."
+        return tr("Did you mean {names}?", names=listed(near, "or"))
+    return tr("There is {names}.", names=listed(names)) if names else tr("There are none.")
 
 
 LAST = (later("and"), later("or"))
@@ -64,4 +64,6 @@ LAST = (later("and"), later("or"))
 def listed(names: Iterable[object], last: str = "and") -> str:
     """`a, b and c`."""
     words = [str(name) for name in names]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {tr(last)} {words[-1]}" if words else "nothing"
+    return (
+        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {tr(last)} {words[-1]}" if words else tr("nothing")
+    )

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tutor.language import tr
 from tutor.lesson import source
 from tutor.lesson.errors import LessonError, Report, listed, one_of, refuse
 from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header
@@ -77,11 +78,11 @@ def _load(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
         return None if node is None else loader.construct_document(node), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it cannot be read"
+        problem = getattr(error, "problem", None) or tr("it cannot be read")
         line = first + (mark.line if mark else 0) + 1
-        raise LessonError(f"the header is not YAML: {problem}.", path=path, line=line) from None
+        raise LessonError(tr("the header is not YAML: {problem}.", problem=problem), path=path, line=line) from None
     except (RecursionError, ValueError) as error:  # absurd nesting; a date that is none
-        raise LessonError(f"the header is not YAML: {error}.", path=path, line=first + 1) from None
+        raise LessonError(tr("the header is not YAML: {error}.", error=error), path=path, line=first + 1) from None
     finally:
         loader.dispose()
 
@@ -105,32 +106,44 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
         report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend))
 
     if not isinstance(data, dict):
-        wrong("", "`gradtutor` in the header holds no keys.", "It needs at least a title.")
+        wrong("", tr("`gradtutor` in the header holds no keys."), tr("It needs at least a title."))
         data = {}
     for key in data:
         if key not in _KEYS:
-            wrong(str(key), f"the header has an unknown key `{key}`.", one_of(str(key), _KEYS))
+            wrong(str(key), tr("the header has an unknown key `{key}`.", key=key), one_of(str(key), _KEYS))
 
     def texts(key: str) -> dict[str, str]:
         value = data.get(key) or {}
         if not isinstance(value, dict) or not all(isinstance(text, str) and text.strip() for text in value.values()):
-            wrong(key, f"`{key}` must give a text for each language.", f'For instance: {key}: {{en: "…"}}')
+            wrong(
+                key,
+                tr("`{key}` must give a text for each language.", key=key),
+                tr('For instance: {key}: {{en: "…"}}', key=key),
+            )
             return {}
         for language in value:
             if language not in LANGUAGES:
-                wrong(key, f"`{key}` has an unknown language `{language}`.", f"There is {listed(LANGUAGES)}.")
+                wrong(
+                    key,
+                    tr("`{key}` has an unknown language `{language}`.", key=key, language=language),
+                    tr("There is {names}.", names=listed(LANGUAGES)),
+                )
         return {language: value[language] for language in LANGUAGES if language in value}
 
     title = texts("title")
     if not title and not data.get("title"):
-        wrong("", "the lesson has no title.", 'Put one into the header: title: {en: "…"}')
+        wrong("", tr("the lesson has no title."), tr('Put one into the header: title: {en: "…"}'))
     needs = data.get("needs") or []
     if not isinstance(needs, list):
-        wrong("needs", "`needs` must be a list.", "For instance: needs: [cuda]")
+        wrong("needs", tr("`needs` must be a list."), tr("For instance: needs: [cuda]"))
         needs = []
     for need in needs:
         if need not in NEEDS:
-            wrong("needs", f"`needs` names `{need}`, which is unknown.", f"There is {listed(NEEDS)}.")
+            wrong(
+                "needs",
+                tr("`needs` names `{need}`, which is unknown.", need=need),
+                tr("There is {names}.", names=listed(NEEDS)),
+            )
     return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
 
 

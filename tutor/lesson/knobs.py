@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.lesson.errors import LessonError, Report, listed, one_of
 from tutor.lesson.model import Cell, Knob, Lesson, Setting
 
 TYPES = ("number", "boolean", "text")
 _KEYS = ("type", "min", "max", "step")
-_EXAMPLE = "For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}"
+_EXAMPLE = later("For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}")
 
 
 # ---------------------------------------------------------------- reading
@@ -80,36 +80,52 @@ def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int
     import yaml
 
     def wrong(what: str, mend: str = _EXAMPLE) -> LessonError:
-        return LessonError(what, path=path, line=line, mend=mend)
+        return LessonError(what, path=path, line=line, mend=tr(mend))
 
     if literal is None:
-        raise wrong("a knob must be a line `name = literal`, the literal a number, True, False or a text.")
+        raise wrong(tr("a knob must be a line `name = literal`, the literal a number, True, False or a text."))
     name, default, start, end = literal
     try:
         data = yaml.load(comment, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise wrong(f"what follows @param of knob `{name}` is not YAML: {problem}.") from None
+        problem = getattr(error, "problem", None) or tr("it cannot be read")
+        raise wrong(
+            tr("what follows @param of knob `{name}` is not YAML: {problem}.", name=name, problem=problem)
+        ) from None
     if isinstance(data, list):
         if not data or not all(type(choice) in (bool, int, float, str) for choice in data):
-            raise wrong(f"the choices of knob `{name}` must be numbers or texts.")
+            raise wrong(tr("the choices of knob `{name}` must be numbers or texts.", name=name))
         knob = Knob(name, "choice", default, line, start, end, choices=tuple(data))
     elif isinstance(data, dict):
         for key in data:
             if key not in _KEYS:
-                raise wrong(f"knob `{name}` has an unknown key `{key}`.", one_of(str(key), _KEYS))
+                raise wrong(
+                    tr("knob `{name}` has an unknown key `{key}`.", name=name, key=key), one_of(str(key), _KEYS)
+                )
         kind = data.get("type")
         if kind not in TYPES:
-            raise wrong(f"knob `{name}` has the unknown type `{kind}`.", f"There is {listed(TYPES)}.")
+            raise wrong(
+                tr("knob `{name}` has the unknown type `{kind}`.", name=name, kind=kind),
+                tr("There is {names}.", names=listed(TYPES)),
+            )
         if kind != "number" and len(data) > 1:
-            raise wrong(f"only a number can have min, max and step, and knob `{name}` is a {kind}.")
-        least, most, step = (_bound(data.get(key), f"`{key}` of knob `{name}`", wrong) for key in _KEYS[1:])
+            raise wrong(
+                tr("only a number can have min, max and step, and knob `{name}` is a {kind}.", name=name, kind=kind)
+            )
+        least, most, step = (
+            _bound(data.get(key), tr("`{key}` of knob `{name}`", key=key, name=name), wrong) for key in _KEYS[1:]
+        )
         knob = Knob(name, kind, default, line, start, end, min=least, max=most, step=step)
     else:
-        raise wrong(f"what follows @param of knob `{name}` must be a mapping or a list of choices.")
+        raise wrong(tr("what follows @param of knob `{name}` must be a mapping or a list of choices.", name=name))
     problem = _problem(knob, default)
     if problem:
-        raise wrong(f"the literal of knob `{name}`, {default!r}, {problem}.", "")
+        raise wrong(
+            tr(
+                "the literal of knob `{name}`, {default}, {problem}.", name=name, default=repr(default), problem=problem
+            ),
+            "",
+        )
     return knob
 
 
@@ -119,11 +135,11 @@ def _bound(value: Any, what: str, wrong: Callable[[str], LessonError]) -> float 
         try:
             value = float(value)
         except ValueError:
-            raise wrong(f"{what} is not a number.") from None
+            raise wrong(tr("{what} is not a number.", what=what)) from None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise wrong(f"{what} is not a number.")
+        raise wrong(tr("{what} is not a number.", what=what))
     return value
 
 
@@ -140,12 +156,12 @@ def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device
     values: dict[str, Setting] = {}
     for name, text in settings.items():
         if name not in knobs:
-            raise LessonError(f"there is no knob `{name}`.", mend=one_of(name, knobs))
+            raise LessonError(tr("there is no knob `{name}`.", name=name), mend=one_of(name, knobs))
         values[name] = _value(knobs[name], text)
     if device is not None:
         if "device" not in knobs:
-            raise LessonError("--device: this has no knob `device`, so it chooses its device itself.",
-                              mend='A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.')  # fmt: skip
+            raise LessonError(tr("--device: this has no knob `device`, so it chooses its device itself."),
+                              mend=tr('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
         values["device"] = _value(knobs["device"], device)
     return values
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tutor.language import tr
 from tutor.lesson import header
-from tutor.lesson.errors import MISSING, LessonError, listed, one_of
+from tutor.lesson.errors import MISSING, LessonError, one_of
 from tutor.lesson.model import FAMILIES
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -22,7 +23,9 @@ def write(name: str, folder: Path) -> Path:
     for path in known:
         match = header.FILE_NAME.fullmatch(path.stem)
         if match is not None and match[2] == slug:
-            raise LessonError(f"there is a lesson {name} already: {path}.", mend="Choose another name.")
+            raise LessonError(
+                tr("there is a lesson {name} already: {path}.", name=name, path=path), mend=tr("Choose another name.")
+            )
         orders.append(int(match[1]) if match is not None else 0)
     path = there / f"{max(orders) + 1:02}-{slug}.py"
     title = slug.replace("-", " ").capitalize()
@@ -31,7 +34,7 @@ def write(name: str, folder: Path) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.replace("TITLE", title))
     except OSError as error:
-        what = f"cannot be written: {error.strerror or error}."
+        what = tr("cannot be written: {why}.", why=error.strerror or error)
         raise LessonError(what, path=str(path), status=MISSING) from None
     return path
 
@@ -39,14 +42,14 @@ def write(name: str, folder: Path) -> Path:
 def _parts(name: str) -> tuple[str, str]:
     family, sign, slug = name.partition("/")
     if not sign or not family or not slug:
-        raise LessonError(f"a lesson is called family/slug, not `{name}`.", mend="For instance: graph/two-paths")
+        raise LessonError(
+            tr("a lesson is called family/slug, not `{name}`.", name=name), mend=tr("For instance: graph/two-paths")
+        )
     if family not in FAMILIES:
-        near = one_of(family, FAMILIES)
-        mend = near if near.startswith("Did") else f"There is {listed(FAMILIES)}."
-        raise LessonError(f"`{family}` is no family of lessons.", mend=mend)
+        raise LessonError(tr("`{name}` is no family of lessons.", name=family), mend=one_of(family, FAMILIES))
     if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
-        what = f"`{slug}` is no name for a lesson."
-        raise LessonError(what, mend="Use small letters, digits and single dashes, 40 at most: two-paths")
+        what = tr("`{slug}` is no name for a lesson.", slug=slug)
+        raise LessonError(what, mend=tr("Use small letters, digits and single dashes, 40 at most: two-paths"))
     return family, slug
 
 

@@ -7,13 +7,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from tutor.language import later, tr
 from tutor.lesson import header, knobs, source
 from tutor.lesson.cells import RawCell, split
 from tutor.lesson.errors import LessonError, Report, refuse
 from tutor.lesson.model import UNSEEN, Cell, Lesson
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
-_LATER = {".ipynb": "a notebook", ".md": "Markdown"}
+_LATER = {
+    ".ipynb": later("is a notebook, which cannot be opened yet."),
+    ".md": later("is Markdown, which cannot be opened yet."),
+}
 # In a lesson a tag says what a cell is for; elsewhere it is somebody else's word.
 _ROLES = ("exercise", "hint", "solution", "check")
 
@@ -24,8 +28,8 @@ def read(path: Path) -> Lesson:
     What has a `gradtutor` header is held to the format of lessons. Anything else runs as it is.
     """
     if path.suffix in _LATER and path.is_file():
-        what = f"is {_LATER[path.suffix]}, which cannot be opened yet."
-        raise LessonError(what, path=str(path), mend="Name a Python script (.py).")
+        what = tr(_LATER[path.suffix])
+        raise LessonError(what, path=str(path), mend=tr("Name a Python script (.py)."))
     return parse(source.load(path), path)
 
 
@@ -51,9 +55,13 @@ def compiles(code: str, first_line: int, path: str) -> None:
     except SyntaxError as error:
         text = (error.text or "").strip()
         shown = f" `{text if len(text) <= 60 else text[:59] + '…'}`" if text else ""
-        raise LessonError(f"syntax error: {error.msg}.{shown}", path=path, line=error.lineno or first_line) from None
+        raise LessonError(
+            tr("syntax error: {problem}.{shown}", problem=error.msg, shown=shown),
+            path=path,
+            line=error.lineno or first_line,
+        ) from None
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        what = f"Python cannot compile this: {error or type(error).__name__}."
+        what = tr("Python cannot compile this: {why}.", why=error or type(error).__name__)
         raise LessonError(what, path=path, line=first_line) from None
 
 

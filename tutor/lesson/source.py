@@ -8,6 +8,7 @@ import stat
 import tokenize
 from pathlib import Path
 
+from tutor.language import tr
 from tutor.lesson.errors import MISSING, LessonError
 
 LARGEST = 16 * 1024 * 1024
@@ -25,13 +26,13 @@ def check(path: Path) -> os.stat_result:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise LessonError("there is no such file.", path=name, status=MISSING) from None
+        raise LessonError(tr("there is no such file."), path=name, status=MISSING) from None
     except (OSError, ValueError) as error:
-        raise LessonError(f"cannot be opened: {_reason(error)}.", path=name, status=MISSING) from None
+        raise LessonError(tr("cannot be opened: {why}.", why=_reason(error)), path=name, status=MISSING) from None
     if stat.S_ISDIR(found.st_mode):
-        raise LessonError("is a folder, not a script.", path=name, mend="Name a file in it.")
+        raise LessonError(tr("is a folder, not a script."), path=name, mend=tr("Name a file in it."))
     if not stat.S_ISREG(found.st_mode):
-        raise LessonError("is not a regular file.", path=name, mend="Save the script to a file first.")
+        raise LessonError(tr("is not a regular file."), path=name, mend=tr("Save the script to a file first."))
     return found
 
 
@@ -39,34 +40,40 @@ def read_bytes(path: Path) -> bytes:
     """The file's bytes; raises `LessonError` as `check` does, and where it is too large for a script."""
     size = check(path).st_size
     if size > LARGEST:
-        raise LessonError(f"is too large for a script ({size:,} bytes).", path=str(path))
+        raise LessonError(tr("is too large for a script ({size:,} bytes).", size=size), path=str(path))
     try:
         return path.read_bytes()
     except OSError as error:
-        raise LessonError(f"cannot be read: {_reason(error)}.", path=str(path), status=MISSING) from None
+        raise LessonError(tr("cannot be read: {why}.", why=_reason(error)), path=str(path), status=MISSING) from None
 
 
 def decode(data: bytes, name: str) -> str:
     """The text of a Python source file; raises `LessonError` where it is not one."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise LessonError("is not text: it holds a zero byte.", path=name, line=line, mend="Name a Python script.")
+        raise LessonError(
+            tr("is not text: it holds a zero byte."), path=name, line=line, mend=tr("Name a Python script.")
+        )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        what = f"is not UTF-8: byte 0x{data[error.start]:02x} stands at offset {error.start}."
-        raise LessonError(what, path=name, line=line, mend="Save it as UTF-8.") from None
+        what = tr(
+            "is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start
+        )
+        raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
     except SyntaxError as error:
         # `detect_encoding` reads two lines: either they are no UTF-8, or they name an encoding that is none.
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as bad:
-            what = f"is not UTF-8: byte 0x{data[bad.start]:02x} stands at offset {bad.start}."
+            what = tr(
+                "is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[bad.start], start=bad.start
+            )
             line = data[: bad.start].count(b"\n") + 1
-            raise LessonError(what, path=name, line=line, mend="Save it as UTF-8.") from None
-        raise LessonError(f"{error.msg}.", path=name, line=1, mend="Save it as UTF-8.") from None
+            raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
+        raise LessonError(f"{error.msg}.", path=name, line=1, mend=tr("Save it as UTF-8.")) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
