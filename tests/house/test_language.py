@@ -101,7 +101,7 @@ def told(tree: ast.AST) -> Iterator[ast.expr]:
 def bare(expression: ast.expr) -> str:
     """The words of a text that nobody has marked."""
     if isinstance(expression, ast.JoinedStr):
-        return "".join(part.value for part in expression.values if isinstance(part, ast.Constant))
+        return "".join(str(part.value) for part in expression.values if isinstance(part, ast.Constant))
     if isinstance(expression, ast.IfExp):
         return f"{bare(expression.body)} {bare(expression.orelse)}"
     if isinstance(expression, ast.BinOp):
