@@ -12,7 +12,7 @@ from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
 from tutor.ui.draw import code as drawing
 from tutor.ui.draw.code import Listing, Mark
-from tutor.ui.draw.row import Piece, Row, clean, width
+from tutor.ui.draw.row import Row, clean, width
 from tutor.ui.linking import LINES
 from tutor.ui.panes.pane import Pane
 
@@ -42,7 +42,7 @@ class CodePane(Pane):
         self._statement: Span | None = None
         self._part: tuple[Span, str] | None = None
         self._callers: set[int] = set()
-        self._title: tuple[Piece, ...] = ()
+        self._title: Row = ()
         self._now: int | None = None
         self._cell = 1
         self._at_end = False
@@ -70,7 +70,7 @@ class CodePane(Pane):
         self._now = None if line is None else self._listing.index.get((self._file, line))
         self._cell = (view.cell if view is not None else None) or 1
         self._at_end = view is not None and view.kind == "cell_end"
-        self._title = tuple(self._heading(view, state))
+        self._title = self._heading(view, state)
 
     def _find_marks(self, view: StepView, state: State) -> None:
         """The statement around this step, and the part of it that ran."""
@@ -121,23 +121,20 @@ class CodePane(Pane):
                 lines.add(site.span[0])
         return lines
 
-    def _heading(self, view: StepView | None, state: State) -> list[Piece]:
+    def _heading(self, view: StepView | None, state: State) -> Row:
         assert self.timeline is not None
-        title: list[str] = []
+        file = function = turn = ""
         source = self.timeline.sources.get(self._file)
         if source is not None and source.cell is None and self._file != 1:
-            title.append(clean(PurePath(source.path).name))
+            file = clean(PurePath(source.path).name)
         if view is not None and view.function and view.function != "<module>":
-            title.append(clean(view.function) + "()")
-        pieces: list[Piece] = [(f" {self.glyphs.dot} ".join(title), "title strong")] if title else []
+            function = clean(view.function) + "()"
         turns = list(state.frames[-1].iterations.values()) if state.frames and view is not None else []
         if turns:
             text = f" {self.glyphs.crumb} ".join(map(str, turns))
-            pieces += [
-                (f" {self.glyphs.dot} " if title else "", "quiet"),
-                (tr(later("turn {number}") if self.tabs else later("iteration {number}"), number=text), "now"),
-            ]
-        return [piece for piece in pieces if piece[0]]
+            turn = tr(later("turn {number}") if self.tabs else later("iteration {number}"), number=text)
+        parts = ((file, "title strong"), (function, "title strong"), (turn, "now"))
+        return self.parted(*((part,) if part[0] else () for part in parts))
 
     def heading(self) -> Row:
         return self._title

@@ -9,7 +9,7 @@ from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.draw.graph import Graph, NodeRow
-from tutor.ui.draw.row import Piece, Row
+from tutor.ui.draw.row import Row
 from tutor.ui.draw.views import Chooser, LanesView, View
 from tutor.ui.graphing import Grapher
 from tutor.ui.panes.pane import Pane
@@ -79,9 +79,9 @@ class GraphPane(Pane):
         if not last.ran:
             return ((title, "grad"),)
         if not last.running and not isinstance(event, ev.BackwardEnd):
-            return ((title, "grad"), self._dot, (tr("over"), "quiet"))
+            return self.parted(((title, "grad"),), ((tr("over"), "quiet"),))
         place = tr("node {number} of {count}", number=len(last.ran), count=self._total(state))
-        return ((title, "grad"), self._dot, (place, "quiet"))
+        return self.parted(((title, "grad"),), ((place, "quiet"),))
 
     def _total(self, state: State) -> int:
         """How many nodes this pass runs: as recorded where it has ended, else as many as can be reached."""
@@ -99,16 +99,11 @@ class GraphPane(Pane):
     def heading(self) -> Row:
         if self._view is None or not self._graph.nodes:
             return self._title
-        dot = (self._dot,) if self._title else ()
         name = tr(self._view.name)
         if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
-        said = (f"{name}, {tr(self.views.refused)}" if self.views.refused else name, "quiet")
-        return (said, *dot, *self._title) if self.tabs else (*self._title, *dot, said)
-
-    @property
-    def _dot(self) -> Piece:
-        return f" {self.glyphs.dot} ", "quiet"
+        said = ((f"{name}, {tr(self.views.refused)}" if self.views.refused else name, "quiet"),)
+        return self.parted(said, self._title) if self.tabs else self.parted(self._title, said)
 
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:

@@ -199,16 +199,25 @@ class Pane(Surface, can_focus=True):
         start = round((height - size) * self.top / (total - page))
         return range(start, start + size)
 
+    def parted(self, *parts: Row) -> Row:
+        """Parts of a heading, with dots between them. Beside tabs there may be no room for all: the last ones count."""
+        shown = [part for part in parts if part]
+        beside = sum(width(tr(tab.name)) + 2 for tab in self.tabs) + 3
+        dot = (f" {self.glyphs.dot} ", "quiet")
+        row: Row = ()
+        for part in reversed(shown):
+            longer = (*part, dot, *row) if row else part
+            if row and self.tabs and row_width(longer) > self.inner - beside:
+                break
+            row = longer
+        return row
+
     def _frame_top(self, cells: int) -> Row:
         g, edge = self.glyphs, "focus" if self.has_focus else "frame"
         title: list[Piece] = [(g.top_left + g.across, edge)]
         tabs = [(f" {tr(tab.name)} ", "tab" if tab.active else "quiet") for tab in self.tabs]
         title += tabs or [(f" {self.called()} ", "title strong" if self.has_focus else "title")]
         more = self.heading() if self.failure is None else EMPTY
-        room = max(cells - 2, 0) - row_width(title) - 3
-        # Beside tabs there may be no room for all: what is said last (which node, which turn) is what counts.
-        while self.tabs and len(more) > 1 and (row_width(more) > room or more[0][0].strip() == g.dot):
-            more = more[1:]
         if more:
             title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
         row = fit(tuple(title), max(cells - 2, 0), edge, g.more) if row_width(title) > cells - 2 else tuple(title)
