@@ -16,7 +16,7 @@
 # How wrong the model is we measure with a **loss**, the square of the miss: `(y - t) ** 2`. It is zero when the model
 # is right, and grows quickly when it is not.
 #
-# The weight is new and no backward pass has run, so look what `w.grad` holds at first.
+# The weight is new and no backward pass has run yet. See what `w.grad` holds at first.
 
 # %% [markdown] lang="zh"
 # 世上最小的模型：`y = w * x`，只有一个**权重** `w` 要学。我们给它看一个样本：输入是 `x` 时，希望输出目标 `t`。

@@ -34,14 +34,13 @@ y = w3 * a
 loss = (y - t) ** 2
 
 # %% [markdown] question="predict" of="w1.grad" lang="en"
-# The loss is {{ loss.item() }}. Now by hand, before PyTorch does it: go from the loss back to `w1`, and write down one
-# slope for each operation on the way.
+# The loss is {{ loss.item() }}. Before PyTorch does it, go by hand from the loss back to `w1`, with one slope for each
+# operation on the way.
 #
 # - the square: `2 * (y - t)`
 # - `w3 * a`, seen from `a`: the other factor
 # - relu: 1 where it let the number pass
-# - `w2 * h`, seen from `h`
-# - `w1 * x`, seen from `w1`
+# - `w2 * h`, seen from `h`, and `w1 * x`, seen from `w1`
 #
 # Multiply them all. What will `w1.grad` be?
 
@@ -51,8 +50,7 @@ loss = (y - t) ** 2
 # - 平方：`2 * (y - t)`
 # - `w3 * a`，对 `a` 而言：另一个因子
 # - relu：放行的地方是 1
-# - `w2 * h`，对 `h` 而言
-# - `w1 * x`，对 `w1` 而言
+# - `w2 * h`，对 `h` 而言；`w1 * x`，对 `w1` 而言
 #
 # 全部乘起来。`w1.grad` 会是多少？
 

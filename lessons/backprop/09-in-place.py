@@ -40,13 +40,13 @@ except RuntimeError as error:
 # A computed tensor may be written to. But remember what the node of `exp` keeps for its slope: its own result.
 #
 # In the next cell the backward pass fails. The line with `backward()` is where one *notices*; it is not to blame. Which
-# line makes the failure inevitable?
+# line makes the failure inevitable? Mark it with `↑` `↓` and press `Enter`, or type its number.
 
 # %% [markdown] question="line" of="a._version == 1" lang="zh"
 # 算出来的张量可以写。不过想一想，`exp` 的节点为了求导，留下的是什么：是它自己的结果。
 #
 # 下一个单元格里，反向传播会失败。到 `backward()` 那一行才**发现**，但错不在它。
-# 是哪一行让失败变得不可避免？
+# 是哪一行让失败变得不可避免？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
 
 # %%
 a = w.exp()
@@ -57,12 +57,12 @@ except RuntimeError as error:
     print(str(error).split(":")[0])
 
 # %% [markdown] question="choice" of="3 if v.grad is None else 1 if torch.allclose(v.grad, v.exp()) else 2" lang="en"
-# `a += 1` wrote over the saved result. PyTorch keeps no copy; it keeps a **version counter** in each tensor, which
-# every in-place operation turns on by one. A node notes the version of what it saves, and compares when the pass comes
-# by. `Enter` on `a` in the table shows its version.
+# `a += 1` wrote over the saved result. PyTorch keeps no copy, only a **version counter** in each tensor, which every
+# in-place operation moves on by one. A node notes the version of what it saves, and compares when the pass comes by.
+# (`Enter` on `a` in the table shows the version.)
 #
-# Now the same through `a.data`: the same memory, **without** its history. You will find it in old code, to "make the
-# error go away". What will happen this time?
+# Now the same through `a.data`: the same memory, **without** its history. Old code does so to "make the error go away".
+# What will happen this time?
 #
 # 1. `v.grad` is right
 # 2. `v.grad` is wrong

@@ -45,7 +45,7 @@ y = a * b
 y.backward()
 
 # %% [markdown] question="predict" of="a.grad" lang="en"
-# Walk through that pass once more, node by node. It starts at `y` and goes against the arrows of time.
+# Go back with `←` and walk through that pass once more. It starts at `y` and goes against the arrows of time.
 #
 # The product comes first. It sends to each factor what the *other* factor was: `a` gets the value of `b`, and `b`
 # the value of `a`. Then each sum hands on what it got, unchanged. At `w` both paths meet, and what they bring is
@@ -54,7 +54,7 @@ y.backward()
 # A gradient came by at `a` too. What will `a.grad` hold now?
 
 # %% [markdown] question="predict" of="a.grad" lang="zh"
-# 再把这一趟反向传播逐个节点走一遍。它从 `y` 出发，逆着时间走。
+# 用 `←` 退回去，把这一趟反向传播逐个节点再走一遍。它从 `y` 出发，逆着时间走。
 #
 # 最先轮到乘法。它给每个因子送去**另一个**因子的值：`a` 得到 `b` 的值，`b` 得到 `a` 的值。
 # 接着，每个加法把收到的原样传下去。两条路在 `w` 处相会，带来的东西**相加**：{{ w.grad.item() }}。
@@ -69,15 +69,15 @@ print("a.grad:", a.grad)
 
 # %% [markdown] lang="en"
 # Nothing, and PyTorch warns you that you asked. Only **leaves** keep their gradient, for they are what one trains. The
-# gradient of `a` did its work and was dropped to save memory; the recording kept it for you in the graph. If your
-# own code needs it, call `a.retain_grad()` before the backward pass.
+# gradient of `a` did its work and was dropped to save memory; the recording kept it for you, in the graph and in
+# brackets in the table. If your own code needs it, call `a.retain_grad()` before the backward pass.
 #
 # Two things to take along: along a path, gradients are *multiplied*; where paths meet, they are *added*. All of
 # backpropagation is that.
 
 # %% [markdown] lang="zh"
 # 什么也没有，而且你这么问，PyTorch 还会警告你。只有**叶子节点**保留梯度，因为要训练的正是它们。
-# `a` 的梯度用完就丢掉了，以节省内存；你在图里还能看到它，是因为运行记录里留着它。
+# `a` 的梯度用完就丢掉了，以节省内存；你在图里、在张量表的括号里还能看到它，是因为运行记录里留着它。
 # 如果你自己的代码需要它，就在反向传播之前调用 `a.retain_grad()`。
 #
 # 记住两点：沿着一条路，梯度**相乘**；路与路相会处，梯度**相加**。反向传播说到底就是这两件事。

@@ -47,7 +47,7 @@ plain = c + c
 
 # %% [markdown] question="predict" of="w.grad" lang="en"
 # A result requires grad if **any** of its inputs does. In `c + c` none does, so nothing is recorded, and
-# `plain.is_leaf` is {{ plain.is_leaf }}: a leaf is not a tensor made by hand, but one with **no recorded operation**.
+# `plain.is_leaf` is {{ plain.is_leaf }}: a leaf need not be made by hand, it only has **no recorded operation**.
 #
 # There are three ways to use `w` and leave no record. Under `torch.no_grad()` nothing is recorded. `detach()` gives the
 # value without its history. `torch.inference_mode()` is a stricter, slightly faster `no_grad`.
@@ -78,9 +78,9 @@ y.backward()
 # autograd it is a plain number. (Twice as much? That would be the slope with both paths recorded.)
 #
 # The three results look alike in the table; none requires grad. Now we use two of them later, outside of the blocks.
-# What will happen to the last line inside the `try`?
+# `w * quiet` will work. And the line after it, `w * fast`?
 #
-# 1. it works, as the line before it does
+# 1. it works too
 # 2. it fails
 
 # %% [markdown] question="choice" of="1 if late is not None else 2" lang="zh"
@@ -88,9 +88,9 @@ y.backward()
 # 在它看来，`cut` 就是个普通的数。（答大了一倍？那是两条路都有记录时的斜率。）
 #
 # 三个结果在表里看上去一样，都不需要梯度。现在我们在那些代码块之外，再用其中的两个。
-# `try` 里的最后一行会怎样？
+# `w * quiet` 没问题。它后面那一行的 `w * fast` 呢？
 #
-# 1. 和前一行一样，能行
+# 1. 也没问题
 # 2. 出错
 
 # %%
