@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,15 +94,10 @@ assert slope == 0.0, {"en": f"slope is {slope}", "zh": f"slope 是 {slope}"}
 # %%
 doubled = slope * 2
 """
+SHORT = GOOD[: GOOD.index('# %% tags=["exercise"]')]
+"""An exercise has a lesson run once more."""
 
 Check = Callable[[str], list[Finding]]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    found = Runner()
-    yield found
-    found.close()
 
 
 @pytest.fixture
@@ -134,6 +130,14 @@ def change(old: str, new: str, says: str, at: str | None = None) -> tuple[str, s
     assert GOOD.count(old) >= 1, old
     text = GOOD.replace(old, new, 1)
     return text, says, at if at is not None else new.strip("\n").split("\n")[0]
+
+
+def asks(kind: str, of: str, says: str) -> tuple[str, str, str]:
+    """A lesson whose question of this kind asks for something else, in both languages."""
+    question = f'# %% [markdown] question="{kind}"'
+    text, count = re.subn(rf'({re.escape(question)} of=)"[^"]*"', rf'\1"{of}"', GOOD)
+    assert count == 2
+    return text, says, question
 
 
 NORMALIZED = 'summary: {en: "What a slope is.", zh: "什么是斜率。"}'
@@ -178,41 +182,13 @@ WAYS = {
         '# %% [markdown] question="choice"',
     ),
     # Questions.
-    "an answer that fails": (
-        GOOD.replace('of="w.grad"', 'of="w.grad.q"'),
-        "`w.grad.q` cannot be computed: AttributeError",
-        '# %% [markdown] question="predict"',
-    ),
-    "no answer": (
-        GOOD.replace('of="w.grad"', 'of="w.dtype"'),
-        "which cannot be typed as an answer",
-        '# %% [markdown] question="predict"',
-    ),
-    "too much to type": (
-        GOOD.replace('of="w.grad"', 'of="w.grad.expand(7)"'),
-        "has 7 elements",
-        '# %% [markdown] question="predict"',
-    ),
-    "no such option": (
-        GOOD.replace("2 if w.is_leaf", "3 if w.is_leaf"),
-        "gives 3, and the options are numbered 1 to 2",
-        '# %% [markdown] question="choice"',
-    ),
-    "a typed answer": (
-        GOOD.replace("2 if w.is_leaf else 1", "2"),
-        "does not come from the run: 2",
-        '# %% [markdown] question="choice"',
-    ),
-    "no line": (
-        GOOD.replace("w.item() < 1", "w.item() > 9"),
-        "the condition never becomes true",
-        '# %% [markdown] question="line"',
-    ),
-    "no line needed": (
-        GOOD.replace("w.item() < 1", "w.item() < 9"),
-        "true before the cell begins",
-        '# %% [markdown] question="line"',
-    ),
+    "an answer that fails": asks("predict", "w.grad.q", "`w.grad.q` cannot be computed: AttributeError"),
+    "no answer": asks("predict", "w.dtype", "which cannot be typed as an answer"),
+    "too much to type": asks("predict", "w.grad.expand(7)", "has 7 elements"),
+    "no such option": asks("choice", "3 if w.is_leaf else 1", "gives 3, and the options are numbered 1 to 2"),
+    "a typed answer": asks("choice", "2", "does not come from the run: 2"),
+    "no line": asks("line", "w.item() > 9", "the condition never becomes true"),
+    "no line needed": asks("line", "w.item() < 9", "true before the cell begins"),
     "nothing after a question": (
         GOOD[: GOOD.index("# %%\nwith torch")],
         "no code follows the question",
@@ -272,7 +248,7 @@ WAYS = {
         "leaf = w.is_leaf", "import random; leaf = random.random()", "another thing in each run"
     ),
     "many events": (
-        GOOD.replace("leaf = w.is_leaf", "for i in range(60_000):\n    leaf = i"),
+        SHORT.replace("leaf = w.is_leaf", "for i in range(60_000):\n    leaf = i"),
         "events, and 150,000 are the most",
         "# ---",
     ),
@@ -310,7 +286,7 @@ def test_all_that_is_malformed_is_told(findings: Check) -> None:
 
 
 def test_a_slow_lesson_is_only_warned_of(findings: Check) -> None:
-    (found,) = findings(GOOD.replace("leaf = w.is_leaf", "import time; time.sleep(3.1)"))
+    (found,) = findings(SHORT.replace("leaf = w.is_leaf", "import time; time.sleep(3.1)"))
     assert found.warning
     assert "seconds here" in found.what
 

@@ -16,14 +16,10 @@ from tutor.lesson.new import write
 from tutor.lesson.read import read
 
 
-def test_it_passes_as_it_is(tmp_path: Path) -> None:
+def test_it_passes_as_it_is(runner: Runner, tmp_path: Path) -> None:
     path = write("graph/my-first", tmp_path / "mine")
     assert path == tmp_path / "mine" / "graph" / "01-my-first.py"
-    runner = Runner()
-    try:
-        assert check(path, runner) == []
-    finally:
-        runner.close()
+    assert check(path, runner) == []
     lesson = read(path)
     assert lesson.id == "graph/my-first"
     assert lesson.header.languages == ("en", "zh")
