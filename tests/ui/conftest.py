@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.pilot import Pilot
 
 from tests.worker.recording import Forker
 from tutor.language import use
+from tutor.lesson.find import Target
+from tutor.process import Workers
+from tutor.session import Session
+from tutor.ui.app import GradtutorApp
+from tutor.ui.screens.lesson import LessonScreen
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +53,44 @@ def lines(app: App[int]) -> list[str]:
 def text(app: App[int]) -> str:
     """The same in one piece."""
     return "\n".join(lines(app))
+
+
+def screen_of(app: App[int]) -> LessonScreen:
+    """The lesson's screen, none of whose panes has failed."""
+    assert isinstance(app.screen, LessonScreen)
+    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
+    return app.screen
+
+
+def real(folder: Path, lesson: str, language: str = "en") -> GradtutorApp:
+    """The app on this text as the lesson graph/one of a folder, run by a real worker."""
+    path = folder / "graph" / "01-one.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(lesson, encoding="utf-8")
+    workers = Workers()
+    return GradtutorApp(
+        Target("lesson", path, "graph/one"), lessons=folder, workers=workers, language=language,
+        factory=lambda target: Session(target, workers=workers),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, lesson: str, size: tuple[int, int] = (140, 44)
+) -> AsyncIterator[tuple[Pilot[int], LessonScreen]]:
+    """The same on the screen, when its run has ended."""
+    app = real(folder, lesson)
+    async with app.run_test(size=size) as pilot:
+        await ended(pilot, screen_of(app))
+        yield pilot, screen_of(app)
+    await app.close_sessions()
+
+
+async def ended(pilot: Pilot[int], screen: LessonScreen) -> None:
+    """Waits until nothing runs any more."""
+    for _ in range(600):
+        await pilot.pause(0.05)
+        if not screen.running:
+            await pilot.pause(0.05)
+            return
+    raise AssertionError("the run did not end")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from tests.ui.conftest import text
+from tests.ui.conftest import screen_of, text
 from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.trace.names import names_of
@@ -12,15 +12,8 @@ from tutor.ui.app import GradtutorApp
 from tutor.ui.charted import Charted
 from tutor.ui.draw import plot
 from tutor.ui.draw.glyphs import UNICODE
-from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)
-
-
-def screen_of(app: GradtutorApp) -> LessonScreen:
-    assert isinstance(app.screen, LessonScreen)
-    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
-    return app.screen
 
 
 async def mark(app: GradtutorApp, pilot: Pilot[int], name: str) -> None:

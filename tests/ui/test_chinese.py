@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import text
+from tests.ui.conftest import ended, real, text
 from tests.ui.recordings import LESSON as LESSON_IN_ENGLISH
 from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
-from tests.ui.test_whatif import ended
 from tutor.language import use
 from tutor.lesson import catalog
-from tutor.lesson.find import Target
 from tutor.lesson.model import joined
 from tutor.paths import lessons_dir
-from tutor.process import Workers
-from tutor.session import Session
 from tutor.ui.app import GradtutorApp
 from tutor.ui.draw.graph import label_of
 from tutor.ui.moves import go
@@ -166,16 +162,9 @@ async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_lesson_that_runs(size: tuple[int, int], tmp_path: Path) -> None:
-    path = tmp_path / "graph" / "01-down.py"
-    path.parent.mkdir()
-    path.write_text(LESSON, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/down"), lessons=tmp_path, workers=workers, language="zh",
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
+    app = real(tmp_path, LESSON, "zh")
     async with app.run_test(size=size) as pilot:
-        reader = Reader(pilot, "01-down.py square")
+        reader = Reader(pilot, "01-one.py square")
         screen = app.screen
         assert isinstance(screen, LessonScreen)
         reader.look()

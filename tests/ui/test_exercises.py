@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import TextArea
 
-from tests.ui.conftest import text
-from tests.ui.test_whatif import ended
-from tutor.lesson.find import Target
-from tutor.process import Workers
+from tests.ui.conftest import ended, opened, text
 from tutor.progress import Store
-from tutor.session import Session
-from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 
 LESSON = """\
@@ -54,26 +46,8 @@ y.backward()
 """
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen]]:
-    path = folder / "graph" / "01-slope.py"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(LESSON, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/slope"), lessons=folder, workers=workers,
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
-    async with app.run_test(size=(140, 44)) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LessonScreen)
-        await ended(pilot, screen)
-        yield pilot, screen
-    await app.close_sessions()
-
-
 async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("home", "right_square_bracket")
         await pilot.pause()
         assert "exercise" in text(pilot.app)
@@ -93,11 +67,11 @@ async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, hom
         # What checks it and what solves it are nobody's steps; the cells after it work all the same.
         assert "w * w" not in codes
         assert "y.backward()" in codes
-    assert Store().load("graph/slope").attempts == {"square": "y = w + w"}
+    assert Store().load("graph/one").attempts == {"square": "y = w + w"}
 
 
 async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("home", "right_square_bracket", "e")
         await pilot.pause()
         pilot.app.screen.query_one(TextArea).text = "y = w ** 2"
@@ -105,8 +79,8 @@ async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:
         await ended(pilot, screen)
         assert "solved" in text(pilot.app)
         assert screen.status == 0
-    assert Store().load("graph/slope").solved == {"square"}
-    async with opened(tmp_path) as (pilot, screen):  # the learner's version is what runs from now on
+    assert Store().load("graph/one").solved == {"square"}
+    async with opened(tmp_path, LESSON) as (pilot, screen):  # the learner's version is what runs from now on
         codes = [screen.timeline.view(step).code for step in range(1, screen.timeline.steps + 1)]
         assert "w ** 2" in codes
         await pilot.press("home", "right_square_bracket", "e", "f8")
@@ -115,7 +89,7 @@ async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:
 
 
 async def test_hints_come_one_at_a_time_and_the_solution_when_asked_twice(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, _screen):
+    async with opened(tmp_path, LESSON) as (pilot, _screen):
         await pilot.press("home", "right_square_bracket")
         await pilot.pause()
         shown = text(pilot.app)
@@ -135,12 +109,12 @@ async def test_hints_come_one_at_a_time_and_the_solution_when_asked_twice(tmp_pa
         await pilot.press("S")
         await pilot.pause(0.1)
         assert "y = w * w" in text(pilot.app)
-    kept = Store().load("graph/slope")
+    kept = Store().load("graph/one")
     assert (kept.hints, kept.opened, kept.solved) == ({"square": 2}, {"square"}, set())
 
 
 async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "H")
         await pilot.pause(0.1)
         assert "hints belong to exercises" in text(pilot.app)
@@ -149,7 +123,7 @@ async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: 
 
 @pytest.mark.parametrize("key", ["H", "S", "e"])
 async def test_no_key_does_harm_at_the_very_beginning(tmp_path: Path, home: Path, key: str) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("home", key)
         await pilot.pause(0.1)
         assert screen.is_mounted
@@ -187,33 +161,21 @@ print(w)
 async def test_which_line_is_answered_by_pointing_at_it(
     tmp_path: Path, home: Path, where: str, downs: int, line: str, says: str
 ) -> None:
-    path = tmp_path / "graph" / "02-which.py"
-    path.parent.mkdir()
-    path.write_text(WHICH, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/which"), lessons=tmp_path, workers=workers,
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
-    async with app.run_test(size=(140, 44)) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LessonScreen)
-        await ended(pilot, screen)
+    async with opened(tmp_path, WHICH) as (pilot, screen):
         await pilot.press("end")
         await pilot.pause(0.1)
-        assert "which line?" in text(app)
+        assert "which line?" in text(pilot.app)
         at = next(at for at in range(screen.code.count()) if "y = w * 2" in line_of(screen, at))
         screen.code.choose(at)
         (screen.code if where == "code" else screen.ask).focus()
         await pilot.press(*["down"] * downs)
         await pilot.pause(0.1)
-        assert line in text(app)
+        assert line in text(pilot.app)
         await pilot.press("enter")
         await pilot.pause(0.1)
         await pilot.press("end")
         await pilot.pause(0.2)
-        assert says in text(app)
-    await app.close_sessions()
+        assert says in text(pilot.app)
 
 
 def line_of(screen: LessonScreen, row: int) -> str:
@@ -245,24 +207,12 @@ y = 2
 
 
 async def test_a_second_question_at_the_same_place_comes_into_view(tmp_path: Path, home: Path) -> None:
-    path = tmp_path / "graph" / "03-twice.py"
-    path.parent.mkdir()
-    path.write_text(TWICE, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/twice"), lessons=tmp_path, workers=workers,
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LessonScreen)
-        await ended(pilot, screen)
-        assert "The first question" in text(app)
+    async with opened(tmp_path, TWICE, (80, 24)) as (pilot, screen):
+        assert "The first question" in text(pilot.app)
         await pilot.press("1", "enter")
         await pilot.pause(0.1)
-        assert "what is y?" in text(app)
-        assert "another question" in text(app)
+        assert "what is y?" in text(pilot.app)
+        assert "another question" in text(pilot.app)
         await pilot.press("2", "enter", "end")
         await pilot.pause(0.1)
         assert screen.cursor == screen.timeline.steps
-    await app.close_sessions()

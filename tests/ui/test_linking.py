@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import lines
+from tests.ui.conftest import lines, screen_of
 from tests.ui.recordings import TRACE
 from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
@@ -39,12 +39,6 @@ def run(record: Forker) -> Recording:
 
 def viewer(run: Recording) -> GradtutorApp:
     return GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
-
-
-def screen_of(app: GradtutorApp) -> LessonScreen:
-    assert isinstance(app.screen, LessonScreen)
-    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
-    return app.screen
 
 
 async def go(pilot: Pilot[int], run: Recording, step: int, pane: str) -> LessonScreen:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tests.ui.conftest import text
-from tests.ui.test_whatif import ended
-from tutor.lesson.find import Target
-from tutor.process import Workers
-from tutor.session import Session
-from tutor.ui.app import GradtutorApp
+from tests.ui.conftest import opened, text
 from tutor.ui.screens.lesson import LessonScreen
 
 LESSON = """\
@@ -42,26 +35,9 @@ for turn in range(3):
 """
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen, Path]]:
-    path = folder / "graph" / "01-slope.py"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(LESSON, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/slope"), lessons=folder, workers=workers,
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
-    async with app.run_test(size=(140, 44)) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LessonScreen)
-        await ended(pilot, screen)
-        yield pilot, screen, path
-    await app.close_sessions()
-
-
-async def saved(pilot: Pilot[int], screen: LessonScreen, path: Path, new: str) -> None:
+async def saved(pilot: Pilot[int], screen: LessonScreen, new: str) -> None:
     """Saves the file, and waits until the screen has said what it makes of that."""
+    path = screen.target.path
     path.write_text(new, encoding="utf-8")
     before = path.stat().st_mtime_ns
     os.utime(path, ns=(before, before + 1))
@@ -87,13 +63,13 @@ async def stand_in_the_second_turn(pilot: Pilot[int], screen: LessonScreen) -> N
 
 
 async def test_one_stands_where_one_stood(tmp_path: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen, path):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await stand_in_the_second_turn(pilot, screen)
         old = screen.timeline
         new = LESSON.replace("# %%\nfor", '# %% [markdown] lang="en"\n# More words.\n\n# %%\nextra = 1\nfor').replace(
             "3.0", "5.0"
         )
-        await saved(pilot, screen, path, new)
+        await saved(pilot, screen, new)
         assert screen.timeline is not old
         assert line_at(screen) == "y.backward()"
         view = screen.timeline.view(screen.cursor)
@@ -106,44 +82,42 @@ async def test_one_stands_where_one_stood(tmp_path: Path) -> None:
 
 
 async def test_answers_go_with_their_questions(tmp_path: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen, path):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await stand_in_the_second_turn(pilot, screen)
-        await saved(
-            pilot, screen, path, LESSON.replace("# %%\nimport", '# %% [markdown] lang="en"\n# Hm.\n\n# %%\nimport')
-        )
+        await saved(pilot, screen, LESSON.replace("# %%\nimport", '# %% [markdown] lang="en"\n# Hm.\n\n# %%\nimport'))
         assert screen.study.given == {2: ("18", True)}
         await pilot.press("home")
         await pilot.pause()
         assert "Hm." in text(pilot.app)
-        await saved(pilot, screen, path, LESSON.replace('of="w.grad"', 'of="y"'))
+        await saved(pilot, screen, LESSON.replace('of="w.grad"', 'of="y"'))
         assert screen.study.given == {}
         assert screen.cursor < screen.timeline.cells[1].start  # the new question hides the cell
 
 
 async def test_a_save_that_cannot_run_changes_nothing(tmp_path: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen, path):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await stand_in_the_second_turn(pilot, screen)
         old, step = screen.timeline, screen.cursor
-        await saved(pilot, screen, path, LESSON.replace("y = w * w", "y = w *"))
+        await saved(pilot, screen, LESSON.replace("y = w * w", "y = w *"))
         assert (screen.timeline, screen.cursor) == (old, step)
-        assert "01-slope.py:17: syntax error" in text(pilot.app)
+        assert "01-one.py:17: syntax error" in text(pilot.app)
         assert line_at(screen) == "y.backward()"
         # Mended, it runs.
-        await saved(pilot, screen, path, LESSON.replace("3.0", "4.0"))
+        await saved(pilot, screen, LESSON.replace("3.0", "4.0"))
         assert screen.timeline is not old
         assert line_at(screen) == "y.backward()"
 
 
 async def test_a_statement_that_is_gone(tmp_path: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen, path):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await stand_in_the_second_turn(pilot, screen)
-        await saved(pilot, screen, path, LESSON[: LESSON.index("# %%\nfor")] + "# %%\nz = w\nz.backward()\n")
+        await saved(pilot, screen, LESSON[: LESSON.index("# %%\nfor")] + "# %%\nz = w\nz.backward()\n")
         assert screen.timeline.cell(screen.cursor) == 2
 
 
 async def test_a_file_out_of_the_way_is_waited_for(tmp_path: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen, path):
-        old = screen.timeline
+    async with opened(tmp_path, LESSON) as (pilot, screen):
+        old, path = screen.timeline, screen.target.path
         path.rename(path.with_suffix(".old"))
         screen.reloader.look()
         await pilot.pause()

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import TextArea
 
-from tests.ui.conftest import text
-from tutor.lesson.find import Target
-from tutor.process import Workers
-from tutor.session import Session
-from tutor.ui.app import GradtutorApp
-from tutor.ui.screens.lesson import LessonScreen
+from tests.ui.conftest import ended, opened, text
 
 LESSON = """\
 # ---
@@ -40,35 +32,8 @@ for turn in range(3):
 """
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[tuple[Pilot[int], LessonScreen]]:
-    path = folder / "graph" / "01-down.py"
-    path.parent.mkdir()
-    path.write_text(LESSON, encoding="utf-8")
-    workers = Workers()
-    app = GradtutorApp(
-        Target("lesson", path, "graph/down"), lessons=folder, workers=workers,
-        factory=lambda target: Session(target, workers=workers),
-    )  # fmt: skip
-    async with app.run_test(size=(140, 44)) as pilot:
-        screen = app.screen
-        assert isinstance(screen, LessonScreen)
-        await ended(pilot, screen)
-        yield pilot, screen
-    await app.close_sessions()
-
-
-async def ended(pilot: Pilot[int], screen: LessonScreen) -> None:
-    for _ in range(600):
-        await pilot.pause(0.05)
-        if not screen.running:
-            await pilot.pause(0.05)
-            return
-    raise AssertionError("the run did not end")
-
-
 async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end")
         await pilot.press("k", *["delete"] * 5, "0", ".", "5")
         await pilot.pause()
@@ -93,7 +58,7 @@ async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_pa
 
 
 async def test_a_value_out_of_range_is_refused_where_it_was_typed(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "k", *["delete"] * 5, "7", "enter")
         await pilot.pause()
         assert "7 is above the most, 0.5" in text(pilot.app)
@@ -103,7 +68,7 @@ async def test_a_value_out_of_range_is_refused_where_it_was_typed(tmp_path: Path
 
 
 async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "e")
         await pilot.pause()
         area = pilot.app.screen.query_one(TextArea)
@@ -130,11 +95,11 @@ async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -
         # the gradient is 3, each step takes 0.3: 1, 0.7, 0.4 times 3
         losses = [point.value for point in screen.timeline.series["loss"]]
         assert losses == pytest.approx([3.0, 2.1, 1.2], rel=1e-6)
-    assert (tmp_path / "graph" / "01-down.py").read_text(encoding="utf-8") == LESSON
+    assert (tmp_path / "graph" / "01-one.py").read_text(encoding="utf-8") == LESSON
 
 
 async def test_runs_are_named_compared_and_dropped(tmp_path: Path, home: Path) -> None:
-    async with opened(tmp_path) as (pilot, screen):
+    async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "k", *["delete"] * 5, "0", ".", "2", "enter")
         await ended(pilot, screen)
         runs = screen.runner.runs
