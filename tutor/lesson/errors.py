@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from tutor.language import later, tr
+from tutor.lesson.model import joined
 
 WRONG = 2
 """Exit status: wrong use, or a malformed file."""
@@ -27,7 +28,7 @@ class LessonError(Exception):
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.path and self.line else self.path
         said = f"{place}: {self.what}" if place else self.what
-        line = f"{said} {self.mend}" if self.mend else said
+        line = joined([said, self.mend]) if self.mend else said
         # A name that somebody chose may hold a line break, or what a terminal would obey.
         return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
@@ -64,6 +65,9 @@ LAST = (later("and"), later("or"))
 def listed(names: Iterable[object], last: str = "and") -> str:
     """`a, b and c`."""
     words = [str(name) for name in names]
-    return (
-        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {tr(last)} {words[-1]}" if words else tr("nothing")
-    )
+    if len(words) < 2:
+        return words[0] if words else tr("nothing")
+    said = words[0]
+    for word in words[1:-1]:
+        said = tr("{words}, {word}", words=said, word=word)
+    return f"{said} {tr(last)} {words[-1]}"

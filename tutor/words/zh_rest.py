@@ -57,6 +57,9 @@ ZH: dict[str, str] = {
     "This file is damaged or cut off: what comes after step {step} is lost.": "文件有损坏：第 {step} 步之后的都丢了。",
     # lessons and scripts that cannot be used
     "nothing": "无",
+    "{words}, {word}": "{words}、{word}",
+    "CUDA is not there: torch finds no GPU.": "没有 CUDA：torch 找不到 GPU。",
+    "`gradtutor doctor` says more.": "详情见 `gradtutor doctor`。",
     "Did you mean {names}?": "你是想写 {names} 吗？",
     "There is {names}.": "可以是 {names}。",
     "There are none.": "一个也没有。",

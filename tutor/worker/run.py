@@ -21,6 +21,7 @@ import msgspec
 import torch
 
 from tutor import language
+from tutor.language import tr
 from tutor.lesson import knobs as knobs_of
 from tutor.lesson.editing import edited
 from tutor.lesson.errors import MISSING, LessonError
@@ -116,9 +117,8 @@ class Run:
             self._text = Path(lesson.path).read_text(encoding="utf-8", errors="replace")
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
-            raise LessonError(
-                "CUDA is not there: torch finds no GPU.", mend="`gradtutor doctor` says more.", status=MISSING
-            )
+            mend = tr("`gradtutor doctor` says more.")
+            raise LessonError(tr("CUDA is not there: torch finds no GPU."), mend=mend, status=MISSING)
         both = zip(written.code_cells, lesson.code_cells, strict=True)
         originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)
