@@ -121,12 +121,12 @@ async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: 
         assert [section.number for section in screen.gate.sections] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("key", ["H", "S", "e"])
-async def test_no_key_does_harm_at_the_very_beginning(tmp_path: Path, home: Path, key: str) -> None:
+async def test_no_key_does_harm_at_the_very_beginning(tmp_path: Path, home: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
-        await pilot.press("home", key)
-        await pilot.pause(0.1)
-        assert screen.is_mounted
+        for key in ("H", "S", "e"):
+            await pilot.press("home", key)
+            await pilot.pause(0.1)
+            assert screen.is_mounted
 
 
 WHICH = """\
