@@ -138,7 +138,7 @@ class Session:
                     self._feed(frame)
                     await asyncio.sleep(0)  # the screen comes first
         except wire.WireError as error:  # the learner's code wrote into our pipe
-            self._add([Gap(0, f"The recording was damaged by the program: {error}.")])
+            self._add([Gap(0, "damaged", detail=str(error))])
             worker.kill()
         finally:
             transport.close()
@@ -170,7 +170,7 @@ class Session:
             if text:
                 self._add([Output(name, text)])
         if lost:
-            self._add([Gap(0, f"{lost:,} more bytes were printed by C code or child processes than are kept.")])
+            self._add([Gap(0, "bytes", lost)])
 
     # ------------------------------------------------------------ its end
 

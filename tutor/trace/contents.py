@@ -31,6 +31,7 @@ class Contents:
         self.asides: list[Aside] = []
         self.run_end: ev.RunEnd | None = None
         self.notices: list[str] = []
+        self.gaps: list[ev.Gap] = []
         self._book = book
         self._pass_sites: list[int] = []
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
@@ -130,7 +131,7 @@ class Contents:
 
     def _gap(self, event: ev.Gap, state: State) -> None:
         self.asides.append(Aside(len(self.columns), event))
-        self.notice(event.why if not event.events else f"{event.why} ({event.events:,} events)")
+        self.gaps.append(event)
 
     def _run_end(self, event: ev.RunEnd, state: State) -> None:
         self.run_end = event

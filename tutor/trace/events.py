@@ -441,10 +441,13 @@ class Point(Event, frozen=True, tag=45):
 
 
 class Gap(Event, frozen=True, tag=46):
-    """Something was left out: how many events (0: not counted), and why, in a sentence."""
+    """Something was left out: how many events (0: not counted), and why: one of the words in `gaps`."""
 
     events: int
     why: str
+    count: int = 0
+    """Of what `why` speaks of."""
+    detail: str = ""
 
 
 class RunEnd(Event, frozen=True, tag=47):

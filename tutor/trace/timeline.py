@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from tutor.language import tr
 from tutor.trace import events as ev
-from tutor.trace import walk, wire
+from tutor.trace import gaps, walk, wire
 from tutor.trace.book import Book
 from tutor.trace.changes import Changes, changes_between, changes_by
 from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
@@ -80,7 +81,7 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What whoever walks this should know: gaps, a file cut off, events of a later version."""
-        return [*self.contents.notices, *dict.fromkeys(self.frames.damaged)]
+        return list(dict.fromkeys([*self.contents.notices, *map(gaps.told, self.contents.gaps), *self.frames.damaged]))
 
     @property
     def document(self) -> ev.Document | None:
@@ -138,7 +139,7 @@ class Timeline:
             payload = wire.inflate(frame)
             events = wire.decode_payload(payload, contents.notice)
         except wire.WireError as error:
-            contents.notice(f"A part of the recording cannot be read and was left out: {error}.")
+            contents.notice(tr("A part of the recording cannot be read and was left out: {error}.", error=error))
             return
         if not events or type(events[0]) is ev.Key:
             return

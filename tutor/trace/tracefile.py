@@ -23,12 +23,12 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.columns import Columns, Summary
 from tutor.trace.contents import Contents
-from tutor.trace.events import STEP_KINDS, Key
+from tutor.trace.events import STEP_KINDS, Gap, Key
 from tutor.trace.timeline import Timeline
 
 MAGIC = b"gradtutor trace\n"
@@ -131,10 +131,10 @@ def load(path: Path) -> Timeline:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_FILE:
-            raise TraceError(f"{path} is too large for a recording ({size:,} bytes).")
+            raise TraceError(tr("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size or not head.startswith(MAGIC):
-            raise TraceError(f"{path} is not a recording of gradtutor.")
+            raise TraceError(tr("{path} is not a recording of gradtutor.", path=path))
         version = _HEAD.unpack(head)[1]
         data = head + file.read()
     trailer = _trailer(data)
@@ -143,7 +143,8 @@ def load(path: Path) -> Timeline:
         return timeline
     timeline = _scan(data, len(data) if trailer is None else trailer)
     if version != VERSION:
-        about = f"{path} is a recording of format {version}; this gradtutor reads format {VERSION}."
+        text = later("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
+        about = tr(text, path=path, version=version, ours=VERSION)
         if not timeline.steps:
             raise TraceError(about)
         timeline.contents.notice(about)
@@ -259,6 +260,7 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
     contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
     contents.printed, contents.asides = summary.printed, summary.asides
     contents.run_end, contents.notices = summary.run_end, summary.notices
+    contents.gaps = [aside.event for aside in summary.asides if isinstance(aside.event, Gap)]
 
 
 def _array(code: str, data: bytes) -> array[int]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tutor.language import tr
 from tutor.trace.events import EVENTS, Event
 
 HEADER = struct.Struct("<III")
@@ -58,7 +59,7 @@ def split(buffer: bytearray) -> Iterator[bytes]:
     while len(buffer) >= HEADER.size:
         length = HEADER.unpack_from(buffer)[0]
         if length > MAX_LENGTH:
-            raise WireError(f"a frame of {length:,} bytes")
+            raise WireError(tr("a frame of {length:,} bytes", length=length))
         end = HEADER.size + length
         if len(buffer) < end:
             return
@@ -78,9 +79,9 @@ def expand(packed: Buffer, limit: int) -> bytes:
     try:
         data = stream.decompress(packed, limit)
     except zlib.error as error:
-        raise WireError(f"damaged data ({error})") from None
+        raise WireError(tr("damaged data ({error})", error=error)) from None
     if not stream.eof:
-        raise WireError("data that is cut off, or inflates to too much")
+        raise WireError(tr("data that is cut off, or inflates to too much"))
     return data
 
 
@@ -99,7 +100,7 @@ def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]
     try:
         items = _decode_each(payload)
     except UNREADABLE:
-        raise WireError("data that is no list of events") from None
+        raise WireError(tr("data that is no list of events")) from None
     events = []
     for item in items:
         try:
@@ -117,7 +118,7 @@ def _unreadable(item: msgspec.Raw) -> str:
     except (*UNREADABLE, TypeError, LookupError):
         tag = None
     if isinstance(tag, int) and tag in _TAGS:
-        return f"Some events of kind {_TAGS[tag]} are damaged and were skipped."
+        return tr("Some events of kind {kind} are damaged and were skipped.", kind=_TAGS[tag])
     if isinstance(tag, int):
-        return f"Events of kind {tag}, from a later version of gradtutor, were skipped."
-    return "Some events are damaged and were skipped."
+        return tr("Events of kind {kind}, from a later version of gradtutor, were skipped.", kind=tag)
+    return tr("Some events are damaged and were skipped.")

@@ -196,4 +196,33 @@ ZH: dict[str, str] = {
     "Use small letters, digits and single dashes, 40 at most: two-paths": (
         "请用小写字母、数字和单个连字符，最多 40 个：two-paths"
     ),
+    # what is missing from a recording
+    "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the state "
+    "at the end.": "记录到 {count:,} 个事件就满了。之后运行的不在记录里，只有图表和结束时的状态。",
+    "{count:,} more characters were printed than the recording keeps.": "打印的字符比记录能保存的多 {count:,} 个。",
+    "{count:,} more bytes were printed by C code or child processes than are kept.": (
+        "C 代码或子进程打印的内容比能保存的多 {count:,} 字节。"
+    ),
+    "The recording was damaged by the program: {detail}.": "记录被程序弄坏了：{detail}。",
+    "An operation could not be recorded: {detail}.": "有一个运算没能记录下来：{detail}。",
+    "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
+    "shown, the gradients that it wrote are.": (
+        "有一次反向传播没看到开头（在另一个线程里，或从 gradient edge 开始）：它的节点没有显示，它写下的梯度有显示。"
+    ),
+    "{why} ({count:,} events)": "{why}（{count:,} 个事件）",
+    "{path} is too large for a recording ({size:,} bytes).": "{path} 太大了，不像记录（{size:,} 字节）。",
+    "{path} is not a recording of gradtutor.": "{path} 不是 gradtutor 的记录。",
+    "{path} is a recording of format {version}; this gradtutor reads format {ours}.": (
+        "{path} 是格式 {version} 的记录；这个 gradtutor 读的是格式 {ours}。"
+    ),
+    "A part of the recording cannot be read and was left out: {error}.": "记录有一部分读不了，已略去：{error}。",
+    "Some events of kind {kind} are damaged and were skipped.": "有些 {kind} 类的事件有损坏，已跳过。",
+    "Events of kind {kind}, from a later version of gradtutor, were skipped.": (
+        "{kind} 类的事件来自更新版本的 gradtutor，已跳过。"
+    ),
+    "Some events are damaged and were skipped.": "有些事件有损坏，已跳过。",
+    "a frame of {length:,} bytes": "一帧有 {length:,} 字节",
+    "damaged data ({error})": "数据有损坏（{error}）",
+    "data that is cut off, or inflates to too much": "数据不完整，或解压之后太大",
+    "data that is no list of events": "数据不是事件的列表",
 }

@@ -30,10 +30,6 @@ def _tag(kind: type[Event]) -> Any:
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
 _RETAINED, _CAPTURED, _POINT = _tag(Retained), _tag(Captured), _tag(Point)
 _GAP = _tag(Gap)
-_UNSEEN = (
-    "a backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
-    "shown, the gradients that it wrote are"
-)
 _LARGE = 1 << 22
 _Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
 
@@ -222,7 +218,7 @@ class Passes:
         """A pass runs that nobody saw begin: in another thread, or from gradient edges alone."""
         if not self._unseen:
             self._unseen = True
-            self._append((_GAP, 0, _UNSEEN))
+            self._append((_GAP, 0, "backward"))
 
     def arrived(self, node: int, leaf: torch.Tensor, gradient: torch.Tensor | None) -> None:
         """A gradient is about to be written to a leaf, after which hooks of the learner's run."""

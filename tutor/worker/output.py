@@ -74,7 +74,7 @@ class Printed:
         for stream in self.streams:
             stream.flush()
         if self._lost:
-            self._sink.send(Gap(0, f"{self._lost:,} more characters were printed than the recording keeps"))
+            self._sink.send(Gap(0, "printed", self._lost))
             self._lost = 0
 
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:

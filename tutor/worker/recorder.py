@@ -168,7 +168,7 @@ class Recorder:
         """Something could not be recorded. The learner's program goes on; the recording says so, not too often."""
         self._troubles += 1
         if self._troubles <= 10:
-            self.sink.send(Gap(1, f"an operation could not be recorded: {type(error).__name__}: {error}"))
+            self.sink.send(Gap(1, "operation", detail=f"{type(error).__name__}: {error}"))
 
     def _is_full(self) -> None:
         self._switch(False)

@@ -244,10 +244,7 @@ class Run:
 
     def _past_budget(self, frame: Any) -> None:
         recorder = self._recorder
-        self._send(
-            Gap(0, f"The recording was full after {recorder.sink.events:,} events. What ran after that is not in it, "
-                   "but for the charts and the state at the end.")
-        )  # fmt: skip
+        self._send(Gap(0, "full", recorder.sink.events))
         recorder.full_snapshot(self._main.__dict__, frame)
 
     def _finish(self) -> int:

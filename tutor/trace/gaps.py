@@ -1,0 +1,26 @@
+"""Why something is not in a recording, in words: the recording holds only the facts."""
+
+from tutor.language import later, tr
+from tutor.trace.events import Gap
+
+_WHY = {
+    "full": later(
+        "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the "
+        "state at the end."
+    ),
+    "printed": later("{count:,} more characters were printed than the recording keeps."),
+    "bytes": later("{count:,} more bytes were printed by C code or child processes than are kept."),
+    "damaged": later("The recording was damaged by the program: {detail}."),
+    "operation": later("An operation could not be recorded: {detail}."),
+    "backward": later(
+        "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
+        "shown, the gradients that it wrote are."
+    ),
+}
+
+
+def told(gap: Gap) -> str:
+    """What is missing, and why; an older recording says it in its own words."""
+    text = _WHY.get(gap.why)
+    why = gap.why if text is None else tr(text, count=gap.count, detail=gap.detail)
+    return tr("{why} ({count:,} events)", why=why, count=gap.events) if gap.events > 1 else why
