@@ -59,7 +59,7 @@ MISTAKES = [
         a = w.exp()
         a += 1
         a.sum().backward()
-        """, ("`a += 1` on line", "changed a in place", "which Exp made and keeps", "`a = a + 1`"), "a += 1"),
+        """, ("`a += 1` on line", "changed a in place", "which ExpBackward0 has kept", "`a = a + 1`"), "a += 1"),
     Mistake("what sigmoid has saved, changed by a method", """
         w = torch.tensor([1.0], requires_grad=True)
         a = w.sigmoid()
@@ -193,7 +193,7 @@ ALIKE = {
     "backward of a text": '"loss".backward()',
     "another error in a backward": """
         x = torch.tensor([1.0, 2.0], requires_grad=True)
-        (x * 2).backward(torch.ones(3))
+        (x * 2).sum().backward(inputs=[])
         """,
 }
 

@@ -128,6 +128,52 @@ MISTAKES: dict[str, str] = {
         "{name} 在计算图上，而 NumPy 数组没法延续计算图：对数组做的事 autograd 都看不到。"
         "只要数值的话，用 {name}.detach().numpy()。"
     ),
+    "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can change a "
+    "little. Give dtype=torch.float32 where the tensor is made, or turn it into one with .float() before.": (
+        "`{code}` 要对整数（或布尔值）求梯度，而求导要求数值能连续变化。"
+        "在创建张量时指定 dtype=torch.float32，或者先用 .float() 转换。"
+    ),
+    "{grad} is None: {name} keeps its gradient from the backward passes after {name}.retain_grad(), and none has "
+    "reached it since.": (
+        "{grad} 是 None：{name} 只保留 {name}.retain_grad() 之后的反向传播的梯度，而此后还没有哪次到达过它。"
+    ),
+    # sizes
+    "`{code}` gets {inner} numbers in each row (shape {shape}), and its weights take {other}. The last size of the "
+    "input must be that which the layer was made for.": (
+        "`{code}` 的输入每行有 {inner} 个数（形状 {shape}），而它的权重要 {other} 个。"
+        "输入的最后一维必须与创建这一层时给的大小相同。"
+    ),
+    "`{code}` multiplies shape {first} by shape {second}: the first must have as many columns ({inner}) as the second "
+    "has rows ({other}).": (
+        "`{code}` 把形状 {first} 和 {second} 相乘：前者的列数（{inner}）必须等于后者的行数（{other}）。"
+    ),
+    "If one of them lies the wrong way round: {name}.T would fit.": "如果是其中一个放反了：{name}.T 就对得上。",
+    "the shapes {first} and {second}": "形状 {first} 和 {second}",
+    "the shapes": "两个形状",
+    "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two sizes "
+    "must be equal, or one of them 1. Here {a} meets {b}.": (
+        "`{code}` 逐元素运算，而{shapes}对不上：从最后一维数起，两个大小必须相等，或者其中一个是 1。"
+        "这里 {a} 碰上了 {b}。"
+    ),
+    "The gradient given to backward says how much each element of {root} counts, so it must have the shape of {root}: "
+    "{wanted}, not {given}.": (
+        "传给 backward 的梯度说明 {root} 每个元素的权重，所以形状必须与 {root} 相同：是 {wanted}，不是 {given}。"
+    ),
+    "`{code}` makes a tensor of plain numbers, and would take a single number out of each tensor of the list; these "
+    "have more. Tensors of one shape are joined by torch.stack({list}), which keeps their history as well.": (
+        "`{code}` 是用普通的数来新建张量，要从列表里的每个张量取出一个数，可它们不止一个数。"
+        "形状相同的张量用 torch.stack({list}) 拼在一起，它还会保留计算历史。"
+    ),
+    "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not {got}. "
+    "Return one for each argument, in their order, and None for those that need no gradient.": (
+        "{name} 的 backward 返回的梯度个数，必须等于 forward 除 ctx 之外的参数个数：是 {expected} 个，不是 {got} 个。"
+        "按顺序给每个参数返回一个，不需要梯度的返回 None。"
+    ),
+    "The target of `{code}` holds the number of the right class for each sample, so it must be of whole numbers: write "
+    ".long() behind it, or give dtype=torch.int64 where it is made.": (
+        "`{code}` 的目标是每个样本正确类别的编号，所以必须是整数："
+        "在它后面写 .long()，或者创建时指定 dtype=torch.int64。"
+    ),
     # changed in place
     "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. To "
     "update a parameter, do it inside `with torch.no_grad():`.": (
@@ -139,12 +185,11 @@ MISTAKES: dict[str, str] = {
         "`{code}` 写入了 {name}（需要梯度的叶子节点）或它的视图，autograd 无法追踪。"
         "请在 `with torch.no_grad():` 里给元素赋值，或者在它开启梯度之前赋值。"
     ),
-    "{place} changed {name} in place, which {node} made and keeps for its gradient: the old values are needed on the "
-    "way back, and they are gone.": (
-        "{place}就地修改了 {name}，而它是 {node} 算出来并保存着用来求梯度的：反向传播要用旧值，旧值却没了。"
+    "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
+    "back, and they are gone.": (
+        "{place}就地修改了 {name}，而 {node} 保存着它来求梯度：反向传播要用旧值，旧值却没了。"
     ),
-    "{place} changed {name} in place, which a node has kept for its gradient: the old values are needed on the way "
-    "back, and they are gone.": ("{place}就地修改了 {name}，而有节点保存着它来求梯度：反向传播要用旧值，旧值却没了。"),
+    "{view}, and {tensor} with it,": "{view}（连同 {tensor}）",
     "Make a new tensor instead: `{code}`.": "改为新建一个张量：`{code}`。",
     "Make a new tensor instead of changing that one: the operation of the same name without the underscore does.": (
         "不要改它，改为新建一个张量：用不带下划线的同名运算。"
@@ -152,9 +197,9 @@ MISTAKES: dict[str, str] = {
     # numbers, optimizers, layers
     "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep item() for "
     "printing.": "{code} 是普通的 Python 数，没有计算历史。对张量本身调用 backward()，item() 只用来打印。",
-    "{code} is a plain Python number since {place}, which has no history. Call backward() on the tensor itself, and "
-    "keep item() for printing.": (
-        "从{place}起，{code} 就是普通的 Python 数，没有计算历史。对张量本身调用 backward()，item() 只用来打印。"
+    "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} is a "
+    "tensor, and keep item() for printing.": (
+        "从{place}起，{code} 就是普通的 Python 数，没有计算历史。去掉那个调用，让 {code} 仍是张量；item() 只用来打印。"
     ),
     "{code} is a plain Python number, which has no history. backward() is a method of tensors.": (
         "{code} 是普通的 Python 数，没有计算历史。backward() 是张量的方法。"

@@ -124,6 +124,11 @@ def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found
 
 
 def _computed(source: str, name: str, tensor: TensorState) -> str:
+    if tensor.retains_grad:
+        return tr(
+            "{grad} is None: {name} keeps its gradient from the backward passes after {name}.retain_grad(), and none "
+            "has reached it since.", grad=source, name=name,
+        )  # fmt: skip
     return tr(
         "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. Call "
         "{name}.retain_grad() before backward.", grad=source, name=name, node=tensor.grad_fn or tr("an operation"),
@@ -148,10 +153,16 @@ def _leaf_again(name: str, value: ast.expr, converts: bool) -> str:
     return tr("Give the result another name, or let it be the leaf: `{mend}`.", mend=mend)
 
 
-@mistake("RuntimeError", r"^[Oo]nly Tensors of floating point and complex dtype can require gradients")
+@mistake("RuntimeError", r"^[Oo]nly Tensors of floating point (?:and complex )?dtype can require gradients")
 def whole_numbers(scene: Scene, _: re.Match[str]) -> str:
     constants = [node.value for node in ast.walk(scene.tree) if isinstance(node, ast.Constant)]
-    whole = next((value for value in constants if type(value) is int), 1)
+    whole = next((value for value in constants if type(value) is int), None)
+    if whole is None or scene.called_on("requires_grad_") is not None:
+        return tr(
+            "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
+            "change a little. Give dtype=torch.float32 where the tensor is made, or turn it into one with .float() "
+            "before.", code=scene.code,
+        )  # fmt: skip
     return tr(
         "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
         "change a little. Write {number}. instead of {number}, or give dtype=torch.float32.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
+from tutor.explain.keeping import Kept, broken, touched, what, whose
 from tutor.explain.mistakes.scene import Found, Scene, mistake
-from tutor.explain.words import sentences
+from tutor.explain.words import joined, sentences
 from tutor.language import tr
 from tutor.trace.events import Op
 
@@ -47,36 +48,43 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
         return None
     step, op = changed
     name = scene.name(op.outputs[0]) or scene.timeline.state(step).tensors[op.outputs[0]].label or tr("a tensor")
-    output = re.search(r"which is output \d+ of (\w+?)(?:Backward\d*)?,", match.string)
-    if output is not None:
-        said = tr(
-            "{place} changed {name} in place, which {node} made and keeps for its gradient: the old values are needed "
-            "on the way back, and they are gone.", place=scene.where(step), name=name, node=output[1],
-        )  # fmt: skip
-    else:
-        said = tr(
-            "{place} changed {name} in place, which a node has kept for its gradient: the old values are needed on the "
-            "way back, and they are gone.", place=scene.where(step), name=name,
-        )  # fmt: skip
+    keepers = _keepers(scene, step, op)
+    nodes = joined(list(dict.fromkeys(whose(scene.state, kept.node, kept.tensor) for kept in keepers)))
+    other = next((what(scene.state, kept) for kept in keepers if kept.tensor != op.outputs[0]), None)
+    if other is not None:
+        name = tr("{view}, and {tensor} with it,", view=name, tensor=other)
+    said = tr(
+        "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
+        "back, and they are gone.", place=scene.where(step), name=name, node=nodes or tr("a node"),
+    )  # fmt: skip
     return Found(sentences([said, _instead(scene, step)]), step)
 
 
 def _change(scene: Scene, shape: tuple[int, ...], then: int, now: int) -> tuple[int, Op] | None:
-    """The first in-place operation that took a tensor of this shape past the version that was saved."""
-    found = None
+    """The first in-place operation that took what was saved past its version; where it is not known what was, a tensor
+    of this shape."""
+    found, likely = None, None
     for step, op in scene.operations():
         site = scene.timeline.sites.get(op.site)
         if site is None or not site.inplace or not op.outputs:
             continue
         tensor = scene.timeline.state(step).tensors.get(op.outputs[0])
-        if tensor is None or tensor.version is None or tensor.shape != shape:
+        if tensor is None or tensor.version is None or not then < tensor.version <= now:
             continue
         last = scene.state.tensors.get(tensor.tensor)
         if last is not None and last.version != now:
             continue
-        if then < tensor.version <= now:
+        if any(kept.version == then for kept in _keepers(scene, step, op)):
             found = step, op
-    return found
+        elif tensor.shape == shape:
+            likely = step, op
+    return found or likely
+
+
+def _keepers(scene: Scene, step: int, op: Op) -> list[Kept]:
+    """What nodes of the graph that the failed pass went through had kept of what an operation changed."""
+    changed = {op.outputs[0], *touched(scene.timeline, step - 1, step)}
+    return [one for one in broken(scene.timeline, step - 1, step, changed) if one.node.node in scene.state.shown]
 
 
 def _instead(scene: Scene, step: int) -> str:

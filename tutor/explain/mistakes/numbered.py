@@ -102,7 +102,7 @@ def taken(scene: Scene, step: int) -> list[Taken]:
 
 def _found(scene: Scene, step: int, code: str) -> list[Taken]:
     found = list(_in_code(scene, step, code, step))
-    return found or list(_by_name(scene, step, _read(parsed(code))))
+    return found or list(by_name(scene, step, _read(parsed(code))))
 
 
 def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
@@ -128,7 +128,7 @@ def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
                 yield Taken(end, tensor, ast.unparse(node), source)
 
 
-def _by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
+def by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
     """What was taken out by the statements that gave these names their numbers."""
     timeline = scene.timeline
     end, frame = step, getattr(timeline.event(step), "frame", None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.grid import count
+from tutor.explain.mistakes.numbered import by_name
+from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
 from tutor.language import tr
 
@@ -20,35 +22,38 @@ def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
             "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
             "item() for printing.", code=source,
         )  # fmt: skip
-    for step, op in scene.operations():
-        site = scene.timeline.sites.get(op.site)
-        if site is not None and site.op == "item" and _assigned(scene, step) == source:
-            said = tr(
-                "{code} is a plain Python number since {place}, which has no history. Call backward() on the tensor "
-                "itself, and keep item() for printing.", code=source, place=scene.where(step),
-            )  # fmt: skip
-            return Found(said, step)
+    found = next(iter(by_name(scene, scene.step, {source})), None)
+    if found is not None:
+        said = tr(
+            "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
+            "is a tensor, and keep item() for printing.", code=source, place=scene.where(found.step, found.code),
+        )  # fmt: skip
+        return Found(said, found.step)
     return tr("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
 
 
-def _assigned(scene: Scene, step: int) -> str | None:
-    """The name that the statement of a step assigns to."""
-    body = parsed(scene.statement_of(step)).body
-    if len(body) == 1 and isinstance(body[0], ast.Assign) and isinstance(body[0].value, ast.Call):
-        return ast.unparse(body[0].targets[0])
-    return None
-
-
-@mistake("RuntimeError", r"^a Tensor with (\d+) elements cannot be converted to Scalar")
-def not_one(scene: Scene, match: re.Match[str]) -> str:
-    name = scene.called_on("item") or tr("the tensor")
-    tensor = scene.tensor(name)
+@mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
+@mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
+def not_one(scene: Scene, match: re.Match[str]) -> str | None:
+    name = scene.called_on("item") or _made_a_number(scene)
+    tensor = None if name is None else scene.tensor(name)
+    size = count(tensor.shape) if tensor is not None else match.groupdict().get("count")
+    if name is None or size is None:
+        return None
     shape = tr(", shape {shape}", shape=shape_text(tensor.shape)) if tensor is not None else ""
     return tr(
         "{name} has {count} elements{shape}, and a plain number can be made of one only. Choose an element "
         "({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist().",
-        name=name, count=match[1], shape=shape,
+        name=name, count=size, shape=shape,
     )  # fmt: skip
+
+
+def _made_a_number(scene: Scene) -> str | None:
+    """`t` of `float(t)`."""
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("float", "int"):
+            return ast.unparse(node.args[0]) if node.args else None
+    return None
 
 
 @mistake("ValueError", r"^can't optimize a non-leaf Tensor")
