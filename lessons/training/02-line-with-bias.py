@@ -5,8 +5,8 @@
 #       en: "A line with a bias"
 #       zh: "带偏置的直线"
 #     summary:
-#       en: "A second parameter, the same four steps, and a longer way: two parameters make up for each other."
-#       zh: "多一个参数，还是那四步，路却更长：两个参数会互相迁就。"
+#       en: "A second parameter, and the same four steps. How well do two learn together?"
+#       zh: "多一个参数，还是那四步。两个参数一起学，效果怎样？"
 # ---
 
 # %% [markdown] question="predict" of="b.grad" lang="en"

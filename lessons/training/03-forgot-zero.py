@@ -5,8 +5,8 @@
 #       en: "Forgot to clear"
 #       zh: "忘了清零"
 #     summary:
-#       en: "Training without clearing the gradient: no error, a loss that swings, and a worse answer."
-#       zh: "训练时不清零：没有报错，损失来回摆动，结果变差。"
+#       en: "Training without clearing the gradient: no error, and yet something goes wrong. See how."
+#       zh: "训练时不清零：没有报错，却出了问题。看看是怎么回事。"
 # ---
 
 # %% [markdown] question="predict" of="second" lang="en"

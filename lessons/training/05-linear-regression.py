@@ -5,8 +5,8 @@
 #       en: "Linear regression"
 #       zh: "线性回归"
 #     summary:
-#       en: "A line through twenty noisy points: when to stop, and why the loss cannot reach zero."
-#       zh: "用一条直线穿过二十个带噪声的点：什么时候停，损失为什么到不了零。"
+#       en: "A line through twenty noisy points: how it moves, when to stop, and how low the loss can get."
+#       zh: "用一条直线穿过二十个带噪声的点：它怎样移动，什么时候停，损失能降到多低。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "Only the number"
 #       zh: "只要那个数"
 #     summary:
-#       en: "Adding up losses keeps the graphs of all samples alive; item() takes the number alone."
-#       zh: "把损失直接加起来，每个样本的计算图就都留着；item() 只取出那个数。"
+#       en: "Adding up losses looks harmless. What the sum holds on to, and what item() does about it."
+#       zh: "把损失加起来，看似无害。这个和拽住了什么，item() 又有什么用？"
 # ---
 
 # %% [markdown] question="predict" of="total.requires_grad" lang="en"

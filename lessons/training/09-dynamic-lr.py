@@ -5,8 +5,8 @@
 #       en: "A learning rate that changes"
 #       zh: "会变的学习率"
 #     summary:
-#       en: "Why the squared gradient makes a bad learning rate, and what a scheduler does instead."
-#       zh: "为什么不能拿梯度的平方当学习率，调度器又是怎么做的。"
+#       en: "The squared gradient as a learning rate: does it work? And what a scheduler does."
+#       zh: "拿梯度的平方当学习率，行不行？调度器又是怎么做的？"
 # ---
 
 # %% [markdown] question="predict" of="w.item()" lang="en"
