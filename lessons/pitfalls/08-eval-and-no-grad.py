@@ -13,12 +13,12 @@
 # A model that is tested should not learn. There are two things to write for that, `model.eval()` and
 # `with torch.no_grad():`, and it is easy to take one for the other.
 #
-# First `eval()` alone. Will the result `y` require grad?
+# First `eval()` alone. Will the result `y` require grad, `True` or `False`?
 
 # %% [markdown] question="predict" of="y.requires_grad" lang="zh"
 # 测试模型时，它不该学习。为此有两样东西可写，`model.eval()` 和 `with torch.no_grad():`，很容易把一个当成另一个。
 #
-# 先只用 `eval()`。结果 `y` 会需要梯度吗？
+# 先只用 `eval()`。结果 `y` 会需要梯度吗？`True` 还是 `False`？
 
 # %%
 import torch

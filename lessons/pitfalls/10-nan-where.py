@@ -42,14 +42,15 @@ y.sum().backward()
 # multiplies that by its slope: zero times infinity is nan. Step back to that node and read it.
 #
 # The mend is to choose twice, first among the **inputs**, so that the root never meets a 0. What will `v.grad` be? The
-# slope of the root at 4 is 0.25. Type both numbers.
+# slope of the root at 4 is 0.25. Type both numbers as a list.
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # `y` 是 {{ y.tolist() }}，没有错；梯度却是 {{ x.grad.tolist() }}。`where` 是在**两个**都算好的结果里挑。
 # 反向时，没选中的地方，它给平方根送去一个零，`sqrt` 的节点再乘上自己的斜率：零乘无穷大，就是 nan。
 # 退回到那个节点，读一读。
 #
-# 改法是选两次，先选**输入**，让平方根压根碰不到 0。`v.grad` 会是什么？平方根在 4 处的斜率是 0.25。两个数都要输入。
+# 改法是选两次，先选**输入**，让平方根压根碰不到 0。`v.grad` 会是什么？平方根在 4 处的斜率是 0.25。
+# 两个数写成一个列表。
 
 # %%
 v = torch.tensor([0.0, 4.0], requires_grad=True)
