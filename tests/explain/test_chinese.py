@@ -166,7 +166,7 @@ def test_whole_sentences(recorded: Callable[[str], Recording]) -> None:
     much = recorded("all sorts of steps")
     told = [plain(much.timeline, step) for step in range(1, much.timeline.steps + 1)]
     assert told[0] == "单元格 1 开始"
-    assert "第 4 行，model 中，第 2 次迭代：return w * x" in told
+    assert "第 4 行，model 中，迭代 2：return w * x" in told
     assert "mul：w * x = 1.0 × 3.0 = 3.0" in told
     assert "sub_：w -= 0.1 * w.grad；w 原为 1.0，现为 2.2；autograd 不记录对叶子节点的这次修改" in told
     assert "第 1 次反向传播从 loss = 4.0 开始，起始梯度为 1.0，保留计算图" in told

@@ -147,7 +147,7 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             what = (
                 tr("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
                 if cell.question != "line"
-                else f"{answer.error}: {cell.of}"
+                else f"{tr(answer.error)}: {cell.of}"
             )
             yield Finding(lesson.path, mark, what, tr("It is worked out when the next code cell has ended."))
         elif cell.question == "choice":

@@ -80,7 +80,7 @@ class Questions:
             if right is None or given is None:
                 continue
             if right.error is not None:
-                yield tr("{what} could not be computed: {error}", what=cell.of, error=right.error), False
+                yield tr("{what} could not be computed: {error}", what=cell.of, error=tr(right.error)), False
                 continue
             value = answers.shown(right.value)
             options = self.options(cell)

@@ -42,7 +42,7 @@ ZH: dict[str, str] = {
     "the solution stopped with {error}: {said}": "参考答案出错停下了：{error}：{said}",
     "line {number}": "第 {number} 行",
     "in {function}": "{function} 中",
-    "turn {number}": "第 {number} 次迭代",
+    "turn {number}": "迭代 {number}",
     "Line {number}: {code}": "第 {number} 行：{code}",
     "Line {number}, {where}: {code}": "第 {number} 行，{where}：{code}",
     "caught by the code around it": "被外层代码捕获",

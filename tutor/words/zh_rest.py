@@ -196,6 +196,8 @@ ZH: dict[str, str] = {
     "Use small letters, digits and single dashes, 40 at most: two-paths": (
         "请用小写字母、数字和单个连字符，最多 40 个：two-paths"
     ),
+    "the condition is true before the cell begins": "单元格开始之前条件就已经成立",
+    "the condition never becomes true": "条件一直没有成立",
     # what is missing from a recording
     "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the state "
     "at the end.": "记录到 {count:,} 个事件就满了。之后运行的不在记录里，只有图表和结束时的状态。",

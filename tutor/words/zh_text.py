@@ -87,7 +87,7 @@ ZH: dict[str, str] = {
     "cell {number}": "单元格 {number}",
     "line {number}": "第 {number} 行",
     "in {function}": "{function} 中",
-    "turn {number}": "第 {number} 次迭代",
+    "turn {number}": "迭代 {number}",
     "backward pass {number}": "第 {number} 次反向传播",
     "node": "节点",
     "makes": "产生",

@@ -18,7 +18,7 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
     if run is None:
         return [(mine, "strong"), (tr(" — walk on, the run will tell"), "note")] if mine else [(tr("skipped"), "note")]
     if run.error is not None:
-        return [(mine + " ", "strong"), (tr("the run has no answer: {error}", error=clean(run.error)), "error")]
+        return [(mine + " ", "strong"), (tr("the run has no answer: {error}", error=clean(tr(run.error))), "error")]
     value = (answers.shown(run.value), "strong")
     told = later("it is line {value}") if kind == "line" else later("the run gives {value}")
     if not mine:
