@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import lines, text
+from tests.ui.conftest import lines, screen_of, text
 from tests.ui.recordings import (
     CELLS,
     LESSON,
@@ -26,15 +26,8 @@ from tests.ui.recordings import (
 from tutor.trace import events as ev
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.code import CodePane
-from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)
-
-
-def screen_of(app: GradtutorApp) -> LessonScreen:
-    assert isinstance(app.screen, LessonScreen)
-    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
-    return app.screen
 
 
 async def open_all(pilot: Pilot[int]) -> None:
