@@ -102,7 +102,18 @@ CUTS = [
     Mistake("cleared, though a part was detached", LEAF + """(w * w.detach()).sum().backward()
         w.grad = None
         w.grad.zero_()
-        """, ("since it was last cleared",)),
+        """, ("cleared it, after the last backward pass",), "w.grad"),
+    Mistake("zero_grad before step", LEAF + """optimizer = torch.optim.SGD([w], lr=0.1)
+        for _ in range(2):
+            (w * w).sum().backward()
+            optimizer.zero_grad()
+            optimizer.step()
+        w.grad * 0.1
+        """, ("`optimizer.zero_grad()` on line", "cleared it, after the last backward pass"), "optimizer.zero_grad()"),
+    Mistake("another loss", LEAF + """v = torch.tensor(1.0, requires_grad=True)
+        (v * 2).backward()
+        w.grad.zero_()
+        """, ("the last backward pass did not reach w", "was not computed from w")),
     Mistake("a leaf in another dtype", """
         w = torch.tensor([2.0], requires_grad=True)
         w = w.to(torch.float64)

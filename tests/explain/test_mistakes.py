@@ -119,7 +119,7 @@ MISTAKES = [
         (w * w).backward()
         w.grad = None
         w.grad.zero_()
-        """, ("w.grad is None", "since it was last cleared")),
+        """, ("w.grad is None: `w.grad = None` on line", "cleared it, after the last backward pass"), "w.grad"),
     Mistake("backward from three elements", """
         w = torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
         y = w * 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from tutor.explain.live import live
+from tutor.trace.events import Answer
+from tutor.trace.places import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 
 _REACH = 400
@@ -26,3 +28,11 @@ def came_at(timeline: Timeline, expression: str, step: int) -> int | None:
         if live(timeline.state(at - 1), name) != value:
             return at
     return None
+
+
+def ran_at(timeline: Timeline, answer: Answer) -> int | None:
+    """Of a question "which line?": the last step of the statement's run that made the condition true."""
+    try:
+        return resolve(timeline, f"line:{answer.value}#{answer.count}")
+    except PlaceError:  # it was cut short, or is not in the recording
+        return None

@@ -35,9 +35,9 @@ def _noted(timeline: Timeline, step: int) -> list[Part]:
         event = timeline.event(step)
         again = second_pass(timeline.state(step)) if isinstance(event, BackwardEnd) and event.ok else None
         return [] if again is None else [(again, "quiet")]
-    said: list[Part] = [(says(timeline.state(step), told.event), "value") for told in steps_told(timeline, step)]
     zeroed = cleared(timeline, step)
-    said += [] if zeroed is None else [(zeroed, "grad")]
+    said: list[Part] = [] if zeroed is None else [(zeroed, "grad")]
+    said += [(says(timeline.state(step), told.event), "value") for told in steps_told(timeline, step)]
     return said if kind in _NO_CHANGE else said + _changes(timeline, step)
 
 

@@ -113,10 +113,12 @@ MISTAKES: dict[str, str] = {
     "{grad} is None: no backward() has run yet. Gradients are there only after it.": (
         "{grad} 是 None：还没有运行过 backward()。运行之后才有梯度。"
     ),
-    "{grad} is None: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None until "
-    "the next backward(); or the loss was not computed from {name}.": (
-        "{grad} 是 None：自上次清空以来，没有哪次反向传播到达过 {name}。zero_grad() 会把它设为 None，"
-        "直到下一次 backward()；也可能损失并不是由 {name} 算出来的。"
+    "{grad} is None: {place} cleared it, after the last backward pass. Use gradients between backward() and "
+    "zero_grad().": (
+        "{grad} 是 None：上一次反向传播之后，{place}把它清空了。要在 backward() 和 zero_grad() 之间使用梯度。"
+    ),
+    "{grad} is None: the last backward pass did not reach {name}; what it began at was not computed from {name}.": (
+        "{grad} 是 None：上一次反向传播没有到达 {name}；它的起点并不是由 {name} 算出来的。"
     ),
     "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can change a "
     "little. Write {number}. instead of {number}, or give dtype=torch.float32.": (

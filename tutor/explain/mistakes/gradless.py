@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.cut import Cut, cut_behind, in_place, leads_to
+from tutor.explain.mistakes.cut import cut_behind, in_place, leads_to
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.language import tr
-from tutor.trace.events import Accumulate, Backward
+from tutor.trace.columns import PassInfo
+from tutor.trace.events import Backward
 from tutor.trace.names import names_of
 from tutor.trace.state import TensorState
+from tutor.trace.timeline import Timeline
 
 
 @mistake("AttributeError", r"^'NoneType' object has no attribute '(?P<name>\w+)'")
@@ -41,22 +43,11 @@ def _is_grad(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "grad"
 
 
+_FARTHEST = 1_000
+"""So many steps it is looked for where a gradient was cleared."""
 _CONVERSIONS = (
     "to", "type", "type_as", "double", "float", "half", "bfloat16", "cuda", "cpu", "xpu",
 )  # fmt: skip
-
-
-def _on_the_way(scene: Scene, leaf: int) -> Cut | None:
-    """Where the last pass's roots lost the history that leads to a leaf."""
-    timeline = scene.timeline
-    passes = [info for info in timeline.passes if info.end_step is not None and info.end_step < scene.step]
-    steps = range(passes[-1].start_step, passes[-1].end_step or 0) if passes else range(0)
-    events = [timeline.event(step) for step in steps]
-    if any(isinstance(event, Accumulate) and event.tensor == leaf for event in events):
-        return None  # it did reach the leaf
-    roots = events[0].roots if events and isinstance(events[0], Backward) else []
-    found = (cut_behind(scene, root, passes[-1].start_step, leaf) for root in roots)
-    return next((cut for cut in found if cut is not None), None)
 
 
 def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
@@ -76,19 +67,43 @@ def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
             "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.",
             grad=source, name=name,
         )  # fmt: skip
-    passed = any(info.end_step is not None and info.end_step < scene.step for info in scene.timeline.passes)
-    if not passed:
+    last = next((info for info in reversed(scene.timeline.passes) if (info.end_step or scene.step) < scene.step), None)
+    if last is None:
         return tr("{grad} is None: no backward() has run yet. Gradients are there only after it.", grad=source)
-    cut = _on_the_way(scene, tensor.tensor)
+    return _not_there(scene, source, name, tensor.tensor, last)
+
+
+def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) -> Found | str:
+    """Of a leaf without a gradient, though a pass has run: it was cleared since, or it was not reached."""
+    timeline = scene.timeline
+    cleared = _cleared(timeline, leaf, last.end_step or last.start_step, scene.step)
+    if cleared is not None:
+        said = tr(
+            "{grad} is None: {place} cleared it, after the last backward pass. Use gradients between backward() and "
+            "zero_grad().", grad=source, place=scene.where(cleared, scene.statement_of(cleared)),
+        )  # fmt: skip
+        return Found(said, cleared)
+    event = timeline.event(last.start_step)
+    roots = event.roots if isinstance(event, Backward) else []
+    cut = next(filter(None, (cut_behind(scene, root, last.start_step, leaf) for root in roots)), None)
     if cut is not None:
         said = tr(
             "{grad} is None: the last backward pass did not reach {name}. {why}", grad=source, name=name, why=cut.why
         )
         return Found(said, cut.step)
     return tr(
-        "{grad} is None: no backward pass since it was last cleared has reached {name}. zero_grad() sets it to None "
-        "until the next backward(); or the loss was not computed from {name}.", grad=source, name=name,
+        "{grad} is None: the last backward pass did not reach {name}; what it began at was not computed from {name}.",
+        grad=source, name=name,
     )  # fmt: skip
+
+
+def _cleared(timeline: Timeline, leaf: int, since: int, before: int) -> int | None:
+    """The step at which a leaf's gradient, there at step `since`, was taken away."""
+    for step in range(since, min(before, since + _FARTHEST)):
+        held = timeline.state(step).tensors.get(leaf)
+        if held is None or held.grad is None:
+            return step if step > since else None
+    return None
 
 
 def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found:
