@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor import explain
-from tutor.explain.came import came_at
+from tutor.explain.came import came_at, ran_at
 from tutor.language import later, tr
 from tutor.lesson.answers import shown
 from tutor.lesson.model import in_language
+from tutor.trace.events import Answer
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean, row_width
 
@@ -126,15 +127,22 @@ def _verdict(screen: LessonScreen) -> list[Piece]:
             return [(f"{g.yes} ", "leaf strong"), *phrase("right: {value}", "leaf strong", value=value)]
         pieces = [(f"{g.no} ", "error")]
         pieces += phrase("you said {mine}, the run gives {value}", "error", mine=(clean(text), "strong"), value=value)
-        of = next((one.of for one in screen.gate.questions if one.index == index), "")
-        if index not in screen.study.came:
-            screen.study.came[index] = came_at(screen.timeline, of, found[0])
-        came = screen.study.came[index]
+        came = _came(screen, index, *found)
         if came is not None and came != screen.cursor:
-            pieces += [(f" {g.dot} ", "quiet"), *phrase("it came to that at step {step}", step=(f"{came}", "value"))]
-            pieces += [(" ", "quiet"), (f"g {came}", "key")]
+            text = later("{key} goes to the step that made it so")
+            pieces += [(f" {g.dot} ", "quiet"), *phrase(text, key=(f"g {came}", "key"))]
         return pieces
     return []
+
+
+def _came(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
+    """The step at which the answer of a question came to be what it is."""
+    came = screen.study.came
+    if index not in came:
+        of = next((one.of for one in screen.gate.questions if one.index == index), "")
+        timeline = screen.timeline
+        came[index] = came_at(timeline, of, step) if answer.last_line is None else ran_at(timeline, answer)
+    return came[index]
 
 
 def _before(screen: LessonScreen) -> list[Piece]:

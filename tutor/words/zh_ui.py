@@ -458,7 +458,7 @@ ZH: dict[str, str] = {
     "one thing is left: {bracket} leads back to the exercise": "还剩一件事：{bracket} 回到练习",
     "right: {value}": "答对了：{value}",
     "you said {mine}, the run gives {value}": "你答的是 {mine}，运行得到 {value}",
-    "it came to that at step {step}": "这个值出现在第 {step} 步",
+    "{key} goes to the step that made it so": "{key} 去往得出它的那一步",
     # where no screen can be shown
     "there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.": (
         "这里没有终端。--plain 可以不用屏幕界面走课程；`gradtutor steps` 和 `show` 直接打印。"
