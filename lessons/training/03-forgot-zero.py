@@ -10,7 +10,8 @@
 # ---
 
 # %% [markdown] question="predict" of="second" lang="en"
-# This is *A line, trained by hand* once more, without its fourth step. Nobody clears `w.grad`. What harm can it do?
+# This is the lesson *A line, trained by hand* once more, without its fourth step. Nobody clears `w.grad`. What
+# harm can it do?
 #
 # In that lesson the gradients of epoch 0 began with -2, and the one after it, for the input 2, was -7.84. The first
 # update is the same as there, so the second pass meets the same weight.

@@ -171,15 +171,15 @@ assert abs(number - want) < 1e-3, {
 }
 
 # %% [markdown] lang="en"
-# Compare the two last losses: the wrong update made it only a little worse. **Backward was right all the time**; the
-# gradient was there, and was given to the wrong parameter. Such a mistake never fails, it only learns worse, and one
-# finds it by looking at the numbers of one step.
+# Compare the losses that it printed before and now: the wrong update made it only a little worse. **Backward was right
+# all the time**; the gradient was there, and was given to the wrong parameter. Such a mistake never fails, it only
+# learns worse, and one finds it by looking at the numbers of one step.
 #
 # And yet the answer for 4 is not 8. Three points leave three parameters much room: a curve can pass near all of them
 # and leave the line further out. Press `k`, set `start` to 1, and see how much depends on where one begins.
 
 # %% [markdown] lang="zh"
-# 比较一下前后两个最后的损失：更新写错了，也只是差了一点。**反向传播始终是对的**，
+# 比较一下修改前后打印的损失：更新写错了，也只是差了一点。**反向传播始终是对的**，
 # 梯度就在那里，只是给错了参数。这样的错误不会报错，只会学得差一些，要靠盯着一步的数字才能发现。
 #
 # 不过，对 4 的回答仍然不是 8。三个点给三个参数留下很大的余地：

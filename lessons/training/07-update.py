@@ -79,7 +79,7 @@ count = u._version
 # %% [markdown] lang="en"
 # It is {{ count }}. Both writes changed the value, and `u.is_leaf` is {{ u.is_leaf }} as before; but only the one
 # under `no_grad` was **counted**. (Two? That would be so if `.data` told anybody.) The counter is how autograd notices
-# that a saved value was written over; *Written over* shows what happens when it cannot.
+# that a saved value was written over; the lesson *Written over* shows what happens when it cannot.
 #
 # - `w = w - …` makes a new tensor, and loses the leaf
 # - `w -= …` fails

@@ -13,8 +13,9 @@
 # So far we updated each parameter by hand. An **optimizer** gets the list of them once, and has two methods: `step()`
 # updates all, `zero_grad()` clears all. `SGD` does what you did: it moves each one by `lr` times its gradient.
 #
-# Here is the chain of *A chain of slopes*: three weights, a relu, and a loss of 14161. The gradient of `w3` is 5712,
-# for large numbers were multiplied on the way. `w3` is 5, and `lr` is 0.01, as small as in the lessons before.
+# Here is the chain of the lesson *A chain of slopes*: three weights, a relu, and a loss of 14161. The gradient
+# of `w3` is 5712, for large numbers were multiplied on the way. `w3` is 5, and `lr` is 0.01, as small as in the lessons
+# before.
 #
 # Where will `w3` be after one step?
 

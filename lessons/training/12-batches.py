@@ -57,19 +57,19 @@ F.mse_loss(model(x[rows]), y[rows], reduction="sum").backward()
 by_sum = model.weight.grad.item()
 
 # %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="en"
-# As many times as there are points in the batch. So with a sum, a larger batch means larger steps, and the `lr` that
-# was right for 64 is wrong for 128; the short last batch makes a short step. With the mean, all steps are alike.
+# As many times as the batch has points. So with a sum, a larger batch makes larger steps, and the `lr` that is right
+# for 64 is wrong for 128. With the mean, all steps are alike.
 #
-# The optimizer is called SGD, *stochastic* gradient descent: by chance. Suppose we hand **all** 1000 points to the
-# model and call `loss.backward()` and `optimizer.step()`. How many points decide on this step?
+# The optimizer is called SGD, *stochastic* gradient descent: by chance. Suppose we put **all** 1000 points into the
+# loss, then call `loss.backward()` and `optimizer.step()`. How many points decide on this step?
 #
 # 1. one, that SGD draws at random
 # 2. a batch of 64, that SGD draws at random
 # 3. all 1000
 
 # %% [markdown] question="choice" of="3 if abs(used - all_points) < 0.001 else 2" lang="zh"
-# 这一批有几个点，就是几倍。所以求和的话，批越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了；
-# 最后那个不满的批，步子也会短一截。取平均就没有这些问题。
+# 这一批有几个点，就是几倍。所以求和的话，批越大，步子越大，给 64 个点调好的 `lr`，换成 128 就不对了。
+# 取平均就没有这个问题。
 #
 # 这个优化器叫 SGD，*随机*梯度下降。假如我们把**全部** 1000 个点交给模型，
 # 再调用 `loss.backward()` 和 `optimizer.step()`，这一步由几个点决定？

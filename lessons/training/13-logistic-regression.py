@@ -48,10 +48,9 @@ plt.build()
 middle = torch.sigmoid(torch.tensor(0.0)).item()
 
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="en"
-# {{ middle }}: undecided. All points with a `z` of 0 form a line, the **decision boundary**.
+# {{ middle }}: undecided. Where `z` is 0 runs a line, the **decision boundary**.
 #
-# `BCELoss` takes the **logarithm** of the probability that the right class got, and turns its sign: no loss for 1, and
-# more and more the closer it comes to 0.
+# `BCELoss` takes the **logarithm** of the probability that the right class got, and turns its sign.
 #
 # The right class is 1. One model says 0.9; another, sure of itself and wrong, 0.1. How much larger is its loss?
 #
@@ -62,7 +61,7 @@ middle = torch.sigmoid(torch.tensor(0.0)).item()
 # %% [markdown] question="choice" of="1 if ratio < 5 else 2 if ratio < 12 else 3" lang="zh"
 # {{ middle }}：拿不定主意。凡是 `z` 恰好等于零的点，连成一条线，这就是**分界线**。
 #
-# `BCELoss` 取正确类别所得概率的**对数**，再变号：概率是 1 就没有损失，越接近 0，损失越大。
+# `BCELoss` 取正确类别所得概率的**对数**，再变号。
 #
 # 正确的是 1 类。一个模型说 0.9；另一个信心十足却错了，说 0.1。后者的损失大多少？
 #
@@ -78,7 +77,8 @@ wrong = bce(torch.tensor(0.1), one)
 ratio = round((wrong / sure).item(), 1)
 
 # %% [markdown] question="predict" of="right == 200" lang="en"
-# {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. Being sure and wrong is what this loss punishes most.
+# {{ ratio }} times: {{ sure.item() }} against {{ wrong.item() }}. A probability of 1 costs nothing; the closer it comes
+# to 0, the more. Being sure and wrong is what this loss punishes most.
 #
 # Now all of it together: a module, the loss, SGD with momentum, all 200 points at once. Every 20 turns we draw the
 # boundary; every 40, and this time on purpose, we count what is right, and stop at **more than 99 of 100**.
@@ -86,7 +86,8 @@ ratio = round((wrong / sure).item(), 1)
 # Will it have got all 200 right by then? Answer `True` or `False`.
 
 # %% [markdown] question="predict" of="right == 200" lang="zh"
-# {{ ratio }} 倍：{{ sure.item() }} 对 {{ wrong.item() }}。这种损失罚得最重的，就是信心十足却错了。
+# {{ ratio }} 倍：{{ sure.item() }} 对 {{ wrong.item() }}。概率是 1 就没有损失，越接近 0，损失越大。
+# 这种损失罚得最重的，就是信心十足却错了。
 #
 # 现在把一切合在一起：模块、损失、带动量的 SGD，200 个点一次全部送进去。
 # 每 20 圈画一次分界线；每 40 圈数一次有多少点在对的一边（这回是有意的），**超过百分之九十九**就停。
