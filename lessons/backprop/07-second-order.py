@@ -82,7 +82,10 @@ def bowl(x):
     return 2 * (x - 1.5) ** 2 + 3
 
 
-print(slope_and_curve(bowl, 3.0))
+try:
+    print(slope_and_curve(bowl, 3.0))
+except RuntimeError as error:
+    print(error)
 
 # %% [markdown] tags=["hint"] lang="en"
 # `curve` is the gradient of `slope` for `x`. Ask for it as the line above asks for the gradient of `f(x)`.
@@ -109,7 +112,10 @@ def bowl(x):
     return 2 * (x - 1.5) ** 2 + 3
 
 
-print(slope_and_curve(bowl, 3.0))
+try:
+    print(slope_and_curve(bowl, 3.0))
+except RuntimeError as error:
+    print(error)
 
 
 # %% tags=["check"]
