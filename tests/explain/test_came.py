@@ -20,11 +20,6 @@ print(n)
 """
 
 
-@pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Forker:
-    return Forker(tmp_path_factory.mktemp("recorded"))
-
-
 def test_a_gradient_came_when_it_was_accumulated(record: Forker) -> None:
     recording = record(SCRIPT)
     timeline = recording.timeline

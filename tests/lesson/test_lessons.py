@@ -9,7 +9,6 @@ import random
 import runpy
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ from tutor.lesson.read import read
 CATALOG = catalog.load(paths.lessons_dir())
 LESSONS = {header.id: header for header in CATALOG.lessons}
 every_lesson = pytest.mark.parametrize("header", LESSONS.values(), ids=LESSONS)
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    found = Runner()
-    yield found
-    found.close()
 
 
 def test_all_can_be_listed() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.worker.recording import Forker
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.timeline import Timeline
@@ -55,14 +54,6 @@ def build() -> Build:
 def pack() -> Callable[..., list[bytes]]:
     """Makes frames of events."""
     return frames_of
-
-
-@pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
-    """Records a script, or its text, in a process of its own."""
-    forker = Forker(tmp_path_factory.mktemp("recorded"))
-    yield forker
-    forker.close()
 
 
 def statement(site: int, line: int, columns: tuple[int, int], function: str = "<module>", file: int = 1) -> ev.Site:

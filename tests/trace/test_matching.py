@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.worker.recording import Forker
 from tutor.trace.matching import counterpart
 from tutor.trace.timeline import Timeline
@@ -19,11 +17,6 @@ for turn in range({turns}):
         w = w + 1
 print(w)
 """
-
-
-@pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Forker:
-    return Forker(tmp_path_factory.mktemp("recorded"))
 
 
 def lines(timeline: Timeline) -> list[int | None]:

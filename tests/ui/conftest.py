@@ -10,7 +10,6 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from tests.worker.recording import Forker
 from tutor.language import use
 from tutor.lesson.find import Target
 from tutor.process import Workers
@@ -33,14 +32,6 @@ def english() -> Iterator[None]:
     """No test leaves another language behind."""
     yield
     use("en")
-
-
-@pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
-    """Records a script, or its text, in a process of its own."""
-    forker = Forker(tmp_path_factory.mktemp("recorded"))
-    yield forker
-    forker.close()
 
 
 def lines(app: App[int]) -> list[str]:

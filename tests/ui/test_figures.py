@@ -34,10 +34,8 @@ def said(rows: list[Row]) -> str:
     return "\n".join("".join(piece for piece, _ in row) for row in rows)
 
 
-async def test_the_figure_is_that_of_the_cursors_moment(tmp_path: Path) -> None:
-    forker = Forker(tmp_path)
-    timeline = forker(DRAWS).timeline
-    forker.close()
+async def test_the_figure_is_that_of_the_cursors_moment(record: Forker, tmp_path: Path) -> None:
+    timeline = record(DRAWS).timeline
     app = GradtutorApp(Target("trace", Path("a.trace"), "a.trace"), lessons=tmp_path, timeline=timeline)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = app.screen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,13 +55,6 @@ EXERCISE = 13
 """The line at which its code begins."""
 
 Try = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    found = Runner()
-    yield found
-    found.close()
 
 
 @pytest.fixture
