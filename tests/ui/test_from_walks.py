@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ui.conftest import opened, text
+from tests.ui.conftest import opened, real, text
+from tests.ui.recordings import FakeSession, two_paths
+from tutor.lesson.find import Target
+from tutor.ui.app import GradtutorApp
 
 HEADER = """\
 # ---
@@ -39,3 +42,56 @@ async def test_a_wrong_line_is_told_the_step_at_which_the_right_one_ran(tmp_path
         added = [step for step in steps if screen.timeline.view(step).code == "w.add_(1)"]
         (_, second, _) = (step for step in added if screen.timeline.kind(step) == "op")
         assert f"you said 15, the run gives 16 · g {second} goes to the step that made it so" in text(pilot.app)
+
+
+EXERCISE = f"""\
+{HEADER}
+# %% [markdown] question="predict" of="w" lang="en"
+# What is `w`?
+
+# %% [markdown] question="predict" of="w" lang="zh"
+# `w` 是多少？
+
+# %%
+import torch
+
+w = torch.tensor(3.0)
+
+# %% tags=["exercise"] id="square" kind="bug"
+y = w
+
+# %% tags=["solution"]
+y = w * w
+
+# %% tags=["check"]
+assert y.item() == 9
+"""
+
+
+async def test_an_untried_exercise_is_called_unfinished_or_wrong(tmp_path: Path) -> None:
+    for kind, said in (("bug", "there is a bug in the code: its check fails"), ("fill", "the code is not finished")):
+        async with opened(tmp_path, EXERCISE.replace('"bug"', f'"{kind}"')) as (pilot, _):
+            await pilot.press("s", "end")
+            await pilot.pause()
+            assert said in text(pilot.app)
+
+
+async def test_the_list_counts_what_a_learner_walks(tmp_path: Path) -> None:
+    app = real(tmp_path, EXERCISE)
+    app.target = None
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "2 cells of code · 1 question · 1 exercise" in text(app)
+
+
+async def test_a_lesson_has_its_title_before_its_run_has_told_it(tmp_path: Path) -> None:
+    path = tmp_path / "graph" / "01-slope.py"
+    path.parent.mkdir()
+    path.write_text(EXERCISE, encoding="utf-8")
+    session = FakeSession(two_paths(), hold=0)
+    app = GradtutorApp(Target("lesson", path, "graph/slope"), lessons=tmp_path, factory=lambda _: session)  # type: ignore[arg-type,return-value]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "graph › The slope" in text(app)
+        assert "without prose" not in text(app)
+        session.go_on.set()

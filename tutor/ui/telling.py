@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from tutor import explain
 from tutor.explain.came import came_at, ran_at
 from tutor.language import later, tr
+from tutor.lesson import header
 from tutor.lesson.answers import shown
+from tutor.lesson.errors import LessonError
 from tutor.lesson.model import in_language
 from tutor.trace.events import Answer
 from tutor.ui.draw.phrase import phrase
@@ -54,13 +57,21 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
 
 def _title(screen: LessonScreen) -> tuple[str, str]:
     document = screen.timeline.document
-    titles = document.title if document is not None else {}
+    titles = document.title if document is not None else _named(screen)
     title = titles.get(screen.language) or next(iter(titles.values()), "")
     name = screen.target.name
     family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
     if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
         family = document.name.partition("/")[0]
     return clean(tr(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
+
+
+def _named(screen: LessonScreen) -> dict[str, str]:
+    """The titles that stand in a lesson's file, for as long as its run has not told them."""
+    with contextlib.suppress(LessonError):
+        found = header.read(screen.target.path) if screen.target.kind == "lesson" else None
+        return found.title if found is not None else {}
+    return {}
 
 
 def said(screen: LessonScreen) -> list[Piece]:

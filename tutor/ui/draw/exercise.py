@@ -32,6 +32,11 @@ class Standing:
 
 _WORDS: Mapping[str, str] = {"fill": later("fill in"), "bug": later("find the bug")}
 
+_UNTRIED: Mapping[str, str] = {
+    "fill": later("the code is not finished: its check fails"),
+    "bug": later("there is a bug in the code: its check fails"),
+}
+
 
 def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
     """The block, for so many cells; each of `hints` gives its text for so many cells."""
@@ -63,7 +68,7 @@ def _outcome(standing: Standing, g: Glyphs) -> list[Piece]:
     if standing.solved and not standing.problem:
         return [(f"{g.yes} {tr('solved')}", "leaf strong")]
     if not standing.tried:
-        return [(tr("the code is not finished: its check fails"), "note")]
+        return [(tr(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
     return [(f"{g.no} ", "error"), (clean(standing.problem), "error")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from tutor.language import later, tr
-from tutor.lesson.model import Header, in_language
+from tutor.lesson.model import UNSEEN, Header, in_language
 from tutor.progress import Progress
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
@@ -23,8 +24,10 @@ _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 _EXTENTS = (
     (later("{count} cell of code"), later("{count} cells of code")),
     (later("{count} question"), later("{count} questions")),
+    (later("{count} exercise"), later("{count} exercises")),
     (later("{count} step"), later("{count} steps")),
 )
+_UNSEEN = re.compile(f'"({"|".join(UNSEEN)})"')
 _FAMILIES = (
     later("tensors"),
     later("graph"),
@@ -148,7 +151,7 @@ class AboutPane(Pane, can_focus=False):
     def __init__(self) -> None:
         super().__init__()
         self._pieces: list[list[Piece]] = []
-        self._extents: dict[str, tuple[int, int]] = {}
+        self._extents: dict[str, tuple[int, int, int]] = {}
         self._made: tuple[int, list[Row]] | tuple[()] = ()
 
     def tell(self, lesson: Header | None, progress: Progress, language: str) -> None:
@@ -192,20 +195,21 @@ class AboutPane(Pane, can_focus=False):
         lines.append(phrase("{r} forgets it", r=("R", "key")))
         return lines
 
-    def _counted(self, path: str) -> tuple[int, int]:
-        """How many code cells and questions there are, from a glance at the file."""
+    def _counted(self, path: str) -> tuple[int, int, int]:
+        """How many code cells to walk, questions and exercises there are, from a glance at the file."""
         if path not in self._extents:
             try:
                 lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
             except OSError:
                 lines = []
             marks = [line for line in lines if line.startswith("# %%")]
-            questions = sum(1 for line in marks if "question=" in line and 'lang="zh"' not in line)
-            self._extents[path] = sum(1 for line in marks if "[markdown]" not in line), questions
+            questions = sum("question=" in line and 'lang="zh"' not in line for line in marks)
+            code = [line for line in marks if "[markdown]" not in line and not _UNSEEN.search(line)]
+            self._extents[path] = len(code), questions, sum('"exercise"' in line for line in code)
         return self._extents[path]
 
     def _extent(self, path: str, steps: int) -> str:
-        """`4 cells of code · 2 questions · 41 steps`"""
+        """`4 cells of code · 2 questions · 1 exercise · 41 steps`"""
         counts = zip((*self._counted(path), steps), _EXTENTS, strict=True)
         return f" {self.glyphs.dot} ".join(tr(words[count != 1], count=count) for count, words in counts if count)
 

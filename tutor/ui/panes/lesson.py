@@ -159,4 +159,5 @@ class LessonPane(Pane):
         return max(len(self._rows), 1)
 
     def row(self, index: int, cells: int) -> Row:
-        return self._rows[index] if self._rows else ((tr("a script without prose"), "note"),)
+        known = self.gate.document is not None
+        return self._rows[index] if self._rows else ((tr("a script without prose"), "note"),) if known else EMPTY
