@@ -19,15 +19,16 @@ def ended(end: ev.CellEnd | ev.RunEnd) -> str:
     """How, and at which statement; empty where there is nothing to say but its outcome."""
     if end.note:  # in the recording's own words: a file that was refused, or what an older gradtutor wrote
         return end.note
-    how = ""
-    if end.outcome == "exited":
-        how = tr("the program ended itself with exit status {status}", status=end.status)
-    elif end.outcome == "died":
+    if end.outcome == "died":
         name = signal_name(end.status - 128)
-        how = tr("the process died of {name}: {how}", name=name, how=_of_signal(name))
-    if not end.place:
-        return how
-    return tr("{how}, at {place}", how=how, place=end.place) if how else tr("at {place}", place=end.place)
+        if end.place:  # it stands before the reason, for a line may be cut at its end
+            text = later("the process died of {name} at {place}: {how}")
+            return tr(text, name=name, place=end.place, how=_of_signal(name))
+        return tr("the process died of {name}: {how}", name=name, how=_of_signal(name))
+    how = tr("the program ended itself with exit status {status}", status=end.status) if end.outcome == "exited" else ""
+    if how and end.place:
+        return tr("{how}, at {place}", how=how, place=end.place)
+    return tr("at {place}", place=end.place) if end.place else how
 
 
 def message(event: ev.Failed) -> str:

@@ -31,6 +31,7 @@ ZH: dict[str, str] = {
     "a signal ended it": "被信号终止",
     "the program ended itself with exit status {status}": "程序自行退出，退出状态 {status}",
     "the process died of {name}: {how}": "进程死于 {name}：{how}",
+    "the process died of {name} at {place}: {how}": "进程在 {place} 死于 {name}：{how}",
     "{how}, at {place}": "{how}，在 {place}",
     "at {place}": "在 {place}",
     "Your code stopped with {error}.": "你的代码出错停下了：{error}。",
