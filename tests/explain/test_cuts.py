@@ -57,6 +57,23 @@ CUTS = [
         again = torch.tensor(float(loss)) * 2
         again.backward()
         """, ("`float(loss)` took plain", "compute with loss"), "torch.tensor(float(loss))"),
+    Mistake("numbers added to a tensor", LEAF + """total = torch.tensor(0.0)
+        for i in range(2):
+            error = (w[i] - 3) ** 2
+            total += error.item()
+        total.backward()
+        """, ("`total += error.item()` on line", "plain numbers that `error.item()` took out", "Compute with error"),
+            "total += error.item()"),
+    Mistake("a factor that was a number", LEAF + """factor = w.sum().item()
+        loss = (torch.ones(2) * factor).mean()
+        loss.backward()
+        """, ("`torch.ones(2) * factor` on line", "`w.sum().item()` took out", "Compute with w.sum()"),
+            "torch.ones(2) * factor"),
+    Mistake("in a function", LEAF + """def model(x):
+            return torch.tensor([float(w[0]) * x, float(w[1])])
+        model(2.0).sum().backward()
+        """, ("`float(w[0])` and `float(w[1])` took plain numbers out", "compute with w[0] and w[1]"),
+            "torch.tensor([float(w[0]) * x, float(w[1])])"),
     Mistake("a leaf that is not reached", LEAF + """loss = (w * w).sum()
         again = torch.tensor(loss.item(), requires_grad=True)
         again.backward()

@@ -60,6 +60,10 @@ MISTAKES: dict[str, str] = {
         "{taken} 从计算图里取出了普通的数，{place}又用这些数新建了一个张量，它不知道这些数是怎么算出来的。"
         "需要梯度流过的地方，这两步都不要写，直接用 {sources} 来算。"
     ),
+    "{place} computes with plain numbers that {taken} took out of the graph. Compute with {sources} instead where "
+    "gradients should flow.": (
+        "{place}用的是 {taken} 从计算图里取出的普通数。需要梯度流过的地方，改用 {sources} 来算。"
+    ),
     "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed from. "
     "Use {source} itself where gradients should flow.": (
         "{place}把 {source} 的数值复制到一个新张量里，它不知道这些数是怎么算出来的。"

@@ -114,6 +114,9 @@ def _why(scene: Scene, step: int, op: Op) -> str:
         return _by_data(place, data)
     if numbered.makes(name):
         return numbered.why(scene, step)
+    given = [scene.timeline.state(step - 1).tensors.get(number or 0) for number in op.inputs]
+    if not any(one is not None and one.requires_grad for one in given):
+        return numbered.among_numbers(place, numbered.taken(scene, step))
     if name in _CUTS:
         return tr("{place} cut it off. Leave that out where gradients should flow.", place=place)
     if name in _ENDS or _of_whole_numbers(scene, step, op):

@@ -11,6 +11,7 @@ from tutor.explain.words import joined
 from tutor.language import tr
 from tutor.trace.events import Line, Op
 from tutor.trace.names import names_of, op_texts
+from tutor.trace.scope import MODULE
 
 _MAKES = (
     "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
@@ -71,6 +72,16 @@ def by_way_of(place: str, found: list[Taken]) -> str:
     )  # fmt: skip
 
 
+def among_numbers(place: str, found: list[Taken]) -> str:
+    """How an operation lost a history that got plain numbers in place of tensors."""
+    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
+    sources = joined(list(dict.fromkeys(one.source for one in found[:3])))
+    return tr(
+        "{place} computes with plain numbers that {taken} took out of the graph. Compute with {sources} instead where "
+        "gradients should flow.", place=place, taken=names, sources=sources,
+    )  # fmt: skip
+
+
 def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
     """The calls in the code of an operation that made a tensor of numbers for it and that torch does not tell of
     (`from_numpy`), and where the numbers were taken out."""
@@ -79,7 +90,7 @@ def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]
         if number is None or call is None or scene.maker(number, before=step) is not None:
             continue
         if ast.unparse(call.func).rpartition(".")[2] in _MAKES:
-            yield text, _found(scene, step, text)
+            yield text, _found(scene, step, text, _read(parsed(text)))
 
 
 def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
@@ -92,17 +103,23 @@ def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
 
 
 def taken(scene: Scene, step: int) -> list[Taken]:
-    """Where the numbers were taken out of tensors that an operation made a new one of; by names, back in time."""
+    """Where the numbers that an operation was given were taken out of tensors; by names, back in time."""
     event = scene.timeline.event(step)
     site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
-    if site is None or not makes(site.op or "") or any(isinstance(one, int) for one in getattr(event, "inputs", ())):
+    if site is None or not isinstance(event, Op):
         return []
-    return _found(scene, step, scene.timeline.view(step).code or "")
+    code = scene.timeline.view(step).code or ""
+    if makes(site.op or ""):
+        copies = any(number is not None for number in event.inputs)
+        return [] if copies else _found(scene, step, code, _read(parsed(code)))
+    texts = zip(event.inputs, op_texts(scene.timeline, step) or (), strict=False)
+    code = ", ".join(text for number, text in texts if number is None)
+    bound = {name: one.what for frame in scene.timeline.state(step - 1).frames for name, one in frame.names.items()}
+    return _found(scene, step, code, {name for name in _read(parsed(code)) if bound.get(name) == "value"})
 
 
-def _found(scene: Scene, step: int, code: str) -> list[Taken]:
-    found = list(_in_code(scene, step, code, step))
-    return found or list(by_name(scene, step, _read(parsed(code))))
+def _found(scene: Scene, step: int, code: str, names: set[str]) -> list[Taken]:
+    return list(_in_code(scene, step, code, step)) or list(by_name(scene, step, names))
 
 
 def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
@@ -119,13 +136,15 @@ def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
         part = " ".join((timeline.view(earlier).code or "").split())
         if event.inputs[0] is not None and part and part in " ".join(code.split()):
             yield Taken(earlier, event.inputs[0], part, _source(part))
-    names = names_of(timeline.state(end - 1))
-    for node in ast.walk(parsed(code)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CASTS and node.args:
-            source = ast.unparse(node.args[0])
-            tensor = names.get(source)
+    state = timeline.state(end - 1)
+    names = {**names_of(state, MODULE), **names_of(state)}
+    calls = [node for node in ast.walk(parsed(code)) if isinstance(node, ast.Call)]
+    for node in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        if isinstance(node.func, ast.Name) and node.func.id in _CASTS and node.args:
+            meant = [names[name] for name in _read(node.args[0]) if name in names]
+            tensor = next((one for one in meant if state.tensors[one].requires_grad), None)
             if tensor is not None:
-                yield Taken(end, tensor, ast.unparse(node), source)
+                yield Taken(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
 
 
 def by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
