@@ -37,10 +37,10 @@ b = torch.Tensor([1, 2])
 #
 # One of the next tensors gets the type of `a`, the others that of `b`. Which one?
 #
-# 1. `zeros`
-# 2. `ones`
-# 3. `sevens`
-# 4. `halves`
+# 1. `zeros = torch.zeros(2, 3)`
+# 2. `ones = torch.ones_like(zeros)`
+# 3. `sevens = torch.full((2, 3), 7)`
+# 4. `halves = torch.full((2, 3), 0.5)`
 
 # %% [markdown] question="choice" of="[t.dtype for t in (zeros, ones, sevens, halves)].index(a.dtype) + 1" lang="zh"
 # `a` 是 {{ a.dtype }}：给整数，得整数。`b` 是 {{ b.dtype }}，`torch.Tensor` 总是造这一种。
@@ -48,10 +48,10 @@ b = torch.Tensor([1, 2])
 #
 # 下面的张量里，有一个的类型和 `a` 一样，其余的和 `b` 一样。是哪一个？
 #
-# 1. `zeros`
-# 2. `ones`
-# 3. `sevens`
-# 4. `halves`
+# 1. `zeros = torch.zeros(2, 3)`
+# 2. `ones = torch.ones_like(zeros)`
+# 3. `sevens = torch.full((2, 3), 7)`
+# 4. `halves = torch.full((2, 3), 0.5)`
 
 # %%
 zeros = torch.zeros(2, 3)
@@ -65,7 +65,7 @@ identity = torch.eye(3)
 # {{ sevens.dtype }}. `zeros` and `eye` make floating-point numbers; `…_like` copies its model.
 #
 # `empty` just takes memory, with **whatever was in it before**: here, room for no number at all, of type `float64`.
-# And `out=` makes nothing new. It writes into a tensor that is there.
+# Then `torch.ones(2, 3, out=target)` shall write its six ones there.
 #
 # Will `result` be the very same object as `target`? `True` or `False`?
 
@@ -74,7 +74,7 @@ identity = torch.eye(3)
 # `zeros` 和 `eye` 造浮点数；`…_like` 照抄样子。
 #
 # `empty` 只要来内存，里面是**以前留下的东西**；这里连一个数的地方也没要，类型是 `float64`。
-# `out=` 则不造新的，而是写进已有的张量。
+# 接着 `torch.ones(2, 3, out=target)` 要把六个一写到那里去。
 #
 # `result` 和 `target` 会是同一个对象吗？`True` 还是 `False`？
 
@@ -84,14 +84,15 @@ result = torch.ones(2, 3, out=target)
 print(result.shape, result.dtype)
 
 # %% [markdown] lang="en"
-# The same object. `ones` **resized** it to {{ target.shape }} and wrote into it, but the type stayed
-# {{ target.dtype }}.
+# The same object: `out=` makes nothing new. `ones` **resized** it to {{ target.shape }} and wrote into it, but the type
+# stayed {{ target.dtype }}.
 #
 # Now you. Each of four pupils starts with 7 points, and the first then gets half a point more. The half never
 # arrives, and nothing complains. Walk through and watch the table: where is it lost? Press `e` and mend the line.
 
 # %% [markdown] lang="zh"
-# 是同一个对象。`ones` 把它**改成**了 {{ target.shape }} 的大小，再写进去；类型没有变，还是 {{ target.dtype }}。
+# 是同一个对象：`out=` 不造新的。`ones` 把它**改成**了 {{ target.shape }} 的大小，再写进去；
+# 类型没有变，还是 {{ target.dtype }}。
 #
 # 轮到你了。四个学生先各得 7 分，然后第一个再加半分。可这半分始终没有加上，也没有谁报错。
 # 走一遍，看着表格：它丢在哪里？按 `e`，改好出错的那一行。

@@ -12,14 +12,14 @@
 #
 # `torch.arange(start, end, step)` counts as Python's `range` does, only that a tensor comes out.
 #
-# What will `evens` hold? Type a list: `[…, …]`.
+# What will `evens = torch.arange(2, 10, 2)` hold? Type a list: `[…, …]`.
 
 # %% [markdown] question="predict" of="evens" lang="zh"
-# 排成一列的数，到处都用得上：画图要坐标轴，调试要一串候选值。
+# 排成一列的数，到处都用得上：画图要坐标轴，调参要一串候选值。
 #
 # `torch.arange(start, end, step)` 数数的办法和 Python 的 `range` 一样，只是得到的是张量。
 #
-# `evens` 里会是什么？输入一个列表：`[…, …]`。
+# `evens = torch.arange(2, 10, 2)` 里会是什么？输入一个列表：`[…, …]`。
 
 # %%
 import torch
@@ -53,7 +53,7 @@ gap = points[1] - points[0]
 # `logspace` goes by factors, which suits learning rates: 0.1, 0.01, 0.001. Its start and end are **exponents**, of
 # ten unless you give another `base`.
 #
-# What will `tens` hold?
+# What will `tens = torch.logspace(0, 2, 3)` hold?
 
 # %% [markdown] question="predict" of="tens" lang="zh"
 # {{ gap.item() }}：七个点之间只有**六**段。拿七去除是常见的失误；种树也一样，树总比间隔多一棵。
@@ -61,7 +61,7 @@ gap = points[1] - points[0]
 # `logspace` 按倍数走，很适合试学习率：0.1、0.01、0.001。
 # 它的起点和终点是**指数**，底数默认是十，也可以用 `base` 另给。
 #
-# `tens` 里会是什么？
+# `tens = torch.logspace(0, 2, 3)` 里会是什么？
 
 # %%
 tens = torch.logspace(0, 2, 3)

@@ -45,7 +45,8 @@ third = torch.rand(2)
 #
 # Step over some other draws with `→`: whole numbers, an order, numbers around zero, coins.
 #
-# The first line throws a die six hundred times. What is the **largest** number among the rolls?
+# The first line, `torch.randint(1, 6, (600,))`, throws a die six hundred times. What is the **largest** number among
+# the rolls?
 
 # %% [markdown] question="predict" of="rolls.max().item()" lang="zh"
 # `third` 是 {{ third.tolist() }}，`first` 也是：种子相同，数就相同。`second` 排在后面。
@@ -53,7 +54,7 @@ third = torch.rand(2)
 #
 # 按 `→` 看看别的抽法：整数、次序、零附近的数、硬币。
 #
-# 第一行掷了六百次骰子。掷出的点数里，**最大**的是几？
+# 第一行 `torch.randint(1, 6, (600,))` 掷了六百次骰子。掷出的点数里，**最大**的是几？
 
 # %%
 rolls = torch.randint(1, 6, (600,))

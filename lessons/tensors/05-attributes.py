@@ -8,8 +8,9 @@
 # ---
 
 # %% [markdown] question="choice" of="3 if w.grad_fn is None else 2 if 'Sum' in w.grad_fn.name() else 1" lang="en"
-# A tensor also has a `dtype`, a `shape`, a `device`, and what **autograd**, the finder of gradients, keeps:
-# `requires_grad` (does it take part?), `is_leaf` (did no recorded operation make it?), `grad_fn` (which one did?).
+# Besides its numbers, a tensor has a `dtype`, a `shape`, a `device`, and what **autograd**, the finder of gradients,
+# keeps: `requires_grad` (does it take part?), `is_leaf` (did no recorded operation make it?), `grad_fn`
+# (which one did?).
 #
 # We make `w`, and compute `total` from it. What is `w.grad_fn`?
 #

@@ -13,7 +13,7 @@
 #
 # In a table, `dim=0` goes down the rows, and `dim=1` across the columns.
 #
-# `a` and `b` have two rows of three. What will the shape of `below` be? Type a list.
+# `a` and `b` have two rows of three. What will the shape of `below = torch.cat([a, b], dim=0)` be? Type a list.
 
 # %% [markdown] question="predict" of="list(below.shape)" lang="zh"
 # 数据总是一块块来的：这里一行，那里一批。`torch.cat` 把张量首尾相接，**沿着它们已有的一维**。
@@ -21,7 +21,7 @@
 #
 # 对一张表来说，`dim=0` 沿着行往下，`dim=1` 沿着列往右。
 #
-# `a` 和 `b` 都是两行三列。`below` 的形状会是什么？输入一个列表。
+# `a` 和 `b` 都是两行三列。`below = torch.cat([a, b], dim=0)` 的形状会是什么？输入一个列表。
 
 # %%
 import torch
@@ -38,7 +38,7 @@ beside = torch.cat([a, b], dim=1)
 # `torch.stack` looks like the same thing, and is not. It needs tensors of **equal** shape, and lays them on top of each
 # other like sheets of paper: along a dimension that was **not there before**.
 #
-# What will the shape of `stacked` be?
+# What will the shape of `stacked = torch.stack([a, b])` be?
 
 # %% [markdown] question="predict" of="list(stacked.shape)" lang="zh"
 # 上下相接是 {{ below.shape }}，左右相接是 {{ beside.shape }}。两者只有相接的那一维可以长短不同。
@@ -46,7 +46,7 @@ beside = torch.cat([a, b], dim=1)
 # `torch.stack` 看着像一回事，其实不是。它要求形状**完全相同**，
 # 像叠纸一样一张张摞起来：沿着**原来没有的**一维。
 #
-# `stacked` 的形状会是什么？
+# `stacked = torch.stack([a, b])` 的形状会是什么？
 
 # %%
 stacked = torch.stack([a, b])

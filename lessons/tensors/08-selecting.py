@@ -14,7 +14,8 @@
 # `index_select` takes a list of places instead: along which dimension, and which ones, in what order, repeats
 # included.
 #
-# `table` counts from 0 to 11, four to a row. What will the first row of `columns` be?
+# `table` counts from 0 to 11, four to a row; `wanted` holds `[3, 0, 0]`. `columns` is `table.index_select(1, wanted)`.
+# What will its first row be?
 
 # %% [markdown] question="predict" of="columns[0]" lang="zh"
 # **按位置**挑，用切片，和 Python 的列表一样，每一维一个：`table[0]` 是第一行，
@@ -22,7 +23,8 @@
 #
 # `index_select` 则收一串位置：沿哪一维，取哪几个，什么次序，可以重复。
 #
-# `table` 从 0 数到 11，每行四个。`columns` 的第一行会是什么？
+# `table` 从 0 数到 11，每行四个；`wanted` 是 `[3, 0, 0]`。
+# `columns` 是 `table.index_select(1, wanted)`，它的第一行会是什么？
 
 # %%
 import torch
@@ -58,17 +60,17 @@ exactly = table[table.gt(3) & table.le(5)]
 # {{ large.shape }}: what a mask leaves seldom makes a rectangle, so the result has **one dimension**, always.
 # `table[table < 3]` is the short way. For *and*, *or*, *not* write `&`, `|`, `~`.
 #
-# Now, who shares memory? A slice is a **view** of its table. What a mask picks is a **copy**.
+# Now, who shares memory with `table`: what a mask picks, a row cut out by its place, both, neither?
 #
-# Which of these lines changes `table`?
+# Which of these lines changes `table`? Mark it with `↑` `↓` and press `Enter`, or type its number.
 
 # %% [markdown] question="line" of="table.sum().item() != 66" lang="zh"
 # {{ large.shape }}：掩码留下的数很少能凑成矩形，所以结果总是**一维**的。
 # `table[table < 3]` 是简写。要“并且”“或者”“不是”，就写 `&`、`|`、`~`。
 #
-# 那么，谁共用内存？切片是原表的**视图**；用掩码挑出来的，是**复制**。
+# 那么，谁和 `table` 共用内存：用掩码挑出来的，按位置切下的一行，都共用，还是都不？
 #
-# 下面哪一行会改动 `table`？
+# 下面哪一行会改动 `table`？用 `↑` `↓` 选中它，按 `Enter`；或者输入行号。
 
 # %%
 picked = table[table > 8]
@@ -77,15 +79,15 @@ row = table[0]
 row += 50
 
 # %% [markdown] lang="en"
-# `row` is a view, so its change shows in `table` too. `picked` has numbers of its own. To **write** by condition, put
-# the mask on the left: `table[table > 8] = 0` goes straight into the table.
+# A slice such as `row` is a **view**: its change shows in `table` too. What a mask picks is a **copy**. To **write** by
+# condition, put the mask on the left: `table[table > 8] = 0` goes straight into the table.
 #
 # Your turn. A broken sensor reports −99. Fill in `good`, the readings that are real, and `repaired`: all five, each
 # broken one replaced by the mean of the good. Leave `raw` as it is.
 
 # %% [markdown] lang="zh"
-# `row` 是视图，改它，`table` 也变；`picked` 有自己的一份数。要按条件**写入**，就把掩码放在左边：
-# `table[table > 8] = 0`，直接写进表里。
+# 切片是**视图**：改了 `row`，`table` 也变。用掩码挑出来的是**复制**，改 `picked` 只改它自己。
+# 要按条件**写入**，就把掩码放在左边：`table[table > 8] = 0`，直接写进表里。
 #
 # 轮到你了。坏掉的传感器会报 −99。填好 `good`，即真实的读数；
 # 还有 `repaired`：五个都在，坏的换成好读数的平均值。`raw` 不要动。

@@ -3,8 +3,8 @@
 #   gradtutor:
 #     title: {en: "Same numbers, another shape", zh: "数不变，形状变"}
 #     summary:
-#       en: "reshape and its -1, squeeze and unsqueeze, and why a reshape is no transpose."
-#       zh: "reshape 和它的 -1，squeeze 与 unsqueeze，以及 reshape 为什么不是转置。"
+#       en: "reshape and its -1, squeeze and unsqueeze, and reshape against transpose."
+#       zh: "reshape 和它的 -1，squeeze 与 unsqueeze，以及 reshape 与转置的比较。"
 # ---
 
 # %% [markdown] question="predict" of="list(halves.shape)" lang="en"
@@ -13,7 +13,7 @@
 #
 # In the new shape, one length may be `-1`. It means: *whatever is left*, so that no number is lost.
 #
-# Twelve numbers. What will the shape of `halves` be?
+# Of twelve numbers, what will the shape of `halves = numbers.reshape(2, -1)` be?
 
 # %% [markdown] question="predict" of="list(halves.shape)" lang="zh"
 # 初学者的错误，大多出在形状上。形状说的是这些数怎样排列；
@@ -21,7 +21,7 @@
 #
 # 新形状里可以有一个长度写成 `-1`，意思是：**剩下多少就是多少**，一个数也不丢。
 #
-# 一共十二个数。`halves` 的形状会是什么？
+# 一共十二个数。`halves = numbers.reshape(2, -1)` 的形状会是什么？
 
 # %%
 import torch
@@ -31,50 +31,50 @@ halves = numbers.reshape(2, -1)
 cube = numbers.reshape(2, -1, 2)
 flat = cube.reshape(-1)
 
-# %% [markdown] question="predict" of="list(same.shape)" lang="en"
+# %% [markdown] question="predict" of="list(tried.shape)" lang="en"
 # {{ halves.shape }}: the `-1` stands for twelve divided by two. `reshape(-1)` makes everything one row.
 #
 # Dimensions of length **one** add no numbers, but they count when shapes must match. `squeeze` takes them away, all
 # or the one that you name. `unsqueeze` puts one in at a place that you name.
 #
-# `box` has the shape [1, 2, 3, 1], and `same` is `box.squeeze(1)`. What shape is that?
+# `box` has the shape [1, 2, 3, 1], and `tried` is `box.squeeze(1)`. What shape is that?
 
-# %% [markdown] question="predict" of="list(same.shape)" lang="zh"
+# %% [markdown] question="predict" of="list(tried.shape)" lang="zh"
 # {{ halves.shape }}：`-1` 就是十二除以二。`reshape(-1)` 把全部排成一行。
 #
 # 长度为**一**的维不多装一个数，但比对形状时要算上。
 # `squeeze` 去掉它们，全部，或你指定的那一维；`unsqueeze` 在指定的地方添上一维。
 #
-# `box` 的形状是 [1, 2, 3, 1]，`same` 是 `box.squeeze(1)`。它是什么形状？
+# `box` 的形状是 [1, 2, 3, 1]，`tried` 是 `box.squeeze(1)`。它是什么形状？
 
 # %%
 box = torch.ones(1, 2, 3, 1)
 bare = box.squeeze()
 first_gone = box.squeeze(0)
-same = box.squeeze(1)
+tried = box.squeeze(1)
 
 four = torch.arange(4)
 as_row = four.unsqueeze(0)
 as_column = four.unsqueeze(1)
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="en"
-# {{ same.shape }}, unchanged: dimension 1 is the **second**, of length two. Nothing to squeeze, and no complaint.
+# {{ tried.shape }}, unchanged: dimension 1 is the **second**, of length two. Nothing to squeeze, and no complaint.
 # Without a number, both ones go: {{ bare.shape }}. `unsqueeze` made a row {{ as_row.shape }} and a column
 # {{ as_column.shape }}.
 #
 # `transpose(0, 1)` swaps two dimensions: two rows of three become three rows of two. `reshape(3, 2)` also gives three
 # rows of two.
 #
-# Are both the **same tensor**? `True` or `False`?
+# Are both **equal**, number for number? `True` or `False`?
 
 # %% [markdown] question="predict" of="torch.equal(turned, refilled)" lang="zh"
-# {{ same.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去的，也不报错。
+# {{ tried.shape }}，没有变：第 1 维是**第二个**，长度是二。没有可去的，也不报错。
 # 不写数字，两个一都去掉：{{ bare.shape }}。
 # `unsqueeze` 造出一行 {{ as_row.shape }} 和一列 {{ as_column.shape }}。
 #
 # `transpose(0, 1)` 对调两维：两行三列变成三行两列。`reshape(3, 2)` 也是三行两列。
 #
-# 两者是**同一个张量**吗？`True` 还是 `False`？
+# 两者**处处相等**吗？`True` 还是 `False`？
 
 # %%
 m = torch.arange(6).reshape(2, 3)

@@ -13,7 +13,7 @@
 #
 # `torch.add(a, b, alpha=10)` multiplies by `alpha` before it adds. Only one of the two is multiplied: the **second**.
 #
-# What will `total` hold?
+# `a` is `[1, 10, 100]`, and `b` is `[2, 4, 8]`. What will `total` hold?
 
 # %% [markdown] question="predict" of="total" lang="zh"
 # 张量做算术不用循环。`+`、`-`、`*`、`/` 对每个元素各算各的：第一个对第一个，第二个对第二个。
@@ -21,7 +21,7 @@
 #
 # `torch.add(a, b, alpha=10)` 先乘 `alpha` 再加。只乘其中一个：**第二个**。
 #
-# `total` 会是什么？
+# `a` 是 `[1, 10, 100]`，`b` 是 `[2, 4, 8]`。`total` 会是什么？
 
 # %%
 import torch
@@ -42,7 +42,7 @@ ratio = a.div(b)
 # Optimizers do such things all day. `addcmul(a, b, u, value=2)` is `a + 2 * b * u`; `addcdiv` divides instead. After
 # them come powers, logarithms and their kin.
 #
-# What will `cmul` hold? `a`, `b` and `u` stand in cell 1.
+# `a` is {{ a.tolist() }}, `b` is {{ b.tolist() }}, `u` is {{ u.tolist() }}. What will `cmul` hold?
 
 # %% [markdown] question="predict" of="cmul" lang="zh"
 # {{ total.tolist() }}：就是 `a + 10 * b`。
@@ -51,7 +51,7 @@ ratio = a.div(b)
 # 优化器整天做这种事。`addcmul(a, b, u, value=2)` 就是 `a + 2 * b * u`；`addcdiv` 把乘换成除。
 # 后面还有乘方、对数和它们的同类。
 #
-# `cmul` 会是什么？`a`、`b`、`u` 的数在第 1 个单元格里。
+# `a` 是 {{ a.tolist() }}，`b` 是 {{ b.tolist() }}，`u` 是 {{ u.tolist() }}。`cmul` 会是什么？
 
 # %%
 cmul = torch.addcmul(a, b, u, value=2)

@@ -14,7 +14,7 @@
 # There each number of the result comes from a whole **row** of `a` and a whole **column** of `b`: multiply them pair by
 # pair, and add up.
 #
-# What will `matrix` hold? Type two rows: `[[…, …], […, …]]`.
+# `a` is `[[1, 2], [3, 4]]`, `b` is `[[10, 0], [0, 1]]`. What will `matrix` hold? Type two rows: `[[…, …], […, …]]`.
 
 # %% [markdown] question="predict" of="matrix" lang="zh"
 # 有两种乘法。`a * b` 逐元素相乘，你已经知道了。`a @ b`，也写作 `torch.matmul(a, b)`，
@@ -22,7 +22,7 @@
 #
 # 它的每个数，都来自 `a` 的一整**行**和 `b` 的一整**列**：一对对相乘，再全部加起来。
 #
-# `matrix` 会是什么？输入两行：`[[…, …], […, …]]`。
+# `a` 是 `[[1, 2], [3, 4]]`，`b` 是 `[[10, 0], [0, 1]]`。`matrix` 会是什么？输入两行：`[[…, …], […, …]]`。
 
 # %%
 import torch
