@@ -216,3 +216,29 @@ async def test_a_second_question_at_the_same_place_comes_into_view(tmp_path: Pat
         await pilot.press("2", "enter", "end")
         await pilot.pause(0.1)
         assert screen.cursor == screen.timeline.steps
+
+
+async def test_what_a_check_says_follows_the_language(tmp_path: Path, home: Path) -> None:
+    spoken = LESSON.replace(
+        'f"y is {y.item():g}, but the square of 3 is 9."',
+        '{"en": f"y is {y.item():g}, not 9.", "zh": f"y 是 {y.item():g}，不是 9。"}',
+    )
+    async with opened(tmp_path, spoken.replace('{en: "The slope"}', '{en: "The slope", zh: "斜率"}')) as (
+        pilot,
+        screen,
+    ):
+        for code, english, chinese in (
+            ("y = w + w", "y is 6, not 9.", "y 是 6，不是 9。"),
+            ("x = 1 / 0", "Your code stopped with ZeroDivisionError", "你的代码出错停下了：ZeroDivisionError"),
+        ):
+            await pilot.press("home", "right_square_bracket", "e")
+            await pilot.pause()
+            pilot.app.screen.query_one(TextArea).text = code
+            await pilot.press("f5")
+            await ended(pilot, screen)
+            assert english in text(pilot.app)
+            await pilot.press("L")
+            await pilot.pause()
+            assert chinese in text(pilot.app)
+            assert english not in text(pilot.app)
+            await pilot.press("L")
