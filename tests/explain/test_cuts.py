@@ -127,6 +127,11 @@ CUTS = [
             optimizer.step()
         w.grad * 0.1
         """, ("`optimizer.zero_grad()` on line", "cleared it, after the last backward pass"), "optimizer.zero_grad()"),
+    Mistake("a parameter made of a result", LEAF + """u = torch.nn.Parameter(w * 2)
+        u.sum().backward()
+        w.grad.zero_()
+        """, ("did not reach w", "`torch.nn.Parameter(w * 2)` on line", "made a new leaf"),
+            "torch.nn.Parameter(w * 2)"),
     Mistake("another loss", LEAF + """v = torch.tensor(1.0, requires_grad=True)
         (v * 2).backward()
         w.grad.zero_()

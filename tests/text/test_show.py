@@ -150,6 +150,14 @@ def test_a_failure_is_explained_once(record: Forker) -> None:
     assert text.count("w is a leaf that requires grad, and") == 1
 
 
+def test_an_earlier_leaf_is_not_called_as_the_tensor_that_has_its_name(record: Forker) -> None:
+    recording = record("import torch\nw = torch.ones(1, requires_grad=True)\nw = w.double()\n(w * w).backward()\n")
+    graph = "\n".join(show.lines(recording.timeline, recording.timeline.steps)).partition("graph of pass 1")[2]
+    assert [line.split()[0:3] for line in graph.splitlines()[2:4]] == [
+        ["AccumulateGrad", "(old", "w)"], ["ToCopyBackward0", "w", "1."],
+    ]  # fmt: skip
+
+
 def test_much_output_and_long_lines_are_bounded(record: Forker) -> None:
     recording = record("for i in range(1000): print(i)\nprint('x' * 10_000)\nprint('\\x1b[2J\\u202e', end='')\n")
     out = io.StringIO()

@@ -53,6 +53,11 @@ def before_end_of_pass(run: Recording, number: int = 1) -> int:
     return run.steps_of("backward_end")[number - 1]
 
 
+def test_an_earlier_leaf_is_not_called_as_the_tensor_that_has_its_name(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(1, requires_grad=True)\nw = w.double()\n(w * w).backward()\n")
+    assert [name for _, name, _ in named(at_end(run)[1])] == ["(old w)", "w", "w * w"]
+
+
 def test_numbers_and_data_without_gradient_complete_the_arithmetic(record: Forker) -> None:
     run = record(
         """\

@@ -7,10 +7,10 @@ import math
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
+from tutor.explain.called import label
 from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.output import cut, safe, table
-from tutor.text.steps import called
 from tutor.text.values import dtype_of, gradient
 from tutor.trace.names import graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views
@@ -197,14 +197,14 @@ def _graph(state: State) -> list[str]:
     if not nodes:
         return []
     feeds: dict[int, list[str]] = {}
-    label = {node.node: _label(state, node) for node in nodes}
+    names = {node.node: _label(state, node) for node in nodes}
     for source, target in edges:
-        feeds.setdefault(target, []).append(label[source])
+        feeds.setdefault(target, []).append(names[source])
     rows = [[tr("node"), tr("makes"), tr("value"), tr("gradient"), tr("state"), tr("from")]]
     for node in nodes[-_ROWS:]:
         value = "-" if node.value is None else short(node.value, "float32", 24)
         grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
-        made = "-" if node.tensor is None else called(state, node.tensor)
+        made = label(state, node.tensor) or "-"
         rows.append([node.name, made, value, grad, tr(node.state), ", ".join(feeds.get(node.node, ["-"]))])
     more = ["  " + tr("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
     head = tr("graph")
@@ -214,7 +214,8 @@ def _graph(state: State) -> list[str]:
 
 
 def _label(state: State, node: NodeState) -> str:
-    return (None if node.tensor is None else name_of(state, node.tensor)) or node.name
+    named = None if node.tensor is None else name_of(state, node.tensor)
+    return node.name if named is None else label(state, node.tensor) or named
 
 
 def _printed(output: str) -> list[str]:

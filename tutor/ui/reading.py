@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from tutor.explain.called import is_rebound
 from tutor.explain.live import find
+from tutor.explain.operands import old
 from tutor.trace import values
 from tutor.trace.events import Value
 from tutor.trace.names import names_of
@@ -32,7 +34,10 @@ class Namer:
             return ""
         name = self._names.get(tensor)
         if name is None and tensor in self.state.tensors:
-            name = self.state.tensors[tensor].label
+            held = self.state.tensors[tensor]
+            name = held.label
+            if name is not None and held.is_leaf and is_rebound(self.state, tensor):
+                return old(name)  # or one takes it for the tensor that has the name now, and wonders at its `.grad`
         return name or ""
 
 

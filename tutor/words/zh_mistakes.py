@@ -175,6 +175,10 @@ MISTAKES: dict[str, str] = {
         "{name} 的 backward 返回的梯度个数，必须等于 forward 除 ctx 之外的参数个数：是 {expected} 个，不是 {got} 个。"
         "按顺序给每个参数返回一个，不需要梯度的返回 None。"
     ),
+    "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or give "
+    "dtype=torch.int64 where that is made.": (
+        "`{code}` 按编号取行，所以要整数：在输入后面写 .long()，或者创建时指定 dtype=torch.int64。"
+    ),
     "The target of `{code}` holds the number of the right class for each sample, so it must be of whole numbers: write "
     ".long() behind it, or give dtype=torch.int64 where it is made.": (
         "`{code}` 的目标是每个样本正确类别的编号，所以必须是整数："

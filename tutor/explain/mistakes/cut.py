@@ -57,7 +57,7 @@ def _behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
         step, op = made
         seen.add(step)
         yield step, op
-        waiting += [(one, step) for one in op.inputs if one is not None]
+        waiting += [(one, step) for one in _given(scene, step, op)]
         waiting += [(one.tensor, one.step) for one in numbered.taken(scene, step)]
 
 
@@ -97,8 +97,23 @@ def _lost(scene: Scene, step: int, op: Op) -> list[int]:
         return []
     if all(result.requires_grad for result in results) and op.inputs[:1] == op.outputs[:1]:
         return []  # a leaf that was changed in place
-    given = [number for number in op.inputs if number in before.tensors and before.tensors[number].requires_grad]
+    given = [one for one in _given(scene, step, op) if one in before.tensors and before.tensors[one].requires_grad]
     return given or [one.tensor for one in numbered.taken(scene, step) if _has_history(scene, one.tensor, one.step)]
+
+
+def _given(scene: Scene, step: int, op: Op) -> list[int]:
+    """The tensors that an operation was given; of `nn.Parameter(w * 2)`, which does not tell, the one in its code."""
+    given = [number for number in op.inputs if number is not None]
+    site = scene.timeline.sites.get(op.site)
+    if given or site is None or site.op != "Parameter":
+        return given
+    calls = [node for node in ast.walk(parsed(scene.timeline.view(step).code)) if isinstance(node, ast.Call)]
+    wanted = ast.unparse(calls[0].args[0]) if calls and calls[0].args else ""
+    named = names_of(scene.timeline.state(step - 1)).get(wanted)
+    last = scene.timeline.event(step - 1)
+    if named is None and isinstance(last, Op) and scene.timeline.sites[last.site].statement == site.statement:
+        return last.outputs[:1]
+    return [] if named is None else [named]
 
 
 def _has_history(scene: Scene, tensor: int, step: int) -> bool:
@@ -114,7 +129,7 @@ def _why(scene: Scene, step: int, op: Op) -> str:
         return _by_data(place, data)
     if numbered.makes(name):
         return numbered.why(scene, step)
-    given = [scene.timeline.state(step - 1).tensors.get(number or 0) for number in op.inputs]
+    given = [scene.timeline.state(step - 1).tensors.get(number) for number in _given(scene, step, op)]
     if not any(one is not None and one.requires_grad for one in given):
         return numbered.among_numbers(place, numbered.taken(scene, step))
     if name in _CUTS:
