@@ -2,11 +2,11 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "Moved, and no leaf any more"
-#       zh: "一搬就不是叶子了"
+#       en: "A weight on the move"
+#       zh: "搬家的权重"
 #     summary:
-#       en: "First marked, then moved with .to(): the name now means a copy, and its grad stays empty."
-#       zh: "先标记，再用 .to() 搬走：名字指向的成了副本，它的 grad 一直是空的。"
+#       en: "A weight is marked, then moved with .to(). Which tensor does its name mean after that?"
+#       zh: "权重先标记，再用 .to() 搬走。搬完以后，这个名字指的是哪个张量？"
 # ---
 
 # %% [markdown] question="predict" of="w.grad" lang="en"

@@ -2,21 +2,21 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "item(), too early"
-#       zh: "item() 调早了"
+#       en: "A loss made ready to print"
+#       zh: "为打印准备的损失"
 #     summary:
-#       en: "item() gives a plain number, without a history. Wrapping it up again only silences the error."
-#       zh: "item() 给出的是普通的数，没有历史。再包成张量，只是让错误闭嘴。"
+#       en: "Somebody wants to print the loss, and backward() fails. Is the usual way around it a mend?"
+#       zh: "有人想把损失打印出来，backward() 就出错了。常见的绕法算是改好了吗？"
 # ---
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="en"
-# One wants to print the loss, and a plain number prints best. So `item()` goes in.
+# One wants to print the loss, and a plain number prints best.
 #
-# The next cell fails at `backward()`, and `try` catches it. But that line is only where one notices. Which line makes
+# The next cell fails at `backward()`, and `try` catches it. But that is only where one notices. Which line makes
 # the failure inevitable? Type its number, or mark it with ↑ ↓.
 
 # %% [markdown] question="line" of="isinstance(loss, float)" lang="zh"
-# 想把损失打印出来，普通的数打印着最好看，于是写上了 `item()`。
+# 想把损失打印出来，普通的数打印着最好看。
 #
 # 下一个单元会在 `backward()` 处出错，`try` 把它接住。不过那只是问题露面的地方。
 # 是哪一行让失败变得不可避免？输入行号，或者用 ↑ ↓ 标出来。

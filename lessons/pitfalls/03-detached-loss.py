@@ -5,8 +5,8 @@
 #       en: "A loss cut off"
 #       zh: "被切断的损失"
 #     summary:
-#       en: "detach() in the middle of a loss: with luck an error, else a part that nobody learns from."
-#       zh: "损失中间有个 detach()：走运时会报错，不走运时，有一部分谁也学不到。"
+#       en: "detach() slips into the middle of a loss. When does PyTorch notice, and when does nobody?"
+#       zh: "损失中间混进一个 detach()。什么时候 PyTorch 会发现，什么时候谁也发现不了？"
 # ---
 
 # %% [markdown] question="choice" of="3 if not loss.requires_grad else 1 if w.grad else 2" lang="en"

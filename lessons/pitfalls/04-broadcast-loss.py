@@ -2,11 +2,11 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "Four guesses, sixteen differences"
-#       zh: "四个预测，十六个差"
+#       en: "A column and a row"
+#       zh: "一列和一行"
 #     summary:
-#       en: "A column minus a row broadcasts to a table, and the loss is that of another problem."
-#       zh: "一列减一行，会广播成一张表，算出的是另一个问题的损失。"
+#       en: "The guesses form a column, the targets a row. What does the loss compare with what?"
+#       zh: "预测是一列，目标是一行。损失到底拿什么和什么比？"
 # ---
 
 # %% [markdown] question="predict" of="loss" lang="en"

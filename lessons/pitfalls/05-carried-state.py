@@ -2,11 +2,11 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "State that drags its past along"
-#       zh: "拖着过去的状态"
+#       en: "A state that is carried on"
+#       zh: "带到下一圈的状态"
 #     summary:
-#       en: "A hidden state carried into the next turn brings its old graph. Carry the value alone."
-#       zh: "隐藏状态带进下一圈时，也带着旧的计算图。只带值过去就好。"
+#       en: "What comes out of one turn goes into the next. How far back does each backward pass go?"
+#       zh: "这一圈的结果进入下一圈。每次反向传播会往回走多远？"
 # ---
 
 # %% [markdown] question="predict" of="turns" lang="en"

@@ -5,8 +5,8 @@
 #       en: "A back door called NumPy"
 #       zh: "NumPy 这道后门"
 #     summary:
-#       en: "NumPy carries no graph, and shares memory: the mend that the error suggests can do harm."
-#       zh: "NumPy 不带计算图，还共用内存：照错误提示去改，也可能惹祸。"
+#       en: "NumPy knows nothing of graphs. PyTorch's error says what to write instead: is that safe?"
+#       zh: "NumPy 不认识计算图。PyTorch 的错误提示教你怎么写：照着写就安全吗？"
 # ---
 
 # %% [markdown] lang="en"

@@ -2,11 +2,11 @@
 # jupyter:
 #   gradtutor:
 #     title:
-#       en: "Weights that the module does not know"
-#       zh: "模块不认识的权重"
+#       en: "A module and its weights"
+#       zh: "模块和它的权重"
 #     summary:
-#       en: "A plain tensor in a module, or a list of layers, is no parameter: no optimizer will find it."
-#       zh: "模块里的普通张量、装在列表里的层，都不算参数，优化器找不到它们。"
+#       en: "A plain tensor in a module, layers in a Python list: what will the optimizer find?"
+#       zh: "模块里的普通张量、装在列表里的层：优化器找得到哪些？"
 # ---
 
 # %% [markdown] question="predict" of="count" lang="en"

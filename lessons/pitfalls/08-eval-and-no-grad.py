@@ -5,8 +5,8 @@
 #       en: "Two switches, not one"
 #       zh: "是两个开关，不是一个"
 #     summary:
-#       en: "eval() changes what layers do, no_grad what autograd records. To test a model you need both."
-#       zh: "eval() 改变层的行为，no_grad 决定 autograd 记不记录。测试模型时两个都要。"
+#       en: "eval() and no_grad: which of them speaks to the layers, and which to autograd?"
+#       zh: "eval() 和 no_grad：哪个管各个层，哪个管 autograd？"
 # ---
 
 # %% [markdown] question="predict" of="y.requires_grad" lang="en"

@@ -5,8 +5,8 @@
 #       en: "The branch not taken"
 #       zh: "没有走的那条分支"
 #     summary:
-#       en: "where() hides a bad value on the way forward; on the way back it turns up as nan."
-#       zh: "前向时 where() 把坏值藏住了；反向时它变成 nan 冒出来。"
+#       en: "where() takes the good value and leaves out the bad one. What happens on the way back?"
+#       zh: "where() 取好的值，避开坏的。反向传播时会怎样？"
 # ---
 
 # %% [markdown] question="choice" of="3 if x.grad[0].isnan() else 2 if x.grad[0].isinf() else 1" lang="en"

@@ -5,8 +5,8 @@
 #       en: "A tensor made of tensors"
 #       zh: "用张量拼成的张量"
 #     summary:
-#       en: "torch.tensor() around tensors copies their numbers; torch.stack() keeps their history."
-#       zh: "把张量放进 torch.tensor()，只抄走数值；torch.stack() 才保留历史。"
+#       en: "torch.tensor() and torch.stack() both make one tensor of several. Is the history still there?"
+#       zh: "torch.tensor() 和 torch.stack() 都能把几个张量拼成一个。历史还在吗？"
 # ---
 
 # %% [markdown] question="predict" of="joined.requires_grad" lang="en"
