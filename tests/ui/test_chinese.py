@@ -213,10 +213,10 @@ async def test_another_language_at_once() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert "作答" in text(app)
-        assert "答案：5、[1, 2]" in text(app)
+        assert "0.25、[1, 2]" in text(app)
         await pilot.press("g", "escape", "L")
         await pilot.pause()
-        assert "answer: 5, [1, 2]" in text(app)
+        assert "0.25, [1, 2]" in text(app)
         assert "lesson" in text(app)
 
 

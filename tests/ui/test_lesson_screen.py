@@ -152,7 +152,7 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
         assert screen_of(app).asking
         await pilot.press("escape")
         await pilot.pause()
-        assert screen_of(app).focused is screen_of(app).code
+        assert screen_of(app).focused is screen_of(app).lesson
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_statements_cells_and_passes_are_walked() -> None:
             await pilot.press(key)
             await pilot.pause()
             seen.append(screen.cursor)
-        assert seen == [1, 2, 4, 2, 7, 8, 15, 16, 21, 7, 1]
+        assert seen == [0, 2, 4, 2, 7, 8, 15, 16, 21, 7, 1]
         await pilot.press("left", "left")
         await pilot.pause()
         assert screen.cursor == 0

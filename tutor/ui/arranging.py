@@ -10,7 +10,7 @@ from tutor.language import now
 from tutor.ui.draw import places
 from tutor.ui.draw.places import Place
 from tutor.ui.draw.row import width as cells
-from tutor.ui.panes.pane import Pane, Tab
+from tutor.ui.panes.pane import FRAME, Pane, Tab
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -26,6 +26,7 @@ class Arranger:
         self.screen = screen
         self._drawn: object = None
         self._now = ""
+        self._led: Pane | None = None
 
     def turn(self) -> None:
         """Where lesson, code and output share a place: prose while one reads, code while it runs."""
@@ -34,6 +35,18 @@ class Arranger:
             self._now = screen.front["left"] = self.now
             if screen.zoomed in places.LEFT:
                 screen.zoomed = self.now
+        if self.leading != self._led:
+            self._led = self.leading
+            if screen.focused in (screen.lesson, screen.code):
+                screen.set_focus(self._led)
+
+    @property
+    def leading(self) -> Pane:
+        """The pane that the arrows up and down are for, as long as the learner chooses no other."""
+        screen = self.screen
+        question = screen.gate.asking(screen.timeline, screen.cursor)
+        pointing = question is not None and question.kind == "line"
+        return screen.lesson if self.now == "lesson" and self._prose and not pointing else screen.code
 
     @property
     def now(self) -> str:
@@ -49,14 +62,14 @@ class Arranger:
         """Put everything in its place, if anything changed that matters to it."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
-        reading = max(screen.lesson.wanted, 1) if self.now == "lesson" else 0
+        width, height = screen.size
+        small = places.too_small(width, height)
+        wide = places.is_wide(width, height)
+        reading = self._to_read(places.left_width(width) if wide else width) if self.now == "lesson" else 0
         drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        width, height = screen.size
-        small = places.too_small(width, height)
-        wide = places.is_wide(width, height)
         asking = 0 if question is None else ASK if wide else BRIEF
         found = {} if small else places.places(
             width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose,
@@ -64,7 +77,7 @@ class Arranger:
         )  # fmt: skip
         self._tabs(wide, bool(reading) and self._prose)
         if question is not None:
-            screen.ask.about(question.of, question.kind, framed=wide, ascii=screen.header.glyphs.ascii)
+            screen.ask.about(question, framed=wide, ascii=screen.header.glyphs.ascii)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
             widget.display = name in found
             if name in found:
@@ -78,6 +91,11 @@ class Arranger:
         self.prompt()
         if not small and (screen.focused is None or (isinstance(screen.focused, Pane) and not screen.focused.display)):
             self.focus_pane()
+
+    def _to_read(self, width: int) -> int:
+        """The rows of what is to be read now, in a pane of this width."""
+        screen = self.screen
+        return max(screen.lesson.to_read(screen.timeline, screen.cursor, width - FRAME), 1)
 
     def _tabs(self, wide: bool, reading: bool) -> None:
         self.screen.lesson.tabs = self.screen.tensors.tabs = ()
@@ -120,9 +138,9 @@ class Arranger:
     def focus_pane(self) -> None:
         """The focus goes to a pane in view."""
         panes = self.screen.panes
-        shown = next((name for name in ("code", *panes) if panes[name].display), None)
+        shown = next((pane for pane in (self.leading, *panes.values()) if pane.display), None)
         if shown is not None:
-            self.screen.set_focus(panes[shown])
+            self.screen.set_focus(shown)
 
 
 def _put(widget: Widget, place: Place) -> None:

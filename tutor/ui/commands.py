@@ -76,9 +76,12 @@ class Commands:
         found = moves.MOVES[key](timeline, here)
         if found is None and key == "next_cell" and here < timeline.steps:
             found = timeline.steps
-        if found is None:
-            ahead = screen.running and not key.startswith(("back", "previous", "out"))
-            screen.say((screen.waiting if ahead else tr(moves.NOWHERE[key]), "quiet"), passing=ahead)
+        ahead = not key.startswith(("back", "previous", "out"))
+        if found is None and screen.asking and ahead:
+            self.say_gate()
+        elif found is None:
+            waits = screen.running and ahead
+            screen.say((screen.waiting if waits else tr(moves.NOWHERE[key]), "quiet"), passing=waits)
         elif found > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit
@@ -111,14 +114,14 @@ class Commands:
         self.screen.cursor = step
 
     def first(self) -> None:
-        self.screen.player.pause()
-        self.screen.follow = False
-        self.screen.cursor = 1
+        self.go_to(0)
 
     def last(self) -> None:
         """To the end; along with a program that runs."""
         self.screen.player.pause()
         self.screen.follow = self.screen.running
+        if self.screen.asking:
+            self.say_gate()
         self.screen.cursor = self.screen.limit
 
     def play(self) -> None:

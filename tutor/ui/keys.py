@@ -45,7 +45,7 @@ KEYS: tuple[Key, ...] = (
     Key("previous_iteration", "left_curly_bracket", "{", "turn", later("the one before")),
     Key("next_pass", "b", "b", "pass", later("the next backward pass")),
     Key("previous_pass", "B", "B", "pass", later("the one before")),
-    Key("first", "home", "Home", "end", later("the first step")),
+    Key("first", "home", "Home", "end", later("the beginning")),
     Key("last", "end", "End", "end", later("the last one, along with a program that runs")),
     Key("play", "space", later("space"), "play", later("play and pause")),
     Key("slower", "less_than_sign", "<", "pace", later("play slower")),
@@ -128,6 +128,11 @@ def bindings(keys: Sequence[Key] = KEYS) -> list[BindingType]:
             Binding(",".join(names), action, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
         )
     return found
+
+
+def hints_of_typing(does: str) -> list[Hint]:
+    """Where one types: there letters are text."""
+    return [Hint("Enter", does, "details", 0), Hint("Esc", later("back"), "leave", 0)]
 
 
 def hints_now(works: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:

@@ -18,7 +18,7 @@ MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
     "previous_line": walk.previous_line,
     "into": walk.into,
     "out": walk.out,
-    "next_cell": walk.next_cell,
+    "next_cell": lambda timeline, step: walk.next_cell(timeline, max(step, 1)),  # before the first one is in it
     "previous_cell": walk.previous_cell,
     "next_iteration": walk.next_iteration,
     "previous_iteration": walk.previous_iteration,

@@ -33,6 +33,13 @@ class Prompts:
         self._before = ""
         """The key pressed last where a question is open."""
 
+    @property
+    def does(self) -> str | None:
+        """What Enter does where one types; None where one does not."""
+        if self.screen.focused is self.screen.ask:
+            return later("answer")
+        return PURPOSES[self.screen.prompt.purpose][0] if self.screen.focused is self.screen.prompt else None
+
     def open(self, purpose: str) -> None:
         """Show the line, in place of the explanation."""
         screen = self.screen

@@ -32,6 +32,11 @@ def too_small(width: int, height: int) -> bool:
     return width < LEAST[0] or height < LEAST[1]
 
 
+def left_width(width: int) -> int:
+    """The width of the panes on the left."""
+    return width * 46 // 100
+
+
 def is_wide(width: int, height: int) -> bool:
     """Whether all panes are in view."""
     return width >= WIDE and height >= TALL
@@ -53,12 +58,11 @@ def places(
         return {"lesson": Place(0, top, width, body - asking), "ask": Place(0, top + body - asking, width, asking)}
     if zoomed is not None:
         return {zoomed: Place(0, top, width, body)}
-    left = width * 46 // 100
     if is_wide(width, height):
-        return _wide(left, width - left, top, body, asking, prose, reading)
+        return _wide(left_width(width), width - left_width(width), top, body, asking, prose, reading)
     if reading and prose:
-        return _reading(left, width, top, body, front, asking, reading)
-    return _narrow(left, width, top, body, front, asking)
+        return _reading(left_width(width), width, top, body, front, asking, reading)
+    return _narrow(left_width(width), width, top, body, front, asking)
 
 
 def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Place]:

@@ -150,16 +150,14 @@ class CodePane(Pane):
             return None
         if not self._at_end:
             return next((at for at, line in enumerate(self._listing.lines) if line.cell == self._cell), None)
-        # Between two cells: all of the one that ended; of the one that is asked about as much as there is room for.
-        asked = self.reveal is not None and self.reveal > self._cell
-        cell = self.reveal if asked else self._cell
-        lines = [at for at, line in enumerate(self._listing.lines) if line.cell == cell]
-        return min(lines[-1], lines[0] + max(self.page - 2, 0)) if lines and asked else max(lines, default=None)
+        # Between two cells: of the one that comes next as much as there is room for.
+        lines = [at for at, line in enumerate(self._listing.lines[: self._count]) if line.cell == self._cell + 1]
+        return min(lines[-1], lines[0] + max(self.page - 2, 0)) if lines else self._count - 1
 
     def row(self, index: int, cells: int) -> Row:
         g = self.glyphs
         if index >= self._count:
-            return ((f"    {g.more} {tr('after the question there is more')}", "note"),)
+            return ((f"    {g.more} {tr('more after the question')}", "note"),)
         line = self._listing.lines[index]
         size = max(len(str(self._listing.lines[-1].number)), 2)
         if not line.number:

@@ -7,13 +7,14 @@ from textual.widgets import Input
 
 from tutor.language import later, now, tr
 from tutor.ui.draw.row import Row, clean
+from tutor.ui.gate import Question
 from tutor.ui.panes.surface import Surface
 
 LONGEST = 500
 _EXAMPLES = {
-    "predict": later("answer: 5, [1, 2], True, None; to a thousandth"),
+    "predict": later("0.25, [1, 2], True or None, within a thousandth"),
     "choice": later("the number of your choice"),
-    "line": later("its number; or mark it in the code with ↑ ↓, and Enter"),
+    "line": later("its number, or ↑ ↓ to mark it in the code"),
 }
 
 
@@ -23,25 +24,25 @@ class Ask(Input):
     def __init__(self) -> None:
         super().__init__(id="ask", max_length=LONGEST, select_on_focus=False)
         self.display = False
-        self._about: str | None = None
+        self._about: Question | None = None
         self._said = ""
         """The language in which that is said."""
 
-    def about(self, expression: str, kind: str, framed: bool, ascii: bool) -> None:
+    def about(self, question: Question, framed: bool, ascii: bool) -> None:
         """Say what is asked for; a new question begins with an empty field."""
         self.set_class(framed, "-framed")
         self.set_class(ascii, "-ascii")
-        if expression != self._about:
-            self._about, self._said = expression, ""
+        if question != self._about:
+            self._about, self._said = question, ""
             self.value = ""
         if self._said == now():
             return
         self._said = now()
-        self.placeholder = tr(_EXAMPLES.get(kind, _EXAMPLES["predict"]))
+        self.placeholder = tr(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
         asked = {
-            "predict": tr("your answer: {expression}", expression=clean(expression)),
+            "predict": tr("your answer: {expression}", expression=clean(question.of)),
             "line": tr("which line?"),
-        }.get(kind, tr("your choice"))
+        }.get(question.kind, tr("your choice"))
         self.border_title = Content(f"? {asked}").markup
         self.border_subtitle = f"Enter {tr('answer')}  s {tr('skip')}"
 

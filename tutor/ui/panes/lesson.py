@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from tutor.explain.live import live
 from tutor.language import later, tr
 from tutor.lesson.model import in_language
+from tutor.trace.events import Answer
 from tutor.trace.state import State
+from tutor.trace.timeline import Timeline
 from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
@@ -18,6 +21,21 @@ from tutor.ui.draw.verdict import verdict
 from tutor.ui.gate import Exercise, Gate
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
+
+
+@dataclass
+class _Text:
+    """All that may be read, laid out."""
+
+    rows: list[Row] = field(default_factory=list)
+    first: int = 0
+    """The row at which begins what is to be read now."""
+    end: int = 0
+    """The row after it."""
+    asked: int | None = None
+    """The first row of the question that is open."""
+    reading: tuple[int, int | None] = (-1, None)
+    """Which section it is, and the question in it that is open."""
 
 
 class LessonPane(Pane):
@@ -38,60 +56,74 @@ class LessonPane(Pane):
         self.to_the_end = False
         """Whether the end of what is to be read shall be seen: a hint was asked for."""
         self._rows: list[Row] = []
-        self._starts: list[int] = []
-        self._reading: tuple[int, int | None] = (-1, None)
-        """The section that is to be read, and the question in it that is open."""
-        self.wanted = 0
-        """How many rows what is to be read now has."""
+        self._reading = _Text().reading
         self._pinned = True
         """Whether what is to be read begins at the top; not once the learner has scrolled."""
         self._blocks: dict[int, list[Block]] = {}
 
     def prepare(self) -> None:
-        timeline = self.timeline
-        if timeline is None:
+        if self.timeline is None:
             return
-        current = self.gate.section(timeline, self.cursor)
-        state = timeline.state(self.cursor)
-        self._rows, self._starts = [], []
-        asked: tuple[int, int] | None = None
+        text = self._written(self.inner)
+        self._rows = text.rows
+        if text.reading != self._reading:
+            self._reading, self._pinned = text.reading, True
+        if self.to_the_end:
+            self.to_the_end = self._pinned = False
+            self.top = max(0, text.end - self.page)
+        if self._pinned:
+            self.top = text.first
+            if text.asked is not None and text.end - self.top > self.page:
+                # A second question at the same place: what one has read already makes room for it.
+                self.top = max(self.top, min(text.asked, text.end - self.page))
+
+    def to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
+        """How many rows what is to be read at this step has, at this width."""
+        self.timeline, self.cursor = timeline, cursor
+        text = self._written(cells)
+        return text.end - text.first
+
+    def _written(self, cells: int) -> _Text:
+        """All that may be read, and what of it is to be read now."""
+        assert self.timeline is not None
+        current = self.gate.section(self.timeline, self.cursor)
+        state = self.timeline.state(self.cursor)
+        text = _Text()
+        told = None
         # What comes later is not read before its time.
-        reached = max(current, self.gate.section(timeline, min(self.seen, timeline.steps)))
+        reached = max(current, self.gate.section(self.timeline, min(self.seen, self.timeline.steps)))
         for at, section in enumerate(self.gate.sections[: reached + 1]):
-            self._starts.append(len(self._rows))
-            open_question = False
+            start = len(text.rows)
             rows: list[Row] = []
+            open_question: int | None = None
             for index in section.cells:
                 rows += [EMPTY] if rows else []
                 question = self.gate.question
-                open_question = question is not None and question.index == index
-                if open_question and at == current:
-                    asked = index, len(self._rows) + len(rows)
-                rows += self._cell(index, state)
-                if open_question:
+                if question is not None and question.index == index:
+                    open_question = start + len(rows)
+                outcome = self._outcome(index, cells)
+                rows += self._cell(index, state, cells)
+                if outcome and at == current - 1:
+                    told = start + len(rows)
+                rows += outcome
+                if open_question is not None:
                     break
             exercise = self.gate.exercises.get(section.number or 0)
-            if exercise is not None and self.standing is not None and not open_question:
-                rows += self._exercise(exercise, self.standing(exercise), state)
-            self._rows += rows if at == current else [tinted(row, "quiet") for row in rows]
-            if open_question:
+            if exercise is not None and self.standing is not None and open_question is None:
+                rows += self._exercise(exercise, self.standing(exercise), state, cells)
+            text.rows += rows if at == current else [tinted(row, "quiet") for row in rows]
+            if at == current:
+                text.first, text.end = start, len(text.rows)
+                text.asked = open_question
+                text.reading = at, None if open_question is None else section.cells[-1]
+            if open_question is not None:
                 break
             following = self.gate.sections[at + 1 : reached + 1]
             if section.number is not None and any(later.cells for later in following):
-                self._rows += [EMPTY, self._rule(section.number), EMPTY] if rows else []
-        reading = current, None if asked is None else asked[0]
-        if reading != self._reading:
-            self._reading, self._pinned = reading, True
-        self.wanted = len(self._rows) - self._starts[current] if current < len(self._starts) else 0
-        if self.to_the_end:
-            self.to_the_end = self._pinned = False
-            ends = [*self._starts[current + 1 :], len(self._rows) + 2]
-            self.top = max(0, ends[0] - 2 - self.page)
-        if self._pinned and current < len(self._starts):
-            self.top = self._starts[current]
-            if asked is not None and len(self._rows) - self.top > self.page:
-                # A second question at the same place: what one has read already makes room for it.
-                self.top = max(self.top, min(asked[1], len(self._rows) - self.page))
+                text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if rows else []
+        if told is not None and self.timeline.kind(self.cursor) == "cell_end":
+            text.first = told  # the run has just told whether the answer was right
+        return text
 
     def forget(self) -> None:
         """The texts are in another language now."""
@@ -101,18 +133,18 @@ class LessonPane(Pane):
         self._pinned = False
         super().scroll_rows(rows)
 
-    def _exercise(self, exercise: Exercise, standing: Standing, state: State) -> list[Row]:
+    def _exercise(self, exercise: Exercise, standing: Standing, state: State, cells: int) -> list[Row]:
         def hint(index: int) -> Callable[[int], list[Row]]:
             return lambda cells: self._prose(index, state, cells)
 
-        return drawn(standing, [hint(index) for index in exercise.hints], max(self.inner, 1), self.glyphs)
+        return drawn(standing, [hint(index) for index in exercise.hints], max(cells, 1), self.glyphs)
 
     def _prose(self, index: int, state: State, cells: int) -> list[Row]:
         """The text of a cell."""
         assert self.timeline is not None
-        assert self.timeline.document is not None
+        assert self.gate.document is not None
         if index not in self._blocks:
-            cell = self.timeline.document.cells[index]
+            cell = self.gate.document.cells[index]
             found = prose.blocks(in_language(cell.get("text") or {}, self.language))
             if cell.get("options"):  # they are listed with their numbers after it
                 found = [block for block in found if block.kind != "item"]
@@ -120,35 +152,47 @@ class LessonPane(Pane):
         role, value = partial(role_of, state), partial(live, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
-    def _rule(self, number: int) -> Row:
+    def _rule(self, number: int, cells: int) -> Row:
         label = f" {tr('cell {number}', number=number)} "
-        return fit(((self.glyphs.rule * 2, "faint"), (label, "quiet"), (self.glyphs.rule * 200, "faint")), self.inner,
+        return fit(((self.glyphs.rule * 2, "faint"), (label, "quiet"), (self.glyphs.rule * 200, "faint")), cells,
                    more=self.glyphs.rule)  # fmt: skip
 
-    def _cell(self, index: int, state: State) -> list[Row]:
+    def _cell(self, index: int, state: State, cells: int) -> list[Row]:
         """The rows of a cell."""
         assert self.timeline is not None
-        assert self.timeline.document is not None
+        assert self.gate.document is not None
         role, value = partial(role_of, state), partial(live, state)
-        cell = self.timeline.document.cells[index]
+        cell = self.gate.document.cells[index]
         if cell.get("kind") != "question":
-            return self._prose(index, state, self.inner)
-        inner = self._prose(index, state, self.inner - 2)
+            return self._prose(index, state, cells)
+        inner = self._prose(index, state, cells - 2)
         rows = [((("? ", "now") if not at else ("  ", "plain")), *row) for at, row in enumerate(inner)]
-        given = self.given.get(index)
-        known = self.gate.answer_of(self.timeline, index)
-        run = known[1] if given is not None and known is not None and known[0] <= self.seen else None
+        run = self._told(index)
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
             is_right = run is not None and run.value == number
             pieces = prose.inline(option, self.glyphs, role, value)
             lines = wrapped([*pieces, (f" {self.glyphs.yes}", "leaf strong")] if is_right else pieces,
-                            max(self.inner - 5, 1))  # fmt: skip
+                            max(cells - 5, 1))  # fmt: skip
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
+        return rows
+
+    def _told(self, index: int) -> Answer | None:
+        """What the run gives for a question that was answered or skipped, once the learner has come to it."""
+        assert self.timeline is not None
+        known = self.gate.answer_of(self.timeline, index) if index in self.given else None
+        return known[1] if known is not None and known[0] <= self.seen else None
+
+    def _outcome(self, index: int, cells: int) -> list[Row]:
+        """What became of an answer."""
+        assert self.timeline is not None
+        assert self.gate.document is not None
+        given = self.given.get(index)
         if given is None:
-            return rows
-        outcome = verdict(str(cell.get("question")), *given, run, self.glyphs)
-        return [*rows, *((("  ", "plain"), *row) for row in wrapped(outcome, max(self.inner - 2, 1)))]
+            return []
+        kind = str(self.gate.document.cells[index].get("question"))
+        pieces = verdict(kind, *given, self._told(index), self.glyphs)
+        return [(("  ", "plain"), *row) for row in wrapped(pieces, max(cells - 2, 1))]
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tutor.ui.linking import Linked
 
 
+FRAME = 4
+"""Columns that the frame and the space beside it take."""
+
+
 @dataclass(frozen=True)
 class Tab:
     """The name of a pane that shares this place, and whether it is the one on show."""
@@ -146,7 +150,7 @@ class Pane(Surface, can_focus=True):
     @property
     def inner(self) -> int:
         """How many cells a row has."""
-        return max(self.size.width - 4, 0)
+        return max(self.size.width - FRAME, 0)
 
     def _bring_into_view(self, row: int, margin: int = 1) -> None:
         page = self.page

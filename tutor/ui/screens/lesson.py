@@ -21,7 +21,7 @@ from tutor.ui.draw import places
 from tutor.ui.draw.row import Piece
 from tutor.ui.exercising import Exercising
 from tutor.ui.gate import Gate
-from tutor.ui.keys import bindings, hints_now
+from tutor.ui.keys import bindings, hints_now, hints_of_typing
 from tutor.ui.linking import Linker
 from tutor.ui.messages import DetailsAsked, KeyPicked, StepPicked, TabClicked
 from tutor.ui.pacer import Pacer
@@ -204,12 +204,20 @@ class LessonScreen(Screen[None]):
             if at != self.shown or pane is self.chart:
                 pane.show(self.timeline, self.cursor)
         self.shown = at
-        self.places.update()  # how tall the prose is, is known only now
         self.linker.update()
         self.header.show(*facts(self))
         self.explain.show(self.notice or said(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
-        self.keyline.show(hints_now(partial(works, self)))
+        self._show_keys()
+
+    def watch_focused(self) -> None:
+        """What the keys do depends on where one is."""
+        if self.is_mounted and not places.too_small(*self.size):
+            self._show_keys()
+
+    def _show_keys(self) -> None:
+        does = self.prompts.does
+        self.keyline.show(hints_now(partial(works, self)) if does is None else hints_of_typing(does))
 
     def speak(self, language: str) -> None:
         """Another language: say all of it anew."""
