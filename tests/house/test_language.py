@@ -16,7 +16,7 @@ from tutor.language import ROOMS
 ROOT = Path(tutor.__file__).parent
 PLACES = {
     "cli": ("cli.py", "arguments.py", "usage.py", "recordings.py"),
-    "rest": ("trace", "lesson", "worker", "progress.py", "session.py"),
+    "rest": ("trace", "lesson", "worker", "progress.py", "session.py", "differences.py"),
 }
 """The packages and modules of a room that is not one package."""
 MARKS = ("tr", "later", "phrase")

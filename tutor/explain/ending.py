@@ -33,6 +33,8 @@ def ended(end: ev.CellEnd | ev.RunEnd) -> str:
 
 def message(event: ev.Failed) -> str:
     """What is said of an exception: its own text, or what the signal means that ended the process."""
+    if event.error == "TraceError":  # ours, where a part of a recording is damaged
+        return tr(event.message)
     return event.message or (_of_signal(event.error) if event.error.startswith(("SIG", "signal ")) else "")
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from tutor.language import later, tr
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
 
@@ -103,10 +104,16 @@ class Frames:
             size = len(payload)
         except wire.WireError as error:
             events, size = [], 0
-            self.damaged.append(f"A part of the recording cannot be read: {error}.")
+            self.damaged.append(tr("A part of the recording cannot be read: {error}.", error=error))
         steps = steps_among(events)
         if len(steps) != wanted:
-            self.damaged.append(f"A part of the recording has {len(steps)} steps where {wanted} are announced.")
+            self.damaged.append(
+                tr(
+                    "A part of the recording has {count} steps where {wanted} are announced.",
+                    count=len(steps),
+                    wanted=wanted,
+                )
+            )
             events = events[: steps[wanted]] if len(steps) > wanted else events
             events = events + [_UNREADABLE] * (wanted - len(steps))
             steps = steps_among(events)
@@ -118,4 +125,4 @@ def steps_among(events: list[Event]) -> list[int]:
     return [place for place, event in enumerate(events) if type(event) in STEP_TYPES]
 
 
-_UNREADABLE = Failed("TraceError", "This part of the recording cannot be read.", None, None, None, None)
+_UNREADABLE = Failed("TraceError", later("This part of the recording cannot be read."), None, None, None, None)

@@ -227,4 +227,32 @@ ZH: dict[str, str] = {
     "damaged data ({error})": "数据有损坏（{error}）",
     "data that is cut off, or inflates to too much": "数据不完整，或解压之后太大",
     "data that is no list of events": "数据不是事件的列表",
+    "This part of the recording cannot be read.": "记录的这一部分读不了。",
+    "A part of the recording cannot be read: {error}.": "记录有一部分读不了：{error}。",
+    "A part of the recording has {count} steps where {wanted} are announced.": (
+        "记录有一部分只有 {count} 步，本该是 {wanted} 步。"
+    ),
+    # derivatives that cannot be measured
+    "tensor {number}": "张量 {number}",
+    "only the gradient of a leaf can be measured: a tensor that no operation made.": (
+        "只能测量叶子节点的梯度，也就是不由任何运算产生的张量。"
+    ),
+    "{name} is {dtype}: only real floating-point numbers can be nudged.": (
+        "{name} 是 {dtype}：只有实浮点数才能稍微改动。"
+    ),
+    "no backward pass on show here has brought a gradient to {name} yet.": (
+        "这里显示的反向传播还没有给 {name} 带来梯度。"
+    ),
+    "the recording does not tell where {name} was used.": "记录里看不出 {name} 在哪里用过。",
+    "{name} is made in the statement that uses it: give it a line of its own.": (
+        "{name} 是在用到它的那条语句里创建的：请让它自成一行。"
+    ),
+    "what the pass began with is too large: the recording has no single elements of it.": (
+        "反向传播的起点太大：记录里没有它的各个元素。"
+    ),
+    "{name} is too large: the recording has no single elements of it.": "{name} 太大：记录里没有它的各个元素。",
+    "the program gives other numbers when it runs again ({here:g}, then {again:g}): does it set a seed?": (
+        "程序再运行一次，得到的数不一样（先是 {here:g}，后是 {again:g}）：它固定随机种子了吗？"
+    ),
+    "the program did not come to this pass when it ran again.": "程序再运行一次，没有走到这次反向传播。",
 }
