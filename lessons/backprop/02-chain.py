@@ -5,8 +5,8 @@
 #       en: "A chain of slopes"
 #       zh: "一串斜率"
 #     summary:
-#       en: "Three weights in a row and a relu: a gradient by hand, factor by factor, and where it dies."
-#       zh: "三个权重一个接一个，中间有个 relu：把梯度一个因子一个因子地算出来，看它在哪里断掉。"
+#       en: "Three weights in a row and a relu: a gradient by hand, factor by factor, and again with one sign changed."
+#       zh: "三个权重一个接一个，中间有个 relu：把梯度一个因子一个因子地算出来，再换一个符号看看。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "A power has two slopes"
 #       zh: "乘方的两个斜率"
 #     summary:
-#       en: "x ** w depends on both: the base by the rule from school, the exponent by a logarithm."
-#       zh: "x ** w 与两者都有关：对底数用课本上的法则，对指数要用对数。"
+#       en: "In x ** w both numbers can be learned. School taught one of the two slopes; the other can be measured."
+#       zh: "x ** w 里两个数都可以学。课本只讲了一个斜率，另一个可以量出来。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "Keep that gradient"
 #       zh: "留下这个梯度"
 #     summary:
-#       en: "retain_grad() lets a computed tensor keep its gradient, if it is called in time."
-#       zh: "retain_grad() 让算出来的张量也保留梯度，只要调用得及时。"
+#       en: "Only leaves keep their gradient. How a computed tensor keeps its own, and when to ask it."
+#       zh: "只有叶子节点保留梯度。怎样让算出来的张量也保留，又该在什么时候请它。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "Written over"
 #       zh: "就地改写"
 #     summary:
-#       en: "What happens when a value that the backward pass needs is changed in place; .data hides it."
-#       zh: "反向传播要用的值被就地改掉会怎样，而 .data 会把这件事瞒住。"
+#       en: "What happens when a value that the backward pass needs is changed in place, openly or through .data?"
+#       zh: "反向传播要用的值被就地改掉会怎样？直接改，或者通过 .data 改。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "Your own operation"
 #       zh: "自己写一个运算"
 #     summary:
-#       en: "A forward and a backward of your own. PyTorch believes what you write, so measure it."
-#       zh: "自己写前向和反向。你写什么 PyTorch 就信什么，所以要量一量。"
+#       en: "A forward and a backward of your own: what PyTorch makes of them, and how to check them."
+#       zh: "自己写前向和反向：PyTorch 怎样用它们，又该怎样检查。"
 # ---
 
 # %% [markdown] lang="en"

@@ -5,8 +5,8 @@
 #       en: "Two paths to one leaf"
 #       zh: "通向同一个叶子的两条路"
 #     summary:
-#       en: "y = (x + w)(w + 1): w reaches y on two paths, and its gradient is the sum over both."
-#       zh: "y = (x + w)(w + 1)：w 经两条路到达 y，它的梯度是两条路之和。"
+#       en: "y = (x + w)(w + 1): w reaches y on two paths. What does its gradient make of that?"
+#       zh: "y = (x + w)(w + 1)：w 经两条路到达 y。那么它的梯度是什么？"
 # ---
 
 # %% [markdown] lang="en"

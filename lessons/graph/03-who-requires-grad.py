@@ -5,8 +5,8 @@
 #       en: "Who requires grad"
 #       zh: "谁需要梯度"
 #     summary:
-#       en: "One marked input marks the result. Three ways to compute without leaving a record."
-#       zh: "一个输入有标记，结果就有标记。不留记录的三种计算方式。"
+#       en: "You mark a few tensors; which results are then followed? Three ways to compute without leaving a record."
+#       zh: "你只标记少数张量，哪些结果会被跟踪？不留记录的三种计算方式。"
 # ---
 
 # %% [markdown] question="choice" of="[4, 2, 3, 1][mixed.requires_grad + 2 * plain.requires_grad]" lang="en"

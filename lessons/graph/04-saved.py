@@ -5,8 +5,8 @@
 #       en: "What a node keeps"
 #       zh: "节点保存了什么"
 #     summary:
-#       en: "An operation saves what its slope will need, and backward lets it go. Some need nothing."
-#       zh: "运算会保存求导要用的东西，反向传播用完就释放。有些运算什么也不用存。"
+#       en: "What an operation saves for its slope, when it is let go, and whether one can go backward twice."
+#       zh: "运算为求导保存了什么，什么时候释放，能不能反向传播两次。"
 # ---
 
 # %% [markdown] question="choice" of="2 if hasattr(e.grad_fn, '_saved_result') else 1" lang="en"
