@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.words import joined
 from tutor.language import tr
-from tutor.trace.events import Line, Op
+from tutor.trace.events import Event, Line, Op
 from tutor.trace.names import names_of, op_texts
 from tutor.trace.scope import MODULE
+from tutor.trace.walk import LINE
 
 _MAKES = (
     "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
@@ -128,7 +130,7 @@ def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
     frame = getattr(timeline.event(step), "frame", None)
     for earlier in range(end - 1, max(end - _FARTHEST, 0), -1):
         event = timeline.event(earlier)
-        if isinstance(event, Line) and event.frame == frame:
+        if _begins(event, frame):
             break
         site = timeline.sites.get(event.site) if isinstance(event, Op) else None
         if not isinstance(event, Op) or site is None or (site.op or "").strip("_") not in _TAKES or not event.inputs:
@@ -149,27 +151,37 @@ def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
 
 def by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
     """What was taken out by the statements that gave these names their numbers."""
-    timeline = scene.timeline
-    end, frame = step, getattr(timeline.event(step), "frame", None)
+    timeline, columns = scene.timeline, scene.timeline.columns
+    frame = getattr(timeline.event(step), "frame", None)
     for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
-        event = timeline.event(earlier) if wanted and timeline.kind(earlier) == "line" else None
-        if not isinstance(event, Line) or event.frame != frame:
+        if not wanted:
+            return
+        if columns.kinds[earlier - 1] != LINE:
             continue
-        code = timeline.view(earlier).code or ""
-        changed, read, anew = _stored(parsed(code))
-        if changed & wanted:
-            found = list(_in_code(scene, step, code, end))
-            yield from found
-            if anew:
-                wanted -= changed
-            if not found:
-                wanted |= read
-        end = earlier
+        changed, read, anew = _stored(_statement(scene, columns.sites[earlier - 1]))
+        if not changed & wanted or getattr(timeline.event(earlier), "frame", None) != frame:
+            continue
+        end = next((later for later in range(earlier + 1, step) if _begins(timeline.event(later), frame)), step)
+        found = list(_in_code(scene, step, timeline.view(earlier).code or "", end))
+        yield from found
+        wanted = (wanted - changed if anew else wanted) | (set() if found else read)
 
 
-def _stored(tree: ast.Module) -> tuple[set[str], set[str], bool]:
+def _begins(event: Event, frame: int | None) -> bool:
+    return isinstance(event, Line) and event.frame == frame
+
+
+def _statement(scene: Scene, site: int) -> str:
+    place = scene.timeline.sites.get(site)
+    book = scene.timeline.book
+    return "" if place is None else book.code(place.file, book.header(place.file, place.span)) or ""
+
+
+@lru_cache(maxsize=1024)
+def _stored(code: str) -> tuple[set[str], set[str], bool]:
     """What a statement gives numbers to, what it reads, and whether nothing of before stays."""
-    statement = tree.body[0] if len(tree.body) == 1 else None
+    body = parsed(code).body
+    statement = body[0] if len(body) == 1 else None
     if isinstance(statement, ast.Assign):
         names = {name for target in statement.targets for name in _read(target)}
         return names, _read(statement.value), True
