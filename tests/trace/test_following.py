@@ -21,7 +21,7 @@ from tutor.trace.values import elements
 
 def course_of(timeline: Timeline, name: str, most: int = 100_000) -> Course:
     state = timeline.state(timeline.steps)
-    course = Course(followed(state, names_of(state)[name]))
+    course = Course(followed(timeline, state, names_of(state)[name]))
     reader = Reader(timeline, course)
     while not reader.read(most):
         pass

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tests.ui.conftest import opened, real, text
 from tests.ui.recordings import FakeSession, two_paths
+from tests.worker.recording import Forker
 from tutor.lesson.find import Target
 from tutor.ui.app import GradtutorApp
+from tutor.ui.charted import Charted
 
 HEADER = """\
 # ---
@@ -36,14 +38,30 @@ done = True
 
 async def test_a_wrong_line_is_told_the_step_at_which_the_right_one_ran(tmp_path: Path) -> None:
     async with opened(tmp_path, LINE, size=(80, 24)) as (pilot, screen):
-        await pilot.press("1", "5", "enter", "right_square_bracket", "right_square_bracket", "left")
-        await pilot.pause()
+        await pilot.press("1", "5", "enter")
         steps = range(1, screen.timeline.steps + 1)
+        end = next(step for step in steps if screen.timeline.kind(step) == "cell_end")
+        await pilot.press("g", *str(end), "enter")
+        await pilot.pause()
         added = [step for step in steps if screen.timeline.view(step).code == "w.add_(1)"]
         (_, second, _) = (step for step in added if screen.timeline.kind(step) == "op")
         assert f"you said 15, the run gives 16 · g {second} goes to the step that made it so" in text(pilot.app)
 
 
+LOOP = f"""\
+{HEADER}
+# %%
+import torch
+
+w = torch.tensor(1.0, requires_grad=True)
+for turn in range(3):
+    loss = (w * (turn + 1)) ** 2
+    loss.backward()
+
+# %% [markdown] lang="en"
+# Look at the chart.
+"""
+LOOP += "#\n# Look again.\n" * 8
 EXERCISE = f"""\
 {HEADER}
 # %% [markdown] question="predict" of="w" lang="en"
@@ -95,3 +113,23 @@ async def test_a_lesson_has_its_title_before_its_run_has_told_it(tmp_path: Path)
         assert "graph › The slope" in text(app)
         assert "without prose" not in text(app)
         session.go_on.set()
+
+
+async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) -> None:
+    async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
+        await pilot.press("end")
+        screen.places.bring("chart")
+        await pilot.pause()
+        assert "loss = 9. · pass 3 of 3" in text(pilot.app)
+        assert "z shows the curve" in text(pilot.app)
+        screen.chart.focus()
+        await pilot.press("z")
+        await pilot.pause()
+        assert "z shows the curve" not in text(pilot.app)
+
+
+def test_what_has_no_name_is_charted_as_the_code_that_made_it(record: Forker) -> None:
+    timeline = record("import torch\nw = torch.tensor(2.0, requires_grad=True)\nloss = (3 * w) ** 2\n").timeline
+    state = timeline.state(timeline.steps)
+    (unnamed,) = (one.tensor for one in state.tensors.values() if one.grad_fn == "MulBackward0")
+    assert Charted().toggle(timeline, state, unnamed) == ("3 * w", True)

@@ -13,8 +13,9 @@ from tutor.trace.events import Value
 from tutor.trace.frames import STEP_TYPES
 from tutor.trace.history import History
 from tutor.trace.scope import MODULE, names_of
-from tutor.trace.state import State
+from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
+from tutor.trace.walk import forward
 
 READ = 100_000
 """So many events are read at a time: what takes about 50 ms."""
@@ -69,8 +70,9 @@ class Followed:
         return (self.tensor,) if self.function is None else (self.function, self.name)
 
 
-def followed(state: State, tensor: int) -> Followed:
-    """By which name a tensor is to be followed, seen from this point: that in the innermost function that has one."""
+def followed(timeline: Timeline, state: State, tensor: int) -> Followed:
+    """By which name a tensor is to be followed, seen from this point: that in the innermost function that has one. What
+    never had a name is called by the code that made it."""
     for frame in reversed(state.frames):
         names = [name for name, number in names_of(state, frame).items() if number == tensor]
         if names:
@@ -79,7 +81,26 @@ def followed(state: State, tensor: int) -> Followed:
     owner = state.tensors.get(state.grad_of.get(tensor, 0))
     if known is not None and known.label is None and owner is not None and owner.label is not None:
         return Followed(f"{owner.label}.grad", None, tensor)
-    return Followed((known.label if known is not None else None) or f"%{tensor}", None, tensor)
+    node = None if known is None or known.node is None else state.nodes.get(known.node)
+    made = "" if node is None or node.tensor != tensor else code_of(timeline, node)
+    return Followed((known.label if known is not None else None) or made or f"%{tensor}", None, tensor)
+
+
+def code_of(timeline: Timeline, node: NodeState) -> str:
+    """The expression that made what has no name. Inside a composite it is that of all of it: only its result is called
+    by it."""
+    site = timeline.sites.get(node.site)
+    if site is None or (site.depth and not _is_result(timeline, node)):
+        return ""
+    return " ".join((timeline.book.code(site.file, site.span) or "").split())
+
+
+def _is_result(timeline: Timeline, node: NodeState) -> bool:
+    """Whether what a node made inside of a composite is what the composite gave."""
+    step = timeline.operation(node)
+    found = None if step is None else forward(timeline, step, 0)
+    event = None if found is None or timeline.kind(found) != "op" else timeline.event(found)
+    return isinstance(event, ev.Op) and node.tensor in event.outputs
 
 
 class Course:

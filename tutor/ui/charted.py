@@ -105,7 +105,7 @@ class Charted:
             return None
         if prod(known.shape) == 1:
             element = None
-        what = followed(state, tensor)
+        what = followed(timeline, state, tensor)
         leaf = (known.is_leaf and known.requires_grad) or known.retains_grad
         added = Added(what, element, leaf)
         name = what.name if element is None else what.name + element[1]

@@ -9,12 +9,12 @@ from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.folding import around
+from tutor.trace.following import code_of
 from tutor.trace.names import names_of, op_texts
 from tutor.trace.operands import only_literal
 from tutor.trace.scope import name_of
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
-from tutor.trace.walk import forward
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.graph import NodeRow
 from tutor.ui.draw.row import clean, width
@@ -203,23 +203,11 @@ class Rows:
         return ""
 
     def _code(self, node: NodeState) -> str:
-        """The expression that made what has no name. Inside a composite it is that of all of it: only its result is
-        called by it."""
+        """The expression that made what has no name."""
         known = self._codes.get(node.node)
         if known is None:
-            site = self.timeline.sites.get(node.site)
-            whole = site is not None and (not site.depth or self._is_result(node))
-            code = self.timeline.book.code(site.file, site.span) if site is not None and whole else None
-            known = self._codes[node.node] = clean(" ".join((code or "").split()))
+            known = self._codes[node.node] = clean(code_of(self.timeline, node))
         return known
-
-    def _is_result(self, node: NodeState) -> bool:
-        """Whether what a node made inside of a composite is what the composite gave."""
-        timeline = self.timeline
-        step = timeline.operation(node)
-        found = None if step is None else forward(timeline, step, 0)
-        event = None if found is None or timeline.kind(found) != "op" else timeline.event(found)
-        return isinstance(event, ev.Op) and node.tensor in event.outputs
 
     def _what_was_given(self, item: Item) -> Said:
         """What an operation was given, as it was then."""

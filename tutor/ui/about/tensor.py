@@ -26,10 +26,11 @@ class AboutTensor:
     def __init__(self, timeline: Timeline, step: int, limit: int, tensor: TensorState, measuring: Measuring) -> None:
         self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
         self.tensor, self._measuring = tensor, measuring
-        self.name = clean(Namer(self.state)(tensor.tensor) or followed(self.state, tensor.tensor).name)
+        what = followed(timeline, self.state, tensor.tensor)
+        self.name = clean(Namer(self.state)(tensor.tensor) or what.name)
         self.choice = choosing.Choice(tensor.shape)
         self._uses = Uses(timeline, tensor.tensor)
-        self._course = Course(followed(self.state, tensor.tensor))
+        self._course = Course(what)
         self._reader = Reader(timeline, self._uses, self._course)
         self._charts = Chart(self._course.values, "value"), Chart(self._course.grads, "grad")
         self._read = False

@@ -15,6 +15,7 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
 from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.plot import MARKERS, Canvas
 from tutor.ui.draw.row import Piece, Row, clean, row_width, width
 from tutor.ui.figures import Figures
@@ -80,7 +81,7 @@ class ChartPane(Pane):
             self._draw(height)
         assert self._canvas is not None
         self._rows = [*legend, *plot.rows(self._canvas, self._mark(self._canvas), self.glyphs)]
-        self._title = tuple(self._heading([] if legend else self._names()))
+        self._title = self._heading([] if legend else self._names())
 
     def next_view(self) -> str:
         """Show it in another way; says which."""
@@ -125,14 +126,27 @@ class ChartPane(Pane):
         return max((min(point.x, canvas.last) for point in here if point is not None), default=None)
 
     def _first_points(self) -> list[Row]:
-        """One point makes no curve: a line for each."""
+        """One point makes no curve, and a small pane has no room for one: a line for each."""
         found: list[Row] = []
         for one in self._series:
             point = one.at(self.cursor)
             if point is not None:
-                when = tr(" since step {step}", step=point.step) if self.charted.by_steps else tr(" at the first pass")
+                when = self._when(one, point)
                 found.append(((clean(one.name), one.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
+        if any(len(one.points) > 1 for one in self._series):
+            found.append(tuple(phrase("{z} shows the curve", z=("z", "key"))))
         return found
+
+    def _when(self, one: Series, point: Point) -> str:
+        if self.charted.by_steps:
+            return tr(" since step {step}", step=point.step)
+        if len(one.points) == 1:
+            return tr(" at the first pass")
+        return f" {self.glyphs.dot} {self._pass(one, point)}"
+
+    @staticmethod
+    def _pass(one: Series, point: Point) -> str:
+        return tr("pass {number} of {count}", number=point.x + 1, count=len(one.points))
 
     def _draw(self, height: int) -> None:
         """The curves; twice, because how wide the figures are is only known after."""
@@ -186,27 +200,27 @@ class ChartPane(Pane):
             pieces += [(" = ", "quiet"), (number(float(f"{point.value:.6g}")), "strong")]
         return pieces
 
-    def _heading(self, names: list[Piece]) -> list[Piece]:
+    def _heading(self, names: list[Piece]) -> Row:
         assert self._canvas is not None
-        pieces, one = list(names), self._series[0]
+        one, said = self._series[0], []
         point = one.at(self.cursor)
         if self.charted.by_steps:
-            pieces.append((f" {self.glyphs.dot} {tr('by step')}" if names else tr("by step"), "quiet"))
+            said.append(tr("by step"))
         elif len(self._series) == 1 and len(one.points) > 1 and point is not None:
-            said = tr("pass {number} of {count}", number=point.x + 1, count=len(one.points))
-            pieces.append((f" {self.glyphs.dot} {said}", "quiet"))
+            said.append(self._pass(one, point))
         if self._canvas.scaled:
-            pieces.append((f" {self.glyphs.dot} {tr('each on its own scale')}", "quiet"))
+            said.append(tr("each on its own scale"))
         if self._canvas.log:
-            pieces.append((f" {self.glyphs.dot} {tr('log axis')}", "quiet"))
+            said.append(tr("log axis"))
+        unreal: Row = ()
         if self._canvas.unreal:
             what = (
                 later("{count} not above zero, not drawn")
                 if self._canvas.log
                 else later("{count} nan or inf, not drawn")
             )
-            pieces.append((f" {self.glyphs.dot} {tr(what, count=self._canvas.unreal)}", "error"))
-        return [*(piece for piece in pieces if piece[0]), *self._reading_on()]
+            unreal = ((tr(what, count=self._canvas.unreal), "error"),)
+        return self.parted(tuple(names), *(((text, "quiet"),) for text in said), unreal, self._reading_on())
 
     def heading(self) -> Row:
         return self._title
