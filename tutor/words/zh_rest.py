@@ -232,6 +232,10 @@ ZH: dict[str, str] = {
     "A part of the recording has {count} steps where {wanted} are announced.": (
         "记录有一部分只有 {count} 步，本该是 {wanted} 步。"
     ),
+    # values that cannot be listed
+    "a meta tensor has no elements": "meta 张量没有元素",
+    "a nested tensor": "嵌套张量",
+    "a quantized tensor": "量化张量",
     # derivatives that cannot be measured
     "tensor {number}": "张量 {number}",
     "only the gradient of a leaf can be measured: a tensor that no operation made.": (

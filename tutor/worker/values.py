@@ -64,11 +64,11 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         together = _together(t)
         note = f"in vmap, {together} at once" if together else f"its elements cannot be read: {type(error).__name__}"
     elif t.is_meta:
-        note = "a meta tensor has no elements"
+        note = later("a meta tensor has no elements")
     elif t.is_nested:
-        note = "a nested tensor"
+        note = later("a nested tensor")
     elif t.is_quantized:
-        note = "a quantized tensor"
+        note = later("a quantized tensor")
     else:
         note = f"layout {str(t.layout).removeprefix('torch.')}"
         stored = _stored(t)
