@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from tutor.language import later
+
 FULL = 1000
 """Up to this many elements a value is recorded in full."""
 LIST = 8
