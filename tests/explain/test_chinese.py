@@ -10,7 +10,18 @@ from functools import cache
 
 import pytest
 
-from tests.explain import families, forms, test_keeping, test_mistakes, test_optimizing, test_saying, test_sentences
+from tests.explain import (
+    families,
+    forms,
+    test_cuts,
+    test_keeping,
+    test_mistakes,
+    test_optimizing,
+    test_saying,
+    test_sentences,
+    test_sizes,
+    test_ungraphed,
+)
 from tests.explain import test_transforms as transforms
 from tests.worker.recording import Forker, Recording
 from tutor import language
@@ -44,6 +55,9 @@ SCRIPTS = {
     "families": families.script(families.RULED + families.REST, 5),
     "forms": forms.script(5, "float32"),
     "mistakes": test_mistakes.script([mistake.code for mistake in test_mistakes.MISTAKES]),
+    "cuts": test_mistakes.script([cut.code for cut in test_cuts.CUTS]),
+    "sizes": test_mistakes.script([wrong.code for wrong in test_sizes.WRONG]),
+    "ungraphed": test_ungraphed.DATA + test_ungraphed.CUBE,
     "optimizers": test_optimizing.SCRIPT.replace("range(4)", "range(2)"),
     "other optimizers": test_optimizing.OTHERS,
     "kept and changed": test_keeping.BROKEN,
@@ -66,7 +80,8 @@ ALLOWED = set(
         "torch autograd grad no_grad NumPy Python nn Parameter Linear vmap checkpoint dtype requires_grad_ retain_grad "
         "retain_graph requires_grad detach backward zero_grad allow_unused gradient numpy item tolist reshape "
         "unsqueeze parameters to float32 float64 with self zeros layer batch group norm dropout func "
-        "jacrev functional jacobian bias weight LU pivots Exp Sigmoid CopySlices AccumulateGrad ZeroDivisionError"
+        "jacrev functional jacobian bias weight LU pivots Exp Sigmoid CopySlices AccumulateGrad ZeroDivisionError "
+        "stack long int64 create_graph"
     )
 )
 
