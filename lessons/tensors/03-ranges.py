@@ -73,20 +73,20 @@ except TypeError as problem:
     print(str(problem).splitlines()[0])
 
 # %% [markdown] lang="en"
-# {{ tens.tolist() }}: ten to the powers zero, one, two. With base two the climb goes {{ twos.tolist() }}.
+# {{ tens.tolist() }}: ten to the powers zero, one, two. Base two: {{ twos.tolist() }}.
 #
 # The last call fails, as the output shows: `steps` must be given. In old PyTorch one could leave it out and got a
 # hundred points. `torch.range`, which counts the end in, is from that time too. Use neither.
 #
-# Your turn. An axis shall run from 0 to 1 **with both ends**, in eleven marks. Press `e` and mend the line.
+# Your turn. An axis from 0 to 1 **with both ends**, in eleven marks: mend it.
 
 # %% [markdown] lang="zh"
-# {{ tens.tolist() }}：十的零次方、一次方、二次方。换成底数二，同样往上走就是 {{ twos.tolist() }}。
+# {{ tens.tolist() }}：十的零次方、一次方、二次方。底数换成二：{{ twos.tolist() }}。
 #
 # 最后那句出了错，看输出：`steps` 非写不可。旧版 PyTorch 可以省，一省就是一百个点；
 # 把末尾也数进去的 `torch.range` 也是那时留下的。两样都别用。
 #
-# 轮到你了。坐标轴要从 0 走到 1，**两头都在**，一共十一个刻度。按 `e`，把这一行改好。
+# 轮到你了。坐标轴从 0 走到 1，**两头都在**，共十一个刻度。按 `e` 改好它。
 
 # %% tags=["exercise"] id="both-ends" kind="bug"
 axis = torch.arange(0, 1, 0.1)

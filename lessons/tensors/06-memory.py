@@ -7,51 +7,51 @@
 #       zh: "有的张量看着同一块数，有的各有一份：from_numpy、转置、reshape、clone。"
 # ---
 
-# %% [markdown] question="predict" of="[a[0].item(), b[0].item()]" lang="en"
+# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" lang="en"
 # The numbers of a tensor lie in a block of memory, its **storage**. Several tensors can look at the same block. A
 # write through one then shows in all.
 #
 # NumPy is Python's older library for blocks of numbers. Two ways lead from its `array` to a tensor:
-# `a = torch.from_numpy(array)` and `b = torch.tensor(array)`. Then `array[0] = 99` writes into the array.
+# `x = torch.from_numpy(array)` and `y = torch.tensor(array)`. Then `array[0] = 99` writes into the array.
 #
-# What will the **first** number of `a` be, and of `b`? It was 1. Type two: `[…, …]`.
+# What will the **first** number of `x` be, and of `y`? It was 1. Type two: `[…, …]`.
 
-# %% [markdown] question="predict" of="[a[0].item(), b[0].item()]" lang="zh"
+# %% [markdown] question="predict" of="[x[0].item(), y[0].item()]" lang="zh"
 # 张量的数放在一块内存里，叫作它的**存储**。几个张量可以看着同一块：从一个写入，其余的都变。
 #
 # NumPy 是 Python 里更早的数组库。从它的数组 `array` 到张量有两条路：
-# `a = torch.from_numpy(array)` 和 `b = torch.tensor(array)`。之后 `array[0] = 99` 往数组里写。
+# `x = torch.from_numpy(array)` 和 `y = torch.tensor(array)`。之后 `array[0] = 99` 往数组里写。
 #
-# `a` 的**第一个**数会是多少，`b` 的呢？原来是 1。输入两个：`[…, …]`。
+# `x` 的**第一个**数会是多少，`y` 的呢？原来是 1。输入两个：`[…, …]`。
 
 # %%
 import numpy as np
 import torch
 
 array = np.array([1.0, 2.0, 3.0])
-a = torch.from_numpy(array)
-b = torch.tensor(array)
+x = torch.from_numpy(array)
+y = torch.tensor(array)
 
 array[0] = 99
-a[1] = 50
+x[1] = 50
 print(array)
 
 # %% [markdown] question="predict" of="m" lang="en"
-# `from_numpy` **shares**: what the array got shows in `a`, {{ a.tolist() }}, and what `a` got shows in the array, see
+# `from_numpy` **shares**: what the array got shows in `x`, {{ x.tolist() }}, and what `x` got shows in the array, see
 # the output. `torch.tensor` **copies**, always.
 #
 # PyTorch itself shares too. `m.t()` turns `m` over, so that rows become columns, and moves no number. It is a
 # **view** of the same storage.
 #
-# Then `t[0, 1] = 100` writes into `t`. What will `m` hold? It begins as `[[0, 1, 2], [3, 4, 5]]`.
+# `m` begins as `[[0, 1, 2], [3, 4, 5]]`. Then `t[0, 1] = 100` writes into `t`. What will `m` hold?
 
 # %% [markdown] question="predict" of="m" lang="zh"
-# `from_numpy` 是**共用**：往数组里写，`a` 看得到，{{ a.tolist() }}；
-# 往 `a` 里写，数组也看得到，见输出。`torch.tensor` 则总是**复制**。
+# `from_numpy` 是**共用**：往数组里写，`x` 看得到，{{ x.tolist() }}；
+# 往 `x` 里写，数组也看得到，见输出。`torch.tensor` 则总是**复制**。
 #
 # PyTorch 自己也常常共用。`m.t()` 把 `m` 转置，行变成列，却不搬动任何数：它是同一块存储的**视图**。
 #
-# 之后 `t[0, 1] = 100` 往 `t` 里写，`m` 会变成什么？它原来是 `[[0, 1, 2], [3, 4, 5]]`。
+# `m` 原来是 `[[0, 1, 2], [3, 4, 5]]`，之后 `t[0, 1] = 100` 往 `t` 里写。`m` 会变成什么？
 
 # %%
 m = torch.arange(6).reshape(2, 3)

@@ -83,11 +83,10 @@ refilled = m.reshape(3, 2)
 
 # %% [markdown] lang="en"
 # `turned` is {{ turned.tolist() }}, `refilled` is {{ refilled.tolist() }}. `transpose` mirrors the table; `reshape`
-# keeps the reading order and breaks the lines elsewhere. A wrong `reshape` raises no error. The numbers just end up
-# in strange company.
+# keeps the reading order and breaks lines elsewhere. A wrong one raises no error: numbers just end up in bad company.
 #
-# Your turn. Of three pictures, 2 by 4 pixels each, all pixels of picture 0 are 0, those of picture 1 are 1, and so
-# on. `rows` shall hold **one picture per row**. It mixes them up. Press `e` and mend it, with a `-1`.
+# Your turn. Three pictures, 2 by 4 pixels each: those of picture 0 are all 0, those of picture 1 all 1, and so on.
+# `rows` shall hold **one picture per row**. It mixes them up. Mend it (`e`), with a `-1`.
 
 # %% [markdown] lang="zh"
 # `turned` 是 {{ turned.tolist() }}，`refilled` 是 {{ refilled.tolist() }}。

@@ -97,12 +97,11 @@ for product in (torch.mul, torch.matmul):
         print(problem)
 
 # %% [markdown] lang="en"
-# `*` mixes types, `@` refuses to. Convert first: `counts.float() @ prices`. Both tensors must also live on the same
-# device, where the product then runs. (On a GPU, whole numbers have no matrix product at all.)
+# `*` mixes types, `@` refuses to. Convert first: `counts.float() @ prices`. Both must also be on one device. (On
+# a GPU, whole numbers have no matrix product.)
 #
 # Your turn, with a first **layer**: what `torch.nn.Linear` does. Five samples of three numbers come in, two numbers
-# each go out. The weights are kept as [outputs, inputs], so they do not fit yet. Press `e` and fill in `out`: the
-# product, plus the bias.
+# each go out. The weights are kept as [outputs, inputs], so they do not fit yet. Fill in `out`: product plus bias.
 
 # %% [markdown] lang="zh"
 # `*` 可以混用类型，`@` 不肯，要先转换：`counts.float() @ prices`。两个张量还要在同一个设备上，乘法就在那里算。

@@ -55,8 +55,8 @@ def test_attributes() -> None:
 
 def test_memory_is_shared_or_copied() -> None:
     names = run("tensors/memory").names
-    assert names["array"].tolist() == names["a"].tolist() == [99, 50, 3]
-    assert names["b"].tolist() == [1, 2, 3]
+    assert names["array"].tolist() == names["x"].tolist() == [99, 50, 3]
+    assert names["y"].tolist() == [1, 2, 3]
     m, t, row, flat = (names[name] for name in ("m", "t", "row", "flat"))
     assert m.data_ptr() == t.data_ptr() == row.data_ptr() != flat.data_ptr()
     assert (m.stride(), t.stride(), t.is_contiguous()) == ((3, 1), (1, 3), False)
