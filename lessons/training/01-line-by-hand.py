@@ -94,21 +94,23 @@ answer = round(forward(4).item(), 7)
 print("after training: 4 gives", answer)
 
 # %% [markdown] lang="en"
-# It says {{ answer }}. Nearly, but not quite, what the line would give: the closer the weight comes, the smaller the
-# gradients get, and the smaller its steps. Look at the chart: a steep fall, then a long flat tail. `}` and `{` go from
-# one turn of the loop to the next, `b` and `B` from one backward pass to the next.
+# It says {{ answer }}. With an `lr` of 0.01 that is nearly, but not quite, what the line would give: the closer the
+# weight comes, the smaller the gradients get, and the smaller its steps. Look at the chart: a steep fall, then a long
+# flat tail. Go back with `B`, from one backward pass to the one before; inside of the loop `{` and `}` go from turn to
+# turn.
 #
-# The chart has teeth, too. Each epoch goes through three samples, and each has a loss of its own.
+# `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has a loss
+# of its own.
 #
 # Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
-# second steps over the goal each time, and the loss grows.
+# second steps over the goal each time, and the loss grows until it is no number any more (`nan`).
 
 # %% [markdown] lang="zh"
-# 它给出 {{ answer }}，离直线上的值只差一点点，却没有真正到达：权重越接近，梯度越小，步子也越小。
+# 它给出 {{ answer }}。`lr` 是 0.01 时，离直线上的值只差一点点，却没有真正到达：权重越接近，梯度越小，步子也越小。
 # 看看图表：先是陡降，然后拖着一条又长又平的尾巴。
-# `}` 和 `{` 在循环的各圈之间跳，`b` 和 `B` 在各趟反向传播之间跳。
+# 用 `B` 一趟反向传播一趟反向传播地往回走；到了循环里，`{` 和 `}` 一圈一圈地跳。
 #
-# 图上还有锯齿：每个 epoch 要过三个样本，每个样本的损失各不相同。
+# 用 `Tab` 走到图表，按 `z` 放大：上面还有锯齿。每个 epoch 要过三个样本，每个样本的损失各不相同。
 #
 # 按 `k`，先把 `lr` 改成 0.0001，再改成 0.3。前一个跑完所有 epoch 还在半路上；
-# 后一个每一步都跨过头，损失越来越大。
+# 后一个每一步都跨过头，损失越来越大，直到不再是个数（`nan`）。

@@ -90,7 +90,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="en"
 # It stopped in iteration {{ iteration }}, with `w` at {{ w.item() }} and `b` still at {{ b.item() }}. The weight rushed
 # ahead in the first few turns and made up for the missing bias; since then it has been giving way, while `b` creeps up.
-# Go back with `{` and watch the line turn in the chart. (`v` there changes to the curve of the loss.)
+# Go back with `B` and watch the line turn in the chart. (`v` in that pane turns to the curve of the loss.)
 #
 # Suppose we did not stop. Gradient descent would come to the best line there is. The next cell finds that line
 # directly, by least squares. Will its loss be below 0.1? Answer `True` or `False`.
@@ -98,7 +98,7 @@ print(f"iteration {iteration}: loss {loss.item():.4f}, w {w.item():.4f}, b {b.it
 # %% [markdown] question="predict" of="floor.item() < 0.1" lang="zh"
 # 在第 {{ iteration }} 圈停下，`w` 是 {{ w.item() }}，`b` 还只有 {{ b.item() }}。
 # 头几圈里权重冲到前面，替缺席的偏置补上了高度；后来它一点点让回来，`b` 则慢慢往上爬。
-# 用 `{` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
+# 用 `B` 往回走，看图表里的直线怎样转动。（焦点在那里时按 `v`，换成损失的曲线。）
 #
 # 假如不停，梯度下降会走到最好的那条直线。下一个单元格用最小二乘法直接求出这条直线。
 # 它的损失会小于 0.1 吗？回答 `True` 或 `False`。

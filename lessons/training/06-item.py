@@ -85,8 +85,8 @@ for x, target in samples:
 print("total:", total)
 
 # %% [markdown] lang="en"
-# Yes, {{ total }}. Each turn's graph is freed as soon as the next one takes over the name `loss`: step through with `}`
-# and watch it go (`○`).
+# Yes, {{ total }}. Each turn's graph is gone as soon as the next one takes over the name `loss`: go back through the loop
+# with `p`, and see that the graph no longer grows.
 #
 # On a GPU, `item()` has a price of its own: it waits until the number is there. To add up on the device take
 # `loss.detach()`, the value without its history. In code from before 2018 you will find `loss.data[0]`; it fails today.
@@ -94,7 +94,7 @@ print("total:", total)
 # A list can hold graphs as well as a sum can. Mend the loop below, so that `history` keeps none: press `e`.
 
 # %% [markdown] lang="zh"
-# 是的，{{ total }}。下一圈一用上 `loss` 这个名字，上一圈的图就释放了：用 `}` 一圈圈走，看它消失（`○`）。
+# 是的，{{ total }}。下一圈一用上 `loss` 这个名字，上一圈的图就释放了：用 `p` 往回走过这个循环，图不再越长越大。
 #
 # 在 GPU 上，`item()` 有它的代价：它得等到数算出来为止。想在设备上累加，就用 `loss.detach()`，只要值，不带历史。
 # 2018 年以前的代码里会见到 `loss.data[0]`，今天它会出错。

@@ -209,7 +209,7 @@ class Network(nn.Module):
         self.second = nn.Linear(4, 1)
 
     def forward(self, x):
-        hidden = nn.functional.relu(self.first(x))
+        hidden = torch.relu(self.first(x))
         return self.second(hidden)
 
 
