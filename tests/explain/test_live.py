@@ -10,6 +10,7 @@ from tutor.explain.live import live
 SCRIPT = """\
 import torch
 lr = 0.5
+whole = -2.0
 w = torch.tensor([1.0, 2.0], requires_grad=True)
 s = torch.tensor(3.0, requires_grad=True)
 ws = [w, s]
@@ -25,10 +26,10 @@ def run(record: Forker) -> Recording:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("s.item()", "3"), ("s", "3."), (" w.grad ", "[3. 3.]"), ("w.grad.tolist()", "[3. 3.]"),
+        ("s.item()", "3"), ("s", "3"), (" w.grad ", "[3. 3.]"), ("w.grad.tolist()", "[3. 3.]"),
         ("s.grad.item()", "3"), ("w.shape", "[2]"), ("w.dtype", "torch.float32"), ("w.device", "cpu"),
         ("s.requires_grad", "True"), ("s.is_leaf", "True"), ("lr", "0.5"), ("ws[1].item()", "3"), ("w.data", "[1. 2.]"),
-        ("nothing", None), ("w + 1", None), ("lr.grad", None), ("w.grad.grad", None), ("", None),
+        ("whole", "-2"), ("nothing", None), ("w + 1", None), ("lr.grad", None), ("w.grad.grad", None), ("", None),
         ("__import__('os')", None),
     ],
 )  # fmt: skip
@@ -37,7 +38,7 @@ def test_live(run: Recording, expression: str, expected: str | None) -> None:
 
 
 def test_before_the_pass(run: Recording) -> None:
-    before = run.timeline.state(run.line(6))
+    before = run.timeline.state(run.line(7))
     assert live(before, "s.grad") == "None"
     assert live(before, "s.grad.item()") is None
     assert live(run.timeline.state(0), "s") is None

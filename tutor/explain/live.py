@@ -7,7 +7,7 @@ from typing import Any
 
 from tutor.trace.names import names_of
 from tutor.trace.state import State, TensorState
-from tutor.trace.values import short
+from tutor.trace.values import number, short
 
 _SIMPLE = re.compile(
     r"(?P<name>.+?)(?P<grad>\.grad)?"
@@ -23,7 +23,9 @@ def live(state: State, expression: str) -> str | None:
         return None
     tensor, plain = find(state, match["name"])
     if tensor is None:
-        return str(plain) if plain is not None and not match["grad"] and not match["last"] else None
+        if plain is None or match["grad"] or match["last"]:
+            return None
+        return number(plain).removesuffix(".") if isinstance(plain, float) else str(plain)
     if match["grad"]:
         tensor = None if tensor.grad is None else state.tensors.get(tensor.grad)
         if tensor is None:
@@ -41,16 +43,15 @@ def _part(tensor: TensorState, part: str) -> str:
     }.get(part)
     if said is not None:
         return said
-    text = short(tensor.value, tensor.dtype, _WIDTH)
-    return text[:-1] if text.endswith(".") and part == "item()" else text
+    return short(tensor.value, tensor.dtype, _WIDTH).removesuffix(".")
 
 
 def find(state: State, name: str) -> tuple[TensorState | None, Any]:
     """What a name means in the innermost frame, or in the module: a tensor, or a plain value."""
     for frame in (state.frames[-1], state.frames[0]) if state.frames else ():
-        number = names_of(state, frame).get(name)
-        if number is not None:
-            return state.tensors[number], None
+        tensor = names_of(state, frame).get(name)
+        if tensor is not None:
+            return state.tensors[tensor], None
         binding = frame.names.get(name)
         if binding is not None and binding.what == "value":
             return None, binding.value

@@ -187,3 +187,11 @@ class Gate:
             return at
         stays = self.sections[at].number in self.waiting and self.asking(timeline, cursor) is None
         return at if stays else at + 1
+
+    def read_at(self, timeline: Timeline, at: int, cursor: int) -> int:
+        """The step whose values a section tells: the end of the code cell before it, where it is read; the cursor, for
+        as long as that cell has not ended."""
+        before = next((section.number for section in reversed(self.sections[:at]) if section.number is not None), None)
+        if before is None:
+            return 0
+        return next((info.end for info in timeline.cells if info.cell == before), None) or cursor

@@ -18,9 +18,23 @@ from tutor.ui.draw.exercise import rows as drawn
 from tutor.ui.draw.prose import Block
 from tutor.ui.draw.row import EMPTY, Row, fit, tinted, wrapped
 from tutor.ui.draw.verdict import verdict
-from tutor.ui.gate import Exercise, Gate
+from tutor.ui.gate import Exercise, Gate, Section
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
+
+
+@dataclass
+class _Part:
+    """A section, laid out; its places are rows of it."""
+
+    rows: list[Row] = field(default_factory=list)
+    question: int | None = None
+    """The one that is open."""
+    asked: int | None = None
+    """Where the last question begins that the run has not answered yet."""
+    outcome: int | None = None
+    """Where it says what became of the last answer."""
+    exercise: int | None = None
 
 
 @dataclass
@@ -33,7 +47,9 @@ class _Text:
     end: int = 0
     """The row after it."""
     asked: int | None = None
-    """The first row of the question that is open."""
+    """The first row of the last question that the run has not answered yet."""
+    exercise: int | None = None
+    """The first row of the exercise."""
     reading: tuple[int, int | None] = (-1, None)
     """Which section it is, and the question in it that is open."""
 
@@ -53,13 +69,15 @@ class LessonPane(Pane):
         self.language = "en"
         self.standing: Callable[[Exercise], Standing] | None = None
         """How the learner stands with an exercise."""
-        self.to_the_end = False
-        """Whether the end of what is to be read shall be seen: a hint was asked for."""
         self._rows: list[Row] = []
         self._reading = _Text().reading
-        self._pinned = True
-        """Whether what is to be read begins at the top; not once the learner has scrolled."""
+        self._pinned = "first"
+        """What of the text stays in view: its `first` row, its `end`, its `exercise`; nothing once one has scrolled."""
+        self._looking = ""
+        """The same, for the next time that the text is laid out."""
         self._blocks: dict[int, list[Block]] = {}
+        self._parts: dict[int, tuple[object, _Part]] = {}
+        """By section: what it was laid out for, and how it came out."""
 
     def prepare(self) -> None:
         if self.timeline is None:
@@ -67,15 +85,20 @@ class LessonPane(Pane):
         text = self._written(self.inner)
         self._rows = text.rows
         if text.reading != self._reading:
-            self._reading, self._pinned = text.reading, True
-        if self.to_the_end:
-            self.to_the_end = self._pinned = False
-            self.top = max(0, text.end - self.page)
-        if self._pinned:
-            self.top = text.first
-            if text.asked is not None and text.end - self.top > self.page:
-                # A second question at the same place: what one has read already makes room for it.
-                self.top = max(self.top, min(text.asked, text.end - self.page))
+            self._reading, self._pinned = text.reading, "first"
+        self._pinned, self._looking = self._looking or self._pinned, ""
+        # Where there is no room for all, what one has read already makes room for what one has not.
+        last = max(0, text.end - self.page)
+        if self._pinned == "end" or (self._pinned == "exercise" and text.exercise is None):
+            self.top = last
+        elif self._pinned == "exercise" and text.exercise is not None:
+            self.top = min(text.exercise, last)
+        elif self._pinned:
+            self.top = text.first if text.asked is None else max(text.first, min(text.asked, last))
+
+    def look(self, at: str) -> None:
+        """Bring the `exercise` of what is to be read into view, or its `end`."""
+        self._looking = at
 
     def to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
         """How many rows what is to be read at this step has, at this width."""
@@ -87,50 +110,72 @@ class LessonPane(Pane):
         """All that may be read, and what of it is to be read now."""
         assert self.timeline is not None
         current = self.gate.section(self.timeline, self.cursor)
-        state = self.timeline.state(self.cursor)
         text = _Text()
-        told = None
+        told: int | None = None
         # What comes later is not read before its time.
         reached = max(current, self.gate.section(self.timeline, min(self.seen, self.timeline.steps)))
         for at, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
-            rows: list[Row] = []
-            open_question: int | None = None
-            for index in section.cells:
-                rows += [EMPTY] if rows else []
-                question = self.gate.question
-                if question is not None and question.index == index:
-                    open_question = start + len(rows)
-                outcome = self._outcome(index, cells)
-                rows += self._cell(index, state, cells)
-                if outcome and at == current - 1:
-                    told = start + len(rows)
-                rows += outcome
-                if open_question is not None:
-                    break
-            exercise = self.gate.exercises.get(section.number or 0)
-            if exercise is not None and self.standing is not None and open_question is None:
-                rows += self._exercise(exercise, self.standing(exercise), state, cells)
-            text.rows += rows if at == current else [tinted(row, "quiet") for row in rows]
+            part = self._part(at, section, cells)
+            text.rows += part.rows if at == current else [tinted(row, "quiet") for row in part.rows]
+            if at == current - 1 and part.outcome is not None:
+                told = start + part.outcome
             if at == current:
-                text.first, text.end = start, len(text.rows)
-                text.asked = open_question
-                text.reading = at, None if open_question is None else section.cells[-1]
-            if open_question is not None:
+                text.first, text.end, text.reading = start, len(text.rows), (at, part.question)
+                text.asked = None if part.asked is None else start + part.asked
+                text.exercise = None if part.exercise is None else start + part.exercise
+            if part.question is not None:
                 break
             following = self.gate.sections[at + 1 : reached + 1]
             if section.number is not None and any(later.cells for later in following):
-                text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if rows else []
+                text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if part.rows else []
         if told is not None and self.timeline.kind(self.cursor) == "cell_end":
             text.first = told  # the run has just told whether the answer was right
         return text
 
+    def _part(self, at: int, section: Section, cells: int) -> _Part:
+        """A section, laid out; what was true when it was read stays so, wherever the learner walks from there."""
+        assert self.timeline is not None
+        step = self.gate.read_at(self.timeline, at, self.cursor)
+        question = self.gate.question
+        open_question = None if question is None or question.index not in section.cells else question.index
+        exercise = self.gate.exercises.get(section.number or 0)
+        standing = None
+        if exercise is not None and self.standing is not None and open_question is None:
+            standing = self.standing(exercise)
+        said = tuple((self.given.get(index), self._told(index)) for index in section.cells)
+        key = (self.timeline, step, cells, self.language, self.glyphs, open_question, standing, said)
+        held = self._parts.get(at)
+        if held is None or held[0] != key:
+            part = self._lay_out(section, self.timeline.state(step), cells, open_question)
+            if exercise is not None and standing is not None:
+                part.exercise = len(part.rows)
+                part.rows += self._exercise(exercise, standing, self.timeline.state(step), cells)
+            self._parts[at] = held = key, part
+        return held[1]
+
+    def _lay_out(self, section: Section, state: State, cells: int, open_question: int | None) -> _Part:
+        part = _Part(question=open_question)
+        for index in section.cells:
+            part.rows += [EMPTY] if part.rows else []
+            first = len(part.rows)
+            part.rows += self._cell(index, state, cells)
+            outcome = self._outcome(index, cells)
+            if index == open_question or (outcome and self._told(index) is None):
+                part.asked = first
+            part.outcome = len(part.rows) if outcome else part.outcome
+            part.rows += outcome
+            if index == open_question:
+                break
+        return part
+
     def forget(self) -> None:
         """The texts are in another language now."""
         self._blocks = {}
+        self._parts = {}
 
     def scroll_rows(self, rows: int) -> None:
-        self._pinned = False
+        self._pinned = ""
         super().scroll_rows(rows)
 
     def _exercise(self, exercise: Exercise, standing: Standing, state: State, cells: int) -> list[Row]:
