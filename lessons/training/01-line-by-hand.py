@@ -99,8 +99,8 @@ print("after training: 4 gives", answer)
 # flat tail. Go back with `B`, from one backward pass to the one before; inside of the loop `{` and `}` go from turn to
 # turn.
 #
-# `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has a loss
-# of its own.
+# `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has a
+# loss of its own.
 #
 # Press `k` and try an `lr` of 0.0001, then one of 0.3. The first is still on its way when the epochs are over; the
 # second steps over the goal each time, and the loss grows until it is no number any more (`nan`).

@@ -85,8 +85,8 @@ for x, target in samples:
 print("total:", total)
 
 # %% [markdown] lang="en"
-# Yes, {{ total }}. Each turn's graph is gone as soon as the next one takes over the name `loss`: go back through the loop
-# with `p`, and see that the graph no longer grows.
+# Yes, {{ total }}. Each turn's graph is gone as soon as the next one takes over the name `loss`: go back through the
+# loop with `p`, and see that the graph no longer grows.
 #
 # On a GPU, `item()` has a price of its own: it waits until the number is there. To add up on the device take
 # `loss.detach()`, the value without its history. In code from before 2018 you will find `loss.data[0]`; it fails today.
