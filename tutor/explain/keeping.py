@@ -212,8 +212,7 @@ def second_pass(state: State) -> str | None:
     roots = [state.tensors[root].node for root in last.roots if root in state.tensors]
     if not any(root is not None and root in state.nodes and not state.nodes[root].gone for root in roots):
         return None
-    ran = [state.nodes[number] for number in dict.fromkeys(last.ran) if number in state.nodes]
-    ran = [node for node in ran if node.name != "AccumulateGrad"]
+    ran = _ran(state)
     keepers = [node for node in ran if node.kept]
     if keepers:
         said = [
@@ -222,7 +221,7 @@ def second_pass(state: State) -> str | None:
         ]
         why = words.clauses([*said, *_more(len(keepers) - _NAMED)])
         return tr("a second pass would fail: {why}", why=why)
-    if ran and len(ran) + _leaves(state, last.ran) == len(set(last.ran)) and not any(node.saved for node in ran):
+    if saved_nothing(state):
         return tr(
             "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing",
             nodes=_names(ran),
@@ -230,8 +229,18 @@ def second_pass(state: State) -> str | None:
     return None
 
 
-def _leaves(state: State, ran: list[int]) -> int:
-    return sum(number in state.nodes and state.nodes[number].name == "AccumulateGrad" for number in set(ran))
+def saved_nothing(state: State) -> bool:
+    """Whether no node of the last pass had saved anything, as far as that is known."""
+    ran, last = _ran(state), state.last_pass
+    known = last is not None and all(number in state.nodes for number in last.ran)
+    return known and bool(ran) and not any(node.saved for node in ran)
+
+
+def _ran(state: State) -> list[NodeState]:
+    """The nodes that ran in the last pass; not those that write the gradients."""
+    numbers = [] if state.last_pass is None else state.last_pass.ran
+    ran = [state.nodes[number] for number in dict.fromkeys(numbers) if number in state.nodes]
+    return [node for node in ran if node.name != "AccumulateGrad"]
 
 
 def _names(nodes: list[NodeState]) -> str:

@@ -9,6 +9,7 @@ from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
 from tutor.explain.called import label
 from tutor.explain.ending import ended, message
+from tutor.explain.keeping import saved_nothing
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
@@ -145,7 +146,10 @@ def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     ran = words.counted(count, later("{count} node ran"), later("{count} nodes ran"))
     kept = last is not None and last.retain_graph
     after = tr("its graph is kept") if kept else tr("what its nodes had saved is let go")
-    return [(tr("backward pass {number} is over", number=event.number), "node"), (f" · {ran} · {after}", "quiet")]
+    if not kept and saved_nothing(timeline.state(step)):
+        after = tr("its nodes had saved nothing")
+    over: Part = (tr("backward pass {number} is over", number=event.number), "node")
+    return [over, (" · ", "quiet"), (ran, "quiet"), (" · ", "quiet"), (after, "quiet")]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from tutor.lesson.errors import LessonError
 from tutor.lesson.model import in_language
 from tutor.trace.events import Answer
 from tutor.ui.draw.phrase import phrase
-from tutor.ui.draw.row import Piece, clean, row_width
+from tutor.ui.draw.row import Piece, clean
+from tutor.ui.draw.shortening import shortened, shortened_rule
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -101,7 +102,9 @@ def said(screen: LessonScreen) -> list[Piece]:
     if verdict:
         return verdict
     try:
-        return shortened([(clean(text), role) for text, role in explain.line(timeline, step)], screen.size.width - 4)
+        pieces = [(clean(text), role) for text, role in explain.line(timeline, step)]
+        shorter = shortened_rule if timeline.kind(step) == "node" else shortened
+        return shorter(pieces, screen.size.width - 4)
     except Exception as error:  # a recording may come from a stranger, and hold what no program does
         return [(tr("this step cannot be explained: {error}", error=repr(error)), "quiet")]
 
@@ -177,27 +180,6 @@ def gate_said() -> list[Piece]:
     """Why it does not go on."""
     text = later("first the question: {enter} answers it, {s} skips it")
     return phrase(text, "plain", enter=("Enter", "key"), s=("s", "key"))
-
-
-def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
-    """A line that has to fit: first the derivatives give way, then the formula; the numbers stay."""
-    if row_width(pieces) <= cells:
-        return pieces
-    for gives_way in (lambda text: text.startswith("∂"), lambda text: " = " in text):
-        out: list[Piece] = []
-        skip = False
-        for place, (text, role) in enumerate(pieces):
-            if skip:  # the sign between what is gone and what follows
-                skip = False
-                continue
-            if role == "value" and place and gives_way(text) and place + 1 < len(pieces):
-                skip = True
-                continue
-            out.append((text, role))
-        pieces = out
-        if row_width(pieces) <= cells:
-            break
-    return pieces
 
 
 def status(screen: LessonScreen) -> int:

@@ -66,6 +66,7 @@ ZH: dict[str, str] = {
     "{count} nodes ran": "运行了 {count} 个节点",
     "its graph is kept": "计算图保留",
     "what its nodes had saved is let go": "节点保存的张量已释放",
+    "its nodes had saved nothing": "节点没有保存任何张量",
     # gradients that arrive
     "the leaf": "该叶子节点",
     "it was {old}, and {gradient} arrived": "原为 {old}，传来 {gradient}",

@@ -1,0 +1,65 @@
+"""What is left of an explaining line where there is no room for all of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.explain import line
+from tutor.ui.draw.row import row_width
+from tutor.ui.draw.shortening import shortened
+
+SCRIPT = """\
+import torch
+a = torch.tensor(3.0, requires_grad=True)
+b = torch.tensor(2.0, requires_grad=True)
+total_of_all = (a * b) * torch.tensor(0.000239)
+total_of_all.backward(retain_graph=True)
+total_of_all.backward()
+c = a.exp()
+c += 1
+third_of_all = total_of_all.detach() * b.detach() * 1.000001
+d = a * b
+d.backward()
+"""
+
+
+@pytest.fixture(scope="module")
+def run(record: Forker) -> Recording:
+    return record(SCRIPT)
+
+
+def said(run: Recording, step: int, cells: int) -> str:
+    return "".join(text for text, _ in shortened(line(run.timeline, step), cells))
+
+
+def test_a_pass_begins_with_its_loss_and_not_with_its_gradient_alone(run: Recording) -> None:
+    first, second, _ = run.steps_of("backward")
+    whole = "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0 · keeps its graph"
+    assert said(run, first, 100) == whole
+    assert said(run, first, 76) == "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0"
+    assert said(run, second, 20).startswith("backward pass 2 begins at total_of_all")
+
+
+def test_the_end_of_a_pass_says_of_a_second_one_what_there_is_room_for(run: Recording) -> None:
+    end = run.steps_of("backward_end")[-1]
+    again = "a second pass would fail"
+    why = f"{again}: MulBackward0 of d had saved a and b"
+    whole = f"backward pass 3 is over · 3 nodes ran · what its nodes had saved is let go · {why}"
+    for cells, expected in {
+        200: whole,
+        105: f"backward pass 3 is over · 3 nodes ran · {why}",
+        76: f"backward pass 3 is over · 3 nodes ran · {again}",
+        60: f"backward pass 3 is over · {again}",
+        30: "backward pass 3 is over",
+    }.items():
+        assert said(run, end, cells) == expected
+
+
+def test_what_went_wrong_stays_and_the_working_goes_first(run: Recording) -> None:
+    broken = next(step for step in run.steps_of("op") if any(role == "error" for _, role in line(run.timeline, step)))
+    assert "backward will fail" in said(run, broken, 118)
+    product = run.op("total_of_all.detach() * b.detach() * 1.000001")
+    whole = line(run.timeline, product)
+    cells = row_width(whole) - 1
+    assert said(run, product, cells) == "".join(text for text, _ in whole[:3] + whole[-2:])

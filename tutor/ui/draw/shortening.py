@@ -1,0 +1,80 @@
+"""Explaining lines that have to fit: what matters least gives way."""
+
+from __future__ import annotations
+
+import re
+
+from tutor.ui.draw.row import Piece, row_width
+
+_BETWEEN: Piece = (" · ", "quiet")
+_EQUALS = " = "
+
+
+def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
+    """A line of parts. What went wrong stays, then what has colour, then the last of what is said in quiet words, and
+    of that at least what stands before its colon."""
+    if row_width(pieces) <= cells:
+        return pieces
+    parts = [_worked_out(part) for part in _parts(pieces)]
+    wrong = [at for at, part in enumerate(parts) if any("error" in role for _, role in part)]
+    telling = [at for at, part in enumerate(parts) if not all(role == "quiet" for _, role in part)]
+    quiet = [at for at in reversed(range(len(parts))) if at not in telling]
+    kept: dict[int, list[Piece]] = {}
+    for at in dict.fromkeys([0, *wrong, *telling, *quiet]):
+        needed = not kept or (len(kept) == 1 and at in telling)
+        for part in (parts[at], _before_colon(parts[at])):
+            if at not in kept and (needed or row_width(_joined({**kept, at: part})) <= cells):
+                kept[at] = part
+    return _joined(kept)
+
+
+def _parts(pieces: list[Piece]) -> list[list[Piece]]:
+    parts: list[list[Piece]] = [[]]
+    for text, role in pieces:
+        begins = text.startswith(_BETWEEN[0])
+        if begins:
+            parts.append([])
+        rest = text.removeprefix(_BETWEEN[0])
+        if rest:
+            parts[-1].append((rest, role))
+    return [part for part in parts if part]
+
+
+def _joined(parts: dict[int, list[Piece]]) -> list[Piece]:
+    joined: list[Piece] = []
+    for at in sorted(parts):
+        joined += [_BETWEEN, *parts[at]] if joined else parts[at]
+    return joined
+
+
+def _worked_out(part: list[Piece]) -> list[Piece]:
+    """`y = a * b = 2.0 × 3.0 = 6.0` without the working."""
+    signs = [at for at, (text, _) in enumerate(part) if text == _EQUALS]
+    return [*part[: signs[0]], *part[signs[-1] :]] if len(signs) > 1 else part
+
+
+def _before_colon(part: list[Piece]) -> list[Piece]:
+    """Quiet words up to their colon."""
+    words, role = part[0]
+    return [(re.split(r": |：", words, maxsplit=1)[0], role)] if role == "quiet" and len(part) == 1 else part
+
+
+def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
+    """The line of a node: first the derivatives give way, then the formula; the numbers stay."""
+    if row_width(pieces) <= cells:
+        return pieces
+    for gives_way in (lambda text: text.startswith("∂"), lambda text: _EQUALS in text):
+        out: list[Piece] = []
+        skip = False
+        for place, (text, role) in enumerate(pieces):
+            if skip:  # the sign between what is gone and what follows
+                skip = False
+                continue
+            if role == "value" and place and gives_way(text) and place + 1 < len(pieces):
+                skip = True
+                continue
+            out.append((text, role))
+        pieces = out
+        if row_width(pieces) <= cells:
+            break
+    return pieces
