@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ui.conftest import opened, real, text
+from textual.app import App
+
+from tests.ui.conftest import ended, opened, real, screen_of, text
 from tests.ui.recordings import FakeSession, two_paths
 from tests.worker.recording import Forker
 from tutor.lesson.find import Target
 from tutor.ui.app import GradtutorApp
 from tutor.ui.charted import Charted
+from tutor.ui.screens.lessons import LessonsScreen
 
 HEADER = """\
 # ---
@@ -133,3 +136,55 @@ def test_what_has_no_name_is_charted_as_the_code_that_made_it(record: Forker) ->
     state = timeline.state(timeline.steps)
     (unnamed,) = (one.tensor for one in state.tensors.values() if one.grad_fn == "MulBackward0")
     assert Charted().toggle(timeline, state, unnamed) == ("3 * w", True)
+
+
+async def test_escape_in_the_list_says_how_to_quit_and_q_does(tmp_path: Path) -> None:
+    app = real(tmp_path, EXERCISE)
+    app.target = None
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "q quits" in text(app)
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_the_list_stands_on_the_lesson_left_and_after_its_end_on_the_next(tmp_path: Path) -> None:
+    for name in ("tensors/01-first", "tensors/02-second", "graph/02-next"):
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(LOOP.replace("The slope", name), encoding="utf-8")
+
+    def stands_on(app: App[int]) -> str:
+        assert isinstance(app.screen, LessonsScreen)
+        return app.screen.catalog.lesson.id if app.screen.catalog.lesson is not None else ""
+
+    async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, _):
+        await pilot.press("right", "escape")
+        await pilot.pause(0.2)
+        assert stands_on(pilot.app) == "graph/one"
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        await ended(pilot, screen_of(pilot.app))
+        await pilot.press("end")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert stands_on(pilot.app) == "graph/next"
+
+
+async def test_the_editor_opens_with_the_beginnings_of_lines(tmp_path: Path) -> None:
+    long = "y = w * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0"
+    for code in ("y = w * 1.0 * 1.0 * 1.0 * 1.0", f"{long}\ny = w", long):
+        async with opened(tmp_path, EXERCISE.replace("y = w\n", f"{code}\n", 1), size=(80, 24)) as (pilot, _):
+            await pilot.press("s", "end", "e")
+            await pilot.pause(0.2)
+            assert "1  y = w * 1.0" in text(pilot.app)
+
+
+async def test_no_hint_is_promised_where_none_is_left(tmp_path: Path) -> None:
+    async with opened(tmp_path, EXERCISE) as (pilot, _):
+        await pilot.press("s", "end", "S")
+        await pilot.pause()
+        assert "S once more shows the solution" in text(pilot.app)
+        assert "gives a hint" not in text(pilot.app)

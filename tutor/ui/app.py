@@ -142,11 +142,25 @@ class GradtutorApp(App[int]):
         """Back to the list of lessons."""
         from tutor.ui.screens.lessons import LessonsScreen
 
-        if self.target is None:
+        below, at = self.screen_stack[-2], self._stands_on()
+        if isinstance(below, LessonsScreen):
+            below.at = at
             self.pop_screen()
         else:
             self.target = None
-            self.switch_screen(LessonsScreen(self.lessons, self.language))
+            self.switch_screen(LessonsScreen(self.lessons, self.language, at))
+
+    def _stands_on(self) -> str:
+        """The lesson that the list stands on after the one that is left: it, or at its end what it said comes next."""
+        from tutor.ui.screens.lesson import LessonScreen
+
+        screen = self.screen
+        if not isinstance(screen, LessonScreen):
+            return ""
+        name = screen.target.name
+        ended = screen.study.done and screen.cursor == screen.timeline.steps
+        following = self.after(name) if ended else None
+        return name if following is None else following.id
 
     def status(self) -> int:
         """The exit status of what was opened: 1 where its program failed; a list of lessons ends well."""

@@ -127,7 +127,9 @@ class Exercising:
             return
         if exercise.id not in screen.study.kept.solved and self._opening != exercise.id:
             self._opening = exercise.id
-            text = later("{s} once more shows the solution; {h} gives a hint")
+            text = later("{s} once more shows the solution")
+            if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
+                text = later("{s} once more shows the solution; {h} gives a hint")
             screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)

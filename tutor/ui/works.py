@@ -41,7 +41,8 @@ def works(screen: LessonScreen, key: str) -> bool:
             return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
         case "hint":
             here = screen.exercising.here
-            return here is not None and here.id not in screen.study.kept.solved
+            kept = screen.study.kept
+            return here is not None and here.id not in kept.solved and kept.hints.get(here.id, 0) < len(here.hints)
         case "runs":
             return len(screen.runner.runs.all) > 1
         case _:

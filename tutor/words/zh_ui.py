@@ -250,6 +250,7 @@ ZH: dict[str, str] = {
     "hints belong to exercises": "只有练习才有提示",
     "there is no other hint: {s} shows the solution": "没有更多提示了：{s} 看参考答案",
     "solutions belong to exercises": "只有练习才有参考答案",
+    "{s} once more shows the solution": "再按一次 {s} 看参考答案",
     "{s} once more shows the solution; {h} gives a hint": "再按一次 {s} 看参考答案；{h} 给一条提示",
     # other runs
     "this is a recording: open its script to run it with something changed": "这只是一份记录：打开原脚本才能改动后运行",

@@ -57,9 +57,9 @@ class CatalogPane(Pane):
         """What is written in a row: `next`, a family, a lesson; and the lesson that it opens."""
         self._at = 0
 
-    def fill(self, lessons: Sequence[Header], marks: Mapping[str, str], language: str) -> None:
-        """Show these lessons; the mark stays on its lesson."""
-        before = self.lesson if self.lessons else None
+    def fill(self, lessons: Sequence[Header], marks: Mapping[str, str], language: str, at: str = "") -> None:
+        """Show these lessons; the mark goes to the lesson `at`, or stays on its own."""
+        before = self.lesson.id if self.lesson is not None else ""
         self.lessons, self.marks, self.language = lessons, marks, language
         self._entries = []
         following = self._following()
@@ -71,13 +71,12 @@ class CatalogPane(Pane):
                 family = lesson.family
                 self._entries += [("", None), (family, None)]
             self._entries.append(("lesson", lesson))
-        self._at = 0
-        if before is not None:
-            kept = (
-                at for at, (kind, lesson) in enumerate(self._entries) if lesson is not None and lesson.id == before.id
-            )
-            self._at = next(kept, 0)
-        self.paint()
+        ids = [lesson.id if lesson is not None else None for _, lesson in self._entries]
+        self._at = next((ids.index(name) for name in (at, before) if name in ids), 0)
+        self.update()
+
+    def in_view(self) -> int:
+        return self._at
 
     def _following(self) -> Header | None:
         """What to do next: what was begun last, else the first that is not done."""

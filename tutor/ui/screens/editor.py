@@ -79,9 +79,16 @@ class Editor(ModalScreen[tuple[str, bool]]):
         with contextlib.suppress(Exception):  # a language that is not installed: then it is plain
             self.area.theme = "css" if self.app.theme.endswith("light") else "vscode_dark"
         self.area.focus()
-        self.area.move_cursor(self.area.document.end)
+        # Only now it is known how much there is room for: before, it would scroll to the right.
+        self.call_after_refresh(self._to_the_end)
         self.say(self._problem)
         self.on_resize()
+
+    def _to_the_end(self) -> None:
+        """The cursor goes to the last line: to its end, where the beginnings of lines stay in view there."""
+        row, column = self.area.document.end
+        fits = column < self.area.scrollable_content_region.width - self.area.gutter_width
+        self.area.move_cursor((row, column if fits else 0))
 
     def on_resize(self) -> None:
         width, height = self.app.size

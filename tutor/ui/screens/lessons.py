@@ -36,7 +36,8 @@ _KEYS = (
     Key("reset", "R", "R", "forget", "forget what was done with the lesson; press it twice"),
     Key("language", "L", "L", "language", "English or Chinese"),
     Key("help", "question_mark", "?", "help", "the keys and the marks"),
-    Key("quit", "q,escape", "q", "quit", "quit"),
+    Key("leave", "escape", "Esc", "back", "nothing: here is where it leads back to"),
+    Key("quit", "q", "q", "quit", "quit"),
 )
 _HINTS = (
     Hint("↑ ↓", later("choose"), "down", 2), Hint("Enter", later("open"), "open", 0),
@@ -50,9 +51,11 @@ class LessonsScreen(Screen[None]):
     BINDINGS = bindings(_KEYS)
     AUTO_FOCUS = ""
 
-    def __init__(self, folder: Path, language: str) -> None:
+    def __init__(self, folder: Path, language: str, at: str = "") -> None:
         super().__init__()
         self.folder = folder
+        self.at = at
+        """The lesson to stand on when the list shows next; without one it stays where it is."""
         self.language = language
         self._away = False
         self._progress: dict[str, Progress] = {}
@@ -86,7 +89,8 @@ class LessonsScreen(Screen[None]):
             problem = str(error)
         store = Store()
         progress = self._progress = store.load_all(lesson.id for lesson in lessons)
-        self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language)
+        self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language, self.at)
+        self.at = ""
         done = sum(kept.done for kept in progress.values())
         self.header.show("", "", [(tr("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
         self.explain.show([(problem, "error")] if problem else self._greeting(store))
@@ -166,6 +170,8 @@ class LessonsScreen(Screen[None]):
             self.app.push_screen(help_sheet())
         elif key == "language":
             cast("GradtutorApp", self.app).change_language()
+        elif key == "leave":
+            self.explain.show(phrase("{q} quits", q=("q", "key")))
         elif key == "quit":
             self.app.exit(return_code=0)
 
