@@ -40,8 +40,8 @@ product = x * w
 e = torch.exp(x)
 
 # %% [markdown] question="predict" of="v.grad" lang="en"
-# Its result: with it the slope is there already, while from `x` it would have to be worked out again. Go to the graph
-# with `Tab`, to a node with `↑`, and press `Enter`: the page says what that node keeps.
+# Its result: with it the slope is there already, while from `x` it would have to be worked out again. Press `Tab` until
+# you are in the graph, go to a node with `↑`, and press `Enter`: the page says what that node keeps.
 #
 # What is saved takes memory, so a backward pass **lets it go** when it has used it. You may have heard that one cannot
 # go backward twice. Let us see. The slope of a sum is one, whatever the numbers are.
@@ -50,7 +50,7 @@ e = torch.exp(x)
 
 # %% [markdown] question="predict" of="v.grad" lang="zh"
 # 是结果：有了它，斜率就是现成的；只存 `x` 的话还得重新算一遍。
-# 用 `Tab` 到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
+# 按几次 `Tab` 走到图那里，用 `↑` 移到一个节点，按 `Enter`：打开的页面会告诉你这个节点保存了什么。
 #
 # 保存的东西占内存，所以反向传播用完就**释放**。你也许听说过，不能反向传播两次。我们来看看。
 # 加法的斜率是一，不管数字是多少。
