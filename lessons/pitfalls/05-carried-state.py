@@ -64,9 +64,9 @@ for x in [1.0, 2.0, 3.0]:
     loss.backward(retain_graph=True)
 
 # %% [markdown] lang="en"
-# All the way back. Press `b` a few times: each pass has more nodes than the one before. Time and memory grow with every
-# turn. And where the state is multiplied by a weight, as in nearly every real network, it fails all the same as soon as
-# an optimizer has changed that weight.
+# All the way back. Press `B` a few times: each pass you come to has fewer nodes than the one after it. Time and memory
+# grow with every turn. And where the state is multiplied by a weight, as in nearly every real network, it fails all the
+# same as soon as an optimizer has changed that weight.
 #
 # The mend is `h = h.detach()` between two turns: the **value** is carried on, the history is not. Learning from several
 # turns at once is fine as well, if you mean to: add up their losses, then one `backward()`, then `detach()`.
@@ -74,7 +74,7 @@ for x in [1.0, 2.0, 3.0]:
 # In the loop below keep the state and let go of its past. `slopes` should get what each turn says by itself. Press `e`.
 
 # %% [markdown] lang="zh"
-# 一直走到头。按几下 `b`：每一趟的节点都比上一趟多。时间和内存一圈圈地涨。
+# 一直走到头。按几下 `B` 往回看：每一趟的节点都比后一趟少。时间和内存一圈圈地涨。
 # 真正的网络，状态几乎总要乘上一个权重；优化器一旦就地改了这个权重，照样出错。
 #
 # 改法是在两圈之间写 `h = h.detach()`：带走**值**，不带历史。
