@@ -76,7 +76,7 @@ y.backward()
 #
 # The rest of the tour:
 # - `]` `[` next cell, and the one before
-# - `b` straight to the backward pass
+# - `b` `B` to the next backward pass, and the one before
 # - `Tab` next pane; `z` makes it large, and small again
 # - `Enter` on a row of the table: all about that tensor
 # - `L` English or Chinese
@@ -91,7 +91,7 @@ y.backward()
 #
 # 导览的其余部分：
 # - `]` `[` 下一个、上一个单元格
-# - `b` 直接去反向传播
+# - `b` `B` 下一次、上一次反向传播
 # - `Tab` 换窗格；`z` 放大，再按还原
 # - `Enter` 在表格的一行上：这个张量的一切
 # - `L` 中文或英文
