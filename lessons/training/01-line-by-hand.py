@@ -91,13 +91,14 @@ for epoch in range(1, 100):
             w -= lr * w.grad
         w.grad.zero_()
 answer = round(forward(4).item(), 7)
+missing = 8 - answer
 print("after training: 4 gives", answer)
 
 # %% [markdown] lang="en"
-# It says {{ answer }}. With an `lr` of 0.01 that is nearly, but not quite, what the line would give: the closer the
-# weight comes, the smaller the gradients get, and the smaller its steps. Look at the chart: a steep fall, then a long
-# flat tail. Go back with `B`, from one backward pass to the one before; inside of the loop `{` and `}` go from turn to
-# turn.
+# It says {{ answer }}, and to be exact, {{ missing }} is missing from the 8 of the line. With an `lr` of 0.01 the
+# weight comes close, and never quite arrives: the closer it is, the smaller the gradients get, and the smaller its
+# steps. Look at the chart: a steep fall, then a long flat tail. Go back with `B`, from one backward pass to the one
+# before; inside of the loop `{` and `}` go from turn to turn.
 #
 # `Tab` to the chart and make it large with `z`: it has teeth. Each epoch goes through three samples, and each has a
 # loss of its own.
@@ -106,7 +107,8 @@ print("after training: 4 gives", answer)
 # second steps over the goal each time, and the loss grows until it is no number any more (`nan`).
 
 # %% [markdown] lang="zh"
-# 它给出 {{ answer }}。`lr` 是 0.01 时，离直线上的值只差一点点，却没有真正到达：权重越接近，梯度越小，步子也越小。
+# 它给出 {{ answer }}，准确地说，离直线上的 8 还差 {{ missing }}。`lr` 是 0.01 时，权重能靠得很近，却没有真正到达：
+# 越接近，梯度越小，步子也越小。
 # 看看图表：先是陡降，然后拖着一条又长又平的尾巴。
 # 用 `B` 一趟反向传播一趟反向传播地往回走；到了循环里，`{` 和 `}` 一圈一圈地跳。
 #

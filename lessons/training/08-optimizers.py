@@ -105,7 +105,7 @@ velocity = roller.state[p]["momentum_buffer"]
 
 # %% [markdown] question="predict" of="first" lang="en"
 # At {{ p.item() }}: the second velocity is {{ velocity.item() }}, the new gradient and half of the old one. It is the
-# optimizer's **state**. Go to `step()` in the code and press `i`: you are inside, and see it being used.
+# optimizer's **state**. Go back with `p` to the line `roller.step()`, and `i` takes you inside: see it being used.
 #
 # `Adam` keeps two numbers for each parameter: a mean of its gradients, and one of their squares. It moves by the first,
 # divided by the root of the second. In the first step these are gradient and gradient, so the **size of the gradient
@@ -115,7 +115,7 @@ velocity = roller.state[p]["momentum_buffer"]
 
 # %% [markdown] question="predict" of="first" lang="zh"
 # 在 {{ p.item() }}：第二次的速度是 {{ velocity.item() }}，新的梯度加上旧的一半。
-# 速度就是优化器的**状态**。在代码里走到 `step()`，按 `i`：你就进到里面，能看到它怎样用。
+# 速度就是优化器的**状态**。用 `p` 往回走到 `roller.step()` 那一行，按 `i` 进到里面，看它怎样用。
 #
 # `Adam` 给每个参数记两个数：梯度的平均，和梯度平方的平均。它挪动的是前者除以后者的平方根。
 # 第一步时，上下都是这个梯度，所以**梯度的大小约掉了**，只剩下 `lr`。

@@ -56,20 +56,20 @@ for step in range(100):
     with torch.no_grad():
         u -= u.grad**2 * u.grad
     u.grad = None
-far = round(u.item(), 6)
-moved = far > 1.9995
+way = round(u.item() - 1.999, 6)
+moved = way > 0.0005
 
 # %% [markdown] question="predict" of="rates[25]" lang="en"
-# No: `u` is at {{ far }}. A small number cubed is next to nothing. So this rule runs where it should be careful,
-# and sleeps where it should walk. Rules that look at the gradient do the **reverse**: Adagrad and Adam *divide* by its
-# size.
+# No: in all `u` has moved by {{ way }}. A small number cubed is next to nothing. So this rule runs where it should be
+# careful, and sleeps where it should walk. Rules that look at the gradient do the **reverse**: Adagrad and Adam
+# *divide* by its size.
 #
 # There is a simpler thought: large steps in the beginning, small ones later. A **scheduler** does that, by counting. It
 # does not look at the gradient at all. `StepLR(optimizer, step_size=10, gamma=0.5)` halves the rate after every 10 of
 # its own steps. We begin with 0.04. With which rate does epoch 25 train, if the first one is epoch 0?
 
 # %% [markdown] question="predict" of="rates[25]" lang="zh"
-# 不能：`u` 在 {{ far }}。小数的立方几乎是零。所以这条规则在该小心的地方狂奔，在该走路的地方睡觉。
+# 不能：`u` 一共只挪了 {{ way }}。小数的立方几乎是零。所以这条规则在该小心的地方狂奔，在该走路的地方睡觉。
 # 真正会看梯度的方法恰恰**相反**：Adagrad 和 Adam 是*除以*梯度的大小。
 #
 # 还有个更简单的想法：开始步子大，后来步子小。**调度器**就是这样，它只数次数，根本不看梯度。
