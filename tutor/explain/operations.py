@@ -12,6 +12,7 @@ from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.language import tr
 from tutor.trace.events import Op
+from tutor.trace.names import op_target
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 
@@ -105,7 +106,8 @@ def _told(timeline: Timeline, step: int) -> _Told:
             target=called or tr("a tensor of its own"),
             was=old if changed else None,
         )
-    shown = f"{called} = {code}" if made.named and code and called != code else code or called
+    left = op_target(timeline, step) if code and len(outputs) > 1 else called if made.named else None
+    shown = f"{left} = {code}" if left and code and left != code else code or called
     return _Told(name, parent, shown, _worked(made), result)
 
 

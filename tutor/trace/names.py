@@ -1,7 +1,7 @@
 """What the learner calls things at a point: tensors, the operands of a step, and the graph on show."""
 
 from tutor.trace.graph import graph_of, is_leaf, parts_of, shares_of
-from tutor.trace.operands import op_inputs, op_output, op_texts, tensor_name
+from tutor.trace.operands import op_inputs, op_output, op_target, op_texts, tensor_name
 from tutor.trace.scope import name_of, names_of
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "names_of",
     "op_inputs",
     "op_output",
+    "op_target",
     "op_texts",
     "parts_of",
     "shares_of",

@@ -20,6 +20,8 @@ _REVERSED = {
 }  # fmt: skip
 _WIDTH = 80
 """A literal's text is cut here."""
+_STATEMENT = 48
+"""So many steps on, the end of a statement is looked for."""
 
 
 class Operand:
@@ -84,27 +86,77 @@ def op_texts(timeline: Timeline, step: int) -> list[str] | None:
 
 
 def op_output(timeline: Timeline, step: int) -> str | None:
-    """The name that the result gets by this very step, or that of the tensor changed in place; None: it gets none."""
+    """The name that the result gets by the statement, or that of the tensor changed in place; None: it gets none."""
     event = timeline.event(step)
     if not isinstance(event, ev.Op) or not event.outputs:
         return None
-    state, output = timeline.state(step), event.outputs[0]
+    output, site = event.outputs[0], timeline.sites.get(event.site)
+    name = _bound(timeline, step, output)
+    if name is None and site is not None and not site.depth:
+        end = _end_of_statement(timeline, step, output)
+        name = None if end is None else _bound(timeline, end, output)
+    if name is None and site is not None and site.inplace:
+        return name_of(timeline.state(step), output)
+    return name
+
+
+def op_target(timeline: Timeline, step: int) -> str | None:
+    """What stands to the left of an operation that gave several tensors: `a, b`, or the name of the tuple of them;
+    None where not each of them got a name."""
+    event = timeline.event(step)
+    outputs = event.outputs if isinstance(event, ev.Op) else []
+    names = [_bound(timeline, step, output) for output in outputs]
+    found: list[str] = []
+    for name in names:
+        if name is None:
+            return None
+        group = _group_of(timeline.state(step), name, outputs)
+        found += [group] if group not in found else []
+    return ", ".join(found) or None
+
+
+def _bound(timeline: Timeline, step: int, tensor: int) -> str | None:
+    """The name that a tensor got after a step, before the next."""
     groups: set[int] = set()
     for after in timeline.following(step):
-        if isinstance(after, ev.Bind) and after.what == "tensor" and after.ref == output:
+        if isinstance(after, ev.Bind) and after.what == "tensor" and after.ref == tensor:
             return after.name
         if isinstance(after, ev.Bind) and after.what == "group":
             groups.add(after.ref)
         if isinstance(after, ev.Group):
             groups.add(after.group)
+    if not groups:
+        return None
+    state = timeline.state(step)
     for frame in reversed(state.frames):
         for name, binding in frame.names.items():
             if binding.what == "group" and binding.ref in groups:
-                for suffix, tensor in state.groups.get(binding.ref, ()):
-                    if tensor == output:
+                for suffix, held in state.groups.get(binding.ref, ()):
+                    if held == tensor:
                         return name + suffix
-    site = timeline.sites.get(event.site)
-    return name_of(state, output) if site is not None and site.inplace else None
+    return None
+
+
+def _end_of_statement(timeline: Timeline, step: int, tensor: int) -> int | None:
+    """The last step of the statement, where others follow and none writes to this tensor: only then do the results of
+    `c, s = a.cos(), a.sin()` get their names."""
+    for later in range(step + 1, min(step + _STATEMENT, timeline.steps) + 1):
+        if timeline.kind(later) in ("line", "cell_end"):
+            return later - 1 if later - 1 > step else None
+        event = timeline.event(later)
+        if isinstance(event, ev.Op) and tensor in event.outputs:
+            return None
+    return None
+
+
+def _group_of(state: State, name: str, tensors: list[int]) -> str:
+    """The name of a tuple or list that holds these tensors and no other; else the name of one of them."""
+    for frame in reversed(state.frames):
+        for group, binding in frame.names.items():
+            held = [tensor for _, tensor in state.groups.get(binding.ref, ())] if binding.what == "group" else []
+            if name.startswith(group) and held and set(held) <= set(tensors):
+                return group
+    return name
 
 
 def tensor_name(state: State, tensor: int) -> str:
