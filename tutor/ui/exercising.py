@@ -90,7 +90,7 @@ class Exercising:
                 screen.gate.waiting.discard(exercise.number)
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
-                screen.lesson.to_the_end = True
+                screen.lesson.look("exercise")
                 self._tell(checked.ok, problem(checked))
 
     def _tell(self, ok: bool, message: str) -> None:
@@ -141,5 +141,5 @@ class Exercising:
         screen = self.screen
         screen.places.bring("lesson")
         screen.shown, screen.notice = None, ()
-        screen.lesson.to_the_end = True
+        screen.lesson.look("end")
         screen.soon()
