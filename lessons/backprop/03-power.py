@@ -15,14 +15,14 @@
 # the exponent it says nothing.
 #
 # But a slope can always be **measured**: nudge the exponent a little, see how far the power goes, and divide. The cell
-# does so with smaller and smaller nudges. Watch the numbers settle.
+# does so with smaller and smaller nudges. Watch the numbers settle in the output; where it is hidden, `Tab` leads to it.
 
 # %% [markdown] lang="zh"
 # 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
 # 所以乘方有**两个**斜率。课本上的法则讲的是底数：把指数拿下来当系数，再把指数减一。对指数，它什么也没说。
 #
 # 不过斜率总是可以**量**出来的：把指数轻轻推一下，看乘方走了多远，再相除。
-# 这个单元格就这么做，推得一次比一次轻。看看数字怎样稳定下来。
+# 这个单元格就这么做，推得一次比一次轻。看看输出里的数字怎样稳定下来；看不到输出时，按 `Tab` 走到那里。
 
 # %%
 import torch
