@@ -15,7 +15,7 @@
 # the exponent it says nothing.
 #
 # But a slope can always be **measured**: nudge the exponent a little, see how far the power goes, and divide. The cell
-# does so with smaller and smaller nudges. Watch the numbers settle in the output; where it is hidden, `Tab` leads to it.
+# does so with smaller and smaller nudges. Watch the numbers settle in the output; if it is hidden, `Tab` leads there.
 
 # %% [markdown] lang="zh"
 # 在 `x ** 2` 里，指数是个固定的数。在 `x ** w` 里，指数也是张量，可以像权重一样去学。
