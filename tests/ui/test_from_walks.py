@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.app import App
 
-from tests.ui.conftest import ended, opened, real, screen_of, text
+from tests.ui.conftest import ended, lines, opened, real, screen_of, text
 from tests.ui.recordings import FakeSession, two_paths
 from tests.worker.recording import Forker
 from tutor.lesson.find import Target
@@ -65,6 +65,13 @@ for turn in range(3):
 # Look at the chart.
 """
 LOOP += "#\n# Look again.\n" * 8
+PRINTS = f"""\
+{HEADER}
+# %%
+first = "one"
+print(first, "two", sep=chr(10))
+print("three")
+"""
 EXERCISE = f"""\
 {HEADER}
 # %% [markdown] question="predict" of="w" lang="en"
@@ -188,3 +195,32 @@ async def test_no_hint_is_promised_where_none_is_left(tmp_path: Path) -> None:
         await pilot.pause()
         assert "S once more shows the solution" in text(pilot.app)
         assert "gives a hint" not in text(pilot.app)
+
+
+async def test_the_tab_of_the_output_tells_that_more_is_in_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, PRINTS, size=(80, 24)) as (pilot, _):
+        await pilot.press("n")
+        await pilot.pause()
+        assert "code  output ─" in text(pilot.app)
+        await pilot.press("n")
+        await pilot.pause()
+        assert "code  output +2 ─" in text(pilot.app)
+        await pilot.press("left")
+        await pilot.pause()
+        assert "output +" not in text(pilot.app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert "output +3 ─" in text(pilot.app)
+        screen_of(pilot.app).places.bring("output")
+        await pilot.pause()
+        assert "output ─" in text(pilot.app)
+
+
+async def test_the_page_of_a_step_has_what_it_printed(tmp_path: Path) -> None:
+    async with opened(tmp_path, PRINTS, size=(80, 24)) as (pilot, _):
+        await pilot.press("n", "n", "enter")
+        await pilot.pause(0.1)
+        shown = [line.strip("│ ") for line in lines(pilot.app)]
+        at = shown.index("what it printed")
+        assert shown[at + 1 : at + 3] == ["one", "two"]
+        assert "nothing that is shown here" not in shown

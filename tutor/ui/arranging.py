@@ -66,6 +66,7 @@ class Arranger:
         small = places.too_small(width, height)
         wide = places.is_wide(width, height)
         reading = self._to_read(places.left_width(width) if wide else width) if self.now == "lesson" else 0
+        self._tabs(wide, bool(reading) and self._prose)
         drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
         if drawn == self._drawn:
             return
@@ -75,7 +76,6 @@ class Arranger:
             width, height, front=screen.front, zoomed=screen.zoomed, asking=asking, prose=self._prose,
             reading=reading,
         )  # fmt: skip
-        self._tabs(wide, bool(reading) and self._prose)
         if question is not None:
             screen.ask.about(question, framed=wide, ascii=screen.header.glyphs.ascii)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
@@ -99,10 +99,11 @@ class Arranger:
 
     def _tabs(self, wide: bool, reading: bool) -> None:
         self.screen.lesson.tabs = self.screen.tensors.tabs = ()
+        news = self.screen.output.news(self.screen.timeline, self.screen.cursor)
         for group in (("code", "output"), places.BELOW) if reading else (places.LEFT, places.RIGHT):
             names = [name for name in group if self._prose or name != "lesson"]
             for name in names:
-                tabs = tuple(Tab(other, other == name) for other in names)
+                tabs = tuple(Tab(other, other == name, news * (name != other == "output")) for other in names)
                 self.screen.panes[name].tabs = () if wide or self.screen.zoomed else tabs
 
     def prompt(self) -> None:

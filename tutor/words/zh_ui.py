@@ -457,6 +457,7 @@ ZH: dict[str, str] = {
     "{what}, shape {shape}": "{what}，形状 {shape}",
     "version {old} {arrow} {new}, the same numbers": "版本 {old} {arrow} {new}，数值不变",
     "{did}, of {name}": "{did}，属于 {name}",
+    "what it printed": "它打印了什么",
     "what it changed": "它改变了什么",
     "nothing that is shown here": "没有这里会显示的变化",
     "one thing is left: {e} tries the exercise, {S} shows its solution": "还剩一件事：{e} 做练习，{S} 看参考答案",

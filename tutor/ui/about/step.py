@@ -14,6 +14,8 @@ from tutor.ui.about import choosing
 from tutor.ui.about.page import Page
 from tutor.ui.about.places import place
 from tutor.ui.draw.row import EMPTY, clean, wrapped
+from tutor.ui.printed import ROLES, lead_of
+from tutor.ui.printed import told as told_of
 
 _MOST = 40
 """So many changes of one kind are listed."""
@@ -125,13 +127,27 @@ class AboutStep:
                     did = tr("ran as number {number} of the pass", number=node.order)
                 of = "" if node.tensor is None else name_of(after, node.tensor) or ""
                 told.append((node.name, tr("{did}, of {name}", did=did, name=of) if of else did, "node"))
-        page.heading(tr("what it changed"))
-        if not told:
+        printed = self._printed(page)
+        if told or not printed:
+            page.heading(tr("what it changed"))
+        if not told and not printed:
             page.say(tr("nothing that is shown here"))
         for name, text, role in told[:_MOST]:
             page.fact(name, text, role)
         if len(told) > _MOST:
             page.fact("", tr("and {count:,} more", count=len(told) - _MOST), "quiet")
+
+    def _printed(self, page: Page) -> bool:
+        """What the program printed here, and what Python warned of; whether there is any."""
+        parts, _ = told_of(self.timeline, self.step - 1, self.step)
+        lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
+        if lines:
+            page.heading(tr("what it printed"))
+        for stream, line in lines[:_MOST]:
+            page.say(lead_of(stream) + line, ROLES.get(stream, "plain"))
+        if len(lines) > _MOST:
+            page.say(tr("and {count:,} more", count=len(lines) - _MOST))
+        return bool(lines)
 
     def _bound(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
         """Names that now mean another number or text."""

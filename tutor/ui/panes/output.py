@@ -7,14 +7,11 @@ from bisect import bisect_right
 
 from tutor.language import later, now, tr
 from tutor.trace import events as ev
+from tutor.trace.timeline import Timeline
 from tutor.ui.draw.row import Row, clean, cut, wrapped
 from tutor.ui.panes.pane import Pane
+from tutor.ui.printed import ROLES, after, lead_of, told
 
-_KEPT = 200_000
-"""Characters: of more than this, the end is shown."""
-_WARNINGS = 1_000
-"""So many of the last warnings are shown."""
-_ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 """What colours text: the chart draws figures anew, so here their characters do."""
 
@@ -30,6 +27,7 @@ class OutputPane(Pane):
         self._key: object = None
         self._grew = False
         self._cut = False
+        self._before = self._here = 0
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -44,9 +42,9 @@ class OutputPane(Pane):
         self._key = key
         self._rows = []
         draws = timeline.state(self.cursor).figures > 0
-        for stream, text in self._parts(printed, warned):
-            role = _ROLES.get(stream, "plain")
-            lead = "" if stream == "stdout" else "! " if stream == "stderr" else tr("warning: ")
+        parts, self._cut = told(timeline, -1, self.cursor)
+        for stream, text in parts:
+            role, lead = ROLES.get(stream, "plain"), lead_of(stream)
             for line in text.split("\n"):
                 # A bare carriage return writes over the line, as progress bars do.
                 line = line.rstrip("\r").rpartition("\r")[2]
@@ -55,31 +53,13 @@ class OutputPane(Pane):
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
                 self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
 
-    def _parts(self, printed: int, warned: int) -> list[tuple[str, str]]:
-        """Printed text and warnings in their order, pieces of one stream joined, only the end of a long one."""
-        timeline = self.timeline
-        assert timeline is not None
-        pieces: list[tuple[int, str, str]] = []
-        size = 0
-        for part in reversed(timeline.contents.printed[:printed]):
-            pieces.append((part.step, part.stream, part.text[-_KEPT:]))
-            size += len(part.text)
-            if size > _KEPT:
-                break
-        self._cut = size > _KEPT
-        pieces.reverse()
-        for aside in timeline.asides[max(warned - _WARNINGS, 0) : warned]:
-            if isinstance(aside.event, ev.Warned):
-                text = f"{aside.event.category}: {aside.event.message.strip()}"
-                pieces.append((aside.step, "warning", " ".join(text.split())))
-        pieces.sort(key=lambda piece: piece[0])
-        joined: list[tuple[str, str]] = []
-        for _, stream, text in pieces:
-            if joined and joined[-1][0] == stream and stream != "warning":
-                joined[-1] = (stream, joined[-1][1] + text)
-            else:
-                joined.append((stream, text))
-        return [(stream, text.removesuffix("\n")) for stream, text in joined]
+    def news(self, timeline: Timeline, cursor: int) -> int:
+        """How many lines were printed, and how often it warned, on the way from where the learner stood before."""
+        if cursor != self._here:
+            self._before, self._here = self._here, cursor
+        text = "".join(part.text for part in after(timeline.contents.printed, self._before, cursor))
+        warned = sum(isinstance(aside.event, ev.Warned) for aside in after(timeline.asides, self._before, cursor))
+        return text.count("\n") + (text[-1:] not in ("", "\n")) + warned
 
     def heading(self) -> Row:
         return ((tr("the end of it; there was more"), "note"),) if self._cut else ()

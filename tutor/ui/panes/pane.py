@@ -27,6 +27,12 @@ class Tab:
 
     name: str
     active: bool
+    new: int = 0
+    """So many lines are new in it, and not in view."""
+
+    @property
+    def text(self) -> str:
+        return f"{tr(self.name)} +{self.new}" if self.new else tr(self.name)
 
 
 class Pane(Surface, can_focus=True):
@@ -206,7 +212,7 @@ class Pane(Surface, can_focus=True):
     def parted(self, *parts: Row) -> Row:
         """Parts of a heading, with dots between them. Beside tabs there may be no room for all: the last ones count."""
         shown = [part for part in parts if part]
-        beside = sum(width(tr(tab.name)) + 2 for tab in self.tabs) + 3
+        beside = sum(width(tab.text) + 2 for tab in self.tabs) + 3
         dot = (f" {self.glyphs.dot} ", "quiet")
         row: Row = ()
         for part in reversed(shown):
@@ -219,7 +225,7 @@ class Pane(Surface, can_focus=True):
     def _frame_top(self, cells: int) -> Row:
         g, edge = self.glyphs, "focus" if self.has_focus else "frame"
         title: list[Piece] = [(g.top_left + g.across, edge)]
-        tabs = [(f" {tr(tab.name)} ", "tab" if tab.active else "quiet") for tab in self.tabs]
+        tabs = [(f" {tab.text} ", "tab" if tab.active else "now" if tab.new else "quiet") for tab in self.tabs]
         title += tabs or [(f" {self.called()} ", "title strong" if self.has_focus else "title")]
         more = self.heading() if self.failure is None else EMPTY
         if more:
@@ -306,7 +312,7 @@ class Pane(Surface, can_focus=True):
     def _click_title(self, x: int) -> None:
         at = 2
         for tab in self.tabs:
-            at += width(tr(tab.name)) + 2
+            at += width(tab.text) + 2
             if x < at:
                 self.post_message(TabClicked(tab.name))
                 return
