@@ -67,19 +67,31 @@ def node_line(told: NodeStory) -> list[Part]:
     equation: list[Part] = [(" · ", "quiet"), (_equation(told), "value")]
     late = len(_equation(told)) > _LONG  # the line may be cut: what is sent comes first then
     parts += [] if late else equation
+    alike = _alike(told)
     for claim in told.claims:
         target = claim.share.target.name
-        parts += [(" · ", "quiet"), (_derivative("∂", told, claim), "value"), (" → ", "quiet")]
+        parts.append((" · ", "quiet"))
+        parts += [] if alike else [(_derivative("∂", told, claim), "value"), (" → ", "quiet")]
         parts.append((f"grad({_bare(target)}) = {_working(claim, told.arrived)}", "grad"))
         worked = _worked(claim, told.arrived)
         if worked is not None:
             which = f"{_at(worked)} = " if worked.index else ""
             begin = tr(", of which {element}") if which else tr(", which is {element}")
             parts += words.laid(begin, "quiet", element=(f"{which}{_sum(worked)}", "grad"))
-    return parts + (equation if late else []) + _fan_in(told)
+    parts += [(" · ", "quiet"), (tr("each gets {formula}", formula=alike), "value")] if alike else []
+    return parts + _came(told) + (equation if late else [])
 
 
-def _fan_in(told: NodeStory) -> list[Part]:
+def _alike(told: NodeStory) -> str | None:
+    """The formula, where several get the same of what arrives: it is said once then, after the numbers."""
+    formulas = {claim.share.formula if _speaks_of_g(claim) else None for claim in told.claims}
+    return formulas.pop() if len(formulas) == 1 < len(told.claims) else None
+
+
+def _came(told: NodeStory) -> list[Part]:
+    """What arrived, where it is a sum, or a formula calls it G."""
+    if any(_G.search(claim.share.formula) for claim in told.claims if _speaks_of_g(claim)):
+        return [(" · ", "quiet"), (tr("G = {gradient} arrived", gradient=_arrival(told)), "grad")]
     arrived = tr("{gradient} arrived", gradient=_arrival(told))
     return [(" · ", "quiet"), (arrived, "grad")] if told.parts else []
 
@@ -226,7 +238,7 @@ def _made_in(told: NodeStory) -> str:
 
 
 def _numbers_only(told: NodeStory) -> list[Part]:
-    parts: list[Part] = [(_made_in(told), "quiet")] if told.of_pass is not None else []
+    parts: list[Part] = []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
     if told.general:
         parts += [(" · ", "quiet"), (told.general, "value")]
@@ -234,4 +246,4 @@ def _numbers_only(told: NodeStory) -> list[Part]:
         parts += words.laid(tr(" · arrives {gradient}"), "quiet", gradient=(", ".join(arrives), "grad"))
     for target, value in told.sent:
         parts += [(" → ", "quiet"), (f"grad({target}) = {words.value(value, told.dtype)}", "grad")]
-    return parts
+    return parts + ([] if told.of_pass is None else [(tr(" · in pass {number}'s graph", number=told.of_pass), "quiet")])

@@ -46,7 +46,7 @@ def ungraphed(timeline: Timeline, step: int, event: Op, site: SiteInfo) -> str |
     if not made[0].dtype.startswith(("float", "bfloat", "complex")):
         return None
     if made[0].version is None:
-        return tr("made in inference mode: no graph, and none can be made from it later")
+        return tr("made in inference mode: no graph is made")
     method = _method_of_function(timeline, site)
     if method is None:
         return tr("gradients are off here, as under no_grad: no graph is made")

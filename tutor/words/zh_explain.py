@@ -71,6 +71,9 @@ ZH: dict[str, str] = {
     "the leaf": "该叶子节点",
     "it was {old}, and {gradient} arrived": "原为 {old}，传来 {gradient}",
     "{gradient} arrived": "传来 {gradient}",
+    "G = {gradient} arrived": "传来 G = {gradient}",
+    "each gets {formula}": "各得{formula}",
+    " · in pass {number}'s graph": " · 在第 {number} 次反向传播建的图里",
     "{name}.grad was {old}; {gradient} arrives; it is now {new}.": (
         "{name}.grad 原为 {old}；传来 {gradient}；现为 {new}。"
     ),
@@ -203,9 +206,7 @@ ZH: dict[str, str] = {
         "checkpoint 只保存了输入，所以重新运行前向：这是反向传播中的第二遍"
     ),
     "gradients are off here, as under no_grad: no graph is made": "这里梯度是关闭的（如 no_grad 之下）：不建图",
-    "made in inference mode: no graph, and none can be made from it later": (
-        "在推理模式下创建：没有计算图，以后也不能建"
-    ),
+    "made in inference mode: no graph is made": "在推理模式下创建：不建计算图",
     "autograd does not record this change of a leaf": "autograd 不记录对叶子节点的这次修改",
     ".data is the same memory as {name}, but autograd does not see what is done with it": (
         ".data 与 {name} 是同一块内存，但 autograd 看不到对它做的事"

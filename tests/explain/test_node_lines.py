@@ -1,0 +1,43 @@
+"""The lines of nodes that mix elements: the numbers first, and no G that is not said."""
+
+from __future__ import annotations
+
+from tests.worker.recording import Forker
+from tutor.explain import line
+from tutor.ui.draw.shortening import shortened_rule
+
+SCRIPT = """\
+import torch
+a = torch.tensor([3.0], requires_grad=True)
+b = torch.tensor([2.0], requires_grad=True)
+loss = torch.cat([a * b, a + b])
+loss.backward(torch.tensor([1.0, 2.0]))
+torch.stack([a, b]).sum().backward()
+(torch.ones(2, 1) @ a.view(1, 1)).sum().backward()
+g, = torch.autograd.grad(a ** 3, a, create_graph=True)
+g.backward()
+with torch.inference_mode():
+    fast = b * 2
+"""
+
+
+def test_lines(record: Forker) -> None:
+    run = record(SCRIPT)
+    assert run.status == 0, run.stderr
+
+    def said(name: str, cells: int = 200) -> list[str]:
+        lines = [line(run.timeline, step) for step in run.steps_of("node")]
+        return ["".join(text for text, _ in shortened_rule(pieces, cells)) for pieces in lines if pieces[0][0] == name]
+
+    joined = "CatBackward0 · grad(a * b) = 1.0 · grad(a + b) = 2.0 · each gets its piece of G"
+    assert said("CatBackward0") == [
+        f"{joined} · G = [1.0 2.0] arrived · loss = (a * b), (a + b) joined along dimension 0"
+    ]
+    assert said("CatBackward0", 76)[0].startswith("CatBackward0 · grad(a * b) = 1.0 · grad(a + b) = 2.0")
+    assert "dimension 0 · grad(a) = 1.0 · grad(b) = 1.0 · each gets its piece of G · G = " in said("StackBackward0")[0]
+    assert said("MmBackward0")[0].endswith(" · G = [[1.] [1.]] arrived")
+    inner = [text for text in said("MulBackward0") + said("PowBackward0") if "graph" in text]
+    assert len(inner) >= 2
+    assert all(text.endswith(" · in pass 4's graph") and " · arrives " in text for text in inner)
+    fast = "".join(text for text, _ in line(run.timeline, run.op("b * 2")))
+    assert fast.endswith("made in inference mode: no graph is made")
