@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tutor.explain import words
 from tutor.explain.called import label
+from tutor.explain.keeping import differ
 from tutor.explain.operands import literal
 from tutor.explain.origin import Made, remember
 from tutor.explain.rules import Operand, shape_text
@@ -15,6 +16,7 @@ from tutor.trace.events import Op
 from tutor.trace.names import op_target
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements
 
 # Operations of two arguments that one would write with a sign between them.
 _SIGNS = {
@@ -35,7 +37,8 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
     if told.code:
         parts += [(" · ", "quiet"), (told.code, "code")]
     if told.was is not None:
-        return [*parts, (" · ", "quiet"), (f"{told.target}: {told.was} → {told.result}", "value")]
+        change = f"{told.target}: {told.was} → {told.result}"
+        return [*parts, (" · ", "quiet"), (_same(told) if told.was == told.result else change, "value")]
     for text in filter(None, [told.numbers, told.result]):
         parts += [(" = ", "quiet"), (text, "value")]
     return parts
@@ -48,6 +51,7 @@ def op_plain(timeline: Timeline, step: int) -> str:
     said = " = ".join(filter(None, [told.code, told.numbers, told.result]))
     if told.was is not None:
         said = tr("{target} was {old} and is now {new}.", target=told.target, old=told.was, new=told.result)
+        said = _same(told) if told.was == told.result else said
         said = words.listed([told.code, said]) if told.code and told.code != told.target else said
     return tr("{operation}: {said}", operation=name, said=said) if said else name
 
@@ -64,6 +68,8 @@ class _Told:
     target: str = ""
     was: str | None = None
     """What it held before, of what was changed in place."""
+    stays: bool = False
+    """Whether it is known to hold the same now."""
 
 
 def _told(timeline: Timeline, step: int) -> _Told:
@@ -96,15 +102,14 @@ def _told(timeline: Timeline, step: int) -> _Told:
             name, parent, f"{called} = {code}" if made.named and code else code, result=tr("memory not yet filled")
         )
     if site.inplace:
-        old = _before(name, before, event.outputs[0])
-        changed = old is not None and old != result
         return _Told(
             name,
             parent,
             code or called,
             result=result,
             target=called or tr("a tensor of its own"),
-            was=old if changed else None,
+            was=_before(name, before, event.outputs[0]),
+            stays=_stays(before, after, event.outputs[0]),
         )
     left = op_target(timeline, step) if code and len(outputs) > 1 else called if made.named else None
     shown = f"{left} = {code}" if left and code and left != code else code or called
@@ -125,6 +130,19 @@ def _before(op: str, before: State, tensor: int) -> str | None:
     old = before.tensors.get(tensor)
     told = old is not None and op not in _FILLING and (op != "zero_" or tensor in before.grad_of)
     return _held(old) if told and old is not None else None
+
+
+def _stays(before: State, after: State, tensor: int) -> bool:
+    old, new = before.tensors.get(tensor), after.tensors.get(tensor)
+    if old is None or new is None or elements(old.value) is None or elements(new.value) is None:
+        return False
+    return not differ(old.value, new.value)
+
+
+def _same(told: _Told) -> str:
+    """Of what looks as it did before: that it is the same, where all of it is known."""
+    said = tr("{target} stays {value}") if told.stays else "{target}: {value}"
+    return said.format(target=told.target, value=told.result)
 
 
 def _grad(state: State, tensor: int) -> str:

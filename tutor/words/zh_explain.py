@@ -51,6 +51,7 @@ ZH: dict[str, str] = {
     "operation": "运算",
     "{operation}: {said}": "{operation}：{said}",
     " in {composite}": "（{composite} 内部）",
+    "{target} stays {value}": "{target} 仍为 {value}",
     "{target} was {old} and is now {new}.": "{target} 原为 {old}，现为 {new}。",
     "memory not yet filled": "尚未填数的内存",
     "a tensor of its own": "没有名字的张量",

@@ -1,9 +1,9 @@
-"""Several results of one statement: each goes by its own name, or by none."""
+"""What operations give: several results go by their own names, and what stays as it was is said to."""
 
 from __future__ import annotations
 
 from tests.worker.recording import Forker
-from tutor.explain import line
+from tutor.explain import line, plain
 
 SCRIPT = """\
 import torch
@@ -34,3 +34,26 @@ def test_each_result_has_its_name(record: Forker) -> None:
         "add · a + 1 = 2.0 + 1 = 3.0",
         "mul_ · (a + 1).mul_(3) · t: 3.0 → 9.0",
     ]
+
+
+STAYS = """\
+import torch
+scores = torch.tensor([7, 7])
+scores[0] = 7.5
+scores.mul_(1)
+scores[1] = 9
+many = torch.ones(900, 2)
+many[0] = 1
+"""
+
+
+def test_what_is_written_and_changes_nothing_stays(record: Forker) -> None:
+    run = record(STAYS)
+    steps = [run.op(code) for code in ("scores[0]", "scores.mul_(1)", "scores[1]", "many[0]")]
+    assert ["".join(text for text, _ in line(run.timeline, step)) for step in steps] == [
+        "setitem · scores[0] = 7.5 · scores stays [7 7]",
+        "mul_ · scores.mul_(1) · scores stays [7 7]",
+        "setitem · scores[1] = 9 · scores: [7 7] → [7 9]",
+        "setitem · many[0] = 1 · many: 900x2 mean 1.",
+    ]
+    assert plain(run.timeline, steps[0]) == "setitem: scores[0] = 7.5; scores stays [7 7]"
