@@ -184,7 +184,7 @@ def test_which_line(asking: Timeline) -> None:
     assert "An answer is a number" in text
     assert "Right: it is line 17." in text
     assert "You said 16, but it is line 17." in walk(asking, "cell:2", "16", "cell:2")
-    assert "The answer is the number of a line." in walk(asking, "cell:2", "17.0")
+    assert "The answer is a line from 16 to 17." in walk(asking, "cell:2", "17.0")
 
 
 def test_a_wrong_list_says_where(asking: Timeline) -> None:

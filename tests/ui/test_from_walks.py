@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import App
+from textual.widgets import TextArea
 
 from tests.ui.conftest import ended, lines, opened, real, screen_of, text
 from tests.ui.recordings import FakeSession, two_paths
 from tests.worker.recording import Forker
+from tutor.explain.paths import paths_to
 from tutor.lesson.find import Target
+from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
 from tutor.ui.charted import Charted
+from tutor.ui.draw import plot
+from tutor.ui.draw.glyphs import UNICODE
 from tutor.ui.screens.lessons import LessonsScreen
 
 HEADER = """\
@@ -48,7 +53,7 @@ async def test_a_wrong_line_is_told_the_step_at_which_the_right_one_ran(tmp_path
         await pilot.pause()
         added = [step for step in steps if screen.timeline.view(step).code == "w.add_(1)"]
         (_, second, _) = (step for step in added if screen.timeline.kind(step) == "op")
-        assert f"you said 15, the run gives 16 · g {second} goes to the step that made it so" in text(pilot.app)
+        assert f"you said 15, it is line 16 · g {second} goes to the step that made it so" in text(pilot.app)
 
 
 LOOP = f"""\
@@ -180,13 +185,24 @@ async def test_the_list_stands_on_the_lesson_left_and_after_its_end_on_the_next(
         assert stands_on(pilot.app) == "graph/next"
 
 
-async def test_the_editor_opens_with_the_beginnings_of_lines(tmp_path: Path) -> None:
+async def test_the_editor_opens_at_the_beginning_and_keeps_its_keys_in_view(tmp_path: Path) -> None:
     long = "y = w * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0 * 1.0"
-    for code in ("y = w * 1.0 * 1.0 * 1.0 * 1.0", f"{long}\ny = w", long):
-        async with opened(tmp_path, EXERCISE.replace("y = w\n", f"{code}\n", 1), size=(80, 24)) as (pilot, _):
-            await pilot.press("s", "end", "e")
-            await pilot.pause(0.2)
-            assert "1  y = w * 1.0" in text(pilot.app)
+    lesson = EXERCISE.replace("y = w\n", f"{long}\n", 1).replace(
+        "== 9\n", '== 9, "It is not nine. " * 9 + "The end."\n'
+    )
+    async with opened(tmp_path, lesson, size=(80, 24)) as (pilot, screen):
+        await pilot.press("s", "end", "e", "escape", "e")
+        await pilot.pause(0.2)
+        assert "1  y = w * 1.0" in text(pilot.app)
+        assert "not nine" not in text(pilot.app)  # nothing was tried yet
+        pilot.app.screen.query_one(TextArea).text = "y = w + w"
+        await pilot.press("f5")
+        await pilot.pause(0.2)
+        await ended(pilot, screen)
+        await pilot.press("e")
+        await pilot.pause(0.2)
+        assert "The end." in text(pilot.app)
+        assert "F5 run" in lines(pilot.app)[-1]
 
 
 async def test_no_hint_is_promised_where_none_is_left(tmp_path: Path) -> None:
@@ -224,3 +240,27 @@ async def test_the_page_of_a_step_has_what_it_printed(tmp_path: Path) -> None:
         at = shown.index("what it printed")
         assert shown[at + 1 : at + 3] == ["one", "two"]
         assert "nothing that is shown here" not in shown
+
+
+async def test_outside_of_a_loop_its_turns_are_near(tmp_path: Path) -> None:
+    async with opened(tmp_path, LOOP) as (pilot, screen):
+        await pilot.press("end", "left_curly_bracket")
+        assert screen.timeline.view(screen.cursor).iteration == 3
+        await pilot.press("home", "right_curly_bracket")
+        assert screen.timeline.view(screen.cursor).iteration == 1
+
+
+def test_a_mark_near_the_end_of_an_axis_is_not_taken_for_it() -> None:
+    curve = [(x, float(x)) for x in range(1501)]
+    drawn = plot.canvas([curve], 40, 4, plain=True)
+    for mark, feet in ((0, ["0", "1500"]), (14, ["0", "14", "1500"]), (1499, ["0", "1499", "1500"])):
+        assert "".join(said for said, _ in plot.rows(drawn, mark, UNICODE)[-1]).split() == feet
+
+
+def test_what_a_path_passes_is_called_by_its_code(record: Forker) -> None:
+    script = "import torch\nx = torch.tensor(2.0)\nw = torch.tensor(1.0, requires_grad=True)\ny = 2 * (x + w)\ny.backward()\n"
+    timeline = record(script).timeline
+    state = timeline.state(timeline.steps)
+    paths = paths_to(timeline, state, names_of(state)["w"])
+    assert paths is not None
+    assert [path.through for path in paths.paths] == [["y", "x + w", "w"]]

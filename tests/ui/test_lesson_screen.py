@@ -156,14 +156,15 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "options", "typed", "told"),
+    ("question", "options", "typed", "told", "taken"),
     [
-        ("line", {}, "None", "The answer is the number of a line."),
-        ("choice", {"en": ["one", "two"], "zh": ["一", "二"]}, "3", "Choose a number from 1 to 2."),
+        ("line", {}, "None", "The answer is a line from 6 to 9.", "9"),
+        ("line", {}, "10", "The answer is a line from 6 to 9.", "6"),
+        ("choice", {"en": ["one", "two"], "zh": ["一", "二"]}, "3", "Choose a number from 1 to 2.", "2"),
     ],
 )
 async def test_what_is_no_answer_to_this_question_is_asked_again(
-    question: str, options: dict[str, list[str]], typed: str, told: str
+    question: str, options: dict[str, list[str]], typed: str, told: str, taken: str
 ) -> None:
     cells = [{**cell, "question": question, "options": options} if "question" in cell else cell for cell in CELLS]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
@@ -173,7 +174,7 @@ async def test_what_is_no_answer_to_this_question_is_asked_again(
         assert told in text(app)
         assert screen_of(app).asking
         screen_of(app).ask.value = ""
-        await pilot.press("2", "enter")
+        await pilot.press(taken, "enter")
         await pilot.pause()
         assert not screen_of(app).asking
 
@@ -325,8 +326,8 @@ async def test_tab_goes_round_and_z_zooms() -> None:
             await pilot.press("tab")
             await pilot.pause()
             seen.append(getattr(screen.focused, "NAME", None))
-        assert seen == ["output", "graph", "tensors", "chart", "lesson", "code"]
-        await pilot.press("z")
+        assert seen == ["code", "output", "graph", "tensors", "chart", "lesson"]
+        await pilot.press("tab", "z")
         await pilot.pause()
         assert screen.code.size.width == SIZE[0]
         assert not screen.graph.display

@@ -31,11 +31,14 @@ class AnswerError(ValueError):
         super().__init__(text or tr("An answer is a number, a list such as [1, 2], True, False or None."))
 
 
-def read(text: str, question: str | None, options: int) -> Any:
-    """What was typed as the answer to a question of this kind with so many options. Raises AnswerError."""
+def read(text: str, question: str | None, options: int, lines: range | None = None) -> Any:
+    """What was typed as the answer to a question of this kind, with so many options or about these lines.
+    Raises AnswerError."""
     found = parse(text)
-    if question == "line" and type(found) is not int:
-        raise AnswerError(tr("The answer is the number of a line."))
+    if question == "line" and (type(found) is not int or (lines and found not in lines)):
+        if not lines:
+            raise AnswerError(tr("The answer is the number of a line."))
+        raise AnswerError(tr("The answer is a line from {first} to {last}.", first=lines[0], last=lines[-1]))
     if options and (type(found) is not int or not 1 <= found <= options):
         raise AnswerError(tr("Choose a number from 1 to {count}.", count=options))
     return found

@@ -32,11 +32,18 @@ class Questions:
 
     def code(self, cell: Cell) -> list[str]:
         """The lines to choose from, where a line is asked for."""
-        following = [later for later in self._cells if later.index > cell.index and later.number is not None]
-        if cell.question != "line" or not following:
+        asked = self._asked(cell)
+        if cell.question != "line" or asked is None:
             return []
-        rows = enumerate(following[0].source.split("\n"), following[0].first_line)
-        return [f"  {number:>3}  {row}" for number, row in rows]
+        return [f"  {number:>3}  {row}" for number, row in enumerate(asked.source.split("\n"), asked.first_line)]
+
+    def _asked(self, cell: Cell) -> Cell | None:
+        """The code that a question asks about."""
+        return next((later for later in self._cells if later.index > cell.index and later.number is not None), None)
+
+    def _lines(self, cell: Cell) -> range | None:
+        asked = self._asked(cell)
+        return None if asked is None else range(asked.first_line, asked.first_line + asked.source.count("\n") + 1)
 
     def prompt(self, cell: Cell) -> str:
         """What is to be typed."""
@@ -53,7 +60,7 @@ class Questions:
                 self.given[cell.index] = Given("", None)
             return (tr("Skipped.") if typed else tr("Type an answer, or s to skip.")), typed != ""
         try:
-            value = answers.read(typed, cell.question, len(self.options(cell)))
+            value = answers.read(typed, cell.question, len(self.options(cell)), self._lines(cell))
         except answers.AnswerError as error:
             return str(error), False
         right = self._right(cell)

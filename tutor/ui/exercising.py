@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from tutor.explain import problem
 from tutor.language import later, tr
 from tutor.ui.draw.exercise import Standing
-from tutor.ui.draw.phrase import phrase
-from tutor.ui.draw.row import clean
+from tutor.ui.draw.phrase import phrase, ticked
 from tutor.ui.gate import Exercise
 
 if TYPE_CHECKING:
@@ -36,9 +35,10 @@ class Exercising:
         kept, document = screen.study.kept, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
         checked = screen.gate.checked(screen.timeline, exercise)
-        solved = exercise.id in kept.solved
+        solved, starter = exercise.id in kept.solved, self.starter(exercise)
         return Standing(
-            str((cell.get("attributes") or {}).get("kind", "")), solved, exercise.id in kept.attempts,
+            str((cell.get("attributes") or {}).get("kind", "")), solved,
+            kept.attempts.get(exercise.id, starter) != starter,
             "" if checked is None or checked.ok else problem(checked), kept.hints.get(exercise.id, 0),
             len(exercise.hints), exercise.solution if solved or exercise.id in kept.opened else "", checked is not None,
         )  # fmt: skip
@@ -96,13 +96,10 @@ class Exercising:
     def _tell(self, ok: bool, message: str) -> None:
         g = self.screen.explain.glyphs
         if ok:
-            self.screen.say(
-                (f"{g.yes} {tr('solved')}", "leaf strong"),
-                (" ", "quiet"),
-                *phrase("{s} shows the lesson's own way", s=("S", "key")),
-            )
+            on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
+            self.screen.say((f"{g.yes} {tr('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
         else:
-            self.screen.say((f"{g.no} ", "error"), (clean(message), "error"))
+            self.screen.say((f"{g.no} ", "error"), *ticked(message, "error"))
 
     # ------------------------------------------------------------ help
 

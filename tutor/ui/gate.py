@@ -79,6 +79,16 @@ class Question:
     """predict, choice or line."""
     options: int = 0
     """How many can be chosen from."""
+    lines: range | None = None
+    """Of the code that it asks about."""
+
+
+def _question(cells: list[dict[str, Any]], index: int, before: int | None) -> Question:
+    cell = cells[index]
+    options = max(map(len, (cell.get("options") or {}).values()), default=0)
+    asked = next((cell for cell in cells if cell.get("number") == before), None) if before is not None else None
+    lines = None if asked is None else range(asked["first_line"], asked["first_line"] + asked["lines"])
+    return Question(index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines)
 
 
 class Gate:
@@ -89,13 +99,7 @@ class Gate:
         self.sections = sections(document)
         cells: list[dict[str, Any]] = [] if document is None else document.cells
         self.questions = [
-            Question(
-                index,
-                str(cells[index].get("of") or ""),
-                section.number,
-                str(cells[index].get("question")),
-                max(map(len, (cells[index].get("options") or {}).values()), default=0),
-            )
+            _question(cells, index, section.number)
             for section in self.sections
             for index in section.cells
             if cells[index].get("kind") == "question"

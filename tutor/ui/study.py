@@ -50,7 +50,7 @@ class Study:
     def answer(self, index: int, text: str, timeline: Timeline) -> None:
         """Take an answer. Raises `answers.AnswerError` where it is none."""
         question = next(one for one in self.gate.questions if one.index == index)
-        answers.read(text, question.kind, question.options)
+        answers.read(text, question.kind, question.options, question.lines)
         self.given[index] = (text.strip(), None)
         self.gate.settled.add(index)
         self.compare(timeline)

@@ -14,7 +14,7 @@ from tutor.lesson.errors import LessonError
 from tutor.lesson.model import in_language
 from tutor.trace.events import Answer
 from tutor.ui.draw.phrase import phrase
-from tutor.ui.draw.row import Piece, clean
+from tutor.ui.draw.row import Piece, clean, row_width
 from tutor.ui.draw.shortening import shortened, shortened_rule
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def said(screen: LessonScreen) -> list[Piece]:
             (clean(" ".join(explain.ended(end).split())) or tr(_ENDS[end.outcome]), "error"),
             *again,
         ]
-    line = screen.prompts.pointing()
+    line = screen.prompts.pointing() or screen.code.cut_line()
     if line is not None:
         number, text = (f"{line[0]}", "value"), (clean(line[1].strip()), "strong")
         return phrase("line {number}: {text}", number=number, text=text)
@@ -97,7 +97,8 @@ def said(screen: LessonScreen) -> list[Piece]:
         return _before(screen)
     whole = end is not None and end.outcome == "ok"
     if step == timeline.steps and whole and (screen.study.done or screen.gate.waiting):
-        return _done(screen)
+        told = _verdict(screen)
+        return [*told, (f" {g.dot} ", "quiet"), *_done(screen)] if told else _done(screen)
     verdict = _verdict(screen)
     if verdict:
         return verdict
@@ -113,40 +114,53 @@ def _done(screen: LessonScreen) -> list[Piece]:
     """The end of a lesson: what comes next."""
     g = screen.explain.glyphs
     if screen.gate.waiting:
-        e, bracket, capital = ("e", "key"), ("[", "key"), ("S", "key")
-        if screen.exercising.here is not None:
-            left = phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
-        else:
-            left = phrase("one thing is left: {bracket} leads back to the exercise", bracket=bracket)
-        return left
+        e, capital = ("e", "key"), ("S", "key")
+        here = screen.exercising.here
+        if here is not None and here.number in screen.gate.waiting:
+            return phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+        cell = min(screen.gate.waiting)
+        end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
+        text = later("one thing is left: the exercise in cell {cell}; {go} goes there")
+        return phrase(text, cell=cell, go=(f"g {end}", "key"))
     pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
+    pieces += [(f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
         pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
-    return [*pieces, (f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
+    return pieces
 
 
 def _verdict(screen: LessonScreen) -> list[Piece]:
-    """Where the run tells what was asked: whether the answer was right."""
+    """Where the run tells what was asked: whether the answers were right; of several the first that was not."""
     g = screen.explain.glyphs
     if screen.timeline.kind(screen.cursor) != "cell_end":
         return []
+    told: list[Piece] = []
     for index, (text, right) in screen.study.given.items():
         found = screen.gate.answer_of(screen.timeline, index)
         if not text or found is None or found[1].error is not None or screen.cursor not in (found[0], found[0] + 1):
             continue
         value = (shown(found[1].value), "strong")
         if right:
-            return [(f"{g.yes} ", "leaf strong"), *phrase("right: {value}", "leaf strong", value=value)]
-        pieces = [(f"{g.no} ", "error")]
-        pieces += phrase("you said {mine}, the run gives {value}", "error", mine=(clean(text), "strong"), value=value)
+            told += [(f" {g.dot} ", "quiet")] if told else [(f"{g.yes} ", "leaf strong")]
+            told += phrase("right: {value}", "leaf strong", value=value)
+            continue
         came = _came(screen, index, *found)
+        way: list[Piece] = []
         if came is not None and came != screen.cursor:
-            text = later("{key} goes to the step that made it so")
-            pieces += [(f" {g.dot} ", "quiet"), *phrase(text, key=(f"g {came}", "key"))]
-        return pieces
-    return []
+            goes = later("{key} goes to the step that made it so")
+            way = [(f" {g.dot} ", "quiet"), *phrase(goes, key=(f"g {came}", "key"))]
+        line, mine = found[1].last_line is not None, (clean(text), "strong")
+        whole = (
+            later("you said {mine}, it is line {value}") if line else later("you said {mine}, the run gives {value}")
+        )
+        brief = later("it is line {value}") if line else later("the run gives {value}")
+        told = [(f"{g.no} ", "error"), *phrase(whole, "error", mine=mine, value=value), *way]
+        if row_width(told) > screen.size.width - 4:  # what one said stands in the lesson pane too
+            told = [(f"{g.no} ", "error"), *phrase(brief, "error", value=value), *way]
+        return told
+    return told
 
 
 def _came(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:

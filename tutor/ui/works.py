@@ -14,6 +14,8 @@ def works(screen: LessonScreen, key: str) -> bool:
     """Whether this key does something at the cursor."""
     timeline, step = screen.timeline, screen.cursor
     match key:
+        case "play" | "next_pass" | "next_cell" if screen.asking:
+            return False
         case "forward" | "next_line" | "play" | "find" | "go":
             return timeline.steps > 0
         case "into" | "out" if screen.focused is screen.graph and screen.graph.can_fold(key == "into"):

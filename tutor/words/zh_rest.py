@@ -3,6 +3,7 @@
 ZH: dict[str, str] = {
     "Choose a number from 1 to {count}.": "请选 1 到 {count} 之间的编号。",
     "The answer is the number of a line.": "请回答行号。",
+    "The answer is a line from {first} to {last}.": "请回答第 {first} 到 {last} 行之间的行号。",
     "An answer is a number, a list such as [1, 2], True, False or None.": (
         "答案是一个数、一个列表（如 [1, 2]）、True、False 或 None。"
     ),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tutor.language import later, tr
 from tutor.ui.draw.code import coloured
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.phrase import phrase
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
+from tutor.ui.draw.phrase import phrase, ticked
+from tutor.ui.draw.row import EMPTY, Piece, Row, wrapped
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
     if standing.solution:
         found += [EMPTY, ((tr("the lesson's own solution"), "heading"),)]
         for line in coloured(standing.solution):
-            found.append((("  ", "plain"), *_cut(line, cells - 2, g.more)))
+            found += _code(line, cells)
     keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
     if standing.hints < standing.of_hints and not standing.solved:
         keys += phrase(later("{h} a hint") if not standing.hints else later("{h} another hint"), h=("   H", "key"))
@@ -69,9 +69,14 @@ def _outcome(standing: Standing, g: Glyphs) -> list[Piece]:
         return [(f"{g.yes} {tr('solved')}", "leaf strong")]
     if not standing.tried:
         return [(tr(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
-    return [(f"{g.no} ", "error"), (clean(standing.problem), "error")]
+    return [(f"{g.no} ", "error"), *ticked(standing.problem, "error")]
 
 
-def _cut(line: Row, cells: int, more: str) -> Row:
+def _code(line: Row, cells: int) -> list[Row]:
+    """A line of code, and where it is too long what is left of it, further to the right."""
     text = "".join(piece for piece, _ in line)
-    return line if len(text) <= cells else ((cut(text, cells, more), "code"),)
+    if len(text) + 2 <= cells:
+        return [(("  ", "plain"), *line)]
+    indent = len(text) - len(text.lstrip()) + 2
+    rows = wrapped(line[1:] if line[0][0].isspace() else line, max(cells - indent - 4, 1))
+    return [((" " * (indent + 4 * bool(at)), "plain"), *row) for at, row in enumerate(rows)]

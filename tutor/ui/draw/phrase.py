@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Formatter
 
 from tutor.language import tr
-from tutor.ui.draw.row import Piece
+from tutor.ui.draw.row import Piece, clean
 
 
 def phrase(text: str, role: str = "quiet", /, **values: Piece | str | int) -> list[Piece]:
@@ -18,3 +18,11 @@ def phrase(text: str, role: str = "quiet", /, **values: Piece | str | int) -> li
             value = values[name]
             found.append(value if isinstance(value, tuple) else (format(value, spec or ""), role))
     return found
+
+
+def ticked(text: str, role: str) -> list[Piece]:
+    """What a lesson says, where it is no prose; `code` in backticks stands out without them."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 == 0:
+        return [(clean(text), role)]
+    return [(part, f"{role} strong" if at % 2 else role) for at, part in enumerate(parts) if part]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from tutor.lesson.model import joined
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
@@ -15,6 +17,8 @@ _INLINE = re.compile(
     r"|(?<![A-Za-z0-9_*])\*(?P<soft>[^\s*](?:[^*]*[^\s*])?)\*(?![A-Za-z0-9_*])|\[(?P<text>[^\]]+)\]\((?P<link>[^)\s]+)\)",
     re.DOTALL,
 )
+_SHORT, _TIED = 20, "\N{NO-BREAK SPACE}"
+"""Code of so many cells is not broken at its spaces."""
 _ITEM = re.compile(r"(\s*)([-*+]|\d+[.)])\s+(.*)")
 
 
@@ -95,12 +99,17 @@ def rows(
                 out += [(("  ", "plain"), (cut(clean(line), cells - 2), "code")) for line in block.text.split("\n")]
             case "item" | "quote":
                 lead = block.lead.replace("•", glyphs.bullet) if block.kind == "item" else glyphs.down + " "
-                inner = wrapped(inline(block.text, glyphs, role, live), cells - len(lead))
+                inner = _broken(inline(block.text, glyphs, role, live), cells - len(lead))
                 later = " " * len(lead) if block.kind == "item" else lead
                 out += [((later if at else lead, "quiet"), *row) for at, row in enumerate(inner)]
             case _:
-                out += wrapped(inline(block.text, glyphs, role, live), cells)
+                out += _broken(inline(block.text, glyphs, role, live), cells)
     return out
+
+
+def _broken(pieces: list[Piece], cells: int) -> list[Row]:
+    """The rows of running text, in which short code stays together."""
+    return [tuple((text.replace(_TIED, " "), role) for text, role in row) for row in wrapped(pieces, cells)]
 
 
 def inline(
@@ -121,7 +130,9 @@ def inline(
                 pieces.append((clean(value), f"{base} strong {role(expression)}"))
         elif match["code"]:
             inner = match["inner"].strip() if match["inner"].strip() else match["inner"]
-            pieces.append((clean(inner), f"{base} strong {role(inner)}"))
+            code = clean(inner)
+            tied = code.replace(" ", _TIED) if cell_len(code) <= _SHORT else code
+            pieces.append((tied, f"{base} strong {role(inner)}"))
         elif match["strong"]:
             pieces += inline(match["strong"], glyphs, role, live, f"{base} strong")
         elif match["soft"]:

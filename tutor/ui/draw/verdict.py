@@ -34,7 +34,7 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
         *_marked(answers.alone(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
         *phrase(told, "error", value=value),
-        (tr(" Off: {places}.", places=places), "error"),
+        (tr("; off at {places}", places=places), "error"),
     ]
 
 

@@ -159,7 +159,7 @@ class CodePane(Pane):
         if index >= self._count:
             return ((f"    {g.more} {tr('more after the question')}", "note"),)
         line = self._listing.lines[index]
-        size = max(len(str(self._listing.lines[-1].number)), 2)
+        size = self._gutter - 4
         if not line.number:
             label = f" {tr('cell {number}', number=line.cell)} "
             return (
@@ -209,6 +209,16 @@ class CodePane(Pane):
             return None
         line = self._listing.lines[self.chosen]
         return line.number, "".join(text for text, _ in line.pieces)
+
+    def cut_line(self) -> tuple[int, str] | None:
+        """The same, where there is no room for all of it and one looks at it."""
+        line = self.line() if self.has_focus else None
+        return None if line is None or width(line[1]) + self._gutter <= self.inner else line
+
+    @property
+    def _gutter(self) -> int:
+        """The cells before the code: marks and the number."""
+        return max(len(str(self._listing.lines[-1].number)), 2) + 4
 
     def _waiting(self, number: int) -> bool:
         return number in self._callers

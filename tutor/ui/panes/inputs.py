@@ -25,20 +25,21 @@ class Ask(Input):
         super().__init__(id="ask", max_length=LONGEST, select_on_focus=False)
         self.display = False
         self._about: Question | None = None
-        self._said = ""
-        """The language in which that is said."""
+        self._said: object = None
+        """In which language that is said, and whether in a frame."""
 
     def about(self, question: Question, framed: bool, ascii: bool) -> None:
         """Say what is asked for; a new question begins with an empty field."""
         self.set_class(framed, "-framed")
         self.set_class(ascii, "-ascii")
         if question != self._about:
-            self._about, self._said = question, ""
+            self._about, self._said = question, None
             self.value = ""
-        if self._said == now():
+        if self._said == (now(), framed):
             return
-        self._said = now()
-        self.placeholder = tr(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
+        self._said = now(), framed
+        example = tr(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
+        self.placeholder = example if framed else tr("answer: {example}", example=example)
         asked = {
             "predict": tr("your answer: {expression}", expression=clean(question.of)),
             "line": tr("which line?"),

@@ -58,6 +58,8 @@ class TensorsPane(Pane):
         self._first_change: int | None = None
         self._sent: set[int] = set()
         self._flow = Flow(State())
+        self.asking = False
+        """Whether a question is open: then nothing is said that may be its answer."""
         self._text = Texts(values.short, _LONG)
 
     def prepare(self) -> None:
@@ -95,7 +97,7 @@ class TensorsPane(Pane):
         plain = self._plain_values(state)
         if plain:
             self._note(plain, "quiet")
-        if passes_by:
+        if passes_by and not self.asking:
             self._note(tr("(…) passes through here; kept only by retain_grad()"))
         if not self._table:
             self._note(tr("tensors appear here as the code makes them"))

@@ -116,7 +116,7 @@ class LessonScreen(Screen[None]):
         self.lesson.language = self.language
         self._know_document()
         self.places.update()
-        self.code.focus()
+        self.set_focus(self.places.leading)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         if self.session is not None:
             self.runner.begin(self.session)
@@ -194,6 +194,7 @@ class LessonScreen(Screen[None]):
         self.places.turn()
         asked = self.gate.question
         self.code.reveal = self.gate.reveal
+        self.tensors.asking = self.asking
         self.chart.limit = self.limit if asked is not None else None
         self.places.update()
         if places.too_small(*self.size):
@@ -253,9 +254,9 @@ class LessonScreen(Screen[None]):
 
     def on_mark_moved(self) -> None:
         self.linker.update()
-        if self.prompts.pointing() is not None:
+        if self.prompts.pointing() or self.code.cut_line():
             self.notice = ()
-            self.explain.show(said(self))
+        self.explain.show(self.notice or said(self))
 
     def on_details_asked(self, message: DetailsAsked) -> None:
         self.commands.show_details(message.subject, message.ref)

@@ -1,0 +1,121 @@
+"""Reading and being asked: what has the arrows, what stays in view, and what the keys say at a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.ui.conftest import lines, opened, screen_of, text
+from tests.ui.recordings import CELLS, LESSON, TAUGHT, two_paths, viewer
+
+QUESTION = CELLS[2]
+LONG = {"en": "\n\n".join(f"Line {number} of a long question." for number in range(1, 6)) + "\n\nWhat is `w.grad`?"}
+
+
+@pytest.mark.parametrize("key", ["right", "end", "]", "b", "n"])
+async def test_no_key_goes_past_a_question_in_silence(key: str) -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        await pilot.press(key)
+        await pilot.pause()
+        assert screen_of(app).cursor == 6
+        assert "first the question: Enter answers it, s skips it" in text(app)
+
+
+async def test_where_one_types_letters_are_no_keys() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("end")
+        await pilot.pause()
+        assert "s skip" in lines(app)[-1]
+        assert "b pass" not in lines(app)[-1]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert lines(app)[-1].split() == ["Enter", "answer", "Esc", "back"]
+        await pilot.press("escape", "g")
+        await pilot.pause()
+        assert lines(app)[-1].split() == ["Enter", "go", "to", "Esc", "back"]
+
+
+async def test_the_arrows_are_for_the_prose_while_one_reads() -> None:
+    app = viewer(two_paths(), TAUGHT)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.focused == screen.lesson
+        await pilot.press("right", "right")
+        await pilot.pause()
+        assert screen.focused == screen.code
+        await pilot.press("tab", "right")  # who has chosen a pane stays there
+        await pilot.pause()
+        chosen = screen.focused
+        assert chosen not in (screen.lesson, screen.code)
+        await pilot.press("end")
+        await pilot.pause()
+        assert screen.focused is chosen
+
+
+async def test_a_long_question_is_seen_whole_when_one_comes_to_it() -> None:
+    cells = [{**cell, "text": LONG} if cell is QUESTION else cell for cell in CELLS]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*["right"] * 6)
+        await pilot.pause()
+        assert screen_of(app).asking
+        assert "Line 1 of a long question." in text(app)
+        assert "What is w.grad?" in text(app)
+
+
+async def test_a_second_question_about_the_same_begins_empty_and_the_first_wrong_answer_is_told() -> None:
+    cells = [*CELLS[:3], {**QUESTION, "index": 3}, *CELLS[3:]]
+    app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("end", "5", "enter")
+        await pilot.pause()
+        screen = screen_of(app)
+        assert screen.asking
+        assert screen.ask.value == ""
+
+
+TWO = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Two"}
+# ---
+
+# %% [markdown] question="predict" of="a" lang="en"
+# What is `a`?
+
+# %% [markdown] question="predict" of="b" lang="en"
+# And `b`, which is `a + 1`?
+
+# %%
+a = 1
+b = a + 1  # a comment that makes this line longer than there is room for it at eighty columns, so that it is cut
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"), [("1", "2", "right: 1 · right: 2"), ("1", "3", "you said 3"), ("4", "2", "you said 4")]
+)
+async def test_two_questions_are_told_together(tmp_path: Path, home: Path, first: str, second: str, told: str) -> None:
+    async with opened(tmp_path, TWO, size=(80, 24)) as (pilot, screen):
+        await pilot.press("end", *first, "enter", *second, "enter")
+        await pilot.pause()
+        assert f"{second} — walk on" in text(pilot.app)
+        await pilot.press("end")
+        await pilot.pause()
+        await pilot.press("left", "right")
+        await pilot.pause()
+        assert screen.timeline.kind(screen.cursor) == "cell_end"
+        assert told in text(pilot.app)
+        screen.code.focus()
+        at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
+        screen.code.choose(at)
+        await pilot.pause()
+        assert "line 15: b = a + 1  # a comment that makes this line longer" in lines(pilot.app)[-3]
