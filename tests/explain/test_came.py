@@ -29,6 +29,8 @@ def test_a_gradient_came_when_it_was_accumulated(record: Forker) -> None:
     assert came_at(timeline, "w.grad.item() > 4", end) == accumulated
     assert came_at(timeline, "y", end) == recording.op("(2 + w) * (w + 1)")
     assert came_at(timeline, "n", end) == recording.line(8)
+    both = came_at(timeline, "y.dtype == w.grad.dtype", end)
+    assert both == came_at(timeline, "w.grad.dtype == y.dtype", end) == accumulated  # not where `y` was made
 
 
 @pytest.mark.parametrize("expression", ["w", "nobody", "1 + 1", "", "((("])

@@ -15,17 +15,17 @@ _NAMES = re.compile(r"[A-Za-z_]\w*(?:\.\w+\b(?!\()|\[[^\]]*\])*(?:\.(?:item|toli
 
 
 def came_at(timeline: Timeline, expression: str, step: int) -> int | None:
-    """The step at which the first thing that an expression speaks of got the value that it has after `step`; None where
-    that is not to be told: it speaks of nothing that is known, it had the value before its cell, or all too long."""
+    """The step at which the things that an expression speaks of got the values that they have after `step`: the last
+    that changed one of them. None where that is not to be told: nothing is known of them, they had their values before
+    the cell, or all too long."""
     known = timeline.state(step)
-    name = next((found for found in _NAMES.findall(expression) if live(known, found) is not None), None)
+    names = [name for name in dict.fromkeys(_NAMES.findall(expression)) if live(known, name) is not None]
     cell = timeline.cell(step)
     start = next((info.start for info in timeline.cells if info.cell == cell), 0)
-    if name is None:
-        return None
-    value = live(known, name)
+    values = [live(known, name) for name in names]
     for at in range(step, max(start, step - _REACH), -1):
-        if live(timeline.state(at - 1), name) != value:
+        before = timeline.state(at - 1)
+        if [live(before, name) for name in names] != values:
             return at
     return None
 
