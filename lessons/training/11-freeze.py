@@ -80,7 +80,7 @@ for epoch in range(20):
 now = round(reached[0], 4)
 
 # %% [markdown] lang="en"
-# {{ now }}. In the end it is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has the three
+# {{ now }}. In the end `w2` is {{ w2.item() }}, and the last loss is {{ loss.item() }}. The chart has the three
 # **activations**, epoch by epoch: input and hidden lie flat on each other, the output climbs. Had `w1` learned too, two
 # of them would climb, and the output faster.
 #
@@ -90,7 +90,7 @@ now = round(reached[0], 4)
 # should freeze it runs without an error. Mend it: press `e`.
 
 # %% [markdown] lang="zh"
-# 是 {{ now }}。到最后，它是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
+# 是 {{ now }}。到最后，`w2` 是 {{ w2.item() }}，最后的损失是 {{ loss.item() }}。
 # 图表里是三个神经元逐个 epoch 的**激活值**：输入和隐藏层是平的，叠在一起，输出往上爬。
 # 要是 `w1` 也学习，往上爬的就有两条，输出也会爬得更快。
 #

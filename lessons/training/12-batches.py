@@ -99,9 +99,9 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # points you put into the loss. That is the `randperm` in the loop, anew in each epoch, so that no two batches are ever
 # alike. Points sorted by size, or by class, and not shuffled, would pull the weights to one side for many steps.
 #
-# Look at the chart: after the first few batches the loss jitters, for each batch has points of its own. (Everyday code
-# leaves the cutting to `DataLoader(dataset, batch_size=64, shuffle=True)`. Its name for "leave out the short one" is
-# `drop_last`.)
+# `Tab` to the chart, and `v` gives it a logarithmic axis: after the first few batches the loss jitters, for each batch
+# has points of its own. (Everyday code leaves the cutting to `DataLoader(dataset, batch_size=64, shuffle=True)`. Its
+# name for "leave out the short one" is `drop_last`.)
 #
 # Write your own: numbers of `count` points, shuffled, in batches of `size`, each point once. Press `e`.
 
@@ -110,7 +110,7 @@ print(f"slope {model.weight.item():.3f}, intercept {model.bias.item():.3f}")
 # 循环里的 `randperm` 做的就是这件事，每个 epoch 重新打乱，所以没有两批是一样的。
 # 如果点按大小或按类别排好，又不打乱，权重就会连着许多步都被拉向一边。
 #
-# 看看图表：过了开头几批，损失就上下抖动，因为每一批的点都不同。
+# 用 `Tab` 走到图表，按 `v` 换成对数坐标：过了开头几批，损失就上下抖动，因为每一批的点都不同。
 # （平常的代码把分批交给 `DataLoader(dataset, batch_size=64, shuffle=True)`；
 # 想丢掉不满的那批，用 `drop_last`。）
 #

@@ -127,9 +127,9 @@ for iteration in range(1000):
 print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}")
 
 # %% [markdown] lang="en"
-# {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, and one point is still on the wrong side. Go back
-# with `B` and `{` and see the boundary turn. `v` on the chart shows the loss. It falls on and on, also where the count
-# stays the same, for the model grows **surer** of what it has right.
+# {{ right }} of 200, in iteration {{ iteration }}: the clouds touch, and one point is still on the wrong side. Press
+# `g`, write `iteration 2`, then `iteration 42`, and see the boundary turn in the chart. In that pane `v` shows the
+# loss: it falls on and on, also where the count stays the same, for the model grows **surer** of what it has right.
 #
 # Everyday code leaves the sigmoid out of the model and takes `BCEWithLogitsLoss`, which does both at once and stays
 # exact for large `z`. (`nn.functional.sigmoid`, in old code, is `torch.sigmoid` now.)
@@ -138,7 +138,7 @@ print(f"iteration {iteration}: {right} of 200 are right, loss {loss.item():.4f}"
 
 # %% [markdown] lang="zh"
 # 200 个里对了 {{ right }} 个，在第 {{ iteration }} 圈：两团点挨在一起，还有一个站在错的一边。
-# 用 `B` 和 `{` 往回走，看分界线怎样转动。焦点在图表时按 `v` 看损失：
+# 按 `g`，输入 `iteration 2`，再输入 `iteration 42`，看图表里的分界线怎样转动。焦点在图表时按 `v` 看损失：
 # 对的个数不变的时候，损失也一直在降，因为模型对已经答对的越来越**有把握**。
 #
 # 平常的代码不在模型里放 sigmoid，而用 `BCEWithLogitsLoss`，它把两件事一起做，`z` 很大时也算得准。
