@@ -85,15 +85,17 @@ loss = torch.cat([a * b, a + b])
 loss.sum().backward()
 
 # %% [markdown] lang="en"
-# It is {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones. Press `k` and try
-# other numbers for `second`: with zero that part counts for nothing, and below zero it pulls the other way.
+# It is {{ w.grad.item() }}. Each part counts once: a sum is the same as `gradient=` full of ones. Press `k`, try other
+# numbers for `second`, and see what becomes of `weighted`, the gradient of the cell before: with zero that part counts
+# for nothing, and below zero it pulls the other way.
 #
 # Now the other common one. Give `worth` the numbers with which the pass does what `parts.mean().backward()` would do.
 # Press `e`.
 
 # %% [markdown] lang="zh"
 # 是 {{ w.grad.item() }}。每一部分各算一次：求和就等于 `gradient=` 里全是一。
-# 按 `k` 给 `second` 换几个数试试：设成零，那一部分就不算数；设成负数，它就往反方向拉。
+# 按 `k` 给 `second` 换几个数，看看 `weighted`（上一格得到的梯度）变成多少：
+# 设成零，那一部分就不算数；设成负数，它就往反方向拉。
 #
 # 再来看另一种常见的做法。给 `worth` 填上合适的数，让反向传播的结果和 `parts.mean().backward()` 一样。
 # 按 `e`。
