@@ -35,7 +35,7 @@ def paths(record: Forker, line: int, name: str) -> Paths | None:
     timeline = record(SCRIPT).timeline
     last = max(k for k in range(1, timeline.steps + 1) if timeline.view(k).line == line)
     state = timeline.state(last)
-    return paths_to(state, names_of(state)[name])
+    return paths_to(timeline, state, names_of(state)[name])
 
 
 def test_two_paths_lead_to_w(record: Forker) -> None:

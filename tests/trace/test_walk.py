@@ -53,8 +53,8 @@ Move = Callable[[Timeline, int], int | None]
         (walk.previous_cell, {25: 21, 21: 1, 5: 1, 1: None}),
         (walk.next_pass, {0: 16, 16: 23, 17: 23, 23: None}),
         (walk.previous_pass, {25: 23, 23: 16, 17: 16, 16: None}),
-        (walk.next_iteration, {2: 3, 3: 11, 5: 11, 10: 11, 11: None, 15: None, 0: None}),
-        (walk.previous_iteration, {11: 3, 13: 3, 3: None, 15: None}),
+        (walk.next_iteration, {2: 3, 3: 11, 5: 11, 10: 11, 11: None, 15: None, 0: 3}),
+        (walk.previous_iteration, {11: 3, 13: 3, 3: None, 2: None, 15: 11, 25: 11, 0: None}),
     ],
 )
 def test_moves(timeline: Timeline, move: Move, leads: dict[int, int | None]) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tutor.trace.names import tensor_name
+from tutor.trace.following import code_of
+from tutor.trace.names import name_of, tensor_name
 from tutor.trace.state import NodeState, State
+from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 MOST = 64
@@ -41,7 +43,7 @@ class Paths:
     """How many paths there are beyond those listed."""
 
 
-def paths_to(state: State, tensor: int) -> Paths | None:
+def paths_to(timeline: Timeline, state: State, tensor: int) -> Paths | None:
     """The paths over which the pass on show brings a gradient to this leaf; None where they cannot be told exactly."""
     leaf = next(
         (n for n in state.nodes.values() if n.name == "AccumulateGrad" and n.tensor == tensor and n.order), None
@@ -67,7 +69,8 @@ def paths_to(state: State, tensor: int) -> Paths | None:
     if found is None:
         return None
     paths = [
-        Path([_label(state, node) for node in nodes], factors, start * math.prod(factors)) for nodes, factors in found
+        Path([_label(timeline, state, node) for node in nodes], factors, start * math.prod(factors))
+        for nodes, factors in found
     ]
     total = math.fsum(path.product for path in paths)
     left_out = counts[root.node] - len(paths)
@@ -138,5 +141,7 @@ def _one(gradients: list[object] | None) -> float | None:
     return float(flat[0])
 
 
-def _label(state: State, node: NodeState) -> str:
-    return tensor_name(state, node.tensor) if node.tensor is not None else node.name
+def _label(timeline: Timeline, state: State, node: NodeState) -> str:
+    if node.tensor is None:
+        return node.name
+    return name_of(state, node.tensor) or code_of(timeline, node) or tensor_name(state, node.tensor)

@@ -104,7 +104,7 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)
     yield "parts", [[name, gradient(value, dtype)] for name, value in parts_of(after, event.node)]
-    paths = paths_to(after, event.tensor)
+    paths = paths_to(timeline, after, event.tensor)
     yield "paths", None if paths is None else [msgspec.to_builtins(path) for path in paths.paths]
 
 

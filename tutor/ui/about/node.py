@@ -79,7 +79,7 @@ class AboutNode:
                         chosen = self.choice.element if grads is node.grad_outputs else None
                         page.value(grad, self._dtype, _shape(grad, shape), "grad", chosen)
         if self.tensor is not None:
-            paths(page, self.state, self.tensor.tensor)
+            paths(page, self.timeline, self.state, self.tensor.tensor)
         if self._measuring is not None and self.tensor is not None:
             self._measuring.write(page, Namer(self.state)(self.tensor.tensor))
         parts = parts_of(self.state, node.node)

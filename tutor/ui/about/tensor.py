@@ -59,7 +59,7 @@ class AboutTensor:
             element = None if chosen is None else (chosen, self.choice.text)
             self._charts[0].write(page, self.name, self.step, self.limit, element)
             self._charts[1].write(page, f"{self.name}.grad", self.step, self.limit, element)
-        paths(page, self.state, tensor.tensor)
+        paths(page, self.timeline, self.state, tensor.tensor)
         self._measuring.write(page, self.name)
         for title, held, role in (
             (tr("all numbers"), tensor, "plain"),
@@ -74,7 +74,9 @@ class AboutTensor:
         by = tensor.grad_fn or tr("an operation without gradient")
         kind = tr("a leaf") if tensor.is_leaf else tr("computed by {operation}", operation=by)
         page.fact(tr("kind"), f"{tensor.class_name}{tr(', ')}{kind}")
-        page.fact(tr("shape"), tr("{shape}, {count:,} numbers", shape=list(tensor.shape), count=prod(tensor.shape)))
+        count = prod(tensor.shape)
+        shape = later("{shape}, {count} number") if count == 1 else later("{shape}, {count:,} numbers")
+        page.fact(tr("shape"), tr(shape, shape=list(tensor.shape), count=count))
         where = tr("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
         page.fact("dtype", f"{where}{tr(', ')}{tensor.layout}")
         keeps = tr(", ") + tr("keeps it") if tensor.retains_grad else ""
@@ -126,9 +128,9 @@ class AboutTensor:
                 page.fact(label, "None" if held is None else tr("not in the recording: too many"), "quiet")
 
 
-def paths(page: Page, state: State, tensor: int) -> None:
+def paths(page: Page, timeline: Timeline, state: State, tensor: int) -> None:
     """The ways over which the pass on show brought a gradient to a leaf, each the product of its factors."""
-    found = paths_to(state, tensor)
+    found = paths_to(timeline, state, tensor)
     if found is None:
         return
     page.heading(tr("the gradient of this pass, path by path"))

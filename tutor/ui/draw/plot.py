@@ -196,7 +196,10 @@ def _feet(drawn: Canvas, mark: int | None, here: int | None, cells: int) -> list
     if mark is None or here is None:
         return [(first + " " * middle + last, "quiet")]
     text = str(mark)
-    at = max(0, min(here - len(text) // 2, cells - len(text)))
+    # The ends stay: beside them a mark alone would be taken for one.
+    least = len(first) + 1 if mark > drawn.first else 0
+    most = cells - len(text) - (len(last) + 1 if mark < drawn.last else 0)
+    at = max(least, min(here - len(text) // 2, most))
     left = first if at > len(first) else ""
     tail = last if at + len(text) < cells - len(last) else ""
     before = pad(left, at)

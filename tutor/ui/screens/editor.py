@@ -16,21 +16,27 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from tutor.language import tr
-from tutor.ui.draw.row import Piece, Row, clean
+from tutor.ui.draw.row import Piece, Row, clean, wrapped
 from tutor.ui.panes.surface import Surface
 
 
 class _Foot(Surface):
-    """The keys, or what is wrong."""
+    """What is wrong, as many rows as that takes, and below it the keys."""
 
     BASE = "bar"
 
     def __init__(self) -> None:
         super().__init__()
-        self.pieces: list[Piece] = []
+        self.problem = ""
+        self.keys: list[Piece] = []
+
+    def said(self, width: int) -> list[Row]:
+        """What is wrong, for so many cells."""
+        return wrapped([(clean(self.problem), "error")], max(width - 2, 1)) if self.problem else []
 
     def rows(self, width: int, height: int) -> list[Row]:
-        return [tuple((text, f"bar {role}") for text, role in self.pieces)]
+        rows: list[Row] = [((" ", "plain"), *row) for row in self.said(width)[: height - 1]]
+        return [tuple((text, f"bar {role}") for text, role in row) for row in (*rows, tuple(self.keys))]
 
 
 class _Area(TextArea):
@@ -79,28 +85,20 @@ class Editor(ModalScreen[tuple[str, bool]]):
         with contextlib.suppress(Exception):  # a language that is not installed: then it is plain
             self.area.theme = "css" if self.app.theme.endswith("light") else "vscode_dark"
         self.area.focus()
-        # Only now it is known how much there is room for: before, it would scroll to the right.
-        self.call_after_refresh(self._to_the_end)
         self.say(self._problem)
-        self.on_resize()
-
-    def _to_the_end(self) -> None:
-        """The cursor goes to the last line: to its end, where the beginnings of lines stay in view there."""
-        row, column = self.area.document.end
-        fits = column < self.area.scrollable_content_region.width - self.area.gutter_width
-        self.area.move_cursor((row, column if fits else 0))
 
     def on_resize(self) -> None:
         width, height = self.app.size
         wide = width if width <= 90 else min(width - 8, 110)
-        tall = max(min(height - 1, max(self.area.document.line_count + 6, 14)), 4)
-        left, top = (width - wide) // 2, max((height - tall - 1) // 2, 0)
-        for widget, at, size in ((self.area, top, tall), (self.foot, top + tall, 1)):
+        foot = 1 + min(len(self.foot.said(wide)), height // 3)
+        tall = max(min(height - foot, max(self.area.document.line_count + 6, 14)), 4)
+        left, top = (width - wide) // 2, max((height - tall - foot) // 2, 0)
+        for widget, at, size in ((self.area, top, tall), (self.foot, top + tall, foot)):
             widget.styles.offset = (left, at)
             widget.styles.width, widget.styles.height = wide, size
 
     def say(self, problem: str = "") -> None:
-        """The keys; before them what is wrong."""
+        """The keys; above them what is wrong."""
         keys: list[Piece] = []
         for key, label in (
             ("F5", tr("run")),
@@ -110,7 +108,8 @@ class Editor(ModalScreen[tuple[str, bool]]):
             ("Ctrl+Z", tr("undo")),
         ):
             keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
-        self.foot.pieces = [(f" {clean(problem)} ", "error"), *keys] if problem else keys
+        self.foot.problem, self.foot.keys = problem, keys
+        self.on_resize()
         self.foot.paint()
 
     @property
