@@ -53,17 +53,22 @@ def short(value: Value, dtype: str, width: int) -> str:
         return _cut(_summary(value), width)
     nested = _nested(value, dtype) if isinstance(value, dict) else value
     pairs = dtype.startswith("complex")
-    while isinstance(nested, (list, tuple)) and len(nested) == 1:  # [[2.]] is said as 2.
-        nested = nested[0]
     shape = shape_of(nested)[: -1 if pairs else None]
+    if math.prod(shape) == 1:  # [[2.]] is said as 2.
+        for _ in shape:
+            nested = nested[0]
+        shape = ()
     if not shape or 0 in shape:
         return _cut(_text(nested, pairs), width)
     if math.prod(shape) <= width:
         whole = _text(nested, pairs)
         if len(whole) <= width:
             return whole
-    if len(shape) == 1:
-        return _cut(_beginning(nested, pairs, width), width)
+    if math.prod(shape[:-1]) == 1:
+        around = len(shape) - 1
+        for _ in range(around):
+            nested = nested[0]
+        return _cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
     return _cut(_overview(nested, shape, dtype), width)
 
 

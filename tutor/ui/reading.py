@@ -142,7 +142,7 @@ def squeezed(value: Value, dtype: str, width: int) -> str:
         choices = [values.short(value, dtype, width)]
         if len(flat) == 1 and isinstance(first, float):
             choices = [_rounded(str(first)), f"{first:.0e}"]  # what is cut off must not be the exponent
-        if choices[0].startswith("[…") and isinstance(first, float):
+        if choices[0].lstrip("[").startswith("…") and isinstance(first, float):
             choices = [f"[{_rounded(str(first))} …]"]
     return next((choice for choice in choices if len(choice) <= width), choices[-1])
 
