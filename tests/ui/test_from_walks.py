@@ -8,7 +8,7 @@ from textual.app import App
 from textual.widgets import TextArea
 
 from tests.ui.conftest import ended, lines, opened, real, screen_of, text
-from tests.ui.recordings import FakeSession, two_paths
+from tests.ui.recordings import FakeSession, runner, two_paths
 from tests.worker.recording import Forker
 from tutor.explain.paths import paths_to
 from tutor.lesson.find import Target
@@ -264,3 +264,37 @@ def test_what_a_path_passes_is_called_by_its_code(record: Forker) -> None:
     paths = paths_to(timeline, state, names_of(state)["w"])
     assert paths is not None
     assert [path.through for path in paths.paths] == [["y", "3 + w", "w"]]
+
+
+async def test_a_question_is_not_seen_through_while_its_run_arrives() -> None:
+    """The recording is fed before the screen hears of it; what is asked comes before step 7."""
+    session = FakeSession(two_paths(), hold=0)
+    app = runner(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+        for frame in session.frames:
+            session.timeline.feed(frame)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        assert screen_of(app).cursor == screen_of(app).limit == 6
+        session.frames = []
+        session.go_on.set()
+        await pilot.pause(0.1)
+
+
+async def test_the_list_of_runs_names_the_way_back_and_says_what_it_does_not_do(tmp_path: Path) -> None:
+    lesson = LOOP.replace("w = torch", "rate = 0.1  # @param {type: number}\nw = torch")
+    async with opened(tmp_path, lesson) as (pilot, screen):
+        await pilot.press("k", *["delete"] * 3, "2", "enter")
+        await pilot.pause(0.1)
+        await pilot.press("w")
+        await ended(pilot, screen)
+        await pilot.pause(0.6)  # the list is drawn anew from time to time
+        now = screen.runner.runs.now
+        assert now is not None
+        shown = [line for line in lines(pilot.app) if "rate = 2" in line]
+        assert [line for line in shown if f"{now.timeline.steps} steps" in line]
+        assert "Esc back" in text(pilot.app)
+        await pilot.press("d")
+        await pilot.pause()
+        assert "this run is on the screen: choose another one" in text(pilot.app)
+        assert len(screen.runner.runs.all) == 2

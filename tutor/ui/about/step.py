@@ -20,11 +20,14 @@ from tutor.ui.printed import told as told_of
 _MOST = 40
 """So many changes of one kind are listed."""
 
-_KINDS = (
-    *(later("cell"), later("cell_end"), later("line"), later("op"), later("backward"), later("backward_end")),
-    *(later("node"), later("accumulate"), later("captured"), later("retained"), later("hook"), later("failed")),
-)
-"""What a step may be."""
+_KINDS = {
+    "cell": later("the beginning of a cell"), "cell_end": later("the end of a cell"), "line": later("a statement"),
+    "op": later("an operation"), "backward": later("the beginning of a backward pass"),
+    "backward_end": later("the end of a backward pass"), "node": later("a node runs"),
+    "accumulate": later("a gradient is accumulated"), "captured": later("a gradient is captured"),
+    "retained": later("a gradient is retained"), "hook": later("a hook runs"), "failed": later("a failure"),
+}  # fmt: skip
+"""What a step may be, in words."""
 
 
 class AboutStep:
@@ -50,7 +53,7 @@ class AboutStep:
         view = timeline.view(step)
         said = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
         page.add(*wrapped(said, page.cells), EMPTY)
-        page.fact(tr("kind"), tr(view.kind) if view.kind in _KINDS else view.kind)
+        page.fact(tr("kind"), tr(_KINDS.get(view.kind, view.kind)))
         if view.file is not None:
             page.fact(tr("place"), f"{view.file}:{view.line}")
         if view.function is not None:

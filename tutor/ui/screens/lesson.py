@@ -153,6 +153,7 @@ class LessonScreen(Screen[None]):
     @property
     def limit(self) -> int:
         """The last step that may be walked to."""
+        self._know_document()  # its questions hold from the moment at which it is there
         return self.gate.limit(self.timeline)
 
     @property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp
 
 _KEYS = (
-    Key("leave", "escape,q,w", "Esc", "back", "back"),
+    Key("leave", "escape,q,w", "Esc", later("back"), "back"),
     Key("up", "up,k", "↑", "up", "up"),
     Key("down", "down,j", "↓", "down", "down"),
     Key("open", "enter", "Enter", later("walk"), "walk this run"),
@@ -40,6 +40,8 @@ class RunsPane(Pane):
         super().__init__(id="runs")
         self.runs = runs
         self.at = max(len(runs.all) - 1, 0)
+        self.said = ""
+        """What a key came to."""
 
     def heading(self) -> Row:
         return EMPTY
@@ -50,9 +52,9 @@ class RunsPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         if index >= len(self.runs.all):
             pieces: list[Piece] = []
-            for key in _KEYS[3:-1]:
+            for key in (*_KEYS[3:-1], _KEYS[0]):
                 pieces += [(key.shown, "key"), (f" {tr(key.label)}  ", "quiet")]
-            return tuple(pieces) if index > len(self.runs.all) else EMPTY
+            return tuple(pieces) if index > len(self.runs.all) else ((self.said, "note"),)
         run = self.runs.all[index]
         g = self.glyphs
         mark = (
@@ -94,6 +96,7 @@ class RunsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.on_resize()
         self.pane.focus()
+        self.set_interval(0.5, self.pane.paint)  # a run may still grow
 
     def on_resize(self) -> None:
         columns, lines = self.app.size
@@ -115,7 +118,10 @@ class RunsScreen(ModalScreen[None]):
                 self._named(None)
             return
         run = self.runs.all[self.pane.at]
+        self.pane.said = ""
         match key:
+            case "ghost" | "drop" if run is self.runs.now:
+                self.pane.said = tr("this run is on the screen: choose another one")
             case "leave":
                 self.dismiss()
             case "up" | "down":
@@ -123,7 +129,7 @@ class RunsScreen(ModalScreen[None]):
             case "open":
                 self.dismiss()
                 self._walk(run)
-            case "ghost" if run is not self.runs.now:
+            case "ghost":
                 self.runs.ghost = None if run is self.runs.ghost else run
                 self._changed()
             case "drop":
