@@ -44,6 +44,8 @@ scores.mul_(1)
 scores[1] = 9
 many = torch.ones(900, 2)
 many[0] = 1
+aside = torch.tensor(2.0, requires_grad=True).square()
+aside.data += 1
 """
 
 
@@ -56,4 +58,6 @@ def test_what_is_written_and_changes_nothing_stays(record: Forker) -> None:
         "setitem · scores[1] = 9 · scores: [7 7] → [7 9]",
         "setitem · many[0] = 1 · many: 900x2 mean 1.",
     ]
+    aside = run.op("aside.data += 1")
+    assert " · aside.data: 5.0 · .data is the same memory" in "".join(text for text, _ in line(run.timeline, aside))
     assert plain(run.timeline, steps[0]) == "setitem: scores[0] = 7.5; scores stays [7 7]"

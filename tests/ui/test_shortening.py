@@ -63,3 +63,11 @@ def test_what_went_wrong_stays_and_the_working_goes_first(run: Recording) -> Non
     whole = line(run.timeline, product)
     cells = row_width(whole) - 1
     assert said(run, product, cells) == "".join(text for text, _ in whole[:3] + whole[-2:])
+
+
+def test_of_a_list_the_first_items_stay() -> None:
+    told = "SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; w2 4.0 - 0.1 × 1.0 = 3.9; 1 more parameter"
+    pieces = [("cell 1 is done", "plain"), (" · ", "quiet"), (told, "value")]
+    one = "cell 1 is done · SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; …"
+    assert "".join(text for text, _ in shortened(pieces, 76)) == one
+    assert "".join(text for text, _ in shortened(pieces, 90)) == f"{one[:-1]}w2 4.0 - 0.1 × 1.0 = 3.9; …"

@@ -12,7 +12,7 @@ from tutor.explain.origin import Made, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.language import tr
-from tutor.trace.events import Op
+from tutor.trace.events import Op, Snapshot
 from tutor.trace.names import op_target
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -109,7 +109,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
             result=result,
             target=called or tr("a tensor of its own"),
             was=_before(name, before, event.outputs[0]),
-            stays=_stays(before, after, event.outputs[0]),
+            stays=_stays(timeline, step, event.outputs[0]),
         )
     left = op_target(timeline, step) if code and len(outputs) > 1 else called if made.named else None
     shown = f"{left} = {code}" if left and code and left != code else code or called
@@ -132,11 +132,13 @@ def _before(op: str, before: State, tensor: int) -> str | None:
     return _held(old) if told and old is not None else None
 
 
-def _stays(before: State, after: State, tensor: int) -> bool:
-    old, new = before.tensors.get(tensor), after.tensors.get(tensor)
+def _stays(timeline: Timeline, step: int, tensor: int) -> bool:
+    """Whether all of a tensor is known and as it was. One first seen here (`a.data += 1`) was seen after the write."""
+    old, new = timeline.state(step - 1).tensors.get(tensor), timeline.state(step).tensors.get(tensor)
     if old is None or new is None or elements(old.value) is None or elements(new.value) is None:
         return False
-    return not differ(old.value, new.value)
+    seen = (event for event in timeline.following(step - 1) if isinstance(event, Snapshot))
+    return not differ(old.value, new.value) and all(event.tensor != tensor for event in seen)
 
 
 def _same(told: _Told) -> str:

@@ -21,10 +21,11 @@ def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
     quiet = [at for at in reversed(range(len(parts))) if at not in telling]
     kept: dict[int, list[Piece]] = {}
     for at in dict.fromkeys([0, *wrong, *telling, *quiet]):
+        ways = [parts[at], *_briefer(parts[at])]
+        fits = next((way for way in ways if row_width(_joined({**kept, at: way})) <= cells), None)
         needed = not kept or (len(kept) == 1 and at in telling)
-        for part in (parts[at], _before_colon(parts[at])):
-            if at not in kept and (needed or row_width(_joined({**kept, at: part})) <= cells):
-                kept[at] = part
+        if fits is not None or needed:
+            kept[at] = fits or parts[at]
     return _joined(kept)
 
 
@@ -53,10 +54,16 @@ def _worked_out(part: list[Piece]) -> list[Piece]:
     return [*part[: signs[0]], *part[signs[-1] :]] if len(signs) > 1 else part
 
 
-def _before_colon(part: list[Piece]) -> list[Piece]:
-    """Quiet words up to their colon."""
+def _briefer(part: list[Piece]) -> list[list[Piece]]:
+    """Shorter ways to say a part of one piece: quiet words up to their colon, a list without its last items."""
+    if len(part) > 1:
+        return []
     words, role = part[0]
-    return [(re.split(r": |：", words, maxsplit=1)[0], role)] if role == "quiet" and len(part) == 1 else part
+    if role == "quiet":
+        return [[(re.split(r": |：", words, maxsplit=1)[0], role)]]
+    between = "；" if "；" in words else "; "
+    items = words.split(between)
+    return [[(between.join([*items[:count], "…"]), role)] for count in range(len(items) - 1, 0, -1)]
 
 
 def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
