@@ -46,10 +46,10 @@ async def test_the_arrows_are_for_the_prose_while_one_reads() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.focused == screen.lesson
+        assert screen.lesson.has_focus
         await pilot.press("right", "right")
         await pilot.pause()
-        assert screen.focused == screen.code
+        assert screen.code.has_focus
         await pilot.press("tab", "right")  # who has chosen a pane stays there
         await pilot.pause()
         chosen = screen.focused

@@ -25,8 +25,8 @@ class PlaceError(Exception):
     """There is no such place; the text says what there is."""
 
 
-def resolve(timeline: Timeline, where: str) -> int:
-    """The step that WHERE means; PlaceError where it means none."""
+def resolve(timeline: Timeline, where: str, forms: str = _FORMS) -> int:
+    """The step that WHERE means; PlaceError where it means none, which names the `forms` of those that there are."""
     where = where.strip()
     if where == "end":
         return timeline.steps
@@ -37,7 +37,7 @@ def resolve(timeline: Timeline, where: str) -> int:
         return _end_of_cell(timeline, int(cell["cell"]))
     parts = _WHERE.fullmatch(where)
     if parts is None:
-        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=tr(_FORMS)))
+        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=tr(forms)))
     count = None if parts["count"] is None else int(parts["count"])
     in_cell = _CELL.fullmatch(parts["file"])
     if in_cell is not None:

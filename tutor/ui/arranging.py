@@ -77,7 +77,7 @@ class Arranger:
             reading=reading,
         )  # fmt: skip
         if question is not None:
-            screen.ask.about(question, framed=wide, ascii=screen.header.glyphs.ascii)
+            screen.ask.about(question, framed=wide, glyphs=screen.header.glyphs)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
             widget.display = name in found
             if name in found:

@@ -36,7 +36,7 @@ class Commands:
             "chart": self.chart,
             "others": self.show_others,
             "rerun": self.rerun,
-            "stop": screen.stop_program,
+            "stop": self.stop,
             "skip": screen.prompts.skip,
             "bracket": self.bracket,
             "knobs": screen.whatif.knobs,
@@ -244,6 +244,11 @@ class Commands:
         return None if node is None else node.tensor
 
     # ------------------------------------------------------------ all else
+
+    def stop(self) -> None:
+        """Stop the program."""
+        if not self.screen.stop_program():
+            self.screen.say((tr("nothing runs"), "quiet"))
 
     def rerun(self) -> None:
         """Run the program again; the answers stay."""

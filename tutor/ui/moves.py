@@ -41,6 +41,7 @@ NOWHERE = {
 }
 """What to say where a key leads nowhere."""
 
+_FORMS = later("18, line 9, iteration 30, cell 2, pass 3 or end")
 _TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 
@@ -66,7 +67,7 @@ def go(timeline: Timeline, step: int, text: str) -> int:
     if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
         kind = "line" if match[1].startswith("l") else "cell"
         return resolve(timeline, f"{kind}:{match[2]}")
-    return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text))
+    return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text), _FORMS)
 
 
 def _turn(timeline: Timeline, step: int, number: int) -> int:

@@ -156,3 +156,5 @@ class Prompts:
             screen.study.skip(question.index)
             screen.places.focus_pane()
             screen.say((tr("skipped"), "quiet"))
+        else:
+            screen.say((tr("nothing is asked here"), "quiet"))

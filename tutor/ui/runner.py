@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tutor.explain import ended
+from tutor.language import tr
+from tutor.trace.events import Failed
 from tutor.trace.matching import counterpart
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean
@@ -54,12 +57,28 @@ class Runner:
         if session.refused is None:
             screen.owner.prepare()
             screen.arrived()
+            self._tell_end()
         elif len(self.runs.all) > 1:
             self._take_back(session.refused.note)
         elif screen.owner.target is not None:
             screen.owner.parting = session.refused.note
             screen.app.exit(return_code=session.refused.status)
         screen.soon()
+
+    def _tell_end(self) -> None:
+        """How a run ended that was stopped, or that failed while the learner looks at an earlier moment of it."""
+        screen, timeline = self.screen, self.screen.timeline
+        end = timeline.run_end
+        if end is None or end.outcome == "ok":
+            return
+        screen.notice = ()
+        if end.outcome == "stopped":
+            screen.say((tr("stopped"), "grad"))
+        elif len(self.runs.all) > 1 and screen.cursor < timeline.steps - 1:
+            failed = timeline.event(timeline.steps - 1)
+            why = f"{failed.error}: {failed.message}" if isinstance(failed, Failed) else ended(end)
+            go = phrase("{end} goes there", end=("End", "key"))
+            screen.say((f"{screen.explain.glyphs.no} {clean(why)}", "error"), (" ", "quiet"), *go)
 
     def _take_back(self, why: str) -> None:
         """A run that could not begin: the one before it is on the screen again."""

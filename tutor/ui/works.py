@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor.ui.moves import MOVES
+from tutor.ui.panes.pane import Pane
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def works(screen: LessonScreen, key: str) -> bool:
     """Whether this key does something at the cursor."""
-    timeline, step = screen.timeline, screen.cursor
+    timeline, step, focused = screen.timeline, screen.cursor, screen.focused
     match key:
         case "play" | "next_pass" | "next_cell" if screen.asking:
             return False
@@ -33,7 +34,9 @@ def works(screen: LessonScreen, key: str) -> bool:
         case "next_iteration":
             frames = timeline.state(step).frames
             return bool(frames and frames[-1].iterations)
-        case "skip" | "details":
+        case "details":
+            return screen.asking and (not isinstance(focused, Pane) or focused.details() is None)
+        case "skip":
             return screen.asking
         case "stop":
             return screen.running

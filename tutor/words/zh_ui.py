@@ -213,6 +213,10 @@ ZH: dict[str, str] = {
     # questions
     "first the question: {enter} answers it, {s} skips it": "请先回答问题：{enter} 作答，{s} 跳过",
     "0.25, [1, 2], True or None, within a thousandth": "0.25、[1, 2]、True 或 None，误差在千分之一以内",
+    "nothing is asked here": "这里没有题目",
+    "18, line 9, iteration 30, cell 2, pass 3 or end": "18、行 9、迭代 30、单元格 2、反向 3 或 末尾",
+    "{end} goes there": "按 {end} 过去",
+    "nothing runs": "没有程序在运行",
     "answer: {example}": "作答：{example}",
     "the number of your choice": "所选项的编号",
     "its number, or ↑ ↓ to mark it in the code": "行号，或用 ↑ ↓ 在代码中选中",
@@ -245,7 +249,7 @@ ZH: dict[str, str] = {
     "walk on, or try it now": "继续走，或者现在就试",
     "solved": "已解出",
     "the code is not finished: its check fails": "代码还没写完：检查没有通过",
-    "there is a bug in the code: its check fails": "代码里有一个错误：检查没有通过",
+    "there is a bug in the code: its check fails": "代码里有错误：检查没有通过",
     "your code runs …": "正在运行你的代码 …",
     "walk on with {arrow}": "按 {arrow} 继续走",
     "hints belong to exercises": "只有练习才有提示",
@@ -283,7 +287,7 @@ ZH: dict[str, str] = {
         "要画一个张量，先选中它：{tab} 到窗格，{arrows} 到它那行，再按 {c}"
     ),
     "this cannot be charted: complex, or there are enough curves already": "画不了：是复数，或曲线已经够多",
-    "a curve grows here, a point for each backward pass": "曲线在这里生长：每次反向传播一个点",
+    "a curve grows here, a point for each pass": "曲线在这里生长：每次反向传播一个点",
     "the figure that the program draws": "程序自己画的图",
     "curves on a logarithmic axis": "对数轴上的曲线",
     "curves": "曲线",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tutor.language import tr
 from tutor.ui.draw.row import Piece, Row, pad, width
 
+SPARE, _AMPLE = 8, 14
+"""Columns that go as soon as that leave first, so that each that stays has so many cells."""
 ROOMY = 72
 """From so many cells on two stand between columns, below one."""
 
@@ -54,6 +56,11 @@ def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: in
     gap = 2 if cells >= ROOMY else 1
     if sum(natural) + gap * (len(kept) - 1) > cells:
         kept = [place for place in kept if place not in idle]
+    ample = [
+        min(size, column.minimum if column.goes else _AMPLE) for size, column in zip(natural, columns, strict=True)
+    ]
+    if sum(ample) + gap * (len(kept) - 1) > cells:
+        kept = [place for place in kept if columns[place].goes < SPARE]
     while True:
         room = cells - gap * (len(kept) - 1)
         narrow = sum(min(natural[place], columns[place].minimum) for place in kept)

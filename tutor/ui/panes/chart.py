@@ -230,7 +230,7 @@ class ChartPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._rows:
-            return ((tr("a curve grows here, a point for each backward pass"), "note"),)
+            return ((tr("a curve grows here, a point for each pass"), "note"),)
         return self._rows[index]
 
     # ------------------------------------------------------------ the cursor goes along the curves

@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Input
 
 from tutor.language import later, now, tr
+from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.gate import Question
 from tutor.ui.panes.surface import Surface
@@ -28,10 +29,10 @@ class Ask(Input):
         self._said: object = None
         """In which language that is said, and whether in a frame."""
 
-    def about(self, question: Question, framed: bool, ascii: bool) -> None:
+    def about(self, question: Question, framed: bool, glyphs: Glyphs) -> None:
         """Say what is asked for; a new question begins with an empty field."""
         self.set_class(framed, "-framed")
-        self.set_class(ascii, "-ascii")
+        self.set_class(glyphs.ascii, "-ascii")
         if question != self._about:
             self._about, self._said = question, None
             self.value = ""
@@ -39,6 +40,7 @@ class Ask(Input):
             return
         self._said = now(), framed
         example = tr(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
+        example = glyphs.text(example)
         self.placeholder = example if framed else tr("answer: {example}", example=example)
         asked = {
             "predict": tr("your answer: {expression}", expression=clean(question.of)),

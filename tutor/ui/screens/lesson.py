@@ -258,6 +258,7 @@ class LessonScreen(Screen[None]):
         if self.prompts.pointing() or self.code.cut_line():
             self.notice = ()
         self.explain.show(self.notice or said(self))
+        self._show_keys()
 
     def on_details_asked(self, message: DetailsAsked) -> None:
         self.commands.show_details(message.subject, message.ref)
