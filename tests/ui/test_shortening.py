@@ -7,7 +7,7 @@ import pytest
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line
 from tutor.ui.draw.row import row_width
-from tutor.ui.draw.shortening import shortened
+from tutor.ui.draw.shortening import shortened, shortened_rule
 
 SCRIPT = """\
 import torch
@@ -71,3 +71,14 @@ def test_of_a_list_the_first_items_stay() -> None:
     one = "cell 1 is done · SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; …"
     assert "".join(text for text, _ in shortened(pieces, 76)) == one
     assert "".join(text for text, _ in shortened(pieces, 90)) == f"{one[:-1]}w2 4.0 - 0.1 × 1.0 = 3.9; …"
+
+
+def test_the_code_of_an_operation_gives_way_to_its_result(run: Recording) -> None:
+    product = run.op("total_of_all.detach() * b.detach() * 1.000001")
+    assert said(run, product, 60) == "mul · third_of_all = total_of_all.detach() * b.d… = 0.002868"
+
+
+def test_the_formula_of_a_node_gives_way_to_its_numbers(run: Recording) -> None:
+    node = next(step for step in run.steps_of("node") if "(a * b)·torch" in said(run, step, 200))
+    short = "".join(text for text, _ in shortened_rule(line(run.timeline, node), 76))
+    assert short.startswith("MulBackward0 · grad(a * b) = 1.0 × 0.000239 = 0.000239")

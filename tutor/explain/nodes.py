@@ -78,7 +78,7 @@ def node_line(told: NodeStory) -> list[Part]:
             which = f"{_at(worked)} = " if worked.index else ""
             begin = tr(", of which {element}") if which else tr(", which is {element}")
             parts += words.laid(begin, "quiet", element=(f"{which}{_sum(worked)}", "grad"))
-    parts += [(" · ", "quiet"), (tr("each gets {formula}", formula=alike), "value")] if alike else []
+    parts += [(" · ", "quiet"), (tr("each gets {formula}", formula=alike), "plain")] if alike else []
     return parts + _came(told) + (equation if late else [])
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-from tutor.ui.draw.row import Piece, row_width
+from rich.cells import cell_len
+
+from tutor.ui.draw.row import Piece, cut, row_width
 
 _BETWEEN: Piece = (" · ", "quiet")
 _EQUALS = " = "
+_LEAST = 16
+"""Code is not cut to less."""
 
 
 def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
@@ -26,7 +30,17 @@ def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
         needed = not kept or (len(kept) == 1 and at in telling)
         if fits is not None or needed:
             kept[at] = fits or parts[at]
-    return _joined(kept)
+    return _code_cut(_joined(kept), cells)
+
+
+def _code_cut(pieces: list[Piece], cells: int) -> list[Piece]:
+    """Of an operation that is still too long: the end of its code gives way, the result stays."""
+    too_many = row_width(pieces) - cells
+    for at, (text, role) in enumerate(pieces[:-1]):
+        room = cell_len(text) - too_many
+        if too_many > 0 and role == "code" and pieces[at + 1][0] == _EQUALS and room >= _LEAST:
+            return [*pieces[:at], (cut(text, room), role), *pieces[at + 1 :]]
+    return pieces
 
 
 def _parts(pieces: list[Piece]) -> list[list[Piece]]:
@@ -70,14 +84,15 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
     """The line of a node: first the derivatives give way, then the formula; the numbers stay."""
     if row_width(pieces) <= cells:
         return pieces
-    for gives_way in (lambda text: text.startswith("∂"), lambda text: _EQUALS in text):
+    for is_rule in (True, False):
         out: list[Piece] = []
         skip = False
         for place, (text, role) in enumerate(pieces):
             if skip:  # the sign between what is gone and what follows
                 skip = False
                 continue
-            if role == "value" and place and gives_way(text) and place + 1 < len(pieces):
+            follows = place and role == "value" and place + 1 < len(pieces)
+            if follows and (text.startswith("∂") if is_rule else pieces[place + 1][0] == _BETWEEN[0]):
                 skip = True
                 continue
             out.append((text, role))
