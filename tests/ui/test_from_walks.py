@@ -298,3 +298,23 @@ async def test_the_list_of_runs_names_the_way_back_and_says_what_it_does_not_do(
         await pilot.pause()
         assert "this run is on the screen: choose another one" in text(pilot.app)
         assert len(screen.runner.runs.all) == 2
+
+
+async def test_a_knob_that_is_refused_leaves_its_keys_in_view(tmp_path: Path) -> None:
+    lesson = LOOP.replace("w = torch", "rate = 0.1  # @param {type: number, max: 1}\nw = torch")
+    async with opened(tmp_path, lesson) as (pilot, _):
+        await pilot.press("k", *["delete"] * 3, "2", "enter")
+        await pilot.pause(0.1)
+        assert "2 is above the most" in text(pilot.app)
+        assert "Esc back" in text(pilot.app)
+
+
+async def test_a_saved_file_that_cannot_run_is_named_without_its_folder(tmp_path: Path) -> None:
+    async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
+        screen.target.path.write_text(LOOP.replace("range(3)", "range(3"), encoding="utf-8")
+        screen.reloader.look()
+        for _ in range(100):
+            await pilot.pause(0.1)
+            if "01-one.py" in text(pilot.app):
+                break
+        assert "▸ 01-one.py:11: syntax error: invalid syntax" in text(pilot.app)

@@ -61,7 +61,8 @@ class Reloader:
         finally:
             await session.close()
         if session.refused is not None:
-            screen.say((clean(session.refused.note), "error"))
+            # The folder is known, and would leave no room for what is wrong.
+            screen.say((clean(session.refused.note.replace(str(self._path), self._path.name)), "error"))
             return
         if screen.session is not session:
             self._take(session)

@@ -83,12 +83,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
             ("↑ ↓", "key"),
             (f" {tr('choose')}   ", "quiet"),
         ]
-        found += [
-            (),
-            ((f" {clean(self._problem)}", "error"),)
-            if self._problem
-            else (*keys, ("Esc", "key"), (f" {tr('back')}", "quiet")),
-        ]
+        found += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {tr('back')}", "quiet"))]
         return found
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
