@@ -82,3 +82,9 @@ def test_the_formula_of_a_node_gives_way_to_its_numbers(run: Recording) -> None:
     node = next(step for step in run.steps_of("node") if "(a * b)·torch" in said(run, step, 200))
     short = "".join(text for text, _ in shortened_rule(line(run.timeline, node), 76))
     assert short.startswith("MulBackward0 · grad(a * b) = 1.0 × 0.000239 = 0.000239")
+
+
+def test_a_sum_gives_way_to_what_it_is() -> None:
+    leaf = [("AccumulateGrad", "node"), (" · ", "quiet"), ("w.grad", "leaf"), (" = ", "quiet")]
+    pieces = [*leaf, ("[1. 2. 3.] + [1. 1. 1.] = [2. 3. 4.]", "grad")]
+    assert shortened(pieces, 50) == [*leaf, ("[2. 3. 4.]", "grad")]

@@ -69,10 +69,11 @@ def _worked_out(part: list[Piece]) -> list[Piece]:
 
 
 def _briefer(part: list[Piece]) -> list[list[Piece]]:
-    """Shorter ways to say a part of one piece: quiet words up to their colon, a list without its last items."""
+    """Shorter ways to say a part: a sum without its terms, quiet words up to their colon, a list without its last
+    items."""
+    words, role = part[-1]
     if len(part) > 1:
-        return []
-    words, role = part[0]
+        return [[*part[:-1], (words.rpartition(_EQUALS)[2], role)]] if role == "grad" and _EQUALS in words else []
     if role == "quiet":
         return [[(re.split(r": |：", words, maxsplit=1)[0], role)]]
     between = "；" if "；" in words else "; "
