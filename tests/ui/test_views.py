@@ -16,7 +16,7 @@ from tutor.ui.draw.graph import NodeRow
 from tutor.ui.draw.views import BoxesView
 from tutor.ui.graph_rows import Rows
 from tutor.ui.panes.graph import GraphPane
-from tutor.ui.reading import figure
+from tutor.ui.reading import figure, squeezed
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 from tutor.ui.skeleton import Item
@@ -239,3 +239,9 @@ async def test_a_step_back_touches_only_what_is_in_view(
 def test_where_there_is_little_room_a_number_is_rounded_and_keeps_its_exponent(value: object, cells: int) -> None:
     (number,) = value if isinstance(value, list) else (value,)
     assert float(figure(value, "float32", cells)) == pytest.approx(number, rel=0.2)
+
+
+@pytest.mark.parametrize(("cells", "expected"), [(40, "[[0.5 0.5 0.5] [0.5 0.5 0.5]]"), (12, "2x3 mean 0.5"),
+                                                 (11, "mean 0.5"), (8, "mean 0.5"), (7, "2x3")])  # fmt: skip
+def test_of_several_rows_the_mean_is_told_whole(cells: int, expected: str) -> None:
+    assert squeezed([[0.5] * 3] * 2, "float32", cells) == expected

@@ -134,10 +134,15 @@ def squeezed(value: Value, dtype: str, width: int) -> str:
     if len(text) <= width:
         return text
     _, mean, number = text.partition("mean ")
+    flat = [] if dtype.startswith("complex") else list(values.elements(value) or ())
+    if flat and not mean and math.prod(values.shape_of(value)[:-1]) > 1:  # several rows
+        text = values.short(value, dtype, width)
+        if not text.endswith("…"):
+            return text
+        mean, number = "mean ", values.number(sum(flat) / len(flat))
     if mean:
         choices = [mean + number, f"{mean}{_rounded(number)}", "x".join(map(str, values.shape_of(value)))]
     else:
-        flat = list(values.elements(value) or ())
         first = next(iter(flat), None)
         choices = [values.short(value, dtype, width)]
         if len(flat) == 1 and isinstance(first, float):
