@@ -154,12 +154,12 @@ for name, network in (("first", (w1, w2, w3)), ("second", (v1, v2, v3))):
     for place, (here, there) in enumerate(zip(mine, right, strict=True), 1):
         assert abs(here - there) <= 1e-3 * abs(there), {
             "en": (
-                f"The {name} network: for weight {place} you have {here:g}, autograd has {there:g}. "
+                f"The {name} network: for weight {place} you have {here + 0.0:g}, autograd has {there + 0.0:g}. "
                 + ("Its relu was fed a negative number." if name == "second" else "It was right before.")
             ),
             "zh": (
                 f"第{'二' if name == 'second' else '一'}个网络：第 {place} 个权重，"
-                f"你算得 {here:g}，autograd 是 {there:g}。"
+                f"你算得 {here + 0.0:g}，autograd 是 {there + 0.0:g}。"
                 + ("进入它的 relu 的是负数。" if name == "second" else "这里原来是对的。")
             ),
         }

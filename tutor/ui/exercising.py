@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tutor.explain import problem
 from tutor.language import later, tr
-from tutor.ui.draw.exercise import Standing
-from tutor.ui.draw.phrase import phrase, ticked
+from tutor.ui.draw.exercise import Standing, outcome
+from tutor.ui.draw.phrase import phrase
 from tutor.ui.gate import Exercise
 
 if TYPE_CHECKING:
@@ -91,15 +91,17 @@ class Exercising:
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
                 screen.lesson.look("exercise")
-                self._tell(checked.ok, problem(checked))
+                self._tell(exercise, checked.ok)
 
-    def _tell(self, ok: bool, message: str) -> None:
-        g = self.screen.explain.glyphs
-        if ok:
+    def _tell(self, exercise: Exercise, ok: bool) -> None:
+        g, standing = self.screen.explain.glyphs, self.standing(exercise)
+        if ok and exercise.number == self.screen.gate.sections[-1].number:
+            self.screen.notice = ()  # the end of the lesson says what comes next
+        elif ok:
             on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
             self.screen.say((f"{g.yes} {tr('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
         else:
-            self.screen.say((f"{g.no} ", "error"), *ticked(message, "error"))
+            self.screen.say(*outcome(standing, g))
 
     # ------------------------------------------------------------ help
 

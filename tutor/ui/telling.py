@@ -97,8 +97,11 @@ def said(screen: LessonScreen) -> list[Piece]:
         return _before(screen)
     whole = end is not None and end.outcome == "ok"
     if step == timeline.steps and whole and (screen.study.done or screen.gate.waiting):
-        told = _verdict(screen)
-        return [*told, (f" {g.dot} ", "quiet"), *_done(screen)] if told else _done(screen)
+        told, done = _verdict(screen), _done(screen)
+        both = [*told, (f" {g.dot} ", "quiet"), *done]
+        if told and row_width(both) <= screen.size.width - 4:
+            return both
+        return told if told and told[0][0].startswith(g.no) else done  # what was right stands in the lesson pane too
     verdict = _verdict(screen)
     if verdict:
         return verdict
@@ -123,12 +126,12 @@ def _done(screen: LessonScreen) -> list[Piece]:
         text = later("one thing is left: the exercise in cell {cell}; {go} goes there")
         return phrase(text, cell=cell, go=(f"g {end}", "key"))
     pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
-    pieces += [(f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
         pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
-    return pieces
+    leave = [(f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
+    return pieces + leave if row_width(pieces + leave) <= screen.size.width - 4 else pieces
 
 
 def _verdict(screen: LessonScreen) -> list[Piece]:

@@ -43,7 +43,7 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
     g = glyphs
     head: list[Piece] = [(tr("exercise"), "now"), (f" {g.dot} {tr(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
     found: list[Row] = [EMPTY, tuple(head)]
-    found += wrapped(_outcome(standing, g), cells)
+    found += wrapped(outcome(standing, g), cells)
     for at, hint in enumerate(hints[: standing.hints]):
         found += [
             EMPTY,
@@ -62,7 +62,8 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
     return [*found, EMPTY, *wrapped(keys, cells)]
 
 
-def _outcome(standing: Standing, g: Glyphs) -> list[Piece]:
+def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
+    """What became of it."""
     if not standing.ran:
         return [(tr("walk on, or try it now"), "note")]
     if standing.solved and not standing.problem:
