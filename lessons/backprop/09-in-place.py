@@ -186,14 +186,14 @@ assert leaf.grad is not None, {
     "en": "No gradient reaches u: `detach` and `no_grad` cut the graph.",
     "zh": "梯度到不了 u：`detach` 和 `no_grad` 会切断图。",
 }
-found, right = ([round(slope, 4) for slope in gradient.tolist()] for gradient in (leaf.grad, want))
+reached, wanted = ([round(slope, 4) for slope in gradient.tolist()] for gradient in (leaf.grad, want))
 assert torch.allclose(leaf.grad, want, atol=1e-4), {
     "en": (
-        f"No error, but a wrong gradient: {found} where {right} is right. "
+        f"No error, but a wrong gradient: {reached} where {wanted} is right. "
         "A write past the version counter, as through `.data`, hides the harm and does not undo it."
     ),
     "zh": (
-        f"没有报错，梯度却是错的：得到 {found}，正确的是 {right}。"
+        f"没有报错，梯度却是错的：得到 {reached}，正确的是 {wanted}。"
         "绕过版本计数器的写入（比如通过 `.data`）只是把毛病藏起来，并没有治好。"
     ),
 }
