@@ -14,10 +14,16 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import keys, memory, recording, starting
+from tests.bench import keys, lessons, memory, recording, starting
 from tests.bench.figures import Figure, table
 
-GROUPS = {"starting": starting.run, "recording": recording.run, "keys": keys.run, "memory": memory.run}
+GROUPS = {
+    "starting": starting.run,
+    "lessons": lessons.run,
+    "recording": recording.run,
+    "keys": keys.run,
+    "memory": memory.run,
+}
 
 
 def main() -> None:

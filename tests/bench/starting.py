@@ -18,16 +18,16 @@ IN_VIEW = 8
 """So many titles are on the first screen for certain."""
 
 
-def until(terminal: Terminal, *texts: str) -> float:
-    """Seconds from the start until all these texts have been sent."""
-    missing = [text.encode() for text in texts]
+def until(terminal: Terminal, *texts: str | tuple[str, ...]) -> float:
+    """Seconds from the start until all these texts have been sent; of a tuple one is enough."""
+    missing = [(text,) if isinstance(text, str) else text for text in texts]
     seen = b""
     while missing:
         seen += terminal.read(0.5)
         now = time.perf_counter()
-        missing = [text for text in missing if text not in seen]
+        missing = [each for each in missing if not any(text.encode() in seen for text in each)]
         if missing and (terminal.ended or now - terminal.started > PATIENCE):
-            raise RuntimeError(f"{missing[0].decode()!r} never came: {seen[-2000:].decode(errors='replace')}")
+            raise RuntimeError(f"{missing[0][0]!r} never came: {seen[-2000:].decode(errors='replace')}")
     return now - terminal.started
 
 
