@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.ui.conftest import lines, opened, screen_of, text
+from tests.ui.conftest import ended, lines, opened, screen_of, text
 from tests.ui.recordings import CELLS, LESSON, TAUGHT, two_paths, viewer
 
 QUESTION = CELLS[2]
@@ -119,3 +119,41 @@ async def test_two_questions_are_told_together(tmp_path: Path, home: Path, first
         screen.code.choose(at)
         await pilot.pause()
         assert "line 15: b = a + 1  # a comment that makes this line longer" in lines(pilot.app)[-3]
+
+
+LOOP = """\
+# ---
+# jupyter:
+#   gradtutor:
+#     title: {en: "Loop"}
+# ---
+
+# %%
+import torch
+
+k = 2.0  # @param {type: number, min: 0, max: 9}
+w = torch.ones(2, requires_grad=True)
+for turn in range(2):
+    if turn:
+        loss = (k * w).sum()
+    else:
+        loss = w.sum()
+loss.backward()
+"""
+
+
+async def test_what_is_looked_for_is_found_in_its_own_line(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path, LOOP) as (pilot, screen):
+        await pilot.press("home", "slash", *"k * w", "enter")
+        await pilot.pause()
+        view = screen.timeline.view(screen.cursor)
+        assert view.site is not None
+        assert view.site.span[0] == 14
+
+
+async def test_a_gradient_that_differs_from_the_other_run_is_told(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path, LOOP) as (pilot, screen):
+        await pilot.press("end", "k", *["delete"] * 5, "5", "enter")
+        await ended(pilot, screen)
+        # w is the same; its gradient is k: 5 now, 2 before.
+        assert "∇+3" in text(pilot.app)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
+from textwrap import dedent
 
 from tutor.language import later, tr
 from tutor.trace import walk
@@ -114,8 +117,18 @@ _OF_CODE = frozenset((walk.LINE, walk.OP))
 
 
 def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:
-    code = timeline.book.code(file, span) or ""
-    return code.lower()
+    return _head(" " * span[1] + (timeline.book.code(file, span) or "")).lower()
+
+
+@lru_cache(maxsize=1024)
+def _head(code: str) -> str:
+    """The code without the statements in it: what `for …:` does, not what is done there."""
+    try:
+        statement = ast.parse(dedent(code)).body[0] if "\n" in code else None
+    except (SyntaxError, ValueError, RecursionError, IndexError):
+        return code
+    body = getattr(statement, "body", None)
+    return "\n".join(code.split("\n")[: max(body[0].lineno - 1, 1)]) if isinstance(body, list) else code
 
 
 def _printed(timeline: Timeline, wanted: str, limit: int) -> list[int]:

@@ -88,7 +88,7 @@ class TensorsPane(Pane):
                 row, changed, shares = self._tensor_row(state, name, tensor, changes, fresh)
                 passes_by = passes_by or shares
                 if other is not None:
-                    row.insert(2, _change(tensor, other.tensors.get(before.get(name, 0)), self.glyphs.none))
+                    row.insert(2, self._change(state, tensor, other, other.tensors.get(before.get(name, 0))))
                 if changed and self._first_change is None:
                     self._first_change = len(self._table)
                 self._table.append(row)
@@ -173,6 +173,18 @@ class TensorsPane(Pane):
             return text, True, lambda cells: f"({shorter(max(cells - 2, 1))})"
         return "None", False, None
 
+    def _change(self, state: State, tensor: TensorState, other: State, before: TensorState | None) -> Cell:
+        """How far a tensor is from what it is in the other run; where the value is the same, how far its gradient."""
+        apart = None if before is None else _apart(tensor.value, before.value)
+        if before is None or apart is None:
+            return Cell(self.glyphs.none, "quiet")
+        sign = ""
+        if not apart:
+            kept, earlier = grad_of(state, tensor), grad_of(other, before)
+            if kept is not None and earlier is not None:
+                apart, sign = _apart(kept.value, earlier.value), self.glyphs.grad
+        return Cell(f"{sign}{apart:+.4g}", "grad", lambda _: f"{sign}{apart:+.2g}") if apart else Cell("=", "quiet")
+
     def _plain_values(self, state: State) -> str:
         """Numbers and the like of the innermost frame: `lr = 0.05`, `epoch = 3`."""
         if not state.frames:
@@ -225,22 +237,14 @@ class TensorsPane(Pane):
         return None if number is None else ("tensor", number)
 
 
-def _change(tensor: TensorState, before: TensorState | None, none: str) -> Cell:
-    """How far a value is from that of another run; of many elements the one that is furthest."""
-    old = None if before is None else values.elements(before.value)
-    new = values.elements(tensor.value)
-    if (
-        old is None
-        or new is None
-        or len(old) != len(new)
-        or not all(isinstance(one, (int, float)) for one in (*old, *new))
-    ):
-        return Cell(none, "quiet")
-    apart = [float(after) - float(earlier) for earlier, after in zip(old, new, strict=True)]
-    furthest = max(apart, key=abs, default=0.0)
-    if not furthest:
-        return Cell("=", "quiet")
-    return Cell(f"{furthest:+.4g}", "grad", brief=lambda _: f"{furthest:+.2g}")
+def _apart(value: Value, before: Value) -> float | None:
+    """How far a value is from that of another run; of many elements the one that is furthest. None: not comparable."""
+    old, new = values.elements(before), values.elements(value)
+    if old is None or new is None or len(old) != len(new):
+        return None
+    if not all(isinstance(one, (int, float)) for one in (*old, *new)):
+        return None
+    return max((float(after) - float(earlier) for earlier, after in zip(old, new, strict=True)), key=abs, default=0.0)
 
 
 def _brief_dtype(dtype: str) -> str:
