@@ -39,6 +39,11 @@ CUTS = [
         again = torch.tensor(losses).mean()
         again.backward()
         """, ("`(w[i] * 2).item()` took plain", "`torch.tensor(losses)` on line"), "torch.tensor(losses)"),
+    Mistake("in each turn of a long loop", LEAF + """x = (w * w).sum()
+        for i in range(40):
+            x = torch.tensor(x.item() * 0.9)
+        x.backward()
+        """, ("`x.item()` took plain", "`torch.tensor(x.item() * 0.9)` on line"), "torch.tensor(x.item() * 0.9)"),
     Mistake("by way of NumPy", LEAF + """array = (w * 2).detach().numpy()
         again = torch.from_numpy(array).sum()
         again.backward()

@@ -25,6 +25,10 @@ WRONG = [
         net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 1))
         net(torch.ones(5, 2))
         """, ("`net(torch.ones(5, 2))` gets 2 numbers in each row (shape [5, 2]), and its weights take 3",)),
+    Mistake("a layer that is given a product", """
+        layer, x = torch.nn.Linear(3, 2), torch.ones(5, 2)
+        layer(x * 2)
+        """, ("`layer(x * 2)` gets 2 numbers in each row (shape [5, 2]), and its weights take 3",)),
     Mistake("element by element", """
         a, b = torch.ones(2, 3), torch.ones(4)
         a + b

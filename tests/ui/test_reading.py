@@ -70,7 +70,7 @@ async def test_a_long_question_is_seen_whole_when_one_comes_to_it() -> None:
         assert "What is w.grad?" in text(app)
 
 
-async def test_a_second_question_about_the_same_begins_empty_and_the_first_wrong_answer_is_told() -> None:
+async def test_a_second_question_about_the_same_begins_empty() -> None:
     cells = [*CELLS[:3], {**QUESTION, "index": 3}, *CELLS[3:]]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -119,6 +119,32 @@ async def test_two_questions_are_told_together(tmp_path: Path, home: Path, first
         screen.code.choose(at)
         await pilot.pause()
         assert "line 15: b = a + 1  # a comment that makes this line longer" in lines(pilot.app)[-3]
+
+
+async def test_a_marked_line_that_is_cut_is_told_until_the_next_step(tmp_path: Path, home: Path) -> None:
+    async with opened(tmp_path, TWO, size=(80, 24)) as (pilot, screen):
+        await pilot.press("end", "s", "s", "home", "right")
+        await pilot.pause()
+        screen.code.focus()
+        at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
+        screen.code.choose(at)
+        await pilot.pause()
+        assert "line 15: b = a + 1" in lines(pilot.app)[-3]
+        await pilot.press("right")
+        await pilot.pause()
+        assert screen.timeline.kind(screen.cursor) == "line"
+        assert "line 15: b = a + 1" not in lines(pilot.app)[-3]
+
+
+async def test_short_code_in_options_has_spaces_that_every_terminal_knows(tmp_path: Path, home: Path) -> None:
+    lesson = TWO.replace(
+        'question="predict" of="a" lang="en"\n# What is `a`?',
+        'question="choice" of="2" lang="en"\n# Which?\n#\n# 1. `a - 1` it is\n# 2. `a + 1`',
+    )
+    async with opened(tmp_path, lesson, size=(80, 24)) as (pilot, _):
+        await pilot.press("end")
+        await pilot.pause()
+        assert "1  a - 1 it is" in text(pilot.app)
 
 
 LOOP = """\

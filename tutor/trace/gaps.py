@@ -23,4 +23,4 @@ def told(gap: Gap) -> str:
     """What is missing, and why; an older recording says it in its own words."""
     text = _WHY.get(gap.why)
     why = gap.why if text is None else tr(text, count=gap.count, detail=gap.detail)
-    return tr("{why} ({count:,} events)", why=why, count=gap.events) if gap.events > 1 else why
+    return tr("{why} ({count:,} events)", why=why, count=gap.events) if gap.events > (text is not None) else why

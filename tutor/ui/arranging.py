@@ -65,7 +65,9 @@ class Arranger:
         width, height = screen.size
         small = places.too_small(width, height)
         wide = places.is_wide(width, height)
-        reading = self._to_read(places.left_width(width) if wide else width) if self.now == "lesson" else 0
+        reading = 0
+        if self.now == "lesson":  # a pane that has all of the screen is as tall as that
+            reading = 1 if screen.zoomed else self._to_read(places.left_width(width) if wide else width)
         self._tabs(wide, bool(reading) and self._prose)
         drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
         if drawn == self._drawn:

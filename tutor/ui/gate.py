@@ -86,8 +86,9 @@ class Question:
 def _question(cells: list[dict[str, Any]], index: int, before: int | None) -> Question:
     cell = cells[index]
     options = max(map(len, (cell.get("options") or {}).values()), default=0)
-    asked = next((cell for cell in cells if cell.get("number") == before), None) if before is not None else None
-    lines = None if asked is None else range(asked["first_line"], asked["first_line"] + asked["lines"])
+    asked = next((cell for cell in cells if cell.get("number") == before), {}) if before is not None else {}
+    first = asked.get("first_line", 0)
+    lines = range(first, first + asked.get("lines", 0)) or None
     return Question(index, str(cell.get("of") or ""), before, str(cell.get("question")), options, lines)
 
 

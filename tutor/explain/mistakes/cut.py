@@ -59,6 +59,7 @@ def _behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
         yield step, op
         waiting += [(one, step) for one in _given(scene, step, op)]
         waiting += [(one.tensor, one.step) for one in numbered.taken(scene, step)]
+        waiting += [(one.tensor, one.step) for _, found in numbered.unseen(scene, step, op) for one in found]
 
 
 def _through_data(scene: Scene, tensor: int, before: int) -> Cut | None:
@@ -117,8 +118,10 @@ def _given(scene: Scene, step: int, op: Op) -> list[int]:
 
 
 def _has_history(scene: Scene, tensor: int, step: int) -> bool:
-    held = scene.timeline.state(step - 1).tensors.get(tensor)
-    return (held is not None and held.requires_grad) or cut_behind(scene, tensor, step) is not None
+    """Whether a tensor, or one that it was computed from, requires grad. Not by `cut_behind`, which asks this."""
+    asked = [(tensor, step), *((one, at) for at, op in _behind(scene, tensor, step) for one in _given(scene, at, op))]
+    held = (scene.timeline.state(at - 1).tensors.get(one) for one, at in asked)
+    return any(one is not None and one.requires_grad for one in held)
 
 
 def _why(scene: Scene, step: int, op: Op) -> str:

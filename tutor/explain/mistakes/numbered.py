@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from weakref import WeakKeyDictionary
 
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.words import joined
@@ -21,6 +23,8 @@ _MAKES = (
 )  # fmt: skip
 _TAKES = ("item", "tolist", "numpy", "array")
 _CASTS = ("float", "int", "bool")
+_MOST = 8
+"""So many of them are looked at."""
 _FARTHEST = 1_000
 """So many steps back it is looked for where numbers come from."""
 
@@ -65,8 +69,7 @@ def why(scene: Scene, step: int) -> str:
 
 def by_way_of(place: str, found: list[Taken]) -> str:
     """The same where numbers were taken out of tensors first."""
-    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
-    sources = joined(list(dict.fromkeys(one.source for one in found[:3])))
+    names, sources = _names(found)
     return tr(
         "{taken} took plain numbers out of the graph, and {place} made a new tensor of them, which knows nothing "
         "of what they were computed from. Leave both out and compute with {sources} where gradients should flow.",
@@ -76,12 +79,17 @@ def by_way_of(place: str, found: list[Taken]) -> str:
 
 def among_numbers(place: str, found: list[Taken]) -> str:
     """How an operation lost a history that got plain numbers in place of tensors."""
-    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
-    sources = joined(list(dict.fromkeys(one.source for one in found[:3])))
+    names, sources = _names(found)
     return tr(
         "{place} computes with plain numbers that {taken} took out of the graph. Compute with {sources} instead where "
         "gradients should flow.", place=place, taken=names, sources=sources,
     )  # fmt: skip
+
+
+def _names(found: list[Taken]) -> tuple[str, str]:
+    """What took the numbers out, and of what."""
+    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
+    return names, joined(list(dict.fromkeys(one.source for one in found[:3])))
 
 
 def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
@@ -104,8 +112,18 @@ def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
     return any(one.startswith(f"{name}[") for one in names_of(state))
 
 
+_known: WeakKeyDictionary[Scene, dict[int, list[Taken]]] = WeakKeyDictionary()
+
+
 def taken(scene: Scene, step: int) -> list[Taken]:
     """Where the numbers that an operation was given were taken out of tensors; by names, back in time."""
+    known = _known.setdefault(scene, {})
+    if step not in known:
+        known[step] = _taken(scene, step)
+    return known[step]
+
+
+def _taken(scene: Scene, step: int) -> list[Taken]:
     event = scene.timeline.event(step)
     site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is None or not isinstance(event, Op):
@@ -121,7 +139,7 @@ def taken(scene: Scene, step: int) -> list[Taken]:
 
 
 def _found(scene: Scene, step: int, code: str, names: set[str]) -> list[Taken]:
-    return list(_in_code(scene, step, code, step)) or list(by_name(scene, step, names))
+    return list(_in_code(scene, step, code, step)) or list(islice(by_name(scene, step, names), _MOST))
 
 
 def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:

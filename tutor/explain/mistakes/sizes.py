@@ -14,7 +14,7 @@ from tutor.language import tr
 @mistake("RuntimeError", r"^mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
 def matrices(scene: Scene, match: re.Match[str]) -> str:
     rows, inner, other, columns = (int(size) for size in match.groups())
-    sides = _sides(scene)
+    sides = _sides(scene, matrices=True)
     if sides is None:
         return tr(
             "`{code}` gets {inner} numbers in each row (shape {shape}), and its weights take {other}. The last size of "
@@ -100,10 +100,10 @@ def rows(scene: Scene, _: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-def _sides(scene: Scene) -> tuple[str, str] | None:
+def _sides(scene: Scene, matrices: bool = False) -> tuple[str, str] | None:
     """The two operands of the code that failed, where it shows them."""
     for node in ast.walk(scene.tree):
-        if isinstance(node, ast.BinOp):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) == matrices:
             return _source(node.left), _source(node.right)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("matmul", "mm"):
             given = node.args if len(node.args) == 2 else [node.func.value, *node.args]

@@ -99,15 +99,15 @@ def rows(
                 out += [(("  ", "plain"), (cut(clean(line), cells - 2), "code")) for line in block.text.split("\n")]
             case "item" | "quote":
                 lead = block.lead.replace("•", glyphs.bullet) if block.kind == "item" else glyphs.down + " "
-                inner = _broken(inline(block.text, glyphs, role, live), cells - len(lead))
+                inner = broken(inline(block.text, glyphs, role, live), cells - len(lead))
                 later = " " * len(lead) if block.kind == "item" else lead
                 out += [((later if at else lead, "quiet"), *row) for at, row in enumerate(inner)]
             case _:
-                out += _broken(inline(block.text, glyphs, role, live), cells)
+                out += broken(inline(block.text, glyphs, role, live), cells)
     return out
 
 
-def _broken(pieces: list[Piece], cells: int) -> list[Row]:
+def broken(pieces: list[Piece], cells: int) -> list[Row]:
     """The rows of running text, in which short code stays together."""
     return [tuple((text.replace(_TIED, " "), role) for text, role in row) for row in wrapped(pieces, cells)]
 

@@ -46,6 +46,8 @@ class CodePane(Pane):
         self._now: int | None = None
         self._cell = 1
         self._at_end = False
+        self._looked: int | None = None
+        """The step at which the mark was put where it is."""
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -210,9 +212,13 @@ class CodePane(Pane):
         line = self._listing.lines[self.chosen]
         return line.number, "".join(text for text, _ in line.pieces)
 
+    def mark(self, index: int | None) -> None:
+        self._looked = self.cursor
+        super().mark(index)
+
     def cut_line(self) -> tuple[int, str] | None:
-        """The same, where there is no room for all of it and one looks at it."""
-        line = self.line() if self.has_focus else None
+        """The same, where there is no room for all of it and one looks at it, until the next step."""
+        line = self.line() if self.has_focus and self._looked == self.cursor else None
         return None if line is None or width(line[1]) + self._gutter <= self.inner else line
 
     @property

@@ -217,8 +217,8 @@ class LessonPane(Pane):
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
             is_right = run is not None and run.value == number
             pieces = prose.inline(option, self.glyphs, role, value)
-            lines = wrapped([*pieces, (f" {self.glyphs.yes}", "leaf strong")] if is_right else pieces,
-                            max(cells - 5, 1))  # fmt: skip
+            pieces += [(f" {self.glyphs.yes}", "leaf strong")] if is_right else []
+            lines = prose.broken(pieces, max(cells - 5, 1))
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
         return rows
 

@@ -179,10 +179,12 @@ class TensorsPane(Pane):
         if before is None or apart is None:
             return Cell(self.glyphs.none, "quiet")
         sign = ""
-        if not apart:
-            kept, earlier = grad_of(state, tensor), grad_of(other, before)
-            if kept is not None and earlier is not None:
-                apart, sign = _apart(kept.value, earlier.value), self.glyphs.grad
+        kept, earlier = grad_of(state, tensor), grad_of(other, before)
+        if not apart and (kept is not None or earlier is not None):
+            apart = None if kept is None or earlier is None else _apart(kept.value, earlier.value)
+            sign = self.glyphs.grad
+        if apart is None:
+            return Cell(f"{sign}{self.glyphs.none}", "quiet")
         return Cell(f"{sign}{apart:+.4g}", "grad", lambda _: f"{sign}{apart:+.2g}") if apart else Cell("=", "quiet")
 
     def _plain_values(self, state: State) -> str:
