@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.e2e.terminal import HAS_PROC, Terminal
+from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 
 pytestmark = pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the processes")
 
@@ -65,6 +65,18 @@ def test_a_terminal_that_is_gone_leaves_no_process(start: Start, tmp_path: Path)
     terminal.hang_up()
     terminal.wait_for_end()
     terminal.wait_for_no_orphans()
+
+
+def test_a_terminal_that_goes_without_a_signal_leaves_no_process(tmp_path: Path) -> None:
+    script = tmp_path / "loop.py"
+    script.write_text(LOOP)
+    # In a session of its own it is told nothing when the terminal is gone.
+    with Terminal(("setsid", "--wait", *GRADTUTOR, "open", str(script)), tmp_path) as terminal:
+        terminal.wait("while True", quiet=0)
+        assert any("tutor.worker" in command for command in terminal.family().values())
+        terminal.hang_up()
+        terminal.wait_for_end()
+        terminal.wait_for_no_orphans()
 
 
 def test_a_front_end_that_is_killed_leaves_no_process(start: Start, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import select
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     Factory: TypeAlias = Callable[[Target], Session]
 
+HUNG_UP = 1.0
+"""So often it is looked whether the terminal is still there, in seconds."""
 GRACE = 3.0
 """Seconds that an orderly end may take after a signal: a terminal that is gone can block it for ever."""
 
@@ -61,6 +65,8 @@ class GradtutorApp(App[int]):
         self._factory = factory
         self.parting = ""
         """What to say on standard error once the screen is gone."""
+        self._leaving = False
+        """Whether a signal has come, or the terminal is gone."""
         self._standby = workers
         self._sessions: list[Session] = []
         for each in theme.themes():
@@ -76,6 +82,8 @@ class GradtutorApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(number, self._signalled, number)
+        if sys.stdin.isatty() and not self.is_headless:
+            self.set_interval(HUNG_UP, self._look_at_terminal)
         if self.target is not None:
             self.open(self.target, self.timeline)
             return
@@ -182,7 +190,15 @@ class GradtutorApp(App[int]):
     async def action_quit(self) -> None:
         self.exit(return_code=self.status())
 
+    def _look_at_terminal(self) -> None:
+        """A terminal may go without a signal: a program that is not of its session gets none."""
+        terminal = select.poll()
+        terminal.register(sys.stdin, 0)
+        if terminal.poll(0) and not self._leaving:
+            self._signalled(signal.SIGHUP)
+
     def _signalled(self, number: int) -> None:
+        self._leaving = True
         for session in self._sessions:
             session.kill()
         if self._standby is not None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def run(
     at once. A target that cannot be run at all ends the screen, with the reason on standard error.
     """
     gc.disable()  # until the screen is there: what is imported now stays anyway
-    from tutor.ui.app import GradtutorApp
+    from tutor.ui.app import GRACE, GradtutorApp
 
     app = GradtutorApp(
         target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language
@@ -55,7 +56,13 @@ def run(
         finally:
             await app.close_sessions()  # the terminal is clean by now; no process may stay
 
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    finally:
+        # A thread that writes to a terminal that is gone may never end, and Python would wait for it.
+        last = threading.Timer(GRACE, os._exit, (app.return_code or 0,))
+        last.daemon = True
+        last.start()
     if app.parting:
         print(f"gradtutor: {app.parting}", file=sys.stderr)
     return app.return_code or 0
