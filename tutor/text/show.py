@@ -184,8 +184,8 @@ def _tensor_table(state: State, frame: FrameState) -> list[str]:
     return table([[safe(text) for text in row] for row in rows]) + more
 
 
-def _yes(what: bool) -> str:
-    return tr("yes") if what else tr("no")
+def _yes(what: bool | None) -> str:
+    return "-" if what is None else tr("yes") if what else tr("no")
 
 
 STATES = (later("live"), later("new"), later("freed"))

@@ -187,7 +187,8 @@ class Meta(Event, frozen=True, tag=20):
     device: str
     strides: tuple[int, ...] | None
     requires_grad: bool
-    is_leaf: bool
+    is_leaf: bool | None
+    """None where torch refuses to tell: of a view made under `no_grad` whose base was changed since."""
     grad_fn: str | None
     retains_grad: bool
     layout: str = "strided"
@@ -383,7 +384,7 @@ class Output(Event, frozen=True, tag=41):
 
 
 class Warned(Event, frozen=True, tag=42):
-    """A Python warning."""
+    """A Python warning; the file and the line that it names, where they are the learner's."""
 
     category: str
     message: str

@@ -11,6 +11,9 @@ _WHY = {
     "printed": later("{count:,} more characters were printed than the recording keeps."),
     "bytes": later("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": later("The recording was damaged by the program: {detail}."),
+    "thread": later(
+        "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."
+    ),
     "operation": later("An operation could not be recorded: {detail}."),
     "backward": later(
         "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "

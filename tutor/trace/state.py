@@ -52,7 +52,7 @@ class TensorState(Shared, gc=False):
     layout: str
     class_name: str
     requires_grad: bool
-    is_leaf: bool
+    is_leaf: bool | None
     grad_fn: str | None
     retains_grad: bool
     version: int | None

@@ -207,6 +207,9 @@ ZH: dict[str, str] = {
         "C 代码或子进程打印的内容比能保存的多 {count:,} 字节。"
     ),
     "The recording was damaged by the program: {detail}.": "记录被程序弄坏了：{detail}。",
+    "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement.": (
+        "在另一个线程 {detail} 中运行的代码没有被记录；它留在张量里的结果，会在下一条语句处记录下来。"
+    ),
     "An operation could not be recorded: {detail}.": "有一个运算没能记录下来：{detail}。",
     "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
     "shown, the gradients that it wrote are.": (

@@ -365,6 +365,9 @@ ZH: dict[str, str] = {
     "version": "版本",
     "state": "状态",
     "a leaf": "叶子",
+    "a view; torch does not tell of its node, as its base was changed since": (
+        "一个视图；它的基张量后来被改过，torch 不肯说出它的节点"
+    ),
     "computed by {operation}": "由 {operation} 算出",
     "an operation without gradient": "不需要梯度的运算",
     "{shape}, {count} number": "{shape}，{count} 个数",

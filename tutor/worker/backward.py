@@ -16,8 +16,10 @@ from torch._C import (
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
 from tutor.worker.calls import Call
 from tutor.worker.code import OpSite, Place
+from tutor.worker.collectives import are_in_use
 from tutor.worker.graph import Graph
 from tutor.worker.hooks import Hooks
+from tutor.worker.memory import Known, grad_fn_of
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.values import LIST, summary_of, unmeasured, value_of
@@ -37,19 +39,26 @@ _Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
 class Passes:
     """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
 
-    def __init__(self, operations: Operations, tensors: Tensors, waiting: list[Any]) -> None:
+    def __init__(
+        self, operations: Operations, tensors: Tensors, waiting: list[Any], is_other_thread: Callable[[], bool]
+    ) -> None:
         self._operations = operations
         self._tensors = tensors
         self._append = waiting.append
+        self._is_other_thread = is_other_thread
         self.graph = Graph(waiting, self.ran, self.accumulated)
         self.graph.arrived = self.arrived
         self.graph.entered = self.entered
         self.graph.left = self.left
         self.hooks = Hooks(operations, tensors, waiting.append)
-        self.hooks.value, self.hooks.on, self.hooks.written = self._value, lambda: self.on, self.written
+        self.hooks.value, self.hooks.written = self._value, self.written
+        self.hooks.on = lambda: self.on and not is_other_thread()
+        self.hooks.is_other_thread = is_other_thread
         self._arriving: dict[int, tuple[int, Any]] = {}
         self._told: set[int] = set()
         self._number = 0
+        self._written: list[tuple[weakref.ref[torch.Tensor], Known]] = []
+        """The leaves whose gradient this pass has written."""
         self._asked: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
         self._measured = 0
@@ -102,6 +111,7 @@ class Passes:
                 for node in tuple(self._retaining):  # those whose node did not run, as it failed or was not needed
                     self._retained(node)
                 self._append((_BACKWARD_END, number, done))
+                self._look_at_gradients()
         return result
 
     def _begin(self, call: Call, site: OpSite, frame: int) -> list[Any]:
@@ -132,6 +142,26 @@ class Passes:
         )  # fmt: skip
         return begins
 
+    def _look_at_gradients(self) -> None:
+        """Record the gradients that something else has written since: callbacks of the engine, DDP's buckets."""
+        written, self._written = self._written, []
+        exchanged = are_in_use()  # their writes raise no version
+        if exchanged:
+            self._tensors.look_again()
+        for ref, known in written:
+            leaf = ref()
+            if leaf is None:
+                continue
+            grad = leaf.grad
+            held = None if grad is None else self._tensors.find(grad)
+            if held is None or grad is None:
+                if known.grad:
+                    self._tensors.record(leaf, known, value=False)
+            elif held.serial != known.grad:
+                self._tensors.record(leaf, known, value=False)
+            elif exchanged or held.version != grad._version:
+                self._tensors.record(grad, held)
+
     def _point(self, call: Call, site: OpSite) -> None:
         for root in call.roots:
             if root.numel() == 1:
@@ -153,7 +183,7 @@ class Passes:
 
     def ran(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
         """A node ran."""
-        if not self.on:
+        if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
@@ -178,7 +208,7 @@ class Passes:
 
     def accumulated(self, node: int, leaf: torch.Tensor, grad_outputs: Any) -> None:
         """An `AccumulateGrad` ran: the leaf's gradient has been written."""
-        if not self.on:
+        if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
@@ -196,6 +226,7 @@ class Passes:
         tensors = self._tensors
         known = tensors.meet(leaf)
         grad = leaf.grad
+        self._written.append((known.ref, known))
         if not self._within:
             self._tell_unseen()
             tensors.record(leaf, known)
@@ -222,7 +253,7 @@ class Passes:
 
     def arrived(self, node: int, leaf: torch.Tensor, gradient: torch.Tensor | None) -> None:
         """A gradient is about to be written to a leaf, after which hooks of the learner's run."""
-        if not self.on:
+        if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
@@ -279,6 +310,8 @@ class Passes:
 
     def entered(self, node: int) -> None:
         """The Python `backward` of a custom Function is about to run: its operations are the learner's."""
+        if self._is_other_thread():
+            return
         if self.hooks.changes:
             with quiet():
                 self.hooks.tell(node)
@@ -286,15 +319,19 @@ class Passes:
 
     def left(self) -> None:
         """That `backward` has returned."""
-        if _len_torch_function_stack():
+        if not self._is_other_thread() and _len_torch_function_stack():
             _pop_torch_function_stack()
 
 
 def _first(root: torch.Tensor) -> Any:
     """The node at which a pass from this tensor begins; a leaf's writes its gradient at once."""
-    if root.grad_fn is None and root.requires_grad:
+    node = grad_fn_of(root)
+    if node is not None or not root.requires_grad:
+        return node
+    try:
         return torch.autograd.graph.get_gradient_edge(root).node
-    return root.grad_fn
+    except RuntimeError:  # what torch refuses to tell of this tensor, it will not begin a pass with
+        return None
 
 
 def _is_plain(grad: torch.Tensor, leaf: torch.Tensor) -> bool:

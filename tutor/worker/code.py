@@ -18,6 +18,7 @@ from tutor.trace.events import Site, Source, Span
 from tutor.worker.rewrite import Places, compile_recorded
 from tutor.worker.sink import Sink
 from tutor.worker.syntax import characters, source_lines, uses_compiler
+from tutor.worker.writes import Written
 
 _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -64,7 +65,7 @@ STAND_IN = "gradtutor stand-in"
 class OpSite:
     """The place of an operation; `sent` once the recording knows of it."""
 
-    __slots__ = ("event", "inplace", "looked", "sent", "serial")
+    __slots__ = ("event", "inplace", "looked", "sent", "serial", "writes")
 
     def __init__(self, event: Any, serial: int, inplace: bool) -> None:
         self.event = event
@@ -72,6 +73,8 @@ class OpSite:
         self.inplace = inplace
         self.sent = False
         self.looked = False
+        self.writes: Written | None = None
+        """Which arguments the operation writes to; set when it first runs."""
 
 
 class Code:

@@ -6,7 +6,6 @@ under `DisableTorchFunction`, and mostly they do not touch it at all.
 
 from __future__ import annotations
 
-import _thread
 import sys
 import types
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import FRAME_EVENTS, Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.threads import Threads
 
 
 def _tag(kind: type[Event]) -> Any:
@@ -44,6 +44,7 @@ class Frames:
         file_of: Callable[[str], int | None],
         caught: Callable[[], None],
         own: dict[int, Any],
+        threads: Threads,
     ) -> None:
         self._append = sink.waiting.append
         self._sink = sink
@@ -56,7 +57,7 @@ class Frames:
         self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
         self._serials = 0
-        self._main_thread = _thread.get_ident()
+        self._threads = threads
         self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
         self.current: Frame | None = None
         self.on = False
@@ -66,7 +67,7 @@ class Frames:
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
             "bind_expr": self.bind_expr,
             "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
-            "loop_end": self.loop_end, "caught": self.caught, "star": self.star,
+            "loop_end": self.loop_end, "caught": self.caught, "star": self.star, "look": self.look,
         }  # fmt: skip
 
     # ------------------------------------------------------------ finding the frame
@@ -156,6 +157,8 @@ class Frames:
         if frame is None or frame is self._elsewhere:
             return
         self.current = frame
+        if self._threads.active:
+            self._threads.look_again()
         if self._tensors.exposed:
             with DisableTorchFunction():
                 self._tensors.compare_exposed()
@@ -212,10 +215,16 @@ class Frames:
         if frame is not None:
             self.names.store_all(frame, python.f_globals)
 
+    def look(self) -> None:
+        """A tensor was written to where no function mode sees it."""
+        if self.on and not self._threads.is_other():
+            with DisableTorchFunction():
+                self._tensors.look_again()
+
     def enter(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
         """A function of the learner's was entered with these arguments."""
         python = _getframe(1)
-        if _thread.get_ident() != self._main_thread:
+        if self._threads.is_other():
             self.by_id[id(python)] = self._elsewhere
             return
         if not self.on:

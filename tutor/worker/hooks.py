@@ -43,8 +43,9 @@ class Hooks:
         self._append = append
         self.changes: list[_Change] = []
         """What hooks of a node did that has not yet told which it is."""
-        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None  # set by the passes, as are the next two
+        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None  # set by the passes, as are the next three
         self.on: Callable[[], bool] = lambda: False
+        self.is_other_thread: Callable[[], bool] = lambda: False
         self.written: Callable[[torch.Tensor], None] = lambda leaf: None
         _HookMixin._register_hook = staticmethod(self._registered)  # type: ignore[method-assign]
         _autograd._push_saved_tensors_default_hooks = self._saving
@@ -52,7 +53,9 @@ class Hooks:
     @contextlib.contextmanager
     def seen(self) -> Iterator[None]:
         """Records the operations of the learner's code that the engine calls."""
-        if any(_get_function_stack_at(place) is self._operations for place in range(_len_torch_function_stack())):
+        if self.is_other_thread() or any(
+            _get_function_stack_at(place) is self._operations for place in range(_len_torch_function_stack())
+        ):
             yield
             return
         _push_on_torch_function_stack(self._operations)

@@ -21,7 +21,8 @@ class Known:
     """A leaf of few elements, whose snapshot needs no care."""
     storage: Storage | None = None
     grad = 0
-    exposed: Any = None
+    fingerprint: Any = None
+    """Of the value when it was last looked at, kept where no version counter tells of a change."""
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
         self.ref = ref
@@ -32,6 +33,7 @@ class Storage:
     """One memory block, and the tensors seen to look into it."""
 
     exposed = False
+    """Whether it can be written to where torch does not see it."""
 
     def __init__(self, serial: int, view: Known) -> None:
         self.serial = serial
@@ -78,7 +80,7 @@ class Memory:
                 for known in storage.views:
                     tensor = known.ref()
                     if tensor is not None and tensor.data_ptr() == t.data_ptr() and tensor.shape == t.shape:
-                        return known if tensor.grad_fn is t.grad_fn and tensor.dtype == t.dtype else None
+                        return known if grad_fn_of(tensor) is grad_fn_of(t) and tensor.dtype == t.dtype else None
         except Exception:  # no storage at all
             return None
         return None
@@ -95,6 +97,17 @@ class Memory:
             storage.views = [known for known in storage.views if known.ref() is not None]
             if not storage.views:
                 del self._storages[key]
+
+
+def grad_fn_of(t: torch.Tensor) -> Any:
+    """The node that made `t`; None for a leaf, and where torch refuses to tell.
+
+    It does of a view made under `no_grad`, or by an operation with several outputs, whose base was written to since.
+    """
+    try:
+        return t.grad_fn
+    except RuntimeError:
+        return None
 
 
 def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:

@@ -7,6 +7,7 @@ import types
 from typing import Any
 
 import torch
+from torch._ops import OpOverload
 
 from tutor.worker.code import STAND_IN
 
@@ -34,25 +35,31 @@ _TRANSFORMS = {
 """What to call a transform, by the function of torch's that it begins with."""
 _FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
 
-IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD, META, HOOK, OUTSIDE, RESHAPE, STATISTICS = range(12)
+IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD = range(7)
+META, HOOK, OUTSIDE, RESHAPE, STATISTICS, POINTER, CONVERTING = range(7, 14)
 """Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
 `.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory; giving a
-tensor another shape in place; writing running statistics."""
+tensor another shape in place; writing running statistics; handing out memory that can then be written to unseen; giving
+Python a number, which may warn."""
 
 _QUIET = {
     "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
-    "storage_offset", "data_ptr", "untyped_storage", "storage", "get_device", "is_pinned", "ndimension", "__len__",
-    "__repr__", "__format__", "__str__", "__hash__", "__bool__", "__float__", "__int__", "__index__", "__contains__",
-    "__deepcopy__", "__reduce_ex__", "__iter__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed",
-    "is_inference", "is_conj", "is_neg", "is_nonzero", "is_set_to", "has_names", "_is_view", "__dir__",
-    "dense_dim", "sparse_dim", "result_type", "can_cast", "is_grad_enabled", "get_default_dtype", "_nnz",
-    "__dlpack_device__",
+    "storage_offset", "get_device", "is_pinned", "ndimension", "__repr__", "__str__", "__hash__", "__deepcopy__",
+    "__reduce_ex__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed", "is_inference", "is_conj",
+    "is_neg", "is_set_to", "has_names", "_is_view", "__dir__", "dense_dim", "sparse_dim", "result_type", "can_cast",
+    "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__",
 }  # fmt: skip
 _LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
 _OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
 _META_CHANGES = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "rename_"}
+_CONVERTING = {
+    "__format__", "__bool__", "__float__", "__int__", "__complex__", "__index__", "__contains__", "__iter__", "__len__",
+    "is_nonzero",
+}  # fmt: skip
+_POINTERS = {"data_ptr", "untyped_storage", "storage", "_typed_storage", "const_data_ptr", "mutable_data_ptr"}
 _RESHAPES = {
-    "resize_", "resize_as_", "t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_",
+    "set_", "resize_", "resize_as_", "resize_as_sparse_", "sparse_resize_", "sparse_resize_and_clear_", "t_",
+    "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_",
 }  # fmt: skip
 _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
@@ -63,7 +70,7 @@ def kind_of(func: Any) -> int:
         return BACKWARD
     if func in (torch.nn.functional.batch_norm, torch.nn.functional.instance_norm):
         return STATISTICS
-    name = getattr(func, "__name__", "")
+    name = _name_of(func)
     if name in ("__get__", "__set__", "__delete__"):
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
         if name == "__get__":
@@ -77,18 +84,27 @@ def kind_of(func: Any) -> int:
         return META
     if name in _RESHAPES:
         return RESHAPE
+    if name in _POINTERS:
+        return POINTER
+    if name in _CONVERTING:
+        return CONVERTING
     if name in ("register_hook", "register_post_accumulate_grad_hook"):
         return HOOK
     return IGNORE if name in _QUIET else PLAIN
 
 
+def _name_of(func: Any) -> str:
+    """The name of a function, without that of an overload (`torch.ops.aten.add_.Tensor`)."""
+    name = str(getattr(func, "__name__", ""))
+    return name.partition(".")[0] if isinstance(func, OpOverload) else name
+
+
 def op_name(func: Any) -> str:
     """The name as one says it: `__rsub__` is rsub; `t.grad = …` is set_grad."""
-    name = getattr(func, "__name__", None) or type(func).__name__
+    name = _name_of(func) or type(func).__name__
     if name in ("__get__", "__set__", "__delete__"):
         attribute = str(getattr(getattr(func, "__self__", None), "__name__", "attribute"))
         return attribute if name == "__get__" else f"set_{attribute}"
-    name = str(name)
     if name.startswith("__") and name.endswith("__"):
         return name[2:-2]
     return name.lstrip("_") or name
@@ -96,7 +112,7 @@ def op_name(func: Any) -> str:
 
 def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
     """Whether by its name the call writes to a tensor that it was given."""
-    name = getattr(func, "__name__", "")
+    name = _name_of(func)
     if name.startswith("__") and name.endswith("__"):
         return name in ("__setitem__", "__set__", "__delete__") or (name[2] == "i" and name[2:-2] in _INPLACE)
     return (name.endswith("_") and not name.endswith("__")) or kwargs.get("out") is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -22,15 +22,17 @@ from tutor.worker.bindings import Frame
 from tutor.worker.code import Code, OpSite, Place
 from tutor.worker.frames import Frames
 from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
-from tutor.worker.memory import is_outside, looks_into
+from tutor.worker.memory import grad_fn_of, is_outside, looks_into
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.writes import written_by
 
 _OP = Op.__struct_config__.tag
 _SAVED = Saved.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
 _getframe = sys._getframe
 _Tensor = torch.Tensor
+_SHARE = torch.Tensor.share_memory_
 _NESTED = (_Tensor, list, tuple)
 _SCALARS = (float, int, bool, str, type(None))
 _COMPOSITES = COMPOSITES | PRODUCTS
@@ -73,7 +75,6 @@ class Operations(TorchFunctionMode):
         self.trouble: Callable[[Exception], None] = lambda error: None
         self.off = False
         self._composites = Composites(code, self._record, lambda error: self.trouble(error))
-        self._writes = False
         self._functions: set[int] = set()
         """Where custom Functions were called that have told what they save."""
         self._module: int | None = None
@@ -104,6 +105,12 @@ class Operations(TorchFunctionMode):
             place = self._places[key] = Place(frame, id(frame.f_code) in self._code.own)
         if not self._frames.on and kind != naming.BACKWARD:
             return place.call(func, args, kwargs)
+        if kind == naming.POINTER or kind == naming.CONVERTING:
+            result = place.call(func, args, kwargs)
+            if kind == naming.POINTER and place.own:
+                with quiet():
+                    self._tensors.expose(args[0])
+            return result
         if kind == naming.GRAD_READ:
             result = place.call(func, args, kwargs)
             with quiet():
@@ -180,7 +187,9 @@ class Operations(TorchFunctionMode):
         self, kind: int, func: Any, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int
     ) -> None:
         tensors = self._tensors
-        self._writes = site.inplace
+        writes = site.writes
+        if writes is None:
+            writes = site.writes = written_by(func)
         inputs: list[int | None] = []
         written: list[Any] = []
         known_at = self._known.get
@@ -199,6 +208,8 @@ class Operations(TorchFunctionMode):
             self._input(argument, inputs, written)
         if kwargs:
             self._keywords(kwargs, inputs, written)
+        if kwargs or writes.every or writes.positions:
+            self._add_written(writes.among(args, kwargs), written)
         outputs: list[int] = []
         new: list[Any] = []
         kind_of_result = type(result)
@@ -206,15 +217,15 @@ class Operations(TorchFunctionMode):
             if site.inplace and args and result is args[0]:
                 outputs.append(inputs[0])  # type: ignore[arg-type]
             else:
-                self._output(result, outputs, new)
+                self._output(result, outputs, new, written)
         elif isinstance(result, (tuple, list)):
             for item in result:
                 if isinstance(item, _Tensor):
-                    self._output(item, outputs, new)
+                    self._output(item, outputs, new, written)
                 elif isinstance(item, (tuple, list)):
                     for inner in item:
                         if isinstance(inner, _Tensor):
-                            self._output(inner, outputs, new)
+                            self._output(inner, outputs, new, written)
         elif result is None and site.inplace and kind == naming.PLAIN and inputs and inputs[0] is not None:
             outputs.append(inputs[0])  # `h[0] = v` gives nothing; what it makes is h
         if kind != naming.PLAIN:
@@ -231,13 +242,13 @@ class Operations(TorchFunctionMode):
         for tensor, known in new:
             tensors.record(tensor, known)
         for tensor, known in written:
-            if kwargs and "out" in kwargs:
-                known.small = False  # torch may have given it another shape
             tensors.changed(tensor, known)
         if kind in (naming.META, naming.SET_GRAD):
             tensor = args[0]
             known = tensors.meet(tensor)
-            tensors.record(tensor, known, value=known.version == -1)  # one met here may share another's memory
+            tensors.described(tensor, known)
+            if func is _SHARE and tensor.device.type == "cpu":
+                tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
                 self.retaining(tensor)
         elif kind in (naming.SET_DATA, naming.RESHAPE):
@@ -251,7 +262,7 @@ class Operations(TorchFunctionMode):
     def _look_at_saved(self, site: OpSite, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
         """Tells what the nodes keep that the operation makes, when it makes the first one."""
         for tensor, _ in made[:1]:
-            if tensor.grad_fn is not None:
+            if grad_fn_of(tensor) is not None:
                 site.looked = True
                 kept = saved.kept_by(tensor, args, kwargs)
                 if kept:
@@ -270,11 +281,7 @@ class Operations(TorchFunctionMode):
                 if known is None:
                     known = tensors.meet(argument)
                     tensors.record(argument, known)
-                    if self._writes and not inputs:  # what shares its memory has changed with it: `y.data += 1`
-                        written.append((argument, known))
-                elif self._writes:
-                    written.append((known.ref(), known))
-            elif known.version is not None and known.version != argument._version:
+            elif tensors.has_new_value(argument, known):
                 written.append((argument, known))
             inputs.append(known.serial)
         elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _NESTED):
@@ -291,10 +298,23 @@ class Operations(TorchFunctionMode):
                 if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
                     inputs.pop()
 
-    def _output(self, result: Any, outputs: list[int], new: list[Any]) -> None:
-        known = self._tensors.meet(result)
+    def _add_written(self, arguments: Iterable[Any], written: list[Any]) -> None:
+        """Adds the tensors among arguments that were written to, whatever their version says."""
+        tensors = self._tensors
+        listed = {id(known) for _, known in written}
+        for tensor in _tensors_in(arguments):
+            known = tensors.find(tensor) or tensors.memory.owner(tensor)
+            if known is not None and id(known) not in listed:
+                listed.add(id(known))
+                written.append((known.ref(), known))
+
+    def _output(self, result: Any, outputs: list[int], new: list[Any], written: list[Any]) -> None:
+        tensors = self._tensors
+        known = tensors.meet(result)
         if known.version == -1:  # nothing was sent of it yet
             new.append((result, known))
+        elif tensors.has_new_value(result, known) and all(known is not other for _, other in written):
+            written.append((result, known))
         outputs.append(known.serial)
 
     def _grad_read(self, owner: Any, grad: Any) -> None:
@@ -317,3 +337,12 @@ class Operations(TorchFunctionMode):
     def _number(self, tensor: torch.Tensor) -> int | None:
         known = self._tensors.find(tensor)
         return None if known is None else known.serial
+
+
+def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
+    """The tensors among arguments, those in lists and tuples too."""
+    for argument in arguments:
+        if isinstance(argument, _Tensor):
+            yield argument
+        elif isinstance(argument, list | tuple):
+            yield from _tensors_in(argument)

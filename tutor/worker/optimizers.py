@@ -25,6 +25,8 @@ class Optimizers:
         self._serial = serial
         self._before: dict[int, list[Any]] = {}
         self.on: Callable[[], bool] = lambda: False
+        self.stepped_elsewhere: Callable[[list[torch.Tensor]], None] = lambda parameters: None
+        """Called with the parameters of a step in another thread."""
         self.where: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.trouble: Callable[[Exception], None] = lambda error: None
 
@@ -42,8 +44,11 @@ class Optimizers:
                 self.trouble(error)
 
     def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self.on():
+            self.stepped_elsewhere([parameter for group in optimizer.param_groups for parameter in group["params"]])
+            return
         before = self._before.pop(id(optimizer), None)
-        if before is None or not self.on():
+        if before is None:
             return
         try:
             with quiet():

@@ -16,13 +16,17 @@ from tutor.worker import naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.code import Code
+from tutor.worker.collectives import Collectives
 from tutor.worker.failures import failed, strip
 from tutor.worker.frames import Frames
 from tutor.worker.groups import Groups
 from tutor.worker.operations import Operations
 from tutor.worker.optimizers import Optimizers
+from tutor.worker.shared_memory import SharedMemory
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.threads import Threads
+from tutor.worker.unseen_functions import show_set, watch_swaps
 
 _TOLD = "_gradtutor_told"
 
@@ -42,19 +46,32 @@ class Recorder:
         self.tensors = Tensors(append)
         groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
-        self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own)
+        threads = Threads(self.sink.send, self.tensors, self.code.own)
+        threads.watch()
+        self.frames = Frames(
+            self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own, threads
+        )
         self.code.callbacks = self.frames.callbacks
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
-        self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
+        self.passes = Passes(self.operations, self.tensors, self.sink.waiting, threads.is_other)
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
         self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
+
+        def is_on() -> bool:
+            return self.frames.on and not threads.is_other()
+
         optimizers = Optimizers(self.sink.send, self.tensors.serial)
-        optimizers.on = lambda: self.frames.on
+        optimizers.on = is_on
+        optimizers.stepped_elsewhere = threads.stepped
         optimizers.where = lambda: (page[0], self.frames.current.serial if self.frames.current else 1)
         optimizers.trouble = self._trouble
         optimizers.watch()
+        Collectives(self.tensors, is_on).watch()
+        SharedMemory(self.tensors, is_on).watch()
+        watch_swaps(self.tensors, is_on)
+        show_set()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self.full = False
@@ -94,6 +111,9 @@ class Recorder:
                 yield
         finally:
             self._switch(on)
+            if on:
+                with DisableTorchFunction():
+                    self.tensors.look_again()
 
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
@@ -126,10 +146,7 @@ class Recorder:
         self.frames.names.store_all(frame, names)
         self.frames.names.scan(frame)
         with DisableTorchFunction():
-            for known in list(self.tensors.by_id.values()):
-                tensor = known.ref()
-                if tensor is not None:
-                    self.tensors.record(tensor, known)
+            self.tensors.record_all()
 
     def measure(self) -> None:
         """At the end of a cell: the statistics of large tensors that were put off."""

@@ -30,7 +30,7 @@ from tutor.worker.syntax import (
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
-    "caught", "star",
+    "caught", "star", "look",
 )  # fmt: skip
 """The recorder's functions that rewritten code calls; see `hooks.Hooks` for what each is given."""
 
@@ -167,7 +167,8 @@ class _Rewriter:
 
     def _assign(self, node: ast.Assign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        return [node, *self._binds(node.targets, node, self._made_by(node.value, number))]
+        binds = self._binds(node.targets, node, self._made_by(node.value, number))
+        return [node, *self._look(node.targets, node), *binds]
 
     def _annassign(self, node: ast.AnnAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
@@ -189,7 +190,12 @@ class _Rewriter:
 
     def _augassign(self, node: ast.AugAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        return [node, *self._binds([node.target], node)]
+        return [node, *self._look([node.target], node), *self._binds([node.target], node)]
+
+    def _look(self, targets: list[ast.expr], at: ast.AST) -> list[ast.stmt]:
+        """After `z.real = …`, of which torch tells no function mode."""
+        written = any(isinstance(node, ast.Attribute) and node.attr in ("real", "imag") for node in targets)
+        return [self._call("look", [], at)] if written else []
 
     def _importfrom(self, node: ast.ImportFrom, number: int) -> list[ast.stmt]:
         if any(alias.name == "*" for alias in node.names):

@@ -15,12 +15,14 @@ import torch
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
 from tutor.worker.memory import Known, Memory, Storage
-from tutor.worker.values import CODES, LIST, dtype_name, summary_of, unmeasured, value_of
+from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
 _GONE = Gone.__struct_config__.tag
 _strided = torch.strided
+_WATCHED = 1 << 16
+"""Up to this many elements a value without a trusted version counter is compared at each statement."""
 
 
 class Tensors:
@@ -100,13 +102,23 @@ class Tensors:
     def written(self, t: torch.Tensor, known: Known) -> None:
         """Sends a snapshot of `t`, whose elements were written to and nothing else: the usual update of a leaf."""
         storage = known.storage
-        if not known.small or t.grad_fn is not None or storage is None or storage.exposed:
+        if not self._is_plain_leaf(t, known) or storage is None or storage.exposed:
             self.record(t, known)
             return
         known.version = version = t._version
         self._append(
             (_SNAPSHOT, known.serial, known.meta, version, storage.serial, None, known.grad or None, t.tolist())
         )
+
+    @staticmethod
+    def _is_plain_leaf(t: torch.Tensor, known: Known) -> bool:
+        """Whether `t` is a small leaf of which nothing but the elements can have changed."""
+        if not known.small or t.shape != known.shape or t.requires_grad != known.requires_grad:
+            return False
+        try:
+            return t.grad_fn is None
+        except RuntimeError:  # torch refuses to tell
+            return False
 
     def _snapshot(self, t: torch.Tensor, known: Known, value: bool) -> None:
         new_nodes: list[Any] = []
@@ -115,10 +127,15 @@ class Tensors:
         grad_tensor: torch.Tensor | None = None
         name: str | None = None
         retains = False
-        grad_fn = t.grad_fn
-        if grad_fn is None:  # a leaf
+        is_leaf: bool | None = None  # where torch refuses to tell
+        try:
+            grad_fn = t.grad_fn
+            is_leaf = grad_fn is None
+        except RuntimeError:
+            grad_fn = None
+        if grad_fn is None:
             requires_grad = t.requires_grad
-            grad_tensor = t.grad
+            grad_tensor = t.grad if is_leaf else None
         else:
             requires_grad = True
             name = type(grad_fn).__name__
@@ -136,13 +153,13 @@ class Tensors:
             dtype = t.dtype
             key = (
                 shape, dtype, t.device, t.stride() if layout is _strided else None, requires_grad, name, retains,
-                layout, type(t),
+                layout, type(t), is_leaf,
             )  # fmt: skip
             meta = self._metas.get(key)
             small = layout is _strided and dtype in CODES and shape.numel() <= LIST
         except Exception:  # nested tensors have no shape, subclasses may refuse anything
             shape, small = torch.Size(), False
-            key = (shape, t.dtype, t.device, None, requires_grad, name, retains, t.layout, type(t))
+            key = (shape, t.dtype, t.device, None, requires_grad, name, retains, t.layout, type(t), is_leaf)
             meta = self._metas.get(key)
         if meta is None:
             meta = self._new_meta(key)
@@ -155,7 +172,7 @@ class Tensors:
         known.meta = meta
         known.shape = shape
         known.requires_grad = requires_grad
-        known.is_leaf = name is None
+        known.is_leaf = is_leaf is True
         known.small = small and known.is_leaf and version is not None
         known.version = version
         shown: Any = None
@@ -164,8 +181,8 @@ class Tensors:
                 shown = t.tolist() if small else self._value(t, known)
             except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
                 shown = self._value(t, known)
-        if storage is not None and storage.exposed:
-            known.exposed = shown
+        if version is None or (storage is not None and storage.exposed):
+            known.fingerprint = fingerprint_of(t, _WATCHED)
         self._append((_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown))
         for event in new_nodes:
             self._append(event)
@@ -190,14 +207,19 @@ class Tensors:
             self.work += count
             if self._waived or self._measured + count <= self.work // 16 + (1 << 22):
                 self._measured += count
-                return summary_of(t)
+                summary = summary_of(t)
+                if known.storage is not None and known.storage.exposed and count > _WATCHED:
+                    summary["note"] += ", in memory shared with what is not torch: as last measured"
+                return summary
             self._unmeasured[known.serial] = known
             return unmeasured(t)
         return value
 
     def measure_all(self) -> None:
-        """Sends the statistics of the large tensors that were put off and still live."""
+        """Sends the statistics of the large tensors that were put off, or are written to unseen, and still live."""
         waiting, self._unmeasured = self._unmeasured, {}
+        for storage in self.exposed:
+            waiting.update({known.serial: known for known in storage.views if known.fingerprint is None})
         self._waived = True
         for known in waiting.values():
             tensor = known.ref()
@@ -220,45 +242,98 @@ class Tensors:
                     self.written(tensor, other)
         storage.views = alive
 
+    def described(self, t: torch.Tensor, known: Known) -> None:
+        """Something other than the elements of `t` was changed, which its views may share: `requires_grad`."""
+        self.record(t, known, value=known.version == -1)  # one met here may share another's memory
+        storage = known.storage
+        for view in [] if storage is None else list(storage.views):
+            tensor = view.ref()
+            if tensor is not None and view is not known and tensor.requires_grad != view.requires_grad:
+                self.record(tensor, view, value=False)
+
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory."""
         self.memory.forget(known)
         self.record(t, known)
 
-    def expose(self, t: torch.Tensor) -> None:
-        """The memory of `t` can now be written to where nobody sees it (numpy, a raw pointer)."""
+    def has_new_value(self, t: torch.Tensor, known: Known) -> bool:
+        """Whether `t` was written to since it was last recorded, as far as a look at it tells."""
+        if known.version is not None:
+            return known.version != t._version
+        return bool(fingerprint_of(t, _WATCHED) != known.fingerprint)
+
+    def look_again(self) -> None:
+        """Records the known tensors that have changed where nobody saw it: in a thread, in compiled code."""
+        for known in list(self.by_id.values()):
+            tensor = known.ref()
+            if tensor is None or known.version == -1:
+                continue
+            try:
+                if self.has_new_value(tensor, known) or tensor.shape != known.shape:
+                    self.changed(tensor, known)
+                grad = tensor.grad if known.is_leaf else None
+                held = None if grad is None else self.find(grad)
+                if known.is_leaf and (known.grad if grad is None else held is None or held.serial != known.grad):
+                    self.record(tensor, known, value=False)
+            except Exception as error:  # the learner's program must not suffer from what we cannot read
+                self.trouble(error)
+
+    def record_all(self) -> None:
+        """Records all known tensors that live, whether they have changed or not."""
+        for known in list(self.by_id.values()):
+            tensor = known.ref()
+            if tensor is not None:
+                self.record(tensor, known)
+
+    def expose(self, t: torch.Tensor) -> Storage | None:
+        """Note that the memory of `t` can be written to unseen from now on (numpy, a raw pointer, another process).
+
+        Returns that memory, or None where this was known.
+        """
         known = self.meet(t)
         if known.storage is None:
             self.record(t, known)
         storage = known.storage
-        if storage is not None and not storage.exposed:
-            storage.exposed = True
-            self.exposed.append(storage)
-            for view in storage.views:
-                tensor = view.ref()
-                if tensor is not None:
-                    view.exposed = value_of(tensor)
+        if storage is None or storage.exposed:
+            return None
+        storage.exposed = True
+        self.exposed.append(storage)
+        for view in storage.views:
+            tensor = view.ref()
+            if tensor is not None:
+                view.fingerprint = fingerprint_of(tensor, _WATCHED)
+                if view.fingerprint is None and view.version != -1:
+                    self.record(tensor, view)  # to say so
+        return storage
+
+    def conceal(self, storage: Storage) -> None:
+        """Note that this memory is no longer written to unseen, and record what it holds."""
+        storage.exposed = False
+        if storage in self.exposed:
+            self.exposed.remove(storage)
+        for known in storage.views:
+            tensor = known.ref()
+            if tensor is not None:
+                self.record(tensor, known)
 
     def compare_exposed(self) -> None:
         """Records the tensors whose memory was changed from outside."""
         for storage in self.exposed:
             for known in storage.views:
                 tensor = known.ref()
-                if tensor is not None:
-                    value = value_of(tensor)
-                    if value is not None and value != known.exposed and repr(value) != repr(known.exposed):
-                        self.record(tensor, known)
+                if tensor is not None and fingerprint_of(tensor, _WATCHED) != known.fingerprint:
+                    self.record(tensor, known)
         self.exposed = [storage for storage in self.exposed if any(k.ref() is not None for k in storage.views)]
 
     # ------------------------------------------------------------ what rarely changes
 
     def _new_meta(self, key: Any) -> int:
-        shape, dtype, device, strides, requires_grad, name, retains, layout, kind = key
+        shape, dtype, device, strides, requires_grad, name, retains, layout, kind, is_leaf = key
         meta = self._metas[key] = len(self._metas) + 1
         self._append(
             (
                 _META, meta, tuple(int(n) for n in shape), dtype_name(dtype), str(device),
-                None if strides is None else tuple(int(n) for n in strides), requires_grad, name is None, name, retains,
+                None if strides is None else tuple(int(n) for n in strides), requires_grad, is_leaf, name, retains,
                 str(layout).removeprefix("torch."), kind.__name__,
             )
         )  # fmt: skip

@@ -7,6 +7,7 @@ under `torch._C.DisableTorchFunction()`.
 from __future__ import annotations
 
 import math
+import zlib
 from typing import Any
 
 import torch
@@ -56,13 +57,32 @@ def value_of(t: torch.Tensor) -> Any:
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
 
 
+def fingerprint_of(t: torch.Tensor, most: int) -> Any:
+    """What tells this value of `t` from another: the value itself up to 1,000 elements, a checksum up to `most`.
+
+    Returns None where `t` has more elements.
+    """
+    value = value_of(t)
+    if value is not None:
+        return repr(value)
+    if t.numel() > most:
+        return None
+    try:
+        data = t.detach().resolve_conj().resolve_neg().contiguous().cpu().reshape(-1)
+        return zlib.crc32(data.view(torch.uint8).numpy().data)
+    except Exception:  # a subclass or wrapper without readable memory
+        return None
+
+
 def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any]:
     """What to record of a tensor whose elements cannot be listed."""
     try:
         shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
     except Exception:
         shape = ()
-    if error is not None:
+    if _is_released(t):
+        note = later("its memory was released")
+    elif error is not None:
         together = _together(t)
         note = f"in vmap, {together} at once" if together else f"its elements cannot be read: {type(error).__name__}"
     elif t.is_meta:
@@ -77,6 +97,14 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         if stored is not None:
             note += f", {stored} elements stored"
     return {"shape": shape, "dtype": dtype_name(t.dtype), "stats": None, "note": note}
+
+
+def _is_released(t: torch.Tensor) -> bool:
+    """Whether the memory of `t` was given back, by `untyped_storage().resize_(0)`."""
+    try:
+        return t.device.type != "meta" and t.numel() > 0 and t.untyped_storage().nbytes() == 0
+    except Exception:  # no storage at all
+        return False
 
 
 def _together(t: torch.Tensor) -> int:

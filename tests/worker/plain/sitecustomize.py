@@ -60,7 +60,11 @@ def told(tensor: Any) -> dict[str, Any]:
     import torch
 
     strided = tensor.layout == torch.strided and not tensor.is_nested
-    grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    try:
+        leaf, node = tensor.is_leaf, tensor.grad_fn
+    except RuntimeError:  # torch refuses to tell of a view whose base was changed since
+        leaf = node = None
+    grad = tensor.grad if leaf or tensor.retains_grad else None
     shown = elements(tensor)
     return {
         "value": shown,
@@ -72,8 +76,8 @@ def told(tensor: Any) -> dict[str, Any]:
         "layout": str(tensor.layout).removeprefix("torch."),
         "class_name": type(tensor).__name__,
         "requires_grad": tensor.requires_grad,
-        "is_leaf": tensor.is_leaf,
-        "grad_fn": None if tensor.grad_fn is None else type(tensor.grad_fn).__name__,
+        "is_leaf": leaf,
+        "grad_fn": None if node is None else type(node).__name__,
         "retains_grad": tensor.retains_grad,
         "version": None if tensor.is_inference() else tensor._version,
         "grad": None if grad is None else elements(grad),

@@ -36,7 +36,7 @@ class Measuring:
     @property
     def possible(self) -> bool:
         """Whether there is anything to measure here: only leaves have a `.grad` that autograd sums up."""
-        return self._tensor.is_leaf and self._tensor.requires_grad
+        return bool(self._tensor.is_leaf) and self._tensor.requires_grad
 
     async def measure(self, choice: Choice) -> None:
         """Measure the chosen element, or the one with the largest gradient."""

@@ -73,6 +73,8 @@ class AboutTensor:
         tensor, glyphs = self.tensor, page.glyphs
         by = tensor.grad_fn or tr("an operation without gradient")
         kind = tr("a leaf") if tensor.is_leaf else tr("computed by {operation}", operation=by)
+        if tensor.is_leaf is None:
+            kind = tr("a view; torch does not tell of its node, as its base was changed since")
         page.fact(tr("kind"), f"{tensor.class_name}{tr(', ')}{kind}")
         count = prod(tensor.shape)
         shape = later("{shape}, {count} number") if count == 1 else later("{shape}, {count:,} numbers")

@@ -1,0 +1,58 @@
+"""Makes functions of torch visible that write to tensors and that no function mode sees."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._C import _len_torch_function_stack
+from torch.overrides import handle_torch_function
+
+from tutor.worker.operations import quiet
+from tutor.worker.tensors import Tensors
+
+
+def show_set() -> None:
+    """From now on function modes see `Tensor.set_` like any other method."""
+    original = torch.Tensor.set_
+
+    @functools.wraps(original)
+    def set_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if _len_torch_function_stack():
+            return handle_torch_function(original, (self,), self, *args, **kwargs)
+        return original(self, *args, **kwargs)
+
+    torch.Tensor.set_ = set_  # type: ignore[method-assign, assignment]
+
+
+def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    """From now on tensors that `torch.utils.swap_tensors` exchanges are recorded anew.
+
+    It refuses tensors that are weakly referenced, and the recorder refers to those that it knows, so it is given them
+    without.
+    """
+    original: Any = torch.utils.swap_tensors
+
+    @functools.wraps(original)
+    def swap_tensors(t1: torch.Tensor, t2: torch.Tensor) -> None:
+        records = [(tensor, known) for tensor in (t1, t2) if (known := tensors.find(tensor)) is not None]
+        for _, known in records:
+            known.ref = _nothing  # type: ignore[assignment]
+        try:
+            original(t1, t2)
+        finally:
+            for tensor, known in records:
+                known.ref = weakref.ref(tensor)
+            if is_on():
+                with quiet():
+                    for tensor, known in records:
+                        tensors.moved(tensor, known)
+
+    torch.utils.swap_tensors = swap_tensors
+
+
+def _nothing() -> None:
+    """Stands in for a weak reference."""
