@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from tutor.trace.events import Gap, Output, Warned
@@ -24,8 +25,10 @@ KEPT = 1 << 20
 class Printed:
     """Both streams, and how much of them was kept."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, file_of: Callable[[str], int | None]) -> None:
         self._sink = sink
+        self._file_of = file_of
+        """The number of a file of the learner's."""
         self._kept = 0
         self._lost = 0
         self.in_child = False
@@ -42,7 +45,8 @@ class Printed:
             message: Warning | str, category: type[Warning], filename: str, lineno: int,
             file: TextIO | None = None, line: str | None = None,
         ) -> None:  # fmt: skip
-            self._sink.send(Warned(category.__name__, str(message), None, lineno))
+            number = self._file_of(filename)
+            self._sink.send(Warned(category.__name__, str(message), number, None if number is None else lineno))
             show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = showwarning

@@ -39,6 +39,7 @@ from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
 from tutor.worker.syntax import uses_compiler
+from tutor.worker.warning_places import attribute_warnings
 
 STOPPED = 130
 
@@ -50,7 +51,7 @@ class Run:
         self._command = command
         self._recorder = recorder
         self._send = recorder.sink.send
-        self._printed = Printed(recorder.sink)
+        self._printed = Printed(recorder.sink, recorder.code.file_of)
         self._path = os.path.abspath(command.path)
         self._text = ""
         self._changed = bool(command.edits or command.attempts)
@@ -72,6 +73,7 @@ class Run:
         gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
         self._become_main()
         self._printed.install()
+        attribute_warnings()
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
