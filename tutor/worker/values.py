@@ -6,6 +6,7 @@ under `torch._C.DisableTorchFunction()`.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import zlib
 from typing import Any
@@ -28,6 +29,7 @@ CODES = {
 }  # fmt: skip
 """The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
 _strided = torch.strided
+_Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch._C._disabled_torch_dispatch_impl
 
 
 def value_of(t: torch.Tensor) -> Any:
@@ -37,9 +39,11 @@ def value_of(t: torch.Tensor) -> Any:
     """
     try:
         count = t.numel()
+        if runs_python(t):
+            return unreadable(t)
         if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
             return t.tolist()
-        if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta:
+        if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or _is_released(t, count):
             return unreadable(t)
         if count > FULL:
             return None
@@ -47,14 +51,26 @@ def value_of(t: torch.Tensor) -> Any:
         if code is None:
             value = t.tolist()
             return _plain(value) if t.dtype.is_complex else value
-        data = t.detach()
-        if t.device.type != "cpu":
-            data = data.cpu()
-        return {"shape": tuple(t.shape), "code": code, "data": data.resolve_neg().contiguous().numpy().tobytes()}
+        return {"shape": tuple(t.shape), "code": code, "data": _bytes_of(t)}
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
-        if t._is_zerotensor():  # autograd's own stand-in for zeros, without memory
+        if type(t) is torch.Tensor and t._is_zerotensor():  # autograd's own stand-in for zeros, without memory
             return value_of(t.detach().clone())
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
+
+
+def _bytes_of(t: torch.Tensor) -> bytes:
+    """A copy of the elements, in a row. (`t.numpy()` would keep the learner from resizing `t` from then on.)"""
+    data = t.detach().resolve_neg()
+    if data.device.type != "cpu":
+        data = data.cpu()
+    data = data.contiguous()
+    return ctypes.string_at(data.data_ptr(), data.nbytes)
+
+
+def runs_python(t: torch.Tensor) -> bool:
+    """Whether operations on `t` run Python code of its class, as with a DTensor: reading it is not ours to do."""
+    kind = type(t)
+    return kind is not _Tensor and kind is not _Parameter and kind.__torch_dispatch__ is not _NO_DISPATCH
 
 
 def fingerprint_of(t: torch.Tensor, most: int) -> Any:
@@ -68,8 +84,7 @@ def fingerprint_of(t: torch.Tensor, most: int) -> Any:
     if t.numel() > most:
         return None
     try:
-        data = t.detach().resolve_conj().resolve_neg().contiguous().cpu().reshape(-1)
-        return zlib.crc32(data.view(torch.uint8).numpy().data)
+        return zlib.crc32(_bytes_of(t.resolve_conj()))
     except Exception:  # a subclass or wrapper without readable memory
         return None
 
@@ -80,7 +95,9 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
     except Exception:
         shape = ()
-    if _is_released(t):
+    if runs_python(t):
+        note = f"{type(t).__name__}, whose elements are not read"
+    elif _is_released(t, t.numel()):
         note = later("its memory was released")
     elif error is not None:
         together = _together(t)
@@ -99,10 +116,16 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     return {"shape": shape, "dtype": dtype_name(t.dtype), "stats": None, "note": note}
 
 
-def _is_released(t: torch.Tensor) -> bool:
-    """Whether the memory of `t` was given back, by `untyped_storage().resize_(0)`."""
+def _is_released(t: torch.Tensor, count: int) -> bool:
+    """Whether the memory of the `count` elements was given back, by `untyped_storage().resize_(0)`.
+
+    Reading it would crash.
+    """
     try:
-        return t.device.type != "meta" and t.numel() > 0 and t.untyped_storage().nbytes() == 0
+        size = t.untyped_storage().nbytes()
+        if size >= count * t.itemsize:
+            return False
+        return (count > 0 and not t.is_meta) if size == 0 else t.is_contiguous()
     except Exception:  # no storage at all
         return False
 
@@ -156,7 +179,7 @@ def summary_of(t: torch.Tensor) -> dict[str, Any]:
     """
     base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
     note = f"{t.numel():,} elements"
-    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta:
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or runs_python(t):
         return unreadable(t)
     try:
         with torch.no_grad():
