@@ -89,8 +89,10 @@ class Bindings:
         if known is None:
             if made_at:
                 self._made(made_at, frame, tensor)
-            known = self._tensors.find(tensor) or self._tensors.record_new(tensor)
-            if is_outside(tensor):
+            known = self._tensors.find(tensor)
+            if known is None:
+                known = self._tensors.record_new(tensor)
+            elif is_outside(tensor):
                 self._tensors.expose(tensor)
         elif tensor.requires_grad:  # a custom Function gave its own result a grad_fn
             self._made(made_at, frame, tensor)

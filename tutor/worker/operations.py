@@ -279,8 +279,7 @@ class Operations(TorchFunctionMode):
             if known is None:
                 known = tensors.memory.owner(argument)  # of `w.data`, which nobody named, it is w
                 if known is None:
-                    known = tensors.meet(argument)
-                    tensors.record(argument, known)
+                    known = tensors.record_new(argument)
             elif tensors.has_new_value(argument, known):
                 written.append((argument, known))
             inputs.append(known.serial)

@@ -14,7 +14,7 @@ import torch
 
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
-from tutor.worker.memory import Known, Memory, Storage
+from tutor.worker.memory import Known, Memory, Storage, is_outside
 from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, runs_python, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
@@ -74,9 +74,11 @@ class Tensors:
         return (self.find(t) or self.record_new(t)).serial
 
     def record_new(self, t: torch.Tensor) -> Known:
-        """Sends the first snapshot of `t`."""
+        """Sends the first snapshot of `t`, which no operation was seen to make."""
         known = self.meet(t)
         self.record(t, known)
+        if is_outside(t):
+            self.expose(t)
         return known
 
     def sweep(self) -> None:
