@@ -86,23 +86,3 @@ def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
         "torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear.",
         model=model,
     )  # fmt: skip
-
-
-@mistake("RuntimeError", r"must have the same dtype, but got (\w+) and (\w+)")
-def two_dtypes(scene: Scene, match: re.Match[str]) -> str:
-    names = {"Double": "float64", "Float": "float32", "Half": "float16", "Long": "int64", "Int": "int32"}
-    first, second = (names.get(match[i], match[i]) for i in (1, 2))
-    return tr(
-        "`{code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: turn "
-        "the input into {second} with .to(torch.{second}), or make it so from the start with dtype=.",
-        code=scene.code, first=first, second=second,
-    )  # fmt: skip
-
-
-@mistake("ValueError", r"^Using a target size \((.+?)\) that is different to the input size \((.+?)\) is deprecated")
-def two_shapes(scene: Scene, match: re.Match[str]) -> str:
-    target, given = (shape.removeprefix("torch.Size(").removesuffix(")") for shape in match.groups())
-    return tr(
-        "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
-        "must be the same. Bring one to the other's shape with reshape or unsqueeze.", given=given, target=target,
-    )  # fmt: skip
