@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tutor.explain.called import lost_leaf
 from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
+from tutor.explain.nonfinite import first_made
 from tutor.explain.optimizing import cleared, says, steps_told
 from tutor.explain.transforms import named
 from tutor.explain.unseen import unseen_at
@@ -26,8 +27,8 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
 def _noted(timeline: Timeline, step: int) -> list[Part]:
     kind = timeline.kind(step)
     if kind == "node":
-        wrong = unseen_at(timeline, step)
-        return [] if wrong is None else [(wrong, "error")]
+        found = (unseen_at(timeline, step), first_made(timeline, step))
+        return [(said, "error") for said in found if said is not None]
     if kind == "accumulate":
         lost = lost_leaf(timeline, step)
         return [] if lost is None else [(lost, "error")]
