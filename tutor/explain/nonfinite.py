@@ -100,9 +100,7 @@ def _factor(timeline: Timeline, step: int) -> str:
 # ---------------------------------------------------------------- chosen afterwards
 
 
-def _kept_out(
-    timeline: Timeline, state: State, event: Node, made: Made | None
-) -> tuple[str, str, bool] | None:
+def _kept_out(timeline: Timeline, state: State, event: Node, made: Made | None) -> tuple[str, str, bool] | None:
     """Where 0 arrived at an element that became nan, as `where` or `masked_fill` had not chosen it: which of them, the
     condition, and whether what was made here is chosen where that is true."""
     if not _zero_became_nan(event):
@@ -125,9 +123,10 @@ def _zero_became_nan(event: Node) -> bool:
     arrived = elements(event.grad_outputs[0]) if len(event.grad_outputs) == 1 else None
     for value in event.grad_inputs:
         sent = elements(value)
-        if arrived is not None and sent is not None and len(arrived) == len(sent):
-            if any(a == 0 and isinstance(b, float) and isnan(b) for a, b in zip(arrived, sent, strict=True)):
-                return True
+        if arrived is None or sent is None or len(arrived) != len(sent):
+            continue
+        if any(a == 0 and isinstance(b, float) and isnan(b) for a, b in zip(arrived, sent, strict=True)):
+            return True
     return False
 
 

@@ -158,12 +158,15 @@ def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
 
 # ---------------------------------------------------------------- two factors, a layer and its input
 
+
 @mistake("RuntimeError", r"must have the same dtype, but got (?P<a>\w+) and (?P<b>\w+)")
 @mistake("RuntimeError", r"^expected m1 and m2 to have the same dtype, but got: (?P<a>[\w: ]+) != (?P<b>[\w: ]+)")
 @mistake("RuntimeError", r"input tensors must have the same dtype, but got (?P<a>\w+), (?P<b>\w+)")
 @mistake("RuntimeError", r"^dot : expected both vectors to have same dtype, but found (?P<a>\w+) and (?P<b>\w+)")
 @mistake("RuntimeError", r"^expected scalar type (?P<b>\w+) but found (?P<a>\w+)")
-@mistake("RuntimeError", r"^Input type \((?P<a>[\w: ]+)\) and (?:bias|weight) type \((?P<b>[\w: ]+)\) should be the same")
+@mistake(
+    "RuntimeError", r"^Input type \((?P<a>[\w: ]+)\) and (?:bias|weight) type \((?P<b>[\w: ]+)\) should be the same"
+)
 @mistake("ValueError", r"^RNN input dtype \((?P<a>[\w.]+)\) does not match weight dtype \((?P<b>[\w.]+)\)")
 @mistake("RuntimeError", r"^mixed dtype \(CPU\)")
 def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
@@ -263,6 +266,8 @@ def _is_index(scene: Scene, given: Given) -> bool:
             places = [*node.args, *(keyword.value for keyword in node.keywords)]
         else:
             continue
-        if any(ast.unparse(one) == given.source for place in places for one in ast.walk(place) if isinstance(one, ast.expr)):
+        if any(
+            ast.unparse(one) == given.source for place in places for one in ast.walk(place) if isinstance(one, ast.expr)
+        ):
             return True
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.given import enclosed
+from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -41,20 +41,23 @@ def _registered(scene: Scene) -> tuple[int | None, str, str]:
             if isinstance(node, ast.Attribute) and _REGISTERS.fullmatch(node.attr):
                 found.append((step, ast.unparse(node.value), node.attr))
     if len(found) > 1:
-        path = _hooked_path(scene)
-        found = [one for one in found if path and one[1].endswith(path)]
+        used = _used_before(scene)
+        names = Operands(scene).names
+        found = [
+            one for one in found
+            if any(number in used and name.startswith((f"{one[1]}.", f"{one[1]}[")) for name, number in names.items())
+        ]  # fmt: skip
     return found[0] if len(found) == 1 else (None, "", "")
 
 
-def _hooked_path(scene: Scene) -> str | None:
-    """The path of the module whose output was turned into a view last, `[0]` of `net[0]`."""
+def _used_before(scene: Scene) -> list[int | None]:
+    """What the operation was given whose result was turned into a view last: the module's parameters among it."""
     for step, op in scene.operations():
         site = scene.timeline.sites.get(op.site)
         if site is not None and (site.parent or "").startswith("BackwardHook."):
             made = scene.maker(op.inputs[0] or 0, step) if op.inputs else None
-            module = None if made is None else scene.state.modules.get(made[1].module or 0)
-            return None if module is None else module.path
-    return None
+            return [] if made is None else made[1].inputs
+    return []
 
 
 def _instead(scene: Scene) -> str:

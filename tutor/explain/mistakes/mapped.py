@@ -41,10 +41,26 @@ def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:
         return sentences([begin, said])
     sides.remove(lower)
     length, source = sides[0], enclosed(ast.unparse(node.value))
-    tensor = Operands(scene).meant_by(node.value)
     places = f"{lower} + torch.arange({length})"
-    fix = f"{source}.gather(0, {places})" if tensor is None or len(tensor.shape) == 1 else f"{source}[{places}]"
+    fix = f"{source}.gather(0, {places})" if _is_row(scene, node.value) else f"{source}[{places}]"
     return sentences([begin, said, tr("Take the elements by their numbers: `{fix}`.", fix=fix)])
+
+
+def _is_row(scene: Scene, node: ast.expr) -> bool:
+    """Whether what is sliced has one dimension inside of the function."""
+    operands = Operands(scene)
+    tensor = operands.meant_by(node)
+    if tensor is not None:
+        return len(tensor.shape) == 1
+    for call in ast.walk(parsed(scene.statement)):  # a lambda's arguments are those of the call around it
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Call) and call.func.args:
+            function = call.func.args[0]
+            names = [one.arg for one in function.args.args] if isinstance(function, ast.Lambda) else []
+            given = dict(zip(names, call.args, strict=False)).get(ast.unparse(node))
+            tensor = None if given is None else operands.meant_by(given)
+            if tensor is not None:
+                return len(tensor.shape) == 2
+    return False
 
 
 @mistake("RuntimeError", r"^vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow")
@@ -93,7 +109,10 @@ def random(scene: Scene, _: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-@mistake("ValueError", r"^vmap: Expected all tensors to have the same size in the mapped dimension, got sizes \[(?P<sizes>.*?)\]")
+@mistake(
+    "ValueError",
+    r"^vmap: Expected all tensors to have the same size in the mapped dimension, got sizes \[(?P<sizes>.*?)\]",
+)
 def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
     return tr(
         "torch.vmap goes along the first dimension of each argument, so all must have the same size there; these have "

@@ -82,9 +82,10 @@ def deep_copy(scene: Scene, _: re.Match[str]) -> Found | str:
         if not one.tensor.is_leaf:
             made = scene.maker(one.tensor.tensor)
             by = tr(" ({place})", place=scene.where(made[0])) if made is not None else ""
+            fix = f"{enclosed(one.source)}.detach().clone()"
             said = tr(
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
-                "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=f"{enclosed(one.source)}.detach().clone()",
+                "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=fix,
             )  # fmt: skip
             return Found(said, None if made is None else made[0])
     computed = _computed_inside(scene)
@@ -115,42 +116,40 @@ def _computed_inside(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^Boolean value of Tensor with (?:more than one|no) values? is ambiguous")
-def truth_of_many(scene: Scene, match: re.Match[str]) -> str:
-    joins = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.BoolOp)), None)
-    begin = tr(
-        "`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code
-    )  # fmt: skip
-    if joins is not None:
-        sign = " & " if isinstance(joins.op, ast.And) else " | "
-        fix = sign.join(f"({ast.unparse(one)})" for one in joins.values)
-        return sentences([begin, tr("Element by element that is `{fix}`.", fix=fix)])
-    calls = [node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    if calls and ast.unparse(calls[0].func) in ("max", "min") and len(calls[0].args) == 2:
-        kind = {"max": "maximum", "min": "minimum"}[ast.unparse(calls[0].func)]
-        fix = f"torch.{kind}({', '.join(map(ast.unparse, calls[0].args))})"
-        return sentences([begin, tr("Element by element that is `{fix}`.", fix=fix)])
-    compared = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Compare)), None)
-    if compared is not None and isinstance(compared.ops[0], (ast.In, ast.NotIn)):
-        name, several = ast.unparse(compared.left), ast.unparse(compared.comparators[0])
-        fix = f"any({name} is one for one in {several})"
-        return sentences([begin, tr("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
-    source = _truth(scene)
-    fixes = {"all": f"{enclosed(source)}.all()", "any": f"{enclosed(source)}.any()"}
-    return sentences([begin, tr("Say whether all must be true, {all}, or one is enough, {any}.", **fixes)])
-
-
-def _truth(scene: Scene) -> str:
-    """What is asked whether it is true."""
+def truth_of_many(scene: Scene, _: re.Match[str]) -> str:
+    begin = tr("`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code)
     body = scene.tree.body if isinstance(scene.tree, ast.Module) else []
-    first = body[0] if body else None
-    if isinstance(first, (ast.If, ast.While, ast.Assert)):
-        return ast.unparse(first.test)
-    value = first.value if isinstance(first, ast.Expr) else None
-    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
-        return ast.unparse(value.operand)
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "bool" and value.args:
-        return ast.unparse(value.args[0])
-    return scene.code if value is None else ast.unparse(value)
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    fix = None if value is None else _element_by_element(value)
+    if fix is not None:
+        return sentences([begin, tr("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
+                                    fix=fix, all=f"({fix}).all()")])  # fmt: skip
+    if isinstance(value, ast.Call) and ast.unparse(value.func) in ("max", "min") and len(value.args) == 2:
+        kind = {"max": "maximum", "min": "minimum"}[ast.unparse(value.func)]
+        fix = f"torch.{kind}({', '.join(map(ast.unparse, value.args))})"
+        return sentences([begin, tr("Element by element it is `{fix}`.", fix=fix)])
+    if isinstance(value, ast.Compare) and isinstance(value.ops[0], (ast.In, ast.NotIn)):
+        fix = f"any({ast.unparse(value.left)} is item for item in {ast.unparse(value.comparators[0])})"
+        return sentences([begin, tr("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
+    asked = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) else value
+    if isinstance(asked, ast.Call) and ast.unparse(asked.func) == "bool" and asked.args:
+        asked = asked.args[0]
+    if asked is None or not (isinstance(asked, ast.Compare) or Operands(scene).meant_by(asked) is not None):
+        return begin
+    source = enclosed(ast.unparse(asked))
+    return sentences([begin, tr("Say whether all must be true, {all}, or one is enough, {any}.",
+                                all=f"{source}.all()", any=f"{source}.any()")])  # fmt: skip
+
+
+def _element_by_element(value: ast.expr) -> str | None:
+    """`(a > 0) & (a < 2)` of `a > 0 and a < 2` and of `0 < a < 2`."""
+    if isinstance(value, ast.BoolOp):
+        return (" & " if isinstance(value.op, ast.And) else " | ").join(f"({ast.unparse(one)})" for one in value.values)
+    if isinstance(value, ast.Compare) and len(value.ops) > 1:
+        sides = [value.left, *value.comparators]
+        pairs = zip(sides, value.ops, sides[1:], strict=False)
+        return " & ".join(f"({ast.unparse(ast.Compare(a, [op], [b]))})" for a, op, b in pairs)
+    return None
 
 
 # ---------------------------------------------------------------- optimizers and modules
@@ -217,7 +216,8 @@ def output_and_state(scene: Scene, _: re.Match[str]) -> str:
 
 @mistake("TypeError", r"^cannot assign '[\w.]+' as parameter '(?P<name>\w+)'")
 def no_parameter(scene: Scene, match: re.Match[str]) -> str:
-    assignment = next((node for node in parsed(scene.statement).body if isinstance(node, ast.Assign)), None)
+    statements = [node for node in parsed(scene.statement).body if isinstance(node, ast.Assign)]
+    assignment = next((one for one in statements if ast.unparse(one.targets[0]).endswith(match["name"])), None)
     fix = "nn.Parameter(…)" if assignment is None else (
         f"{ast.unparse(assignment.targets[0])} = nn.Parameter({ast.unparse(assignment.value)})"
     )  # fmt: skip
@@ -283,11 +283,17 @@ def _prefix(missing: list[str], unexpected: list[str]) -> str | None:
 
 
 def _without(scene: Scene, prefix: str) -> str:
-    given = next((ast.unparse(node.args[0]) for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), "state")
+    given = next(
+        (ast.unparse(node.args[0]) for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args),
+        "state",
+    )
     return f'{{key.removeprefix("{prefix}"): value for key, value in {enclosed(given)}.items()}}'
 
 
-@mistake("ValueError", r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)")
+@mistake(
+    "ValueError",
+    r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)",
+)
 def optimizer_state(scene: Scene, _: re.Match[str]) -> str:
     return tr(
         "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
@@ -298,7 +304,10 @@ def optimizer_state(scene: Scene, _: re.Match[str]) -> str:
 # ---------------------------------------------------------------- sizes of a gradient
 
 
-@mistake("RuntimeError", r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'")
+@mistake(
+    "RuntimeError",
+    r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
+)
 def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
     return tr(
         "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
