@@ -53,7 +53,7 @@ def first_made(timeline: Timeline, step: int) -> str | None:
             said.append(tr("give the operation another input there, {fix} in place of {name}",
                            fix=_chosen(node.name, operand, condition, chosen), name=operand.name))  # fmt: skip
     elif operand is not None and made is not None:
-        fix = _kept_away(node.name, operand, made.dtype)
+        fix = _kept_away(node.name, operand, event, made.dtype)
         said += [] if fix is None else [tr("keep its input away from there, {fix} in place of {name}", fix=fix,
                                            name=operand.name)]  # fmt: skip
     return words.listed(said)
@@ -172,15 +172,29 @@ def _chosen(node: str, operand: Operand, condition: str, chosen: bool) -> str:
     return f"torch.where({condition}, {sides})"
 
 
-def _kept_away(node: str, operand: Operand, dtype: str) -> str | None:
-    name = operand.name
-    if node in _FROM_BELOW:
+def _kept_away(node: str, operand: Operand, event: Node, dtype: str) -> str | None:
+    """How to keep the input away from where the derivative is no number, if that is what made all of them."""
+    name, wrong = operand.name, _wrong(event, operand)
+    if not wrong:
+        return None
+    if node in _FROM_BELOW and max(wrong) <= 0:
         return f"{name}.clamp(min={'1e-4' if dtype in ('float16', 'bfloat16') else '1e-8'})"
-    if node in _QUOTIENTS:
+    if node in _QUOTIENTS and not any(wrong):
         return f"torch.where({_bare(name)} == 0, 1.0, {_bare(name)})"
-    if node in _WITHIN_ONE:
+    if node in _WITHIN_ONE and min(map(abs, wrong)) >= 1:
         return f"{name}.clamp(-0.9999, 0.9999)"
     return None
+
+
+def _wrong(event: Node, operand: Operand) -> list[float]:
+    """What an operand holds where its gradient is nan or inf; nothing where that is not known, or no number itself."""
+    held = operand.grid.flat if operand.grid is not None else ()
+    found: list[float] = []
+    for value in event.grad_inputs:
+        sent = elements(value) or []
+        if len(sent) == len(held):
+            found += [x for x, g in zip(held, sent, strict=True) if isinstance(g, float) and not isfinite(g)]
+    return found if all(map(isfinite, found)) else []
 
 
 def _bare(name: str) -> str:
