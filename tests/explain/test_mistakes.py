@@ -155,11 +155,11 @@ MISTAKES = [
     Mistake("two dtypes", """
         layer = torch.nn.Linear(2, 1)
         layer(torch.ones(3, 2, dtype=torch.float64))
-        """, ("float64 by float32", ".to(torch.float32)")),
+        """, ("are float32", "is float64", ".float()")),
     Mistake("two shapes", """
         p, t = torch.full((4, 1), 0.5), torch.ones(4)
         torch.nn.functional.binary_cross_entropy(p, t)
-        """, ("[4, 1]", "[4]", "reshape")),
+        """, ("[4, 1]", "[4]", "t.unsqueeze(1)")),
     Mistake("in a function", """
         def train(p):
             loss = p * p

@@ -50,7 +50,9 @@ def test_where_nan_comes_from(said: dict[int, list[str]]) -> None:
     # d√x/dx is nan below 0, infinite at 0 and 1/4 at 4; and 0 times either is nan
     assert said[4][-1] == (
         "SqrtBackward0, of √x: the gradient [0.0 0.0 1.0] arrives. x gets [0.0 0.0 1.0] × [nan inf 0.25] = "
-        "[nan nan 0.25], as d/dx = 1/(2·x.sqrt())."
+        "[nan nan 0.25], as d/dx = 1/(2·x.sqrt()); SqrtBackward0 makes the first nan of this pass; where does not keep "
+        "it out: what is not chosen gets the gradient 0, and 0 × inf is nan; give the operation another input there, "
+        "torch.where(x > 0, x, 1.0) in place of x"
     )
 
 

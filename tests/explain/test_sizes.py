@@ -64,11 +64,11 @@ WRONG = [
     Mistake("classes as floats", """
         target = torch.tensor([0., 1.])
         torch.nn.functional.cross_entropy(torch.zeros(2, 3), target)
-        """, ("must be of whole numbers", ".long()")),
+        """, ("target is float32", "as int64", "target.long()")),
     Mistake("rows by numbers that are not whole", """
         table = torch.nn.Embedding(5, 3)
         table(torch.tensor([1.0, 2.0]))
-        """, ("`table(torch.tensor([1.0, 2.0]))` looks rows up by their number", ".long()")),
+        """, ("`table(torch.tensor([1.0, 2.0]))` looks elements up by their number", ".long()")),
     Mistake("a range that is to require gradients", """
         n = torch.arange(3)
         n.requires_grad_()

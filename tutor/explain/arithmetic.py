@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from tutor.explain.functions import divide
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
 from tutor.language import later, tr
@@ -15,8 +16,14 @@ from tutor.language import later, tr
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
-def _divide(x: float, y: float) -> float:
-    return x / y
+def _raised(x: float, n: float) -> float:
+    """As torch raises to a power: 0 to a negative one too, and what has no real result."""
+    try:
+        return math.pow(x, n)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.inf if x == 0 else math.nan
 
 
 def _alphas(node: NodeView, sign: float, a: Operand, b: Operand) -> list[float]:
@@ -71,7 +78,7 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
     whole = node.whole
     if node.inner and node.op in ("rdiv", "rtruediv", "div") and len(whole) == 2:
         a, number = whole if whole[0].tensor is not None else (whole[1], whole[0])
-        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: 1 / x)), number
+        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: divide(1.0, x))), number
     if node.inner and node.op in ("outer", "ger") and len(whole) == 2:
         a = whole[0]
         return Operand(f"{a.name}[:, None]", (*a.shape, 1), a.numbers.reshape((*a.shape, 1))), whole[1]
@@ -111,9 +118,9 @@ def div(node: NodeView) -> Explanation:
     """∂(a/b)/∂a = 1/b, ∂(a/b)/∂b = -a/b²."""
     a, b = node.operands[0], _seen(node, node.operands[1], node.operands[0], lambda x, y: x / y)
     below = b.numbers
-    shares = [Local(a, f"1/{b.name}", below.map(lambda y: 1 / y))]
+    shares = [Local(a, f"1/{b.name}", below.map(lambda y: divide(1.0, y)))]
     if a.grid is not None:
-        by_b = a.grid.combine(below.map(lambda y: y * y), _divide).map(lambda x: -x)
+        by_b = a.grid.combine(below.map(lambda y: y * y), divide).map(lambda x: -x)
         shares.append(Local(b, f"-{a.name}/{b.name}²", by_b))
     return Explanation(f"{a.name}/{b.name}", shares)
 
@@ -131,7 +138,7 @@ def power(node: NodeView) -> Explanation:
     a = node.operands[0]
     n = 2.0 if node.op in ("square", "square_") else _exponent(node, a)
     formula = f"{n:g}·{a.name}" if n == 2 else f"{n:g}·{a.name}{f'{n - 1:g}'.translate(_SUPERSCRIPTS)}"
-    slope = a.numbers.map(lambda x: 0.0 if n == 0 else n * math.pow(x, n - 1))
+    slope = a.numbers.map(lambda x: 0.0 if n == 0 else n * _raised(x, n - 1))
     return Explanation(f"{a.name}{f'{n:g}'.translate(_SUPERSCRIPTS)}", [Local(a, formula, slope)])
 
 
@@ -141,7 +148,7 @@ def _exponent(node: NodeView, a: Operand) -> float:
         if one.grid is not None:
             return one.numbers.flat[0]
     for n in (2.0, 3.0, 0.5, 4.0, -1.0, 1.5, -2.0):
-        if not node.inner and node.gives(a.numbers.map(lambda x, n=n: math.pow(x, n))):  # type: ignore[misc]
+        if not node.inner and node.gives(a.numbers.map(lambda x, n=n: _raised(x, n))):  # type: ignore[misc]
             return n
     raise LookupError(a.name)
 
@@ -150,8 +157,8 @@ def _exponent(node: NodeView, a: Operand) -> float:
 def power_of_tensors(node: NodeView) -> Explanation:
     """∂(aᵇ)/∂a = b·aᵇ⁻¹, ∂(aᵇ)/∂b = aᵇ·ln a."""
     a, b, y = *node.operands[:2], node.result
-    by_a = a.numbers.combine(b.numbers, lambda x, n: 0.0 if n == 0 else n * math.pow(x, n - 1))
-    by_b = a.numbers.combine(b.numbers, lambda x, n: 0.0 if x == 0 and n >= 0 else math.pow(x, n) * _ln(x))
+    by_a = a.numbers.combine(b.numbers, lambda x, n: 0.0 if n == 0 else n * _raised(x, n - 1))
+    by_b = a.numbers.combine(b.numbers, lambda x, n: 0.0 if x == 0 and n >= 0 else _raised(x, n) * _ln(x))
     shares = [
         Local(a, f"{b.name}·{a.name}^({b.name} - 1)", by_a),
         Local(b, f"{y.name}·ln({a.name})", by_b),
@@ -177,7 +184,7 @@ def _ln(x: float) -> float:
 def reciprocal(node: NodeView) -> Explanation:
     """∂(1/a)/∂a = -1/a²."""
     a = node.operands[0]
-    return Explanation(f"1/{a.name}", [Local(a, f"-1/{a.name}²", a.numbers.map(lambda x: -1 / (x * x)))])
+    return Explanation(f"1/{a.name}", [Local(a, f"-1/{a.name}²", a.numbers.map(lambda x: -divide(1.0, x * x)))])
 
 
 @explains("LerpBackward0", general=later("∂(a + n·(b - a))/∂a = 1 - n, by b: n"))
@@ -209,7 +216,7 @@ def addcmul(node: NodeView) -> Iterator[Explanation]:
 def addcdiv(node: NodeView) -> Iterator[Explanation]:
     """a + n·b/c, with n as the numbers show it."""
     a, b, c = node.operands[:3]
-    quotient = Operand(f"({b.name}/{c.name})", node.incoming.shape, b.numbers.combine(c.numbers, _divide))
+    quotient = Operand(f"({b.name}/{c.name})", node.incoming.shape, b.numbers.combine(c.numbers, divide))
     for one in _linear(node, "+", a, quotient):
         n = _single(one.shares[1])
         by_c = b.numbers.combine(c.numbers, lambda x, y, n=n: -n * x / (y * y))  # type: ignore[misc]

@@ -199,11 +199,13 @@ class Element:
 
 
 def element(claim: Claim, arrived: Grid) -> Element | None:
-    """One element worked out: the first that is not zero. None where it is not known, or the rule has no terms."""
+    """One element worked out: the first that is nan or inf, else the first that is not zero. None where it is not
+    known, or the rule has no terms."""
     share, sent = claim.share, claim.sent
     if not sent.flat:
         return None
-    chosen = next((at for at, x in enumerate(sent.flat) if x != 0), 0)
+    wrong = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
+    chosen = next(wrong, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
     if isinstance(share, Product):
         if share.terms is None:
             return None

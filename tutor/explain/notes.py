@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from tutor.explain.called import lost_leaf
 from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
+from tutor.explain.nonfinite import first_made
 from tutor.explain.optimizing import cleared, says, steps_told
+from tutor.explain.spreading import spread
 from tutor.explain.transforms import named
+from tutor.explain.unoptimized import at_accumulation, at_step
 from tutor.explain.unseen import unseen_at
 from tutor.explain.words import Part, close
 from tutor.trace import walk
@@ -26,18 +29,22 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
 def _noted(timeline: Timeline, step: int) -> list[Part]:
     kind = timeline.kind(step)
     if kind == "node":
-        wrong = unseen_at(timeline, step)
-        return [] if wrong is None else [(wrong, "error")]
+        found = (unseen_at(timeline, step), first_made(timeline, step))
+        return [(said, "error") for said in found if said is not None]
     if kind == "accumulate":
-        lost = lost_leaf(timeline, step)
-        return [] if lost is None else [(lost, "error")]
+        lost, alone = lost_leaf(timeline, step), at_accumulation(timeline, step)
+        said: list[Part] = [] if lost is None else [(lost, "error")]
+        return said if alone is None else [*said, (alone, "quiet")]
     if kind == "backward_end":
         event = timeline.event(step)
         again = second_pass(timeline.state(step)) if isinstance(event, BackwardEnd) and event.ok else None
         return [] if again is None else [(again, "quiet")]
     zeroed = cleared(timeline, step)
-    said: list[Part] = [] if zeroed is None else [(zeroed, "grad")]
-    said += [(says(timeline.state(step), told.event), "value") for told in steps_told(timeline, step)]
+    said = [] if zeroed is None else [(zeroed, "grad")]
+    stepped = steps_told(timeline, step)
+    said += [(says(timeline.state(step), told.event), "value") for told in stepped]
+    quiet = (at_step(timeline, step) if stepped else None, spread(timeline, step) if kind == "op" else None)
+    said += [(one, "quiet") for one in quiet if one is not None]
     return said if kind in _NO_CHANGE else said + _changes(timeline, step)
 
 

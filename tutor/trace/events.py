@@ -500,6 +500,8 @@ class OptimizerStep(Event, frozen=True, tag=51):
     updates: list[Update]
     left_out: int = 0
     """How many parameters were too large or too many to be told one by one."""
+    others: list[int] = []
+    """Those of them that have a gradient, so that the step changed them too."""
 
 
 class Key(Event, frozen=True, tag=60):

@@ -239,14 +239,4 @@ MISTAKES: dict[str, str] = {
         "{model}.parameters() 是空的：只有包在 torch.nn.Parameter 里的张量（例如 "
         "self.w = nn.Parameter(torch.zeros(1))），或属于 nn.Linear 这类层的张量，模块才认作参数。"
     ),
-    "`{code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: turn the "
-    "input into {second} with .to(torch.{second}), or make it so from the start with dtype=.": (
-        "`{code}` 把 {first} 和 {second} 相乘。层的权重默认是 float32：用 .to(torch.{second}) 把输入转成 {second}，"
-        "或者一开始就用 dtype= 指定。"
-    ),
-    "The prediction has shape {given} and the target {target}: this loss compares element with element, so they must "
-    "be the same. Bring one to the other's shape with reshape or unsqueeze.": (
-        "预测的形状是 {given}，目标的形状是 {target}：这个损失逐元素比较，所以两者形状必须相同。"
-        "用 reshape 或 unsqueeze 把其中一个变成另一个的形状。"
-    ),
 }

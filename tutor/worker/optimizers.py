@@ -24,6 +24,7 @@ class Optimizers:
         self._send = send
         self._serial = serial
         self._before: dict[int, list[Any]] = {}
+        self._others: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
         self.stepped_elsewhere: Callable[[list[torch.Tensor]], None] = lambda parameters: None
         """Called with the parameters of a step in another thread."""
@@ -47,12 +48,12 @@ class Optimizers:
         if not self.on():
             self.stepped_elsewhere([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return
-        before = self._before.pop(id(optimizer), None)
+        before, others = self._before.pop(id(optimizer), None), self._others.pop(id(optimizer), [])
         if before is None:
             return
         try:
             with quiet():
-                self._tell(optimizer, before)
+                self._tell(optimizer, before, others)
         except Exception as error:
             self.trouble(error)
 
@@ -60,15 +61,20 @@ class Optimizers:
         """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it. With a
         closure, which works the gradients out anew, they are those at the end."""
         found: list[Any] = []
+        others = self._others[id(optimizer)] = []
         for group, options in enumerate(optimizer.param_groups):
             for parameter in options["params"]:
-                if len(found) < PARAMETERS and (closure or parameter.grad is not None):
+                if not closure and parameter.grad is None:
+                    continue
+                if len(found) >= PARAMETERS:
+                    others.append(self._serial(parameter))
+                else:
                     state = _state(optimizer.state.get(parameter, {}))
                     grad = None if closure else value_of(parameter.grad)
                     found.append((group, parameter, value_of(parameter), grad, state))
         return found
 
-    def _tell(self, optimizer: Any, before: list[Any]) -> None:
+    def _tell(self, optimizer: Any, before: list[Any], others: list[int]) -> None:
         updates = [
             Update(
                 self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
@@ -83,7 +89,10 @@ class Optimizers:
         ]
         everything = sum(len(group["params"]) for group in optimizer.param_groups)
         site, frame = self.where()
-        self._send(OptimizerStep(type(optimizer).__name__, site, frame, options, updates, everything - len(updates)))
+        name, left_out = type(optimizer).__name__, everything - len(updates)
+        told = {update.tensor for update in updates}
+        others += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in told]
+        self._send(OptimizerStep(name, site, frame, options, updates, left_out, others))
 
 
 def _closure(args: Any, kwargs: dict[str, Any]) -> bool:

@@ -5,12 +5,24 @@ Each module here registers the mistakes of one kind; `scene` holds what an expla
 
 from __future__ import annotations
 
-from tutor.explain.mistakes import backward, gradless, inplace, numbers, sizes
+from tutor.explain.mistakes import (  # noqa: F401 (they register their mistakes)
+    backward,
+    classes,
+    devices,
+    dtypes,
+    gradless,
+    hooked,
+    inplace,
+    mapped,
+    numbers,
+    sizes,
+    usual,
+)
 from tutor.explain.mistakes.scene import MISTAKES, Found, Scene
 from tutor.trace.events import Failed
 from tutor.trace.timeline import Timeline
 
-__all__ = ["backward", "cause", "explanation", "gradless", "inplace", "numbers", "sizes"]
+__all__ = ["cause", "explanation"]
 
 
 def explanation(timeline: Timeline, step: int) -> str | None:

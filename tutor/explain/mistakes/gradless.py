@@ -6,6 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.cut import cut_behind, in_place, leads_to
+from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -187,8 +188,15 @@ def whole_numbers(scene: Scene, _: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^Can't call numpy\(\) on Tensor that requires grad")
 def to_numpy(scene: Scene, _: re.Match[str]) -> str:
+    given = (one.source for one in Operands(scene).all() if one.tensor.requires_grad)
+    name = scene.called_on("numpy") or next(map(enclosed, given), None)
+    if name is None:
+        return tr(
+            "A tensor that is part of a graph cannot become an array of NumPy's, which could not carry the graph on. "
+            "Its detach().numpy() gives the plain numbers."
+        )
     return tr(
         "{name} is part of a graph, and an array of NumPy's could not carry that on: what is done to it would be lost "
         "to autograd. {name}.detach().numpy() gives the plain numbers.",
-        name=scene.called_on("numpy") or tr("the tensor"),
+        name=name,
     )  # fmt: skip

@@ -6,8 +6,9 @@ import ast
 import re
 
 from tutor.explain.grid import count
+from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.numbered import by_name
-from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.rules import shape_text
 from tutor.language import tr
 
@@ -35,8 +36,11 @@ def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
 @mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
 def not_one(scene: Scene, match: re.Match[str]) -> str | None:
-    name = scene.called_on("item") or _made_a_number(scene)
+    node = _made_a_number(scene)
+    name = scene.called_on("item") or (None if node is None else enclosed(ast.unparse(node)))
     tensor = None if name is None else scene.tensor(name)
+    if tensor is None and node is not None:
+        tensor = Operands(scene).meant_by(node)
     size = count(tensor.shape) if tensor is not None else match.groupdict().get("count")
     if name is None or size is None:
         return None
@@ -48,11 +52,11 @@ def not_one(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _made_a_number(scene: Scene) -> str | None:
+def _made_a_number(scene: Scene) -> ast.expr | None:
     """`t` of `float(t)`."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("float", "int"):
-            return ast.unparse(node.args[0]) if node.args else None
+            return node.args[0] if node.args else None
     return None
 
 
@@ -79,6 +83,12 @@ def optimizer_of_result(scene: Scene, _: re.Match[str]) -> Found | str:
 @mistake("ValueError", r"^optimizer got an empty parameter list")
 def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
     model = scene.called_on("parameters")
+    used_up = None if model is not None else _used_up(scene)
+    if used_up is not None:
+        return tr(
+            "{name} is a generator, and what went through it before has used it up. Make a list of it: {name} = "
+            "list({source}).", name=used_up[0], source=used_up[1],
+        )  # fmt: skip
     if model is None:
         return tr("The list that the optimizer was given is empty: there is nothing for it to change.")
     return tr(
@@ -88,21 +98,16 @@ def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-@mistake("RuntimeError", r"must have the same dtype, but got (\w+) and (\w+)")
-def two_dtypes(scene: Scene, match: re.Match[str]) -> str:
-    names = {"Double": "float64", "Float": "float32", "Half": "float16", "Long": "int64", "Int": "int32"}
-    first, second = (names.get(match[i], match[i]) for i in (1, 2))
-    return tr(
-        "`{code}` multiplies {first} by {second}. The weights of a layer are float32 unless one says otherwise: turn "
-        "the input into {second} with .to(torch.{second}), or make it so from the start with dtype=.",
-        code=scene.code, first=first, second=second,
-    )  # fmt: skip
-
-
-@mistake("ValueError", r"^Using a target size \((.+?)\) that is different to the input size \((.+?)\) is deprecated")
-def two_shapes(scene: Scene, match: re.Match[str]) -> str:
-    target, given = (shape.removeprefix("torch.Size(").removesuffix(")") for shape in match.groups())
-    return tr(
-        "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
-        "must be the same. Bring one to the other's shape with reshape or unsqueeze.", given=given, target=target,
-    )  # fmt: skip
+def _used_up(scene: Scene) -> tuple[str, str] | None:
+    """The name of a generator of parameters that an optimizer is given, and what made it."""
+    argument = next((node.args[0] for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
+    file = scene.event.file
+    text = None if file is None else scene.timeline.book.text(file)
+    if not isinstance(argument, ast.Name) or text is None:
+        return None
+    for node in ast.walk(parsed("\n".join(text.lines))):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument.id:
+            source = ast.unparse(node.value)
+            if source.endswith(".parameters()"):
+                return argument.id, source
+    return None

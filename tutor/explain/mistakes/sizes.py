@@ -84,22 +84,6 @@ def of_function(scene: Scene, match: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-@mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
-def classes(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
-        "The target of `{code}` holds the number of the right class for each sample, so it must be of whole numbers: "
-        "write .long() behind it, or give dtype=torch.int64 where it is made.", code=scene.code,
-    )  # fmt: skip
-
-
-@mistake("RuntimeError", r"^Expected tensor for argument #1 'indices' to have one of the following scalar types")
-def rows(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
-        "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or "
-        "give dtype=torch.int64 where that is made.", code=scene.code,
-    )  # fmt: skip
-
-
 def _sides(scene: Scene, matrices: bool = False) -> tuple[str, str] | None:
     """The two operands of the code that failed, where it shows them."""
     for node in ast.walk(scene.tree):

@@ -1,0 +1,218 @@
+"""Targets of a classifier, and indices: numbers out of range, shapes that do not go with the prediction's."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
+from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.rules import shape_text
+from tutor.explain.words import sentences
+from tutor.language import tr
+from tutor.trace.values import elements
+
+
+def _prediction_and_target(scene: Scene) -> tuple[Given, Given] | None:
+    operands = Operands(scene)
+    arguments = operands.call()
+    held = [operands.meant_by(one) for one in arguments[:2]]
+    if len(held) < 2 or held[0] is None or held[1] is None:
+        return None
+    return Given(ast.unparse(arguments[0]), held[0]), Given(ast.unparse(arguments[1]), held[1])
+
+
+@mistake("IndexError", r"^Target (?P<number>-?\d+) is out of bounds")
+def out_of_bounds(scene: Scene, match: re.Match[str]) -> str:
+    number, sides = int(match["number"]), _prediction_and_target(scene)
+    shape = () if sides is None else sides[0].tensor.shape
+    classes = None if not shape else shape[1] if len(shape) > 1 else shape[0]
+    if sides is None or classes is None:
+        return tr(
+            "The target of `{code}` holds {number}, and classes are numbered from 0 to one less than there are "
+            "columns in the prediction.", code=scene.code, number=number,
+        )  # fmt: skip
+    prediction, target = sides
+    said = tr(
+        "{target} holds {number}, and {prediction} (shape {shape}) has {count} classes, which are numbered from 0 to "
+        "{last}.", target=target.source, number=number, prediction=prediction.source, shape=shape_text(shape),
+        count=classes, last=classes - 1,
+    )  # fmt: skip
+    held = [x for x in elements(target.tensor.value) or () if isinstance(x, int)]
+    if held and min(held) == 1 and max(held) == classes:
+        fix = tr("{target} counts from 1: write {fix} there.", target=target.source,
+                 fix=f"{enclosed(target.source)} - 1")  # fmt: skip
+    elif number < 0:
+        fix = tr("Where it marks what should not count, give the loss ignore_index={number}.", number=number)
+    else:
+        most = max([*held, number]) + 1
+        fix = tr("With such targets the last layer must give {count} numbers for each sample.", count=most)
+    return sentences([said, fix])
+
+
+@mistake("RuntimeError", r"^0D or 1D target tensor expected, multi-target not supported")
+def several_targets(scene: Scene, _: re.Match[str]) -> str | None:
+    sides = _prediction_and_target(scene)
+    if sides is None:
+        return None
+    prediction, target = sides
+    said = tr(
+        "`{code}` takes one number of a class for each sample, so a target of shape {wanted}: {target} has shape "
+        "{shape}.", code=scene.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
+        shape=shape_text(target.tensor.shape),
+    )  # fmt: skip
+    if target.tensor.shape[1:] != (1,):
+        return said
+    fix = f"{enclosed(target.source)}.squeeze(1)"
+    if target.tensor.dtype != "int64":
+        fix = cast(fix, "int64")
+    return sentences([said, tr("Write {fix} there.", fix=fix)])
+
+
+@mistake("ValueError", r"^Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)")
+def batches(scene: Scene, match: re.Match[str]) -> str | None:
+    sides = _prediction_and_target(scene)
+    if sides is None:
+        return None
+    prediction, target = sides
+    return tr(
+        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a} "
+        "samples, and {target} has shape {second}, that is {b}. Its first size must be the number of samples.",
+        code=scene.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape), a=match["a"],
+        target=target.source, second=shape_text(target.tensor.shape), b=match["b"],
+    )  # fmt: skip
+
+
+@mistake("ValueError", r"^Target size \((?P<target>.+?)\) must be the same as input size \((?P<given>.+?)\)")
+@mistake(
+    "ValueError",
+    r"^Using a target size \((?P<target>.+?)\) that is different to the input size \((?P<given>.+?)\) is deprecated",
+)
+def two_shapes(scene: Scene, match: re.Match[str]) -> str:
+    wanted, given = (_sizes(match[key]) for key in ("given", "target"))
+    said = tr(
+        "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
+        "must be the same.", given=shape_text(wanted), target=shape_text(given),
+    )  # fmt: skip
+    sides = _prediction_and_target(scene)
+    fix = None if sides is None else reshaped(enclosed(sides[1].source), given, wanted)
+    if sides is None or fix is None:
+        return sentences([said, tr("Bring one to the other's shape with reshape or unsqueeze.")])
+    kind = sides[0].tensor.dtype
+    if sides[1].tensor.dtype != kind:
+        fix = cast(fix, kind)
+    return sentences([said, tr("Write {fix} there.", fix=fix)])
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in re.findall(r"\d+", text))
+
+
+def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
+    """How to bring a tensor to a shape that differs from its own by a dimension of size 1."""
+    for place in range(len(wanted)):
+        if wanted[place] == 1 and wanted[:place] + wanted[place + 1 :] == shape:
+            return f"{source}.unsqueeze({place})"
+    for place in range(len(shape)):
+        if shape[place] == 1 and shape[:place] + shape[place + 1 :] == wanted:
+            return f"{source}.squeeze({place})"
+    return None
+
+
+# ---------------------------------------------------------------- indices
+
+
+@mistake("IndexError", r"^index out of range in self")
+def no_such_row(scene: Scene, _: re.Match[str]) -> str | None:
+    operands = Operands(scene)
+    weights = [one.tensor for one in operands.parameters() if len(one.tensor.shape) == 2]
+    indices = [one for one in operands.all() if one.tensor.dtype in ("int64", "int32")]
+    for one in indices:
+        held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
+        for weight in weights:
+            wrong = next((x for x in held if not 0 <= x < weight.shape[0]), None)
+            if wrong is not None:
+                count = weight.shape[0]
+                said = tr(
+                    "`{code}` looks up rows by their number, from 0 to {last}, as there are {count}; {name} holds "
+                    "{number}.", code=scene.code, last=count - 1, count=count, name=one.source, number=wrong,
+                )  # fmt: skip
+                if min(held) < 0:
+                    return said
+                return sentences([said, tr("A table for all of them has {count} rows.", count=max(held) + 1)])
+    return tr(
+        "`{code}` looks up rows by their number, and there are fewer of them: the number must be at least 0 and less "
+        "than the count of rows that the table was made with.", code=scene.code,
+    )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^Class values must be smaller than num_classes")
+def no_such_class(scene: Scene, _: re.Match[str]) -> str | None:
+    for one in Operands(scene).all():
+        held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
+        if held and one.tensor.dtype == "int64":
+            return tr(
+                "`{code}` makes a column for each class, from 0 on, and {name} holds {number}: it takes at least "
+                "{count} of them.", code=scene.code, name=one.source, number=max(held), count=max(held) + 1,
+            )  # fmt: skip
+    return None
+
+
+@mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
+def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
+    size = int(match["size"])
+    if size == 0:
+        return tr("`{code}` takes an element of a dimension that has none.", code=scene.code)
+    return tr(
+        "`{code}` takes element {number} along dimension {dim}, which has the size {size}: its elements are numbered "
+        "from 0 to {last}, or from the end, from -{size} to -1.",
+        code=scene.code, number=match["number"], dim=match["dim"], size=size, last=size - 1,
+    )  # fmt: skip
+
+
+@mistake("IndexError", r"^invalid index of a 0-dim tensor")
+def of_a_number(scene: Scene, _: re.Match[str]) -> str | None:
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.Subscript):
+            held = node.value
+            while isinstance(held, ast.Attribute) and held.attr == "data":
+                held = held.value
+            name = ast.unparse(held)
+            return tr(
+                "{name} is a single number, a tensor of shape [], so there is nothing to choose from. "
+                "{fix} gives it as a number of Python's; in a computation write {name} alone.",
+                name=name, fix=f"{enclosed(name)}.item()",
+            )  # fmt: skip
+    return None
+
+
+@mistake("IndexError", r"^too many indices for tensor of dimension (?P<count>\d+)")
+def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.Subscript):
+            tensor = Operands(scene).meant_by(node.value)
+            if tensor is not None and len(tensor.shape) == int(match["count"]):
+                return tr(
+                    "`{code}` gives more indices than {name} has dimensions: its shape is {shape}.",
+                    code=scene.code, name=ast.unparse(node.value), shape=shape_text(tensor.shape),
+                )  # fmt: skip
+    return None
+
+
+@mistake("IndexError", r"^Dimension out of range \(expected to be in range of \[(?P<first>-?\d+), (?P<last>-?\d+)\], "
+         r"but got (?P<dim>-?\d+)\)")  # fmt: skip
+def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
+    return tr(
+        "`{code}` is told of dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the "
+        "end, from {first} to -1.", code=scene.code, dim=match["dim"], count=int(match["last"]) + 1,
+        last=match["last"], first=match["first"],
+    )  # fmt: skip
+
+
+@mistake("IndexError", r"^The shape of the mask \[(?P<mask>.*?)\] at index \d+ does not match the shape of the indexed "
+         r"tensor \[(?P<shape>.*?)\]")  # fmt: skip
+def mask_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
+    return tr(
+        "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, "
+        "or of its first dimensions; it has [{mask}].", code=scene.code, shape=match["shape"], mask=match["mask"],
+    )  # fmt: skip

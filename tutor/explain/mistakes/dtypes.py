@@ -1,0 +1,273 @@
+"""Numbers of another dtype than an operation takes: targets of losses, factors of a product, a layer's input."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tutor.explain.mistakes.given import Given, Operands, cast, origin, said_of
+from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.words import sentences
+from tutor.language import tr
+from tutor.trace.events import Op
+from tutor.trace.names import name_of
+from tutor.trace.values import elements
+
+_NAMES = {
+    "double": "float64", "float": "float32", "half": "float16", "long": "int64", "long int": "int64", "int": "int32",
+    "bool": "bool", "byte": "uint8", "unsigned char": "uint8", "bfloat16": "bfloat16", "short": "int16",
+    "char": "int8", "signed char": "int8", "c10::half": "float16", "c10::bfloat16": "bfloat16",
+}  # fmt: skip
+"""What messages call a dtype, in small letters."""
+_WHOLE = ("int", "uint", "bool")
+
+
+def dtype_of(word: str) -> str:
+    """`float64` of `Double`, `torch.float64` or `double`."""
+    word = word.strip().removeprefix("torch.").lower()
+    return _NAMES.get(word, word)
+
+
+# ---------------------------------------------------------------- targets of a loss that compares numbers
+
+
+@mistake("RuntimeError", r"^result type (?P<given>\w+) can't be cast to the desired output type (?P<wanted>\w+)")
+def whole_result(scene: Scene, match: re.Match[str]) -> str | None:
+    name = _written_to(scene)
+    if name is None:
+        return _number_target(scene, dtype_of(match["given"]), dtype_of(match["wanted"]))
+    operands = Operands(scene)
+    tensor = operands.meant_by(parsed(name).body[0].value)  # type: ignore[attr-defined]
+    if tensor is None or tensor.dtype != dtype_of(match["wanted"]):
+        return None
+    begin = tr(
+        "`{code}` writes results of {result} into {name}, which keeps its dtype: {said}.",
+        code=scene.code, result=dtype_of(match["given"]), name=name, said=said_of(scene, Given(name, tensor)),
+    )  # fmt: skip
+    fix = f"{name} = {cast(name, dtype_of(match['given']))}"
+    return sentences([begin, tr("Turn it into one that can hold them first: `{fix}`.", fix=fix)])
+
+
+@mistake("RuntimeError", r"^Found dtype (?P<given>\w+) but expected (?P<wanted>\w+)")
+def other_than_the_prediction(scene: Scene, match: re.Match[str]) -> Found | str | None:
+    given, wanted = dtype_of(match["given"]), dtype_of(match["wanted"])
+    if scene.backward_step() is None:
+        return _number_target(scene, wanted, given)
+    for step, op in scene.operations():
+        before = scene.timeline.state(step - 1)
+        held = [before.tensors[one] for one in op.inputs if one in before.tensors]
+        target = next((one for one in held if one.dtype == given), None)
+        name = None if target is None else name_of(before, target.tensor)
+        if target is not None and name is not None and _of_loss(scene, op):
+            said = tr(
+                "The gradient of {place} cannot be worked out: {said}, and the prediction is {wanted}. Write {fix} "
+                "there.", place=scene.where(step), said=said_of(scene, Given(name, target)), wanted=wanted,
+                fix=cast(name, wanted),
+            )  # fmt: skip
+            return Found(said, step)
+    return None
+
+
+def _of_loss(scene: Scene, op: Op) -> bool:
+    site = scene.timeline.sites.get(op.site)
+    return site is not None and not site.depth and "loss" in (site.op or "")
+
+
+def _number_target(scene: Scene, wanted: str, given: str) -> str | None:
+    """Of a loss that compares numbers with numbers: its target has another dtype than the prediction."""
+    operands = Operands(scene)
+    arguments = operands.call()
+    held = [(ast.unparse(one), operands.meant_by(one)) for one in arguments]
+    target = next((Given(text, one) for text, one in held[1:] if one is not None and one.dtype == given), None)
+    if target is None or given == wanted:
+        return None
+    return tr(
+        "`{code}` compares predictions with targets element by element, so both must be {wanted}: {said}. Write "
+        "{fix} there.", code=scene.code, wanted=wanted, said=said_of(scene, target), fix=cast(target.source, wanted),
+    )  # fmt: skip
+
+
+def _written_to(scene: Scene) -> str | None:
+    """`a` of `a += 0.5` and `a.div_(2)`."""
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.AugAssign):
+            return ast.unparse(node.target)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+            return ast.unparse(node.func.value)
+    return None
+
+
+# ---------------------------------------------------------------- numbers of classes
+
+
+@mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
+def class_numbers(scene: Scene, _: re.Match[str]) -> str | None:
+    operands = Operands(scene)
+    arguments = operands.call()
+    target = operands.meant_by(arguments[1]) if len(arguments) > 1 else None
+    if target is None:
+        return tr(
+            "The target of `{code}` holds the number of the right class for each sample, so it must be of whole "
+            "numbers: write .long() behind it, or give dtype=torch.int64 where it is made.", code=scene.code,
+        )  # fmt: skip
+    given = Given(ast.unparse(arguments[1]), target)
+    broken = next((x for x in elements(target.value) or () if isinstance(x, float) and x != round(x)), None)
+    if broken is not None:
+        return tr(
+            "`{code}` takes the number of the right class for each sample, and {name} holds {number}, which is none. "
+            "Are numbers to be predicted? Then nn.MSELoss() is the loss.",
+            code=scene.code, name=given.source, number=broken,
+        )  # fmt: skip
+    said = tr(
+        "`{code}` takes the number of the right class for each sample, as int64: {said}. Write {fix} there.",
+        code=scene.code, said=said_of(scene, given), fix=cast(given.source, "int64"),
+    )  # fmt: skip
+    return sentences([said, *_not_by_the_type(scene, given)])
+
+
+def _not_by_the_type(scene: Scene, given: Given) -> list[str]:
+    """That `torch.Tensor([0, 1])` makes float32, whatever it is given."""
+    made = origin(scene, given.tensor)
+    for node in ast.walk(parsed(made.code)) if made is not None else ():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.Tensor", "torch.FloatTensor"):
+            inside = [one for argument in node.args for one in ast.walk(argument)]
+            numbers = [one.value for one in inside if isinstance(one, ast.Constant)]
+            lists = any(isinstance(one, ast.List) for one in inside)
+            if lists and not any(isinstance(one, ast.Name) for one in inside) and {type(x) for x in numbers} == {int}:
+                call = f"torch.tensor({ast.unparse(node.args[0])})"
+                return [tr("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
+                           kind=ast.unparse(node.func), call=call)]  # fmt: skip
+    return []
+
+
+@mistake("RuntimeError", r"^Expected floating point type for target with class probabilities, got (?P<given>\w+)")
+def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
+    operands = Operands(scene)
+    held = [(ast.unparse(one), operands.meant_by(one)) for one in operands.call()]
+    if len(held) < 2 or held[0][1] is None or held[1][1] is None:
+        return None
+    name, target = held[1]
+    assert target is not None
+    return tr(
+        "`{code}` takes a target of the prediction's own shape as a probability for each class, as floating point "
+        "numbers: {said}. Write {fix} there; or give the numbers of the classes, {numbers}, where each row has a "
+        "single 1.", code=scene.code, said=said_of(scene, Given(name, target)), fix=cast(name, held[0][1].dtype),
+        numbers=f"{name}.argmax(1)",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- two factors, a layer and its input
+
+
+@mistake("RuntimeError", r"must have the same dtype, but got (?P<a>\w+) and (?P<b>\w+)")
+@mistake("RuntimeError", r"^expected m1 and m2 to have the same dtype, but got: (?P<a>[\w: ]+) != (?P<b>[\w: ]+)")
+@mistake("RuntimeError", r"input tensors must have the same dtype, but got (?P<a>\w+), (?P<b>\w+)")
+@mistake("RuntimeError", r"^dot : expected both vectors to have same dtype, but found (?P<a>\w+) and (?P<b>\w+)")
+@mistake("RuntimeError", r"^expected scalar type (?P<b>\w+) but found (?P<a>\w+)")
+@mistake(
+    "RuntimeError", r"^Input type \((?P<a>[\w: ]+)\) and (?:bias|weight) type \((?P<b>[\w: ]+)\) should be the same"
+)
+@mistake("ValueError", r"^RNN input dtype \((?P<a>[\w.]+)\) does not match weight dtype \((?P<b>[\w.]+)\)")
+@mistake("RuntimeError", r"^mixed dtype \(CPU\)")
+def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
+    operands = Operands(scene)
+    weights = list(operands.parameters())
+    inputs = [one for one in operands.all() if one.tensor.class_name != "Parameter" or not weights]
+    if weights:
+        return _layer_and_input(scene, weights, inputs)
+    named = {dtype_of(match[key]) for key in ("a", "b") if match.groupdict().get(key)}
+    if len(named) < 2:
+        return None
+    sides: dict[str, Given] = {}
+    for one in inputs:
+        if one.tensor.dtype in named:
+            sides.setdefault(one.tensor.dtype, one)
+    if len(sides) == 2:
+        first, second = sides.values()
+        wide, narrow = (first, second) if _turned(first.tensor.dtype, second.tensor.dtype) else (second, first)
+        return tr(
+            "`{code}` takes two tensors of one dtype: {first}, and {second}. Turn one into the other's dtype: {fix}.",
+            code=scene.code, first=said_of(scene, first), second=said_of(scene, second),
+            fix=cast(wide.source, narrow.tensor.dtype),
+        )  # fmt: skip
+    given = next(iter(sides.values()), None)
+    if given is not None:
+        (other,) = named - {given.tensor.dtype}
+        return tr(
+            "`{code}` computes with two dtypes, {other} and {dtype}: {said}. Write {fix} there.", code=scene.code,
+            other=other, dtype=given.tensor.dtype, said=said_of(scene, given), fix=cast(given.source, other),
+        )  # fmt: skip
+    return tr(
+        "`{code}` computes with two dtypes, {first} and {second}, and both must be the same: turn one into the other "
+        "with .to(dtype=…), or give dtype= where it is made.",
+        code=scene.code, first=dtype_of(match["a"]), second=dtype_of(match["b"]),
+    )  # fmt: skip
+
+
+def _turned(dtype: str, other: str) -> bool:
+    """Whether it is rather the first of two that is turned into the other: whole numbers, and float64."""
+    return dtype.startswith(_WHOLE) or (dtype == "float64" and not other.startswith(_WHOLE))
+
+
+def _layer_and_input(scene: Scene, weights: list[Given], inputs: list[Given]) -> str | None:
+    dtypes = {one.tensor.dtype for one in weights}
+    if len(dtypes) != 1:
+        return None
+    kind = dtypes.pop()
+    wrong = next((one for one in inputs if one.tensor.dtype != kind), None)
+    if wrong is None:
+        return None
+    return tr(
+        "The weights of `{code}` are {kind}, and it takes an input of the same dtype: {said}. Write {fix} there.",
+        code=scene.code, kind=kind, said=said_of(scene, wrong), fix=cast(wrong.source, kind),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- whole numbers, or none
+
+
+@mistake("RuntimeError", r"^mean\(\): could not infer output dtype")
+@mistake("RuntimeError", r"^linalg\.vector_norm: Expected a floating point or complex tensor")
+@mistake("RuntimeError", r"^(?:std|var)(?:_mean)?(?: and \w+)? only support")
+@mistake("NotImplementedError", r"^\"\w+\" not implemented for '(?P<given>\w+)'")
+def needs_floating_point(scene: Scene, _: re.Match[str]) -> str | None:
+    for one in Operands(scene).all():
+        if one.tensor.dtype.startswith(_WHOLE):
+            return tr(
+                "`{code}` works on floating point numbers only: {said}. Write {fix} there.",
+                code=scene.code, said=said_of(scene, one), fix=cast(one.source, "float32"),
+            )  # fmt: skip
+    return None
+
+
+@mistake("RuntimeError", r"^Expected tensor for argument #1 'indices' to have one of the following scalar types")
+@mistake("IndexError", r"^tensors used as indices must be long, int, byte or bool tensors")
+@mistake("RuntimeError", r"^(?:gather|scatter)(?:_add)?_?\(\): Expected dtype int32/int64 for index")
+@mistake("RuntimeError", r"^one_hot is only applicable to index tensor of type LongTensor")
+def rows(scene: Scene, _: re.Match[str]) -> str | None:
+    for one in reversed(list(Operands(scene).all())):
+        if one.tensor.dtype != "int64" and one.tensor.class_name != "Parameter" and _is_index(scene, one):
+            return tr(
+                "`{code}` looks elements up by their number, so it takes whole numbers: {said}. Write {fix} there.",
+                code=scene.code, said=said_of(scene, one), fix=cast(one.source, "int64"),
+            )  # fmt: skip
+    return tr(
+        "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or "
+        "give dtype=torch.int64 where that is made.", code=scene.code,
+    )  # fmt: skip
+
+
+def _is_index(scene: Scene, given: Given) -> bool:
+    """Whether a tensor stands where the code takes numbers of elements: in brackets, or among the arguments."""
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.Subscript):
+            places: list[ast.expr] = [node.slice]
+        elif isinstance(node, ast.Call):
+            places = [*node.args, *(keyword.value for keyword in node.keywords)]
+        else:
+            continue
+        if any(
+            ast.unparse(one) == given.source for place in places for one in ast.walk(place) if isinstance(one, ast.expr)
+        ):
+            return True
+    return False

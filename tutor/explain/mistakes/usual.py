@@ -1,0 +1,329 @@
+"""What is usual and needs no look at the past: an argument of another kind, a call on what is no tensor."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tutor.explain.mistakes.given import Operands, enclosed
+from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.words import sentences
+from tutor.language import tr
+
+# ---------------------------------------------------------------- backward and requires_grad
+
+
+@mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'")
+def backward_of_no_tensor(scene: Scene, match: re.Match[str]) -> str | None:
+    source = scene.called_on("backward")
+    if source is None or source.startswith(("'", '"')):
+        return None
+    if match["kind"] == "NoneType":
+        return tr(
+            "{name} is None, and backward() is a method of tensors. Does the function that it comes from return the "
+            "loss?", name=source,
+        )  # fmt: skip
+    if match["kind"] in ("list", "tuple"):
+        return tr(
+            "{name} is a {kind}, and backward() is a method of tensors. Make one loss of them: {fix}.",
+            name=source, kind=match["kind"], fix=f"sum({source}).backward()",
+        )  # fmt: skip
+    return None
+
+
+@mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
+def flag_of_a_result(scene: Scene, _: re.Match[str]) -> str | None:
+    name = scene.called_on("requires_grad") or scene.called_on("requires_grad_")
+    if name is None:
+        return None
+    return tr(
+        "{name} was computed from tensors that require grad, so it does too. {fix} is the same numbers without the "
+        "history.", name=name, fix=f"{enclosed(name)}.detach()",
+    )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^can't retain_grad on Tensor that has requires_grad=False")
+@mistake("RuntimeError", r"^cannot register a hook on a tensor that doesn't require gradient")
+@mistake("RuntimeError", r"^One of the differentiated Tensors does not require grad")
+def needs_no_gradient(scene: Scene, _: re.Match[str]) -> str | None:
+    name = scene.called_on("retain_grad") or scene.called_on("register_hook") or _differentiated(scene)
+    if name is None:
+        return None
+    return tr(
+        "{name} does not require grad, so no gradient is worked out for it. Write {fix} before it is used.",
+        name=name, fix=f"{enclosed(name)}.requires_grad_()",
+    )  # fmt: skip
+
+
+def _differentiated(scene: Scene) -> str | None:
+    """What a gradient is asked for by, in `torch.autograd.grad(y, [x])`, and does not require grad."""
+    operands = Operands(scene)
+    arguments = operands.call()
+    wanted = arguments[1] if len(arguments) > 1 else None
+    parts = wanted.elts if isinstance(wanted, (ast.List, ast.Tuple)) else [wanted]
+    for one in parts:
+        tensor = None if one is None else operands.meant_by(one)
+        if one is not None and tensor is not None and not tensor.requires_grad:
+            return ast.unparse(one)
+    return None
+
+
+@mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
+def inference(scene: Scene, _: re.Match[str]) -> str:
+    return tr(
+        "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. Make "
+        "it under torch.no_grad() instead, or use its clone().", code=scene.code,
+    )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^Only Tensors created explicitly by the user \(graph leaves\) support the deepcopy protocol")
+def deep_copy(scene: Scene, _: re.Match[str]) -> Found | str:
+    for one in Operands(scene).all():
+        if not one.tensor.is_leaf:
+            made = scene.maker(one.tensor.tensor)
+            by = tr(" ({place})", place=scene.where(made[0])) if made is not None else ""
+            fix = f"{enclosed(one.source)}.detach().clone()"
+            said = tr(
+                "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
+                "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=fix,
+            )  # fmt: skip
+            return Found(said, None if made is None else made[0])
+    computed = _computed_inside(scene)
+    if computed is not None:
+        return tr(
+            "What is copied holds {name}, which was computed from other tensors, and a deep copy would have to copy "
+            "their graph as well. Keep {fix} there.", name=computed, fix=f"{computed}.detach()",
+        )  # fmt: skip
+    return tr(
+        "What is copied holds a tensor that was computed from others, and a deep copy would have to copy their graph "
+        "as well. Keep its detach() there, or copy state_dict() instead."
+    )
+
+
+def _computed_inside(scene: Scene) -> str | None:
+    """The tensor with a history that an object among the arguments holds."""
+    operands = Operands(scene)
+    for argument in operands.call(1):
+        source = ast.unparse(argument)
+        for name, number in operands.names.items():
+            held = scene.state.tensors.get(number)
+            if name.startswith((f"{source}.", f"{source}[")) and held is not None and not held.is_leaf:
+                return name
+    return None
+
+
+# ---------------------------------------------------------------- one truth value of many
+
+
+@mistake("RuntimeError", r"^Boolean value of Tensor with (?:more than one|no) values? is ambiguous")
+def truth_of_many(scene: Scene, _: re.Match[str]) -> str:
+    begin = tr("`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code)
+    body = scene.tree.body if isinstance(scene.tree, ast.Module) else []
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    fix = None if value is None else _element_by_element(value)
+    if fix is not None:
+        return sentences([begin, tr("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
+                                    fix=fix, all=f"({fix}).all()")])  # fmt: skip
+    if isinstance(value, ast.Call) and ast.unparse(value.func) in ("max", "min") and len(value.args) == 2:
+        kind = {"max": "maximum", "min": "minimum"}[ast.unparse(value.func)]
+        fix = f"torch.{kind}({', '.join(map(ast.unparse, value.args))})"
+        return sentences([begin, tr("Element by element it is `{fix}`.", fix=fix)])
+    if isinstance(value, ast.Compare) and isinstance(value.ops[0], (ast.In, ast.NotIn)):
+        fix = f"any({ast.unparse(value.left)} is item for item in {ast.unparse(value.comparators[0])})"
+        return sentences([begin, tr("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
+    asked = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) else value
+    if isinstance(asked, ast.Call) and ast.unparse(asked.func) == "bool" and asked.args:
+        asked = asked.args[0]
+    if asked is None or not (isinstance(asked, ast.Compare) or Operands(scene).meant_by(asked) is not None):
+        return begin
+    source = enclosed(ast.unparse(asked))
+    return sentences([begin, tr("Say whether all must be true, {all}, or one is enough, {any}.",
+                                all=f"{source}.all()", any=f"{source}.any()")])  # fmt: skip
+
+
+def _element_by_element(value: ast.expr) -> str | None:
+    """`(a > 0) & (a < 2)` of `a > 0 and a < 2` and of `0 < a < 2`."""
+    if isinstance(value, ast.BoolOp):
+        return (" & " if isinstance(value.op, ast.And) else " | ").join(f"({ast.unparse(one)})" for one in value.values)
+    if isinstance(value, ast.Compare) and len(value.ops) > 1:
+        sides = [value.left, *value.comparators]
+        pairs = zip(sides, value.ops, sides[1:], strict=False)
+        return " & ".join(f"({ast.unparse(ast.Compare(a, [op], [b]))})" for a, op, b in pairs)
+    return None
+
+
+# ---------------------------------------------------------------- optimizers and modules
+
+
+@mistake("TypeError", r"^params argument given to the optimizer should be an iterable of Tensors or dicts, but got")
+def optimizer_of_one(scene: Scene, _: re.Match[str]) -> str | None:
+    given = Operands(scene).call(1)
+    if not given:
+        return None
+    name = ast.unparse(given[0])
+    return tr("An optimizer is given a list of tensors; {name} is a tensor: write [{name}].", name=name)
+
+
+@mistake("TypeError", r"^'(?P<kind>\w+)' object is not iterable")
+def optimizer_of_a_module(scene: Scene, match: re.Match[str]) -> str | None:
+    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
+    if call is None or "optim" not in ast.unparse(call.func).lower():
+        return None
+    name = ast.unparse(call.args[0])
+    if match["kind"] == "method" and name.endswith(".parameters"):
+        return tr("{name} is the method; with parentheses it gives the parameters: {name}().", name=name)
+    if any(one.startswith((f"{name}.", f"{name}[")) for one in Operands(scene).names):
+        return tr("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
+    return None
+
+
+@mistake("AttributeError", r"^cannot assign (?:module|parameters?) before Module\.__init__\(\) call")
+def without_init(scene: Scene, _: re.Match[str]) -> str:
+    return tr(
+        "A module takes parameters and layers only after nn.Module has been initialised: the first line of __init__ "
+        "is super().__init__()."
+    )
+
+
+@mistake("NotImplementedError", r"^Module \[(?P<name>\w+)\] is missing the required \"forward\" function")
+def without_forward(scene: Scene, match: re.Match[str]) -> str:
+    return tr(
+        "{name} has no method forward, which is what runs when the module is called. Is it there, spelled so, and "
+        "indented as deep as __init__?", name=match["name"],
+    )  # fmt: skip
+
+
+@mistake("TypeError", r"^list is not a Module subclass")
+def list_of_layers(scene: Scene, _: re.Match[str]) -> str | None:
+    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
+    if call is None or not ast.unparse(call.func).endswith("Sequential"):
+        return None
+    name = ast.unparse(call.args[0])
+    layers = name[1:-1] if isinstance(call.args[0], ast.List) else f"*{name}"
+    return tr(
+        "nn.Sequential takes the layers one by one, not a list of them: {fix}.",
+        fix=f"{ast.unparse(call.func)}({layers})",
+    )  # fmt: skip
+
+
+@mistake("TypeError", r"^\w+\(\): argument 'input' \(position 1\) must be Tensor, not tuple")
+def output_and_state(scene: Scene, _: re.Match[str]) -> str:
+    return tr(
+        "`{code}` hands on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
+        "and the state: out, state = rnn(x), and out goes on.", code=scene.code,
+    )  # fmt: skip
+
+
+@mistake("TypeError", r"^cannot assign '[\w.]+' as parameter '(?P<name>\w+)'")
+def no_parameter(scene: Scene, match: re.Match[str]) -> str:
+    statements = [node for node in parsed(scene.statement).body if isinstance(node, ast.Assign)]
+    assignment = next((one for one in statements if ast.unparse(one.targets[0]).endswith(match["name"])), None)
+    fix = "nn.Parameter(…)" if assignment is None else (
+        f"{ast.unparse(assignment.targets[0])} = nn.Parameter({ast.unparse(assignment.value)})"
+    )  # fmt: skip
+    return tr(
+        "{name} is a parameter of the module, and a plain tensor cannot take its place: `{fix}`. To keep the parameter "
+        "that the optimizer knows, change its numbers inside `with torch.no_grad():`, by copy_().",
+        name=match["name"], fix=fix,
+    )  # fmt: skip
+
+
+@mistake("ValueError", r"^Expected more than 1 value per channel when training, got input size")
+def batch_of_one(scene: Scene, _: re.Match[str]) -> str:
+    return tr(
+        "While it trains, `{code}` works out the mean and the variance of each channel over the batch, and this batch "
+        "has a single value. Train with more samples (DataLoader(…, drop_last=True)); to predict, call eval() first.",
+        code=scene.code,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- state_dict
+
+
+@mistake("RuntimeError", r"^Error\(s\) in loading state_dict for (?P<module>\w+):")
+def state_dict(scene: Scene, match: re.Match[str]) -> str:
+    wrong = re.findall(
+        r"size mismatch for (\S+): copying a param with shape torch\.Size\((.*?)\) from checkpoint, the shape in "
+        r"current model is torch\.Size\((.*?)\)", match.string,
+    )  # fmt: skip
+    missing, unexpected = (_keys(match.string, word) for word in ("Missing", "Unexpected"))
+    said = []
+    if wrong:
+        name, held, own = wrong[0]
+        said.append(tr("{name} has shape {held} in what is loaded and {own} in the module, which must have been made "
+                       "with the same sizes.", name=name, held=held, own=own))  # fmt: skip
+    prefix = _prefix(missing, unexpected)
+    if prefix is not None and unexpected:
+        said.append(tr(
+            "The keys of what is loaded begin with {prefix}, those of the module do not: it was saved from a module "
+            "around this one. Take it off: `{fix}`.", prefix=f"\"{prefix}\"", fix=_without(scene, prefix),
+        ))  # fmt: skip
+    elif missing or unexpected:
+        keys = {"missing": ", ".join(missing[:3]) or tr("none"), "unexpected": ", ".join(unexpected[:3]) or tr("none")}
+        said.append(tr(
+            "A state_dict fits a module with the same names only. The module needs and does not find: {missing}; what "
+            "is loaded has besides: {unexpected}. With strict=False both are passed over.", **keys,
+        ))  # fmt: skip
+    return sentences(said)
+
+
+def _keys(message: str, word: str) -> list[str]:
+    found = re.search(rf"{word} key\(s\) in state_dict: (.*?)\. ?(?:\n|$)", message)
+    return re.findall(r'"([^"]+)"', found[1]) if found is not None else []
+
+
+def _prefix(missing: list[str], unexpected: list[str]) -> str | None:
+    """What all unexpected keys begin with, if they are the missing ones behind it."""
+    for key in missing[:1]:
+        for other in unexpected:
+            if other.endswith(f".{key}"):
+                prefix = other[: -len(key)]
+                return prefix if [prefix + one for one in missing] == unexpected else None
+    return None
+
+
+def _without(scene: Scene, prefix: str) -> str:
+    given = next(
+        (ast.unparse(node.args[0]) for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args),
+        "state",
+    )
+    return f'{{key.removeprefix("{prefix}"): value for key, value in {enclosed(given)}.items()}}'
+
+
+@mistake(
+    "ValueError",
+    r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)",
+)
+def optimizer_state(scene: Scene, _: re.Match[str]) -> str:
+    return tr(
+        "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
+        "parameters, in the same groups, as the one that was saved."
+    )
+
+
+# ---------------------------------------------------------------- sizes of a gradient
+
+
+@mistake(
+    "RuntimeError",
+    r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
+)
+def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
+    return tr(
+        "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
+        own=match["own"], given=match["given"],
+    )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]")
+def grows_in_place(scene: Scene, match: re.Match[str]) -> str:
+    begin = tr(
+        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
+        code=scene.code, wide=match["wide"], own=match["own"],
+    )  # fmt: skip
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.AugAssign):
+            target = ast.unparse(node.target)
+            fix = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
+            return sentences([begin, tr("Make a new tensor instead: `{code}`.", code=fix)])
+    return begin
