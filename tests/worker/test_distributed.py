@@ -105,7 +105,7 @@ def run(folder: Path, body: str) -> list[tuple[Recording, dict[str, Any]]]:
 def test_two_ranks_with_ddp(tmp_path: Path) -> None:
     for recorded, plain in run(tmp_path, DDP):
         lines = {number: recorded.line(HEAD.count("\n") + number) for number in (4, 8, 12, 26)}
-        # The mean over both ranks of d/dw of the mean of y², y = w·x + b: the inputs of rank 0 are 0, those of rank 1 are 1.
+        # Of the mean over both ranks; the inputs of rank 0 are 0, those of rank 1 are 1.
         state = recorded.timeline.state(lines[4])
         numbers = names_of(state)
         gradients = [recorded.grad(f"net.module.{name}", lines[4]) for name in ("weight", "bias")]

@@ -1,0 +1,55 @@
+"""A DataLoader with workers: recorded whole, in a small trace, within the memory of a plain run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.worker.recording import Recording
+from tutor.trace import tracefile
+
+SCRIPT = """\
+import torch
+from torch.utils.data import DataLoader
+
+
+class Images(torch.utils.data.Dataset):
+    def __len__(self):
+        return 96
+
+    def __getitem__(self, index):
+        return torch.full((3, 224, 224), float(index)), index % 10
+
+
+for images, labels in DataLoader(Images(), batch_size=32, num_workers=2):
+    total = images.mean()
+print(total.item())
+"""
+
+
+def peak(command: list[str], folder: Path) -> int:
+    """The most memory that a command and the processes under it that ended had, each for itself, in KiB."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
+def test_batches_from_workers(tmp_path: Path) -> None:
+    script, trace = tmp_path / "script.py", tmp_path / "out.trace"
+    script.write_text(SCRIPT, encoding="utf-8")
+    plain = peak([sys.executable, str(script)], tmp_path)
+    recorded = peak([sys.executable, "-P", "-m", "tutor", "record", "-o", str(trace), str(script)], tmp_path)
+    assert recorded <= 1.4 * plain
+    assert trace.stat().st_size < 2 << 20
+    timeline = tracefile.load(trace)
+    assert timeline.notices == []
+    recording = Recording(timeline, 0)
+    first = recording.value("images", recording.line(14, 1))
+    assert first["shape"] == [32, 3, 224, 224]
+    assert (first["stats"]["min"], first["stats"]["max"]) == (0.0, 31.0)
+    assert recording.value("total") == 79.5
+    assert recording.value("labels") == [index % 10 for index in range(64, 96)]
