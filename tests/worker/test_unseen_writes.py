@@ -255,3 +255,16 @@ then = 1
     assert recorded.value("loaded['small']") == [1.0, 1.0]
     assert note_at(recorded, 15, "plain") == [1.0, 1.0, 1.0]
     assert note_at(recorded, 15, "same") == [7.0, 1.0, 2.0]
+
+
+def test_a_parameter_that_a_lazy_module_has_not_made_yet(record: Forker) -> None:
+    recorded = record("""\
+import torch
+net = torch.nn.LazyLinear(2)
+then = 1
+y = net(torch.ones(1, 3))
+""")
+    before = note_at(recorded, 3, "net.weight")
+    assert isinstance(before, dict)
+    assert (before["stats"], before["note"]) == (None, "not made yet")
+    assert recorded.timeline.state(recorded.timeline.steps).tensors[recorded.names()["net.weight"]].shape == (2, 3)

@@ -240,6 +240,8 @@ ZH: dict[str, str] = {
     "a meta tensor has no elements": "meta 张量没有元素",
     "a nested tensor": "嵌套张量",
     "a quantized tensor": "量化张量",
+    "its memory was released": "它的内存已经释放",
+    "not made yet": "还没有创建",
     # derivatives that cannot be measured
     "tensor {number}": "张量 {number}",
     "only the gradient of a leaf can be measured: a tensor that no operation made.": (

@@ -15,7 +15,7 @@ import torch
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
 from tutor.worker.memory import Known, Memory, Storage, is_outside
-from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, runs_python, summary_of, unmeasured, value_of
+from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
@@ -175,12 +175,12 @@ class Tensors:
         known.shape = shape
         known.requires_grad = requires_grad
         known.is_leaf = is_leaf is True
-        known.small = small and known.is_leaf and version is not None and not runs_python(t)
+        known.small = small and known.is_leaf and version is not None and is_readable(t)
         known.version = version
         shown: Any = None
         if value:
             try:
-                shown = t.tolist() if small and not runs_python(t) else self._value(t, known)
+                shown = t.tolist() if small and is_readable(t) else self._value(t, known)
             except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
                 shown = self._value(t, known)
         if version is None or (storage is not None and storage.exposed):

@@ -12,6 +12,7 @@ import zlib
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin
 
 from tutor.language import later
 
@@ -39,7 +40,7 @@ def value_of(t: torch.Tensor) -> Any:
     """
     try:
         count = t.numel()
-        if runs_python(t):
+        if not is_readable(t):
             return unreadable(t)
         if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
             return t.tolist()
@@ -67,10 +68,15 @@ def _bytes_of(t: torch.Tensor) -> bytes:
     return ctypes.string_at(data.data_ptr(), data.nbytes)
 
 
-def runs_python(t: torch.Tensor) -> bool:
-    """Whether operations on `t` run Python code of its class, as with a DTensor: reading it is not ours to do."""
+def is_readable(t: torch.Tensor) -> bool:
+    """Whether `t` has elements of its own that can be read without running Python code of its class.
+
+    A DTensor has not, nor a parameter that a lazy module will make.
+    """
     kind = type(t)
-    return kind is not _Tensor and kind is not _Parameter and kind.__torch_dispatch__ is not _NO_DISPATCH
+    if kind is _Tensor or kind is _Parameter:
+        return True
+    return kind.__torch_dispatch__ is _NO_DISPATCH and not issubclass(kind, UninitializedTensorMixin)
 
 
 def fingerprint_of(t: torch.Tensor, most: int) -> Any:
@@ -95,7 +101,9 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
     except Exception:
         shape = ()
-    if runs_python(t):
+    if isinstance(t, UninitializedTensorMixin):
+        note = later("not made yet")
+    elif not is_readable(t):
         note = f"{type(t).__name__}, whose elements are not read"
     elif _is_released(t, t.numel()):
         note = later("its memory was released")
@@ -179,7 +187,7 @@ def summary_of(t: torch.Tensor) -> dict[str, Any]:
     """
     base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
     note = f"{t.numel():,} elements"
-    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or runs_python(t):
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or not is_readable(t):
         return unreadable(t)
     try:
         with torch.no_grad():
