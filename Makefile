@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint bench clean
+.PHONY: run test test-all lint bench clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# All that the tests generate, of which `make test` runs a sample.
+test-all: $(STAMP)
+	$(BIN)/pytest -n 2 --all $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
