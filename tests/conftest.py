@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 
 import pytest
 from hypothesis import settings
 
 from tests import sampling
 from tests.worker.recording import Forker
+from tests.worker.servers import close_servers, recording_server
 from tutor.check.runner import Runner
 
 
@@ -27,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("generated")
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(config.option.seed)
+    # Where a block lies in memory decides which of its routines MKL takes, and so the last bit, from run to run.
+    os.environ["MKL_CBWR"] = "COMPATIBLE"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,6 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item.get_closest_marker("slow") is None]
 
 
+def pytest_unconfigure() -> None:
+    close_servers()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the seed, so that a failure in a sample can be had again."""
     options = sampling.options
@@ -47,16 +54,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
-    """Records a script, or its text, in a process of its own."""
-    forker = Forker(tmp_path_factory.mktemp("recorded"))
-    yield forker
-    forker.close()
+def runner() -> Runner:
+    """Runs lessons, each in a process of its own."""
+    return Runner(recording_server())
 
 
 @pytest.fixture(scope="session")
-def runner() -> Iterator[Runner]:
-    """Runs lessons, each in a process of its own."""
-    found = Runner()
-    yield found
-    found.close()
+def record(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Forker:
+    """Records a script, or its text, in a process of its own."""
+    return Forker(runner, tmp_path_factory.mktemp("recorded"))
