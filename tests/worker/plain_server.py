@@ -29,6 +29,7 @@ def main() -> None:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     forking.print_to(descriptors)
+    forking.draw_anew()
     customize()
     run(request["program"])
 

@@ -28,6 +28,7 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    forking.draw_anew()
     *numbers, stdout, stderr, told = descriptors
     forking.print_to([stdout, stderr])
     os.write(told, str(os.getpid()).encode())

@@ -70,7 +70,11 @@ AS_IT_IS = [(path, False) for path in PLAIN]
 WATCHED = [(path, True) for path in PLAIN if path.stem not in ALONE]  # of threads, lines come in any order
 
 
-@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 4))
+def named(value: object) -> str:
+    return value.stem if isinstance(value, Path) else "watched" if value else "as it is"
+
+
+@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 4), ids=named)
 def test_a_plain_run_in_a_fork_is_a_plain_run(script: Path, watched: bool, tmp_path: Path) -> None:
     forked, alone = (
         asdict(run_plainly(script, tmp_path / f"{alone}.json", passes=watched, lines=watched, alone=alone))

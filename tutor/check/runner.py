@@ -125,7 +125,7 @@ def _until_end(events: int, fork: Fork) -> Iterator[bytes]:
     """What comes until the run has ended: a child that it leaves behind may hold the pipe open for ever."""
     ended = False
     while True:
-        ready = select.select([events] if ended else [events, fork], [], [], 0 if ended else None)[0]
+        ready = select.select([events] if ended else [events, fork.fileno()], [], [], 0 if ended else None)[0]
         if events in ready:
             data = os.read(events, 1 << 16)
             if not data:

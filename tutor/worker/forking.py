@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+import weakref
 from importlib import import_module
 
 import msgspec
@@ -63,6 +64,8 @@ def serve(control: int) -> tuple[bytes, list[int]]:
                     _send(running.pop(child), os.waitstatus_to_exitcode(status))
 
     signal.signal(signal.SIGCHLD, answer)
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
+        finalizer.atexit = False  # torch's: they take its libraries apart, which is most of the time of a short run
     gc.collect()
     gc.freeze()  # no collection in a fork looks at, and so copies, all that torch has imported
     while True:
@@ -103,12 +106,22 @@ def record(text: bytes, descriptors: list[int]) -> None:
 
     request = msgspec.json.decode(text, type=Request)
     events, *printed = descriptors
+    draw_anew()
     print_to(printed)
     signal.alarm(request.seconds)
     page = memoryview(bytearray(4096)).cast("I")
     command = request.command
     recorder = Recorder(events, page, command.max_events, command.max_bytes)
     os._exit(Run(command, recorder).run())
+
+
+def draw_anew() -> None:
+    """Let random numbers that are not seeded be others in each fork, as they are in each process."""
+    import torch
+
+    torch.default_generator.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 def print_to(descriptors: list[int]) -> None:
