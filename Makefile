@@ -3,14 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Each process has a half of the tests to begin with: the recordings of a file are then made once.
+SHARED := -n 2 --dist worksteal
 
-.PHONY: run test lint bench clean
+.PHONY: run test test-all lint bench clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest $(SHARED) $(ARGS)
+
+# All that the tests generate, of which `make test` runs a sample.
+test-all: $(STAMP)
+	$(BIN)/pytest $(SHARED) --all $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,26 +1,65 @@
-"""What runs learners' code for the tests of all rooms, with torch imported once."""
+"""The options of the test run, and what runs learners' code for the tests of all folders, with torch imported once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 
 import pytest
+from hypothesis import settings
 
+from tests import sampling
 from tests.worker.recording import Forker
+from tests.worker.servers import close_servers, recording_server
 from tutor.check.runner import Runner
 
 
-@pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
-    """Records a script, or its text, in a process of its own."""
-    forker = Forker(tmp_path_factory.mktemp("recorded"))
-    yield forker
-    forker.close()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("generated tests")
+    group.addoption("--all", action="store_true", dest="everything", help="run all that is generated, not a sample")
+    group.addoption("--seed", type=int, default=0, help="draw the sample by this seed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how much is generated, before any test is read and before hypothesis reads its seed."""
+    sampling.options.everything = config.option.everything
+    sampling.options.seed = config.option.seed
+    settings.register_profile("generated", max_examples=sampling.count(25, 100), deadline=None)
+    settings.load_profile("generated")
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(config.option.seed)
+    # Where a block lies in memory decides which of its routines MKL takes, and so the last bit, from run to run.
+    os.environ["MKL_CBWR"] = "COMPATIBLE"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only `--all` runs."""
+    if sampling.options.everything:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
+
+
+def pytest_unconfigure() -> None:
+    close_servers()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the seed, so that a failure in a sample can be had again."""
+    options = sampling.options
+    size = "all of them" if options.everything else "a sample (--all runs all of them)"
+    terminalreporter.write_line(f"generated tests: {size}, --seed={options.seed}")
 
 
 @pytest.fixture(scope="session")
-def runner() -> Iterator[Runner]:
+def runner() -> Runner:
     """Runs lessons, each in a process of its own."""
-    found = Runner()
-    yield found
-    found.close()
+    return Runner(recording_server())
+
+
+@pytest.fixture(scope="session")
+def record(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Forker:
+    """Records a script, or its text, in a process of its own."""
+    return Forker(runner, tmp_path_factory.mktemp("recorded"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.servers import forked_workers
 from tutor.differences import Difference, DifferenceError, difference
 from tutor.lesson.find import Target
 from tutor.session import Session
@@ -19,7 +20,7 @@ def measure(folder: Path, script: str, name: str, element: int = 0, step: int | 
     path.write_text("import torch\n" + script, encoding="utf-8")
 
     async def run() -> Difference:
-        session = Session(Target("file", path, path.name))
+        session = Session(Target("file", path, path.name), workers=forked_workers())
         await session.run()
         timeline = session.timeline
         at = timeline.steps if step is None else step

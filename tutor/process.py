@@ -15,8 +15,9 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -31,12 +32,37 @@ POLL = 0.005
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
 
 
+class Process(Protocol):
+    """What has been launched."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def send_signal(self, signal: int) -> None: ...
+
+
+Launch: TypeAlias = Callable[[Sequence[int], int, int], Awaitable[Process]]
+"""Starts `tutor.worker` with three descriptors, and two to print to, as the leader of a session of its own."""
+
+
+async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
+    """Start it in a Python of its own."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "tutor.worker", *map(str, descriptors),
+        stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+        pass_fds=descriptors, start_new_session=True, env=environment(),
+    )  # fmt: skip
+
+
 class WorkerProcess:
     """One worker. Make it with `start`; whatever happens then, `end` leaves no process behind."""
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: Process,
         control: socket.socket,
         events: int,
         page: mmap.mmap,
@@ -50,7 +76,7 @@ class WorkerProcess:
         self._printed = printed
 
     @classmethod
-    async def start(cls) -> WorkerProcess:
+    async def start(cls, launch: Launch = launch) -> WorkerProcess:
         """Starts a process that imports torch and stands by."""
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
@@ -62,11 +88,7 @@ class WorkerProcess:
             page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
             descriptors = (theirs.fileno(), write_end, file.fileno())
             try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-P", "-m", "tutor.worker", *map(str, descriptors),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=printed[0][1], stderr=printed[1][1],
-                    pass_fds=descriptors, start_new_session=True, env=environment(),
-                )  # fmt: skip
+                process = await launch(descriptors, printed[0][1], printed[1][1])
             except BaseException:
                 ours.close()
                 for descriptor in (read_end, *(pipe[0] for pipe in printed)):
@@ -160,13 +182,14 @@ async def _reader(descriptor: int) -> Printed:
 class Workers:
     """Keeps one worker standing by, so that a run starts at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, launch: Launch = launch) -> None:
+        self._launch = launch
         self._standby: asyncio.Task[WorkerProcess] | None = None
 
     def prepare(self) -> None:
         """Starts the stand-by worker if there is none. Returns at once."""
         if self._standby is None:
-            self._standby = asyncio.create_task(WorkerProcess.start())
+            self._standby = asyncio.create_task(WorkerProcess.start(self._launch))
 
     async def take(self) -> WorkerProcess:
         """The stand-by worker, or a new one where it has died meanwhile."""
@@ -175,7 +198,7 @@ class Workers:
         worker, self._standby = await self._standby, None
         if not worker.alive:
             await worker.end()
-            worker = await WorkerProcess.start()
+            worker = await WorkerProcess.start(self._launch)
         return worker
 
     async def close(self) -> None:

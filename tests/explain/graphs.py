@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from tests.sampling import seed
 
 HEAD = """\
 import torch
@@ -189,6 +192,7 @@ def gathered(many: int) -> list[str]:
     """So many programs."""
     found: list[str] = []
 
+    @hypothesis.seed(f"graphs {seed()}")
     @settings(
         max_examples=many, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

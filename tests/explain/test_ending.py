@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.worker.servers import forked_workers
 from tutor import explain
 from tutor.language import use
 from tutor.lesson.find import Target
@@ -55,7 +56,7 @@ def told(timeline: Timeline) -> tuple[str, str]:
 def test_an_end_is_told_in_each_language(code: str, english: str, chinese: str, tmp_path: Path) -> None:
     script, trace = tmp_path / "end.py", tmp_path / "end.trace"
     script.write_text(f"import os\n{code}\n", encoding="utf-8")
-    timeline = record_blocking(Session(Target("file", script, str(script))), out=trace)
+    timeline = record_blocking(Session(Target("file", script, str(script)), workers=forked_workers()), out=trace)
     end, line = told(timeline)
     assert end == english
     assert english in line

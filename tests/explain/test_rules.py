@@ -6,6 +6,7 @@ import pytest
 
 from tests.explain import forms
 from tests.explain.families import REST, RULED, script
+from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor.explain.claims import element
 from tutor.explain.grid import Grid
@@ -126,12 +127,12 @@ def test_nothing_is_claimed_that_is_not_known(record: Forker, code: str) -> None
             assert not one.claims
 
 
-@pytest.mark.parametrize(("seed", "dtype"), [(0, "float32"), (1, "float32"), (2, "float64")])
+@pytest.mark.parametrize(("seed", "dtype"), sample([(0, "float32"), (1, "float32"), (2, "float64")], 1))
 def test_every_family_on_random_inputs(record: Forker, seed: int, dtype: str) -> None:
     all_are_claimed(record(script(RULED, seed, dtype)))
 
 
-@pytest.mark.parametrize(("seed", "dtype"), [(3, "float32"), (4, "float64")])
+@pytest.mark.parametrize(("seed", "dtype"), sample([(3, "float32"), (4, "float64")], 1))
 def test_every_form_on_random_inputs(record: Forker, seed: int, dtype: str) -> None:
     nodes = all_are_claimed(record(forms.script(seed, dtype)))
     nodes |= all_are_claimed(record(script(RULED, seed, dtype)))

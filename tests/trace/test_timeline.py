@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sampling import count
 from tutor.trace import events as ev
 from tutor.trace import seek, wire
 from tutor.trace import timeline as module
@@ -62,7 +63,7 @@ def plain(state: State) -> Any:
     return msgspec.to_builtins(state, str_keys=True, order="deterministic")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count(20, 60), deadline=None)
 @given(st.data(), st.integers(0, 120), st.integers(1, 40), st.integers(1, 60))
 def test_any_state_equals_replaying_from_the_start(
     build: Build, by_chance: Callable[..., list[ev.Event]], data: st.DataObject, length: int, size: int, every: int
@@ -81,7 +82,7 @@ def test_any_state_equals_replaying_from_the_start(
             assert plain(timeline.state(step)) == plain(replayed(events, step))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=count(10, 25), deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 100))
 def test_a_saved_recording_is_the_same(
     tmp_path_factory: pytest.TempPathFactory,

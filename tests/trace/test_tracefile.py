@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.sampling import count
 from tutor.trace import events as ev
 from tutor.trace import seek, tracefile, wire
 from tutor.trace.timeline import Timeline
@@ -81,7 +82,7 @@ def test_cut_off_at_every_byte(tmp_path: Path, recording: Timeline, whole: bytes
     assert {0, recording.steps} <= seen
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(40, 150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_changed_bytes_never_raise_anything_else(tmp_path: Path, whole: bytes, data: st.DataObject) -> None:
     damaged = bytearray(whole)
@@ -97,7 +98,7 @@ def test_changed_bytes_never_raise_anything_else(tmp_path: Path, whole: bytes, d
     walked(timeline)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(20, 80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_liar_with_right_checksums_is_survived(tmp_path: Path, whole: bytes, data: st.DataObject) -> None:
     """Frames changed, left out or swapped under a summary that knows nothing of it, checksums made to fit."""

@@ -10,9 +10,9 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from tests.worker.servers import forked_workers
 from tutor.language import use
 from tutor.lesson.find import Target
-from tutor.process import Workers
 from tutor.session import Session
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
@@ -58,7 +58,7 @@ def real(folder: Path, lesson: str, language: str = "en") -> GradtutorApp:
     path = folder / "graph" / "01-one.py"
     path.parent.mkdir(exist_ok=True)
     path.write_text(lesson, encoding="utf-8")
-    workers = Workers()
+    workers = forked_workers()
     return GradtutorApp(
         Target("lesson", path, "graph/one"), lessons=folder, workers=workers, language=language,
         factory=lambda target: Session(target, workers=workers),

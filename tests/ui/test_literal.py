@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.sampling import count
 from tests.trace.conftest import chance_events
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, TAUGHT, timeline_of, two_paths, viewer
@@ -61,7 +62,7 @@ async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.Mo
         palette.cache_clear()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(4, 12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_any_recording_can_be_walked(data: st.DataObject) -> None:
     chance = data.draw(st.randoms(use_true_random=False))

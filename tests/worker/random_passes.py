@@ -7,11 +7,13 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+import hypothesis
 import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.explain.graphs import INPLACE, ONE, SHAPES, TWO
+from tests.sampling import seed
 
 HEAD = """\
 import torch
@@ -139,11 +141,12 @@ def _fitting(must: str) -> tuple[str, str]:
     raise ValueError(must)
 
 
-def gathered(rounds: int) -> list[str]:
-    """So many programs for each operation."""
+def gathered(operations: list[str], rounds: int) -> list[str]:
+    """So many programs for each of these operations."""
     found: list[str] = []
-    for must in OPERATIONS:
+    for must in operations:
 
+        @hypothesis.seed(f"passes {seed()} {must}")
         @settings(
             max_examples=rounds, database=None, deadline=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
+from tutor.check.runner import Runner
 from tutor.trace import events as ev
-from tutor.trace import names, values, wire
+from tutor.trace import names, values
 from tutor.trace.command import RunCommand
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -101,24 +97,13 @@ def plain_value(value: Any, dtype: str = "float32") -> Any:
     return None if value is None else values.to_json(value, dtype)
 
 
-def read_events(data: bytes) -> Timeline:
-    """The timeline of what a worker has written."""
-    timeline = Timeline()
-    for frame in wire.split(bytearray(data)):
-        timeline.feed(frame)
-    return timeline
-
-
 class Forker:
     """Records scripts without importing torch anew for each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, runner: Runner, folder: Path) -> None:
+        self._runner = runner
         self._folder = folder
         self._runs = 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).parent / "forker.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
 
     def __call__(
         self,
@@ -141,22 +126,12 @@ class Forker:
             path.write_text(script, encoding="utf-8")
         else:
             path = script
-        files = {name: folder / f"{name}.out" for name in ("events", "stdout", "stderr")}
         command = RunCommand(str(path), str(path), args or [], max_events=max_events, max_bytes=max_bytes)
-        order = {"command": msgspec.to_builtins(command), **{name: str(file) for name, file in files.items()}}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        status = int(self._process.stdout.readline())
-        timeline = read_events(files["events"].read_bytes())
-        raw = {name: files[name].read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr")}
+        files = {name: folder / f"{name}.out" for name in ("stdout", "stderr")}
+        with files["stdout"].open("wb") as out, files["stderr"].open("wb") as err:
+            ran = self._runner.run(command, seconds=0, printed=[out.fileno(), err.fileno()])
+        raw = {name: file.read_text(encoding="utf-8", errors="replace") for name, file in files.items()}
         printed = {"stdout": "", "stderr": ""}
-        for part in timeline.contents.printed:
+        for part in ran.timeline.contents.printed:
             printed[part.stream] += part.text
-        return Recording(timeline, status, printed["stdout"], printed["stderr"], raw)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        return Recording(ran.timeline, ran.status, printed["stdout"], printed["stderr"], raw)

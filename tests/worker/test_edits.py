@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.servers import forked_workers
 from tutor.lesson.find import Target
 from tutor.session import Session, record_blocking
 from tutor.trace.names import names_of
@@ -26,7 +27,7 @@ print(w.grad)
 
 
 def run(path: Path, edits: dict[int, str]) -> Session:
-    session = Session(Target("file", path, path.name)).again(edits=edits)
+    session = Session(Target("file", path, path.name), workers=forked_workers()).again(edits=edits)
     record_blocking(session)
     return session
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.worker.servers import forked_workers
 from tutor.lesson.find import Target
 from tutor.session import Session, record_blocking
 from tutor.trace.timeline import Timeline
@@ -22,7 +23,7 @@ for turn in range({turns}):
 def recorded(folder: Path, turns: int) -> Timeline:
     script = folder / f"loop{turns}.py"
     script.write_text(LOOP.format(turns=turns))
-    return record_blocking(Session(Target("file", script, script.name)))
+    return record_blocking(Session(Target("file", script, script.name), workers=forked_workers()))
 
 
 def test_tensors_that_are_gone_are_forgotten_though_new_ones_have_their_place(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""A recorded run computes, prints, warns and fails just as a plain one: all scripts, and every fourth lesson."""
+"""A recorded run computes, prints, warns and fails just as a plain one: all scripts, and a sample of the lessons."""
 
 from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.sampling import sample
 from tests.worker.plain_run import Plain, run_lesson_plainly, run_plainly
 from tests.worker.recording import SCRIPTS, Forker, Recording, value_in
 from tutor import paths
@@ -19,8 +21,7 @@ from tutor.trace.names import names_of
 from tutor.trace.state import State
 
 FILES = [path for path in sorted(SCRIPTS.glob("*.py")) if not path.stem.startswith(("helper_", "grads_"))]
-LESSONS = sorted(paths.lessons_dir().glob("*/*.py"))[::4]
-"""Of all families. All of them would take two minutes, for a plain run imports torch each time."""
+LESSONS = sample(sorted(paths.lessons_dir().glob("*/*.py")), 12)
 SAME = ("dtype", "device", "layout", "class_name", "requires_grad", "is_leaf", "grad_fn", "retains_grad", "version")
 
 
@@ -36,6 +37,8 @@ ALONE = {
     "warnings_and_prints",
 }
 """Scripts that depend on what stands around them: each has a worker of its own. The others share an import of torch."""
+DEEP = {"recursion"}
+"""Scripts that count the calls they are in: run plainly, each has a process of its own as well."""
 
 
 def in_a_worker(script: Path) -> Recording:
@@ -53,13 +56,42 @@ def in_a_worker(script: Path) -> Recording:
 @pytest.mark.parametrize("script", [*FILES, *LESSONS], ids=lambda path: path.stem)
 def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
     as_it_is = run_lesson_plainly if script in LESSONS else run_plainly
-    plain = as_it_is(script, tmp_path / "plain.json")
+    plain = as_it_is(script, tmp_path / "plain.json", alone=script.stem in ALONE | DEEP)
     recorded = in_a_worker(script) if script.stem in ALONE else record(script)
     assert recorded.stdout == plain.stdout
     assert recorded.stderr == plain.stderr
     assert recorded.status == plain.status
     assert [notice for notice in recorded.timeline.notices if "another thread" not in notice] == []
     compare_names(recorded.end, plain)
+
+
+PLAIN = [path for path in sorted(SCRIPTS.glob("*.py")) if path.stem not in DEEP]
+AS_IT_IS = [(path, False) for path in PLAIN]
+WATCHED = [(path, True) for path in PLAIN if path.stem not in ALONE]  # of threads, lines come in any order
+
+
+def named(value: object) -> str:
+    return value.stem if isinstance(value, Path) else "watched" if value else "as it is"
+
+
+@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 4), ids=named)
+def test_a_plain_run_in_a_fork_is_a_plain_run(script: Path, watched: bool, tmp_path: Path) -> None:
+    forked, alone = (
+        asdict(run_plainly(script, tmp_path / f"{alone}.json", passes=watched, lines=watched, alone=alone))
+        for alone in (False, True)
+    )
+    memory = [
+        same_for({name: tensor.pop("storage") for name, tensor in run["tensors"].items()}) for run in (forked, alone)
+    ]
+    assert json.dumps(forked) == json.dumps(alone)
+    assert memory[0] == memory[1]
+
+
+def test_nothing_of_ours_is_in_a_plain_run(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nnames = [name for name in sys.modules if name.partition('.')[0] == 'tutor']\n"
+                      "print(names, __name__, sys.argv == [__file__], sys.gettrace())\n")  # fmt: skip
+    assert run_plainly(script, tmp_path / "plain.json").stdout == "[] __main__ True None\n"
 
 
 def compare_names(state: State, plain: Plain) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -15,7 +17,58 @@ from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.timeline import Timeline
 
-_HEADER, _STATUS = struct.Struct("<I"), struct.Struct("<i")
+_HEADER, _STATUS = struct.Struct("<II"), struct.Struct("<i")
+LONGEST = 20
+"""Seconds that a run may take."""
+
+
+class Fork:
+    """A process that a fork server has made for a request."""
+
+    def __init__(self, answer: int) -> None:
+        self._answer = answer
+
+    def fileno(self) -> int:
+        """Can be read from once it has ended: for `select`."""
+        return self._answer
+
+    def wait(self) -> int:
+        """Wait for its end, once; returns its exit status, minus the signal's number where one ended it."""
+        status = os.read(self._answer, _STATUS.size)
+        os.close(self._answer)
+        return int(_STATUS.unpack(status)[0]) if status else -1  # the server itself is gone
+
+
+class ForkServer:
+    """A process that stands by with torch and forks for each request. To be closed."""
+
+    def __init__(self, *program: str) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", *(program or ("-m", "tutor.worker.forking")), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, env=environment(),
+            )  # fmt: skip
+
+    def fork(self, request: bytes, descriptors: Sequence[int]) -> Fork:
+        """Send a request with these descriptors of ours, which stay open here."""
+        read_end, write_end = os.pipe()
+        header = _HEADER.pack(len(request), len(descriptors) + 1)
+        try:
+            socket.send_fds(self._control, [header], [write_end, *descriptors])
+            self._control.sendall(request)
+        except OSError:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        return Fork(read_end)
+
+    def close(self) -> None:
+        """End the process."""
+        self._control.close()
+        self._process.wait()
 
 
 class Ran(msgspec.Struct):
@@ -38,36 +91,47 @@ class Ran(msgspec.Struct):
 
 
 class Runner:
-    """A process that stands by with torch, and does one run at a time. To be closed."""
+    """Does one run at a time in a fork of a server, by default one of its own. To be closed."""
 
-    def __init__(self) -> None:
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tutor.worker.forking", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(),
-            )  # fmt: skip
+    def __init__(self, server: ForkServer | None = None) -> None:
+        self._server = server or ForkServer()
 
-    def run(self, command: RunCommand) -> Ran:
-        """Runs it to its end."""
-        order = msgspec.json.encode(command)
+    def run(self, command: RunCommand, *, seconds: int = LONGEST, printed: Sequence[int] = ()) -> Ran:
+        """Run it to its end; `printed` are descriptors for what goes to its standard output and error."""
         read_end, write_end = os.pipe()
         try:
-            socket.send_fds(self._control, [_HEADER.pack(len(order))], [write_end])
+            request = msgspec.json.encode({"command": command, "seconds": seconds})
+            fork = self._server.fork(request, [write_end, *printed])
+        except BaseException:
+            os.close(read_end)
+            raise
         finally:
             os.close(write_end)
-        self._control.sendall(order)
         timeline = Timeline()
         buffer = bytearray()
         with os.fdopen(read_end, "rb", buffering=0) as events:
-            while data := events.read(1 << 16):
+            for data in _until_end(events.fileno(), fork):
                 buffer += data
                 for frame in wire.split(buffer):
                     timeline.feed(frame)
-        answer = self._control.recv(_STATUS.size, socket.MSG_WAITALL)
-        return Ran(timeline, _STATUS.unpack(answer)[0] if len(answer) == _STATUS.size else -1)
+        return Ran(timeline, fork.wait())
 
     def close(self) -> None:
-        """Ends the process."""
-        self._control.close()
-        self._process.wait()
+        """End the server."""
+        self._server.close()
+
+
+def _until_end(events: int, fork: Fork) -> Iterator[bytes]:
+    """What comes until the run has ended: a child that it leaves behind may hold the pipe open for ever."""
+    ended = False
+    while True:
+        ready = select.select([events] if ended else [events, fork.fileno()], [], [], 0 if ended else None)[0]
+        if events in ready:
+            data = os.read(events, 1 << 16)
+            if not data:
+                return
+            yield data
+        elif ended:
+            return
+        else:
+            ended = True

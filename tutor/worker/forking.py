@@ -1,58 +1,134 @@
-"""Imports torch once, then runs each lesson that it is told of in a fork of itself: for whoever checks many.
+"""A process that imports torch once, then runs each lesson it is told of in a fork of itself: for checks and tests.
 
-`python -P -m tutor.worker.forking SOCKET`. An order is the descriptor that the events go to and the length of what
-follows, then a `RunCommand` as JSON; the answer is the exit status, once the run is over.
+`python -P -m tutor.worker.forking SOCKET`. A request is two lengths, its descriptors, and its text; the first
+descriptor takes the answer, the exit status of the fork once it has ended.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import socket
 import struct
 import sys
+import weakref
+from importlib import import_module
 
-# Asking whether there is a GPU must not touch CUDA here, or no fork could use it.
-os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-
-# What follows would be imported in each fork that needs it: to read a lesson, and for any optimizer.
-import jupytext  # noqa: F401
 import msgspec
-import torch._dynamo  # noqa: F401
 
 from tutor.trace.command import RunCommand
-from tutor.worker.recorder import Recorder
-from tutor.worker.run import Run
 
-HEADER = struct.Struct("<I")
+HEADER = struct.Struct("<II")
+"""Bytes of the text, and how many descriptors come with it."""
 STATUS = struct.Struct("<i")
-LONGEST = 20
-"""Seconds that a run may take."""
+MOST = 8
+"""Descriptors of a request."""
+
+
+class Request(msgspec.Struct):
+    """A run to record. Its descriptors: where the events go, then, if they matter, standard output and error."""
+
+    command: RunCommand
+    seconds: int = 0
+    """How long it may take; 0 for no limit."""
 
 
 def main() -> None:
-    """Runs what is ordered until nobody orders any more."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
+    """Serve until the client closes the socket."""
+    prepare()
+    record(*serve(int(sys.argv[1])))
+
+
+def prepare() -> None:
+    """Import what each fork would import by itself: torch, what reads a lesson, what any optimizer needs."""
+    # Asking whether there is a GPU must not touch CUDA here, or no fork could use it.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    for module in ("jupytext", "torch._dynamo", "tutor.worker.run"):
+        import_module(module)
+
+
+def serve(control: int) -> tuple[bytes, list[int]]:
+    """Fork for each request. Returns in the fork, with the request; the process itself ends with the client."""
+    client = socket.socket(fileno=control)
+    client.set_inheritable(False)
+    running: dict[int, int] = {}
+
+    def answer(*_: object) -> None:
+        """Send the exit status of each fork that has ended."""
+        for child in list(running):
+            with contextlib.suppress(ChildProcessError):  # another signal came in between, and told of it
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    _send(running.pop(child), os.waitstatus_to_exitcode(status))
+
+    signal.signal(signal.SIGCHLD, answer)
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
+        finalizer.atexit = False  # torch's: they take its libraries apart, which is most of the time of a short run
+    gc.collect()
+    gc.freeze()  # no collection in a fork looks at, and so copies, all that torch has imported
     while True:
-        header, descriptors, _, _ = socket.recv_fds(control, HEADER.size, 1)
+        header, descriptors, _, _ = socket.recv_fds(client, HEADER.size, MOST)
         if not header:
-            return
-        order = control.recv(HEADER.unpack(header)[0], socket.MSG_WAITALL)
+            sys.exit()
+        length, count = HEADER.unpack(header)
+        assert len(descriptors) == count
+        text = client.recv(length, socket.MSG_WAITALL)
+        # Not before the fork is known can it be asked how it ended.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         child = os.fork()
         if not child:
-            control.close()
-            _run(msgspec.json.decode(order, type=RunCommand), descriptors[0])
-        os.close(descriptors[0])
-        control.sendall(STATUS.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            client.close()
+            for descriptor in (*running.values(), descriptors[0]):
+                os.close(descriptor)
+            for descriptor in descriptors[1:]:
+                os.set_inheritable(descriptor, False)
+            return text, descriptors[1:]
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+        running[child] = descriptors[0]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
-def _run(command: RunCommand, events: int) -> None:
-    """In the fork: what the worker process does; never returns."""
-    signal.alarm(LONGEST)
+def _send(answer: int, status: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+        os.write(answer, STATUS.pack(status))
+    os.close(answer)
+
+
+def record(text: bytes, descriptors: list[int]) -> None:
+    """In the fork: do what the worker process does. Never returns."""
+    from tutor.worker.recorder import Recorder
+    from tutor.worker.run import Run
+
+    request = msgspec.json.decode(text, type=Request)
+    events, *printed = descriptors
+    draw_anew()
+    print_to(printed)
+    signal.alarm(request.seconds)
     page = memoryview(bytearray(4096)).cast("I")
+    command = request.command
     recorder = Recorder(events, page, command.max_events, command.max_bytes)
     os._exit(Run(command, recorder).run())
+
+
+def draw_anew() -> None:
+    """Let random numbers that are not seeded be others in each fork, as they are in each process."""
+    import torch
+
+    torch.default_generator.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+
+
+def print_to(descriptors: list[int]) -> None:
+    """Make these standard output and error, if there are any."""
+    for number, descriptor in enumerate(descriptors, 1):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
 
 
 if __name__ == "__main__":

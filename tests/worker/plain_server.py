@@ -1,0 +1,66 @@
+"""Runs programs as `python` would, each in a fork of one process that has imported torch: `python plain_server.py
+SOCKET`, with requests as JSON: the words after `python`, the environment and the folder.
+
+Nothing of gradtutor's is in such a process, but the loop that has forked it, and that is forgotten.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import torch._dynamo  # noqa: F401 - any optimizer needs it
+
+from tutor.worker import forking
+
+
+def main() -> None:
+    text, descriptors = forking.serve(int(sys.argv[1]))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tutor"]:
+        del sys.modules[name]
+    request = json.loads(text)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    forking.print_to(descriptors)
+    forking.draw_anew()
+    customize()
+    run(request["program"])
+
+
+def customize() -> None:
+    """What Python does before it runs a program."""
+    place = Path(__file__).with_name("plain") / "sitecustomize.py"
+    spec = importlib.util.spec_from_file_location("sitecustomize", place)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["sitecustomize"] = found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+
+
+def run(program: list[str]) -> None:
+    """As `python FILE ARGUMENTS…`, but for a stack that is four calls deeper; its end is that of this process."""
+    path = program[0]
+    main = types.ModuleType("__main__")
+    names: dict[str, Any] = main.__dict__
+    loader = importlib.machinery.SourceFileLoader("__main__", path)
+    names.update(__file__=path, __builtins__=__builtins__, __annotations__={}, __cached__=None, __loader__=loader)
+    sys.modules["__main__"] = main
+    sys.argv = program
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    try:
+        exec(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True), names)
+    except Exception as error:
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this function
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
