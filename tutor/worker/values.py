@@ -12,7 +12,7 @@ import zlib
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from tutor.language import later
 
@@ -76,7 +76,7 @@ def is_readable(t: torch.Tensor) -> bool:
     kind = type(t)
     if kind is _Tensor or kind is _Parameter:
         return True
-    return kind.__torch_dispatch__ is _NO_DISPATCH and not issubclass(kind, UninitializedTensorMixin)
+    return kind.__torch_dispatch__ is _NO_DISPATCH and not is_lazy(t)
 
 
 def fingerprint_of(t: torch.Tensor, most: int) -> Any:
@@ -101,7 +101,7 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
         shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
     except Exception:
         shape = ()
-    if isinstance(t, UninitializedTensorMixin):
+    if is_lazy(t):
         note = later("not made yet")
     elif not is_readable(t):
         note = f"{type(t).__name__}, whose elements are not read"
