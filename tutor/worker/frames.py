@@ -59,6 +59,7 @@ class Frames:
         self._main_thread = _thread.get_ident()
         self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
         self.current: Frame | None = None
+        self.script: Frame | None = None
         self.on = False
         self.stop_wanted = False
         self._raised = (0, 0)
@@ -72,18 +73,10 @@ class Frames:
     # ------------------------------------------------------------ finding the frame
 
     def module(self, path: str) -> Frame:
-        """The frame of a module of the learner's, which starts now."""
-        frame = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
+        """The frame of the script, which starts now."""
+        frame = self.script = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
         self._modules[path] = frame
         return frame
-
-    def end_module(self, path: str) -> None:
-        """An imported module of the learner's has run."""
-        frame = self._modules.pop(path)
-        self.by_id.pop(frame.key, None)
-        if self.on:
-            self._append((_FRAME_END, frame.serial))
-        self.current = frame.outer
 
     def let_go(self) -> None:
         """Holds nothing of the learner's any more."""
@@ -227,7 +220,10 @@ class Frames:
         file = self._file_of(code.co_filename) or 1
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
-        frame.code = code
+        if code.co_name == "<module>":
+            self._modules.setdefault(code.co_filename, frame)
+        else:
+            frame.code = code
         frame.module = around.module if around is not None else None
         if code.co_name == "forward":
             frame.module = self.modules.entered(values, python, frame.module)
@@ -251,6 +247,8 @@ class Frames:
                 self.names.scan(around)
                 around = around.outer
             self._append((_FRAME_END, frame.serial))
+        if self._modules.get(python.f_code.co_filename) is frame:
+            del self._modules[python.f_code.co_filename]
         if self.current is frame:
             self.current = frame.outer
 

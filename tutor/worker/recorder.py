@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction
+from torch._C import (
+    DisableTorchFunction,
+    _get_function_stack_at,
+    _len_torch_function_stack,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
 
 from tutor.trace.events import Failed, Gap
 from tutor.worker import naming
@@ -19,6 +25,7 @@ from tutor.worker.code import Code
 from tutor.worker.failures import failed, strip
 from tutor.worker.frames import Frames
 from tutor.worker.groups import Groups
+from tutor.worker.memory import Known
 from tutor.worker.operations import Operations
 from tutor.worker.optimizers import Optimizers
 from tutor.worker.sink import Sink
@@ -43,7 +50,7 @@ class Recorder:
         groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
         self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own)
-        self.code.callbacks = self.frames.callbacks
+        self.code.callbacks = self.frames.callbacks | {"defined": self.code.twins.defined}
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
         self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
         self.passes.graph.serial_of_leaf = self.tensors.serial
@@ -74,26 +81,65 @@ class Recorder:
     def switched_on(self) -> Iterator[None]:
         """Events may be sent inside, though no code of the learner's runs."""
         on = self.frames.on
-        self._switch(not self.full)
+        self._switch(True)
         try:
             yield
         finally:
             self._switch(on)
 
     def _switch(self, on: bool) -> None:
-        self.frames.on = on
-        self.passes.on = on
+        self.frames.on = self.passes.on = on and not self.full
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
-        """What runs inside leaves no event."""
+        """What runs inside leaves no event, and meets plain code; what it has changed is looked at after."""
         on = self.frames.on
+        main = sys.modules.get("__main__")
+        names = {} if main is None else main.__dict__
+        before = dict(names) if on else {}
         self._switch(False)
         try:
-            with DisableTorchFunction():
+            with self.code.twins.plain(), self._mode_off():
                 yield
         finally:
             self._switch(on)
+            if self.frames.on:
+                self._look_again({name: value for name, value in names.items() if before.get(name, self) is not value})
+
+    @contextlib.contextmanager
+    def _mode_off(self) -> Iterator[None]:
+        """Takes our function mode off the stack, and leaves those of the learner's."""
+        modes = [_get_function_stack_at(place) for place in range(_len_torch_function_stack())]
+        if self.operations not in modes:
+            yield
+            return
+        _put(modes, [mode for mode in modes if mode is not self.operations])
+        try:
+            yield
+        finally:
+            _put([mode for mode in modes if mode is not self.operations], modes)
+
+    def _look_again(self, stored: dict[str, Any]) -> None:
+        """After code that was not recorded: tensors that it wrote to, and names of the script's that it `stored` to."""
+        with DisableTorchFunction():
+            for known in list(self.tensors.by_id.values()):
+                tensor = known.ref()
+                if tensor is not None and known.version != -1:
+                    self._compare(tensor, known)
+        script = self.frames.script
+        for name, value in stored.items() if script is not None else ():
+            self.frames.names.store(script, name, value, 0)
+
+    def _compare(self, tensor: torch.Tensor, known: Known) -> None:
+        try:
+            if known.version is None or known.version != tensor._version:
+                self.tensors.record(tensor, known)
+            elif known.is_leaf and known.requires_grad:
+                grad = tensor.grad
+                if known.grad != (0 if grad is None else self.tensors.gradient(grad)):
+                    self.tensors.record(tensor, known, value=False)
+        except Exception as error:
+            self._trouble(error)
 
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
@@ -107,14 +153,12 @@ class Recorder:
 
     def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
         """Past the budget: what all names of the module mean at the end."""
-        self._switch(True)
         with DisableTorchFunction():
             self.frames.names.store_all(frame, names)
             for value in list(names.values()):
                 if isinstance(value, torch.Tensor):
                     known = self.tensors.meet(value)
                     self.tensors.record(value, known)
-        self._switch(False)
 
     def catch_up(self, names: dict[str, Any]) -> None:
         """After code that was not recorded: what the module's names mean, and what the tensors that are known hold."""
@@ -184,3 +228,11 @@ class Recorder:
         self._switch(False)
         self.operations.off = True
         self.sink.close_in_child()
+
+
+def _put(modes: list[Any], others: list[Any]) -> None:
+    """Puts other function modes on the stack in the place of these."""
+    for _ in modes:
+        _pop_torch_function_stack()
+    for mode in others:
+        _push_on_torch_function_stack(mode)

@@ -38,7 +38,6 @@ from tutor.worker.output import Printed
 from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
-from tutor.worker.syntax import uses_compiler
 
 STOPPED = 130
 
@@ -75,8 +74,7 @@ class Run:
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
-        if uses_compiler(whole):
-            step_aside(recorder.unseen)
+        step_aside(recorder.unseen)
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
@@ -145,7 +143,7 @@ class Run:
         sys.argv = [self._command.path, *self._command.args]
         folder = os.path.dirname(self._path)
         sys.path.insert(0, folder)
-        importer.install(folder, self._recorder)
+        importer.install(self._path, self._recorder)
 
     def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
         """The cell's code; what a learner has put there may be no Python."""
