@@ -25,6 +25,8 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
 
 def _noted(timeline: Timeline, step: int) -> list[Part]:
     kind = timeline.kind(step)
+    if timeline.cut is not None and step >= timeline.cut:
+        return []  # of what led there only the end is known
     if kind == "node":
         wrong = unseen_at(timeline, step)
         return [] if wrong is None else [(wrong, "error")]

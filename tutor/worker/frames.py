@@ -18,7 +18,7 @@ from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, Loo
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
-from tutor.worker.sink import FRAME_EVENTS, Sink
+from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 
 
@@ -153,7 +153,7 @@ class Frames:
             with DisableTorchFunction():
                 self._tensors.compare_exposed()
         self._append((_LINE, site, frame.serial))
-        if len(self._sink.waiting) >= FRAME_EVENTS:
+        if len(self._sink.waiting) >= self._sink.limit:
             self._sink.flush()
 
     def _stop(self) -> None:

@@ -17,7 +17,7 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
-from tutor.trace.events import Failed, Gap
+from tutor.trace.events import Cut, Failed, Gap
 from tutor.worker import naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
@@ -64,6 +64,7 @@ class Recorder:
         optimizers.watch()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
+        self._page = page
         self.full = False
         os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
 
@@ -151,14 +152,21 @@ class Recorder:
         self.sink.send(event)
         return event
 
-    def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
-        """Past the budget: what all names of the module mean at the end."""
+    def full_snapshot(self, names: dict[str, Any]) -> None:
+        """Past the budget, at the end of a cell: what the script's names mean, and what the tensors hold."""
+        script = self.frames.script
+        if script is None:
+            return
+        script.loops.clear()
         with DisableTorchFunction():
-            self.frames.names.store_all(frame, names)
-            for value in list(names.values()):
-                if isinstance(value, torch.Tensor):
-                    known = self.tensors.meet(value)
-                    self.tensors.record(value, known)
+            self.tensors.sweep()
+            for known in list(self.tensors.by_id.values()):
+                tensor = known.ref()
+                if tensor is not None:
+                    self.tensors.record(tensor, known)
+        self.frames.names.store_unseen(script, names)
+        self.frames.names.store_all(script, names)
+        self.frames.names.scan(script)
 
     def catch_up(self, names: dict[str, Any]) -> None:
         """After code that was not recorded: what the module's names mean, and what the tensors that are known hold."""
@@ -214,9 +222,19 @@ class Recorder:
         if self._troubles <= 10:
             self.sink.send(Gap(1, "operation", detail=f"{type(error).__name__}: {error}"))
 
-    def _is_full(self) -> None:
-        self._switch(False)
+    def _is_full(self, reason: str) -> bool:
+        frame = self.frames.current
+        if not self.frames.on or frame is None:
+            return False
         self.full = self.passes.full = True
+        self._switch(False)
+        iterations: list[int] = []
+        around: Frame | None = frame
+        while around is not None:
+            iterations[:0] = around.loops.values()
+            around = around.outer
+        self.sink.send(Cut(self.sink.events, self._page[0], frame.serial, iterations, reason))
+        return True
 
     # ------------------------------------------------------------ forks
 

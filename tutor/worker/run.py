@@ -15,8 +15,6 @@ import traceback
 import types
 import weakref
 from pathlib import Path
-from typing import Any
-
 import msgspec
 import torch
 
@@ -57,6 +55,8 @@ class Run:
         self._outcome, self._status, self._note = "ok", 0, ""
         self._behind = False
         """Whether code that was not recorded has run since the last cell."""
+        self._cut = False
+        """Whether the recording has been told that it is full."""
 
     def run(self) -> int:
         """Runs all; returns the exit status of the learner's program."""
@@ -78,7 +78,7 @@ class Run:
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
-        frame = None
+        begun = False
         asked: list[Cell] = []
         for cell in lesson.cells:
             if not cell.is_code:
@@ -87,9 +87,10 @@ class Run:
             if cell.number is None:
                 continue  # they are part of their exercise
             code = self._compiled(cell, whole)
-            if frame is None:
+            if not begun:
+                begun = True
                 with recorder.switched_on():
-                    frame = recorder.frames.module(self._path)
+                    recorder.frames.module(self._path)
             exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
             self._cell(cell, code, asked, exercise)
             asked = []
@@ -98,8 +99,6 @@ class Run:
                 self._outcome, self._status, self._note = "ok", 0, ""
             if self._outcome != "ok":
                 break
-        if frame is not None and recorder.full:
-            self._past_budget(frame)
         return self._finish()
 
     # ------------------------------------------------------------ parts of a run
@@ -171,10 +170,14 @@ class Run:
         try:
             if isinstance(code, SyntaxError):
                 raise code
-            with recorder.recording(), watching(watches, recorder):
-                make_room()
-                exec(code, names)
-                recorder.scan(names)
+            try:
+                with recorder.recording(), watching(watches, recorder):
+                    make_room()
+                    exec(code, names)
+                    recorder.scan(names)
+            finally:
+                if recorder.full:
+                    self._past_budget()
         except SystemExit as error:
             self._status, text = exit_status(error)
             if text:
@@ -240,10 +243,11 @@ class Run:
         except BaseException:  # the learner's hook failed: Python prints both
             traceback.print_exception(error)
 
-    def _past_budget(self, frame: Any) -> None:
-        recorder = self._recorder
-        self._send(Gap(0, "full", recorder.sink.events))
-        recorder.full_snapshot(self._main.__dict__, frame)
+    def _past_budget(self) -> None:
+        if not self._cut:
+            self._cut = True
+            self._send(Gap(0, "full", self._recorder.sink.events))
+        self._recorder.full_snapshot(self._main.__dict__)
 
     def _finish(self) -> int:
         """What Python does at its end: waits for threads, runs exit handlers, drops the module."""
