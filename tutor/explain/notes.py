@@ -9,8 +9,9 @@ from tutor.explain.optimizing import cleared, says, steps_told
 from tutor.explain.transforms import named
 from tutor.explain.unseen import unseen_at
 from tutor.explain.words import Part, close
+from tutor.language import tr
 from tutor.trace import walk
-from tutor.trace.events import BackwardEnd
+from tutor.trace.events import BackwardEnd, Gap
 from tutor.trace.timeline import Timeline
 
 _NO_CHANGE = ("cell", "node", "backward", "backward_end")
@@ -20,6 +21,8 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
     """Sentences for a step, each with its role, after what its own line says."""
     runs = named(timeline, step)
     said: list[Part] = [] if runs is None else [(runs, "quiet")]
+    if any(isinstance(aside.event, Gap) and aside.event.why == "elsewhere" for aside in timeline.asides_at(step)):
+        said.append((tr("other processes start here: what runs in them is not recorded"), "error"))
     return [(close(text), role) for text, role in said + _noted(timeline, step)]
 
 

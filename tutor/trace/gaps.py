@@ -14,6 +14,7 @@ _WHY = {
     "bytes": later("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": later("The recording was damaged by the program: {detail}."),
     "operation": later("An operation could not be recorded: {detail}."),
+    "elsewhere": later("The program starts other processes ({detail}): what runs in them is not in the recording."),
     "backward": later(
         "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
         "shown, the gradients that it wrote are."

@@ -134,6 +134,11 @@ class Timeline:
         """Warnings, figures, answers and gaps, in order."""
         return self.contents.asides
 
+    def asides_at(self, step: int) -> list[Aside]:
+        """Those that came after a step and before the next."""
+        first, last = (bisect_right(self.asides, at, key=lambda aside: aside.step) for at in (step - 1, step))
+        return self.asides[first:last]
+
     @property
     def run_end(self) -> ev.RunEnd | None:
         """How the run ended, if it did."""

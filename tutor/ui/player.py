@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
 from tutor.trace import walk
 from tutor.ui.moves import nowhere
 

@@ -225,6 +225,7 @@ ZH: dict[str, str] = {
         "这次反向传播由 {function} 在内部进行，结果由它返回；不会写入 .grad"
     ),
     "the same memory, but cut off from the graph: gradients stop here": "同一块内存，但与计算图断开：梯度到此为止",
+    "other processes start here: what runs in them is not recorded": "这里启动了其他进程：它们里面运行的内容没有记录",
     # a recording that was full
     "the recording is full here": "记录到这里满了",
     "a shorter run is recorded whole: fewer iterations, or less data": "想完整记录，就让运行短一些：减少迭代次数或数据",

@@ -21,9 +21,8 @@ _Loader = importlib.machinery.SourceFileLoader
 _plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
 
 
-def install(script: str, recorder: Recorder) -> None:
-    """From now on the modules of the project that `script` belongs to are recorded."""
-    project = Project(script)
+def install(project: Project, recorder: Recorder) -> None:
+    """From now on the modules of the project are recorded."""
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
         path = loader.get_filename(name)

@@ -65,6 +65,7 @@ class Recorder:
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self._page = page
+        self._starting: set[int] = set()
         self.full = False
         os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
 
@@ -221,6 +222,12 @@ class Recorder:
         self._troubles += 1
         if self._troubles <= 10:
             self.sink.send(Gap(1, "operation", detail=f"{type(error).__name__}: {error}"))
+
+    def started_elsewhere(self, how: str) -> None:
+        """The statement that runs has started another process; said once for each statement."""
+        if self.frames.on and self._page[0] not in self._starting:
+            self._starting.add(self._page[0])
+            self.sink.send(Gap(0, "elsewhere", detail=how))
 
     def _is_full(self, reason: str) -> bool:
         frame = self.frames.current

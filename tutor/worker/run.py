@@ -15,6 +15,7 @@ import traceback
 import types
 import weakref
 from pathlib import Path
+
 import msgspec
 import torch
 
@@ -28,11 +29,13 @@ from tutor.lesson.read import read
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer
+from tutor.worker.children import Children
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
 from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
+from tutor.worker.project import Project
 from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
@@ -142,7 +145,9 @@ class Run:
         sys.argv = [self._command.path, *self._command.args]
         folder = os.path.dirname(self._path)
         sys.path.insert(0, folder)
-        importer.install(self._path, self._recorder)
+        project = Project(self._path)
+        importer.install(project, self._recorder)
+        Children(project, self._recorder.code.own, self._recorder.started_elsewhere).watch()
 
     def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
         """The cell's code; what a learner has put there may be no Python."""
