@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.ui.conftest import lines, screen_of, text
@@ -32,7 +34,7 @@ def full(record: Forker) -> Recording:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_line_is_marked_where_it_was_full(full: Recording, size: tuple[int, int], tmp_path) -> None:
+async def test_the_line_is_marked_where_it_was_full(full: Recording, size: tuple[int, int], tmp_path: Path) -> None:
     timeline = full.timeline
     (cut,) = full.steps_of("cut")
     line, iteration = timeline.view(cut).line, timeline.view(cut).iteration

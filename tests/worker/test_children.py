@@ -29,7 +29,7 @@ def how(recorded: Recording) -> list[str]:
 
 
 STARTS = {
-    "Process": ("multiprocessing", "multiprocessing.get_context('fork').Process(target=print, args=('in it',)).start()"),
+    "Process": ("multiprocessing", "multiprocessing.get_context('fork').Process(target=print, args='x').start()"),
     "Pool": ("multiprocessing", "multiprocessing.get_context('fork').Pool(2).map(abs, [1, -2])"),
     "executor": (
         "multiprocessing",

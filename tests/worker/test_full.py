@@ -173,7 +173,7 @@ last = w.grad.clone()
 
 @pytest.mark.parametrize("budget", [400, 1000, 1777, 2500, 5001])
 def test_wherever_it_is_full_the_end_is_right(record: Forker, budget: int) -> None:
-    """In a function, in a generator, in a pass: what was open then is over at the end. Σ 20·k for k below 30 is 8,700."""
+    """In a function, in a generator: what was open then is over at the end. Σ 20·k for k below 30 is 8,700."""
     recorded = record(IN_FUNCTION, max_events=budget)
     cut, timeline = cut_of(recorded), recorded.timeline
     assert [timeline.kind(step) for step in range(cut, timeline.steps + 1)] == ["cut", "cell_end"]

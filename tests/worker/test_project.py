@@ -131,7 +131,7 @@ def test_pythonpath(beside: Recording, tmp_path: Path, monkeypatch: pytest.Monke
 
 def finder(name: str, folder: Path) -> str:
     """What `pip install -e` writes for a package whose folder has another name, or lies beside things not installed."""
-    from setuptools.command.editable_wheel import _finder_template
+    from setuptools.command.editable_wheel import _finder_template  # type: ignore[import-untyped]
 
     return str(_finder_template(name, {"mypkg": str(folder)}, {}))
 
@@ -142,7 +142,7 @@ def test_an_editable_install(record: Forker, beside: Recording, tmp_path: Path, 
     package = tmp_path / "checkout" / "python"
     if kind == "finder":
         installed = {
-            "__editable__.mypkg-0.1.pth": "import __editable___mypkg_0_1_finder; __editable___mypkg_0_1_finder.install()",
+            "mypkg.pth": "import __editable___mypkg_0_1_finder as finder; finder.install()",
             "__editable___mypkg_0_1_finder.py": finder("mypkg", package / "mypkg"),
         }
     elif kind == "path":
@@ -210,11 +210,38 @@ def test_a_module_that_is_run_keeps_its_names(record: Forker, tmp_path: Path) ->
 
 
 def test_a_configuration_that_is_executed_stays_what_it_is(record: Forker, tmp_path: Path) -> None:
-    script = "import os\nrate = 0.1\nexec(compile(open(os.path.dirname(__file__) + '/c.py').read(), 'c.py', 'exec'))\nx = rate\n"
+    script = """\
+import os
+rate = 0.1
+exec(compile(open(os.path.dirname(__file__) + '/c.py').read(), 'c.py', 'exec'))
+x = rate
+"""
     written(tmp_path, {"c.py": "rate = 0.5\n", "train.py": script})
     recorded = record(tmp_path / "train.py")
     assert recorded.end.frames[0].names["x"].value == 0.5
     assert len(files(recorded)) == 1
+
+
+def test_a_module_that_is_written_anew_is_shown_as_it_is_now(record: Forker, tmp_path: Path) -> None:
+    script = """\
+import importlib
+import pathlib
+import torch
+import mod
+first = mod.made()
+text = "import torch\\n\\n\\ndef made():\\n    twice = torch.ones(1) * 2\\n    return twice\\n"
+pathlib.Path(mod.__file__).write_text(text)
+importlib.reload(mod)
+second = mod.made()
+"""
+    written(tmp_path, {"mod.py": "import torch\ndef made():\n    return torch.ones(1)\n", "train.py": script})
+    recorded = record(tmp_path / "train.py")
+    assert recorded.status == 0, recorded.stderr
+    assert recorded.value("second") == [2.0]
+    codes = [
+        recorded.code(step) for step in recorded.steps_of("line") if recorded.timeline.view(step).function == "made"
+    ]
+    assert codes == ["return torch.ones(1)", "twice = torch.ones(1) * 2", "return twice"]
 
 
 LIBRARY = "import torch\n\n\ndef helper(x):\n    y = x * 2\n    return y + 1\n"

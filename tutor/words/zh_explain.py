@@ -229,7 +229,9 @@ ZH: dict[str, str] = {
     # a recording that was full
     "the recording is full here": "记录到这里满了",
     "a shorter run is recorded whole: fewer iterations, or less data": "想完整记录，就让运行短一些：减少迭代次数或数据",
-    "A shorter run is recorded whole: fewer iterations, or less data.": "想完整记录，就让运行短一些：减少迭代次数或数据。",
+    "A shorter run is recorded whole: fewer iterations, or less data.": (
+        "想完整记录，就让运行短一些：减少迭代次数或数据。"
+    ),
     "The recording is full here, at {place}, after {count:,} events; {follows}. {help}": (
         "记录到这里满了：{place}，共 {count:,} 个事件；{follows}。{help}"
     ),

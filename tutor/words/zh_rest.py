@@ -265,7 +265,9 @@ ZH: dict[str, str] = {
     ),
     # a recording that was full
     "The recording was full at step {step:,}: what ran after that is not in it, but for what was printed, the charts "
-    "and the state at the end.": "记录在第 {step:,} 步满了：之后运行的内容不在其中，只有打印的文字、图表和结束时的状态。",
+    "and the state at the end.": (
+        "记录在第 {step:,} 步满了：之后运行的内容不在其中，只有打印的文字、图表和结束时的状态。"
+    ),
     "The recording was full at step {step:,}: what ran after that is not in it.": (
         "记录在第 {step:,} 步满了：之后运行的内容不在其中。"
     ),

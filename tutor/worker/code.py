@@ -100,8 +100,8 @@ class Code:
         """Compiles a file of the learner's, or with `whole` a cell of the file whose text that is."""
         file = self._files.get(path)
         text = source if whole is None else whole
-        if file is None:
-            file = self._files[path] = len(self._files) + 1
+        if file is None or self._lines[file] != source_lines(text):  # a module may be imported again, changed
+            file = self._files[path] = len(self._lines) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
             self._send(Source(file, self.names.get(path, path), text))

@@ -128,9 +128,9 @@ class Recorder:
                 tensor = known.ref()
                 if tensor is not None and known.version != -1:
                     self._compare(tensor, known)
-        script = self.frames.script
-        for name, value in stored.items() if script is not None else ():
-            self.frames.names.store(script, name, value, 0)
+        if self.frames.script is not None:
+            for name, value in stored.items():
+                self.frames.names.store(self.frames.script, name, value, 0)
 
     def _compare(self, tensor: torch.Tensor, known: Known) -> None:
         try:
