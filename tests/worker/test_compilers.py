@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,27 @@ last = 2
     assert recorded.end.frames[0].names["calls"].value == 2
 
 
+def test_the_backward_of_what_was_compiled_is_one_node(record: Forker) -> None:
+    """2 cos(1) reaches w; what the compiled backward calls are no operations of the learner's."""
+    script = """\
+import math
+import torch
+def f(x):
+    y = torch.sin(x)
+    return y * 2
+w = torch.ones(2, requires_grad=True)
+out = torch.compile(f, backend="aot_eager")(w)
+out.sum().backward()
+"""
+    recorded = record(script)
+    assert recorded.status == 0, recorded.stderr
+    assert [name for name, _ in recorded.ops()] == ["ones", "call", "sum"]
+    names = [step_record(recorded.timeline, step)["node"] for step in recorded.steps_of("node")]
+    assert names == ["SumBackward0", "CompiledFunctionBackward"]
+    assert len(recorded.steps_of("op")) == 3
+    assert recorded.grad("w") == pytest.approx([2 * math.cos(1)] * 2, rel=1e-6)
+
+
 def test_compiled_in_an_imported_module(record: Forker) -> None:
     script = "import torch\nimport fast\nw = torch.ones(2, requires_grad=True)\nout = fast.g(w)\nplainly = fast.f(w)\n"
     module = """\
@@ -217,6 +239,36 @@ g = compile(f, backend="eager", fullgraph=True)
     assert not [
         step for step in recorded.steps_of("line") if step < called and recorded.timeline.view(step).function == "f"
     ]
+
+
+def test_code_can_be_pickled(record: Forker) -> None:
+    """As cloudpickle and dill do it: the constants of a code object one by one, those of nested ones too."""
+    script = """\
+import pickle
+import types
+import torch
+
+def f(x):
+    total = 0
+    for k in range(3):
+        if (twice := k * 2) > 1:
+            total += twice
+    def inner(y):
+        return y + total
+    return inner(x)
+
+def pickled(code):
+    consts = [pickled(const) if isinstance(const, types.CodeType) else const for const in code.co_consts]
+    consts = [const if isinstance(const, types.CodeType) else pickle.loads(pickle.dumps(const)) for const in consts]
+    return code.replace(co_consts=tuple(consts))
+
+g = types.FunctionType(pickled(f.__code__), globals())
+there = g(torch.ones(1))
+here = f(torch.ones(1))
+"""
+    recorded = record(script)
+    assert recorded.status == 0, recorded.stderr
+    assert recorded.value("there") == recorded.value("here") == [7.0]
 
 
 def test_an_error_inside_is_told_at_the_line_that_raised_it(record: Forker) -> None:

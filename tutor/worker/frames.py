@@ -20,6 +20,7 @@ from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.unrecorded import Unrecorded
 
 
 def _tag(kind: type[Event]) -> Any:
@@ -69,6 +70,10 @@ class Frames:
             "unbind": self.unbind, "enter": self.enter, "leave": self.leave, "iterate": self.iterate,
             "loop_end": self.loop_end, "caught": self.caught, "star": self.star,
         }  # fmt: skip
+
+    def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
+        """In pickled code the callbacks do nothing."""
+        return Unrecorded, ()
 
     # ------------------------------------------------------------ finding the frame
 

@@ -94,17 +94,25 @@ class Recorder:
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
-        """What runs inside leaves no event, and meets plain code; what it has changed is looked at after."""
+        """What runs inside leaves no event."""
         on = self.frames.on
-        main = sys.modules.get("__main__")
-        names = {} if main is None else main.__dict__
-        before = dict(names) if on else {}
         self._switch(False)
         try:
-            with self.code.twins.plain(), self._mode_off():
+            with self._mode_off():
                 yield
         finally:
             self._switch(on)
+
+    @contextlib.contextmanager
+    def compiled(self) -> Iterator[None]:
+        """What runs inside leaves no event and meets plain code; what it has changed is looked at after."""
+        main = sys.modules.get("__main__")
+        names = {} if main is None or not self.frames.on else main.__dict__
+        before = dict(names)
+        try:
+            with self.code.twins.plain(), self.unseen():
+                yield
+        finally:
             if self.frames.on:
                 self._look_again({name: value for name, value in names.items() if before.get(name, self) is not value})
 

@@ -77,7 +77,7 @@ class Run:
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
-        step_aside(recorder.unseen)
+        step_aside(recorder.compiled)
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name

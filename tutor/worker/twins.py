@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from tutor.worker.unrecorded import Unrecorded
+
 
 class Twins:
     """Knows the learner's functions, and the plain code of each."""
@@ -22,6 +24,10 @@ class Twins:
         """By `id` of the rewritten code, which is kept alive by whoever knows it as the learner's."""
         self._functions: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
         self._inside = False
+
+    def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
+        """In pickled code the callbacks do nothing."""
+        return Unrecorded, ()
 
     def pair(self, rewritten: types.CodeType, plain: types.CodeType) -> None:
         """Two compilations of the same text: the functions in them are matched by name and line."""
