@@ -279,9 +279,9 @@ def test_a_home_that_is_a_repository_is_no_project(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     project = Project(str(home / "work" / "train.py"))
-    assert project.is_own(str(home / "work" / "sub" / "x.py"), imported_by_own=False)
-    assert not project.is_own(str(home / ".cache" / "hub" / "x.py"), imported_by_own=False)
-    assert project.is_own(str(home / ".cache" / "hub" / "x.py"), imported_by_own=True)
+    assert project.is_own(str(home / "work" / "sub" / "x.py"), lambda: False)
+    assert not project.is_own(str(home / ".cache" / "hub" / "x.py"), lambda: False)
+    assert project.is_own(str(home / ".cache" / "hub" / "x.py"))
 
 
 def test_torch_and_gradtutor_stay_libraries_wherever_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +293,11 @@ def test_torch_and_gradtutor_stay_libraries_wherever_they_lie(tmp_path: Path, mo
     checkout = written(tmp_path, {"pytorch/setup.py": "", "pytorch/mine.py": "", "pytorch/torch/nn/x.py": ""})
     monkeypatch.setattr(torch, "__file__", str(checkout / "pytorch" / "torch" / "__init__.py"))
     project = Project(str(checkout / "pytorch" / "mine.py"))
-    assert not project.is_own(str(checkout / "pytorch" / "torch" / "nn" / "x.py"), imported_by_own=True)
-    assert project.is_own(str(checkout / "pytorch" / "bench" / "x.py"), imported_by_own=False)
+    assert not project.is_own(str(checkout / "pytorch" / "torch" / "nn" / "x.py"))
+    assert project.is_own(str(checkout / "pytorch" / "bench" / "x.py"), lambda: False)
     here = Path(tutor.__file__).parent
     project = Project(str(here.parent / "lessons" / "graph" / "x.py"))
-    assert not project.is_own(str(here / "trace" / "walk.py"), imported_by_own=True)
+    assert not project.is_own(str(here / "trace" / "walk.py"))
 
 
 def test_what_a_library_generates_stays_its_own(record: Forker, tmp_path: Path) -> None:

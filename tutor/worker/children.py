@@ -114,7 +114,7 @@ class Children:
             return "torch.distributed.run" if launches else None if known else "subprocess"
         if os.path.basename(what) in _LAUNCHERS:
             return os.path.basename(what)
-        return "subprocess" if self._project.is_own(os.path.abspath(what), imported_by_own=True) else None
+        return "subprocess" if self._project.is_own(os.path.abspath(what)) else None
 
     def _starter(self) -> str:
         """The module that starts the process, but for Python's own; empty where it is the learner's."""

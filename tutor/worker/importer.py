@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from tutor.worker.failures import is_ours
 from tutor.worker.project import Project
 from tutor.worker.recorder import Recorder
 
@@ -26,7 +27,7 @@ def install(project: Project, recorder: Recorder) -> None:
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
         path = loader.get_filename(name)
-        if type(loader) is not _Loader or not project.is_own(path, imported_by_own=_is_imported_by_own(recorder)):
+        if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
             return _plain_code(loader, name)
         # Compiled anew each time: a .pyc would hold code without the recorder's calls, or with them.
         source = importlib.util.decode_source(loader.get_data(path))
@@ -46,14 +47,19 @@ def install(project: Project, recorder: Recorder) -> None:
     _Loader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
-def _is_imported_by_own(recorder: Recorder) -> bool:
+def _is_asked_by_own(recorder: Recorder) -> bool:
     """Whether the import that runs was asked for by code of the learner's."""
     frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None and (
-        frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
-    ):
+    while frame is not None and _imports(frame):
         frame = frame.f_back
     return frame is not None and id(frame.f_code) in recorder.code.own
 
 
-_IMPORTING = (__name__, "importlib", "importlib.util", "runpy")
+def _imports(frame: types.FrameType) -> bool:
+    """Whether a frame is a part of how Python imports, or of how we take part in it."""
+    code = frame.f_code
+    python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
+    return python or is_ours(code)
+
+
+_IMPORTING = ("importlib", "importlib.util", "runpy")

@@ -6,7 +6,7 @@ import os
 import site
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -29,13 +29,13 @@ class Project:
         """Where libraries leave what they have generated or fetched."""
         self._kinds: dict[str, bool | None] = {}
 
-    def is_own(self, path: str, *, imported_by_own: bool) -> bool:
-        """Whether a module's file is the learner's; `imported_by_own` tells whether code of theirs imports it."""
-        folder = os.path.dirname(os.path.realpath(path))
+    def is_own(self, path: str, asked_by_own: Callable[[], bool] = lambda: True) -> bool:
+        """Whether a module's file is the learner's; `asked_by_own` tells whether code of theirs imports it."""
+        folder = os.path.dirname(path)
         if folder not in self._kinds:
-            self._kinds[folder] = self._kind(folder)
+            self._kinds[folder] = self._kind(os.path.realpath(folder))
         kind = self._kinds[folder]
-        return imported_by_own if kind is None else kind
+        return asked_by_own() if kind is None else kind
 
     def name_of(self, path: str, module: str) -> str:
         """What to call a file: its path below the script's folder or the project's, else the end that its module has
