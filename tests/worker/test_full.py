@@ -282,3 +282,16 @@ def test_an_older_recording_that_was_full_is_read(full: Recording) -> None:
     assert timeline.cut is None
     assert "full after 7 events" in timeline.notices[0]
     assert record_of(timeline, 2)["text"] == "cell 1 is done"
+
+
+def test_a_statement_without_end_is_cut_too(record: Forker) -> None:
+    """In the midst of it: no operation of it comes after the cut, and it is not said to be completed."""
+    script = "import torch\nx = torch.ones(1)\nlast = [x + k for k in range(60000)][-1]\ny = last * 2\n"
+    recorded = record(script, max_events=1000)
+    timeline, cut = recorded.timeline, cut_of(recorded)
+    assert [timeline.kind(step) for step in range(cut, timeline.steps + 1)] == ["cut", "cell_end"]
+    assert timeline.view(cut).line == 3
+    assert recorded.value("y") == [120_000.0]
+    assert timeline.series == {}
+    with pytest.raises(PlaceError, match="was completed 0 times before the recording was full"):
+        resolve(timeline, "line:3")
