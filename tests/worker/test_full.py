@@ -15,6 +15,7 @@ import pytest
 from tests.worker.recording import Forker, Recording
 from tutor import explain
 from tutor.text import show, steps
+from tutor.text.steps import text_of as text_of_step
 from tutor.trace import events as ev
 from tutor.trace import walk
 from tutor.trace.places import PlaceError, resolve
@@ -295,3 +296,43 @@ def test_a_statement_without_end_is_cut_too(record: Forker) -> None:
     assert timeline.series == {}
     with pytest.raises(PlaceError, match="was completed 0 times before the recording was full"):
         resolve(timeline, "line:3")
+
+
+IN_A_PASS = """\
+import torch
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, gradient):
+        doubled = gradient * 2
+        return doubled
+def hook(gradient):
+    for part in range(3):
+        seen = gradient + part
+    return gradient * 10
+w = torch.ones(2, requires_grad=True)
+for k in range(6):
+    middle = w * 3
+    middle.register_hook(hook)
+    loss = Twice.apply(middle).sum()
+    loss.backward()
+"""
+# A pass brings 2 · 10 · 3 = 60, six times.
+
+
+@pytest.mark.parametrize("budget", [130, 137, 144, 151, 158, 165, 172])
+def test_in_the_midst_of_a_pass(record: Forker, budget: int) -> None:
+    recorded = record(IN_A_PASS, max_events=budget)
+    timeline, cut = recorded.timeline, cut_of(recorded)
+    assert recorded.status == 0, recorded.stderr
+    assert [timeline.kind(step) for step in range(cut, timeline.steps + 1)] == ["cut", "cell_end"]
+    assert recorded.grad("w") == [360.0, 360.0]
+    assert recorded.end.last_pass is None
+    for step in range(cut - 2, timeline.steps + 1):
+        assert text_of_step(timeline, step)
+    before = timeline.state(cut - 1)
+    event = timeline.event(cut)
+    assert isinstance(event, ev.Cut)
+    assert event.iterations == [turn for frame in before.frames for turn in frame.iterations.values()]
