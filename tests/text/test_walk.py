@@ -197,3 +197,24 @@ def test_an_exercise_says_what_its_check_said(asking: Timeline) -> None:
     text = walk(asking, "cell:3", "s", "s", "cell:3", "end")
     assert "Exercise slope: slope is still None (`e` on the full screen changes the code.)" in text
     assert "assert" not in text
+
+
+def test_where_the_recording_was_full_it_says_so(record: Forker) -> None:
+    script = "import torch\nfor k in range(900):\n    n = k\nw = torch.ones(1, requires_grad=True)\n"
+    script += "(w * 2).sum().backward()\n"
+    timeline = record(script, max_events=1000).timeline
+    cut = timeline.cut
+    assert cut is not None
+    text = walk(timeline, str(cut), "f", "}", "", "")
+    assert "the recording is full here · line" in text
+    assert f"No backward pass comes after this. The recording was full at step {cut:,}." in text
+    assert f"No turn of a loop comes after this. The recording was full at step {cut:,}." in text
+    assert f"This was the last step. The recording was full at step {cut:,}." in text
+    assert "the recording was full" not in walk(timeline, "1", "b").lower()
+
+
+def test_where_other_processes_start_it_says_so(record: Forker) -> None:
+    script = "import subprocess, sys\nx = 1\nsubprocess.run([sys.executable, '-c', ''])\n"
+    assert "other processes start here: what runs in them is not recorded" in walk(
+        record(script).timeline, "n", "n", "n", "n"
+    )

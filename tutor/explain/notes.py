@@ -12,8 +12,9 @@ from tutor.explain.transforms import named
 from tutor.explain.unoptimized import at_accumulation, at_step
 from tutor.explain.unseen import unseen_at
 from tutor.explain.words import Part, close
+from tutor.language import tr
 from tutor.trace import walk
-from tutor.trace.events import BackwardEnd
+from tutor.trace.events import BackwardEnd, Gap
 from tutor.trace.timeline import Timeline
 
 _NO_CHANGE = ("cell", "node", "backward", "backward_end")
@@ -23,11 +24,15 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
     """Sentences for a step, each with its role, after what its own line says."""
     runs = named(timeline, step)
     said: list[Part] = [] if runs is None else [(runs, "quiet")]
+    if any(isinstance(aside.event, Gap) and aside.event.why == "elsewhere" for aside in timeline.asides_at(step)):
+        said.append((tr("other processes start here: what runs in them is not recorded"), "error"))
     return [(close(text), role) for text, role in said + _noted(timeline, step)]
 
 
 def _noted(timeline: Timeline, step: int) -> list[Part]:
     kind = timeline.kind(step)
+    if timeline.cut is not None and step >= timeline.cut:
+        return []  # of what led there only the end is known
     if kind == "node":
         found = (unseen_at(timeline, step), first_made(timeline, step))
         return [(said, "error") for said in found if said is not None]

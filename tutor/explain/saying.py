@@ -9,6 +9,7 @@ from tutor.explain import mistakes, words
 from tutor.explain.adding import adds_up
 from tutor.explain.called import label
 from tutor.explain.ending import ended, message
+from tutor.explain.full import full_before, full_line, full_plain
 from tutor.explain.keeping import saved_nothing
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
@@ -75,7 +76,9 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.CellEnd)
     said = tr(_OUTCOMES.get(event.outcome, later("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
     how = words.code(ended(event), 200)
-    return [(f"{said}: {how}" if how else said, "error" if event.outcome in ("failed", "died") else "plain")]
+    parts = [(f"{said}: {how}" if how else said, "error" if event.outcome in ("failed", "died") else "plain")]
+    full = full_before(timeline, step)
+    return [*parts, (" · ", "quiet"), (full, "error")] if full else parts
 
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
@@ -289,8 +292,9 @@ def _failed_plain(timeline: Timeline, step: int) -> str:
 _LINES: dict[str, Callable[[Timeline, int], list[Part]]] = {
     "cell": _cell, "cell_end": _cell_end, "line": _line, "op": op_line, "backward": _backward,
     "backward_end": _backward_end, "node": _node, "accumulate": _accumulate, "captured": _captured,
-    "retained": _retained, "hook": _hook, "failed": _failed,
+    "retained": _retained, "hook": _hook, "failed": _failed, "cut": full_line,
 }  # fmt: skip
 _PLAIN: dict[str, Callable[[Timeline, int], str]] = {
     "line": _line_plain, "op": op_plain, "node": _node_plain, "accumulate": _accumulate_plain, "failed": _failed_plain,
+    "cut": full_plain,
 }  # fmt: skip

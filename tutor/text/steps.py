@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import msgspec
 
 from tutor.explain import explanation, message, plain
+from tutor.explain.full import place
 from tutor.explain.nodes import rule_json
 from tutor.explain.paths import paths_to
 from tutor.language import tr
@@ -151,7 +152,16 @@ def _cell_end(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[s
     yield "outcome", event.outcome
 
 
+def _cut(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    event = view.event
+    assert isinstance(event, ev.Cut)
+    yield "count", event.events
+    yield "place", place(timeline, step)
+    yield "iterations", list(event.iterations)
+    yield "reason", event.reason
+
+
 _MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {
     "op": _op, "node": _node, "accumulate": _accumulate, "captured": _given, "retained": _given, "hook": _hook,
-    "backward": _backward, "failed": _failed, "cell_end": _cell_end,
+    "backward": _backward, "failed": _failed, "cell_end": _cell_end, "cut": _cut,
 }  # fmt: skip

@@ -49,6 +49,7 @@ _MOVES: dict[str, tuple[Go, str]] = {
     "f": (walk.next_pass, later("No backward pass comes after this.")),
     "F": (walk.previous_pass, later("No backward pass comes before this.")),
 }
+_AHEAD = ("", "n", "next", "]", "}", "f")
 
 
 class Walker:
@@ -94,7 +95,10 @@ class Walker:
             if step is None or step == self.step:
                 if command == "" and self.step >= self.timeline.steps:
                     self._tell_prose(None)
-                self._say([(tr(nowhere), "quiet")])
+                said = [(tr(nowhere), "quiet")]
+                if self.timeline.cut is not None and command in _AHEAD:
+                    said.append((tr(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
+                self._say(said)
             else:
                 self._move(step)
         elif command in ("?", "h", "help"):

@@ -26,9 +26,10 @@ KIND_NAMES: tuple[str, ...] = ("", *(kind.kind or "" for kind in STEP_KINDS))
 """The name of a step's kind, by its number."""
 KIND_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(KIND_NAMES)}
 _OP = KIND_NUMBERS["op"]
+_CUT = KIND_NUMBERS["cut"]
 NO_STOP = 255
 """In `stops`: not a step that `n` and `p` stop at."""
-STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed"))
+STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut"))
 
 
 class Columns:
@@ -49,6 +50,11 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.kinds)
+
+    @property
+    def cut(self) -> int | None:
+        """The step at which the recording was full; None where it is whole."""
+        return self.kinds.find(_CUT) + 1 or None
 
     def operation(self, number: int) -> int | None:
         """The step of the `number`-th operation, from 1; None where there are not so many."""

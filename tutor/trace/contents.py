@@ -14,7 +14,7 @@ from tutor.trace.scope import name_of
 from tutor.trace.state import State
 from tutor.trace.values import elements
 
-LINE, OP = KIND_NUMBERS["line"], KIND_NUMBERS["op"]
+LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 
 
 class Contents:
@@ -37,6 +37,7 @@ class Contents:
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
             ev.Line: self._line, ev.Op: self._op, ev.CellStart: self._cell_start, ev.CellEnd: self._cell_end,
             ev.Backward: self._backward, ev.BackwardEnd: self._backward_end, ev.Failed: self._plain,
+            ev.Cut: self._cut,
             ev.Node: self._in_pass, ev.Accumulate: self._in_pass, ev.Captured: self._in_pass,
             ev.Retained: self._in_pass, ev.HookRan: self._in_pass,
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
@@ -66,6 +67,9 @@ class Contents:
 
     def _plain(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, 0, state)
+
+    def _cut(self, event: ev.Cut, state: State) -> None:
+        self.columns.append(CUT, 0, 1, event.site, event.iterations[-1] if event.iterations else 0)
 
     def _in_pass(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)
@@ -117,7 +121,7 @@ class Contents:
 
     def _loop_end(self, event: ev.Event, state: State) -> None:
         """The step before it counts as of the turn that its state tells."""
-        if self.columns.iterations:
+        if self.columns.iterations and self.columns.kinds[-1] != CUT:
             self.columns.iterations[-1] = min(max(turn_of(state), 0), 0xFFFFFFFF)
 
     def _output(self, event: ev.Output, state: State) -> None:

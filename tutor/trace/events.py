@@ -434,6 +434,25 @@ class Checked(Event, frozen=True, tag=54):
     """The exception's type, or the name that is missing."""
 
 
+class Cut(Event, frozen=True, tag=55):
+    """The recording is full: the learner's code goes on from here, but what it does is no longer recorded.
+
+    What follows, up to the next step, is that of the end of the cell: after a `Gap` "full", what all names mean then.
+    Points, output, cells and the failure that ends the run are still told. A run that is killed tells no such end.
+    """
+
+    kind = "cut"
+    events: int
+    """How many were recorded before."""
+    site: int
+    """The statement that was about to run, or running."""
+    frame: int
+    iterations: list[int]
+    """Of the loops around it, those of calling functions too, outermost first: which iteration each was in."""
+    reason: str
+    """events or bytes: what there were too many of."""
+
+
 class Point(Event, frozen=True, tag=45):
     """Past the budget: the value of the scalar that backward was called on, for the charts."""
 
@@ -512,6 +531,7 @@ class Key(Event, frozen=True, tag=60):
 
 STEP_KINDS: tuple[type[Event], ...] = (
     CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed,
+    Cut,
 )  # fmt: skip
 """The events that are steps; a step's kind is its place here, plus one."""
 

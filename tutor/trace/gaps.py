@@ -1,5 +1,7 @@
 """Why something is not in a recording, in words: the recording holds only the facts."""
 
+from collections.abc import Sequence
+
 from tutor.language import later, tr
 from tutor.trace.events import Gap
 
@@ -15,11 +17,27 @@ _WHY = {
         "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."
     ),
     "operation": later("An operation could not be recorded: {detail}."),
+    "elsewhere": later("The program starts other processes ({detail}): what runs in them is not in the recording."),
     "backward": later(
         "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
         "shown, the gradients that it wrote are."
     ),
 }
+
+
+_CUT = later(
+    "The recording was full at step {step:,}: what ran after that is not in it, but for what was printed, the charts "
+    "and the state at the end."
+)
+_CUT_OFF = later("The recording was full at step {step:,}: what ran after that is not in it.")
+
+
+def told_all(gaps: Sequence[Gap], cut: int | None) -> list[str]:
+    """All that is missing; `cut` is the step at which the recording was full."""
+    if cut is None:
+        return [told(gap) for gap in gaps]
+    whole = any(gap.why == "full" for gap in gaps)
+    return [tr(_CUT if whole else _CUT_OFF, step=cut), *(told(gap) for gap in gaps if gap.why != "full")]
 
 
 def told(gap: Gap) -> str:

@@ -119,21 +119,32 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
     # `if x: y = 1` on one line: where the inner statement never ran, the outer one is meant.
     same_line = [block for block in blocks if block[1] == blocks[0][1]] or blocks[:1]
     runs = next((runs for block in same_line if (runs := list(_executions(timeline, file, block)))), [])
+    full = timeline.cut
     if not runs:
-        raise PlaceError(tr("The statement on line {line} of {name} never ran.", line=line, name=name))
+        said = later("The statement on line {line} of {name} never ran.")
+        if full is not None:
+            said = later(
+                "The statement on line {line} of {name} did not run before the recording was full, at step {step:,}."
+            )
+        raise PlaceError(tr(said, line=line, name=name, step=full))
     completed = 0
     for start in reversed(runs) if count is None else runs:
         end = _completion(timeline, start)
         completed += end is not None
         if end is not None and (count is None or completed == count):
             return end
-    if not completed:
+    if full is not None:
+        said = later(
+            "The statement on line {line} of {name} was completed {count} times before the recording was full, at "
+            "step {step:,}."
+        )
+    elif not completed:
         said = later("The statement on line {line} of {name} was begun, but never completed.")
     elif completed == 1:
         said = later("The statement on line {line} of {name} was completed once only.")
     else:
         said = later("The statement on line {line} of {name} was completed {count} times only.")
-    raise PlaceError(tr(said, line=line, name=name, count=completed))
+    raise PlaceError(tr(said, line=line, name=name, count=completed, step=full))
 
 
 def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:
@@ -181,6 +192,6 @@ def _completion(timeline: Timeline, start: int) -> int | None:
         # Frames are numbered as they start: this one's number or a higher one raised while it ran.
         raised_here = after.frame is None or after.frame >= line.frame
         return None if raised_here else end
-    if isinstance(after, ev.CellEnd) and after.outcome != "ok":
+    if isinstance(after, ev.Cut) or (isinstance(after, ev.CellEnd) and after.outcome != "ok"):
         return None
     return end

@@ -38,6 +38,7 @@ class Replay(GraphReplay):
             ev.LoopEnd: self._loop_end, ev.FrameStart: self._frame_start, ev.FrameEnd: self._frame_end,
             ev.Group: self._group, ev.CellStart: self._cell_start, ev.Document: self._document,
             ev.Module: self._module, ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
+            ev.Cut: self._cut,
         }  # fmt: skip
         """What to do with an event, by its type; events that are not here change nothing."""
 
@@ -139,6 +140,15 @@ class Replay(GraphReplay):
                     return
 
     # ------------------------------------------------------------ all else
+
+    def _cut(self, event: ev.Cut) -> None:
+        """Nothing more will be told of the functions and loops that were left then, nor of a pass."""
+        state = self.state
+        state.frames = [frame for frame in state.frames if frame.frame == MODULE]
+        for frame in state.frames:
+            frame.iterations = {}
+        state.suspended = {}
+        self._stop_passes()
 
     def _output(self, event: ev.Output) -> None:
         self.state.output_length += len(event.text)

@@ -49,7 +49,7 @@ class GraphReplay(TensorReplay):
                 node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]
         state.nodes[event.node] = node
         second = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
-        if not state.showing_pass or second:
+        if (not state.showing_pass or second) and not state.full:
             state.shown.add(event.node)
 
     def _others(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
@@ -93,6 +93,13 @@ class GraphReplay(TensorReplay):
                     node = node.__copy__()
                     node.value, node.shape = tensor.value, tensor.shape
                     state.nodes[number] = node
+
+    def _stop_passes(self) -> None:
+        """No more is told of passes, and so no graph is on show."""
+        state = self.state
+        self._show_all()
+        state.shown, state.last_pass, state.full = set(), None, True
+        state.last_op = (0, [], [], None, 0)
 
     def _clear(self, keep: Sequence[int] = ()) -> None:
         """Take the gradients of the last pass from the nodes."""

@@ -179,3 +179,5 @@ class State(msgspec.Struct, gc=False):
     operations: int = 0
     """How many operations there were."""
     modules: dict[int, ModuleInfo] = {}
+    full: bool = False
+    """Whether the recording was full before: of the nodes that live nobody knows whether a pass has used them up."""

@@ -81,7 +81,18 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What whoever walks this should know: gaps, a file cut off, events of a later version."""
-        return list(dict.fromkeys([*self.contents.notices, *map(gaps.told, self.contents.gaps), *self.frames.damaged]))
+        missing = gaps.told_all(self.contents.gaps, self.cut)
+        return list(dict.fromkeys([*self.contents.notices, *missing, *self.frames.damaged]))
+
+    @property
+    def cut(self) -> int | None:
+        """The step at which the recording was full; None where it is whole, and in an older one that says no place."""
+        return self.columns.cut
+
+    @property
+    def ends_are_told(self) -> bool:
+        """Of a recording that was full: whether the state after that is the one at the end."""
+        return any(gap.why == "full" for gap in self.contents.gaps)
 
     @property
     def document(self) -> ev.Document | None:
@@ -122,6 +133,11 @@ class Timeline:
     def asides(self) -> list[Aside]:
         """Warnings, figures, answers and gaps, in order."""
         return self.contents.asides
+
+    def asides_at(self, step: int) -> list[Aside]:
+        """Those that came after a step and before the next."""
+        first, last = (bisect_right(self.asides, at, key=lambda aside: aside.step) for at in (step - 1, step))
+        return self.asides[first:last]
 
     @property
     def run_end(self) -> ev.RunEnd | None:
@@ -214,6 +230,7 @@ class Timeline:
             depth = columns.depths[place]
         elif type(event) is ev.Line:
             depth = columns.frame_depths[place] - 1
+        if isinstance(event, ev.Line | ev.Cut):
             span = None if span is None or file is None else self.book.header(file, span)
         info = self.pass_of(step)
         return StepView(

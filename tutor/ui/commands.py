@@ -81,7 +81,7 @@ class Commands:
             self.say_gate()
         elif found is None:
             waits = screen.running and ahead
-            screen.say((screen.waiting if waits else tr(moves.NOWHERE[key]), "quiet"), passing=waits)
+            screen.say((screen.waiting if waits else moves.nowhere(screen.timeline, key), "quiet"), passing=waits)
         elif found > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit

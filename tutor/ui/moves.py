@@ -44,6 +44,8 @@ NOWHERE = {
 }
 """What to say where a key leads nowhere."""
 
+_AHEAD = ("forward", "next_line", "next_cell", "next_iteration", "next_pass")
+
 _FORMS = later("18, line 9, iteration 30, cell 2, pass 3 or end")
 _TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
@@ -53,6 +55,13 @@ _IN_CHINESE = (
     ("行", "line "), ("步", "step "), ("末尾", "end"),
 )  # fmt: skip
 """What may be typed instead."""
+
+
+def nowhere(timeline: Timeline, key: str) -> str:
+    """What to say where a key leads nowhere; in a recording that was full, that there was more."""
+    if timeline.cut is None or key not in _AHEAD:
+        return tr(NOWHERE[key])
+    return tr("{nowhere}: the recording was full at step {step:,}", nowhere=tr(NOWHERE[key]), step=timeline.cut)
 
 
 def go(timeline: Timeline, step: int, text: str) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
 from tutor.trace import walk
-from tutor.ui.moves import NOWHERE
+from tutor.ui.moves import nowhere
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -64,7 +63,7 @@ class Player:
         if following is None or following > screen.limit:
             self.pause()
             if following is None:
-                screen.say((tr(NOWHERE["forward"]), "quiet"))
+                screen.say((nowhere(screen.timeline, "forward"), "quiet"))
             else:
                 screen.commands.say_gate()
             return

@@ -226,5 +226,26 @@ ZH: dict[str, str] = {
         "这次反向传播由 {function} 在内部进行，结果由它返回；不会写入 .grad"
     ),
     "the same memory, but cut off from the graph: gradients stop here": "同一块内存，但与计算图断开：梯度到此为止",
+    "other processes start here: what runs in them is not recorded": "这里启动了其他进程：它们里面运行的内容没有记录",
+    # a recording that was full
+    "the recording is full here": "记录到这里满了",
+    "a shorter run is recorded whole: fewer iterations, or less data": "想完整记录，就让运行短一些：减少迭代次数或数据",
+    "A shorter run is recorded whole: fewer iterations, or less data.": (
+        "想完整记录，就让运行短一些：减少迭代次数或数据。"
+    ),
+    "The recording is full here, at {place}, after {count:,} events; {follows}. {help}": (
+        "记录到这里满了：{place}，共 {count:,} 个事件；{follows}。{help}"
+    ),
+    "The recording is full here, at {place}, after so many bytes as it may have; {follows}. {help}": (
+        "记录到这里满了：{place}，字节数已达上限；{follows}。{help}"
+    ),
+    "the recording was full at step {step}, at {place}": "记录在第 {step} 步满了：{place}",
+    "a place that is not in the recording": "一个不在记录里的位置",
+    "line {number} of {file}": "{file} 第 {number} 行",
+    "{line}, iteration {number:,} of the loop": "{line}，循环的第 {number:,} 次迭代",
+    "{line}, iteration {numbers} of the loops": "{line}，各层循环的第 {numbers} 次迭代",
+    "what follows is the end of the run": "接下来是运行结束时的状态",
+    "the run goes on, and is not recorded": "运行还在继续，但不再记录",
+    "what ran after this is not recorded": "之后运行的内容没有记录",
 }
 ZH |= FAILURES | MISTAKES | RULES

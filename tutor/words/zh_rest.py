@@ -265,4 +265,20 @@ ZH: dict[str, str] = {
         "程序再运行一次，得到的数不一样（先是 {here:g}，后是 {again:g}）：它固定随机种子了吗？"
     ),
     "the program did not come to this pass when it ran again.": "程序再运行一次，没有走到这次反向传播。",
+    "The program starts other processes ({detail}): what runs in them is not in the recording.": (
+        "程序启动了其他进程（{detail}）：在它们里面运行的内容不在记录里。"
+    ),
+    # a recording that was full
+    "The recording was full at step {step:,}: what ran after that is not in it, but for what was printed, the charts "
+    "and the state at the end.": (
+        "记录在第 {step:,} 步满了：之后运行的内容不在其中，只有打印的文字、图表和结束时的状态。"
+    ),
+    "The recording was full at step {step:,}: what ran after that is not in it.": (
+        "记录在第 {step:,} 步满了：之后运行的内容不在其中。"
+    ),
+    "The statement on line {line} of {name} did not run before the recording was full, at step {step:,}.": (
+        "记录在第 {step:,} 步就满了，在那之前 {name} 第 {line} 行的语句没有运行。"
+    ),
+    "The statement on line {line} of {name} was completed {count} times before the recording was full, at "
+    "step {step:,}.": "记录在第 {step:,} 步就满了，在那之前 {name} 第 {line} 行的语句运行完了 {count} 次。",
 }

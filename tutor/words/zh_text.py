@@ -140,4 +140,5 @@ t      这里的全部情况           c   去让这个错误注定发生的那�
 s      跳过问题                 ?   本帮助
 q      退出
 """,
+    " The recording was full at step {step:,}.": "记录在第 {step:,} 步满了。",
 }

@@ -489,4 +489,10 @@ ZH: dict[str, str] = {
     "this terminal cannot draw a screen (TERM is dumb or not set). --plain walks without one.": (
         "这个终端画不了屏幕界面（TERM 是 dumb 或没有设置）。请用 --plain。"
     ),
+    # a recording that was full
+    "full here": "记录到此",
+    "the recording was full: there is no graph of what ran after": "记录满了：之后运行的内容没有计算图",
+    "the line at which the recording was full": "记录满了时所在的行",
+    "the recording is full": "记录满了",
+    "{nowhere}: the recording was full at step {step:,}": "{nowhere}：记录在第 {step:,} 步满了",
 }

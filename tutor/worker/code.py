@@ -17,7 +17,8 @@ from typing import Any
 from tutor.trace.events import Site, Source, Span
 from tutor.worker.rewrite import Places, compile_recorded
 from tutor.worker.sink import Sink
-from tutor.worker.syntax import characters, source_lines, uses_compiler
+from tutor.worker.syntax import characters, source_lines
+from tutor.worker.twins import Twins
 from tutor.worker.writes import Written
 
 _FUTURES = functools.reduce(
@@ -94,24 +95,25 @@ class Code:
         self.own: dict[int, tuple[types.CodeType, int]] = {}
         """By `id` of a code object of the learner's: itself, and its file."""
         self.callbacks: dict[str, Callable[..., Any]] = {}
+        self.twins = Twins()
         self.names: dict[str, str] = {}
         """What to call a file, by its full path."""
 
-    def compile(self, source: str, path: str, *, whole: str | None = None) -> types.CodeType:
+    def compile(self, source: str, path: str, *, whole: str | None = None, imported: bool = False) -> types.CodeType:
         """Compiles a file of the learner's, or with `whole` a cell of the file whose text that is."""
         file = self._files.get(path)
         text = source if whole is None else whole
-        if file is None:
-            file = self._files[path] = len(self._files) + 1
+        if file is None or self._lines[file] != source_lines(text):  # a module may be imported again, changed
+            file = self._files[path] = len(self._lines) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
             self._send(Source(file, self.names.get(path, path), text))
         flags = self._futures.get(path, 0)
-        code = compile_recorded(
-            source, path, self._places(file), self.callbacks, functions=not uses_compiler(text), flags=flags
-        )
+        code, plain = compile_recorded(source, path, self._places(file), self.callbacks, imported=imported, flags=flags)
         self._futures[path] = flags | (code.co_flags & _FUTURES)
         self._adopt(code, file)
+        self._adopt(plain, file)
+        self.twins.pair(code, plain)
         return code
 
     def lines_of(self, site: int) -> tuple[int, int]:

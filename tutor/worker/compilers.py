@@ -1,38 +1,71 @@
-"""Keeps the recorder out of the way of torch's compilers, which read bytecode and trace what they see."""
+"""Keeps the recorder out of the way of torch's compilers, which read bytecode and trace what they see.
+
+What is handed to one of them decides, not what stands in a file. Making it and running it goes unseen, with plain code
+everywhere; its run is one operation of whoever calls it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.machinery
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 Unseen = Callable[[], contextlib.AbstractContextManager[None]]
+_DYNAMO = "torch._dynamo.eval_frame"
+"""Where `torch.compile`, `Module.compile`, `torch._dynamo.optimize` and `torch.export` end. Importing it takes a
+second."""
+_MADE_AT_ONCE = (
+    (torch.jit, "trace"), (torch.jit, "trace_module"), (torch.export, "export"), (torch.export, "draft_export"),
+    (torch.export, "export_for_training"), (torch.onnx, "export"),
+)  # fmt: skip
 
 
 def step_aside(unseen: Unseen) -> None:
-    """From now on what torch compiles runs unseen, as one operation, and so does the tracing itself."""
-    torch.compile = _compile_aside(torch.compile, unseen)
-    for module, name in ((torch.jit, "trace"), (torch.jit, "trace_module"), (torch.jit, "script")):
-        setattr(module, name, _aside(getattr(module, name), unseen))
+    """From now on what torch compiles runs `unseen`, as one operation, and so does the compiling itself."""
+    for module, name in _MADE_AT_ONCE:
+        if hasattr(module, name):
+            setattr(module, name, _aside(getattr(module, name), unseen))
+    torch.jit.script = _script_aside(torch.jit.script, unseen)
+    if _DYNAMO in sys.modules:
+        _watch_dynamo(unseen)
+    else:
+        _when_imported(_DYNAMO, lambda: _watch_dynamo(unseen))
 
 
-def _compile_aside(original: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def compile_aside(*args: Any, **kwargs: Any) -> Any:
-        made = original(*args, **kwargs)
-        if not args and kwargs.get("model") is None:  # a decorator with arguments
-            return lambda function: _aside(made(function), unseen)
-        if isinstance(made, torch.nn.Module):
-            kind = type(made)
-            if not hasattr(kind.__call__, "__wrapped__"):  # the first of its kind
-                setattr(kind, "__call__", _aside(kind.__call__, unseen))  # noqa: B010  mypy forbids the plain way
-            return made
-        return _aside(made, unseen)
+def _watch_dynamo(unseen: Unseen) -> None:
+    context: Any = sys.modules[_DYNAMO].OptimizeContext
+    compiled = context.__call__
 
-    return compile_aside
+    @functools.wraps(compiled)
+    def compile_aside(self: Any, function: Any) -> Any:
+        with unseen():
+            made = compiled(self, function)
+        # A module's `forward` has come through here by itself, a class is made up of methods that have.
+        return made if isinstance(made, torch.nn.Module | type) else _aside(made, unseen)
+
+    context.__call__ = compile_aside
+
+
+def _when_imported(name: str, do: Callable[[], None]) -> None:
+    loader = importlib.machinery.SourceFileLoader
+    plain: Any = loader.exec_module
+
+    def exec_module(self: Any, module: Any) -> None:
+        plain(self, module)
+        if module.__name__ == name:
+            loader.exec_module = plain  # type: ignore[method-assign]
+            do()
+
+    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    exec_module.__code__ = exec_module.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+    loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
 def _aside(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
@@ -40,5 +73,16 @@ def _aside(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with unseen():
             return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _script_aside(script: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
+    @functools.wraps(script)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < 3:  # it looks for names in the frame of its caller, which is one further away
+            kwargs["_frames_up"] = kwargs.get("_frames_up", 0) + 1
+        with unseen():
+            return script(*args, **kwargs)
 
     return wrapped

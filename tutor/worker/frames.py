@@ -17,9 +17,10 @@ from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, Loo
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
-from tutor.worker.sink import FRAME_EVENTS, Sink
+from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.threads import Threads
+from tutor.worker.unrecorded import Unrecorded
 
 
 def _tag(kind: type[Event]) -> Any:
@@ -60,6 +61,7 @@ class Frames:
         self._threads = threads
         self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
         self.current: Frame | None = None
+        self.script: Frame | None = None
         self.on = False
         self.stop_wanted = False
         self._raised = (0, 0)
@@ -70,21 +72,17 @@ class Frames:
             "loop_end": self.loop_end, "caught": self.caught, "star": self.star, "look": self.look,
         }  # fmt: skip
 
+    def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
+        """In pickled code the callbacks do nothing."""
+        return Unrecorded, ()
+
     # ------------------------------------------------------------ finding the frame
 
     def module(self, path: str) -> Frame:
-        """The frame of a module of the learner's, which starts now."""
-        frame = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
+        """The frame of the script, which starts now."""
+        frame = self.script = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
         self._modules[path] = frame
         return frame
-
-    def end_module(self, path: str) -> None:
-        """An imported module of the learner's has run."""
-        frame = self._modules.pop(path)
-        self.by_id.pop(frame.key, None)
-        if self.on:
-            self._append((_FRAME_END, frame.serial))
-        self.current = frame.outer
 
     def let_go(self) -> None:
         """Holds nothing of the learner's any more."""
@@ -163,7 +161,7 @@ class Frames:
             with DisableTorchFunction():
                 self._tensors.compare_exposed()
         self._append((_LINE, site, frame.serial))
-        if len(self._sink.waiting) >= FRAME_EVENTS:
+        if len(self._sink.waiting) >= self._sink.limit:
             self._sink.flush()
 
     def _stop(self) -> None:
@@ -236,7 +234,10 @@ class Frames:
         file = self._file_of(code.co_filename) or 1
         frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
-        frame.code = code
+        if code.co_name == "<module>":
+            self._modules.setdefault(code.co_filename, frame)
+        else:
+            frame.code = code
         frame.module = around.module if around is not None else None
         if code.co_name == "forward":
             frame.module = self.modules.entered(values, python, frame.module)
@@ -260,6 +261,8 @@ class Frames:
                 self.names.scan(around)
                 around = around.outer
             self._append((_FRAME_END, frame.serial))
+        if self._modules.get(python.f_code.co_filename) is frame:
+            del self._modules[python.f_code.co_filename]
         if self.current is frame:
             self.current = frame.outer
 

@@ -169,7 +169,7 @@ class Graph:
                 node.register_prehook(_Arrival(serial, self, hook.leaf))
             sequence = -1
         else:
-            if isinstance(node, _PythonNode):
+            if isinstance(node, _PythonNode) and not _is_compiled(kind):
                 hook = _OwnHook(serial, self)
                 node.register_prehook(_OwnBefore(serial, self))
             else:
@@ -215,3 +215,8 @@ class Graph:
         """The number of a node, if it has one."""
         number = grad_fn.metadata.get(_KEY)
         return None if number is None else int(number)
+
+
+def _is_compiled(kind: type) -> bool:
+    """Whether a node of this type runs a backward that torch has compiled: no Python of the learner's."""
+    return getattr(kind, "_forward_cls", kind).__module__.startswith("torch._functorch._aot_autograd.")

@@ -1,71 +1,65 @@
-"""Imports the learner's own modules, those beside the script, with the recorder's calls in them."""
+"""Compiles the learner's own modules, however they are imported, with the recorder's calls in them.
+
+It takes the place of the function by which Python's loader of source files gives a module's code. So whatever finds the
+file (a path, an editable install, `importlib.util.spec_from_file_location`, `runpy`) is left as it is, and nothing of
+ours shows in `sys.meta_path` or in a module's `__loader__`.
+"""
 
 from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import os
 import sys
-import sysconfig
 import types
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
+from tutor.worker.failures import is_ours
+from tutor.worker.project import Project
 from tutor.worker.recorder import Recorder
 
-_LIBRARIES = tuple(
-    os.path.realpath(path) + os.sep for path in {*sysconfig.get_paths().values(), os.path.dirname(os.__file__)} if path
-)
+_Loader = importlib.machinery.SourceFileLoader
+_plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
 
 
-class OwnModules:
-    """A finder for `sys.meta_path`: modules below `root` that are no installed library."""
+def install(project: Project, recorder: Recorder) -> None:
+    """From now on the modules of the project are recorded."""
 
-    def __init__(self, root: str, recorder: Recorder) -> None:
-        self._root = os.path.realpath(root) + os.sep
-        self._recorder = recorder
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader) or spec.origin is None:
-            return None
-        place = os.path.realpath(spec.origin)
-        if not place.startswith(self._root) or place.startswith(_LIBRARIES) or "site-packages" in place:
-            return None
-        loader = _Loader(name, spec.origin, self._root, self._recorder)
-        return importlib.util.spec_from_file_location(
-            name, spec.origin, loader=loader, submodule_search_locations=spec.submodule_search_locations
-        )
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, root: str, recorder: Recorder) -> None:
-        super().__init__(name, path)
-        self._root = root
-        self._recorder = recorder
-
-    def get_code(self, fullname: str) -> types.CodeType | None:
+    def code_of(loader: _Loader, name: str) -> types.CodeType | None:
+        path = loader.get_filename(name)
+        if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
+            return _plain_code(loader, name)
         # Compiled anew each time: a .pyc would hold code without the recorder's calls, or with them.
-        path = self.get_filename(fullname)
-        source = importlib.util.decode_source(self.get_data(path))
-        recorder = self._recorder
-        recorder.code.names.setdefault(path, os.path.relpath(path, self._root))
-        recorder.own_module(fullname)
-        return recorder.code.compile(source, path)
+        source = importlib.util.decode_source(loader.get_data(path))
+        code = recorder.code
+        if path not in code.names:
+            called = project.name_of(path, name)
+            code.names[path] = path if called in code.names.values() else called
+        recorder.own_module(name)
+        return code.compile(source, path, imported=True)
 
-    def exec_module(self, module: types.ModuleType) -> None:
-        code = self.get_code(module.__name__)
-        path = self.get_filename(module.__name__)
-        assert code is not None
-        frames = self._recorder.frames
-        frames.module(path)
-        try:
-            exec(code, module.__dict__)
-        finally:
-            frames.end_module(path)
+    def get_code(loader: _Loader, name: str) -> types.CodeType | None: return code_of(loader, name)  # fmt: skip
+
+    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    get_code.__code__ = get_code.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+    _Loader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
-def install(root: str, recorder: Recorder) -> None:
-    """From now on the learner's modules below `root` are recorded."""
-    sys.meta_path.insert(0, OwnModules(root, recorder))
+def _is_asked_by_own(recorder: Recorder) -> bool:
+    """Whether the import that runs was asked for by code of the learner's."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and _imports(frame):
+        frame = frame.f_back
+    return frame is not None and id(frame.f_code) in recorder.code.own
+
+
+def _imports(frame: types.FrameType) -> bool:
+    """Whether a frame is a part of how Python imports, or of how we take part in it."""
+    code = frame.f_code
+    python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
+    return python or is_ours(code)
+
+
+_IMPORTING = ("importlib", "importlib.util", "runpy")

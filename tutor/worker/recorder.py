@@ -9,9 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction
+from torch._C import (
+    DisableTorchFunction,
+    _get_function_stack_at,
+    _len_torch_function_stack,
+    _pop_torch_function_stack,
+    _push_on_torch_function_stack,
+)
 
-from tutor.trace.events import Failed, Gap
+from tutor.trace.events import Cut, Failed, Gap
 from tutor.worker import naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
@@ -51,7 +57,7 @@ class Recorder:
         self.frames = Frames(
             self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own, threads
         )
-        self.code.callbacks = self.frames.callbacks
+        self.code.callbacks = self.frames.callbacks | {"defined": self.code.twins.defined}
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
         self.passes = Passes(self.operations, self.tensors, self.sink.waiting, threads.is_other)
         self.passes.graph.serial_of_leaf = self.tensors.serial
@@ -74,6 +80,8 @@ class Recorder:
         show_set()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
+        self._page = page
+        self._starting: set[int] = set()
         self.full = False
         os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
 
@@ -91,15 +99,14 @@ class Recorder:
     def switched_on(self) -> Iterator[None]:
         """Events may be sent inside, though no code of the learner's runs."""
         on = self.frames.on
-        self._switch(not self.full)
+        self._switch(True)
         try:
             yield
         finally:
             self._switch(on)
 
     def _switch(self, on: bool) -> None:
-        self.frames.on = on
-        self.passes.on = on
+        self.frames.on = self.passes.on = on and not self.full
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
@@ -107,13 +114,41 @@ class Recorder:
         on = self.frames.on
         self._switch(False)
         try:
-            with DisableTorchFunction():
+            with self._mode_off():
                 yield
         finally:
             self._switch(on)
             if on:
                 with DisableTorchFunction():
                     self.tensors.look_again()
+
+    @contextlib.contextmanager
+    def compiled(self) -> Iterator[None]:
+        """What runs inside leaves no event and meets plain code; what it has changed is looked at after."""
+        main = sys.modules.get("__main__")
+        names = {} if main is None or not self.frames.on else main.__dict__
+        before = dict(names)
+        try:
+            with self.code.twins.plain(), self.unseen():
+                yield
+        finally:
+            if self.frames.on and self.frames.script is not None:
+                for name, value in names.items():
+                    if before.get(name, self) is not value:
+                        self.frames.names.store(self.frames.script, name, value, 0)
+
+    @contextlib.contextmanager
+    def _mode_off(self) -> Iterator[None]:
+        """Takes our function mode off the stack, and leaves those of the learner's."""
+        modes = [_get_function_stack_at(place) for place in range(_len_torch_function_stack())]
+        if self.operations not in modes:
+            yield
+            return
+        _put(modes, [mode for mode in modes if mode is not self.operations])
+        try:
+            yield
+        finally:
+            _put([mode for mode in modes if mode is not self.operations], modes)
 
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
@@ -125,16 +160,21 @@ class Recorder:
         self.sink.send(event)
         return event
 
-    def full_snapshot(self, names: dict[str, Any], frame: Frame) -> None:
-        """Past the budget: what all names of the module mean at the end."""
-        self._switch(True)
+    def full_snapshot(self, names: dict[str, Any]) -> None:
+        """Past the budget, at the end of a cell: what the script's names mean, and what the tensors hold."""
+        script = self.frames.script
+        if script is None:
+            return
+        script.loops.clear()
         with DisableTorchFunction():
-            self.frames.names.store_all(frame, names)
-            for value in list(names.values()):
-                if isinstance(value, torch.Tensor):
-                    known = self.tensors.meet(value)
-                    self.tensors.record(value, known)
-        self._switch(False)
+            self.tensors.sweep()
+            for known in list(self.tensors.by_id.values()):
+                tensor = known.ref()
+                if tensor is not None:
+                    self.tensors.record(tensor, known)
+        self.frames.names.store_unseen(script, names)
+        self.frames.names.store_all(script, names)
+        self.frames.names.scan(script)
 
     def catch_up(self, names: dict[str, Any]) -> None:
         """After code that was not recorded: what the module's names mean, and what the tensors that are known hold."""
@@ -187,9 +227,25 @@ class Recorder:
         if self._troubles <= 10:
             self.sink.send(Gap(1, "operation", detail=f"{type(error).__name__}: {error}"))
 
-    def _is_full(self) -> None:
-        self._switch(False)
+    def started_elsewhere(self, how: str) -> None:
+        """The statement that runs has started another process; said once for each statement."""
+        if self.frames.on and self._page[0] not in self._starting:
+            self._starting.add(self._page[0])
+            self.sink.send(Gap(0, "elsewhere", detail=how))
+
+    def _is_full(self, reason: str) -> bool:
+        frame = self.frames.current
+        if not self.frames.on or frame is None:
+            return False
         self.full = self.passes.full = True
+        self._switch(False)
+        iterations: list[int] = []
+        around: Frame | None = frame
+        while around is not None:
+            iterations[:0] = around.loops.values()
+            around = around.outer
+        self.sink.send(Cut(self.sink.events, self._page[0], frame.serial, iterations, reason))
+        return True
 
     # ------------------------------------------------------------ forks
 
@@ -201,3 +257,11 @@ class Recorder:
         self._switch(False)
         self.operations.off = True
         self.sink.close_in_child()
+
+
+def _put(modes: list[Any], others: list[Any]) -> None:
+    """Puts other function modes on the stack in the place of these."""
+    for _ in modes:
+        _pop_torch_function_stack()
+    for mode in others:
+        _push_on_torch_function_stack(mode)

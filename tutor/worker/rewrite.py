@@ -30,7 +30,7 @@ from tutor.worker.syntax import (
 
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
-    "caught", "star", "look",
+    "caught", "star", "look", "defined",
 )  # fmt: skip
 """The recorder's functions that rewritten code calls; see `hooks.Hooks` for what each is given."""
 
@@ -54,12 +54,12 @@ def compile_recorded(
     places: Places,
     callbacks: dict[str, Callable[..., Any]],
     *,
-    functions: bool = True,
+    imported: bool = False,
     flags: int = 0,
-) -> types.CodeType:
-    """Compiles `source` with the recorder's calls in it.
+) -> tuple[types.CodeType, types.CodeType]:
+    """Compiles `source` with the recorder's calls in it, and as it is; an `imported` module says when it begins and
+    ends.
 
-    With `functions` False only the statements outside functions are rewritten: what torch compiles must stay as it is.
     `flags` are the `__future__` features that earlier cells of the file have asked for. Raises SyntaxError and warns
     just as `compile` does.
     """
@@ -67,14 +67,14 @@ def compile_recorded(
         source, filename, "exec", flags, dont_inherit=True
     )  # for its errors and warnings, before ours
     tree = ast.parse(source, filename)
-    _Rewriter(source_lines(source), places, functions=functions).module(tree)
+    _Rewriter(source_lines(source), places).module(tree, imported=imported)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
             code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
-        except (RecursionError, ValueError):  # deeper than the compiler takes from a tree
-            return plain
-    return _swap(code, callbacks)
+        except (RecursionError, ValueError, SyntaxError):  # nested deeper than the compiler takes from us
+            return plain, plain
+    return _swap(code, callbacks), plain
 
 
 def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> types.CodeType:
@@ -89,10 +89,9 @@ def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> typ
 
 
 class _Rewriter:
-    def __init__(self, lines: list[str], places: Places, *, functions: bool = True) -> None:
+    def __init__(self, lines: list[str], places: Places) -> None:
         self._lines = lines
         self._places = places
-        self._functions = functions
         self._function = "<module>"
         self._loops: list[int] = []
         self._headers: list[int] = []
@@ -106,17 +105,15 @@ class _Rewriter:
 
     # ------------------------------------------------------------ blocks
 
-    def module(self, tree: ast.Module) -> None:
-        tree.body = self._body_with_preface(tree.body, [])
-
-    def _body_with_preface(self, body: list[ast.stmt], preface: list[ast.stmt]) -> list[ast.stmt]:
+    def module(self, tree: ast.Module, *, imported: bool) -> None:
         """Docstring and `__future__` imports must stay first."""
-        head = 0
+        body, head = tree.body, 0
         if body and isinstance(body[0], ast.Expr) and is_text(body[0].value):
             head = 1
         while head < len(body) and isinstance(body[head], ast.ImportFrom) and body[head].module == "__future__":  # type: ignore[attr-defined]
             head += 1
-        return body[:head] + preface + self._block(body[head:], scan_first=bool(preface))
+        rest = self._block(body[head:])
+        tree.body = body[:head] + (self._scope_of(rest, (), [], body[head], body[-1]) if imported and rest else rest)
 
     def _block(self, body: list[ast.stmt], *, scan_first: bool = False) -> list[ast.stmt]:
         out: list[ast.stmt] = []
@@ -278,13 +275,12 @@ class _Rewriter:
         return [node]
 
     def _functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, number: int) -> list[ast.stmt]:
-        if not self._functions:
-            return [node]
         a = node.args
         names = [p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
         names += [p.arg for p in (a.vararg, a.kwarg) if p is not None]
         values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in names]
         self._scope(node, node.name, tuple(names), values)
+        node.decorator_list.append(ast.copy_location(ast.Constant(_MARK["defined"]), node))
         return [node]
 
     _asyncfunctiondef = _functiondef
@@ -303,14 +299,18 @@ class _Rewriter:
         outer, self._function = self._function, function
         loops, self._loops = self._loops, []
         outer_names, self._outer_names = self._outer_names, declared_outer(node)
-        enter = self._call("enter", [_constant(names), ast.Tuple(values, ast.Load())], node.body[0])
         head, rest = split_docstring(node.body)
-        body = self._body_with_preface(rest, [])
-        guarded = ast.Try(
-            body=body or [ast.Pass()], handlers=[], orelse=[], finalbody=[self._call("leave", [], node.body[-1])]
-        )
-        node.body = [*head, enter, _place(guarded, node.body[-1])]
+        node.body = head + self._scope_of(self._block(rest), names, values, node.body[0], node.body[-1])
         self._function, self._loops, self._outer_names = outer, loops, outer_names
+
+    def _scope_of(
+        self, body: list[ast.stmt], names: tuple[str, ...], values: list[ast.expr], first: ast.stmt, last: ast.stmt
+    ) -> list[ast.stmt]:
+        """A body that says when it is entered, and when it is left in whatever way."""
+        enter = self._call("enter", [_constant(names), ast.Tuple(values, ast.Load())], first)
+        leave = self._call("leave", [], last)
+        guarded = ast.Try(body=body or [ast.Pass()], handlers=[], orelse=[], finalbody=[leave])
+        return [enter, _place(guarded, last)]
 
 
 class _Walrus(ast.NodeTransformer):

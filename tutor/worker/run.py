@@ -15,7 +15,6 @@ import traceback
 import types
 import weakref
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
@@ -30,15 +29,16 @@ from tutor.lesson.read import read
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer
+from tutor.worker.children import Children
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
 from tutor.worker.failures import exit_status, is_ours, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
+from tutor.worker.project import Project
 from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
-from tutor.worker.syntax import uses_compiler
 from tutor.worker.warning_places import attribute_warnings
 
 STOPPED = 130
@@ -59,6 +59,8 @@ class Run:
         self._outcome, self._status, self._note = "ok", 0, ""
         self._behind = False
         """Whether code that was not recorded has run since the last cell."""
+        self._cut = False
+        """Whether the recording has been told that it is full."""
 
     def run(self) -> int:
         """Runs all; returns the exit status of the learner's program."""
@@ -77,12 +79,11 @@ class Run:
         signal.signal(signal.SIGINT, self._interrupted)
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
-        if uses_compiler(whole):
-            step_aside(recorder.unseen)
+        step_aside(recorder.compiled)
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
-        frame = None
+        begun = False
         asked: list[Cell] = []
         for cell in lesson.cells:
             if not cell.is_code:
@@ -91,9 +92,10 @@ class Run:
             if cell.number is None:
                 continue  # they are part of their exercise
             code = self._compiled(cell, whole)
-            if frame is None:
+            if not begun:
+                begun = True
                 with recorder.switched_on():
-                    frame = recorder.frames.module(self._path)
+                    recorder.frames.module(self._path)
             exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
             self._cell(cell, code, asked, exercise)
             asked = []
@@ -102,8 +104,6 @@ class Run:
                 self._outcome, self._status, self._note = "ok", 0, ""
             if self._outcome != "ok":
                 break
-        if frame is not None and recorder.full:
-            self._past_budget(frame)
         return self._finish()
 
     # ------------------------------------------------------------ parts of a run
@@ -147,7 +147,9 @@ class Run:
         sys.argv = [self._command.path, *self._command.args]
         folder = os.path.dirname(self._path)
         sys.path.insert(0, folder)
-        importer.install(folder, self._recorder)
+        project = Project(self._path)
+        importer.install(project, self._recorder)
+        Children(project, self._recorder.code.own, self._recorder.started_elsewhere).watch()
 
     def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
         """The cell's code; what a learner has put there may be no Python."""
@@ -175,10 +177,14 @@ class Run:
         try:
             if isinstance(code, SyntaxError):
                 raise code
-            with recorder.recording(), watching(watches, recorder):
-                make_room()
-                exec(code, names)
-                recorder.scan(names)
+            try:
+                with recorder.recording(), watching(watches, recorder):
+                    make_room()
+                    exec(code, names)
+                    recorder.scan(names)
+            finally:
+                if recorder.full:
+                    self._past_budget()
         except SystemExit as error:
             self._status, text = exit_status(error)
             if text:
@@ -244,10 +250,11 @@ class Run:
         except BaseException:  # the learner's hook failed: Python prints both
             traceback.print_exception(error)
 
-    def _past_budget(self, frame: Any) -> None:
-        recorder = self._recorder
-        self._send(Gap(0, "full", recorder.sink.events))
-        recorder.full_snapshot(self._main.__dict__, frame)
+    def _past_budget(self) -> None:
+        if not self._cut:
+            self._cut = True
+            self._send(Gap(0, "full", self._recorder.sink.events))
+        self._recorder.full_snapshot(self._main.__dict__)
 
     def _finish(self) -> int:
         """What Python does at its end: waits for threads, runs exit handlers, drops the module."""

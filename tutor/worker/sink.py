@@ -14,11 +14,15 @@ from typing import Any
 
 import msgspec
 
-from tutor.trace.events import STEP_KINDS, Event
+from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed
 from tutor.trace.wire import pack
 
 FRAME_EVENTS = 256
 _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
+_AFTER_CUT = frozenset(kind.__struct_config__.tag for kind in (Cut, CellStart, CellEnd, Failed))
+"""The steps that there are once the recording is full."""
+FAR = 65_536
+"""So many events over the budget are taken to the end of a statement, where the recording is cut."""
 WAIT = 0.025
 """Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
 
@@ -31,13 +35,16 @@ def flat(event: Event) -> tuple[Any, ...]:
 class Sink:
     """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor."""
 
-    def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[], None]) -> None:
+    def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[str], bool]) -> None:
         self.waiting: list[tuple[Any, ...]] = []
         self._descriptor = descriptor
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._full = full
+        """Told why; answers whether the recording was cut: not where nothing is being recorded."""
         self._is_full = False
+        self.limit = min(FRAME_EVENTS, max_events)
+        """How many events may wait: when there are so many, `flush` is due."""
         self._events = 0
         self._bytes = 0
         self.lock = _thread.allocate_lock()
@@ -70,7 +77,9 @@ class Sink:
             self.idle()
             waits = len(self.waiting)
             if waits and seen:
-                self.flush()
+                self._write()
+                if self._events >= self._max_events + FAR or self._bytes >= 2 * self._max_bytes:
+                    self._look()
                 waits = 0
             seen = waits
         self._stop.release()
@@ -81,12 +90,24 @@ class Sink:
         self.waiting.append(flat(event))
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes what waits; at the end of the budget, between two statements, no more is recorded."""
+        self._write()
+        self._look()
+
+    def _look(self) -> None:
+        over = self._events >= self._max_events, self._bytes >= self._max_bytes
+        if any(over) and not self._is_full:
+            self._is_full = self._full("events" if over[0] else "bytes")
+            self._write()
+
+    def _write(self) -> None:
         with self.lock:
             batch = self.waiting[:]
             if not batch or not self._open:
                 return
             del self.waiting[: len(batch)]
+            if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
+                batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
             frame = pack(batch, sum([event[0] in _STEPS for event in batch]))
             self._events += len(batch)
             self._bytes += len(frame)
@@ -96,9 +117,7 @@ class Sink:
                     view = view[os.write(self._descriptor, view) :]
             except (BrokenPipeError, OSError):
                 self._open = False  # the front end is gone, and our input's end will tell us so
-        if not self._is_full and (self._events >= self._max_events or self._bytes >= self._max_bytes):
-            self._is_full = True
-            self._full()
+            self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
 
     @property
     def events(self) -> int:

@@ -8,11 +8,6 @@ from collections.abc import Iterable
 from tutor.trace.events import Span
 
 
-def uses_compiler(source: str) -> bool:
-    """Whether the source hands functions to torch's compilers, which read bytecode."""
-    return any(word in source for word in ("torch.compile", "torch.jit", "torch.export", "torch._dynamo", ".compile("))
-
-
 def source_lines(source: str) -> list[str]:
     """The lines as the compiler counts them (`splitlines` breaks at form feeds and other marks too)."""
     return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -44,8 +44,8 @@ def cause(timeline: Timeline, step: int) -> int | None:
 
 def _found(timeline: Timeline, step: int) -> Found | None:
     event = timeline.event(step)
-    if not isinstance(event, Failed):
-        return None
+    if not isinstance(event, Failed) or (timeline.cut is not None and timeline.cut < step):
+        return None  # what led to it may not be in the recording
     scene = Scene(timeline, step, event)
     if scene.raised_by_hand:
         return None

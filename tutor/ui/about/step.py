@@ -26,6 +26,7 @@ _KINDS = {
     "backward_end": later("the end of a backward pass"), "node": later("a node runs"),
     "accumulate": later("a gradient is accumulated"), "captured": later("a gradient is captured"),
     "retained": later("a gradient is retained"), "hook": later("a hook runs"), "failed": later("a failure"),
+    "cut": later("the recording is full"),
 }  # fmt: skip
 """What a step may be, in words."""
 

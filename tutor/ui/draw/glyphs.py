@@ -25,6 +25,7 @@ class Glyphs:
     new: str = "◂"
     explain: str = "▸"
     linked: str = "┊"
+    full: str = "▮"
     crumb: str = "›"
     dot: str = "·"
     none: str = "–"
@@ -97,7 +98,8 @@ UNICODE = Glyphs()
 PLAIN = replace(UNICODE, past_back="╍")
 """Without colours: the backward stretch of the bar of time is told by its shape."""
 ASCII = Glyphs(
-    leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", grad="g", yes="y", no="x",
+    leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]",
+    grad="g", yes="y", no="x",
     now=">", caller="}", new="<", explain=">", crumb=">", dot="-", none="-", more="~", arrow=">", waiting="o",
     begun="~", bullet="*", rule="-", thumb="#", across="-", down="|", top_left="+", top_right="+", bottom_left="`",
     bottom_right="'", join_left="+", join_right="+", join_both="+", end_both="'", arrowhead="v", past="=",

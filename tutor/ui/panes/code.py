@@ -46,6 +46,8 @@ class CodePane(Pane):
         self._now: int | None = None
         self._cell = 1
         self._at_end = False
+        self._full: tuple[int, int] | None = None
+        """The file and the line where the recording was full, if that was up to here in this cell."""
         self._looked: int | None = None
         """The step at which the mark was put where it is."""
 
@@ -56,7 +58,10 @@ class CodePane(Pane):
         state = timeline.state(self.cursor)
         view = timeline.view(self.cursor) if self.cursor else None
         self._statement = self._part = None
-        if view is not None:
+        self._full = self._full_at(view)
+        if self._full is not None:
+            self._file = self._full[0]
+        elif view is not None:
             self._find_marks(view, state)
         listing, self._listing = self._listing, self._listing_of(self._file)
         if listing is not self._listing:
@@ -73,6 +78,17 @@ class CodePane(Pane):
         self._cell = (view.cell if view is not None else None) or 1
         self._at_end = view is not None and view.kind == "cell_end"
         self._title = self._heading(view, state)
+
+    def _full_at(self, view: StepView | None) -> tuple[int, int] | None:
+        """Where the recording was full: what one sees from there to the end of the cell is of no other line."""
+        cut = None if self.timeline is None else self.timeline.cut
+        if view is None or cut is None or view.kind not in ("cut", "cell_end"):
+            return None
+        assert self.timeline is not None
+        here = self.timeline.view(cut)
+        if here.site is None or here.line is None or here.cell != view.cell:
+            return None
+        return here.site.file, here.line
 
     def _find_marks(self, view: StepView, state: State) -> None:
         """The statement around this step, and the part of it that ran."""
@@ -135,6 +151,8 @@ class CodePane(Pane):
         if turns:
             text = f" {self.glyphs.crumb} ".join(map(str, turns))
             turn = tr(later("turn {number}") if self.tabs else later("iteration {number}"), number=text)
+        if self._full is not None:
+            turn = tr("full here")
         parts = ((file, "title strong"), (function, "title strong"), (turn, "now"))
         return self.parted(*((part,) if part[0] else () for part in parts))
 
@@ -148,6 +166,8 @@ class CodePane(Pane):
     def in_view(self) -> int | None:
         if self._now is not None:
             return self._now
+        if self._full is not None:
+            return self._listing.index.get(self._full)
         if self.timeline is None or self._listing is not self._listing_of(1):  # a resize may come before the first run
             return None
         if not self._at_end:
@@ -171,9 +191,20 @@ class CodePane(Pane):
             )
         current = index == self._now
         linked = self._linked_span(index)
-        mark = g.now if current else g.caller if self._waiting(line.number) else g.linked if linked else " "
-        role = "now" if mark != g.linked else "linked"
-        number = (f"{line.number:>{size}}", "now" if current else "quiet")
+        full = self._full is not None and self._places.get(index) == self._full
+        mark = (
+            g.full
+            if full
+            else g.now
+            if current
+            else g.caller
+            if self._waiting(line.number)
+            else g.linked
+            if linked
+            else " "
+        )
+        role = "error" if full else "now" if mark != g.linked else "linked"
+        number = (f"{line.number:>{size}}", "error" if full else "now" if current else "quiet")
         gutter = ((mark + " ", role), number, ("  ", "plain"))
         marks = self._marks(line.number, line.pieces)
         if linked is not None:

@@ -52,6 +52,8 @@ class GraphPane(Pane):
             self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
         self._title = self._heading(state, event)
         self._hint = "" if graph.nodes else tr("leaves and operations appear here")
+        if state.full:
+            self._hint = tr("the recording was full: there is no graph of what ran after")
         self._lay_out()
 
     def _lay_out(self) -> None:

@@ -66,6 +66,7 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (glyphs.given, "quiet", tr("data or a number that an operation was given: it needs no gradient")),
         (glyphs.module, "op", tr("a module, with all that ran in it; i opens it, o on a node in it closes it")),
         (glyphs.linked, "linked", tr("belongs to what is marked in another pane, or runs backward now")),
+        (glyphs.full, "error", tr("the line at which the recording was full")),
         (glyphs.grad, "grad", tr("the gradient that reached it in this pass")),
         (f"{glyphs.arrowhead}3", "grad", tr("the share of the gradient that went up along this line")),
         (glyphs.double_joins[0], "quiet", tr("an input more than once, as in x * x")),
