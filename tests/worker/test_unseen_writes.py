@@ -230,6 +230,31 @@ y = w * 2
     assert (recorded.status, recorded.timeline.notices) == (0, [])
 
 
+def test_scripted_code_that_writes(record: Forker) -> None:
+    recorded = record("""\
+import torch
+@torch.jit.script
+def bump(t: torch.Tensor):
+    t.add_(1)
+class Counter(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(2))
+    def forward(self, x: torch.Tensor):
+        self.calls += 1
+        return x + self.calls
+w = torch.zeros(2)
+bump(w)
+then = 1
+counter = torch.jit.script(Counter())
+y = counter(w)
+then = 2
+""")
+    assert note_at(recorded, 14, "w") == [1.0, 1.0]
+    assert note_at(recorded, 17, "y") == [2.0, 2.0]
+    assert note_at(recorded, 17, "counter.calls") == [1.0, 1.0]
+
+
 def test_what_is_loaded(record: Forker) -> None:
     recorded = record("""\
 import io

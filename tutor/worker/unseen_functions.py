@@ -54,5 +54,24 @@ def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
     torch.utils.swap_tensors = swap_tensors
 
 
+def watch_scripted(tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
+    for kind in (torch.jit.ScriptFunction, torch._C.ScriptMethod):
+        kind.__call__ = _looking(kind.__call__, tensors, is_on)  # type: ignore[method-assign]
+
+
+def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        finally:
+            if is_on():
+                with quiet():
+                    tensors.look_again()
+
+    return call
+
+
 def _nothing() -> None:
     """Stands in for a weak reference."""
