@@ -89,6 +89,16 @@ class Groups:
             self._append((_GROUP, holder.serial, items))
         holder.items = items
 
+    def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        """The tensors that can be named through a thing, itself included. Function modes must be off."""
+        if issubclass(type(thing), torch.Tensor):
+            yield "", thing
+        elif self.holds(thing):
+            try:
+                yield from self._walk(thing, "", 0, 0)
+            except Exception:  # changed by another thread meanwhile, or an object that defies reading
+                return
+
     def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
         kind = type(thing)
         if issubclass(kind, torch.Tensor):

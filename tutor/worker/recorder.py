@@ -15,6 +15,7 @@ from tutor.trace.events import Failed, Gap
 from tutor.worker import naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
+from tutor.worker.charting import Charting
 from tutor.worker.code import Code
 from tutor.worker.failures import failed, strip
 from tutor.worker.frames import Frames
@@ -45,7 +46,9 @@ class Recorder:
         self.frames = Frames(self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own)
         self.code.callbacks = self.frames.callbacks
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
-        self.passes = Passes(self.operations, self.tensors, self.sink.waiting)
+        charting = Charting(append, groups, self.code.own)
+        self.passes = Passes(self.operations, self.tensors, charting, self.sink.waiting)
+        self._note = charting.note
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
@@ -173,6 +176,7 @@ class Recorder:
     def _is_full(self) -> None:
         self._switch(False)
         self.full = self.passes.full = True
+        self.frames.note = self._note
 
     # ------------------------------------------------------------ forks
 
