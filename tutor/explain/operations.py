@@ -81,7 +81,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
     parent = (site.parent or "torch") if site.depth else ""
     code = "" if parent else words.code(timeline.view(step).code)
     made = remember(timeline, step)
-    before, after = timeline.state(step - 1), timeline.state(step)
+    before, after = timeline.state(step - 1), timeline.moment(step)
     first = event.inputs[0] if event.inputs else None
     if name == "set_grad" and first is not None:
         target = f"{label(after, first)}.grad"

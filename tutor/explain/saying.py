@@ -126,7 +126,7 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
 
 
 def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
-    state, code, said = timeline.state(step), timeline.view(step).code or "", []
+    state, code, said = timeline.moment(step), timeline.view(step).code or "", []
     for root in event.roots:
         tensor, name = state.tensors.get(root), label(state, root) or ""
         if name.startswith("%") and len(event.roots) == 1 and code.partition(".backward(")[1]:
@@ -182,7 +182,7 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
-    before, after = timeline.state(step - 1), timeline.state(step)
+    before, after = timeline.state(step - 1), timeline.moment(step)
     tensor = before.tensors.get(event.tensor)
     held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
     old = "None" if held is None else words.value(held.value, held.dtype)
@@ -212,7 +212,7 @@ def _arrived(told: _Accumulated) -> str:
 def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
-    name = label(timeline.state(step), event.tensor)
+    name = label(timeline.moment(step), event.tensor)
     gradient = words.value(event.value, _dtype(timeline, step, event.tensor))
     said = words.laid(
         tr("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
@@ -223,7 +223,7 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
 def _retained(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Retained)
-    name = label(timeline.state(step), event.tensor)
+    name = label(timeline.moment(step), event.tensor)
     said: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
     return [*said, (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad")]
 

@@ -47,7 +47,7 @@ class NodeStory:
 def story(timeline: Timeline, step: int) -> NodeStory | None:
     """What is to be said of a node's step; None where the recording does not know the node."""
     event = timeline.event(step)
-    state = timeline.state(step)
+    state = timeline.moment(step)
     if not isinstance(event, Node):
         return None
     node = state.nodes.get(event.node)

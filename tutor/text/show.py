@@ -41,7 +41,7 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "tensors": _tensors(state, state.frames[-1] if state.frames else None),
         "frames": [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)],
         "graph": {
-            "nodes": [_node(state, node) for node in nodes],
+            "nodes": [_node(timeline.moment(step), node) for node in nodes],
             "edges": [list(edge) for edge in edges],
             "shares": _shares(state, edges),
         },

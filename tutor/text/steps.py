@@ -84,7 +84,7 @@ def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, An
 
 
 def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Node)
     node = state.nodes.get(event.node)
     yield "node", None if node is None else node.name
@@ -94,7 +94,7 @@ def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
 
 
 def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, before, after = view.event, timeline.state(step - 1), timeline.state(step)
+    event, before, after = view.event, timeline.state(step - 1), timeline.moment(step)
     assert isinstance(event, ev.Accumulate)
     tensor = before.tensors.get(event.tensor)
     old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
@@ -109,14 +109,14 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
 
 
 def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, (ev.Captured, ev.Retained))
     yield "tensor", called(state, event.tensor)
     yield "value", gradient(event.value, dtype_of(state, event.tensor))
 
 
 def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.HookRan)
     dtype = dtype_of(state, event.tensor)
     node = None if event.node is None else state.nodes.get(event.node)
@@ -128,7 +128,7 @@ def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
 
 
 def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Backward)
     yield "call", event.call
     yield "roots", [called(state, root) for root in event.roots]

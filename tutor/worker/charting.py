@@ -39,7 +39,7 @@ class Charting:
         if type(value) is not _Tensor:
             return
         with DisableTorchFunction():
-            node = value.grad_fn
+            node: Any = value.grad_fn
             if node is not None and value.numel() == 1 and _KEY not in node.metadata:
                 node.metadata[_KEY] = name, value.detach()
 
@@ -94,7 +94,8 @@ class _Scope:
                     self._made.setdefault(tensor.grad_fn, tensor)
 
     def name(self, root: torch.Tensor) -> str | None:
-        name, node = self._names.get(id(root)), root.grad_fn
+        name = self._names.get(id(root))
+        node: Any = root.grad_fn
         return name if name is not None or node is None else node.metadata.get(_KEY, (None, None))[0]
 
     def part(self, node: Any) -> Named | None:

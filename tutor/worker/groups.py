@@ -8,6 +8,7 @@ objects (`isinstance` reads `__class__`), and containers by the methods of Pytho
 from __future__ import annotations
 
 import contextlib
+import keyword
 import types
 import weakref
 from collections import OrderedDict
@@ -145,9 +146,15 @@ def step_to(module: Module, name: str) -> str:
     """What to add to a module's name for the member of this name."""
     if name.isdigit() and isinstance(module, _INDEXED):
         return f"[{name}]"
-    if isinstance(module, _KEYED):
+    if isinstance(module, _KEYED) and not _is_attribute(type(module), name):
         return f"[{name!r}]"
     return f".{name}"
+
+
+def _is_attribute(kind: type, key: str) -> bool:
+    """Whether one may write `.key` for `['key']`: it is a name, and the class uses it for nothing else."""
+    plain = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
+    return plain and not any(key in base.__dict__ for base in kind.__mro__)
 
 
 def _is_typable(key: Any) -> bool:
