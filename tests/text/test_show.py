@@ -37,7 +37,7 @@ out = inner(w)
 
 TENSOR_FIELDS = [
     "value", "shape", "dtype", "device", "requires_grad", "is_leaf", "grad_fn", "grad", "retains_grad", "version",
-    "storage", "views",
+    "storage", "views", "aliases",
 ]  # fmt: skip
 
 

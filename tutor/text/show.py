@@ -12,7 +12,7 @@ from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.output import cut, safe, table
 from tutor.text.values import dtype_of, gradient
-from tutor.trace.names import graph_of, is_leaf, name_of, names_of, shares_of
+from tutor.trace.names import aliases_of, graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -22,6 +22,8 @@ _SERIES_SHOWN = 6
 _OUTPUT_LINES = 40
 _WIDEST = 200
 _ROWS = 60
+_NAMES = 48
+"""So many characters the names of one tensor may take."""
 
 
 def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
@@ -57,8 +59,14 @@ def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
     if frame is None:
         return {}
     together = views(state, frame)
+    named = {name: [name, *others] for name, others in aliases_of(state, frame).items()}
+    all_names = {name: names for names in named.values() for name in names}
     return {
-        name: {**_tensor(state, state.tensors[number]), "views": together[name]}
+        name: {
+            **_tensor(state, state.tensors[number]),
+            "views": together[name],
+            "aliases": [other for other in all_names[name] if other != name],
+        }
         for name, number in names_of(state, frame).items()
     }
 
@@ -167,21 +175,32 @@ def _heading(timeline: Timeline, step: int) -> list[str]:
 
 
 def _tensor_table(state: State, frame: FrameState) -> list[str]:
-    named = names_of(state, frame)
+    named, rowed = names_of(state, frame), aliases_of(state, frame)
     if not named:
         return ["  " + tr("none")]
     names = (tr("name"), tr("value"), "shape", "dtype", "device", tr("leaf"), "requires_grad", "grad_fn", "grad")
     rows = [list(names)]
-    for name, number in list(named.items())[:_ROWS]:
-        tensor = state.tensors[number]
+    for name, others in list(rowed.items())[:_ROWS]:
+        tensor = state.tensors[named[name]]
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         rows.append([
-            name, short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype, tensor.device,
+            _with_others(name, others), short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype,
+            tensor.device,
             _yes(tensor.is_leaf), _yes(tensor.requires_grad), tensor.grad_fn or "-",
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
-    more = ["  " + tr("and {count:,} more", count=len(named) - _ROWS)] if len(named) > _ROWS else []
+    more = ["  " + tr("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
     return table([[safe(text) for text in row] for row in rows]) + more
+
+
+def _with_others(name: str, others: list[str]) -> str:
+    """`w = also = weights[0]`: the other names of the same tensor, as far as there is room for them."""
+    shown: list[str] = []
+    for other in others:
+        if len(name) + sum(len(text) + 3 for text in (*shown, other)) > _NAMES:
+            return " = ".join([name, *shown, "…"])
+        shown.append(other)
+    return " = ".join([name, *shown])
 
 
 def _yes(what: bool) -> str:

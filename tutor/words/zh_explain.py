@@ -171,6 +171,7 @@ ZH: dict[str, str] = {
     ),
     "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given to it; it writes no "
     ".grad": "torch.func.vjp：调用它返回的函数就运行这次反向传播，从传入的梯度开始；不会写入 .grad",
+    "shape {shape}, for {count} at once": "形状 {shape}，同时代表 {count} 份",
     "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no .grad": (
         "torch.func.jacrev 借助 vmap，用一次反向传播求雅可比矩阵的所有行；不会写入 .grad"
     ),

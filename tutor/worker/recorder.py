@@ -12,7 +12,7 @@ import torch
 from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Failed, Gap
-from tutor.worker import naming
+from tutor.worker import functions, naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
@@ -58,6 +58,7 @@ class Recorder:
         optimizers.where = lambda: (page[0], self.frames.current.serial if self.frames.current else 1)
         optimizers.trouble = self._trouble
         optimizers.watch()
+        functions.watch(self.operations, self.code)
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self.full = False
