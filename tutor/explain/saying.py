@@ -12,12 +12,14 @@ from tutor.explain.ending import ended, message
 from tutor.explain.keeping import saved_nothing
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
+from tutor.explain.operands import enclosed
 from tutor.explain.operations import op_line, op_plain
-from tutor.explain.origin import made_what
+from tutor.explain.origin import made_what, unnamed
 from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
 from tutor.language import later, tr
 from tutor.trace import events as ev
+from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
 
@@ -190,9 +192,18 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     shares = parts_told(after, event.node, [event.incoming], dtype)
     summed = [event.incoming] if held is None else [held.value, event.incoming]
     return _Accumulated(
-        label(after, event.tensor) or tr("the leaf"), old, shares, words.value(event.incoming, dtype),
+        _leaf(timeline, step, after, event.tensor), old, shares, words.value(event.incoming, dtype),
         words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
     )  # fmt: skip
+
+
+def _leaf(timeline: Timeline, step: int, state: State, tensor: int) -> str:
+    """A leaf's name, or the source text that made it."""
+    name = label(state, tensor) or ""
+    if not name.startswith("%"):
+        return name
+    made = unnamed(timeline, step, tensor)
+    return enclosed(made) if made else tr("a leaf without a name")
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:

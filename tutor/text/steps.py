@@ -10,6 +10,7 @@ import msgspec
 
 from tutor.explain import explanation, message, plain
 from tutor.explain.nodes import rule_json
+from tutor.explain.origin import unnamed
 from tutor.explain.paths import paths_to
 from tutor.language import tr
 from tutor.text.inside import optimizer_at
@@ -99,7 +100,7 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     tensor = before.tensors.get(event.tensor)
     old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
     dtype = dtype_of(after, event.tensor)
-    yield "tensor", called(after, event.tensor)
+    yield "tensor", name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or f"%{event.tensor}"
     yield "old", None if old is None else gradient(old.value, old.dtype)
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)

@@ -59,6 +59,11 @@ def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
     return any(len(operands) == count for operands in _at(timeline, site))
 
 
+def is_shown(timeline: Timeline, site: int) -> bool:
+    """Whether the code at the site of an operation is that of the very operation, and not of a call around it."""
+    return bool(_at(timeline, site))
+
+
 def only_literal(timeline: Timeline, site: int) -> str | None:
     """The literal among the operands of an operation, where there is one alone whichever way one reads the code."""
     ways = _at(timeline, site)

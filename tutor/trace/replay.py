@@ -66,6 +66,7 @@ class Replay(GraphReplay):
         if frame is None:
             return
         site = frame.site = event.site
+        frame.begun = self.state.operations
         if frame.iterations:
             # A loop that an exception left says nothing; the next statement outside of it does.
             inside = self.book.inside

@@ -28,17 +28,21 @@ class TensorReplay:
         state = self.state
         number, value, grad, node = event.tensor, event.value, event.grad, event.node
         label, label_frame, first_name = None, 0, None
+        operation = 0
         old = state.tensors.get(number)
         if old is not None:
             label, label_frame, first_name = old.label, old.label_frame, old.first_name
+            operation = old.operation
             if value is None:
                 value = old.value
             if old.grad is not None and old.grad != grad:
                 self._let_go(old.grad)
+        elif number in state.last_op[2]:
+            operation = state.operations
         state.tensors[number] = TensorState(
             number, meta.shape, meta.dtype, meta.device, meta.strides, meta.layout, meta.class_name,
             meta.requires_grad, meta.is_leaf, meta.grad_fn, meta.retains_grad, event.version, event.storage,
-            node, grad, value, label, label_frame, first_name,
+            node, grad, value, label, label_frame, first_name, operation,
         )  # fmt: skip
         if grad is not None:
             state.grad_of[grad] = number
@@ -124,7 +128,7 @@ class TensorReplay:
         if old is None:
             return
         named = old.label is None or frame.frame <= old.label_frame or not is_alive(state, old.label_frame)
-        kept = old.first_name is None and frame.site is not None and (old.node or tensor in state.last_op[2])
+        kept = old.first_name is None and frame.site is not None and old.operation > frame.begun
         if (named and (label, frame.frame) != (old.label, old.label_frame)) or kept:
             new = old.__copy__()
             if named:

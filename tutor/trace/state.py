@@ -67,6 +67,8 @@ class TensorState(Shared, gc=False):
     """The frame that gave it that name."""
     first_name: str | None = None
     """The name under which the code that made it kept it first."""
+    operation: int = 0
+    """The how-manieth operation of the recording made it, from 1 (`Columns.operation` tells the step); 0: none did."""
 
 
 class NodeState(Shared, gc=False):
@@ -150,6 +152,8 @@ class FrameState(msgspec.Struct, gc=False):
     names: dict[str, Binding]
     iterations: dict[int, int]
     """By loop (the site of its header), in the order in which they were entered: which turn, from 1."""
+    begun: int = 0
+    """How many operations there were when the statement that runs in it began."""
 
 
 class State(msgspec.Struct, gc=False):

@@ -322,9 +322,12 @@ class Operations(TorchFunctionMode):
                     self._module = owner.module if owner is not None else None
                     serial = owner.serial if owner is not None else self._frames.serial_at(frame)
                     self._record(naming.PLAIN, apply, args, kwargs, result, site, serial)
-                    for tensor in result if isinstance(result, tuple) else (result,):
-                        if isinstance(tensor, _Tensor):  # what its forward told of had no node yet
-                            self._tensors.record(tensor, self._tensors.meet(tensor))
+                    results = result if isinstance(result, tuple) else (result,)
+                    made = [(one, self._tensors.meet(one)) for one in results if isinstance(one, _Tensor)]
+                    if not site.looked:
+                        self._look_at_saved(site, made, args, kwargs)
+                    for tensor, known in made:  # what its forward told of had no node yet
+                        self._tensors.record(tensor, known)
             except Exception as error:
                 self.trouble(error)
         return result

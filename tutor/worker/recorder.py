@@ -178,6 +178,9 @@ class Recorder:
         self._switch(False)
         self.full = self.passes.full = True
         self.frames.note = self._note
+        living = {known.serial: known for known in list(self.tensors.by_id.values())}
+        for name, serial in list(self.frames.names.recent):
+            self._note(name, living[serial].ref() if serial in living else None)
 
     # ------------------------------------------------------------ forks
 
