@@ -1,8 +1,9 @@
 """Which names are in scope at a point, and what they mean.
 
 A name counts from the step at which it is bound until its frame is gone. A tensor that no name in scope means is called
-by the name under which the code that made it kept it (`TensorState.first_name`), as the nodes of a graph outlive the
-function that made them; an argument or a loop's variable of a function that is over is no name of anything.
+by the name under which the code that made it kept it (`TensorState.first_name`) or by its place in what held it, as the
+nodes of a graph outlive the function that made them; an argument or a loop's variable of a function that is over is no
+name of anything.
 """
 
 from __future__ import annotations
@@ -93,10 +94,11 @@ def names_by_tensor(state: State) -> dict[int, str]:
 
 def lasting_name(state: State, tensor: TensorState) -> str | None:
     """What to call a tensor that no name in scope means: its last name while the frame that gave it is there, else the
-    name that it was made under."""
-    if tensor.label is not None and is_alive(state, tensor.label_frame):
-        return tensor.label
-    return tensor.first_name
+    name that it was made under, else its place in a module or a list: a graph is looked at after `main()` has ended."""
+    label = tensor.label
+    if label is not None and is_alive(state, tensor.label_frame):
+        return label
+    return tensor.first_name or (label if label is not None and not label.isidentifier() else None)
 
 
 def is_alive(state: State, frame: int) -> bool:

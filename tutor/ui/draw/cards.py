@@ -112,7 +112,7 @@ class Sheet:
             name, label, value = value, "", ""
         after = f" = {value}" if value else ""
         if row.kind == "leaf":
-            name = shortened_path(name, max(room - width(after), 3))
+            name = shortened_path(name, max(room, 3))
         between = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
         if label and name and width(label + between + name + after) > room:
             between = " "
