@@ -52,8 +52,8 @@ def test_what_stands_for_several_says_so(record: Forker) -> None:
         FUNCTIONS + "r = torch.vmap(lambda t: t * 2)(torch.ones(3, 2))\n"
         "rr = torch.vmap(lambda t: torch.vmap(torch.sin)(t))(torch.ones(3, 4, 2))\n"
     )
-    assert plain(recorded.timeline, recorded.op("t * 2")) == "mul: t * 2 = 2 in vmap, 3 at once"
-    assert "in vmap, 12 at once" in plain(recorded.timeline, recorded.op("torch.vmap(torch.sin)(t)"))
+    assert plain(recorded.timeline, recorded.op("t * 2")) == "mul: t * 2 = shape [2], for 3 at once"
+    assert "shape [2], for 12 at once" in plain(recorded.timeline, recorded.op("torch.vmap(torch.sin)(t)"))
     assert recorded.timeline.notices == []
     assert recorded.value("r") == [[2.0, 2.0]] * 3
 

@@ -37,7 +37,7 @@ out = inner(w)
 
 TENSOR_FIELDS = [
     "value", "shape", "dtype", "device", "requires_grad", "is_leaf", "grad_fn", "grad", "retains_grad", "version",
-    "storage", "views",
+    "storage", "views", "aliases",
 ]  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def test_the_fields(run: Recording) -> None:
     assert found["frames"] == [{"function": "<module>", "tensors": found["tensors"]}]
     assert list(found["graph"]["nodes"][0]) == [
         "id", "name", "tensor", "value", "grad", "state", "saved", "module", "pass",
+        "code",
     ]  # fmt: skip
     assert found["output"] == "w[i] [red]\n"
     assert found["figures"] == 0

@@ -7,7 +7,7 @@ import pytest
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line
 from tutor.ui.draw.row import row_width
-from tutor.ui.draw.shortening import shortened, shortened_rule
+from tutor.ui.draw.shortening import shortened, shortened_path, shortened_rule
 
 SCRIPT = """\
 import torch
@@ -88,3 +88,24 @@ def test_a_sum_gives_way_to_what_it_is() -> None:
     leaf = [("AccumulateGrad", "node"), (" · ", "quiet"), ("w.grad", "leaf"), (" = ", "quiet")]
     pieces = [*leaf, ("[1. 2. 3.] + [1. 1. 1.] = [2. 3. 4.]", "grad")]
     assert shortened(pieces, 50) == [*leaf, ("[2. 3. 4.]", "grad")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "short"),
+    [
+        (46, "model.transformer.layers[0].attention.q.weight"),
+        (45, "m.transformer.layers[0].attention.q.weight"),
+        (35, "m.t.layers[0].attention.q.weight"),
+        (24, "m.t.l[0].a.q.weight"),
+        (12, "…a.q.weight"),
+        (1, "…"),
+    ],
+)
+def test_a_path_keeps_its_end_and_its_numbers(cells: int, short: str) -> None:
+    assert shortened_path("model.transformer.layers[0].attention.q.weight", cells) == short
+
+
+def test_a_path_by_keys_is_cut_at_its_front() -> None:
+    assert shortened_path("grads['a.b'][0]", 30) == "grads['a.b'][0]"
+    assert shortened_path("param_group['params'][0]", 20) == "p['params'][0]"
+    assert shortened_path("w", 5) == "w"

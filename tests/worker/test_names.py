@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.worker.recording import Forker
-from tutor.trace.names import op_inputs, op_output
+from tests.worker.recording import Forker, Recording
+from tutor.explain import plain
+from tutor.text import steps
+from tutor.trace.names import aliases_of, name_of, op_inputs, op_output
 
 
 def test_containers_modules_objects(record: Forker) -> None:
@@ -179,3 +181,107 @@ def test_modules_of_the_learners(record: Forker) -> None:
     assert set(recorded.names()) == {"x", "SCALE"}
     within = recorded.timeline.state(recorded.op("torch.zeros(1)") - 1)
     assert [frame.function for frame in within.frames] == ["<module>", "<module>"]
+
+
+def names_in_steps(recorded: Recording, kind: str, field: str) -> list[str]:
+    return [steps.record(recorded.timeline, step)[field] for step in recorded.steps_of(kind)]
+
+
+def test_a_name_counts_from_where_it_is_bound_until_its_frame_is_gone(record: Forker) -> None:
+    recorded = record("""\
+import torch
+def run():
+    a = torch.tensor([1.0, 2.0], requires_grad=True)
+    def step_now(p):
+        with torch.no_grad():
+            p -= 0.1 * p.grad
+        p.grad = None
+    a.register_post_accumulate_grad_hook(step_now)
+    for i in range(2):
+        (a * a).sum().backward()
+    held = [[[a]]]
+    del a
+    (held[0][0][0] * 2).sum().backward()
+run()
+""")
+    assert names_in_steps(recorded, "accumulate", "tensor")[:2] == ["a", "a"]
+    texts = names_in_steps(recorded, "accumulate", "text")
+    assert all(text.startswith("a.grad was None") for text in texts[:2])
+    assert "p.grad" not in texts[2]
+    hooks = names_in_steps(recorded, "hook", "text")
+    assert [text.partition(" changes")[0] for text in hooks[:2]] == ["hook step_now on a"] * 2
+    inside = recorded.op("0.1 * p.grad")
+    assert op_inputs(recorded.timeline, inside) == ["p.grad", "0.1"]
+
+
+def test_what_a_function_returns_is_assigned_nowhere(record: Forker) -> None:
+    recorded = record("""\
+import torch
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+def shifted(a):
+    return a + 1
+def kept(b):
+    out = b - 1
+    return out
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+u = Twice.apply(Twice.apply(x))
+u.sum().backward()
+v = shifted(x)
+w = kept(shifted(x))
+""")
+    for code, count in (("x * 2", 2), ("g * 2", 2), ("a + 1", 2)):
+        for number in range(1, count + 1):
+            step = recorded.op(code, number)
+            assert op_output(recorded.timeline, step) is None
+            assert plain(recorded.timeline, step).partition(": ")[2].startswith(f"{code} = ")
+    assert op_output(recorded.timeline, recorded.op("b - 1")) == "out"
+    assert {"v", "w"} <= set(recorded.names())
+
+
+def test_keys_of_module_dicts_are_written_as_attributes_where_they_can_be(record: Forker) -> None:
+    recorded = record("""\
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleDict({"wte": nn.Linear(1, 1, bias=False), "a b": nn.Linear(1, 1, bias=False)})
+        self.parts["for"] = nn.Linear(1, 1, bias=False)
+        self.scales = nn.ParameterDict({"first": torch.ones(1), "2": torch.ones(1)})
+net = Net()
+""")
+    assert set(recorded.names()) == {
+        "net.parts.wte.weight", "net.parts['a b'].weight", "net.parts['for'].weight", "net.scales.first",
+        "net.scales['2']",
+    }  # fmt: skip
+
+
+def test_one_name_for_several_of_one_tensor(record: Forker) -> None:
+    recorded = record("""\
+import torch
+model = torch.nn.Linear(2, 1)
+raw_model = model
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for param_group in optimizer.param_groups:
+    for p in param_group["params"]:
+        p.grad = None
+w = torch.ones(1)
+weights = [w]
+also = w
+""")
+    names, state = recorded.names(), recorded.end
+    assert {"model.weight", "raw_model.weight", "param_group['params'][0]", "p", "model.bias", "also"} <= set(names)
+    assert aliases_of(state) == {
+        "model.weight": ["raw_model.weight", "param_group['params'][0]"],
+        "model.bias": ["raw_model.bias", "param_group['params'][1]", "p"],
+        "w": ["weights[0]", "also"],
+    }
+    assert [name_of(state, names[name]) for name in ("p", "raw_model.weight", "also")] == [
+        "model.bias", "model.weight", "w",
+    ]  # fmt: skip

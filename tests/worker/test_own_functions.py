@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tests.worker.recording import Forker, Recording, plain_value
+from tutor.explain import plain
 from tutor.trace import events as ev
+from tutor.trace.names import op_inputs, op_output
 
 POWER = """\
 import torch
@@ -115,3 +117,80 @@ y.backward()
     assert recorded.value("scaled", recorded.op("grad * 3")) == [3.0]
     assert recorded.timeline.view(recorded.op("x * 2")).function == "<module>"
     assert recorded.grad("x") == [2.0]
+
+
+def test_a_step_for_each_call_wherever_it_stands(record: Forker) -> None:
+    recorded = record("""\
+import torch
+class Mul(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, b):
+        ctx.save_for_backward(a, b)
+        return a * b
+    @staticmethod
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        return g * b, g * a
+class Shift(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h):
+        h.add_(1)
+        ctx.mark_dirty(h)
+        return h
+    @staticmethod
+    def backward(ctx, g):
+        return g
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+w = torch.tensor([3.0, 4.0], requires_grad=True)
+z = Mul.apply(x, w).sum()
+z.backward()
+mul = Mul.apply
+v = (mul(mul(x, w), w) + 1).sum()
+v.backward()
+h = x * 3
+h = Shift.apply(h)
+h.sum().backward()
+""")
+    timeline = recorded.timeline
+    codes = ["Mul.apply(x, w)", "mul(x, w)", "mul(mul(x, w), w)", "Shift.apply(h)"]
+    calls = [recorded.op(code) for code in codes]
+    inputs = [op_inputs(timeline, step) for step in calls]
+    assert inputs == [["x", "w"], ["x", "w"], [inputs[2][0], "w"], ["h"]]
+    assert [op_output(timeline, step) for step in calls] == [None, None, None, "h"]
+    assert [plain(timeline, step) for step in calls] == [
+        "Mul: Mul.apply(x, w) = [3.0 8.0]", "Mul: mul(x, w) = [3.0 8.0]", "Mul: mul(mul(x, w), w) = [9.0 32.0]",
+        "Shift: h = Shift.apply(h) = [4.0 7.0]",
+    ]  # fmt: skip
+    nodes = [plain(timeline, step) for step in recorded.steps_of("node")]
+    assert nodes[0].startswith("SumBackward0, of z = sum of Mul.apply(x, w): the gradient 1.0 arrives. Mul.apply(x, w)")
+    assert nodes[1].startswith("MulBackward, of Mul.apply(x, w): the gradient [1.0 1.0] arrives")
+    assert "it sends [3.0 4.0] to mul(x, w) and [3.0 8.0] to w" in nodes[4]
+    kept = recorded.end.nodes
+    names = [node.name for node in kept.values()]
+    assert "ShiftBackward" in names
+    assert all("backward_hooks" not in op for op, _ in recorded.ops())
+    assert recorded.grad("x") == [15.0, 23.0]
+
+
+def test_a_call_of_a_library_is_no_step_of_its_own(record: Forker) -> None:
+    recorded = record("""\
+import torch
+from torch.utils.checkpoint import checkpoint
+x = torch.tensor([1.0, 2.0], requires_grad=True)
+y = checkpoint(lambda t: t * t, x, use_reentrant=True)
+y.sum().backward()
+""")
+    assert [op for op, _ in recorded.ops() if op == "CheckpointFunction"] == []
+    assert recorded.grad("x") == [2.0, 4.0]
+
+
+def test_what_stands_for_several_in_vmap(record: Forker) -> None:
+    recorded = record("""\
+import torch
+start = torch.tensor(1.0)
+rows = torch.vmap(lambda t: start + t * torch.arange(2.0))(torch.arange(3.0))
+sums = torch.vmap(lambda t: t.sum())(rows)
+""")
+    texts = [plain(recorded.timeline, step) for step in recorded.steps_of("op")]
+    assert "add: start + t * torch.arange(2.0) = shape [2], for 3 at once" in texts
+    assert any(text.endswith("t.sum() = shape [], for 3 at once") for text in texts)

@@ -52,7 +52,7 @@ a = torch.tensor([1.0, 2.0])
 b = a.data.requires_grad_()
 (b * 3).sum().backward()
 """)
-    shapes = [recorded.value(f"lin.parametrizations['weight'].original{number}") for number in (0, 1)]
+    shapes = [recorded.value(f"lin.parametrizations.weight.original{number}") for number in (0, 1)]
     assert [len(shape[0]) for shape in shapes] == [1, 2]
     assert recorded.value("b") == [1.0, 2.0]
     assert recorded.grad("b") == [3.0, 3.0]

@@ -30,7 +30,7 @@ def is_rebound(state: State, tensor: int) -> bool:
 
 def lost_leaf(timeline: Timeline, step: int) -> str | None:
     """At the step at which a leaf gets its gradient: that its name means another tensor now, which gets none."""
-    event, state = timeline.event(step), timeline.state(step)
+    event, state = timeline.event(step), timeline.moment(step)
     if not isinstance(event, Accumulate) or not is_rebound(state, event.tensor):
         return None
     name = state.tensors[event.tensor].label or ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tutor.explain import (  # noqa: F401 (they register their rules)
     activations,
@@ -30,7 +31,7 @@ from tutor.explain import (  # noqa: F401 (they register their rules)
     writing,
 )
 from tutor.explain.grid import Grid, Shape, agree, coarser, count, places_of
-from tutor.explain.origin import Made, as_grid
+from tutor.explain.origin import UNKNOWN, Made, as_grid, inner_tensor, result_of
 from tutor.explain.parts import WRITES
 from tutor.explain.rules import RULES, Explanation, Local, NodeView, Operand, Product
 from tutor.trace.events import Node, Value
@@ -80,7 +81,15 @@ def claims(state: State, node: NodeState, event: Node, made: Made, arrived: Grid
             found.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
     if len(found) != 1:
         return None, []
-    return next(iter(found.values()))
+    equation, agreed = next(iter(found.values()))
+    inner = inner_tensor((made.code or "").partition("(")[0])
+    shares = [replace(claim.share, formula=_called(claim.share.formula, inner)) for claim in agreed]
+    return _called(equation, inner), [replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)]
+
+
+def _called(text: str, inner: str) -> str:
+    """A formula with a name for the operand that nothing is known of."""
+    return inner if text == UNKNOWN else re.sub(r"(?<![^\s(\[·])\?(?![^\s)\]·,²ᵀ])", inner, text)
 
 
 def is_inner(state: State, node: NodeState, made: Made) -> bool:
@@ -122,14 +131,14 @@ def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, m
     feeding = None if source is None else state.nodes.get(source[0])
     shape: Shape = () if value is None else shape_of(value)
     if feeding is None:
-        return Operand("?", shape, None)
+        return Operand(UNKNOWN, shape, None)
     for operand in made.operands:
         held = state.tensors.get(operand.tensor or 0)
         if operand.tensor is not None and (
             feeding.tensor == operand.tensor or (held is not None and source is not None and held.node == source[0])
         ):
             return operand
-    return Operand(feeding.name, shape, None)
+    return Operand(result_of(feeding.name), shape, None)
 
 
 def _explanations(view: NodeView) -> list[Explanation]:

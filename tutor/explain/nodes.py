@@ -131,6 +131,8 @@ def node_plain(told: NodeStory) -> str:
 
 def _numbers_plain(told: NodeStory, arrives: str) -> str:
     node = told.node + _made_in(told)
+    if told.code:
+        node = tr("{node}, of {code}", node=node, code=told.code)
     said = tr("{node}: no gradient arrives", node=node)
     if arrives:
         said = tr("{node}: the gradient {gradient} arrives", node=node, gradient=arrives)
@@ -240,6 +242,8 @@ def _made_in(told: NodeStory) -> str:
 def _numbers_only(told: NodeStory) -> list[Part]:
     parts: list[Part] = []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
+    if told.code:
+        parts += [(" · ", "quiet"), (told.code, "code")]
     if told.general:
         parts += [(" · ", "quiet"), (told.general, "value")]
     if arrives:

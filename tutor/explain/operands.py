@@ -26,10 +26,20 @@ def enclosed(text: str) -> str:
     if text.isidentifier() or text.startswith("%") or text == "?":
         return text
     try:
-        tree = ast.parse(text.replace("…", "_"), mode="eval").body
+        tree = ast.parse(text.removesuffix("ᵀ").replace("…", "_"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return f"({text})"
+        return text if text.startswith("(") and _closes_at_end(text) else f"({text})"
     return text if isinstance(tree, _ATOMS) else f"({text})"
+
+
+def _closes_at_end(text: str) -> bool:
+    """Whether the parenthesis that a text begins with is closed by its last character."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if not depth:
+            return place == len(text) - 1
+    return False
 
 
 def old(name: str) -> str:
@@ -40,4 +50,4 @@ def old(name: str) -> str:
 def renewed(name: str) -> str:
     """The name that `old` was given."""
     before, _, after = tr("(old {name})").partition("{name}")
-    return name.removeprefix(before).removesuffix(after)
+    return name.removeprefix(before).removesuffix(after) if name.startswith(before) else name

@@ -8,7 +8,7 @@ from tutor.explain import words
 from tutor.explain.called import label
 from tutor.explain.keeping import differ
 from tutor.explain.operands import literal
-from tutor.explain.origin import Made, remember
+from tutor.explain.origin import UNFILLED, Made, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.language import tr
@@ -81,7 +81,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
     parent = (site.parent or "torch") if site.depth else ""
     code = "" if parent else words.code(timeline.view(step).code)
     made = remember(timeline, step)
-    before, after = timeline.state(step - 1), timeline.state(step)
+    before, after = timeline.state(step - 1), timeline.moment(step)
     first = event.inputs[0] if event.inputs else None
     if name == "set_grad" and first is not None:
         target = f"{label(after, first)}.grad"
@@ -97,7 +97,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
     called = made.result.name
     if parent and called.startswith("%"):
         called = ""
-    if name in _UNFILLED:
+    if name in UNFILLED:
         return _Told(
             name, parent, f"{called} = {code}" if made.named and code else code, result=tr("memory not yet filled")
         )
@@ -116,8 +116,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
     return _Told(name, parent, shown, _worked(made), result)
 
 
-# What these give, and what those find, is whatever was in memory: another thing in each run, and nothing to look at.
-_UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
+# What those find is whatever was in memory: another thing in each run, and nothing to look at.
 _FILLING = (
     "fill_", "copy_", "zeros_", "ones_", "constant_", "eye_", "dirac_", "orthogonal_", "sparse_", "uniform_", "normal_",
     "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_", "log_normal_", "trunc_normal_",

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from tutor import language
+from tutor.explain import words
 from tutor.explain.grid import Grid, count
 from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
+from tutor.language import tr
 from tutor.trace.events import Op
 from tutor.trace.names import op_inputs, op_output, op_texts
+from tutor.trace.operands import is_shown
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -24,6 +27,12 @@ _REMEMBERED = 20_000
 _LONGEST_NAME = 32
 _MOST_INNER = 64
 _MOST_NESTED = 8
+_NODE = re.compile(r"(\w+?)Backward(\d*)")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+UNKNOWN = "?"
+"""The name of an operand that nothing is known of, until it is told of."""
+UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
+"""What these give, and what finds it, is whatever was in memory."""
 _AUGMENTED = re.compile(r"([\w.\[\]:, -]+?) ?(?:\*\*|//|[-+*/%@])=")
 
 
@@ -129,7 +138,9 @@ def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
     given = operands_of(timeline, step, event, before, after, within)
     own = code is not None or site.inplace
     name = op_output(timeline, step) if own else _outer_name(timeline, step, result.tensor)
-    operands = tuple(_before(one, result.tensor, name) for one in given)
+    kept = before.tensors.get(result.tensor)
+    changed = kept is None or (kept.version, kept.value) != (result.version, result.value)
+    operands = tuple(_before(one, result.tensor, name, changed) for one in given)
     made = Made(
         step=step,
         op=op,
@@ -141,7 +152,7 @@ def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
         node=result.node,
         results=tuple(_results(after, event)),
     )
-    if _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
+    if within or _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
         return made
     known = _known_of(timeline)
     for node in _nodes_of(after, result.node):
@@ -154,8 +165,11 @@ def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
     return made
 
 
-def _before(operand: Operand, result: int, name: str | None) -> Operand:
-    """An operand that was changed in place, or whose name the result takes over, goes by another name than that."""
+def _before(operand: Operand, result: int, name: str | None, changed: bool) -> Operand:
+    """An operand that was changed in place, or whose name the result takes over, goes by another name than that. What
+    `x.to(device)` gives back as it is has no other."""
+    if operand.tensor == result and not changed:
+        return operand
     if operand.tensor != result and (operand.tensor is None or operand.name != name):
         return operand
     return Operand(old(operand.name), operand.shape, operand.grid, operand.tensor)
@@ -212,23 +226,24 @@ def _of_module(state: State, event: Op, code: str | None) -> str | None:
     callee, _, rest = (code or "").partition("(")
     if module is None or not module.path or not rest or callee.startswith("self"):
         return code
-    steps = module.path if module.path.startswith("[") else f".{module.path}"
+    steps = module.path if module.path.startswith(("[", ".")) else f".{module.path}"
     return code if callee.endswith(steps) else f"{callee}{steps}(…)"
 
 
 def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
     """What to call a result that has no name: `sum(log_softmax(x))`, or `sum(…)`. Not inside of an optimizer's step,
     or where a module is made."""
-    if "." in (site.parent or ""):
+    parent = site.parent or ""
+    if parent.endswith(".step") or (parent.endswith(".__init__") and (site.inplace or op in UNFILLED)):
         return None
     if site.inplace and operands:
         return renewed(operands[0].name)
-    given = ", ".join(one.name for one in operands if one.name != "?")
+    given = ", ".join(one.name for one in operands if one.name != UNKNOWN)
     op = op.strip("_")
     if op == "t" and not given.endswith("…"):
         return f"{given}ᵀ"
     long = len(op) + len(given) + 2 > _LONGEST_NAME or "%" in given
-    return f"{op}(…)" if long else f"{op}({given})"
+    return f"{op}(…)" if long or not given else f"{op}({given})"
 
 
 def _result(tensor: TensorState, name: str | None, code: str | None, call: str | None) -> Operand:
@@ -244,8 +259,9 @@ def operands_of(
     texts = op_texts(timeline, step)
     if texts is None:  # the code does not show the arguments: the names are those of the tensors
         tensors = iter(names)
-        texts = names = ["?" if tensor is None else next(tensors, "?") for tensor in event.inputs]
+        texts = names = [UNKNOWN if tensor is None else next(tensors, UNKNOWN) for tensor in event.inputs]
     found = []
+    inner = _composite(timeline, event)
     for tensor, name, text in zip(event.inputs, names, texts, strict=False):
         state = None if tensor is None else before.tensors.get(tensor) or after.tensors.get(tensor)
         if state is None:
@@ -254,7 +270,7 @@ def operands_of(
         else:
             if name.startswith("%"):
                 shown = None if text.startswith("%") else _short(text)
-                name = shown or made_what(timeline, step, state.tensor, within + 1) or name
+                name = shown or made_what(timeline, step, state.tensor, within + 1) or inner
             found.append(Operand(enclosed(name), state.shape, grid_of(state), state.tensor))
     return found
 
@@ -266,9 +282,51 @@ def made_what(timeline: Timeline, step: int, tensor: int, within: int = 0) -> st
     for earlier in range(step - 1, max(step - _MOST_INNER, 0), -1):
         event = timeline.event(earlier)
         if isinstance(event, Op) and tensor in event.outputs:
-            made = remember(timeline, earlier, within)
-            return None if made is None or made.result.name.startswith("%") else made.result.name
-    return None
+            return _made_by(timeline, earlier, within)
+    ran = made_at(timeline, timeline.state(step), tensor)
+    return None if ran is None or ran >= step else _made_by(timeline, ran, within)
+
+
+def made_at(timeline: Timeline, state: State, tensor: int) -> int | None:
+    """The step of the operation that made a tensor; None where none did."""
+    held = state.tensors.get(tensor)
+    return timeline.columns.operation(held.operation) if held is not None and held.operation else None
+
+
+def _made_by(timeline: Timeline, step: int, within: int) -> str | None:
+    made = remember(timeline, step, within)
+    return None if made is None or made.result.name.startswith("%") else made.result.name
+
+
+def unnamed(timeline: Timeline, step: int, tensor: int) -> str | None:
+    """The source text that made a tensor without a name, where that is an operation of the learner's code."""
+    ran = made_at(timeline, timeline.state(step), tensor)
+    if ran is None or timeline.columns.depths[ran - 1] or not is_shown(timeline, timeline.columns.sites[ran - 1]):
+        return None
+    return words.code(timeline.view(ran).code) or None
+
+
+def _composite(timeline: Timeline, event: Op) -> str:
+    """What to call a tensor that nothing tells of, which an operation was given: something inside of a call."""
+    site = timeline.sites.get(event.site)
+    code = None if site is None else timeline.book.code(site.file, site.span)
+    callee = (site.parent if site is not None else None) or (code or "").partition("(")[0]
+    return inner_tensor(callee)
+
+
+def inner_tensor(callee: str) -> str:
+    """What to call a tensor that a call has made for itself: `an inner tensor of F.gumbel_softmax`."""
+    callee = " ".join(callee.split())
+    return tr("an inner tensor of {call}", call=callee) if callee else tr("a tensor without a name")
+
+
+def result_of(node: str) -> str:
+    """What to call the result of a node that has no name: `add(…)` for AddBackward0, `Mul.apply(…)` for a Function's
+    own MulBackward."""
+    name, digits = _NODE.fullmatch(node).groups() if _NODE.fullmatch(node) else (node, "0")  # type: ignore[union-attr]
+    if not digits:
+        return f"{name}.apply(…)"
+    return _HUMP.sub("_", name).lower() + "(…)"
 
 
 def _short(source: str | None) -> str | None:

@@ -13,12 +13,14 @@ from tutor.explain.full import full_before, full_line, full_plain
 from tutor.explain.keeping import saved_nothing
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
+from tutor.explain.operands import enclosed
 from tutor.explain.operations import op_line, op_plain
-from tutor.explain.origin import made_what
+from tutor.explain.origin import made_what, unnamed
 from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
 from tutor.language import later, tr
 from tutor.trace import events as ev
+from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
 
@@ -129,7 +131,7 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
 
 
 def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
-    state, code, said = timeline.state(step), timeline.view(step).code or "", []
+    state, code, said = timeline.moment(step), timeline.view(step).code or "", []
     for root in event.roots:
         tensor, name = state.tensors.get(root), label(state, root) or ""
         if name.startswith("%") and len(event.roots) == 1 and code.partition(".backward(")[1]:
@@ -185,7 +187,7 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
 def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     event = timeline.event(step)
     assert isinstance(event, ev.Accumulate)
-    before, after = timeline.state(step - 1), timeline.state(step)
+    before, after = timeline.state(step - 1), timeline.moment(step)
     tensor = before.tensors.get(event.tensor)
     held = before.tensors.get(tensor.grad) if tensor is not None and tensor.grad is not None else None
     old = "None" if held is None else words.value(held.value, held.dtype)
@@ -193,9 +195,18 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     shares = parts_told(after, event.node, [event.incoming], dtype)
     summed = [event.incoming] if held is None else [held.value, event.incoming]
     return _Accumulated(
-        label(after, event.tensor) or tr("the leaf"), old, shares, words.value(event.incoming, dtype),
+        _leaf(timeline, step, after, event.tensor), old, shares, words.value(event.incoming, dtype),
         words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
     )  # fmt: skip
+
+
+def _leaf(timeline: Timeline, step: int, state: State, tensor: int) -> str:
+    """A leaf's name, or the source text that made it."""
+    name = label(state, tensor) or ""
+    if not name.startswith("%"):
+        return name
+    made = unnamed(timeline, step, tensor)
+    return enclosed(made) if made else tr("a leaf without a name")
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
@@ -215,7 +226,7 @@ def _arrived(told: _Accumulated) -> str:
 def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
-    name = label(timeline.state(step), event.tensor)
+    name = label(timeline.moment(step), event.tensor)
     gradient = words.value(event.value, _dtype(timeline, step, event.tensor))
     said = words.laid(
         tr("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
@@ -226,7 +237,7 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
 def _retained(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Retained)
-    name = label(timeline.state(step), event.tensor)
+    name = label(timeline.moment(step), event.tensor)
     said: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
     return [*said, (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad")]
 

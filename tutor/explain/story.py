@@ -10,10 +10,12 @@ from tutor.explain.adding import adds_up
 from tutor.explain.called import label
 from tutor.explain.claims import Claim, arrival, claims, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
+from tutor.explain.origin import maker, result_of, unnamed
 from tutor.explain.parts import made_by
 from tutor.explain.rules import in_general
+from tutor.language import tr
 from tutor.trace.events import Node, Value
-from tutor.trace.names import parts_of
+from tutor.trace.names import is_leaf, parts_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
@@ -42,19 +44,21 @@ class NodeStory:
     """The pass while which the node was made: it is of the graph of a gradient."""
     parts: Sequence[str] = ()
     """Of what arrived, what each consumer sent: where they are several, can be written out, and add up to it."""
+    code: str | None = None
+    """The code of a custom Function's call, for which there is no rule."""
 
 
 def story(timeline: Timeline, step: int) -> NodeStory | None:
     """What is to be said of a node's step; None where the recording does not know the node."""
     event = timeline.event(step)
-    state = timeline.state(step)
+    state = timeline.moment(step)
     if not isinstance(event, Node):
         return None
     node = state.nodes.get(event.node)
     if node is None:
         return None
     made = made_by(timeline, step, node)
-    targets = [_target(state, source) for source in node.inputs]
+    targets = [_target(timeline, step, state, source) for source in node.inputs]
     sent = [
         (target or "?", value) for target, value in zip(targets, event.grad_inputs, strict=False) if value is not None
     ]
@@ -73,9 +77,11 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     held = state.tensors.get(node.tensor or 0)
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
     parts = parts_told(state, event.node, event.grad_outputs, dtype)
+    function = made is not None and made.node == event.node and node.name.endswith("Backward")
     return NodeStory(
-        node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, node.of_pass, parts
-    )
+        node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, node.of_pass, parts,
+        words.code(made.code) if made is not None and function else None,
+    )  # fmt: skip
 
 
 def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
@@ -88,10 +94,16 @@ def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) ->
     return shares if short and together is not None and adds_up(parts, together, dtype) is not False else []
 
 
-def _target(state: State, source: tuple[int, int] | None) -> str | None:
-    """What gets a gradient: the name of its tensor, or of its node where the tensor has none."""
+def _target(timeline: Timeline, step: int, state: State, source: tuple[int, int] | None) -> str | None:
+    """What gets a gradient: its tensor's name, or what made it."""
     node = None if source is None else state.nodes.get(source[0])
     if node is None:
         return None
     name = label(state, node.tensor)
-    return node.name if name is None or name.startswith("%") else name
+    if name is not None and not name.startswith("%"):
+        return name
+    if is_leaf(node):
+        return unnamed(timeline, step, node.tensor or 0) or tr("a leaf without a name")
+    made = maker(timeline, step, node.node)
+    known = made is not None and made.node == node.node and not made.result.name.startswith("%")
+    return made.result.name if made is not None and known else result_of(node.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tutor.explain.words import value
 from tutor.language import tr
-from tutor.trace.names import names_of, op_output
+from tutor.trace.names import aliases_of, names_of, op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 
@@ -25,9 +25,12 @@ def _differences(before: State, after: State) -> Iterator[tuple[str, str]]:
     old_names, new_names = names_of(before), names_of(after)
     if before.frames and after.frames and before.frames[-1].frame != after.frames[-1].frame:
         return  # another function: all its names are new
+    rows = aliases_of(after)
     for name, number in new_names.items():
         new = after.tensors[number]
         old = before.tensors.get(old_names.get(name, 0))
+        if name not in rows and (old is not None or not name.isidentifier()):
+            continue  # another name of what is told already
         if old is None:
             yield name, f"{name} = {value(new.value, new.dtype)}"
         elif old is not new and old.value != new.value:

@@ -9,7 +9,7 @@ from tutor.explain.optimizing import Told, called, dtype_of, formula, last_step,
 from tutor.language import later, tr
 from tutor.text.values import gradient
 from tutor.trace.events import Update
-from tutor.trace.names import graph_of, name_of, names_of
+from tutor.trace.names import aliases_of, graph_of, name_of, names_of
 from tutor.trace.sharing import last_write, views
 from tutor.trace.state import FrameState, NodeState, State
 from tutor.trace.timeline import Timeline
@@ -100,9 +100,10 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
     """`a shares its storage with v; version 2 since step 12`."""
     state = timeline.state(step)
     said: list[str] = []
-    named = names_of(state, frame)
-    for name, others in views(state, frame).items():
-        if not others or len(said) > _ROWS:
+    named, rows = names_of(state, frame), aliases_of(state, frame)
+    for name, together in views(state, frame).items():
+        others = [other for other in together if other in rows]
+        if name not in rows or not others or len(said) > _ROWS:
             continue
         tensor = named[name]
         wrote = last_write(timeline, step, tensor)

@@ -12,7 +12,8 @@ from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.output import cut, safe, table
 from tutor.text.values import dtype_of, gradient
-from tutor.trace.names import graph_of, is_leaf, name_of, names_of, shares_of
+from tutor.trace.following import code_of
+from tutor.trace.names import aliases_of, graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -22,6 +23,8 @@ _SERIES_SHOWN = 6
 _OUTPUT_LINES = 40
 _WIDEST = 200
 _ROWS = 60
+_NAMES = 48
+"""So many characters the names of one tensor may take."""
 
 
 def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
@@ -41,7 +44,7 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "tensors": _tensors(state, state.frames[-1] if state.frames else None),
         "frames": [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)],
         "graph": {
-            "nodes": [_node(state, node) for node in nodes],
+            "nodes": [_node(timeline, timeline.moment(step), node) for node in nodes],
             "edges": [list(edge) for edge in edges],
             "shares": _shares(state, edges),
         },
@@ -57,8 +60,14 @@ def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
     if frame is None:
         return {}
     together = views(state, frame)
+    named = {name: [name, *others] for name, others in aliases_of(state, frame).items()}
+    all_names = {name: names for names in named.values() for name in names}
     return {
-        name: {**_tensor(state, state.tensors[number]), "views": together[name]}
+        name: {
+            **_tensor(state, state.tensors[number]),
+            "views": together[name],
+            "aliases": [other for other in all_names[name] if other != name],
+        }
         for name, number in names_of(state, frame).items()
     }
 
@@ -80,7 +89,7 @@ def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
     }
 
 
-def _node(state: State, node: NodeState) -> dict[str, Any]:
+def _node(timeline: Timeline, state: State, node: NodeState) -> dict[str, Any]:
     dtype = dtype_of(state, node.tensor)
     module = None if node.module is None or is_leaf(node) else state.modules.get(node.module)
     return {
@@ -93,6 +102,7 @@ def _node(state: State, node: NodeState) -> dict[str, Any]:
         "saved": inside.saved(state, node),
         "module": None if module is None else {"class": module.kind, "path": module.path},
         "pass": node.of_pass,
+        "code": None if is_leaf(node) else code_of(timeline, node) or None,
     }
 
 
@@ -131,7 +141,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         said += ["", tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")]
         said += _tensor_table(state, frame)
         said += inside.shared_lines(timeline, step, frame)
-    said += _graph(state) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
+    said += _graph(timeline, step) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
     for name in timeline.series:
         points = _series(timeline, name, step)
         if points:
@@ -167,21 +177,32 @@ def _heading(timeline: Timeline, step: int) -> list[str]:
 
 
 def _tensor_table(state: State, frame: FrameState) -> list[str]:
-    named = names_of(state, frame)
+    named, rowed = names_of(state, frame), aliases_of(state, frame)
     if not named:
         return ["  " + tr("none")]
     names = (tr("name"), tr("value"), "shape", "dtype", "device", tr("leaf"), "requires_grad", "grad_fn", "grad")
     rows = [list(names)]
-    for name, number in list(named.items())[:_ROWS]:
-        tensor = state.tensors[number]
+    for name, others in list(rowed.items())[:_ROWS]:
+        tensor = state.tensors[named[name]]
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         rows.append([
-            name, short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype, tensor.device,
+            _with_others(name, others), short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype,
+            tensor.device,
             _yes(tensor.is_leaf), _yes(tensor.requires_grad), tensor.grad_fn or "-",
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
-    more = ["  " + tr("and {count:,} more", count=len(named) - _ROWS)] if len(named) > _ROWS else []
+    more = ["  " + tr("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
     return table([[safe(text) for text in row] for row in rows]) + more
+
+
+def _with_others(name: str, others: list[str]) -> str:
+    """`w = also = weights[0]`: the other names of the same tensor, as far as there is room for them."""
+    shown: list[str] = []
+    for other in others:
+        if len(name) + sum(len(text) + 3 for text in (*shown, other)) > _NAMES:
+            return " = ".join([name, *shown, "…"])
+        shown.append(other)
+    return " = ".join([name, *shown])
 
 
 def _yes(what: bool | None) -> str:
@@ -192,19 +213,20 @@ STATES = (later("live"), later("new"), later("freed"))
 """What a node may be."""
 
 
-def _graph(state: State) -> list[str]:
+def _graph(timeline: Timeline, step: int) -> list[str]:
+    state = timeline.moment(step)
     nodes, edges = graph_of(state)
     if not nodes:
         return []
     feeds: dict[int, list[str]] = {}
-    names = {node.node: _label(state, node) for node in nodes}
+    names = {node.node: _label(timeline, state, node) or node.name for node in nodes}
     for source, target in edges:
         feeds.setdefault(target, []).append(names[source])
     rows = [[tr("node"), tr("makes"), tr("value"), tr("gradient"), tr("state"), tr("from")]]
     for node in nodes[-_ROWS:]:
         value = "-" if node.value is None else short(node.value, "float32", 24)
         grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
-        made = label(state, node.tensor) or "-"
+        made = _label(timeline, state, node) or "-"
         rows.append([node.name, made, value, grad, tr(node.state), ", ".join(feeds.get(node.node, ["-"]))])
     more = ["  " + tr("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
     head = tr("graph")
@@ -213,9 +235,13 @@ def _graph(state: State) -> list[str]:
     return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
 
 
-def _label(state: State, node: NodeState) -> str:
+def _label(timeline: Timeline, state: State, node: NodeState) -> str | None:
+    """What to call what a node made: its name, else its code, where that is short enough for a table."""
     named = None if node.tensor is None else name_of(state, node.tensor)
-    return node.name if named is None else label(state, node.tensor) or named
+    if named is not None:
+        return label(state, node.tensor)
+    code = code_of(timeline, node)
+    return code if 0 < len(code) <= _NAMES else None
 
 
 def _printed(output: str) -> list[str]:

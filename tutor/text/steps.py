@@ -11,6 +11,7 @@ import msgspec
 from tutor.explain import explanation, message, plain
 from tutor.explain.full import place
 from tutor.explain.nodes import rule_json
+from tutor.explain.origin import unnamed
 from tutor.explain.paths import paths_to
 from tutor.language import tr
 from tutor.text.inside import optimizer_at
@@ -85,7 +86,7 @@ def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, An
 
 
 def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Node)
     node = state.nodes.get(event.node)
     yield "node", None if node is None else node.name
@@ -95,12 +96,12 @@ def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
 
 
 def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, before, after = view.event, timeline.state(step - 1), timeline.state(step)
+    event, before, after = view.event, timeline.state(step - 1), timeline.moment(step)
     assert isinstance(event, ev.Accumulate)
     tensor = before.tensors.get(event.tensor)
     old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
     dtype = dtype_of(after, event.tensor)
-    yield "tensor", called(after, event.tensor)
+    yield "tensor", name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or f"%{event.tensor}"
     yield "old", None if old is None else gradient(old.value, old.dtype)
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)
@@ -110,14 +111,14 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
 
 
 def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, (ev.Captured, ev.Retained))
     yield "tensor", called(state, event.tensor)
     yield "value", gradient(event.value, dtype_of(state, event.tensor))
 
 
 def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.HookRan)
     dtype = dtype_of(state, event.tensor)
     node = None if event.node is None else state.nodes.get(event.node)
@@ -129,7 +130,7 @@ def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
 
 
 def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
-    event, state = view.event, timeline.state(step)
+    event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Backward)
     yield "call", event.call
     yield "roots", [called(state, root) for root in event.roots]

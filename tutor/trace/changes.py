@@ -84,7 +84,8 @@ def changes_between(before: State, after: State) -> Changes:
 
 def _same_but_for_grad(old: TensorState, new: TensorState) -> bool:
     aside = copy(old)
-    aside.grad, aside.label = new.grad, new.label
+    aside.grad = new.grad
+    aside.label, aside.label_frame, aside.first_name = new.label, new.label_frame, new.first_name
     return aside == new
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.columns import KIND_NUMBERS, Aside, CellInfo, Columns, PassInfo, Point, Printed
-from tutor.trace.scope import name_of
+from tutor.trace.graph import is_leaf
+from tutor.trace.losses import Named, behind, curves, is_charted, source_of
+from tutor.trace.scope import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.state import State
 from tutor.trace.values import elements
 
@@ -88,13 +90,23 @@ class Contents:
         self._pass_sites.append(event.site)
         self._in_pass(event, state)
         self.passes.append(PassInfo(event.number, len(self.columns)))
-        for root in event.roots if event.call != "grad" else ():
-            tensor = state.tensors.get(root)
-            if tensor is None or prod(tensor.shape) != 1:
-                continue
-            value, name = elements(tensor.value), name_of(state, root)
-            if name is not None and value is not None and len(value) == 1:
-                self._add_point(name, value[0])
+        site = self._book.sites.get(event.site)
+        if is_charted(event.call, event.create_graph, 0 if site is None else site.depth):
+            for number in range(len(event.roots)):
+                self._chart(event, number, state)
+
+    def _chart(self, event: ev.Backward, number: int, state: State) -> None:
+        """The points of one root of a pass."""
+        root = state.tensors.get(event.roots[number])
+        value = None if root is None else _scalar(root.shape, root.value)
+        if root is None or value is None:
+            return
+        name, parts = name_of(state, root.tensor), list[Named]()
+        if (name is None or is_indexed(name)) and root.node in state.nodes:
+            parts = _parts(state, root.node)
+        text, place = source_of(self._book, event.site, number, len(event.roots))
+        for curve in curves(name, value, parts, text, place):
+            self._add_point(*curve)
 
     def _backward_end(self, event: ev.BackwardEnd, state: State) -> None:
         self._in_pass(event, state)
@@ -106,7 +118,12 @@ class Contents:
                 break
 
     def _point(self, event: ev.Point, state: State) -> None:
-        self._add_point(event.name, event.value)
+        if not event.site:
+            self._add_point(event.name, event.value)
+            return
+        text, place = source_of(self._book, event.site, event.root, event.roots)
+        for curve in curves(event.name or None, event.value, event.parts, text, place):
+            self._add_point(*curve)
 
     def _add_point(self, name: str, value: float) -> None:
         points = self.series.setdefault(name, [])
@@ -139,6 +156,33 @@ class Contents:
 
     def _run_end(self, event: ev.RunEnd, state: State) -> None:
         self.run_end = event
+
+
+def _scalar(shape: tuple[int, ...] | None, value: ev.Value) -> float | None:
+    """The one element of a tensor; None where it has several, or none that is recorded."""
+    held = elements(value) if shape is not None and prod(shape) == 1 else None
+    return float(held[0]) if held is not None and len(held) == 1 and isinstance(held[0], (int, float)) else None
+
+
+def _parts(state: State, root: int) -> list[Named]:
+    """The named scalars that a root is a sum of, or scaled from."""
+    names, nodes, tensors = names_by_tensor(state), state.nodes, state.tensors
+
+    def inputs(number: int) -> list[int | None]:
+        return [None if source is None or source[0] not in nodes else source[0] for source in nodes[number].inputs]
+
+    def named(number: int) -> Named | None:
+        node = nodes[number]
+        if node.tensor is None or is_leaf(node):
+            return None
+        tensor = tensors.get(node.tensor)
+        if tensor is None or tensor.node != number:
+            value, name = _scalar(node.shape, node.value), node.label
+        else:
+            value, name = _scalar(tensor.shape, tensor.value), names.get(tensor.tensor) or lasting_name(state, tensor)
+        return None if name is None or value is None else (name, value)
+
+    return behind(root, lambda number: nodes[number].name, inputs, named)
 
 
 def turn_of(state: State) -> int:

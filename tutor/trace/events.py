@@ -457,7 +457,15 @@ class Point(Event, frozen=True, tag=45):
     """Past the budget: the value of the scalar that backward was called on, for the charts."""
 
     name: str
+    """Empty: it has none."""
     value: float
+    site: int = 0
+    """Of the call."""
+    root: int = 0
+    """The how-manieth of its roots it is, from 0, of how many."""
+    roots: int = 1
+    parts: list[tuple[str, float]] = []
+    """The named scalars that it is a sum of, or scaled from, where it has no name of its own."""
 
 
 class Gap(Event, frozen=True, tag=46):

@@ -2,12 +2,15 @@
 
 from tutor.trace.graph import graph_of, is_leaf, parts_of, shares_of
 from tutor.trace.operands import op_inputs, op_output, op_target, op_texts, tensor_name
-from tutor.trace.scope import name_of, names_of
+from tutor.trace.scope import aliases_of, lasting_name, name_of, names_by_tensor, names_of
 
 __all__ = [
+    "aliases_of",
     "graph_of",
     "is_leaf",
+    "lasting_name",
     "name_of",
+    "names_by_tensor",
     "names_of",
     "op_inputs",
     "op_output",

@@ -59,6 +59,11 @@ def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
     return any(len(operands) == count for operands in _at(timeline, site))
 
 
+def is_shown(timeline: Timeline, site: int) -> bool:
+    """Whether the code at the site of an operation is that of the very operation, and not of a call around it."""
+    return bool(_at(timeline, site))
+
+
 def only_literal(timeline: Timeline, site: int) -> str | None:
     """The literal among the operands of an operation, where there is one alone whichever way one reads the code."""
     ways = _at(timeline, site)
@@ -91,12 +96,12 @@ def op_output(timeline: Timeline, step: int) -> str | None:
     if not isinstance(event, ev.Op) or not event.outputs:
         return None
     output, site = event.outputs[0], timeline.sites.get(event.site)
-    name = _bound(timeline, step, output)
+    name = _bound(timeline, step, output, event.frame)
     if name is None and site is not None and not site.depth:
         end = _end_of_statement(timeline, step, output)
-        name = None if end is None else _bound(timeline, end, output)
+        name = None if end is None else _bound(timeline, end, output, event.frame)
     if name is None and site is not None and site.inplace:
-        return name_of(timeline.state(step), output)
+        return name_of(timeline.moment(step), output)
     return name
 
 
@@ -104,21 +109,25 @@ def op_target(timeline: Timeline, step: int) -> str | None:
     """What stands to the left of an operation that gave several tensors: `a, b`, or the name of the tuple of them;
     None where not each of them got a name."""
     event = timeline.event(step)
-    outputs = event.outputs if isinstance(event, ev.Op) else []
-    names = [_bound(timeline, step, output) for output in outputs]
+    if not isinstance(event, ev.Op):
+        return None
+    names = [_bound(timeline, step, output, event.frame) for output in event.outputs]
     found: list[str] = []
     for name in names:
         if name is None:
             return None
-        group = _group_of(timeline.state(step), name, outputs)
+        group = _group_of(timeline.state(step), name, event.outputs)
         found += [group] if group not in found else []
     return ", ".join(found) or None
 
 
-def _bound(timeline: Timeline, step: int, tensor: int) -> str | None:
-    """The name that a tensor got after a step, before the next."""
+def _bound(timeline: Timeline, step: int, tensor: int, frame: int) -> str | None:
+    """The name that a tensor got after a step, before the next, by the statement that runs in this frame: what a
+    function returns gets its name elsewhere, and an argument of the next call is no assignment."""
     groups: set[int] = set()
     for after in timeline.following(step):
+        if isinstance(after, ev.FrameStart) or (isinstance(after, ev.FrameEnd) and after.frame == frame):
+            break
         if isinstance(after, ev.Bind) and after.what == "tensor" and after.ref == tensor:
             return after.name
         if isinstance(after, ev.Bind) and after.what == "group":
@@ -128,8 +137,8 @@ def _bound(timeline: Timeline, step: int, tensor: int) -> str | None:
     if not groups:
         return None
     state = timeline.state(step)
-    for frame in reversed(state.frames):
-        for name, binding in frame.names.items():
+    for held_in in reversed(state.frames):
+        for name, binding in held_in.names.items():
             if binding.what == "group" and binding.ref in groups:
                 for suffix, held in state.groups.get(binding.ref, ()):
                     if held == tensor:

@@ -67,6 +67,7 @@ class Replay(GraphReplay):
         if frame is None:
             return
         site = frame.site = event.site
+        frame.begun = self.state.operations
         if frame.iterations:
             # A loop that an exception left says nothing; the next statement outside of it does.
             inside = self.book.inside
@@ -127,16 +128,16 @@ class Replay(GraphReplay):
             return
         frame.names[name] = Binding(what, event.ref, event.value)
         if what == "tensor":
-            self._label(event.ref, name)
+            self._label(event.ref, name, frame)
         elif what == "group" and event.ref in self.state.groups:
-            self._label_group(event.ref, name, event.frame == MODULE)
+            self._label_group(event.ref, name, frame)
 
     def _group(self, event: ev.Group) -> None:
         self.state.groups[event.group] = event.items
         for frame in reversed(self.state.frames):
             for name, binding in frame.names.items():
                 if binding.ref == event.group and binding.what == "group":
-                    self._label_group(event.group, name, frame.frame == MODULE)
+                    self._label_group(event.group, name, frame)
                     return
 
     # ------------------------------------------------------------ all else

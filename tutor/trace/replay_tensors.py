@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from tutor.trace import events as ev
 from tutor.trace.book import Book
-from tutor.trace.state import State, TensorState
+from tutor.trace.scope import MODULE, is_alive, lasting_name
+from tutor.trace.state import FrameState, State, TensorState
+
+_BASE = re.compile(r"[^.\[]*")
 
 
 class TensorReplay:
@@ -21,18 +26,23 @@ class TensorReplay:
         if meta is None:
             return
         state = self.state
-        number, value, grad, node, label = event.tensor, event.value, event.grad, event.node, None
+        number, value, grad, node = event.tensor, event.value, event.grad, event.node
+        label, label_frame, first_name = None, 0, None
+        operation = 0
         old = state.tensors.get(number)
         if old is not None:
-            label = old.label
+            label, label_frame, first_name = old.label, old.label_frame, old.first_name
+            operation = old.operation
             if value is None:
                 value = old.value
             if old.grad is not None and old.grad != grad:
                 self._let_go(old.grad)
+        elif number in state.last_op[2]:
+            operation = state.operations
         state.tensors[number] = TensorState(
             number, meta.shape, meta.dtype, meta.device, meta.strides, meta.layout, meta.class_name,
             meta.requires_grad, meta.is_leaf, meta.grad_fn, meta.retains_grad, event.version, event.storage,
-            node, grad, value, label,
+            node, grad, value, label, label_frame, first_name, operation,
         )  # fmt: skip
         if grad is not None:
             state.grad_of[grad] = number
@@ -60,8 +70,16 @@ class TensorReplay:
         self.state.grad_of.pop(number, None)
         self.state.collected.discard(number)
         old = self.state.tensors.pop(number, None)
-        if old is not None and old.grad is not None:
+        if old is None:
+            return
+        if old.grad is not None:
             self._let_go(old.grad)
+        node = self.state.nodes.get(old.node or 0)
+        name = lasting_name(self.state, old)
+        if node is not None and node.tensor == number and name is not None:
+            node = node.__copy__()
+            node.label = name
+            self.state.nodes[node.node] = node
 
     def _let_go(self, grad: int) -> None:
         """Nobody's `.grad` is this any more."""
@@ -103,20 +121,48 @@ class TensorReplay:
             new.grad = number
             state.tensors[owner] = new
 
-    def _label(self, tensor: int, label: str) -> None:
-        old = self.state.tensors.get(tensor)
-        if old is not None and old.label != label:
+    def _label(self, tensor: int, label: str, frame: FrameState) -> None:
+        """A name in this frame means a tensor. What a call names it does not replace the caller's name for it."""
+        state = self.state
+        old = state.tensors.get(tensor)
+        if old is None:
+            return
+        named = old.label is None or frame.frame <= old.label_frame or not is_alive(state, old.label_frame)
+        kept = old.first_name is None and frame.site is not None and old.operation > frame.begun
+        if (named and (label, frame.frame) != (old.label, old.label_frame)) or kept:
             new = old.__copy__()
-            new.label = label
-            self.state.tensors[tensor] = new
+            if named:
+                new.label, new.label_frame = label, frame.frame
+            if kept:
+                new.first_name = label
+            state.tensors[tensor] = new
 
-    def _label_group(self, group: int, name: str, lasting: bool) -> None:
-        """Name what a group holds; a function's name for it (`self`) does not replace the module's."""
-        tensors = self.state.tensors
-        for suffix, tensor in self.state.groups[group]:
-            old = tensors.get(tensor)
+    def _label_group(self, group: int, name: str, frame: FrameState) -> None:
+        """Name what a group holds; of two names of one frame the shorter stays, and `self` gives way."""
+        state = self.state
+        alive = {0, MODULE, *state.suspended, *(held.frame for held in state.frames)}
+        number = frame.frame
+        for suffix, tensor in state.groups[group]:
+            old = state.tensors.get(tensor)
             if old is None:
                 continue
-            # What `__init__` calls `self.fc1.weight` is the caller's `model.fc1.weight` soon after.
-            if lasting or old.label is None or (name != "self" and old.label.startswith("self.")):
-                self._label(tensor, name + suffix)
+            label = old.label
+            if label is not None and old.label_frame in alive and not label.startswith("self."):
+                if number > old.label_frame:
+                    continue
+                if number == old.label_frame and self._stays(frame, label, name, suffix, tensor):
+                    continue
+            new = old.__copy__()
+            new.label, new.label_frame = name + suffix, number
+            state.tensors[tensor] = new
+
+    def _stays(self, frame: FrameState, label: str, name: str, suffix: str, tensor: int) -> bool:
+        """Whether a tensor's name in a frame is as good as this new one, and still means it."""
+        if label == name + suffix:
+            return True
+        binding = frame.names.get(_BASE.match(label)[0])  # type: ignore[index]
+        if binding is None or len(label) > len(name + suffix):
+            return False
+        if binding.what == "tensor":
+            return binding.ref == tensor
+        return binding.what == "group" and any(item == tensor for _, item in self.state.groups.get(binding.ref, ()))

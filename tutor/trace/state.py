@@ -62,7 +62,13 @@ class TensorState(Shared, gc=False):
     """The tensor in its `.grad`, whose value is that of its own state."""
     value: Value
     label: str | None = None
-    """The last name that it had anywhere: what to call it where no name in scope means it."""
+    """The last name that it had, those of calls with it left out: what they call it ends with them."""
+    label_frame: int = 0
+    """The frame that gave it that name."""
+    first_name: str | None = None
+    """The name under which the code that made it kept it first."""
+    operation: int = 0
+    """The how-manieth operation of the recording made it, from 1 (`Columns.operation` tells the step); 0: none did."""
 
 
 class NodeState(Shared, gc=False):
@@ -104,6 +110,8 @@ class NodeState(Shared, gc=False):
     others: list[tuple[int, int | None, int | None]] = []
     """What that operation was given besides, which needs no gradient: its place among the inputs, the tensor and its
     version; no tensor where it is a number or the like."""
+    label: str | None = None
+    """What its tensor was called, once that is gone."""
 
 
 class PassState(msgspec.Struct, gc=False):
@@ -144,6 +152,8 @@ class FrameState(msgspec.Struct, gc=False):
     names: dict[str, Binding]
     iterations: dict[int, int]
     """By loop (the site of its header), in the order in which they were entered: which turn, from 1."""
+    begun: int = 0
+    """How many operations there were when the statement that runs in it began."""
 
 
 class State(msgspec.Struct, gc=False):

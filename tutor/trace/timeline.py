@@ -263,6 +263,19 @@ class Timeline:
             self._given.move_to_end(step)
         return state
 
+    def moment(self, step: int) -> State:
+        """The state after a step with the names that count at its own event: what a call that begins right after it
+        binds is not there yet, and a call that ends right after it is still there."""
+        state = self.state(step)
+        if not step:
+            return state
+        before = self.state(step - 1)
+        if [frame.frame for frame in before.frames] == [frame.frame for frame in state.frames]:
+            return state
+        moment = copy(state)
+        moment.frames, moment.suspended = before.frames, before.suspended
+        return moment
+
     def _reach(self, step: int) -> State:
         if step == self.steps and self._head is not None:
             state = copy_state(self._head.state)

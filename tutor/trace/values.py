@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
 
+from tutor.language import tr
 from tutor.trace.events import Value
 
+_TOGETHER = re.compile(r"in vmap, (\d+) at once")
+"""The recorder's note on what stands for several in `vmap`."""
 _SIZES = {code: struct.calcsize("<" + code) for code in "?bBhHiIlLqQefd"}
 
 
@@ -161,6 +165,10 @@ def _overview(nested: Any, shape: tuple[int, ...], dtype: str) -> str:
 
 def _summary(value: dict[str, Any]) -> str:
     size = "x".join(map(str, shape_of(value)))
+    together = _TOGETHER.fullmatch(str(value.get("note") or ""))
+    if together is not None:
+        shape = str(list(shape_of(value)))
+        return tr("shape {shape}, for {count} at once", shape=shape, count=together[1])
     stats = value.get("stats")
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"

@@ -10,7 +10,7 @@ from tutor.explain.live import find
 from tutor.explain.operands import old
 from tutor.trace import values
 from tutor.trace.events import Value
-from tutor.trace.names import names_of
+from tutor.trace.names import lasting_name, names_by_tensor
 from tutor.trace.state import NodeState, State, TensorState
 
 
@@ -19,14 +19,7 @@ class Namer:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._names: dict[int, str] = {}
-        frames = state.frames[-1:] if len(state.frames) < 2 else [state.frames[-1], state.frames[0]]
-        for frame in frames:
-            for name, tensor in names_of(state, frame).items():
-                known = self._names.get(tensor)
-                # A name of its own is better than a place in a container.
-                if known is None or (not known.isidentifier() and name.isidentifier()):
-                    self._names[tensor] = name
+        self._names = names_by_tensor(state)
 
     def __call__(self, tensor: int | None) -> str:
         """The name of a tensor; empty where it has none."""
@@ -35,7 +28,7 @@ class Namer:
         name = self._names.get(tensor)
         if name is None and tensor in self.state.tensors:
             held = self.state.tensors[tensor]
-            name = held.label
+            name = lasting_name(self.state, held)
             if name is not None and held.is_leaf and is_rebound(self.state, tensor):
                 return old(name)  # or one takes it for the tensor that has the name now, and wonders at its `.grad`
         return name or ""

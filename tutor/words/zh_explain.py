@@ -70,7 +70,6 @@ ZH: dict[str, str] = {
     "what its nodes had saved is let go": "节点保存的张量已释放",
     "its nodes had saved nothing": "节点没有保存任何张量",
     # gradients that arrive
-    "the leaf": "该叶子节点",
     "it was {old}, and {gradient} arrived": "原为 {old}，传来 {gradient}",
     "{gradient} arrived": "传来 {gradient}",
     "G = {gradient} arrived": "传来 G = {gradient}",
@@ -172,6 +171,17 @@ ZH: dict[str, str] = {
     ),
     "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given to it; it writes no "
     ".grad": "torch.func.vjp：调用它返回的函数就运行这次反向传播，从传入的梯度开始；不会写入 .grad",
+    "an inner tensor of {call}": "{call} 内部的一个张量",
+    "a leaf without a name": "没有名字的叶子",
+    "a tensor without a name": "没有名字的张量",
+    "{node}, of {code}": "{node}，来自 {code}",
+    "its first matrix": "它的第一个矩阵",
+    "its second matrix": "它的第二个矩阵",
+    "its weight": "它的权重",
+    "its target": "它的目标",
+    "its mask": "它的掩码",
+    "its index": "它的索引",
+    "its indices": "它的索引",
     "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no .grad": (
         "torch.func.jacrev 借助 vmap，用一次反向传播求雅可比矩阵的所有行；不会写入 .grad"
     ),

@@ -1,6 +1,7 @@
 """What several front ends say, in Chinese: errors about places and answers, notices of progress."""
 
 ZH: dict[str, str] = {
+    "shape {shape}, for {count} at once": "形状 {shape}，同时代表 {count} 份",
     "Choose a number from 1 to {count}.": "请选 1 到 {count} 之间的编号。",
     "The answer is the number of a line.": "请回答行号。",
     "The answer is a line from {first} to {last}.": "请回答第 {first} 到 {last} 行之间的行号。",

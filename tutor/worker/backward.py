@@ -13,8 +13,9 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
-from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
+from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Retained
 from tutor.worker.calls import Call
+from tutor.worker.charting import Charting
 from tutor.worker.code import OpSite, Place
 from tutor.worker.collectives import are_in_use
 from tutor.worker.graph import Graph
@@ -30,7 +31,7 @@ def _tag(kind: type[Event]) -> Any:
 
 
 _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _tag(Backward), _tag(BackwardEnd)
-_RETAINED, _CAPTURED, _POINT = _tag(Retained), _tag(Captured), _tag(Point)
+_RETAINED, _CAPTURED = _tag(Retained), _tag(Captured)
 _GAP = _tag(Gap)
 _LARGE = 1 << 22
 _Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
@@ -40,8 +41,14 @@ class Passes:
     """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
 
     def __init__(
-        self, operations: Operations, tensors: Tensors, waiting: list[Any], is_other_thread: Callable[[], bool]
+        self,
+        operations: Operations,
+        tensors: Tensors,
+        charting: Charting,
+        waiting: list[Any],
+        is_other_thread: Callable[[], bool],
     ) -> None:
+        self._charting = charting
         self._operations = operations
         self._tensors = tensors
         self._append = waiting.append
@@ -76,7 +83,7 @@ class Passes:
             try:
                 call = Call(func, args, kwargs)
                 if self.full:
-                    self._point(call, site)
+                    self._charting.tell(call, site, self._operations.send(site))
                 else:
                     _begins = self._begin(call, site, frame)  # held: a leaf's node lives as long as somebody wants it
             except Exception as error:  # a call that torch will refuse; or ours
@@ -161,11 +168,6 @@ class Passes:
                 self._tensors.record(leaf, known, value=False)
             elif exchanged or held.version != grad._version:
                 self._tensors.record(grad, held)
-
-    def _point(self, call: Call, site: OpSite) -> None:
-        for root in call.roots:
-            if root.numel() == 1:
-                self._append((_POINT, call.source or "loss", float(root.detach().item())))
 
     def _captured(self, call: Call, result: Any) -> None:
         results = result if isinstance(result, tuple | list) else (result,)

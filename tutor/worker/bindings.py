@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from tutor.worker.tensors import Tensors
 _BIND = Bind.__struct_config__.tag
 _Tensor = torch.Tensor
 _TEXT = 200
+_RECENT = 256
 
 
 class Frame:
@@ -53,6 +55,8 @@ class Bindings:
         self._tensors = tensors
         self._groups = groups
         self._made = made
+        self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
+        """The names bound last, with the numbers of their tensors."""
 
     def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
         """Tells what a name means now."""
@@ -75,6 +79,7 @@ class Bindings:
                 serial = known.serial
             self._append((_BIND, frame.serial, name, "tensor", serial))
             frame.bound.add(name)
+            self.recent.append((name, serial))
         elif self._groups.holds(value):
             with DisableTorchFunction():
                 holder = self._groups.hold(value)

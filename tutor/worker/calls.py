@@ -15,7 +15,6 @@ class Call:
     """What a backward call was asked to do, whichever of the three it is."""
 
     def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        self.source: str | None = None
         self.inputs: list[Any] = []
         self.edges: list[Any] = []
         if func is torch.Tensor.backward:

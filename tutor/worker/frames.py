@@ -64,6 +64,8 @@ class Frames:
         self.script: Frame | None = None
         self.on = False
         self.stop_wanted = False
+        self.note: Callable[[str, Any], None] | None = None
+        """Past the budget: takes note of a name and its value."""
         self._raised = (0, 0)
         self.callbacks: dict[str, Callable[..., Any]] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
@@ -175,6 +177,8 @@ class Frames:
             frame = self.by_id.get(id(python)) or self.find(python)
             if frame is not None and frame is not self._elsewhere:
                 self.names.store(frame, name, value, made_at)
+        elif self.note is not None:
+            self.note(name, value)
 
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name declared `global` or `nonlocal` was stored to."""

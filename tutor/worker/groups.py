@@ -8,6 +8,7 @@ objects (`isinstance` reads `__class__`), and containers by the methods of Pytho
 from __future__ import annotations
 
 import contextlib
+import keyword
 import types
 import weakref
 from collections import OrderedDict
@@ -89,6 +90,16 @@ class Groups:
             self._append((_GROUP, holder.serial, items))
         holder.items = items
 
+    def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        """The tensors that can be named through a thing, itself included. Function modes must be off."""
+        if issubclass(type(thing), torch.Tensor):
+            yield "", thing
+        elif self.holds(thing):
+            try:
+                yield from self._walk(thing, "", 0, 0)
+            except Exception:  # changed by another thread meanwhile, or an object that defies reading
+                return
+
     def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
         kind = type(thing)
         if issubclass(kind, torch.Tensor):
@@ -135,9 +146,15 @@ def step_to(module: Module, name: str) -> str:
     """What to add to a module's name for the member of this name."""
     if name.isdigit() and isinstance(module, _INDEXED):
         return f"[{name}]"
-    if isinstance(module, _KEYED):
+    if isinstance(module, _KEYED) and not _is_attribute(type(module), name):
         return f"[{name!r}]"
     return f".{name}"
+
+
+def _is_attribute(kind: type, key: str) -> bool:
+    """Whether one may write `.key` for `['key']`: it is a name, and the class uses it for nothing else."""
+    plain = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
+    return plain and not any(key in base.__dict__ for base in kind.__mro__)
 
 
 def _is_typable(key: Any) -> bool:

@@ -47,7 +47,7 @@ _QUIET = {
     "storage_offset", "get_device", "is_pinned", "ndimension", "__repr__", "__str__", "__hash__", "__deepcopy__",
     "__reduce_ex__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed", "is_inference", "is_conj",
     "is_neg", "is_set_to", "has_names", "_is_view", "__dir__", "dense_dim", "sparse_dim", "result_type", "can_cast",
-    "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__",
+    "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__", "custom_function_call",
 }  # fmt: skip
 _LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
 _OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
@@ -75,7 +75,7 @@ def kind_of(func: Any) -> int:
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
         if name == "__get__":
             return GRAD_READ if attribute == "grad" else PLAIN if attribute in _GIVES_TENSOR else IGNORE
-        return {"data": SET_DATA, "grad": SET_GRAD}.get(attribute, META)
+        return {"data": SET_DATA, "grad": SET_GRAD, "_backward_hooks": IGNORE}.get(attribute, META)
     if name in _LEAVING:
         return LEAVES
     if name in _OUTSIDE:

@@ -323,6 +323,34 @@ class Operations(TorchFunctionMode):
         if known.version == -1 or (known.grad != serial and (grad is None or owner.is_leaf)):
             self._tensors.record(owner, known, value=known.version == -1)
 
+    def applied(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
+        """Calls a custom Function's `apply`, which no mode sees, on behalf of a frame of the learner's, and tells of
+        it as of an operation that has the name of the class."""
+        key = id(frame.f_code) + frame.f_lasti
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Place(frame, True)
+        site = place.sites.get(cls)
+        if site is None:
+            site = place.sites[cls] = self._code.op_site(frame.f_code, frame.f_lasti, cls.__name__, 0, None, False)
+        result = place.call(apply, args, kwargs)
+        if self._frames.on:
+            try:
+                with DisableTorchFunction():
+                    owner = self._by_id.get(id(frame))
+                    self._module = owner.module if owner is not None else None
+                    serial = owner.serial if owner is not None else self._frames.serial_at(frame)
+                    self._record(naming.PLAIN, apply, args, kwargs, result, site, serial)
+                    results = result if isinstance(result, tuple) else (result,)
+                    made = [(one, self._tensors.meet(one)) for one in results if isinstance(one, _Tensor)]
+                    if not site.looked:
+                        self._look_at_saved(site, made, args, kwargs)
+                    for tensor, known in made:  # what its forward told of had no node yet
+                        self._tensors.record(tensor, known)
+            except Exception as error:
+                self.trouble(error)
+        return result
+
     def made(self, place: int, frame: Frame, result: Any) -> None:
         """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
         known = self._tensors.meet(result)

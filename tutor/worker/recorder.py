@@ -18,9 +18,10 @@ from torch._C import (
 )
 
 from tutor.trace.events import Cut, Failed, Gap
-from tutor.worker import naming
+from tutor.worker import functions, naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
+from tutor.worker.charting import Charting
 from tutor.worker.code import Code
 from tutor.worker.collectives import Collectives
 from tutor.worker.failures import failed, strip
@@ -59,7 +60,9 @@ class Recorder:
         )
         self.code.callbacks = self.frames.callbacks | {"defined": self.code.twins.defined}
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
-        self.passes = Passes(self.operations, self.tensors, self.sink.waiting, threads.is_other)
+        charting = Charting(append, groups, self.code.own)
+        self.passes = Passes(self.operations, self.tensors, charting, self.sink.waiting, threads.is_other)
+        self._note = charting.note
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
@@ -79,6 +82,7 @@ class Recorder:
         watch_swaps(self.tensors, is_on)
         watch_scripted(self.tensors, is_on)
         show_set()
+        functions.watch(self.operations, self.code)
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self._page = page
@@ -246,6 +250,10 @@ class Recorder:
             iterations[:0] = around.loops.values()
             around = around.outer
         self.sink.send(Cut(self.sink.events, self._page[0], frame.serial, iterations, reason))
+        self.frames.note = self._note
+        living = {known.serial: known for known in list(self.tensors.by_id.values())}
+        for name, serial in list(self.frames.names.recent):
+            self._note(name, living[serial].ref() if serial in living else None)
         return True
 
     # ------------------------------------------------------------ forks

@@ -20,11 +20,16 @@ _SCALARS = (float, int, bool, str, type(None))
 
 def kept_by(tensor: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> list[Kept]:
     """What the node that made `tensor` saves, where these were the operation's arguments. Function modes are off."""
-    node = tensor.grad_fn
-    if isinstance(node, _PythonNode) or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+    node: Any = tensor.grad_fn
+    if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
         return []
     given = [*_tensors(args), *_named(kwargs, _places(args))]
     kept: list[Kept] = []
+    if isinstance(node, _PythonNode):  # a custom Function: what it gave to `ctx.save_for_backward`
+        for place, held in enumerate(node.saved_tensors):
+            if held is not None:
+                kept.append((f"saved_tensors[{place}]", *_whose(held, given, tensor)))
+        return kept
     for name in dir(type(node)):
         if not name.startswith("_raw_saved_"):
             continue

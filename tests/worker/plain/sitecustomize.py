@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import keyword
 import math
 import os
 import sys
@@ -116,12 +117,13 @@ def inside(thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[
 
 
 def typed(module: Any, path: list[str]) -> str:
-    """What one would type for a path in a module: `.fc1.weight`, `[0].weight`, `['out'].weight`."""
+    """What one would type for a path in a module: `.fc1.weight`, `[0].weight`, `.out.weight`, `['no name'].weight`."""
     from torch import nn
 
     text = ""
     for step in path:
         keyed = isinstance(module, nn.ModuleDict | nn.ParameterDict)
+        keyed = keyed and (hasattr(type(module), step) or not step.isidentifier() or keyword.iskeyword(step))
         text += f"[{step!r}]" if keyed else f"[{step}]" if step.isdigit() else f".{step}"
         module = getattr(module, step)
     return text

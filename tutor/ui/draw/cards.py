@@ -9,6 +9,7 @@ from tutor.ui.draw.boxes import Box, Picture
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.graph import Graph, NodeRow
 from tutor.ui.draw.row import Piece, Row, clean, cut, row_width, width
+from tutor.ui.draw.shortening import shortened_path
 
 _DIMMED = ("constant", "input")
 _TIGHT = 6
@@ -110,6 +111,8 @@ class Sheet:
         if value and (value == name or (row.kind == "constant" and not name)):
             name, label, value = value, "", ""
         after = f" = {value}" if value else ""
+        if row.kind == "leaf":
+            name = shortened_path(name, max(room, 3))
         between = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
         if label and name and width(label + between + name + after) > room:
             between = " "

@@ -11,6 +11,7 @@ from tutor.language import tr
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.lanes import Lanes, draw
 from tutor.ui.draw.row import Piece, Row, cut, pad, width
+from tutor.ui.draw.shortening import shortened_path
 
 LEAF = "AccumulateGrad"
 
@@ -182,7 +183,8 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
 def _named(row: NodeRow, cells: int) -> Piece:
     if not row.name:
         return pad(row.code, cells), "quiet"
-    return pad(row.name, cells), "quiet" if row.kind in ("constant", "input") else "strong"
+    name = shortened_path(row.name, cells) if row.kind == "leaf" else row.name
+    return pad(name, cells), "quiet" if row.kind in ("constant", "input") else "strong"
 
 
 def _coloured_lanes(drawn: str, mark: str, kind: str, freed: bool) -> list[Piece]:

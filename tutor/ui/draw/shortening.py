@@ -6,10 +6,11 @@ import re
 
 from rich.cells import cell_len
 
-from tutor.ui.draw.row import Piece, cut, row_width
+from tutor.ui.draw.row import Piece, cut, row_width, width
 
 _BETWEEN: Piece = (" · ", "quiet")
 _EQUALS = " = "
+_STEP = re.compile(r"\.?[^.\[\]]+|\[[^\]]*\]")
 _LEAST = 16
 """Code is not cut to less."""
 
@@ -101,3 +102,16 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
         if row_width(pieces) <= cells:
             break
     return pieces
+
+
+def shortened_path(name: str, cells: int) -> str:
+    """A tensor's path in so many cells: `m.t.layers[0].q.weight`. Its first steps give way to their first letters, as
+    paths differ at their ends and in their numbers; then the front goes."""
+    steps = _STEP.findall(name)
+    for place in range(len(steps) - 1):
+        if width("".join(steps)) <= cells:
+            break
+        plain = steps[place].removeprefix(".")
+        steps[place] = steps[place] if plain.startswith("[") else steps[place][: len(steps[place]) - len(plain) + 1]
+    short = "".join(steps) if "".join(_STEP.findall(name)) == name else name
+    return short if width(short) <= cells else "…" + short[len(short) - max(cells - 1, 0) :].lstrip(".")

@@ -10,11 +10,12 @@ from tutor.trace import values
 from tutor.trace.changes import Changes
 from tutor.trace.events import Value
 from tutor.trace.matching import counterpart
-from tutor.trace.names import names_of
+from tutor.trace.names import aliases_of, names_of
 from tutor.trace.state import FrameState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import table
-from tutor.ui.draw.row import Row, clean, wrapped
+from tutor.ui.draw.row import Row, clean, width, wrapped
+from tutor.ui.draw.shortening import shortened_path
 from tutor.ui.draw.table import Cell, Column, Fit
 from tutor.ui.graphing import touched
 from tutor.ui.panes.pane import Pane
@@ -38,7 +39,7 @@ OTHER = Column(later("change"), 6, 1, 16)
 
 
 class TensorsPane(Pane):
-    """A row per name: those of the innermost frame first, then those of the frames around it."""
+    """A row per tensor that has a name: those of the innermost frame first, then those of the frames around it."""
 
     NAME = later("tensors")
     CHOOSES = True
@@ -75,17 +76,18 @@ class TensorsPane(Pane):
         self._columns = COLUMNS if other is None else (*COLUMNS[:2], OTHER, *COLUMNS[2:])
         passes_by = False
         for place, frame in enumerate(self._frames(state)):
-            names = names_of(state, frame)
+            names, others = names_of(state, frame), aliases_of(state, frame)
             before = {} if other is None or place >= len(other.frames) else names_of(other, other.frames[-1 - place])
             if place and names:
                 where = tr("in the module")
                 if frame.function != "<module>":
                     where = tr("in {function}", function=frame.function)
                 self._rule(((f"{self.glyphs.rule * 2} {clean(where)}", "quiet"),))
-            for name, number in names.items():
+            for name, aliases in others.items():
+                number = names[name]
                 tensor = state.tensors[number]
-                fresh = (frame.frame, name) in changes.names
-                row, changed, shares = self._tensor_row(state, name, tensor, changes, fresh)
+                fresh = any((frame.frame, other) in changes.names for other in (name, *aliases))
+                row, changed, shares = self._tensor_row(state, [name, *aliases], tensor, changes, fresh)
                 passes_by = passes_by or shares
                 if other is not None:
                     row.insert(2, self._change(state, tensor, other, other.tensors.get(before.get(name, 0))))
@@ -132,7 +134,7 @@ class TensorsPane(Pane):
         return reversed(state.frames)
 
     def _tensor_row(
-        self, state: State, name: str, tensor: TensorState, changes: Changes, fresh: bool
+        self, state: State, names: list[str], tensor: TensorState, changes: Changes, fresh: bool
     ) -> tuple[list[Cell], bool, bool]:
         g = self.glyphs
         value_new = fresh or tensor.tensor in changes.tensors
@@ -145,7 +147,11 @@ class TensorsPane(Pane):
         mark = g.explain if value_new or (grad_new and grad != "None") else " "
         changed = "changed" if value_new else ""
         row = [
-            Cell(f"{mark} {clean(name)}", "leaf" if leaf else "value" if tensor.requires_grad else "strong"),
+            Cell(
+                f"{mark} {clean(' = '.join(names))}",
+                "leaf" if leaf else "value" if tensor.requires_grad else "strong",
+                lambda cells: f"{mark} {_shorter_names(names, cells - 2)}",
+            ),
             Cell(
                 self._text(tensor.value, tensor.dtype) if tensor.value is not None else g.none,
                 changed,
@@ -251,6 +257,12 @@ def _apart(value: Value, before: Value) -> float | None:
 
 def _brief_dtype(dtype: str) -> str:
     return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")
+
+
+def _shorter_names(names: list[str], cells: int) -> str:
+    """A tensor's name, and how many others it has where there is room for that."""
+    name, more = clean(names[0]), f" +{len(names) - 1}" if len(names) > 1 else ""
+    return name + more if width(name + more) <= cells else shortened_path(name, cells)
 
 
 def _shorter(value: Value, dtype: str) -> Callable[[int], str]:

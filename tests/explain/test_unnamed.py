@@ -1,0 +1,106 @@
+"""What tensors without a name are called: by the source text that made them, never by a number or a node's class."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.worker.recording import Forker, Recording
+from tutor.explain import plain
+from tutor.explain.origin import result_of
+from tutor.text import steps
+
+NUMBERED = re.compile(r"%\d+")
+NODE_AS_TENSOR = re.compile(r"Backward\d* (gets|[-+·] )|(to|of|and) \w+Backward\d+\b(?! had)|[(/]\w+Backward\d")
+
+PROGRAMS = {
+    "categorical": """\
+d = torch.distributions.Categorical(logits=x)
+(-d.log_prob(torch.tensor(1)) * 2).backward()
+""",
+    "weight norm": """\
+layer = torch.nn.utils.parametrizations.weight_norm(nn.Linear(3, 1))
+layer(x).sum().backward()
+""",
+    "gumbel": "(F.gumbel_softmax(x, tau=0.5) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()\n",
+    "scaler": """\
+scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+loss = (x * x).sum()
+scaler.scale(loss).backward()
+""",
+    "encoder": """\
+encoder = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, dropout=0.0)
+encoder(torch.randn(1, 3, 4)).sum().backward()
+""",
+    "einsum": 'e = torch.einsum("i,j->", x, torch.ones(2))\ne.backward()\n',
+    "gru": """\
+gru = nn.GRU(2, 2, batch_first=True)
+q, h = gru(torch.ones(1, 2, 2))
+q.sum().backward()
+""",
+    "lstm": """\
+lstm = nn.LSTM(2, 2)
+out, _ = lstm(torch.ones(2, 1, 2))
+out.mean().backward()
+""",
+    "normal": """\
+n = torch.distributions.Normal(x, x.exp() + 1)
+n.log_prob(torch.zeros(3)).mean().backward()
+""",
+    "attention": """\
+attention = nn.MultiheadAttention(4, 2, batch_first=True)
+y, _ = attention(*[torch.randn(1, 3, 4)] * 3)
+y.sum().backward()
+""",
+    "spectral norm": """\
+layer = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))
+layer(x).sum().backward()
+""",
+    "literals": "((x * torch.tensor([1.0, 2.0, 3.0])) @ torch.ones(3)).backward()\n",
+    "held": "deep = [[[x * 2]]]\n(deep[0][0][0] + 1).sum().backward()\n",
+}
+
+
+def run(record: Forker, code: str) -> Recording:
+    recorded = record(
+        "import torch\nfrom torch import nn\nimport torch.nn.functional as F\ntorch.manual_seed(0)\n"
+        "x = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)\n" + code
+    )
+    assert recorded.status == 0, recorded.stderr
+    return recorded
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_number_and_no_class_of_a_node_stands_for_a_tensor(record: Forker, program: str) -> None:
+    recorded = run(record, PROGRAMS[program])
+    texts = [plain(recorded.timeline, step) for step in range(1, recorded.timeline.steps + 1)]
+    wrong = [text for text in texts if NUMBERED.search(text) or NODE_AS_TENSOR.search(text)]
+    assert not wrong
+    told = [text.partition("Its element")[0] for text in texts if "Backward" in text]
+    assert not [text for text in told if re.search(r"(?<!\w)\?(?!\w)|\bmat[12]\b|its other input|\.\.|\(\(\(", text)]
+
+
+def test_what_the_sentences_say(record: Forker) -> None:
+    gumbel = run(record, PROGRAMS["gumbel"])
+    nodes = [plain(gumbel.timeline, step) for step in gumbel.steps_of("node")]
+    assert any(text.startswith("AddBackward0, of x + an inner tensor of F.gumbel_softmax:") for text in nodes)
+    held = run(record, PROGRAMS["held"])
+    nodes = [plain(held.timeline, step) for step in held.steps_of("node")]
+    assert any("of deep[0][0][0] + 1" in text or "of (x * 2) + 1" in text for text in nodes)
+
+
+def test_a_leaf_without_a_name_is_called_by_its_source(record: Forker) -> None:
+    recorded = run(record, "torch.full((3,), 0.5, requires_grad=True).sum().backward()\n")
+    (step,) = recorded.steps_of("accumulate")
+    source = "torch.full((3,), 0.5, requires_grad=True)"
+    assert steps.record(recorded.timeline, step)["tensor"] == source
+    assert plain(recorded.timeline, step).startswith(f"{source}.grad was None; [1.0 1.0 1.0] arrives")
+
+
+def test_results_of_nodes() -> None:
+    named = {
+        "AddBackward0": "add(…)", "TBackward0": "t(…)", "UnsafeSplitBackward0": "unsafe_split(…)",
+        "MulBackward": "Mul.apply(…)", "MyReLUBackward": "MyReLU.apply(…)", "CopySlices": "copy_slices(…)",
+    }  # fmt: skip
+    assert {node: result_of(node) for node in named} == named

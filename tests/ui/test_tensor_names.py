@@ -1,0 +1,40 @@
+"""What tensors are called in the tables of the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.ui.conftest import screen_of
+from tests.ui.recordings import TRACE
+from tests.worker.recording import Forker
+from tutor.ui.app import GradtutorApp
+
+SCRIPT = """\
+import torch
+from torch import nn
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.transformer = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)])})
+model = Model()
+raw_model = model
+w = torch.ones(1)
+weights = [w]
+"""
+
+
+async def test_a_row_for_each_tensor_and_no_two_are_called_alike(record: Forker) -> None:
+    run = record(SCRIPT)
+    for size in ((80, 24), (120, 40)):
+        app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=run.timeline)
+        async with app.run_test(size=size) as pilot:
+            await pilot.press("end")
+            screen = screen_of(app)
+            screen.places.bring("tensors")
+            await pilot.pause()
+            pane = screen.tensors
+            rows = ["".join(text for text, _ in pane.row(place, pane.inner)) for place in range(pane.count())]
+            names = [row.removeprefix("▸").strip().split("  ")[0] for row in rows]
+            assert len(names) == len(set(names)) == 5
+            assert names[-1] == "w = weights[0]"
+            assert ["[0]" in name or "[1]" in name for name in names[:4]] == [True] * 4
