@@ -62,12 +62,34 @@ def is_freed(state: State, node: NodeState) -> bool:
 
 
 def _version(state: State, tensor: int, storage: int | None) -> int | None:
-    """The version of a tensor now: all views of a storage share their counter, so a living one tells of one gone."""
+    """The version of a tensor now. All views of a storage share their counter: of one that is gone, as a result within
+    an expression soon is, the living ones tell."""
     held = state.tensors.get(tensor)
-    if held is not None or storage is None:
-        return None if held is None else held.version
-    views = [one for one in state.tensors.values() if one.storage == storage and one.requires_grad]
-    return max((one.version for one in views if one.version is not None), default=None)
+    own = None if held is None else held.version
+    if storage is None or (held is not None and held.storage != storage):
+        return own
+    if held is not None and held.is_leaf and held.requires_grad:
+        return own  # another leaf may have the same memory and a counter of its own: `nn.Parameter(w.data)`
+    results, leaves = (_versions(state).get((storage, is_leaf)) for is_leaf in (False, True))
+    of_leaves = leaves if held is None or not held.is_leaf else None
+    return max((one for one in (own, results, of_leaves) if one is not None), default=None)
+
+
+_latest: tuple[State, dict[tuple[int, bool], int]] | None = None
+
+
+def _versions(state: State) -> dict[tuple[int, bool], int]:
+    """The highest version of what requires grad in each storage, of results and of leaves. That of the state asked for
+    last is kept."""
+    global _latest  # noqa: PLW0603
+    if _latest is None or _latest[0] is not state:
+        found: dict[tuple[int, bool], int] = {}
+        for tensor in state.tensors.values():
+            if tensor.requires_grad and tensor.storage is not None and tensor.version is not None:
+                key = tensor.storage, tensor.is_leaf
+                found[key] = max(tensor.version, found.get(key, 0))
+        _latest = state, found
+    return _latest[1]
 
 
 def what(state: State, kept: Kept) -> str:
@@ -91,7 +113,7 @@ def holders(state: State, touched: set[int]) -> Iterator[Kept]:
     memory = {state.tensors[number].storage for number in touched if number in state.tensors} - {None}
     for node in state.nodes.values():
         for _, tensor, _, _, storage in node.kept:
-            if tensor in touched or (storage in memory and tensor not in state.tensors):
+            if tensor in touched or storage in memory:
                 break
         else:
             continue

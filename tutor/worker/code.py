@@ -71,7 +71,8 @@ class OpSite:
         self.serial = serial
         self.inplace = inplace
         self.sent = False
-        self.looked = False
+        self.looked: set[int] = set()
+        """For which inputs that need a gradient it was told what its nodes keep."""
 
 
 class Code:
