@@ -173,8 +173,9 @@ class Group(Event, frozen=True, tag=18):
 
     group: int
     items: list[tuple[str, int]]
-    containers: list[tuple[str, str]] = []
-    """The lists, tuples and dicts among what it is and holds: the text to add to its name, and the name of the class."""
+    containers: list[tuple[str, str, int]] = []
+    """The lists, tuples and dicts among what it is and holds: the text to add to its name, the name of the class, and
+    how many items there are."""
 
 
 # ---------------------------------------------------------------- tensors

@@ -158,7 +158,7 @@ class State(msgspec.Struct, gc=False):
     suspended: dict[int, FrameState] = {}
     tensors: dict[int, TensorState] = {}
     groups: dict[int, list[tuple[str, int]]] = {}
-    containers: dict[int, list[tuple[str, str]]] = {}
+    containers: dict[int, list[tuple[str, str, int]]] = {}
     """By group: the lists, tuples and dicts in it (see `events.Group`)."""
     nodes: dict[int, NodeState] = {}
     """All nodes that live, and those of the pass on show."""

@@ -37,7 +37,7 @@ class Holder:
 
     def __init__(self, serial: int, thing: Any) -> None:
         self.serial = serial
-        self.containers: list[tuple[str, str]] = []
+        self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
         # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
         if issubclass(type(thing), (list, tuple, dict)):
@@ -64,7 +64,7 @@ class Groups:
         self._serial = serial
         self._is_own = is_own
         self._serials = 0
-        self._containers: list[tuple[str, str]] = []
+        self._containers: list[tuple[str, str, int]] = []
 
     def holds(self, thing: Any) -> bool:
         """Whether `thing` may hold tensors that the learner can name through it."""
@@ -102,14 +102,15 @@ class Groups:
             yield from self._module(thing, prefix, set(), level)
         elif issubclass(kind, (list, tuple)):
             if level < 2:
-                self._containers.append((prefix, kind.__name__))
-                items = (list if issubclass(kind, list) else tuple).__getitem__(thing, slice(_ITEMS))
+                plain = list if issubclass(kind, list) else tuple
+                self._containers.append((prefix, kind.__name__, plain.__len__(thing)))
+                items = plain.__getitem__(thing, slice(_ITEMS))
                 for index, item in enumerate(items):
                     if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
         elif issubclass(kind, dict):
             if level < 2:
-                self._containers.append((prefix, kind.__name__))
+                self._containers.append((prefix, kind.__name__, dict.__len__(thing)))
                 pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
                 for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
                     if type(item) not in _SCALARS and _is_typable(key):
