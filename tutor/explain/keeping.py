@@ -48,7 +48,7 @@ def kept_by(state: State, node: NodeState) -> list[Kept]:
     """What a node keeps, or kept until it let go of it; nothing where that is not known."""
     freed = is_freed(state, node)
     return [
-        Kept(node, name, tensor, size, version, _version(state, tensor, storage), storage, freed)
+        Kept(node, name, tensor, size, version, version_of(state, tensor, storage), storage, freed)
         for name, tensor, version, size, storage in node.kept
     ]
 
@@ -61,7 +61,7 @@ def is_freed(state: State, node: NodeState) -> bool:
     return last.running and not last.retain_graph and bool(node.order) and last.ran[-1:] != [node.node]
 
 
-def _version(state: State, tensor: int, storage: int | None) -> int | None:
+def version_of(state: State, tensor: int, storage: int | None) -> int | None:
     """The version of a tensor now. All views of a storage share their counter: of one that is gone, as a result within
     an expression soon is, the living ones tell."""
     held = state.tensors.get(tensor)
@@ -149,7 +149,7 @@ def broken(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
         kept
         for kept in holders(after, changed)
         if kept.tensor and not kept.fits and kept.node.node in before.nodes
-        and _version(before, kept.tensor, kept.storage) == kept.version
+        and version_of(before, kept.tensor, kept.storage) == kept.version
     ]  # fmt: skip
 
 

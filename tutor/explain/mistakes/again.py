@@ -56,7 +56,7 @@ def _anew(
     scene: Scene, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int
 ) -> str:
     """What to do where backward was called twice on one result."""
-    if _before_the_loop(scene, graph, nodes):
+    if scene.is_before_loop(nodes, graph.step):
         said = tr("{root} is computed once, before the loop: compute it anew in each iteration.", root=root)
         return said if _is_stale(graph, freed) or _stepped(scene, first) else sentences([said, _or_retain()])
     if _is_stale(graph, freed):
@@ -69,18 +69,6 @@ def _anew(
 
 def _or_retain() -> str:
     return tr("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
-
-
-def _before_the_loop(scene: Scene, graph: State, nodes: list[int | None]) -> bool:
-    """Whether the roots were computed before a loop that the backward pass is in."""
-    loops = {(frame.frame, loop) for frame in graph.frames for loop in frame.iterations}
-    for number in nodes:
-        node = graph.nodes.get(number or 0)
-        made = None if node is None else scene.timeline.operation(node)
-        if made is not None:
-            then = scene.timeline.state(made).frames
-            return bool(loops - {(frame.frame, loop) for frame in then for loop in frame.iterations})
-    return False
 
 
 def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
@@ -102,7 +90,8 @@ def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, a
 def detach_after(scene: Scene, carried: list[Crossing], statements: list[str]) -> str:
     """How to cut what is carried over."""
     code = joined([f"`{one}`" for one in statements])
-    living = {frame.frame for frame in scene.state.frames}
+    began = scene.backward_step()
+    living = {frame.frame for frame in scene.timeline.state(scene.step if began is None else began[0]).frames}
     if all(one.frame in living for one in carried):
         return tr("If nothing should flow back that far, write {code} after each backward pass.", code=code)
     used = min(one.used for one in carried if one.used is not None)

@@ -52,7 +52,7 @@ def crossings(scene: Scene, state: State, roots: Iterable[int | None], old: set[
                 continue
             used = scene.timeline.columns.operation(node.operation or node.within)
             for tensor in _results(scene, state, source):
-                found.setdefault((source[0], tensor), _crossing(scene, source[0], tensor, used, since))
+                found.setdefault((source[0], tensor), _crossing(scene, state, source[0], tensor, used, since))
     return sorted(found.values(), key=lambda one: (one.node, one.tensor or 0))
 
 
@@ -70,10 +70,12 @@ def _results(scene: Scene, state: State, source: tuple[int, int]) -> list[int | 
     return [*outputs] or [node.tensor]
 
 
-def _crossing(scene: Scene, node: int, tensor: int | None, used: int | None, since: int) -> Crossing:
+def _crossing(
+    scene: Scene, now: State, node: int, tensor: int | None, used: int | None, since: int
+) -> Crossing:
     if tensor is None or used is None or used < since:
         return Crossing(node, tensor, used, SHARED, None, None)
-    before, now = scene.timeline.state(used - 1), scene.state
+    before = scene.timeline.state(used - 1)
     living = {frame.frame for frame in now.frames}
     for frame in sorted(reversed(before.frames), key=lambda one: one.frame not in living):
         name = _mentioned(scene, before, frame, tensor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,6 +143,26 @@ class Scene:
                 over = info.end_step is not None and info.end_step < self.step - 1
                 return (info.start_step, event) if isinstance(event, Backward) and not over else None
         return None
+
+    def is_before_loop(self, nodes: Iterable[int | None], step: int) -> bool:
+        """Whether these nodes were made before a loop that the program is in at a step."""
+        for number in nodes:
+            node = self.state.nodes.get(number or 0)
+            made = None if node is None else self.timeline.operation(node)
+            if made is not None:
+                return bool(self.loops(step) - self.loops(made))
+        return False
+
+    def loops(self, step: int) -> set[tuple[int, int]]:
+        """The loops that the program is in at a step: by activation and header."""
+        return {(frame.frame, loop) for frame in self.timeline.state(step).frames for loop in frame.iterations}
+
+    def layer(self, step: int, path: str) -> str:
+        """What to call a module of this path inside of the one that the code of a step calls: `net[1]`."""
+        callee = ast.unparse(next((n.func for n in ast.walk(parsed(self.timeline.view(step).code))
+                                   if isinstance(n, ast.Call)), ast.Name("?")))  # fmt: skip
+        inner = path if not path or path.startswith("[") else f".{path}"
+        return callee if callee.endswith(inner) or callee.startswith("self") else callee + inner
 
     def roots(self) -> str | None:
         """What backward was called on, by its name in the code or in the recording."""
