@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tutor.explain import words
 from tutor.language import later, tr
-from tutor.trace.events import Snapshot
+from tutor.trace.columns import KIND_NUMBERS
+from tutor.trace.events import Failed, Snapshot
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -18,6 +19,10 @@ _PARTS = {
     "result": later("its result"),
 }  # fmt: skip
 """Under these names nodes keep what has no name of the learner's."""
+_FAILED = KIND_NUMBERS["failed"]
+_CHANGED = "has been modified by an inplace operation"
+_FAILURES, _PASSES = 20, 20
+"""So many failures after a change, and passes before it, are looked at."""
 _NAMED = 3
 """So many nodes are named; of more it is said how many."""
 
@@ -153,23 +158,63 @@ def broken(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
     ]  # fmt: skip
 
 
-def says_broken(state: State, found: list[Kept]) -> list[str]:
-    """A sentence for each tensor that does not fit any more."""
-    by_tensor: dict[int, list[Kept]] = {}
-    for kept in found:
-        by_tensor.setdefault(kept.tensor, []).append(kept)
-    return [_says_broken(state, several) for several in by_tensor.values()]
+def fails_on(timeline: Timeline, step: int) -> set[int]:
+    """The nodes that passes after a step, which failed on what was changed in place, had still to run."""
+    found: set[int] = set()
+    at = step
+    for _ in range(_FAILURES):
+        at = timeline.columns.kinds.find(_FAILED, at) + 1
+        if not at:
+            break
+        event = timeline.event(at)
+        if isinstance(event, Failed) and _CHANGED in event.message:
+            state = timeline.state(at)
+            found |= state.shown.difference(() if state.last_pass is None else state.last_pass.ran)
+    return found
 
 
-def _says_broken(state: State, several: list[Kept]) -> str:
+def says_broken(timeline: Timeline, step: int, found: list[Kept]) -> list[tuple[str, str]]:
+    """A sentence for each tensor that does not fit any more, and its role: whether a pass fails on it, or one would. Of
+    a leaf, which is to be changed, and of what a pass went through, it is said only where one does."""
+    if not found:
+        return []
+    state, failing = timeline.state(step), fails_on(timeline, step)
+    said: list[tuple[str, str]] = []
+    for certain in (True, False):
+        by_tensor: dict[int, list[Kept]] = {}
+        for kept in found:
+            if (kept.node.node in failing) == certain and (certain or _awaits_a_pass(timeline, step, kept)):
+                by_tensor.setdefault(kept.tensor, []).append(kept)
+        said += [
+            (_says_broken(state, several, certain=certain), "error" if certain else "quiet")
+            for several in by_tensor.values()
+        ]
+    return said
+
+
+def _awaits_a_pass(timeline: Timeline, step: int, kept: Kept) -> bool:
+    """Whether a pass through the node can still be meant: none has been, and no leaf was changed."""
+    state = timeline.state(step)
+    if any(one.storage == kept.storage and one.is_leaf and one.requires_grad for one in state.tensors.values()):
+        return False
+    earlier = [info for info in timeline.passes if info.end_step is not None and info.end_step <= step]
+    passes = (timeline.state(info.end_step or 0).last_pass for info in earlier[-_PASSES:])
+    return not any(last is not None and kept.node.node in last.ran for last in passes)
+
+
+def _says_broken(state: State, several: list[Kept], *, certain: bool) -> str:
     first, name = several[0], name_of(state, several[0].tensor)
     if name is None:
-        view = next((found for one in _views(state, first) if (found := name_of(state, one)) is not None), None)
-        name = what(state, first) if view is None else tr("the storage of {tensor}", tensor=view)
-    return tr(
-        "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail",
-        tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now,
-    )  # fmt: skip
+        views = {one: named for one in _views(state, first) if (named := name_of(state, one)) is not None}
+        leaf = next((named for one, named in views.items() if state.tensors[one].is_leaf), None)
+        view = next(iter(views.values()), None)
+        name = what(state, first) if view is None else leaf or tr("the storage of {tensor}", tensor=view)
+    told = (
+        tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail")
+        if certain
+        else tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
+    )
+    return told.format(tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now)
 
 
 def _nodes(state: State, several: list[Kept]) -> str:
@@ -189,7 +234,7 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
         old, new = before.tensors.get(kept.tensor), after.tensors.get(kept.tensor)
         if old is None or new is None or old is new or kept.node.node not in before.nodes or not kept.fits:
             continue
-        if old.version != new.version or _own_copy(kept, new):
+        if old.version != new.version or _own_copy(kept, new) or not is_read(timeline, kept):
             continue
         if differ(old.value, new.value):
             found.setdefault(kept.tensor, []).append(kept)
@@ -205,6 +250,16 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
             )
         )  # fmt: skip
     return said
+
+
+def is_read(timeline: Timeline, kept: Kept) -> bool:
+    """Whether the node's backward reads what it keeps: a batch norm in training keeps its running statistics, and goes
+    by those of the batch. It is in training where its own operation wrote to them."""
+    if kept.name not in ("running_mean", "running_var"):
+        return True
+    made = timeline.operation(kept.node)
+    events = [] if made is None else timeline.following(made)
+    return not any(isinstance(event, Snapshot) and event.tensor == kept.tensor for event in events)
 
 
 def _own_copy(kept: Kept, tensor: TensorState) -> bool:

@@ -5,12 +5,12 @@ Each module here registers the mistakes of one kind; `scene` holds what an expla
 
 from __future__ import annotations
 
-from tutor.explain.mistakes import again, backward, gradless, inplace, numbers, sizes
+from tutor.explain.mistakes import again, backward, gradless, inplace, numbers, sizes, views
 from tutor.explain.mistakes.scene import MISTAKES, Found, Scene
 from tutor.trace.events import Failed
 from tutor.trace.timeline import Timeline
 
-__all__ = ["again", "backward", "cause", "explanation", "gradless", "inplace", "numbers", "sizes"]
+__all__ = ["again", "backward", "cause", "explanation", "gradless", "inplace", "numbers", "sizes", "views"]
 
 
 def explanation(timeline: Timeline, step: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Tensors changed in place that must not be: a leaf, or what a node has saved for the way back."""
+"""Tensors changed in place that a node has saved for the way back: what was changed, and what to write instead."""
 
 from __future__ import annotations
 
@@ -24,30 +24,6 @@ _IN_PLACE = {
 """The modules that take `inplace=True`."""
 _NAMED = 3
 """So many places are named."""
-
-
-@mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def leaf(scene: Scene, _: re.Match[str]) -> str | None:
-    name = scene.changed_in_place()
-    tensor = None if name is None else scene.tensor(name)
-    if name is None or (tensor is not None and not (tensor.is_leaf and tensor.requires_grad)):
-        return None
-    return tr(
-        "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. "
-        "To update a parameter, do it inside `with torch.no_grad():`.", name=name, code=scene.code,
-    )  # fmt: skip
-
-
-@mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
-    name = scene.changed_in_place()
-    if name is None:
-        return None
-    code = " ".join(scene.statement.split()) or scene.code
-    return tr(
-        "`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
-        "follow. Set its elements inside `with torch.no_grad():`, or before it requires grad.", name=name, code=code,
-    )  # fmt: skip
 
 
 @mistake(

@@ -19,6 +19,10 @@ _FARTHEST = 5_000
 """How many steps before the failure its cause is looked for."""
 
 
+_BLOCK = re.compile(r"(async )?(for|while|with|if)\b")
+"""A statement with a block below it, which is not shown."""
+
+
 @dataclass(frozen=True)
 class Found:
     """An explanation, and the step that made the failure inevitable."""
@@ -101,17 +105,6 @@ class Scene:
                 return ast.unparse(node.value) if plain else f"({ast.unparse(node.value)})"
         return None
 
-    def changed_in_place(self) -> str | None:
-        """What the code would change in place: `w` in `w -= 1`, `w[0] = 5`, `w.add_(1)`."""
-        for node in (*ast.walk(self.tree), *ast.walk(_parsed(self.statement) or self.tree)):
-            if isinstance(node, ast.AugAssign):
-                return ast.unparse(_base(node.target))
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-                return ast.unparse(_base(node.targets[0]))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-                return ast.unparse(_base(node.func.value))
-        return None
-
     # ------------------------------------------------------------ what went before
 
     def operations(self) -> Iterator[tuple[int, Op]]:
@@ -176,7 +169,8 @@ class Scene:
     def where(self, step: int, code: str | None = None) -> str:
         """`y.backward()` on line 11; or of another piece of code there."""
         view = self.timeline.view(step)
-        code = " ".join((code or view.code or "").split())
+        code = code or view.code or ""
+        code = " ".join((code.partition("\n")[0].rstrip(":") if _BLOCK.match(code) else code).split())
         line = tr("line {number}", number=view.line) if view.line is not None else tr("step {number}", number=step)
         return tr("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
 
@@ -191,10 +185,3 @@ def _parsed(source: str | None) -> ast.Module | None:
         return ast.parse(textwrap.dedent(source)) if source else None
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _base(node: ast.expr) -> ast.expr:
-    """`w` of `w[0][1]`."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    return node
