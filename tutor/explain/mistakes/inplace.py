@@ -128,7 +128,8 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
         if names and all(one.how == BEFORE_LOOP for one in through):
             return tr("{name} is computed once, before the loop: compute it anew in each iteration.",
                       name=joined(names))  # fmt: skip
-        return tr("Compute anew after {change} whatever {root} is computed from.", change=change, root=root)
+        return tr("Compute {name} anew after {change}, the forward pass included.",
+                  name=joined(names) if names else root, change=change)  # fmt: skip
     if scene.is_before_loop(roots, graph.step):
         return tr("{root} is computed once, before the loop: compute it anew in each iteration.", root=root)
     return tr(
