@@ -29,7 +29,8 @@ CASES = [
         for t in range(1, 4):
             states[t] = torch.tanh(states[t - 1] @ w)
         states.sum().backward()
-        """, ("changed states in place, and states[t - 1] with it,", "MmBackward0 of `states[t - 1] @ w`", LIST_OR_COPY),
+        """, ("changed states in place, and states[t - 1] with it,", "MmBackward0 of `states[t - 1] @ w`",
+              LIST_OR_COPY),
         "states[t]", 3, ((("states[t - 1] @", "states[t - 1].clone() @"),),)),
     Mistake("two buffers", """
         h, c, w = torch.zeros(4), torch.zeros(4), torch.tensor(0.5, requires_grad=True)
@@ -196,7 +197,8 @@ CASES = [
         net.load_state_dict(best)
         loss.backward()
         """, ("changed net.weight in place,", "come after `loss.backward()`"), "net.load_state_dict(best)", None,
-        ((("net.load_state_dict(best)\n        loss.backward()", "loss.backward()\n        net.load_state_dict(best)"),),)),
+        ((("net.load_state_dict(best)\n        loss.backward()",
+           "loss.backward()\n        net.load_state_dict(best)"),),)),
     Mistake("an embedding with max_norm", """
         emb, w = nn.Embedding(4, 3, max_norm=0.1), torch.ones(3, 3, requires_grad=True)
         a = emb.weight @ w
@@ -284,8 +286,8 @@ CASES = [
         hidden = torch.tensor([[True, False, False], [False, False, True]])
         p.masked_fill_(hidden, 0.0)
         p.pow(2).sum().backward()
-        """, ("which SoftmaxBackward0 has kept", "`p = p.masked_fill(hidden, 0.0)`"), "p.masked_fill_(hidden, 0.0)", None,
-        ((("p.masked_fill_", "p = p.masked_fill"),),)),
+        """, ("which SoftmaxBackward0 has kept", "`p = p.masked_fill(hidden, 0.0)`"),
+        "p.masked_fill_(hidden, 0.0)", None, ((("p.masked_fill_", "p = p.masked_fill"),),)),
     Mistake("an element of a result", """
         y = torch.exp(torch.ones(3, requires_grad=True))
         y[0] += 1
@@ -303,21 +305,21 @@ CASES = [
         top = y[:1]
         top.mul_(2)
         y.sum().backward()
-        """, ("`y = y.clone()`, before top is taken from it",), "top.mul_(2)", None,
+        """, ("changed top in place, and y with it,", "`y = y.clone()`, before top is taken from it"), "top.mul_(2)", None,
         ((("top = y", "y = y.clone()\n        top = y"),),)),
     Mistake("what detach gave", """
         y = torch.exp(torch.ones(3, requires_grad=True))
         d = y.detach()
         d.clamp_(max=1.0)
         (y.sum() + d.sum()).backward()
-        """, ("`d = d.clamp(max=1.0)`",), "d.clamp_(max=1.0)", None, ((("d.clamp_", "d = d.clamp"),),)),
+        """, ("changed d in place, and y with it,", "`d = d.clamp(max=1.0)`"), "d.clamp_(max=1.0)", None, ((("d.clamp_", "d = d.clamp"),),)),
     Mistake("out=", """
         y = torch.ones(3, requires_grad=True).exp()
         with torch.no_grad():
             torch.add(y, 1, out=y)
         y.sum().backward()
         """, ("`y = torch.add(y, 1)`",), "torch.add(y, 1, out=y)", None,
-        ((("torch.add(y, 1, out=y)", "y = torch.add(y, 1)"), ("y.sum().backward()", "y.requires_grad_().sum().backward()")),)),
+        ((("torch.add(y, 1, out=y)", "y = torch.add(y, 1)"), ("y.sum()", "y.requires_grad_().sum()")),)),
     Mistake("a result in a list", """
         x = torch.ones(3, requires_grad=True)
         outs = [torch.exp(x), torch.exp(-x)]

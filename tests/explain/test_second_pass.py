@@ -125,7 +125,7 @@ SHARED = [
         loss.backward()
         """, ("The graph behind loss was used up", "Compute loss anew", "retain_graph=True in the first"),
         "loss.backward()", None, (
-            (("loss.backward()\n        loss.backward()", "loss.backward(retain_graph=True)\n        loss.backward()"),),
+            (("loss.backward()\n        l", "loss.backward(retain_graph=True)\n        l"),),
             (("loss.backward()\n        loss.backward()", "loss.backward()\n        (w ** 2).backward()"),),
         )),
     Mistake("the loss before the loop", """
@@ -142,7 +142,8 @@ SHARED = [
         y = w ** 3
         torch.autograd.grad(y, w)
         torch.autograd.grad(y, [w])
-        """, ("The graph behind y was used up", "`torch.autograd.grad(y, w)` on line", "retain_graph=True in the first"),
+        """, ("The graph behind y was used up", "`torch.autograd.grad(y, w)` on line",
+              "retain_graph=True in the first"),
         "torch.autograd.grad(y, w)", None, ((("grad(y, w)", "grad(y, w, retain_graph=True)"),),)),
     Mistake("grad, then backward", """
         w = torch.tensor(2.0, requires_grad=True)

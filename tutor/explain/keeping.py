@@ -86,7 +86,7 @@ _latest: tuple[State, dict[tuple[int, bool], int]] | None = None
 def _versions(state: State) -> dict[tuple[int, bool], int]:
     """The highest version of what requires grad in each storage, of results and of leaves. That of the state asked for
     last is kept."""
-    global _latest  # noqa: PLW0603
+    global _latest
     if _latest is None or _latest[0] is not state:
         found: dict[tuple[int, bool], int] = {}
         for tensor in state.tensors.values():

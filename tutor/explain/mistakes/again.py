@@ -52,12 +52,10 @@ def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
     return Found(_shared(scene, graph, freed, through, root, first), first)
 
 
-def _anew(
-    scene: Scene, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int
-) -> str:
+def _anew(scene: Scene, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int) -> str:
     """What to do where backward was called twice on one result."""
     if scene.is_before_loop(nodes, graph.step):
-        said = tr("{root} is computed once, before the loop: compute it anew in each iteration.", root=root)
+        said = tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
         return said if _is_stale(graph, freed) or _stepped(scene, first) else sentences([said, _or_retain()])
     if _is_stale(graph, freed):
         return tr("Compute {root} anew before each backward.", root=root)
@@ -101,17 +99,19 @@ def detach_after(scene: Scene, carried: list[Crossing], statements: list[str]) -
 def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing], root: str, first: int) -> str:
     """Two results of one part, and a pass for each."""
     before = tr("the backward pass of {place}", place=scene.where(first))
-    names = list(dict.fromkeys(_called(scene, graph, one) for one in through))
+    called = list(dict.fromkeys(_called(scene, graph, one) for one in through))
+    names = [] if len(called) > _NAMED else [name for name in called if name is not None]
+    names = names if len(names) == len(called) else []
     said = tr(
         "A part of the graph behind {root} was used up: through {name}, it shares that part with what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
-    ) if names and None not in names and len(names) <= _NAMED else tr(
+    ) if names else tr(
         "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
         "go of.", root=root, before=before,
     )  # fmt: skip
     stale = _is_stale(graph, freed)
     if stale:
-        if names and all(one.how == BEFORE_LOOP for one in through) and None not in names:
+        if names and all(one.how == BEFORE_LOOP for one in through):
             again = tr("{name} is computed once, before the loop: compute it anew in each iteration.",
                        name=joined(names))  # fmt: skip
         else:
@@ -120,14 +120,20 @@ def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing]
                 "do: compute {root} anew, all that it is computed from included.", root=root,
             )  # fmt: skip
         return sentences([said, again])
-    retain = tr("write retain_graph=True in every pass through that part but the last.")
-    losses = _sum(scene, first)
-    if losses is None or _stepped(scene, first):
-        return sentences([said, retain[:1].upper() + retain[1:]])
-    add = tr("Add the losses up and go back once, {code}", code=f"`{losses}.backward()`") if losses else tr(
-        "Add the losses up and call backward() once, on their sum"
-    )  # fmt: skip
-    return sentences([said, tr("{add}, or {retain}", add=add, retain=retain)])
+    losses = None if _stepped(scene, first) else _sum(scene, first)
+    if losses is None:
+        again = tr("Write retain_graph=True in every pass through that part but the last.")
+    elif losses:
+        again = tr(
+            "Add the losses up and go back once, `{losses}.backward()`, or write retain_graph=True in every pass "
+            "through that part but the last.", losses=losses,
+        )  # fmt: skip
+    else:
+        again = tr(
+            "Add the losses up and call backward() once, on their sum, or write retain_graph=True in every pass "
+            "through that part but the last."
+        )
+    return sentences([said, again])
 
 
 def _stepped(scene: Scene, since: int) -> bool:

@@ -70,14 +70,13 @@ def _results(scene: Scene, state: State, source: tuple[int, int]) -> list[int | 
     return [*outputs] or [node.tensor]
 
 
-def _crossing(
-    scene: Scene, now: State, node: int, tensor: int | None, used: int | None, since: int
-) -> Crossing:
+def _crossing(scene: Scene, now: State, node: int, tensor: int | None, used: int | None, since: int) -> Crossing:
     if tensor is None or used is None or used < since:
         return Crossing(node, tensor, used, SHARED, None, None)
     before = scene.timeline.state(used - 1)
     living = {frame.frame for frame in now.frames}
-    for frame in sorted(reversed(before.frames), key=lambda one: one.frame not in living):
+    inner_first = list(reversed(before.frames))
+    for frame in sorted(inner_first, key=lambda one: one.frame not in living):
         name = _mentioned(scene, before, frame, tensor)
         if name is None:
             continue

@@ -9,7 +9,7 @@ from tutor.explain.keeping import Kept, whose
 from tutor.explain.mistakes.again import detach_after, leading_to
 from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detached
 from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritten, first_write, overwritten, owner
-from tutor.explain.mistakes.rewriting import base_of, is_path, pieces, without, written
+from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
@@ -28,8 +28,8 @@ _NAMED = 3
 
 @mistake(
     "RuntimeError",
-    r"has been modified by an inplace operation: \[(?:torch\.)?(?:\w+\.)?(?P<type>\w+)Tensor(?: \[(?P<shape>[^\]]*)\])?\]"
-    r".*?is at version (?P<now>\d+); expected version (?P<then>\d+)",
+    r"has been modified by an inplace operation: \[(?:torch\.)?(?:\w+\.)?(?P<type>\w+)Tensor(?: \[(?P<shape>[^\]]*)\])?"
+    r"\].*?is at version (?P<now>\d+); expected version (?P<then>\d+)",
 )
 def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     timeline, shape = scene.timeline, tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
@@ -41,16 +41,28 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     name = name or _output(scene, lost)
     parts = [] if lost.made is None else _pieces(scene, lost.kept, lost.made)
     part = parts[0] if len(parts) == 1 and parts[0] != name and not held.is_leaf else None
-    if part is not None:
-        name = tr("{tensor} in place, and {part} with it,", tensor=name, part=part)
-    else:
-        name = tr("{tensor} in place,", tensor=name)
-    said = tr(
-        "{place} changed {name} which {node} has kept for its gradient: the old values are needed on the way back, and "
-        "they are gone.", place=_where(scene, lost.step), name=name, node=_whose(scene, lost),
+    through = _written_name(scene, lost)
+    if part is None and through not in (None, name) and not held.is_leaf:
+        name, part = through, name
+    told = tr(
+        "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
+        "back, and they are gone."
+    ) if part is None else tr(
+        "{place} changed {name} in place, and {part} with it, which {node} has kept for its gradient: the old values "
+        "are needed on the way back, and they are gone."
     )  # fmt: skip
+    said = told.format(place=_where(scene, lost.step), name=name, part=part, node=_whose(scene, lost))
     fix = _between(scene, lost, held) if _is_outside(scene, lost, held) else _instead(scene, lost, held)
     return Found(sentences([said, fix]), lost.step)
+
+
+def _written_name(scene: Scene, lost: Overwritten) -> str | None:
+    """The name of the tensor that was written to, where it looks into the memory that was kept."""
+    target = written(scene.statement_of(lost.step) or "", scene.timeline.view(lost.step).code or "")
+    before = scene.timeline.state(lost.step - 1)
+    name = None if target is None else ast.unparse(base_of(target))
+    tensor = before.tensors.get(names_of(before).get(name or "", 0))
+    return name if tensor is not None and tensor.storage == lost.kept.storage else None
 
 
 def _whose(scene: Scene, lost: Overwritten) -> str:
@@ -131,7 +143,7 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
         return tr("Compute {name} anew after {change}, the forward pass included.",
                   name=joined(names) if names else root, change=change)  # fmt: skip
     if scene.is_before_loop(roots, graph.step):
-        return tr("{root} is computed once, before the loop: compute it anew in each iteration.", root=root)
+        return tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
     return tr(
         "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
         root=root, change=change, backward=scene.where(scene.step),
@@ -156,7 +168,8 @@ def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     if target is None and module is not None and module.kind in _IN_PLACE:
         return tr(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
-            layer=scene.layer(step, module.path), plain=f"nn.{module.kind}(…)", inplace=f"nn.{module.kind}(…, inplace=True)",
+            layer=scene.layer(step, module.path), plain=f"nn.{module.kind}(…)",
+            inplace=f"nn.{module.kind}(…, inplace=True)",
         )  # fmt: skip
     base = None if target is None else ast.unparse(base_of(target))
     before = timeline.state(step - 1)
@@ -171,8 +184,8 @@ def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     copies = _copies(scene)
     if copies and view.iteration is not None:
         return tr(
-            "Keep the parts in a list and make one tensor of them in the end, with torch.stack or torch.cat. Or give the "
-            "operation a copy: {copies}.", copies=copies,
+            "Keep the parts in a list and make one tensor of them in the end, with torch.stack or torch.cat. Or give "
+            "the operation a copy: {copies}.", copies=copies,
         )  # fmt: skip
     if copies:
         return tr("Give the operation a copy: {copies}.", copies=copies)

@@ -47,10 +47,12 @@ def _given_to_layer(scene: Scene) -> str | None:
     ]
     if call is None or len(given) != 1:
         return None
-    copied = [ast.parse(f"{given[0]}.clone()", mode="eval").body if ast.unparse(one) == given[0] else one for one in call.args]
+    copied = [
+        ast.parse(f"{given[0]}.clone()", mode="eval").body if ast.unparse(one) == given[0] else one for one in call.args
+    ]
     return tr(
-        "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), where "
-        "autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
+        "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), "
+        "where autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
         name=given[0], code=scene.code, copy=ast.unparse(ast.Call(call.func, copied, call.keywords)),
     )  # fmt: skip
 
@@ -93,10 +95,12 @@ def _leaf_behind(scene: Scene, node: ast.expr) -> str | None:
             return None
 
 
-@mistake("RuntimeError", r"is a view and is being modified inplace\. This view is the output of a function that returns")
+@mistake(
+    "RuntimeError", r"is a view and is being modified inplace\. This view is the output of a function that returns"
+)
 def one_of_several(scene: Scene, _: re.Match[str]) -> Found | None:
     target = _target(scene)
-    call = None if target is not None else next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
+    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     given = target if target is not None else call.args[0] if call is not None and call.args else None
     if given is None:
         return None
