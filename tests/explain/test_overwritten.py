@@ -245,6 +245,82 @@ CASES = [
             opt.step()
         """, ("changed w in place", "scaled is computed once, before the loop"), "opt.step()", 1,
         ((("            loss = ", "            scaled = w * w\n            loss = "),),)),
+    Mistake("two steps between", """
+        one, two = nn.Linear(2, 2), nn.Linear(2, 1)
+        opt_one, opt_two = (torch.optim.SGD(net.parameters(), lr=0.1) for net in (one, two))
+        out = two(one(torch.ones(3, 2, requires_grad=True)))
+        a, b = out.mean(), out.pow(2).mean()
+        a.backward(retain_graph=True)
+        opt_one.step()
+        opt_two.step()
+        b.backward()
+        """, ("let `opt_one.step()` and `opt_two.step()` come after `b.backward()`",), "opt_two.step()", None,
+        ((("        opt_one.step()\n        opt_two.step()\n        b.backward()",
+           "        b.backward()\n        opt_one.step()\n        opt_two.step()"),),)),
+    Mistake("a step in a function", """
+        net = nn.Linear(2, 2)
+        opt = torch.optim.Adam(net.parameters(), foreach=True)
+        def update(loss, **how):
+            opt.zero_grad()
+            loss.backward(**how)
+            opt.step()
+        out = net(torch.ones(3, 2, requires_grad=True))
+        a, b = out[:, 0].mean(), out[:, 1].pow(2).mean()
+        update(a, retain_graph=True)
+        update(b)
+        """, ("`opt.step()` on line", "changed net.weight in place,",
+              "Compute b anew after `update(a, retain_graph=True)`"),
+        "opt.step()", None, ((("update(b)", "b = net(torch.ones(3, 2))[:, 1].pow(2).mean()\n        update(b)"),),)),
+    Mistake("a step of the learner's own", """
+        class Plain:
+            def __init__(self, params):
+                self.params = list(params)
+            @torch.no_grad()
+            def step(self):
+                for p in self.params:
+                    p.sub_(0.1 * p.grad)
+        net = nn.Linear(2, 2)
+        opt, out = Plain(net.parameters()), net(torch.ones(3, 2, requires_grad=True))
+        a, b = out[:, 0].mean(), out[:, 1].pow(2).mean()
+        a.backward(retain_graph=True)
+        opt.step()
+        b.backward()
+        """, ("changed net.weight in place,", "let `opt.step()` come after `b.backward()`"), "p.sub_(0.1 * p.grad)", 1,
+        ((("opt.step()\n        b.backward()", "b.backward()\n        opt.step()"),),)),
+    Mistake("an actor's loss through a critic that has stepped", """
+        actor, critic = nn.Linear(2, 1), nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+        opt_actor, opt_critic = torch.optim.Adam(actor.parameters()), torch.optim.Adam(critic.parameters())
+        s = torch.ones(5, 2)
+        actor_loss = -critic(torch.cat([s, actor(s)], 1)).mean()
+        critic_loss = critic(torch.cat([s, torch.zeros(5, 1)], 1)).pow(2).mean()
+        critic_loss.backward()
+        opt_critic.step()
+        actor_loss.backward()
+        opt_actor.step()
+        """, ("changed critic[2].weight in place,", "Compute actor_loss anew after `opt_critic.step()`"),
+        "opt_critic.step()", None, (
+            (("actor_loss.backward()", "(-critic(torch.cat([s, actor(s)], 1)).mean()).backward()"),),
+        )),
+    Mistake("the states of a cell in a module", """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell = nn.GRUCell(2, 3)
+            def forward(self, x):
+                h = x.new_zeros(2, 5, 3)
+                for t in range(4):
+                    h[:, t + 1] = self.cell(x[:, t], h[:, t])
+                return h[:, -1]
+        Net()(torch.ones(2, 4, 2)).sum().backward()
+        """, ("and h[:, t] with it,", "`h[:, t].clone()`"),
+        "h[:, t + 1]", 4, ((("], h[:, t])", "], h[:, t].clone())"),),)),
+    Mistake("einsum", """
+        w, out = torch.eye(3).requires_grad_(), torch.ones(4, 3)
+        for t in range(1, 4):
+            out[t] = torch.einsum("ij,j->i", w, out[t - 1])
+        out[-1].sum().backward()
+        """, ("and out[t - 1] with it, which BmmBackward0", "`out[t - 1].clone()`"), "out[t]", 3,
+        ((("out[t - 1])", "out[t - 1].clone())"),),)),
     Mistake("relu_ after sigmoid", """
         x = torch.tensor([1.0, -1.0], requires_grad=True)
         s = torch.sigmoid(x)
@@ -305,14 +381,15 @@ CASES = [
         top = y[:1]
         top.mul_(2)
         y.sum().backward()
-        """, ("changed top in place, and y with it,", "`y = y.clone()`, before top is taken from it"), "top.mul_(2)", None,
-        ((("top = y", "y = y.clone()\n        top = y"),),)),
+        """, ("changed top in place, and y with it,", "`y = y.clone()`, before top is taken from it"),
+        "top.mul_(2)", None, ((("top = y", "y = y.clone()\n        top = y"),),)),
     Mistake("what detach gave", """
         y = torch.exp(torch.ones(3, requires_grad=True))
         d = y.detach()
         d.clamp_(max=1.0)
         (y.sum() + d.sum()).backward()
-        """, ("changed d in place, and y with it,", "`d = d.clamp(max=1.0)`"), "d.clamp_(max=1.0)", None, ((("d.clamp_", "d = d.clamp"),),)),
+        """, ("changed d in place, and y with it,", "`d = d.clamp(max=1.0)`"),
+        "d.clamp_(max=1.0)", None, ((("d.clamp_", "d = d.clamp"),),)),
     Mistake("out=", """
         y = torch.ones(3, requires_grad=True).exp()
         with torch.no_grad():

@@ -332,6 +332,58 @@ CARRIED = [
             h = train(torch.tensor(1.0), h)
         """, ("through hidden,", "`hidden = hidden.detach()`"), "loss.backward()", 1,
         ((("loss.backward()", "loss.backward()\n            hidden = hidden.detach()"),),)),
+    Mistake("a global", """
+        w, memory = torch.tensor(0.5, requires_grad=True), torch.tensor(1.0)
+        def go(x):
+            global memory
+            memory = torch.tanh(w * memory + x)
+            loss = memory ** 2
+            loss.backward()
+        for x in range(3):
+            go(x)
+        """, ("through memory,", "`memory = memory.detach()`"), "loss.backward()", 1,
+        ((("loss.backward()", "loss.backward()\n            memory = memory.detach()"),),)),
+    Mistake("a trainer's own state", """
+        class Trainer:
+            def __init__(self):
+                self.model, self.state = nn.LSTM(2, 3), None
+                self.opt = torch.optim.SGD(self.model.parameters(), lr=0.1)
+            def train_step(self, x):
+                out, self.state = self.model(x, self.state)
+                loss = out.pow(2).mean()
+                loss.backward()
+                self.opt.step()
+        trainer = Trainer()
+        for i in range(3):
+            trainer.train_step(torch.ones(2, 1, 2))
+        """, ("through self.state,", "`self.state = tuple(s.detach() for s in self.state)`"), "loss.backward()", 1,
+        ((("loss.backward()",
+           "loss.backward()\n                self.state = tuple(s.detach() for s in self.state)"),),)),
+    Mistake("half of it detached", """
+        cell, h, c = nn.LSTMCell(2, 3), torch.zeros(1, 3), torch.zeros(1, 3)
+        for i in range(3):
+            h, c = cell(torch.ones(1, 2), (h, c))
+            h.pow(2).mean().backward()
+            h = h.detach()
+        """, ("through c,", AFTER.format("`c = c.detach()`")), "h.pow(2).mean().backward()", 1,
+        ((("h = h.detach()", "h, c = h.detach(), c.detach()"),),)),
+    Mistake("the prediction before", """
+        w, prev = torch.tensor(0.5, requires_grad=True), None
+        for x in (1.0, 2.0, 3.0):
+            out = torch.tanh(w * x)
+            loss = out ** 2 if prev is None else (out - prev) ** 2
+            loss.backward()
+            prev = out
+        """, ("through prev,", "write `prev = out.detach()` instead of `prev = out`"), "loss.backward()", 1,
+        ((("prev = out", "prev = out.detach()"),),)),
+    Mistake("a tuple made after the pass", """
+        rnn, hidden = nn.LSTM(2, 3), None
+        for i in range(3):
+            out, (hn, cn) = rnn(torch.ones(2, 1, 2), hidden)
+            out.pow(2).mean().backward()
+            hidden = (hn, cn)
+        """, ("through hidden,", "write `hidden = (hn.detach(), cn.detach())` instead of `hidden = (hn, cn)`"),
+        "out.pow(2).mean().backward()", 1, ((("hidden = (hn, cn)", "hidden = (hn.detach(), cn.detach())"),),)),
     Mistake("a running total", """
         w, total = torch.tensor(2.0, requires_grad=True), 0.0
         for x in (1.0, 2.0, 3.0):

@@ -33,6 +33,9 @@ MISTAKES: dict[str, str] = {
     "If nothing should flow back that far, write {code} after each backward pass.": (
         "如果梯度不该流回那么远，就在每次反向传播之后写 {code}。"
     ),
+    "If nothing should flow back that far, write `{code}` instead of `{old}`.": (
+        "如果梯度不该流回那么远，就把 `{old}` 改成 `{code}`。"
+    ),
     "If nothing should flow back that far, write {code} before {place}.": (
         "如果梯度不该流回那么远，就在{place}之前写 {code}。"
     ),

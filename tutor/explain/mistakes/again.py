@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from tutor.explain.keeping import kept_by
-from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, Crossing, crossings, detached, holder
+from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, Crossing, crossings, detaching, holder
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
@@ -71,7 +71,7 @@ def _or_retain() -> str:
 
 def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
     names = list(dict.fromkeys(name for one in carried if (name := holder(scene, one)) is not None))
-    statements = detached(scene, carried) if alone else None
+    fix = detaching(scene, carried) if alone else None
     if not names or len(names) > _NAMED:
         return tr(
             "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
@@ -82,18 +82,7 @@ def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, a
         "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
     )  # fmt: skip
-    return said if statements is None else sentences([said, detach_after(scene, carried, statements)])
-
-
-def detach_after(scene: Scene, carried: list[Crossing], statements: list[str]) -> str:
-    """How to cut what is carried over."""
-    code = joined([f"`{one}`" for one in statements])
-    began = scene.backward_step()
-    living = {frame.frame for frame in scene.timeline.state(scene.step if began is None else began[0]).frames}
-    if all(one.frame in living for one in carried):
-        return tr("If nothing should flow back that far, write {code} after each backward pass.", code=code)
-    used = min(one.used for one in carried if one.used is not None)
-    return tr("If nothing should flow back that far, write {code} before {place}.", code=code, place=scene.where(used))
+    return said if fix is None else sentences([said, fix])
 
 
 def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing], root: str, first: int) -> str:

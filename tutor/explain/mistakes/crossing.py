@@ -8,13 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tutor.explain.mistakes.scene import Scene, parsed
-from tutor.trace.events import Op
+from tutor.explain.words import joined, sentences
+from tutor.language import tr
+from tutor.trace.events import Bind, Op
 from tutor.trace.names import names_of
 from tutor.trace.state import FrameState, State
 
 CARRIED, BEFORE_LOOP, SHARED = "carried", "before the loop", "shared"
 """How an older tensor came into a newer graph: from an earlier iteration (or its name was given to what was computed
 from it), from before the loop that both passes are in, or just by being used for both."""
+
+_FARTHEST = 2_000
+"""So many steps back the statement is looked for that gave a name."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +82,19 @@ def _crossing(scene: Scene, now: State, node: int, tensor: int | None, used: int
     living = {frame.frame for frame in now.frames}
     inner_first = list(reversed(before.frames))
     for frame in sorted(inner_first, key=lambda one: one.frame not in living):
-        name = _mentioned(scene, before, frame, tensor)
+        scope, name = _mentioned(scene, before, frame, tensor)
         if name is None:
             continue
-        meant = names_of(now, frame.frame).get(name)
+        meant = names_of(now, scope).get(name)
         holder = None if meant is None else now.tensors.get(meant)
-        rebound = frame.frame in living and (holder is None or holder.node != node)
+        rebound = scope in living and (holder is None or holder.node != node)
         made = scene.timeline.columns.operation(now.nodes[node].operation or now.nodes[node].within)
         loops = {} if made is None else _loops(scene.timeline.state(made))
         here = _loops(before)
         if rebound or any(loops.get(loop, count) != count for loop, count in here.items()):
-            return Crossing(node, tensor, used, CARRIED, name, frame.frame)
+            return Crossing(node, tensor, used, CARRIED, name, scope)
         how = BEFORE_LOOP if any(loop not in loops for loop in here) else SHARED
-        return Crossing(node, tensor, used, how, name, frame.frame)
+        return Crossing(node, tensor, used, how, name, scope)
     return Crossing(node, tensor, used, SHARED, None, None)
 
 
@@ -98,8 +103,9 @@ def _loops(state: State) -> dict[tuple[int, int], int]:
     return {(frame.frame, loop): count for frame in state.frames for loop, count in frame.iterations.items()}
 
 
-def _mentioned(scene: Scene, state: State, frame: FrameState, tensor: int) -> str | None:
-    """The name of a tensor in a frame that the statement running there mentions, itself or what holds it."""
+def _mentioned(scene: Scene, state: State, frame: FrameState, tensor: int) -> tuple[int, str | None]:
+    """The name of a tensor, itself or in what holds it, that the statement running in a frame mentions; before it the
+    frame that has the name, which may be one further out."""
     site = scene.timeline.sites.get(frame.site or 0)
     header = None if site is None else scene.timeline.book.header(site.file, site.span)
     code = None if site is None or header is None else scene.timeline.book.code(site.file, header)
@@ -109,8 +115,13 @@ def _mentioned(scene: Scene, state: State, frame: FrameState, tensor: int) -> st
             mentioned.add(node.id)
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             mentioned.add(node.target.id)
-    names = [name for name, number in names_of(state, frame).items() if number == tensor and _root(name) in mentioned]
-    return min(names, key=len, default=None)
+    for scope in reversed(state.frames[: state.frames.index(frame) + 1]):
+        named = names_of(state, scope)
+        names = [name for name, number in named.items() if number == tensor and _root(name) in mentioned]
+        if names:
+            return scope.frame, min(names, key=len)
+        mentioned -= scope.names.keys()
+    return frame.frame, None
 
 
 def _root(name: str) -> str:
@@ -121,19 +132,79 @@ def _root(name: str) -> str:
 # ---------------------------------------------------------------- detaching what is carried
 
 
-def detached(scene: Scene, carried: list[Crossing]) -> list[str] | None:
-    """The statements that detach what is carried over, of containers all items; None where one of them has no name."""
-    found: list[str] = []
+def detaching(scene: Scene, carried: list[Crossing]) -> str | None:
+    """How to detach what is carried over, of containers all items; None where that is not known of one of them."""
+    after: list[str] = []
+    instead: list[tuple[str, str]] = []
     for crossing in carried:
         if crossing.name is None or crossing.used is None:
             return None
-        state = scene.timeline.state(crossing.used - 1)
-        statement = _detach(state, crossing, {one.tensor for one in carried})
-        if statement is None:
+        if _is_held(scene, crossing):
+            statement = _detach(scene.timeline.state(crossing.used - 1), crossing, {one.tensor for one in carried})
+            if statement is None:
+                return None
+            after += [] if statement in after else [statement]
+        else:
+            rebinding = _rebinding(scene, crossing)
+            if rebinding is None:
+                return None
+            instead += [] if rebinding in instead else [rebinding]
+    said = []
+    if after:
+        code = joined([f"`{one}`" for one in after])
+        began = scene.backward_step()
+        living = {frame.frame for frame in scene.timeline.state(scene.step if began is None else began[0]).frames}
+        used = min(one.used for one in carried if one.used is not None)
+        said.append(
+            tr("If nothing should flow back that far, write {code} after each backward pass.", code=code)
+            if all(one.frame in living for one in carried)
+            else tr("If nothing should flow back that far, write {code} before {place}.", code=code,
+                    place=scene.where(used))
+        )  # fmt: skip
+    said += [
+        tr("If nothing should flow back that far, write `{code}` instead of `{old}`.", code=new, old=old)
+        for old, new in instead
+    ]
+    return sentences(said)
+
+
+def _is_held(scene: Scene, crossing: Crossing) -> bool:
+    """Whether the name means what is carried when the pass before its use has ended: one can detach it there."""
+    ends = [info.end_step for info in scene.timeline.passes if info.end_step is not None]
+    last = max((end for end in ends if end < (crossing.used or 0)), default=None)
+    if last is None:
+        return True
+    state = scene.timeline.state(last)
+    return crossing.frame not in {one.frame for one in state.frames} or (
+        names_of(state, crossing.frame).get(crossing.name or "") == crossing.tensor
+    )
+
+
+def _rebinding(scene: Scene, crossing: Crossing) -> tuple[str, str] | None:
+    """The statement that gave the name to what is carried, after the pass, and the same with it detached."""
+    timeline, name = scene.timeline, _root(crossing.name or "")
+    for step in range((crossing.used or 0) - 1, max((crossing.used or 0) - _FARTHEST, 0), -1):
+        if not any(
+            isinstance(event, Bind) and event.name == name and event.frame == crossing.frame
+            for event in timeline.following(step)
+        ):
+            continue
+        code = scene.statement_of(step)
+        body = parsed(code).body
+        change = body[0] if len(body) == 1 else None
+        if not isinstance(change, ast.Assign) or [ast.unparse(one) for one in change.targets] != [name]:
             return None
-        if statement not in found:
-            found.append(statement)
-    return found
+        value = change.value
+        if isinstance(value, ast.Tuple | ast.List):
+            value = type(value)([_detached(one) for one in value.elts], ast.Load())
+        else:
+            value = _detached(value)
+        return ast.unparse(change), f"{name} = {ast.unparse(value)}"
+    return None
+
+
+def _detached(value: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
 
 
 def holder(scene: Scene, crossing: Crossing) -> str | None:

@@ -6,8 +6,8 @@ import ast
 import re
 
 from tutor.explain.keeping import Kept, whose
-from tutor.explain.mistakes.again import detach_after, leading_to
-from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detached
+from tutor.explain.mistakes.again import leading_to
+from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detaching
 from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritten, first_write, overwritten, owner
 from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
@@ -15,7 +15,7 @@ from tutor.explain.words import joined, sentences
 from tutor.language import tr
 from tutor.trace.events import Op
 from tutor.trace.names import name_of, names_of
-from tutor.trace.state import TensorState
+from tutor.trace.state import State, TensorState
 
 _IN_PLACE = {
     "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",
@@ -24,6 +24,7 @@ _IN_PLACE = {
 """The modules that take `inplace=True`."""
 _NAMED = 3
 """So many places are named."""
+_WIDTH = 60
 
 
 @mistake(
@@ -112,47 +113,70 @@ def _output(scene: Scene, lost: Overwritten) -> str:
 
 def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     """What to do where a parameter was changed between the forward pass and this backward pass."""
-    step, root = lost.step, scene.roots() or tr("the result")
-    lines = [scene.timeline.view(step).line or 0]
-    for kept in all_overwritten(scene):
-        write = first_write(scene, kept, scene.timeline.columns.operation(kept.node.operation or kept.node.within) or 0)
-        step = max(step, write)
-        lines.append(scene.timeline.view(write).line or 0)
-    event = scene.timeline.event(lost.step)
-    site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
+    timeline = scene.timeline
+    event = timeline.event(lost.step)
+    site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is not None and site.op == "embedding" and lost.made is not None:
         parts = _pieces(scene, lost.kept, lost.made)
         told = tr("With max_norm, the layer rescales rows of its weight in place whenever it is called.")
         copy = [tr("Give what uses it a copy: {code}.", code=f"`{parts[0]}.clone()`")] if len(parts) == 1 else []
         return sentences([told, *copy])
     began = scene.backward_step()
-    graph = scene.timeline.state(began[0] if began is not None else scene.step)
-    spoilt = {kept.node.node for kept in all_overwritten(scene)}
-    older = leading_to(graph, spoilt) & set(scene.timeline.state(lost.step - 1).nodes)
-    roots = [graph.tensors[one].node for one in began[1].roots if one in graph.tensors] if began is not None else []
-    change = joined([f"`{one}`" for one in dict.fromkeys(_short(scene, one) for one in {lost.step, step})])
+    if began is None:
+        return tr("Make a new tensor instead of writing into that one.")
+    start, call = began
+    graph = timeline.state(start)
+    spoilt = all_overwritten(scene)
+    writes = sorted({lost.step, *(first_write(scene, kept, _made(scene, kept) or 0) for kept in spoilt)})
+    frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
+    places = joined(list(dict.fromkeys(f"`{_statement(scene, step, frame)[0]}`" for step in writes)))
+    name = scene.roots() if graph.frames and graph.frames[-1].frame == frame else None
+    name = name or next((name for name, one in names_of(graph, frame).items() if one in call.roots), None)
+    root = name or tr("the result")
+    older = leading_to(graph, {kept.node.node for kept in spoilt}) & set(timeline.state(writes[-1] - 1).nodes)
+    roots = [graph.tensors[one].node for one in call.roots if one in graph.tensors]
     if older.isdisjoint(roots):
-        through = crossings(scene, graph, roots, older, lost.step)
-        statements = detached(scene, through) if through and all(one.how == CARRIED for one in through) else None
-        if statements is not None:
-            return detach_after(scene, through, statements)
+        through = crossings(scene, graph, roots, older, writes[-1])
+        fix = detaching(scene, through) if through and all(one.how == CARRIED for one in through) else None
+        if fix is not None:
+            return fix
         names = list(dict.fromkeys(one.name for one in through if one.name is not None))
         if names and all(one.how == BEFORE_LOOP for one in through):
             return tr("{name} is computed once, before the loop: compute it anew in each iteration.",
                       name=joined(names))  # fmt: skip
         return tr("Compute {name} anew after {change}, the forward pass included.",
-                  name=joined(names) if names else root, change=change)  # fmt: skip
-    if scene.is_before_loop(roots, graph.step):
+                  name=joined(names) if names else root, change=places)  # fmt: skip
+    if scene.is_before_loop(roots, start):
         return tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+    code, line = _statement(scene, start, frame)
     return tr(
         "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
-        root=root, change=change, backward=scene.where(scene.step),
+        root=root, change=places, backward=tr("`{code}` on line {number}", code=code, number=line),
     )  # fmt: skip
 
 
-def _short(scene: Scene, step: int) -> str:
-    code = " ".join((scene.timeline.view(step).code or "").split())
-    return code if len(code) <= 60 else code[:59] + "…"
+def _made(scene: Scene, kept: Kept) -> int | None:
+    return scene.timeline.columns.operation(kept.node.operation or kept.node.within)
+
+
+def _common_frame(now: State, earlier: list[State]) -> int:
+    """The innermost activation that all of this happened in."""
+    shared = set.intersection(*({frame.frame for frame in state.frames} for state in (now, *earlier)))
+    return next((frame.frame for frame in reversed(now.frames) if frame.frame in shared), 1)
+
+
+def _statement(scene: Scene, step: int, number: int) -> tuple[str, int]:
+    """The code of a step, and its line; of one inside of a function, what called it in this activation."""
+    timeline, view = scene.timeline, scene.timeline.view(step)
+    frames = timeline.state(step - 1).frames  # as the step may end a function
+    frame = next((one for one in frames if one.frame == number), None)
+    site = timeline.sites.get(frame.site or 0) if frame is not None else None
+    if site is None or frame is frames[-1]:
+        code, line = view.code or "", view.line or 0
+    else:
+        code, line = timeline.book.code(site.file, timeline.book.header(site.file, site.span)) or "", site.span[0]
+    code = " ".join(code.split())
+    return (code if len(code) <= _WIDTH else code[: _WIDTH - 1] + "…"), line
 
 
 # ---------------------------------------------------------------- a result, changed by itself
@@ -201,7 +225,7 @@ def _copies(scene: Scene) -> str | None:
     """Which operands to copy, so that nothing that is kept is written to; None where that is not known of all."""
     found: dict[str, list[int]] = {}
     for kept in all_overwritten(scene):
-        made = scene.timeline.columns.operation(kept.node.operation or kept.node.within)
+        made = _made(scene, kept)
         parts = [] if made is None or kept.tensor == kept.node.tensor else _pieces(scene, kept, made)
         line = None if made is None else scene.timeline.view(made).line
         if len(parts) != 1 or line is None:

@@ -63,6 +63,10 @@ def without(statement: str, code: str, *, of_tensor: bool) -> str | None:
     else:
         return None
     told = ast.unparse(ast.Call(func, call.args, keywords))
+    if len(keywords) == len(call.keywords):  # as the learner has it
+        source = code.strip()
+        end = len(ast.get_source_segment(source, call.func) or "")
+        told = source[: end - 1] + source[end:] if source[:end].endswith("_") else told
     alone = len(body) == 1 and isinstance(body[0], ast.Expr) and ast.unparse(body[0].value) == ast.unparse(call)
     return f"{ast.unparse(given)} = {told}" if alone and is_path(given) else told
 
