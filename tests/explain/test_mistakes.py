@@ -65,7 +65,7 @@ MISTAKES = [
         a = w.sigmoid()
         a.mul_(2)
         a.backward()
-        """, ("`a.mul_(2)` on line", "without the underscore"), "a.mul_(2)"),
+        """, ("`a.mul_(2)` on line", "`a = a.mul(2)`"), "a.mul_(2)"),
     Mistake("no leaf requires grad", """
         x = torch.tensor([1.0, 2.0])
         y = (x * 2).sum()

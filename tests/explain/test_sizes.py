@@ -86,7 +86,7 @@ WRONG = [
         part = kept[0:1]
         part += 1
         kept.sum().backward()
-        """, ("changed part, and kept with it, in place, which ExpBackward0 has kept",), "part += 1"),
+        """, ("changed part in place, and kept with it, which ExpBackward0 has kept",), "part += 1"),
     Mistake("numbers added up", """
         w = torch.tensor(1.0, requires_grad=True)
         total = 0

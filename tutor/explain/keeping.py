@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tutor.explain import words
 from tutor.language import later, tr
-from tutor.trace.events import Snapshot
+from tutor.trace.columns import KIND_NUMBERS
+from tutor.trace.events import Failed, Snapshot
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -20,6 +21,10 @@ _PARTS = {
     "mask": later("its mask"), "index": later("its index"), "indices": later("its indices"),
 }  # fmt: skip
 """Under these names nodes keep what has no name of the learner's."""
+_FAILED = KIND_NUMBERS["failed"]
+_CHANGED = "has been modified by an inplace operation"
+_FAILURES, _PASSES = 20, 20
+"""So many failures after a change, and passes before it, are looked at."""
 _NAMED = 3
 """So many nodes are named; of more it is said how many."""
 
@@ -50,7 +55,7 @@ def kept_by(state: State, node: NodeState) -> list[Kept]:
     """What a node keeps, or kept until it let go of it; nothing where that is not known."""
     freed = is_freed(state, node)
     return [
-        Kept(node, name, tensor, size, version, _version(state, tensor, storage), storage, freed)
+        Kept(node, name, tensor, size, version, version_of(state, tensor, storage), storage, freed)
         for name, tensor, version, size, storage in node.kept
     ]
 
@@ -63,13 +68,35 @@ def is_freed(state: State, node: NodeState) -> bool:
     return last.running and not last.retain_graph and bool(node.order) and last.ran[-1:] != [node.node]
 
 
-def _version(state: State, tensor: int, storage: int | None) -> int | None:
-    """The version of a tensor now: all views of a storage share their counter, so a living one tells of one gone."""
+def version_of(state: State, tensor: int, storage: int | None) -> int | None:
+    """The version of a tensor now. All views of a storage share their counter: of one that is gone, as a result within
+    an expression soon is, the living ones tell."""
     held = state.tensors.get(tensor)
-    if held is not None or storage is None:
-        return None if held is None else held.version
-    views = [one for one in state.tensors.values() if one.storage == storage and one.requires_grad]
-    return max((one.version for one in views if one.version is not None), default=None)
+    own = None if held is None else held.version
+    if storage is None or (held is not None and held.storage != storage):
+        return own
+    if held is not None and held.is_leaf and held.requires_grad:
+        return own  # another leaf may have the same memory and a counter of its own: `nn.Parameter(w.data)`
+    results, leaves = (_versions(state).get((storage, is_leaf)) for is_leaf in (False, True))
+    of_leaves = leaves if held is None or not held.is_leaf else None
+    return max((one for one in (own, results, of_leaves) if one is not None), default=None)
+
+
+_latest: tuple[State, dict[tuple[int, bool], int]] | None = None
+
+
+def _versions(state: State) -> dict[tuple[int, bool], int]:
+    """The highest version of what requires grad in each storage, of results and of leaves. That of the state asked for
+    last is kept."""
+    global _latest
+    if _latest is None or _latest[0] is not state:
+        found: dict[tuple[int, bool], int] = {}
+        for tensor in state.tensors.values():
+            if tensor.requires_grad and tensor.storage is not None and tensor.version is not None:
+                key = tensor.storage, bool(tensor.is_leaf)
+                found[key] = max(tensor.version, found.get(key, 0))
+        _latest = state, found
+    return _latest[1]
 
 
 def what(state: State, kept: Kept) -> str:
@@ -93,7 +120,7 @@ def holders(state: State, touched: set[int]) -> Iterator[Kept]:
     memory = {state.tensors[number].storage for number in touched if number in state.tensors} - {None}
     for node in state.nodes.values():
         for _, tensor, _, _, storage in node.kept:
-            if tensor in touched or (storage in memory and tensor not in state.tensors):
+            if tensor in touched or storage in memory:
                 break
         else:
             continue
@@ -129,27 +156,67 @@ def broken(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
         kept
         for kept in holders(after, changed)
         if kept.tensor and not kept.fits and kept.node.node in before.nodes
-        and _version(before, kept.tensor, kept.storage) == kept.version
+        and version_of(before, kept.tensor, kept.storage) == kept.version
     ]  # fmt: skip
 
 
-def says_broken(state: State, found: list[Kept]) -> list[str]:
-    """A sentence for each tensor that does not fit any more."""
-    by_tensor: dict[int, list[Kept]] = {}
-    for kept in found:
-        by_tensor.setdefault(kept.tensor, []).append(kept)
-    return [_says_broken(state, several) for several in by_tensor.values()]
+def fails_on(timeline: Timeline, step: int) -> set[int]:
+    """The nodes that passes after a step, which failed on what was changed in place, had still to run."""
+    found: set[int] = set()
+    at = step
+    for _ in range(_FAILURES):
+        at = timeline.columns.kinds.find(_FAILED, at) + 1
+        if not at:
+            break
+        event = timeline.event(at)
+        if isinstance(event, Failed) and _CHANGED in event.message:
+            state = timeline.state(at)
+            found |= state.shown.difference(() if state.last_pass is None else state.last_pass.ran)
+    return found
 
 
-def _says_broken(state: State, several: list[Kept]) -> str:
+def says_broken(timeline: Timeline, step: int, found: list[Kept]) -> list[tuple[str, str]]:
+    """A sentence for each tensor that does not fit any more, and its role: whether a pass fails on it, or one would. Of
+    a leaf, which is to be changed, and of what a pass went through, it is said only where one does."""
+    if not found:
+        return []
+    state, failing = timeline.state(step), fails_on(timeline, step)
+    said: list[tuple[str, str]] = []
+    for certain in (True, False):
+        by_tensor: dict[int, list[Kept]] = {}
+        for kept in found:
+            if (kept.node.node in failing) == certain and (certain or _awaits_a_pass(timeline, step, kept)):
+                by_tensor.setdefault(kept.tensor, []).append(kept)
+        said += [
+            (_says_broken(state, several, certain=certain), "error" if certain else "quiet")
+            for several in by_tensor.values()
+        ]
+    return said
+
+
+def _awaits_a_pass(timeline: Timeline, step: int, kept: Kept) -> bool:
+    """Whether a pass through the node can still be meant: none has been, and no leaf was changed."""
+    state = timeline.state(step)
+    if any(one.storage == kept.storage and one.is_leaf and one.requires_grad for one in state.tensors.values()):
+        return False
+    earlier = [info for info in timeline.passes if info.end_step is not None and info.end_step <= step]
+    passes = (timeline.state(info.end_step or 0).last_pass for info in earlier[-_PASSES:])
+    return not any(last is not None and kept.node.node in last.ran for last in passes)
+
+
+def _says_broken(state: State, several: list[Kept], *, certain: bool) -> str:
     first, name = several[0], name_of(state, several[0].tensor)
     if name is None:
-        view = next((found for one in _views(state, first) if (found := name_of(state, one)) is not None), None)
-        name = what(state, first) if view is None else tr("the storage of {tensor}", tensor=view)
-    return tr(
-        "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail",
-        tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now,
-    )  # fmt: skip
+        views = {one: named for one in _views(state, first) if (named := name_of(state, one)) is not None}
+        leaf = next((named for one, named in views.items() if state.tensors[one].is_leaf), None)
+        view = next(iter(views.values()), None)
+        name = what(state, first) if view is None else leaf or tr("the storage of {tensor}", tensor=view)
+    told = (
+        tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail")
+        if certain
+        else tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
+    )
+    return told.format(tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now)
 
 
 def _nodes(state: State, several: list[Kept]) -> str:
@@ -169,7 +236,7 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
         old, new = before.tensors.get(kept.tensor), after.tensors.get(kept.tensor)
         if old is None or new is None or old is new or kept.node.node not in before.nodes or not kept.fits:
             continue
-        if old.version != new.version or _own_copy(kept, new):
+        if old.version != new.version or _own_copy(kept, new) or not is_read(timeline, kept):
             continue
         if differ(old.value, new.value):
             found.setdefault(kept.tensor, []).append(kept)
@@ -185,6 +252,16 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
             )
         )  # fmt: skip
     return said
+
+
+def is_read(timeline: Timeline, kept: Kept) -> bool:
+    """Whether the node's backward reads what it keeps: a batch norm in training keeps its running statistics, and goes
+    by those of the batch. It is in training where its own operation wrote to them."""
+    if kept.name not in ("running_mean", "running_var"):
+        return True
+    made = timeline.operation(kept.node)
+    events = [] if made is None else timeline.following(made)
+    return not any(isinstance(event, Snapshot) and event.tensor == kept.tensor for event in events)
 
 
 def _own_copy(kept: Kept, tensor: TensorState) -> bool:

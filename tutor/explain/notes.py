@@ -61,6 +61,5 @@ def _changes(timeline: Timeline, step: int) -> list[Part]:
     changed = touched(timeline, since, step)
     if not changed:
         return []
-    said = says_broken(timeline.state(step), broken(timeline, since, step, changed))
-    said += unseen(timeline, since, step, changed)
-    return [(text, "error") for text in said]
+    said = says_broken(timeline, step, broken(timeline, since, step, changed))
+    return said + [(text, "error") for text in unseen(timeline, since, step, changed)]

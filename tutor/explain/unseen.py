@@ -8,13 +8,14 @@ from tutor.explain import words
 from tutor.explain.called import label
 from tutor.explain.claims import arrival, is_inner, view_of
 from tutor.explain.grid import Grid, agree
-from tutor.explain.keeping import differ, kept_by, what
+from tutor.explain.keeping import differ, is_read, kept_by, what
 from tutor.explain.origin import Made, as_grid, grid_of, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
 from tutor.language import tr
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     made = maker(timeline, step, event.node)
     if made is None:
         return None
-    changed = _changed(state, node, made)
+    changed = _changed(timeline, state, node, made)
     if not changed:
         return None
     said = words.clauses(
@@ -56,9 +57,10 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     found = _wrong(state, node, event, made, {number: now for number, (_, _, now) in changed.items()})
     if found is None:
         return tr("{changed}: the gradient may not be the true one", changed=begin)
-    wrong = [one for one in found if not agree(one.true, one.sent, made.dtype)]
+    scale = _scale(event)
+    wrong = [one for one in found if not agree(one.true, one.sent, made.dtype, scale)]
     if not wrong:
-        return tr("{changed}, but the gradient is the true one all the same", changed=begin)
+        return None
     each = [
         tr("grad({target}) = {sent}, where {true} is right", target=one.target, sent=_grid(one.sent),
            true=_grid(one.true))
@@ -68,13 +70,19 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     return tr("{changed}: {what}", changed=begin, what=words.clauses(told))
 
 
-def _changed(state: State, node: NodeState, made: Made) -> dict[int, tuple[str, Grid, Grid]]:
+def _scale(event: Node) -> float:
+    """How large the numbers are that the gradients were worked out with."""
+    values = [elements(value) or () for value in event.grad_outputs]
+    return max((abs(x) for flat in values for x in flat if isinstance(x, int | float)), default=0.0)
+
+
+def _changed(timeline: Timeline, state: State, node: NodeState, made: Made) -> dict[int, tuple[str, Grid, Grid]]:
     """By tensor: its name, what it held when the node kept it, and what it holds now."""
     found = {}
     for kept in kept_by(state, node):
         now = state.tensors.get(kept.tensor)
         was = next((one.grid for one in (*made.operands, made.result) if one.tensor == kept.tensor), None)
-        if now is None or was is None or not kept.fits:
+        if now is None or was is None or not kept.fits or not is_read(timeline, kept):
             continue
         if node.tensor == kept.tensor:
             was = made.result.grid

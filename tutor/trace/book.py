@@ -15,8 +15,9 @@ class Book:
         self.sources: dict[int, Source] = {}
         self.sites: dict[int, SiteInfo] = {}
         self.metas: dict[int, Meta] = {}
-        self.saved: dict[tuple[int, str], Saved] = {}
-        """By the site of an operation and the name of the node that it makes."""
+        self.saved: dict[tuple[int, str], list[Saved]] = {}
+        """By the site of an operation and the name of the node that it makes: one for each set of inputs that need a
+        gradient."""
         self._texts: dict[int, SourceText] = {}
         self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
@@ -31,7 +32,7 @@ class Book:
         elif type(event) is Meta:
             self.metas[event.meta] = event
         elif type(event) is Saved:
-            self.saved[event.site, event.name] = event
+            self.saved.setdefault((event.site, event.name), []).append(event)
         elif type(event) is Source:
             self.sources[event.file] = event
             self._texts.pop(event.file, None)

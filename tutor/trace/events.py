@@ -173,6 +173,9 @@ class Group(Event, frozen=True, tag=18):
 
     group: int
     items: list[tuple[str, int]]
+    containers: list[tuple[str, str, int]] = []
+    """The lists, tuples and dicts among what it is and holds: the text to add to its name, the name of the class, and
+    how many items there are."""
 
 
 # ---------------------------------------------------------------- tensors
@@ -491,6 +494,14 @@ class RunEnd(Event, frozen=True, tag=47):
     place: str = ""
 
 
+class Inner(msgspec.Struct, frozen=True, array_like=True):
+    """A node inside of an operation: what it needs and keeps, in the words of `Saved`."""
+
+    name: str
+    needs: list[bool]
+    tensors: list[tuple[str, int, int, int]]
+
+
 class Saved(Event, frozen=True, tag=50):
     """What the nodes called `name` that the operation at `site` makes keep for their backward, before the first one.
 
@@ -503,6 +514,8 @@ class Saved(Event, frozen=True, tag=50):
     tensors: list[tuple[str, int, int, int]]
     needs: list[bool] = []
     """Which of the node's inputs needed a gradient: where others do, it may keep other things."""
+    inner: list[Inner] = []
+    """The nodes inside of the operation that lead to that one, breadth first, without leaves."""
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):

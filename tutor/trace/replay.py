@@ -134,6 +134,7 @@ class Replay(GraphReplay):
 
     def _group(self, event: ev.Group) -> None:
         self.state.groups[event.group] = event.items
+        self.state.containers[event.group] = event.containers
         for frame in reversed(self.state.frames):
             for name, binding in frame.names.items():
                 if binding.ref == event.group and binding.what == "group":
@@ -168,7 +169,7 @@ def copy_state(state: State) -> State:
     new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}
     new.tensors, new.groups, new.nodes = state.tensors.copy(), state.groups.copy(), state.nodes.copy()
     new.shown, new.answers = state.shown.copy(), state.answers.copy()
-    new.modules = state.modules.copy()
+    new.modules, new.containers = state.modules.copy(), state.containers.copy()
     new.grad_of, new.collected = state.grad_of.copy(), state.collected.copy()
     if state.last_pass is not None:
         new.last_pass = copy(state.last_pass)

@@ -33,7 +33,7 @@ class GraphReplay(TensorReplay):
         node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
         node.state = "live"
         if not running:
-            node.module = state.last_op[3]
+            node.module, node.within = state.last_op[3], state.operations
         elif state.last_pass is not None and event.name != "AccumulateGrad":
             node.of_pass, node.of = state.last_pass.number, event.of
             node.value = _gradient(state.nodes.get(event.of[0]), event.of[1]) if event.of is not None else None
@@ -43,14 +43,43 @@ class GraphReplay(TensorReplay):
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
-            site, inputs, outputs = state.last_op[:3]
-            saved = self.book.saved.get((site, event.name))
-            if saved is not None and event.tensor in outputs and _needs(event) == (saved.needs or _needs(event)):
-                node.kept = [self._kept(*one, (inputs, outputs)) for one in saved.tensors]
+            site, _, outputs = state.last_op[:3]
+            if event.tensor in outputs:
+                self._keep(node, self.book.saved.get((site, event.name), ()))
         state.nodes[event.node] = node
         second = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
         if (not state.showing_pass or second) and not state.full:
             state.shown.add(event.node)
+
+    def _keep(self, node: NodeState, ways: Sequence[ev.Saved]) -> None:
+        """Note what a node keeps, and those inside of its operation; nothing where it was not seen to be made so."""
+        tensors = self.state.last_op[1:3]
+        for saved in ways:
+            if saved.needs and saved.needs != _needs(node):
+                continue
+            inner = self._inner(node)
+            fits = [(one.name, _needs(one)) for one in inner] == [(one.name, one.needs) for one in saved.inner]
+            if not fits and saved is not ways[-1]:
+                continue
+            node.kept = [self._kept(*each, tensors) for each in saved.tensors]
+            for one, told in zip(inner, saved.inner, strict=False) if fits else ():
+                copied = self.state.nodes[one.node] = one.__copy__()
+                copied.kept = [self._kept(*each, tensors) for each in told.tensors]
+            return
+
+    def _inner(self, node: NodeState) -> list[NodeState]:
+        """The nodes that appeared with a node, breadth first, without leaves."""
+        found: dict[int, NodeState] = {}
+        waiting = [node]
+        for one in waiting:
+            for source in one.inputs:
+                before = None if source is None else self.state.nodes.get(source[0])
+                if before is None or before.node in found or before.name == "AccumulateGrad":
+                    continue
+                if before.tensor is None and before.within == node.within:
+                    found[before.node] = before
+                    waiting.append(before)
+        return list(found.values())
 
     def _others(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
         """The inputs of the last operation that need no gradient."""
@@ -216,5 +245,5 @@ def _gradient(node: NodeState | None, which: int) -> ev.Value:
     return gradients[which] if gradients is not None and which < len(gradients) else None
 
 
-def _needs(event: ev.GraphNode) -> list[bool]:
-    return [source is not None for source in event.inputs]
+def _needs(node: ev.GraphNode | NodeState) -> list[bool]:
+    return [source is not None for source in node.inputs]

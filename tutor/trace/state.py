@@ -107,6 +107,8 @@ class NodeState(Shared, gc=False):
     """Where that stands in the code."""
     frame: int = 0
     """The activation of a function of the learner's in which it ran."""
+    within: int = 0
+    """The how-manieth operation had begun last when it appeared: of a node inside of an operation, that operation."""
     others: list[tuple[int, int | None, int | None]] = []
     """What that operation was given besides, which needs no gradient: its place among the inputs, the tensor and its
     version; no tensor where it is a number or the like."""
@@ -166,6 +168,8 @@ class State(msgspec.Struct, gc=False):
     suspended: dict[int, FrameState] = {}
     tensors: dict[int, TensorState] = {}
     groups: dict[int, list[tuple[str, int]]] = {}
+    containers: dict[int, list[tuple[str, str, int]]] = {}
+    """By group: the lists, tuples and dicts in it (see `events.Group`)."""
     nodes: dict[int, NodeState] = {}
     """All nodes that live, and those of the pass on show."""
     shown: set[int] = set()

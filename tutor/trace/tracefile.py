@@ -119,7 +119,7 @@ def _summary(timeline: Timeline) -> Summary:
         columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
         list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
         {loop: turns.tobytes() for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
-        contents.run_end, contents.notices, list(book.saved.values()),
+        contents.run_end, contents.notices, [saved for several in book.saved.values() for saved in several],
     )  # fmt: skip
 
 

@@ -128,6 +128,9 @@ ZH: dict[str, str] = {
     "the storage of {tensor}": "{tensor} 的存储",
     "{count} more node": "另外 {count} 个节点",
     "{count} more nodes": "另外 {count} 个节点",
+    "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail": (
+        "{tensor} 由 {nodes} 保存时是版本 {old}，现在是版本 {new}：若做反向传播就会失败"
+    ),
     "{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail": (
         "{tensor} 由 {nodes} 保存时是版本 {old}，现在是版本 {new}：反向传播会失败"
     ),
@@ -143,7 +146,6 @@ ZH: dict[str, str] = {
     "{tensor} was {old} when {node} kept it and is {new}": "{node} 保存 {tensor} 时它是 {old}，现在是 {new}",
     "{what}, changed where autograd cannot see it": "{what}，改动发生在 autograd 看不到的地方",
     "{changed}: the gradient may not be the true one": "{changed}：梯度可能不对",
-    "{changed}, but the gradient is the true one all the same": "{changed}，不过梯度仍然正确",
     "{changed}: {what}": "{changed}：{what}",
     "grad({target}) = {sent}, where {true} is right": "grad({target}) = {sent}，正确的是 {true}",
     # optimizers

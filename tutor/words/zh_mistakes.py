@@ -10,21 +10,58 @@ MISTAKES: dict[str, str] = {
     "an operation": "运算",
     # backward where it cannot go
     "the backward pass of {place}": "{place}那次反向传播",
-    "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes had saved. "
+    "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes had "
+    "saved.": ("{root} 背后的计算图已经用掉了：{before}经过它，并释放了各节点保存的值。"),
     "Compute {root} anew before each backward, or, if you do want two passes through one graph, write "
     "retain_graph=True in the first.": (
-        "{root} 背后的计算图已经用掉了：{before}经过它，并释放了各节点保存的值。每次 backward 之前重新计算 {root}；"
-        "如果确实要在同一张图上反向传播两次，就在第一次写 retain_graph=True。"
+        "每次 backward 之前重新计算 {root}；如果确实要在同一张图上反向传播两次，就在第一次写 retain_graph=True。"
+    ),
+    "Compute {root} anew before each backward.": "每次 backward 之前重新计算 {root}。",
+    "{name} is computed once, before the loop: compute it anew in each iteration.": (
+        "{name} 只在循环之前计算了一次：请在每次迭代里重新计算它。"
+    ),
+    "Or, if you do want several passes through one graph, write retain_graph=True in all but the last.": (
+        "如果确实要在同一张图上反向传播多次，就在最后一次以外的每一次写 retain_graph=True。"
     ),
     "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go of. If "
-    "nothing should flow back that far, write detach() what is carried over after that pass.": (
+    "nothing should flow back that far, detach what is carried over from there after that pass.": (
         "{root} 背后的计算图有一部分已经用掉了：它一直通到{before}经过并释放的地方。"
-        "如果梯度不该流回那么远，就在那次反向传播之后对沿用下来的张量调用 detach()。"
+        "如果梯度不该流回那么远，就在那次反向传播之后，把沿用下来的张量 detach。"
     ),
     "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went through "
-    "and let go of. If nothing should flow back that far, write {mend} after that pass.": (
-        "{root} 背后的计算图有一部分已经用掉了：它经由 {name} 一直通到{before}经过并释放的地方。"
-        "如果梯度不该流回那么远，就在那次反向传播之后写 {mend}。"
+    "and let go of.": ("{root} 背后的计算图有一部分已经用掉了：它经由 {name} 一直通到{before}经过并释放的地方。"),
+    "If nothing should flow back that far, write {code} after each backward pass.": (
+        "如果梯度不该流回那么远，就在每次反向传播之后写 {code}。"
+    ),
+    "If nothing should flow back that far, write `{code}` instead of `{old}`.": (
+        "如果梯度不该流回那么远，就把 `{old}` 改成 `{code}`。"
+    ),
+    "If nothing should flow back that far, write {code} before {place}.": (
+        "如果梯度不该流回那么远，就在{place}之前写 {code}。"
+    ),
+    "A part of the graph behind {root} was used up: through {name}, it shares that part with what {before} went "
+    "through and let go of.": (
+        "{root} 背后的计算图有一部分已经用掉了：经由 {name}，这一部分也属于{before}经过并释放的图。"
+    ),
+    "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let go "
+    "of.": ("{root} 背后的计算图有一部分已经用掉了：这一部分也属于{before}经过并释放的图。"),
+    "What that part had saved has been changed in place since then, so that retain_graph=True would not do: compute "
+    "{root} anew, all that it is computed from included.": (
+        "那一部分保存的张量此后被就地修改过，所以写 retain_graph=True 也不行："
+        "请重新计算 {root}，连同算出它所用到的一切。"
+    ),
+    "Add the losses up and go back once, `{losses}.backward()`, or write retain_graph=True in every pass through that "
+    "part but the last.": (
+        "请把各个损失加起来，只做一次反向传播：`{losses}.backward()`；"
+        "或者在经过这一部分的各次反向传播里，除最后一次外都写上 retain_graph=True。"
+    ),
+    "Add the losses up and call backward() once, on their sum, or write retain_graph=True in every pass through that "
+    "part but the last.": (
+        "请把各个损失加起来，只对它们的和调用一次 backward()；"
+        "或者在经过这一部分的各次反向传播里，除最后一次外都写上 retain_graph=True。"
+    ),
+    "Write retain_graph=True in every pass through that part but the last.": (
+        "请在经过这一部分的各次反向传播里，除最后一次外都写上 retain_graph=True。"
     ),
     "{root} has several elements": "{root} 有多个元素",
     "{root} has {count} elements (shape {shape})": "{root} 有 {count} 个元素（形状 {shape}）",
@@ -185,25 +222,80 @@ MISTAKES: dict[str, str] = {
         "在它后面写 .long()，或者创建时指定 dtype=torch.int64。"
     ),
     # changed in place
-    "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. To "
-    "update a parameter, do it inside `with torch.no_grad():`.": (
+    "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow.": (
         "{name} 是需要梯度的叶子节点，`{code}` 会就地修改它，autograd 无法追踪。"
-        "要更新参数，请在 `with torch.no_grad():` 里做。"
     ),
-    "`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not follow. "
-    "Set its elements inside `with torch.no_grad():`, or before it requires grad.": (
-        "`{code}` 写入了 {name}（需要梯度的叶子节点）或它的视图，autograd 无法追踪。"
+    "To update a parameter, do it inside `with torch.no_grad():`.": ("要更新参数，请在 `with torch.no_grad():` 里做。"),
+    "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), where "
+    "autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.": (
+        "{name} 是需要梯度的叶子节点，`{code}` 会（由一个写了 inplace=True 的层）就地修改它，autograd 无法追踪。"
+        "请去掉那里的 inplace=True，或者给它一个副本：`{copy}`。"
+    ),
+    "{name}, a leaf that requires grad": "{name}（需要梯度的叶子节点）",
+    "{name}, a view of {leaf}, which is a leaf that requires grad": (
+        "{name}（它是 {leaf} 的视图，后者是需要梯度的叶子节点）"
+    ),
+    "`{code}` writes into {into}, where autograd could not follow. Set its elements inside `with torch.no_grad():`, or "
+    "before it requires grad.": (
+        "`{code}` 写入了 {into}，autograd 无法追踪。"
         "请在 `with torch.no_grad():` 里给元素赋值，或者在它开启梯度之前赋值。"
+    ),
+    "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd does "
+    "not allow.": ("{name} 是同一个运算一次给出的几个视图之一{by}，`{code}` 会写入它，而 autograd 不允许这样做。"),
+    "{name} is a view that was made under no_grad ({place}), and `{code}` writes into it where gradients are on: "
+    "autograd could not tell what is meant. Make the view outside of that block too, or write into it inside.": (
+        "{name} 是在 no_grad 下（{place}）得到的视图，而 `{code}` 在梯度开启时写入它：autograd 分不清要怎么算。"
+        "请在那个代码块之外取这个视图，或者在代码块之内写入它。"
+    ),
+    "{name} was made in torch.inference_mode(), and such a tensor cannot be changed outside of it. Take a copy first, "
+    "`{copy}`, or use torch.no_grad() there.": (
+        "{name} 是在 torch.inference_mode() 里创建的，这样的张量不能在它之外修改。"
+        "请先复制一份：`{copy}`，或者那里改用 torch.no_grad()。"
+    ),
+    "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
+    "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.": (
+        "{name} 是在 torch.inference_mode() 里创建的，`{code}` 求梯度时要保存它，而这样的张量不允许保存。"
+        "请在那里改用 torch.no_grad()，或者在这里用副本：`{copy}`。"
+    ),
+    "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of its "
+    "own before writing: `{copy}`.": (
+        "{name} 的几个元素其实在内存中的同一处：它是像 expand 那样扩展得到的{by}。"
+        "写入之前请先让它成为独立的张量：`{copy}`。"
     ),
     "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
     "back, and they are gone.": (
         "{place}就地修改了 {name}，而 {node} 保存着它来求梯度：反向传播要用旧值，旧值却没了。"
     ),
-    "{view}, and {tensor} with it,": "{view}（连同 {tensor}）",
-    "Make a new tensor instead: `{code}`.": "改为新建一个张量：`{code}`。",
-    "Make a new tensor instead of changing that one: the operation of the same name without the underscore does.": (
-        "不要改它，改为新建一个张量：用不带下划线的同名运算。"
+    "{place} changed {name} in place, and {part} with it, which {node} has kept for its gradient: the old values are "
+    "needed on the way back, and they are gone.": (
+        "{place}就地修改了 {name}，{part} 也随之改变，而 {node} 保存着它来求梯度：反向传播要用旧值，旧值却没了。"
     ),
+    "the result of {place}": "{place}的结果",
+    "the output of {layer}": "{layer} 的输出",
+    "Make a new tensor instead: `{code}`.": "改为新建一个张量：`{code}`。",
+    "Make a new tensor instead of writing into that one.": "不要写入它，改为新建一个张量。",
+    "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.": (
+        "请在 {change} 之后重新计算 {root}（包括前向传播），或者把 {change} 移到{backward}之后。"
+    ),
+    "Compute {name} anew after {change}, the forward pass included.": (
+        "请在 {change} 之后重新计算 {name}（包括前向传播）。"
+    ),
+    "With max_norm, the layer rescales rows of its weight in place whenever it is called.": (
+        "设了 max_norm，这个层每次被调用都会就地缩放权重的某些行。"
+    ),
+    "Give what uses it a copy: {code}.": "用到它的地方请给副本：{code}。",
+    "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.": (
+        "{layer} 会写入传给它的张量：请用 `{plain}`，不要用 `{inplace}`。"
+    ),
+    "Keep the parts in a list and make one tensor of them in the end, with torch.stack or torch.cat. Or give the "
+    "operation a copy: {copies}.": (
+        "请把各部分放在列表里，最后用 torch.stack 或 torch.cat 合成一个张量。或者给运算一个副本：{copies}。"
+    ),
+    "Give the operation a copy: {copies}.": "给运算一个副本：{copies}。",
+    "`{code}` on line {number}": "第 {number} 行的 `{code}`",
+    "Write into a copy: `{code}`, before {place}.": "请写入副本：在{place}之前写 `{code}`。",
+    "Write into a copy: `{code}`, before {view} is taken from it.": "请写入副本：在取出 {view} 之前写 `{code}`。",
+    "Write into a copy: `{code}` before that.": "请写入副本：在那之前写 `{code}`。",
     # numbers, optimizers, layers
     "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep item() for "
     "printing.": "{code} 是普通的 Python 数，没有计算历史。对张量本身调用 backward()，item() 只用来打印。",

@@ -73,7 +73,8 @@ class OpSite:
         self.serial = serial
         self.inplace = inplace
         self.sent = False
-        self.looked = False
+        self.looked: set[int] = set()
+        """For which inputs that need a gradient it was told what its nodes keep."""
         self.writes: Written | None = None
         """Which arguments the operation writes to; set when it first runs."""
 

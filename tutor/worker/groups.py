@@ -34,10 +34,11 @@ _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 class Holder:
     """A container that a name means: its number and what it held when last looked at."""
 
-    __slots__ = ("_object", "items", "serial")
+    __slots__ = ("_object", "containers", "items", "serial")
 
     def __init__(self, serial: int, thing: Any) -> None:
         self.serial = serial
+        self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
         # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
         if issubclass(type(thing), (list, tuple, dict)):
@@ -64,6 +65,7 @@ class Groups:
         self._serial = serial
         self._is_own = is_own
         self._serials = 0
+        self._containers: list[tuple[str, str, int]] = []
 
     def holds(self, thing: Any) -> bool:
         """Whether `thing` may hold tensors that the learner can name through it."""
@@ -83,11 +85,13 @@ class Groups:
         if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
             return
         try:
+            self._containers = []
             items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
         except Exception:  # changed by another thread meanwhile, or an object that defies reading
             return
-        if items != holder.items and (items or holder.items):
-            self._append((_GROUP, holder.serial, items))
+        if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
+            self._append((_GROUP, holder.serial, items, self._containers))
+            holder.containers = self._containers
         holder.items = items
 
     def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -109,12 +113,15 @@ class Groups:
             yield from self._module(thing, prefix, set(), level)
         elif issubclass(kind, (list, tuple)):
             if level < 2:
-                items = (list if issubclass(kind, list) else tuple).__getitem__(thing, slice(_ITEMS))
+                plain = list if issubclass(kind, list) else tuple
+                self._containers.append((prefix, kind.__name__, plain.__len__(thing)))
+                items = plain.__getitem__(thing, slice(_ITEMS))
                 for index, item in enumerate(items):
                     if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
         elif issubclass(kind, dict):
             if level < 2:
+                self._containers.append((prefix, kind.__name__, dict.__len__(thing)))
                 pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
                 for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
                     if type(item) not in _SCALARS and _is_typable(key):

@@ -193,6 +193,7 @@ class Operations(TorchFunctionMode):
         inputs: list[int | None] = []
         written: list[Any] = []
         known_at = self._known.get
+        needs = 1
         for argument in args:
             kind_of_argument = type(argument)
             if kind_of_argument is _Tensor or kind_of_argument is Parameter:
@@ -201,6 +202,7 @@ class Operations(TorchFunctionMode):
                     version = known.version
                     if version is not None and version == argument._version:  # type: ignore[union-attr]
                         inputs.append(known.serial)
+                        needs += needs + known.requires_grad
                         continue
             elif kind_of_argument is float or kind_of_argument is int:
                 inputs.append(None)
@@ -237,8 +239,8 @@ class Operations(TorchFunctionMode):
             self._append((_OP, self.send(site), frame, inputs, outputs))
         else:
             self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
-        if not site.looked:
-            self._look_at_saved(site, new or written, args, kwargs)
+        if needs not in site.looked:
+            self._look_at_saved(site, needs, new or written, args, kwargs)
         for tensor, known in new:
             tensors.record(tensor, known)
         for tensor, known in written:
@@ -259,15 +261,14 @@ class Operations(TorchFunctionMode):
         elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
 
-    def _look_at_saved(self, site: OpSite, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
-        """Tells what the nodes keep that the operation makes, when it makes the first one."""
+    def _look_at_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
+        """Tells what the nodes keep that the operation makes, when it makes the first one of such inputs."""
         for tensor, _ in made[:1]:
             if grad_fn_of(tensor) is not None:
-                site.looked = True
-                kept = saved.kept_by(tensor, args, kwargs)
-                if kept:
-                    needs = [source is not None for source, _ in tensor.grad_fn.next_functions]
-                    self._append((_SAVED, site.serial, type(tensor.grad_fn).__name__, kept, needs))
+                site.looked.add(needs)
+                told = saved.of_operation(tensor, args, kwargs, self._tensors.graph.known)
+                if told is not None:
+                    self._append((_SAVED, site.serial, *told))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
@@ -344,7 +345,7 @@ class Operations(TorchFunctionMode):
                     results = result if isinstance(result, tuple) else (result,)
                     made = [(one, self._tensors.meet(one)) for one in results if isinstance(one, _Tensor)]
                     if not site.looked:
-                        self._look_at_saved(site, made, args, kwargs)
+                        self._look_at_saved(site, 0, made, args, kwargs)
                     for tensor, known in made:  # what its forward told of had no node yet
                         self._tensors.record(tensor, known)
             except Exception as error:

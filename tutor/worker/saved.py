@@ -14,21 +14,58 @@ import torch
 INPUT, OUTPUT, OWN = range(3)
 Kept = tuple[str, int, int, int]
 """Of a saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), which of them, and the bytes of an own."""
+Node = tuple[str, list[bool], list[Kept]]
+"""Of a node inside of an operation: its name, which inputs need a gradient, and what it saves."""
+_MOST_INSIDE = 200
 _PythonNode: Any = torch._C._FunctionBase
 _SCALARS = (float, int, bool, str, type(None))
 
 
-def kept_by(tensor: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> list[Kept]:
-    """What the node that made `tensor` saves, where these were the operation's arguments. Function modes are off."""
-    node: Any = tensor.grad_fn
+def of_operation(
+    tensor: torch.Tensor, args: Any, kwargs: dict[str, Any], known: Callable[[Any], int | None]
+) -> tuple[str, list[Kept], list[bool], list[Node]] | None:
+    """What the node that made `tensor`, and those inside of the operation, save, where these were its arguments: the
+    node's name, what it saves, which of its inputs need a gradient, and the same of those inside. None: nothing.
+
+    `known` tells the nodes that were there before. Function modes are off.
+    """
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
-        return []
+        return None
     given = [*_tensors(args), *_named(kwargs, _places(args))]
+    node = tensor.grad_fn
+    inner = [(type(one).__name__, _needs(one), _kept_by(one, given, tensor)) for one in _inside(node, known)]
+    kept = _kept_by(node, given, tensor)
+    if not kept and not any(saves for _, _, saves in inner):
+        return None
+    return type(node).__name__, kept, _needs(node), inner
+
+
+def _inside(node: Any, known: Callable[[Any], int | None]) -> list[Any]:
+    """The unknown nodes that lead to this one, breadth first, without leaves; none where they are too many."""
+    found: list[Any] = []
+    waiting = [node]
+    for one in waiting:
+        for before, _ in one.next_functions:
+            if before is None or any(before is other for other in found) or known(before) is not None:
+                continue
+            if type(before).__name__ != "AccumulateGrad":
+                if len(found) == _MOST_INSIDE:
+                    return []
+                found.append(before)
+                waiting.append(before)
+    return found
+
+
+def _needs(node: Any) -> list[bool]:
+    return [before is not None for before, _ in node.next_functions]
+
+
+def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[Kept]:
     kept: list[Kept] = []
     if isinstance(node, _PythonNode):  # a custom Function: what it gave to `ctx.save_for_backward`
         for place, held in enumerate(node.saved_tensors):
             if held is not None:
-                kept.append((f"saved_tensors[{place}]", *_whose(held, given, tensor)))
+                kept.append((f"saved_tensors[{place}]", *_whose(held, given, made)))
         return kept
     for name in dir(type(node)):
         if not name.startswith("_raw_saved_"):
@@ -39,7 +76,7 @@ def kept_by(tensor: torch.Tensor, args: Any, kwargs: dict[str, Any]) -> list[Kep
             continue
         for one in held if isinstance(held, list | tuple) else (held,):
             if isinstance(one, torch.Tensor):
-                kept.append((name[11:], *_whose(one, given, tensor)))
+                kept.append((name[11:], *_whose(one, given, made)))
     return kept
 
 

@@ -6,6 +6,7 @@ Each module here registers the mistakes of one kind; `scene` holds what an expla
 from __future__ import annotations
 
 from tutor.explain.mistakes import (  # noqa: F401 (they register their mistakes)
+    again,
     backward,
     classes,
     devices,
@@ -17,6 +18,7 @@ from tutor.explain.mistakes import (  # noqa: F401 (they register their mistakes
     numbers,
     sizes,
     usual,
+    views,
 )
 from tutor.explain.mistakes.scene import MISTAKES, Found, Scene
 from tutor.trace.events import Failed

@@ -1,4 +1,4 @@
-"""Backward called where it cannot go: twice, from many elements, from what has no graph."""
+"""Backward called where it cannot go: from many elements, from what has no graph."""
 
 from __future__ import annotations
 
@@ -10,70 +10,6 @@ from tutor.explain.mistakes.cut import cut_behind
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
 from tutor.language import tr
-from tutor.trace.state import State
-
-_PASSES = 50
-"""How many earlier passes are looked through for the one that let go of the graph."""
-
-
-@mistake("RuntimeError", r"^Trying to backward through the graph a second time")
-def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
-    began = scene.backward_step()
-    if began is None:
-        return None
-    start, event = began
-    graph = scene.timeline.state(start)
-    freed = {number for number in graph.shown if graph.nodes[number].state == "freed"}
-    first = _pass_that_freed(scene, start, freed)
-    if first is None:
-        return None
-    root = scene.roots() or tr("the result")
-    nodes = [graph.tensors[number].node for number in event.roots if number in graph.tensors]
-    before = tr("the backward pass of {place}", place=scene.where(first))
-    if any(node in freed for node in nodes):
-        said = tr(
-            "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
-            "had saved. Compute {root} anew before each backward, or, if you do want two passes through one graph, "
-            "write retain_graph=True in the first.", root=root, before=before,
-        )  # fmt: skip
-        return Found(said, first)
-    shared = _shared_name(scene, graph, freed)
-    if shared is None:
-        said = tr(
-            "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
-            "of. If nothing should flow back that far, write detach() what is carried over after that pass.",
-            root=root, before=before,
-        )  # fmt: skip
-    else:
-        said = tr(
-            "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
-            "through and let go of. If nothing should flow back that far, write {mend} after that pass.",
-            root=root, before=before, name=shared, mend=f"{shared} = {shared}.detach()",
-        )  # fmt: skip
-    return Found(said, first)
-
-
-def _pass_that_freed(scene: Scene, start: int, freed: set[int]) -> int | None:
-    """The step at which the first pass through these nodes began that let go of them."""
-    earlier = [info for info in scene.timeline.passes if info.start_step < start and info.end_step is not None]
-    found = None
-    for info in reversed(earlier[-_PASSES:]):
-        last = scene.timeline.state(info.end_step or start).last_pass
-        if last is not None and not last.retain_graph and freed.intersection(last.ran):
-            found = info.start_step
-    return found
-
-
-def _shared_name(scene: Scene, graph: State, freed: set[int]) -> str | None:
-    """The tensor through which a new graph hangs on to an old one."""
-    for number in sorted(graph.shown - freed):
-        for source in graph.nodes[number].inputs:
-            if source is not None and source[0] in freed:
-                tensor = graph.nodes[source[0]].tensor
-                name = None if tensor is None else scene.name(tensor)
-                if name is not None:
-                    return name
-    return None
 
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")

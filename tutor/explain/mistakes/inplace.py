@@ -1,107 +1,242 @@
-"""Tensors changed in place that must not be: a leaf, or what a node has saved for the way back."""
+"""Tensors changed in place that a node has saved for the way back: what was changed, and what to write instead."""
 
 from __future__ import annotations
 
 import ast
 import re
 
-from tutor.explain.keeping import Kept, broken, touched, what, whose
+from tutor.explain.keeping import Kept, whose
+from tutor.explain.mistakes.again import leading_to
+from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detaching
+from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritten, first_write, overwritten, owner
+from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
 from tutor.trace.events import Op
+from tutor.trace.names import name_of, names_of
+from tutor.trace.state import State, TensorState
 
-
-@mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def leaf(scene: Scene, _: re.Match[str]) -> str | None:
-    name = scene.changed_in_place()
-    tensor = None if name is None else scene.tensor(name)
-    if name is None or (tensor is not None and not (tensor.is_leaf and tensor.requires_grad)):
-        return None
-    return tr(
-        "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow. "
-        "To update a parameter, do it inside `with torch.no_grad():`.", name=name, code=scene.code,
-    )  # fmt: skip
-
-
-@mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
-    name = scene.changed_in_place()
-    if name is None:
-        return None
-    code = " ".join(scene.statement.split()) or scene.code
-    return tr(
-        "`{code}` writes into {name}, a leaf that requires grad, or into a view of it, where autograd could not "
-        "follow. Set its elements inside `with torch.no_grad():`, or before it requires grad.", name=name, code=code,
-    )  # fmt: skip
+_IN_PLACE = {
+    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",
+    "Threshold", "RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout",
+}  # fmt: skip
+"""The modules that take `inplace=True`."""
+_NAMED = 3
+"""So many places are named."""
+_WIDTH = 60
 
 
 @mistake(
     "RuntimeError",
-    r"has been modified by an inplace operation: \[(?P<type>\S+)(?: \[(?P<shape>[^\]]*)\])?\].*?"
-    r"is at version (?P<now>\d+); expected version (?P<then>\d+)",
+    r"has been modified by an inplace operation: \[(?:torch\.)?(?:\w+\.)?(?P<type>\w+)Tensor(?: \[(?P<shape>[^\]]*)\])?"
+    r"\].*?is at version (?P<now>\d+); expected version (?P<then>\d+)",
 )
 def saved(scene: Scene, match: re.Match[str]) -> Found | None:
-    shape = tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
-    changed = _change(scene, shape, int(match["then"]), int(match["now"]))
-    if changed is None:
+    timeline, shape = scene.timeline, tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
+    lost = overwritten(scene, Told(match["type"], shape, int(match["then"]), int(match["now"])))
+    held = None if lost is None else owner(scene, lost.kept, lost.step)
+    if lost is None or held is None:
         return None
-    step, op = changed
-    name = scene.name(op.outputs[0]) or scene.timeline.state(step).tensors[op.outputs[0]].label or tr("a tensor")
-    keepers = _keepers(scene, step, op)
-    nodes = joined(list(dict.fromkeys(whose(scene.state, kept.node, kept.tensor) for kept in keepers)))
-    other = next((what(scene.state, kept) for kept in keepers if kept.tensor != op.outputs[0]), None)
-    if other is not None:
-        name = tr("{view}, and {tensor} with it,", view=name, tensor=other)
-    said = tr(
+    name = name_of(timeline.state(lost.step), held.tensor) if not held.is_leaf else scene.name(held.tensor)
+    name = name or _output(scene, lost)
+    parts = [] if lost.made is None else _pieces(scene, lost.kept, lost.made)
+    part = parts[0] if len(parts) == 1 and parts[0] != name and not held.is_leaf else None
+    through = _written_name(scene, lost)
+    if part is None and through not in (None, name) and not held.is_leaf:
+        name, part = through, name
+    told = tr(
         "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
-        "back, and they are gone.", place=scene.where(step), name=name, node=nodes or tr("a node"),
+        "back, and they are gone."
+    ) if part is None else tr(
+        "{place} changed {name} in place, and {part} with it, which {node} has kept for its gradient: the old values "
+        "are needed on the way back, and they are gone."
     )  # fmt: skip
-    return Found(sentences([said, _instead(scene, step)]), step)
+    said = told.format(place=_where(scene, lost.step), name=name, part=part, node=_whose(scene, lost))
+    fix = _between(scene, lost, held) if _is_outside(scene, lost, held) else _instead(scene, lost, held)
+    return Found(sentences([said, fix]), lost.step)
 
 
-def _change(scene: Scene, shape: tuple[int, ...], then: int, now: int) -> tuple[int, Op] | None:
-    """The first in-place operation that took what was saved past its version; where it is not known what was, a tensor
-    of this shape."""
-    found, likely = None, None
-    for step, op in scene.operations():
-        site = scene.timeline.sites.get(op.site)
-        if site is None or not site.inplace or not op.outputs:
-            continue
-        tensor = scene.timeline.state(step).tensors.get(op.outputs[0])
-        if tensor is None or tensor.version is None or not then < tensor.version <= now:
-            continue
-        last = scene.state.tensors.get(tensor.tensor)
-        if last is not None and last.version != now:
-            continue
-        if any(kept.version == then for kept in _keepers(scene, step, op)):
-            found = step, op
-        elif tensor.shape == shape:
-            likely = step, op
-    return found or likely
+def _written_name(scene: Scene, lost: Overwritten) -> str | None:
+    """The name of the tensor that was written to, where it looks into the memory that was kept."""
+    target = written(scene.statement_of(lost.step) or "", scene.timeline.view(lost.step).code or "")
+    before = scene.timeline.state(lost.step - 1)
+    name = None if target is None else ast.unparse(base_of(target))
+    tensor = before.tensors.get(names_of(before).get(name or "", 0))
+    return name if tensor is not None and tensor.storage == lost.kept.storage else None
 
 
-def _keepers(scene: Scene, step: int, op: Op) -> list[Kept]:
-    """What nodes of the graph that the failed pass went through had kept of what an operation changed."""
-    changed = {op.outputs[0], *touched(scene.timeline, step - 1, step)}
-    return [one for one in broken(scene.timeline, step - 1, step, changed) if one.node.node in scene.state.shown]
+def _whose(scene: Scene, lost: Overwritten) -> str:
+    """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
+    node = lost.kept.node
+    said = whose(scene.state, node, lost.kept.tensor)
+    if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
+        return said
+    return tr("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
 
 
-def _instead(scene: Scene, step: int) -> str:
-    """How to compute the same without changing a tensor."""
-    code = (scene.timeline.view(step).code or "").strip()
-    try:
-        body = ast.parse(code).body
-    except SyntaxError:
-        body = []
-    if len(body) == 1 and isinstance(body[0], ast.AugAssign):
-        change = body[0]
-        plain = ast.Assign([change.target], ast.BinOp(_load(change.target), change.op, change.value), lineno=1)
-        return tr("Make a new tensor instead: `{code}`.", code=ast.unparse(plain))
+def _where(scene: Scene, step: int) -> str:
+    """The statement that wrote, where the code of the operation is its target alone."""
+    code, statement = scene.timeline.view(step).code or "", scene.statement_of(step) or ""
+    stored = statement.lstrip().startswith(code) and "=" in statement.removeprefix(code)[:4]
+    return scene.where(step, statement if stored and "\n" not in statement else None)
+
+
+def _pieces(scene: Scene, kept: Kept, made: int) -> list[str]:
+    """The expressions in the code of an operation that look into the memory that its node has kept."""
+    state = scene.timeline.state(made - 1)
+    named = {name for name, number in names_of(state).items() if state.tensors[number].storage == kept.storage}
+    return pieces(scene.timeline.view(made).code or "", named)
+
+
+def _is_outside(scene: Scene, lost: Overwritten, held: TensorState) -> bool:
+    """Whether it is a parameter, or a buffer that was written to by another name: to be changed in its own place."""
+    if not held.is_leaf or held.requires_grad:
+        return bool(held.is_leaf)
+    target = written(scene.statement_of(lost.step) or "", scene.timeline.view(lost.step).code or "")
+    return target is None or ast.unparse(base_of(target)) != scene.name(held.tensor)
+
+
+def _output(scene: Scene, lost: Overwritten) -> str:
+    """What to call what has no name."""
+    event = None if lost.made is None else scene.timeline.event(lost.made)
+    module = scene.state.modules.get(event.module or 0) if isinstance(event, Op) else None
+    if lost.made is None or lost.kept.tensor != lost.kept.node.tensor:
+        return tr("a tensor")
+    if module is not None:
+        return tr("the output of {layer}", layer=scene.layer(lost.made, module.path))
+    return tr("the result of {place}", place=scene.where(lost.made))
+
+
+# ---------------------------------------------------------------- a parameter, changed between
+
+
+def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
+    """What to do where a parameter was changed between the forward pass and this backward pass."""
+    timeline = scene.timeline
+    event = timeline.event(lost.step)
+    site = timeline.sites.get(event.site) if isinstance(event, Op) else None
+    if site is not None and site.op == "embedding" and lost.made is not None:
+        parts = _pieces(scene, lost.kept, lost.made)
+        told = tr("With max_norm, the layer rescales rows of its weight in place whenever it is called.")
+        copy = [tr("Give what uses it a copy: {code}.", code=f"`{parts[0]}.clone()`")] if len(parts) == 1 else []
+        return sentences([told, *copy])
+    began = scene.backward_step()
+    if began is None:
+        return tr("Make a new tensor instead of writing into that one.")
+    start, call = began
+    graph = timeline.state(start)
+    spoilt = all_overwritten(scene)
+    writes = sorted({lost.step, *(first_write(scene, kept, _made(scene, kept) or 0) for kept in spoilt)})
+    frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
+    places = joined(list(dict.fromkeys(f"`{_statement(scene, step, frame)[0]}`" for step in writes)))
+    name = scene.roots() if graph.frames and graph.frames[-1].frame == frame else None
+    name = name or next((name for name, one in names_of(graph, frame).items() if one in call.roots), None)
+    root = name or tr("the result")
+    older = leading_to(graph, {kept.node.node for kept in spoilt}) & set(timeline.state(writes[-1] - 1).nodes)
+    roots = [graph.tensors[one].node for one in call.roots if one in graph.tensors]
+    if older.isdisjoint(roots):
+        through = crossings(scene, graph, roots, older, writes[-1])
+        fix = detaching(scene, through) if through and all(one.how == CARRIED for one in through) else None
+        if fix is not None:
+            return fix
+        names = list(dict.fromkeys(one.name for one in through if one.name is not None))
+        if names and all(one.how == BEFORE_LOOP for one in through):
+            return tr("{name} is computed once, before the loop: compute it anew in each iteration.",
+                      name=joined(names))  # fmt: skip
+        return tr("Compute {name} anew after {change}, the forward pass included.",
+                  name=joined(names) if names else root, change=places)  # fmt: skip
+    if scene.is_before_loop(roots, start):
+        return tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+    code, line = _statement(scene, start, frame)
     return tr(
-        "Make a new tensor instead of changing that one: the operation of the same name without the underscore does."
-    )
+        "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
+        root=root, change=places, backward=tr("`{code}` on line {number}", code=code, number=line),
+    )  # fmt: skip
 
 
-def _load(target: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(target), mode="eval").body
+def _made(scene: Scene, kept: Kept) -> int | None:
+    return scene.timeline.columns.operation(kept.node.operation or kept.node.within)
+
+
+def _common_frame(now: State, earlier: list[State]) -> int:
+    """The innermost activation that all of this happened in."""
+    shared = set.intersection(*({frame.frame for frame in state.frames} for state in (now, *earlier)))
+    return next((frame.frame for frame in reversed(now.frames) if frame.frame in shared), 1)
+
+
+def _statement(scene: Scene, step: int, number: int) -> tuple[str, int]:
+    """The code of a step, and its line; of one inside of a function, what called it in this activation."""
+    timeline, view = scene.timeline, scene.timeline.view(step)
+    frames = timeline.state(step - 1).frames  # as the step may end a function
+    frame = next((one for one in frames if one.frame == number), None)
+    site = timeline.sites.get(frame.site or 0) if frame is not None else None
+    if site is None or frame is frames[-1]:
+        code, line = view.code or "", view.line or 0
+    else:
+        code, line = timeline.book.code(site.file, timeline.book.header(site.file, site.span)) or "", site.span[0]
+    code = " ".join(code.split())
+    return (code if len(code) <= _WIDTH else code[: _WIDTH - 1] + "…"), line
+
+
+# ---------------------------------------------------------------- a result, changed by itself
+
+
+def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
+    """How to compute the same without changing what was kept."""
+    timeline, step = scene.timeline, lost.step
+    event, view = timeline.event(step), timeline.view(step)
+    code, statement = view.code or "", scene.statement_of(step) or ""
+    module = scene.state.modules.get(event.module or 0) if isinstance(event, Op) else None
+    target = written(statement, code)
+    if target is None and module is not None and module.kind in _IN_PLACE:
+        return tr(
+            "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
+            layer=scene.layer(step, module.path), plain=f"nn.{module.kind}(…)",
+            inplace=f"nn.{module.kind}(…, inplace=True)",
+        )  # fmt: skip
+    base = None if target is None else ast.unparse(base_of(target))
+    before = timeline.state(step - 1)
+    names = names_of(before)
+    whole = before.tensors.get(names.get(base or "", 0))
+    is_part = isinstance(target, ast.Subscript) and whole is not None
+    view_of = target is not None and not is_part and whole is not None and whole.shape != held.shape
+    plain = None if is_part or view_of else without(statement, code, of_tensor=is_part)
+    if plain is not None:
+        return tr("Make a new tensor instead: `{code}`.", code=plain)
+    name = scene.name(held.tensor)
+    copies = _copies(scene)
+    if copies and view.iteration is not None:
+        return tr(
+            "Keep the parts in a list and make one tensor of them in the end, with torch.stack or torch.cat. Or give "
+            "the operation a copy: {copies}.", copies=copies,
+        )  # fmt: skip
+    if copies:
+        return tr("Give the operation a copy: {copies}.", copies=copies)
+    if name is not None and names.get(name) is not None:
+        copy = f"{name} = {name}.clone()"
+        if view_of and base is not None:
+            return tr("Write into a copy: `{code}`, before {view} is taken from it.", code=copy, view=base)
+        return tr("Write into a copy: `{code}`, before {place}.", code=copy, place=_where(scene, step))
+    return tr("Make a new tensor instead of writing into that one.")
+
+
+def _copies(scene: Scene) -> str | None:
+    """Which operands to copy, so that nothing that is kept is written to; None where that is not known of all."""
+    found: dict[str, list[int]] = {}
+    for kept in all_overwritten(scene):
+        made = _made(scene, kept)
+        parts = [] if made is None or kept.tensor == kept.node.tensor else _pieces(scene, kept, made)
+        line = None if made is None else scene.timeline.view(made).line
+        if len(parts) != 1 or line is None:
+            return None
+        lines = found.setdefault(parts[0], [])
+        lines += [] if line in lines else [line]
+    if not found or sum(map(len, found.values())) > _NAMED:
+        return None
+    told = [
+        tr("`{code}` on line {number}", code=f"{part}.clone()", number=line)
+        for part, lines in found.items()
+        for line in sorted(lines)
+    ]
+    return joined(told)

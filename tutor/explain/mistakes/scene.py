@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,10 @@ from tutor.trace.timeline import Timeline
 
 _FARTHEST = 5_000
 """How many steps before the failure its cause is looked for."""
+
+
+_BLOCK = re.compile(r"(async )?(for|while|with|if)\b")
+"""A statement with a block below it, which is not shown."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +105,6 @@ class Scene:
                 return ast.unparse(node.value) if plain else f"({ast.unparse(node.value)})"
         return None
 
-    def changed_in_place(self) -> str | None:
-        """What the code would change in place: `w` in `w -= 1`, `w[0] = 5`, `w.add_(1)`."""
-        for node in (*ast.walk(self.tree), *ast.walk(_parsed(self.statement) or self.tree)):
-            if isinstance(node, ast.AugAssign):
-                return ast.unparse(_base(node.target))
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-                return ast.unparse(_base(node.targets[0]))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-                return ast.unparse(_base(node.func.value))
-        return None
-
     # ------------------------------------------------------------ what went before
 
     def operations(self) -> Iterator[tuple[int, Op]]:
@@ -144,6 +137,26 @@ class Scene:
                 return (info.start_step, event) if isinstance(event, Backward) and not over else None
         return None
 
+    def is_before_loop(self, nodes: Iterable[int | None], step: int) -> bool:
+        """Whether these nodes were made before a loop that the program is in at a step."""
+        for number in nodes:
+            node = self.state.nodes.get(number or 0)
+            made = None if node is None else self.timeline.operation(node)
+            if made is not None:
+                return bool(self.loops(step) - self.loops(made))
+        return False
+
+    def loops(self, step: int) -> set[tuple[int, int]]:
+        """The loops that the program is in at a step: by activation and header."""
+        return {(frame.frame, loop) for frame in self.timeline.state(step).frames for loop in frame.iterations}
+
+    def layer(self, step: int, path: str) -> str:
+        """What to call a module of this path inside of the one that the code of a step calls: `net[1]`."""
+        callee = ast.unparse(next((n.func for n in ast.walk(parsed(self.timeline.view(step).code))
+                                   if isinstance(n, ast.Call)), ast.Name("?")))  # fmt: skip
+        inner = path if not path or path.startswith("[") else f".{path}"
+        return callee if callee.endswith(inner) or callee.startswith("self") else callee + inner
+
     def roots(self) -> str | None:
         """What backward was called on, by its name in the code or in the recording."""
         named = self.called_on("backward")
@@ -156,7 +169,8 @@ class Scene:
     def where(self, step: int, code: str | None = None) -> str:
         """`y.backward()` on line 11; or of another piece of code there."""
         view = self.timeline.view(step)
-        code = " ".join((code or view.code or "").split())
+        code = code or view.code or ""
+        code = " ".join((code.partition("\n")[0].rstrip(":") if _BLOCK.match(code) else code).split())
         line = tr("line {number}", number=view.line) if view.line is not None else tr("step {number}", number=step)
         return tr("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
 
@@ -171,10 +185,3 @@ def _parsed(source: str | None) -> ast.Module | None:
         return ast.parse(textwrap.dedent(source)) if source else None
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _base(node: ast.expr) -> ast.expr:
-    """`w` of `w[0][1]`."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    return node
