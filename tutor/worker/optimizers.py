@@ -26,8 +26,8 @@ class Optimizers:
         self._before: dict[int, list[Any]] = {}
         self._others: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
-        self.stepped_elsewhere: Callable[[list[torch.Tensor]], None] = lambda parameters: None
-        """Called with the parameters of a step in another thread."""
+        self.stepped_unseen: Callable[[list[torch.Tensor]], None] = lambda parameters: None
+        """Called with the parameters of a step that is not recorded: in another thread, in compiled code."""
         self.where: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.trouble: Callable[[Exception], None] = lambda error: None
 
@@ -46,7 +46,7 @@ class Optimizers:
 
     def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self.on():
-            self.stepped_elsewhere([parameter for group in optimizer.param_groups for parameter in group["params"]])
+            self.stepped_unseen([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return
         before, others = self._before.pop(id(optimizer), None), self._others.pop(id(optimizer), [])
         if before is None:

@@ -73,7 +73,7 @@ class Recorder:
 
         optimizers = Optimizers(self.sink.send, self.tensors.serial)
         optimizers.on = is_on
-        optimizers.stepped_elsewhere = threads.stepped
+        optimizers.stepped_unseen = self.tensors.distrust
         optimizers.where = lambda: (page[0], self.frames.current.serial if self.frames.current else 1)
         optimizers.trouble = self._trouble
         optimizers.watch()

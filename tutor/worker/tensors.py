@@ -46,6 +46,8 @@ class Tensors:
         two machines record alike."""
         self._measured = 0
         self._waived = False
+        self._distrusted: set[int] = set()
+        """By `id` of their records: tensors that were written to unseen."""
         self._unmeasured: dict[int, Known] = {}
 
     def find(self, t: torch.Tensor) -> Known | None:
@@ -264,14 +266,20 @@ class Tensors:
             return known.version != t._version
         return bool(fingerprint_of(t, _WATCHED) != known.fingerprint)
 
+    def distrust(self, tensors: list[torch.Tensor]) -> None:
+        """Note that these were written to unseen, whatever their versions say: a fused optimizer in compiled code."""
+        self._distrusted.update(id(known) for tensor in tensors if (known := self.find(tensor)) is not None)
+
     def look_again(self) -> None:
         """Records the known tensors that have changed where nobody saw it: in a thread, in compiled code."""
+        distrusted, self._distrusted = self._distrusted, set()
         for known in list(self.by_id.values()):
             tensor = known.ref()
             if tensor is None or known.version == -1:
                 continue
             try:
-                if self.has_new_value(tensor, known) or tensor.shape != known.shape:
+                is_new = id(known) in distrusted or self.has_new_value(tensor, known)
+                if is_new or tensor.shape != known.shape:
                     self.changed(tensor, known)
                 grad = tensor.grad if known.is_leaf else None
                 held = None if grad is None else self.find(grad)

@@ -11,11 +11,9 @@ import os
 import re
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Event, Gap
@@ -38,8 +36,6 @@ class Threads:
         self._waiting: list[str] = []
         """Names of threads that the recording does not tell of yet."""
         self._announced: set[str] = set()
-        self._stepped: list[weakref.ref[torch.Tensor]] = []
-        """Parameters that an optimizer has changed in another thread, maybe without a new version."""
         self.active = False
         """Whether tensors may have changed since the last look."""
 
@@ -62,11 +58,6 @@ class Threads:
         self._note(threading.current_thread().name)
         return True
 
-    def stepped(self, parameters: list[torch.Tensor]) -> None:
-        """An optimizer has changed these; only what it did in another thread matters here."""
-        if self.is_other():
-            self._stepped += [weakref.ref(parameter) for parameter in parameters]
-
     def look_again(self) -> None:
         """At a statement of the main thread: record what the others have changed."""
         while self._waiting:
@@ -74,16 +65,11 @@ class Threads:
         alive = [thread for thread in self._alive if thread.is_alive() or thread.ident is None]
         ended, self._alive = len(alive) < len(self._alive), alive
         self.active = bool(alive)
-        stepped, self._stepped = self._stepped, []
         with DisableTorchFunction():
             if ended:
                 self._tensors.record_all()
             else:
                 self._tensors.look_again()
-            for ref in stepped:
-                parameter = ref()
-                if parameter is not None:
-                    self._tensors.changed(parameter, self._tensors.meet(parameter))
 
     def _note(self, name: str) -> None:
         self.active = True
