@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from tutor.trace.command import READY, RunCommand
+from tutor.trace.command import LOST, READY, RunCommand
 
 GRACE = 1.0
 """Seconds that a stopped run has to end by itself."""
@@ -124,6 +124,11 @@ class WorkerProcess:
         """The sites of the statement and of the operation that run, or ran when it died; 0 for none."""
         numbers = memoryview(self._page).cast("I")
         return numbers[0], numbers[1]
+
+    @property
+    def lost_its_pipe(self) -> bool:
+        """Whether the program has closed the pipe that frames come through."""
+        return bool(memoryview(self._page).cast("I")[LOST])
 
     @property
     def alive(self) -> bool:

@@ -111,6 +111,8 @@ class Session:
                 await worker.run(msgspec.structs.replace(self.command, language=language.now()))
             await self._read_frames(worker)
             status = await worker.wait()
+            if worker.lost_its_pipe:
+                self._add([Gap(0, "pipe")])
             await asyncio.wait(printed, timeout=0.2)  # a grandchild may hold them open for ever
         finally:
             for task in printed:

@@ -32,6 +32,7 @@ ALONE = {
     "fails_twice",
     "imports_own",
     "loader",
+    "stacks",
     "surroundings",
     "threads",
     "warnings_and_prints",

@@ -8,6 +8,10 @@ READY = b"ready\n"
 """What the worker answers once torch is imported."""
 
 
+LOST = 2
+"""Which number of the shared page says that the program has closed the pipe of its recording."""
+
+
 class Nudge(msgspec.Struct, frozen=True):
     """Add a little to one element of a tensor, unseen by autograd, to measure what depends on it."""
 

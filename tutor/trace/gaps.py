@@ -16,6 +16,10 @@ _WHY = {
     "thread": later(
         "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."
     ),
+    "pipe": later(
+        "The program has closed the pipe that its recording goes through (it closes all descriptors, perhaps). What "
+        "ran after that is not in it."
+    ),
     "operation": later("An operation could not be recorded: {detail}."),
     "elsewhere": later("The program starts other processes ({detail}): what runs in them is not in the recording."),
     "backward": later(

@@ -211,6 +211,8 @@ ZH: dict[str, str] = {
     "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement.": (
         "在另一个线程 {detail} 中运行的代码没有被记录；它留在张量里的结果，会在下一条语句处记录下来。"
     ),
+    "The program has closed the pipe that its recording goes through (it closes all descriptors, perhaps). What ran "
+    "after that is not in it.": ("程序关闭了传送记录的管道（也许它关闭了所有描述符）；此后运行的内容不在记录里。"),
     "An operation could not be recorded: {detail}.": "有一个运算没能记录下来：{detail}。",
     "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
     "shown, the gradients that it wrote are.": (

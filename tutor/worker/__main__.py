@@ -17,12 +17,12 @@ import sys
 
 import msgspec
 
+from tutor.worker.descriptors import move_up
+
 
 def main() -> None:
     """Stands by, runs, ends."""
-    control_number, events, page_number = (int(argument) for argument in sys.argv[1:4])
-    for descriptor in (control_number, events, page_number):
-        os.set_inheritable(descriptor, False)
+    control_number, events, page_number = (move_up(int(argument)) for argument in sys.argv[1:4])
     control = socket.socket(fileno=control_number)
     _end_with(os.getppid())
     page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")

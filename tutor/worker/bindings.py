@@ -19,6 +19,8 @@ from tutor.worker.tensors import Tensors
 _BIND = Bind.__struct_config__.tag
 _Tensor = torch.Tensor
 _TEXT = 200
+_BITS = 4096
+"""Python writes ints of up to 4,300 digits."""
 _RECENT = 256
 
 
@@ -39,6 +41,11 @@ class Frame:
         """The innermost `nn.Module` in whose `forward` it is."""
         self.holders: dict[str, Holder] = {}
         self.bound: set[str] = set()
+
+
+def _large(value: int) -> str:
+    """A whole number as text; one of many digits, which Python refuses to write, by its length."""
+    return str(value)[:_TEXT] if value.bit_length() < _BITS else f"an int of {value.bit_length():,} bits"
 
 
 class Bindings:
@@ -65,7 +72,7 @@ class Bindings:
             if frame.holders:
                 frame.holders.pop(name, None)
             if kind is int and not -(1 << 63) <= value < 1 << 63:
-                value = str(value)[:_TEXT]  # the wire's integers have 64 bits
+                value = _large(value)  # the wire's integers have 64 bits
             self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
             frame.bound.add(name)
         elif kind is _Tensor or kind is Parameter or issubclass(kind, _Tensor):

@@ -15,6 +15,7 @@ from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.bindings import Bindings, Frame
+from tutor.worker.deferred_signals import DeferredSignals
 from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import Sink
@@ -46,6 +47,7 @@ class Frames:
         caught: Callable[[], None],
         own: dict[int, Any],
         threads: Threads,
+        signals: DeferredSignals,
     ) -> None:
         self._append = sink.waiting.append
         self._sink = sink
@@ -59,11 +61,12 @@ class Frames:
         self._modules: dict[str, Frame] = {}
         self._serials = 0
         self._threads = threads
+        self._signals = signals
+        self._due = signals.waiting
         self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
         self.current: Frame | None = None
         self.script: Frame | None = None
         self.on = False
-        self.stop_wanted = False
         self.note: Callable[[str, Any], None] | None = None
         """Past the budget: takes note of a name and its value."""
         self._raised = (0, 0)
@@ -132,8 +135,8 @@ class Frames:
     def line(self, site: int) -> None:
         """A statement is about to run."""
         self._page[0] = site
-        if self.stop_wanted:
-            self._stop()
+        if self._due:
+            self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
             self.arrive(site, self.by_id.get(id(python)) or self.find(python))
@@ -141,8 +144,8 @@ class Frames:
     def line_scan(self, site: int) -> None:
         """A statement is about to run after one that may have changed what a container holds."""
         self._page[0] = site
-        if self.stop_wanted:
-            self._stop()
+        if self._due:
+            self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
@@ -165,10 +168,6 @@ class Frames:
         self._append((_LINE, site, frame.serial))
         if len(self._sink.waiting) >= self._sink.limit:
             self._sink.flush()
-
-    def _stop(self) -> None:
-        self.stop_wanted = False
-        raise KeyboardInterrupt
 
     def bind(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name was stored to; `made_at` is the place of the call that gave the value."""

@@ -20,6 +20,7 @@ from tutor.trace.events import Op, Saved
 from tutor.worker import naming, saved
 from tutor.worker.bindings import Frame
 from tutor.worker.code import Code, OpSite, Place
+from tutor.worker.deferred_signals import DeferredSignals
 from tutor.worker.frames import Frames
 from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
 from tutor.worker.memory import grad_fn_of, is_outside, looks_into
@@ -41,24 +42,17 @@ _COPIES = (float, int, bool, complex, list)
 Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
 
 
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-
-_NOTHING = _Nothing()
-
-
 def quiet() -> Any:
-    """Function modes off, if there are any: what is read inside is not the learner's doing."""
-    return DisableTorchFunction() if _len_torch_function_stack() else _NOTHING
+    """Function modes off, and `__torch_function__` of subclasses: what is read inside is not the learner's doing."""
+    return DisableTorchFunction()
 
 
 class Operations(TorchFunctionMode):
     """Records operations; backward passes and hooks are handed to `special`."""
 
-    def __init__(self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any) -> None:
+    def __init__(
+        self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any, signals: DeferredSignals
+    ) -> None:
         super().__init__()
         self._append = sink.waiting.append
         self._code = code
@@ -67,6 +61,8 @@ class Operations(TorchFunctionMode):
         self._known = tensors.by_id
         self._tensors = tensors
         self._page = page
+        self._signals = signals
+        self._due = signals.waiting
         self._kinds: dict[Any, int] = {}
         self._places: dict[int, Place] = {}
         self._within: dict[Any, OpSite] = {}
@@ -89,10 +85,13 @@ class Operations(TorchFunctionMode):
             known = self._known.get(id(args[0]))
             if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
                 result = func(*args)
-                held = self._known.get(id(result))
-                if result is None or held is None or held.serial != known.grad or held.version != result._version:
-                    with quiet():
-                        self._grad_read(args[0], result)
+                try:
+                    held = self._known.get(id(result))
+                    if result is None or held is None or held.serial != known.grad or held.version != result._version:
+                        with quiet():
+                            self._grad_read(args[0], result)
+                except Exception as error:  # the program may have replaced what we read
+                    self.trouble(error)
                 return result
         if kwargs is None:
             kwargs = {}
@@ -113,8 +112,11 @@ class Operations(TorchFunctionMode):
             return result
         if kind == naming.GRAD_READ:
             result = place.call(func, args, kwargs)
-            with quiet():
-                self._grad_read(args[0], result)
+            try:
+                with quiet():
+                    self._grad_read(args[0], result)
+            except Exception as error:
+                self.trouble(error)
             return result
         if kind == naming.SET_DATA and looks_into(args[0], args[1]):
             return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
@@ -139,13 +141,15 @@ class Operations(TorchFunctionMode):
             else:
                 result = place.call(func, args, kwargs)
             try:
-                if _len_torch_function_stack():
+                if types or _len_torch_function_stack():  # a subclass may have a `__torch_function__` of its own
                     with DisableTorchFunction():
                         self._record(kind, func, args, kwargs, result, site, serial)
                 else:
                     self._record(kind, func, args, kwargs, result, site, serial)
             except Exception as error:  # the learner's program must not suffer from ours
                 self.trouble(error)
+        if self._due:
+            self._signals.run(frame)
         return result
 
     def _site(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from tutor.trace.events import Gap, Output, Warned
+from tutor.worker.descriptors import Guarded
 from tutor.worker.sink import Sink
 
 _OUTPUT = Output.__struct_config__.tag
@@ -31,28 +32,31 @@ class Printed:
         """The number of a file of the learner's."""
         self._kept = 0
         self._lost = 0
-        self.in_child = False
-        """Whether this is a forked child: it has no part in the recording, its text goes where that of C code goes."""
+        self._in_child = False
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
         """Puts the streams in Python's places, and listens to warnings."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc, assignment]
-        os.register_at_fork(after_in_child=self._in_child)
-        show = warnings.showwarning
+        os.register_at_fork(after_in_child=self._forked)
+        module: Any = warnings
+        show = module._showwarnmsg
 
-        def showwarning(
-            message: Warning | str, category: type[Warning], filename: str, lineno: int,
-            file: TextIO | None = None, line: str | None = None,
-        ) -> None:  # fmt: skip
-            number = self._file_of(filename)
-            self._sink.send(Warned(category.__name__, str(message), number, None if number is None else lineno))
-            show(message, category, filename, lineno, file, line)
+        def show_and_send(message: warnings.WarningMessage) -> None:
+            number = self._file_of(message.filename)
+            line = None if number is None else message.lineno
+            self._sink.send(Warned(message.category.__name__, str(message.message), number, line))
+            show(message)
 
-        warnings.showwarning = showwarning
+        module._showwarnmsg = show_and_send
 
-    def _in_child(self) -> None:
-        self.in_child = True
+    def _forked(self) -> None:
+        self._in_child = True
+
+    @property
+    def goes_elsewhere(self) -> bool:
+        """Whether text goes where that of C code goes: in a forked child, and where nothing is recorded any more."""
+        return self._in_child or not self._sink.is_open
 
     def add(self, stream: str, text: str) -> None:
         """Records printed text, joined to what was printed just before."""
@@ -73,10 +77,15 @@ class Printed:
         if len(text) > 4096:
             self._sink.flush()
 
+    def flush(self) -> None:
+        """Flush both streams, those that the program has not closed."""
+        for stream in self.streams:
+            if not stream.closed:
+                stream.flush()
+
     def close(self) -> None:
         """Flushes, and says what was not kept."""
-        for stream in self.streams:
-            stream.flush()
+        self.flush()
         if self._lost:
             self._sink.send(Gap(0, "printed", self._lost))
             self._lost = 0
@@ -84,7 +93,7 @@ class Printed:
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:
         raw = _Raw(self, name, descriptor)
         buffer = _Through(raw)
-        text = io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
+        text = _Text(self._sink, buffer, errors)
         text.mode = "w"  # type: ignore[misc]
         return text
 
@@ -94,24 +103,36 @@ class _Raw(io.RawIOBase):
         self._printed = printed
         self.name = f"<{stream}>"
         self._stream = stream
-        self._descriptor = descriptor
+        self._descriptor = Guarded(descriptor)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return self._descriptor
+        return self._descriptor.number
 
     def isatty(self) -> bool:
         return False
 
     def write(self, data: Any) -> int:
         text = bytes(data)
-        if self._printed.in_child:
-            return os.write(self._descriptor, text)
+        if self._printed.goes_elsewhere or not self._descriptor.is_same:
+            return os.write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
+
+
+class _Text(io.TextIOWrapper):
+    """A stream whose `flush` sends what was printed, so that it outlives a process that ends at once."""
+
+    def __init__(self, sink: Sink, buffer: io.BufferedWriter, errors: str) -> None:
+        super().__init__(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
+        self._sink = sink
+
+    def flush(self) -> None:
+        super().flush()
+        self._sink.flush()
 
 
 class _Through(io.BufferedWriter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from torch._C import (
     _push_on_torch_function_stack,
 )
 
+from tutor.trace.command import LOST
 from tutor.trace.events import Cut, Failed, Gap
 from tutor.worker import functions, naming
 from tutor.worker.backward import Passes
@@ -24,6 +26,7 @@ from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
 from tutor.worker.code import Code
 from tutor.worker.collectives import Collectives
+from tutor.worker.deferred_signals import DeferredSignals
 from tutor.worker.failures import failed, strip
 from tutor.worker.frames import Frames
 from tutor.worker.groups import Groups
@@ -41,11 +44,13 @@ _TOLD = "_gradtutor_told"
 class Recorder:
     """Records what the code compiled by `self.code` does while it is on.
 
-    `page` is two numbers in shared memory: the statement and the operation that run, should the process die.
+    `page` is three numbers in shared memory: the statement and the operation that run, should the process die, and
+    whether the program has closed the recording's pipe.
     """
 
     def __init__(self, descriptor: int, page: Any, max_events: int, max_bytes: int) -> None:
         self.sink = Sink(descriptor, max_events, max_bytes, self._is_full)
+        self.sink.lost = lambda: operator.setitem(page, LOST, 1)
         append = self.sink.waiting.append
         self.code = Code(self.sink)
         self._own_modules = {"__main__"}
@@ -53,13 +58,14 @@ class Recorder:
         self.tensors = Tensors(append)
         groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
+        self.signals = DeferredSignals()
         threads = Threads(self.sink.send, self.tensors, self.code.own)
         threads.watch()
         self.frames = Frames(
-            self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own, threads
+            self.sink, self.tensors, names, page, self.code.file_of, self._caught, self.code.own, threads, self.signals
         )
         self.code.callbacks = self.frames.callbacks | {"defined": self.code.twins.defined}
-        self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page)
+        self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page, self.signals)
         charting = Charting(append, groups, self.code.own)
         self.passes = Passes(self.operations, self.tensors, charting, self.sink.waiting, threads.is_other)
         self._note = charting.note
@@ -88,7 +94,8 @@ class Recorder:
         self._page = page
         self._starting: set[int] = set()
         self.full = False
-        os.register_at_fork(before=self._before_fork, after_in_parent=self.sink.start, after_in_child=self._in_child)
+        self._is_child = False
+        os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child)
 
     def own_module(self, name: str) -> None:
         """Objects of the classes of this module are the learner's own."""
@@ -259,10 +266,18 @@ class Recorder:
     # ------------------------------------------------------------ forks
 
     def _before_fork(self) -> None:
-        self.sink.flush()
-        self.sink.stop()
+        if not self._is_child:
+            self.sink.flush()
+            self.sink.stop()
+
+    def _after_fork(self) -> None:
+        if not self._is_child:
+            self.sink.start()
 
     def _in_child(self) -> None:
+        if self._is_child:
+            return
+        self._is_child = True
         self._switch(False)
         self.operations.off = True
         self.sink.close_in_child()

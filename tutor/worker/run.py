@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib.machinery
 import linecache
 import os
 import random
-import signal
 import sys
 import threading
 import time
@@ -32,13 +32,14 @@ from tutor.worker import importer
 from tutor.worker.children import Children
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import exit_status, is_ours, strip
+from tutor.worker.failures import exit_status, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.project import Project
 from tutor.worker.questions import Watch, answer, watching
 from tutor.worker.recorder import Recorder
 from tutor.worker.recursion import make_room
+from tutor.worker.stacks import hide_frames
 from tutor.worker.warning_places import attribute_warnings
 
 STOPPED = 130
@@ -76,7 +77,8 @@ class Run:
         self._become_main()
         self._printed.install()
         attribute_warnings()
-        signal.signal(signal.SIGINT, self._interrupted)
+        hide_frames(Run._cell.__code__)
+        recorder.signals.watch()
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
         step_aside(recorder.compiled)
@@ -142,7 +144,8 @@ class Run:
         """`__main__` is the learner's script, so that pickling and spawned children work."""
         main = self._main = types.ModuleType("__main__")
         main.__dict__.update(__file__=self._path, __builtins__=__builtins__, __annotations__={}, __cached__=None)
-        main.__dict__.update(__spec__=None, __doc__=None, __loader__=None)
+        loader = importlib.machinery.SourceFileLoader("__main__", self._path)
+        main.__dict__.update(__spec__=None, __doc__=None, __loader__=loader)
         sys.modules["__main__"] = main
         sys.argv = [self._command.path, *self._command.args]
         folder = os.path.dirname(self._path)
@@ -203,8 +206,7 @@ class Run:
         seconds = time.perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
-        for stream in self._printed.streams:
-            stream.flush()
+        self._printed.flush()
         if self._outcome == "ok":
             for watch in watches:
                 self._send(watch.end())
@@ -281,15 +283,6 @@ class Run:
         left = main()
         if left is not None:
             left.__dict__.clear()
-
-    def _interrupted(self, number: int, frame: types.FrameType | None) -> None:
-        """Ctrl-C or the stop key: an exception in the learner's code, but never in the middle of ours."""
-        while frame is not None and frame.f_code.co_filename.startswith("<"):
-            frame = frame.f_back
-        if frame is not None and is_ours(frame.f_code):
-            self._recorder.frames.stop_wanted = True
-        else:
-            raise KeyboardInterrupt
 
 
 def _text_with(lesson: Lesson, text: str) -> str:

@@ -7,6 +7,7 @@ Encoding happens inline: a thread for it was slower. The thread here only wakes 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import msgspec
 
 from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed
 from tutor.trace.wire import pack
+from tutor.worker.descriptors import Guarded
 
 FRAME_EVENTS = 256
 _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
@@ -37,7 +39,7 @@ class Sink:
 
     def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[str], bool]) -> None:
         self.waiting: list[tuple[Any, ...]] = []
-        self._descriptor = descriptor
+        self._descriptor = Guarded(descriptor)
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._full = full
@@ -53,6 +55,8 @@ class Sink:
         self._open = True
         self.idle: Callable[[], None] = lambda: None
         """Called with every look."""
+        self.lost: Callable[[], None] = lambda: None
+        """Called when the program has closed the descriptor."""
 
     def start(self) -> None:
         """Starts to flush by time too."""
@@ -70,11 +74,14 @@ class Sink:
         """In a forked child: it must not write into the parent's recording."""
         self._open = False
         self.waiting.clear()
+        if self._descriptor.is_same:  # or the recording would seem to go on as long as the child
+            os.close(self._descriptor.number)
 
     def _flush_by_time(self) -> None:
         seen = 0
         while not self._stop.acquire(timeout=WAIT):
-            self.idle()
+            with contextlib.suppress(Exception):  # the program may have closed what is looked at
+                self.idle()
             waits = len(self.waiting)
             if waits and seen:
                 self._write()
@@ -112,12 +119,21 @@ class Sink:
             self._events += len(batch)
             self._bytes += len(frame)
             view = memoryview(frame)
+            if not self._descriptor.is_same:  # the program has closed our pipe, or given its number to a file
+                self._open = False
+                self.lost()
+                return
             try:
                 while view:
-                    view = view[os.write(self._descriptor, view) :]
+                    view = view[os.write(self._descriptor.number, view) :]
             except (BrokenPipeError, OSError):
                 self._open = False  # the front end is gone, and our input's end will tell us so
             self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent reaches the front end."""
+        return self._open and self._descriptor.is_same
 
     @property
     def events(self) -> int:

@@ -258,10 +258,10 @@ def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
     at_rows = _ends(height)
     at_columns = _ends(width)
     device = t.device
-    corners = rows[torch.tensor(at_rows, device=device)][:, torch.tensor(at_columns, device=device)].tolist()
+    corners = rows[torch.tensor(at_rows, device=device)[:, None], torch.tensor(at_columns, device=device)].tolist()
     pick_rows = torch.arange(min(height, HEAT), device=device) * height // min(height, HEAT)
     pick_columns = torch.arange(min(width, HEAT), device=device) * width // min(width, HEAT)
-    sample = rows[pick_rows][:, pick_columns]
+    sample = rows[pick_rows[:, None], pick_columns]
     sample = sample.double() if device.type != "mps" else sample.float()
     finite = torch.isfinite(sample)
     low, high = torch.where(finite, sample, math.inf).amin(), torch.where(finite, sample, -math.inf).amax()

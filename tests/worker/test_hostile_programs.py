@@ -1,0 +1,208 @@
+"""Programs that close our descriptors, raise out of signal handlers, end abruptly or fork run as by themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tutor.trace import tracefile
+from tutor.trace.timeline import Timeline
+
+CLOSED = "The program has closed the pipe"
+PROGRAMS = {
+    "closes a range": """\
+import os
+os.closerange(3, 65536)
+files = [open(f"mine{i}.txt", "w") for i in range(12)]
+import time, torch
+x = torch.tensor(2.0, requires_grad=True)
+for _ in range(20):
+    (x * x).backward()
+    time.sleep(0.01)
+for file in files:
+    file.write("mine")
+    file.close()
+print(x.grad.item(), [open(f"mine{i}.txt").read() for i in range(12)] == ["mine"] * 12)
+""",
+    "replaces every descriptor": """\
+import os, torch
+other = os.open("other.txt", os.O_CREAT | os.O_RDWR)
+for number in range(3, 1024):
+    if number != other:
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        os.dup2(other, number)
+x = torch.ones(2)
+y = x * 2
+print(os.path.getsize("other.txt"))
+""",
+    "a large int": "a = 10**5000\nb, c = a, [a]\ndef f(n):\n    return n\nf(a)\nprint('fine')\n",
+    "closes stdout": "import sys\nprint('one')\nsys.stdout.close()\n",
+    "closes stderr": "import sys\nprint('one')\nsys.stderr.close()\n",
+    "replaces stdout": """\
+import os
+print("before", flush=True)
+file = os.open("out.txt", os.O_CREAT | os.O_WRONLY)
+kept = os.dup(1)
+os.dup2(file, 1)
+print("to the file", flush=True)
+os.dup2(kept, 1)
+print("after", open("out.txt").read().strip())
+""",
+    "a time limit": """\
+import signal, torch
+class Late(Exception):
+    pass
+def late(number, frame):
+    raise Late(number)
+assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+assert signal.signal(signal.SIGALRM, late) == signal.SIG_DFL
+assert signal.getsignal(signal.SIGALRM) is late
+x = torch.tensor(2.0, requires_grad=True)
+count = 0
+for _ in range(10):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        while True:
+            (x * x).backward()
+    except Late:
+        count += 1
+print(count, torch.isfinite(x.grad).item(), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+""",
+    "an interrupt of its own": """\
+import os, signal, torch
+x = torch.ones(2)
+try:
+    for i in range(10**9):
+        x = x + 1
+        if i == 50:
+            os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted", i < 60)
+""",
+    "ends in a thread": """\
+import os, threading, torch
+print("a", flush=True)
+threading.Thread(target=lambda: os._exit(7)).start()
+while True:
+    torch.ones(1)
+""",
+    "becomes another program": """\
+import os, sys
+print("first", flush=True)
+os.execv(sys.executable, [sys.executable, "-c", "print('second')"])
+""",
+    "forks in a fork": """\
+import os, torch
+if os.fork() == 0:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    print("child", flush=True)
+    os._exit(0)
+os.wait()
+print("done")
+""",
+    "a property that raises": """\
+import torch
+def refuse(self):
+    raise ValueError("no version")
+x = torch.ones(2, requires_grad=True)
+(x * x).sum().backward()
+torch.Tensor._version = property(refuse)
+print(x.grad.tolist(), x.is_leaf)
+""",
+    "a subclass that logs": """\
+import torch
+names = []
+class Logged(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        names.append(getattr(function, "__name__", "?"))
+        return super().__torch_function__(function, types, args, kwargs or {})
+t = torch.ones(3).as_subclass(Logged)
+u = t * 2
+u += 1
+v = torch.stack([t, u])
+print(names)
+""",
+    "a signal while it loads": """\
+import signal, torch
+from torch.utils.data import DataLoader
+def late(number, frame):
+    raise TimeoutError("late")
+signal.signal(signal.SIGALRM, late)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    while True:
+        for batch in DataLoader(list(range(50)), batch_size=5):
+            batch * 2
+except TimeoutError as error:
+    print(error)
+""",
+}
+
+
+def recorded(script: Path) -> tuple[subprocess.CompletedProcess[str], Timeline]:
+    """As the command line does it."""
+    trace = script.with_suffix(".trace")
+    command = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(trace), str(script)]
+    done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, timeout=60, check=False)
+    return done, tracefile.load(trace)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_as_by_itself(name: str, tmp_path: Path) -> None:
+    folders = [tmp_path / "plain", tmp_path / "recorded"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "script.py").write_text(PROGRAMS[name], encoding="utf-8")
+    plain = subprocess.run(
+        [sys.executable, "script.py"], cwd=folders[0], capture_output=True, text=True, timeout=60, check=False
+    )
+    done, timeline = recorded(folders[1] / "script.py")
+    assert done.stdout == plain.stdout
+    assert (done.returncode != 0) == (plain.returncode != 0)
+    assert "Exception ignored" not in done.stderr
+    assert "Traceback" not in done.stderr
+    closes = name in ("closes a range", "replaces every descriptor")
+    assert any(notice.startswith(CLOSED) for notice in timeline.notices) == closes
+
+
+def test_a_child_that_outlives_the_program_is_left_alone(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("""\
+import os, time, torch
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    time.sleep(30)
+    os._exit(0)
+print(pid)
+""")
+    begun = time.monotonic()
+    done, _ = recorded(script)
+    pid = int(done.stdout)
+    assert time.monotonic() - begun < 25  # not until the child ends
+    os.kill(pid, 9)  # it was there
+
+
+def test_no_frame_of_ours_is_in_a_stack(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("""\
+import torch
+with torch.autograd.detect_anomaly():
+    x = torch.tensor(-1.0, requires_grad=True)
+    torch.sqrt(x).backward()
+""")
+    done, _ = recorded(script)
+    assert "Traceback of forward call" in done.stderr
+    assert "line 4, in <module>" in done.stderr
+    assert "tutor" not in done.stderr.replace("gradtutor:", "")
