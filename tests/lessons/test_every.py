@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from itertools import groupby
 
 import pytest
+import torch
 
 from tests.lessons.answers import ANSWERS, LINES
 from tests.lessons.plainly import LESSONS, WARNS, Names, ask, do, lesson, run
@@ -43,7 +45,16 @@ def test_every_text_is_there_in_both_languages(name: str) -> None:
     assert all(set(cell.text) == set(LANGUAGES) for cell in found.cells if not cell.is_code)
 
 
+@pytest.fixture
+def warned_each_time() -> Iterator[None]:
+    """Torch gives some warnings once in a process, and another test may have had them."""
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(False)
+
+
 @every_lesson
+@pytest.mark.usefixtures("warned_each_time")
 def test_what_a_lesson_asks_has_this_answer_and_nothing_else_is_warned_of(name: str) -> None:
     _, answers, warned = run(name)
     assert bool(warned) == (name in WARNS)
