@@ -138,8 +138,8 @@ def left_in(text: str, recording: Recording, step: int) -> list[str]:
         text = re.sub(r"`[^`]*`", "", text)
     for said in (code, words.code(code), words.first_line(code)):
         text = text.replace(said, "") if said else text
-    # what stands for values, for numbers, for a function without a name; a text in code
-    text = re.sub(r"\d+(x\d+)+|<lambda>|'[^']*'", "", text)
+    # what stands for values, for numbers, for a result or a function without a name; a text in code
+    text = re.sub(r"\w+\(…\)|\d+(x\d+)+|<lambda>|'[^']*'", "", text)
     return [word for word in WORD.findall(re.sub(r"(?<!\w)%?\d[\d.]*(?:e[-+]\d+)?", " ", text)) if len(word) > 1]
 
 

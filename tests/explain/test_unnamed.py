@@ -101,6 +101,7 @@ def test_a_leaf_without_a_name_is_called_by_its_source(record: Forker) -> None:
 def test_results_of_nodes() -> None:
     named = {
         "AddBackward0": "add(…)", "TBackward0": "t(…)", "UnsafeSplitBackward0": "unsafe_split(…)",
+        "AvgPool2DBackward0": "avg_pool2d(…)",
         "MulBackward": "Mul.apply(…)", "MyReLUBackward": "MyReLU.apply(…)", "CopySlices": "copy_slices(…)",
     }  # fmt: skip
     assert {node: result_of(node) for node in named} == named

@@ -28,7 +28,7 @@ _LONGEST_NAME = 32
 _MOST_INNER = 64
 _MOST_NESTED = 8
 _NODE = re.compile(r"(\w+?)Backward(\d*)")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 UNKNOWN = "?"
 """The name of an operand that nothing is known of, until it is told of."""
 UNFILLED = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
