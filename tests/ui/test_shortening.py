@@ -21,6 +21,10 @@ c += 1
 third_of_all = total_of_all.detach() * b.detach() * 1.000001
 d = a * b
 d.backward()
+try:
+    c.backward()
+except RuntimeError:
+    pass
 """
 
 
@@ -34,7 +38,7 @@ def said(run: Recording, step: int, cells: int) -> str:
 
 
 def test_a_pass_begins_with_its_loss_and_not_with_its_gradient_alone(run: Recording) -> None:
-    first, second, _ = run.steps_of("backward")
+    first, second, *_ = run.steps_of("backward")
     whole = "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0 · keeps its graph"
     assert said(run, first, 100) == whole
     assert said(run, first, 76) == "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0"
@@ -42,7 +46,7 @@ def test_a_pass_begins_with_its_loss_and_not_with_its_gradient_alone(run: Record
 
 
 def test_the_end_of_a_pass_says_of_a_second_one_what_there_is_room_for(run: Recording) -> None:
-    end = run.steps_of("backward_end")[-1]
+    end = run.steps_of("backward_end")[2]
     again = "a second pass would fail"
     why = f"{again}: MulBackward0 of d had saved a and b"
     whole = f"backward pass 3 is over · 3 nodes ran · what its nodes had saved is let go · {why}"

@@ -175,7 +175,7 @@ class Group(Event, frozen=True, tag=18):
     items: list[tuple[str, int]]
     containers: list[tuple[str, str, int]] = []
     """The lists, tuples and dicts among what it is and holds: the text to add to its name, the name of the class, and
-    how many items there are."""
+    how many items there are, 20 at most: no more are looked at."""
 
 
 # ---------------------------------------------------------------- tensors

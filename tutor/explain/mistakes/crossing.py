@@ -18,6 +18,8 @@ CARRIED, BEFORE_LOOP, SHARED = "carried", "before the loop", "shared"
 """How an older tensor came into a newer graph: from an earlier iteration (or its name was given to what was computed
 from it), from before the loop that both passes are in, or just by being used for both."""
 
+_ITEMS = 20
+"""So many items of a container are known (see `events.Group`)."""
 _FARTHEST = 2_000
 """So many steps back the statement is looked for that gave a name."""
 
@@ -240,7 +242,7 @@ def _detach(state: State, crossing: Crossing, all_of: set[int | None]) -> str | 
         return f"{whole} = {_each(whole, kinds)}"
     if kind in ("list", "dict") and len(around) == 1:
         return f"{name} = {name}.detach()"
-    if kind == "tuple" and len(around) == 1:
+    if kind == "tuple" and len(around) == 1 and around[0][2] < _ITEMS:
         items = dict(state.groups.get(group, ()))
         each = [
             f"{whole}[{at}].detach()" if items.get(f"{prefix}[{at}]") in all_of else f"{whole}[{at}]"
@@ -255,7 +257,7 @@ def _only_tensors(state: State, group: int, container: tuple[str, str, int]) -> 
     prefix, _, count = container
     pattern = re.compile(re.escape(prefix) + r"(\[[^\]]*\])")
     held = {match[1] for suffix, _ in state.groups.get(group, ()) if (match := pattern.match(suffix)) is not None}
-    return len(held) == min(count, 20)
+    return len(held) == count
 
 
 def _each(whole: str, kinds: list[str]) -> str:
