@@ -32,13 +32,12 @@ ALONE = {
     "fails_twice",
     "imports_own",
     "loader",
-    "stacks",
     "surroundings",
     "threads",
     "warnings_and_prints",
 }
 """Scripts that depend on what stands around them: each has a worker of its own. The others share an import of torch."""
-DEEP = {"recursion"}
+DEEP = {"recursion", "stacks"}
 """Scripts that count the calls they are in: run plainly, each has a process of its own as well."""
 
 
