@@ -20,7 +20,7 @@ from tutor.worker.code import OpSite, Place
 from tutor.worker.collectives import are_in_use
 from tutor.worker.graph import Graph
 from tutor.worker.hooks import Hooks
-from tutor.worker.memory import Known, grad_fn_of
+from tutor.worker.memory import Known, grad_fn_of, version_of
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.values import LIST, summary_of, unmeasured, value_of
@@ -166,7 +166,7 @@ class Passes:
                     self._tensors.record(leaf, known, value=False)
             elif held.serial != known.grad:
                 self._tensors.record(leaf, known, value=False)
-            elif exchanged or held.version != grad._version:
+            elif exchanged or self._tensors.has_new_value(grad, held):
                 self._tensors.record(grad, held)
 
     def _captured(self, call: Call, result: Any) -> None:
@@ -243,7 +243,7 @@ class Passes:
                 storage = tensors.place(grad, held)
             else:
                 tensors.record(grad, held)
-        held.version = version = grad._version
+        held.version = version = version_of(grad)
         known.grad = held.serial
         self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
 
@@ -282,7 +282,7 @@ class Passes:
             return
         known = self._tensors.meet(tensor)
         held = self._tensors.find(tensor.grad)
-        if held is not None and held.serial == known.grad and held.version == tensor.grad._version:
+        if held is not None and held.serial == known.grad and not self._tensors.has_new_value(tensor.grad, held):
             return
         known.grad = self._tensors.gradient(tensor.grad)
         self._append((_RETAINED, known.serial, known.grad, self._value(tensor.grad)))

@@ -24,6 +24,9 @@ class Known:
     fingerprint: Any = None
     """Of the value when it was last looked at, kept where no version counter tells of a change."""
 
+    counting: list[Known] | None = None
+    """Tensors that share its version counter though not its memory."""
+
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
         self.ref = ref
         self.serial = serial
@@ -106,6 +109,14 @@ def grad_fn_of(t: torch.Tensor) -> Any:
     """
     try:
         return t.grad_fn
+    except RuntimeError:
+        return None
+
+
+def version_of(t: torch.Tensor) -> int | None:
+    """The version of `t`; None for one made in `inference_mode`, which has no counter."""
+    try:
+        return t._version
     except RuntimeError:
         return None
 

@@ -36,11 +36,11 @@ _TRANSFORMS = {
 _FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
 
 IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD = range(7)
-META, HOOK, OUTSIDE, RESHAPE, STATISTICS, POINTER, CONVERTING = range(7, 14)
+META, HOOK, OUTSIDE, RESHAPE, STATISTICS, POINTER, CONVERTING, PARTS = range(7, 15)
 """Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
 `.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory; giving a
 tensor another shape in place; writing running statistics; handing out memory that can then be written to unseen; giving
-Python a number, which may warn."""
+Python a number, which may warn; giving the parts of a sparse tensor."""
 
 _QUIET = {
     "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
@@ -57,6 +57,7 @@ _CONVERTING = {
     "is_nonzero",
 }  # fmt: skip
 _POINTERS = {"data_ptr", "untyped_storage", "storage", "_typed_storage", "const_data_ptr", "mutable_data_ptr"}
+_PARTS = {"values", "_values", "indices", "_indices", "crow_indices", "col_indices", "ccol_indices", "row_indices"}
 _RESHAPES = {
     "set_", "resize_", "resize_as_", "resize_as_sparse_", "sparse_resize_", "sparse_resize_and_clear_", "t_",
     "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_",
@@ -86,6 +87,8 @@ def kind_of(func: Any) -> int:
         return RESHAPE
     if name in _POINTERS:
         return POINTER
+    if name in _PARTS:
+        return PARTS
     if name in _CONVERTING:
         return CONVERTING
     if name in ("register_hook", "register_post_accumulate_grad_hook"):

@@ -87,7 +87,8 @@ class Operations(TorchFunctionMode):
                 result = func(*args)
                 try:
                     held = self._known.get(id(result))
-                    if result is None or held is None or held.serial != known.grad or held.version != result._version:
+                    same = held is not None and held.serial == known.grad and held.version is not None
+                    if result is None or not same or held.version != result._version:  # type: ignore[union-attr]
                         with quiet():
                             self._grad_read(args[0], result)
                 except Exception as error:  # the program may have replaced what we read
@@ -264,6 +265,8 @@ class Operations(TorchFunctionMode):
                 tensors.changed(tensor, tensors.meet(tensor))
         elif kind == naming.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
+        elif kind == naming.PARTS and isinstance(result, _Tensor):
+            tensors.count_together(tensors.meet(args[0]), tensors.meet(result))
 
     def _look_at_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
         """Tells what the nodes keep that the operation makes, when it makes the first one of such inputs."""

@@ -36,7 +36,7 @@ from tutor.worker.shared_memory import SharedMemory
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.threads import Threads
-from tutor.worker.unseen_functions import show_set, watch_scripted, watch_swaps
+from tutor.worker.unseen_functions import show_hidden, watch_scripted, watch_swaps
 
 _TOLD = "_gradtutor_told"
 
@@ -87,7 +87,7 @@ class Recorder:
         SharedMemory(self.tensors, is_on).watch()
         watch_swaps(self.tensors, is_on)
         watch_scripted(self.tensors, is_on)
-        show_set()
+        show_hidden()
         functions.watch(self.operations, self.code)
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0

@@ -14,7 +14,7 @@ import torch
 
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.graph import Graph
-from tutor.worker.memory import Known, Memory, Storage, is_outside
+from tutor.worker.memory import Known, Memory, Storage, is_outside, version_of
 from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
@@ -147,10 +147,7 @@ class Tensors:
             retains = t.retains_grad
             if retains:
                 grad_tensor = t.grad
-        try:
-            version: int | None = t._version
-        except RuntimeError:  # inference tensors have no version counter
-            version = None
+        version = version_of(t)
         try:
             shape = t.shape
             layout = t.layout
@@ -199,7 +196,7 @@ class Tensors:
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
         known = self.find(grad)
-        if known is None or known.version != grad._version:
+        if known is None or self.has_new_value(grad, known):
             known = known or self.meet(grad)
             self.record(grad, known)
         return known.serial
@@ -234,6 +231,10 @@ class Tensors:
     def changed(self, t: torch.Tensor, known: Known) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
         self.written(t, known)
+        for other in known.counting or ():
+            tensor = other.ref()
+            if tensor is not None and self.has_new_value(tensor, other):
+                self.record(tensor, other)
         storage = known.storage
         if storage is None or len(storage.views) == 1:
             return
@@ -256,9 +257,17 @@ class Tensors:
                 self.record(tensor, view, value=False)
 
     def moved(self, t: torch.Tensor, known: Known) -> None:
-        """`t.data = ...` gave it other memory."""
+        """`t.data = ...` gave it other memory; its version counter it still shares with its former views."""
+        for view in [] if known.storage is None else known.storage.views:
+            if view is not known:
+                self.count_together(known, view)
         self.memory.forget(known)
         self.record(t, known)
+
+    def count_together(self, known: Known, other: Known) -> None:
+        """Note that two tensors share a version counter, but not their memory."""
+        for first, second in ((known, other), (other, known)):
+            first.counting = [*(held for held in first.counting or () if held.ref() is not None), second]
 
     def has_new_value(self, t: torch.Tensor, known: Known) -> bool:
         """Whether `t` was written to since it was last recorded, as far as a look at it tells."""

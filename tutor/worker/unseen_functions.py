@@ -15,17 +15,20 @@ from tutor.worker.operations import quiet
 from tutor.worker.tensors import Tensors
 
 
-def show_set() -> None:
-    """From now on function modes see `Tensor.set_` like any other method."""
-    original = torch.Tensor.set_
+def show_hidden() -> None:
+    """From now on function modes see `Tensor.set_` and `torch.range` like any other function."""
+    for owner, name in ((torch.Tensor, "set_"), (torch, "range")):
+        setattr(owner, name, _shown(getattr(owner, name)))
 
+
+def _shown(original: Any) -> Any:
     @functools.wraps(original)
-    def set_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def shown(*args: Any, **kwargs: Any) -> Any:
         if _len_torch_function_stack():
-            return handle_torch_function(original, (self,), self, *args, **kwargs)
-        return original(self, *args, **kwargs)
+            return handle_torch_function(original, (), *args, **kwargs)
+        return original(*args, **kwargs)
 
-    torch.Tensor.set_ = set_  # type: ignore[method-assign, assignment]
+    return shown
 
 
 def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:

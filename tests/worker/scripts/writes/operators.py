@@ -20,3 +20,9 @@ square.t_()
 torch.ops.aten.as_strided_.default(square, [1, 1], [1, 1])
 params = [torch.ones(2), torch.ones(2)]
 torch._foreach_copy_([t.data for t in params], [torch.zeros(2), torch.full((2,), 4.0)])
+ranged = torch.zeros(3)
+torch.range(0, 2, out=ranged)
+with torch.inference_mode():
+    leaf = torch.ones(2, requires_grad=True)
+    leaf.grad = torch.ones(2)
+    held = leaf.grad

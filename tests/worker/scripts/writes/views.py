@@ -25,3 +25,11 @@ face = w.data
 face.view(-1)[0] = 9.0
 alias = w.detach()
 alias[1] = 4.0
+moved = torch.rand(2, 3).requires_grad_()
+former = moved.detach()[1]
+former[..., 0] = 4.0
+with torch.no_grad():
+    moved.set_(moved.detach().clone())
+    moved += 1
+sparse = torch.eye(2).to_sparse()
+sparse.values().add_(1)
