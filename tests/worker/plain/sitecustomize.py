@@ -253,8 +253,27 @@ def watch_lines(seen: list[Any]) -> None:
     """Tells what a frame's names hold at each line of the script."""
 
     def short(tensor: Any) -> Any:
-        grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
-        return [elements(tensor), None if grad is None else elements(grad), tensor.requires_grad, tensor.is_leaf]
+        """What torch tells of a tensor; None where it refuses to."""
+        leaf = allowed(lambda: tensor.is_leaf)
+        retains = allowed(lambda: tensor.retains_grad)
+        grad = tensor.grad if leaf or retains else None
+        grad_fn = allowed(lambda: tensor.grad_fn)
+        return {
+            "value": elements(tensor),
+            "grad": None if grad is None else elements(grad),
+            "requires_grad": allowed(lambda: tensor.requires_grad),
+            "is_leaf": leaf,
+            "grad_fn": None if grad_fn is None else type(grad_fn).__name__,
+            "version": allowed(lambda: tensor._version),
+            "shape": [] if tensor.is_nested else list(tensor.shape),
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+        }
+
+    def allowed(ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except RuntimeError:
+            return None
 
     def line(frame: Any, event: str, argument: Any) -> Any:
         if event == "line":
