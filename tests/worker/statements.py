@@ -33,7 +33,7 @@ class Difference:
 
     def __str__(self) -> str:
         have, want = self.have, self.want
-        if have and want:
+        if isinstance(have, dict) and isinstance(want, dict):
             fields = [field for field in want if not same(have[field], want[field])]
             have, want = ({field: side[field] for field in fields} for side in (have, want))
         return f"{self.function}:{self.line}#{self.visit} {self.name}: shown {have}, is {want}"

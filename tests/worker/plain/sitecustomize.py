@@ -39,6 +39,8 @@ def elements(tensor: Any) -> Any:
 
     if tensor.is_nested or tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
         return "no list"
+    if torch.nn.parameter.is_lazy(tensor):
+        return "no list"
     if tensor.numel() > 1000:
         return "large"
     return value(tensor.detach().clone().resolve_conj().resolve_neg().cpu().tolist())
@@ -265,14 +267,14 @@ def watch_lines(seen: list[Any]) -> None:
             "is_leaf": leaf,
             "grad_fn": None if grad_fn is None else type(grad_fn).__name__,
             "version": allowed(lambda: tensor._version),
-            "shape": [] if tensor.is_nested else list(tensor.shape),
+            "shape": allowed(lambda: list(tensor.shape)) or [],
             "dtype": str(tensor.dtype).removeprefix("torch."),
         }
 
     def allowed(ask: Callable[[], Any]) -> Any:
         try:
             return ask()
-        except RuntimeError:
+        except RuntimeError:  # of a view made under no_grad, an inference tensor, a nested or a lazy one
             return None
 
     def line(frame: Any, event: str, argument: Any) -> Any:
