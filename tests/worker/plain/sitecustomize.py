@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -203,6 +204,8 @@ def watch_passes(told: list[Any]) -> None:
 
     def watched(original: Callable[..., Any], roots_are: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return original(*args, **kwargs)  # in which order it would be told is not sure
             outputs = args[0] if args else kwargs[roots_are]
             one = isinstance(outputs, torch.Tensor | torch.autograd.graph.GradientEdge)
             roots = [outputs] if one else list(outputs)
@@ -261,8 +264,8 @@ def watch_lines(seen: list[Any]) -> None:
         grad = tensor.grad if leaf or retains else None
         grad_fn = allowed(lambda: tensor.grad_fn)
         return {
-            "value": elements(tensor),
-            "grad": None if grad is None else elements(grad),
+            "value": listed(tensor),
+            "grad": None if grad is None else listed(grad),
             "requires_grad": allowed(lambda: tensor.requires_grad),
             "is_leaf": leaf,
             "grad_fn": None if grad_fn is None else type(grad_fn).__name__,
@@ -270,6 +273,12 @@ def watch_lines(seen: list[Any]) -> None:
             "shape": allowed(lambda: list(tensor.shape)) or [],
             "dtype": str(tensor.dtype).removeprefix("torch."),
         }
+
+    def listed(tensor: Any) -> Any:
+        try:
+            return elements(tensor)
+        except RuntimeError:  # vmap's: it stands for several
+            return "no list"
 
     def allowed(ask: Callable[[], Any]) -> Any:
         try:
