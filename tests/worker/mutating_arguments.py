@@ -18,13 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.worker.mutating_hints import HINTS
+from tests.worker.mutating_hints import HINTS, NO_KERNEL, without_arguments
 
 TRIALS = 600
 """So many times arguments are drawn for an overload before it is given up."""
 REMEMBERED = Path(__file__).with_name("mutating_draws.json")
-"""By overload: the draw and the trial that gave arguments, so that they need not be searched for again.
-`python -m tests.worker.mutating_arguments --remember` writes it anew."""
+"""By overload: the draw and the trial that gave arguments, or why there are none, so that they need not be searched for
+again. `python -m tests.worker.mutating_arguments --remember` adds what is missing."""
 FILL = 7
 """What `out` holds before the call."""
 DRAWS = 4
@@ -337,20 +337,23 @@ def main() -> None:
     schemas = mutating_schemas()
     remembered = json.loads(REMEMBERED.read_text(encoding="utf-8"))
     for number, name in enumerate(sys.stdin.read().split()):
-        draw, told = 0 if number else int(sys.argv[1]), None
-        if name in remembered and not draw:
-            first, trial = remembered[name]
-            told = search(schemas[name], first, range(trial, trial + 1))
-        if not isinstance(told, dict):
+        draw, told = 0 if number else int(sys.argv[1]), remembered.get(name)
+        if isinstance(told, list):
+            told = None if draw else search(schemas[name], told[0], range(told[1], told[1] + 1))
+        if told is None or (isinstance(told, str) and name not in remembered):
             told = search(schemas[name], draw, range(TRIALS))
         print(json.dumps([name, told]), flush=True)
 
 
 def remember() -> None:
-    """Searches for all, and writes down where they were found."""
-    REMEMBERED.write_text("{}\n", encoding="utf-8")
-    found = arguments_for(sorted(mutating_schemas()))
-    lines = [f'"{name}": [{t["draw"]}, {t["trial"]}]' for name, t in found.items() if isinstance(t, dict)]
+    """Searches for what is not written down yet, and writes down where it was found, or why it was not."""
+    written: dict[str, Any] = {}
+    for name, told in arguments_for(sorted(mutating_schemas())).items():
+        if isinstance(told, dict):
+            written[name] = [told["draw"], told["trial"]]
+        elif without_arguments(name, told):
+            written[name] = NO_KERNEL if without_arguments(name, told) == NO_KERNEL else told
+    lines = [f"{json.dumps(name)}: {json.dumps(told)}" for name, told in written.items()]
     REMEMBERED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

@@ -6,6 +6,8 @@ int64, `i` is int32. Of an argument that is `out` it is the dtype.
 
 from __future__ import annotations
 
+import re
+
 _NORM = "input=f2x3 weight=f3 bias=f3 running_mean=f3 running_var=f3 training=True train=True momentum=0.1 eps=1e-5"
 _CONV2 = "self=f1x1x3x3 input=f1x1x3x3 weight=f1x1x2x2 kernel_size=[2,2] stride=[1,1] padding=[0,0] bias=None"
 _CONV1 = (
@@ -137,6 +139,42 @@ HINTS = {
     "aten::upsample_nearest2d_backward.grad_input": _UP2,
     "aten::upsample_nearest3d_backward.grad_input": _UP3,
     "aten::upsample_trilinear3d_backward.grad_input": _UP3,
+    "aten::_convolution.out": (
+        f"{_CONV1} benchmark=False deterministic=False cudnn_enabled=False allow_tf32=False out=float32"
+    ),
+    "aten::_ctc_loss.out": (
+        "log_probs=f4x1x3 targets=torch.tensor([[1,2]]) input_lengths=[4] target_lengths=[2] blank=0 zero_infinity=False"
+    ),
+    "aten::_fake_quantize_learnable_per_channel_affine.out": (
+        "self=f2x3 scale=f2 zero_point=f2 axis=0 quant_min=0 quant_max=255 grad_factor=1.0 out=float32"
+    ),
+    "aten::_histogramdd_bin_edges.out": "self=f4x2 bins=[2,2] range=None weight=None density=False",
+    "aten::_linalg_solve_ex.result": (
+        "A=f2x2 B=f2x1 left=True check_errors=False result=float32 LU=float32 pivots=int32 info=int32"
+    ),
+    "aten::_upsample_bicubic2d_aa.out": "self=f1x1x3x3 output_size=[2,2] align_corners=False",
+    "aten::col2im.out": (
+        "self=f1x4x4 output_size=[3,3] kernel_size=[2,2] dilation=[1,1] padding=[0,0] stride=[1,1] out=float32"
+    ),
+    "aten::diagonal_scatter.out": "self=f3x3 src=f3 offset=0 dim1=0 dim2=1 out=float32",
+    "aten::glu_backward.grad_input": "grad_output=f2 self=f4 dim=0 grad_input=float32",
+    "aten::glu_jvp.out": "glu=f2 x=f4 dx=f4 dim=0 out=float32",
+    "aten::grid_sampler_2d_backward.out": f"{_GRID2} output_mask=[True,True]",
+    "aten::linalg_tensorinv.out": "self=f2x2 ind=1 out=float32",
+    "aten::multi_margin_loss_backward.grad_input": (
+        "grad_output=f self=f2x3 target=torch.tensor([0,2]) p=1 margin=1 weight=None reduction=1 grad_input=float32"
+    ),
+    "aten::multilabel_margin_loss_backward.grad_input": (
+        "grad_output=f self=f3 target=torch.tensor([0,2,-1]) reduction=1 is_target=f3 grad_input=float32"
+    ),
+    "aten::native_layer_norm.out": "input=f2x3 normalized_shape=[3] weight=f3 bias=f3 eps=1e-5",
+    "aten::segment_reduce.out": "data=f4 reduce='sum' lengths=torch.tensor([1,3]) indices=None offsets=None axis=0",
+    "aten::slow_conv_dilated3d.out": (
+        "self=f1x1x2x2x2 weight=f1x1x2x2x2 kernel_size=[2,2,2] bias=None stride=[1,1,1] padding=[0,0,0] dilation=[1,1,1]"
+    ),
+    "aten::upsample_nearest1d.out": "self=f1x1x3 output_size=[2] scales=None",
+    "aten::upsample_nearest3d.out": "self=f1x1x3x3x3 output_size=[2,2,2] scales_d=None scales_h=None scales_w=None",
+    "aten::view_as_complex_copy.out": "self=f2x2 out=complex64",
 }
 
 UNDETERMINED = {
@@ -148,3 +186,36 @@ UNDETERMINED = {
     "an operation for torch alone, which writes beyond an `out` that is not as it wants it": ["aten::_logcumsumexp.out"],
 }  # fmt: skip
 """What these leave in `out` is not the same in two runs."""
+
+
+NO_KERNEL = "torch has no kernel for it on the CPU"
+WITHOUT = {
+    "needs a process group": r"(_c10d_functional|symm_mem)::",
+    "needs tensors packed for mkldnn or onednn": r"(prim::MKLDNN|mkldnn::|onednn::|aten::(to_)?mkldnn)",
+    "needs weights packed for fbgemm": r"aten::fbgemm_",
+    "needs a kernel that this processor or build has not": (
+        r"aten::(_nnpack_|_pin_memory|convolution_overrideable|convolution_backward_overrideable|_scaled_mm)"
+    ),
+    "needs an `out` that is sparse, which draws do not make": (
+        r"aten::(_to_sparse|sparse_coo_tensor|sspaddmm|indices_copy|_spdiags)"
+    ),
+    "needs an `out` that is quantized, which draws do not make": (
+        r"aten::(quantize_per|_empty_affine|_empty_per_channel|_make_per)"
+    ),
+    "gives nested tensors": r"aten::_nested_",
+    "is a fast path of nn.Transformer": r"aten::(_native_multi_head_attention|_transformer_encoder_layer_fwd)",
+    "is of forward-mode differentiation, where there is none": r"aten::(_fw_primal_copy|_make_dual_copy)",
+    "takes a storage, but gives a tensor that shares it": r"aten::set\.source_Storage",
+    "is called by torch alone, with arguments that belong together": (
+        r"aten::(_sobol_engine_scramble_|_ctc_loss_backward|_embedding_bag_per_sample|_batch_norm_with_update\.out"
+        r"|split_copy|_coalesced_$|quantized_)"
+    ),
+}
+"""Why an operation has no arguments here, and the operations: what their names begin with."""
+
+
+def without_arguments(name: str, why: str) -> str | None:
+    """Why an operation has no arguments here; None where nothing excuses that."""
+    if "from the 'CPU' backend" in why or why == NO_KERNEL:
+        return NO_KERNEL
+    return next((reason for reason, pattern in WITHOUT.items() if re.match(pattern, name)), None)
