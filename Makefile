@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench fuzz-programs clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
@@ -20,6 +20,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Random programs, recorded and compared with plain runs: `make fuzz-programs N=300 SEED=1`.
+N ?= 300
+SEED ?= 0
+fuzz-programs: $(STAMP)
+	$(BIN)/python -m tests.worker.fuzz_programs $(N) $(SEED) $(ARGS)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml

@@ -45,7 +45,7 @@ class Comparer:
             return {None: [f"the plain run ends with {plain.status}: {plain.stderr[-500:]}"]}
         recorded = self._record(path)
         found: dict[int | None, list[str]] = {}
-        if recorded.status or recorded.raw["stderr"]:
+        if recorded.status:
             found.setdefault(None, []).append(f"status {recorded.status}, {recorded.raw['stderr'][-500:]}")
         for notice in recorded.timeline.notices:
             if THREAD.match(notice):
@@ -53,7 +53,9 @@ class Comparer:
             found.setdefault(None, []).append(f"notice: {notice}")
         if recorded.stdout != plain.stdout:
             ours, theirs = recorded.stdout.splitlines(), plain.stdout.splitlines()
-            first = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), (len(ours), len(theirs)))
+            first = next(
+                (pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), (len(ours), len(theirs))
+            )
             found.setdefault(None, []).append(f"prints {first[0]!r}, plain {first[1]!r}")
         lines = path.read_text().splitlines()
         differences, compared = compare_statements(recorded, plain, path.read_text())
@@ -126,7 +128,9 @@ def main() -> None:
             programs = {number: blocks_of(number) for number in numbers[start : start + BATCH]}
             found = comparer.differences(programs)
             if None in found:  # of no program: which one it is, is seen when each runs alone
-                found = {number: sum(comparer.differences({number: programs[number]}).values(), []) for number in programs}
+                found = {
+                    number: sum(comparer.differences({number: programs[number]}).values(), []) for number in programs
+                }
             for number, texts in found.items():
                 if texts and number is not None:
                     different += 1

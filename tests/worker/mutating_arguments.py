@@ -93,7 +93,22 @@ LAYOUTS = ["strided"] * 8 + ["sparse", "quantized", "csr"]
 INDEX = ("index", "indices", "offset", "target", "length", "sorted", "mapping", "bucket", "ids", "crow", "col", "perm")
 VECTORS = ("weight", "bias", "running", "mean", "var", "rstd", "invstd", "scale", "zero_point", "sum", "count")
 ONE = ("found_inf", "inv_scale", "grad_scale", "growth_tracker", "current_scale", "observer_on", "fake_quant_on", "lr")
-WORDS = ["sum", "mean", "amax", "prod", "add", "none", "trunc", "floor", "reflect", "right", "linear", "A", "left", "ij"]
+WORDS = [
+    "sum",
+    "mean",
+    "amax",
+    "prod",
+    "add",
+    "none",
+    "trunc",
+    "floor",
+    "reflect",
+    "right",
+    "linear",
+    "A",
+    "left",
+    "ij",
+]
 
 
 class Drawn:
@@ -142,7 +157,9 @@ class Drawn:
         elif kind.startswith("Optional[") and not written and self.random.random() < 0.5:
             text = "None"
         else:
-            text = self._value(kind.removeprefix("Optional[").removesuffix("]") if kind.startswith("Opt") else kind, argument)
+            text = self._value(
+                kind.removeprefix("Optional[").removesuffix("]") if kind.startswith("Opt") else kind, argument
+            )
         if written:
             self.written += [part for part in text.strip("[]").split(", ") if part in self.tensors]
         self.given.append((name, text, argument.kwarg_only))
@@ -154,7 +171,11 @@ class Drawn:
         if short is not None:
             shape = tuple(int(size) for size in short[2].split("x") if size)
             hint = self._literal(shape, {"f": "float32", "l": "int64", "i": "int32"}[short[1]])
-        return self._tensor(name, hint) if hint.startswith("torch.") and "storage" not in hint and name != "dtype" else hint
+        return (
+            self._tensor(name, hint)
+            if hint.startswith("torch.") and "storage" not in hint and name != "dtype"
+            else hint
+        )
 
     def _value(self, kind: str, argument: Any) -> str:
         choose, name = self.random.choice, argument.name
@@ -194,7 +215,11 @@ class Drawn:
         choose = self.random.choice
         if "size" in name and "kernel" not in name and self.random.random() < 0.6:
             return repr(list(self.shape) if self.random.random() < 0.7 else [2] * choose([1, 2, 3]))
-        count = fixed if fixed and fixed > 1 else choose([1, 2, 3, max(len(self.shape) - 2, 1), len(self.shape), 2 * len(self.shape)])
+        count = (
+            fixed
+            if fixed and fixed > 1
+            else choose([1, 2, 3, max(len(self.shape) - 2, 1), len(self.shape), 2 * len(self.shape)])
+        )
         if "dim" in name or name in ("dims", "axis"):
             return repr(choose([[0], [1], [-1], [0, 1], [1, 0], list(range(len(self.shape)))[::-1]]))
         number = 0 if "padding" in name else 1 if name in ("stride", "dilation") else choose([0, 1, 2, 2, 3])
@@ -217,7 +242,14 @@ class Drawn:
             return self._literal((1,) if self.random.random() < 0.5 else (), self.random.choice(["float32", "int32"]))
         if name == "state_steps" and chance < 0.9:
             return self._literal((), "float32")
-        if "max_exp" in name or name in ("grads", "exp_avgs", "momentum_buffer_list", "state_sums", "params"):
+        if "max_exp" in name or name in (
+            "grads",
+            "exp_avgs",
+            "exp_avg_sqs",
+            "momentum_buffer_list",
+            "state_sums",
+            "params",
+        ):
             return self._literal(shape, dtype)
         if any(part in name for part in INDEX) and chance < 0.8:
             dtype = self.random.choice(["int64", "int64", "int32"])
@@ -226,7 +258,9 @@ class Drawn:
             dtype = "bool"
         elif any(part in name for part in VECTORS) and chance < 0.7:
             channels = shape[1] if len(shape) > 1 else 3
-            shape = self.random.choice([(channels,), shape, shape[-1:], (1,), (channels, channels, *(2,) * (len(shape) - 2))])
+            shape = self.random.choice(
+                [(channels,), shape, shape[-1:], (1,), (channels, channels, *(2,) * (len(shape) - 2))]
+            )
         elif chance > 0.85:
             shape = self.random.choice([(), shape[-1:], shape[::-1], shape[1:], (2, *shape), (3,), (2, 3)])
         elif chance > 0.8:
@@ -301,7 +335,9 @@ def call(overload: Any, drawn: Drawn, fill: int = FILL) -> tuple[dict[str, Any],
     names = [argument.name for argument in overload._schema.arguments if not argument.kwarg_only]
     by_name = {name: values[name] for name, _, keyword in drawn.given if keyword}
     # A default between two that are given: from there on by name.
-    gap = next((n for n, (name, _, k) in enumerate(drawn.given) if not k and (n >= len(names) or names[n] != name)), None)
+    gap = next(
+        (n for n, (name, _, k) in enumerate(drawn.given) if not k and (n >= len(names) or names[n] != name)), None
+    )
     if gap is not None:
         by_name |= {name: values[name] for name, _, keyword in drawn.given[gap:] if not keyword}
         positional = positional[:gap]

@@ -183,7 +183,11 @@ def _initialisers() -> list[tuple[tuple[str, ...], str]]:
 def _inplace_functions() -> list[tuple[tuple[str, ...], str]]:
     import torch
 
-    names = [name for name in dir(torch.nn.functional) if name[0] != "_" and _takes_inplace(getattr(torch.nn.functional, name))]
+    names = [
+        name
+        for name in dir(torch.nn.functional)
+        if name[0] != "_" and _takes_inplace(getattr(torch.nn.functional, name))
+    ]
     return [
         ((_CUBE if "dropout" in name else _X,), f"F.{name}(x{_INPLACE_ARGUMENTS.get(name, '')}, inplace=True)")
         for name in names

@@ -121,7 +121,9 @@ def calls_of(schema: Any, told: dict[str, Any]) -> list[str]:
     return calls
 
 
-def sorted_arguments(schema: Any, told: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]], list[tuple[str, str]]]:
+def sorted_arguments(
+    schema: Any, told: dict[str, Any]
+) -> tuple[list[str], list[tuple[str, str]], list[tuple[str, str]]]:
     """Those by position, those by keyword, and those to write to."""
     names = [argument.name for argument in schema.arguments if not argument.kwarg_only]
     positional: list[str] = []

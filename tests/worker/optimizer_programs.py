@@ -91,14 +91,19 @@ def programs() -> list[Program]:
         alone = list(variants)
         for kernel in ("foreach", "fused"):
             if kernel in parameters:
-                variants += [{kernel: "True", **variant} for variant in alone if not {"foreach", "fused"} & set(variant)]
+                variants += [
+                    {kernel: "True", **variant} for variant in alone if not {"foreach", "fused"} & set(variant)
+                ]
         every = {option: _VALUES[option] for option in _VALUES if option in parameters}
         variants.append(every)
         hows = _hows(name, parameters)
         for variant in variants:
             plain = "closure" if "closure" in hows[:1] else "sparse" if "sparse" in hows[:1] else "plain"
             found[Program(name, tuple(variant.items()), plain)] = None
-        kernels: list[dict[str, str]] = [{}, *({kernel: "True"} for kernel in ("foreach", "fused") if kernel in parameters)]
+        kernels: list[dict[str, str]] = [
+            {},
+            *({kernel: "True"} for kernel in ("foreach", "fused") if kernel in parameters),
+        ]
         for how in hows:
             for variant in kernels:
                 found[Program(name, tuple(variant.items()), how)] = None

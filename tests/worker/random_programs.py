@@ -100,7 +100,12 @@ Block = Callable[[Writer], None]
 def make_leaf(w: Writer) -> None:
     name = w.name("w")
     form = w.random.choice(
-        ["{x}.requires_grad_()", "nn.Parameter({x})", "({x} * 2).detach().requires_grad_()", "{x}.clone().requires_grad_()"]
+        [
+            "{x}.requires_grad_()",
+            "nn.Parameter({x})",
+            "({x} * 2).detach().requires_grad_()",
+            "{x}.clone().requires_grad_()",
+        ]
     )
     w.add(f"{name} = {form.format(x=w.literal())}")
     w.leaves.append(name)
@@ -136,7 +141,16 @@ def alias(w: Writer) -> None:
 
 def view(w: Writer) -> None:
     form = w.random.choice(
-        ["{x}[0]", "{x}[:, 1:]", "{x}.view(-1)", "{x}.t()", "{x}.detach()", "{x}.data", "{x}.detach()[1]", "{x}.diagonal()"]
+        [
+            "{x}[0]",
+            "{x}[:, 1:]",
+            "{x}.view(-1)",
+            "{x}.t()",
+            "{x}.detach()",
+            "{x}.data",
+            "{x}.detach()[1]",
+            "{x}.diagonal()",
+        ]
     )
     name = w.name("v")
     if w.random.random() < 0.5:
@@ -144,7 +158,9 @@ def view(w: Writer) -> None:
     else:
         w.add(f"{name} = {form.format(x=w.any())}")
     if w.random.random() < 0.8:
-        write = w.random.choice(["{v}.mul_(2)", "{v} += 1", "{v}[..., 0] = 4.0", "{v}.fill_(0.5)", "{v}.copy_({v} * 2)"])
+        write = w.random.choice(
+            ["{v}.mul_(2)", "{v} += 1", "{v}[..., 0] = 4.0", "{v}.fill_(0.5)", "{v}.copy_({v} * 2)"]
+        )
         if w.random.random() < 0.6:
             w.add("with torch.no_grad():", f"    {write.format(v=name)}")
         else:
@@ -283,7 +299,9 @@ def modules(w: Writer) -> None:
         w.add(f"{net} = [nn.Linear(3, 3), nn.Linear(3, 1)]", f"made = {net}[1]({net}[0]({x}).relu())")
         every = f"[*{net}[0].parameters(), *{net}[1].parameters()]"
     elif kind == "dict":
-        w.add(f"{net} = {{'body': nn.Linear(3, 3), 'head': nn.Linear(3, 1)}}", f"made = {net}['head']({net}['body']({x}))")
+        w.add(
+            f"{net} = {{'body': nn.Linear(3, 3), 'head': nn.Linear(3, 1)}}", f"made = {net}['head']({net}['body']({x}))"
+        )
         every = f"[p for layer in {net}.values() for p in layer.parameters()]"
     elif kind == "box":
         w.add(f"{net} = Box(torch.ones(3, requires_grad=True))", f"made = {net}({x})")
@@ -292,10 +310,14 @@ def modules(w: Writer) -> None:
         w.add(f"{net} = Net()", f"made = {net}({x})")
         every = f"list({net}.parameters())"
     else:
-        w.add(f"{net} = nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh(), nn.Linear(2, 1)))", f"made = {net}({x})")
+        w.add(
+            f"{net} = nn.Sequential(nn.Linear(3, 2), nn.Sequential(nn.Tanh(), nn.Linear(2, 1)))", f"made = {net}({x})"
+        )
         every = f"list({net}.parameters())"
     w.add("made.sum().backward()")
-    step = w.random.choice(["p.sub_(0.1 * p.grad)", "p.copy_(p * 0.5)", "p[0].fill_(0.25)", "p.data.add_(1)", "p.grad.zero_()"])
+    step = w.random.choice(
+        ["p.sub_(0.1 * p.grad)", "p.copy_(p * 0.5)", "p[0].fill_(0.25)", "p.data.add_(1)", "p.grad.zero_()"]
+    )
     w.add("with torch.no_grad():", f"    for p in {every}:", f"        {step}")
     if w.random.random() < 0.3 and kind in ("net", "nested"):
         w.add(f"saved = {net}.state_dict()", f"{net}.load_state_dict({{k: v * 2 for k, v in saved.items()}})")
@@ -311,13 +333,21 @@ def layers(w: Writer) -> None:
         w.add(f"{net} = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(inplace=True), nn.Linear(4, 1))")
         w.add("for step in range(2):", f"    loss = {net}({w.any()}.detach()).pow(2).mean()", "    loss.backward()")
     elif kind == "dropout":
-        w.add(f"{net} = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5))", f"made = {net}({w.any()})", "made.sum().backward()")
+        w.add(
+            f"{net} = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5))",
+            f"made = {net}({w.any()})",
+            "made.sum().backward()",
+        )
     elif kind == "lstm":
         w.add(f"{net} = nn.LSTM(3, 2)", "state = None", "for step in range(2):")
         w.add(f"    made, state = {net}({w.any()}.detach().unsqueeze(1), state)", "    made.sum().backward()")
         w.add("    state = tuple(s.detach() for s in state)")
     elif kind == "embedding":
-        w.add(f"{net} = nn.Embedding(4, 3, padding_idx=0)", f"made = {net}(torch.tensor([1, 2, 1]))", "made.sum().backward()")
+        w.add(
+            f"{net} = nn.Embedding(4, 3, padding_idx=0)",
+            f"made = {net}(torch.tensor([1, 2, 1]))",
+            "made.sum().backward()",
+        )
     elif kind == "conv":
         w.add(f"{net} = nn.Conv1d(2, 1, 2)", f"made = {net}({w.any()}.unsqueeze(0))", "made.sum().backward()")
     else:
