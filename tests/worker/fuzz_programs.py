@@ -22,7 +22,7 @@ from tests.worker.test_gradients import stream_of
 BATCH = 12
 """Programs in one script."""
 THREAD = re.compile(r"What runs in .*, another thread, is not recorded")
-"""By design: of a thread there are no steps, one notice says so, and what it has left is shown at the next statement."""
+"""By design: of a thread there are no steps; a notice says so, and what it has left is shown at the next statement."""
 Blocks = list[list[str]]
 
 
@@ -68,12 +68,16 @@ class Comparer:
         self.passes += len(recorded.timeline.passes)
         return found
 
+    def alone(self, number: int, blocks: Blocks) -> list[str]:
+        """What differs in one program."""
+        return [text for texts in self.differences({number: blocks}).values() for text in texts]
+
     def least(self, number: int, blocks: Blocks) -> Blocks:
         """The fewest blocks of a program that still differ, by leaving out one after the other."""
         blocks = list(blocks)
         for place in reversed(range(len(blocks))):
             fewer = blocks[:place] + blocks[place + 1 :]
-            if any(self.differences({number: fewer}).values()):
+            if self.alone(number, fewer):
                 blocks = fewer
         return blocks
 
@@ -128,15 +132,13 @@ def main() -> None:
             programs = {number: blocks_of(number) for number in numbers[start : start + BATCH]}
             found = comparer.differences(programs)
             if None in found:  # of no program: which one it is, is seen when each runs alone
-                found = {
-                    number: sum(comparer.differences({number: programs[number]}).values(), []) for number in programs
-                }
+                found = {number: comparer.alone(number, blocks) for number, blocks in programs.items()}
             for number, texts in found.items():
                 if texts and number is not None:
                     different += 1
                     report(comparer, number, programs[number], texts)
-        print(f"{count} programs from seed {seed}: {comparer.compared} tensors at statements and {comparer.passes} passes"
-              f" compared; {different} programs differ")  # fmt: skip
+        compared = f"{comparer.compared} tensors at statements and {comparer.passes} passes compared"
+        print(f"{count} programs from seed {seed}: {compared}; {different} programs differ")
         forker.close()
     sys.exit(1 if different else 0)
 
@@ -147,7 +149,7 @@ def report(comparer: Comparer, number: int, blocks: Blocks, texts: list[str]) ->
         print(f"  {text[:400]}")
     if "--least" in sys.argv:
         least = comparer.least(number, blocks)
-        for text in sum(comparer.differences({number: least}).values(), [])[:2]:
+        for text in comparer.alone(number, least)[:2]:
             print(f"  least: {text[:400]}")
         print(function_of(number, least))
     sys.stdout.flush()

@@ -145,7 +145,7 @@ class Drawn:
                 text = self._tensor("out", whole)
                 self.out.append(name)
             elif kind == "List[Tensor]":
-                empty = "torch.tensor([], dtype=torch.{})".format(self.dtype)
+                empty = f"torch.tensor([], dtype=torch.{self.dtype})"
                 text = "[" + ", ".join(self._tensor("out", empty) for _ in range(2)) + "]"
                 self.out.append(name)
             else:

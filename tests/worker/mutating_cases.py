@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class Case:
         return [*self.setup, f"with {under}:", *(f"    {line}" for line in call)]
 
 
-def script_of(cases: list[Case]) -> str:
+def script_of(cases: Sequence[Case]) -> str:
     """A script that runs all of them, one after the other; what fails is let be."""
     text = HEAD
     for number, case in enumerate(cases):
@@ -127,7 +128,8 @@ def sorted_arguments(
     """Those by position, those by keyword, and those to write to."""
     names = [argument.name for argument in schema.arguments if not argument.kwarg_only]
     positional: list[str] = []
-    keywords, out = [], []
+    keywords: list[tuple[str, str]] = []
+    out: list[tuple[str, str]] = []
     for key, text, by_keyword in told["given"]:
         if key in told["out"]:
             out.append((key, text))

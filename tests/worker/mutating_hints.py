@@ -39,7 +39,8 @@ HINTS = {
         "crow_indices=torch.tensor([0,1,2]) col_indices=torch.tensor([0,1]) out=int64 out_int32=False"
     ),
     "aten::_ctc_loss.Tensor_out": (
-        "log_probs=f4x1x3 targets=torch.tensor([[1,2]]) input_lengths=torch.tensor([4]) target_lengths=torch.tensor([2])"
+        "log_probs=f4x1x3 targets=torch.tensor([[1,2]]) input_lengths=torch.tensor([4])"
+        " target_lengths=torch.tensor([2])"
         " blank=0 zero_infinity=False"
     ),
     "aten::_embedding_bag.out": f"{_BAG} out0=float32 out1=int64 out2=int64 out3=int64",
@@ -57,7 +58,10 @@ HINTS = {
     "aten::_histogramdd_from_bin_tensors.out": (
         "self=f4x2 bins=[torch.tensor([0.0,1.0,2.0]),torch.tensor([0.0,1.0,2.0])] weight=None"
     ),
-    "aten::_int_mm.out": "self=torch.ones(3,2,dtype=torch.int8) mat2=torch.ones(2,3,dtype=torch.int8) out=torch.full((3,3),7,dtype=torch.int32)",
+    "aten::_int_mm.out": (
+        "self=torch.ones(3,2,dtype=torch.int8) mat2=torch.ones(2,3,dtype=torch.int8)"
+        " out=torch.full((3,3),7,dtype=torch.int32)"
+    ),
     "aten::_linalg_slogdet.sign": "A=f2x2 sign=float32 logabsdet=float32 LU=float32 pivots=int32",
     "aten::_native_batch_norm_legit.no_stats_out": _NORM,
     "aten::_native_batch_norm_legit_no_training.out": _NORM,
@@ -115,7 +119,8 @@ HINTS = {
     "aten::native_group_norm.out": _GROUP,
     "aten::native_group_norm_backward.out": f"{_GROUP} output_mask=[True,True,True]",
     "aten::native_layer_norm_backward.out": (
-        "grad_out=f2x3 input=f2x3 normalized_shape=[3] mean=f2x1 rstd=f2x1 weight=f3 bias=f3 output_mask=[True,True,True]"
+        "grad_out=f2x3 input=f2x3 normalized_shape=[3] mean=f2x1 rstd=f2x1 weight=f3 bias=f3"
+        " output_mask=[True,True,True]"
     ),
     "aten::nll_loss2d.out": _NLL2,
     "aten::nll_loss2d_backward.grad_input": _NLL2,
@@ -143,7 +148,8 @@ HINTS = {
         f"{_CONV1} benchmark=False deterministic=False cudnn_enabled=False allow_tf32=False out=float32"
     ),
     "aten::_ctc_loss.out": (
-        "log_probs=f4x1x3 targets=torch.tensor([[1,2]]) input_lengths=[4] target_lengths=[2] blank=0 zero_infinity=False"
+        "log_probs=f4x1x3 targets=torch.tensor([[1,2]]) input_lengths=[4] target_lengths=[2] blank=0"
+        " zero_infinity=False"
     ),
     "aten::_fake_quantize_learnable_per_channel_affine.out": (
         "self=f2x3 scale=f2 zero_point=f2 axis=0 quant_min=0 quant_max=255 grad_factor=1.0 out=float32"
@@ -170,7 +176,8 @@ HINTS = {
     "aten::native_layer_norm.out": "input=f2x3 normalized_shape=[3] weight=f3 bias=f3 eps=1e-5",
     "aten::segment_reduce.out": "data=f4 reduce='sum' lengths=torch.tensor([1,3]) indices=None offsets=None axis=0",
     "aten::slow_conv_dilated3d.out": (
-        "self=f1x1x2x2x2 weight=f1x1x2x2x2 kernel_size=[2,2,2] bias=None stride=[1,1,1] padding=[0,0,0] dilation=[1,1,1]"
+        "self=f1x1x2x2x2 weight=f1x1x2x2x2 kernel_size=[2,2,2] bias=None stride=[1,1,1] padding=[0,0,0]"
+        " dilation=[1,1,1]"
     ),
     "aten::upsample_nearest1d.out": "self=f1x1x3 output_size=[2] scales=None",
     "aten::upsample_nearest3d.out": "self=f1x1x3x3x3 output_size=[2,2,2] scales_d=None scales_h=None scales_w=None",
@@ -183,7 +190,7 @@ UNDETERMINED = {
         "aten::empty_strided.out", "aten::new_empty.out", "aten::new_empty_strided.out", "aten::resize.out",
         "aten::linalg_lstsq.out", "aten::_weight_norm_interface.out",
     ],
-    "an operation for torch alone, which writes beyond an `out` that is not as it wants it": ["aten::_logcumsumexp.out"],
+    "an operation for torch alone, which writes beyond an `out` that is not as it wants": ["aten::_logcumsumexp.out"],
 }  # fmt: skip
 """What these leave in `out` is not the same in two runs."""
 

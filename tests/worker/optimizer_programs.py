@@ -1,4 +1,4 @@
-"""Programs in which every optimizer of torch takes three steps, with every option that chooses other code of torch's."""
+"""Programs in which every optimizer of torch takes three steps, with each option that chooses other code of torch's."""
 
 from __future__ import annotations
 

@@ -116,7 +116,8 @@ def compute(w: Writer) -> None:
         "{x} * {y}", "({x} + {y}).tanh()", "{x} @ {y}.t() @ {y}", "{x}.exp().clamp(max=5) - {y}", "Double.apply({x})",
         "scaled({x})", "scaled({y}, factor={x}.mean())", "torch.stack(list(halves({x})))", "F.softmax({x}, dim=1) * {y}",
         "torch.where({x} > 0, {x}, {y})", "torch.cat([{x}[:1], {y}[1:]])", "{x}.detach() * {y}", "{x}.clone()",
-        "F.layer_norm({x}, (3,))", "{x} / ({y}.abs() + 1)", "torch.stack([r * 2 for r in {x}])", "{x}.contiguous()",
+        "F.layer_norm({x}, (3,))", "{x} / ({y}.abs() + 1)", "torch.stack([r * 2 for r in {x}])",
+        "{x}.contiguous()",
         "copy.deepcopy({x}.detach())", "torch.as_tensor({x})", "F.relu({x}) + {y}",
     ])  # fmt: skip
     w.other(form.format(x=w.any(), y=w.any()))
@@ -170,10 +171,12 @@ def view(w: Writer) -> None:
 def write(w: Writer) -> None:
     x, y = w.any(), w.any()
     form = w.random.choice([
-        "{x}.data -= 0.1 * {y}.detach()", "{x}.data = {y}.detach().clone()", "{x}.detach().add_(1)", "{x}.data[0] = 2.0",
+        "{x}.data -= 0.1 * {y}.detach()", "{x}.data = {y}.detach().clone()", "{x}.detach().add_(1)",
+        "{x}.data[0] = 2.0",
         "{x}.add_({y}.detach())", "{x}[0] = 5.0", "{x} += {y}", "torch.add({y}.detach(), 1, out={x}.data)",
         "{x}.data.copy_({y}.data)", "nn.init.constant_({x}, 0.5)", "torch._foreach_mul_([{x}.data, {y}.data], 0.5)",
-        "{x}.set_({y}.detach().clone())", "{x}.data.set_({y}.detach().clone())", "{x}.data.index_put_((torch.tensor([0]),), torch.tensor(3.0))",
+        "{x}.set_({y}.detach().clone())", "{x}.data.set_({y}.detach().clone())", 
+        "{x}.data.index_put_((torch.tensor([0]),), torch.tensor(3.0))",
         "{x}.data.uniform_(-1, 1)", "{x}.requires_grad_(False)", "{x}.requires_grad_()", "{x}.retain_grad()",
     ])  # fmt: skip
     line = form.format(x=x, y=y)
@@ -228,8 +231,10 @@ def backward(w: Writer) -> None:
         ["{l}.backward()"], ["{l}.backward(retain_graph=True)", "{l}.backward()"], ["({l} / 4).backward()"],
         ["torch.autograd.backward([{l}, {y}.sum()])"], ["g{l} = torch.autograd.grad({l}, {y}, create_graph=True)[0]",
         "g{l}.pow(2).sum().backward()"], ["{l}.backward()", "{l}.backward()"], ["{l}.backward(inputs=[{y}])"],
-        ["{y}.grad = None", "{l}.backward()"], ["{l}.backward()", "{y}.grad.zero_()"], ["{l}.backward()", "{y}.grad *= 0.5"],
-        ["{l}.backward()", "kept = {y}.grad", "kept.mul_(2)"], ["{l}.backward()", "nn.utils.clip_grad_norm_([{y}], 0.5)"],
+        ["{y}.grad = None", "{l}.backward()"], ["{l}.backward()", "{y}.grad.zero_()"],
+        ["{l}.backward()", "{y}.grad *= 0.5"],
+        ["{l}.backward()", "kept = {y}.grad", "kept.mul_(2)"],
+        ["{l}.backward()", "nn.utils.clip_grad_norm_([{y}], 0.5)"],
     ])  # fmt: skip
     w.add(*(line.format(l=loss, y=y) for line in form))
 
@@ -370,7 +375,8 @@ def loops(w: Writer) -> None:
         ["h = torch.zeros(4, 3)", "for i in range(1, 3):", "    h[i] = h[i - 1] + {y}[0]", "h.sum().backward()"],
         ["n = 0", "while n < 3:", "    n += 1", "    if n == 2:", "        continue", "    part = {x} * n"],
         ["made = [scaled({x} * i) for i in range(2)]", "sum(m.sum() for m in made).backward()"],
-        ["def outer(t):", "    total = t * 0", "    def inner(k):", "        nonlocal total", "        total = total + t * k",
+        ["def outer(t):", "    total = t * 0", "    def inner(k):", "        nonlocal total",
+         "        total = total + t * k",
          "        return total", "    for k in range(2):", "        inner(k)", "    return total",
          "made = outer({x})", "made.sum().backward()"],
         ["states = []", "for row in halves({x}):", "    states.append(row)", "made = torch.stack(states) * {y}"],
