@@ -114,7 +114,8 @@ def make_leaf(w: Writer) -> None:
 def compute(w: Writer) -> None:
     form = w.random.choice([
         "{x} * {y}", "({x} + {y}).tanh()", "{x} @ {y}.t() @ {y}", "{x}.exp().clamp(max=5) - {y}", "Double.apply({x})",
-        "scaled({x})", "scaled({y}, factor={x}.mean())", "torch.stack(list(halves({x})))", "F.softmax({x}, dim=1) * {y}",
+        "scaled({x})", "scaled({y}, factor={x}.mean())", "torch.stack(list(halves({x})))",
+        "F.softmax({x}, dim=1) * {y}",
         "torch.where({x} > 0, {x}, {y})", "torch.cat([{x}[:1], {y}[1:]])", "{x}.detach() * {y}", "{x}.clone()",
         "F.layer_norm({x}, (3,))", "{x} / ({y}.abs() + 1)", "torch.stack([r * 2 for r in {x}])",
         "{x}.contiguous()",
@@ -175,7 +176,7 @@ def write(w: Writer) -> None:
         "{x}.data[0] = 2.0",
         "{x}.add_({y}.detach())", "{x}[0] = 5.0", "{x} += {y}", "torch.add({y}.detach(), 1, out={x}.data)",
         "{x}.data.copy_({y}.data)", "nn.init.constant_({x}, 0.5)", "torch._foreach_mul_([{x}.data, {y}.data], 0.5)",
-        "{x}.set_({y}.detach().clone())", "{x}.data.set_({y}.detach().clone())", 
+        "{x}.set_({y}.detach().clone())", "{x}.data.set_({y}.detach().clone())",
         "{x}.data.index_put_((torch.tensor([0]),), torch.tensor(3.0))",
         "{x}.data.uniform_(-1, 1)", "{x}.requires_grad_(False)", "{x}.requires_grad_()", "{x}.retain_grad()",
     ])  # fmt: skip
