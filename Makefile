@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Each process has a half of the tests to begin with: the recordings of a file are then made once.
 SHARED := -n 2 --dist worksteal
 
-.PHONY: run test test-all lint bench clean
+.PHONY: run test test-all lint bench fuzz-programs clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
@@ -26,6 +26,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Random programs, recorded and compared with plain runs: `make fuzz-programs N=300 SEED=1`.
+N ?= 300
+SEED ?= 0
+fuzz-programs: $(STAMP)
+	$(BIN)/python -m tests.worker.fuzz_programs $(N) $(SEED) $(ARGS)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml

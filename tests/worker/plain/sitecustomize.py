@@ -13,6 +13,7 @@ import keyword
 import math
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -39,6 +40,8 @@ def elements(tensor: Any) -> Any:
     import torch
 
     if tensor.is_nested or tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        return "no list"
+    if torch.nn.parameter.is_lazy(tensor):
         return "no list"
     if tensor.numel() > 1000:
         return "large"
@@ -207,6 +210,8 @@ def watch_passes(told: list[Any]) -> None:
 
     def watched(original: Callable[..., Any], roots_are: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                return original(*args, **kwargs)  # in which order it would be told is not sure
             outputs = args[0] if args else kwargs[roots_are]
             one = isinstance(outputs, torch.Tensor | torch.autograd.graph.GradientEdge)
             roots = [outputs] if one else list(outputs)
@@ -259,8 +264,33 @@ def watch_lines(seen: list[Any]) -> None:
     """Tells what a frame's names hold at each line of the script."""
 
     def short(tensor: Any) -> Any:
-        grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
-        return [elements(tensor), None if grad is None else elements(grad), tensor.requires_grad, tensor.is_leaf]
+        """What torch tells of a tensor; None where it refuses to."""
+        leaf = allowed(lambda: tensor.is_leaf)
+        retains = allowed(lambda: tensor.retains_grad)
+        grad = tensor.grad if leaf or retains else None
+        grad_fn = allowed(lambda: tensor.grad_fn)
+        return {
+            "value": listed(tensor),
+            "grad": None if grad is None else listed(grad),
+            "requires_grad": allowed(lambda: tensor.requires_grad),
+            "is_leaf": leaf,
+            "grad_fn": None if grad_fn is None else type(grad_fn).__name__,
+            "version": allowed(lambda: tensor._version),
+            "shape": allowed(lambda: list(tensor.shape)) or [],
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+        }
+
+    def listed(tensor: Any) -> Any:
+        try:
+            return elements(tensor)
+        except RuntimeError:  # vmap's: it stands for several
+            return "no list"
+
+    def allowed(ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except RuntimeError:  # of a view made under no_grad, an inference tensor, a nested or a lazy one
+            return None
 
     def line(frame: Any, event: str, argument: Any) -> Any:
         if event == "line":
