@@ -214,6 +214,14 @@ COMPUTED = [
         a, b = torch.tensor(2.0), torch.ones(3)
         a @ b
         """, ("a (shape [])",), "a @ b", "a * b"),
+    Failure("distances of points of two kinds", """
+        a, b = torch.ones(3, 2), torch.ones(4, 5)
+        torch.cdist(a, b)
+        """, ("a (shape [3, 2]) and b (shape [4, 5])",), "ones(4, 5)", "ones(4, 2)", "last sizes must be equal"),
+    Failure("the determinant of what is not square", """
+        a = torch.ones(2, 3)
+        torch.det(a)
+        """, ("a (shape [2, 3])",), "2, 3", "3, 3", "square"),
     Failure("a letter of two sizes", """
         a, b = torch.ones(2, 3), torch.ones(4, 5)
         torch.einsum("ij,jk->ik", a, b)
@@ -296,23 +304,39 @@ LAYERS = [
     Failure("features of a normalization", """
         bn, x = nn.BatchNorm1d(5), torch.ones(4, 6)
         bn(x)
-        """, ("made for 5 features", "x has shape [4, 6], so 6"), "nn.BatchNorm1d(5)", "nn.BatchNorm1d(6)"),
+        """, ("bn takes 5 features", "x has shape [4, 6], so 6"), "nn.BatchNorm1d(5)", "nn.BatchNorm1d(6)"),
     Failure("features of a normalization inside", """
         net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(4))
         net(torch.ones(2, 1, 8, 8))
-        """, ("net[1] was made for 4 features", "has 8"), "nn.BatchNorm2d(4)", "nn.BatchNorm2d(8)"),
+        """, ("net[1] takes 4 features", "has 8"), "nn.BatchNorm2d(4)", "nn.BatchNorm2d(8)"),
     Failure("features last", """
         bn, x = nn.BatchNorm1d(6), torch.ones(4, 5, 6)
         bn(x)
-        """, ("so 5 features",), "bn(x)", "bn(x.transpose(1, 2))", "x.transpose(1, 2)"),
+        """, ("so 5 features",), "bn(x)", "bn(x.permute(0, 2, 1))", "x.permute(0, 2, 1)"),
     Failure("a normalization for images", """
         bn, x = nn.BatchNorm2d(6), torch.ones(4, 6)
         bn(x)
         """, ("4 dimensions", "x has shape [4, 6]"), "nn.BatchNorm2d(6)", "nn.BatchNorm1d(6)"),
+    Failure("one image for a normalization", """
+        bn, x = nn.BatchNorm2d(3), torch.ones(3, 8, 8)
+        bn(x)
+        """, ("x has shape [3, 8, 8]",), "bn(x)", "bn(x.unsqueeze(0))", "x.unsqueeze(0)"),
+    Failure("images with their channels last, for a normalization", """
+        bn, x = nn.BatchNorm2d(3), torch.ones(2, 8, 8, 3)
+        bn(x)
+        """, ("so 8 features",), "bn(x)", "bn(x.permute(0, 3, 1, 2))", "x.permute(0, 3, 1, 2)"),
+    Failure("an LSTM cell with one state", """
+        cell, x, h = nn.LSTMCell(4, 6), torch.ones(5, 4), torch.zeros(5, 6)
+        cell(x, h)
+        """, ("two states",), "cell(x, h)", "cell(x, (h, torch.zeros_like(h)))", "(h, torch.zeros_like(h))"),
+    Failure("classes of each place with a channel", """
+        out, target = torch.ones(2, 3, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.long)
+        F.cross_entropy(out, target)
+        """, ("a target of shape [2, 4, 4]",), "(out, target)", "(out, target.squeeze(1))", "target.squeeze(1)"),
     Failure("the last dimensions", """
         ln, x = nn.LayerNorm([4, 5]), torch.ones(4, 6, 5)
         ln(x)
-        """, ("made for [4, 5]", "so [6, 5]"), "nn.LayerNorm([4, 5])", "nn.LayerNorm([6, 5])"),
+        """, ("must be [4, 5]", "so [6, 5]"), "nn.LayerNorm([4, 5])", "nn.LayerNorm([6, 5])"),
     Failure("features of a sequence", """
         rnn, x = nn.GRU(4, 6), torch.ones(5, 2, 3)
         rnn(x)
@@ -325,7 +349,7 @@ LAYERS = [
     Failure("a sequence without features", """
         rnn, x = nn.LSTM(1, 6), torch.ones(5)
         rnn(x)
-        """, ("x has shape [5]", "the features last"), "rnn(x)", "rnn(x.unsqueeze(1))", "nn.LSTM"),
+        """, ("x has shape [5]", "the features last"), "rnn(x)", "rnn(x.unsqueeze(1))", "the features last"),
     Failure("a state for another batch", """
         rnn, x, h = nn.GRU(4, 6), torch.ones(5, 2, 4), torch.zeros(1, 3, 6)
         rnn(x, h)
@@ -388,6 +412,14 @@ PICKED = [
         x = torch.zeros(2, 3)
         x[x == 0] = torch.ones(4)
         """, ("`x[x == 0]` has shape [6]", "[4]"), "ones(4)", "ones(6)", "[6]"),
+    Failure("a column to fill that is not there", """
+        x, i = torch.ones(2, 3), torch.tensor([3])
+        x.index_fill_(1, i, 0.0)
+        """, ("i (shape [1]), which holds 3",), "[3]", "[2]", "from 0 to 2"),
+    Failure("beyond the end", """
+        x = torch.ones(2, 3)
+        x.narrow(1, 2, 2)
+        """, ("x (shape [2, 3])",), "1, 2, 2", "1, 1, 2", "beyond the end"),
     Failure("more than there are", """
         x = torch.ones(2, 3)
         torch.topk(x, 4)
@@ -451,6 +483,11 @@ REFUSED = [
         loss = (w * w).sum()
         sgd.step(loss)
         """, ("not by a loss",), "sgd.step(loss)", "loss.backward(); sgd.step()"),
+    Failure("a loss without its history", """
+        a = torch.ones(2, requires_grad=True)
+        loss = (a * 2).sum().data
+        loss.backward()
+        """, ("uses (a * 2).sum().data",), ".sum().data", ".sum()", "Write (a * 2).sum() alone"),
     Failure("a backward of many, in brackets", """
         a = torch.ones(2, requires_grad=True)
         (a * 2).backward()

@@ -167,7 +167,11 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
     places = [node.slice for node in ast.walk(scene.tree) if isinstance(node, ast.Subscript)]
     if not places:
         return None
-    if any(isinstance(node, ast.Slice) for place in places for node in ast.walk(place)):
+    if any(isinstance(node, ast.Slice) for place in places for node in ast.walk(place)) and not all(
+        isinstance(node, (ast.Slice, ast.Constant, ast.UnaryOp))
+        for place in places
+        for node in (place.elts if isinstance(place, ast.Tuple) else [place])
+    ):
         return tr(
             "`{code}` takes element {number} along a dimension of size {size}: its elements are numbered from 0 to "
             "{last}, or from the end, from -{size} to -1.",

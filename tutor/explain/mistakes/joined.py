@@ -47,7 +47,7 @@ def joined(scene: Scene, match: re.Match[str]) -> str:
         )  # fmt: skip
     said = tr(
         "`{code}` joins along dimension {dim}, so every other size must be equal: {tensors}.",
-        code=scene.code, dim=dim, tensors=listed(_differing(tensors)),
+        code=scene.code, dim=dim, tensors=listed(_differing(tensors, dim)),
     )  # fmt: skip
     shapes = [tensor.tensor.shape for tensor in tensors]
     others = [
@@ -60,10 +60,19 @@ def joined(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, tr("They fit along dimension {dim}: dim={dim}.", dim=others[0])])
 
 
-def _differing(tensors: list[Given]) -> list[Given]:
-    """The first of them, and the first of another shape."""
-    other = next((tensor for tensor in tensors if tensor.tensor.shape != tensors[0].tensor.shape), None)
+def _differing(tensors: list[Given], dim: int | None = None) -> list[Given]:
+    """The first of them, and the first of another shape, apart from the size in a dimension."""
+    shapes = [tensor.tensor.shape for tensor in tensors]
+    if dim is not None:
+        shapes = [(*shape[:dim], *shape[dim + 1 :]) for shape in shapes]
+    other = next((tensor for tensor, shape in zip(tensors, shapes, strict=True) if shape != shapes[0]), None)
     return tensors[:1] if other is None else [tensors[0], other]
+
+
+def _of_other_length(tensors: list[Given]) -> list[Given]:
+    """The first of them, and the first with another number of dimensions."""
+    count = len(tensors[0].tensor.shape) if tensors else 0
+    return [*tensors[:1], *[tensor for tensor in tensors if len(tensor.tensor.shape) != count][:1]]
 
 
 @mistake("RuntimeError", r"^Tensors must have same number of dimensions: got (?P<first>\d+) and (?P<second>\d+)")
@@ -75,13 +84,13 @@ def joined_dimensions(scene: Scene, match: re.Match[str]) -> str:
             code=scene.code, first=match["first"], second=match["second"],
         )  # fmt: skip
     said = tr("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=scene.code,
-              tensors=listed(_differing(tensors)))  # fmt: skip
+              tensors=listed(_of_other_length(tensors)))  # fmt: skip
     return sentences([said, *_with_one_more(tensors, _dimension(scene))])
 
 
 def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
     """How the one with fewer dimensions gets another, where that can be in one place only."""
-    tensors = sorted(_differing(tensors), key=lambda tensor: len(tensor.tensor.shape))
+    tensors = sorted(_of_other_length(tensors), key=lambda tensor: len(tensor.tensor.shape))
     if dim is None or len(tensors) != 2:
         return []
     small, large = tensors[0].tensor.shape, tensors[1].tensor.shape

@@ -8,19 +8,20 @@ import re
 from tutor.explain.mistakes.given import Given, Operands, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake
 from tutor.explain.mistakes.shaped import (
+    Layer,
     Shape,
     argument,
     called,
-    input_with,
+    input_of,
     inside,
     layer_with,
+    listed,
     meant,
     said_of_input,
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
-from tutor.trace.state import TensorState
 
 
 def _sizes(text: str) -> Shape:
@@ -39,7 +40,8 @@ def channels(scene: Scene, match: re.Match[str]) -> str:
     shape, weight = _sizes(match["shape"]), _sizes(match["weight"])
     wanted, own = int(match["wanted"]), int(match["own"])
     operands = Operands(scene)
-    layer, given = layer_with(scene, operands, weight), input_with(scene, operands, shape)
+    layer = layer_with(operands, weight)
+    given = input_of(scene, operands, layer, shape)
     single = given is not None and len(given.tensor.shape) == len(shape) - 1
     said = tr(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
@@ -77,10 +79,10 @@ def _channel_fixes(given: Given | None, shape: Shape, wanted: int, single: bool,
 def convolution_dimensions(scene: Scene, match: re.Match[str]) -> str:
     shape, single = _sizes(match["shape"]), int(match["single"])
     operands = Operands(scene)
-    given = input_with(scene, operands, shape)
+    layer = _called_layer(scene, operands)
+    given = input_of(scene, operands, layer, shape)
     said = _with_or_without_samples(scene, match, said_of_input(given, shape))
-    one_channel = any(len(one.tensor.shape) == single + 1 and one.tensor.shape[1] == 1 for one in operands.parameters())
-    if given is None or len(shape) != single - 1 or not one_channel:
+    if given is None or layer is None or len(shape) != single - 1 or layer.weight.shape[1] != 1:
         return said
     fix = f"{enclosed(given.source)}.unsqueeze(0)"
     return sentences([said, tr("If it is one sample with one channel: {fix}.", fix=fix)])
@@ -154,21 +156,21 @@ def pooling_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
 def features(scene: Scene, match: re.Match[str]) -> str:
     own, wanted = int(match["own"]), int(match["wanted"])
     operands = Operands(scene)
-    layer = layer_with(scene, operands, (wanted,), ".running_mean")
-    call = called(scene)
-    given = next(iter(meant(operands, [] if call is None else call.args[:1])), None)
-    direct = layer is not None and call is not None and ast.unparse(call.func) == layer.name
-    if given is None or not direct or own not in given.tensor.shape[1:2]:
-        said = tr("{layer} was made for {wanted} features, and its input has {own} (in dimension 1).",
+    layer = layer_with(operands, (wanted,), ".running_mean")
+    given = input_of(scene, operands, layer)
+    if given is None or own not in given.tensor.shape[1:2]:
+        said = tr("{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
                   layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted, own=own)  # fmt: skip
     else:
         said = tr(
-            "{layer} was made for {wanted} features, dimension 1 of its input: {given}, so {own} features.",
-            layer=layer.name if layer is not None else scene.code, wanted=wanted,
+            "{layer} takes {wanted} features, dimension 1 of its input: {given}, so {own} features.",
+            layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted,
             given=said_of_input(given, given.tensor.shape), own=own,
         )  # fmt: skip
-        if len(given.tensor.shape) == 3 and given.tensor.shape[2] == wanted:
-            fix = f"{enclosed(given.source)}.transpose(1, 2)"
+        dims = len(given.tensor.shape)
+        if dims > 2 and given.tensor.shape[-1] == wanted:
+            order = ", ".join(map(str, [0, dims - 1, *range(1, dims - 1)]))
+            fix = f"{enclosed(given.source)}.permute({order})"
             return sentences([said, tr("If the features are the last dimension: {fix}.", fix=fix)])
     kind = _kind_of_last(scene, operands)
     if kind is None or not kind.startswith("BatchNorm"):
@@ -190,8 +192,8 @@ _NORMS = {2: 1, 3: 1, 4: 2, 5: 3}
 @mistake("ValueError", r"^expected (?P<wanted>\dD(?: or \dD)?) input \(got (?P<own>\d)D input\)")
 def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
     operands, own = Operands(scene), int(match["own"])
-    call = called(scene)
-    given = next(iter(meant(operands, [] if call is None else call.args[:1])), None)
+    layer = _called_layer(scene, operands, "running_mean")
+    given = input_of(scene, operands, layer)
     if given is not None and len(given.tensor.shape) != own:
         given = None
     first, *others = re.findall(r"\d", match["wanted"])
@@ -202,8 +204,12 @@ def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
     )  # fmt: skip
     if given is not None:
         said = sentences([said, tr("{given}.", given=said_of_input(given, given.tensor.shape))])
-    trained = call is not None and operands.tensor(f"{ast.unparse(call.func)}.running_mean") is not None
-    if given is None or own not in _NORMS or not trained:
+    if given is None or own not in _NORMS or layer is None:
+        return said
+    if own == 3 and first == "4" and given.tensor.shape[0] == layer.weight.shape[0]:
+        fix = f"{enclosed(given.source)}.unsqueeze(0)"
+        return sentences([said, tr("If it is one sample: {fix}.", fix=fix)])
+    if given.tensor.shape[1] != layer.weight.shape[0]:
         return said
     fix = f"nn.BatchNorm{_NORMS[own]}d({given.tensor.shape[1]})"
     return sentences([said, tr("A layer for this input is {layer}.", layer=fix)])
@@ -217,14 +223,15 @@ def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
 def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
     wanted, shape = _sizes(match["wanted"]), _sizes(match["shape"])
     operands = Operands(scene)
-    layer, given = layer_with(scene, operands, wanted), input_with(scene, operands, shape)
+    layer = layer_with(operands, wanted)
+    given = input_of(scene, operands, layer, shape)
     last = shape[-len(wanted) :]
     said = tr(
-        "{layer} normalizes the last dimensions, and was made for {wanted} there: {given}, so {own}.",
+        "{layer} normalizes the last dimensions, which must be {wanted}: {given}, so {own}.",
         layer=f"`{scene.code}`" if layer is None else layer.name, wanted=shape_text(wanted),
         given=said_of_input(given, shape), own=shape_text(last),
     )  # fmt: skip
-    if layer is None:
+    if layer is None or "[*, " not in match.string:
         return said
     fix = f"nn.LayerNorm({last[0]})" if len(last) == 1 else f"nn.LayerNorm({list(last)})"
     return sentences([said, tr("A layer for this input is {layer}.", layer=fix)])
@@ -238,7 +245,8 @@ def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
 def group_channels(scene: Scene, match: re.Match[str]) -> str:
     shape, wanted = _sizes(match["shape"]), int(match["wanted"])
     operands = Operands(scene)
-    layer, given = layer_with(scene, operands, (wanted,)), input_with(scene, operands, shape)
+    layer = layer_with(operands, (wanted,))
+    given = input_of(scene, operands, layer, shape)
     return tr(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
         layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted, dim=1,
@@ -264,12 +272,13 @@ def not_divisible(scene: Scene, match: re.Match[str]) -> str:
 # ---------------------------------------------------------------- recurrent layers, attention
 
 
-def _recurrent(scene: Scene, operands: Operands) -> tuple[str, TensorState] | None:
-    """The recurrent layer that the code calls, and its weight for the state."""
-    for one in operands.parameters():
-        name, _, weight = one.source.rpartition(".")
-        if weight in ("weight_hh_l0", "weight_hh"):
-            return name, one.tensor
+def _called_layer(scene: Scene, operands: Operands, *weights: str) -> Layer | None:
+    """The layer that the code calls itself, if it has one of these parameters (by default a `weight`)."""
+    call = called(scene)
+    for weight in weights or ("weight",):
+        tensor = None if call is None else operands.tensor(f"{ast.unparse(call.func)}.{weight}")
+        if call is not None and tensor is not None:
+            return Layer(ast.unparse(call.func), tensor)
     return None
 
 
@@ -277,22 +286,26 @@ def _recurrent(scene: Scene, operands: Operands) -> tuple[str, TensorState] | No
 @mistake("RuntimeError", r"^input has inconsistent input_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
 def features_of_a_sequence(scene: Scene, match: re.Match[str]) -> str:
     operands, own = Operands(scene), int(match["own"])
-    call = called(scene)
-    given = next(iter(meant(operands, [] if call is None else call.args[:1])), None)
-    held = _recurrent(scene, operands)
-    fits = given is not None and given.tensor.shape[-1:] == (own,)
-    said = tr(
-        "{layer} was made for {wanted} numbers at each place of a sequence, which is the last size of its input: {own}"
-        "{given}.", layer=f"`{scene.code}`" if held is None else held[0], wanted=match["wanted"], own=own,
-        given=tr(", as {said}", said=said_of_input(given, given.tensor.shape)) if fits and given is not None else "",
-    )  # fmt: skip
+    layer = _called_layer(scene, operands, "weight_hh_l0", "weight_hh")
+    given = input_of(scene, operands, layer)
+    if given is None or given.tensor.shape[-1:] != (own,):
+        said = tr(
+            "The recurrent layer in `{code}` was made for {wanted} numbers at each place of a sequence, the last size "
+            "of its input, and that is {own}.", code=scene.code, wanted=match["wanted"], own=own,
+        )  # fmt: skip
+    else:
+        said = tr(
+            "{layer} was made for {wanted} numbers at each place of a sequence, the last size of its input: {given}.",
+            layer=f"`{scene.code}`" if layer is None else layer.name, wanted=match["wanted"],
+            given=said_of_input(given, given.tensor.shape),
+        )  # fmt: skip
     return sentences([said, tr("A layer for this input has {argument}.", argument=f"input_size={own}")])
 
 
 @mistake("ValueError", r"^(?P<kind>LSTM|GRU|RNN): Expected input to be 2D or 3D, got (?P<own>\d)D instead")
 def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
-    call = called(scene)
-    given = next(iter(meant(Operands(scene), [] if call is None else call.args[:1])), None)
+    operands = Operands(scene)
+    given = input_of(scene, operands, _called_layer(scene, operands, "weight_hh_l0"))
     if given is None or len(given.tensor.shape) != int(match["own"]):
         return tr(
             "nn.{kind} takes 3 dimensions, or 2 for a single sequence, the features last; it gets {own}.",
@@ -347,17 +360,18 @@ def samples_of_a_state(scene: Scene, match: re.Match[str]) -> str:
 def state_without_cell(scene: Scene, _: re.Match[str]) -> str | None:
     operands, call = Operands(scene), called(scene)
     state = None if call is None else argument(call, 1, "hx")
-    held = _recurrent(scene, operands)
-    if call is None or state is None or held is None or ast.unparse(call.func) != held[0]:
+    layer = _called_layer(scene, operands, "weight_hh_l0")
+    if state is None or layer is None or not meant(operands, [state]):
         return None
-    weight = held[1]
-    if weight.shape[0] != 4 * weight.shape[1] or not meant(operands, [state]):
+    if layer.weight.shape[0] != 4 * layer.weight.shape[1]:
         return None
-    source = ast.unparse(state)
-    fix = f"({source}, torch.zeros_like({source}))"
+    return _second_state(ast.unparse(state))
+
+
+def _second_state(source: str) -> str:
     return tr(
-        "nn.LSTM begins with two states, as a pair: one for the output and one for the cell. With a cell of zeros: "
-        "{fix}.", fix=fix,
+        "An LSTM begins with two states, as a pair: one for the output and one for the cell. With a cell of zeros: "
+        "{fix}.", fix=f"({source}, torch.zeros_like({source}))",
     )  # fmt: skip
 
 
@@ -392,3 +406,29 @@ def class_weights(scene: Scene, match: re.Match[str]) -> str:
         "The weight of `{code}` has a number for each class, so shape {wanted}, not {own}.",
         code=scene.code, wanted=f"[{match['wanted']}]", own=f"[{match['own']}]",
     )  # fmt: skip
+
+
+@mistake("TypeError", r"^lstm_cell\(\): argument 'hx' \(position 2\) must be tuple of Tensors, not Tensor")
+def cell_with_one_state(scene: Scene, _: re.Match[str]) -> str | None:
+    call = called(scene)
+    state = None if call is None else argument(call, 1, "hx")
+    return None if state is None else _second_state(ast.unparse(state))
+
+
+@mistake("RuntimeError", r"^size mismatch \(got input: (?P<input>\[.*?\]) , target: (?P<target>\[.*?\])")
+@mistake("RuntimeError", r"^only batches of spatial targets supported \(3D tensors\) but got targets of dimension: \d")
+def classes_of_an_image(scene: Scene, _: re.Match[str]) -> str | None:
+    call = called(scene)
+    given = [] if call is None else meant(Operands(scene), call.args[:2])
+    if len(given) != 2 or len(given[0].tensor.shape) < 3:
+        return None
+    shape = given[0].tensor.shape
+    wanted = (shape[0], *shape[2:])
+    said = tr(
+        "`{code}` takes the number of a class for each place of each sample, so a target of shape {wanted} for a "
+        "prediction with its classes in dimension 1: {tensors}.",
+        code=scene.code, wanted=shape_text(wanted), tensors=listed(given),
+    )  # fmt: skip
+    if given[1].tensor.shape != (shape[0], 1, *shape[2:]):
+        return said
+    return sentences([said, tr("Write {fix} there.", fix=f"{enclosed(given[1].source)}.squeeze(1)")])

@@ -59,13 +59,16 @@ def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
     return sentences([said, each])
 
 
+@mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
 @mistake(
     "RuntimeError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)"
 )
-def index_too_large(scene: Scene, match: re.Match[str]) -> str:
+def index_too_large(scene: Scene, match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     number, size = int(match["number"]), int(match["size"])
     holds = both is not None and number in (elements(both[1].tensor.value) or ())
+    if scene.event.error == "IndexError" and not holds:
+        return None
     return tr(
         "`{code}` goes by the numbers in {index}, which holds {number}: along dimension {dim} there are {size} "
         "elements, numbered from 0 to {last}.", code=scene.code,
@@ -182,3 +185,17 @@ def written(scene: Scene, match: re.Match[str]) -> str:
         "`{target}` has shape {place}, and what is written there has shape {value}: counted from the last dimension, "
         "its sizes must be equal, or 1.", target=target, place=match["place"], value=match["value"],
     )  # fmt: skip
+
+
+@mistake(
+    "IndexError", r"^select\(\): index (?P<number>-?\d+) out of range for tensor of size .* at dimension (?P<dim>\d+)"
+)
+@mistake(
+    "RuntimeError",
+    r"^start \((?P<start>-?\d+)\) \+ length \((?P<length>\d+)\) exceeds dimension size \((?P<size>\d+)\)",
+)
+def beyond_the_end(scene: Scene, _: re.Match[str]) -> str | None:
+    given = receiver(scene, Operands(scene), "select", "narrow")
+    if given is None:
+        return None
+    return tr("`{code}` goes beyond the end of that dimension: {tensor}.", code=scene.code, tensor=described(given))

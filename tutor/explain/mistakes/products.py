@@ -16,7 +16,7 @@ from tutor.explain.mistakes.shaped import (
     described,
     flattened,
     function,
-    input_with,
+    input_of,
     inside,
     listed,
     meant,
@@ -36,7 +36,8 @@ def matrices(scene: Scene, match: re.Match[str]) -> str:
     layer = _linear(scene, operands, (columns, other))
     if layer is not None:
         return _layer(scene, operands, layer, (rows, inner), (other, columns))
-    factors = sides(scene, operands)[-2:]
+    factors = sides(scene, operands)
+    factors = factors[:2] if function(scene) == "linear" else factors[-2:]
     shapes = [factor.tensor.shape for factor in factors]
     if (
         len(shapes) != 2
@@ -90,27 +91,19 @@ def _linear(scene: Scene, operands: Operands, shape: Shape) -> Layer | None:
     if module is None or module.kind != "Linear" or weight is None or weight.shape != shape:
         return None
     names = (name for name, number in operands.names.items() if number == weight.tensor and name.endswith(".weight"))
-    return Layer(next(names, scene.code).removesuffix(".weight"), module.kind, weight)
+    return Layer(next(names, f"`{scene.code}`").removesuffix(".weight"), weight)
 
 
 def _layer(scene: Scene, operands: Operands, layer: Layer, given: Shape, sizes: tuple[int, int]) -> str:
     wanted, columns = sizes
     shape = _before_flattening(scene, operands, given)
-    direct = input_with(scene, operands, shape)
-    if direct is not None and not _goes_straight(scene, direct, layer):
-        direct = None
+    direct = input_of(scene, operands, layer, shape)
     said = tr(
         "{layer} takes {wanted} numbers in each row, which is the last size of its input: {given}, so {count} in each.",
-        layer=layer.name if len(layer.name) <= 50 else "nn.Linear", wanted=wanted,
+        layer=layer.name, wanted=wanted,
         given=said_of_input(direct, shape), count=given[1],
     )  # fmt: skip
     return sentences([said, *_linear_fix(direct, shape, wanted, columns)])
-
-
-def _goes_straight(scene: Scene, given: Given, layer: Layer) -> bool:
-    """Whether the code gives a tensor to the layer itself, not to a module around it."""
-    call = called(scene)
-    return call is not None and ast.unparse(call.func) == layer.name
 
 
 def _before_flattening(scene: Scene, operands: Operands, given: Shape) -> Shape:
@@ -274,6 +267,25 @@ def product_of_numbers(scene: Scene, _: re.Match[str]) -> str | None:
         "element by element it is `{fix}`.", code=scene.code, tensors=listed(factors),
         fix=" * ".join(enclosed(factor.source) for factor in factors),
     )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^inner\(\) the last dimension must match on both input tensors")
+@mistake("RuntimeError", r"^X1 and X2 must have the same number of columns")
+def last_sizes(scene: Scene, _: re.Match[str]) -> str | None:
+    factors = sides(scene, Operands(scene))
+    if function(scene) not in ("inner", "cdist") or len(factors) != 2:
+        return None
+    return tr("`{code}` goes along the last dimension of both, so their last sizes must be equal: {tensors}.",
+              code=scene.code, tensors=listed(factors))  # fmt: skip
+
+
+@mistake("RuntimeError", r"^linalg\.\w+: A must be batches of square matrices")
+def square(scene: Scene, _: re.Match[str]) -> str | None:
+    factors = sides(scene, Operands(scene))
+    if not factors or factors[0].tensor.shape[-1:] == factors[0].tensor.shape[-2:-1]:
+        return None
+    return tr("`{code}` takes square matrices, with as many rows as columns: {tensor}.",
+              code=scene.code, tensor=described(factors[0]))  # fmt: skip
 
 
 # ---------------------------------------------------------------- einsum

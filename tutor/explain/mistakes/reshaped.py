@@ -17,7 +17,6 @@ from tutor.explain.mistakes.shaped import (
     function,
     meant,
     receiver,
-    sides,
     transposed,
 )
 from tutor.explain.rules import shape_text
@@ -35,7 +34,7 @@ def _sizes(text: str) -> Shape:
 @mistake("RuntimeError", r"^shape '\[(?P<shape>[-\d, ]*)\]' is invalid for input of size (?P<count>\d+)")
 def other_number_of_elements(scene: Scene, match: re.Match[str]) -> str:
     wanted, own = _sizes(match["shape"]), int(match["count"])
-    given = receiver(scene, Operands(scene))
+    given = receiver(scene, Operands(scene), "view", "reshape")
     if given is not None and count(given.tensor.shape) != own:
         given = None
     begin = {
@@ -98,7 +97,8 @@ def expanded(scene: Scene, match: re.Match[str]) -> str:
         )  # fmt: skip
         return said
     operands = Operands(scene)
-    given = next((one for one in operands.all() if one.tensor.shape == shape), None)
+    fitting = [one for one in operands.all() if one.tensor.shape == shape]
+    given = fitting[0] if len(fitting) == 1 else None
     said = tr(
         "`{code}` spreads {given} to shape {target}: counted from the last dimension, each size must be equal, or 1 in "
         "what is spread. Here {own} is to become {wanted}.", code=scene.code,
@@ -184,9 +184,9 @@ def turned(scene: Scene, _: re.Match[str]) -> str | None:
          r"but got (?P<dim>-?\d+)\)")  # fmt: skip
 def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
     last, operands = int(match["last"]), Operands(scene)
-    given = receiver(scene, operands) or next(iter(sides(scene, operands)), None)
+    given = receiver(scene, operands)
     words = {"code": scene.code, "dim": match["dim"], "first": match["first"], "last": last}
-    if given is not None and len(given.tensor.shape) == last and function(scene) in ("unsqueeze", "stack"):
+    if given is not None and len(given.tensor.shape) == last and function(scene) == "unsqueeze":
         return tr(
             "`{code}` puts a new dimension in at {dim}, and {given} has room for it from 0 to {last}, or from the end, "
             "from {first} to -1.", given=described(given), **words,

@@ -82,8 +82,9 @@ def receiver(scene: Scene, operands: Operands, *methods: str) -> Given | None:
     call = called(scene)
     if call is None or (methods and function(scene) not in methods):
         return None
-    parts = [call.func.value] if isinstance(call.func, ast.Attribute) else []
-    return next(iter(meant(operands, [*parts, *call.args[:1]])), None)
+    if isinstance(call.func, ast.Attribute) and (given := meant(operands, [call.func.value])):
+        return given[0]
+    return next(iter(meant(operands, call.args[:1])), None) if _by_function(call) else None
 
 
 def meant(operands: Operands, parts: Iterable[ast.expr]) -> list[Given]:
@@ -127,28 +128,15 @@ class Layer:
     """A module with a parameter of which the message speaks."""
 
     name: str
-    kind: str | None
-    """The name of its class, where operations of its `forward` were recorded."""
     weight: TensorState
 
 
-def layer_with(scene: Scene, operands: Operands, shape: Shape, suffix: str = ".weight") -> Layer | None:
+def layer_with(operands: Operands, shape: Shape, suffix: str = ".weight") -> Layer | None:
     """The layer, of those that the code calls, whose parameter has this shape, if it is one only."""
     fitting = [one for one in operands.parameters() if one.source.endswith(suffix) and one.tensor.shape == shape]
     if len(fitting) != 1:
         return None
-    name = fitting[0].source.removesuffix(suffix)
-    return Layer(name, _kind(scene, operands, name), fitting[0].tensor)
-
-
-def _kind(scene: Scene, operands: Operands, name: str) -> str | None:
-    """The class of a module, by the operations that ran in it with its parameters."""
-    held = {number for source, number in operands.names.items() if source.startswith(f"{name}.")}
-    for _, op in inside(scene, operands):
-        module = scene.state.modules.get(op.module or 0)
-        if module is not None and held.intersection(number for number in op.inputs if number):
-            return module.kind
-    return None
+    return Layer(fitting[0].source.removesuffix(suffix), fitting[0].tensor)
 
 
 def inside(scene: Scene, operands: Operands) -> list[tuple[int, Op]]:
@@ -156,14 +144,25 @@ def inside(scene: Scene, operands: Operands) -> list[tuple[int, Op]]:
     return [(step, op) for step, op in scene.operations() if step > operands.begin]
 
 
-def input_with(scene: Scene, operands: Operands, shape: Shape) -> Given | None:
-    """The tensor that the code gives the failing layer, if it has the shape of which the message speaks."""
+def input_of(scene: Scene, operands: Operands, layer: Layer | None, shape: Shape | None = None) -> Given | None:
+    """The tensor that the code gives to the failing layer itself, if it has the shape of which the message speaks."""
     call = called(scene)
-    given = [] if call is None else meant(operands, call.args)
-    if not given:
+    given = [] if call is None else meant(operands, call.args[:1])
+    if (
+        call is None
+        or not given
+        or not (_by_function(call) or (layer is not None and ast.unparse(call.func) == layer.name))
+    ):
         return None
     own = given[0].tensor.shape
-    return given[0] if own == shape or (1, *own) == shape else None
+    return given[0] if shape is None or own == shape or (1, *own) == shape else None
+
+
+def _by_function(call: ast.Call) -> bool:
+    """Whether it calls a function of torch, or a layer where it is made: `nn.Conv2d(1, 2, 3)(x)`."""
+    inner = call.func.func if isinstance(call.func, ast.Call) else call.func
+    source = ast.unparse(inner)
+    return source.startswith(("F.", "nn.", "torch.")) and not source.endswith("Sequential")
 
 
 def said_of_input(given: Given | None, shape: Shape) -> str:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.mistakes.shaped import broadcast, function, listed, sides, transposed
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
@@ -15,12 +15,19 @@ from tutor.language import tr
 
 @mistake(
     "RuntimeError",
-    r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension",
+    r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
 )
 def elements(scene: Scene, match: re.Match[str]) -> str:
-    tensors, begin = sides(scene, Operands(scene)), {"code": scene.code, "a": match[1], "b": match[2]}
+    operands = Operands(scene)
+    tensors, begin = sides(scene, operands), {"code": scene.code, "a": match[1], "b": match[2]}
     pairs = [(first, second) for place, first in enumerate(tensors) for second in tensors[place + 1 :]]
-    pair = next((pair for pair in pairs if broadcast(pair[0].tensor.shape, pair[1].tensor.shape) is None), None)
+    sizes, place = {int(match[1]), int(match[2])}, int(match[3])
+    pair = next((pair for pair in pairs if _meet(*pair, place) == sizes), None)
+    if _calls_a_module(scene, operands):
+        return tr(
+            "Inside of `{code}`, two tensors meet element by element whose shapes do not go together: counted from the "
+            "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **begin,
+        )  # fmt: skip
     if _multiplies(scene):
         return tr(
             "`{code}` multiplies two batches of matrices{tensors}: in front of the last two, counted from the last "
@@ -33,6 +40,24 @@ def elements(scene: Scene, match: re.Match[str]) -> str:
         shapes=tr("the shapes") if pair is None else listed(pair), **begin,
     )  # fmt: skip
     return said if pair is None or not _arithmetic(scene) else sentences([said, *_fitting(*pair)])
+
+
+def _calls_a_module(scene: Scene, operands: Operands) -> bool:
+    """Whether the code is a call of a module with parameters, in which the tensors met."""
+    body = parsed(scene.view.code).body
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    source = ast.unparse(value.func) if isinstance(value, ast.Call) else None
+    return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in operands.names)
+
+
+def _meet(first: Given, second: Given, place: int) -> set[int]:
+    """The sizes of two tensors that meet in a dimension of what they would give."""
+    width = max(len(given.tensor.shape) for given in (first, second))
+    sizes = set()
+    for given in (first, second):
+        own = place - (width - len(given.tensor.shape))
+        sizes.add(given.tensor.shape[own] if 0 <= own < len(given.tensor.shape) else 1)
+    return sizes
 
 
 def _arithmetic(scene: Scene) -> bool:
