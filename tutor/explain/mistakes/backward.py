@@ -7,6 +7,7 @@ import re
 
 from tutor.explain.grid import count
 from tutor.explain.mistakes.cut import cut_behind
+from tutor.explain.mistakes.given import enclosed, plain
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
 from tutor.language import tr
@@ -14,13 +15,26 @@ from tutor.language import tr
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
 def not_scalar(scene: Scene, _: re.Match[str]) -> str:
-    root = scene.roots() or tr("the result")
-    tensor = scene.tensor(root)
+    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
+    by_grad = call is not None and ast.unparse(call.func).endswith("autograd.grad") and bool(call.args)
+    root = ast.unparse(call.args[0]) if call is not None and by_grad else scene.roots()
+    tensor = None if root is None else scene.tensor(root)
+    if root is None or (call is not None and by_grad and isinstance(call.args[0], (ast.List, ast.Tuple))):
+        return tr(
+            "A gradient without a weight for each element is that of a single number, and what `{code}` begins at has "
+            "several. Make one of it first, by sum() or mean().", code=scene.code,
+        )  # fmt: skip
     holds = tr("{root} has several elements", root=root)
     if tensor:
         holds = tr("{root} has {count} elements (shape {shape})", root=root, count=count(tensor.shape),
                    shape=shape_text(tensor.shape))  # fmt: skip
-    called = root if root.replace("_", "a").replace(".", "a").isalnum() else f"({root})"
+    called = enclosed(plain(root))
+    if by_grad:
+        return tr(
+            "{holds}, and without grad_outputs the gradient is that of a single number. Make one of it first, for "
+            "instance {sum} or {mean}, or say how much each element counts by grad_outputs=, a tensor of the same "
+            "shape.", holds=holds, sum=f"{called}.sum()", mean=f"{called}.mean()",
+        )  # fmt: skip
     return tr(
         "{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance "
         "{sum} or {mean}, or say how much each element counts: {weighed} with a tensor of the same shape.",

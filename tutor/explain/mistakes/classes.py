@@ -7,6 +7,7 @@ import re
 
 from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.shaped import function
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -124,6 +125,8 @@ def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 @mistake("IndexError", r"^index out of range in self")
 def no_such_row(scene: Scene, _: re.Match[str]) -> str | None:
+    if function(scene) == "index_select":
+        return None
     operands = Operands(scene)
     weights = [one.tensor for one in operands.parameters() if len(one.tensor.shape) == 2]
     indices = [one for one in operands.all() if one.tensor.dtype in ("int64", "int32")]
@@ -161,6 +164,19 @@ def no_such_class(scene: Scene, _: re.Match[str]) -> str | None:
 @mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
 def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
     size = int(match["size"])
+    places = [node.slice for node in ast.walk(scene.tree) if isinstance(node, ast.Subscript)]
+    if not places:
+        return None
+    if any(isinstance(node, ast.Slice) for place in places for node in ast.walk(place)) and not all(
+        isinstance(node, (ast.Slice, ast.Constant, ast.UnaryOp))
+        for place in places
+        for node in (place.elts if isinstance(place, ast.Tuple) else [place])
+    ):
+        return tr(
+            "`{code}` takes element {number} along a dimension of size {size}: its elements are numbered from 0 to "
+            "{last}, or from the end, from -{size} to -1.",
+            code=scene.code, number=match["number"], size=size, last=size - 1,
+        )  # fmt: skip
     if size == 0:
         return tr("`{code}` takes an element of a dimension that has none.", code=scene.code)
     return tr(
@@ -197,16 +213,6 @@ def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
                     code=scene.code, name=ast.unparse(node.value), shape=shape_text(tensor.shape),
                 )  # fmt: skip
     return None
-
-
-@mistake("IndexError", r"^Dimension out of range \(expected to be in range of \[(?P<first>-?\d+), (?P<last>-?\d+)\], "
-         r"but got (?P<dim>-?\d+)\)")  # fmt: skip
-def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
-        "`{code}` is told of dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the "
-        "end, from {first} to -1.", code=scene.code, dim=match["dim"], count=int(match["last"]) + 1,
-        last=match["last"], first=match["first"],
-    )  # fmt: skip
 
 
 @mistake("IndexError", r"^The shape of the mask \[(?P<mask>.*?)\] at index \d+ does not match the shape of the indexed "

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tutor.explain.mistakes import numbered
+from tutor.explain.mistakes.given import enclosed
 from tutor.explain.mistakes.scene import Scene, parsed
-from tutor.explain.ungraphed import TAKES_DATA, by_data
+from tutor.explain.ungraphed import by_data
 from tutor.language import tr
 from tutor.trace.events import Op
 from tutor.trace.names import names_of
@@ -72,10 +73,20 @@ def _through_data(scene: Scene, tensor: int, before: int) -> Cut | None:
             continue
         for step in range(before - 1, max(before - _FARTHEST, 0), -1):
             code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
-            found = TAKES_DATA.search(code)
-            if found is not None and found["name"] == held.label:
-                return Cut(step, _by_data(scene.where(step), found["whole"]))
+            data = _data_of(code, held.label)
+            if data is not None:
+                return Cut(step, _by_data(scene.where(step), data))
     return None
+
+
+def _data_of(code: str, name: str) -> str | None:
+    """`(w * 2).sum()` of the statement `y = (w * 2).sum().data`."""
+    body = parsed(code).body
+    statement = body[0] if len(body) == 1 else None
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not isinstance(statement, ast.Assign) or not isinstance(value, ast.Attribute) or value.attr != "data":
+        return None
+    return enclosed(ast.unparse(value.value)) if ast.unparse(statement.targets[0]) == name else None
 
 
 def _by_data(place: str, name: str) -> str:

@@ -44,11 +44,15 @@ class Operands:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._line = _statement_step(scene)
-        self._before: State = scene.timeline.state(max(self._line - 1, 0))
-        event = scene.timeline.event(self._line) if self._line else None
+        self.begin = _statement_step(scene)
+        self._before: State = scene.timeline.state(max(self.begin - 1, 0))
+        event = scene.timeline.event(self.begin) if self.begin else None
         frame = event.frame if isinstance(event, Line) else None
         self.names: dict[str, int] = {**names_of(self._before, 1), **names_of(self._before, frame)}
+
+    def tensor(self, name: str) -> TensorState | None:
+        """The tensor that has this name."""
+        return self._before.tensors.get(self.names.get(name, 0))
 
     def meant_by(self, node: ast.expr) -> TensorState | None:
         """The tensor that a part of the code means: by its name, or as the result of its operation."""
@@ -57,7 +61,7 @@ class Operands:
         if number is not None:
             return self._before.tensors.get(number)
         timeline = self._scene.timeline
-        for step in range(self._scene.step - 1, self._line, -1):
+        for step in range(self._scene.step - 1, self.begin, -1):
             event = timeline.event(step)
             if timeline.columns.depths[step - 1]:
                 continue
@@ -184,3 +188,9 @@ def enclosed(source: str) -> str:
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
     plain = isinstance(value, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
     return source if plain else f"({source})"
+
+
+def plain(source: str) -> str:
+    """`a * 2` of `(a * 2)`."""
+    body = parsed(source).body
+    return ast.unparse(body[0].value) if len(body) == 1 and isinstance(body[0], ast.Expr) else source

@@ -1,51 +1,97 @@
-"""Shapes that do not go together: in a product of matrices, element by element, in a gradient that is given."""
+"""Shapes that do not go together element by element, in a gradient that is given, and in a list of tensors."""
 
 from __future__ import annotations
 
 import ast
 import re
 
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.given import Given, Operands, enclosed
+from tutor.explain.mistakes.scene import Scene, mistake, parsed
+from tutor.explain.mistakes.shaped import broadcast, function, listed, sides, transposed
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
 
 
-@mistake("RuntimeError", r"^mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
-def matrices(scene: Scene, match: re.Match[str]) -> str:
-    rows, inner, other, columns = (int(size) for size in match.groups())
-    sides = _sides(scene, matrices=True)
-    if sides is None:
-        return tr(
-            "`{code}` gets {inner} numbers in each row (shape {shape}), and its weights take {other}. The last size of "
-            "the input must be that which the layer was made for.",
-            code=scene.code, inner=inner, shape=shape_text((rows, inner)), other=other,
-        )  # fmt: skip
-    said = tr(
-        "`{code}` multiplies shape {first} by shape {second}: the first must have as many columns ({inner}) as the "
-        "second has rows ({other}).",
-        code=scene.code, first=shape_text((rows, inner)), second=shape_text((other, columns)), inner=inner, other=other,
-    )  # fmt: skip
-    turned = sides[0] if rows == other else sides[1] if inner == columns else None
-    if turned is None:
-        return said
-    return sentences([said, tr("If one of them lies the wrong way round: {name}.T would fit.", name=turned)])
-
-
 @mistake(
     "RuntimeError",
-    r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension",
+    r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
 )
 def elements(scene: Scene, match: re.Match[str]) -> str:
-    shapes = [tensor.shape for side in _sides(scene) or () if (tensor := scene.tensor(side)) is not None]
-    which = tr(
-        "the shapes {first} and {second}", first=shape_text(shapes[0]), second=shape_text(shapes[1])
-    ) if len(shapes) == 2 else tr("the shapes")  # fmt: skip
-    return tr(
+    operands = Operands(scene)
+    tensors, begin = sides(scene, operands), {"code": scene.code, "a": match[1], "b": match[2]}
+    pairs = [(first, second) for place, first in enumerate(tensors) for second in tensors[place + 1 :]]
+    sizes, place = {int(match[1]), int(match[2])}, int(match[3])
+    pair = next((pair for pair in pairs if _meet(*pair, place) == sizes), None)
+    if _calls_a_module(scene, operands):
+        return tr(
+            "Inside of `{code}`, two tensors meet element by element whose shapes do not go together: counted from the "
+            "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **begin,
+        )  # fmt: skip
+    if _multiplies(scene):
+        return tr(
+            "`{code}` multiplies two batches of matrices{tensors}: in front of the last two, counted from the last "
+            "dimension, sizes must be equal, or one of them 1. Here {a} meets {b}.",
+            tensors="" if len(tensors) != 2 else tr(", {tensors}", tensors=listed(tensors)), **begin,
+        )  # fmt: skip
+    said = tr(
         "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two "
         "sizes must be equal, or one of them 1. Here {a} meets {b}.",
-        code=scene.code, shapes=which, a=match[1], b=match[2],
+        shapes=tr("the shapes") if pair is None else listed(pair), **begin,
     )  # fmt: skip
+    return said if pair is None or not _arithmetic(scene) else sentences([said, *_fitting(*pair)])
+
+
+def _calls_a_module(scene: Scene, operands: Operands) -> bool:
+    """Whether the code is a call of a module with parameters, in which the tensors met."""
+    body = parsed(scene.view.code).body
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    source = ast.unparse(value.func) if isinstance(value, ast.Call) else None
+    return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in operands.names)
+
+
+def _meet(first: Given, second: Given, place: int) -> set[int]:
+    """The sizes of two tensors that meet in a dimension of what they would give."""
+    width = max(len(given.tensor.shape) for given in (first, second))
+    sizes = set()
+    for given in (first, second):
+        own = place - (width - len(given.tensor.shape))
+        sizes.add(given.tensor.shape[own] if 0 <= own < len(given.tensor.shape) else 1)
+    return sizes
+
+
+def _arithmetic(scene: Scene) -> bool:
+    """Whether two tensors make a new one by an operator: a loss is not to spread one over the other."""
+    return any(isinstance(node, ast.BinOp) for node in ast.walk(scene.tree)) and not any(
+        isinstance(node, (ast.Call, ast.AugAssign)) for node in ast.walk(scene.tree)
+    )
+
+
+def _multiplies(scene: Scene) -> bool:
+    return function(scene) == "matmul" or any(
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) for node in ast.walk(scene.tree)
+    )
+
+
+def _fitting(first: Given, second: Given) -> list[str]:
+    """How the smaller of two tensors would go with the other, where that is in one way only."""
+    if len(first.tensor.shape) == len(second.tensor.shape):
+        if len(first.tensor.shape) == 2 and first.tensor.shape == second.tensor.shape[::-1]:
+            fix = transposed(second)
+            return [tr("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
+        return []
+    small, large = sorted((first, second), key=lambda given: len(given.tensor.shape))
+    shape, places = small.tensor.shape, []
+    for place in range(1, len(large.tensor.shape)):
+        wide = (*shape[:place], 1, *shape[place:])
+        if len(wide) == len(large.tensor.shape) and broadcast(wide, large.tensor.shape) == large.tensor.shape:
+            places.append((place, wide))
+    if len(places) != 1:
+        return []
+    place, wide = places[0]
+    fix = f"{enclosed(small.source)}.unsqueeze({place})"
+    return [tr("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
+               name=small.source, fix=fix, shape=shape_text(wide))]  # fmt: skip
 
 
 @mistake(
@@ -82,20 +128,3 @@ def of_function(scene: Scene, match: re.Match[str]) -> str:
         "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
         name=match[1], expected=match[2], got=match[3],
     )  # fmt: skip
-
-
-def _sides(scene: Scene, matrices: bool = False) -> tuple[str, str] | None:
-    """The two operands of the code that failed, where it shows them."""
-    for node in ast.walk(scene.tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) == matrices:
-            return _source(node.left), _source(node.right)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("matmul", "mm"):
-            given = node.args if len(node.args) == 2 else [node.func.value, *node.args]
-            if len(given) == 2:
-                return _source(given[0]), _source(given[1])
-    return None
-
-
-def _source(node: ast.expr) -> str:
-    text = ast.unparse(node)
-    return f"({text})" if isinstance(node, (ast.BinOp, ast.UnaryOp)) else text
