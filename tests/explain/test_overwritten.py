@@ -446,7 +446,7 @@ def test_what_was_overwritten_is_told(run: Recording, case: Mistake) -> None:
     assert said is not None, run.timeline.event(step)
     for words in case.says:
         assert words in said, said
-    for words in ("mat2", "%", "its input", "its other input", "Make a new tensor instead of"):
+    for words in ("mat2", "%", "its input", "its second input", "Make a new tensor instead of"):
         assert words not in said
     assert said.endswith(".")
 

@@ -453,11 +453,6 @@ REFUSED = [
         v = (w * 2)[0:1]
         v.detach_()
         """, ("v is a view",), "v.detach_()", "v = v.detach()"),
-    Failure("one of several views", """
-        w = torch.ones(2, requires_grad=True)
-        a, b = (w * 2).unbind()
-        a += 1
-        """, ("a is one of several views that unbind gave",), "a += 1", "a = a + 1"),
     Failure("a step of LBFGS", """
         w = torch.ones(2, requires_grad=True)
         def closure():

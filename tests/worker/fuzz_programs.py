@@ -16,8 +16,10 @@ from typing import Any
 from tests.worker.plain_run import run_plainly
 from tests.worker.random_programs import blocks_of, function_of, script_of
 from tests.worker.recording import Forker, Recording
+from tests.worker.servers import close_servers, recording_server
 from tests.worker.statements import compare_statements
 from tests.worker.test_gradients import stream_of
+from tutor.check.runner import Runner
 
 BATCH = 12
 """Programs in one script."""
@@ -124,7 +126,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "recorded").mkdir()
-        forker = Forker(folder / "recorded")
+        forker = Forker(Runner(recording_server()), folder / "recorded")
         comparer = Comparer(forker, folder)
         numbers = range(seed * 100_000, seed * 100_000 + count)
         different = 0
@@ -139,7 +141,7 @@ def main() -> None:
                     report(comparer, number, programs[number], texts)
         compared = f"{comparer.compared} tensors at statements and {comparer.passes} passes compared"
         print(f"{count} programs from seed {seed}: {compared}; {different} programs differ")
-        forker.close()
+        close_servers()
     sys.exit(1 if different else 0)
 
 

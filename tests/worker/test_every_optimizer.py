@@ -16,6 +16,7 @@ from tests.worker.recording import Forker, Recording
 from tests.worker.statements import compare_statements
 from tests.worker.test_recorded_equals_plain import listed, shown
 from tutor.trace import events as ev
+from tutor.trace import values
 from tutor.trace.names import names_of
 
 BATCH = 60
@@ -114,4 +115,4 @@ def series_agree(recorded: Recording, plain: Plain, source: str) -> None:
     """The chart has the loss of each pass."""
     marked = {number for number, line in enumerate(source.splitlines(), 1) if line.endswith(STEPPED)}
     losses = [held["loss"]["value"] for _, line, held, _ in plain.lines if line in marked and "loss" in held]
-    assert [point.value for point in recorded.timeline.series["loss"]] == losses
+    assert [values.to_json(point.value, "float64") for point in recorded.timeline.series["loss"]] == losses

@@ -15,7 +15,7 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 _PARTS = {
-    "self": later("its input"), "input": later("its input"), "other": later("its other input"),
+    "self": later("its input"), "input": later("its input"), "other": later("its second input"),
     "result": later("its result"), "mat1": later("its first matrix"), "mat2": later("its second matrix"),
     "weight": later("its weight"), "target": later("its target"), "output": later("its result"),
     "mask": later("its mask"), "index": later("its index"), "indices": later("its indices"),

@@ -120,7 +120,7 @@ ZH: dict[str, str] = {
     "{sum} ({count} terms) = {result}": "{sum}（共 {count} 项）= {result}",
     # what nodes keep
     "its input": "它的输入",
-    "its other input": "它的另一个输入",
+    "its second input": "它的第二个输入",
     "both its inputs": "它的两个输入",
     "its result": "它的结果",
     "its nodes": "图上的节点",

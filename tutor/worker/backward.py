@@ -113,6 +113,8 @@ class Passes:
             with quiet():
                 if done and call.name == "grad":
                     self._captured(call, result)
+                if done:
+                    self._accumulated(call.accumulated)
                 if not done:
                     self.hooks.changes.clear()
                 for node in tuple(self._retaining):  # those whose node did not run, as it failed or was not needed
@@ -168,6 +170,19 @@ class Passes:
                 self._tensors.record(leaf, known, value=False)
             elif exchanged or self._tensors.has_new_value(grad, held):
                 self._tensors.record(grad, held)
+
+    def _accumulated(self, tensors: list[Any]) -> None:
+        """`backward(inputs=…)` has written a gradient to these. It calls `retain_grad` of those that are no leaves."""
+        asked = [ref() for ref in self._asked]
+        for tensor in tensors:
+            if not isinstance(tensor, torch.Tensor) or any(tensor is other for other in asked):
+                continue
+            if grad_fn_of(tensor) is not None and tensor.grad is not None:
+                known = self._tensors.meet(tensor)
+                grad = self._tensors.gradient(tensor.grad)
+                self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
+                self._tensors.record(tensor, known, value=False)
+                self.asked_to_retain(tensor)
 
     def _captured(self, call: Call, result: Any) -> None:
         results = result if isinstance(result, tuple | list) else (result,)

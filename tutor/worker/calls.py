@@ -16,6 +16,9 @@ class Call:
 
     def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
         self.inputs: list[Any] = []
+        """Of `autograd.grad`: what it gives the gradients of."""
+        self.accumulated: list[Any] = []
+        """What `backward(inputs=…)` writes gradients to."""
         self.edges: list[Any] = []
         if func is torch.Tensor.backward:
             self.name = "backward"
@@ -36,6 +39,8 @@ class Call:
             self.gradient = [] if gradients is None else _listed(gradients)
             if is_grad:
                 self.inputs = _listed(given["inputs"])
+        if self.name == "backward" and given.get("inputs") is not None:
+            self.accumulated = _listed(given["inputs"])
         self.create_graph = bool(given.get("create_graph"))
         retain = given.get("retain_graph")
         self.retain_graph = self.create_graph if retain is None else bool(retain)

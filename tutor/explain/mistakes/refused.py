@@ -84,26 +84,6 @@ def detached_view(scene: Scene, _: re.Match[str]) -> str | None:
     return tr("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
 
 
-@mistake(
-    "RuntimeError",
-    r"^Output \d+ of (?P<function>\w+) is a view and is being modified inplace\. This view is the output of a "
-    r"function that returns multiple views",
-)
-def one_of_several_views(scene: Scene, match: re.Match[str]) -> str | None:
-    name = scene.changed_in_place()
-    if name is None:
-        return None
-    said = tr(
-        "{name} is one of several views that {function} gave at once, and autograd allows no change in place of such.",
-        name=name, function=match["function"].removesuffix("Backward0").lower(),
-    )  # fmt: skip
-    for node in ast.walk(scene.tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            fix = f"{node.target.id} = {ast.unparse(ast.BinOp(ast.Name(node.target.id), node.op, node.value))}"
-            return sentences([said, tr("Make a new tensor instead: `{code}`.", code=fix)])
-    return said
-
-
 # ---------------------------------------------------------------- LBFGS
 
 

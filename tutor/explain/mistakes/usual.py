@@ -68,14 +68,6 @@ def _differentiated(scene: Scene) -> str | None:
     return None
 
 
-@mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def inference(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
-        "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. Make "
-        "it under torch.no_grad() instead, or use its clone().", code=scene.code,
-    )  # fmt: skip
-
-
 @mistake("RuntimeError", r"^Only Tensors created explicitly by the user \(graph leaves\) support the deepcopy protocol")
 def deep_copy(scene: Scene, _: re.Match[str]) -> Found | str:
     for one in Operands(scene).all():

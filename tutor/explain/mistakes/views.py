@@ -150,7 +150,7 @@ def inference_written(scene: Scene, _: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def inference_saved(scene: Scene, _: re.Match[str]) -> str | None:
+def inference_saved(scene: Scene, _: re.Match[str]) -> str:
     found = [
         ast.unparse(node)
         for node in ast.walk(scene.tree)
@@ -159,7 +159,10 @@ def inference_saved(scene: Scene, _: re.Match[str]) -> str | None:
         and tensor.version is None and tensor.layout == "strided"
     ]  # fmt: skip
     if len(set(found)) != 1:
-        return None
+        return tr(
+            "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. "
+            "Make it under torch.no_grad() instead, or use its clone().", code=scene.code,
+        )  # fmt: skip
     return tr(
         "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
         "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.",
