@@ -12,7 +12,7 @@ import pytest
 from tests.sampling import sample
 from tests.worker.optimizer_programs import STEPPED, Program, programs, script_of
 from tests.worker.plain_run import Plain, run_plainly
-from tests.worker.recording import Forker, Recording
+from tests.worker.recording import Forker, Recording, plain_value
 from tests.worker.statements import compare_statements
 from tests.worker.test_recorded_equals_plain import listed, shown
 from tutor.trace import events as ev
@@ -114,4 +114,4 @@ def series_agree(recorded: Recording, plain: Plain, source: str) -> None:
     """The chart has the loss of each pass."""
     marked = {number for number, line in enumerate(source.splitlines(), 1) if line.endswith(STEPPED)}
     losses = [held["loss"]["value"] for _, line, held, _ in plain.lines if line in marked and "loss" in held]
-    assert [point.value for point in recorded.timeline.series["loss"]] == losses
+    assert [plain_value(point.value) for point in recorded.timeline.series["loss"]] == losses
