@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.worker.statements import compare_statements
 from tests.worker.test_recorded_equals_plain import listed, shown
 from tutor.trace import events as ev
 from tutor.trace.names import names_of
+from tutor.trace.state import State
 
 BATCH = 60
 REFUSED = (
@@ -75,11 +77,17 @@ def steps_agree(recorded: Recording) -> None:
             dtype = holds.tensors[update.tensor].dtype
             assert json.dumps(shown(update.before, dtype)) == json.dumps(listed(held, update.tensor))
             assert json.dumps(shown(update.after, dtype)) == json.dumps(listed(holds, update.tensor))
-            grad = holds.tensors[update.tensor].grad
-            assert json.dumps(shown(update.grad, dtype)) == json.dumps(None if grad is None else listed(holds, grad))
+            # That of a closure is there at the end; nesterov with foreach writes to it.
+            grads = [gradient_in(state, update.tensor) for state in (held, holds)]
+            assert json.dumps(shown(update.grad, dtype)) in map(json.dumps, grads)
             count += 1
         state_agrees(recorded, event, after)
     assert count > 0
+
+
+def gradient_in(state: State, tensor: int) -> Any:
+    grad = state.tensors[tensor].grad
+    return None if grad is None else listed(state, grad)
 
 
 def state_agrees(recorded: Recording, event: ev.OptimizerStep, after: int) -> None:
