@@ -112,7 +112,7 @@ def programs() -> list[Program]:
 
 def _hows(name: str, parameters: Any) -> list[str]:
     if name == "LBFGS":
-        return ["closure", "double"]
+        return ["closure"]
     if name == "SparseAdam":
         return ["sparse"]
     hows = ["plain", "closure", "groups", "double", "named", "scaled"]

@@ -6,18 +6,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.sampling import sample
 from tests.worker.optimizer_programs import STEPPED, Program, programs, script_of
 from tests.worker.plain_run import Plain, run_plainly
-from tests.worker.recording import Forker, Recording
+from tests.worker.recording import Forker, Recording, plain_value
 from tests.worker.statements import compare_statements
 from tests.worker.test_recorded_equals_plain import listed, shown
 from tutor.trace import events as ev
-from tutor.trace import values
 from tutor.trace.names import names_of
+from tutor.trace.state import State
 
 BATCH = 60
 REFUSED = (
@@ -76,11 +77,17 @@ def steps_agree(recorded: Recording) -> None:
             dtype = holds.tensors[update.tensor].dtype
             assert json.dumps(shown(update.before, dtype)) == json.dumps(listed(held, update.tensor))
             assert json.dumps(shown(update.after, dtype)) == json.dumps(listed(holds, update.tensor))
-            grad = holds.tensors[update.tensor].grad
-            assert json.dumps(shown(update.grad, dtype)) == json.dumps(None if grad is None else listed(holds, grad))
+            # That of a closure is there at the end; nesterov with foreach writes to it.
+            grads = [gradient_in(state, update.tensor) for state in (held, holds)]
+            assert json.dumps(shown(update.grad, dtype)) in map(json.dumps, grads)
             count += 1
         state_agrees(recorded, event, after)
     assert count > 0
+
+
+def gradient_in(state: State, tensor: int) -> Any:
+    grad = state.tensors[tensor].grad
+    return None if grad is None else listed(state, grad)
 
 
 def state_agrees(recorded: Recording, event: ev.OptimizerStep, after: int) -> None:
@@ -115,4 +122,4 @@ def series_agree(recorded: Recording, plain: Plain, source: str) -> None:
     """The chart has the loss of each pass."""
     marked = {number for number, line in enumerate(source.splitlines(), 1) if line.endswith(STEPPED)}
     losses = [held["loss"]["value"] for _, line, held, _ in plain.lines if line in marked and "loss" in held]
-    assert [values.to_json(point.value, "float64") for point in recorded.timeline.series["loss"]] == losses
+    assert [plain_value(point.value) for point in recorded.timeline.series["loss"]] == losses
