@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutor.words.zh_failures import FAILURES
 from tutor.words.zh_mistakes import MISTAKES
 from tutor.words.zh_rules import RULES
+from tutor.words.zh_shapes import SHAPES
 
 ZH: dict[str, str] = {
     # how pieces are put together
@@ -227,4 +228,4 @@ ZH: dict[str, str] = {
     ),
     "the same memory, but cut off from the graph: gradients stop here": "同一块内存，但与计算图断开：梯度到此为止",
 }
-ZH |= FAILURES | MISTAKES | RULES
+ZH |= FAILURES | MISTAKES | RULES | SHAPES
