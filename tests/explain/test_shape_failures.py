@@ -554,6 +554,33 @@ def test_what_looks_alike_is_not_explained(alike: Recording, number: int) -> Non
     assert explanation(alike.timeline, by_piece(alike)[number]) is None
 
 
+def test_what_meets_is_what_the_failing_operation_was_given(record: Forker) -> None:
+    """A product in an operand, or a call around, is not what failed."""
+    code = ["""
+        a, b, c = torch.ones(2, 3), torch.ones(3, 4), torch.ones(5)
+        a @ b + c
+        """, """
+        a, b, c = torch.ones(2, 3), torch.ones(3, 4), torch.ones(5)
+        torch.matmul(a, b) * c
+        """, """
+        x, w, z = torch.ones(2, 3), torch.ones(4, 3), torch.ones(5, 2)
+        F.linear(x, w) @ z
+        """, """
+        net, x = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(3, 4, 3)), torch.ones(2, 1, 8, 3)
+        net(x)
+        """, """
+        torch.ones(2, 3).scatter_(1, torch.tensor([0, 1]), torch.ones(2))
+        """]  # fmt: skip
+    recording = record(script(code))
+    said = [explanation(recording.timeline, step) or "" for step in by_piece(recording).values()]
+    assert "works element by element, and a @ b (shape [2, 4]) and c (shape [5])" in said[0]
+    assert "works element by element, and torch.matmul(a, b) (shape [2, 4]) and c (shape [5])" in said[1]
+    assert "multiplies F.linear(x, w) (shape [2, 4]) by z (shape [5, 2])" in said[2]
+    assert "net[2] takes 3 channels" in said[3]
+    assert "permute" not in said[3]
+    assert "unsqueeze" not in said[4]
+
+
 def test_the_layer_is_named_only_where_it_is_the_one(record: Forker) -> None:
     """Two layers of one shape: which of them failed is said by its weight, or not at all."""
     twins = record(script(["""

@@ -117,6 +117,8 @@ SHAPES: dict[str, str] = {
     "another {second}.": (
         "DataLoader 把一批样本堆叠成一个张量，所以它们的形状必须都相同：一个是 {first}，另一个是 {second}。"
     ),
+    "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, another "
+    "{second}.": "`{code}` 内部把几个张量堆叠成一个，所以它们的形状必须都相同：一个是 {first}，另一个是 {second}。",
     "The loader makes a batch of the samples, and the lists in them are not all of one length.": (
         "DataLoader 把样本组成一批，而其中的列表长度不全相同。"
     ),

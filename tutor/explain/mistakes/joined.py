@@ -118,6 +118,11 @@ def stacked(scene: Scene, match: re.Match[str]) -> str:
             "{first}, another {second}.", first=match["first"], second=match["second"],
         )  # fmt: skip
         return sentences([said, _own_collate()])
+    if not function(scene).endswith("stack"):
+        return tr(
+            "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, "
+            "another {second}.", code=scene.code, first=match["first"], second=match["second"],
+        )  # fmt: skip
     tensors = _differing(_members(scene))
     named = [shape_text(tensor.tensor.shape) for tensor in tensors] == [match["first"], match["second"]]
     return tr(

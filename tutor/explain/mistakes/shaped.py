@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import prod
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
@@ -59,8 +60,17 @@ def transposed(given: Given) -> str:
 # ---------------------------------------------------------------- what the code computes with
 
 
+def expression(scene: Scene) -> ast.expr | None:
+    """The code that failed, where it is an expression."""
+    body = list(ast.iter_child_nodes(scene.tree))
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+
+
 def called(scene: Scene) -> ast.Call | None:
-    """The outermost call in the code that failed."""
+    """The call that failed; of a statement, the outermost in it."""
+    failing = expression(scene)
+    if failing is not None:
+        return failing if isinstance(failing, ast.Call) else None
     return next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
 
 
@@ -141,7 +151,7 @@ def layer_with(operands: Operands, shape: Shape, suffix: str = ".weight") -> Lay
 
 def inside(scene: Scene, operands: Operands) -> list[tuple[int, Op]]:
     """The operations of the failing statement before it failed, the last one first."""
-    return [(step, op) for step, op in scene.operations() if step > operands.begin]
+    return list(takewhile(lambda found: found[0] > operands.begin, scene.operations()))
 
 
 def input_of(scene: Scene, operands: Operands, layer: Layer | None, shape: Shape | None = None) -> Given | None:
