@@ -33,6 +33,10 @@ JOINED = [
         a, b = torch.ones(3), torch.ones(3)
         torch.stack(a, b, dim=1)
         """, ("as one list",), "(a, b, dim=1)", "([a, b], dim=1)", "torch.stack([a, b], dim=1)"),
+    Failure("cat of a tensor and None", """
+        a, b = torch.ones(3), None
+        torch.cat([a, b])
+        """, ("element 1", "a None"), "[a, b]", "[a]", "list of tensors"),
     Failure("cat of single numbers", """
         losses = [torch.tensor(1.0), torch.tensor(2.0)]
         torch.cat(losses)
@@ -408,6 +412,14 @@ PICKED = [
         x, i = torch.zeros(2, 3), torch.tensor([0, 3])
         x[:, i]
         """, ("takes element 3 along a dimension of size 3",), "3])", "2])", "from 0 to 2"),
+    Failure("a mask for the columns", """
+        x = torch.ones(3, 4)
+        x[:, torch.ones(3) > 0]
+        """, ("along dimension 1", "has [3]"), "ones(3) > 0", "ones(4) > 0", "must have the shape [4]"),
+    Failure("a mask for the rows", """
+        x = torch.ones(3, 4)
+        x[torch.ones(2) > 0]
+        """, ("it has [2]",), "ones(2)", "ones(3)", "its first dimensions"),
     Failure("what a mask takes", """
         x = torch.zeros(2, 3)
         x[x == 0] = torch.ones(4)

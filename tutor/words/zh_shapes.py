@@ -135,6 +135,9 @@ SHAPES: dict[str, str] = {
         "`{code}` 每次从各个张量中取一个样本，所以它们的第一维必须相等：{tensors}。"
     ),
     "`{code}` takes the tensors as one list: `{fix}`.": "`{code}` 需要把张量放在一个列表里：`{fix}`。",
+    "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.": (
+        "`{code}` 需要张量的列表，而其中第 {place} 个元素（从 0 数起）是 {kind}。"
+    ),
     "`{code}` joins along a dimension, and a tensor of shape [] has none.": (
         "`{code}` 沿某一维拼接，而形状为 [] 的张量没有维度。"
     ),
@@ -313,6 +316,10 @@ SHAPES: dict[str, str] = {
     "`{code}` takes element {number} along a dimension of size {size}: its elements are numbered from 0 to {last}, or "
     "from the end, from -{size} to -1.": (
         "`{code}` 沿大小为 {size} 的一维取第 {number} 个元素：元素编号从 0 到 {last}，或者从末尾数 -{size} 到 -1。"
+    ),
+    "`{code}` takes the elements where the mask is True, along dimension {dim} and what follows it, so the mask must "
+    "have the shape {wanted} of the tensor there; it has {mask}.": (
+        "`{code}` 从第 {dim} 维起取掩码为 True 的元素，所以掩码必须与张量在那里的形状 {wanted} 相同；它是 {mask}。"
     ),
     "`{code}` takes an index with as many dimensions as the tensor: {tensors}.": (
         "`{code}` 的索引必须与张量的维数相同：{tensors}。"

@@ -220,6 +220,15 @@ def of_nothing(scene: Scene, _: re.Match[str]) -> str | None:
     return tr("`{code}` joins the tensors of a list, and {name} is empty.", code=scene.code, name=ast.unparse(node))
 
 
+@mistake("TypeError", r"^expected Tensor as element (?P<place>\d+) in argument 0, but got (?P<kind>\w+)")
+def no_tensor(scene: Scene, match: re.Match[str]) -> str:
+    kind = "None" if match["kind"] == "NoneType" else match["kind"]
+    return tr(
+        "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.",
+        code=scene.code, place=match["place"], kind=kind,
+    )  # fmt: skip
+
+
 # ---------------------------------------------------------------- nested lists
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -38,6 +39,11 @@ def listed(tensors: Sequence[Given]) -> str:
     for word in words[1:-1]:
         text = tr("{words}, {word}", words=text, word=word)
     return tr("{first} and {last}", first=text, last=words[-1]) if len(words) > 1 else text
+
+
+def sizes_in(text: str) -> Shape:
+    """The numbers in a piece of a message: `4, 3, -1`, `3 x 3`."""
+    return tuple(int(size) for size in re.findall(r"-?\d+", text))
 
 
 def broadcast(first: Shape, second: Shape) -> Shape | None:
