@@ -50,29 +50,25 @@ JOINED = [
         for x in DataLoader(samples, batch_size=2):
             pass
         """, ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("arrays of different lengths, the next of a loader", """
-        next(iter(DataLoader([np.ones(2), np.ones(3)], batch_size=2)))
-        """, ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("lists of different lengths in the samples", """
-        next(iter(DataLoader([([1, 2], 0), ([1], 1)], batch_size=2)))
-        """, ("not all of one length",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("None in the samples", """
-        next(iter(DataLoader([(1, None), (2, None)], batch_size=2)))
-        """, ("a None",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("arrays of different lengths, the next of a loader",
+        "next(iter(DataLoader([np.ones(2), np.ones(3)], batch_size=2)))",
+        ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("lists of different lengths in the samples",
+        "next(iter(DataLoader([([1, 2], 0), ([1], 1)], batch_size=2)))",
+        ("not all of one length",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("None in the samples", "next(iter(DataLoader([(1, None), (2, None)], batch_size=2)))",
+        ("a None",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
     Failure("a Dataset of more inputs than targets", """
         x, y = torch.ones(4, 2), torch.ones(3)
         TensorDataset(x, y)
         """, ("x (shape [4, 2]) and y (shape [3])", "first sizes"), "torch.ones(3)", "torch.ones(4)", "equal"),
-    Failure("rows of different lengths", """
-        torch.tensor([[1., 2.], [3.]])
-        """, ("dimension 1", "2, and 1"), "torch.tensor([[1., 2.], [3.]])",
+    Failure("rows of different lengths", "torch.tensor([[1., 2.], [3.]])",
+        ("dimension 1", "2, and 1"), "torch.tensor([[1., 2.], [3.]])",
         "nn.utils.rnn.pad_sequence([torch.tensor(row) for row in [[1.0, 2.0], [3.0]]], batch_first=True)"),
-    Failure("rows and a number", """
-        torch.tensor([[1., 2.], 3.])
-        """, ("nested equally deep",), "3.]", "[3., 4.]]", "equally"),
-    Failure("None among numbers", """
-        torch.tensor([1., None])
-        """, ("a None among them",), "None", "0.", "numbers"),
+    Failure("rows and a number", "torch.tensor([[1., 2.], 3.])",
+        ("nested equally deep",), "3.]", "[3., 4.]]", "equally"),
+    Failure("None among numbers", "torch.tensor([1., None])",
+        ("a None among them",), "None", "0.", "numbers"),
 ]  # fmt: skip
 
 RESHAPED = [
@@ -117,10 +113,8 @@ RESHAPED = [
         x = torch.ones(2, 3, 4)
         x.permute(1, 2)
         """, ("every dimension of x (shape [2, 3, 4])", "0, 1, 2"), "x.permute(1, 2)", "x.transpose(1, 2)"),
-    Failure("permute with one twice", """
-        x = torch.ones(2, 3, 4)
-        x.permute(0, 1, 1)
-        """, ("every dimension of x",), "0, 1, 1", "0, 2, 1", "0, 1, 2"),
+    Failure("permute with one twice", "torch.ones(2, 3, 4).permute(0, 1, 1)",
+        ("every dimension",), "0, 1, 1", "0, 2, 1", "0, 1, 2"),
     Failure("t of a batch", """
         x = torch.ones(2, 3, 4)
         x.t()
@@ -370,9 +364,8 @@ LAYERS = [
         mha, x = nn.MultiheadAttention(8, 2), torch.ones(5, 2, 8)
         mha(x, x, x, attn_mask=torch.zeros(4, 4))
         """, ("shape [5, 5], not [4, 4]",), "zeros(4, 4)", "zeros(5, 5)", "[5, 5]"),
-    Failure("heads that do not divide", """
-        nn.MultiheadAttention(8, 3)
-        """, ("embed_dim must be a multiple of num_heads",), "8, 3", "9, 3", "multiple"),
+    Failure("heads that do not divide", "nn.MultiheadAttention(8, 3)",
+        ("embed_dim must be a multiple of num_heads",), "8, 3", "9, 3", "multiple"),
 ]  # fmt: skip
 
 PICKED = [
