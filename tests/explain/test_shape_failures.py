@@ -33,6 +33,10 @@ JOINED = [
         a, b = torch.ones(3), torch.ones(3)
         torch.stack(a, b, dim=1)
         """, ("as one list",), "(a, b, dim=1)", "([a, b], dim=1)", "torch.stack([a, b], dim=1)"),
+    Failure("cat of a tensor and None", """
+        a, b = torch.ones(3), None
+        torch.cat([a, b])
+        """, ("element 1", "a None"), "[a, b]", "[a]", "list of tensors"),
     Failure("cat of single numbers", """
         losses = [torch.tensor(1.0), torch.tensor(2.0)]
         torch.cat(losses)
@@ -46,29 +50,25 @@ JOINED = [
         for x in DataLoader(samples, batch_size=2):
             pass
         """, ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("arrays of different lengths, the next of a loader", """
-        next(iter(DataLoader([np.ones(2), np.ones(3)], batch_size=2)))
-        """, ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("lists of different lengths in the samples", """
-        next(iter(DataLoader([([1, 2], 0), ([1], 1)], batch_size=2)))
-        """, ("not all of one length",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
-    Failure("None in the samples", """
-        next(iter(DataLoader([(1, None), (2, None)], batch_size=2)))
-        """, ("a None",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("arrays of different lengths, the next of a loader",
+        "next(iter(DataLoader([np.ones(2), np.ones(3)], batch_size=2)))",
+        ("one has [2], another [3]",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("lists of different lengths in the samples",
+        "next(iter(DataLoader([([1, 2], 0), ([1], 1)], batch_size=2)))",
+        ("not all of one length",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
+    Failure("None in the samples", "next(iter(DataLoader([(1, None), (2, None)], batch_size=2)))",
+        ("a None",), "batch_size=2", "batch_size=2, collate_fn=list", "collate_fn=list"),
     Failure("a Dataset of more inputs than targets", """
         x, y = torch.ones(4, 2), torch.ones(3)
         TensorDataset(x, y)
         """, ("x (shape [4, 2]) and y (shape [3])", "first sizes"), "torch.ones(3)", "torch.ones(4)", "equal"),
-    Failure("rows of different lengths", """
-        torch.tensor([[1., 2.], [3.]])
-        """, ("dimension 1", "2, and 1"), "torch.tensor([[1., 2.], [3.]])",
+    Failure("rows of different lengths", "torch.tensor([[1., 2.], [3.]])",
+        ("dimension 1", "2, and 1"), "torch.tensor([[1., 2.], [3.]])",
         "nn.utils.rnn.pad_sequence([torch.tensor(row) for row in [[1.0, 2.0], [3.0]]], batch_first=True)"),
-    Failure("rows and a number", """
-        torch.tensor([[1., 2.], 3.])
-        """, ("nested equally deep",), "3.]", "[3., 4.]]", "equally"),
-    Failure("None among numbers", """
-        torch.tensor([1., None])
-        """, ("a None among them",), "None", "0.", "numbers"),
+    Failure("rows and a number", "torch.tensor([[1., 2.], 3.])",
+        ("nested equally deep",), "3.]", "[3., 4.]]", "equally"),
+    Failure("None among numbers", "torch.tensor([1., None])",
+        ("a None among them",), "None", "0.", "numbers"),
 ]  # fmt: skip
 
 RESHAPED = [
@@ -113,10 +113,8 @@ RESHAPED = [
         x = torch.ones(2, 3, 4)
         x.permute(1, 2)
         """, ("every dimension of x (shape [2, 3, 4])", "0, 1, 2"), "x.permute(1, 2)", "x.transpose(1, 2)"),
-    Failure("permute with one twice", """
-        x = torch.ones(2, 3, 4)
-        x.permute(0, 1, 1)
-        """, ("every dimension of x",), "0, 1, 1", "0, 2, 1", "0, 1, 2"),
+    Failure("permute with one twice", "torch.ones(2, 3, 4).permute(0, 1, 1)",
+        ("every dimension",), "0, 1, 1", "0, 2, 1", "0, 1, 2"),
     Failure("t of a batch", """
         x = torch.ones(2, 3, 4)
         x.t()
@@ -366,9 +364,8 @@ LAYERS = [
         mha, x = nn.MultiheadAttention(8, 2), torch.ones(5, 2, 8)
         mha(x, x, x, attn_mask=torch.zeros(4, 4))
         """, ("shape [5, 5], not [4, 4]",), "zeros(4, 4)", "zeros(5, 5)", "[5, 5]"),
-    Failure("heads that do not divide", """
-        nn.MultiheadAttention(8, 3)
-        """, ("embed_dim must be a multiple of num_heads",), "8, 3", "9, 3", "multiple"),
+    Failure("heads that do not divide", "nn.MultiheadAttention(8, 3)",
+        ("embed_dim must be a multiple of num_heads",), "8, 3", "9, 3", "multiple"),
 ]  # fmt: skip
 
 PICKED = [
@@ -408,6 +405,14 @@ PICKED = [
         x, i = torch.zeros(2, 3), torch.tensor([0, 3])
         x[:, i]
         """, ("takes element 3 along a dimension of size 3",), "3])", "2])", "from 0 to 2"),
+    Failure("a mask for the columns", """
+        x = torch.ones(3, 4)
+        x[:, torch.ones(3) > 0]
+        """, ("along dimension 1", "has [3]"), "ones(3) > 0", "ones(4) > 0", "must have the shape [4]"),
+    Failure("a mask for the rows", """
+        x = torch.ones(3, 4)
+        x[torch.ones(2) > 0]
+        """, ("it has [2]",), "ones(2)", "ones(3)", "its first dimensions"),
     Failure("what a mask takes", """
         x = torch.zeros(2, 3)
         x[x == 0] = torch.ones(4)
@@ -547,6 +552,33 @@ def test_a_failure_is_explained_and_its_fix_works(failed: Recording, fixed: Reco
 @pytest.mark.parametrize("number", range(len(ALIKE)), ids=list(ALIKE))
 def test_what_looks_alike_is_not_explained(alike: Recording, number: int) -> None:
     assert explanation(alike.timeline, by_piece(alike)[number]) is None
+
+
+def test_what_meets_is_what_the_failing_operation_was_given(record: Forker) -> None:
+    """A product in an operand, or a call around, is not what failed."""
+    code = ["""
+        a, b, c = torch.ones(2, 3), torch.ones(3, 4), torch.ones(5)
+        a @ b + c
+        """, """
+        a, b, c = torch.ones(2, 3), torch.ones(3, 4), torch.ones(5)
+        torch.matmul(a, b) * c
+        """, """
+        x, w, z = torch.ones(2, 3), torch.ones(4, 3), torch.ones(5, 2)
+        F.linear(x, w) @ z
+        """, """
+        net, x = nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(3, 4, 3)), torch.ones(2, 1, 8, 3)
+        net(x)
+        """, """
+        torch.ones(2, 3).scatter_(1, torch.tensor([0, 1]), torch.ones(2))
+        """]  # fmt: skip
+    recording = record(script(code))
+    said = [explanation(recording.timeline, step) or "" for step in by_piece(recording).values()]
+    assert "works element by element, and a @ b (shape [2, 4]) and c (shape [5])" in said[0]
+    assert "works element by element, and torch.matmul(a, b) (shape [2, 4]) and c (shape [5])" in said[1]
+    assert "multiplies F.linear(x, w) (shape [2, 4]) by z (shape [5, 2])" in said[2]
+    assert "net[2] takes 3 channels" in said[3]
+    assert "permute" not in said[3]
+    assert "unsqueeze" not in said[4]
 
 
 def test_the_layer_is_named_only_where_it_is_the_one(record: Forker) -> None:

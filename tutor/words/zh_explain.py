@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutor.words.zh_failures import FAILURES
 from tutor.words.zh_mistakes import MISTAKES
 from tutor.words.zh_rules import RULES
+from tutor.words.zh_shapes import SHAPES
 
 ZH: dict[str, str] = {
     # how pieces are put together
@@ -260,4 +261,4 @@ ZH: dict[str, str] = {
     "the run goes on, and is not recorded": "运行还在继续，但不再记录",
     "what ran after this is not recorded": "之后运行的内容没有记录",
 }
-ZH |= FAILURES | MISTAKES | RULES
+ZH |= FAILURES | MISTAKES | RULES | SHAPES

@@ -56,10 +56,6 @@ FAILURES: dict[str, str] = {
     "`{code}` gives more indices than {name} has dimensions: its shape is {shape}.": (
         "`{code}` 的下标个数比 {name} 的维数多：它的形状是 {shape}。"
     ),
-    "`{code}` is told of dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the end, "
-    "from {first} to -1.": (
-        "`{code}` 指定了第 {dim} 维，而总共只有 {count} 维：编号从 0 到 {last}，或者从末尾数，从 {first} 到 -1。"
-    ),
     "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, or "
     "of its first dimensions; it has [{mask}].": (
         "`{code}` 取掩码为 True 的元素，所以掩码的形状必须是张量的形状 [{shape}]，或它前几维的形状；现在是 [{mask}]。"

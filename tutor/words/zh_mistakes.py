@@ -181,17 +181,10 @@ MISTAKES: dict[str, str] = {
         "{grad} 是 None：{name} 只保留 {name}.retain_grad() 之后的反向传播的梯度，而此后还没有哪次到达过它。"
     ),
     # sizes
-    "`{code}` gets {inner} numbers in each row (shape {shape}), and its weights take {other}. The last size of the "
-    "input must be that which the layer was made for.": (
-        "`{code}` 的输入每行有 {inner} 个数（形状 {shape}），而它的权重要 {other} 个。"
-        "输入的最后一维必须与创建这一层时给的大小相同。"
-    ),
     "`{code}` multiplies shape {first} by shape {second}: the first must have as many columns ({inner}) as the second "
     "has rows ({other}).": (
         "`{code}` 把形状 {first} 和 {second} 相乘：前者的列数（{inner}）必须等于后者的行数（{other}）。"
     ),
-    "If one of them lies the wrong way round: {name}.T would fit.": "如果是其中一个放反了：{name}.T 就对得上。",
-    "the shapes {first} and {second}": "形状 {first} 和 {second}",
     "the shapes": "两个形状",
     "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two sizes "
     "must be equal, or one of them 1. Here {a} meets {b}.": (

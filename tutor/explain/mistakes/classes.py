@@ -7,7 +7,7 @@ import re
 
 from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake
-from tutor.explain.mistakes.shaped import function
+from tutor.explain.mistakes.shaped import function, sizes_in
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -90,7 +90,7 @@ def batches(scene: Scene, match: re.Match[str]) -> str | None:
     r"^Using a target size \((?P<target>.+?)\) that is different to the input size \((?P<given>.+?)\) is deprecated",
 )
 def two_shapes(scene: Scene, match: re.Match[str]) -> str:
-    wanted, given = (_sizes(match[key]) for key in ("given", "target"))
+    wanted, given = (sizes_in(match[key]) for key in ("given", "target"))
     said = tr(
         "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
         "must be the same.", given=shape_text(wanted), target=shape_text(given),
@@ -103,10 +103,6 @@ def two_shapes(scene: Scene, match: re.Match[str]) -> str:
     if sides[1].tensor.dtype != kind:
         fix = cast(fix, kind)
     return sentences([said, tr("Write {fix} there.", fix=fix)])
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in re.findall(r"\d+", text))
 
 
 def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
@@ -215,9 +211,20 @@ def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
     return None
 
 
-@mistake("IndexError", r"^The shape of the mask \[(?P<mask>.*?)\] at index \d+ does not match the shape of the indexed "
-         r"tensor \[(?P<shape>.*?)\]")  # fmt: skip
+@mistake(
+    "IndexError",
+    r"^The shape of the mask \[(?P<mask>.*?)\] at index (?P<own>\d+) does not match the shape of the indexed tensor "
+    r"\[(?P<shape>.*?)\] at index (?P<place>\d+)",
+)
 def mask_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
+    mask, shape = sizes_in(match["mask"]), sizes_in(match["shape"])
+    first = int(match["place"]) - int(match["own"])
+    if first > 0:
+        return tr(
+            "`{code}` takes the elements where the mask is True, along dimension {dim} and what follows it, so the "
+            "mask must have the shape {wanted} of the tensor there; it has {mask}.", code=scene.code, dim=first,
+            wanted=shape_text(shape[first : first + len(mask)]), mask=shape_text(mask),
+        )  # fmt: skip
     return tr(
         "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, "
         "or of its first dimensions; it has [{mask}].", code=scene.code, shape=match["shape"], mask=match["mask"],

@@ -61,7 +61,7 @@ class Operands:
         if number is not None:
             return self._before.tensors.get(number)
         timeline = self._scene.timeline
-        for step in range(self._scene.step - 1, self.begin, -1):
+        for step in range(self._scene.step - 1, self.begin or self._scene.step, -1):
             event = timeline.event(step)
             if timeline.columns.depths[step - 1]:
                 continue

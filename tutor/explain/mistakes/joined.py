@@ -118,6 +118,11 @@ def stacked(scene: Scene, match: re.Match[str]) -> str:
             "{first}, another {second}.", first=match["first"], second=match["second"],
         )  # fmt: skip
         return sentences([said, _own_collate()])
+    if not function(scene).endswith("stack"):
+        return tr(
+            "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, "
+            "another {second}.", code=scene.code, first=match["first"], second=match["second"],
+        )  # fmt: skip
     tensors = _differing(_members(scene))
     named = [shape_text(tensor.tensor.shape) for tensor in tensors] == [match["first"], match["second"]]
     return tr(
@@ -213,6 +218,15 @@ def of_nothing(scene: Scene, _: re.Match[str]) -> str | None:
     if node is None:
         return None
     return tr("`{code}` joins the tensors of a list, and {name} is empty.", code=scene.code, name=ast.unparse(node))
+
+
+@mistake("TypeError", r"^expected Tensor as element (?P<place>\d+) in argument 0, but got (?P<kind>\w+)")
+def no_tensor(scene: Scene, match: re.Match[str]) -> str:
+    kind = "None" if match["kind"] == "NoneType" else match["kind"]
+    return tr(
+        "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.",
+        code=scene.code, place=match["place"], kind=kind,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- nested lists

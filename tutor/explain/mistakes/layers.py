@@ -18,15 +18,11 @@ from tutor.explain.mistakes.shaped import (
     listed,
     meant,
     said_of_input,
+    sizes_in,
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
-
-
-def _sizes(text: str) -> Shape:
-    return tuple(int(size) for size in re.findall(r"\d+", text))
-
 
 # ---------------------------------------------------------------- convolution
 
@@ -37,7 +33,7 @@ def _sizes(text: str) -> Shape:
     r"input\[(?P<shape>.*?)\] to have (?P<wanted>\d+) channels, but got (?P<own>\d+) channels instead",
 )
 def channels(scene: Scene, match: re.Match[str]) -> str:
-    shape, weight = _sizes(match["shape"]), _sizes(match["weight"])
+    shape, weight = sizes_in(match["shape"]), sizes_in(match["weight"])
     wanted, own = int(match["wanted"]), int(match["own"])
     operands = Operands(scene)
     layer = layer_with(operands, weight)
@@ -77,7 +73,7 @@ def _channel_fixes(given: Given | None, shape: Shape, wanted: int, single: bool,
     r"\[(?P<shape>.*?)\]",
 )
 def convolution_dimensions(scene: Scene, match: re.Match[str]) -> str:
-    shape, single = _sizes(match["shape"]), int(match["single"])
+    shape, single = sizes_in(match["shape"]), int(match["single"])
     operands = Operands(scene)
     layer = _called_layer(scene, operands)
     given = input_of(scene, operands, layer, shape)
@@ -101,7 +97,7 @@ def _with_or_without_samples(scene: Scene, match: re.Match[str], given: str) -> 
     r"size can't be greater",
 )
 def smaller_than_kernel(scene: Scene, match: re.Match[str]) -> str:
-    size, kernel = _sizes(match["size"]), _sizes(match["kernel"])
+    size, kernel = sizes_in(match["size"]), sizes_in(match["kernel"])
     more = max((wide - own + 1) // 2 for own, wide in zip(size, kernel, strict=True))
     return tr(
         "The kernel that `{code}` moves over its input has size {kernel}, and the input, with its padding, is only "
@@ -122,7 +118,7 @@ def _by(sizes: Shape) -> str:
     r"^Given input size: \((?P<size>[\dx]+)\)\. Calculated output size: \([\dx-]+\)\. Output size is too small",
 )
 def too_small_to_pool(scene: Scene, match: re.Match[str]) -> str:
-    size = _sizes(match["size"])
+    size = sizes_in(match["size"])
     return tr(
         "The window of a pooling in `{code}` is larger than what reaches it: {size} in each of {channels} channels. It "
         "takes a larger input, or one pooling less.", code=scene.code, size=_by(size[1:]), channels=size[0],
@@ -221,7 +217,7 @@ def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
     r"?\[(?P<shape>.*?)\]",
 )
 def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
-    wanted, shape = _sizes(match["wanted"]), _sizes(match["shape"])
+    wanted, shape = sizes_in(match["wanted"]), sizes_in(match["shape"])
     operands = Operands(scene)
     layer = layer_with(operands, wanted)
     given = input_of(scene, operands, layer, shape)
@@ -243,7 +239,7 @@ def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
     r"\[(?P<wanted>\d+)\] and input of shape \[(?P<shape>.*?)\]",
 )
 def group_channels(scene: Scene, match: re.Match[str]) -> str:
-    shape, wanted = _sizes(match["shape"]), int(match["wanted"])
+    shape, wanted = sizes_in(match["shape"]), int(match["wanted"])
     operands = Operands(scene)
     layer = layer_with(operands, (wanted,))
     given = input_of(scene, operands, layer, shape)
@@ -319,7 +315,7 @@ def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^Expected hidden(?P<place>\[\d\])? size \((?P<wanted>[\d, ]+)\), got \[(?P<own>.*?)\]")
 def state_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
-    wanted, own = _sizes(match["wanted"]), _sizes(match["own"])
+    wanted, own = sizes_in(match["wanted"]), sizes_in(match["own"])
     return tr(
         "The state that `{code}` begins with must have shape {wanted} (layers, samples, size of the state), and one "
         "has {own}. For instance {zeros}.", code=scene.code, wanted=shape_text(wanted), own=shape_text(own),

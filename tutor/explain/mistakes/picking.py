@@ -50,6 +50,9 @@ def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
     )  # fmt: skip
     dim = _dimension(scene, given)
     shape = given.tensor.shape
+    call = called(scene)
+    if function(scene) != "gather" and (call is None or not isinstance(call.args[-1], ast.Constant)):
+        return said  # what is written would have to get the same dimension
     if dim is None or len(shape) != 2 or index.tensor.shape != (shape[1 - dim],):
         return said
     fix = f"{enclosed(index.source)}.unsqueeze({dim})"

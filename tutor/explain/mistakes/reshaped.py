@@ -10,30 +10,25 @@ from tutor.explain.grid import count
 from tutor.explain.mistakes.given import Given, Operands, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.mistakes.shaped import (
-    Shape,
     called,
     described,
     flattened,
     function,
     meant,
     receiver,
+    sizes_in,
     transposed,
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
 
-
-def _sizes(text: str) -> Shape:
-    return tuple(int(size) for size in re.findall(r"-?\d+", text))
-
-
 # ---------------------------------------------------------------- view, reshape
 
 
 @mistake("RuntimeError", r"^shape '\[(?P<shape>[-\d, ]*)\]' is invalid for input of size (?P<count>\d+)")
 def other_number_of_elements(scene: Scene, match: re.Match[str]) -> str:
-    wanted, own = _sizes(match["shape"]), int(match["count"])
+    wanted, own = sizes_in(match["shape"]), int(match["count"])
     given = receiver(scene, Operands(scene), "view", "reshape")
     if given is not None and count(given.tensor.shape) != own:
         given = None
@@ -86,7 +81,7 @@ def not_contiguous(scene: Scene, _: re.Match[str]) -> str | None:
     r"non-singleton dimension (?P<dim>\d+)\.  Target sizes: \[(?P<target>.*?)\]\.  Tensor sizes: \[(?P<shape>.*?)\]",
 )
 def expanded(scene: Scene, match: re.Match[str]) -> str:
-    target, shape = _sizes(match["target"]), _sizes(match["shape"])
+    target, shape = sizes_in(match["target"]), sizes_in(match["shape"])
     assignment = _assignment(scene)
     if assignment is not None:
         value = ast.unparse(assignment.value)
@@ -159,7 +154,7 @@ def permuted(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
     call = called(scene)
     asked = (
-        _sizes(ast.unparse(call.args[0]) if len(call.args) == 1 else ", ".join(map(ast.unparse, call.args)))
+        sizes_in(ast.unparse(call.args[0]) if len(call.args) == 1 else ", ".join(map(ast.unparse, call.args)))
         if call
         else ()
     )
@@ -238,7 +233,7 @@ def _shape_of(operands: Operands, node: ast.expr) -> Given | None:
 def parts(scene: Scene, match: re.Match[str]) -> str:
     return tr(
         "`{code}` must give every element to a part: their sizes add up to {sum}, and must add up to {size}.",
-        code=scene.code, sum=sum(_sizes(match["parts"])), size=match["size"],
+        code=scene.code, sum=sum(sizes_in(match["parts"])), size=match["size"],
     )  # fmt: skip
 
 
@@ -251,7 +246,7 @@ def unflattened(scene: Scene, match: re.Match[str]) -> str:
     return tr(
         "`{code}` splits dimension {dim}, of size {size}, into {sizes}, which multiplied are {product}: they must be "
         "{size}.", code=scene.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
-        product=prod(_sizes(match["sizes"])),
+        product=prod(sizes_in(match["sizes"])),
     )  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import prod
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
@@ -39,6 +41,11 @@ def listed(tensors: Sequence[Given]) -> str:
     return tr("{first} and {last}", first=text, last=words[-1]) if len(words) > 1 else text
 
 
+def sizes_in(text: str) -> Shape:
+    """The numbers in a piece of a message: `4, 3, -1`, `3 x 3`."""
+    return tuple(int(size) for size in re.findall(r"-?\d+", text))
+
+
 def broadcast(first: Shape, second: Shape) -> Shape | None:
     """The shape that two shapes give element by element; None where they do not go together."""
     width = max(len(first), len(second))
@@ -59,8 +66,17 @@ def transposed(given: Given) -> str:
 # ---------------------------------------------------------------- what the code computes with
 
 
+def expression(scene: Scene) -> ast.expr | None:
+    """The code that failed, where it is an expression."""
+    body = list(ast.iter_child_nodes(scene.tree))
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+
+
 def called(scene: Scene) -> ast.Call | None:
-    """The outermost call in the code that failed."""
+    """The call that failed; of a statement, the outermost in it."""
+    failing = expression(scene)
+    if failing is not None:
+        return failing if isinstance(failing, ast.Call) else None
     return next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
 
 
@@ -141,7 +157,7 @@ def layer_with(operands: Operands, shape: Shape, suffix: str = ".weight") -> Lay
 
 def inside(scene: Scene, operands: Operands) -> list[tuple[int, Op]]:
     """The operations of the failing statement before it failed, the last one first."""
-    return [(step, op) for step, op in scene.operations() if step > operands.begin]
+    return list(takewhile(lambda found: found[0] > operands.begin, scene.operations()))
 
 
 def input_of(scene: Scene, operands: Operands, layer: Layer | None, shape: Shape | None = None) -> Given | None:

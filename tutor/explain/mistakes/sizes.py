@@ -6,8 +6,8 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake, parsed
-from tutor.explain.mistakes.shaped import broadcast, function, listed, sides, transposed
+from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.shaped import broadcast, expression, function, listed, sides, transposed
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -39,14 +39,15 @@ def elements(scene: Scene, match: re.Match[str]) -> str:
         "sizes must be equal, or one of them 1. Here {a} meets {b}.",
         shapes=tr("the shapes") if pair is None else listed(pair), **begin,
     )  # fmt: skip
-    return said if pair is None or not _arithmetic(scene) else sentences([said, *_fitting(*pair)])
+    if pair is None or not isinstance(expression(scene), ast.BinOp):
+        return said  # a loss is not to spread one over the other, and what is changed in place keeps its shape
+    return sentences([said, *_fitting(*pair)])
 
 
 def _calls_a_module(scene: Scene, operands: Operands) -> bool:
     """Whether the code is a call of a module with parameters, in which the tensors met."""
-    body = parsed(scene.view.code).body
-    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    source = ast.unparse(value.func) if isinstance(value, ast.Call) else None
+    call = expression(scene)
+    source = ast.unparse(call.func) if isinstance(call, ast.Call) else None
     return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in operands.names)
 
 
@@ -60,17 +61,9 @@ def _meet(first: Given, second: Given, place: int) -> set[int]:
     return sizes
 
 
-def _arithmetic(scene: Scene) -> bool:
-    """Whether two tensors make a new one by an operator: a loss is not to spread one over the other."""
-    return any(isinstance(node, ast.BinOp) for node in ast.walk(scene.tree)) and not any(
-        isinstance(node, (ast.Call, ast.AugAssign)) for node in ast.walk(scene.tree)
-    )
-
-
 def _multiplies(scene: Scene) -> bool:
-    return function(scene) == "matmul" or any(
-        isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) for node in ast.walk(scene.tree)
-    )
+    failing = expression(scene)
+    return function(scene) == "matmul" or (isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult))
 
 
 def _fitting(first: Given, second: Given) -> list[str]:
