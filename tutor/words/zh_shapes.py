@@ -382,9 +382,6 @@ SHAPES: dict[str, str] = {
     "{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.": (
         "{name} 是另一个张量的视图，视图不能就地断开：`{fix}`。"
     ),
-    "{name} is one of several views that {function} gave at once, and autograd allows no change in place of such.": (
-        "{name} 是 {function} 一次给出的多个视图之一，autograd 不允许就地修改这样的视图。"
-    ),
     "LBFGS works out the loss several times in one step, so {name}.step() takes a function: one that sets the "
     "gradients "
     "to zero, computes the loss, calls backward() on it and returns it. Then `{fix}`.": (
