@@ -63,7 +63,7 @@ def _needs(node: Any) -> list[bool]:
 def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[Kept]:
     kept: list[Kept] = []
     if isinstance(node, _PythonNode):  # a custom Function: what it gave to `ctx.save_for_backward`
-        for place, held in enumerate(node.saved_tensors):
+        for place, held in enumerate(_saved_tensors(node)):
             if held is not None:
                 kept.append((f"saved_tensors[{place}]", *_whose(held, given, made)))
         return kept
@@ -88,7 +88,7 @@ def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int |
         return [], []
     inputs: list[int] = []
     kept: list[Kept] = []
-    for place, held in enumerate(node.saved_tensors):
+    for place, held in enumerate(_saved_tensors(node)):
         if held is None:
             continue
         number, name = known(held), f"saved_tensors[{place}]"
@@ -98,6 +98,14 @@ def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int |
             kept.append((name, INPUT, len(inputs), 0))
             inputs.append(number)
     return inputs, kept
+
+
+def _saved_tensors(node: Any) -> tuple[torch.Tensor | None, ...]:
+    try:
+        saved: tuple[torch.Tensor | None, ...] = node.saved_tensors
+    except RuntimeError:  # a pass has let go of them
+        return ()
+    return saved
 
 
 def _whose(held: torch.Tensor, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> tuple[int, int, int]:
