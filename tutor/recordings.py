@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,10 +72,11 @@ def timeline_of(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
     return timeline, status
 
 
-def tell_notices(timeline: Timeline) -> None:
-    """Say what is missing from a recording, and why."""
+def tell_notices(timeline: Timeline, told: Sequence[str] = ()) -> None:
+    """Say what is missing from a recording, and why, but for what was told: some of it shows only in the reading."""
     for notice in timeline.notices:
-        say(notice, FINE)
+        if notice not in told:
+            say(notice, FINE)
 
 
 def run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from tutor.trace.events import Span, Value
+from tutor.trace.events import Data, Scalar, Span, Value
 
 
 class Shared(msgspec.Struct, gc=False):
@@ -139,7 +139,7 @@ class Binding(msgspec.Struct, gc=False):
 
     what: str
     ref: int = 0
-    value: Any = None
+    value: Scalar = None
 
 
 class FrameState(msgspec.Struct, gc=False):
@@ -177,11 +177,11 @@ class State(msgspec.Struct, gc=False):
     node; then all that live."""
     last_pass: PassState | None = None
     passes: int = 0
-    answers: dict[int, Any] = {}
+    answers: dict[int, Data] = {}
     figures: int = 0
     output_length: int = 0
     """How many characters of the whole output (`timeline.output`) had been printed."""
-    knobs: dict[str, Any] = {}
+    knobs: dict[str, Data] = {}
     showing_pass: bool = False
     """Whether `shown` is the graph of `last_pass`, rather than all that lives."""
     grad_of: dict[int, int] = {}

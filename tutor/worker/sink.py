@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed
-from tutor.trace.wire import pack
+from tutor.trace.wire import pack_all
 
 FRAME_EVENTS = 256
 _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
@@ -108,16 +108,19 @@ class Sink:
             del self.waiting[: len(batch)]
             if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
                 batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
-            frame = pack(batch, sum([event[0] in _STEPS for event in batch]))
-            self._events += len(batch)
-            self._bytes += len(frame)
-            view = memoryview(frame)
-            try:
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            except (BrokenPipeError, OSError):
-                self._open = False  # the front end is gone, and our input's end will tell us so
+            for frame, count in pack_all(batch, _STEPS):
+                self._events += count
+                self._bytes += len(frame)
+                self._put(frame)
             self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+
+    def _put(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        try:
+            while view and self._open:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            self._open = False  # the front end is gone, and our input's end will tell us so
 
     @property
     def events(self) -> int:
