@@ -1,7 +1,7 @@
 """What a value on the wire may be, as types that are checked when an event is decoded: it may come from a stranger.
 
-`Value` is that of a tensor, `Data` anything else that is written down as it is: knobs, options, cells, answers. Type
-checkers see `Any` in both places: they have no lists of lists of any depth.
+`Value` is that of a tensor, `Scalar` that of a name, `Data` anything else that is written down as it is: knobs, options,
+cells, answers. Type checkers see `Any`: they have no lists of lists of any depth.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ DEPTH = 5
 MOST_BYTES = 1 << 16
 """The raw bytes of a value are at most so many: 1,000 elements are."""
 
+MOST_ITEMS = 4096
+"""A list in a value has at most so many items: 1,000 numbers are written out."""
+MOST_GRADIENTS = 1 << 17
+"""So many gradients reach a node at most, or are sent on by it."""
+
 Number = bool | int | float | None
-Scalar = Number | str
 Raw = Annotated[bytes, msgspec.Meta(max_length=MOST_BYTES)]
 
 
@@ -26,14 +30,15 @@ def _lists(kind: Any, depth: int) -> Any:
     """`kind`, or lists of these up to a depth."""
     nested: Any = kind
     for _ in range(depth):
-        nested = kind | list[nested]
+        nested = kind | Annotated[list[nested], msgspec.Meta(max_length=MOST_ITEMS)]
     return nested
 
 
 def _data(depth: int) -> Any:
-    nested: Any = Scalar
+    scalar = Number | str
+    nested: Any = scalar
     for _ in range(depth):
-        nested = Scalar | list[nested] | dict[str | int, nested]
+        nested = scalar | list[nested] | dict[str | int, nested]
     return nested
 
 
@@ -53,6 +58,9 @@ class Blob(TypedDict, total=False):
 if TYPE_CHECKING:
     Value: TypeAlias = Any
     Data: TypeAlias = Any
+    Scalar: TypeAlias = Any
 else:
     Value = _lists(Number, DIMENSIONS) | Blob
     Data = _data(DEPTH)
+    Scalar = Number | str
+Gradients = Annotated[list[Value], msgspec.Meta(max_length=MOST_GRADIENTS)]

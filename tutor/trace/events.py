@@ -31,6 +31,7 @@ from typing import ClassVar, TypeAlias
 import msgspec
 
 from tutor.trace.data import Data as Data
+from tutor.trace.data import Gradients as Gradients
 from tutor.trace.data import Scalar as Scalar
 from tutor.trace.data import Value as Value
 
@@ -286,7 +287,7 @@ class Backward(Event, frozen=True, tag=32):
     """The tensors it was called on; their nodes are in their snapshots."""
     retain_graph: bool
     create_graph: bool
-    gradient: list[Value] = []
+    gradient: Gradients = []
     """The gradients given for the roots, where any were."""
 
 
@@ -304,8 +305,8 @@ class Node(Event, frozen=True, tag=34):
 
     kind = "node"
     node: int
-    grad_outputs: list[Value]
-    grad_inputs: list[Value]
+    grad_outputs: Gradients
+    grad_inputs: Gradients
 
 
 class Accumulate(Event, frozen=True, tag=35):

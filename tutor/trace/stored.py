@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-MOST_MEMORY = 192 << 20
+MOST_MEMORY = 176 << 20
 """A recording is read on only while this process takes less than this."""
 MOST_PIPED = 64 << 20
 """So many bytes are read of what is no regular file."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace import gaps, walk, wire
 from tutor.trace.book import Book
@@ -153,15 +153,19 @@ class Timeline:
 
     def feed(self, frame: wire.Buffer) -> None:
         """Take in one whole frame. One that cannot be read is left out with a notice."""
+        try:
+            self.take(frame)
+        except wire.WireError as error:
+            text = later("A part of the recording cannot be read and was left out: {error}.")
+            self.contents.notice(tr(text, error=error))
+
+    def take(self, frame: wire.Buffer) -> None:
+        """The same; WireError where it cannot be read."""
         head, contents = self._head, self.contents
         if head is None:
             raise ValueError("a recording that was loaded does not grow")
-        try:
-            payload = wire.inflate(frame)
-            events = wire.decode_payload(payload, contents.notice)
-        except wire.WireError as error:
-            contents.notice(tr("A part of the recording cannot be read and was left out: {error}.", error=error))
-            return
+        payload = wire.inflate(frame)
+        events = wire.decode_payload(payload, contents.notice)
         if not events or type(events[0]) is ev.Key:
             return
         state, apply, note = head.state, head.apply, contents.note

@@ -209,8 +209,7 @@ def _scan(stored: Stored, end: int) -> Timeline:
 def _feed(timeline: Timeline, frame: bytes) -> bool:
     """Take in a frame; False where it is damaged, or holds what no program does."""
     try:
-        wire.inflate(frame)
-        timeline.feed(frame)
+        timeline.take(frame)
     except Exception:  # a recording may come from a stranger
         return False
     return True

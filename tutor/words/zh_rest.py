@@ -226,6 +226,7 @@ ZH: dict[str, str] = {
     ),
     "a frame of more or other events than it announces": "一帧里的事件数与它声明的不符，或者太多",
     "a frame that takes too much memory": "一帧占用的内存太多",
+    "{path} is no regular file": "{path} 不是普通文件",
     "it takes too much memory": "占用的内存太多",
     "This recording takes too much memory: what comes after step {step} is not shown.": (
         "这份记录占用的内存太多：第 {step} 步之后的内容不显示。"
