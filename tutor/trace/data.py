@@ -1,7 +1,7 @@
 """What a value on the wire may be, as types that are checked when an event is decoded: it may come from a stranger.
 
-`Value` is that of a tensor, `Scalar` that of a name, `Data` anything else that is written down as it is: knobs, options,
-cells, answers. Type checkers see `Any`: they have no lists of lists of any depth.
+`Value` is that of a tensor, `Scalar` that of a name, `Data` anything else that is written down as it is: knobs,
+options, cells, answers. Type checkers see `Any`: they have no lists of lists of any depth.
 """
 
 from __future__ import annotations
