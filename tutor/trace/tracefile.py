@@ -44,7 +44,7 @@ MAX_FILE = 4 << 30
 MAX_TEXT = 256 << 10
 """So many characters of source are looked at as statements at a time."""
 MAX_SUMMARY = 64 << 20
-MAX_SUMMARY_MEMORY = 96 << 20
+MAX_SUMMARY_MEMORY = 72 << 20
 """The summary takes at most so many bytes of memory."""
 
 _HEAD = struct.Struct(f"<{len(MAGIC)}sI")
