@@ -6,7 +6,11 @@ STAMP := $(VENV)/.installed
 # Each process has a half of the tests to begin with: the recordings of a file are then made once.
 SHARED := -n 2 --dist worksteal
 
-.PHONY: run test test-all lint bench fuzz-programs clean
+# For `make fuzz`: how long each of its rows takes, and what it draws by.
+SECONDS ?= 60
+SEED ?= 0
+
+.PHONY: run test test-all lint bench fuzz fuzz-programs clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
@@ -29,9 +33,12 @@ bench: $(STAMP)
 
 # Random programs, recorded and compared with plain runs: `make fuzz-programs N=300 SEED=1`.
 N ?= 300
-SEED ?= 0
 fuzz-programs: $(STAMP)
 	$(BIN)/python -m tests.worker.fuzz_programs $(N) $(SEED) $(ARGS)
+
+# Tries what may go wrong, and writes the table of docs/reliability.md.
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED) --write $(ARGS)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml

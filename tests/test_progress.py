@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,58 @@ def test_a_lesson_can_be_forgotten(tmp_path: Path) -> None:
     assert store.reset("a/b")
     assert store.load("a/b") == Progress("a/b")
     assert store.reset("a/b")
+
+
+def _refused(tmp_path: Path) -> Store:
+    """Nothing is read there, and nothing is kept."""
+    store = Store(tmp_path)
+    assert store.load("a/b") == Progress("a/b")
+    assert "is no regular file" in str(store.notice)
+    assert not store.save(Progress("a/b", done=True))
+    assert "Progress is not kept" in str(store.notice)
+    assert Store.unkept == store.notice
+    return store
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
+def test_what_is_no_file_neither_blocks_nor_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "a__b.json"
+    make(path)
+    before = path.lstat()
+    _refused(tmp_path)
+    assert path.lstat() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a__b.json"]
+
+
+def test_a_socket_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("a__b.json")
+        store = Store(tmp_path)
+        assert store.load("a/b") == Progress("a/b")
+        assert store.notice is not None
+        assert not store.save(Progress("a/b", done=True))
+        assert stat.S_ISSOCK((tmp_path / "a__b.json").lstat().st_mode)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "here").mkdir()
+    link, target = tmp_path / "here" / "a__b.json", tmp_path / "kept" / "real.json"
+    link.symlink_to("../kept/real.json")
+    store = Store(tmp_path / "here")
+    assert store.save(Progress("a/b", begun=True, step=3))  # the target is not there yet
+    assert store.save(Progress("a/b", done=True, step=4))
+    assert link.is_symlink()
+    assert '"done":true' in target.read_text()
+    assert store.load("a/b").step == 4
+    assert list((tmp_path / "here").iterdir()) == [link]
+    assert store.notice is None
+
+
+def test_a_link_to_itself_is_a_notice(tmp_path: Path) -> None:
+    (tmp_path / "a__b.json").symlink_to("a__b.json")
+    store = Store(tmp_path)
+    assert store.load("a/b") == Progress("a/b")
+    assert not store.save(Progress("a/b", done=True))
+    assert (tmp_path / "a__b.json").is_symlink()

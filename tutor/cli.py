@@ -150,7 +150,9 @@ def _steps(arguments: Arguments) -> int:
     from tutor.text import steps
 
     timeline, status = timeline_of(_resolve(arguments), arguments)
+    told = timeline.notices
     (steps.write_json if arguments.json else steps.write_text)(timeline, sys.stdout)
+    tell_notices(timeline, told)
     return status
 
 
@@ -163,7 +165,9 @@ def _show(arguments: Arguments) -> int:
         step = resolve(timeline, arguments.at)
     except PlaceError as error:
         raise Refusal(str(error)) from None
+    told = timeline.notices
     (show.write_json if arguments.json else show.write_text)(timeline, step, sys.stdout)
+    tell_notices(timeline, told)
     return status
 
 
@@ -252,7 +256,9 @@ def _walk(target: Target, arguments: Arguments) -> int:
 
     timeline, status = timeline_of(target, arguments)
     store = Store() if target.kind == "lesson" else None
+    told = timeline.notices
     Walker(timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
+    tell_notices(timeline, told)
     return status
 
 

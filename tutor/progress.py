@@ -1,7 +1,8 @@
 """What the learner has done, one small file per lesson, so that two gradtutors at once lose nothing.
 
 A write goes to a temporary file first, which then takes the old one's place; before it, the file is read again and
-the two are merged, so that done stays done. Progress is a convenience: no failure here stops a lesson.
+the two are merged, so that done stays done. Progress is a convenience: no failure here stops a lesson. What is no
+regular file in a progress file's place is neither read, which might never end, nor replaced; a link is followed.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -66,6 +68,9 @@ class Progress(msgspec.Struct):
 class Store:
     """The progress files of a folder. Nothing here raises: `notice` says, once, why something was not kept."""
 
+    unkept: ClassVar[str | None] = None
+    """Why this process could not keep something, in any store: to be told at its end."""
+
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else paths.progress_dir()
         self.notice: str | None = None
@@ -73,8 +78,7 @@ class Store:
     def load(self, lesson: str) -> Progress:
         """The progress of a lesson; a fresh one where there is none or its file cannot be read."""
         try:
-            data = self._path(lesson).read_bytes()
-            found = msgspec.json.decode(data, type=Progress)
+            found = msgspec.json.decode(_read(self._path(lesson)), type=Progress)
         except FileNotFoundError:
             return Progress(lesson)
         except (OSError, msgspec.MsgspecError, ValueError) as error:
@@ -94,7 +98,7 @@ class Store:
                 merged = merge(self.load(progress.lesson), progress)
                 _replace(self._path(progress.lesson), msgspec.json.encode(merged))
         except OSError as error:
-            self.notice = tr("Progress is not kept: {why}.", why=_reason(error))
+            self.notice = Store.unkept = tr("Progress is not kept: {why}.", why=_reason(error))
             return False
         return True
 
@@ -142,7 +146,30 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+class _NotRegularError(OSError):
+    """A FIFO, a folder or a device where a file should be."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(tr("{path} is no regular file", path=path))
+
+
+def _read(path: Path) -> bytes:
+    """What is in a file. Opening it never waits for somebody who writes into a FIFO."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _NotRegularError(path)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
+
+
 def _replace(path: Path, data: bytes) -> None:
+    path = Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise _NotRegularError(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
+
+
+_SHORT = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
+"""What the system says where it is short of files, processes or memory."""
 
 
 class Refusal(Exception):
@@ -71,10 +77,11 @@ def timeline_of(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
     return timeline, status
 
 
-def tell_notices(timeline: Timeline) -> None:
-    """Say what is missing from a recording, and why."""
+def tell_notices(timeline: Timeline, told: Sequence[str] = ()) -> None:
+    """Say what is missing from a recording, and why, but for what was told: some of it shows only in the reading."""
     for notice in timeline.notices:
-        say(notice, FINE)
+        if notice not in told:
+            say(notice, FINE)
 
 
 def run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:
@@ -85,9 +92,10 @@ def run(target: Target, arguments: Arguments, out: Path | None = None, echo: boo
     try:
         timeline = record_blocking(session, out=out, echo=_echo if echo else None)
     except OSError as error:
-        raise Refusal(
-            tr("{name} cannot be written: {why}.", name=out or target.name, why=error.strerror or error), MISSING
-        ) from None
+        why = error.strerror or error
+        if out is None or error.errno in _SHORT:
+            raise Refusal(tr("{name} cannot be run: {why}.", name=target.name, why=why), MISSING) from None
+        raise Refusal(tr("{name} cannot be written: {why}.", name=out, why=why), MISSING) from None
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end

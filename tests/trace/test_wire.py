@@ -13,15 +13,18 @@ from hypothesis import strategies as st
 from tutor.trace import events as ev
 from tutor.trace import wire
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
+NUMBERS = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
+SCALARS = NUMBERS | st.text(max_size=5)
+LISTS = st.recursive(NUMBERS, lambda inner: st.lists(inner, max_size=3), max_leaves=8)
+BLOBS = st.fixed_dictionaries(
+    {"shape": st.lists(st.integers(0, 9), max_size=3)},
+    optional={"code": st.just("f"), "data": st.binary(max_size=16), "dtype": st.text(), "note": st.text()},
 )
+VALUES = LISTS | BLOBS
 SERIALS = st.integers(0, 2**40)
 EVENTS = st.one_of(
     st.builds(ev.Line, SERIALS, SERIALS),
-    st.builds(ev.Bind, SERIALS, st.text(max_size=8), st.sampled_from(["tensor", "value"]), SERIALS, VALUES),
+    st.builds(ev.Bind, SERIALS, st.text(max_size=8), st.sampled_from(["tensor", "value"]), SERIALS, SCALARS),
     st.builds(ev.Op, SERIALS, SERIALS, st.lists(st.none() | SERIALS), st.lists(SERIALS)),
     st.builds(ev.Snapshot, *[SERIALS] * 6, VALUES),
     st.builds(ev.GraphNode, SERIALS, st.text(), st.lists(st.none() | st.tuples(SERIALS, SERIALS)), SERIALS, SERIALS),

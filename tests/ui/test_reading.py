@@ -9,6 +9,7 @@ import pytest
 
 from tests.ui.conftest import ended, lines, opened, screen_of, text
 from tests.ui.recordings import CELLS, LESSON, TAUGHT, two_paths, viewer
+from tutor.paths import progress_dir
 
 QUESTION = CELLS[2]
 LONG = {"en": "\n\n".join(f"Line {number} of a long question." for number in range(1, 6)) + "\n\nWhat is `w.grad`?"}
@@ -183,3 +184,15 @@ async def test_a_gradient_that_differs_from_the_other_run_is_told(tmp_path: Path
         await ended(pilot, screen)
         # w is the same; its gradient is k: 5 now, 2 before.
         assert "∇+3" in text(pilot.app)
+
+
+async def test_progress_that_cannot_be_kept_is_told_beside_the_answer(tmp_path: Path, home: Path) -> None:
+    folder = progress_dir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("no folder")
+    async with opened(tmp_path, TWO, size=(120, 30)) as (pilot, _):
+        await pilot.press("end", "1", "enter", "2", "enter")
+        await pilot.pause()
+        await pilot.press("end")
+        await pilot.pause()
+        assert "right: 1 · right: 2 · Progress is not kept: File exists" in text(pilot.app)

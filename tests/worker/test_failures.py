@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.worker.recording import Forker
@@ -58,7 +61,8 @@ high(torch.ones(2))
 """)
     (failed,) = recorded.of(ev.Failed)
     assert (failed.function, recorded.timeline.view(recorded.steps_of("failed")[0]).code) == ("low", "t.view(7)")
-    assert failed.traceback == recorded.stderr
+    path = next(line for line in recorded.stderr.splitlines() if line.startswith("  File")).split('"')[1]
+    assert failed.traceback == recorded.stderr.replace(path, recorded.timeline.sources[1].path)
     assert [line for line in recorded.stderr.splitlines() if line.startswith("  File")][-1].endswith("line 3, in low")
 
 
@@ -115,3 +119,22 @@ def test_sys_exit_variants(record: Forker) -> None:
         assert [cell.outcome for cell in recorded.timeline.cells] == ["exited"]
         assert recorded.timeline.run_end is not None
         assert (recorded.timeline.run_end.outcome, recorded.timeline.run_end.status) == ("exited", status)
+
+
+def test_a_traceback_says_no_folder_of_this_machine(record: Forker, tmp_path: Path) -> None:
+    """Own files, installed packages, the standard library: each is named as short as it is elsewhere."""
+    (tmp_path / "helping").mkdir()
+    (tmp_path / "helping" / "__init__.py").write_text("def help_out():\n    import json\n    json.loads('{')\n")
+    script = tmp_path / "train.py"
+    script.write_text("import torch\nimport helping\ntry:\n    torch.ones(2).backward()\n"
+                      "except RuntimeError:\n    helping.help_out()\n")  # fmt: skip
+    recorded = record(script)
+    (failed,) = [event for event in recorded.of(ev.Failed) if not event.caught]
+    files = [line.split('"')[1] for line in failed.traceback.splitlines() if line.startswith("  File")]
+    assert {source.path for source in recorded.timeline.sources.values()} & set(files)
+    assert str(tmp_path) not in failed.traceback.replace(recorded.timeline.sources[1].path, "train.py")
+    assert sys.prefix not in failed.traceback
+    assert sys.base_prefix not in failed.traceback
+    assert "site-packages/torch/_tensor.py" in files
+    assert any(file.endswith("json/__init__.py") and not file.startswith("/") for file in files)
+    assert "json.decoder.JSONDecodeError" in failed.traceback

@@ -30,5 +30,5 @@ def test_tensors_that_are_gone_are_forgotten_though_new_ones_have_their_place(tm
     short, long = recorded(tmp_path, 100), recorded(tmp_path, 400)
     known = [len(timeline.state(timeline.steps - 1).tensors) for timeline in (short, long)]
     assert max(known) < 150  # of some 2,800 in all; they are forgotten in sweeps
-    keys = [[len(state) for _, state in timeline.seeker.keys] for timeline in (short, long)]
+    keys = [[len(frame()) for _, frame in timeline.seeker.keys] for timeline in (short, long)]
     assert max(keys[1]) < 2 * max(keys[0])

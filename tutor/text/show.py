@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
 from tutor.explain.called import label
 from tutor.language import later, tr
 from tutor.text import inside
+from tutor.text.guarded import guarded, write_object
 from tutor.text.output import cut, safe, table
 from tutor.text.values import dtype_of, gradient
 from tutor.trace.following import code_of
@@ -28,32 +30,47 @@ _NAMES = 48
 
 
 def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
-    """One object. ASCII alone, so that the bytes are the same whatever the terminal."""
-    out.write(json.dumps(record(timeline, step), allow_nan=False) + "\n")
+    """One object."""
+    write_object(record(timeline, step), out)
 
 
 def record(timeline: Timeline, step: int) -> dict[str, Any]:
     """All that the screen shows at a step; nothing that differs from one run of the same program to the next."""
-    state = timeline.state(step)
-    view = timeline.view(step) if step else None
+    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
+    fields: dict[str, tuple[Callable[[], Any], Any]] = {
+        "cell": (lambda: timeline.view(step).cell if step else None, None),
+        "line": (lambda: timeline.view(step).line if step else None, None),
+        "tensors": (lambda: _tensors(state, state.frames[-1] if state.frames else None), {}),
+        "frames": (lambda: _frames(state), []),
+        "graph": (lambda: _graph_object(timeline, step, state), {"nodes": [], "edges": [], "shares": []}),
+        "series": (lambda: _all_series(timeline, step), {}),
+        "figures": (lambda: state.figures, 0),
+        "output": (lambda: timeline.output(step), ""),
+        "knobs": (lambda: state.knobs, {}),
+        "optimizer": (lambda: inside.last_optimizer(timeline, step), None),
+    }
+    return {"step": step} | {name: _field(timeline, say, nothing) for name, (say, nothing) in fields.items()}
+
+
+def _field(timeline: Timeline, say: Callable[[], Any], nothing: Any) -> Any:
+    return guarded(timeline, say, lambda _: nothing)
+
+
+def _frames(state: State) -> list[dict[str, Any]]:
+    return [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)]
+
+
+def _graph_object(timeline: Timeline, step: int, state: State) -> dict[str, Any]:
     nodes, edges = graph_of(state)
     return {
-        "step": step,
-        "cell": None if view is None else view.cell,
-        "line": None if view is None else view.line,
-        "tensors": _tensors(state, state.frames[-1] if state.frames else None),
-        "frames": [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)],
-        "graph": {
-            "nodes": [_node(timeline, timeline.moment(step), node) for node in nodes],
-            "edges": [list(edge) for edge in edges],
-            "shares": _shares(state, edges),
-        },
-        "series": {name: points for name in timeline.series if (points := _series(timeline, name, step))},
-        "figures": state.figures,
-        "output": timeline.output(step),
-        "knobs": state.knobs,
-        "optimizer": inside.last_optimizer(timeline, step),
+        "nodes": [_node(timeline, timeline.moment(step), node) for node in nodes],
+        "edges": [list(edge) for edge in edges],
+        "shares": _shares(state, edges),
     }
+
+
+def _all_series(timeline: Timeline, step: int) -> dict[str, list[list[Any]]]:
+    return {name: points for name in timeline.series if (points := _series(timeline, name, step))}
 
 
 def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
@@ -135,13 +152,25 @@ def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
 
 def lines(timeline: Timeline, step: int) -> list[str]:
     """The text of a point, line by line."""
-    state = timeline.state(step)
-    said = _heading(timeline, step)
-    for frame in reversed(state.frames) if state.frames else ():
-        said += ["", tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")]
-        said += _tensor_table(state, frame)
-        said += inside.shared_lines(timeline, step, frame)
-    said += _graph(timeline, step) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
+    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
+    parts: list[Callable[[], list[str]]] = [partial(_heading, timeline, step)]
+    parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
+    parts += [
+        partial(_graph, timeline, step), partial(inside.saved_lines, state),
+        partial(inside.optimizer_lines, timeline, step), partial(_rest, timeline, step, state),
+        lambda: _printed(timeline.output(step)),
+    ]  # fmt: skip
+    return [line for part in parts for line in guarded(timeline, part, lambda why: ["", why])]
+
+
+def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:
+    title = tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")
+    return ["", title, *_tensor_table(state, frame), *inside.shared_lines(timeline, step, frame)]
+
+
+def _rest(timeline: Timeline, step: int, state: State) -> list[str]:
+    """Series, knobs and figures."""
+    said: list[str] = []
     for name in timeline.series:
         points = _series(timeline, name, step)
         if points:
@@ -158,7 +187,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         ]
     if state.figures:
         said += ["", tr("figures: {count}", count=state.figures)]
-    return said + _printed(timeline.output(step))
+    return said
 
 
 def _heading(timeline: Timeline, step: int) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TextIO
 
 import msgspec
@@ -14,26 +14,38 @@ from tutor.explain.nodes import rule_json
 from tutor.explain.origin import unnamed
 from tutor.explain.paths import paths_to
 from tutor.language import tr
+from tutor.text.guarded import guarded, write_object
 from tutor.text.inside import optimizer_at
-from tutor.text.output import cells, safe
+from tutor.text.output import cells, cut, safe
 from tutor.text.values import dtype_of, gradient
 from tutor.trace import events as ev
 from tutor.trace.names import name_of, op_inputs, op_output, parts_of
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
 
+LONGEST = 2000
+"""A step takes at most so many characters of a line."""
+
 
 def write_json(timeline: Timeline, out: TextIO) -> None:
-    """One object per step, in order. ASCII alone, so that the bytes are the same whatever the terminal."""
+    """One object per step, in order."""
     for step in range(1, timeline.steps + 1):
-        out.write(json.dumps(record(timeline, step), allow_nan=False) + "\n")
+        fields = guarded(timeline, partial(record, timeline, step), partial(_untold, timeline, step))
+        write_object(fields, out)
 
 
 def write_text(timeline: Timeline, out: TextIO) -> None:
     """Step, place, kind and words, aligned."""
     width = len(str(timeline.steps))
     for step in range(1, timeline.steps + 1):
-        out.write(f"{step:>{width}}  {text_of(timeline, step)}\n")
+        text = guarded(timeline, partial(text_of, timeline, step), str)
+        out.write(f"{step:>{width}}  {cut(text, LONGEST)}\n")
+
+
+def _untold(timeline: Timeline, step: int, why: str) -> dict[str, Any]:
+    """The fields of a step that cannot be told."""
+    names = ("cell", "file", "line", "span", "code", "function", "depth", "iteration", "pass")
+    return {"step": step, "kind": timeline.kind(step), **dict.fromkeys(names), "text": why}
 
 
 def text_of(timeline: Timeline, step: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 
 from tutor.explain import cause, explanation, line
@@ -12,6 +13,7 @@ from tutor.lesson.model import Cell
 from tutor.progress import Progress, Store
 from tutor.text import prose, show
 from tutor.text.changes import changed
+from tutor.text.guarded import guarded
 from tutor.text.output import Paint, safe
 from tutor.text.questions import Questions
 from tutor.trace import places, walk
@@ -74,7 +76,7 @@ class Walker:
         try:
             self._begin()
             while (typed := self._read("> ")) is not None and typed.strip() not in ("q", "quit", "exit"):
-                self._do(typed.strip())
+                guarded(self.timeline, partial(self._do, typed.strip()), self._cannot)
         finally:
             self._keep()
 
@@ -87,6 +89,9 @@ class Walker:
         self._say(
             [(title, "node"), (tr(", {count} steps. Enter takes a step, ? helps.", count=timeline.steps), "quiet")]
         )
+
+    def _cannot(self, why: str) -> None:
+        self._say([(why, "quiet")])
 
     def _do(self, command: str) -> None:
         if command in _MOVES:

@@ -18,6 +18,8 @@ class Book:
         self.saved: dict[tuple[int, str], list[Saved]] = {}
         """By the site of an operation and the name of the node that it makes: one for each set of inputs that need a
         gradient."""
+        self.most_text: int | None = None
+        """So many characters of text are at hand as statements, of a recording that may come from a stranger."""
         self._texts: dict[int, SourceText] = {}
         self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
@@ -43,7 +45,10 @@ class Book:
         """The text of a file, or None where the recording has none."""
         text = self._texts.get(file)
         if text is None and file in self.sources:
-            text = self._texts[file] = SourceText(self.sources[file].text)
+            held = self.sources[file].text
+            if self.most_text is not None and len(held) + sum(map(len, self._texts.values())) > self.most_text:
+                self._texts.clear()
+            text = self._texts[file] = SourceText(held, self.most_text)
         return text
 
     def code(self, file: int, span: Span) -> str | None:

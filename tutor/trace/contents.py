@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from tutor.language import tr
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.columns import KIND_NUMBERS, Aside, CellInfo, Columns, PassInfo, Point, Printed
@@ -16,6 +17,8 @@ from tutor.trace.scope import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.state import State
 from tutor.trace.values import elements
 
+MOST_PRINTED = 4 << 20
+"""So many characters of what was printed are kept; a program of ours sends fewer."""
 LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 
 
@@ -142,7 +145,16 @@ class Contents:
             self.columns.iterations[-1] = min(max(turn_of(state), 0), 0xFFFFFFFF)
 
     def _output(self, event: ev.Output, state: State) -> None:
-        self.printed.append(Printed(len(self.columns), event.stream, event.text, state.output_length))
+        self.print(len(self.columns), event.stream, event.text)
+
+    def print(self, step: int, stream: str, text: str) -> None:
+        """Text printed after a step, as far as there is room for it."""
+        before = self.printed[-1].length if self.printed else 0
+        if len(text) > MOST_PRINTED - before:
+            self.notice(tr("More was printed than is kept: what comes after {count:,} characters.", count=MOST_PRINTED))
+            text = text[: MOST_PRINTED - before]
+        if text:
+            self.printed.append(Printed(step, stream, text, before + len(text)))
 
     def _once(self, event: ev.Event, state: State) -> None:
         self._book.add(event)

@@ -21,16 +21,20 @@ A *value* on the wire is one of
                                             `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
                                             "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
                                             0 is the least, 254 the most and 255 not finite
-`trace.values` turns each into JSON and text.
+`trace.values` turns each into JSON and text, `trace.data` has their types.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
-Value: TypeAlias = Any
+from tutor.trace.data import Data as Data
+from tutor.trace.data import Gradients as Gradients
+from tutor.trace.data import Scalar as Scalar
+from tutor.trace.data import Value as Value
+
 Span: TypeAlias = tuple[int, int, int, int]
 """First line, first column, last line, last column: lines from 1, columns in characters from 0, the end exclusive."""
 
@@ -77,9 +81,9 @@ class Document(Event, frozen=True, tag=3):
     name: str
     """A lesson's id, or the path of a file."""
     title: dict[str, str]
-    cells: list[dict[str, Any]]
+    cells: list[dict[str, Data]]
     """`msgspec.to_builtins` of `lesson.model.Cell`."""
-    knobs: dict[str, Any] = {}
+    knobs: dict[str, Data] = {}
     device: str | None = None
     originals: dict[int, str] = {}
     """What the file has in the code cells, by number, in whose place the learner's own code ran."""
@@ -93,7 +97,7 @@ class CellStart(Event, frozen=True, tag=10):
 
     kind = "cell"
     cell: int
-    knobs: dict[str, Any] = {}
+    knobs: dict[str, Data] = {}
 
 
 class CellEnd(Event, frozen=True, tag=11):
@@ -161,7 +165,7 @@ class Bind(Event, frozen=True, tag=17):
     name: str
     what: str
     ref: int = 0
-    value: Any = None
+    value: Scalar = None
     """For `what="value"`: a number, a bool, None or a string (cut at 200 characters)."""
 
 
@@ -283,7 +287,7 @@ class Backward(Event, frozen=True, tag=32):
     """The tensors it was called on; their nodes are in their snapshots."""
     retain_graph: bool
     create_graph: bool
-    gradient: list[Value] = []
+    gradient: Gradients = []
     """The gradients given for the roots, where any were."""
 
 
@@ -301,8 +305,8 @@ class Node(Event, frozen=True, tag=34):
 
     kind = "node"
     node: int
-    grad_outputs: list[Value]
-    grad_inputs: list[Value]
+    grad_outputs: Gradients
+    grad_inputs: Gradients
 
 
 class Accumulate(Event, frozen=True, tag=35):
@@ -398,7 +402,7 @@ class Warned(Event, frozen=True, tag=42):
 class Figure(Event, frozen=True, tag=43):
     """Plotting calls, to be drawn again at any size."""
 
-    calls: list[Any]
+    calls: list[Data]
 
 
 class Answer(Event, frozen=True, tag=44):
@@ -408,7 +412,7 @@ class Answer(Event, frozen=True, tag=44):
     """
 
     cell: int
-    value: Any = None
+    value: Data = None
     error: str | None = None
     last_line: int | None = None
     """Of that statement."""
@@ -536,7 +540,7 @@ class OptimizerStep(Event, frozen=True, tag=51):
     optimizer: str
     site: int
     frame: int
-    options: list[dict[str, Any]]
+    options: list[dict[str, Data]]
     updates: list[Update]
     left_out: int = 0
     """How many parameters were too large or too many to be told one by one."""

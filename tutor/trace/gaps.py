@@ -13,6 +13,8 @@ _WHY = {
     "printed": later("{count:,} more characters were printed than the recording keeps."),
     "bytes": later("{count:,} more bytes were printed by C code or child processes than are kept."),
     "damaged": later("The recording was damaged by the program: {detail}."),
+    "large": later("An event of kind {detail} is not in the recording: it takes {count:,} bytes."),
+    "unwritable": later("An event of kind {detail} could not be written."),
     "thread": later(
         "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."
     ),

@@ -5,14 +5,20 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 
+from tutor.language import tr
+from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.frames import Frames, Place
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import State
+from tutor.trace.weighing import memory_of
+
+Key = Callable[[], wire.Buffer]
 
 KEY_EVERY = 2048
 """A key at the earliest after so many events: what is replayed in 5 ms."""
@@ -25,17 +31,19 @@ MARKS = 24
 MARK_SIZE = 120_000
 """So many tensors and nodes the states kept on the way have at most in all, but for the last."""
 
+MOST_STATE = 32 << 20
+"""A state that is kept has at most so many bytes."""
+
 _START: Place = (0, 0)
-_encode_state = msgspec.msgpack.Encoder().encode
-_decode_state = msgspec.msgpack.Decoder(State).decode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Seeker:
     """States that are moved through the recording, and the states kept to start from."""
 
     def __init__(self, book: Book, frames: Frames) -> None:
-        self.keys: list[tuple[int, bytes]] = []
-        """Before which frame, and the state there: msgpack, compressed."""
+        self.keys: list[tuple[int, Key]] = []
+        """Before which frame, and how to get at the frame of a `Key`: its state is msgpack, compressed."""
         self._book = book
         self._frames = frames
         self._due = KEY_EVERY
@@ -49,11 +57,18 @@ class Seeker:
         """Keep the state after all frames, if it is time for that."""
         if self._frames.events < self._due:
             return
-        encoded = _encode_state(state)
+        encoded = _encode(state)
         key = zlib.compress(encoded, 1)
-        if len(encoded) < wire.MAX_LENGTH:
-            self.keys.append((len(self._frames), key))
+        if len(encoded) < MOST_STATE and len(key) < wire.MAX_LENGTH // 2:
+            frame = wire.seal(_encode([ev.Key(key)]), 0, 0, 0)
+            self.keys.append((len(self._frames), lambda: frame))
         self._due = self._frames.events + KEY_EVERY + len(key) // KEY_BYTES
+
+    def forget(self) -> None:
+        """Let go of the states at hand."""
+        self._heads.clear()
+        self._marks.clear()
+        self._marked = 0
 
     def seek(self, target: Place) -> State:
         """The state before the event at a place; a copy that nothing changes later."""
@@ -84,7 +99,7 @@ class Seeker:
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
         while key and (self.keys[key - 1][0], 0) > max(head, mark):
             try:
-                state = _decode_state(wire.expand(self.keys[key - 1][1], wire.MAX_LENGTH))
+                state = _state_of(self.keys[key - 1][1]())
             except wire.UNREADABLE:
                 del self.keys[key - 1]
                 key -= 1
@@ -99,6 +114,18 @@ class Seeker:
             if place == head:
                 return self._heads.pop(index)
         return _START, Replay(State(), self._book)
+
+
+def _state_of(frame: wire.Buffer) -> State:
+    """The state in the frame of a `Key`. Raises what is in `wire.UNREADABLE`."""
+    packed: list[ev.Key] = wire.decoder(list[ev.Key])(
+        wire.expand(memoryview(frame)[wire.HEADER.size :], wire.MAX_LENGTH)
+    )
+    encoded = wire.expand(packed[0].state if packed else b"", MOST_STATE)
+    if memory_of(encoded, 2 * MOST_STATE) > 2 * MOST_STATE:
+        raise wire.WireError(tr("it takes too much memory"))
+    state: State = wire.decoder(State)(encoded)
+    return state
 
 
 def _size(state: State) -> int:

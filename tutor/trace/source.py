@@ -20,11 +20,16 @@ _HEADER = (ast.expr, ast.arguments, ast.withitem, ast.keyword)
 class SourceText:
     """One file's text: `lines`, what stands in a span, and its statements (none where it does not parse)."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most: int | None = None) -> None:
+        """Of more than `most` characters no statements are looked for: it would take hundreds of times as much."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")  # as the compiler counts lines
         self.lines = text.split("\n")
         self._text = text
+        self._is_read = most is None or len(text) <= most
         self._blocks: list[Block] | None = None
+
+    def __len__(self) -> int:
+        return len(self._text)
 
     def slice(self, span: Span) -> str | None:
         """What stands there, or None outside of the text."""
@@ -40,7 +45,7 @@ class SourceText:
     def blocks(self) -> list[Block]:
         """All statements, in the order of the text."""
         if self._blocks is None:
-            tree = parse(self._text)
+            tree = parse(self._text) if self._is_read else None
             statements = [] if tree is None else [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
             self._blocks = sorted(
                 ((node, _first_line(node), node.end_lineno or node.lineno) for node in statements),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from tutor.trace.events import Span, Value
+from tutor.trace.events import Data, Gradients, Scalar, Span, Value
 
 
 class Shared(msgspec.Struct, gc=False):
@@ -83,9 +83,9 @@ class NodeState(Shared, gc=False):
     value: Value = None
     """What its tensor held when the node was made."""
     shape: tuple[int, ...] | None = None
-    grad_outputs: list[Value] | None = None
+    grad_outputs: Gradients | None = None
     """What reached it in the pass on show; for an `AccumulateGrad` the incoming gradient. None: it has not run."""
-    grad_inputs: list[Value] | None = None
+    grad_inputs: Gradients | None = None
     order: int = 0
     """Its place in the engine's order in the pass on show, from 1; 0: it has not run."""
     state: str = "new"
@@ -124,7 +124,7 @@ class PassState(msgspec.Struct, gc=False):
     roots: list[int]
     retain_graph: bool
     create_graph: bool
-    gradient: list[Value]
+    gradient: Gradients
     running: bool
     ran: list[int]
     """Nodes in the engine's order, `AccumulateGrad` included."""
@@ -139,7 +139,7 @@ class Binding(msgspec.Struct, gc=False):
 
     what: str
     ref: int = 0
-    value: Any = None
+    value: Scalar = None
 
 
 class FrameState(msgspec.Struct, gc=False):
@@ -177,11 +177,11 @@ class State(msgspec.Struct, gc=False):
     node; then all that live."""
     last_pass: PassState | None = None
     passes: int = 0
-    answers: dict[int, Any] = {}
+    answers: dict[int, Data] = {}
     figures: int = 0
     output_length: int = 0
     """How many characters of the whole output (`timeline.output`) had been printed."""
-    knobs: dict[str, Any] = {}
+    knobs: dict[str, Data] = {}
     showing_pass: bool = False
     """Whether `shown` is the graph of `last_pass`, rather than all that lives."""
     grad_of: dict[int, int] = {}

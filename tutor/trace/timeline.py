@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.trace import events as ev
 from tutor.trace import gaps, walk, wire
 from tutor.trace.book import Book
@@ -28,6 +28,8 @@ from tutor.trace.state import NodeState, SiteInfo, State
 
 GIVEN = 16
 """How many states that were asked for are kept at hand."""
+MOST_CODE = 10_000
+"""So many characters of the code of a step are told."""
 FAR = 2048
 """Over so many events, states are compared to find what changed."""
 
@@ -63,6 +65,9 @@ class Timeline:
         self._head: Replay | None = Replay(State(), self.book)
         self._given: OrderedDict[int, State] = OrderedDict()
         self._text = ""
+        self.is_stored = False
+        """Whether it was read from a file, which may come from a stranger."""
+        self.frames.let_go = self._let_go
 
     @classmethod
     def load(cls, path: str | Path) -> Timeline:
@@ -148,15 +153,19 @@ class Timeline:
 
     def feed(self, frame: wire.Buffer) -> None:
         """Take in one whole frame. One that cannot be read is left out with a notice."""
+        try:
+            self.take(frame)
+        except wire.WireError as error:
+            text = later("A part of the recording cannot be read and was left out: {error}.")
+            self.contents.notice(tr(text, error=error))
+
+    def take(self, frame: wire.Buffer) -> None:
+        """The same; WireError where it cannot be read."""
         head, contents = self._head, self.contents
         if head is None:
             raise ValueError("a recording that was loaded does not grow")
-        try:
-            payload = wire.inflate(frame)
-            events = wire.decode_payload(payload, contents.notice)
-        except wire.WireError as error:
-            contents.notice(tr("A part of the recording cannot be read and was left out: {error}.", error=error))
-            return
+        payload = wire.inflate(frame)
+        events = wire.decode_payload(payload, contents.notice)
         if not events or type(events[0]) is ev.Key:
             return
         state, apply, note = head.state, head.apply, contents.note
@@ -174,6 +183,12 @@ class Timeline:
         self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
         self.seeker.keep(state)
 
+    def _let_go(self) -> None:
+        """Memory is short: what can be made again goes."""
+        self._given.clear()
+        self.seeker.forget()
+        self.frames.forget()
+
     def freeze(self) -> None:
         """No more will be fed: all is asked of the frames, keys and contents that are there."""
         self._head = None
@@ -183,6 +198,8 @@ class Timeline:
     def kind(self, step: int) -> str:
         """The kind of a step, as design.md names them."""
         self._check(step, 1)
+        if self.frames.kinds is not None:
+            self.frames.step(step)  # of a file: its frame may turn out to be another
         return KIND_NAMES[self.columns.kinds[step - 1]]
 
     def event(self, step: int) -> ev.Event:
@@ -242,7 +259,7 @@ class Timeline:
             file=None if source is None else source.path,
             line=None if span is None else span[0],
             span=span,
-            code=None if file is None or span is None else self.book.code(file, span),
+            code=None if file is None or span is None else _short(self.book.code(file, span)),
             function=function,
             depth=depth,
             iteration=columns.iterations[place] or None,
@@ -328,3 +345,7 @@ class Timeline:
     def _check(self, step: int, first: int) -> None:
         if not first <= step <= self.steps:
             raise IndexError(f"There is no step {step}: this recording has {self.steps}.")
+
+
+def _short(code: str | None) -> str | None:
+    return code if code is None or len(code) <= MOST_CODE else code[: MOST_CODE - 1] + "…"

@@ -19,6 +19,8 @@ import os
 import struct
 import zlib
 from array import array
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,20 +30,26 @@ from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.columns import Columns, Summary
 from tutor.trace.contents import Contents
-from tutor.trace.events import STEP_KINDS, Gap, Key
+from tutor.trace.events import STEP_KINDS, Gap
+from tutor.trace.frames import MOST_FRAMES
+from tutor.trace.seek import Key
+from tutor.trace.stored import MOST_MEMORY, Stored, StoredFrames, memory_taken
 from tutor.trace.timeline import Timeline
+from tutor.trace.weighing import memory_of
 
 MAGIC = b"gradtutor trace\n"
 VERSION = 1
 SUFFIX = ".part"
 MAX_FILE = 4 << 30
-MAX_SUMMARY = 512 << 20
+MAX_TEXT = 256 << 10
+"""So many characters of source are looked at as statements at a time."""
+MAX_SUMMARY = 64 << 20
+MAX_SUMMARY_MEMORY = 72 << 20
+"""The summary takes at most so many bytes of memory."""
 
 _HEAD = struct.Struct(f"<{len(MAGIC)}sI")
 _TRAILER = struct.Struct(f"<QII{len(MAGIC)}s")
 _encode = msgspec.msgpack.Encoder().encode
-_decode_summary = msgspec.msgpack.Decoder(Summary).decode
-_decode_keys = msgspec.msgpack.Decoder(list[Key]).decode
 
 
 class TraceError(Exception):
@@ -97,9 +105,9 @@ class Writer:
         with contextlib.suppress(OSError):
             self._part.unlink()
 
-    def _put_keys(self, keys: list[tuple[int, bytes]]) -> None:
+    def _put_keys(self, keys: list[tuple[int, Key]]) -> None:
         while self._keys < len(keys) and keys[self._keys][0] <= self._written:
-            self._put(wire.seal(_encode([Key(keys[self._keys][1])]), 0, 0, 0))
+            self._put(keys[self._keys][1]())
             self._keys += 1
 
     def _put(self, data: wire.Buffer) -> None:
@@ -128,64 +136,69 @@ def _summary(timeline: Timeline) -> Summary:
 
 def load(path: Path) -> Timeline:
     """The recording in a file. Raises TraceError, and OSError where it cannot be read at all."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_FILE:
-            raise TraceError(tr("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size or not head.startswith(MAGIC):
-            raise TraceError(tr("{path} is not a recording of gradtutor.", path=path))
-        version = _HEAD.unpack(head)[1]
-        data = head + file.read()
-    trailer = _trailer(data)
-    timeline = _restore(data, trailer) if trailer is not None and version == VERSION else None
-    if timeline is not None:
-        return timeline
-    timeline = _scan(data, len(data) if trailer is None else trailer)
-    if version != VERSION:
-        text = later("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
-        about = tr(text, path=path, version=version, ours=VERSION)
-        if not timeline.steps:
-            raise TraceError(about)
-        timeline.contents.notice(about)
+    stored = Stored(path)
+    size = stored.size
+    if size > MAX_FILE:
+        raise TraceError(tr("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
+    head = stored.read(0, _HEAD.size)
+    if len(head) < _HEAD.size or not head.startswith(MAGIC):
+        raise TraceError(tr("{path} is not a recording of gradtutor.", path=path))
+    version = _HEAD.unpack(head)[1]
+    trailer = _trailer(stored)
+    timeline = _restore(stored, trailer) if trailer is not None and version == VERSION else None
+    if timeline is None:
+        timeline = _scan(stored, size if trailer is None else trailer)
+        if version != VERSION:
+            text = later("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
+            about = tr(text, path=path, version=version, ours=VERSION)
+            if not timeline.steps:
+                raise TraceError(about)
+            timeline.contents.notice(about)
+    timeline.is_stored = True
+    timeline.book.most_text = MAX_TEXT
     return timeline
 
 
-def _trailer(data: bytes) -> int | None:
+def _trailer(stored: Stored) -> int | None:
     """Where the summary begins, if there is one."""
-    if len(data) < _HEAD.size + _TRAILER.size:
+    if stored.size < _HEAD.size + _TRAILER.size:
         return None
-    place, _, _, magic = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
-    return place if magic == MAGIC and _HEAD.size <= place <= len(data) - _TRAILER.size else None
+    last = stored.read(stored.size - _TRAILER.size, stored.size)
+    if len(last) < _TRAILER.size:
+        return None
+    place, _, _, magic = _TRAILER.unpack(last)
+    return place if magic == MAGIC and _HEAD.size <= place <= stored.size - _TRAILER.size else None
 
 
-def _scan(data: bytes, end: int) -> Timeline:
+def _scan(stored: Stored, end: int) -> Timeline:
     """Feed all frames up to the first that is damaged."""
     timeline = Timeline()
-    place, whole = _HEAD.size, True
-    view = memoryview(data)
+    place, whole, short = _HEAD.size, True, False
     while place < end:
-        if end - place < wire.HEADER.size:
+        header = stored.read(place, place + wire.HEADER.size)
+        if len(header) < wire.HEADER.size:
             whole = False
             break
-        length, events, steps = wire.HEADER.unpack_from(data, place)
+        length, events, steps = wire.HEADER.unpack(header)
         next_place = place + wire.HEADER.size + length
         if length > wire.MAX_LENGTH or next_place > end:
             whole = False
             break
         if events or steps:
-            frame = view[place:next_place]
-            try:
-                wire.inflate(frame)
-            except wire.WireError:
+            short = memory_taken() > MOST_MEMORY
+            if short or not _feed(timeline, stored.read(place, next_place)):
                 whole = False
                 break
-            timeline.feed(frame)
         place = next_place
-    if whole and end < len(data):
+    if whole and end < stored.size:
         timeline.contents.notice(tr("The end of this file is damaged; the recording itself is whole."))
     elif whole:
         what = tr("This recording was cut off: it was not finished, or a part of the file is missing.")
+        timeline.contents.notice(what)
+    elif short:
+        what = tr(
+            "This recording takes too much memory: what comes after step {step} is not shown.", step=timeline.steps
+        )
         timeline.contents.notice(what)
     else:
         what = tr("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
@@ -193,34 +206,39 @@ def _scan(data: bytes, end: int) -> Timeline:
     return timeline
 
 
-def _restore(data: bytes, end: int) -> Timeline | None:
-    """The recording by its summary, or None where anything is amiss."""
-    _, crc, summary_crc, _ = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
-    view = memoryview(data)
-    packed = view[end : len(data) - _TRAILER.size]
-    if zlib.crc32(view[:end]) != crc or zlib.crc32(packed) != summary_crc:
-        return None
+def _feed(timeline: Timeline, frame: bytes) -> bool:
+    """Take in a frame; False where it is damaged, or holds what no program does."""
     try:
-        summary = _decode_summary(wire.expand(packed, MAX_SUMMARY))
-    except wire.UNREADABLE:
+        timeline.take(frame)
+    except Exception:  # a recording may come from a stranger
+        return False
+    return True
+
+
+def _restore(stored: Stored, end: int) -> Timeline | None:
+    """The recording by its summary, or None where anything is amiss."""
+    last = stored.size - _TRAILER.size
+    _, crc, summary_crc, _ = _TRAILER.unpack(stored.read(last, stored.size))
+    if _crc(stored, 0, end) != crc or _crc(stored, end, last) != summary_crc:
+        return None
+    summary = _summary_of(stored, end, last)
+    columns = None if summary is None else _columns(summary)
+    if summary is None or columns is None:
         return None
     timeline = Timeline()
+    frames = timeline.frames
+    frames.data, frames.kinds = StoredFrames(stored), columns.kinds
     place = _HEAD.size
-    while place < end:
-        if end - place < wire.HEADER.size:
+    for start, chunk in _headers(stored, end):
+        length, events, steps = chunk
+        place = start + wire.HEADER.size + length
+        if length > wire.MAX_LENGTH or place > end or steps > events or len(frames) >= MOST_FRAMES:
             return None
-        length, events, steps = wire.HEADER.unpack_from(data, place)
-        next_place = place + wire.HEADER.size + length
-        if length > wire.MAX_LENGTH or next_place > end or steps > events:
-            return None
-        frame = view[place:next_place]
         if events:
-            timeline.frames.append(frame, events, steps)
-        else:
-            _add_key(timeline, frame)
-        place = next_place
-    columns = _columns(summary)
-    if columns is None or len(columns) != timeline.frames.steps:
+            frames.add_stored(start, place, events, steps)
+        elif len(timeline.seeker.keys) < MOST_FRAMES // 10:
+            timeline.seeker.keys.append((len(frames), partial(stored.read, start, place)))
+    if place != end or len(columns) != frames.steps:
         return None
     timeline.freeze()
     _fill(timeline.book, timeline.contents, summary)
@@ -228,10 +246,36 @@ def _restore(data: bytes, end: int) -> Timeline | None:
     return timeline
 
 
-def _add_key(timeline: Timeline, frame: memoryview) -> None:
-    with contextlib.suppress(*wire.UNREADABLE):
-        for key in _decode_keys(wire.inflate(frame)):
-            timeline.seeker.keys.append((len(timeline.frames), key.state))
+def _headers(stored: Stored, end: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
+    """Where each frame begins, and its header."""
+    place = _HEAD.size
+    while place < end:
+        header = stored.read(place, min(place + wire.HEADER.size, end))
+        if len(header) < wire.HEADER.size:
+            return
+        yield place, wire.HEADER.unpack(header)
+        place += wire.HEADER.size + wire.HEADER.unpack(header)[0]
+
+
+def _crc(stored: Stored, start: int, end: int) -> int:
+    crc = 0
+    for chunk in stored.chunks(start, end):
+        crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def _summary_of(stored: Stored, start: int, end: int) -> Summary | None:
+    """What the end of the file tells, where it can be read in bounded memory."""
+    if end - start > MAX_SUMMARY:
+        return None
+    try:
+        data = wire.expand(stored.read(start, end), MAX_SUMMARY)
+        if memory_of(data, MAX_SUMMARY_MEMORY) > MAX_SUMMARY_MEMORY:
+            return None
+        summary: Summary = wire.decoder(Summary)(data)
+    except wire.UNREADABLE:
+        return None
+    return summary
 
 
 def _columns(summary: Summary) -> Columns | None:
@@ -258,8 +302,11 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
     book.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
     contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
-    contents.printed, contents.asides = summary.printed, summary.asides
-    contents.run_end, contents.notices = summary.run_end, summary.notices
+    contents.asides = summary.asides
+    for part in summary.printed:
+        contents.print(part.step, part.stream, part.text)
+    contents.run_end = summary.run_end
+    contents.notices[:0] = summary.notices
     contents.gaps = [aside.event for aside in summary.asides if isinstance(aside.event, Gap)]
 
 

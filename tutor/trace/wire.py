@@ -1,27 +1,37 @@
 """Frames: how events travel through the pipe and lie in a file.
 
 A frame is a header of three little-endian u32 (length of what follows, events in it, steps among them) and a zlib
-stream of a msgpack list of events. What is read may come from a stranger: lengths and inflation are bounded, and an
-event of a later format is skipped with a notice.
+stream of a msgpack list of events. What is read may come from a stranger, so a frame is looked at before it is decoded:
+its length, what it inflates to, how many events there are, and how much memory they take. An event of a later format is
+skipped with a notice. What we write keeps within these bounds: `pack_all` divides what is too much for one frame.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
 import msgspec
 
 from tutor.language import tr
-from tutor.trace.events import EVENTS, Event
+from tutor.trace.events import EVENTS, Event, Freed, Gap, Gone, Output
+from tutor.trace.weighing import items_of, memory_of
 
 HEADER = struct.Struct("<III")
-MAX_LENGTH = 64 << 20
+MAX_LENGTH = 16 << 20
 """No frame is longer than this, in the file or inflated."""
+MAX_EVENTS = 4096
+"""No frame has more events than this."""
+MAX_MEMORY = 32 << 20
+"""The events of a frame take at most so many bytes of memory, as `memory_of` estimates them."""
+FULL = 512 << 10
+"""Events that take more bytes than this are written as several frames."""
+MAX_EVENT = MAX_LENGTH - (64 << 10)
+"""An event that takes more bytes than this is not written: what compresses to nothing takes some bytes more."""
 
 Notice = Callable[[str], None]
 Buffer = bytes | bytearray | memoryview
@@ -30,12 +40,16 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """What decoding raises where data is damaged."""
 
 _TAGS = {kind.__struct_config__.tag: kind.__name__ for kind in EVENTS}
+_DIVISIBLE = frozenset(kind.__struct_config__.tag for kind in (Gone, Freed, Output))
+"""Events whose last field may be divided among several: the numbers of what is gone, text."""
 _ANY: Any = reduce(or_, EVENTS)
 _encode = msgspec.msgpack.Encoder().encode
-_decode_all = msgspec.msgpack.Decoder(list[_ANY]).decode
-_decode_each = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decode_one = msgspec.msgpack.Decoder(_ANY).decode
-_decode_any = msgspec.msgpack.Decoder().decode
+
+
+@cache
+def decoder(kind: Any) -> Callable[[Buffer], Any]:
+    """What decodes this type. Made when there is need of it: for all that an event may hold it takes some 30 ms."""
+    return msgspec.msgpack.Decoder(kind).decode
 
 
 class WireError(ValueError):
@@ -44,8 +58,42 @@ class WireError(ValueError):
 
 def pack(events: Sequence[bytes | tuple[Any, ...] | Event], steps: int, level: int = 0) -> bytes:
     """One frame of these events; `bytes` are events that are encoded already, tuples are `(tag, field, ...)`."""
-    payload = _encode([msgspec.Raw(event) if type(event) is bytes else event for event in events])
-    return seal(payload, len(events), steps, level)
+    return seal(_payload(events), len(events), steps, level)
+
+
+def pack_all(events: Sequence[tuple[Any, ...]], steps: Container[Any]) -> Iterator[tuple[bytes, int]]:
+    """Frames of these events, each within the bounds, and how many events are in it; `steps` are the tags of steps.
+
+    An event that is too much for a frame is divided; where it cannot be, a `Gap` stands in its place.
+    """
+    try:
+        payload = _payload(events)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # text with halves of characters, numbers too large
+        payload = None
+    if payload is not None and len(events) <= MAX_EVENTS and len(payload) <= FULL:
+        yield seal(payload, len(events), sum([event[0] in steps for event in events]), 0), len(events)
+        return
+    if len(events) > 1:
+        half = min(len(events) // 2, MAX_EVENTS)
+        yield from pack_all(events[:half], steps)
+        yield from pack_all(events[half:], steps)
+        return
+    event = events[0]
+    name = _TAGS.get(event[0], "")
+    if payload is None:
+        yield pack([Gap(1, "unwritable", detail=name)], 0), 1
+    elif len(payload) <= MAX_EVENT and memory_of(payload) <= MAX_MEMORY:
+        yield seal(payload, 1, int(event[0] in steps), 0), 1
+    elif event[0] in _DIVISIBLE and len(event[-1]) > 1:
+        half = len(event[-1]) // 2
+        yield from pack_all([(*event[:-1], event[-1][:half])], steps)
+        yield from pack_all([(*event[:-1], event[-1][half:])], steps)
+    else:
+        yield pack([Gap(1, "large", len(payload), name)], 0), 1
+
+
+def _payload(events: Sequence[bytes | tuple[Any, ...] | Event]) -> bytes:
+    return _encode([msgspec.Raw(event) if type(event) is bytes else event for event in events])
 
 
 def seal(payload: Buffer, events: int, steps: int, level: int) -> bytes:
@@ -69,8 +117,17 @@ def split(buffer: bytearray) -> Iterator[bytes]:
 
 
 def inflate(frame: Buffer) -> bytes:
-    """The encoded list of events in a frame."""
-    return expand(memoryview(frame)[HEADER.size :], MAX_LENGTH)
+    """The encoded list of events in a frame; WireError where it is damaged, or more than a frame may hold."""
+    view = memoryview(frame)
+    if len(view) < HEADER.size:
+        raise WireError(tr("data that is cut off, or inflates to too much"))
+    events = HEADER.unpack_from(view)[1]
+    payload = expand(view[HEADER.size :], MAX_LENGTH)
+    if events > MAX_EVENTS or (events and items_of(payload) not in (None, events)):
+        raise WireError(tr("a frame of more or other events than it announces"))
+    if memory_of(payload) > MAX_MEMORY:
+        raise WireError(tr("a frame that takes too much memory"))
+    return payload
 
 
 def expand(packed: Buffer, limit: int) -> bytes:
@@ -93,18 +150,18 @@ def decode(frame: Buffer, notice: Notice | None = None) -> list[Event]:
 def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]:
     """As `decode`, of what `inflate` gives."""
     try:
-        events: list[Event] = _decode_all(payload)
+        events: list[Event] = decoder(list[_ANY])(payload)
         return events
     except UNREADABLE:
         pass  # something in it is unknown or damaged: find out what
     try:
-        items = _decode_each(payload)
+        items: list[msgspec.Raw] = decoder(list[msgspec.Raw])(payload)
     except UNREADABLE:
         raise WireError(tr("data that is no list of events")) from None
-    events = []
+    events, decode_event = [], decoder(_ANY)
     for item in items:
         try:
-            events.append(_decode_one(item))
+            events.append(decode_event(item))
         except UNREADABLE:
             if notice is not None:
                 notice(_unreadable(item))
@@ -114,7 +171,7 @@ def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]
 def _unreadable(item: msgspec.Raw) -> str:
     """Why an event was skipped."""
     try:
-        tag = _decode_any(item)[0]
+        tag = decoder(Any)(item)[0]
     except (*UNREADABLE, TypeError, LookupError):
         tag = None
     if isinstance(tag, int) and tag in _TAGS:

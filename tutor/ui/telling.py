@@ -101,6 +101,8 @@ def said(screen: LessonScreen) -> list[Piece]:
         both = [*told, (f" {g.dot} ", "quiet"), *done]
         if told and row_width(both) <= screen.size.width - 4:
             return both
+        if told and screen.study.notice:
+            return told
         return told if told and told[0][0].startswith(g.no) else done  # what was right stands in the lesson pane too
     verdict = _verdict(screen)
     if verdict:
@@ -135,7 +137,15 @@ def _done(screen: LessonScreen) -> list[Piece]:
 
 
 def _verdict(screen: LessonScreen) -> list[Piece]:
-    """Where the run tells what was asked: whether the answers were right; of several the first that was not."""
+    """Where the run tells what was asked: how it compares, and whether that could not be kept."""
+    told = _compared(screen)
+    if told and screen.study.notice:
+        told = [*told, (f" {screen.explain.glyphs.dot} ", "quiet"), (clean(screen.study.notice), "note")]
+    return told
+
+
+def _compared(screen: LessonScreen) -> list[Piece]:
+    """Whether the answers were right; of several the first that was not."""
     g = screen.explain.glyphs
     if screen.timeline.kind(screen.cursor) != "cell_end":
         return []

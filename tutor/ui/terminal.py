@@ -44,6 +44,7 @@ def run(
     at once. A target that cannot be run at all ends the screen, with the reason on standard error.
     """
     gc.disable()  # until the screen is there: what is imported now stays anyway
+    from tutor.progress import Store
     from tutor.ui.app import GRACE, GradtutorApp
 
     app = GradtutorApp(
@@ -65,4 +66,6 @@ def run(
         last.start()
     if app.parting:
         print(f"gradtutor: {app.parting}", file=sys.stderr)
+    if Store.unkept is not None:
+        print(f"gradtutor: {Store.unkept}", file=sys.stderr)
     return app.return_code or 0

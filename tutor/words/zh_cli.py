@@ -170,5 +170,6 @@ malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interru
         "{name} 是一份记录：--set 和 --device 只用于要运行的东西。"
     ),
     "{name} cannot be read: {why}.": "{name} 读不了：{why}。",
+    "{name} cannot be run: {why}.": "{name} 无法运行：{why}。",
     "{name} cannot be written: {why}.": "{name} 写不了：{why}。",
 }

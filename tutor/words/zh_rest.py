@@ -219,6 +219,23 @@ ZH: dict[str, str] = {
         "有一次反向传播没看到开头（在另一个线程里，或从 gradient edge 开始）：它的节点没有显示，它写下的梯度有显示。"
     ),
     "{why} ({count:,} events)": "{why}（{count:,} 个事件）",
+    "An event of kind {detail} is not in the recording: it takes {count:,} bytes.": (
+        "有一个 {detail} 类的事件不在记录里：它有 {count:,} 字节。"
+    ),
+    "An event of kind {detail} could not be written.": "有一个 {detail} 类的事件写不下来。",
+    "More was printed than is kept: what comes after {count:,} characters.": (
+        "打印的内容超过了保留的上限：第 {count:,} 个字符之后的没有保留。"
+    ),
+    "a frame of more or other events than it announces": "一帧里的事件数与它声明的不符，或者太多",
+    "a frame that takes too much memory": "一帧占用的内存太多",
+    "{path} is no regular file": "{path} 不是普通文件",
+    "it takes too much memory": "占用的内存太多",
+    "This recording takes too much memory: what comes after step {step} is not shown.": (
+        "这份记录占用的内存太多：第 {step} 步之后的内容不显示。"
+    ),
+    "Some steps of the recording are not what it says they are: they cannot be read.": (
+        "记录里有些步与它声明的种类不符：它们读不了。"
+    ),
     "{path} is too large for a recording ({size:,} bytes).": "{path} 太大了，不像记录（{size:,} 字节）。",
     "{path} is not a recording of gradtutor.": "{path} 不是 gradtutor 的记录。",
     "{path} is a recording of format {version}; this gradtutor reads format {ours}.": (

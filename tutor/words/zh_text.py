@@ -1,6 +1,7 @@
 """The plain front end in Chinese."""
 
 ZH: dict[str, str] = {
+    "this step cannot be explained: {error}": "这一步无法解释：{error}",
     "and {count:,} more": "还有 {count:,} 个",
     "The screen wants {columns} columns and {lines} lines.": "屏幕界面需要 {columns} 列、{lines} 行。",
     "Lines and marks are drawn in ASCII: the encoding is not UTF-8.": "线条和记号用 ASCII 画：编码不是 UTF-8。",

@@ -25,6 +25,8 @@ _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
 _SITE = Site.__struct_config__.tag
+MOST_TEXT = 3 << 20
+"""So many characters of a file are in the recording: four bytes each at most, they go into one frame."""
 
 
 def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip
@@ -108,7 +110,7 @@ class Code:
             file = self._files[path] = len(self._lines) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
-            self._send(Source(file, self.names.get(path, path), text))
+            self._send(Source(file, self.names.get(path, path), text[:MOST_TEXT]))
         flags = self._futures.get(path, 0)
         code, plain = compile_recorded(source, path, self._places(file), self.callbacks, imported=imported, flags=flags)
         self._futures[path] = flags | (code.co_flags & _FUTURES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sysconfig
 import traceback
 import types
 from typing import Any
@@ -19,6 +21,9 @@ _HANDLE = handle_torch_function.__code__
 _REFUSE = refuse.__code__
 _OVERLOAD = torch._ops.OpOverload.__call__.__code__
 _TEXT = 4000
+_FILE = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
+_PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
 
 
 def strip(error: BaseException) -> None:
@@ -85,8 +90,22 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
         function=function,
         frame=frame,
         caught=caught,
-        traceback="" if caught else "".join(traceback.format_exception(error))[-_TEXT:],
+        traceback="" if caught else _shortened("".join(traceback.format_exception(error)), code)[-_TEXT:],
     )
+
+
+def _shortened(text: str, code: Code) -> str:
+    """A traceback with the paths that a recording has elsewhere: it does not say where files lie on this machine."""
+    names = dict(code.names)
+    main = os.path.dirname(next(iter(names), "")) + os.sep
+
+    def short(found: re.Match[str]) -> str:
+        path = found[1]
+        if path.startswith(_STANDARD):
+            path = os.path.relpath(path, os.path.dirname(_STANDARD.rstrip(os.sep)))
+        return f'File "{names.get(found[1]) or _PACKAGES.sub("", path).removeprefix(main)}"'
+
+    return _FILE.sub(short, text)
 
 
 def text_of(error: BaseException) -> str:

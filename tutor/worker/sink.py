@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed
-from tutor.trace.wire import pack
+from tutor.trace.wire import pack_all
 from tutor.worker.descriptors import Guarded
 
 FRAME_EVENTS = 256
@@ -115,20 +115,23 @@ class Sink:
             del self.waiting[: len(batch)]
             if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
                 batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
-            frame = pack(batch, sum([event[0] in _STEPS for event in batch]))
-            self._events += len(batch)
-            self._bytes += len(frame)
-            view = memoryview(frame)
-            if not self._descriptor.is_same:  # the program has closed our pipe, or given its number to a file
-                self._open = False
-                self.lost()
-                return
-            try:
-                while view:
-                    view = view[os.write(self._descriptor.number, view) :]
-            except (BrokenPipeError, OSError):
-                self._open = False  # the front end is gone, and our input's end will tell us so
+            for frame, count in pack_all(batch, _STEPS):
+                self._events += count
+                self._bytes += len(frame)
+                self._put(frame)
             self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+
+    def _put(self, frame: bytes) -> None:
+        if not self._descriptor.is_same:  # the program has closed our pipe, or given its number to a file
+            self._open = False
+            self.lost()
+            return
+        view = memoryview(frame)
+        try:
+            while view and self._open:
+                view = view[os.write(self._descriptor.number, view) :]
+        except OSError:
+            self._open = False  # the front end is gone, and our input's end will tell us so
 
     @property
     def is_open(self) -> bool:

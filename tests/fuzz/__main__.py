@@ -1,0 +1,45 @@
+"""`make fuzz SECONDS=… SEED=…`: tries what may go wrong, and writes what did into a table of `docs/reliability.md`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.fuzz import lessons, traces  # noqa: F401 (they register their rows)
+from tests.fuzz.rows import ROWS, Budget, Outcome, table
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- the table begins: `make fuzz` writes it -->", "<!-- the table ends -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each row")
+    parser.add_argument("--seed", type=int, default=0, help="what is tried is drawn by it")
+    parser.add_argument("--count", type=int, help="so many tries for each row, however long they take")
+    parser.add_argument("--only", default="", help="the rows with this text in their names")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    options = parser.parse_args()
+    outcomes: dict[str, Outcome] = {}
+    for name, tries in ROWS.items():
+        if options.only in name:
+            outcomes[name] = tries(Budget(options.seed, options.seconds, options.count))
+            for failure in outcomes[name].failures[:20]:
+                print(f"failed: {failure}", file=sys.stderr)
+    lines = [*table(outcomes), "", f"Drawn by seed {options.seed}."]
+    print("\n".join(lines))
+    if options.write:
+        write(lines)
+    return int(any(outcome.failures for outcome in outcomes.values()))
+
+
+def write(lines: list[str]) -> None:
+    """Replace the table in the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

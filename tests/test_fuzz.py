@@ -1,0 +1,36 @@
+"""A sample of what `make fuzz` tries, in a process of its own: the one that reads has little in its memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.bombs import bombs
+from tests.fuzz.rows import Outcome, table
+from tests.sampling import count, seed
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "tries"),
+    [
+        ("damaged by accident", count(20, 2300)), ("hostile traces", count(60, 7700)),
+        ("traces that inflate", count(4, len(bombs()))), ("lesson files", count(30, 2000)),
+    ],
+)  # fmt: skip
+def test_nothing_falls_over(row: str, tries: int) -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--only", row, "--count", str(tries), "--seed", str(seed())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"| {tries:,} | 0 |" in done.stdout
+
+
+def test_what_fails_is_counted() -> None:
+    outcome = Outcome()
+    outcome.add(0.5, None)
+    outcome.add(2.0, "it fell over")
+    assert table({"something": outcome})[2:] == ["| something | 2 | 1 | 2.0 s | – |"]
