@@ -14,7 +14,7 @@ import msgspec
 
 from tutor.process import environment
 from tutor.trace import wire
-from tutor.trace.command import RunCommand
+from tutor.trace.command import RunCommand, encode
 from tutor.trace.timeline import Timeline
 
 _HEADER, _STATUS = struct.Struct("<II"), struct.Struct("<i")
@@ -100,7 +100,7 @@ class Runner:
         """Run it to its end; `printed` are descriptors for what goes to its standard output and error."""
         read_end, write_end = os.pipe()
         try:
-            request = msgspec.json.encode({"command": command, "seconds": seconds})
+            request = encode({"command": command, "seconds": seconds})
             fork = self._server.fork(request, [write_end, *printed])
         except BaseException:
             os.close(read_end)

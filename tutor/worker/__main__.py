@@ -1,4 +1,5 @@
-"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE`, three descriptors that it inherits.
+"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE PARENT`, three descriptors that it inherits and the
+number of the front end's process, which may be gone by the time that this one could ask for it.
 
 It imports torch, says that it is ready, and stands by until the front end sends a run over the control socket. It
 runs that one, then ends. When the control socket closes, it ends at once, with its children.
@@ -15,8 +16,6 @@ import signal
 import socket
 import sys
 
-import msgspec
-
 
 def main() -> None:
     """Stands by, runs, ends."""
@@ -24,12 +23,12 @@ def main() -> None:
     for descriptor in (control_number, events, page_number):
         os.set_inheritable(descriptor, False)
     control = socket.socket(fileno=control_number)
-    _end_with(os.getppid())
+    _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
     page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")
     os.close(page_number)
     _raise_stack_limit()
 
-    from tutor.trace.command import READY, RunCommand
+    from tutor.trace.command import READY, RunCommand, decode
     from tutor.worker.nudging import nudge_when_due
     from tutor.worker.recorder import Recorder
     from tutor.worker.run import Run
@@ -41,7 +40,7 @@ def main() -> None:
         line = b""
     if not line:
         return
-    command = msgspec.json.decode(line, type=RunCommand)
+    command = decode(line, RunCommand)
 
     def look_at_control() -> None:
         readable, _, _ = select.select([control], [], [], 0)
