@@ -266,7 +266,7 @@ def record_blocking(
 
     def updated() -> None:
         nonlocal told
-        if echo is not None:
+        if echo is not None and session.imported:  # else it says why it cannot start
             parts = session.timeline.contents.printed
             for part in parts[told:]:
                 echo(part.stream, part.text)
