@@ -65,8 +65,8 @@ def test_a_script_of_another_encoding_keeps_its_cells(path: Path) -> None:
 MARKS = (
     "tags=1", "tags=[1]", "tags={}", "tags=[[1]]", "tags=null", 'lang=["en"]', "lang={}", "id=[1]", "question=[1]",
     'question={"a":1}', "of=[1]", "a=", "=", '"', "{", '{"a"', "[", "[markdown", "[markdown] tags=1", "\\", "a b c = d",
-    'key="a" key="b"', "lang=nan", "cell_marker=1", "[markdown] cell_marker=1", "lines_to_next_cell=1", "active=1", "language=1",
-    '{"cell_type":"x"}', 'tags=["exercise"] id={} kind=[]', 'tags=["exercise",1]', '"""', 'tags=("a",)',
+    'key="a" key="b"', "lang=nan", "cell_marker=1", "[markdown] cell_marker=1", "lines_to_next_cell=1", "active=1",
+    "language=1", '{"cell_type":"x"}', 'tags=["exercise"] id={} kind=[]', 'tags=["exercise",1]', '"""', 'tags=("a",)',
 )  # fmt: skip
 
 

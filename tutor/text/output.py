@@ -54,7 +54,7 @@ def prepare() -> None:
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
         elif name == "stdout" and type(sys.stdout) is io.TextIOWrapper:
-            sys.stdout = sys.__stdout__ = _checked(sys.stdout)  # type: ignore[misc]
+            sys.stdout = sys.__stdout__ = _checked(sys.stdout)  # type: ignore[misc, assignment]
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "gradtutor"), (sys.stderr, "gradtutor")):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
