@@ -63,8 +63,8 @@ def session(random: Random, home: Path) -> str:
     with Terminal((*GRADTUTOR, *words), home, draws=False) as terminal:
         read = terminal.read
 
-        def reading(wait: float) -> bytes:
-            data = read(wait)
+        def reading(seconds: float) -> bytes:
+            data = read(seconds)
             last.extend(data)
             del last[: -(1 << 16)]
             return data

@@ -66,6 +66,7 @@ class Writer:
         self._written = 0
         self._keys = 0
         self._part: Path | None = None
+        self._file: BinaryIO
         if path.exists() and not path.is_file():
             self._path = path
             self._file = path.open("wb")

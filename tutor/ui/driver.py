@@ -15,8 +15,6 @@ from typing import Any, TextIO
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-from tutor.text.output import OutputError
-
 WAIT = 0.1
 """Seconds between two looks whether the input is to end, or a key is whole."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -29,8 +27,10 @@ class TerminalDriver(LinuxDriver):
         self._loop = asyncio.get_running_loop()
         self._restarts = False
         super().__init__(*arguments, **options)
-        if sys.__stdout__ is not None and sys.__stdout__.isatty():
-            self._file = _Lasting(sys.__stdout__)  # type: ignore[assignment]
+        out = sys.__stdout__
+        if out is not None and out.isatty():
+            file = open(out.fileno(), "w", closefd=False, encoding=out.encoding, errors=out.errors)  # noqa: SIM115
+            self._file = _Lasting(file)  # type: ignore[assignment]
 
     # ------------------------------------------------------------ stops and continues
 
@@ -130,12 +130,12 @@ class _Lasting:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, OutputError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, OutputError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
     def fileno(self) -> int:
