@@ -57,6 +57,8 @@ def _guarded(words: list[str] | None) -> int:
     except BrokenPipeError:
         output.close_quietly(sys.stdout)
         return FINE
+    except OSError as error:  # what this machine does not let us do: no fault of ours, and no traceback
+        return say(str(error), FAILED)
     except output.OutputError as error:
         output.close_quietly(sys.stdout)
         return say(tr("cannot write: {why}", why=error), FAILED)
@@ -229,7 +231,10 @@ def _lessons(arguments: Arguments) -> Path:
 
 def _shown(path: Path) -> Path:
     """A path as one would type it here."""
-    here, full = Path.cwd(), path.absolute()
+    try:
+        here, full = Path.cwd(), path.absolute()
+    except OSError:  # the folder that we stand in is gone
+        return path
     return full.relative_to(here) if full.is_relative_to(here) else path
 
 

@@ -244,7 +244,11 @@ def environment() -> dict[str, str]:
     """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
     root = str(Path(__file__).resolve().parent.parent)
     known = {os.path.realpath(path) for path in sys.path if path}
-    if os.path.realpath(os.curdir) != root and root in known:
+    try:
+        here = os.path.realpath(os.curdir)
+    except OSError:  # the folder that we stand in is gone
+        here = ""
+    if here != root and root in known:
         return dict(os.environ)
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

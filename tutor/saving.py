@@ -42,7 +42,10 @@ def destination(out: Path, target: Target) -> bool:
     try:
         there = out.stat()
     except FileNotFoundError:
-        real = Path(os.path.realpath(out))  # where a link leads to that has no file behind it
+        try:
+            real = Path(os.path.realpath(out))  # where a link leads to that has no file behind it
+        except OSError as error:  # the folder that we stand in is gone
+            raise unwritten(out, error) from None
         if not real.parent.is_dir():
             folder = real.parent if out.is_symlink() else out.parent
             text = tr("there is no folder {folder} to write {name} into.", folder=folder, name=out.name)

@@ -90,6 +90,29 @@ def test_python_does_not_begin_to_converse(folder: Path) -> None:
         assert ">>>" not in done.stderr + done.stdout
 
 
+def test_an_input_that_cannot_be_read_is_at_its_end(folder: Path) -> None:
+    done = shell(folder, ["view", "--plain", "run.trace"], "0>input")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Enter takes a step" in done.stdout
+
+
+def test_the_folder_that_one_stands_in_is_gone(folder: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        go = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+        program = ["sh", "-c", go, "sh", sys.executable, "-P", "-m", "tutor"]
+        done = subprocess.run([*program, *words], cwd=folder, env=environment(folder), capture_output=True, text=True)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    absolute = str(folder / "script.py")
+    assert run("list").returncode == 0
+    assert run("steps", str(folder / "run.trace")).returncode == 0
+    assert run("steps", absolute).returncode == 3  # torch itself cannot be imported there
+    assert run("record", absolute, "-o", "gone.trace").returncode == 3
+    assert run("check", absolute).returncode == 2
+    assert run("new", "graph/mine", "--lessons", "own").returncode in (2, 3)
+
+
 def test_bytes_that_are_no_text_are_typed_into_a_prompt(folder: Path) -> None:
     program = [sys.executable, "-P", "-m", "tutor", "--plain", "view", "run.trace"]
     typed = b"\xff\xfe\n\n\x80\xe9\nend\n"

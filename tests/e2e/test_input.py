@@ -89,7 +89,7 @@ def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Sig
     terminal = lesson(start)
     terminal.wait(lambda: True, quiet=1.0)
     before = threads(terminal.pid)
-    for _ in range(20):
+    for _ in range(10):
         if stop is not None:
             terminal.signal(stop)
             terminal.wait(lambda: stopped(terminal.pid), quiet=0)

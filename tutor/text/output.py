@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import io
 import os
 import re
@@ -48,7 +49,7 @@ def prepare() -> None:
     """Make the standard streams take any text, whatever their encoding, and any bytes; open those that are closed."""
     codecs.register_error("gradtutor", _replace)
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
+        if getattr(sys, name) is None or (name == "stdin" and _is_unreadable(number)):
             _open_nowhere(number)
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
             setattr(sys, name, stream)
@@ -59,6 +60,14 @@ def prepare() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=errors)
+
+
+def _is_unreadable(number: int) -> bool:
+    """Whether a descriptor is open for writing alone, as `nohup` makes standard input."""
+    try:
+        return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        return False
 
 
 def _open_nowhere(number: int) -> None:
