@@ -19,9 +19,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from tutor.language import tr
+from tutor.language import later, tr
+from tutor.lesson.model import joined
 from tutor.trace import command as commands
 from tutor.trace.command import READY, RunCommand
+from tutor.trace.signals import signal_name
 
 GRACE = 1.0
 """Seconds that a stopped run has to end by itself."""
@@ -37,6 +39,20 @@ class StartError(Exception):
         super().__init__(
             tr("the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.", why=why)
         )
+
+
+def never_began(status: int, printed: str) -> str:
+    """What is said of a process that ended before the first line of the code: what it printed last is all there is."""
+    last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
+    if status < 0:
+        name = signal_name(-status)
+        said = tr("the process that runs the code died of {name} before the first line.", name=name)
+    else:
+        text = later("the process that runs the code ended with exit status {status} before the first line.")
+        said = tr(text, status=status)
+    if last:
+        said = joined([said, tr("It printed last: `{line}`.", line=" ".join(last.split()))])
+    return joined([said, tr("`gradtutor doctor` says more.")])
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
@@ -213,11 +229,12 @@ class Workers:
         self.prepare()
         standby, self._standby = self._standby, None
         assert standby is not None
-        worker = await standby
-        if not worker.alive:
+        with contextlib.suppress(StartError):  # by now there may be room again
+            worker = await standby
+            if worker.alive:
+                return worker
             await worker.end()
-            worker = await WorkerProcess.start(self._launch)
-        return worker
+        return await WorkerProcess.start(self._launch)
 
     async def close(self) -> None:
         """Leaves no process behind."""

@@ -13,11 +13,9 @@ from typing import Any
 import msgspec
 
 from tutor import language
-from tutor.language import later, tr
 from tutor.lesson.errors import MISSING
 from tutor.lesson.find import Target
-from tutor.lesson.model import joined
-from tutor.process import StartError, WorkerProcess, Workers
+from tutor.process import StartError, WorkerProcess, Workers, never_began
 from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
@@ -196,17 +194,7 @@ class Session:
         printed = {"stdout": "", "stderr": ""}
         for part in self.timeline.contents.printed:
             printed[part.stream] += part.text
-        lines = [" ".join(line.split()) for text in printed.values() for line in text.splitlines()]
-        last = next(filter(None, reversed(lines)), "")
-        if status < 0:
-            name = signal_name(-status)
-            said = tr("the process that runs the code died of {name} before the first line.", name=name)
-        else:
-            text = later("the process that runs the code ended with exit status {status} before the first line.")
-            said = tr(text, status=status)
-        if last:
-            said = joined([said, tr("It printed last: `{line}`.", line=last)])
-        said = joined([said, tr("`gradtutor doctor` says more.")])
+        said = never_began(status, "\n".join(printed.values()))
         if not self.imported and status >= 0:
             self._refuse(RunEnd("refused", MISSING, said))
         else:

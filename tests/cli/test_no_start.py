@@ -41,6 +41,12 @@ def test_a_torch_that_cannot_be_imported(tmp_path: Path, command: str) -> None:
     assert not list(tmp_path.glob("*.trace*"))
 
 
+def test_a_check_with_a_torch_that_cannot_be_imported(tmp_path: Path) -> None:
+    status, out, errors = run(tmp_path, ["check", "graph/two-paths"], PYTHONPATH=broken(tmp_path))
+    assert (status, out, errors.count("\n")) == (3, "", 1)
+    assert "It printed last: `ImportError: libcudart.so.12: cannot open shared object file`." in errors
+
+
 def test_a_torch_that_ends_or_kills_the_process(tmp_path: Path) -> None:
     name = script(tmp_path, GOOD)
     path = broken(tmp_path, "import os\nos._exit(0)\n")
@@ -49,6 +55,15 @@ def test_a_torch_that_ends_or_kills_the_process(tmp_path: Path) -> None:
     (tmp_path / "broken/torch/__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     status, out, errors = run(tmp_path, ["steps", name], PYTHONPATH=path)
     assert (status, out, "died of SIGSEGV before the first line" in errors) == (3, "", True)
+
+
+def test_a_worker_that_ends_after_its_imports(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "jupytext.py").write_text("raise ImportError('not whole')\n")
+    name = script(tmp_path, f"# %%\n{GOOD}")
+    status, out, errors = run(tmp_path, ["steps", name], PYTHONPATH=str(tmp_path / "broken"))
+    assert (status, out, errors.count("\n")) == (1, "", 1)
+    assert "It printed last: `ImportError: not whole`." in errors
 
 
 @pytest.mark.parametrize("limit", ["ulimit -v 400000", "ulimit -f 0", "ulimit -n 9"])
