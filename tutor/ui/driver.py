@@ -26,6 +26,10 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loop = asyncio.get_running_loop()
         self._restarts = False
+        """Whether a restart is due."""
+        self._suspends = False
+        """Whether the terminal is given back only for a while."""
+        self._ended = False
         super().__init__(*arguments, **options)
         out = sys.__stdout__
         if out is not None and out.isatty():
@@ -49,6 +53,8 @@ class TerminalDriver(LinuxDriver):
 
     def _stop(self) -> None:
         """Give the terminal back and stop, until a signal says to go on."""
+        if self._ended:
+            return
         if self._auto_restart and not self._must_signal_resume:
             self.suspend_application_mode()
             self._must_signal_resume = True
@@ -57,7 +63,7 @@ class TerminalDriver(LinuxDriver):
     def _restart(self) -> None:
         """Take the terminal again: a shell may have had it meanwhile. The threads of before end first."""
         self._restarts = False
-        if not self._auto_restart or self._app._exit:
+        if self._ended or not self._auto_restart:
             return
         if not self._must_signal_resume:
             self.suspend_application_mode()
@@ -65,8 +71,17 @@ class TerminalDriver(LinuxDriver):
         self.resume_application_mode()
         self._app.refresh(layout=True)
 
+    def suspend_application_mode(self) -> None:
+        """Give the terminal back for a while."""
+        self._suspends = True
+        try:
+            super().suspend_application_mode()
+        finally:
+            self._suspends = False
+
     def stop_application_mode(self) -> None:
-        """Stop application mode; where it is stopped already, there is nothing to do."""
+        """Give the terminal back; where that is done already, there is nothing to do."""
+        self._ended = self._ended or not self._suspends
         if self._writer_thread is not None and self._writer_thread.is_alive():
             super().stop_application_mode()
 
