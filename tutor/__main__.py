@@ -4,7 +4,11 @@ import os
 import sys
 
 # `python -m` looks in the current folder first, where a learner's `random.py` would stand in for Python's.
-if sys.path[0] == os.getcwd() != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
+try:
+    here = os.getcwd()
+except OSError:  # the folder is gone
+    here = ""
+if sys.path[0] == here != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
     del sys.path[0]
 
 from tutor.cli import main

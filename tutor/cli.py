@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,13 @@ from typing import TYPE_CHECKING
 from tutor.arguments import Arguments, near_command, parse
 from tutor.language import tr
 from tutor.recordings import (
+    FAILED,
     FINE,
     INTERRUPTED,
     MISSING,
     WRONG,
     Refusal,
     load,
-    run,
     say,
     session_of,
     tell_notices,
@@ -32,6 +33,18 @@ def main(words: list[str] | None = None) -> int:
     from tutor.text import output
 
     output.prepare()
+    status = _guarded(words)
+    if words is None and os.environ.get("PYTHONINSPECT"):  # or Python would begin to converse, after a traceback
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+    return status
+
+
+def _guarded(words: list[str] | None) -> int:
+    """The exit status, whatever became of the standard streams."""
+    from tutor.text import output
+
     try:
         status = _main(sys.argv[1:] if words is None else words)
         sys.stdout.flush()
@@ -45,6 +58,11 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         output.close_quietly(sys.stdout)
         return FINE
+    except OSError as error:  # what this machine does not let us do: no fault of ours, and no traceback
+        return say(str(error), FAILED)
+    except output.OutputError as error:
+        output.close_quietly(sys.stdout)
+        return say(tr("cannot write: {why}", why=error), FAILED)
 
 
 def _main(words: list[str]) -> int:
@@ -117,17 +135,9 @@ def _record(arguments: Arguments) -> int:
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
         raise Refusal(tr("{name} is a recording already.", name=target.name))
-    out = Path(arguments.output) if arguments.output is not None else Path(target.path.stem + ".trace")
-    if out.is_dir():
-        example = out / "run.trace"
-        raise Refusal(tr("{out} is a folder. Name a file to write, for instance {example}.", out=out, example=example))
-    if not out.parent.is_dir():
-        text = tr("there is no folder {folder} to write {name} into.", folder=out.parent, name=out.name)
-        raise Refusal(text, MISSING)
-    timeline, status = run(target, arguments, out=out, echo=True)
-    say(tr("recorded {count:,} steps in {out}", count=timeline.steps, out=out), FINE)
-    tell_notices(timeline)
-    return status
+    from tutor.saving import record
+
+    return record(target, arguments)
 
 
 def _list(arguments: Arguments) -> int:
@@ -226,7 +236,10 @@ def _lessons(arguments: Arguments) -> Path:
 
 def _shown(path: Path) -> Path:
     """A path as one would type it here."""
-    here, full = Path.cwd(), path.absolute()
+    try:
+        here, full = Path.cwd(), path.absolute()
+    except OSError:  # the folder that we stand in is gone
+        return path
     return full.relative_to(here) if full.is_relative_to(here) else path
 
 

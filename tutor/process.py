@@ -19,14 +19,40 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import msgspec
-
+from tutor.language import later, tr
+from tutor.lesson.model import joined
+from tutor.trace import command as commands
 from tutor.trace.command import LOST, READY, RunCommand
+from tutor.trace.signals import signal_name
 
 GRACE = 1.0
 """Seconds that a stopped run has to end by itself."""
 POLL = 0.005
 """Seconds between two looks whether a process that is about to end has ended."""
+
+
+class StartError(Exception):
+    """No process can be started here; the text says so in a sentence."""
+
+    def __init__(self, error: Exception) -> None:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        super().__init__(
+            tr("the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.", why=why)
+        )
+
+
+def never_began(status: int, printed: str) -> str:
+    """What is said of a process that ended before the first line of the code: what it printed last is all there is."""
+    last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
+    if status < 0:
+        name = signal_name(-status)
+        said = tr("the process that runs the code died of {name} before the first line.", name=name)
+    else:
+        text = later("the process that runs the code ended with exit status {status} before the first line.")
+        said = tr(text, status=status)
+    if last:
+        said = joined([said, tr("It printed last: `{line}`.", line=" ".join(last.split()))])
+    return joined([said, tr("`gradtutor doctor` says more.")])
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
@@ -51,7 +77,7 @@ Launch: TypeAlias = Callable[[Sequence[int], int, int], Awaitable[Process]]
 async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
     """Start it in a Python of its own."""
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "tutor.worker", *map(str, descriptors),
+        sys.executable or "", "-P", "-m", "tutor.worker", *map(str, descriptors), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
         pass_fds=descriptors, start_new_session=True, env=environment(),
     )  # fmt: skip
@@ -77,29 +103,36 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, launch: Launch = launch) -> WorkerProcess:
-        """Starts a process that imports torch and stands by."""
-        ours, theirs = socket.socketpair()
-        read_end, write_end = os.pipe()
-        _widen(write_end)
-        # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
-        printed = [os.pipe(), os.pipe()]
-        with tempfile.TemporaryFile() as file:
+        """Starts a process that imports torch and stands by. Raises StartError."""
+        try:
+            return await cls._start(launch)
+        except (OSError, RuntimeError) as error:  # no such Python; no descriptor, process, thread or room is left
+            raise StartError(error) from None
+
+    @classmethod
+    async def _start(cls, launch: Launch) -> WorkerProcess:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            control, given = socket.socketpair()
+            ours.enter_context(control)
+            theirs.enter_context(given)
+
+            def pipe() -> tuple[int, int]:
+                read_end, write_end = os.pipe()
+                ours.callback(os.close, read_end)
+                theirs.callback(os.close, write_end)
+                return read_end, write_end
+
+            events, write_end = pipe()
+            _widen(write_end)
+            # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
+            printed = [pipe(), pipe()]
+            file = theirs.enter_context(tempfile.TemporaryFile())
             file.truncate(mmap.PAGESIZE)
             page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
-            descriptors = (theirs.fileno(), write_end, file.fileno())
-            try:
-                process = await launch(descriptors, printed[0][1], printed[1][1])
-            except BaseException:
-                ours.close()
-                for descriptor in (read_end, *(pipe[0] for pipe in printed)):
-                    os.close(descriptor)
-                raise
-            finally:
-                theirs.close()
-                for descriptor in (write_end, *(pipe[1] for pipe in printed)):
-                    os.close(descriptor)
-        ours.setblocking(False)
-        return cls(process, ours, read_end, page, [await _reader(pipe[0]) for pipe in printed])
+            process = await launch((given.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
+            ours.pop_all()  # from here on `end` closes them
+        control.setblocking(False)
+        return cls(process, control, events, page, [await _reader(pipe[0]) for pipe in printed])
 
     async def ready(self) -> bool:
         """Waits until torch is imported; False where the process ended instead."""
@@ -112,7 +145,7 @@ class WorkerProcess:
         """Tells it what to run."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):  # it is gone: whoever reads its events will see that
-            await loop.sock_sendall(self._control, msgspec.json.encode(command) + b"\n")
+            await loop.sock_sendall(self._control, commands.encode(command) + b"\n")
 
     @property
     def printed(self) -> tuple[asyncio.StreamReader, asyncio.StreamReader]:
@@ -199,23 +232,27 @@ class Workers:
     async def take(self) -> WorkerProcess:
         """The stand-by worker, or a new one where it has died meanwhile."""
         self.prepare()
-        assert self._standby is not None
-        worker, self._standby = await self._standby, None
-        if not worker.alive:
+        standby, self._standby = self._standby, None
+        assert standby is not None
+        with contextlib.suppress(StartError):  # by now there may be room again
+            worker = await standby
+            if worker.alive:
+                return worker
             await worker.end()
-            worker = await WorkerProcess.start(self._launch)
-        return worker
+        return await WorkerProcess.start(self._launch)
 
     async def close(self) -> None:
         """Leaves no process behind."""
-        if self._standby is not None:
-            worker, self._standby = await self._standby, None
-            await worker.end()
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            with contextlib.suppress(StartError):
+                await (await standby).end()
 
     def kill(self) -> None:
         """As `close`, when there is no time (a signal)."""
-        if self._standby is not None and self._standby.done() and not self._standby.cancelled():
-            self._standby.result().kill()
+        standby = self._standby
+        if standby is not None and standby.done() and not standby.cancelled() and standby.exception() is None:
+            standby.result().kill()
 
 
 def _widen(pipe: int) -> None:
@@ -229,7 +266,11 @@ def environment() -> dict[str, str]:
     """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
     root = str(Path(__file__).resolve().parent.parent)
     known = {os.path.realpath(path) for path in sys.path if path}
-    if os.path.realpath(os.getcwd()) != root and root in known:
+    try:
+        here = os.path.realpath(os.curdir)
+    except OSError:  # the folder that we stand in is gone
+        here = ""
+    if here != root and root in known:
         return dict(os.environ)
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

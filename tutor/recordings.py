@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tutor.language import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tutor.arguments import Arguments
     from tutor.lesson.find import Target
     from tutor.process import Workers
@@ -35,10 +37,13 @@ class Refusal(Exception):
 
 def say(text: str, status: int) -> int:
     """One line, whatever the text holds."""
-    from tutor.text.output import safe
+    from tutor.text.output import close_quietly, safe
 
     sys.stdout.flush()
-    print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr)
+    try:
+        print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told
+        close_quietly(sys.stderr)
     return status
 
 
@@ -84,34 +89,31 @@ def tell_notices(timeline: Timeline, told: Sequence[str] = ()) -> None:
             say(notice, FINE)
 
 
-def run(target: Target, arguments: Arguments, out: Path | None = None, echo: bool = False) -> tuple[Timeline, int]:
-    """Run a script or a lesson to its end."""
+def run(
+    target: Target, arguments: Arguments, out: Path | None = None, echo: Callable[[str, str], None] | None = None
+) -> tuple[Timeline, int]:
+    """Run a script or a lesson to its end; `echo` is given what it prints, as it comes."""
     from tutor.session import record_blocking
 
     session = session_of(target, arguments)
     try:
-        timeline = record_blocking(session, out=out, echo=_echo if echo else None)
+        timeline = record_blocking(session, out=out, echo=echo)
     except OSError as error:
-        why = error.strerror or error
         if out is None or error.errno in _SHORT:
+            why = error.strerror or error
             raise Refusal(tr("{name} cannot be run: {why}.", name=target.name, why=why), MISSING) from None
-        raise Refusal(tr("{name} cannot be written: {why}.", name=out, why=why), MISSING) from None
+        raise unwritten(out, error) from None
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end
+    if end is not None and end.note and not timeline.cells and end.outcome != "stopped":
+        raise Refusal(end.note, FAILED if session.imported else MISSING)
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
 
 
-def _echo(stream: str, text: str) -> None:
-    """What the script prints, as it comes. Nobody listening does not end the recording."""
-    from tutor.text.output import close_quietly
-
-    to = sys.stderr if stream == "stderr" else sys.stdout
-    try:
-        to.write(text)
-        to.flush()
-    except BrokenPipeError:
-        close_quietly(to)
+def unwritten(out: Path, error: OSError) -> Refusal:
+    """What is said of a recording that cannot be written."""
+    return Refusal(tr("{name} cannot be written: {why}.", name=out, why=error.strerror or error), MISSING)
 
 
 def status_of(timeline: Timeline) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from tutor import language
+from tutor.lesson.errors import MISSING
 from tutor.lesson.find import Target
-from tutor.process import WorkerProcess, Workers
+from tutor.process import StartError, WorkerProcess, Workers, never_began
 from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
@@ -54,6 +55,8 @@ class Session:
         """starting (Python), importing (torch), running, ended."""
         self.refused: RunEnd | None = None
         """Set where the file could not be run at all: malformed, or a knob that it does not have."""
+        self.imported = False
+        """Whether its process has come so far as to have torch."""
         self._worker: WorkerProcess | None = None
         self._stopping = False
         self._updated: Updated = lambda: None
@@ -99,14 +102,19 @@ class Session:
             updated()
 
     async def _run(self) -> None:
-        worker = self._worker = await self.workers.take()
+        try:
+            worker = self._worker = await self.workers.take()
+        except StartError as error:
+            self._refuse(RunEnd("refused", MISSING, str(error)))
+            return
         self._enter("importing")
         printed = [
             asyncio.create_task(self._read_printed(name, reader))
             for name, reader in zip(("stdout", "stderr"), worker.printed, strict=True)
         ]
         try:
-            if await worker.ready():
+            self.imported = await worker.ready()
+            if self.imported:
                 self._enter("running")
                 await worker.run(msgspec.structs.replace(self.command, language=language.now()))
             await self._read_frames(worker)
@@ -117,10 +125,13 @@ class Session:
         finally:
             for task in printed:
                 task.cancel()
-        if self.timeline.run_end is None:
+        end = self.timeline.run_end
+        if end is not None and end.outcome == "refused":
+            self.refused = end
+        elif end is None and not self._stopping and not self.timeline.cells:
+            self._never_began(status)
+        elif end is None:
             self._died(worker, status)
-        elif self.timeline.run_end.outcome == "refused":
-            self.refused = self.timeline.run_end
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
@@ -176,6 +187,21 @@ class Session:
 
     # ------------------------------------------------------------ its end
 
+    def _refuse(self, end: RunEnd) -> None:
+        self._add([end])
+        self.refused = end
+
+    def _never_began(self, status: int) -> None:
+        """The worker ended before the first cell: what it printed last is the only word on why."""
+        printed = {"stdout": "", "stderr": ""}
+        for part in self.timeline.contents.printed:
+            printed[part.stream] += part.text
+        said = never_began(status, "\n".join(printed.values()))
+        if not self.imported and status >= 0:
+            self._refuse(RunEnd("refused", MISSING, said))
+        else:
+            self._add([RunEnd("died" if status < 0 else "exited", 128 - status if status < 0 else status or 1, said)])
+
     def _died(self, worker: WorkerProcess, status: int) -> None:
         """The worker ended without a word: note how, and where."""
         statement, operation = worker.doing
@@ -230,7 +256,7 @@ def record_blocking(
 
     def updated() -> None:
         nonlocal told
-        if echo is not None:
+        if echo is not None and session.imported:  # else it says why it cannot start
             parts = session.timeline.contents.printed
             for part in parts[told:]:
                 echo(part.stream, part.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import TextIO
 
@@ -31,7 +32,7 @@ def write(paths: list[Path], out: TextIO, *, json: bool) -> bool:
     check_all(lessons, tell)
     if json:
         listed = [msgspec.to_builtins(finding) for finding in found]
-        out.write(msgspec.json.encode({"lessons": len(lessons), "findings": listed}).decode() + "\n")
+        out.write(dumps({"lessons": len(lessons), "findings": listed}) + "\n")  # a path need not be UTF-8
     else:
         out.write(summary(len(lessons), found) + "\n")
     return all(finding.warning for finding in found)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tutor.check.finding import Finding
 from tutor.language import later, tr
 from tutor.lesson import header, source
-from tutor.lesson.errors import LessonError, listed
+from tutor.lesson.errors import UNPARSED, LessonError, listed
 from tutor.lesson.model import FAMILIES, LANGUAGES, Cell, Lesson, live_values
 from tutor.lesson.read import parse
 
@@ -86,7 +86,7 @@ def _code(cell: Cell, path: str) -> Iterator[Finding]:
         return
     try:
         tree = ast.parse(cell.source)
-    except SyntaxError:
+    except UNPARSED:
         return
     for node in ast.walk(tree):
         raised = node.exc if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
@@ -148,7 +148,7 @@ def _mark(cell: Cell) -> int:
 def _is_constant(expression: str) -> bool:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError):
+    except UNPARSED:
         return False
     return not any(isinstance(node, ast.Name) for node in ast.walk(tree))
 

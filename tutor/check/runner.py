@@ -8,13 +8,15 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tutor.process import environment
+from tutor.lesson.errors import MISSING, LessonError
+from tutor.process import environment, never_began
 from tutor.trace import wire
-from tutor.trace.command import RunCommand
+from tutor.trace.command import RunCommand, encode
 from tutor.trace.timeline import Timeline
 
 _HEADER, _STATUS = struct.Struct("<II"), struct.Struct("<i")
@@ -27,6 +29,8 @@ class Fork:
 
     def __init__(self, answer: int) -> None:
         self._answer = answer
+        self.lost = False
+        """Whether the server itself was gone before it could tell of the end."""
 
     def fileno(self) -> int:
         """Can be read from once it has ended: for `select`."""
@@ -36,7 +40,8 @@ class Fork:
         """Wait for its end, once; returns its exit status, minus the signal's number where one ended it."""
         status = os.read(self._answer, _STATUS.size)
         os.close(self._answer)
-        return int(_STATUS.unpack(status)[0]) if status else -1  # the server itself is gone
+        self.lost = not status
+        return int(_STATUS.unpack(status)[0]) if status else -1
 
 
 class ForkServer:
@@ -44,11 +49,12 @@ class ForkServer:
 
     def __init__(self, *program: str) -> None:
         self._control, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", *(program or ("-m", "tutor.worker.forking")), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, env=environment(),
+                stderr=self._errors, env=environment(),
             )  # fmt: skip
 
     def fork(self, request: bytes, descriptors: Sequence[int]) -> Fork:
@@ -65,10 +71,18 @@ class ForkServer:
             os.close(write_end)
         return Fork(read_end)
 
+    def problem(self) -> LessonError:
+        """What is said where the process is gone, and nothing can be run."""
+        status = self._process.wait()
+        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4096))
+        printed = self._errors.read().decode(errors="replace")
+        return LessonError(never_began(status, printed), status=MISSING)
+
     def close(self) -> None:
         """End the process."""
         self._control.close()
         self._process.wait()
+        self._errors.close()
 
 
 class Ran(msgspec.Struct):
@@ -97,11 +111,17 @@ class Runner:
         self._server = server or ForkServer()
 
     def run(self, command: RunCommand, *, seconds: int = LONGEST, printed: Sequence[int] = ()) -> Ran:
-        """Run it to its end; `printed` are descriptors for what goes to its standard output and error."""
+        """Run it to its end; `printed` are descriptors for what goes to its standard output and error.
+
+        Raises LessonError where nothing can be run here.
+        """
         read_end, write_end = os.pipe()
         try:
-            request = msgspec.json.encode({"command": command, "seconds": seconds})
+            request = encode({"command": command, "seconds": seconds})
             fork = self._server.fork(request, [write_end, *printed])
+        except (BrokenPipeError, ConnectionError):
+            os.close(read_end)
+            raise self._server.problem() from None
         except BaseException:
             os.close(read_end)
             raise
@@ -114,7 +134,10 @@ class Runner:
                 buffer += data
                 for frame in wire.split(buffer):
                     timeline.feed(frame)
-        return Ran(timeline, fork.wait())
+        status = fork.wait()
+        if fork.lost:
+            raise self._server.problem()
+        return Ran(timeline, status)
 
     def close(self) -> None:
         """End the server."""

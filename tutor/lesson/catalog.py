@@ -44,6 +44,10 @@ def load(folder: Path) -> Catalog:
         except LessonError as error:
             problems.append(error)
             continue
+        except Exception as error:  # whatever it is, one bad file does not hide the others
+            why = str(error) or type(error).__name__
+            problems.append(LessonError(tr("cannot be read: {why}.", why=why), path=str(path), line=1))
+            continue
         if found.id in lessons:
             what = tr("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
             problems.append(TwiceError(what, path=str(path), mend=tr("Give one of them another name.")))
@@ -54,7 +58,12 @@ def load(folder: Path) -> Catalog:
 
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
     """The lesson files in learning order. Never `__pycache__`: pip compiles what it installs."""
-    for each in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise LessonError(tr("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
+    for each in entries:
         if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
             what, mend = (
                 tr("stands in no family's folder."),
@@ -74,7 +83,7 @@ def _order(path: Path) -> int:
 
 
 def _one(path: Path) -> Header:
-    if not header.FILE_NAME.fullmatch(path.stem):
+    if not header.FILE_NAME.fullmatch(path.stem) or not path.stem.isprintable():  # it is to be typed, and is kept
         raise LessonError(tr("is not named as a lesson is."), path=str(path), mend=tr("For instance: 01-two-paths.py"))
     found = header.read(path)
     if found is None:

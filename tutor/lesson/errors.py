@@ -14,6 +14,10 @@ MISSING = 3
 """Exit status: not there."""
 
 
+UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
+"""What Python raises where a text is none of its own, or too large or too deep for it."""
+
+
 class LessonError(Exception):
     """One line for the learner: file, line, what is wrong, and what to do about it."""
 

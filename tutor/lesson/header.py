@@ -81,8 +81,9 @@ def _load(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
         problem = getattr(error, "problem", None) or tr("it cannot be read")
         line = first + (mark.line if mark else 0) + 1
         raise LessonError(tr("the header is not YAML: {problem}.", problem=problem), path=path, line=line) from None
-    except (RecursionError, ValueError) as error:  # absurd nesting; a date that is none
-        raise LessonError(tr("the header is not YAML: {error}.", error=error), path=path, line=first + 1) from None
+    except Exception as error:  # absurd nesting; a date that is none; tags fail in ways of their own
+        why = str(error) or type(error).__name__
+        raise LessonError(tr("the header is not YAML: {error}.", error=why), path=path, line=first + 1) from None
     finally:
         loader.dispose()
 

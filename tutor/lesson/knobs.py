@@ -87,7 +87,7 @@ def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int
     name, default, start, end = literal
     try:
         data = yaml.load(comment, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # tags fail in ways of their own
         problem = getattr(error, "problem", None) or tr("it cannot be read")
         raise wrong(
             tr("what follows @param of knob `{name}` is not YAML: {problem}.", name=name, problem=problem)

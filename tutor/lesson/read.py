@@ -9,8 +9,8 @@ from typing import Any
 
 from tutor.language import later, tr
 from tutor.lesson import header, knobs, source
-from tutor.lesson.cells import RawCell, split
-from tutor.lesson.errors import LessonError, Report, refuse
+from tutor.lesson.cells import MarkError, RawCell, split
+from tutor.lesson.errors import UNPARSED, LessonError, Report, refuse
 from tutor.lesson.model import UNSEEN, Cell, Lesson
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
@@ -36,7 +36,14 @@ def read(path: Path) -> Lesson:
 def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
     """As `read`, where the text is at hand. `report` is told of what is wrong with a lesson."""
     head, skip = header.parse(text, path, report)
-    cells = split(text, skip)
+    try:
+        cells = split(text, skip)
+    except MarkError as error:
+        if head is None:  # plain Python runs it
+            cells = [RawCell(True, text, 1, {})]
+        else:
+            what = tr("the mark of this cell cannot be read: {why}.", why=error)
+            raise LessonError(what, path=str(path), line=error.line) from None
     if head is None:
         return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
     read = _assemble(cells, str(path), report)
@@ -60,8 +67,8 @@ def compiles(code: str, first_line: int, path: str) -> None:
             path=path,
             line=error.lineno or first_line,
         ) from None
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        what = tr("Python cannot compile this: {why}.", why=error or type(error).__name__)
+    except UNPARSED as error:
+        what = tr("Python cannot compile this: {why}.", why=str(error) or type(error).__name__)
         raise LessonError(what, path=path, line=first_line) from None
 
 
@@ -100,7 +107,8 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
             )  # fmt: skip
             cells.append(
                 Cell(role or "code", len(cells), line, lines, number=number if walked else None, source=cell.source,
-                     attributes=cell.attributes, knobs=found, exercise=of_exercise)
+                     attributes=cell.attributes if strict else {**cell.attributes, "tags": _tags(cell)}, knobs=found,
+                     exercise=of_exercise)
             )  # fmt: skip
             index += 1
             continue
@@ -133,9 +141,14 @@ def _is_python(cell: RawCell, path: str, report: Report) -> bool:
 
 
 def _role(cell: RawCell, strict: bool) -> str | None:
-    tags = cell.attributes.get("tags", [])
-    found = [role for role in _ROLES if strict and isinstance(tags, list) and role in tags]
+    tags = _tags(cell)
+    found = [role for role in _ROLES if strict and role in tags]
     return found[0] if found else None
+
+
+def _tags(cell: RawCell) -> list[str]:
+    tags = cell.attributes.get("tags")
+    return tags if isinstance(tags, list) else []
 
 
 def _languages_of(raw: list[RawCell], index: int) -> list[RawCell]:

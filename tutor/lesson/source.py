@@ -8,11 +8,13 @@ import stat
 import tokenize
 from pathlib import Path
 
-from tutor.language import tr
+from tutor.language import later, tr
 from tutor.lesson.errors import MISSING, LessonError
 
 LARGEST = 16 * 1024 * 1024
 """In bytes; what is larger is no script that anybody wrote."""
+
+MOST_LINES = 100_000
 
 
 def load(path: Path) -> str:
@@ -58,11 +60,18 @@ def decode(data: bytes, name: str) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding not in ("utf-8", "utf-8-sig"):
+            what = tr("cannot be read in the encoding that it names: {why}.", why=error)
+            raise LessonError(what, path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
         line = data[: error.start].count(b"\n") + 1
         what = tr(
             "is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start
         )
         raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
+    except (LookupError, ValueError, AssertionError) as error:
+        # A codec that is none of texts, or that cannot read this one: each fails in its own way.
+        what = tr("cannot be read in the encoding that it names: {why}.", why=str(error) or type(error).__name__)
+        raise LessonError(what, path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
     except SyntaxError as error:
         # `detect_encoding` reads two lines: either they are no UTF-8, or they name an encoding that is none.
         try:
@@ -73,8 +82,18 @@ def decode(data: bytes, name: str) -> str:
             )
             line = data[: bad.start].count(b"\n") + 1
             raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
-        raise LessonError(f"{error.msg}.", path=name, line=1, mend=tr("Save it as UTF-8.")) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    count = text.count("\n") + 1
+    if count > MOST_LINES:
+        what = later("is too large for a script ({count:,} lines, and {most:,} are the most).")
+        raise LessonError(tr(what, count=count, most=MOST_LINES), path=name)
+    return text
+
+
+def _coding_line(data: bytes) -> int:
+    """Which of the first two lines names the encoding."""
+    return 1 if b"coding" in data.split(b"\n", 1)[0] else 2
 
 
 def _reason(error: Exception) -> str:

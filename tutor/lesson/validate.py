@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tutor.language import later, tr
 from tutor.lesson.cells import RawCell
-from tutor.lesson.errors import LessonError, Report, listed, one_of
+from tutor.lesson.errors import UNPARSED, LessonError, Report, listed, one_of
 from tutor.lesson.model import LANGUAGES, Cell, live_values
 
 QUESTIONS = ("predict", "choice", "line")
@@ -116,7 +116,7 @@ def is_expression(text: str) -> bool:
     """Whether Python would take this as an expression."""
     try:
         ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except UNPARSED:
         return False
     return True
 

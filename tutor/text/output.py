@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import fcntl
+import io
 import os
 import re
+import select
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 # What stands for a character where the terminal cannot show it. Whatever is not here becomes an escape (`\u4e24`).
 _ASCII = {
@@ -23,20 +27,77 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     return "".join(_ASCII.get(c) or c.encode("ascii", "backslashreplace").decode() for c in text), error.end
 
 
+class OutputError(Exception):
+    """Standard output cannot be written; the text says why. No OSError: those are about files that are named."""
+
+
+class _Descriptor(io.FileIO):
+    """Standard output: a failure to write says that it is one, and a descriptor that does not block is waited for."""
+
+    def write(self, data: Any) -> int:
+        try:
+            while (count := super().write(data)) is None:
+                select.select([], [self], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(error.strerror or str(error)) from None
+        return count
+
+
 def prepare() -> None:
-    """Make standard output and error take any text, whatever their encoding."""
+    """Make the standard streams take any text, whatever their encoding, and any bytes; open those that are closed."""
     codecs.register_error("gradtutor", _replace)
-    for stream in (sys.stdout, sys.stderr):
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None or (name == "stdin" and _is_unreadable(number)):
+            _open_nowhere(number)
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        elif name == "stdout" and type(sys.stdout) is io.TextIOWrapper:
+            sys.stdout = sys.__stdout__ = _checked(sys.stdout)  # type: ignore[misc, assignment]
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "gradtutor"), (sys.stderr, "gradtutor")):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="gradtutor")
+            reconfigure(errors=errors)
+
+
+def _is_unreadable(number: int) -> bool:
+    """Whether a descriptor is open for writing alone, as `nohup` makes standard input."""
+    try:
+        return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        return False
+
+
+def _open_nowhere(number: int) -> None:
+    """Let a closed descriptor be that of the null device, or the next file that is opened would be taken for it."""
+    try:
+        os.fstat(number)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def _checked(stream: io.TextIOWrapper) -> TextIO:
+    """The same stream, where what cannot be written is an `OutputError`."""
+    encoding, lines, through, number = stream.encoding, stream.line_buffering, stream.write_through, stream.fileno()
+    stream.flush()
+    if isinstance(binary := stream.detach(), io.BufferedWriter):  # with PYTHONUNBUFFERED it is none
+        binary.detach()
+    buffer = io.BufferedWriter(_Descriptor(number, "w", closefd=False))
+    return io.TextIOWrapper(buffer, encoding=encoding, line_buffering=lines, write_through=through)
 
 
 def close_quietly(stream: TextIO) -> None:
-    """After a broken pipe: nothing more can be written, and Python shall not complain of it while it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    """Where nothing more can be written: Python shall not complain of it while it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, TypeVar
+
 import msgspec
 
 READY = b"ready\n"
@@ -43,3 +46,16 @@ class RunCommand(msgspec.Struct, frozen=True):
     """What random numbers begin from, where the program itself does not say."""
     language: str = "en"
     """That in which a file that cannot be run is refused; nothing else that the worker says is a sentence."""
+
+
+T = TypeVar("T")
+
+
+def encode(request: Any) -> bytes:
+    """A request as JSON. Python's own: a path or an argument need not be UTF-8, and msgspec refuses what is not."""
+    return json.dumps(msgspec.to_builtins(request, str_keys=True)).encode()
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """What `encode` gives, as a request of this kind."""
+    return msgspec.convert(json.loads(data), kind, str_keys=True)

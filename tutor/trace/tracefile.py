@@ -8,8 +8,8 @@
 The checksums tell at the opening whether everything is there: then the summary is believed, the headers are walked and
 no frame is decoded. Otherwise the frames are read one by one up to the first that is damaged, and a notice says so.
 
-A `Writer` writes into FILE.part beside the file and puts it in place when it is finished. After a crash FILE.part is
-a file that was cut off, and is read like one.
+A `Writer` writes into FILE.<pid>.part beside the file and puts it in place when it is finished. After a crash that is a
+file that was cut off, and is read like one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -60,16 +62,25 @@ class TraceError(Exception):
 
 
 class Writer:
-    """Writes a timeline to a file while it grows: `catch_up` now and then, `finish` at the end. Raises OSError."""
+    """Writes a timeline to a file while it grows: `catch_up` now and then, `finish` at the end. Raises OSError.
+
+    What is no regular file, a device or a pipe, is written as it is; a link stays one.
+    """
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
-        self._path = path
-        self._part = path.with_name(path.name + SUFFIX)
         self._timeline = timeline
-        self._file = self._part.open("wb")
         self._crc = 0
+        self._size = 0
         self._written = 0
         self._keys = 0
+        self._part: Path | None = None
+        self._file: BinaryIO
+        if path.exists() and not path.is_file():
+            self._path = path
+            self._file = path.open("wb")
+        else:
+            self._path = Path(os.path.realpath(path))
+            self._part, self._file = _part(self._path)
         self._put(_HEAD.pack(MAGIC, VERSION))
 
     def catch_up(self) -> None:
@@ -86,14 +97,16 @@ class Writer:
         """Write the rest and the summary, and put the file in place."""
         try:
             self.catch_up()
-            place, crc = self._file.tell(), self._crc
+            place, crc = self._size, self._crc
             summary = zlib.compress(_encode(_summary(self._timeline)), 1)
             self._put(summary)
             self._put(_TRAILER.pack(place, crc, zlib.crc32(summary), MAGIC))
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._part is not None:
+                os.fsync(self._file.fileno())
             self._file.close()
-            os.replace(self._part, self._path)
+            if self._part is not None:
+                os.replace(self._part, self._path)
         except OSError:
             self.abandon()
             raise
@@ -102,8 +115,9 @@ class Writer:
         """Leave no file behind."""
         with contextlib.suppress(OSError):
             self._file.close()
-        with contextlib.suppress(OSError):
-            self._part.unlink()
+        if self._part is not None:
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def _put_keys(self, keys: list[tuple[int, Key]]) -> None:
         while self._keys < len(keys) and keys[self._keys][0] <= self._written:
@@ -112,7 +126,17 @@ class Writer:
 
     def _put(self, data: wire.Buffer) -> None:
         self._file.write(data)
+        self._size += len(data)
         self._crc = zlib.crc32(data, self._crc)
+
+
+def _part(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside this one, that no other gradtutor writes to."""
+    for number in count():
+        part = path.with_name(f"{path.name}.{os.getpid()}{f'-{number}' if number else ''}{SUFFIX}")
+        with contextlib.suppress(FileExistsError):
+            return part, part.open("xb")
+    raise AssertionError
 
 
 def save(timeline: Timeline, path: Path) -> None:

@@ -93,7 +93,22 @@ def pack_all(events: Sequence[tuple[Any, ...]], steps: Container[Any]) -> Iterat
 
 
 def _payload(events: Sequence[bytes | tuple[Any, ...] | Event]) -> bytes:
-    return _encode([msgspec.Raw(event) if type(event) is bytes else event for event in events])
+    items = [msgspec.Raw(event) if type(event) is bytes else event for event in events]
+    try:
+        return _encode(items)
+    except UnicodeEncodeError:  # a path that is not UTF-8, or a half of a surrogate pair in what the program made
+        return _encode([item if isinstance(item, msgspec.Raw) else _escaped(item) for item in items])
+
+
+def _escaped(item: Any) -> Any:
+    """The same, where what UTF-8 has no bytes for is written out (`\\udcff`)."""
+    if isinstance(item, str):
+        return item.encode("utf-8", "backslashreplace").decode()
+    if isinstance(item, tuple | list):
+        return [_escaped(part) for part in item]
+    if isinstance(item, dict):
+        return {_escaped(key): _escaped(value) for key, value in item.items()}
+    return _escaped(msgspec.to_builtins(item)) if isinstance(item, msgspec.Struct) else item
 
 
 def seal(payload: Buffer, events: int, steps: int, level: int) -> bytes:

@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import select
-import signal
-import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,7 +17,8 @@ from textual.app import App
 from textual.binding import Binding
 
 from tutor.language import LANGUAGES, use
-from tutor.ui import theme
+from tutor.ui import leaving, theme
+from tutor.ui.driver import TerminalDriver
 from tutor.ui.messages import LessonChosen
 
 if TYPE_CHECKING:
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
     Factory: TypeAlias = Callable[[Target], Session]
-
-HUNG_UP = 1.0
-"""So often it is looked whether the terminal is still there, in seconds."""
-GRACE = 3.0
-"""Seconds that an orderly end may take after a signal: a terminal that is gone can block it for ever."""
 
 
 class GradtutorApp(App[int]):
@@ -56,7 +49,7 @@ class GradtutorApp(App[int]):
         timeline: Timeline | None = None,
         language: str = "en",
     ) -> None:
-        super().__init__()
+        super().__init__(TerminalDriver)
         self.target = target
         self.lessons = lessons
         self.timeline = timeline
@@ -65,8 +58,8 @@ class GradtutorApp(App[int]):
         self._factory = factory
         self.parting = ""
         """What to say on standard error once the screen is gone."""
-        self._leaving = False
-        """Whether a signal has come, or the terminal is gone."""
+        self.last: threading.Timer | None = None
+        """Ends the process where the orderly end does not come."""
         self._standby = workers
         self._sessions: list[Session] = []
         for each in theme.themes():
@@ -78,12 +71,15 @@ class GradtutorApp(App[int]):
     def on_mount(self) -> None:
         if self.no_color:
             os.environ["NO_COLOR"] = "1"  # Textual took it away; the learner's program shall see it
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self._signalled, number)
-        if sys.stdin.isatty() and not self.is_headless:
-            self.set_interval(HUNG_UP, self._look_at_terminal)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+
+            def tell(number: int) -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and so do we
+                    loop.call_soon_threadsafe(self._signalled, number)
+
+            leaving.on_signals(tell)
+            leaving.watch_terminal(tell)
         if self.target is not None:
             self.open(self.target, self.timeline)
             return
@@ -190,22 +186,30 @@ class GradtutorApp(App[int]):
     async def action_quit(self) -> None:
         self.exit(return_code=self.status())
 
-    def _look_at_terminal(self) -> None:
-        """A terminal may go without a signal: a program that is not of its session gets none."""
-        terminal = select.poll()
-        terminal.register(sys.stdin, 0)
-        if terminal.poll(0) and not self._leaving:
-            self._signalled(signal.SIGHUP)
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        """Leave the screen, and in the end by force: the end of a thread of the terminal's may not come."""
+        self._begin_to_leave(return_code)
+        super().exit(result, return_code, message)
+
+    def panic(self, *renderables: Any) -> None:
+        """Leave with an error of ours: the status is never 0."""
+        self._begin_to_leave(1)
+        self._return_code = self._return_code or 1
+        super().panic(*renderables)
+
+    def _handle_exception(self, error: Exception) -> None:
+        self._begin_to_leave(1)
+        super()._handle_exception(error)
+
+    def _begin_to_leave(self, status: int) -> None:
+        if self.last is None and self._driver is not None and not self.is_headless:
+            self.last = leaving.end_by_force(leaving.PATIENCE, status)
 
     def _signalled(self, number: int) -> None:
-        self._leaving = True
         for session in self._sessions:
             session.kill()
         if self._standby is not None:
             self._standby.kill()
-        last = threading.Timer(GRACE, os._exit, (128 + number,))
-        last.daemon = True
-        last.start()
         self.exit(return_code=128 + number)
 
     async def close_sessions(self) -> None:

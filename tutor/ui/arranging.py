@@ -139,11 +139,10 @@ class Arranger:
         screen.soon()
 
     def focus_pane(self) -> None:
-        """The focus goes to a pane in view."""
+        """The focus goes to a pane in view; to nothing where the terminal is too small for any."""
         panes = self.screen.panes
         shown = next((pane for pane in (self.leading, *panes.values()) if pane.display), None)
-        if shown is not None:
-            self.screen.set_focus(shown)
+        self.screen.set_focus(shown)
 
 
 def _put(widget: Widget, place: Place) -> None:

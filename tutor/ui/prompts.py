@@ -38,7 +38,8 @@ class Prompts:
         """What Enter does where one types; None where one does not."""
         if self.screen.focused is self.screen.ask:
             return later("answer")
-        return PURPOSES[self.screen.prompt.purpose][0] if self.screen.focused is self.screen.prompt else None
+        purpose = PURPOSES.get(self.screen.prompt.purpose) if self.screen.focused is self.screen.prompt else None
+        return None if purpose is None else purpose[0]
 
     def open(self, purpose: str) -> None:
         """Show the line, in place of the explanation."""
@@ -51,6 +52,8 @@ class Prompts:
     def speak(self) -> None:
         """Say what is to be typed."""
         screen = self.screen
+        if screen.prompt.purpose not in PURPOSES:  # it is closed
+            return
         label, example = PURPOSES[screen.prompt.purpose]
         screen.prompt.placeholder, screen.label.text = tr(example), tr(label)
         screen.places.prompt()

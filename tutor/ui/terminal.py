@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +44,8 @@ def run(
     """
     gc.disable()  # until the screen is there: what is imported now stays anyway
     from tutor.progress import Store
-    from tutor.ui.app import GRACE, GradtutorApp
+    from tutor.ui.app import GradtutorApp
+    from tutor.ui.leaving import GRACE, end_by_force
 
     app = GradtutorApp(
         target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language
@@ -61,9 +61,9 @@ def run(
         asyncio.run(main())
     finally:
         # A thread that writes to a terminal that is gone may never end, and Python would wait for it.
-        last = threading.Timer(GRACE, os._exit, (app.return_code or 0,))
-        last.daemon = True
-        last.start()
+        if app.last is not None:
+            app.last.cancel()
+        end_by_force(GRACE, 1 if sys.exc_info()[0] is not None else app.return_code or 0)
     if app.parting:
         print(f"gradtutor: {app.parting}", file=sys.stderr)
     if Store.unkept is not None:

@@ -154,6 +154,14 @@ malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interru
         "{out} 是文件夹。请写一个文件名，例如 {example}。"
     ),
     "there is no folder {folder} to write {name} into.": "没有文件夹 {folder}，{name} 无处可写。",
+    "{out} is the script itself. Name another file to write.": "{out} 就是脚本本身。请另写一个文件名。",
+    "{out} is there, and is no recording. Name another file to write.": (
+        "{out} 已经存在，而且不是记录。请另写一个文件名。"
+    ),
+    "{out} is not a file that can be written. Name another file to write.": (
+        "{out} 不是可以写入的文件。请另写一个文件名。"
+    ),
+    "cannot write: {why}": "写不出去：{why}",
     "recorded {count:,} steps in {out}": "{count:,} 步已记录到 {out}",
     "say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR": (
         "请说明课程放在哪里：gradtutor new FAMILY/SLUG --lessons DIR"

@@ -301,4 +301,21 @@ ZH: dict[str, str] = {
     ),
     "The statement on line {line} of {name} was completed {count} times before the recording was full, at "
     "step {step:,}.": "记录在第 {step:,} 步就满了，在那之前 {name} 第 {line} 行的语句运行完了 {count} 次。",
+    # files that are hard to read
+    "cannot be read in the encoding that it names: {why}.": "无法按它指明的编码读取：{why}。",
+    "is too large for a script ({count:,} lines, and {most:,} are the most).": (
+        "作为脚本太大了（{count:,} 行，最多 {most:,} 行）。"
+    ),
+    "the mark of this cell cannot be read: {why}.": "这个单元格的标记无法读取：{why}。",
+    # a process that does not start
+    "the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.": (
+        "运行代码的进程无法启动：{why}。详情见 `gradtutor doctor`。"
+    ),
+    "the process that runs the code died of {name} before the first line.": (
+        "运行代码的进程在第一行之前就被 {name} 结束了。"
+    ),
+    "the process that runs the code ended with exit status {status} before the first line.": (
+        "运行代码的进程在第一行之前就结束了，退出状态是 {status}。"
+    ),
+    "It printed last: `{line}`.": "它最后打印的是：`{line}`。",
 }

@@ -1,4 +1,5 @@
-"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE`, three descriptors that it inherits.
+"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE PARENT`, three descriptors that it inherits and the
+number of the front end's process, which may be gone by the time that this one could ask for it.
 
 It imports torch, says that it is ready, and stands by until the front end sends a run over the control socket. It
 runs that one, then ends. When the control socket closes, it ends at once, with its children.
@@ -15,21 +16,19 @@ import signal
 import socket
 import sys
 
-import msgspec
-
-from tutor.worker.descriptors import move_up
+from tutor.worker.descriptors import Guarded, move_up
 
 
 def main() -> None:
     """Stands by, runs, ends."""
     control_number, events, page_number = (move_up(int(argument)) for argument in sys.argv[1:4])
     control = socket.socket(fileno=control_number)
-    _end_with(os.getppid())
+    _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
     page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")
     os.close(page_number)
     _raise_stack_limit()
 
-    from tutor.trace.command import READY, RunCommand
+    from tutor.trace.command import READY, RunCommand, decode
     from tutor.worker.nudging import nudge_when_due
     from tutor.worker.recorder import Recorder
     from tutor.worker.run import Run
@@ -41,9 +40,13 @@ def main() -> None:
         line = b""
     if not line:
         return
-    command = msgspec.json.decode(line, type=RunCommand)
+    command = decode(line, RunCommand)
+
+    guard = Guarded(control.fileno())
 
     def look_at_control() -> None:
+        if not guard.is_same:  # the program has closed it, or given its number to another
+            return
         readable, _, _ = select.select([control], [], [], 0)
         if readable and not control.recv(1, socket.MSG_PEEK):
             os.killpg(os.getpid(), signal.SIGKILL)

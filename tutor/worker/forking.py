@@ -18,7 +18,7 @@ from importlib import import_module
 
 import msgspec
 
-from tutor.trace.command import RunCommand
+from tutor.trace.command import RunCommand, decode
 
 HEADER = struct.Struct("<II")
 """Bytes of the text, and how many descriptors come with it."""
@@ -104,7 +104,7 @@ def record(text: bytes, descriptors: list[int]) -> None:
     from tutor.worker.recorder import Recorder
     from tutor.worker.run import Run
 
-    request = msgspec.json.decode(text, type=Request)
+    request = decode(text, Request)
     events, *printed = descriptors
     draw_anew()
     print_to(printed)

@@ -6,8 +6,12 @@ latter, so that the recorder always has room to work; what recurses otherwise ge
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
+DEEPEST = 20_000
+"""Frames that may be needed for an expression as deep as the compiler takes it: it takes some 3,000 levels."""
 ROOM = 60
 """Frames that the recorder may need above the learner's deepest."""
 NEAR = 100
@@ -27,6 +31,17 @@ def make_room() -> None:
         sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
         _set_limit(_limit() + depth + ROOM)
         _ours = depth
+
+
+@contextlib.contextmanager
+def room_for_syntax() -> Iterator[None]:
+    """What Python compiles may be nested deeper than our functions can follow within the limit for calls."""
+    before = _limit()
+    _set_limit(max(before, DEEPEST))
+    try:
+        yield
+    finally:
+        _set_limit(before)
 
 
 def getrecursionlimit() -> int:

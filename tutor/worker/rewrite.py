@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tutor.trace.events import Span
+from tutor.worker.recursion import room_for_syntax
 from tutor.worker.syntax import (
     captured_names,
     declared_outer,
@@ -66,13 +67,13 @@ def compile_recorded(
     plain: types.CodeType = compile(
         source, filename, "exec", flags, dont_inherit=True
     )  # for its errors and warnings, before ours
-    tree = ast.parse(source, filename)
-    _Rewriter(source_lines(source), places).module(tree, imported=imported)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), room_for_syntax():
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
+            tree = ast.parse(source, filename)
+            _Rewriter(source_lines(source), places).module(tree, imported=imported)
             code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
-        except (RecursionError, ValueError, SyntaxError):  # nested deeper than the compiler takes from us
+        except (RecursionError, MemoryError, ValueError, SyntaxError):  # nested deeper than the compiler takes from us
             return plain, plain
     return _swap(code, callbacks), plain
 

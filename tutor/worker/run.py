@@ -26,6 +26,7 @@ from tutor.lesson.editing import edited
 from tutor.lesson.errors import MISSING, LessonError
 from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.read import read
+from tutor.lesson.source import load
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer
@@ -118,7 +119,7 @@ class Run:
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
         else:
-            self._text = Path(lesson.path).read_text(encoding="utf-8", errors="replace")
+            self._text = load(Path(lesson.path))
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
             mend = tr("`gradtutor doctor` says more.")
