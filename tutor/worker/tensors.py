@@ -196,9 +196,11 @@ class Tensors:
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
         known = self.find(grad)
-        if known is None or self.has_new_value(grad, known):
-            known = known or self.meet(grad)
+        if known is None:
+            known = self.meet(grad)
             self.record(grad, known)
+        elif self.has_new_value(grad, known):
+            self.changed(grad, known)
         return known.serial
 
     def _value(self, t: torch.Tensor, known: Known) -> Any:
