@@ -367,3 +367,21 @@ done = 1
     assert recorded.status == 0, recorded.stderr
     assert recorded.value("flat", recorded.line(14)) == [3.0, 3.0]
     assert recorded.grad("w", recorded.line(14)) == [3.0, 3.0]
+
+
+def test_tensors_without_elements_that_are_written_to(record: Forker) -> None:
+    recorded = record("""\
+import torch
+from torch import nn
+with torch.device("meta"):
+    module = nn.Linear(2, 2)
+t = torch.empty(3, device="meta")
+t.fill_(3)
+t[0] = 1
+nn.init.zeros_(module.weight)
+whole = module.to_empty(device="cpu")
+nn.init.ones_(whole.weight)
+done = 1
+""")
+    assert (recorded.status, recorded.timeline.notices) == (0, [])
+    assert recorded.value("whole.weight", recorded.line(11)) == [[1.0, 1.0], [1.0, 1.0]]

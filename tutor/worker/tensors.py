@@ -181,6 +181,7 @@ class Tensors:
             try:
                 shown = t.tolist() if small and is_readable(t) else self._value(t, known)
             except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
+                known.small = False
                 shown = self._value(t, known)
         if version is None or (storage is not None and storage.exposed):
             known.fingerprint = fingerprint_of(t, _WATCHED)
