@@ -58,6 +58,48 @@ layer = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))
 layer(x).sum().backward()
 """,
     "literals": "((x * torch.tensor([1.0, 2.0, 3.0])) @ torch.ones(3)).backward()\n",
+    "functional": """\
+f = torch.func.grad(lambda z: (z ** 2).sum())
+f(x.detach())
+torch.autograd.functional.hessian(lambda z: (z ** 3).sum(), x.detach())
+torch.autograd.gradcheck(lambda z: z.double().exp(), (x.detach().double().requires_grad_(),))
+""",
+    "parameters that only an optimizer holds": """\
+box = [[[[torch.ones(2, requires_grad=True)]]]]
+opt = torch.optim.Adam(box[0][0][0], lr=0.1)
+box[0][0][0][0].grad = torch.ones(2)
+opt.step()
+opt.zero_grad()
+box[0][0][0][0].data = torch.zeros(2)
+(box[0][0][0][0] * 2).sum().backward()
+opt.step()
+x.sum()
+""",
+    "scripted": """\
+layer = torch.jit.script(nn.Linear(3, 1))
+opt = torch.optim.SGD(layer.parameters(), lr=0.1)
+layer(x).sum().backward()
+opt.step()
+opt.zero_grad()
+x.sum()
+""",
+    "hooks": """\
+def look(*gradients):
+    pass
+deep = [[[[x * 2]]]]
+deep[0][0][0][0].register_hook(look)
+deep[0][0][0][0].retain_grad()
+deep[0][0][0][0].grad_fn.register_hook(look)
+deep[0][0][0][0].sum().backward()
+torch.autograd.grad((x * 3).sum(), torch.ones(3, requires_grad=True), allow_unused=True)
+""",
+    "packed": """\
+rnn = nn.LSTM(1, 2, batch_first=True, bidirectional=True)
+lengths = torch.tensor([1, 2])
+some = nn.utils.rnn.pack_padded_sequence(torch.ones(2, 2, 1), lengths, batch_first=True, enforce_sorted=False)
+_, (h, c) = rnn(some)
+torch.cat([h[-2], h[-1]]).pow(2).sum().backward()
+""",
     "held": "deep = [[[x * 2]]]\n(deep[0][0][0] + 1).sum().backward()\n",
 }
 
@@ -105,3 +147,12 @@ def test_results_of_nodes() -> None:
         "MulBackward": "Mul.apply(…)", "MyReLUBackward": "MyReLU.apply(…)", "CopySlices": "copy_slices(…)",
     }  # fmt: skip
     assert {node: result_of(node) for node in named} == named
+
+
+def test_a_parameter_that_only_an_optimizer_holds_is_no_tensor_of_its_own(record: Forker) -> None:
+    recorded = run(record, PROGRAMS["parameters that only an optimizer holds"])
+    texts = [plain(recorded.timeline, step) for step in range(1, recorded.timeline.steps + 1)]
+    source = "torch.ones(2, requires_grad=True)"
+    assert any(f"{source}.grad was None and is now [1.0 1.0]" in text for text in texts)
+    assert any("Adam.step" in text and f"{source} was [1.0 1.0]" in text for text in texts)
+    assert any(f"Adam.zero_grad: {source}.grad [1.0 1.0] → None" in text for text in texts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.explain import plain
 from tutor.trace import events as ev
-from tutor.trace.names import op_inputs, op_output
+from tutor.trace.names import names_of, op_inputs, op_output
 
 POWER = """\
 import torch
@@ -194,3 +196,35 @@ sums = torch.vmap(lambda t: t.sum())(rows)
     texts = [plain(recorded.timeline, step) for step in recorded.steps_of("op")]
     assert "add: start + t * torch.arange(2.0) = shape [2], for 3 at once" in texts
     assert any(text.endswith("t.sum() = shape [], for 3 at once") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("given", "setup"),
+    [
+        ("a module's backward hook", "net.register_full_backward_hook(lambda module, sent, came: None)"),
+        ("a module's backward pre-hook", "net.register_full_backward_pre_hook(lambda module, came: None)"),
+        ("checkpoint", "net.forward = functools.partial(checkpoint, net.forward, use_reentrant=True)"),
+    ],
+)
+def test_what_a_function_of_torch_gives_has_its_node(record: Forker, given: str, setup: str) -> None:
+    recorded = record(f"""\
+import functools
+import torch
+from torch.utils.checkpoint import checkpoint
+def hook(module, inputs, output):
+    first = inputs[0]
+    print(first.grad_fn is None, output.grad_fn is None, first.is_leaf, output.is_leaf)
+net = torch.nn.Sequential(torch.nn.ReLU())
+net.register_forward_hook(hook)
+{setup}
+w = torch.tensor([1.0, -2.0], requires_grad=True)
+out = net(w * 2)
+out.sum().backward()
+""")
+    assert recorded.status == 0, recorded.stderr
+    state = recorded.timeline.state(recorded.line(6) - 1)
+    names = names_of(state, state.frames[-1])
+    held = [state.tensors[names[name]] for name in ("first", "output")]
+    told = [tensor.grad_fn is None for tensor in held] + [tensor.is_leaf for tensor in held]
+    assert recorded.stdout == " ".join(map(str, told)) + "\n"
+    assert recorded.grad("w") == [2.0, 0.0]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.worker.plain_run import run_plainly
-from tests.worker.recording import Forker, Recording
+from tests.worker.recording import Forker, Recording, value_in
 from tests.worker.test_recorded_equals_plain import compare_names
 from tutor.trace import events as ev
+from tutor.trace.names import names_of
 
 CASES = Path(__file__).parent / "scripts" / "writes"
 
@@ -293,3 +294,94 @@ y = net(torch.ones(1, 3))
     assert isinstance(before, dict)
     assert (before["stats"], before["note"]) == (None, "not made yet")
     assert recorded.timeline.state(recorded.timeline.steps).tensors[recorded.names()["net.weight"]].shape == (2, 3)
+
+
+FLAT = """\
+import torch
+from torch import nn
+torch.manual_seed(0)
+model = nn.Linear(2, 1)
+size = sum(p.numel() for p in model.parameters())
+flat = torch.zeros({room})
+place = 0
+for p in model.parameters():
+    p.grad = flat[place:place + p.numel()].view_as(p)
+    place += p.numel()
+first = flat[:2]
+def look(grad):
+    during = 1
+    return grad
+x = torch.tensor([[2.0, 3.0]])
+{hook}
+for turn in range(2):
+    model(x).sum().backward()
+    then = 1
+done = 1
+"""
+
+
+@pytest.mark.parametrize("room", ["size", "size + 5000"])
+def test_gradients_that_are_parts_of_a_flat_buffer(record: Forker, room: str) -> None:
+    recorded = record(FLAT.format(room=room, hook="pass"))
+    assert recorded.status == 0, recorded.stderr
+    for count in (1, 2):
+        step = recorded.line(19, count)
+        assert recorded.value("first", step) == [2.0 * count, 3.0 * count]
+        state = recorded.timeline.state(step)
+        names = recorded.names(step)
+        assert state.tensors[names["flat"]].version == state.tensors[names["first"]].version == 2 * count
+        held = recorded.value("flat", step)
+        if room == "size":
+            assert held == [2.0 * count, 3.0 * count, count]
+        else:
+            assert (held["stats"]["max"], held["stats"]["min"]) == (3.0 * count, 0.0)
+
+
+def test_the_buffer_is_right_within_the_pass_too(record: Forker) -> None:
+    recorded = record(FLAT.format(room="size", hook="model.weight.register_post_accumulate_grad_hook(look)"))
+    assert recorded.status == 0, recorded.stderr
+    (inside, _) = [step for step in recorded.steps_of("line") if recorded.timeline.view(step).line == 13]
+    state = recorded.timeline.state(inside)
+    number = recorded.names(inside)["flat"] if len(state.frames) == 1 else names_of(state, state.frames[0])["flat"]
+    assert value_in(state, number)[:2] == [2.0, 3.0]
+
+
+def test_a_gradient_whose_buffer_a_callback_of_the_engine_scales(record: Forker) -> None:
+    recorded = record("""\
+import torch
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+flat = torch.zeros(2)
+w.grad = flat[:]
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+    @staticmethod
+    def backward(ctx, grad):
+        torch.autograd.Variable._execution_engine.queue_callback(lambda: flat.mul_(3))
+        return grad
+Scale.apply(w).sum().backward()
+print(flat, w.grad.tolist())
+done = 1
+""")
+    assert recorded.status == 0, recorded.stderr
+    assert recorded.value("flat", recorded.line(14)) == [3.0, 3.0]
+    assert recorded.grad("w", recorded.line(14)) == [3.0, 3.0]
+
+
+def test_tensors_without_elements_that_are_written_to(record: Forker) -> None:
+    recorded = record("""\
+import torch
+from torch import nn
+with torch.device("meta"):
+    module = nn.Linear(2, 2)
+t = torch.empty(3, device="meta")
+t.fill_(3)
+t[0] = 1
+nn.init.zeros_(module.weight)
+whole = module.to_empty(device="cpu")
+nn.init.ones_(whole.weight)
+done = 1
+""")
+    assert (recorded.status, recorded.timeline.notices) == (0, [])
+    assert recorded.value("whole.weight", recorded.line(11)) == [[1.0, 1.0], [1.0, 1.0]]

@@ -47,7 +47,7 @@ def _noted(timeline: Timeline, step: int) -> list[Part]:
     zeroed = cleared(timeline, step)
     said = [] if zeroed is None else [(zeroed, "grad")]
     stepped = steps_told(timeline, step)
-    said += [(says(timeline.state(step), told.event), "value") for told in stepped]
+    said += [(says(timeline, told), "value") for told in stepped]
     quiet = (at_step(timeline, step) if stepped else None, spread(timeline, step) if kind == "op" else None)
     said += [(one, "quiet") for one in quiet if one is not None]
     return said if kind in _NO_CHANGE else said + _changes(timeline, step)

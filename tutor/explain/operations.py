@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tutor.explain import words
-from tutor.explain.called import label
 from tutor.explain.keeping import differ
 from tutor.explain.operands import literal
-from tutor.explain.origin import UNFILLED, Made, remember
+from tutor.explain.origin import UNFILLED, Made, readable, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.language import tr
@@ -84,7 +83,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
     before, after = timeline.state(step - 1), timeline.moment(step)
     first = event.inputs[0] if event.inputs else None
     if name == "set_grad" and first is not None:
-        target = f"{label(after, first)}.grad"
+        target = f"{readable(timeline, step, first)}.grad"
         return _Told(name, parent, "", target=target, was=_grad(before, first), result=_grad(after, first))
     if name.startswith("set_") or name == "setitem":
         code = _statement(timeline, site) if code else ""
@@ -107,13 +106,20 @@ def _told(timeline: Timeline, step: int) -> _Told:
             parent,
             code or called,
             result=result,
-            target=called or tr("a tensor of its own"),
+            target=called or _written(timeline, step, outputs),
             was=_before(name, before, event.outputs[0]),
             stays=_stays(timeline, step, event.outputs[0]),
         )
     left = op_target(timeline, step) if code and len(outputs) > 1 else called if made.named else None
     shown = f"{left} = {code}" if left and code and left != code else code or called
     return _Told(name, parent, shown, _worked(made), result)
+
+
+def _written(timeline: Timeline, step: int, outputs: list[TensorState]) -> str:
+    """What an operation inside of a call wrote to, which has no name: a buffer of the call's, or the learner's leaf."""
+    if outputs and outputs[0].is_leaf and outputs[0].requires_grad:
+        return readable(timeline, step, outputs[0].tensor)
+    return tr("a tensor of its own")
 
 
 # What those find is whatever was in memory: another thing in each run, and nothing to look at.

@@ -9,10 +9,10 @@ from math import isfinite
 
 from tutor.explain import words
 from tutor.explain.formulas import FORMULAS, Element, Worked
+from tutor.explain.origin import readable
 from tutor.language import later, tr
 from tutor.trace import walk
 from tutor.trace.events import OptimizerStep, Update, Value
-from tutor.trace.names import name_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements, shape_of
@@ -170,18 +170,19 @@ def _index(shape: tuple[int, ...], element: int) -> tuple[int, ...]:
 # ---------------------------------------------------------------- in words
 
 
-def says(state: State, event: OptimizerStep) -> str:
+def says(timeline: Timeline, told: Told) -> str:
     """`SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`"""
-    said = [_says(state, event, update) for update in event.updates[:_NAMED]]
+    event = told.event
+    said = [_says(timeline, told, update) for update in event.updates[:_NAMED]]
     more = len(event.updates) - len(said) + event.left_out
     if more and said:
         said.append(words.counted(more, later("{count} more parameter"), later("{count} more parameters")))
     return f"{event.optimizer}.step: {words.listed(said) or tr('no parameter has a gradient')}"
 
 
-def _says(state: State, event: OptimizerStep, update: Update) -> str:
-    name, dtype = called(state, update), dtype_of(state, update)
-    found = working(event, update, dtype)
+def _says(timeline: Timeline, told: Told, update: Update) -> str:
+    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
+    found = working(told.event, update, dtype)
     if found is None:
         return f"{name} {words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
     return f"{name}{place_text(found.index, update)} {found.update}"
@@ -192,27 +193,22 @@ def place_text(index: tuple[int, ...], update: Update) -> str:
     return f"[{', '.join(map(str, index))}]" if len(elements(update.after) or ()) > 1 else ""
 
 
-def called(state: State, update: Update) -> str:
-    """The parameter's name."""
-    return name_of(state, update.tensor) or f"%{update.tensor}"
-
-
 def dtype_of(state: State, update: Update) -> str:
     """The parameter's dtype."""
     held = state.tensors.get(update.tensor)
     return "float32" if held is None else held.dtype
 
 
-def lines(state: State, event: OptimizerStep, update: Update) -> list[str]:
+def lines(timeline: Timeline, told: Told, update: Update) -> list[str]:
     """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
-    name, dtype = called(state, update), dtype_of(state, update)
+    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
     change = f"{words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
     said = [tr("{name}: {change}, gradient {gradient}", name=name, change=change,
                gradient=words.value(update.grad, dtype))]  # fmt: skip
     for key, value in update.state_after.items():
         was = update.state_before.get(key)
         said.append(f"{key}: {words.value(was, dtype)} → {words.value(value, dtype)}")
-    found = working(event, update, dtype)
+    found = working(told.event, update, dtype)
     for what, text, result in found.lines if found is not None else ():
         said.append(
             f"{what or name}{place_text(found.index, update) if found else ''} = {text} = {words.number(result)}"
@@ -243,7 +239,7 @@ def cleared(timeline: Timeline, step: int) -> str | None:
             continue
         now = None if new.grad is None else after.tensors.get(new.grad)
         if now is None or (now is not old and now.value != old.value):
-            was, name = words.value(old.value, old.dtype), name_of(before, number) or f"%{number}"
+            was, name = words.value(old.value, old.dtype), readable(timeline, last, number)
             zeros = now is not None and not any(elements(now.value) or [1])
             held = "None" if now is None else tr("filled with zeros") if zeros else words.value(now.value, now.dtype)
             said.append(f"{name}.grad {was} → {held}")

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from tutor import language
 from tutor.explain import words
+from tutor.explain.called import label
 from tutor.explain.grid import Grid, count
 from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
@@ -304,6 +305,19 @@ def unnamed(timeline: Timeline, step: int, tensor: int) -> str | None:
     if ran is None or timeline.columns.depths[ran - 1] or not is_shown(timeline, timeline.columns.sites[ran - 1]):
         return None
     return words.code(timeline.view(ran).code) or None
+
+
+def readable(timeline: Timeline, step: int, tensor: int) -> str:
+    """What to call a tensor in a sentence: by its name, else by what made it, never by its number."""
+    state = timeline.moment(step)
+    name = label(state, tensor) or ""
+    if name and not name.startswith("%"):
+        return name
+    made = unnamed(timeline, step, tensor) or made_what(timeline, step, tensor)
+    if made:
+        return enclosed(made)
+    held = state.tensors.get(tensor)
+    return tr("a leaf without a name") if held is not None and held.is_leaf else tr("a tensor without a name")
 
 
 def _composite(timeline: Timeline, event: Op) -> str:

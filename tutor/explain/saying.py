@@ -13,14 +13,12 @@ from tutor.explain.full import full_before, full_line, full_plain
 from tutor.explain.keeping import saved_nothing
 from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
-from tutor.explain.operands import enclosed
 from tutor.explain.operations import op_line, op_plain
-from tutor.explain.origin import made_what, unnamed
+from tutor.explain.origin import readable
 from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
 from tutor.language import later, tr
 from tutor.trace import events as ev
-from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
 
@@ -137,7 +135,7 @@ def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
         if name.startswith("%") and len(event.roots) == 1 and code.partition(".backward(")[1]:
             name = words.code(code.rpartition(".backward(")[0])
         elif name.startswith("%"):
-            name = made_what(timeline, step, root) or name
+            name = readable(timeline, step, root)
         said.append(name if tensor is None else f"{name} = {words.value(tensor.value, tensor.dtype)}")
     return words.joined(said) or tr("nothing")
 
@@ -195,18 +193,9 @@ def _accumulated(timeline: Timeline, step: int) -> _Accumulated:
     shares = parts_told(after, event.node, [event.incoming], dtype)
     summed = [event.incoming] if held is None else [held.value, event.incoming]
     return _Accumulated(
-        _leaf(timeline, step, after, event.tensor), old, shares, words.value(event.incoming, dtype),
+        readable(timeline, step, event.tensor), old, shares, words.value(event.incoming, dtype),
         words.value(event.new, dtype), adds_up(summed, event.new, dtype) is not False,
     )  # fmt: skip
-
-
-def _leaf(timeline: Timeline, step: int, state: State, tensor: int) -> str:
-    """A leaf's name, or the source text that made it."""
-    name = label(state, tensor) or ""
-    if not name.startswith("%"):
-        return name
-    made = unnamed(timeline, step, tensor)
-    return enclosed(made) if made else tr("a leaf without a name")
 
 
 def _accumulate_plain(timeline: Timeline, step: int) -> str:
@@ -226,7 +215,7 @@ def _arrived(told: _Accumulated) -> str:
 def _captured(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Captured)
-    name = label(timeline.moment(step), event.tensor)
+    name = readable(timeline, step, event.tensor)
     gradient = words.value(event.value, _dtype(timeline, step, event.tensor))
     said = words.laid(
         tr("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
@@ -237,7 +226,7 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
 def _retained(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.Retained)
-    name = label(timeline.moment(step), event.tensor)
+    name = readable(timeline, step, event.tensor)
     said: list[Part] = [("retain_grad", "node"), (" · ", "quiet"), (f"{name}.grad", "leaf"), (" = ", "quiet")]
     return [*said, (words.value(event.value, _dtype(timeline, step, event.tensor)), "grad")]
 
@@ -247,19 +236,21 @@ def _hook(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.HookRan)
     state = timeline.state(step)
     node = None if event.node is None else state.nodes.get(event.node)
-    where, what, tensor = label(state, event.tensor), tr("the gradient"), event.tensor
+    what, tensor = tr("the gradient"), event.tensor
+    where = readable(timeline, step, tensor) if event.node is None else ""
     if event.node is not None:
         where = tr("a node") if node is None else node.name
         source = node.inputs[event.input] if node is not None and event.input is not None else None
         fed = state.nodes.get(source[0]) if source is not None else None
-        name = None if fed is None else label(state, fed.tensor) or fed.name
+        made = None if fed is None or fed.tensor is None else readable(timeline, step, fed.tensor)
+        name = None if fed is None else made or fed.name
         what = tr("what it sends to {target}", target=name) if name else tr("what it sends")
         what = tr("what reaches it") if event.input is None else what
         tensor = fed.tensor if fed is not None and fed.tensor is not None else 0
     dtype = _dtype(timeline, step, tensor)
     before, after = words.value(event.before, dtype), words.value(event.after, dtype)
     hook = (tr("hook {name}", name=event.hook), "node")
-    said = words.laid(tr("{hook} on {tensor}"), "plain", hook=hook, tensor=(where or "", "plain"))
+    said = words.laid(tr("{hook} on {tensor}"), "plain", hook=hook, tensor=(where, "plain"))
     told = tr("{hook} leaves {what} as it is: {value}") if before == after else tr("{hook} changes {what}: {value}")
     value = before if before == after else f"{before} → {after}"
     return words.laid(told, "quiet", hook=said, what=(what, "quiet"), value=(value, "grad"))

@@ -10,7 +10,7 @@ from tutor.explain.adding import adds_up
 from tutor.explain.called import label
 from tutor.explain.claims import Claim, arrival, claims, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
-from tutor.explain.origin import maker, result_of, unnamed
+from tutor.explain.origin import inner_tensor, maker, result_of, unnamed
 from tutor.explain.parts import made_by
 from tutor.explain.rules import in_general
 from tutor.language import tr
@@ -59,8 +59,11 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
         return None
     made = made_by(timeline, step, node)
     targets = [_target(timeline, step, state, source) for source in node.inputs]
+    nameless = inner_tensor("" if made is None else (made.code or "").partition("(")[0])
     sent = [
-        (target or "?", value) for target, value in zip(targets, event.grad_inputs, strict=False) if value is not None
+        (target or nameless, value)
+        for target, value in zip(targets, event.grad_inputs, strict=False)
+        if value is not None
     ]
     arrived, equation, general = None, None, None
     agreed: list[Claim] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.called import label
+from tutor.explain.origin import readable
 from tutor.language import tr
 from tutor.trace.events import Line, Op
 from tutor.trace.names import names_of, op_texts
@@ -37,7 +37,10 @@ def ungraphed(timeline: Timeline, step: int, event: Op, site: SiteInfo) -> str |
     if site.op == "detach":
         return tr("the same memory, but cut off from the graph: gradients stop here")
     if site.op == "set_data":
-        return tr("{name} gets other memory, and autograd does not see the change", name=label(state, inputs[0].tensor))
+        return tr(
+            "{name} gets other memory, and autograd does not see the change",
+            name=readable(timeline, step, inputs[0].tensor),
+        )
     if site.op not in _DIFFERENTIABLE or not made:
         return None
     if made[0].requires_grad:

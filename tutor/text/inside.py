@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tutor.explain.keeping import kept_by, what, whose
-from tutor.explain.optimizing import Told, called, dtype_of, formula, last_step, lines, place_text, steps_told, working
+from tutor.explain.optimizing import Told, dtype_of, formula, last_step, lines, place_text, steps_told, working
+from tutor.explain.origin import readable
 from tutor.language import later, tr
 from tutor.text.values import gradient
 from tutor.trace.events import Update
@@ -46,19 +47,19 @@ def optimizer_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
 
 
 def _optimizer(timeline: Timeline, told: Told) -> dict[str, Any]:
-    state, event = timeline.state(told.step), told.event
+    event = told.event
     return {
         "step": told.step,
         "optimizer": event.optimizer,
         "options": [{name: to_json(held, "float32") for name, held in options.items()} for options in event.options],
         "formula": formula(event),
-        "updates": [_update(state, told, update) for update in event.updates],
+        "updates": [_update(timeline, told, update) for update in event.updates],
         "left_out": event.left_out,
     }
 
 
-def _update(state: State, told: Told, update: Update) -> dict[str, Any]:
-    name, dtype = called(state, update), dtype_of(state, update)
+def _update(timeline: Timeline, told: Told, update: Update) -> dict[str, Any]:
+    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
     found = working(told.event, update, dtype)
     return {
         "parameter": name,
@@ -120,11 +121,10 @@ def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
     """The optimizer's step that was over here, each parameter in full."""
     said = []
     for told in steps_told(timeline, step):
-        state = timeline.state(told.step)
         short = formula(told.event)
         said += ["", f"{told.event.optimizer}.step" + (f": {short}" if short else "")]
         for update in told.event.updates[:_ROWS]:
-            first, *rest = lines(state, told.event, update)
+            first, *rest = lines(timeline, told, update)
             said += [f"  {first}", *(f"    {text}" for text in rest)]
         left = len(told.event.updates[_ROWS:]) + told.event.left_out
         said += ["  " + tr("and {count:,} more", count=left)] if left else []

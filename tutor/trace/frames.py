@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from tutor.language import later, tr
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
-from tutor.trace.stored import MOST_MEMORY, StoredFrames, memory_taken
+from tutor.trace.stored import StoredFrames
 from tutor.trace.weighing import memory_of
 
 STEP_TYPES = frozenset(STEP_KINDS)
@@ -160,9 +160,9 @@ class Frames:
             kinds[step] = _NUMBERS[Failed]
 
     def _look_at_memory(self) -> None:
-        if isinstance(self.data, StoredFrames) and memory_taken() > MOST_MEMORY:
+        if isinstance(self.data, StoredFrames) and self.data.stored.takes_much:
             self.let_go()
-            if memory_taken() > MOST_MEMORY:
+            if self.data.stored.takes_much:
                 raise wire.WireError(tr("it takes too much memory"))
 
     def _tell(self, text: str) -> None:

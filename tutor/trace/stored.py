@@ -9,8 +9,8 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-MOST_MEMORY = 176 << 20
-"""A recording is read on only while this process takes less than this."""
+MOST_MEMORY = 136 << 20
+"""A recording is read on only while this process has not taken so many bytes more than when it began to read it."""
 MOST_PIPED = 64 << 20
 """So many bytes are read of what is no regular file."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -30,6 +30,7 @@ class Stored:
     def __init__(self, path: Path) -> None:
         self._descriptor = -1
         self._data: bytes | None = None
+        self._before = memory_taken()
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
@@ -38,6 +39,11 @@ class Stored:
             else:
                 self._data = file.read(MOST_PIPED)
                 self.size = len(self._data)
+
+    @property
+    def takes_much(self) -> bool:
+        """Whether so much memory was taken since that no more is to be read."""
+        return memory_taken() - self._before > MOST_MEMORY
 
     def read(self, start: int, end: int) -> bytes:
         """These bytes; fewer where the file has become shorter, none where it cannot be read."""
@@ -62,7 +68,7 @@ class StoredFrames:
     """The frames of a file: where each of them is."""
 
     def __init__(self, stored: Stored) -> None:
-        self._stored = stored
+        self.stored = stored
         self._starts = array("Q")
         self._ends = array("Q")
 
@@ -78,4 +84,4 @@ class StoredFrames:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, number: int) -> bytes:
-        return self._stored.read(self._starts[number], self._ends[number])
+        return self.stored.read(self._starts[number], self._ends[number])

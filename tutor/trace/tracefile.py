@@ -35,7 +35,7 @@ from tutor.trace.contents import Contents
 from tutor.trace.events import STEP_KINDS, Gap
 from tutor.trace.frames import MOST_FRAMES
 from tutor.trace.seek import Key
-from tutor.trace.stored import MOST_MEMORY, Stored, StoredFrames, memory_taken
+from tutor.trace.stored import Stored, StoredFrames
 from tutor.trace.timeline import Timeline
 from tutor.trace.weighing import memory_of
 
@@ -209,7 +209,7 @@ def _scan(stored: Stored, end: int) -> Timeline:
             whole = False
             break
         if events or steps:
-            short = memory_taken() > MOST_MEMORY
+            short = stored.takes_much
             if short or not _feed(timeline, stored.read(place, next_place)):
                 whole = False
                 break

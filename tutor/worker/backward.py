@@ -20,7 +20,7 @@ from tutor.worker.code import OpSite, Place
 from tutor.worker.collectives import are_in_use
 from tutor.worker.graph import Graph
 from tutor.worker.hooks import Hooks
-from tutor.worker.memory import Known, grad_fn_of, version_of
+from tutor.worker.memory import Known, Storage, grad_fn_of, overlap, version_of
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.values import LIST, summary_of, unmeasured, value_of
@@ -72,6 +72,8 @@ class Passes:
         self._within = 0
         self._unseen = False
         self.on = False
+        self._buffers: dict[int, Storage] = {}
+        """By `id`: memory that gradients share with other tensors, and that this pass has written to."""
         self.full = False
         self.trouble: Callable[[Exception], None] = lambda error: None
 
@@ -169,7 +171,12 @@ class Passes:
             elif held.serial != known.grad:
                 self._tensors.record(leaf, known, value=False)
             elif exchanged or self._tensors.has_new_value(grad, held):
-                self._tensors.record(grad, held)
+                self._tensors.changed(grad, held)
+        buffers, self._buffers = self._buffers, {}
+        for known in [known for storage in buffers.values() for known in storage.views]:
+            tensor = known.ref()
+            if tensor is not None and self._tensors.has_new_value(tensor, known):
+                self._tensors.record(tensor, known)
 
     def _accumulated(self, tensors: list[Any]) -> None:
         """`backward(inputs=…)` has written a gradient to these. It calls `retain_grad` of those that are no leaves."""
@@ -261,6 +268,19 @@ class Passes:
         held.version = version = version_of(grad)
         known.grad = held.serial
         self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
+        self._added_to(grad, held)
+
+    def _added_to(self, grad: torch.Tensor, held: Known) -> None:
+        """A gradient was added to where it stands: what looks into the same memory (the flat buffer that all gradients
+        are parts of) has changed with it. What is large, or elsewhere in it, is looked at when the pass is over."""
+        storage = held.storage
+        if storage is None or len(storage.views) == 1:
+            return
+        self._buffers[id(storage)] = storage
+        for other in list(storage.views):
+            tensor = other.ref()
+            if tensor is not None and other is not held and tensor.numel() <= LIST and overlap(tensor, grad):
+                self._tensors.record(tensor, other)
 
     def _tell_unseen(self) -> None:
         """A pass runs that nobody saw begin: in another thread, or from gradient edges alone."""

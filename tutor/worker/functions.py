@@ -19,9 +19,13 @@ def watch(operations: Operations, code: Code) -> None:
 
     @functools.wraps(original)
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        frame = sys._getframe(1)
-        if id(frame.f_code) not in code.own or operations.off or not _len_torch_function_stack():
+        if operations.off or not _len_torch_function_stack():
             return original(cls, *args, **kwargs)
+        frame = sys._getframe(1)
+        if id(frame.f_code) not in code.own:  # a library's, as that of a module's backward hooks
+            result = original(cls, *args, **kwargs)
+            operations.has_node(result)
+            return result
         return operations.applied(cls, functools.partial(original, cls), args, kwargs, frame)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]

@@ -130,6 +130,20 @@ def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:
         return False
 
 
+def overlap(t: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two that look into the same block may have elements in common: whether their stretches of it meet."""
+    first, last = _stretch(t)
+    begin, end = _stretch(other)
+    return first < end and begin < last
+
+
+def _stretch(t: torch.Tensor) -> tuple[int, int]:
+    if not t.numel():
+        return 0, 0
+    start, size = t.data_ptr(), t.element_size()
+    return start, start + size * (1 + sum((n - 1) * stride for n, stride in zip(t.shape, t.stride(), strict=True)))
+
+
 def is_outside(t: torch.Tensor) -> bool:
     """Whether its memory came from elsewhere (`torch.from_numpy`): torch cannot resize such."""
     try:

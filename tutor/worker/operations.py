@@ -359,6 +359,19 @@ class Operations(TorchFunctionMode):
                 self.trouble(error)
         return result
 
+    def has_node(self, results: Any) -> None:
+        """A Function of a library gave these: what was met while its forward ran had no node yet."""
+        if not self._frames.on:
+            return
+        try:
+            with DisableTorchFunction():
+                for tensor in _tensors_in((results,)):
+                    known = self._tensors.find(tensor)
+                    if known is not None and known.version != -1 and grad_fn_of(tensor) is not None:
+                        self._tensors.record(tensor, known)
+        except Exception as error:
+            self.trouble(error)
+
     def made(self, place: int, frame: Frame, result: Any) -> None:
         """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
         known = self._tensors.meet(result)

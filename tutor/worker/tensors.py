@@ -181,6 +181,7 @@ class Tensors:
             try:
                 shown = t.tolist() if small and is_readable(t) else self._value(t, known)
             except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
+                known.small = False
                 shown = self._value(t, known)
         if version is None or (storage is not None and storage.exposed):
             known.fingerprint = fingerprint_of(t, _WATCHED)
@@ -196,9 +197,11 @@ class Tensors:
     def gradient(self, grad: torch.Tensor) -> int:
         """The number of a tensor that stands in a `.grad`."""
         known = self.find(grad)
-        if known is None or self.has_new_value(grad, known):
-            known = known or self.meet(grad)
+        if known is None:
+            known = self.meet(grad)
             self.record(grad, known)
+        elif self.has_new_value(grad, known):
+            self.changed(grad, known)
         return known.serial
 
     def _value(self, t: torch.Tensor, known: Known) -> Any:

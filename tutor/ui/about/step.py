@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tutor import explain
 from tutor.explain.optimizing import formula, lines, steps_told
+from tutor.explain.origin import readable
 from tutor.language import later, tr
 from tutor.trace.events import Value
 from tutor.trace.names import name_of, op_inputs, op_output
@@ -119,7 +120,7 @@ class AboutStep:
             owner = after.tensors.get(number)
             if owner is not None:
                 old, new = _grad(before, before.tensors.get(number)), _grad(after, owner)
-                name = name_of(after, number) or f"%{number}"
+                name = readable(self.timeline, self.step, number)
                 told.append((f"{name}.grad", _became(page, old, new, "None"), "grad"))
         told += self._bound(page, before, after)
         for number in sorted(changes.nodes):
@@ -168,10 +169,10 @@ class AboutStep:
     def _optimizers(self, page: Page) -> None:
         """The steps of optimizers that were over here, each parameter in full."""
         for told in steps_told(self.timeline, self.step):
-            state, short_formula = self.timeline.state(told.step), formula(told.event)
+            short_formula = formula(told.event)
             page.heading(f"{clean(told.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
             for update in told.event.updates[:_MOST]:
-                first, *rest = lines(state, told.event, update)
+                first, *rest = lines(self.timeline, told, update)
                 page.say(first, "plain")
                 for line in rest:
                     page.say(f"  {line}", "grad")
