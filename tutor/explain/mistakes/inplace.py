@@ -69,7 +69,7 @@ def _written_name(scene: Scene, lost: Overwritten) -> str | None:
 def _whose(scene: Scene, lost: Overwritten) -> str:
     """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = lost.kept.node
-    said = whose(scene.state, node, lost.kept.tensor)
+    said = whose(scene.stopped, node, lost.kept.tensor)
     if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
         return said
     return tr("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
