@@ -86,6 +86,86 @@ CASES = [
         Table().reset()
         """, ("self.rows, a leaf that requires grad", "`with torch.no_grad():`"),
         fixes=((("    for i", "    with torch.no_grad():\n                     for i"),),)),
+    Mistake("gradients of an inner loop without a graph", """
+        net = nn.Linear(2, 1)
+        def inner(parameters, x, y):
+            loss = F.mse_loss(F.linear(x, *parameters), y)
+            grads = torch.autograd.grad(loss, parameters)
+            return grads
+        grads = inner(list(net.parameters()), torch.randn(4, 2), torch.randn(4, 1))
+        penalty = sum(g.pow(2).sum() for g in grads)
+        penalty.backward()
+        """, ("`torch.autograd.grad(loss, parameters)` on line", "create_graph=True"),
+        "torch.autograd.grad(loss, parameters)",
+        fixes=((("(loss, parameters)", "(loss, parameters, create_graph=True)"),),)),
+    Mistake("a penalty on .grad", """
+        critic = nn.Linear(2, 1)
+        x = torch.randn(3, 2, requires_grad=True)
+        critic(x).pow(2).sum().backward()
+        penalty = (x.grad.norm(dim=1) - 1).pow(2).mean()
+        penalty.backward()
+        """, ("`critic(x).pow(2).sum().backward()` on line", "create_graph=True"),
+        "critic(x).pow(2).sum().backward()", fixes=(((".sum().backward()", ".sum().backward(create_graph=True)"),),)),
+    Mistake("a second derivative by grad", """
+        x = torch.randn(3, requires_grad=True)
+        y = (x ** 3).sum()
+        g, = torch.autograd.grad(y, x)
+        h = torch.autograd.grad(g.sum(), x)
+        """, ("g.sum() has no history", "`torch.autograd.grad(y, x)` on line", "create_graph=True"),
+        "torch.autograd.grad(y, x)", fixes=((("(y, x)", "(y, x, create_graph=True)"),),)),
+    Mistake("an actor and a critic, a helper that goes back and steps", """
+        actor, critic = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), nn.Linear(5, 1)
+        by = [torch.optim.Adam(part.parameters(), lr=1e-2) for part in (actor, critic)]
+        def update(opt, loss):
+            opt.zero_grad()
+            loss.backward(retain_graph=True)
+            opt.step()
+        s = torch.randn(6, 3)
+        q = critic(torch.cat([s, actor(s)], 1))
+        critic_loss, actor_loss = (q - 1).pow(2).mean(), -q.mean()
+        update(by[1], critic_loss)
+        update(by[0], actor_loss)
+        """, ("changed critic.weight in place", "Compute actor_loss anew after `update(by[1], critic_loss)`, the forward "
+              "pass included."), "opt.step()",
+        fixes=((("update(by[0], actor_loss)", "update(by[0], -critic(torch.cat([s, actor(s)], 1)).mean())"),),)),
+    Mistake("gradients cleared before the second pass", """
+        net, head = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)), nn.Linear(2, 1)
+        opt = torch.optim.SGD([*net.parameters(), *head.parameters()], lr=0.1)
+        h = net(torch.ones(2, 2))
+        first, second = head(h).mean(), head(h).pow(2).mean()
+        first.backward(retain_graph=True)
+        opt.step()
+        opt.zero_grad()
+        second.backward()
+        """, ("Compute second anew after `opt.step()`, the forward pass included.",), "opt.step()",
+        fixes=((("second.backward()", "head(net(torch.ones(2, 2))).pow(2).mean().backward()"),),)),
+    Mistake("item in an if, in vmap", """
+        net = nn.Linear(3, 1)
+        def score(x):
+            y = net(x)
+            if y.item() > 0:
+                y = y * 2
+            return y
+        torch.vmap(score)(torch.randn(4, 3))
+        """, ("Compute both sides and choose with torch.where(condition, a, b).",),
+        fixes=((("if y.item() > 0:\n                y = y * 2", "y = torch.where(y > 0, y * 2, y)"),),)),
+    Mistake("a single number for a batch of one", """
+        for x, y in [(torch.randn(1, 2), torch.tensor(2))]:
+            F.cross_entropy(nn.Linear(2, 3)(x), y)
+        """, ("y is a single number, of shape []", "Write y.unsqueeze(0) there."),
+        fixes=((("(x), y)", "(x), y.unsqueeze(0))"),),)),
+    Mistake("two targets for one row", """
+        F.cross_entropy(nn.Linear(2, 3)(torch.randn(1, 2)), torch.tensor([0, 1]))
+        """, ("that is 1 sample,", "that is 2 samples")),
+    Mistake("targets of one-hot rows", """
+        y = torch.eye(3)
+        F.nll_loss(torch.log_softmax(nn.Linear(2, 3)(torch.randn(3, 2)), 1), y)
+        """, ("Each of its rows has a single 1: write y.argmax(1) there.",), fixes=(((", y)", ", y.argmax(1))"),),)),
+    Mistake("actions without a second dimension", """
+        q, actions = nn.Linear(2, 2), torch.tensor([0, 1, 0])
+        chosen = q(torch.randn(3, 2)).gather(1, actions)
+        """, ("has shape [3, 2], and actions has [3]", "Write actions.unsqueeze(1) there"),
+        fixes=((("(1, actions)", "(1, actions.unsqueeze(1))"),),)),
 ]  # fmt: skip
 RIGHT = """
 def f(x):
