@@ -175,6 +175,11 @@ def fails_on(timeline: Timeline, step: int) -> set[int]:
     return found
 
 
+def fails(timeline: Timeline, step: int, kept: Kept) -> bool:
+    """Whether a later pass of this recording fails on what is kept and no longer fits."""
+    return not kept.fits and kept.node.node in fails_on(timeline, step)
+
+
 def says_broken(timeline: Timeline, step: int, found: list[Kept]) -> list[tuple[str, str]]:
     """A sentence for each tensor that does not fit any more, and its role: whether a pass fails on it, or one would. Of
     a leaf, which is to be changed, and of what a pass went through, it is said only where one does."""

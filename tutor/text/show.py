@@ -141,7 +141,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         said += ["", tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")]
         said += _tensor_table(state, frame)
         said += inside.shared_lines(timeline, step, frame)
-    said += _graph(timeline, step) + inside.saved_lines(state) + inside.optimizer_lines(timeline, step)
+    said += _graph(timeline, step) + inside.saved_lines(timeline, step) + inside.optimizer_lines(timeline, step)
     for name in timeline.series:
         points = _series(timeline, name, step)
         if points:
