@@ -125,8 +125,8 @@ CASES = [
         critic_loss, actor_loss = (q - 1).pow(2).mean(), -q.mean()
         update(by[1], critic_loss)
         update(by[0], actor_loss)
-        """, ("changed critic.weight in place", "Compute actor_loss anew after `update(by[1], critic_loss)`, the forward "
-              "pass included."), "opt.step()",
+        """, ("changed critic.weight in place", "Compute actor_loss anew after `update(by[1], critic_loss)`, the "
+              "forward pass included."), "opt.step()",
         fixes=((("update(by[0], actor_loss)", "update(by[0], -critic(torch.cat([s, actor(s)], 1)).mean())"),),)),
     Mistake("gradients cleared before the second pass", """
         net, head = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)), nn.Linear(2, 1)

@@ -82,7 +82,8 @@ def test_the_text_of_a_point(run: Recording) -> None:
     text = "\n".join(show.lines(run.timeline, run.op("b += 1")))
     assert "a shares its storage with v; version 1 since step " in text
     assert (
-        "ExpBackward0 of b keeps b as result, 4 bytes, version 0, which is at version 1 now: backward would fail" in text
+        "ExpBackward0 of b keeps b as result, 4 bytes, version 0, which is at version 1 now: backward would fail"
+        in text
     )
     after = show.lines(run.timeline, run.line(12))
     start = after.index("SGD.step: value - lr × grad")

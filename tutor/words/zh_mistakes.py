@@ -88,7 +88,8 @@ MISTAKES: dict[str, str] = {
     ),
     "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it then goes "
     "by the gradients of both passes).": (
-        "请在 {change} 之后重新计算 {root}（包括前向传播），或者把 {change} 移到{backward}之后（那样它用的是两次反向传播的梯度之和）。"
+        "请在 {change} 之后重新计算 {root}（包括前向传播），"
+        "或者把 {change} 移到{backward}之后（那样它用的是两次反向传播的梯度之和）。"
     ),
     "{place} cut it off. Leave that out where gradients should flow.": (
         "{place}把它从计算图上切断了。需要梯度流过的地方，不要写这个。"
