@@ -86,8 +86,8 @@ MISTAKES: dict[str, str] = {
         "此后更新过的优化器都不改变计算 {name} 所用的参数，所以第一次反向传播不必经过那里："
         "把第 {line} 行的 `{old}` 写成 `{new}`。"
     ),
-    "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it then goes "
-    "by the gradients of both passes).": (
+    "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it then "
+    "goes by the gradients of both passes).": (
         "请在 {change} 之后重新计算 {root}（包括前向传播），"
         "或者把 {change} 移到{backward}之后（那样它用的是两次反向传播的梯度之和）。"
     ),

@@ -58,9 +58,10 @@ def _versions(scene: Scene, kept: Kept, since: int) -> Iterator[tuple[int, int]]
     """The steps after which a result that has the kept memory was looked at, and its version."""
     for step in range(since + 1, min(scene.step, since + _FARTHEST)):
         for event in scene.timeline.following(step):
-            if isinstance(event, Snapshot) and event.storage == kept.storage and event.version is not None:
-                if event.tensor == kept.tensor or event.node is not None:
-                    yield step, event.version
+            if not isinstance(event, Snapshot) or event.storage != kept.storage or event.version is None:
+                continue
+            if event.tensor == kept.tensor or event.node is not None:
+                yield step, event.version
 
 
 def overwritten(scene: Scene, told: Told) -> Overwritten | None:

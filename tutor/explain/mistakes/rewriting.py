@@ -22,9 +22,11 @@ def written(statement: str, code: str) -> ast.expr | None:
     for change in (*ast.walk(tree), *ast.walk(parsed(code))):
         if isinstance(change, ast.AugAssign) and (alone or _is_of(code, change, change.target)):
             return change.target
-        if isinstance(change, ast.Assign) and isinstance(change.targets[0], ast.Subscript):
-            if _is_of(code, change, change.targets[0]) or (alone and code.strip() == statement.strip()):
-                return change.targets[0]
+        target = change.targets[0] if isinstance(change, ast.Assign) else None
+        if not isinstance(change, ast.Assign) or not isinstance(target, ast.Subscript):
+            continue
+        if _is_of(code, change, target) or (alone and code.strip() == statement.strip()):
+            return target
     call = _call(code)
     if call is None:
         return None
