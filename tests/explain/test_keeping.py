@@ -7,6 +7,7 @@ import pytest
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
 from tutor.explain.keeping import kept_by, second_pass
+from tutor.explain.notes import notes
 from tutor.trace import walk
 from tutor.trace.sharing import last_write, sharing, views
 
@@ -232,11 +233,16 @@ def test_what_is_kept(broken: Recording) -> None:
 
 def test_changes_that_autograd_cannot_see(unseen: Recording) -> None:
     found = marked(unseen)
-    for line, name in {4: "a", 7: "b", 18: "m", 21: "r"}.items():
+    for line, name in {4: "a", 7: "b", 18: "m"}.items():
         assert f"; {name} was kept by" in found[f"op {line}"]
         assert "its version stays 0: autograd cannot see the change" in found[f"op {line}"]
     assert "c was kept by ExpBackward0 as 2.71828" in found["line 11"]
-    assert set(found) == {"op 4", "op 7", "line 11", "op 18", "op 21"}  # line 14 gave d other memory: Exp has the old
+    assert set(found) == {
+        "op 4",
+        "op 7",
+        "line 11",
+        "op 18",
+    }  # 14: Exp has the old memory; 21: the same gradient
 
 
 def test_the_gradient_that_results_beside_the_true_one(unseen: Recording) -> None:
@@ -297,3 +303,27 @@ def test_who_shares_storage_and_who_wrote_last(broken: Recording) -> None:
     assert last_write(broken.timeline, broken.timeline.steps, named["d"]) == wrote
     assert last_write(broken.timeline, broken.timeline.steps, named["e"]) is None
     assert last_write(broken.timeline, wrote - 1, named["c"]) is None
+
+
+def test_weights_clipped_by_data_between_forward_and_backward(record: Forker) -> None:
+    run = record(
+        "import torch\nfrom torch import nn\ntorch.manual_seed(0)\n"
+        "net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))\n"
+        "x = torch.ones(2, 2, requires_grad=True)\nscore = net(x)\n"
+        "for p in net.parameters():\n    p.data.clamp_(-0.01, 0.01)\nscore.mean().backward()\n"
+    )
+    said = [text for step in range(1, run.timeline.steps + 1) for text, _ in notes(run.timeline, step)]
+    assert not [text for text in said if "its second" in text]
+    assert len([text for text in said if text.startswith("net[0].weight.T was kept by")]) == 1
+    last, first = (text for text in said if "changed where autograd cannot see it" in text)
+    assert "grad(net[1](…)) = " in last
+    assert last.endswith("is right")
+    assert "grad(x) = " in first
+    assert first.endswith("with what it had kept")  # what arrived was wrong already
+
+
+def test_no_pass_uses_what_was_changed(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(2, requires_grad=True)\nm = (w * w).sum()\nw.data.mul_(2)\n")
+    said = [part for step in run.steps_of("op") for part in notes(run.timeline, step)]
+    assert [role for text, role in said if "backward would use [2.0 2.0]" in text] == ["quiet"]
+    assert not [text for text, _ in said if "will use" in text]

@@ -82,7 +82,8 @@ def test_the_text_of_a_point(run: Recording) -> None:
     text = "\n".join(show.lines(run.timeline, run.op("b += 1")))
     assert "a shares its storage with v; version 1 since step " in text
     assert (
-        "ExpBackward0 of b keeps b as result, 4 bytes, version 0, which is at version 1 now: backward will fail" in text
+        "ExpBackward0 of b keeps b as result, 4 bytes, version 0, which is at version 1 now: backward would fail"
+        in text
     )
     after = show.lines(run.timeline, run.line(12))
     start = after.index("SGD.step: value - lr × grad")
@@ -97,3 +98,10 @@ def test_the_same_from_run_and_file(run: Recording, tmp_path: Path) -> None:
         assert steps.record(again, step) == steps.record(run.timeline, step)
         assert show.record(again, step) == show.record(run.timeline, step)
         assert show.lines(again, step) == show.lines(run.timeline, step)
+
+
+def test_a_pass_fails_only_where_one_uses_what_was_changed(record: Forker) -> None:
+    run = record("import torch\nw = torch.ones(2, requires_grad=True)\nb = w.exp()\nb += 1\n(w * 2).sum().backward()\n")
+    text = "\n".join(show.lines(run.timeline, run.op("b += 1")))
+    assert "which is at version 1 now: backward would fail" in text
+    assert "will fail" not in text

@@ -10,7 +10,7 @@ from tutor.language import later, tr
 from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Failed, Snapshot
 from tutor.trace.names import name_of
-from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
@@ -175,6 +175,11 @@ def fails_on(timeline: Timeline, step: int) -> set[int]:
     return found
 
 
+def fails(timeline: Timeline, step: int, kept: Kept) -> bool:
+    """Whether a later pass of this recording fails on what is kept and no longer fits."""
+    return not kept.fits and kept.node.node in fails_on(timeline, step)
+
+
 def says_broken(timeline: Timeline, step: int, found: list[Kept]) -> list[tuple[str, str]]:
     """A sentence for each tensor that does not fit any more, and its role: whether a pass fails on it, or one would. Of
     a leaf, which is to be changed, and of what a pass went through, it is said only where one does."""
@@ -216,42 +221,16 @@ def _says_broken(state: State, several: list[Kept], *, certain: bool) -> str:
         if certain
         else tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
     )
-    return told.format(tensor=name, nodes=_nodes(state, several), old=first.version, new=first.now)
+    return told.format(tensor=name, nodes=nodes(state, several), old=first.version, new=first.now)
 
 
-def _nodes(state: State, several: list[Kept]) -> str:
+def nodes(state: State, several: list[Kept]) -> str:
     named = list({one.node.node: whose(state, one.node, one.tensor) for one in several}.values())
     return words.joined([*named[:_NAMED], *_more(len(named) - _NAMED)])
 
 
 def _more(count: int) -> list[str]:
     return [words.counted(count, later("{count} more node"), later("{count} more nodes"))] if count > 0 else []
-
-
-def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[str]:
-    """What was kept and changed between two steps without a new version, so that autograd cannot see it."""
-    before, after = timeline.state(since), timeline.state(step)
-    found: dict[int, list[Kept]] = {}
-    for kept in holders(after, changed):
-        old, new = before.tensors.get(kept.tensor), after.tensors.get(kept.tensor)
-        if old is None or new is None or old is new or kept.node.node not in before.nodes or not kept.fits:
-            continue
-        if old.version != new.version or _own_copy(kept, new) or not is_read(timeline, kept):
-            continue
-        if differ(old.value, new.value):
-            found.setdefault(kept.tensor, []).append(kept)
-    said = []
-    for number, several in found.items():
-        was, now = before.tensors[number], after.tensors[number]
-        said.append(
-            tr(
-                "{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
-                "change, backward will use {new}",
-                tensor=what(after, several[0]), nodes=_nodes(after, several), old=words.value(was.value, was.dtype),
-                version=now.version, new=words.value(now.value, now.dtype),
-            )
-        )  # fmt: skip
-    return said
 
 
 def is_read(timeline: Timeline, kept: Kept) -> bool:
@@ -262,11 +241,6 @@ def is_read(timeline: Timeline, kept: Kept) -> bool:
     made = timeline.operation(kept.node)
     events = [] if made is None else timeline.following(made)
     return not any(isinstance(event, Snapshot) and event.tensor == kept.tensor for event in events)
-
-
-def _own_copy(kept: Kept, tensor: TensorState) -> bool:
-    """Whether the node still has the old memory: of its own result, when that was given other (`y.data = …`)."""
-    return tensor.storage != kept.storage and kept.node.tensor == kept.tensor and not tensor.is_leaf
 
 
 def differ(old: object, new: object) -> bool:

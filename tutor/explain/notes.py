@@ -4,13 +4,13 @@ second pass would find."""
 from __future__ import annotations
 
 from tutor.explain.called import lost_leaf
-from tutor.explain.keeping import broken, says_broken, second_pass, touched, unseen
+from tutor.explain.keeping import broken, says_broken, second_pass, touched
 from tutor.explain.nonfinite import first_made
 from tutor.explain.optimizing import cleared, says, steps_told
 from tutor.explain.spreading import spread
 from tutor.explain.transforms import named
 from tutor.explain.unoptimized import at_accumulation, at_step
-from tutor.explain.unseen import unseen_at
+from tutor.explain.unseen import unseen, unseen_at
 from tutor.explain.words import Part, close
 from tutor.language import tr
 from tutor.trace import walk
@@ -62,4 +62,4 @@ def _changes(timeline: Timeline, step: int) -> list[Part]:
     if not changed:
         return []
     said = says_broken(timeline, step, broken(timeline, since, step, changed))
-    return said + [(text, "error") for text in unseen(timeline, since, step, changed)]
+    return said + unseen(timeline, since, step, changed)

@@ -1,4 +1,5 @@
-"""A node that ran on values changed where autograd could not see it: what it sent, beside what is right."""
+"""Values changed where autograd could not see it: when they are, and what a node that ran on them sent, beside what is
+right."""
 
 from __future__ import annotations
 
@@ -8,14 +9,18 @@ from tutor.explain import words
 from tutor.explain.called import label
 from tutor.explain.claims import arrival, is_inner, view_of
 from tutor.explain.grid import Grid, agree
-from tutor.explain.keeping import differ, is_read, kept_by, what
+from tutor.explain.keeping import Kept, differ, holders, is_read, kept_by, nodes, what
 from tutor.explain.origin import Made, as_grid, grid_of, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
-from tutor.language import tr
+from tutor.language import later, tr
+from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Node
-from tutor.trace.state import NodeState, State
+from tutor.trace.names import name_of
+from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
+
+_NODE = KIND_NUMBERS["node"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,99 @@ class _Changed(NodeView):
         return True
 
 
+# ---------------------------------------------------------------- when they are changed
+
+
+def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[tuple[str, str]]:
+    """What was kept and changed between two steps without a new version, so that autograd cannot see it, and the role
+    of the sentence; nothing of what makes no difference to the gradient."""
+    before, after = timeline.state(since), timeline.state(step)
+    found: dict[tuple[int, bool], list[Kept]] = {}
+    for kept in holders(after, changed):
+        old, new = before.tensors.get(kept.tensor), after.tensors.get(kept.tensor)
+        if old is None or new is None or old is new or kept.node.node not in before.nodes or not kept.fits:
+            continue
+        if old.version != new.version or _own_copy(kept, new) or not is_read(timeline, kept):
+            continue
+        if differ(old.value, new.value):
+            ran = _next_run(timeline, kept.node.node, step)
+            if ran is None or unseen_at(timeline, ran) is not None:
+                found.setdefault((kept.tensor, ran is not None), []).append(kept)
+    said = []
+    for (number, runs), several in found.items():
+        was, now = before.tensors[number], after.tensors[number]
+        told = (
+            later("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
+                  "change, backward will use {new}")
+            if runs
+            else later("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see "
+                       "the change, backward would use {new}")
+        )  # fmt: skip
+        text = tr(
+            told, tensor=_called(after, several[0]), nodes=nodes(after, several), old=words.value(was.value, was.dtype),
+            version=now.version, new=words.value(now.value, now.dtype),
+        )  # fmt: skip
+        said.append((text, "error" if runs else "quiet"))
+    return said
+
+
+def _next_run(timeline: Timeline, node: int, since: int) -> int | None:
+    """The step after a step at which a node runs next."""
+    at = since
+    while at := timeline.columns.kinds.find(_NODE, at) + 1:
+        event = timeline.event(at)
+        if isinstance(event, Node) and event.node == node:
+            return at
+    return None
+
+
+def _own_copy(kept: Kept, tensor: TensorState) -> bool:
+    """Whether the node still has the old memory: of its own result, when that was given other (`y.data = …`)."""
+    return tensor.storage != kept.storage and kept.node.tensor == kept.tensor and not tensor.is_leaf
+
+
+def _called(state: State, kept: Kept) -> str:
+    """The name of what is kept; of what has none and looks into a leaf's memory, by the name of that."""
+    named, held = name_of(state, kept.tensor), state.tensors.get(kept.tensor)
+    if named is not None or held is None:
+        return what(state, kept)
+    for leaf in state.tensors.values():
+        name = name_of(state, leaf.tensor) if leaf.storage == kept.storage and leaf.is_leaf else None
+        if name is not None:
+            turned = (
+                len(leaf.shape) == 2 and held.shape == leaf.shape[::-1] and held.strides == (leaf.strides or ())[::-1]
+            )
+            return f"{name}.T" if turned else tr("a view of {tensor}", tensor=name)
+    return what(state, kept)
+
+
+# ---------------------------------------------------------------- at the node
+
+
 def unseen_at(timeline: Timeline, step: int) -> str | None:
     """At the step of a node that kept something which changed under the same version: what came of that."""
+    wrong = _wrong_at(timeline, step)
+    if wrong is None:
+        return None
+    begin, found = wrong
+    if found is None:
+        return tr("{changed}: the gradient may not be the true one", changed=begin)
+    info = timeline.pass_of(step)
+    earlier = range(info.start_step + 1 if info is not None else step, step)
+    arrived_wrong = any(_wrong_at(timeline, at) is not None for at in earlier)
+    template = (
+        later("grad({target}) = {sent}, and {true} with what it had kept")
+        if arrived_wrong
+        else later("grad({target}) = {sent}, where {true} is right")
+    )
+    each = [tr(template, target=one.target, sent=_grid(one.sent), true=_grid(one.true)) for one in found]
+    told = list(dict.fromkeys(each))  # of k·k both factors get the same
+    return tr("{changed}: {what}", changed=begin, what=words.clauses(told))
+
+
+def _wrong_at(timeline: Timeline, step: int) -> tuple[str, list[Wrong] | None] | None:
+    """What a node that ran had kept and was changed unseen, in words, and each gradient that came out wrong; None in
+    its place where that is not known."""
     event, state = timeline.event(step), timeline.state(step)
     node = state.nodes.get(event.node) if isinstance(event, Node) else None
     if node is None or not node.kept or not isinstance(event, Node):
@@ -56,18 +152,10 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
     begin = tr("{what}, changed where autograd cannot see it", what=said)
     found = _wrong(state, node, event, made, {number: now for number, (_, _, now) in changed.items()})
     if found is None:
-        return tr("{changed}: the gradient may not be the true one", changed=begin)
+        return begin, None
     scale = _scale(event)
     wrong = [one for one in found if not agree(one.true, one.sent, made.dtype, scale)]
-    if not wrong:
-        return None
-    each = [
-        tr("grad({target}) = {sent}, where {true} is right", target=one.target, sent=_grid(one.sent),
-           true=_grid(one.true))
-        for one in wrong
-    ]  # fmt: skip
-    told = list(dict.fromkeys(each))  # of k·k both factors get the same
-    return tr("{changed}: {what}", changed=begin, what=words.clauses(told))
+    return (begin, wrong) if wrong else None
 
 
 def _scale(event: Node) -> float:
@@ -90,7 +178,7 @@ def _changed(timeline: Timeline, state: State, node: NodeState, made: Made) -> d
                 continue
         grid = grid_of(now)
         if was is not None and grid is not None and differ(list(was.flat), list(grid.flat)):
-            found[kept.tensor] = (what(state, kept), was, grid)
+            found[kept.tensor] = (_called(state, kept), was, grid)
     return found
 
 

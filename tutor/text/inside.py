@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tutor.explain.keeping import kept_by, what, whose
+from tutor.explain.keeping import fails, kept_by, what, whose
 from tutor.explain.optimizing import Told, dtype_of, formula, last_step, lines, place_text, steps_told, working
 from tutor.explain.origin import readable
 from tutor.language import later, tr
@@ -77,9 +77,9 @@ def _update(timeline: Timeline, told: Told, update: Update) -> dict[str, Any]:
 # ---------------------------------------------------------------- for reading
 
 
-def saved_lines(state: State) -> list[str]:
+def saved_lines(timeline: Timeline, step: int) -> list[str]:
     """`MulBackward0 of y keeps a as self, 4 bytes, version 0`, a line for each tensor kept."""
-    said = []
+    said, state = [], timeline.state(step)
     for node in graph_of(state)[0]:
         for kept in kept_by(state, node):
             own = "" if kept.tensor else tr(" of its own")
@@ -91,7 +91,12 @@ def saved_lines(state: State) -> list[str]:
             parts += [tr("version {number}", number=kept.version)] if kept.version is not None else []
             parts += [tr("freed")] if kept.freed else []
             if not kept.freed and not kept.fits:
-                parts.append(tr("which is at version {number} now: backward will fail", number=kept.now))
+                end = (
+                    later("which is at version {number} now: backward will fail")
+                    if fails(timeline, step, kept)
+                    else later("which is at version {number} now: backward would fail")
+                )
+                parts.append(tr(end, number=kept.now))
             said.append("  " + tr(", ").join(parts))
     more = ["  " + tr("and {count:,} more", count=len(said) - _ROWS)] if len(said) > _ROWS else []
     return ["", tr("saved for backward"), *said[:_ROWS], *more] if said else []

@@ -156,7 +156,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
     parts: list[Callable[[], list[str]]] = [partial(_heading, timeline, step)]
     parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
     parts += [
-        partial(_graph, timeline, step), partial(inside.saved_lines, state),
+        partial(_graph, timeline, step), partial(inside.saved_lines, timeline, step),
         partial(inside.optimizer_lines, timeline, step), partial(_rest, timeline, step, state),
         lambda: _printed(timeline.output(step)),
     ]  # fmt: skip

@@ -139,6 +139,12 @@ ZH: dict[str, str] = {
     "will use {new}": (
         "{tensor} 由 {nodes} 保存时是 {old}，版本却仍是 {version}：autograd 看不到这个改动，反向传播会用 {new}"
     ),
+    "{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the change, backward "
+    "would use {new}": (
+        "{tensor} 由 {nodes} 保存时是 {old}，版本却仍是 {version}：autograd 看不到这个改动，反向传播就会用 {new}"
+    ),
+    "a view of {tensor}": "{tensor} 的视图",
+    "grad({target}) = {sent}, and {true} with what it had kept": "grad({target}) = {sent}，用保存时的值则是 {true}",
     "{node} had saved {tensors}": "{node} 保存了 {tensors}",
     "a second pass would fail: {why}": "再做一次反向传播会失败：{why}",
     "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing": (

@@ -23,10 +23,22 @@ FAILURES: dict[str, str] = {
     ),
     "`{code}` takes one number of a class for each sample, so a target of shape {wanted}: {target} has shape "
     "{shape}.": "`{code}` 要每个样本一个类别编号，即形状为 {wanted} 的目标：{target} 的形状是 {shape}。",
-    "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a} samples, "
-    "and {target} has shape {second}, that is {b}. Its first size must be the number of samples.": (
-        "`{code}` 要预测的每一行对应一个目标：{prediction} 的形状是 {first}，即 {a} 个样本，"
-        "而 {target} 的形状是 {second}，即 {b} 个。第一维的大小必须是样本数。"
+    "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a}, and "
+    "{target} has shape {second}, that is {b}. Its first size must be the number of samples.": (
+        "`{code}` 要预测的每一行对应一个目标：{prediction} 的形状是 {first}，即 {a}，"
+        "而 {target} 的形状是 {second}，即 {b}。第一维的大小必须是样本数。"
+    ),
+    "{count} sample": "{count} 个样本",
+    "{count} samples": "{count} 个样本",
+    "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
+    "single number, of shape [].": (
+        "`{code}` 要预测的每一行对应一个目标：{prediction} 的形状是 {first}，而 {target} 是单个数，形状是 []。"
+    ),
+    "Each of its rows has a single 1: write {fix} there.": "它的每一行恰好有一个 1：在那里写 {fix}。",
+    "gather takes an index with as many dimensions as the tensor: {whole} has shape {shape}, and {index} has "
+    "{other}.": ("gather 的索引必须与张量的维数相同：{whole} 的形状是 {shape}，{index} 的形状是 {other}。"),
+    "Write {fix} there; what gather gives then has shape {result}, and squeeze(1) makes it {shape}.": (
+        "在那里写 {fix}；这样 gather 结果的形状是 {result}，再用 squeeze(1) 变成 {shape}。"
     ),
     "The prediction has shape {given} and the target {target}: this loss compares element with element, so they must "
     "be the same.": "预测的形状是 {given}，目标的形状是 {target}：这个损失逐元素比较，所以两者形状必须相同。",

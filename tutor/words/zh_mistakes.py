@@ -77,6 +77,20 @@ MISTAKES: dict[str, str] = {
     "gradients for are made.": (
         "{root} 所依赖的张量都不需要梯度。想求哪些张量的梯度，就在创建它们时写 requires_grad=True。"
     ),
+    "{place} gave the gradients that it is computed from, and these have a history only if that is asked for: write "
+    "create_graph=True there.": (
+        "它由{place}给出的梯度算出，而梯度只有在要求时才带有历史：在那里写 create_graph=True。"
+    ),
+    "No optimizer that has stepped since changes what {name} was computed from, so the first pass need not go there: "
+    "write `{new}` in place of `{old}` on line {line}.": (
+        "此后更新过的优化器都不改变计算 {name} 所用的参数，所以第一次反向传播不必经过那里："
+        "把第 {line} 行的 `{old}` 写成 `{new}`。"
+    ),
+    "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it then "
+    "goes by the gradients of both passes).": (
+        "请在 {change} 之后重新计算 {root}（包括前向传播），"
+        "或者把 {change} 移到{backward}之后（那样它用的是两次反向传播的梯度之和）。"
+    ),
     "{place} cut it off. Leave that out where gradients should flow.": (
         "{place}把它从计算图上切断了。需要梯度流过的地方，不要写这个。"
     ),

@@ -43,6 +43,7 @@ ZH: dict[str, str] = {
     "and more": "还有更多",
     "version {number}": "版本 {number}",
     "freed": "已释放",
+    "which is at version {number} now: backward would fail": "现在是版本 {number}：再反向传播就会失败",
     "which is at version {number} now: backward will fail": "现在是版本 {number}：反向传播会失败",
     "done": "已完成",
     "begun": "进行中",

@@ -432,6 +432,7 @@ ZH: dict[str, str] = {
     "{what} as {name}": "{what}，名为 {name}",
     "{count:,} bytes": "{count:,} 字节",
     "version {number}": "版本 {number}",
+    "now at version {number}: backward would fail": "现在是版本 {number}：再反向传播就会失败",
     "now at version {number}: backward will fail": "现在是版本 {number}：反向传播会失败",
     "let go": "已释放",
     "gradient that reached it": "到达它的梯度",

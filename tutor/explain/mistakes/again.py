@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from tutor.explain.keeping import kept_by
 from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, Crossing, crossings, detaching, holder
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.unneeded import unneeded
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
 from tutor.trace.events import OptimizerStep
@@ -98,6 +99,9 @@ def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing]
         "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
         "go of.", root=root, before=before,
     )  # fmt: skip
+    without = unneeded(scene, graph, through, first)
+    if without is not None:
+        return sentences([said, without])
     stale = _is_stale(graph, freed)
     if stale:
         if names and all(one.how == BEFORE_LOOP for one in through):

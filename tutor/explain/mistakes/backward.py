@@ -45,7 +45,7 @@ def not_scalar(scene: Scene, _: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
 def no_graph(scene: Scene, _: re.Match[str]) -> Found:
-    root = scene.roots() or tr("the result")
+    root = scene.roots() or _differentiated(scene) or tr("the result")
     tensor = scene.tensor(root)
     begun = scene.backward_step()
     number = tensor.tensor if tensor is not None else begun[1].roots[0] if begun is not None and begun[1].roots else 0
@@ -58,6 +58,14 @@ def no_graph(scene: Scene, _: re.Match[str]) -> Found:
         "gradients for are made.", root=root,
     )  # fmt: skip
     return Found(begin.format(root=root, why=why))
+
+
+def _differentiated(scene: Scene) -> str | None:
+    """The source of `y` in `torch.autograd.grad(y, x)`."""
+    for node in ast.walk(scene.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("autograd.grad") and node.args:
+            return None if isinstance(node.args[0], ast.List | ast.Tuple) else ast.unparse(node.args[0])
+    return None
 
 
 @mistake("RuntimeError", r"appears to not have been used in the graph")

@@ -9,8 +9,8 @@ from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake
 from tutor.explain.mistakes.shaped import function, sizes_in
 from tutor.explain.rules import shape_text
-from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.explain.words import counted, sentences
+from tutor.language import later, tr
 from tutor.trace.values import elements
 
 
@@ -62,6 +62,9 @@ def several_targets(scene: Scene, _: re.Match[str]) -> str | None:
         "{shape}.", code=scene.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
         shape=shape_text(target.tensor.shape),
     )  # fmt: skip
+    if target.tensor.shape == prediction.tensor.shape and _is_one_hot(target):
+        return sentences([said, tr("Each of its rows has a single 1: write {fix} there.",
+                                   fix=f"{enclosed(target.source)}.argmax(1)")])  # fmt: skip
     if target.tensor.shape[1:] != (1,):
         return said
     fix = f"{enclosed(target.source)}.squeeze(1)"
@@ -70,18 +73,46 @@ def several_targets(scene: Scene, _: re.Match[str]) -> str | None:
     return sentences([said, tr("Write {fix} there.", fix=fix)])
 
 
+def _is_one_hot(target: Given) -> bool:
+    """Whether each row of a matrix is zeros and a single 1, as far as the values are known."""
+    flat, width = elements(target.tensor.value) or [], target.tensor.shape[-1]
+    rows = [flat[at : at + width] for at in range(0, len(flat), width)]
+    return len(target.tensor.shape) == 2 and len(rows) == target.tensor.shape[0] and all(
+        sorted(row) == [*[0] * (width - 1), 1] for row in rows
+    )  # fmt: skip
+
+
 @mistake("ValueError", r"^Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)")
 def batches(scene: Scene, match: re.Match[str]) -> str | None:
     sides = _prediction_and_target(scene)
     if sides is None:
         return None
     prediction, target = sides
+    if not target.tensor.shape:
+        return _of_one_sample(scene, prediction, target)
     return tr(
-        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a} "
-        "samples, and {target} has shape {second}, that is {b}. Its first size must be the number of samples.",
-        code=scene.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape), a=match["a"],
-        target=target.source, second=shape_text(target.tensor.shape), b=match["b"],
+        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a}, and "
+        "{target} has shape {second}, that is {b}. Its first size must be the number of samples.",
+        code=scene.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape),
+        a=_samples(int(match["a"])), target=target.source, second=shape_text(target.tensor.shape),
+        b=_samples(int(match["b"])),
     )  # fmt: skip
+
+
+def _of_one_sample(scene: Scene, prediction: Given, target: Given) -> str:
+    """A single number for what has rows."""
+    said = tr(
+        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
+        "single number, of shape [].", code=scene.code, prediction=prediction.source,
+        first=shape_text(prediction.tensor.shape), target=target.source,
+    )  # fmt: skip
+    if prediction.tensor.shape[:1] != (1,):
+        return said
+    return sentences([said, tr("Write {fix} there.", fix=f"{enclosed(target.source)}.unsqueeze(0)")])
+
+
+def _samples(count: int) -> str:
+    return counted(count, later("{count} sample"), later("{count} samples"))
 
 
 @mistake("ValueError", r"^Target size \((?P<target>.+?)\) must be the same as input size \((?P<given>.+?)\)")
@@ -180,6 +211,34 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
         "from 0 to {last}, or from the end, from -{size} to -1.",
         code=scene.code, number=match["number"], dim=match["dim"], size=size, last=size - 1,
     )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as input tensor")
+def gathered(scene: Scene, _: re.Match[str]) -> str | None:
+    operands = Operands(scene)
+    for node in ast.walk(scene.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "gather":
+            continue
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        parts = given if ast.unparse(node.func.value) == "torch" else [node.func.value, *given]
+        tensors = [operands.meant_by(parts[0]), operands.meant_by(parts[-1])] if len(parts) == 3 else []
+        if len(tensors) != 2 or tensors[0] is None or tensors[1] is None:
+            continue
+        whole, index = ast.unparse(parts[0]), ast.unparse(parts[-1])
+        said = tr(
+            "gather takes an index with as many dimensions as the tensor: {whole} has shape {shape}, and {index} has "
+            "{other}.", whole=whole, shape=shape_text(tensors[0].shape), index=index,
+            other=shape_text(tensors[1].shape),
+        )  # fmt: skip
+        rows = len(tensors[0].shape) == 2 and tensors[1].shape == tensors[0].shape[:1]
+        if not rows or ast.unparse(parts[1]) not in ("1", "-1"):
+            return said
+        return sentences([said, tr(
+            "Write {fix} there; what gather gives then has shape {result}, and squeeze(1) makes it {shape}.",
+            fix=f"{enclosed(index)}.unsqueeze(1)", result=shape_text((*tensors[1].shape, 1)),
+            shape=shape_text(tensors[1].shape),
+        )])  # fmt: skip
+    return None
 
 
 @mistake("IndexError", r"^invalid index of a 0-dim tensor")

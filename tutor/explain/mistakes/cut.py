@@ -11,13 +11,15 @@ from tutor.explain.mistakes.given import enclosed
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.ungraphed import by_data
 from tutor.language import tr
-from tutor.trace.events import Op
+from tutor.trace.events import Accumulate, Backward, Captured, Op
 from tutor.trace.names import names_of
 
 _MOST = 200
 """So many operations are gone back through."""
 _FARTHEST = 1_000
 """So many steps back a statement is looked for."""
+_PASSES = 20
+"""So many passes are looked through for the one that gave a gradient."""
 _CUTS = ("detach", "detach_")
 _ENDS = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
 
@@ -43,6 +45,27 @@ def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None
             taken = [one for one in found if _has_history(scene, one.tensor, one.step)]
             if taken and (wanted is None or any(leads_to(scene, one.tensor, one.step, wanted) for one in taken)):
                 return Cut(step, numbered.by_way_of(scene.where(step, code), taken))
+    return None if wanted is not None else _gradient(scene, tensor, before)
+
+
+def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
+    """The pass that one of the tensors is a gradient of, where that made no graph."""
+    timeline = scene.timeline
+    made_of = {tensor, *(one for _, op in _behind(scene, tensor, before) for one in op.inputs if one is not None)}
+    for info in reversed([info for info in timeline.passes if info.start_step < before][-_PASSES:]):
+        event = timeline.event(info.start_step)
+        if not isinstance(event, Backward) or event.create_graph:
+            continue
+        for step in range(info.start_step + 1, min(info.end_step or before, before) + 1):
+            for told in (timeline.event(step), *timeline.following(step)):
+                gradient = (
+                    told.result if isinstance(told, Captured) else told.grad if isinstance(told, Accumulate) else None
+                )
+                if gradient in made_of:
+                    return Cut(info.start_step, tr(
+                        "{place} gave the gradients that it is computed from, and these have a history only if that "
+                        "is asked for: write create_graph=True there.", place=scene.where(info.start_step),
+                    ))  # fmt: skip
     return None
 
 

@@ -13,9 +13,10 @@ from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
-from tutor.trace.events import Op
+from tutor.trace.events import Line, Op, OptimizerStep
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import State, TensorState
+from tutor.trace.values import elements
 
 _IN_PLACE = {
     "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",
@@ -69,7 +70,7 @@ def _written_name(scene: Scene, lost: Overwritten) -> str | None:
 def _whose(scene: Scene, lost: Overwritten) -> str:
     """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = lost.kept.node
-    said = whose(scene.state, node, lost.kept.tensor)
+    said = whose(scene.stopped, node, lost.kept.tensor)
     if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
         return said
     return tr("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
@@ -149,10 +150,40 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     if scene.is_before_loop(roots, start):
         return tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
     code, line = _statement(scene, start, frame)
+    had, has = _has_gradient(timeline.state(lost.step - 1), held), _has_gradient(graph, held)
+    if (had and not has) or any(_holds_a_pass(scene, step, frame) for step in writes):
+        return tr("Compute {name} anew after {change}, the forward pass included.", name=root, change=places)
+    backward = tr("`{code}` on line {number}", code=code, number=line)
+    if has and any(one.step == lost.step for one in timeline.asides if isinstance(one.event, OptimizerStep)):
+        return tr(
+            "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it "
+            "then goes by the gradients of both passes).", root=root, change=places, backward=backward,
+        )  # fmt: skip
     return tr(
         "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
-        root=root, change=places, backward=tr("`{code}` on line {number}", code=code, number=line),
+        root=root, change=places, backward=backward,
     )  # fmt: skip
+
+
+def _has_gradient(state: State, held: TensorState) -> bool:
+    """Whether a leaf has a gradient that is not all zeros."""
+    leaf = state.tensors.get(held.tensor)
+    grad = None if leaf is None or leaf.grad is None else state.tensors.get(leaf.grad)
+    numbers = None if grad is None else elements(grad.value)
+    return grad is not None and (numbers is None or any(numbers))
+
+
+def _holds_a_pass(scene: Scene, step: int, frame: int) -> bool:
+    """Whether a backward pass ran in the statement of this activation that wrote: moved, that would come later too."""
+    timeline = scene.timeline
+    earlier = [info for info in timeline.passes if info.start_step < step]
+    if not earlier:
+        return False
+    line = next(
+        (at for at in range(step - 1, 0, -1)
+         if isinstance(event := timeline.event(at), Line) and event.frame == frame), 0
+    )  # fmt: skip
+    return earlier[-1].start_step > line and scene.timeline.state(step - 1).frames[-1].frame != frame
 
 
 def _made(scene: Scene, kept: Kept) -> int | None:

@@ -21,9 +21,21 @@ def taken_out(scene: Scene, _: re.Match[str]) -> str:
         if isinstance(node, ast.Subscript):
             return _sliced(scene, begin, node)
     name = scene.called_on("item")
+    if name is not None and _is_decided_by(scene, name):
+        return sentences([begin, tr("Compute both sides and choose with torch.where(condition, a, b).")])
     if name is not None:
         return sentences([begin, tr("Compute with {name} itself, without .item().", name=name)])
     return sentences([begin, tr("`{code}` asks for one; keep to operations on tensors there.", code=scene.code)])
+
+
+def _is_decided_by(scene: Scene, name: str) -> bool:
+    """Whether an `if` or a `while` asks for the number: it cannot ask the tensor either."""
+    tests = [
+        node.test for node in ast.walk(parsed(scene.statement)) if isinstance(node, ast.If | ast.IfExp | ast.While)
+    ]
+    held = (node for test in tests for node in ast.walk(test))
+    return any(isinstance(node, ast.Attribute) and node.attr == "item" and ast.unparse(node.value) == name
+               for node in held)  # fmt: skip
 
 
 def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from tutor.explain.keeping import Kept, kept_by, version_of
 from tutor.explain.mistakes.scene import Scene
+from tutor.trace.events import Snapshot
 from tutor.trace.state import NodeState, State, TensorState
 
+_FARTHEST = 5_000
+"""So many steps are gone through for the last version of a tensor that was collected."""
 _BYTES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "ComplexFloat": 8, "ComplexDouble": 16, "Long": 8}
 """By the type in torch's message: how many bytes an element has."""
 
@@ -36,18 +39,34 @@ class Told:
 
 def all_overwritten(scene: Scene) -> list[Kept]:
     """What the nodes that the failed pass had still to run keep, where it has been written to."""
-    state = scene.state
-    return [
-        kept
-        for node in _waiting(state)
-        for kept in kept_by(state, node)
-        if not kept.fits and not kept.freed and kept.storage is not None
-    ]
+    state = scene.stopped
+    held = (kept for node in _waiting(state) for kept in kept_by(state, node))
+    told = (_with_last_version(scene, kept) for kept in held if not kept.freed and kept.storage is not None)
+    return [kept for kept in told if not kept.fits]
+
+
+def _with_last_version(scene: Scene, kept: Kept) -> Kept:
+    """With the last version of what was collected since, as a local of a function is; the node holds its memory."""
+    if kept.now is not None or kept.version is None:
+        return kept
+    made = scene.timeline.columns.operation(kept.node.operation or kept.node.within)
+    versions = [version for _, version in _versions(scene, kept, made or 0)]
+    return replace(kept, now=versions[-1]) if versions else kept
+
+
+def _versions(scene: Scene, kept: Kept, since: int) -> Iterator[tuple[int, int]]:
+    """The steps after which a result that has the kept memory was looked at, and its version."""
+    for step in range(since + 1, min(scene.step, since + _FARTHEST)):
+        for event in scene.timeline.following(step):
+            if not isinstance(event, Snapshot) or event.storage != kept.storage or event.version is None:
+                continue
+            if event.tensor == kept.tensor or event.node is not None:
+                yield step, event.version
 
 
 def overwritten(scene: Scene, told: Told) -> Overwritten | None:
     """What torch's message speaks of; None where that is not known."""
-    state = scene.state
+    state = scene.stopped
     found = [kept for kept in all_overwritten(scene) if (kept.version, kept.now) == (told.then, told.now)]
     ready = _ready(state)
     narrower: tuple[Callable[[Kept], bool], ...] = (
@@ -66,6 +85,9 @@ def overwritten(scene: Scene, told: Told) -> Overwritten | None:
 
 def first_write(scene: Scene, kept: Kept, since: int) -> int:
     """The first step after which a tensor has another version than the one that was kept: versions only grow."""
+    if version_of(scene.stopped, kept.tensor, kept.storage) is None:
+        later = (step for step, version in _versions(scene, kept, since) if version > (kept.version or 0))
+        return next(later, scene.step)
     first, last = since, scene.step
     while last - first > 1:
         middle = (first + last) // 2

@@ -17,14 +17,16 @@ _WITHOUT = {
 def written(statement: str, code: str) -> ast.expr | None:
     """What a piece of code writes into: `w` of `w -= 1`, `w[0]` of `w[0] = 5`, `x` of `F.relu_(x)` and
     `F.relu(x, inplace=True)`."""
-    for tree in (parsed(statement), parsed(code)):
-        body = tree.body[0] if len(tree.body) == 1 else None
-        if isinstance(body, ast.AugAssign):
-            return body.target
-        if isinstance(body, ast.Assign) and isinstance(body.targets[0], ast.Subscript) and tree.body:
-            target = body.targets[0]
-            if code.strip() in (ast.unparse(target), ast.unparse(body), statement.strip()):
-                return target
+    tree = parsed(statement)
+    alone = len(tree.body) == 1 and not hasattr(tree.body[0], "body")
+    for change in (*ast.walk(tree), *ast.walk(parsed(code))):
+        if isinstance(change, ast.AugAssign) and (alone or _is_of(code, change, change.target)):
+            return change.target
+        target = change.targets[0] if isinstance(change, ast.Assign) else None
+        if not isinstance(change, ast.Assign) or not isinstance(target, ast.Subscript):
+            continue
+        if _is_of(code, change, target) or (alone and code.strip() == statement.strip()):
+            return target
     call = _call(code)
     if call is None:
         return None
@@ -37,6 +39,12 @@ def written(statement: str, code: str) -> ast.expr | None:
     if (name.endswith("_") or _is_inplace(call)) and call.args:
         return call.args[0]
     return None
+
+
+def _is_of(code: str, change: ast.stmt, target: ast.expr) -> bool:
+    """Whether a piece of code is a statement, or its target."""
+    body = parsed(code).body
+    return len(body) == 1 and ast.unparse(body[0]) in (ast.unparse(target), ast.unparse(change))
 
 
 def without(statement: str, code: str, *, of_tensor: bool) -> str | None:

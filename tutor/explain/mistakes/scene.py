@@ -86,12 +86,21 @@ class Scene:
 
     def tensor(self, source: str) -> TensorState | None:
         """The tensor that this piece of the learner's code means, where that is a name."""
-        for frame in (self.event.frame, None, 1):
-            number = names_of(self.state, frame).get(source)
+        for state, frame in ((self._inside, self.event.frame), (self.state, None), (self.state, 1)):
+            number = names_of(state, frame).get(source)
             if number is not None:
-                return self.state.tensors.get(number)
+                return self.state.tensors.get(number) or state.tensors.get(number)
         labelled = [tensor for tensor in self.state.tensors.values() if tensor.label == source]
         return labelled[-1] if labelled else None
+
+    @cached_property
+    def _inside(self) -> State:
+        """The last state in which the activation that failed was there: the exception may have ended it."""
+        for step in range(self.step, max(self.step - _FARTHEST, 0), -1):
+            state = self.timeline.state(step)
+            if any(frame.frame == self.event.frame for frame in state.frames):
+                return state
+        return self.state
 
     def name(self, tensor: int) -> str | None:
         """What the learner calls a tensor."""
@@ -136,6 +145,14 @@ class Scene:
                 over = info.end_step is not None and info.end_step < self.step - 1
                 return (info.start_step, event) if isinstance(event, Backward) and not over else None
         return None
+
+    @cached_property
+    def stopped(self) -> State:
+        """The state in which the pass that failed stopped. Of a graph that no name holds, nothing is left after it."""
+        info = next((info for info in reversed(self.timeline.passes) if info.start_step < self.step), None)
+        if info is None or info.end_step is None or self.backward_step() is None:
+            return self.state
+        return self.timeline.state(info.end_step - 1)
 
     def is_before_loop(self, nodes: Iterable[int | None], step: int) -> bool:
         """Whether these nodes were made before a loop that the program is in at a step."""

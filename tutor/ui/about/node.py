@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutor.explain.keeping import kept_by, what
+from tutor.explain.keeping import fails, kept_by, what
 from tutor.explain.nodes import node_line, rule_json, story
 from tutor.language import later, tr
 from tutor.trace import values
@@ -97,7 +97,12 @@ class AboutNode:
             told = [tr("{what} as {name}", what=what(self.state, one), name=one.name)]
             told.append(tr("{count:,} bytes", count=one.bytes))
             told += [] if one.version is None else [tr("version {number}", number=one.version)]
-            told += [] if one.fits else [tr("now at version {number}: backward will fail", number=one.now)]
+            if not one.fits:
+                told.append(
+                    tr("now at version {number}: backward will fail", number=one.now)
+                    if fails(self.timeline, self.step, one)
+                    else tr("now at version {number}: backward would fail", number=one.now)
+                )
             told += [tr("let go")] if one.freed else []
             page.fact("" if at else tr("saves"), tr(", ").join(told), "plain" if one.fits else "error")
 
