@@ -54,7 +54,7 @@ def prepare() -> None:
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
-        elif name == "stdout" and type(sys.stdout) is io.TextIOWrapper:
+        elif name == "stdout" and type(sys.stdout) is io.TextIOWrapper and _has_descriptor(sys.stdout):
             sys.stdout = sys.__stdout__ = _checked(sys.stdout)  # type: ignore[misc, assignment]
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "gradtutor"), (sys.stderr, "gradtutor")):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -66,6 +66,13 @@ def _is_unreadable(number: int) -> bool:
     """Whether a descriptor is open for writing alone, as `nohup` makes standard input."""
     try:
         return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        return False
+
+
+def _has_descriptor(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() >= 0
     except OSError:
         return False
 
