@@ -251,8 +251,8 @@ class Frames:
         """The function was left, in whatever way."""
         python = _getframe(1)
         frame = self.by_id.pop(id(python), None)
-        if frame is None or frame is self._elsewhere:
-            return
+        if frame is None or frame is self._elsewhere or frame is self.script:
+            return  # the script's: entered while nothing was recorded, where the frame of an earlier cell was
         error = sys.exc_info()[1]
         if error is not None and id(error) != self._raised[0]:
             trace = error.__traceback__
