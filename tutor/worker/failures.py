@@ -7,17 +7,17 @@ import traceback
 import types
 from typing import Any
 
-import torch
 from torch.overrides import handle_torch_function
 
 from tutor.trace.events import Failed
 from tutor.worker.code import STAND_IN, Code
 from tutor.worker.recursion import refuse
+from tutor.worker.torch_private import OpOverload
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _HANDLE = handle_torch_function.__code__
 _REFUSE = refuse.__code__
-_OVERLOAD = torch._ops.OpOverload.__call__.__code__
+_OVERLOAD = OpOverload.__call__.__code__
 _TEXT = 4000
 
 

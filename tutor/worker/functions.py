@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 import torch
-from torch._C import _len_torch_function_stack
 
 from tutor.worker.code import Code
 from tutor.worker.operations import Operations
+from tutor.worker.torch_private import mode_count
 
 
 def watch(operations: Operations, code: Code) -> None:
@@ -20,7 +20,7 @@ def watch(operations: Operations, code: Code) -> None:
     @functools.wraps(original)
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         frame = sys._getframe(1)
-        if id(frame.f_code) not in code.own or operations.off or not _len_torch_function_stack():
+        if id(frame.f_code) not in code.own or operations.off or not mode_count():
             return original(cls, *args, **kwargs)
         return operations.applied(cls, functools.partial(original, cls), args, kwargs, frame)
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction, _len_torch_function_stack
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
@@ -26,6 +25,7 @@ from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
 from tutor.worker.memory import grad_fn_of, is_outside, looks_into
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import DisableTorchFunction, mode_count
 from tutor.worker.writes import written_by
 
 _OP = Op.__struct_config__.tag
@@ -141,7 +141,7 @@ class Operations(TorchFunctionMode):
             else:
                 result = place.call(func, args, kwargs)
             try:
-                if types or _len_torch_function_stack():  # a subclass may have a `__torch_function__` of its own
+                if types or mode_count():  # a subclass may have a `__torch_function__` of its own
                     with DisableTorchFunction():
                         self._record(kind, func, args, kwargs, result, site, serial)
                 else:

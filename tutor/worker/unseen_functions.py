@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import _len_torch_function_stack
 from torch.overrides import handle_torch_function
 
 from tutor.worker.operations import quiet
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import mode_count, script_kinds
 
 
 def show_set() -> None:
@@ -21,7 +21,7 @@ def show_set() -> None:
 
     @functools.wraps(original)
     def set_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        if _len_torch_function_stack():
+        if mode_count():
             return handle_torch_function(original, (self,), self, *args, **kwargs)
         return original(self, *args, **kwargs)
 
@@ -56,8 +56,8 @@ def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
 
 def watch_scripted(tensors: Tensors, is_on: Callable[[], bool]) -> None:
     """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
-    for kind in (torch.jit.ScriptFunction, torch._C.ScriptMethod):
-        kind.__call__ = _looking(kind.__call__, tensors, is_on)  # type: ignore[method-assign]
+    for kind in script_kinds():
+        kind.__call__ = _looking(kind.__call__, tensors, is_on)
 
 
 def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
