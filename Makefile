@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Each process has a half of the tests to begin with: the recordings of a file are then made once.
 SHARED := -n 2 --dist worksteal
 
-.PHONY: run test test-all lint bench clean
+.PHONY: run test test-all lint bench compat clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
@@ -26,6 +26,11 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# With each Python and torch that the README promises; some gigabytes each. COMPAT=DIR has environments, or gets them.
+COMPAT ?= .compat
+compat: $(STAMP)
+	$(BIN)/python -m tests.compat --folder $(COMPAT) $(ARGS)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml

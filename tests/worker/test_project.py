@@ -323,7 +323,8 @@ def test_modules_look_as_they_do_plainly(tmp_path: Path, record: Forker) -> None
 import inspect
 import sys
 import mypkg.net
-print(type(mypkg.net.__loader__).__name__, mypkg.net.__spec__.name, [getattr(f, "__name__", f) for f in sys.meta_path])
+finders = [getattr(finder, "__name__", type(finder).__name__) for finder in sys.meta_path]
+print(type(mypkg.net.__loader__).__name__, mypkg.net.__spec__.name, finders)
 print(inspect.getsource(mypkg.net.Net.forward), sorted(vars(mypkg.net)))
 """
     written(tmp_path, PACKAGE | {"train.py": script})

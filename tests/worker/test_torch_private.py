@@ -184,7 +184,7 @@ def test_all_names_are_listed() -> None:
     looked_up = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "methodcaller", "attrgetter"):
-            looked_up |= {part.value for part in node.args if isinstance(part, ast.Constant) and part.value}
+            looked_up |= {str(part.value) for part in node.args if isinstance(part, ast.Constant) and part.value}
     private = {name for name in looked_up if name.startswith("_")} - {"_autograd"}
     assert private - NAMES.keys() == set()
 

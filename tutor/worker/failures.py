@@ -42,7 +42,8 @@ def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
     while trace is not None:
         code = trace.tb_frame.f_code
         if code is _HANDLE and chain:
-            chain.pop()  # torch's function that asked the mode; it stands once more behind our frames
+            if not from_us:  # torch's function that asked the mode; it stands once more behind our frames
+                chain.pop()
         elif code is _REFUSE:
             chain.pop()  # a function that Python would not have called
         elif code is _OVERLOAD and from_us:

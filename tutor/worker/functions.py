@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from typing import Any
 
@@ -15,13 +16,13 @@ from tutor.worker.torch_private import mode_count
 
 def watch(operations: Operations, code: Code) -> None:
     """From now on calls from the learner's code are told of as operations, wherever they stand in an expression."""
-    original = torch.autograd.Function.__dict__["apply"].__func__
+    original: Any = inspect.getattr_static(torch.autograd.Function, "apply")  # written in C, or in Python
 
-    @functools.wraps(original)
+    @functools.wraps(torch.autograd.Function.apply)
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         frame = sys._getframe(1)
         if id(frame.f_code) not in code.own or operations.off or not mode_count():
-            return original(cls, *args, **kwargs)
-        return operations.applied(cls, functools.partial(original, cls), args, kwargs, frame)
+            return original.__get__(None, cls)(*args, **kwargs)
+        return operations.applied(cls, original.__get__(None, cls), args, kwargs, frame)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]

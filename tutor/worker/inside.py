@@ -19,6 +19,7 @@ from tutor.worker.naming import PLAIN
 from tutor.worker.torch_private import DisableTorchFunction, DispatchMode, may_dispatch, schema_of
 
 _WHOLE = frozenset({torch.Tensor, Parameter})
+_is_tracing: Any = torch.jit.is_tracing  # type: ignore[attr-defined]
 _SILENT = frozenset({
     "detach", "alias", "lift_fresh", "scalar_tensor", "empty", "empty_like", "new_empty", "local_scalar_dense",
 })  # fmt: skip
@@ -41,7 +42,7 @@ def is_composite(func: Any, args: Any) -> bool:
             return False
     elif func not in COMPOSITES or (func is F.linear and not (tensors and tensors[0].is_contiguous())):
         return False
-    return all(type(argument) in _WHOLE for argument in tensors) and not torch.jit.is_tracing() and may_dispatch()
+    return all(type(argument) in _WHOLE for argument in tensors) and not _is_tracing() and may_dispatch()
 
 
 def _is_plain_product(left: torch.Tensor, right: torch.Tensor) -> bool:

@@ -31,6 +31,7 @@ from tutor.worker.writes import written_by
 _OP = Op.__struct_config__.tag
 _SAVED = Saved.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
+_IMPORTING = "<frozen importlib._bootstrap>"
 _getframe = sys._getframe
 _Tensor = torch.Tensor
 _SHARE = torch.Tensor.share_memory_
@@ -159,6 +160,8 @@ class Operations(TorchFunctionMode):
         own = self._code.own
         learner: types.FrameType | None = frame
         while learner is not None and id(learner.f_code) not in own:
+            if learner.f_code.co_filename == _IMPORTING:  # a library runs operations of its own as it is imported
+                return None
             learner = learner.f_back
         if learner is None:
             return None

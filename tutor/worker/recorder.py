@@ -30,7 +30,7 @@ from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.threads import Threads
 from tutor.worker.torch_private import DisableTorchFunction, mode_at, mode_count, pop_mode, push_mode
-from tutor.worker.unseen_functions import show_set, watch_scripted, watch_swaps
+from tutor.worker.unseen_functions import show_backward, show_set, watch_scripted, watch_swaps
 
 _TOLD = "_gradtutor_told"
 
@@ -82,6 +82,7 @@ class Recorder:
         watch_swaps(self.tensors, is_on)
         watch_scripted(self.tensors, is_on)
         show_set()
+        show_backward()
         functions.watch(self.operations, self.code)
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.overrides import handle_torch_function
+from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.worker.operations import quiet
 from tutor.worker.tensors import Tensors
@@ -26,6 +26,38 @@ def show_set() -> None:
         return original(self, *args, **kwargs)
 
     torch.Tensor.set_ = set_  # type: ignore[method-assign, assignment]
+
+
+def show_backward() -> None:
+    """From now on function modes see `torch.autograd.backward`, of which older torches tell them nothing."""
+    original: Any = torch.autograd.backward
+    if not _is_silent(original):
+        return
+
+    @functools.wraps(original)
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        if mode_count():
+            return handle_torch_function(backward, (), *args, **kwargs)
+        return original(*args, **kwargs)
+
+    torch.autograd.backward = backward
+
+
+def _is_silent(backward: Callable[..., Any]) -> bool:
+    """Whether modes are not asked when this is called."""
+
+    class Asked(TorchFunctionMode):
+        asked = False
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.asked = self.asked or func is backward
+            return func(*args, **(kwargs or {}))
+
+    with torch.enable_grad():
+        root = torch.ones((), device="cpu", requires_grad=True) * 1
+    with Asked() as mode:
+        backward([root], [torch.ones((), device="cpu")])
+    return not mode.asked
 
 
 def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
