@@ -85,7 +85,7 @@ def _environment(folder: Path, python: str, torch: str) -> Path:
         needs = [need for need in project["dependencies"] if not need.startswith("torch")]
         needs += [need for need in project["optional-dependencies"]["dev"] if need.startswith(TOOLS)]
         subprocess.run([f"python{python}", "-m", "venv", folder], check=True)
-        pip = [program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, f"torch=={torch}" if torch else "torch", *needs], check=True)
         done.touch()
     return program
