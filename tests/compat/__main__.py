@@ -28,17 +28,19 @@ TOOLS = ("pytest", "hatchling", "hypothesis", "pyte", "ptyprocess")
 """What tests need, by how the names of the packages begin."""
 NEWEST = ""
 ENVIRONMENTS = {
-    "this": ("", ""),
     "py312-torch260": ("3.12", "2.6.0"),
     "py312-torch291": ("3.12", "2.9.1"),
     "py313-newest": ("3.13", NEWEST),
 }
-"""Python and torch by the name of a folder; `this` is the environment that `make test` uses."""
+"""Python and torch by the name of a folder."""
+USUAL = ("3.11", "2.13.0")
+"""What `make test` runs with."""
 _HEAD = """\
 # Python and torch that gradtutor was tested with
 
 `make compat` runs the tests of recorder, explanations, text and lessons in environments of their own, and writes this
-file. `gradtutor doctor` says whether the Python and the torch at hand are among these.
+file; all tests run with Python 3.11 and torch 2.13.0. `gradtutor doctor` says whether the Python and the torch at hand
+are among these.
 
 | environment | Python | torch | passed | failed | skipped |
 | --- | --- | --- | --- | --- | --- |
@@ -69,8 +71,7 @@ def main() -> int:
         parser.error(f"no such environment: {', '.join(sorted(unknown))}")
     failed = False
     for name in options.names or ENVIRONMENTS:
-        python = Path(sys.executable) if name == "this" else _environment(options.folder / name, *ENVIRONMENTS[name])
-        outcome = _tests(python)
+        outcome = _tests(_environment(options.folder / name, *ENVIRONMENTS[name]))
         _write(name, outcome)
         print(f"{name}: {outcome.passed} passed, {len(outcome.failed)} failed, {outcome.skipped.total()} skipped")
         failed = failed or bool(outcome.failed)
@@ -141,9 +142,9 @@ def _sorted(lines: list[str]) -> list[str]:
 
 
 def tested() -> set[tuple[str, str]]:
-    """The Pythons and torches of the table, as `doctor` has them."""
+    """The Pythons and torches of the table and of `make test`, as `doctor` has them."""
     cells = [line.strip("| ").split(" | ") for line in _listed(TABLE.read_text(encoding="utf-8"), "")]
-    return {(".".join(row[1].split(".")[:2]), row[2].partition("+")[0]) for row in cells if len(row) > 3}
+    return {USUAL} | {(".".join(row[1].split(".")[:2]), row[2].partition("+")[0]) for row in cells if len(row) > 3}
 
 
 if __name__ == "__main__":

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from tests.compat.__main__ import ENVIRONMENTS, TABLE, tested
+import tomllib
+from pathlib import Path
+
+from tests.compat.__main__ import TABLE, USUAL, tested
 from tutor.text.doctor import TESTED
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_doctor_has_the_versions_of_the_table() -> None:
     assert tested() == set(TESTED)
-    assert len(TESTED) == len(ENVIRONMENTS)
 
 
-def test_the_table_has_a_row_for_each_environment() -> None:
-    text = TABLE.read_text(encoding="utf-8")
-    for name, (python, torch) in ENVIRONMENTS.items():
-        row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
-        assert f"| {python}" in row
-        assert f"| {torch}" in row
+def test_the_usual_torch_is_the_one_that_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"torch=={USUAL[1]}" in project["optional-dependencies"]["dev"]
+    assert f"Python {USUAL[0]} and torch {USUAL[1]}" in TABLE.read_text(encoding="utf-8")
