@@ -141,7 +141,7 @@ def _sorted(lines: list[str]) -> list[str]:
     return [f"{line}\n" for line in sorted(lines, key=lambda line: order.index(_name_of(line)))]
 
 
-def tested() -> set[tuple[str, str]]:
+def versions_tested() -> set[tuple[str, str]]:
     """The Pythons and torches of the table and of `make test`, as `doctor` has them."""
     cells = [line.strip("| ").split(" | ") for line in _listed(TABLE.read_text(encoding="utf-8"), "")]
     return {USUAL} | {(".".join(row[1].split(".")[:2]), row[2].partition("+")[0]) for row in cells if len(row) > 3}
@@ -149,7 +149,7 @@ def tested() -> set[tuple[str, str]]:
 
 if __name__ == "__main__":
     status = main()
-    if tested() != set(TESTED):
-        print(f"tutor/text/doctor.py: TESTED should be {sorted(tested())}")
+    if versions_tested() != set(TESTED):
+        print(f"tutor/text/doctor.py: TESTED should be {sorted(versions_tested())}")
         status = 1
     sys.exit(status)

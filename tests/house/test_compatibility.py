@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from tests.compat.__main__ import TABLE, USUAL, tested
+from tests.compat.__main__ import TABLE, USUAL, versions_tested
 from tutor.text.doctor import TESTED
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_doctor_has_the_versions_of_the_table() -> None:
-    assert tested() == set(TESTED)
+    assert versions_tested() == set(TESTED)
 
 
 def test_the_usual_torch_is_the_one_that_is_pinned() -> None:
