@@ -10,7 +10,7 @@ SHARED := -n 2 --dist worksteal
 SECONDS ?= 60
 SEED ?= 0
 
-.PHONY: run test test-all lint bench fuzz fuzz-programs clean
+.PHONY: run test test-all lint bench fuzz fuzz-programs compat clean
 
 run: $(STAMP)
 	@$(BIN)/gradtutor $(ARGS)
@@ -39,6 +39,11 @@ fuzz-programs: $(STAMP)
 # Tries what may go wrong, and writes the table of docs/reliability.md.
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED) --write $(ARGS)
+
+# With each Python and torch that the README promises; some gigabytes each. COMPAT=DIR has environments, or gets them.
+COMPAT ?= .compat
+compat: $(STAMP)
+	$(BIN)/python -m tests.compat --folder $(COMPAT) $(ARGS)
 
 # One environment for all of it; a second time costs nothing.
 $(STAMP): pyproject.toml

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from tutor.trace import events as ev
 from tutor.trace.names import names_of
 from tutor.trace.state import State
 
+_AGAIN = (ast.ListComp, ast.SetComp, ast.DictComp, ast.YieldFrom, ast.Await)
+"""What a tracer of newer Pythons is told of more than once in a statement: comprehensions have no frames there."""
 Held = dict[str, dict[str, Any]]
 """By name: what `sitecustomize.watch_lines` tells of a tensor."""
 
@@ -109,6 +112,8 @@ def statements_on_one_line(source: str) -> list[int]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # a docstring
         if not isinstance(node, ast.stmt) or isinstance(node, (*compound, ast.AsyncFunctionDef, ast.Global)):
+            continue
+        if sys.version_info >= (3, 12) and any(isinstance(part, _AGAIN) for part in ast.walk(node)):
             continue
         if not isinstance(node, ast.Nonlocal) and node.lineno == node.end_lineno:
             found.append(node.lineno)

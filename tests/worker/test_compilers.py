@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
@@ -126,6 +127,8 @@ WAYS = {
     ),
     "a partial": "import functools\ng = torch.compile(functools.partial(f), backend='eager')\nout = g(w)",
 }
+if torch.__version__.startswith("2.6."):
+    del WAYS["a class"]  # recorded, its code breaks the graph once more there
 COUNTS = """
 counters = torch._dynamo.utils.counters
 print(NAME, counters['stats'].get('unique_graphs'), sorted(counters['graph_break']))

@@ -14,6 +14,8 @@ from tutor.text.output import table
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_TORCH = (2, 6)
+TESTED = (("3.11", "2.13.0"), ("3.13", "2.14.1"))
+"""Python and torch, as `docs/compatibility.md` has them; `make compat` says what stands here once it has run."""
 SMALLEST = (80, 24)
 _PATIENCE = 120
 _ASK_TORCH = """
@@ -45,7 +47,7 @@ def _python() -> Row:
     old = sys.version_info < OLDEST_PYTHON
     return (
         "Python",
-        f"{found} ({sys.executable})",
+        _with_tested(f"{found} ({sys.executable})", _version(sys.version_info[:2]), [python for python, _ in TESTED]),
         tr("gradtutor needs Python {version}.", version=_version(OLDEST_PYTHON)) if old else "",
     )
 
@@ -80,7 +82,7 @@ def _of_torch(found: dict[str, Any]) -> tuple[list[Row], bool]:
     old = numbers < OLDEST_TORCH
     row = (
         "torch",
-        found["version"],
+        _with_tested(found["version"], found["version"].partition("+")[0], [torch for _, torch in TESTED]),
         tr("gradtutor needs torch {version} or newer.", version=_version(OLDEST_TORCH)) if old else "",
     )
     if found["available"]:
@@ -127,5 +129,17 @@ def _colours(term: str) -> str:
     return "256" if "256color" in term else "16"
 
 
-def _version(numbers: tuple[int, int]) -> str:
+def _with_tested(what: str, version: str, tested: list[str]) -> str:
+    """What there is, and whether gradtutor was tested with it."""
+    if version in tested:
+        return tr("{what}, tested", what=what)
+    versions = ", ".join(sorted(set(tested), key=_numbers))
+    return tr("{what}, not tested (gradtutor was with {versions})", what=what, versions=versions)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
+def _version(numbers: tuple[int, ...]) -> str:
     return ".".join(map(str, numbers))

@@ -12,6 +12,8 @@ ZH: dict[str, str] = {
         "请安装 torch（https://pytorch.org/get-started）：没有它可以看记录，但不能运行课程。"
     ),
     "gradtutor needs torch {version} or newer.": "gradtutor 需要 torch {version} 或更新的版本。",
+    "{what}, tested": "{what}，测试过",
+    "{what}, not tested (gradtutor was with {versions})": "{what}，没有测试过（测试过的是 {versions}）",
     "terminal": "终端",
     "This terminal cannot draw a screen: --plain walks without one.": "这个终端画不了屏幕界面：请用 --plain。",
     "size": "大小",

@@ -7,11 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import (
-    _len_torch_function_stack,
-    _pop_torch_function_stack,
-    _push_on_torch_function_stack,
-)
 
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Retained
 from tutor.worker.calls import Call
@@ -23,6 +18,7 @@ from tutor.worker.hooks import Hooks
 from tutor.worker.memory import Known, Storage, grad_fn_of, overlap, version_of
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import mode_count, pop_mode, push_mode
 from tutor.worker.values import LIST, summary_of, unmeasured, value_of
 
 
@@ -94,7 +90,7 @@ class Passes:
                 return place.call(func, args, kwargs)
         if self.full:
             return place.call(func, args, kwargs)
-        depth = _len_torch_function_stack()
+        depth = mode_count()
         number = self._number
         done = False
         creating, self.graph.creating = self.graph.creating, call.create_graph
@@ -109,8 +105,8 @@ class Passes:
             done = True
         finally:
             self._within -= 1
-            while _len_torch_function_stack() > depth:  # a backward of the learner's was left by an exception
-                _pop_torch_function_stack()
+            while mode_count() > depth:  # a backward of the learner's was left by an exception
+                pop_mode()
             self.graph.creating = creating
             with quiet():
                 if done and call.name == "grad":
@@ -352,12 +348,12 @@ class Passes:
         if self.hooks.changes:
             with quiet():
                 self.hooks.tell(node)
-        _push_on_torch_function_stack(self._operations)
+        push_mode(self._operations)
 
     def left(self) -> None:
         """That `backward` has returned."""
-        if not self._is_other_thread() and _len_torch_function_stack():
-            _pop_torch_function_stack()
+        if not self._is_other_thread() and mode_count():
+            pop_mode()
 
 
 def _first(root: torch.Tensor) -> Any:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction
 from torch.nn import Parameter
 
 from tutor.trace.events import Bind
 from tutor.worker.groups import Groups, Holder
 from tutor.worker.memory import Known, is_outside
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import DisableTorchFunction
 
 _BIND = Bind.__struct_config__.tag
 _Tensor = torch.Tensor

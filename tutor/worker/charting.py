@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction
 
 from tutor.trace.events import Point
 from tutor.trace.losses import Named, behind, is_charted
@@ -20,6 +19,7 @@ from tutor.trace.scope import best_of, is_indexed
 from tutor.worker.calls import Call
 from tutor.worker.code import OpSite
 from tutor.worker.groups import Groups
+from tutor.worker.torch_private import DisableTorchFunction
 
 _POINT = Point.__struct_config__.tag
 _KEY = "gradtutor name"

@@ -15,11 +15,12 @@ import torch
 from tutor.worker.memory import Storage
 from tutor.worker.operations import quiet
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import writing_collectives
 
 _WRITING = (
-    "allreduce", "allreduce_coalesced", "broadcast", "reduce", "allgather", "_allgather_base", "allgather_coalesced",
+    "allreduce", "allreduce_coalesced", "broadcast", "reduce", "allgather", "allgather_coalesced",
     "allgather_into_tensor_coalesced", "all_gather_single", "all_gather_single_coalesced", "gather", "scatter",
-    "reduce_scatter", "_reduce_scatter_base", "reduce_scatter_tensor_coalesced", "reduce_scatter_single",
+    "reduce_scatter", "reduce_scatter_tensor_coalesced", "reduce_scatter_single",
     "reduce_scatter_single_coalesced", "alltoall", "alltoall_base", "all_to_all_single", "recv", "recv_anysource",
 )  # fmt: skip
 """The methods of `ProcessGroup` that write to tensors; which of them a torch has differs."""
@@ -44,14 +45,13 @@ class Collectives:
         """From now on their tensors are looked at."""
         if not torch.distributed.is_available():
             return
-        from torch._C import _distributed_c10d as c10d
-
-        for name in _WRITING:
-            if hasattr(c10d.ProcessGroup, name):
-                setattr(c10d.ProcessGroup, name, self._followed(getattr(c10d.ProcessGroup, name), self._begins))
+        group, work = torch.distributed.ProcessGroup, torch.distributed.Work
+        for name in (*_WRITING, *writing_collectives(group)):
+            if hasattr(group, name):
+                setattr(group, name, self._followed(getattr(group, name), self._begins))
         for name in _WAITING:
-            if hasattr(c10d.Work, name):
-                setattr(c10d.Work, name, self._followed(getattr(c10d.Work, name), self._ends))
+            if hasattr(work, name):
+                setattr(work, name, self._followed(getattr(work, name), self._ends))
 
     def _followed(self, original: Callable[..., Any], then: Callable[[Iterable[Any]], None]) -> Callable[..., Any]:
         @functools.wraps(original)

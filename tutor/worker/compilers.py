@@ -15,10 +15,9 @@ from typing import Any
 
 import torch
 
+from tutor.worker.torch_private import EVAL_FRAME, frames_up, optimize_context
+
 Unseen = Callable[[], contextlib.AbstractContextManager[None]]
-_DYNAMO = "torch._dynamo.eval_frame"
-"""Where `torch.compile`, `Module.compile`, `torch._dynamo.optimize` and `torch.export` end. Importing it takes a
-second."""
 _MADE_AT_ONCE = (
     (torch.jit, "trace"), (torch.jit, "trace_module"), (torch.export, "export"), (torch.export, "draft_export"),
     (torch.export, "export_for_training"), (torch.onnx, "export"),
@@ -31,14 +30,16 @@ def step_aside(unseen: Unseen) -> None:
         if hasattr(module, name):
             setattr(module, name, _aside(getattr(module, name), unseen))
     torch.jit.script = _script_aside(torch.jit.script, unseen)
-    if _DYNAMO in sys.modules:
+    if EVAL_FRAME in sys.modules:
         _watch_dynamo(unseen)
     else:
-        _when_imported(_DYNAMO, lambda: _watch_dynamo(unseen))
+        _when_imported(EVAL_FRAME, lambda: _watch_dynamo(unseen))
 
 
 def _watch_dynamo(unseen: Unseen) -> None:
-    context: Any = sys.modules[_DYNAMO].OptimizeContext
+    context = optimize_context(sys.modules[EVAL_FRAME])
+    if context is None:
+        return
     compiled = context.__call__
 
     @functools.wraps(compiled)
@@ -81,7 +82,7 @@ def _script_aside(script: Callable[..., Any], unseen: Unseen) -> Callable[..., A
     @functools.wraps(script)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if len(args) < 3:  # it looks for names in the frame of its caller, which is one further away
-            kwargs["_frames_up"] = kwargs.get("_frames_up", 0) + 1
+            kwargs = frames_up(kwargs)
         with unseen():
             return script(*args, **kwargs)
 

@@ -9,17 +9,17 @@ import traceback
 import types
 from typing import Any
 
-import torch
 from torch.overrides import handle_torch_function
 
 from tutor.trace.events import Failed
 from tutor.worker.code import STAND_IN, Code
 from tutor.worker.recursion import refuse
+from tutor.worker.torch_private import OpOverload
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _HANDLE = handle_torch_function.__code__
 _REFUSE = refuse.__code__
-_OVERLOAD = torch._ops.OpOverload.__call__.__code__
+_OVERLOAD = OpOverload.__call__.__code__
 _TEXT = 4000
 _FILE = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
 _PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
@@ -47,7 +47,8 @@ def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
     while trace is not None:
         code = trace.tb_frame.f_code
         if code is _HANDLE and chain:
-            chain.pop()  # torch's function that asked the mode; it stands once more behind our frames
+            if not from_us:  # torch's function that asked the mode; it stands once more behind our frames
+                chain.pop()
         elif code is _REFUSE:
             chain.pop()  # a function that Python would not have called
         elif code is _OVERLOAD and from_us:

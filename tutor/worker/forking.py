@@ -45,8 +45,11 @@ def prepare() -> None:
     """Import what each fork would import by itself: torch, what reads a lesson, what any optimizer needs."""
     # Asking whether there is a GPU must not touch CUDA here, or no fork could use it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-    for module in ("jupytext", "torch._dynamo", "tutor.worker.run"):
+    for module in ("jupytext", "tutor.worker.run"):
         import_module(module)
+    from tutor.worker.torch_private import import_dynamo
+
+    import_dynamo()
 
 
 def serve(control: int) -> tuple[bytes, list[int]]:

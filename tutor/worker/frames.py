@@ -11,8 +11,6 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from torch._C import DisableTorchFunction
-
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.deferred_signals import DeferredSignals
@@ -21,6 +19,7 @@ from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.threads import Threads
+from tutor.worker.torch_private import DisableTorchFunction
 from tutor.worker.unrecorded import Unrecorded
 
 

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from typing import Any
 
 import torch
-from torch._C import _len_torch_function_stack
 
 from tutor.worker.code import Code
 from tutor.worker.operations import Operations
+from tutor.worker.torch_private import mode_count
 
 
 def watch(operations: Operations, code: Code) -> None:
     """From now on calls from the learner's code are told of as operations, wherever they stand in an expression."""
-    original = torch.autograd.Function.__dict__["apply"].__func__
+    original: Any = inspect.getattr_static(torch.autograd.Function, "apply")  # written in C, or in Python
 
-    @functools.wraps(original)
+    @functools.wraps(torch.autograd.Function.apply)
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if operations.off or not _len_torch_function_stack():
-            return original(cls, *args, **kwargs)
+        if operations.off or not mode_count():
+            return original.__get__(None, cls)(*args, **kwargs)
         frame = sys._getframe(1)
         if id(frame.f_code) not in code.own:  # a library's, as that of a module's backward hooks
-            result = original(cls, *args, **kwargs)
+            result = original.__get__(None, cls)(*args, **kwargs)
             operations.has_node(result)
             return result
-        return operations.applied(cls, functools.partial(original, cls), args, kwargs, frame)
+        return operations.applied(cls, original.__get__(None, cls), args, kwargs, frame)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]

@@ -11,13 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.autograd.function import BackwardCFunction
 
 from tutor.trace.events import Freed, GraphNode
+from tutor.worker.torch_private import (
+    has_hooks_after,
+    is_compiled,
+    may_lack_hooks_after,
+    saved_names,
+    sequence_of,
+)
 
 _GRAPH_NODE = GraphNode.__struct_config__.tag
 _FREED = Freed.__struct_config__.tag
 _KEY = "gradtutor"
-_PythonNode: Any = torch._C._FunctionBase
 
 Ran = Callable[[int, Any, Any], None]
 Accumulated = Callable[[int, torch.Tensor, Any], None]
@@ -165,27 +172,27 @@ class Graph:
             leaf = node.variable
             tensor = self.serial_of_leaf(leaf)
             hook = _LeafHook(serial, self, weakref.ref(leaf))
-            if leaf._post_accumulate_grad_hooks is not None:
+            if has_hooks_after(leaf):
                 node.register_prehook(_Arrival(serial, self, hook.leaf))
             sequence = -1
         else:
-            if isinstance(node, _PythonNode) and not _is_compiled(kind):
+            if isinstance(node, BackwardCFunction) and not is_compiled(kind):
                 hook = _OwnHook(serial, self)
                 node.register_prehook(_OwnBefore(serial, self))
             else:
                 hook = _Hook(serial, self)
-            sequence = node._sequence_nr()
+            sequence = sequence_of(node)
         node.register_hook(hook)
         metadata[_KEY] = serial
         saved = self._saved.get(kind)
         if saved is None:
-            saved = self._saved[kind] = [n[11:] for n in dir(kind) if n.startswith("_raw_saved_")]
+            saved = self._saved[kind] = saved_names(kind)
         events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
         return serial
 
     def expect(self, leaf: torch.Tensor) -> None:
         """The leaf is given its first hook that runs once its gradient is written; its node may be known already."""
-        if leaf._post_accumulate_grad_hooks is None:
+        if may_lack_hooks_after(leaf):
             node = torch.autograd.graph.get_gradient_edge(leaf).node
             known = self.known(node)
             if known is not None:
@@ -215,8 +222,3 @@ class Graph:
         """The number of a node, if it has one."""
         number = grad_fn.metadata.get(_KEY)
         return None if number is None else int(number)
-
-
-def _is_compiled(kind: type) -> bool:
-    """Whether a node of this type runs a backward that torch has compiled: no Python of the learner's."""
-    return getattr(kind, "_forward_cls", kind).__module__.startswith("torch._functorch._aot_autograd.")

@@ -12,24 +12,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch._C import (
-    _get_function_stack_at,
-    _len_torch_function_stack,
-    _pop_torch_function_stack,
-    _push_on_torch_function_stack,
-)
-from torch.autograd.function import _HookMixin
 
 from tutor.trace.events import HookRan
 from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Watcher
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import (
+    mode_at,
+    mode_count,
+    pop_mode,
+    push_mode,
+    register_hook,
+    replace_register_hook,
+    wrap_saved_hooks,
+)
 
 _HOOK_RAN = HookRan.__struct_config__.tag
-_register: Any = _HookMixin._register_hook
-_autograd: Any = torch._C._autograd
-_push_hooks: Any = _autograd._push_saved_tensors_default_hooks
 _Change = tuple[str, Any, Any, int | None]
 """A hook's name, a gradient before and after it, and, of a hook after a node, to which input of the node it goes."""
 
@@ -47,22 +46,20 @@ class Hooks:
         self.on: Callable[[], bool] = lambda: False
         self.is_other_thread: Callable[[], bool] = lambda: False
         self.written: Callable[[torch.Tensor], None] = lambda leaf: None
-        _HookMixin._register_hook = staticmethod(self._registered)  # type: ignore[method-assign]
-        _autograd._push_saved_tensors_default_hooks = self._saving
+        replace_register_hook(self._registered)
+        wrap_saved_hooks(self._visible)
 
     @contextlib.contextmanager
     def seen(self) -> Iterator[None]:
         """Records the operations of the learner's code that the engine calls."""
-        if self.is_other_thread() or any(
-            _get_function_stack_at(place) is self._operations for place in range(_len_torch_function_stack())
-        ):
+        if self.is_other_thread() or any(mode_at(place) is self._operations for place in range(mode_count())):
             yield
             return
-        _push_on_torch_function_stack(self._operations)
+        push_mode(self._operations)
         try:
             yield
         finally:
-            _pop_torch_function_stack()
+            pop_mode()
 
     # ------------------------------------------------------------ of tensors
 
@@ -121,10 +118,10 @@ class Hooks:
     def _registered(self, hooks: Any, hook: Any) -> Any:
         """Stands in the place of torch's own function, which adds a hook to those of a node."""
         if isinstance(hook, Watcher):
-            return _register(hooks, hook)
+            return register_hook(hooks, hook)
         ours = next((item for item in hooks.items() if isinstance(item[1], Watcher)), None) if hooks else None
         module = getattr(hook, "__module__", None) or ""
-        added = _register(hooks, hook if module.partition(".")[0] == "torch" else self._watched_at_node(hook))
+        added = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._watched_at_node(hook))
         if ours is not None:  # to the end: torch takes them in the order in which they came
             del hooks[ours[0]]
             hooks[ours[0]] = ours[1]
@@ -156,10 +153,6 @@ class Hooks:
         looked = [pair for pair in pairs if pair[1] is not None][:1]
         for place, old, new in changed or looked:
             self.changes.append((name, old, new, place if sent else None))
-
-    def _saving(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
-        """Stands in the place of what autograd is told by to call these for all tensors that nodes save."""
-        _push_hooks(self._visible(pack), self._visible(unpack))
 
     def _visible(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def gradtutor_hook(saved: Any) -> Any:

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch._C import DisableTorchFunction
 from torch.nn import Parameter
-from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 from tutor.worker.code import Code, OpSite, Place
 from tutor.worker.naming import PLAIN
+from tutor.worker.torch_private import DisableTorchFunction, DispatchMode, may_dispatch, schema_of
 
 _WHOLE = frozenset({torch.Tensor, Parameter})
+_is_tracing: Any = torch.jit.is_tracing  # type: ignore[attr-defined]
 _SILENT = frozenset({
     "detach", "alias", "lift_fresh", "scalar_tensor", "empty", "empty_like", "new_empty", "local_scalar_dense",
 })  # fmt: skip
@@ -42,12 +42,7 @@ def is_composite(func: Any, args: Any) -> bool:
             return False
     elif func not in COMPOSITES or (func is F.linear and not (tensors and tensors[0].is_contiguous())):
         return False
-    return (
-        all(type(argument) in _WHOLE for argument in tensors)
-        and torch._C._get_tracing_state() is None
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and not _get_current_dispatch_mode_stack()
-    )
+    return all(type(argument) in _WHOLE for argument in tensors) and not _is_tracing() and may_dispatch()
 
 
 def _is_plain_product(left: torch.Tensor, right: torch.Tensor) -> bool:
@@ -85,7 +80,7 @@ class Composites:
             self._trouble(error)
 
 
-class _Inside(TorchDispatchMode):
+class _Inside(DispatchMode):
     """The calls of one composite, told one by one.
 
     A call is told when the next one comes: by then autograd has given its result a `grad_fn`, and no in-place call has
@@ -93,17 +88,13 @@ class _Inside(TorchDispatchMode):
     """
 
     def __init__(self, told: Callable[..., None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._told = told
         self._last: tuple[Any, ...] | None = None
         self._kept: list[Any] = []
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # skipping it would import it, which takes a second
-
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func._schema.name.rpartition("::")[2].lstrip("_").removesuffix("_forward")
+        name = schema_of(func).name.rpartition("::")[2].lstrip("_").removesuffix("_forward")
         if name in _SILENT:
             return func(*args, **(kwargs or {}))
         self.tell()

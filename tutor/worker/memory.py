@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from tutor.worker.torch_private import storage_id
+
 
 class Known:
     """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
@@ -53,7 +55,7 @@ class Memory:
     def storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
         """The block that `t` looks into; `known` is noted as one of those who do, and of no other."""
         try:
-            address = t.untyped_storage()._cdata
+            address = storage_id(t.untyped_storage())
         except Exception:  # sparse tensors and wrappers have none
             return None
         storage = self._storages.get(address)
@@ -78,7 +80,7 @@ class Memory:
     def owner(self, t: torch.Tensor) -> Known | None:
         """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
         try:
-            storage = self._storages.get(t.untyped_storage()._cdata)
+            storage = self._storages.get(storage_id(t.untyped_storage()))
             if storage is not None:
                 for known in storage.views:
                     tensor = known.ref()
@@ -124,8 +126,13 @@ def version_of(t: torch.Tensor) -> int | None:
 def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether `t` already is what `t.data = other` would make it."""
     try:
-        same = t.untyped_storage()._cdata == other.untyped_storage()._cdata and t.shape == other.shape
-        return same and t.storage_offset() == other.storage_offset() and t.stride() == other.stride()
+        same = storage_id(t.untyped_storage()) == storage_id(other.untyped_storage())
+        return (
+            same
+            and t.shape == other.shape
+            and t.storage_offset() == other.storage_offset()
+            and t.stride() == other.stride()
+        )
     except Exception:  # no storage, or no tensor at all
         return False
 

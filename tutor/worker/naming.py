@@ -7,9 +7,9 @@ import types
 from typing import Any
 
 import torch
-from torch._ops import OpOverload
 
 from tutor.worker.code import STAND_IN
+from tutor.worker.torch_private import OpOverload
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _MODULES = os.path.join(_TORCH, "nn", "modules") + os.sep

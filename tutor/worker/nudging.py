@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch._C import DisableTorchFunction
 
 from tutor.trace.command import Nudge
 from tutor.worker.bindings import Frame
 from tutor.worker.recorder import Recorder
+from tutor.worker.torch_private import DisableTorchFunction
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch._C import DisableTorchFunction, _len_torch_function_stack
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
@@ -26,11 +25,13 @@ from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
 from tutor.worker.memory import grad_fn_of, is_outside, looks_into
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import DisableTorchFunction, mode_count
 from tutor.worker.writes import written_by
 
 _OP = Op.__struct_config__.tag
 _SAVED = Saved.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
+_IMPORTING = "<frozen importlib._bootstrap>"
 _getframe = sys._getframe
 _Tensor = torch.Tensor
 _SHARE = torch.Tensor.share_memory_
@@ -142,7 +143,7 @@ class Operations(TorchFunctionMode):
             else:
                 result = place.call(func, args, kwargs)
             try:
-                if types or _len_torch_function_stack():  # a subclass may have a `__torch_function__` of its own
+                if types or mode_count():  # a subclass may have a `__torch_function__` of its own
                     with DisableTorchFunction():
                         self._record(kind, func, args, kwargs, result, site, serial)
                 else:
@@ -160,6 +161,8 @@ class Operations(TorchFunctionMode):
         own = self._code.own
         learner: types.FrameType | None = frame
         while learner is not None and id(learner.f_code) not in own:
+            if learner.f_code.co_filename == _IMPORTING:  # a library runs operations of its own as it is imported
+                return None
             learner = learner.f_back
         if learner is None:
             return None

@@ -25,8 +25,8 @@ class Project:
         self._folder = os.path.dirname(os.path.realpath(script))
         self._root = _root_of(self._folder)
         self._libraries = _libraries()
-        self._passing = tuple(folder for folder in _passing() if not _is_below(self._folder, folder))
-        """Where libraries leave what they have generated or fetched."""
+        self._passing = _passing()
+        """Where libraries leave what they have generated or fetched; the script may lie there too."""
         self._kinds: dict[str, bool | None] = {}
 
     def is_own(self, path: str, asked_by_own: Callable[[], bool] = lambda: True) -> bool:

@@ -10,13 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch._C import (
-    DisableTorchFunction,
-    _get_function_stack_at,
-    _len_torch_function_stack,
-    _pop_torch_function_stack,
-    _push_on_torch_function_stack,
-)
 
 from tutor.trace.command import LOST
 from tutor.trace.events import Cut, Failed, Gap
@@ -36,7 +29,8 @@ from tutor.worker.shared_memory import SharedMemory
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.threads import Threads
-from tutor.worker.unseen_functions import show_hidden, watch_scripted, watch_swaps
+from tutor.worker.torch_private import DisableTorchFunction, mode_at, mode_count, pop_mode, push_mode
+from tutor.worker.unseen_functions import show_backward, show_hidden, watch_scripted, watch_swaps
 
 _TOLD = "_gradtutor_told"
 
@@ -88,6 +82,7 @@ class Recorder:
         watch_swaps(self.tensors, is_on)
         watch_scripted(self.tensors, is_on)
         show_hidden()
+        show_backward()
         functions.watch(self.operations, self.code)
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
@@ -152,7 +147,7 @@ class Recorder:
     @contextlib.contextmanager
     def _mode_off(self) -> Iterator[None]:
         """Takes our function mode off the stack, and leaves those of the learner's."""
-        modes = [_get_function_stack_at(place) for place in range(_len_torch_function_stack())]
+        modes = [mode_at(place) for place in range(mode_count())]
         if self.operations not in modes:
             yield
             return
@@ -286,6 +281,6 @@ class Recorder:
 def _put(modes: list[Any], others: list[Any]) -> None:
     """Puts other function modes on the stack in the place of these."""
     for _ in modes:
-        _pop_torch_function_stack()
+        pop_mode()
     for mode in others:
-        _push_on_torch_function_stack(mode)
+        push_mode(mode)

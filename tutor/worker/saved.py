@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch.autograd.function import BackwardCFunction
+
+from tutor.worker.torch_private import saved_hooks_are_on, saved_names, saved_value, storage_id
 
 INPUT, OUTPUT, OWN = range(3)
 Kept = tuple[str, int, int, int]
@@ -17,7 +20,6 @@ Kept = tuple[str, int, int, int]
 Node = tuple[str, list[bool], list[Kept]]
 """Of a node inside of an operation: its name, which inputs need a gradient, and what it saves."""
 _MOST_INSIDE = 200
-_PythonNode: Any = torch._C._FunctionBase
 _SCALARS = (float, int, bool, str, type(None))
 
 
@@ -29,7 +31,7 @@ def of_operation(
 
     `known` tells the nodes that were there before. Function modes are off.
     """
-    if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+    if saved_hooks_are_on():
         return None
     given = [*_tensors(args), *_named(kwargs, _places(args))]
     node = tensor.grad_fn
@@ -62,21 +64,19 @@ def _needs(node: Any) -> list[bool]:
 
 def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[Kept]:
     kept: list[Kept] = []
-    if isinstance(node, _PythonNode):  # a custom Function: what it gave to `ctx.save_for_backward`
+    if isinstance(node, BackwardCFunction):  # a custom Function: what it gave to `ctx.save_for_backward`
         for place, held in enumerate(_saved_tensors(node)):
             if held is not None:
                 kept.append((f"saved_tensors[{place}]", *_whose(held, given, made)))
         return kept
-    for name in dir(type(node)):
-        if not name.startswith("_raw_saved_"):
-            continue
+    for name in saved_names(type(node)):
         try:
-            held = getattr(node, "_saved_" + name[11:])
+            held = saved_value(node, name)
         except Exception:  # freed already, or not to be read from Python
             continue
         for one in held if isinstance(held, list | tuple) else (held,):
             if isinstance(one, torch.Tensor):
-                kept.append((name[11:], *_whose(one, given, made)))
+                kept.append((name, *_whose(one, given, made)))
     return kept
 
 
@@ -84,7 +84,7 @@ def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int |
     """The same of a custom Function (`ctx.save_for_backward`). Nobody saw its arguments: those that it saves stand for
     them, by their numbers."""
     node: Any = tensor.grad_fn
-    if not isinstance(node, _PythonNode) or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+    if not isinstance(node, BackwardCFunction) or saved_hooks_are_on():
         return [], []
     inputs: list[int] = []
     kept: list[Kept] = []
@@ -112,10 +112,10 @@ def _whose(held: torch.Tensor, given: list[tuple[int, torch.Tensor]], made: torc
     """Two views of one storage are told apart by where they begin and how they go on; a view that nobody gave stands
     for what it looks into."""
     try:
-        address, look = held.untyped_storage()._cdata, _look(held)
-        sharing = [(INPUT, place) for place, one in given if one.untyped_storage()._cdata == address]
+        address, look = storage_id(held.untyped_storage()), _look(held)
+        sharing = [(INPUT, place) for place, one in given if storage_id(one.untyped_storage()) == address]
         whole = [(INPUT, place) for place, one in given if (INPUT, place) in sharing and _look(one) == look]
-        if made.untyped_storage()._cdata == address:
+        if storage_id(made.untyped_storage()) == address:
             (whole if _look(made) == look else sharing).append((OUTPUT, 0))
         for whose, place in (*whole, *sharing):
             return whose, place, 0

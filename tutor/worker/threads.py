@@ -14,10 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from torch._C import DisableTorchFunction
-
 from tutor.trace.events import Event, Gap
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import DisableTorchFunction
 
 _STANDARD_LIBRARY = os.path.dirname(threading.__file__) + os.sep
 _THIRD_PARTY = os.path.join(_STANDARD_LIBRARY, "site-packages") + os.sep

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._C import _len_torch_function_stack
-from torch.overrides import handle_torch_function
+from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.worker.operations import quiet
 from tutor.worker.tensors import Tensors
+from tutor.worker.torch_private import mode_count, script_kinds
 
 
 def show_hidden() -> None:
@@ -24,11 +24,43 @@ def show_hidden() -> None:
 def _shown(original: Any) -> Any:
     @functools.wraps(original)
     def shown(*args: Any, **kwargs: Any) -> Any:
-        if _len_torch_function_stack():
+        if mode_count():
             return handle_torch_function(original, (), *args, **kwargs)
         return original(*args, **kwargs)
 
     return shown
+
+
+def show_backward() -> None:
+    """From now on function modes see `torch.autograd.backward`, of which older torches tell them nothing."""
+    original: Any = torch.autograd.backward
+    if not _is_silent(original):
+        return
+
+    @functools.wraps(original)
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        if mode_count():
+            return handle_torch_function(backward, (), *args, **kwargs)
+        return original(*args, **kwargs)
+
+    torch.autograd.backward = backward
+
+
+def _is_silent(backward: Callable[..., Any]) -> bool:
+    """Whether modes are not asked when this is called."""
+
+    class Asked(TorchFunctionMode):
+        asked = False
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.asked = self.asked or func is backward
+            return func(*args, **(kwargs or {}))
+
+    with torch.enable_grad():
+        root = torch.ones((), device="cpu", requires_grad=True) * 1
+    with Asked() as mode:
+        backward([root], [torch.ones((), device="cpu")])
+    return not mode.asked
 
 
 def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
@@ -59,8 +91,8 @@ def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
 
 def watch_scripted(tensors: Tensors, is_on: Callable[[], bool]) -> None:
     """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
-    for kind in (torch.jit.ScriptFunction, torch._C.ScriptMethod):
-        kind.__call__ = _looking(kind.__call__, tensors, is_on)  # type: ignore[method-assign]
+    for kind in script_kinds():
+        kind.__call__ = _looking(kind.__call__, tensors, is_on)
 
 
 def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:

@@ -1,7 +1,7 @@
 """Reads what a tensor holds, for the recording. Never keeps it, never copies a large one as a whole.
 
 The calls here must not be seen by function modes: callers run them inside a mode's own handler, in a node hook, or
-under `torch._C.DisableTorchFunction()`.
+under `DisableTorchFunction()`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from tutor.language import later
+from tutor.worker.torch_private import is_zeros, stored_count, together
 
 FULL = 1000
 """Up to this many elements a value is recorded in full."""
@@ -30,7 +31,7 @@ CODES = {
 }  # fmt: skip
 """The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
 _strided = torch.strided
-_Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch._C._disabled_torch_dispatch_impl
+_Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
 
 
 def value_of(t: torch.Tensor) -> Any:
@@ -54,7 +55,7 @@ def value_of(t: torch.Tensor) -> Any:
             return _plain(value) if t.dtype.is_complex else value
         return {"shape": tuple(t.shape), "code": code, "data": _bytes_of(t)}
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
-        if type(t) is torch.Tensor and t._is_zerotensor():  # autograd's own stand-in for zeros, without memory
+        if type(t) is torch.Tensor and is_zeros(t):  # autograd's own stand-in for zeros, without memory
             return value_of(t.detach().clone())
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
 
@@ -108,8 +109,8 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     elif _is_released(t, t.numel()):
         note = later("its memory was released")
     elif error is not None:
-        together = _together(t)
-        note = f"in vmap, {together} at once" if together else f"its elements cannot be read: {type(error).__name__}"
+        count = together(t)
+        note = f"in vmap, {count} at once" if count else f"its elements cannot be read: {type(error).__name__}"
     elif t.is_meta:
         note = later("a meta tensor has no elements")
     elif t.is_nested:
@@ -138,21 +139,9 @@ def _is_released(t: torch.Tensor, count: int) -> bool:
         return False
 
 
-def _together(t: torch.Tensor) -> int:
-    """How many tensors this one stands for inside `torch.vmap`; 0 elsewhere."""
-    functorch = torch._C._functorch
-    found = 0
-    while functorch.is_functorch_wrapped_tensor(t):
-        inner = functorch.get_unwrapped(t)
-        if functorch.is_batchedtensor(t):
-            found = max(found, 1) * inner.shape[functorch.maybe_get_bdim(t)]
-        t = inner
-    return found
-
-
 def _stored(t: torch.Tensor) -> int | None:
     try:
-        return int(t._nnz())
+        return stored_count(t)
     except Exception:
         return None
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch._ops import OpOverload, OpOverloadPacket
+from tutor.worker.torch_private import OpOverload, OpOverloadPacket, schema_of, schemas_named
 
 _STATISTICS = frozenset({"running_mean", "running_var"})
 """Arguments that batch normalisation writes to, though not every schema says so."""
@@ -50,21 +49,21 @@ _FIRST = Written(frozenset({0}), frozenset({"out", "input", "self"}))
 def written_by(func: Any) -> Written:
     """Return which arguments a call of `func` writes to."""
     if isinstance(func, OpOverload):
-        return _by_schemas([func._schema])
+        return _by_schemas([schema_of(func)], func.overloadpacket.__name__)
     if isinstance(func, OpOverloadPacket):
-        return _by_schemas([getattr(func, name)._schema for name in func.overloads()])
+        return _by_schemas([schema_of(getattr(func, name)) for name in func.overloads()], func.__name__)
     name = getattr(func, "__name__", "")
     if name.startswith("__") and name.endswith("__"):
         return _FIRST if name[2:-2] in _IN_PLACE else NOTHING
     if isinstance(func, types.FunctionType):  # such as those of torch.nn.init
         return Written(every=True) if name.endswith("_") else NOTHING
-    schemas = torch._C._jit_get_schemas_for_operator(f"aten::{name}")
-    if schemas:
-        return _by_schemas(schemas)
-    return _FIRST if name.endswith("_") else NOTHING
+    return _by_schemas(schemas_named(name), name)
 
 
-def _by_schemas(schemas: Any) -> Written:
+def _by_schemas(schemas: list[Any], name: str) -> Written:
+    """What these schemas of an operation say, or its name where there are none."""
+    if not schemas or any(schema is None for schema in schemas):
+        return _FIRST if name.endswith("_") else NOTHING
     positions, names = set[int](), {"out"}
     for schema in schemas:
         for position, argument in enumerate(schema.arguments):
