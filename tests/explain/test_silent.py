@@ -196,6 +196,20 @@ OPTIMIZED = {
     "gradients of the input": "model = nn.Linear(3, 1)\nopt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
     "x = torch.randn(2, 3, requires_grad=True)\nfor i in range(3):\n    opt.zero_grad()\n"
     "    model(x).sum().backward()\n    opt.step()\n    worst = x + 0.1 * x.grad.sign()\n",
+    "what autograd.grad is asked for": "u = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))\n"
+    "opt = torch.optim.Adam(u.parameters(), lr=0.01)\nt = torch.rand(4, 1, requires_grad=True)\nfor i in range(3):\n"
+    "    opt.zero_grad()\n    out = u(t)\n    du, = torch.autograd.grad(out.sum(), t, create_graph=True)\n"
+    "    (du - out).square().mean().backward()\n    opt.step()\n",
+    "a fixed model for an image": "model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1)).eval()\n"
+    "image = torch.rand(1, 3)\nshift = torch.zeros(1, 3, requires_grad=True)\n"
+    "opt = torch.optim.SGD([shift], lr=0.1)\nfor i in range(3):\n    opt.zero_grad()\n"
+    "    model(image + shift).sum().backward()\n    opt.step()\n",
+    "two sections of a tutorial": "b = torch.tensor([3.0, 4.0], requires_grad=True)\n(b * 2).sum().backward()\n"
+    "print(b.grad)\n(b * b).sum().backward()\nprint(b.grad)\nw = leaf(1.0)\nopt = torch.optim.SGD([w], lr=0.1)\n"
+    "(w * w).sum().backward()\nopt.step()\nprint(w)\n",
+    "two models, of which one is only looked at": "model, probe = nn.Linear(3, 1), nn.Linear(3, 1)\n"
+    "for i in range(2): probe(torch.ones(1, 3)).sum().backward()\n"
+    "opt = torch.optim.SGD(model.parameters(), lr=0.1)" + LOOP,
     "more than are told one by one": "model = nn.Sequential(*(nn.Linear(3, 3) for _ in range(40)), nn.Linear(3, 1))\n"
     "opt = torch.optim.SGD(model.parameters(), lr=0.1)" + LOOP,
 }  # fmt: skip

@@ -135,3 +135,31 @@ def test_two_ranks_with_sharded_parameters(tmp_path: Path) -> None:
             assert recorded.value(name, then) == plain[name]
         weight = recorded.value("weight", then)
         assert (weight["stats"], weight["note"]) == (None, "DTensor, whose elements are not read")
+
+
+ALIKE = """\
+torch.manual_seed(rank)
+inner = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+before = 1
+net = torch.nn.parallel.DistributedDataParallel(inner, gradient_as_bucket_view=True)
+then = 1
+net(torch.full((4, 2), float(rank)) + torch.arange(4.0)[:, None])
+ran = inner[1].running_mean.clone()
+out = net(torch.full((4, 2), float(rank)) + torch.arange(4.0)[:, None])
+then = 2
+weight, counted = inner[0].weight.detach(), torch.tensor(inner[0].weight._version)
+"""
+
+
+def test_ranks_that_ddp_makes_alike(tmp_path: Path) -> None:
+    ranks = run(tmp_path, ALIKE)
+    begin = HEAD.count("\n")
+    first = ranks[0][0]
+    for recorded, plain in ranks:
+        then = recorded.line(begin + 5)
+        state = recorded.timeline.state(then)
+        assert recorded.value("inner[0].weight", then) == plain["weight"]
+        assert state.tensors[names_of(state)["inner[0].weight"]].version == plain["counted"]
+        assert recorded.value("inner[0].bias", then) == first.value("inner[0].bias", first.line(begin + 5))
+    different = [recorded.value("inner[0].weight", recorded.line(begin + 3)) for recorded, _ in ranks]
+    assert different[0] != different[1]

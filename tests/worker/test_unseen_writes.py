@@ -231,6 +231,37 @@ y = w * 2
     assert (recorded.status, recorded.timeline.notices) == (0, [])
 
 
+HOUSEKEEPING = {
+    "a learner's function in asyncio": ("asyncio.run(asyncio.to_thread(fill))", ["asyncio_0"]),
+    "a queue": (
+        "q = multiprocessing.get_context('fork').Queue()\nq.put(1)\nprint(q.get())\nq.close()\nq.join_thread()", []
+    ),
+    "a pool of threads": ("multiprocessing.pool.ThreadPool(1).map(fill, [1])", ["Thread-1 (worker)"]),
+    "logging": (
+        "l = logging.handlers.QueueListener(queue.Queue())\nl.start()\nl.stop()", []
+    ),
+    "a timer": ("t = threading.Timer(0, w.add_, (1,))\nt.start()\nt.join()", ["Thread-1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOUSEKEEPING)
+def test_threads_of_the_standard_library_for_itself_are_not_told_of(record: Forker, name: str) -> None:
+    code, threads = HOUSEKEEPING[name]
+    recorded = record(f"""\
+import asyncio, logging.handlers, multiprocessing.pool, queue, threading
+import torch
+w = torch.ones(2)
+def fill(*given):
+    w.add_(1)
+{code}
+y = w * 2
+""")
+    assert recorded.status == 0, recorded.stderr
+    said = [notice.partition(", another")[0] for notice in recorded.timeline.notices]
+    assert said == [f"What runs in {thread}" for thread in threads]
+    assert recorded.value("y") == ([4.0, 4.0] if threads else [2.0, 2.0])
+
+
 def test_scripted_code_that_writes(record: Forker) -> None:
     recorded = record("""\
 import torch

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from tutor.explain import words
 from tutor.language import later, tr
-from tutor.trace.events import Accumulate, Op, OptimizerStep
+from tutor.trace.events import Accumulate, Captured, Op, OptimizerStep
 from tutor.trace.names import name_of
 from tutor.trace.source import parse
 from tutor.trace.state import State, TensorState
@@ -27,8 +27,10 @@ class _Run:
     steps: int
     reached: dict[int, list[int]]
     """By leaf: the steps at which it got a gradient."""
-    optimized: frozenset[int]
-    """What steps of optimizers changed."""
+    together: dict[int, list[int]]
+    """Those of these steps in whose pass something that an optimizer changes got a gradient too."""
+    trains: bool
+    """Whether optimizers change parameters of modules: a model is trained, not an image or a code for a fixed one."""
     first: int
     """The step of the recording after which an optimizer had made its first step."""
     name: str
@@ -50,13 +52,41 @@ def _run(timeline: Timeline) -> _Run:
             optimized.update(aside.event.others)
             if not name:
                 first, name = aside.step, aside.event.optimizer
-    reached: dict[int, list[int]] = {}
-    for step in range(1, timeline.steps + 1) if name else ():
-        event = timeline.event(step) if timeline.kind(step) == "accumulate" else None
-        if isinstance(event, Accumulate) and event.tensor not in optimized:
-            reached.setdefault(event.tensor, []).append(step)
-    run = _runs[timeline] = _Run(timeline.steps, reached, frozenset(optimized), first, name)
+    reached, together = _reached(timeline, optimized) if name else ({}, {})
+    end = timeline.state(first).tensors
+    trains = any(number in end and end[number].class_name == "Parameter" for number in optimized)
+    run = _runs[timeline] = _Run(timeline.steps, reached, together, trains, first, name)
     return run
+
+
+def _reached(timeline: Timeline, optimized: set[int]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """By leaf that no optimizer changes: the steps at which it got a gradient; and those of them whose pass reached
+    something that is optimized. Not a leaf that `autograd.grad` is asked for: its gradient is what is wanted."""
+    reached: dict[int, list[int]] = {}
+    together: dict[int, list[int]] = {}
+    wanted: set[int] = set()
+    of_pass: list[tuple[int, int]] = []
+    depth, optimizes = 0, False
+    for step in range(1, timeline.steps + 1):
+        kind = timeline.kind(step)
+        if kind == "backward":
+            if not depth:
+                of_pass, optimizes = [], False
+            depth += 1
+        elif kind == "backward_end":
+            depth = max(depth - 1, 0)
+            for tensor, at in of_pass if optimizes and not depth else ():
+                together.setdefault(tensor, []).append(at)
+        elif kind in ("accumulate", "captured"):
+            event = timeline.event(step)
+            if isinstance(event, Captured):
+                wanted.add(event.tensor)
+            elif isinstance(event, Accumulate) and event.tensor in optimized:
+                optimizes = True
+            elif isinstance(event, Accumulate):
+                of_pass.append((event.tensor, step))
+                reached.setdefault(event.tensor, []).append(step)
+    return {tensor: steps for tensor, steps in reached.items() if tensor not in wanted}, together
 
 
 def at_step(timeline: Timeline, step: int) -> str | None:
@@ -97,12 +127,14 @@ def _left_out(timeline: Timeline, run: _Run, state: State, number: int, step: in
     """Whether by this step a leaf has got several gradients, and nobody has changed it since the first."""
     reached = [at for at in run.reached.get(number, ()) if at <= step]
     held = state.tensors.get(number)
-    if len(reached) < 2 or held is None or not held.requires_grad or not run.first or run.first > step:
+    if sum(at <= step for at in run.together.get(number, ())) < 2 or not run.first or run.first > step or not reached:
+        return False
+    if held is None or not held.requires_grad:
         return False
     was = timeline.state(reached[0]).tensors.get(number)
     if was is None or was.version != held.version or was.storage != held.storage or was.value != held.value:
         return False  # stepped by hand
-    return held.class_name == "Parameter" or _piles_up(timeline, held, reached)
+    return run.trains if held.class_name == "Parameter" else _piles_up(timeline, held, reached)
 
 
 def _piles_up(timeline: Timeline, held: TensorState, reached: list[int]) -> bool:

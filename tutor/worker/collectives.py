@@ -24,6 +24,9 @@ _WRITING = (
     "reduce_scatter_single_coalesced", "alltoall", "alltoall_base", "all_to_all_single", "recv", "recv_anysource",
 )  # fmt: skip
 """The methods of `ProcessGroup` that write to tensors; which of them a torch has differs."""
+_AT_ONCE = ("_broadcast_coalesced",)
+"""Functions of C++ that have written when they return: of the parameters of all ranks DDP makes those of the first,
+and of the buffers before each pass."""
 _WAITING = ("wait", "synchronize", "block_current_stream")
 
 
@@ -49,6 +52,10 @@ class Collectives:
         for name in (*_WRITING, *writing_collectives(group)):
             if hasattr(group, name):
                 setattr(group, name, self._followed(getattr(group, name), self._begins))
+        distributed: Any = torch.distributed
+        for name in _AT_ONCE:
+            if hasattr(distributed, name):
+                setattr(distributed, name, self._followed(getattr(distributed, name), self._writes))
         for name in _WAITING:
             if hasattr(work, name):
                 setattr(work, name, self._followed(getattr(work, name), self._ends))
@@ -69,6 +76,12 @@ class Collectives:
             storage = self._tensors.expose(tensor)
             if storage is not None:
                 self._pending.append(storage)
+
+    def _writes(self, arguments: Iterable[Any]) -> None:
+        for tensor in _tensors_in(arguments):
+            storage = self._tensors.expose(tensor)
+            if storage is not None:
+                self._tensors.conceal(storage)
 
     def _ends(self, arguments: Iterable[Any]) -> None:
         pending, self._pending = self._pending, []

@@ -22,6 +22,11 @@ _STANDARD_LIBRARY = os.path.dirname(threading.__file__) + os.sep
 _THIRD_PARTY = os.path.join(_STANDARD_LIBRARY, "site-packages") + os.sep
 
 
+_HOUSEKEEPING = re.compile(r"(asyncio|subprocess|logging|multiprocessing|concurrent\.futures\.process)\b")
+_WORKERS = "multiprocessing.pool", "worker"
+"""Not so the threads of a `ThreadPool`, which run what they are given."""
+
+
 class Threads:
     """Looks again at the tensors after other threads may have used torch."""
 
@@ -45,7 +50,9 @@ class Threads:
         def start_noticed(thread: threading.Thread) -> None:
             if self._is_learners():
                 self._alive.append(thread)
-                self._note(thread.name)
+                self.active = True
+                if not _is_housekeeping(thread):
+                    self._note(thread.name)
             start(thread)
 
         threading.Thread.start = start_noticed  # type: ignore[method-assign, assignment]
@@ -88,3 +95,13 @@ class Threads:
                 return False
             frame = frame.f_back  # type: ignore[assignment]
         return False
+
+
+def _is_housekeeping(thread: threading.Thread) -> bool:
+    """Whether the standard library has started it for itself: to feed a queue, to wait for a process, to shut down.
+
+    Should it come to run the learner's code all the same, it is noticed then.
+    """
+    run = getattr(thread, "_target", None) or type(thread).run
+    place = getattr(run, "__module__", None) or ""
+    return bool(_HOUSEKEEPING.match(place)) and (place, getattr(run, "__name__", "")) != _WORKERS
