@@ -309,3 +309,16 @@ torch.softmax(scores.masked_fill(~mask, -float("inf")), -1)[0, 0].backward()
     ((_, told),) = said(record(HEAD + code), "makes the first nan")
     assert "where all that it is taken of is -inf, its result is nan already" in told
     assert not said(record(HEAD + code.replace("[False, False]", "[False, True]")), "makes the first")
+
+
+def test_a_network_that_an_input_is_optimized_through(record: Forker) -> None:
+    code = """
+net, noise = nn.Linear(3, 2), torch.zeros(2, 3, requires_grad=True)
+optimizer = torch.optim.SGD([noise], lr=0.1)
+for i in range(3):
+    loss = -F.cross_entropy(net(torch.ones(2, 3) + noise), torch.tensor([0, 1]))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    assert not said(record(HEAD + code), "no optimizer changes")

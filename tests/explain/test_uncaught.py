@@ -166,6 +166,32 @@ CASES = [
         chosen = q(torch.randn(3, 2)).gather(1, actions)
         """, ("has shape [3, 2], and actions has [3]", "Write actions.unsqueeze(1) there"),
         fixes=((("(1, actions)", "(1, actions.unsqueeze(1))"),),)),
+    Mistake("hooks on every layer by a loop", """
+        net = nn.Sequential(
+            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(inplace=True)),
+            nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.1, inplace=True)),
+        )
+        for name, module in net.named_modules():
+            if isinstance(module, nn.Linear):
+                module.register_full_backward_hook(lambda module, a, b: None)
+        net(torch.randn(5, 3)).sum().backward()
+        """, ("register_full_backward_hook on line", "what goes into net[1][0]", "without inplace=True"),
+        "module.register_full_backward_hook(lambda module, a, b: None)", 7, (((", inplace=True", ""),),)),
+    Mistake("a hook on a layer in each block", """
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(4, 4)
+            def forward(self, x):
+                y = self.fc(x)
+                y += x
+                return y
+        net = nn.Sequential(Block(), Block())
+        for block in net:
+            block.fc.register_full_backward_hook(lambda module, a, b: None)
+        net(torch.randn(2, 4)).sum().backward()
+        """, ("register_full_backward_hook on line", "what goes into self.fc,", "`y = y + x`"),
+        "block.fc.register_full_backward_hook(lambda module, a, b: None)", 1, ((("y += x", "y = y + x"),),)),
 ]  # fmt: skip
 RIGHT = """
 def f(x):

@@ -102,7 +102,10 @@ def _left_out(timeline: Timeline, run: _Run, state: State, number: int, step: in
     was = timeline.state(reached[0]).tensors.get(number)
     if was is None or was.version != held.version or was.storage != held.storage or was.value != held.value:
         return False  # stepped by hand
-    return held.class_name == "Parameter" or _piles_up(timeline, held, reached)
+    if held.class_name == "Parameter":  # of a network that is not trained, where optimizers change inputs alone
+        optimized = (state.tensors.get(one) for one in run.optimized)
+        return any(one is not None and one.class_name == "Parameter" for one in optimized)
+    return _piles_up(timeline, held, reached)
 
 
 def _piles_up(timeline: Timeline, held: TensorState, reached: list[int]) -> bool:
