@@ -162,9 +162,15 @@ CASES = [
         F.nll_loss(torch.log_softmax(nn.Linear(2, 3)(torch.randn(3, 2)), 1), y)
         """, ("Each of its rows has a single 1: write y.argmax(1) there.",), fixes=(((", y)", ", y.argmax(1))"),),)),
     Mistake("actions without a second dimension", """
-        q, actions = nn.Linear(2, 2), torch.tensor([0, 1, 0])
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+            def forward(self, x):
+                return self.net(x)
+        q, actions = Net(), torch.tensor([0, 1, 0])
         chosen = q(torch.randn(3, 2)).gather(1, actions)
-        """, ("has shape [3, 2], and actions has [3]", "Write actions.unsqueeze(1) there"),
+        """, ("actions has shape [3]", "write actions.unsqueeze(1)"),
         fixes=((("(1, actions)", "(1, actions.unsqueeze(1))"),),)),
     Mistake("hooks on every layer by a loop", """
         net = nn.Sequential(
@@ -223,6 +229,16 @@ CASES = [
             opt.step()
         """, ("it reaches back into", "detach what is carried over"), "loss.backward()", 1,
         ((("opt.step()", "opt.step()\n            replay = deque([(lp.detach(), r) for lp, r in replay])"),),)),
+    Mistake("a batch made of a deque", """
+        from collections import deque
+        policy, replay = nn.Linear(3, 2), deque(maxlen=10)
+        for episode in range(3):
+            replay.append((torch.log_softmax(policy(torch.randn(3)), -1)[0], 0.5))
+            batch = list(replay)
+            loss = -torch.stack([lp * r for lp, r in batch]).mean()
+            loss.backward()
+        """, ("through batch, it reaches back into", "detach what is carried over"), "loss.backward()", 1,
+        ((("loss.backward()", "loss.backward()\n            replay = deque((lp.detach(), r) for lp, r in replay)"),),)),
     Mistake("parameters frozen by a loop", """
         net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
         for name, p in net.named_parameters():

@@ -92,6 +92,8 @@ def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, bef
         "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
     )  # fmt: skip
+    if alone and fix is None:
+        fix = tr("If nothing should flow back that far, detach what is carried over from there after that pass.")
     return said if fix is None else sentences([said, fix])
 
 
