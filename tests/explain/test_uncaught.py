@@ -162,10 +162,91 @@ CASES = [
         F.nll_loss(torch.log_softmax(nn.Linear(2, 3)(torch.randn(3, 2)), 1), y)
         """, ("Each of its rows has a single 1: write y.argmax(1) there.",), fixes=(((", y)", ", y.argmax(1))"),),)),
     Mistake("actions without a second dimension", """
-        q, actions = nn.Linear(2, 2), torch.tensor([0, 1, 0])
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+            def forward(self, x):
+                return self.net(x)
+        q, actions = Net(), torch.tensor([0, 1, 0])
         chosen = q(torch.randn(3, 2)).gather(1, actions)
-        """, ("has shape [3, 2], and actions has [3]", "Write actions.unsqueeze(1) there"),
+        """, ("actions has shape [3]", "write actions.unsqueeze(1)"),
         fixes=((("(1, actions)", "(1, actions.unsqueeze(1))"),),)),
+    Mistake("hooks on every layer by a loop", """
+        net = nn.Sequential(
+            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(inplace=True)),
+            nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.1, inplace=True)),
+        )
+        for name, module in net.named_modules():
+            if isinstance(module, nn.Linear):
+                module.register_full_backward_hook(lambda module, a, b: None)
+        net(torch.randn(5, 3)).sum().backward()
+        """, ("register_full_backward_hook on line", "what goes into net[1][0]", "without inplace=True"),
+        "module.register_full_backward_hook(lambda module, a, b: None)", 7, (((", inplace=True", ""),),)),
+    Mistake("a hook on a layer in each block", """
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = nn.Linear(4, 4)
+            def forward(self, x):
+                y = self.fc(x)
+                y += x
+                return y
+        net = nn.Sequential(Block(), Block())
+        for block in net:
+            block.fc.register_full_backward_hook(lambda module, a, b: None)
+        net(torch.randn(2, 4)).sum().backward()
+        """, ("register_full_backward_hook on line", "what goes into self.fc,", "`y = y + x`"),
+        "block.fc.register_full_backward_hook(lambda module, a, b: None)", 1, ((("y += x", "y = y + x"),),)),
+    Mistake("a state in a tuple in a dict of an object", """
+        lstm = nn.LSTMCell(2, 3)
+        opt = torch.optim.SGD(lstm.parameters(), lr=0.1)
+        class Env:
+            def __init__(self):
+                self.memory = {"lstm": (torch.zeros(1, 3), torch.zeros(1, 3))}
+            def step(self, x):
+                h, c = lstm(x, self.memory["lstm"])
+                self.memory["lstm"] = (h, c)
+                return h.sum()
+        env = Env()
+        for t in range(3):
+            loss = env.step(torch.randn(1, 2))
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        """, ("it reaches back into what the backward pass of `loss.backward()`", "detach what is carried over"),
+        "loss.backward()", 1, ((("= (h, c)", "= (h.detach(), c.detach())"),),)),
+    Mistake("log probabilities in a deque", """
+        from collections import deque
+        policy = nn.Linear(3, 2)
+        opt = torch.optim.Adam(policy.parameters(), lr=1e-2)
+        replay = deque(maxlen=10)
+        for episode in range(3):
+            replay.append((torch.log_softmax(policy(torch.randn(3)), -1)[0], 0.5))
+            loss = -sum(lp * r for lp, r in replay)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        """, ("it reaches back into", "detach what is carried over"), "loss.backward()", 1,
+        ((("opt.step()", "opt.step()\n            replay = deque([(lp.detach(), r) for lp, r in replay])"),),)),
+    Mistake("a batch made of a deque", """
+        from collections import deque
+        policy, replay = nn.Linear(3, 2), deque(maxlen=10)
+        for episode in range(3):
+            replay.append((torch.log_softmax(policy(torch.randn(3)), -1)[0], 0.5))
+            batch = list(replay)
+            loss = -torch.stack([lp * r for lp, r in batch]).mean()
+            loss.backward()
+        """, ("through batch, it reaches back into", "detach what is carried over"), "loss.backward()", 1,
+        ((("loss.backward()", "loss.backward()\n            replay = deque((lp.detach(), r) for lp, r in replay)"),),)),
+    Mistake("parameters frozen by a loop", """
+        net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        for name, p in net.named_parameters():
+            p.requires_grad = name.startswith("head")
+        loss = F.mse_loss(net(torch.randn(3, 2)), torch.randn(3, 1))
+        loss.backward()
+        """, ("net[0].weight, net[0].bias, net[2].weight and 1 more parameter, which need no gradient since",),
+        "p.requires_grad", 1, ((('"head"', '"2"'),),)),
 ]  # fmt: skip
 RIGHT = """
 def f(x):

@@ -12,6 +12,7 @@ from tutor.explain.rules import Operand
 from tutor.explain.story import story
 from tutor.language import tr
 from tutor.trace.events import Node, Value
+from tutor.trace.names import names_of
 from tutor.trace.source import parse
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -21,6 +22,7 @@ _MOST = 50
 """So many nodes are gone through from the one that made it to a `where`."""
 _FROM_BELOW = ("LogBackward0", "Log2Backward0", "Log10Backward0", "SqrtBackward0", "RsqrtBackward0", "PowBackward0")
 """What has a finite derivative above 0."""
+_SOFT = ("SoftmaxBackward0", "LogSoftmaxBackward0")
 _QUOTIENTS = ("DivBackward0", "ReciprocalBackward0")
 _WITHIN_ONE = ("AsinBackward0", "AcosBackward0")
 _ALONE = (*_FROM_BELOW, *_QUOTIENTS, *_WITHIN_ONE, "ExpBackward0", "AtanhBackward0", "PowBackward1")
@@ -42,20 +44,29 @@ def first_made(timeline: Timeline, step: int) -> str | None:
     operand = None if made is None else _cause(made, node.name)
     kept = _kept_out(timeline, state, event, made)
     if kept is not None:
-        chooser, condition, chosen = kept
+        chooser, condition, chosen, chose = kept
         said.append(
             tr(
                 "{chooser} does not keep it out: what is not chosen gets the gradient 0, and 0 × {factor} is nan",
                 chooser=chooser, factor=_factor(timeline, step),
             )
         )  # fmt: skip
-        if operand is not None and made is not None and node.name in _ALONE:
+        told = operand is not None and made is not None and _is_known(timeline, state, event.node, condition, chose)
+        if told and operand is not None and node.name in _ALONE:
             said.append(tr("give the operation another input there, {fix} in place of {name}",
                            fix=_chosen(node.name, operand, condition, chosen), name=operand.name))  # fmt: skip
     elif operand is not None and made is not None:
         fix = _kept_away(node.name, operand, event, made.dtype)
-        said += [] if fix is None else [tr("keep its input away from there, {fix} in place of {name}", fix=fix,
-                                           name=operand.name)]  # fmt: skip
+        divisor = state.tensors.get(operand.tensor or 0) if node.name in _QUOTIENTS else None
+        root = state.nodes.get(divisor.node or 0) if divisor is not None else None
+        if fix is not None and root is not None and root.name in _FROM_BELOW:  # of no use after it: 0 × inf is nan
+            before = maker(timeline, step, root.node)
+            operand = None if before is None else _cause(before, root.name)
+            fix = None if operand is None else _above(operand.name, made.dtype)
+        if fix is not None and operand is not None:
+            said.append(tr("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
+    if node.name in _SOFT and made is not None and _of_nothing(made.operands[0]):
+        said.append(tr("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
     return words.listed(said)
 
 
@@ -100,9 +111,9 @@ def _factor(timeline: Timeline, step: int) -> str:
 # ---------------------------------------------------------------- chosen afterwards
 
 
-def _kept_out(timeline: Timeline, state: State, event: Node, made: Made | None) -> tuple[str, str, bool] | None:
+def _kept_out(timeline: Timeline, state: State, event: Node, made: Made | None) -> tuple[str, str, bool, int] | None:
     """Where 0 arrived at an element that became nan, as `where` or `masked_fill` had not chosen it: which of them, the
-    condition, and whether what was made here is chosen where that is true."""
+    condition, whether what was made here is chosen where that is true, and the step."""
     if not _zero_became_nan(event):
         return None
     for number, place in _consumers(state, event.node):
@@ -112,10 +123,10 @@ def _kept_out(timeline: Timeline, state: State, event: Node, made: Made | None) 
         step = timeline.operation(node)
         call = None if step is None else _call(timeline, step)
         condition = None if call is None else _condition(call)
-        if condition is None or (made is not None and made.result.shape != node.shape):
+        if step is None or condition is None or (made is not None and made.result.shape != node.shape):
             return None
         chooser = "where" if node.name == "WhereBackward0" else "masked_fill"
-        return chooser, condition, node.name == "WhereBackward0" and place == 0
+        return chooser, condition, node.name == "WhereBackward0" and place == 0, step
     return None
 
 
@@ -177,13 +188,37 @@ def _kept_away(node: str, operand: Operand, event: Node, dtype: str) -> str | No
     name, wrong = operand.name, _wrong(event, operand)
     if not wrong:
         return None
-    if node in _FROM_BELOW and max(wrong) <= 0:
-        return f"{name}.clamp(min={'1e-4' if dtype in ('float16', 'bfloat16') else '1e-8'})"
+    if node in (*_FROM_BELOW, "PowBackward1") and max(wrong) <= 0:
+        return _above(name, dtype)
     if node in _QUOTIENTS and not any(wrong):
         return f"torch.where({_bare(name)} == 0, 1.0, {_bare(name)})"
     if node in _WITHIN_ONE and min(map(abs, wrong)) >= 1:
         return f"{name}.clamp(-0.9999, 0.9999)"
     return None
+
+
+def _above(name: str, dtype: str) -> str:
+    return f"{name}.clamp(min={'1e-4' if dtype in ('float16', 'bfloat16') else '1e-8'})"
+
+
+def _of_nothing(operand: Operand) -> bool:
+    """Whether numbers along the last dimension are all -inf."""
+    if operand.grid is None or not operand.shape:
+        return False
+    flat, width = list(operand.grid.flat), operand.shape[-1]
+    rows = [flat[at : at + width] for at in range(0, len(flat), width or 1)]
+    return any(row and all(x == float("-inf") for x in row) for row in rows)
+
+
+def _is_known(timeline: Timeline, state: State, node: int, condition: str, step: int) -> bool:
+    """Whether the tensors of a condition were there, by these names, before the operation of a node."""
+    held, parts = state.nodes[node], parse(condition)
+    made = timeline.columns.operation(held.operation or held.within)
+    if made is None or parts is None:
+        return False
+    before, now = names_of(timeline.state(made - 1)), names_of(timeline.state(step - 1))
+    mentioned = {one.id for one in ast.walk(parts) if isinstance(one, ast.Name)}
+    return all(before.get(name) == now[name] for name in mentioned if name in now)
 
 
 def _wrong(event: Node, operand: Operand) -> list[float]:

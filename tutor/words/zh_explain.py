@@ -143,6 +143,9 @@ ZH: dict[str, str] = {
     "would use {new}": (
         "{tensor} 由 {nodes} 保存时是 {old}，版本却仍是 {version}：autograd 看不到这个改动，反向传播就会用 {new}"
     ),
+    "where all that it is taken of is -inf, its result is nan already: leave a finite number": (
+        "如果参与计算的全是 -inf，它的结果本来就是 nan：至少留一个有限的数"
+    ),
     "a view of {tensor}": "{tensor} 的视图",
     "grad({target}) = {sent}, and {true} with what it had kept": "grad({target}) = {sent}，用保存时的值则是 {true}",
     "{node} had saved {tensors}": "{node} 保存了 {tensors}",

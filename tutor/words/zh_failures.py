@@ -35,10 +35,9 @@ FAILURES: dict[str, str] = {
         "`{code}` 要预测的每一行对应一个目标：{prediction} 的形状是 {first}，而 {target} 是单个数，形状是 []。"
     ),
     "Each of its rows has a single 1: write {fix} there.": "它的每一行恰好有一个 1：在那里写 {fix}。",
-    "gather takes an index with as many dimensions as the tensor: {whole} has shape {shape}, and {index} has "
-    "{other}.": ("gather 的索引必须与张量的维数相同：{whole} 的形状是 {shape}，{index} 的形状是 {other}。"),
-    "Write {fix} there; what gather gives then has shape {result}, and squeeze(1) makes it {shape}.": (
-        "在那里写 {fix}；这样 gather 结果的形状是 {result}，再用 squeeze(1) 变成 {shape}。"
+    "gather takes an index with as many dimensions as the tensor that it takes elements from, and {index} has shape "
+    "{shape}. For one element of each row of a matrix, write {fix}.": (
+        "gather 的索引必须与被取元素的张量维数相同，而 {index} 的形状是 {shape}。要在矩阵的每一行取一个元素，写 {fix}。"
     ),
     "The prediction has shape {given} and the target {target}: this loss compares element with element, so they must "
     "be the same.": "预测的形状是 {given}，目标的形状是 {target}：这个损失逐元素比较，所以两者形状必须相同。",

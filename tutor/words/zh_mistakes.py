@@ -91,6 +91,16 @@ MISTAKES: dict[str, str] = {
         "请在 {change} 之后重新计算 {root}（包括前向传播），"
         "或者把 {change} 移到{backward}之后（那样它用的是两次反向传播的梯度之和）。"
     ),
+    "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went through "
+    "and let go of. If nothing should flow back that far, detach what is carried over from there after that pass.": (
+        "{root} 背后的计算图有一部分已经用掉了：它经由 {name} 一直通到{before}经过并释放的地方。"
+        "如果梯度不该流回那么远，就在那次反向传播之后，把从那里沿用下来的张量 detach。"
+    ),
+    "If nothing should flow back that far, detach what is carried over from there after that pass.": (
+        "如果梯度不该流回那么远，就在那次反向传播之后，把从那里沿用下来的张量 detach。"
+    ),
+    "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that should "
+    "be trained.": "计算它用到了 {names}，从{place}起它们不需要梯度。要训练的参数不要这样设置。",
     "{place} cut it off. Leave that out where gradients should flow.": (
         "{place}把它从计算图上切断了。需要梯度流过的地方，不要写这个。"
     ),

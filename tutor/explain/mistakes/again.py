@@ -49,7 +49,7 @@ def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
     through = crossings(scene, graph, nodes, older, first)
     carried = [one for one in through if one.how == CARRIED]
     if carried:
-        return Found(_carried(scene, carried, root, before, alone=len(carried) == len(through)), first)
+        return Found(_carried(scene, graph, carried, root, before, alone=len(carried) == len(through)), first)
     return Found(_shared(scene, graph, freed, through, root, first), first)
 
 
@@ -70,9 +70,18 @@ def _or_retain() -> str:
     return tr("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
 
 
-def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
+def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
     names = list(dict.fromkeys(name for one in carried if (name := holder(scene, one)) is not None))
     fix = detaching(scene, carried) if alone else None
+    if not names:
+        called = list(dict.fromkeys(_called(scene, graph, one) for one in carried))
+        places = [name for name in called if name is not None]
+        if len(places) == len(called) <= _NAMED:
+            return tr(
+                "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} "
+                "went through and let go of. If nothing should flow back that far, detach what is carried over from "
+                "there after that pass.", root=root, before=before, name=joined(places),
+            )  # fmt: skip
     if not names or len(names) > _NAMED:
         return tr(
             "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
@@ -83,6 +92,8 @@ def _carried(scene: Scene, carried: list[Crossing], root: str, before: str, *, a
         "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
     )  # fmt: skip
+    if alone and fix is None:
+        fix = tr("If nothing should flow back that far, detach what is carried over from there after that pass.")
     return said if fix is None else sentences([said, fix])
 
 

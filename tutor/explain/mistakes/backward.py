@@ -6,11 +6,15 @@ import ast
 import re
 
 from tutor.explain.grid import count
-from tutor.explain.mistakes.cut import cut_behind
+from tutor.explain.mistakes.cut import behind, cut_behind
 from tutor.explain.mistakes.given import enclosed, plain
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
-from tutor.language import tr
+from tutor.explain.words import counted, joined
+from tutor.language import later, tr
+
+_NAMED, _LOOKED_AT = 3, 20
+"""So many parameters are named, and looked at."""
 
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
@@ -53,11 +57,62 @@ def no_graph(scene: Scene, _: re.Match[str]) -> Found:
     found = cut_behind(scene, number, scene.step)
     if found is not None:
         return Found(begin.format(root=root, why=found.why), found.step)
+    frozen = _frozen(scene, number)
+    if frozen is not None:
+        return _since_frozen(scene, root, frozen, begin)
     why = tr(
         "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
         "gradients for are made.", root=root,
     )  # fmt: skip
     return Found(begin.format(root=root, why=why))
+
+
+def _since_frozen(scene: Scene, root: str, frozen: list[int], begin: str) -> Found:
+    """Of a loss that was computed with parameters that were told to need no gradient: by which statement."""
+    since = {one: _off(scene, one) for one in frozen[:_LOOKED_AT]}
+    step = since[frozen[0]]
+    line = scene.timeline.view(step).line
+    names = [
+        name
+        for one, at in since.items()
+        if scene.timeline.view(at).line == line and (name := scene.name(one)) is not None
+    ]
+    more = len(names) - _NAMED
+    rest = [counted(more, later("{count} more parameter"), later("{count} more parameters"))] if more > 0 else []
+    shown = [*names[:_NAMED], *rest]
+    why = tr(
+        "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that "
+        "should be trained.", names=joined(shown), place=scene.where(step, scene.statement_of(step)),
+    )  # fmt: skip
+    return Found(begin.format(root=root, why=why), step)
+
+
+def _off(scene: Scene, parameter: int) -> int:
+    """The step from which on a parameter is there and needs no gradient."""
+    low, high = 0, scene.step
+    while low < high:
+        middle = (low + high) // 2
+        held = scene.timeline.state(middle).tensors.get(parameter)
+        low, high = (low, middle) if held is not None and not held.requires_grad else (middle + 1, high)
+    return low
+
+
+def _frozen(scene: Scene, tensor: int) -> list[int] | None:
+    """The parameters that a result was computed with, where there are such and none of them needs a gradient."""
+    given = {one for _, op in behind(scene, tensor, scene.step) for one in op.inputs if one is not None}
+    held = [scene.state.tensors[one] for one in sorted(given) if one in scene.state.tensors]
+    found = [one for one in held if one.class_name == "Parameter"]
+    named = [one.tensor for one in found if scene.name(one.tensor) is not None]
+    return named if named and not any(one.requires_grad for one in found) and _were_on(scene, named[0]) else None
+
+
+def _were_on(scene: Scene, tensor: int) -> bool:
+    """Whether it did need a gradient when it was made."""
+    low, high = 0, scene.step
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tensor in scene.timeline.state(middle).tensors else (middle + 1, high)
+    return scene.timeline.state(low).tensors[tensor].requires_grad
 
 
 def _differentiated(scene: Scene) -> str | None:

@@ -213,34 +213,6 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-@mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as input tensor")
-def gathered(scene: Scene, _: re.Match[str]) -> str | None:
-    operands = Operands(scene)
-    for node in ast.walk(scene.tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "gather":
-            continue
-        given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        parts = given if ast.unparse(node.func.value) == "torch" else [node.func.value, *given]
-        tensors = [operands.meant_by(parts[0]), operands.meant_by(parts[-1])] if len(parts) == 3 else []
-        if len(tensors) != 2 or tensors[0] is None or tensors[1] is None:
-            continue
-        whole, index = ast.unparse(parts[0]), ast.unparse(parts[-1])
-        said = tr(
-            "gather takes an index with as many dimensions as the tensor: {whole} has shape {shape}, and {index} has "
-            "{other}.", whole=whole, shape=shape_text(tensors[0].shape), index=index,
-            other=shape_text(tensors[1].shape),
-        )  # fmt: skip
-        rows = len(tensors[0].shape) == 2 and tensors[1].shape == tensors[0].shape[:1]
-        if not rows or ast.unparse(parts[1]) not in ("1", "-1"):
-            return said
-        return sentences([said, tr(
-            "Write {fix} there; what gather gives then has shape {result}, and squeeze(1) makes it {shape}.",
-            fix=f"{enclosed(index)}.unsqueeze(1)", result=shape_text((*tensors[1].shape, 1)),
-            shape=shape_text(tensors[1].shape),
-        )])  # fmt: skip
-    return None
-
-
 @mistake("IndexError", r"^invalid index of a 0-dim tensor")
 def of_a_number(scene: Scene, _: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):

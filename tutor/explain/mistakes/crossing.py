@@ -97,7 +97,10 @@ def _crossing(scene: Scene, now: State, node: int, tensor: int | None, used: int
             return Crossing(node, tensor, used, CARRIED, name, scope)
         how = BEFORE_LOOP if any(loop not in loops for loop in here) else SHARED
         return Crossing(node, tensor, used, how, name, scope)
-    return Crossing(node, tensor, used, SHARED, None, None)
+    made = scene.timeline.columns.operation(now.nodes[node].operation or now.nodes[node].within)
+    loops = {} if made is None else _loops(scene.timeline.state(made))
+    carried = any(loops.get(loop, count) != count for loop, count in _loops(before).items())
+    return Crossing(node, tensor, used, CARRIED if carried else SHARED, None, None)
 
 
 def _loops(state: State) -> dict[tuple[int, int], int]:

@@ -37,7 +37,7 @@ def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None
     through = _through_data(scene, tensor, before) if wanted is None else None
     if through is not None:
         return through
-    for step, op in _behind(scene, tensor, before):
+    for step, op in behind(scene, tensor, before):
         lost = _lost(scene, step, op)
         if lost and (wanted is None or any(leads_to(scene, one, step, wanted) for one in lost)):
             return Cut(step, _why(scene, step, op))
@@ -51,7 +51,7 @@ def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None
 def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
     """The pass that one of the tensors is a gradient of, where that made no graph."""
     timeline = scene.timeline
-    made_of = {tensor, *(one for _, op in _behind(scene, tensor, before) for one in op.inputs if one is not None)}
+    made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
     for info in reversed([info for info in timeline.passes if info.start_step < before][-_PASSES:]):
         event = timeline.event(info.start_step)
         if not isinstance(event, Backward) or event.create_graph:
@@ -69,7 +69,7 @@ def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
     return None
 
 
-def _behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
+def behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
     """The operations that a tensor was computed by, from the last one back; through plain numbers too."""
     waiting = [(tensor, before)]
     seen: set[int] = set()
@@ -89,7 +89,7 @@ def _behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
 def _through_data(scene: Scene, tensor: int, before: int) -> Cut | None:
     """The statement `v = w.data` that one of the tensors comes from: no operation tells of it."""
     timeline = scene.timeline
-    made_of = {tensor, *(one for _, op in _behind(scene, tensor, before) for one in op.inputs if one is not None)}
+    made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
     for number in made_of:
         held = timeline.state(before - 1).tensors.get(number)
         if held is None or held.requires_grad or held.label is None or scene.maker(number, before) is not None:
@@ -121,7 +121,7 @@ def _by_data(place: str, name: str) -> str:
 
 def leads_to(scene: Scene, tensor: int, before: int, wanted: int) -> bool:
     """Whether a tensor is another one, or was computed from it."""
-    return tensor == wanted or any(wanted in op.inputs for _, op in _behind(scene, tensor, before))
+    return tensor == wanted or any(wanted in op.inputs for _, op in behind(scene, tensor, before))
 
 
 def _lost(scene: Scene, step: int, op: Op) -> list[int]:
@@ -153,7 +153,7 @@ def _given(scene: Scene, step: int, op: Op) -> list[int]:
 
 def _has_history(scene: Scene, tensor: int, step: int) -> bool:
     """Whether a tensor, or one that it was computed from, requires grad. Not by `cut_behind`, which asks this."""
-    asked = [(tensor, step), *((one, at) for at, op in _behind(scene, tensor, step) for one in _given(scene, at, op))]
+    asked = [(tensor, step), *((one, at) for at, op in behind(scene, tensor, step) for one in _given(scene, at, op))]
     held = (scene.timeline.state(at - 1).tensors.get(one) for one, at in asked)
     return any(one is not None and one.requires_grad for one in held)
 

@@ -9,6 +9,7 @@ from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.language import tr
+from tutor.trace.names import names_of
 
 _REGISTERS = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
 
@@ -42,12 +43,22 @@ def _registered(scene: Scene) -> tuple[int | None, str, str]:
                 found.append((step, ast.unparse(node.value), node.attr))
     if len(found) > 1:
         used = _used_before(scene)
-        names = Operands(scene).names
-        found = [
-            one for one in found
-            if any(number in used and name.startswith((f"{one[1]}.", f"{one[1]}[")) for name, number in names.items())
-        ]  # fmt: skip
+        found = [(step, _module(scene, used) or module, method) for step, module, method in found
+                 if any(number in used for number in _parameters(scene, step, module))]  # fmt: skip
     return found[0] if len(found) == 1 else (None, "", "")
+
+
+def _parameters(scene: Scene, step: int, module: str) -> list[int]:
+    """Those of a module, as it was called when its hook was registered: by the variable of a loop, say."""
+    state = scene.timeline.state(step)
+    named = [names_of(state, frame).items() for frame in state.frames]
+    return [number for one in named for name, number in one if name.startswith((f"{module}.", f"{module}["))]
+
+
+def _module(scene: Scene, used: list[int | None]) -> str | None:
+    """What the layer is called where the failure is whose parameters are among these."""
+    owners = {name.rpartition(".")[0] for name, number in Operands(scene).names.items() if number in used}
+    return min(owners - {""}, key=len, default=None)
 
 
 def _used_before(scene: Scene) -> list[int | None]:

@@ -8,6 +8,7 @@ import re
 from tutor.explain.mistakes.given import Given, Operands, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.mistakes.shaped import argument, called, described, function, listed, meant, receiver
+from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
 from tutor.language import tr
 from tutor.trace.values import elements
@@ -41,7 +42,9 @@ def _dimension(scene: Scene, given: Given) -> int | None:
 @mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as (?:input|self|src) tensor")
 def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
-    if both is None or len(both[0].tensor.shape) == len(both[1].tensor.shape):
+    if both is None:
+        return _of_something(scene)
+    if len(both[0].tensor.shape) == len(both[1].tensor.shape):
         return None
     given, index = both
     said = tr(
@@ -60,6 +63,20 @@ def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
         "For one element of each column, write {fix}.", fix=fix
     )  # fmt: skip
     return sentences([said, each])
+
+
+def _of_something(scene: Scene) -> str | None:
+    """Of what came out of a module of the learner's own, whose shape is not known."""
+    call = called(scene)
+    node = None if call is None else argument(call, 1, "index")
+    index = None if node is None else Operands(scene).meant_by(node)
+    if function(scene) != "gather" or node is None or index is None:
+        return None
+    return tr(
+        "gather takes an index with as many dimensions as the tensor that it takes elements from, and {index} has "
+        "shape {shape}. For one element of each row of a matrix, write {fix}.", index=ast.unparse(node),
+        shape=shape_text(index.shape), fix=f"{enclosed(ast.unparse(node))}.unsqueeze(1)",
+    ) if len(index.shape) == 1 else None  # fmt: skip
 
 
 @mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
