@@ -93,6 +93,8 @@ def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Sig
         if stop is not None:
             terminal.signal(stop)
             terminal.wait(lambda: stopped(terminal.pid), quiet=0)
+            while terminal.read(0.05):
+                pass  # what it has written before
             assert stop != signal.SIGTSTP or terminal.is_clean
         terminal.signal(signal.SIGCONT)
         time.sleep(0.2)  # nobody is faster, and what comes together has no order
