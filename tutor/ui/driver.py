@@ -67,7 +67,8 @@ class TerminalDriver(LinuxDriver):
         if self._auto_restart and not self._must_signal_resume:
             self.suspend_application_mode()
             self._must_signal_resume = True
-        os.kill(os.getpid(), signal.SIGSTOP)
+        if self._stops:  # else it was told meanwhile to go on
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def _restart(self) -> None:
         """Take the terminal again: a shell may have had it meanwhile. The threads of before end first."""
