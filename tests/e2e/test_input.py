@@ -93,13 +93,28 @@ def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Sig
         if stop is not None:
             terminal.signal(stop)
             terminal.wait(lambda: stopped(terminal.pid), quiet=0)
+            while terminal.read(0.05):
+                pass  # what it has written before
             assert stop != signal.SIGTSTP or terminal.is_clean
         terminal.signal(signal.SIGCONT)
-        terminal.read(0.05)
+        time.sleep(0.2)  # nobody is faster, and what comes together has no order
     terminal.wait(lambda: not stopped(terminal.pid) and not terminal.is_clean, quiet=0.5)
     terminal.press("right")
     terminal.wait("step 1/28")
     assert threads(terminal.pid) <= before
+    terminal.press("q")
+    assert terminal.wait_for_end() == 0
+    assert terminal.is_clean
+
+
+def test_a_stop_that_is_continued_before_it_came_is_none(start: Start) -> None:
+    terminal = lesson(start)
+    for _ in range(30):
+        terminal.signal(signal.SIGTSTP)
+        terminal.signal(signal.SIGCONT)
+    terminal.wait(lambda: not terminal.is_clean, quiet=1.0)
+    terminal.press("right")
+    terminal.wait("step 1/28")
     terminal.press("q")
     assert terminal.wait_for_end() == 0
     assert terminal.is_clean

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -17,6 +18,8 @@ from textual.drivers.linux_driver import LinuxDriver
 
 WAIT = 0.1
 """Seconds between two looks whether the input is to end, or a key is whole."""
+JUST = 0.1
+"""Seconds: where both have come, Python tells of the signal to go on before that to stop, whichever was first."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -25,8 +28,10 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loop = asyncio.get_running_loop()
-        self._restarts = False
-        """Whether a restart is due."""
+        self._stops = self._restarts = False
+        """Whether a stop or a restart is due."""
+        self._continued = -JUST
+        """When it was last told to go on."""
         self._suspends = False
         """Whether the terminal is given back only for a while."""
         self._ended = False
@@ -39,9 +44,13 @@ class TerminalDriver(LinuxDriver):
     # ------------------------------------------------------------ stops and continues
 
     def _sigtstp_application(self, *_: object) -> None:
-        self._soon(self._stop)
+        if time.monotonic() - self._continued >= JUST:
+            self._stops = True
+            self._soon(self._stop)
 
     def _sigcont_application(self, *_: object) -> None:
+        self._continued = time.monotonic()
+        self._stops = False  # as the system does: a stop that is due is due no more
         if not self._restarts:
             self._restarts = True
             self._soon(self._restart)
@@ -53,12 +62,13 @@ class TerminalDriver(LinuxDriver):
 
     def _stop(self) -> None:
         """Give the terminal back and stop, until a signal says to go on."""
-        if self._ended:
+        if self._ended or not self._stops:
             return
         if self._auto_restart and not self._must_signal_resume:
             self.suspend_application_mode()
             self._must_signal_resume = True
-        os.kill(os.getpid(), signal.SIGSTOP)
+        if self._stops:  # else it was told meanwhile to go on
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def _restart(self) -> None:
         """Take the terminal again: a shell may have had it meanwhile. The threads of before end first."""
