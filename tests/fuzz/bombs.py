@@ -26,7 +26,7 @@ def bombs() -> list[Bomb]:
     made = []
     for name, make in _EVENTS.items():
         for size in (7, 15, 60):
-            for frames in (1, 12):
+            for frames in (1, 24):
                 for count, lie in ((1, ""), (4000, ", lying")):
                     what = f"{name}, {frames} frames of {size} MB{lie}"
                     made.append(Bomb(what, partial(_of_events, make, size * MB, frames, count)))

@@ -17,7 +17,7 @@ from tests.fuzz.rows import Outcome
 
 MEMORY = 300 << 20
 """No process may have more bytes than this."""
-SECONDS = 30.0
+SECONDS = 60.0
 """No try may take longer."""
 CHUNK = 20
 """So many tries share a process, which is forked: starting Python takes longer than a try."""

@@ -51,6 +51,8 @@ class Frames:
         self.kinds: bytearray | None = None
         """What a file says each step to be. A step that is another when its frame is decoded cannot be read: then this
         says so from there on."""
+        self.takes_much: Callable[[], bool] = lambda: False
+        """Of a recording from a file: whether so much memory was taken that no more is to be read."""
         self.let_go: Callable[[], None] = lambda: None
         """Called where memory is short."""
         self._decoded: OrderedDict[int, Decoded] = OrderedDict()
@@ -160,9 +162,9 @@ class Frames:
             kinds[step] = _NUMBERS[Failed]
 
     def _look_at_memory(self) -> None:
-        if isinstance(self.data, StoredFrames) and self.data.stored.takes_much:
+        if self.takes_much():
             self.let_go()
-            if self.data.stored.takes_much:
+            if self.takes_much():
                 raise wire.WireError(tr("it takes too much memory"))
 
     def _tell(self, text: str) -> None:

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-MOST_MEMORY = 136 << 20
+MOST_MEMORY = 112 << 20
 """A recording is read on only while this process has not taken so many bytes more than when it began to read it."""
 MOST_PIPED = 64 << 20
 """So many bytes are read of what is no regular file."""
@@ -40,7 +40,6 @@ class Stored:
                 self._data = file.read(MOST_PIPED)
                 self.size = len(self._data)
 
-    @property
     def takes_much(self) -> bool:
         """Whether so much memory was taken since that no more is to be read."""
         return memory_taken() - self._before > MOST_MEMORY
@@ -68,7 +67,7 @@ class StoredFrames:
     """The frames of a file: where each of them is."""
 
     def __init__(self, stored: Stored) -> None:
-        self.stored = stored
+        self._stored = stored
         self._starts = array("Q")
         self._ends = array("Q")
 
@@ -84,4 +83,4 @@ class StoredFrames:
         return map(self.__getitem__, range(len(self)))
 
     def __getitem__(self, number: int) -> bytes:
-        return self.stored.read(self._starts[number], self._ends[number])
+        return self._stored.read(self._starts[number], self._ends[number])

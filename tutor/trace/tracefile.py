@@ -179,6 +179,7 @@ def load(path: Path) -> Timeline:
                 raise TraceError(about)
             timeline.contents.notice(about)
     timeline.is_stored = True
+    timeline.frames.takes_much = stored.takes_much
     timeline.book.most_text = MAX_TEXT
     return timeline
 
@@ -209,7 +210,7 @@ def _scan(stored: Stored, end: int) -> Timeline:
             whole = False
             break
         if events or steps:
-            short = stored.takes_much
+            short = stored.takes_much()
             if short or not _feed(timeline, stored.read(place, next_place)):
                 whole = False
                 break
