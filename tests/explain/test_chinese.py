@@ -124,7 +124,7 @@ def all_texts(recording: Recording, step: int) -> list[str]:
     for step_told in steps_told(timeline, step):
         told.append(formula(step_told.event) or "")
         for update in step_told.event.updates:
-            told += lines(timeline.state(step_told.step), step_told.event, update)
+            told += lines(timeline, step_told, update)
     return told
 
 
