@@ -163,3 +163,27 @@ def test_ranks_that_ddp_makes_alike(tmp_path: Path) -> None:
         assert recorded.value("inner[0].bias", then) == first.value("inner[0].bias", first.line(begin + 5))
     different = [recorded.value("inner[0].weight", recorded.line(begin + 3)) for recorded, _ in ranks]
     assert different[0] != different[1]
+
+
+SEVERAL = """\
+sent, received = torch.full((2,), float(rank + 1)), torch.zeros(2)
+works = dist.batch_isend_irecv([dist.P2POp(dist.isend, sent, 1 - rank), dist.P2POp(dist.irecv, received, 1 - rank)])
+for work in works:
+    work.wait()
+then = 1
+first, second, both = torch.ones(2), torch.ones(2) * rank, torch.ones(2)
+works = [dist.all_reduce(one, async_op=True) for one in (first, second, both, both)]
+works[2].wait()
+works[0].wait()
+works[3].wait()
+works[1].wait()
+then = 2
+"""
+
+
+def test_several_works_that_are_waited_for_one_by_one(tmp_path: Path) -> None:
+    for recorded, plain in run(tmp_path, SEVERAL):
+        begin = HEAD.count("\n")
+        assert recorded.value("received", recorded.line(begin + 5)) == plain["received"]
+        for name in ("first", "second", "both"):
+            assert recorded.value(name, recorded.line(begin + 12)) == plain[name]

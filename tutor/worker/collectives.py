@@ -1,12 +1,14 @@
 """Watches the collectives of `torch.distributed`, which write to tensors without raising their version.
 
 The methods of `ProcessGroup` are what all of its Python functions end in. Between the call and the `wait` of its work
-a tensor may be written to at any time, so it is compared at each statement; after the `wait` it counts as written.
+a tensor may be written to at any time, so it is compared at each statement; after the `wait` it counts as written. Of
+several works each is waited for by itself, in any order.
 """
 
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -41,8 +43,8 @@ class Collectives:
     def __init__(self, tensors: Tensors, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
-        self._pending: list[Storage] = []
-        """Memory handed to collectives that were not waited for yet."""
+        self._pending: list[tuple[weakref.ref[Any], Storage]] = []
+        """Works that were not waited for yet, and memory that was handed to them."""
 
     def watch(self) -> None:
         """From now on their tensors are looked at."""
@@ -60,33 +62,46 @@ class Collectives:
             if hasattr(work, name):
                 setattr(work, name, self._followed(getattr(work, name), self._ends))
 
-    def _followed(self, original: Callable[..., Any], then: Callable[[Iterable[Any]], None]) -> Callable[..., Any]:
+    def _followed(self, original: Callable[..., Any], then: Callable[[Any, Iterable[Any]], None]) -> Callable[..., Any]:
         @functools.wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
             if self._is_on():
                 with quiet():
-                    then((*args, *kwargs.values()))
+                    then(result, (*args, *kwargs.values()))
             return result
 
         return method
 
-    def _begins(self, arguments: Iterable[Any]) -> None:
+    def _begins(self, work: Any, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
+            if storage is None:
+                known = self._tensors.find(tensor)
+                handed = [held for _, held in self._pending if known is not None and held is known.storage]
+                storage = handed[0] if handed else None
             if storage is not None:
-                self._pending.append(storage)
+                self._pending.append((weakref.ref(work), storage))
 
-    def _writes(self, arguments: Iterable[Any]) -> None:
+    def _writes(self, result: None, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is not None:
                 self._tensors.conceal(storage)
 
-    def _ends(self, arguments: Iterable[Any]) -> None:
-        pending, self._pending = self._pending, []
-        for storage in pending:
+    def _ends(self, result: Any, arguments: Iterable[Any]) -> None:
+        work = next(iter(arguments))
+        ended = [storage for held, storage in self._pending if held() is work]
+        self._pending = [
+            (held, storage)
+            for held, storage in self._pending
+            if held() is not work and any(view.ref() is not None for view in storage.views)
+        ]
+        waiting = {id(storage): storage for _, storage in self._pending}.values()
+        for storage in [*waiting, *ended]:  # what is not waited for yet may be ready as well
             self._tensors.conceal(storage)
+        for storage in waiting:
+            self._tensors.reveal(storage)
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:

@@ -318,6 +318,11 @@ class Tensors:
         storage = known.storage
         if storage is None or storage.exposed:
             return None
+        self.reveal(storage)
+        return storage
+
+    def reveal(self, storage: Storage) -> None:
+        """Note that this memory can be written to unseen from now on."""
         storage.exposed = True
         self.exposed.append(storage)
         for view in storage.views:
@@ -326,7 +331,6 @@ class Tensors:
                 view.fingerprint = fingerprint_of(tensor, _WATCHED)
                 if view.fingerprint is None and view.version != -1:
                     self.record(tensor, view)  # to say so
-        return storage
 
     def conceal(self, storage: Storage) -> None:
         """Note that this memory is no longer written to unseen, and record what it holds."""
