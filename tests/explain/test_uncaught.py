@@ -149,6 +149,16 @@ CASES = [
         torch.vmap(score)(torch.randn(4, 3))
         """, ("Compute both sides and choose with torch.where(condition, a, b).",),
         fixes=((("if y.item() > 0:\n                y = y * 2", "y = torch.where(y > 0, y * 2, y)"),),)),
+    Mistake("a total from outside, in vmap", """
+        total = torch.zeros(3)
+        def add(x):
+            total.add_(x)
+            return x * 2
+        doubled = torch.vmap(add)(torch.randn(4, 3))
+        """, ("`total.add_(x)` writes what there is for each row into total", "after torch.vmap"),
+        fixes=((("total.add_(x)\n            return x * 2", "return x * 2, x"),
+                ("doubled = torch.vmap(add)(torch.randn(4, 3))", "doubled, rows = torch.vmap(add)(torch.randn(4, 3))\n"
+                 "        total.add_(rows.sum(0))")),)),
     Mistake("a single number for a batch of one", """
         for x, y in [(torch.randn(1, 2), torch.tensor(2))]:
             F.cross_entropy(nn.Linear(2, 3)(x), y)

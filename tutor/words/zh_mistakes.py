@@ -99,6 +99,11 @@ MISTAKES: dict[str, str] = {
     "If nothing should flow back that far, detach what is carried over from there after that pass.": (
         "如果梯度不该流回那么远，就在那次反向传播之后，把从那里沿用下来的张量 detach。"
     ),
+    "torch.vmap runs the function once for all rows, and `{code}` writes what there is for each row into {name}, which "
+    "is one tensor for all of them. Give it back with return, and write to {name} after torch.vmap.": (
+        "torch.vmap 对所有行只运行一次函数，而 `{code}` 把每一行各自的结果写进 {name}，它却是所有行共用的一个张量。"
+        "请用 return 返回它，在 torch.vmap 之后再写入 {name}。"
+    ),
     "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that should "
     "be trained.": "计算它用到了 {names}，从{place}起它们不需要梯度。要训练的参数不要这样设置。",
     "{place} cut it off. Leave that out where gradients should flow.": (

@@ -6,6 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Operands, enclosed
+from tutor.explain.mistakes.rewriting import base_of, written
 from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.language import tr
@@ -130,4 +131,17 @@ def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
         "torch.vmap goes along the first dimension of each argument, so all must have the same size there; these have "
         "{sizes}. For an argument that is the same for every row, say None in in_dims: in_dims=(0, None).",
         sizes=match["sizes"],
+    )  # fmt: skip
+
+
+@mistake("RuntimeError", r"^output with shape \[.*?\] doesn't match the broadcast shape")
+def written_from_inside(scene: Scene, _: re.Match[str]) -> str | None:
+    """Inside of `torch.vmap` alone: what each row would add to is one tensor for all."""
+    target = written(scene.statement, scene.code)
+    if target is None or "in vmap_impl" not in scene.event.traceback:
+        return None
+    return tr(
+        "torch.vmap runs the function once for all rows, and `{code}` writes what there is for each row into {name}, "
+        "which is one tensor for all of them. Give it back with return, and write to {name} after torch.vmap.",
+        code=scene.code, name=ast.unparse(base_of(target)),
     )  # fmt: skip
