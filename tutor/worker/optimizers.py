@@ -105,18 +105,31 @@ def _grad(parameter: torch.Tensor) -> Any:
 
 
 def _state(state: Any) -> dict[str, Any]:
-    """What the optimizer keeps for a parameter: momentum buffer, moments, the number of steps."""
+    """What the optimizer keeps for a parameter: momentum buffer, moments, the number of steps, lists of these."""
     kept = {}
     for name, value in state.items():
-        shown = value_of(value) if isinstance(value, torch.Tensor) else _plain(value)
+        shown = value_of(value) if isinstance(value, torch.Tensor) else _numbers(value)
         if shown is not None:
             kept[str(name)] = shown
     return kept
 
 
-def _plain(value: Any) -> Any:
+def _numbers(value: Any) -> Any:
+    """A number, or lists of numbers and of the elements of tensors; None for anything else."""
     if isinstance(value, torch.Tensor):
-        return value_of(value)
+        shown = value_of(value)
+        if not isinstance(shown, dict):
+            return shown
+        return value.tolist() if "data" in shown else None
+    if isinstance(value, list | tuple):
+        return [_numbers(item) for item in value]
+    return value if isinstance(value, int | float | bool) else None
+
+
+def _plain(value: Any) -> Any:
+    """The same of an option, which may be text."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, torch.Tensor):
+        return _numbers(value)
     return value if isinstance(value, _PLAIN) else str(value)
