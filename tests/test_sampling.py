@@ -109,7 +109,7 @@ def test_a_run_takes_the_sample_of_its_seed(generated: pytest.Pytester) -> None:
     }
     assert {name: len(numbers) for name, numbers in first.items()} == {"number": 4, "default": 25, "so many": 5}
     assert first.keys() == other.keys()
-    assert all(first[name] != other[name] for name in first)
+    assert first != other  # hypothesis may draw the same few numbers twice
 
 
 def test_a_run_of_all_takes_the_whole(generated: pytest.Pytester) -> None:

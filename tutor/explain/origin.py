@@ -294,9 +294,17 @@ def made_at(timeline: Timeline, state: State, tensor: int) -> int | None:
     return timeline.columns.operation(held.operation) if held is not None and held.operation else None
 
 
+_names: WeakKeyDictionary[Timeline, dict[tuple[int, int, str], str | None]] = WeakKeyDictionary()
+"""By step, depth and language: what `_made_by` has found. An optimizer's step asks for the same names again and again."""
+
+
 def _made_by(timeline: Timeline, step: int, within: int) -> str | None:
-    made = remember(timeline, step, within)
-    return None if made is None or made.result.name.startswith("%") else made.result.name
+    names = _names.setdefault(timeline, {})
+    key = step, within, language.now()
+    if key not in names:
+        made = remember(timeline, step, within)
+        names[key] = None if made is None or made.result.name.startswith("%") else made.result.name
+    return names[key]
 
 
 def unnamed(timeline: Timeline, step: int, tensor: int) -> str | None:
