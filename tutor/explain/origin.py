@@ -295,7 +295,7 @@ def made_at(timeline: Timeline, state: State, tensor: int) -> int | None:
 
 
 _names: WeakKeyDictionary[Timeline, dict[tuple[int, int, str], str | None]] = WeakKeyDictionary()
-"""By step, depth and language: what `_made_by` has found. Steps of optimizers ask for the same names again and again."""
+"""By step, depth and language: what `_made_by` has found. Optimizers ask for the same names again and again."""
 
 
 def _made_by(timeline: Timeline, step: int, within: int) -> str | None:
