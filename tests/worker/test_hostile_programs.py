@@ -105,7 +105,6 @@ if os.fork() == 0:
     if os.fork() == 0:
         os._exit(0)
     os.wait()
-    print("child", flush=True)
     os._exit(0)
 os.wait()
 print("done")
