@@ -251,6 +251,8 @@ class Operations(TorchFunctionMode):
             self._look_at_saved(site, needs, new or written, args, kwargs)
         for tensor, known in new:
             tensors.record(tensor, known)
+        if kind in (naming.SET_DATA, naming.RESHAPE):
+            tensors.moved(args[0], tensors.meet(args[0]))
         for tensor, known in written:
             tensors.changed(tensor, known)
         if kind in (naming.META, naming.SET_GRAD):
@@ -261,8 +263,6 @@ class Operations(TorchFunctionMode):
                 tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
                 self.retaining(tensor)
-        elif kind in (naming.SET_DATA, naming.RESHAPE):
-            tensors.moved(args[0], tensors.meet(args[0]))
         elif kind == naming.STATISTICS:
             for tensor in naming.statistics(func, args, kwargs):
                 tensors.changed(tensor, tensors.meet(tensor))

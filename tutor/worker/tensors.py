@@ -261,11 +261,15 @@ class Tensors:
 
     def moved(self, t: torch.Tensor, known: Known) -> None:
         """`t.data = ...` gave it other memory; its version counter it still shares with its former views."""
-        for view in [] if known.storage is None else known.storage.views:
-            if view is not known:
-                self.count_together(known, view)
+        former = [] if known.storage is None else [view for view in known.storage.views if view is not known]
+        for view in former:
+            self.count_together(known, view)
         self.memory.forget(known)
         self.record(t, known)
+        for view in former:
+            tensor = view.ref()
+            if tensor is not None and self.has_new_value(tensor, view):
+                self.record(tensor, view)
 
     def count_together(self, known: Known, other: Known) -> None:
         """Note that two tensors share a version counter, but not their memory."""

@@ -33,3 +33,6 @@ with torch.no_grad():
     moved += 1
 sparse = torch.eye(2).to_sparse()
 sparse.values().add_(1)
+whole = torch.ones(2, 3)
+part_of_whole = whole[1]
+part_of_whole.set_(torch.zeros(2))
