@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tutor.lesson import cells
 from tutor.lesson.errors import LessonError
-from tutor.lesson.model import Cell, Lesson, live_values
+from tutor.lesson.markdown import live_values
+from tutor.lesson.model import Cell, Lesson
 from tutor.lesson.read import parse, read
 
 HEADER = """\
@@ -115,7 +116,7 @@ def test_prose_stands_where_its_line_says() -> None:
 
 def test_live_values_are_found() -> None:
     text = "now {{ y.item() }} and {{w.grad}}, not { x }"
-    assert [live.expression for live in live_values(text)] == ["y.item()", "w.grad"]
+    assert [live.text for live in live_values(text)] == ["y.item()", "w.grad"]
     assert [text[live.start : live.end] for live in live_values(text)] == ["{{ y.item() }}", "{{w.grad}}"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tutor.lesson import markdown
 from tutor.trace.columns import PassInfo
 from tutor.ui.draw import bar, code, places, plot, prose, table
 from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
@@ -219,7 +220,7 @@ def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[in
 
 
 def drawn(text: str, cells: int = 40, value: str | None = None) -> list[str]:
-    return text_of(prose.rows(prose.blocks(text), cells, UNICODE, lambda _: "", lambda _: value))
+    return text_of(prose.rows(markdown.blocks(text), cells, UNICODE, lambda _: "", lambda _: value))
 
 
 def test_prose_is_literal_but_for_its_own_marks() -> None:
@@ -311,7 +312,7 @@ def test_no_row_of_chinese_begins_with_closing_punctuation() -> None:
 
 
 def test_lines_of_chinese_are_joined_without_a_space() -> None:
-    (block,) = prose.blocks("一个数，\n另一个 `w`\n和 three\nfour。\n好*强调*吗")
+    (block,) = markdown.blocks("一个数，\n另一个 `w`\n和 three\nfour。\n好*强调*吗")
     assert block.text == "一个数，另一个 `w` 和 three four。好*强调*吗"
     rows = prose.rows([block], 80, UNICODE, lambda _: "plain", lambda _: None)
     assert ("强", "plain note") in rows[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 from tutor.explain.live import find
 from tutor.lesson import answers
+from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell
 from tutor.trace import values
 from tutor.trace.state import State
@@ -59,7 +60,10 @@ def contradicted(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[in
 
 def _claims(text: str) -> Iterator[tuple[int, str, str]]:
     """Where something is said, of which name, and what."""
-    plain = re.sub(r"\{\{.*?\}\}|```.*?```", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL)
+    plain = text
+    code = [block for block in blocks(text) if block.kind == "code"]
+    for part in (*code, *live_values(text)):
+        plain = plain[: part.start] + re.sub(r"[^\n]", " ", text[part.start : part.end]) + plain[part.end :]
     for pattern in _SAID:
         for found in pattern.finditer(plain):
             depends = _WHEN.search(plain[: found.start()]) or _WHEN_ZH.match(plain[found.end() :])

@@ -11,13 +11,14 @@ from tutor.check.finding import Finding
 from tutor.language import later, tr
 from tutor.lesson import header, source
 from tutor.lesson.errors import UNPARSED, LessonError, listed
-from tutor.lesson.model import FAMILIES, LANGUAGES, Cell, Lesson, live_values
+from tutor.lesson.markdown import live_values, words
+from tutor.lesson.model import FAMILIES, LANGUAGES, Cell, Lesson
 from tutor.lesson.read import parse
 
 COLUMNS = 100
 """Code lines that are longer do not fit a pane."""
 _CHINESE = re.compile("[\u4e00-\u9fff]")
-_NO_WORDS = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\{\{.*?\}\}", re.DOTALL)
+_FORMULA = re.compile(r"\$[^$]*\$")
 
 
 def read(path: Path) -> tuple[Lesson | None, list[Finding]]:
@@ -137,7 +138,7 @@ def _languages(cell: Cell, path: str) -> Iterator[Finding]:
 
 def _has_words(text: str) -> bool:
     """Whether it says anything beside code, formulas and values."""
-    return any(letter.isalpha() for letter in _NO_WORDS.sub("", text))
+    return any(letter.isalpha() for letter in _FORMULA.sub("", words(text)))
 
 
 def _mark(cell: Cell) -> int:
@@ -157,4 +158,4 @@ def live_lines(cell: Cell) -> Iterator[tuple[int, str]]:
     """The live values of a cell's texts, each with its line."""
     for language, text in cell.text.items():
         for value in live_values(text):
-            yield cell.text_lines[language] + text[: value.start].count("\n"), value.expression
+            yield cell.text_lines[language] + text[: value.start].count("\n"), value.text

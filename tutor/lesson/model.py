@@ -23,12 +23,12 @@ Setting: TypeAlias = bool | int | float | str
 
 _WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _POINTS = r"[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]"
-_NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_POINTS})")
+NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_POINTS})")
 
 
 def joined(lines: Iterable[str]) -> str:
     """The lines of a paragraph in one: between Chinese, and beside its punctuation, there is no space."""
-    return _NO_SPACE.sub(r"\1\2", " ".join(lines))
+    return NO_SPACE.sub(r"\1\2", " ".join(lines))
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -139,19 +139,3 @@ def in_language(texts: dict[str, str], language: str) -> str:
         if key in texts:
             return texts[key]
     return next(iter(texts.values()), "")
-
-
-_LIVE = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-
-
-class LiveValue(msgspec.Struct, frozen=True):
-    """A `{{ expression }}` in prose: where it stands, and the expression."""
-
-    start: int
-    end: int
-    expression: str
-
-
-def live_values(text: str) -> list[LiveValue]:
-    """The values in a text that are to be filled in from the run."""
-    return [LiveValue(m.start(), m.end(), m.group(1).strip()) for m in _LIVE.finditer(text)]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from pathlib import Path
 from typing import Any
 
 from tutor.language import later, tr
-from tutor.lesson import header, knobs, source
+from tutor.lesson import header, knobs, markdown, source
 from tutor.lesson.cells import MarkError, RawCell, split
 from tutor.lesson.errors import UNPARSED, LessonError, Report, refuse
 from tutor.lesson.model import UNSEEN, Cell, Lesson
@@ -124,7 +123,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
                  text_lines={str(each.attributes.get("lang", "")): each.first_line for each in same},
                  attributes=_without_lang(cell), question=None if question is None else str(question),
                  of=_text(cell.attributes.get("of")) if strict else None,
-                 options={lang: _options(words) for lang, words in text.items()} if question == "choice" else {},
+                 options={lang: markdown.items(words) for lang, words in text.items()} if question == "choice" else {},
                  exercise=of_exercise)
         )  # fmt: skip
         index += len(same)
@@ -171,18 +170,3 @@ def _without_lang(cell: RawCell) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-_OPTION = re.compile(r"^\s{0,3}(?:[-*+]|\d+[.)])\s+(.*)$")
-
-
-def _options(text: str) -> list[str]:
-    """The items of the list in a Markdown text."""
-    options: list[str] = []
-    for line in text.split("\n"):
-        match = _OPTION.match(line)
-        if match:
-            options.append(match[1].strip())
-        elif options and line.startswith("  ") and line.strip():
-            options[-1] += " " + line.strip()
-    return options

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from tutor.language import later, tr
 from tutor.lesson.cells import RawCell
 from tutor.lesson.errors import UNPARSED, LessonError, Report, listed, one_of
-from tutor.lesson.model import LANGUAGES, Cell, live_values
+from tutor.lesson.markdown import live_values
+from tutor.lesson.model import LANGUAGES, Cell
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
@@ -62,11 +63,11 @@ def check_prose(cell: RawCell, path: str, report: Report) -> None:
             )
         )
     for live in live_values(cell.source):
-        if not is_expression(live.expression):
+        if not is_expression(live.text):
             line = cell.first_line + cell.source[: live.start].count("\n")
             report(
                 LessonError(
-                    tr("the live value `{expression}` is not an expression.", expression=live.expression),
+                    tr("the live value `{expression}` is not an expression.", expression=live.text),
                     path=path,
                     line=line,
                 )

@@ -10,7 +10,8 @@ import unicodedata
 import msgspec
 
 from tutor.explain.live import live
-from tutor.lesson.model import Cell, in_language, joined, live_values
+from tutor.lesson.markdown import blocks, live_values
+from tutor.lesson.model import Cell, in_language, joined
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
@@ -69,15 +70,17 @@ class Prose:
     def lines(self, cell: Cell, state: State) -> list[str]:
         """The cell's text, with the values of this point in it, and an empty line before and after."""
         text = cell.text_in(self._language)
-        for value in reversed(live_values(text)):
-            text = text[: value.start] + (live(state, value.expression) or "…") + text[value.end :]
+        values = live_values(text)[::-1]
         width = min(_WIDTH, max(shutil.get_terminal_size((_WIDTH, 24)).columns, 20))
         lines = [""]
-        for paragraph in re.split(r"\n\s*\n", text.strip()):
-            rows = paragraph.splitlines()
-            if any(re.match(r"\s|[-*>] |#|\||\d+[.)] |```", row) for row in rows):
-                lines += rows  # a list, code or a table: as it stands
+        for block in blocks(text):
+            start, end = block.start, block.end
+            part = text[start:end]
+            for value in (value for value in values if start <= value.start < end):
+                known = live(state, value.text) or "…"
+                part = part[: value.start - start] + known + part[value.end - start :]
+            if block.kind == "text" and not block.lead:
+                lines += _paragraph(joined(row.strip() for row in part.splitlines()), width)
             else:
-                lines += _paragraph(joined(rows), width)
-            lines.append("")
-        return lines
+                lines += [""] if block.kind == "gap" else part.splitlines()  # a list, code or a table: as it stands
+        return [*lines, ""]

@@ -8,6 +8,8 @@ from functools import partial
 
 from tutor.explain.live import live
 from tutor.language import later, tr
+from tutor.lesson import markdown
+from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
 from tutor.trace.events import Answer
 from tutor.trace.state import State
@@ -15,7 +17,6 @@ from tutor.trace.timeline import Timeline
 from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
-from tutor.ui.draw.prose import Block
 from tutor.ui.draw.row import EMPTY, Row, fit, tinted, wrapped
 from tutor.ui.draw.verdict import verdict
 from tutor.ui.gate import Exercise, Gate, Section
@@ -190,9 +191,9 @@ class LessonPane(Pane):
         assert self.gate.document is not None
         if index not in self._blocks:
             cell = self.gate.document.cells[index]
-            found = prose.blocks(in_language(cell.get("text") or {}, self.language))
+            found = markdown.blocks(in_language(cell.get("text") or {}, self.language))
             if cell.get("options"):  # they are listed with their numbers after it
-                found = [block for block in found if block.kind != "item"]
+                found = [block for block in found if block.item is None]
             self._blocks[index] = found
         role, value = partial(role_of, state), partial(live, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
@@ -216,7 +217,7 @@ class LessonPane(Pane):
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
             is_right = run is not None and run.value == number
-            pieces = prose.inline(option, self.glyphs, role, value)
+            pieces = prose.pieces(markdown.spans(option), self.glyphs, role, value)
             pieces += [(f" {self.glyphs.yes}", "leaf strong")] if is_right else []
             lines = prose.broken(pieces, max(cells - 5, 1))
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
