@@ -363,6 +363,14 @@ def test_a_formula_needs_no_language(findings: Check) -> None:
     assert findings(GOOD.replace("# %%\nleaf", "# %% [markdown]\n# `2 * w`\n\n# %%\nleaf")) == []
 
 
+def test_braces_in_code_are_no_live_value(findings: Check) -> None:
+    code = "# `f'{{ no value }}'`\n#\n# ```\n# f'{{ no value }}', w.grad = 17\n# ```\n#\n"
+    code += "#     {{ no value }}, w.grad = 17\n"
+    for language in ("en", "zh"):
+        mark = f'# %% [markdown] question="predict" of="w.grad" lang="{language}"\n'
+        assert findings(GOOD.replace(mark, f"{mark}{code}#\n")) == []
+
+
 def test_where_a_file_stands(runner: Runner, tmp_path: Path) -> None:
     path = tmp_path / "slope.py"
     path.write_text(GOOD, encoding="utf-8")

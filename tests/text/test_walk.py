@@ -135,6 +135,38 @@ def test_input_that_ends_early(two_paths: Timeline) -> None:
     walk(two_paths, "end")
 
 
+PROSE = """\
+# %%
+x = 5
+
+# %% [markdown]
+# {{ x }} is **filled** in
+# on one row.
+# - {{ x }}
+#   - `{{ x }}`
+#
+# ```
+# {{ x }}
+# ```
+#
+# | a |
+# |---|
+# | {{ x }} |
+
+# %%
+y = 1
+"""
+
+
+def test_prose_is_filled_and_lists_code_and_tables_stand(record: Forker) -> None:
+    text = walk(record(PROSE).timeline, "end")
+    rows = text[text.index("5 is") :].split("\n")[:11]
+    assert rows == [
+        "5 is **filled** in on one row.", "- 5", "  - `{{ x }}`", "", "```", "{{ x }}", "```", "",
+        "| a |", "|---|", "| 5 |",
+    ]  # fmt: skip
+
+
 LINE_AND_EXERCISE = """\
 # ---
 # jupyter:

@@ -238,6 +238,35 @@ def test_code_in_prose_is_kept_as_it_stands() -> None:
     assert drawn("Text\n\n```python\nif  x:\n    y\n```\nmore") == ["Text", "", "  if  x:", "      y", "more"]
 
 
+def test_lists_in_lists_are_indented() -> None:
+    assert drawn("1. one two three\n   - four five six\n\n     seven\n2. eight", 13) == [
+        "1. one two", "   three", "   • four", "     five six", "", "     seven", "2. eight",
+    ]  # fmt: skip
+    assert drawn("- a\n\n- b\n\n  c\n\n-\n- ```\n  if x:\n      y\n  ```") == [
+        "• a", "• b", "", "  c", "", "• ", "•   if x:", "        y",
+    ]  # fmt: skip
+
+
+def test_quotations_tables_rules_and_line_ends() -> None:
+    down, rule = UNICODE.down, UNICODE.rule
+    assert drawn("> one two\n> three\n>\n> - four\n", 9) == [f"{down} one two", f"{down} three", "", f"{down} • four"]
+    assert drawn("| a | `b` |\n|---|---|\n| {{ x }} | **c** |", value="5") == ["| a | b |", "|---|---|", "| 5 | c |"]
+    assert drawn("a\n\n---\n\nb  \nc\\\nd", 5) == ["a", "", rule * 5, "", "b", "c", "d"]
+
+
+def test_headings_have_marks_too() -> None:
+    (row,) = prose.rows(markdown.blocks("## A `b` {{ c }}"), 40, UNICODE, lambda _: "leaf", lambda _: "5")
+    assert [piece for piece in row if piece[0].strip()] == [
+        ("A", "heading"), ("b", "heading strong leaf"), ("5", "heading strong leaf"),
+    ]  # fmt: skip
+
+
+@given(st.text(st.sampled_from("ab字。*`{}[]()\\ \n->#|12.\t\x1b"), max_size=60), st.integers(1, 12))
+def test_no_prose_upsets_the_drawing(text: str, cells: int) -> None:
+    rows = prose.rows(markdown.blocks(text), cells, UNICODE, lambda _: "", lambda _: None)
+    assert not any("\x1b" in piece or "\n" in piece for row in rows for piece, _ in row)
+
+
 # ---------------------------------------------------------------- code
 
 

@@ -61,9 +61,9 @@ def contradicted(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[in
 def _claims(text: str) -> Iterator[tuple[int, str, str]]:
     """Where something is said, of which name, and what."""
     plain = text
-    code = [block for block in blocks(text) if block.kind == "code"]
-    for part in (*code, *live_values(text)):
-        plain = plain[: part.start] + re.sub(r"[^\n]", " ", text[part.start : part.end]) + plain[part.end :]
+    places = [(block.start, block.end) for block in blocks(text) if block.kind == "code"]
+    for start, end in (*places, *((value.start, value.end) for value in live_values(text))):
+        plain = plain[:start] + re.sub(r"[^\n]", " ", text[start:end]) + plain[end:]
     for pattern in _SAID:
         for found in pattern.finditer(plain):
             depends = _WHEN.search(plain[: found.start()]) or _WHEN_ZH.match(plain[found.end() :])

@@ -81,6 +81,11 @@ def spans(text: str) -> tuple[Span, ...]:
     return reader.spans(token, 0)
 
 
+def prepare() -> None:
+    """Import the parser, so that the first text need not wait for it."""
+    _parser()
+
+
 def live_values(text: str) -> list[Span]:
     """The values in a text that are to be filled in from the run, each an expression with its place."""
     if "{{" not in text:
@@ -111,13 +116,15 @@ def _walk(parts: tuple[Span, ...]) -> Iterator[Span]:
 
 @cache
 def _parser() -> MarkdownIt:
-    # Imported when the first text is read: `gradtutor list` reads none.
+    # Takes 15 ms, and `gradtutor list` reads no text.
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark").enable("table").disable(["html_block", "html_inline", "image", "reference"])
+    parser = MarkdownIt("commonmark").enable("table")
+    # Without `normalize` a carriage return is no line end, as it is none to the rest of us.
+    parser.disable(["normalize", "html_block", "html_inline", "image", "reference"])
     parser.inline.ruler.at("emphasis", _stars)
     parser.inline.ruler.before("emphasis", "live", _live)
-    parser.normalizeLink = str  # type: ignore[method-assign]  # an address is shown as it was written
+    parser.normalizeLink = lambda url: url  # type: ignore[method-assign]  # an address is shown as it was written
     return parser
 
 
@@ -160,14 +167,13 @@ def _stars(state: StateInline, silent: bool) -> bool:
 def _flanks(outside: str, inside: str) -> bool:
     """Whether stars between these characters can hold on to the one inside.
 
-    CommonMark 0.31, section 6.2, but for wide characters: their punctuation counts as letters inside, and they end a
-    word outside.
+    CommonMark 0.31, section 6.2, but inside, wide punctuation and the marks of code and live values count as letters,
+    and outside, wide characters end a word.
     """
     if inside.isspace():
         return False
-    return not _is_punctuation(inside) or _is_wide(inside) or outside.isspace() or _is_wide(outside) or (
-        _is_punctuation(outside)
-    )  # fmt: skip
+    letter = inside in "`{}" or _is_wide(inside) or not _is_punctuation(inside)
+    return letter or outside.isspace() or _is_wide(outside) or _is_punctuation(outside)
 
 
 def _is_punctuation(char: str) -> bool:

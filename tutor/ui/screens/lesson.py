@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tutor.language import tr
+from tutor.lesson.markdown import prepare
 from tutor.trace.timeline import Timeline
 from tutor.ui.arranging import Arranger
 from tutor.ui.commands import Commands
@@ -121,6 +122,7 @@ class LessonScreen(Screen[None]):
         if self.session is not None:
             self.runner.begin(self.session)
             self.reloader.start()
+            self.call_after_refresh(prepare)  # while the worker imports torch
         self.soon()
 
     def arrived(self) -> None:
