@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import NoReturn
-from unicodedata import east_asian_width
 
 from tutor.language import later, tr
+from tutor.text_width import wrap
 
 
 def main_help() -> str:
@@ -135,24 +134,7 @@ class _Formatter(argparse.HelpFormatter):
     """Breaks lines by the columns that they take on a terminal: Chinese has no spaces, and takes two."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return _wrapped(text, width)
+        return wrap(text, width)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(indent + line for line in _wrapped(text, width))
-
-
-_PIECE = re.compile(r"[（“]*(?:[^\s\u2e80-\uffef“”]+|[\u2e80-\uffef])[，。；：、）”]*\s*")
-"""What stays together: a word or a Chinese character, with the punctuation at it."""
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for piece in _PIECE.findall(" ".join(text.split())):
-        if lines[-1] and _columns(lines[-1] + piece.rstrip()) > width:
-            lines.append("")
-        lines[-1] += piece
-    return [line.rstrip() for line in lines]
-
-
-def _columns(text: str) -> int:
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+        return "\n".join(indent + line for line in wrap(text, width))

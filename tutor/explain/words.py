@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from tutor.explain.grid import Grid
 from tutor.language import tr
+from tutor.text_width import cut
 from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
 
@@ -66,8 +67,7 @@ def value(held: Value, dtype: str = "float32") -> str:
 
 def code(text: str | None, width: int = _LONGEST) -> str:
     """Source on one line, cut to the width."""
-    one_line = " ".join((text or "").split())
-    return one_line if len(one_line) <= width else one_line[: width - 1] + "…"
+    return cut(" ".join((text or "").split()), width)
 
 
 def first_line(text: str | None) -> str:

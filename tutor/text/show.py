@@ -12,8 +12,9 @@ from tutor.explain.called import label
 from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.guarded import guarded, write_object
-from tutor.text.output import cut, safe, table
+from tutor.text.output import safe, table
 from tutor.text.values import dtype_of, gradient
+from tutor.text_width import cut
 from tutor.trace.following import code_of
 from tutor.trace.names import aliases_of, graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views

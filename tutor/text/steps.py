@@ -16,8 +16,9 @@ from tutor.explain.paths import paths_to
 from tutor.language import tr
 from tutor.text.guarded import guarded, write_object
 from tutor.text.inside import optimizer_at
-from tutor.text.output import cells, cut, safe
+from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
+from tutor.text_width import cut, width
 from tutor.trace import events as ev
 from tutor.trace.names import name_of, op_inputs, op_output, parts_of
 from tutor.trace.state import State
@@ -54,7 +55,7 @@ def text_of(timeline: Timeline, step: int) -> str:
     where = "" if view.cell is None else tr("cell {number}", number=view.cell)
     if view.line is not None:
         where = tr("line {number}", number=view.line)
-    where += " " * (9 - cells(where))
+    where += " " * (9 - width(where))
     return safe(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
 
 

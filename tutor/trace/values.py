@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tutor.language import tr
+from tutor.text_width import cut
 from tutor.trace.events import Value
 
 _TOGETHER = re.compile(r"in vmap, (\d+) at once")
@@ -54,7 +55,7 @@ def short(value: Value, dtype: str, width: int) -> str:
     if value is None:
         return "None"[:width]
     if isinstance(value, dict) and "data" not in value:
-        return _cut(_summary(value), width)
+        return cut(_summary(value), width)
     nested = _nested(value, dtype) if isinstance(value, dict) else value
     pairs = dtype.startswith("complex")
     shape = shape_of(nested)[: -1 if pairs else None]
@@ -63,7 +64,7 @@ def short(value: Value, dtype: str, width: int) -> str:
             nested = nested[0]
         shape = ()
     if not shape or 0 in shape:
-        return _cut(_text(nested, pairs), width)
+        return cut(_text(nested, pairs), width)
     if math.prod(shape) <= width:
         whole = _text(nested, pairs)
         if len(whole) <= width:
@@ -72,8 +73,8 @@ def short(value: Value, dtype: str, width: int) -> str:
         around = len(shape) - 1
         for _ in range(around):
             nested = nested[0]
-        return _cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
-    return _cut(_overview(nested, shape, dtype), width)
+        return cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
+    return cut(_overview(nested, shape, dtype), width)
 
 
 def number(value: Any) -> str:
@@ -173,7 +174,3 @@ def _summary(value: dict[str, Any]) -> str:
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"
     return f"{size} {value.get('note') or value.get('dtype') or ''}".strip()
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"[:width]

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tutor.language import tr
+from tutor.text_width import cut, pad, wrapped
 from tutor.trace import values
 from tutor.trace.events import Value
 from tutor.ui.draw import heat
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, pad, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean
 
 LABEL = 16
 

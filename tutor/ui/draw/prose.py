@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from tutor.lesson.model import joined
+from tutor.text_width import cut, width, wrapped
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean
 
 _INLINE = re.compile(
     r"(?P<live>\{\{(?P<expr>.+?)\}\})|(?P<code>`+)(?P<inner>.+?)(?P=code)|\*\*(?P<strong>.+?)\*\*"
@@ -131,7 +130,7 @@ def inline(
         elif match["code"]:
             inner = match["inner"].strip() if match["inner"].strip() else match["inner"]
             code = clean(inner)
-            tied = code.replace(" ", _TIED) if cell_len(code) <= _SHORT else code
+            tied = code.replace(" ", _TIED) if width(code) <= _SHORT else code
             pieces.append((tied, f"{base} strong {role(inner)}"))
         elif match["strong"]:
             pieces += inline(match["strong"], glyphs, role, live, f"{base} strong")

@@ -9,6 +9,7 @@ from functools import partial
 from tutor.explain.live import live
 from tutor.language import later, tr
 from tutor.lesson.model import in_language
+from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -16,7 +17,7 @@ from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
 from tutor.ui.draw.prose import Block
-from tutor.ui.draw.row import EMPTY, Row, fit, tinted, wrapped
+from tutor.ui.draw.row import EMPTY, Row, fit, tinted
 from tutor.ui.draw.verdict import verdict
 from tutor.ui.gate import Exercise, Gate, Section
 from tutor.ui.panes.pane import Pane
