@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +10,7 @@ from tutor.language import tr
 from tutor.text_width import cut
 from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
+from tutor.trace.values import number as formatted
 
 Part = tuple[str, str]
 """A piece of a line, and its role."""
@@ -25,13 +25,8 @@ _LONGEST = 60
 
 
 def number(x: object) -> str:
-    """`2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
-    if not isinstance(x, float):
-        return str(x)
-    if not math.isfinite(x):
-        return str(x)
-    text = f"{x:.6g}"
-    return text if "e" in text or "." in text else text + ".0"
+    """A number as an explanation writes it: `2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
+    return formatted(x, ".6g", ".0", ".0") if isinstance(x, float) else str(x)
 
 
 def numbers(items: Iterable[object]) -> str:

@@ -77,17 +77,24 @@ def short(value: Value, dtype: str, width: int) -> str:
     return cut(_overview(nested, shape, dtype), width)
 
 
-def number(value: Any) -> str:
-    """One number with four significant digits, in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`."""
+def number(value: Any, form: str = "z.4g", whole: str = ".", rounded: str = "") -> str:
+    """One number, by default with four significant digits and in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`.
+
+    A float is written in this form. Where that shows neither a point nor an exponent, `whole` follows a whole number,
+    and `rounded` one that only looks so; a whole one of up to five digits shows all of them. Two numbers are a complex
+    one.
+    """
     if isinstance(value, (list, tuple)) and len(value) == 2:
-        return f"{number(value[0])}{'' if str(value[1]).startswith('-') else '+'}{number(value[1])}j"
-    if not isinstance(value, float):
+        real, imaginary = (number(part, form, whole, rounded) for part in value)
+        return f"{real}{'' if str(value[1]).startswith('-') else '+'}{imaginary}j"
+    if not isinstance(value, float) or not math.isfinite(value):
         return str(value)
-    if not math.isfinite(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e5:
-        return f"{int(value)}."
-    return f"{value:.4g}"
+    text = f"{value:{form}}"
+    if "e" in text and value.is_integer() and abs(value) < 1e5:
+        text = f"{value:.0f}"
+    if "." in text or "e" in text:
+        return text
+    return text + (whole if value.is_integer() else rounded)
 
 
 def _flat(value: Any) -> Iterator[Any]:

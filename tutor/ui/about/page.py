@@ -142,5 +142,4 @@ def _flat(shown: Any, digits: int, size: int) -> str:
 
 
 def _text(item: Any, digits: int) -> str:
-    text = f"{item:.{digits}g}" if isinstance(item, float) else str(item)
-    return text + ".0" if isinstance(item, float) and text.lstrip("-").isdecimal() else text
+    return values.number(item, f".{digits}g", ".0", ".0")
