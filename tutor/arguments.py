@@ -1,29 +1,38 @@
-"""The command line as a learner types it, taken apart."""
+"""Parse the command line: the declarations of commands and options, from which `--help` is made too.
+
+Texts in the declarations are marked with `later`, and translated when help or an error is written.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import re
+import shutil
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, NamedTuple, NoReturn
 
 from tutor import language
-from tutor.language import LANGUAGES, of_locale, tr
-from tutor.usage import ABOUT, USAGE, WHERE, Help, Parser, UsageError
+from tutor.language import LANGUAGES, later, of_locale, tr
+from tutor.text_width import width, wrap
 
-COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "new", "doctor")
-_WITH_SCRIPT = ("open", "record")
-"""What follows their FILE is the script's."""
-_TAKE_VALUE = ("--device", "--lang", "--set", "--lessons", "--at", "-o", "--output")
+
+class UsageError(Exception):
+    """Wrong use; the text says what, and what to do."""
+
+
+class HelpWanted(Exception):
+    """`--help`: the text to print."""
 
 
 class Arguments(argparse.Namespace):
     """What was asked for."""
 
-    def __init__(self, command: str = "", script: list[str] | None = None) -> None:
+    def __init__(self, command: str = "") -> None:
         self.command = command
         """One of COMMANDS, or empty: a lesson (`target`), or the list of lessons."""
         self.target: str | None = None
-        self.script = script or []
+        self.script: list[str] = []
         """The script's own arguments."""
         self.plain = False
         self.device: str | None = None
@@ -41,23 +50,215 @@ class Arguments(argparse.Namespace):
         self.version = False
 
 
+# ---------------------------------------------------------------- the declarations
+
+
+class _Help(argparse.Action):
+    """Raise HelpWanted."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        raise HelpWanted(parser.format_help())
+
+
+def _argument(*names: str, **settings: Any) -> argparse.ArgumentParser:
+    """Declare one argument, as a parser to be a parent of others."""
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument(*names, **settings)
+    return parser
+
+
+_LESSON = _argument("target", nargs="?", metavar="LESSON", help=argparse.SUPPRESS)
+_FILE = _argument("target", metavar="FILE", help=later("a Python script"))
+_SCRIPT = _argument("script", nargs=argparse.REMAINDER, metavar="ARGS", help=later("the script's own arguments"))
+_OUTPUT = _argument("-o", "--output", metavar="OUT.trace", help=later("where to; if not given, FILE with .trace"))
+_TRACE = _argument("target", metavar="OUT.trace", help=later("a recording"))
+_TARGET = _argument(
+    "target", metavar="TARGET", help=later("a path to a script or a recording, or the name of a lesson")
+)
+_AT = _argument(
+    "--at",
+    metavar="WHERE",
+    help=later(
+        "where to look: end (as if not given); a step's number; line:N, after the statement on line N has run for the "
+        "last time; line:N#K, after it has run for the K-th time; FILE:N, a line of another file; cell:C, the end of "
+        "code cell C"
+    ),
+)
+_PATHS = _argument("paths", nargs="*", metavar="PATH", help=later("a lesson, or a folder of lessons"))
+_SLUG = _argument(
+    "target", metavar="FAMILY/SLUG", help=later("what the lesson is called, for instance graph/two-paths")
+)
+_JSON = _argument("--json", action="store_true", help=later("for programs: JSON, whose fields stay"))
+
+_PLAIN = _argument("--plain", action="store_true", help=later("walk without a full screen: a step per Enter"))
+_UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
+_COMMON = (
+    _argument("--device", metavar="cpu|cuda|cuda:1", help=later("set the knob `device` of a lesson or script")),
+    _argument(
+        "--lang",
+        choices=LANGUAGES,
+        metavar="|".join(LANGUAGES),
+        help=later("the language, else that of the locale; L changes it on the screen"),
+    ),
+    _argument(
+        "--set",
+        dest="settings",
+        action="append",
+        metavar="KNOB=VALUE",
+        help=later("set a knob for this run; may be repeated"),
+    ),
+    _argument(
+        "--lessons",
+        metavar="DIR",
+        help=later("take the lessons from this folder, not those that come with gradtutor"),
+    ),
+    _argument("--version", action="store_true", help=later("say which version this is")),
+    _argument("-h", "--help", nargs=0, action=_Help, help=later("show this help")),
+)
+
+
+class _Command(NamedTuple):
+    """A command: what `gradtutor --help` says of it, what its own help says, and its own arguments."""
+
+    summary: str
+    description: str
+    arguments: tuple[argparse.ArgumentParser, ...] = ()
+    plain: argparse.ArgumentParser = _UNUSED_PLAIN
+
+    @property
+    def parents(self) -> list[argparse.ArgumentParser]:
+        """All its arguments: its own, then those of every command."""
+        return [*self.arguments, self.plain, *_COMMON]
+
+    def synopsis(self, name: str) -> str:
+        """`show TARGET [--at WHERE] [--json]`"""
+        return " ".join([name, *(_synopsis(action) for action in _actions(self.arguments))])
+
+
+_COMMANDS = {
+    "open": _Command(
+        later("open a Python script of your own, unchanged; what follows FILE is the script's"),
+        later("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
+        (_FILE, _SCRIPT),
+        _PLAIN,
+    ),
+    "record": _Command(
+        later("run a script without a screen and keep the recording"),
+        later(
+            "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
+            "`FILE -o OUT.trace` is ours where nothing else follows."
+        ),
+        (_OUTPUT, _FILE, _SCRIPT),
+    ),
+    "view": _Command(
+        later("walk through a recording; needs no torch"),
+        later("Walk through a recording. Needs no torch, and not the script either."),
+        (_TRACE,),
+        _PLAIN,
+    ),
+    "list": _Command(
+        later("the lessons"),
+        later("The lessons, in the order in which one learns, with your progress."),
+        (_JSON,),
+        _PLAIN,
+    ),
+    "steps": _Command(
+        later("the steps of a lesson, a script or a recording, one per line"),
+        later("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
+        (_TARGET, _JSON),
+    ),
+    "show": _Command(
+        later("everything at one point, as text"),
+        later("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
+        (_TARGET, _AT, _JSON),
+    ),
+    "check": _Command(
+        later("for authors of lessons: what is wrong with them, with file and line"),
+        later(
+            "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's "
+            "file or a folder of them; if not given, all lessons."
+        ),
+        (_PATHS, _JSON),
+    ),
+    "new": _Command(
+        later("write a lesson to begin with"),
+        later(
+            "Write a lesson that says what to put where, and passes `gradtutor check`: into the folder of --lessons, "
+            "which is made if need be, else into that of the checkout."
+        ),
+        (_SLUG,),
+    ),
+    "doctor": _Command(
+        later("Python, torch, CUDA, the terminal, and what does not fit"),
+        later("What this machine has of what gradtutor needs, and what does not fit."),
+    ),
+}
+_NO_COMMAND = _Command(
+    "",
+    later(
+        "Walk real PyTorch code in the terminal, forward and back in time, down to each node of the backward pass.\n\n"
+        "Without LESSON and COMMAND the list of lessons opens. LESSON is a lesson's id (graph/two-paths), its slug "
+        "(two-paths) or a part of its id that no other has; a path to a script or a recording opens that."
+    ),
+    (_LESSON,),
+    _PLAIN,
+)
+_EXIT_STATUS = later(
+    "exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or "
+    "a malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted"
+)
+COMMANDS = tuple(_COMMANDS)
+
+
+def _actions(parsers: Sequence[argparse.ArgumentParser]) -> list[argparse.Action]:
+    """The arguments that parsers declare, in order."""
+    return [action for parser in parsers for action in parser._actions]
+
+
+_TAKE_VALUE = {
+    option
+    for command in (_NO_COMMAND, *_COMMANDS.values())
+    for action in _actions(command.parents)
+    if action.nargs != 0
+    for option in action.option_strings
+}
+
+
+def _synopsis(action: argparse.Action) -> str:
+    """An argument as a line of usage has it: `FILE`, `[PATH…]`, `[--at WHERE]`."""
+    metavar = str(action.metavar)
+    if not action.option_strings:
+        repeated = action.nargs in (argparse.ZERO_OR_MORE, argparse.REMAINDER)
+        return f"[{metavar}…]" if repeated else metavar if action.required else f"[{metavar}]"
+    option = action.option_strings[0]
+    return f"[{option}]" if action.nargs == 0 else f"[{option} {metavar}]"
+
+
+# ---------------------------------------------------------------- parsing
+
+
 def parse(words: Sequence[str]) -> Arguments:
-    """Options stand before or after a command's TARGET. Raises UsageError, and HelpWanted for `--help`."""
+    """Parse the words after `gradtutor`; options stand before or after a command's TARGET.
+
+    Raises:
+        UsageError: the words are no command of ours.
+        HelpWanted: `--help` is among them.
+    """
     words = list(words)
     place = _first_plain(words)
     command = words[place] if place is not None and words[place] in COMMANDS else ""
     if command and place is not None:
         del words[place]
     script: list[str] = []
-    if command in _WITH_SCRIPT:
+    if command and _SCRIPT in _COMMANDS[command].arguments:
         words, script = _split_script(words, command)
     language.use(_language(words))
     if not command and place is not None and _first_plain(words[place + 1 :]) is not None:
         raise UsageError(_no_command(words[place]))
-    found = Arguments(command, script)
-    _parser(command).parse_args(words, found)
-    found.knobs = dict(_knob(text) for text in found.settings)
-    return found
+    arguments = _parser(command).parse_args(words, Arguments(command))
+    arguments.script = script
+    arguments.knobs = dict(_knob(text) for text in arguments.settings)
+    return arguments
 
 
 def _language(words: Sequence[str]) -> str:
@@ -75,6 +276,13 @@ def _no_command(word: str) -> str:
     return tr("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
 
 
+def near_command(word: str) -> str | None:
+    """The command that a word is a misspelling of."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)), None)
+
+
 def _first_plain(words: Sequence[str]) -> int | None:
     """The place of the first word that is neither an option nor an option's value."""
     place = 0
@@ -89,7 +297,7 @@ def _first_plain(words: Sequence[str]) -> int | None:
 
 
 def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]:
-    """Our part of the words, up to FILE, and the script's after it."""
+    """Our part of the words, up to FILE, and the script's after it: its `--lang` is not ours, nor its `--`."""
     place = _first_plain(words)
     if place is None:
         return words, []
@@ -108,82 +316,112 @@ def _knob(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
-    """The parser of a command, or of none; all take the options that are for all."""
-    about = tr(ABOUT[command]) if command else None
-    parser = Parser(f"gradtutor {command}".strip(), USAGE.get(command), about)
-    _POSITIONALS[command](parser)
-    add = parser.add_argument
-    if command in ("list", "steps", "show", "check"):
-        add("--json", action="store_true", help=tr("for programs: JSON, whose fields stay"))
-    walks = command in ("", "open", "view", "list")
-    add("--plain", action="store_true",
-        help=tr("walk without a full screen: a step per Enter") if walks else argparse.SUPPRESS)  # fmt: skip
-    add("--device", metavar="cpu|cuda|cuda:1", help=tr("set the knob `device` of a lesson or script"))
-    add("--lang", choices=LANGUAGES, help=tr("the language, else that of the locale; L changes it on the screen"))
-    add(
-        "--set",
-        dest="settings",
-        action="append",
-        metavar="KNOB=VALUE",
-        help=tr("set a knob for this run; may be repeated"),
-    )
-    add("--lessons", metavar="DIR", help=tr("take the lessons from this folder, not those that come with gradtutor"))
-    add("--version", action="store_true", help=tr("say which version this is"))
-    add("-h", "--help", nargs=0, action=Help, help=tr("show this help"))
-    return parser
+def _parser(command: str) -> _Parser:
+    """The parser of a command, or of none."""
+    return _Parser(command, _COMMANDS[command]) if command else _MainParser()
 
 
-def _lesson(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", metavar="LESSON", help=tr("its name, or a path"))
+# ---------------------------------------------------------------- argparse in the language of the interface
 
 
-def _file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="FILE", help=tr("a Python script"))
+class _Parser(argparse.ArgumentParser):
+    """The parser of a command. Raises instead of exiting."""
+
+    def __init__(self, name: str, command: _Command, usage: str | None = None) -> None:
+        super().__init__(
+            prog=f"gradtutor {name}".strip(),
+            usage=usage or f"gradtutor {command.synopsis(f'{name} [OPTIONS]')}",
+            description=command.description,
+            parents=command.parents,
+            formatter_class=_Formatter,
+            add_help=False,
+            allow_abbrev=False,
+            argument_default=argparse.SUPPRESS,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        problem = _translated(message)
+        problem = f"{problem[:1].lower()}{problem[1:]}"
+        raise UsageError(tr("{problem}. `{command} --help` shows how it is used.", problem=problem, command=self.prog))
 
 
-def _record(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
-    parser.add_argument("-o", "--output", metavar="OUT.trace", help=tr("where to; if not given, FILE with .trace"))
+class _MainParser(_Parser):
+    """The parser of `gradtutor` without a command; its help lists the commands."""
+
+    def __init__(self) -> None:
+        indent = " " * width(tr("usage: "))
+        super().__init__("", _NO_COMMAND, f"gradtutor [OPTIONS] [LESSON]\n{indent}gradtutor COMMAND [OPTIONS] …")
+
+    def format_help(self) -> str:
+        formatter = _Formatter(self.prog)
+        formatter.add_usage(self.usage, [], [])
+        formatter.add_text(self.description)
+        formatter.start_section(later("commands"))
+        for name, command in _COMMANDS.items():
+            formatter.add_argument(argparse.Action([], name, metavar=command.synopsis(name), help=command.summary))
+        formatter.add_argument(
+            argparse.Action([], "help", metavar="COMMAND --help", help=later("more about a command"))
+        )
+        formatter.end_section()
+        formatter.start_section(later("options, before or after a command's TARGET"))
+        formatter.add_arguments(action for action in self._actions if action.option_strings)
+        formatter.end_section()
+        formatter.add_text(_EXIT_STATUS)
+        return formatter.format_help()
 
 
-def _trace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="OUT.trace", help=tr("a recording"))
+class _Formatter(argparse.HelpFormatter):
+    """Translate, and break lines by the columns that they take on a terminal: Chinese has no spaces, and takes two."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=31, width=min(shutil.get_terminal_size().columns - 2, 118))
+
+    def add_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, tr("usage: ") if prefix is None else prefix)
+
+    def add_text(self, text: str | None) -> None:
+        super().add_text(text and tr(text))
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section(heading and tr(heading))
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return tr(action.help or "")
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = ("\n".join(indent + line for line in wrap(part, width)) for part in text.split("\n\n"))
+        return "\n\n".join(paragraphs)
 
 
-def _target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target", metavar="TARGET", help=tr("a path to a script or a recording, or the name of a lesson")
-    )
+_OF_ARGPARSE = (
+    later("usage: "),
+    later("positional arguments"),
+    later("options"),
+    later("the following arguments are required: %s"),
+    later("unrecognized arguments: %s"),
+    later("argument %(argument_name)s: %(message)s"),
+    later("expected one argument"),
+    later("invalid choice: %(value)r (choose from %(choices)s)"),
+    later("ignored explicit argument %r"),
+)
+"""What argparse says of a parser like ours, as its own source has it."""
+_BLANK = re.compile(r"%(\(\w+\))?[rs]")
 
 
-def _show(parser: argparse.ArgumentParser) -> None:
-    _target(parser)
-    parser.add_argument("--at", metavar="WHERE", help=tr(WHERE))
+def _translated(message: str) -> str:
+    """An error of argparse, and those inside of it, in the language of the interface; one that is not listed as it is.
 
-
-def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="*", metavar="PATH", help=tr("a lesson, or a folder of lessons"))
-
-
-def _new(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "target", metavar="FAMILY/SLUG", help=tr("what the lesson is called, for instance graph/two-paths")
-    )
-
-
-def _nothing(parser: argparse.ArgumentParser) -> None:
-    pass
-
-
-_POSITIONALS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
-    "": _lesson, "open": _file, "record": _record, "view": _trace, "list": _nothing, "steps": _target, "show": _show,
-    "check": _check, "new": _new, "doctor": _nothing,
-}  # fmt: skip
-
-
-def near_command(word: str) -> str | None:
-    """The command that a word is a misspelling of."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)), None)
+    argparse takes its texts from the process's own gettext domain, by the locale: `--lang` cannot reach it there.
+    """
+    for template in _OF_ARGPARSE:
+        names = [blank[1] for blank in _BLANK.finditer(template)]
+        pattern = "(.*?)".join(re.escape(text) for text in _BLANK.sub("\0", template).split("\0"))
+        match = re.fullmatch(pattern, message, re.DOTALL)
+        if match is not None:
+            values = dict(zip(names, map(_translated, match.groups()), strict=True))
+            return _BLANK.sub(lambda blank, values=values: values[blank[1]], tr(template))  # type: ignore[misc]
+    return message

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.arguments import Arguments, near_command, parse
+from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, parse
 from tutor.language import tr
 from tutor.recordings import (
     FAILED,
@@ -22,7 +22,6 @@ from tutor.recordings import (
     tell_notices,
     timeline_of,
 )
-from tutor.usage import HelpWanted, UsageError
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterator
-from unicodedata import east_asian_width
 
 import pytest
 
 from tutor import language
-from tutor.arguments import COMMANDS, parse
-from tutor.usage import HelpWanted, UsageError
+from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
+from tutor.text_width import width
 
 
 def test_a_lesson_or_nothing() -> None:
@@ -107,6 +107,39 @@ def test_the_main_help_names_every_command_and_option() -> None:
     assert max(map(len, text.splitlines())) <= 118
 
 
+def test_the_main_help_is_made_from_what_is_parsed() -> None:
+    """Each command stands in it with its own arguments, as its own help has them."""
+    with pytest.raises(HelpWanted) as wanted:
+        parse(["--help"])
+    text = str(wanted.value)
+    for command in COMMANDS:
+        with pytest.raises(HelpWanted) as wanted:
+            parse([command, "--help"])
+        usage = str(wanted.value).splitlines()[0].removeprefix("usage: gradtutor ").replace(" [OPTIONS]", "")
+        assert f"\n  {usage}" in text
+        options = re.findall(r"^  (?:-\w, |-\w \S+, )?(--\w+)", str(wanted.value), re.MULTILINE)
+        assert {f"--{name}" for name in ("device", "lang", "set", "lessons", "version", "help")} <= set(options)
+    options = re.findall(r"^  (?:-\w, )?(--\w+)", text, re.MULTILINE)
+    assert options == ["--plain", "--device", "--lang", "--set", "--lessons", "--version", "--help"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("words", [["--help"], ["show", "--help"], ["show", "--help", "--lang", "zh"]])
+def test_help_fits_the_terminal(words: list[str], columns: int, monkeypatch: pytest.MonkeyPatch, english: None) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(HelpWanted) as wanted:
+        parse(words)
+    lines = [line for line in str(wanted.value).splitlines() if line.startswith((" " * 20, "Walk"))]
+    assert lines
+    assert max(map(width, lines)) <= min(columns, 118)
+
+
+def test_argparse_stays_as_it_is_for_others(english: None) -> None:
+    with pytest.raises(UsageError):
+        parse(["--lang", "zh", "steps"])
+    assert argparse.ArgumentParser("other").format_help().startswith("usage: other")
+
+
 ENGLISH = re.compile(r"[a-z]+(?: [a-z]+){2,}")
 """Three words in a row: no name of anything."""
 
@@ -129,7 +162,7 @@ def test_help_is_chinese(command: list[str], words: list[str], monkeypatch: pyte
     text = str(wanted.value)
     assert text.startswith(f"用法：gradtutor {' '.join(command)}")
     assert not ENGLISH.search(text)
-    assert max(sum(2 if east_asian_width(c) in "WF" else 1 for c in line) for line in text.splitlines()) <= 118
+    assert max(map(width, text.splitlines())) <= 118
 
 
 @pytest.mark.usefixtures("english")

@@ -15,7 +15,7 @@ from tutor.language import ROOMS
 
 ROOT = Path(tutor.__file__).parent
 PLACES = {
-    "cli": ("cli.py", "arguments.py", "usage.py", "recordings.py", "saving.py"),
+    "cli": ("cli.py", "arguments.py", "recordings.py", "saving.py"),
     "rest": ("trace", "lesson", "worker", "progress.py", "process.py", "session.py", "differences.py"),
 }
 """The packages and modules of a room that is not one package."""
@@ -109,9 +109,7 @@ def bare(expression: ast.expr) -> str:
     return expression.value if isinstance(expression, ast.Constant) and isinstance(expression.value, str) else ""
 
 
-@pytest.mark.parametrize(
-    "place", ["check", "lesson", "text", "cli.py", "arguments.py", "usage.py", "recordings.py", "saving.py"]
-)
+@pytest.mark.parametrize("place", ["check", "lesson", "text", "cli.py", "arguments.py", "recordings.py", "saving.py"])
 def test_no_sentence_is_left_in_english(place: str) -> None:
     found = {}
     for path in [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"):

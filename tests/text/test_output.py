@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tutor.text.output import Paint, cells, cut, prepare, safe, table
+from tutor.text.output import Paint, prepare, safe, table
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,6 @@ def test_safe(text: str, shown: str) -> None:
 def test_tables_are_aligned_by_cells() -> None:
     assert table([["a", "b", "c"], ["两", "bb", ""]]) == ["  a   b   c", "  两  bb"]
     assert table([]) == []
-    assert cells("两条a") == 5
-    assert cut("abcdef", 4) == "abc…"
 
 
 class Tty(io.StringIO):

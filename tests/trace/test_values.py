@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.trace.values import elements, shape_of, short, to_json
+from tutor.trace.values import elements, number, shape_of, short, to_json
 
 NAN, INF = math.nan, math.inf
 LARGE = {
@@ -122,3 +122,29 @@ def test_shape_and_elements() -> None:
     assert elements(5) == [5]
     assert elements(LARGE) is None
     assert elements(None) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "explained", "aligned"),
+    [
+        (2.0, "2.", "2.0", "2.0000"),
+        (-0.0, "0.", "-0.0", "-0.0000"),
+        (0.1, "0.1", "0.1", "0.1000"),
+        (1 / 3, "0.3333", "0.333333", "0.3333"),
+        (12345.0, "12345.", "12345.0", "12345.0000"),
+        (123456.0, "1.235e+05", "123456.0", "123456.0000"),
+        (2.00001, "2", "2.00001", "2.0000"),
+        (3179.6, "3180", "3179.6", "3179.6000"),
+        (2.0000001, "2", "2.0", "2.0000"),
+        (1.5e-7, "1.5e-07", "1.5e-07", "0.0000"),
+        (math.nan, "nan", "nan", "nan"),
+        (-math.inf, "-inf", "-inf", "-inf"),
+        (3, "3", "3", "3"),
+        (True, "True", "True", "True"),
+        ([1.5, -2.0], "1.5-2.j", "1.5-2.0j", "1.5000-2.0000j"),
+    ],
+)
+def test_number(value: Any, shown: str, explained: str, aligned: str) -> None:
+    assert number(value) == shown
+    assert number(value, ".6g", ".0", ".0") == explained
+    assert number(value, ".4f") == aligned

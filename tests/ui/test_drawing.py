@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutor.lesson import markdown
+from tutor.text_width import cut, width, wrapped
 from tutor.trace.columns import PassInfo
 from tutor.ui.draw import bar, code, places, plot, prose, table
 from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
-from tutor.ui.draw.row import Row, clean, cut, difference, fit, row_width, width, wrapped
+from tutor.ui.draw.row import Row, clean, difference, fit, row_width
 from tutor.ui.draw.table import Cell, Column
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

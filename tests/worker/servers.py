@@ -20,11 +20,6 @@ def recording_server() -> ForkServer:
     return _server("recording_server.py")
 
 
-def plain_server() -> ForkServer:
-    """For what runs plainly."""
-    return _server("plain_server.py")
-
-
 def _server(program: str) -> ForkServer:
     if program not in _running:
         _running[program] = ForkServer(str(Path(__file__).with_name(program)))
@@ -37,11 +32,16 @@ def close_servers() -> None:
         _running.popitem()[1].close()
 
 
+def start_python(program: Sequence[str], environment: dict[str, str], folder: str, stdout: int, stderr: int) -> Fork:
+    """Start `python` with these words in a folder."""
+    request = {"program": program, "environment": environment, "folder": folder}
+    return _server("plain_server.py").fork(json.dumps(request).encode(), [stdout, stderr])
+
+
 def run_python(program: Sequence[str], environment: dict[str, str]) -> tuple[int, str, str]:
     """As `python` with these words; its exit status, and what it printed."""
-    request = {"program": program, "environment": environment, "folder": os.getcwd()}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        status = plain_server().fork(json.dumps(request).encode(), [out.fileno(), err.fileno()]).wait()
+        status = start_python(program, environment, os.getcwd(), out.fileno(), err.fileno()).wait()
         printed = []
         for file in (out, err):
             file.seek(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker
-from tests.worker.servers import forked_workers, plain_server
+from tests.worker.servers import forked_workers, start_python
 from tutor.check.runner import Fork, Runner
 from tutor.lesson.find import Target
 from tutor.process import Workers
@@ -25,9 +24,8 @@ def fork(folder: Path, code: str) -> Fork:
     """A plain run of this code, begun."""
     script = folder / f"script{len(list(folder.iterdir()))}.py"
     script.write_text(code, encoding="utf-8")
-    request = {"program": [str(script)], "environment": dict(os.environ), "folder": str(folder)}
     with open(os.devnull, "wb") as nowhere:
-        return plain_server().fork(json.dumps(request).encode(), [nowhere.fileno(), nowhere.fileno()])
+        return start_python([str(script)], dict(os.environ), str(folder), nowhere.fileno(), nowhere.fileno())
 
 
 @pytest.mark.parametrize(

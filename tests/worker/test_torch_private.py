@@ -10,11 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.worker.recording import Recording
+from tests.worker.recording import Forker, Recording
 from tutor.check.runner import Fork, ForkServer, Runner
 from tutor.text import steps
 from tutor.trace import events as ev
-from tutor.trace.command import RunCommand
 
 ROOT = Path(__file__).parents[2]
 PRIVATE = ROOT / "tutor" / "worker" / "torch_private.py"
@@ -119,16 +118,7 @@ def server() -> Iterator[_Without]:
 
 def _record(server: _Without, folder: Path, without: str, script: str) -> Recording:
     server.without = without
-    path, out, err = folder / "script.py", folder / "out", folder / "err"
-    path.write_text(script, encoding="utf-8")
-    with out.open("wb") as to_out, err.open("wb") as to_err:
-        ran = Runner(server).run(
-            RunCommand(str(path), "script.py", []), seconds=0, printed=[to_out.fileno(), to_err.fileno()]
-        )
-    printed = {"stdout": out.read_text(), "stderr": err.read_text()}
-    for part in ran.timeline.contents.printed:
-        printed[part.stream] += part.text
-    return Recording(ran.timeline, ran.status, printed["stdout"], printed["stderr"])
+    return Forker(Runner(server), folder)(script)
 
 
 def _lines(recording: Recording) -> str:
@@ -140,14 +130,14 @@ def _lines(recording: Recording) -> str:
 @pytest.fixture(scope="module")
 def complete(server: _Without, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     recording = _record(server, tmp_path_factory.mktemp("complete"), "", SCRIPT)
-    assert recording.stdout == PRINTED, recording.stderr
+    assert recording.stdout == PRINTED, recording.raw["stderr"]
     return recording
 
 
 @pytest.mark.parametrize("name", [*NAMES, "a name that torch does not have"])
 def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, SCRIPT)
-    assert (recording.status, recording.stdout) == (0, PRINTED), recording.stderr
+    assert (recording.status, recording.stdout) == (0, PRINTED), recording.raw["stderr"]
     assert [gap.detail for gap in recording.of(ev.Gap)] == [gap.detail for gap in complete.of(ev.Gap)]
     assert not recording.of(ev.Failed)
     in_hooks = [("mul", "t * 1")] if name == "_push_saved_tensors_default_hooks" else []
@@ -165,7 +155,7 @@ def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, n
 @pytest.mark.parametrize("name", ["", "OptimizeContext"])
 def test_compiling_without_what_compiles(server: _Without, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, COMPILED)
-    assert (recording.status, recording.stdout) == (0, "9.0 6.0\n"), recording.stderr
+    assert (recording.status, recording.stdout) == (0, "9.0 6.0\n"), recording.raw["stderr"]
     assert recording.value("y") == [9.0]
     assert recording.grad("w") == [6.0]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,9 @@ import msgspec
 from tutor.lesson.errors import MISSING, LessonError
 from tutor.process import environment, never_began
 from tutor.trace import wire
-from tutor.trace.command import RunCommand, encode
+from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline
 
-_HEADER, _STATUS = struct.Struct("<II"), struct.Struct("<i")
 LONGEST = 20
 """Seconds that a run may take."""
 
@@ -38,10 +36,10 @@ class Fork:
 
     def wait(self) -> int:
         """Wait for its end, once; returns its exit status, minus the signal's number where one ended it."""
-        status = os.read(self._answer, _STATUS.size)
+        status = os.read(self._answer, STATUS.size)
         os.close(self._answer)
         self.lost = not status
-        return int(_STATUS.unpack(status)[0]) if status else -1
+        return int(STATUS.unpack(status)[0]) if status else -1
 
 
 class ForkServer:
@@ -60,7 +58,7 @@ class ForkServer:
     def fork(self, request: bytes, descriptors: Sequence[int]) -> Fork:
         """Send a request with these descriptors of ours, which stay open here."""
         read_end, write_end = os.pipe()
-        header = _HEADER.pack(len(request), len(descriptors) + 1)
+        header = HEADER.pack(len(request), len(descriptors) + 1)
         try:
             socket.send_fds(self._control, [header], [write_end, *descriptors])
             self._control.sendall(request)
@@ -117,7 +115,7 @@ class Runner:
         """
         read_end, write_end = os.pipe()
         try:
-            request = encode({"command": command, "seconds": seconds})
+            request = encode(ForkRequest(command, seconds))
             fork = self._server.fork(request, [write_end, *printed])
         except (BrokenPipeError, ConnectionError):
             os.close(read_end)

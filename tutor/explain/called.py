@@ -5,7 +5,7 @@ from __future__ import annotations
 from tutor.explain.operands import old
 from tutor.language import tr
 from tutor.trace.events import Accumulate
-from tutor.trace.names import name_of, names_of
+from tutor.trace.names import name_of, names_of, tensor_name
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
@@ -14,7 +14,7 @@ def label(state: State, tensor: int | None) -> str | None:
     """The learner's name for a tensor, or `%7`; None for none. A name that means another tensor now is an old one."""
     if tensor is None:
         return None
-    name = name_of(state, tensor) or f"%{tensor}"
+    name = tensor_name(state, tensor)
     return old(name) if is_rebound(state, tensor) else name
 
 

@@ -25,7 +25,7 @@ def live(state: State, expression: str) -> str | None:
     if tensor is None:
         if plain is None or match["grad"] or match["last"]:
             return None
-        return number(plain).removesuffix(".") if isinstance(plain, float) else str(plain)
+        return number(plain, whole="")
     if match["grad"]:
         tensor = None if tensor.grad is None else state.tensors.get(tensor.grad)
         if tensor is None:

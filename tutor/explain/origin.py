@@ -16,7 +16,7 @@ from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
 from tutor.language import tr
 from tutor.trace.events import Op
-from tutor.trace.names import op_inputs, op_output, op_texts
+from tutor.trace.names import numbered, op_inputs, op_output, op_texts
 from tutor.trace.operands import is_shown
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -194,7 +194,7 @@ def _nodes_of(state: State, node: int | None) -> list[int]:
 
 def _results(state: State, event: Op) -> list[Operand]:
     held = [state.tensors[tensor] for tensor in event.outputs if tensor in state.tensors]
-    return [Operand(enclosed(f"%{one.tensor}"), one.shape, grid_of(one), one.tensor) for one in held]
+    return [Operand(enclosed(numbered(one.tensor)), one.shape, grid_of(one), one.tensor) for one in held]
 
 
 def _op(timeline: Timeline, step: int, op: str, code: str | None) -> str:
@@ -248,7 +248,7 @@ def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
 
 
 def _result(tensor: TensorState, name: str | None, code: str | None, call: str | None) -> Operand:
-    called = name or _short(code) or call or f"%{tensor.tensor}"
+    called = name or _short(code) or call or numbered(tensor.tensor)
     return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
 from tutor.explain.grid import Grid
 from tutor.language import tr
+from tutor.text_width import cut
 from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
+from tutor.trace.values import number as formatted
 
 Part = tuple[str, str]
 """A piece of a line, and its role."""
@@ -24,13 +25,8 @@ _LONGEST = 60
 
 
 def number(x: object) -> str:
-    """`2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
-    if not isinstance(x, float):
-        return str(x)
-    if not math.isfinite(x):
-        return str(x)
-    text = f"{x:.6g}"
-    return text if "e" in text or "." in text else text + ".0"
+    """A number as an explanation writes it: `2.0`, `0.05`, `1.5e-07`, `nan`, `3`, `True`."""
+    return formatted(x, ".6g", ".0", ".0") if isinstance(x, float) else str(x)
 
 
 def numbers(items: Iterable[object]) -> str:
@@ -66,8 +62,7 @@ def value(held: Value, dtype: str = "float32") -> str:
 
 def code(text: str | None, width: int = _LONGEST) -> str:
     """Source on one line, cut to the width."""
-    one_line = " ".join((text or "").split())
-    return one_line if len(one_line) <= width else one_line[: width - 1] + "…"
+    return cut(" ".join((text or "").split()), width)
 
 
 def first_line(text: str | None) -> str:

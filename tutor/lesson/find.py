@@ -10,6 +10,7 @@ from tutor.language import tr
 from tutor.lesson import catalog, source
 from tutor.lesson.errors import MISSING, LessonError, listed, nearest
 from tutor.lesson.model import FAMILIES, Header
+from tutor.text_width import cut
 
 TRACE_SUFFIX = ".trace"
 
@@ -61,7 +62,7 @@ def _lesson(text: str, headers: tuple[Header, ...]) -> Target:
             raise LessonError(tr("`{text}` could be {ids}.", text=text, ids=ids), mend=tr("Name one of them."))
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
     near = list(dict.fromkeys(names[name] for name in nearest(text, names, count=5)))[:3]
-    shown = text if len(text) <= 60 else text[:59] + "…"
+    shown = cut(text, 60)
     if not near and "/" in text and text.split("/")[0] not in FAMILIES:
         raise LessonError(tr("there is no such file, and no such lesson."), path=text, status=MISSING)
     mend = tr("Did you mean {names}?", names=listed(near, "or")) if near else tr("`gradtutor list` shows all lessons.")

@@ -12,6 +12,8 @@ import select
 import sys
 from typing import Any, TextIO
 
+from tutor.text_width import pad, width
+
 # What stands for a character where the terminal cannot show it. Whatever is not here becomes an escape (`\u4e24`).
 _ASCII = {
     "·": "*", "×": "x", "→": "->", "∂": "d", "∇": "grad", "…": "...", "–": "-", "≤": "<=", "Σ": "sum", "¹": "^1",
@@ -115,11 +117,6 @@ def safe(text: str) -> str:
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def cut(text: str, width: int) -> str:
-    """At most so many characters, with an ellipsis where there were more."""
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-
-
 # The colours of design.md in the sixteen that every terminal has; meaning is in the words, never in these alone.
 _COLOURS = {"quiet": "2", "node": "1", "value": "34", "grad": "33", "leaf": "32", "error": "31", "code": "36"}
 
@@ -137,18 +134,9 @@ class Paint:
 
 def table(rows: list[list[str]], indent: str = "  ") -> list[str]:
     """Rows of text with their columns aligned; the last column is not padded. Widths as a terminal counts them."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)] if rows else []
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)] if rows else []
     lines = []
     for row in rows:
-        padded = [text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)]
+        padded = [pad(text, cells) for text, cells in zip(row, widths, strict=True)]
         lines.append((indent + "  ".join(padded)).rstrip())
     return lines
-
-
-def cells(text: str) -> int:
-    """How many columns a text takes: Chinese characters take two."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import textwrap
-import unicodedata
 
 import msgspec
 
 from tutor.explain.live import live
 from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell, in_language, joined
+from tutor.text_width import wrap
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
 _WIDTH = 88
-_WIDE = r"[\u2e80-\uffef]"
-_WORD = r"\s+|[（「『《“]?[\u2e80-\uffef][，。、；：？！）」』》”]*|[^\s\u2e80-\uffef]+[，。、；：？！）」』》”]*"
 _READ = ("prose", "question")
 
 
@@ -29,21 +25,6 @@ def cells_of(timeline: Timeline) -> list[Cell]:
         return msgspec.convert(timeline.document.cells, list[Cell])
     except msgspec.ValidationError:
         return []
-
-
-def _paragraph(text: str, width: int) -> list[str]:
-    """The text in lines of so many columns: Chinese takes two for each character, and breaks anywhere."""
-    if not re.search(_WIDE, text):
-        return textwrap.wrap(text, width)
-    lines, line, taken = [], "", 0
-    for word in re.findall(_WORD, text):
-        size = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in word)
-        if line and taken + size > width:
-            lines.append(line.rstrip())
-            line, taken = "", 0
-        if line or not word.isspace():
-            line, taken = line + word, taken + size
-    return [*lines, line.rstrip()] if line.strip() else lines
 
 
 class Prose:
@@ -80,7 +61,7 @@ class Prose:
                 known = live(state, value.text) or "…"
                 part = part[: value.start - start] + known + part[value.end - start :]
             if block.kind == "text" and not block.lead:
-                lines += _paragraph(joined(row.strip() for row in part.splitlines()), width)
+                lines += wrap(joined(row.strip() for row in part.splitlines()), width)
             else:
                 lines += [""] if block.kind == "gap" else part.splitlines()  # a list, code or a table: as it stands
         return [*lines, ""]

@@ -12,14 +12,15 @@ from tutor.explain.called import label
 from tutor.language import later, tr
 from tutor.text import inside
 from tutor.text.guarded import guarded, write_object
-from tutor.text.output import cut, safe, table
+from tutor.text.output import safe, table
 from tutor.text.values import dtype_of, gradient
+from tutor.text_width import cut
 from tutor.trace.following import code_of
 from tutor.trace.names import aliases_of, graph_of, is_leaf, name_of, names_of, shares_of
 from tutor.trace.sharing import views
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import short, to_json
+from tutor.trace.values import number, short, to_json
 
 _SERIES_SHOWN = 6
 _OUTPUT_LINES = 40
@@ -174,8 +175,7 @@ def _rest(timeline: Timeline, step: int, state: State) -> list[str]:
     for name in timeline.series:
         points = _series(timeline, name, step)
         if points:
-            shown = ", ".join(f"{x}: {value:.6g}" if isinstance(value, float) else f"{x}: {value}"
-                              for x, value in points[-_SERIES_SHOWN:])  # fmt: skip
+            shown = ", ".join(f"{x}: {number(value, '.6g', '')}" for x, value in points[-_SERIES_SHOWN:])
             text = later("{name} by backward pass: {points}")
             if len(points) > _SERIES_SHOWN:
                 text = later("{name} by backward pass (the last {last} of {count}): {points}")

@@ -16,11 +16,11 @@ from tutor.explain.paths import paths_to
 from tutor.language import tr
 from tutor.text.guarded import guarded, write_object
 from tutor.text.inside import optimizer_at
-from tutor.text.output import cells, cut, safe
+from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
+from tutor.text_width import cut, width
 from tutor.trace import events as ev
-from tutor.trace.names import name_of, op_inputs, op_output, parts_of
-from tutor.trace.state import State
+from tutor.trace.names import name_of, numbered, op_inputs, op_output, parts_of, tensor_name
 from tutor.trace.timeline import StepView, Timeline
 
 LONGEST = 2000
@@ -54,7 +54,7 @@ def text_of(timeline: Timeline, step: int) -> str:
     where = "" if view.cell is None else tr("cell {number}", number=view.cell)
     if view.line is not None:
         where = tr("line {number}", number=view.line)
-    where += " " * (9 - cells(where))
+    where += " " * (9 - width(where))
     return safe(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
 
 
@@ -83,11 +83,6 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
     return fields
 
 
-def called(state: State, tensor: int) -> str:
-    """The learner's name for a tensor, or `%7`."""
-    return name_of(state, tensor) or f"%{tensor}"
-
-
 def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
     site = view.site
     yield "op", None if site is None else site.op
@@ -113,7 +108,7 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     tensor = before.tensors.get(event.tensor)
     old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
     dtype = dtype_of(after, event.tensor)
-    yield "tensor", name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or f"%{event.tensor}"
+    yield "tensor", name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or numbered(event.tensor)
     yield "old", None if old is None else gradient(old.value, old.dtype)
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)
@@ -125,7 +120,7 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
 def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, (ev.Captured, ev.Retained))
-    yield "tensor", called(state, event.tensor)
+    yield "tensor", tensor_name(state, event.tensor)
     yield "value", gradient(event.value, dtype_of(state, event.tensor))
 
 
@@ -134,7 +129,7 @@ def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
     assert isinstance(event, ev.HookRan)
     dtype = dtype_of(state, event.tensor)
     node = None if event.node is None else state.nodes.get(event.node)
-    yield "tensor", None if event.node is not None else called(state, event.tensor)
+    yield "tensor", None if event.node is not None else tensor_name(state, event.tensor)
     yield "node", None if node is None else node.name
     yield "hook", event.hook
     yield "before", gradient(event.before, dtype)
@@ -145,7 +140,7 @@ def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[s
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Backward)
     yield "call", event.call
-    yield "roots", [called(state, root) for root in event.roots]
+    yield "roots", [tensor_name(state, root) for root in event.roots]
     yield "retain_graph", event.retain_graph
     yield "create_graph", event.create_graph
 

@@ -1,8 +1,9 @@
-"""What the front end asks a worker to do: one line of JSON on the worker's control socket."""
+"""What the front end asks a worker or a fork server to do: JSON on its control socket, for a worker one line."""
 
 from __future__ import annotations
 
 import json
+import struct
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,6 +47,20 @@ class RunCommand(msgspec.Struct, frozen=True):
     """What random numbers begin from, where the program itself does not say."""
     language: str = "en"
     """That in which a file that cannot be run is refused; nothing else that the worker says is a sentence."""
+
+
+class ForkRequest(msgspec.Struct, frozen=True):
+    """Record a run in a fork. Its descriptors: where the events go, then, if they matter, standard output and error."""
+
+    command: RunCommand
+    seconds: int = 0
+    """How long it may take; 0 for no limit."""
+
+
+HEADER = struct.Struct("<II")
+"""What stands before each request to a fork server: how many bytes it has, and how many descriptors come with it."""
+STATUS = struct.Struct("<i")
+"""The answer to a request: the exit status of the fork, minus the signal's number where one ended it."""
 
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.frames import STEP_TYPES
 from tutor.trace.history import History
-from tutor.trace.scope import MODULE, names_of
+from tutor.trace.scope import MODULE, names_of, numbered
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.walk import forward
@@ -83,7 +83,7 @@ def followed(timeline: Timeline, state: State, tensor: int) -> Followed:
         return Followed(f"{owner.label}.grad", None, tensor)
     node = None if known is None or known.node is None else state.nodes.get(known.node)
     made = "" if node is None or node.tensor != tensor else code_of(timeline, node)
-    return Followed((known.label if known is not None else None) or made or f"%{tensor}", None, tensor)
+    return Followed((known.label if known is not None else None) or made or numbered(tensor), None, tensor)
 
 
 def code_of(timeline: Timeline, node: NodeState) -> str:

@@ -1,8 +1,8 @@
 """What the learner calls things at a point: tensors, the operands of a step, and the graph on show."""
 
 from tutor.trace.graph import graph_of, is_leaf, parts_of, shares_of
-from tutor.trace.operands import op_inputs, op_output, op_target, op_texts, tensor_name
-from tutor.trace.scope import aliases_of, lasting_name, name_of, names_by_tensor, names_of
+from tutor.trace.operands import op_inputs, op_output, op_target, op_texts
+from tutor.trace.scope import aliases_of, lasting_name, name_of, names_by_tensor, names_of, numbered, tensor_name
 
 __all__ = [
     "aliases_of",
@@ -12,6 +12,7 @@ __all__ = [
     "name_of",
     "names_by_tensor",
     "names_of",
+    "numbered",
     "op_inputs",
     "op_output",
     "op_target",

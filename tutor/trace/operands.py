@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
-from tutor.trace.scope import name_of, names_of
+from tutor.trace.scope import name_of, names_of, tensor_name
 from tutor.trace.source import parse
 from tutor.trace.state import State
 
@@ -166,11 +166,6 @@ def _group_of(state: State, name: str, tensors: list[int]) -> str:
             if name.startswith(group) and held and set(held) <= set(tensors):
                 return group
     return name
-
-
-def tensor_name(state: State, tensor: int) -> str:
-    """The best name for a tensor, or its number."""
-    return name_of(state, tensor) or f"%{tensor}"
 
 
 def _aligned(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:

@@ -79,6 +79,16 @@ def name_of(state: State, tensor: int, source_hint: str | None = None) -> str | 
     return None if known is None else lasting_name(state, known) or _grad_name(state, tensor)
 
 
+def tensor_name(state: State, tensor: int) -> str:
+    """The best name for a tensor, else its number: `w`, `%7`."""
+    return name_of(state, tensor) or numbered(tensor)
+
+
+def numbered(tensor: int) -> str:
+    """What a tensor without a name is called where nothing else will do: `%7`."""
+    return f"%{tensor}"
+
+
 def names_by_tensor(state: State) -> dict[int, str]:
     """What `name_of` gives for all tensors that a name in scope means."""
     found: dict[int, str] = {}

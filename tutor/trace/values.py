@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tutor.language import tr
+from tutor.text_width import cut
 from tutor.trace.events import Value
 
 _TOGETHER = re.compile(r"in vmap, (\d+) at once")
@@ -54,7 +55,7 @@ def short(value: Value, dtype: str, width: int) -> str:
     if value is None:
         return "None"[:width]
     if isinstance(value, dict) and "data" not in value:
-        return _cut(_summary(value), width)
+        return cut(_summary(value), width)
     nested = _nested(value, dtype) if isinstance(value, dict) else value
     pairs = dtype.startswith("complex")
     shape = shape_of(nested)[: -1 if pairs else None]
@@ -63,7 +64,7 @@ def short(value: Value, dtype: str, width: int) -> str:
             nested = nested[0]
         shape = ()
     if not shape or 0 in shape:
-        return _cut(_text(nested, pairs), width)
+        return cut(_text(nested, pairs), width)
     if math.prod(shape) <= width:
         whole = _text(nested, pairs)
         if len(whole) <= width:
@@ -72,21 +73,28 @@ def short(value: Value, dtype: str, width: int) -> str:
         around = len(shape) - 1
         for _ in range(around):
             nested = nested[0]
-        return _cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
-    return _cut(_overview(nested, shape, dtype), width)
+        return cut("[" * around + _beginning(nested, pairs, width - 2 * around) + "]" * around, width)
+    return cut(_overview(nested, shape, dtype), width)
 
 
-def number(value: Any) -> str:
-    """One number with four significant digits, in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`."""
+def number(value: Any, form: str = "z.4g", whole: str = ".", rounded: str = "") -> str:
+    """One number, by default with four significant digits and in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`.
+
+    A float is written in this form. Where that shows neither a point nor an exponent, `whole` follows a whole number,
+    and `rounded` one that only looks so; a whole one of up to five digits shows all of them. Two numbers are a complex
+    one.
+    """
     if isinstance(value, (list, tuple)) and len(value) == 2:
-        return f"{number(value[0])}{'' if str(value[1]).startswith('-') else '+'}{number(value[1])}j"
-    if not isinstance(value, float):
+        real, imaginary = (number(part, form, whole, rounded) for part in value)
+        return f"{real}{'' if str(value[1]).startswith('-') else '+'}{imaginary}j"
+    if not isinstance(value, float) or not math.isfinite(value):
         return str(value)
-    if not math.isfinite(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e5:
-        return f"{int(value)}."
-    return f"{value:.4g}"
+    text = f"{value:{form}}"
+    if "e" in text and value.is_integer() and abs(value) < 1e5:
+        text = f"{value:.0f}"
+    if "." in text or "e" in text:
+        return text
+    return text + (whole if value.is_integer() else rounded)
 
 
 def _flat(value: Any) -> Iterator[Any]:
@@ -173,7 +181,3 @@ def _summary(value: dict[str, Any]) -> str:
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"
     return f"{size} {value.get('note') or value.get('dtype') or ''}".strip()
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"[:width]

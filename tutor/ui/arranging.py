@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from tutor.language import now
+from tutor.text_width import width as cells
 from tutor.ui.draw import places
 from tutor.ui.draw.places import Place
-from tutor.ui.draw.row import width as cells
 from tutor.ui.panes.pane import FRAME, Pane, Tab
 
 if TYPE_CHECKING:

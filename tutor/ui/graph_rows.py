@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tutor.explain.live import find
 from tutor.language import later, tr
+from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.events import Value
 from tutor.trace.folding import around
@@ -17,7 +18,7 @@ from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.graph import NodeRow
-from tutor.ui.draw.row import clean, width
+from tutor.ui.draw.row import clean
 from tutor.ui.reading import Namer, Texts, brief, figure
 from tutor.ui.skeleton import Item, Skeleton
 

@@ -96,7 +96,7 @@ def figure(value: Value, dtype: str, width: int) -> str:
     if flat is not None and len(flat) == 1 and isinstance(flat[0], float):
         number = flat[0]
         if number == 0 or (math.isfinite(number) and 1e-3 <= abs(number) < 1e5):
-            return f"{number:.4f}"
+            return values.number(number, ".4f")
     return squeezed(value, dtype, width)
 
 

@@ -1,75 +1,32 @@
 """The command line in Chinese: its help, and what it refuses."""
 
 ZH: dict[str, str] = {
-    """\
-usage: gradtutor [OPTIONS] [LESSON]
-       gradtutor COMMAND [OPTIONS] …
-
-Walk real PyTorch code in the terminal, forward and back in time, down to each node of the backward pass.
-
-Without LESSON and COMMAND the list of lessons opens. LESSON is a lesson's id (graph/two-paths), its slug (two-paths)
-or a part of its id that no other has; a path to a script or a recording opens that.
-
-commands:
-  open FILE [ARGS…]            open a Python script of your own, unchanged; what follows FILE is the script's
-  record [-o OUT.trace] FILE [ARGS…]
-                               run a script without a screen and keep the recording
-  view OUT.trace               walk through a recording; needs no torch
-  list [--json]                the lessons
-  steps TARGET [--json]        the steps of a lesson, a script or a recording, one per line
-  show TARGET [--at WHERE] [--json]
-                               everything at one point, as text
-  check [PATH…] [--json]       for authors of lessons: what is wrong with them, with file and line
-  new FAMILY/SLUG              write a lesson to begin with
-  doctor                       Python, torch, CUDA, the terminal, and what does not fit
-  COMMAND --help               more about a command
-
-options, before or after a command's TARGET:
-  --plain                      walk without a full screen: a step per Enter
-  --device cpu|cuda|cuda:1     set the knob `device` of a lesson or script
-  --lang en|zh                 the language, else that of the locale; L changes it on the screen
-  --set KNOB=VALUE             set a knob for this run; may be repeated
-  --lessons DIR                take the lessons from this folder, not those that come with gradtutor
-  --version                    say which version this is
-  -h, --help                   show this help
-
-exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or a
-malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted
-""": """\
-用法：gradtutor [OPTIONS] [LESSON]
-      gradtutor COMMAND [OPTIONS] …
-
-在终端里逐步走过真正的 PyTorch 代码，可以前进，也可以后退，一直细到反向传播的每个节点。
-
-不写 LESSON 和 COMMAND，就打开课程列表。LESSON 是课程的编号（graph/two-paths）、短名（two-paths），
-或编号中独有的一部分；写脚本或记录的路径，就打开那个文件。
-
-命令：
-  open FILE [ARGS…]            打开自己的 Python 脚本，无需改动；FILE 之后的都归脚本
-  record [-o OUT.trace] FILE [ARGS…]
-                               不用屏幕界面运行脚本，保存记录
-  view OUT.trace               走一份记录；不需要 torch
-  list [--json]                课程列表
-  steps TARGET [--json]        课程、脚本或记录的各步，每步一行
-  show TARGET [--at WHERE] [--json]
-                               某一处的全部情况，以文本给出
-  check [PATH…] [--json]       给课程作者：哪里有错，在哪个文件、哪一行
-  new FAMILY/SLUG              写出一课的样板，从这里开始
-  doctor                       Python、torch、CUDA、终端，以及哪里不合适
-  COMMAND --help               某个命令的详细说明
-
-选项，写在命令的 TARGET 之前或之后都行：
-  --plain                      不用屏幕界面：按一次 Enter 走一步
-  --device cpu|cuda|cuda:1     设定课程或脚本的旋钮 `device`
-  --lang en|zh                 语言，不写则按系统区域设置；在屏幕上按 L 切换
-  --set KNOB=VALUE             为这次运行设定旋钮，可以写多次
-  --lessons DIR                用这个文件夹里的课程，不用 gradtutor 自带的
-  --version                    显示版本
-  -h, --help                   显示本帮助
-
-退出状态：0 正常；1 脚本出错，或以非 0 状态退出；2 用法不对、名称有歧义或文件格式不对；
-3 缺少什么（文件、CUDA、终端）；130 被中断
-""",
+    "Walk real PyTorch code in the terminal, forward and back in time, down to each node of the backward pass.\n\n"
+    "Without LESSON and COMMAND the list of lessons opens. LESSON is a lesson's id (graph/two-paths), its slug "
+    "(two-paths) or a part of its id that no other has; a path to a script or a recording opens that.": (
+        "在终端里逐步走过真正的 PyTorch 代码，可以前进，也可以后退，一直细到反向传播的每个节点。\n\n"
+        "不写 LESSON 和 COMMAND，就打开课程列表。LESSON 是课程的编号（graph/two-paths）、短名（two-paths），"
+        "或编号中独有的一部分；写脚本或记录的路径，就打开那个文件。"
+    ),
+    "commands": "命令",
+    "open a Python script of your own, unchanged; what follows FILE is the script's": (
+        "打开自己的 Python 脚本，无需改动；FILE 之后的都归脚本"
+    ),
+    "run a script without a screen and keep the recording": "不用屏幕界面运行脚本，保存记录",
+    "walk through a recording; needs no torch": "走一份记录；不需要 torch",
+    "the lessons": "课程列表",
+    "the steps of a lesson, a script or a recording, one per line": "课程、脚本或记录的各步，每步一行",
+    "everything at one point, as text": "某一处的全部情况，以文本给出",
+    "for authors of lessons: what is wrong with them, with file and line": ("给课程作者：哪里有错，在哪个文件、哪一行"),
+    "write a lesson to begin with": "写出一课的样板，从这里开始",
+    "Python, torch, CUDA, the terminal, and what does not fit": "Python、torch、CUDA、终端，以及哪里不合适",
+    "more about a command": "某个命令的详细说明",
+    "options, before or after a command's TARGET": "选项，写在命令的 TARGET 之前或之后都行",
+    "exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or "
+    "a malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted": (
+        "退出状态：0 正常；1 脚本出错，或以非 0 状态退出；2 用法不对、名称有歧义或文件格式不对；"
+        "3 缺少什么（文件、CUDA、终端）；130 被中断"
+    ),
     "Open a Python script of your own, unchanged. Everything after FILE is the script's.": (
         "打开自己的 Python 脚本，无需改动。FILE 之后的都归脚本。"
     ),
@@ -115,8 +72,8 @@ malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interru
     ),
     "say which version this is": "显示版本",
     "show this help": "显示本帮助",
-    "its name, or a path": "课程的名称，或路径",
     "a Python script": "Python 脚本",
+    "the script's own arguments": "脚本自己的参数",
     "where to; if not given, FILE with .trace": "写到哪里；不写则是 FILE 加上 .trace",
     "a recording": "一份记录",
     "a path to a script or a recording, or the name of a lesson": "脚本或记录的路径，或课程的名称",

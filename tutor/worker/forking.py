@@ -1,7 +1,7 @@
 """A process that imports torch once, then runs each lesson it is told of in a fork of itself: for checks and tests.
 
-`python -P -m tutor.worker.forking SOCKET`. A request is two lengths, its descriptors, and its text; the first
-descriptor takes the answer, the exit status of the fork once it has ended.
+`python -P -m tutor.worker.forking SOCKET`. A request is a header, its descriptors, and its text (see
+`tutor.trace.command`); the first descriptor takes the answer, the exit status of the fork once it has ended.
 """
 
 from __future__ import annotations
@@ -11,28 +11,14 @@ import gc
 import os
 import signal
 import socket
-import struct
 import sys
 import weakref
 from importlib import import_module
 
-import msgspec
+from tutor.trace.command import HEADER, STATUS, ForkRequest, decode
 
-from tutor.trace.command import RunCommand, decode
-
-HEADER = struct.Struct("<II")
-"""Bytes of the text, and how many descriptors come with it."""
-STATUS = struct.Struct("<i")
-MOST = 8
+_MOST = 8
 """Descriptors of a request."""
-
-
-class Request(msgspec.Struct):
-    """A run to record. Its descriptors: where the events go, then, if they matter, standard output and error."""
-
-    command: RunCommand
-    seconds: int = 0
-    """How long it may take; 0 for no limit."""
 
 
 def main() -> None:
@@ -72,7 +58,7 @@ def serve(control: int) -> tuple[bytes, list[int]]:
     gc.collect()
     gc.freeze()  # no collection in a fork looks at, and so copies, all that torch has imported
     while True:
-        header, descriptors, _, _ = socket.recv_fds(client, HEADER.size, MOST)
+        header, descriptors, _, _ = socket.recv_fds(client, HEADER.size, _MOST)
         if not header:
             sys.exit()
         length, count = HEADER.unpack(header)
@@ -107,7 +93,7 @@ def record(text: bytes, descriptors: list[int]) -> None:
     from tutor.worker.recorder import Recorder
     from tutor.worker.run import Run
 
-    request = decode(text, Request)
+    request = decode(text, ForkRequest)
     events, *printed = descriptors
     draw_anew()
     print_to(printed)

@@ -13,6 +13,7 @@ from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.words import joined, sentences
 from tutor.language import tr
+from tutor.text_width import cut
 from tutor.trace.events import Line, Op, OptimizerStep
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import State, TensorState
@@ -207,7 +208,7 @@ def _statement(scene: Scene, step: int, number: int) -> tuple[str, int]:
     else:
         code, line = timeline.book.code(site.file, timeline.book.header(site.file, site.span)) or "", site.span[0]
     code = " ".join(code.split())
-    return (code if len(code) <= _WIDTH else code[: _WIDTH - 1] + "…"), line
+    return cut(code, _WIDTH), line
 
 
 # ---------------------------------------------------------------- a result, changed by itself

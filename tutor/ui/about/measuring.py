@@ -109,4 +109,4 @@ def _plain(value: float) -> str:
 
 def _exact(value: float) -> str:
     """With all the digits that tell two close numbers apart."""
-    return f"{value:.9g}"
+    return number(value, ".9g", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutor.explain.keeping import fails, kept_by, what
 from tutor.explain.nodes import node_line, rule_json, story
 from tutor.language import later, tr
+from tutor.text_width import wrapped
 from tutor.trace import values
 from tutor.trace.following import Reader, Runs
 from tutor.trace.graph import is_leaf, parts_of
@@ -15,7 +16,7 @@ from tutor.ui.about.measuring import Measuring
 from tutor.ui.about.page import Page
 from tutor.ui.about.places import leads, place
 from tutor.ui.about.tensor import paths
-from tutor.ui.draw.row import clean, wrapped
+from tutor.ui.draw.row import clean
 from tutor.ui.reading import Namer
 
 _STATES = (later("live"), later("new"), later("freed"))

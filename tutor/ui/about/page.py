@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tutor.language import tr
+from tutor.text_width import cut, pad, wrapped
 from tutor.trace import values
 from tutor.trace.events import Value
 from tutor.ui.draw import heat
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, pad, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean
 
 LABEL = 16
 
@@ -141,5 +142,4 @@ def _flat(shown: Any, digits: int, size: int) -> str:
 
 
 def _text(item: Any, digits: int) -> str:
-    text = f"{item:.{digits}g}" if isinstance(item, float) else str(item)
-    return text + ".0" if isinstance(item, float) and text.lstrip("-").isdecimal() else text
+    return values.number(item, f".{digits}g", ".0", ".0")

@@ -6,6 +6,7 @@ from tutor import explain
 from tutor.explain.optimizing import formula, lines, steps_told
 from tutor.explain.origin import readable
 from tutor.language import later, tr
+from tutor.text_width import wrapped
 from tutor.trace.events import Value
 from tutor.trace.names import name_of, op_inputs, op_output
 from tutor.trace.state import State, TensorState
@@ -14,7 +15,7 @@ from tutor.trace.values import short
 from tutor.ui.about import choosing
 from tutor.ui.about.page import Page
 from tutor.ui.about.places import place
-from tutor.ui.draw.row import EMPTY, clean, wrapped
+from tutor.ui.draw.row import EMPTY, clean
 from tutor.ui.printed import ROLES, lead_of
 from tutor.ui.printed import told as told_of
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tutor.text_width import cut, width
 from tutor.ui.draw.boxes import Box, Picture
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.graph import Graph, NodeRow
-from tutor.ui.draw.row import Piece, Row, clean, cut, row_width, width
+from tutor.ui.draw.row import Piece, Row, clean, row_width
 from tutor.ui.draw.shortening import shortened_path
 
 _DIMMED = ("constant", "input")

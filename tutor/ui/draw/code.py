@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from tutor.text_width import width
 from tutor.trace.events import Document, Source
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import TAB, Piece, Row, clean, width
+from tutor.ui.draw.row import TAB, Piece, Row, clean
 
 
 @dataclass(frozen=True)

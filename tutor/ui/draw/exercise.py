@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tutor.language import later, tr
+from tutor.text_width import wrapped
 from tutor.ui.draw.code import coloured
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.phrase import phrase, ticked
-from tutor.ui.draw.row import EMPTY, Piece, Row, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tutor.language import tr
+from tutor.text_width import cut, pad, width
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.lanes import Lanes, draw
-from tutor.ui.draw.row import Piece, Row, cut, pad, width
+from tutor.ui.draw.row import Piece, Row
 from tutor.ui.draw.shortening import shortened_path
 
 LEAF = "AccumulateGrad"

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tutor.text_width import pad, right
 from tutor.trace.values import number
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import Piece, Row, pad, right
+from tutor.ui.draw.row import Piece, Row
 
 Points = Sequence[tuple[int, float]]
 MARKERS = "*+xo#%@"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.cells import cell_len
-
 from tutor.lesson.markdown import BULLET, QUOTE, Block, Span
+from tutor.text_width import cut, width, wrapped
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, cut, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean
 
 _SHORT, _TIED = 20, "\N{NO-BREAK SPACE}"
 """Code of so many cells is not broken at its spaces."""
@@ -67,7 +66,7 @@ def pieces(
             case "code":
                 inner = span.text.strip() or span.text
                 code = clean(inner)
-                tied = code.replace(" ", _TIED) if cell_len(code) <= _SHORT else code
+                tied = code.replace(" ", _TIED) if width(code) <= _SHORT else code
                 out.append((tied, f"{base} strong {role(inner)}"))
             case "strong":
                 out += pieces(span.inner, glyphs, role, live, f"{base} strong")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rich.cells import cell_len
-
-from tutor.ui.draw.row import Piece, cut, row_width, width
+from tutor.text_width import cut, width
+from tutor.ui.draw.row import Piece, row_width
 
 _BETWEEN: Piece = (" · ", "quiet")
 _EQUALS = " = "
@@ -38,7 +37,7 @@ def _code_cut(pieces: list[Piece], cells: int) -> list[Piece]:
     """Of an operation that is still too long: the end of its code gives way, the result stays."""
     too_many = row_width(pieces) - cells
     for at, (text, role) in enumerate(pieces[:-1]):
-        room = cell_len(text) - too_many
+        room = width(text) - too_many
         if too_many > 0 and role == "code" and pieces[at + 1][0] == _EQUALS and room >= _LEAST:
             return [*pieces[:at], (cut(text, room), role), *pieces[at + 1 :]]
     return pieces

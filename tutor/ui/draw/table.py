@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tutor.language import tr
-from tutor.ui.draw.row import Piece, Row, pad, width
+from tutor.text_width import pad, width
+from tutor.ui.draw.row import Piece, Row
 
 SPARE, _AMPLE = 8, 14
 """Columns that go as soon as that leave first, so that each that stays has so many cells."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tutor.language import later
+from tutor.text_width import width
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.boxes import MOST, Picture, Shape, picture
 from tutor.ui.draw.cards import Sheet
@@ -14,7 +15,7 @@ from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.graph import Edge, Graph, Measures, Widest
 from tutor.ui.draw.lanes import Lanes, grown
 from tutor.ui.draw.layers import Layers, arrange
-from tutor.ui.draw.row import Row, width
+from tutor.ui.draw.row import Row
 
 VIEWS = (later("lanes"), later("boxes"), later("focus"))
 _FEW = 200

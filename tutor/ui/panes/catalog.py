@@ -12,8 +12,9 @@ from textual.message import Message
 from tutor.language import later, tr
 from tutor.lesson.model import UNSEEN, Header, in_language
 from tutor.progress import Progress
+from tutor.text_width import wrapped
 from tutor.ui.draw.phrase import phrase
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, wrapped
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit
 from tutor.ui.messages import LessonChosen
 from tutor.ui.panes.pane import Pane
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from textual import events
 
 from tutor.language import later, tr
+from tutor.text_width import width
 from tutor.trace.columns import Point
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
@@ -17,7 +18,7 @@ from tutor.ui.charted import Charted, Series
 from tutor.ui.draw import plot
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.plot import MARKERS, Canvas
-from tutor.ui.draw.row import Piece, Row, clean, row_width, width
+from tutor.ui.draw.row import Piece, Row, clean, row_width
 from tutor.ui.figures import Figures
 from tutor.ui.messages import StepPicked
 from tutor.ui.panes.pane import Pane

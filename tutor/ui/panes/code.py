@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from tutor.language import later, tr
+from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.events import Span
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
 from tutor.ui.draw import code as drawing
 from tutor.ui.draw.code import Listing, Mark
-from tutor.ui.draw.row import Row, clean, width
+from tutor.ui.draw.row import Row, clean
 from tutor.ui.linking import LINES
 from tutor.ui.panes.pane import Pane
 

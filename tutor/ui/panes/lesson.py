@@ -11,13 +11,14 @@ from tutor.language import later, tr
 from tutor.lesson import markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
+from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import prose
 from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
-from tutor.ui.draw.row import EMPTY, Row, fit, tinted, wrapped
+from tutor.ui.draw.row import EMPTY, Row, fit, tinted
 from tutor.ui.draw.verdict import verdict
 from tutor.ui.gate import Exercise, Gate, Section
 from tutor.ui.panes.pane import Pane

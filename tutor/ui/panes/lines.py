@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from tutor.language import tr
+from tutor.text_width import width as cells
 from tutor.ui.draw.bar import Backward, Bar, step_at
 from tutor.ui.draw.places import LEAST
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
-from tutor.ui.draw.row import width as cells
 from tutor.ui.keys import Hint
 from tutor.ui.messages import KeyPicked, StepPicked
 from tutor.ui.panes.surface import Surface

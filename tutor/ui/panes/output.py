@@ -6,9 +6,10 @@ import re
 from bisect import bisect_right
 
 from tutor.language import later, now, tr
+from tutor.text_width import cut, wrapped
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
-from tutor.ui.draw.row import Row, clean, cut, wrapped
+from tutor.ui.draw.row import Row, clean
 from tutor.ui.panes.pane import Pane
 from tutor.ui.printed import ROLES, after, lead_of, told
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 
 from tutor.language import tr
-from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width, width
+from tutor.text_width import width
+from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
 from tutor.ui.messages import DetailsAsked, MarkMoved, TabClicked
 from tutor.ui.panes.surface import Surface
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tutor.language import later, tr
+from tutor.text_width import width, wrapped
 from tutor.trace import values
 from tutor.trace.changes import Changes
 from tutor.trace.events import Value
@@ -14,7 +15,7 @@ from tutor.trace.names import aliases_of, names_of
 from tutor.trace.state import FrameState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import table
-from tutor.ui.draw.row import Row, clean, width, wrapped
+from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.shortening import shortened_path
 from tutor.ui.draw.table import Cell, Column, Fit
 from tutor.ui.graphing import touched

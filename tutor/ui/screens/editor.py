@@ -16,7 +16,8 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from tutor.language import tr
-from tutor.ui.draw.row import Piece, Row, clean, wrapped
+from tutor.text_width import wrapped
+from tutor.ui.draw.row import Piece, Row, clean
 from tutor.ui.panes.surface import Surface
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tutor.language import later, tr
+from tutor.text_width import pad, wrapped
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Row, pad, wrapped
+from tutor.ui.draw.row import EMPTY, Row
 from tutor.ui.keys import KEYS
 from tutor.ui.screens.sheet import Sheet, SheetPane
 

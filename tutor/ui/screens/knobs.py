@@ -13,7 +13,8 @@ from tutor.language import tr
 from tutor.lesson.errors import LessonError
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, Setting
-from tutor.ui.draw.row import Piece, Row, clean, pad, width
+from tutor.text_width import pad, width
+from tutor.ui.draw.row import Piece, Row, clean
 from tutor.ui.panes.surface import Surface
 
 

@@ -10,8 +10,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tutor.language import later, tr
+from tutor.text_width import pad
 from tutor.trace.values import number
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit, pad
+from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit
 from tutor.ui.keys import Key, bindings
 from tutor.ui.panes.pane import Pane
 from tutor.ui.runs import Run, Runs

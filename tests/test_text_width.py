@@ -1,0 +1,54 @@
+"""Text measured, cut, filled and broken by the cells that it takes on a terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tutor.text_width import cut, pad, right, width, wrap, wrapped
+
+
+def test_chinese_takes_two_cells() -> None:
+    assert [width(text) for text in ("", "abc", "两条a", "e\N{COMBINING ACUTE ACCENT}", "→…")] == [0, 3, 5, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "expected"),
+    [
+        ("abcdef", 6, "abcdef"),
+        ("abcdef", 4, "abc…"),
+        ("两条路", 6, "两条路"),
+        ("两条路", 5, "两条…"),
+        ("两条路", 4, "两…"),
+        ("abc", 1, "…"),
+        ("abc", 0, ""),
+    ],
+)
+def test_cut(text: str, cells: int, expected: str) -> None:
+    assert cut(text, cells) == expected
+
+
+def test_text_is_filled_by_cells() -> None:
+    assert (pad("两", 4), right("两", 4), pad("两条路", 4)) == ("两  ", "  两", "两… ")
+
+
+def test_running_text_breaks_at_spaces_and_between_chinese_characters() -> None:
+    assert wrap("  one two\nthree ", 8) == ["one two", "three"]
+    assert wrap("一个 loss 的梯度，再相加。", 10) == ["一个 loss", "的梯度，再", "相加。"]
+    assert wrap("（梯度）“相加”", 6) == ["（梯", "度）", "“相加”"]
+    assert wrap("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert wrap("", 3) == []
+
+
+def test_roles_stay_with_their_text() -> None:
+    assert wrapped([("one tw", "plain"), ("o three", "grad")], 8) == [
+        (("one", "plain"), (" ", "plain"), ("tw", "plain"), ("o", "grad")),
+        (("three", "grad"),),
+    ]
+
+
+def test_plain_ascii_needs_no_table_of_widths() -> None:
+    code = "import sys\nfrom tutor.text_width import wrap\nwrap('a b', 1)\nassert 'rich' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
