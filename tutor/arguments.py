@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from tutor import language
-from tutor.language import LANGUAGES, of_locale, tr
+from tutor import i18n
+from tutor.i18n import _, languages, of_locale
 from tutor.usage import ABOUT, USAGE, WHERE, Help, Parser, UsageError
 
 COMMANDS = ("open", "record", "view", "list", "steps", "show", "check", "new", "doctor")
@@ -51,7 +51,7 @@ def parse(words: Sequence[str]) -> Arguments:
     script: list[str] = []
     if command in _WITH_SCRIPT:
         words, script = _split_script(words, command)
-    language.use(_language(words))
+    i18n.use(_language(words))
     if not command and place is not None and _first_plain(words[place + 1 :]) is not None:
         raise UsageError(_no_command(words[place]))
     found = Arguments(command, script)
@@ -64,15 +64,15 @@ def _language(words: Sequence[str]) -> str:
     """The language that is asked for: errors and help speak it already."""
     asked = [word for option, word in pairwise(words) if option == "--lang"]
     asked += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    return next((word for word in asked if word in LANGUAGES), of_locale())
+    return next((word for word in asked if word in languages()), of_locale())
 
 
 def _no_command(word: str) -> str:
     """What to say of a word that has words after it, and is no command."""
     near = near_command(word)
     if near is None:
-        return tr("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
-    return tr("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
+        return _("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
+    return _("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
 
 
 def _first_plain(words: Sequence[str]) -> int | None:
@@ -104,71 +104,71 @@ def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]
 def _knob(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        raise UsageError(tr("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
+        raise UsageError(_("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
     return name.strip(), value
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser of a command, or of none; all take the options that are for all."""
-    about = tr(ABOUT[command]) if command else None
+    about = _(ABOUT[command]) if command else None
     parser = Parser(f"gradtutor {command}".strip(), USAGE.get(command), about)
     _POSITIONALS[command](parser)
     add = parser.add_argument
     if command in ("list", "steps", "show", "check"):
-        add("--json", action="store_true", help=tr("for programs: JSON, whose fields stay"))
+        add("--json", action="store_true", help=_("for programs: JSON, whose fields stay"))
     walks = command in ("", "open", "view", "list")
     add("--plain", action="store_true",
-        help=tr("walk without a full screen: a step per Enter") if walks else argparse.SUPPRESS)  # fmt: skip
-    add("--device", metavar="cpu|cuda|cuda:1", help=tr("set the knob `device` of a lesson or script"))
-    add("--lang", choices=LANGUAGES, help=tr("the language, else that of the locale; L changes it on the screen"))
+        help=_("walk without a full screen: a step per Enter") if walks else argparse.SUPPRESS)  # fmt: skip
+    add("--device", metavar="cpu|cuda|cuda:1", help=_("set the knob `device` of a lesson or script"))
+    add("--lang", choices=languages(), help=_("the language, else that of the locale; L changes it on the screen"))
     add(
         "--set",
         dest="settings",
         action="append",
         metavar="KNOB=VALUE",
-        help=tr("set a knob for this run; may be repeated"),
+        help=_("set a knob for this run; may be repeated"),
     )
-    add("--lessons", metavar="DIR", help=tr("take the lessons from this folder, not those that come with gradtutor"))
-    add("--version", action="store_true", help=tr("say which version this is"))
-    add("-h", "--help", nargs=0, action=Help, help=tr("show this help"))
+    add("--lessons", metavar="DIR", help=_("take the lessons from this folder, not those that come with gradtutor"))
+    add("--version", action="store_true", help=_("say which version this is"))
+    add("-h", "--help", nargs=0, action=Help, help=_("show this help"))
     return parser
 
 
 def _lesson(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", nargs="?", metavar="LESSON", help=tr("its name, or a path"))
+    parser.add_argument("target", nargs="?", metavar="LESSON", help=_("its name, or a path"))
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="FILE", help=tr("a Python script"))
+    parser.add_argument("target", metavar="FILE", help=_("a Python script"))
 
 
 def _record(parser: argparse.ArgumentParser) -> None:
     _file(parser)
-    parser.add_argument("-o", "--output", metavar="OUT.trace", help=tr("where to; if not given, FILE with .trace"))
+    parser.add_argument("-o", "--output", metavar="OUT.trace", help=_("where to; if not given, FILE with .trace"))
 
 
 def _trace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="OUT.trace", help=tr("a recording"))
+    parser.add_argument("target", metavar="OUT.trace", help=_("a recording"))
 
 
 def _target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="TARGET", help=tr("a path to a script or a recording, or the name of a lesson")
+        "target", metavar="TARGET", help=_("a path to a script or a recording, or the name of a lesson")
     )
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     _target(parser)
-    parser.add_argument("--at", metavar="WHERE", help=tr(WHERE))
+    parser.add_argument("--at", metavar="WHERE", help=_(WHERE))
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="*", metavar="PATH", help=tr("a lesson, or a folder of lessons"))
+    parser.add_argument("paths", nargs="*", metavar="PATH", help=_("a lesson, or a folder of lessons"))
 
 
 def _new(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", metavar="FAMILY/SLUG", help=tr("what the lesson is called, for instance graph/two-paths")
+        "target", metavar="FAMILY/SLUG", help=_("what the lesson is called, for instance graph/two-paths")
     )
 
 

@@ -7,12 +7,13 @@ import re
 from typing import NoReturn
 from unicodedata import east_asian_width
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, languages
 
 
 def main_help() -> str:
     """That of `gradtutor` itself."""
-    return tr("""\
+    return _(
+        """\
 usage: gradtutor [OPTIONS] [LESSON]
        gradtutor COMMAND [OPTIONS] …
 
@@ -38,7 +39,7 @@ commands:
 options, before or after a command's TARGET:
   --plain                      walk without a full screen: a step per Enter
   --device cpu|cuda|cuda:1     set the knob `device` of a lesson or script
-  --lang en|zh                 the language, else that of the locale; L changes it on the screen
+  --lang {languages:21} the language, else that of the locale; L changes it on the screen
   --set KNOB=VALUE             set a knob for this run; may be repeated
   --lessons DIR                take the lessons from this folder, not those that come with gradtutor
   --version                    say which version this is
@@ -46,28 +47,30 @@ options, before or after a command's TARGET:
 
 exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or a
 malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted
-""")
+""",
+        languages="|".join(languages()),
+    )
 
 
 ABOUT = {
-    "open": later("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
-    "record": later(
+    "open": N_("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
+    "record": N_(
         "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
         "`FILE -o OUT.trace` is ours where nothing else follows."
     ),
-    "view": later("Walk through a recording. Needs no torch, and not the script either."),
-    "list": later("The lessons, in the order in which one learns, with your progress."),
-    "steps": later("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
-    "show": later("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
-    "check": later(
+    "view": N_("Walk through a recording. Needs no torch, and not the script either."),
+    "list": N_("The lessons, in the order in which one learns, with your progress."),
+    "steps": N_("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
+    "show": N_("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
+    "check": N_(
         "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's file "
         "or a folder of them; if not given, all lessons."
     ),
-    "new": later(
+    "new": N_(
         "Write a lesson that says what to put where, and passes `gradtutor check`: into the folder of --lessons, which "
         "is made if need be, else into that of the checkout."
     ),
-    "doctor": later("What this machine has of what gradtutor needs, and what does not fit."),
+    "doctor": N_("What this machine has of what gradtutor needs, and what does not fit."),
 }
 USAGE = {
     "open": "gradtutor open [OPTIONS] FILE [ARGS…]",
@@ -80,7 +83,7 @@ USAGE = {
     "new": "gradtutor new FAMILY/SLUG [--lessons DIR]",
     "doctor": "gradtutor doctor",
 }
-WHERE = later(
+WHERE = N_(
     "where to look: end (as if not given); a step's number; line:N, after the statement on line N has run for the "
     "last time; line:N#K, after it has run for the K-th time; FILE:N, a line of another file; cell:C, the end of code "
     "cell C"
@@ -109,7 +112,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
         said = f"{message[:1].lower()}{message[1:]}"
-        raise UsageError(tr("{problem}. `{command} --help` shows how it is used.", problem=said, command=self.prog))
+        raise UsageError(_("{problem}. `{command} --help` shows how it is used.", problem=said, command=self.prog))
 
 
 class Help(argparse.Action):
@@ -120,15 +123,15 @@ class Help(argparse.Action):
 
 
 _OF_ARGPARSE = (
-    later("usage: "), later("positional arguments"), later("options"),
-    later("the following arguments are required: %s"), later("unrecognized arguments: %s"),
-    later("argument %(argument_name)s: %(message)s"), later("expected one argument"),
-    later("invalid choice: %(value)r (choose from %(choices)s)"), later("ignored explicit argument %r"),
+    N_("usage: "), N_("positional arguments"), N_("options"),
+    N_("the following arguments are required: %s"), N_("unrecognized arguments: %s"),
+    N_("argument %(argument_name)s: %(message)s"), N_("expected one argument"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"), N_("ignored explicit argument %r"),
 )  # fmt: skip
 
 
 def _argparse(text: str) -> str:
-    return tr(text) if text in _OF_ARGPARSE else text
+    return _(text) if text in _OF_ARGPARSE else text
 
 
 class _Formatter(argparse.HelpFormatter):

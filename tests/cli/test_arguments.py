@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 import pytest
 
-from tutor import language
+from tutor import i18n
 from tutor.arguments import COMMANDS, parse
 from tutor.usage import HelpWanted, UsageError
 
@@ -115,7 +115,7 @@ ENGLISH = re.compile(r"[a-z]+(?: [a-z]+){2,}")
 def english() -> Iterator[None]:
     """The language as the other tests want it, afterwards."""
     yield
-    language.use("en")
+    i18n.use("en")
 
 
 @pytest.mark.usefixtures("english")
@@ -161,4 +161,4 @@ def test_a_wrong_language_is_told_in_that_of_the_locale(monkeypatch: pytest.Monk
 
 def test_the_language_of_a_script_is_its_own(english: None) -> None:
     assert parse(["open", "a.py", "--lang", "zh"]).script == ["--lang", "zh"]
-    assert language.now() == "en"
+    assert i18n.current_language() == "en"
