@@ -39,14 +39,19 @@ def read(path: Path) -> Catalog:
         return read_po(file)
 
 
-def keys(catalog: Catalog) -> set[tuple[str | tuple[str, ...], str | None]]:
-    """Each text, or both forms of it, with its context."""
-    return {(tuple(one.id) if one.pluralizable else one.id, one.context) for one in catalog if one.id}
+def texts_of(message: Message) -> tuple[str, ...]:
+    """The English text, or that for one and that for several."""
+    return (message.id,) if isinstance(message.id, str) else tuple(message.id)
 
 
-def forms(message: Message) -> list[str]:
+def forms(message: Message) -> tuple[str, ...]:
     """The translation, or all of its plural forms."""
-    return list(message.string) if message.pluralizable else [str(message.string)]
+    return (message.string or "",) if isinstance(message.string, str | None) else tuple(message.string)
+
+
+def keys(catalog: Catalog) -> set[tuple[tuple[str, ...], str | None]]:
+    """The texts with their contexts."""
+    return {(texts_of(message), message.context) for message in catalog if message.id}
 
 
 def test_chinese_is_there() -> None:
@@ -74,25 +79,29 @@ class TestCatalog:
     def test_keeps_the_placeholders(self, path: Path) -> None:
         """A form for a single thing may say it without the number."""
         for message in read(path):
-            if message.id:
-                texts = list(message.id) if message.pluralizable else [str(message.id)]
-                for form in forms(message):
-                    missing = {"count"} & set(placeholders(texts[-1])) if message.pluralizable else set()
-                    expected = [name for name in placeholders(texts[-1]) if name not in missing]
-                    assert [name for name in placeholders(form) if name not in missing] == expected, message.id
+            text, optional = texts_of(message)[-1], {"count"} if message.pluralizable else set()
+            for form in forms(message) if message.id else ():
+                assert set(placeholders(form)) <= set(placeholders(text)), text
+                assert without(optional, placeholders(form)) == without(optional, placeholders(text)), text
 
     def test_is_compiled_as_it_is(self, path: Path) -> None:
         compiled = gettext.translation(i18n.DOMAIN, i18n.FOLDER, [named(path)])
         for message in read(path):
-            text = message.id[0] if message.pluralizable else message.id
-            if text and not message.pluralizable:
+            text, *plural = texts_of(message)
+            if plural:
+                assert compiled.ngettext(text, plural[0], 1) in forms(message)
+            elif text:
                 said = compiled.pgettext(message.context, text) if message.context else compiled.gettext(text)
-                assert said == message.string
+                assert (said,) == forms(message)
 
 
 def placeholders(text: str) -> list[str]:
     """The names of what is put into a text; formats of `%` are those of argparse."""
     return sorted([*re.findall(r"\{(\w*)[^}]*\}", text), *re.findall(r"%\(\w+\)\w|%[sr]", text)])
+
+
+def without(names: set[str], found: list[str]) -> list[str]:
+    return [name for name in found if name not in names]
 
 
 def test_what_is_marked_is_a_plain_text() -> None:
