@@ -9,10 +9,11 @@ from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class Translations(BuildHookInterface):
+class Translations(BuildHookInterface[BuilderConfig]):
     """Run by hatchling before it builds a wheel or an editable one."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
