@@ -6,20 +6,24 @@ STAMP := $(VENV)/.installed
 # Each process has a half of the tests to begin with: the recordings of a file are then made once.
 SHARED := -n 2 --dist worksteal
 
+CATALOGS := $(wildcard tutor/locale/*/LC_MESSAGES/gradtutor.po)
+COMPILED := $(CATALOGS:.po=.mo)
+TEMPLATE := tutor/locale/gradtutor.pot
+
 # For `make fuzz`: how long each of its rows takes, and what it draws by.
 SECONDS ?= 60
 SEED ?= 0
 
-.PHONY: run test test-all lint bench fuzz fuzz-programs compat clean
+.PHONY: run test test-all lint messages bench fuzz fuzz-programs compat clean
 
-run: $(STAMP)
+run: $(STAMP) $(COMPILED)
 	@$(BIN)/gradtutor $(ARGS)
 
-test: $(STAMP)
+test: $(STAMP) $(COMPILED)
 	$(BIN)/pytest $(SHARED) $(ARGS)
 
 # All that the tests generate, of which `make test` runs a sample.
-test-all: $(STAMP)
+test-all: $(STAMP) $(COMPILED)
 	$(BIN)/pytest $(SHARED) --all $(ARGS)
 
 lint: $(STAMP)
@@ -28,7 +32,18 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)
+# Collects the texts of the interface in the catalogs, where a translator finds the new ones empty.
+messages: $(STAMP)
+	$(BIN)/python -m babel.messages.frontend --quiet extract --mapping-file pyproject.toml --no-location --sort-output \
+	  --output-file $(TEMPLATE) .
+	$(BIN)/pybabel --quiet update --domain gradtutor --input-file $(TEMPLATE) --output-dir tutor/locale --width 120 \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date $(ARGS)
+	@rm -f $(TEMPLATE)
+
+%.mo: %.po | $(STAMP)
+	$(BIN)/pybabel --quiet compile --domain gradtutor --directory tutor/locale
+
+bench: $(STAMP) $(COMPILED)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # Random programs, recorded and compared with plain runs: `make fuzz-programs N=300 SEED=1`.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from hatch_build import compile_catalogs
 from tests import sampling
 from tests.worker.recording import Forker
 from tests.worker.servers import close_servers, recording_server
@@ -28,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("generated")
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(config.option.seed)
+    # Git has no compiled translations: without them, or with old ones, the tests would run in English.
+    compile_catalogs(Path(__file__).parents[1])
     # Where a block lies in memory decides which of its routines MKL takes, and so the last bit, from run to run.
     os.environ["MKL_CBWR"] = "COMPATIBLE"
 

@@ -1,6 +1,6 @@
 """Parse the command line: the declarations of commands and options, from which `--help` is made too.
 
-Texts in the declarations are marked with `later`, and translated when help or an error is written.
+Texts in the declarations are marked with `N_`, and translated when help or an error is written.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
-from tutor import language
-from tutor.language import LANGUAGES, later, of_locale, tr
+from tutor import i18n
+from tutor.i18n import N_, _, languages, of_locale
 from tutor.text_width import width, wrap
 
 
@@ -68,53 +68,53 @@ def _argument(*names: str, **settings: Any) -> argparse.ArgumentParser:
 
 
 _LESSON = _argument("target", nargs="?", metavar="LESSON", help=argparse.SUPPRESS)
-_FILE = _argument("target", metavar="FILE", help=later("a Python script"))
-_SCRIPT = _argument("script", nargs=argparse.REMAINDER, metavar="ARGS", help=later("the script's own arguments"))
-_OUTPUT = _argument("-o", "--output", metavar="OUT.trace", help=later("where to; if not given, FILE with .trace"))
-_TRACE = _argument("target", metavar="OUT.trace", help=later("a recording"))
-_TARGET = _argument(
-    "target", metavar="TARGET", help=later("a path to a script or a recording, or the name of a lesson")
-)
+_FILE = _argument("target", metavar="FILE", help=N_("a Python script"))
+_SCRIPT = _argument("script", nargs=argparse.REMAINDER, metavar="ARGS", help=N_("the script's own arguments"))
+_OUTPUT = _argument("-o", "--output", metavar="OUT.trace", help=N_("where to; if not given, FILE with .trace"))
+_TRACE = _argument("target", metavar="OUT.trace", help=N_("a recording"))
+_TARGET = _argument("target", metavar="TARGET", help=N_("a path to a script or a recording, or the name of a lesson"))
 _AT = _argument(
     "--at",
     metavar="WHERE",
-    help=later(
+    help=N_(
         "where to look: end (as if not given); a step's number; line:N, after the statement on line N has run for the "
         "last time; line:N#K, after it has run for the K-th time; FILE:N, a line of another file; cell:C, the end of "
         "code cell C"
     ),
 )
-_PATHS = _argument("paths", nargs="*", metavar="PATH", help=later("a lesson, or a folder of lessons"))
-_SLUG = _argument(
-    "target", metavar="FAMILY/SLUG", help=later("what the lesson is called, for instance graph/two-paths")
-)
-_JSON = _argument("--json", action="store_true", help=later("for programs: JSON, whose fields stay"))
+_PATHS = _argument("paths", nargs="*", metavar="PATH", help=N_("a lesson, or a folder of lessons"))
+_SLUG = _argument("target", metavar="FAMILY/SLUG", help=N_("what the lesson is called, for instance graph/two-paths"))
+_JSON = _argument("--json", action="store_true", help=N_("for programs: JSON, whose fields stay"))
 
-_PLAIN = _argument("--plain", action="store_true", help=later("walk without a full screen: a step per Enter"))
+_PLAIN = _argument("--plain", action="store_true", help=N_("walk without a full screen: a step per Enter"))
 _UNUSED_PLAIN = _argument("--plain", action="store_true", help=argparse.SUPPRESS)
+_DEVICE = _argument("--device", metavar="cpu|cuda|cuda:1", help=N_("set the knob `device` of a lesson or script"))
 _COMMON = (
-    _argument("--device", metavar="cpu|cuda|cuda:1", help=later("set the knob `device` of a lesson or script")),
-    _argument(
-        "--lang",
-        choices=LANGUAGES,
-        metavar="|".join(LANGUAGES),
-        help=later("the language, else that of the locale; L changes it on the screen"),
-    ),
     _argument(
         "--set",
         dest="settings",
         action="append",
         metavar="KNOB=VALUE",
-        help=later("set a knob for this run; may be repeated"),
+        help=N_("set a knob for this run; may be repeated"),
     ),
     _argument(
         "--lessons",
         metavar="DIR",
-        help=later("take the lessons from this folder, not those that come with gradtutor"),
+        help=N_("take the lessons from this folder, not those that come with gradtutor"),
     ),
-    _argument("--version", action="store_true", help=later("say which version this is")),
-    _argument("-h", "--help", nargs=0, action=_Help, help=later("show this help")),
+    _argument("--version", action="store_true", help=N_("say which version this is")),
+    _argument("-h", "--help", nargs=0, action=_Help, help=N_("show this help")),
 )
+
+
+def _language_option() -> argparse.ArgumentParser:
+    """Declare `--lang`, whose choices are looked up in the folder of translations."""
+    return _argument(
+        "--lang",
+        choices=languages(),
+        metavar="|".join(languages()),
+        help=N_("the language, else that of the locale; L changes it on the screen"),
+    )
 
 
 class _Command(NamedTuple):
@@ -128,7 +128,7 @@ class _Command(NamedTuple):
     @property
     def parents(self) -> list[argparse.ArgumentParser]:
         """All its arguments: its own, then those of every command."""
-        return [*self.arguments, self.plain, *_COMMON]
+        return [*self.arguments, self.plain, _DEVICE, _language_option(), *_COMMON]
 
     def synopsis(self, name: str) -> str:
         """`show TARGET [--at WHERE] [--json]`"""
@@ -137,65 +137,65 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "open": _Command(
-        later("open a Python script of your own, unchanged; what follows FILE is the script's"),
-        later("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
+        N_("open a Python script of your own, unchanged; what follows FILE is the script's"),
+        N_("Open a Python script of your own, unchanged. Everything after FILE is the script's."),
         (_FILE, _SCRIPT),
         _PLAIN,
     ),
     "record": _Command(
-        later("run a script without a screen and keep the recording"),
-        later(
+        N_("run a script without a screen and keep the recording"),
+        N_(
             "Run a script without a screen and keep the recording. Everything after FILE is the script's; only "
             "`FILE -o OUT.trace` is ours where nothing else follows."
         ),
         (_OUTPUT, _FILE, _SCRIPT),
     ),
     "view": _Command(
-        later("walk through a recording; needs no torch"),
-        later("Walk through a recording. Needs no torch, and not the script either."),
+        N_("walk through a recording; needs no torch"),
+        N_("Walk through a recording. Needs no torch, and not the script either."),
         (_TRACE,),
         _PLAIN,
     ),
     "list": _Command(
-        later("the lessons"),
-        later("The lessons, in the order in which one learns, with your progress."),
+        N_("the lessons"),
+        N_("The lessons, in the order in which one learns, with your progress."),
         (_JSON,),
         _PLAIN,
     ),
     "steps": _Command(
-        later("the steps of a lesson, a script or a recording, one per line"),
-        later("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
+        N_("the steps of a lesson, a script or a recording, one per line"),
+        N_("The steps of a lesson, a script or a recording, one per line. With --json one object per line."),
         (_TARGET, _JSON),
     ),
     "show": _Command(
-        later("everything at one point, as text"),
-        later("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
+        N_("everything at one point, as text"),
+        N_("Everything at one point of a lesson, a script or a recording: tensors, graph, series, output."),
         (_TARGET, _AT, _JSON),
     ),
     "check": _Command(
-        later("for authors of lessons: what is wrong with them, with file and line"),
-        later(
+        N_("for authors of lessons: what is wrong with them, with file and line"),
+        N_(
             "Read and run lessons and say everything that is wrong with them, with file and line. PATH is a lesson's "
             "file or a folder of them; if not given, all lessons."
         ),
         (_PATHS, _JSON),
     ),
     "new": _Command(
-        later("write a lesson to begin with"),
-        later(
+        N_("write a lesson to begin with"),
+        N_(
             "Write a lesson that says what to put where, and passes `gradtutor check`: into the folder of --lessons, "
             "which is made if need be, else into that of the checkout."
         ),
         (_SLUG,),
     ),
     "doctor": _Command(
-        later("Python, torch, CUDA, the terminal, and what does not fit"),
-        later("What this machine has of what gradtutor needs, and what does not fit."),
+        N_("Python, torch, CUDA, the terminal, and what does not fit"),
+        N_("What this machine has of what gradtutor needs, and what does not fit."),
     ),
 }
 _NO_COMMAND = _Command(
     "",
-    later(
+    N_(
         "Walk real PyTorch code in the terminal, forward and back in time, down to each node of the backward pass.\n\n"
         "Without LESSON and COMMAND the list of lessons opens. LESSON is a lesson's id (graph/two-paths), its slug "
         "(two-paths) or a part of its id that no other has; a path to a script or a recording opens that."
@@ -203,7 +203,7 @@ _NO_COMMAND = _Command(
     (_LESSON,),
     _PLAIN,
 )
-_EXIT_STATUS = later(
+_EXIT_STATUS = N_(
     "exit status: 0 fine; 1 the script failed or exited with a status other than 0; 2 wrong use, an ambiguous name or "
     "a malformed file; 3 something is not there (a file, CUDA, a terminal); 130 interrupted"
 )
@@ -252,7 +252,7 @@ def parse(words: Sequence[str]) -> Arguments:
     script: list[str] = []
     if command and _SCRIPT in _COMMANDS[command].arguments:
         words, script = _split_script(words, command)
-    language.use(_language(words))
+    i18n.use(_language(words))
     if not command and place is not None and _first_plain(words[place + 1 :]) is not None:
         raise UsageError(_no_command(words[place]))
     arguments = _parser(command).parse_args(words, Arguments(command))
@@ -265,15 +265,15 @@ def _language(words: Sequence[str]) -> str:
     """The language that is asked for: errors and help speak it already."""
     asked = [word for option, word in pairwise(words) if option == "--lang"]
     asked += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    return next((word for word in asked if word in LANGUAGES), of_locale())
+    return next((word for word in asked if word in languages()), of_locale())
 
 
 def _no_command(word: str) -> str:
     """What to say of a word that has words after it, and is no command."""
     near = near_command(word)
     if near is None:
-        return tr("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
-    return tr("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
+        return _("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
+    return _("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
 
 
 def near_command(word: str) -> str | None:
@@ -312,7 +312,7 @@ def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]
 def _knob(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
-        raise UsageError(tr("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
+        raise UsageError(_("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
     return name.strip(), value
 
 
@@ -343,28 +343,26 @@ class _Parser(argparse.ArgumentParser):
         """Raises UsageError."""
         problem = _translated(message)
         problem = f"{problem[:1].lower()}{problem[1:]}"
-        raise UsageError(tr("{problem}. `{command} --help` shows how it is used.", problem=problem, command=self.prog))
+        raise UsageError(_("{problem}. `{command} --help` shows how it is used.", problem=problem, command=self.prog))
 
 
 class _MainParser(_Parser):
     """The parser of `gradtutor` without a command; its help lists the commands."""
 
     def __init__(self) -> None:
-        indent = " " * width(tr("usage: "))
+        indent = " " * width(_("usage: "))
         super().__init__("", _NO_COMMAND, f"gradtutor [OPTIONS] [LESSON]\n{indent}gradtutor COMMAND [OPTIONS] …")
 
     def format_help(self) -> str:
         formatter = _Formatter(self.prog)
         formatter.add_usage(self.usage, [], [])
         formatter.add_text(self.description)
-        formatter.start_section(later("commands"))
+        formatter.start_section(N_("commands"))
         for name, command in _COMMANDS.items():
             formatter.add_argument(argparse.Action([], name, metavar=command.synopsis(name), help=command.summary))
-        formatter.add_argument(
-            argparse.Action([], "help", metavar="COMMAND --help", help=later("more about a command"))
-        )
+        formatter.add_argument(argparse.Action([], "help", metavar="COMMAND --help", help=N_("more about a command")))
         formatter.end_section()
-        formatter.start_section(later("options, before or after a command's TARGET"))
+        formatter.start_section(N_("options, before or after a command's TARGET"))
         formatter.add_arguments(action for action in self._actions if action.option_strings)
         formatter.end_section()
         formatter.add_text(_EXIT_STATUS)
@@ -378,16 +376,16 @@ class _Formatter(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=31, width=min(shutil.get_terminal_size().columns - 2, 118))
 
     def add_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None) -> None:
-        super().add_usage(usage, actions, groups, tr("usage: ") if prefix is None else prefix)
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
 
     def add_text(self, text: str | None) -> None:
-        super().add_text(text and tr(text))
+        super().add_text(text and _(text))
 
     def start_section(self, heading: str | None) -> None:
-        super().start_section(heading and tr(heading))
+        super().start_section(heading and _(heading))
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        return tr(action.help or "")
+        return _(action.help or "")
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrap(text, width)
@@ -398,15 +396,15 @@ class _Formatter(argparse.HelpFormatter):
 
 
 _OF_ARGPARSE = (
-    later("usage: "),
-    later("positional arguments"),
-    later("options"),
-    later("the following arguments are required: %s"),
-    later("unrecognized arguments: %s"),
-    later("argument %(argument_name)s: %(message)s"),
-    later("expected one argument"),
-    later("invalid choice: %(value)r (choose from %(choices)s)"),
-    later("ignored explicit argument %r"),
+    N_("usage: "),
+    N_("positional arguments"),
+    N_("options"),
+    N_("the following arguments are required: %s"),
+    N_("unrecognized arguments: %s"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("expected one argument"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("ignored explicit argument %r"),
 )
 """What argparse says of a parser like ours, as its own source has it."""
 _BLANK = re.compile(r"%(\(\w+\))?[rs]")
@@ -423,5 +421,5 @@ def _translated(message: str) -> str:
         match = re.fullmatch(pattern, message, re.DOTALL)
         if match is not None:
             values = dict(zip(names, map(_translated, match.groups()), strict=True))
-            return _BLANK.sub(lambda blank, values=values: values[blank[1]], tr(template))  # type: ignore[misc]
+            return _BLANK.sub(lambda blank, values=values: values[blank[1]], _(template))  # type: ignore[misc]
     return message

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, parse
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.recordings import (
     FAILED,
     FINE,
@@ -61,7 +61,7 @@ def _guarded(words: list[str] | None) -> int:
         return say(str(error), FAILED)
     except output.OutputError as error:
         output.close_quietly(sys.stdout)
-        return say(tr("cannot write: {why}", why=error), FAILED)
+        return say(_("cannot write: {why}", why=error), FAILED)
 
 
 def _main(words: list[str]) -> int:
@@ -95,7 +95,7 @@ def _lesson(arguments: Arguments) -> int:
         status = _list(arguments)
         if not sys.stdin.isatty():
             return status
-        typed = input(tr("Which one? Its number or name, or Enter for none: ")).strip()
+        typed = input(_("Which one? Its number or name, or Enter for none: ")).strip()
         if not typed:
             return status
         arguments.target = _by_number(typed, arguments)
@@ -115,7 +115,7 @@ def _open(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
-        raise Refusal(tr("{name} is a recording. `gradtutor view {name}` walks through it.", name=target.name))
+        raise Refusal(_("{name} is a recording. `gradtutor view {name}` walks through it.", name=target.name))
     return _walk(target, arguments)
 
 
@@ -124,7 +124,7 @@ def _view(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind != "trace":
-        raise Refusal(tr("{name} is not a recording. `gradtutor open {name}` runs a script.", name=target.name))
+        raise Refusal(_("{name} is not a recording. `gradtutor open {name}` runs a script.", name=target.name))
     return _walk(target, arguments)
 
 
@@ -133,7 +133,7 @@ def _record(arguments: Arguments) -> int:
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
-        raise Refusal(tr("{name} is a recording already.", name=target.name))
+        raise Refusal(_("{name} is a recording already.", name=target.name))
     from tutor.saving import record
 
     return record(target, arguments)
@@ -194,10 +194,10 @@ def _new(arguments: Arguments) -> int:
     from tutor.lesson import new
 
     if arguments.lessons is None and paths.packed():
-        raise Refusal(tr("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
+        raise Refusal(_("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
     folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
     path = _shown(new.write(arguments.target or "", folder))
-    print(tr("wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.", path=path))
+    print(_("wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.", path=path))
     return FINE
 
 
@@ -228,8 +228,8 @@ def _lessons(arguments: Arguments) -> Path:
     folder = Path(arguments.lessons)
     found = catalog.load(folder)
     if not found.lessons and not found.problems:
-        mend = tr("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
-        raise LessonError(tr("there is no lesson in this folder."), path=str(folder), mend=mend)
+        mend = _("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
+        raise LessonError(_("there is no lesson in this folder."), path=str(folder), mend=mend)
     return folder
 
 
@@ -252,7 +252,7 @@ def _resolve(arguments: Arguments) -> Target:
     except LessonError as error:
         command = None if arguments.command else near_command(name)
         if command is not None and error.status == WRONG:
-            raise Refusal(tr("{error} Or the command `gradtutor {command}`?", error=error, command=command)) from None
+            raise Refusal(_("{error} Or the command `gradtutor {command}`?", error=error, command=command)) from None
         raise
 
 

@@ -11,7 +11,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.session import Session
 from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.command import Nudge
@@ -60,7 +60,7 @@ async def difference(session: Session, timeline: Timeline, step: int, tensor: in
     sent = elements(node.grad_outputs[0]) if node.grad_outputs else None
     values = elements(leaf.value)
     if sent is None or values is None or not 0 <= element < len(values):
-        raise DifferenceError(tr("{name} is too large: the recording has no single elements of it.", name=_name(leaf)))
+        raise DifferenceError(_("{name} is too large: the recording has no single elements of it.", name=_name(leaf)))
     start = next(info.start_step for info in timeline.passes if info.number == last.number)
     line = _line_before_use(timeline, timeline.state(start), leaf, node)
     values = elements(timeline.state(start).tensors[tensor].value) or values
@@ -68,10 +68,8 @@ async def difference(session: Session, timeline: Timeline, step: int, tensor: in
     here = _root(timeline, last.number)
     again = await _run(session, Nudge(tensor, element, 0.0, line), last.number)
     if not math.isclose(again, here, rel_tol=1e-6):
-        text = later(
-            "the program gives other numbers when it runs again ({here:g}, then {again:g}): does it set a seed?"
-        )
-        raise DifferenceError(tr(text, here=here, again=again))
+        text = N_("the program gives other numbers when it runs again ({here:g}, then {again:g}): does it set a seed?")
+        raise DifferenceError(_(text, here=here, again=again))
     down, up = (_added(float(values[element]), signed, leaf.dtype) for signed in (-amount, amount))
     low = await _run(session, Nudge(tensor, element, -amount, line), last.number)
     high = await _run(session, Nudge(tensor, element, amount, line), last.number)
@@ -84,20 +82,20 @@ async def difference(session: Session, timeline: Timeline, step: int, tensor: in
 def _leaf(state: State, tensor: int) -> tuple[TensorState, NodeState]:
     leaf = state.tensors.get(tensor)
     if leaf is None or not leaf.is_leaf or not leaf.requires_grad:
-        raise DifferenceError(tr("only the gradient of a leaf can be measured: a tensor that no operation made."))
+        raise DifferenceError(_("only the gradient of a leaf can be measured: a tensor that no operation made."))
     if leaf.dtype not in _BITS:
         raise DifferenceError(
-            tr("{name} is {dtype}: only real floating-point numbers can be nudged.", name=_name(leaf), dtype=leaf.dtype)
+            _("{name} is {dtype}: only real floating-point numbers can be nudged.", name=_name(leaf), dtype=leaf.dtype)
         )
     for number in state.shown:
         node = state.nodes.get(number)
         if node is not None and node.tensor == tensor and is_leaf(node) and node.grad_outputs is not None:
             return leaf, node
-    raise DifferenceError(tr("no backward pass on show here has brought a gradient to {name} yet.", name=_name(leaf)))
+    raise DifferenceError(_("no backward pass on show here has brought a gradient to {name} yet.", name=_name(leaf)))
 
 
 def _name(leaf: TensorState) -> str:
-    return leaf.label or tr("tensor {number}", number=leaf.tensor)
+    return leaf.label or _("tensor {number}", number=leaf.tensor)
 
 
 def _line_before_use(timeline: Timeline, state: State, leaf: TensorState, node: NodeState) -> int:
@@ -105,12 +103,12 @@ def _line_before_use(timeline: Timeline, state: State, leaf: TensorState, node: 
     consumers = [one for one in state.nodes.values() if any(source and source[0] == node.node for source in one.inputs)]
     steps = [step for one in consumers if (step := timeline.operation(one)) is not None]
     if not steps:
-        raise DifferenceError(tr("the recording does not tell where {name} was used.", name=_name(leaf)))
+        raise DifferenceError(_("the recording does not tell where {name} was used.", name=_name(leaf)))
     line, kinds = KIND_NUMBERS["line"], timeline.columns.kinds
     at = kinds.rfind(line, 0, min(steps)) + 1
     if leaf.tensor not in timeline.state(at).tensors:
         raise DifferenceError(
-            tr("{name} is made in the statement that uses it: give it a line of its own.", name=_name(leaf))
+            _("{name} is made in the statement that uses it: give it a line of its own.", name=_name(leaf))
         )
     return kinds.count(line, 0, at)
 
@@ -140,7 +138,7 @@ def _root(timeline: Timeline, number: int) -> float:
         weights = elements(given[0]) if given and given[0] is not None else None
         if values is None or (given and given[0] is not None and weights is None):
             raise DifferenceError(
-                tr("what the pass began with is too large: the recording has no single elements of it.")
+                _("what the pass began with is too large: the recording has no single elements of it.")
             )
         total += math.fsum(
             float(value) * float(weight) for value, weight in zip(values, weights or [1.0] * len(values), strict=True)
@@ -163,7 +161,7 @@ async def _run(session: Session, nudge: Nudge, number: int) -> float:
         await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
         updated()
         if not reached.is_set():
-            raise DifferenceError(tr("the program did not come to this pass when it ran again."))
+            raise DifferenceError(_("the program did not come to this pass when it ran again."))
         return _root(run.timeline, number)
     finally:
         for task in (running, waiting):

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.model import joined
 from tutor.trace import command as commands
 from tutor.trace.command import LOST, READY, RunCommand
@@ -37,7 +37,7 @@ class StartError(Exception):
     def __init__(self, error: Exception) -> None:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         super().__init__(
-            tr("the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.", why=why)
+            _("the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.", why=why)
         )
 
 
@@ -46,13 +46,13 @@ def never_began(status: int, printed: str) -> str:
     last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
     if status < 0:
         name = signal_name(-status)
-        said = tr("the process that runs the code died of {name} before the first line.", name=name)
+        said = _("the process that runs the code died of {name} before the first line.", name=name)
     else:
-        text = later("the process that runs the code ended with exit status {status} before the first line.")
-        said = tr(text, status=status)
+        text = N_("the process that runs the code ended with exit status {status} before the first line.")
+        said = _(text, status=status)
     if last:
-        said = joined([said, tr("It printed last: `{line}`.", line=" ".join(last.split()))])
-    return joined([said, tr("`gradtutor doctor` says more.")])
+        said = joined([said, _("It printed last: `{line}`.", line=" ".join(last.split()))])
+    return joined([said, _("`gradtutor doctor` says more.")])
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
@@ -204,7 +204,7 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._control.close()
-        for _, transport in self._printed:
+        for _reader, transport in self._printed:
             transport.close()
 
 

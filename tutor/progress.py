@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tutor import paths
-from tutor.language import tr
+from tutor.i18n import _
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Store:
         except FileNotFoundError:
             return Progress(lesson)
         except (OSError, msgspec.MsgspecError, ValueError) as error:
-            self.notice = tr("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
+            self.notice = _("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
             return Progress(lesson)
         return found if found.lesson == lesson else Progress(lesson)
 
@@ -98,7 +98,7 @@ class Store:
                 merged = merge(self.load(progress.lesson), progress)
                 _replace(self._path(progress.lesson), msgspec.json.encode(merged))
         except OSError as error:
-            self.notice = Store.unkept = tr("Progress is not kept: {why}.", why=_reason(error))
+            self.notice = Store.unkept = _("Progress is not kept: {why}.", why=_reason(error))
             return False
         return True
 
@@ -107,7 +107,7 @@ class Store:
         try:
             self._path(lesson).unlink(missing_ok=True)
         except OSError as error:
-            self.notice = tr("The progress of {lesson} is kept: {why}.", lesson=lesson, why=_reason(error))
+            self.notice = _("The progress of {lesson} is kept: {why}.", lesson=lesson, why=_reason(error))
             return False
         return True
 
@@ -150,7 +150,7 @@ class _NotRegularError(OSError):
     """A FIFO, a folder or a device where a file should be."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(tr("{path} is no regular file", path=path))
+        super().__init__(_("{path} is no regular file", path=path))
 
 
 def _read(path: Path) -> bytes:

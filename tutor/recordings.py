@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
+from tutor.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,14 +60,14 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     from tutor.trace.tracefile import TraceError
 
     if arguments.knobs or arguments.device is not None:
-        raise Refusal(tr("{name} is a recording: --set and --device are for what is run.", name=target.name))
+        raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
         return Timeline.load(target.path)
     except TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(
-            tr("{name} cannot be read: {why}.", name=target.name, why=error.strerror or error), MISSING
+            _("{name} cannot be read: {why}.", name=target.name, why=error.strerror or error), MISSING
         ) from None
 
 
@@ -101,7 +101,7 @@ def run(
     except OSError as error:
         if out is None or error.errno in _SHORT:
             why = error.strerror or error
-            raise Refusal(tr("{name} cannot be run: {why}.", name=target.name, why=why), MISSING) from None
+            raise Refusal(_("{name} cannot be run: {why}.", name=target.name, why=why), MISSING) from None
         raise unwritten(out, error) from None
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
@@ -113,7 +113,7 @@ def run(
 
 def unwritten(out: Path, error: OSError) -> Refusal:
     """What is said of a recording that cannot be written."""
-    return Refusal(tr("{name} cannot be written: {why}.", name=out, why=error.strerror or error), MISSING)
+    return Refusal(_("{name} cannot be written: {why}.", name=out, why=error.strerror or error), MISSING)
 
 
 def status_of(timeline: Timeline) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
+from tutor.i18n import _, ngettext
 from tutor.recordings import FAILED, MISSING, Refusal, run, say, tell_notices, unwritten
 from tutor.text.output import OutputError, close_quietly
 
@@ -30,10 +30,13 @@ def record(target: Target, arguments: Arguments) -> int:
             save(timeline, out)  # not while it runs: whoever reads a pipe may keep us waiting, and Ctrl-C must work
         except OSError as error:
             raise unwritten(out, error) from None
-    say(tr("recorded {count:,} steps in {out}", count=timeline.steps, out=out), status)
+    say(
+        ngettext("recorded {count:,} step in {out}", "recorded {count:,} steps in {out}", timeline.steps, out=out),
+        status,
+    )
     tell_notices(timeline)
     if echo.problem:
-        return say(tr("cannot write: {why}", why=echo.problem), status or FAILED)
+        return say(_("cannot write: {why}", why=echo.problem), status or FAILED)
     return status
 
 
@@ -48,22 +51,22 @@ def destination(out: Path, target: Target) -> bool:
             raise unwritten(out, error) from None
         if not real.parent.is_dir():
             folder = real.parent if out.is_symlink() else out.parent
-            text = tr("there is no folder {folder} to write {name} into.", folder=folder, name=out.name)
+            text = _("there is no folder {folder} to write {name} into.", folder=folder, name=out.name)
             raise Refusal(text, MISSING) from None
         return True
     except OSError as error:
         raise unwritten(out, error) from None
     if stat.S_ISDIR(there.st_mode):
         example = out / "run.trace"
-        raise Refusal(tr("{out} is a folder. Name a file to write, for instance {example}.", out=out, example=example))
+        raise Refusal(_("{out} is a folder. Name a file to write, for instance {example}.", out=out, example=example))
     if stat.S_ISREG(there.st_mode):
         if out.samefile(target.path):
-            raise Refusal(tr("{out} is the script itself. Name another file to write.", out=out))
+            raise Refusal(_("{out} is the script itself. Name another file to write.", out=out))
         if there.st_size and not _is_recording(out):
-            raise Refusal(tr("{out} is there, and is no recording. Name another file to write.", out=out))
+            raise Refusal(_("{out} is there, and is no recording. Name another file to write.", out=out))
         return True
     if not (stat.S_ISCHR(there.st_mode) or stat.S_ISFIFO(there.st_mode)):
-        raise Refusal(tr("{out} is not a file that can be written. Name another file to write.", out=out))
+        raise Refusal(_("{out} is not a file that can be written. Name another file to write.", out=out))
     return False
 
 

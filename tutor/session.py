@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tutor import language
+from tutor import i18n
 from tutor.lesson.errors import MISSING
 from tutor.lesson.find import Target
 from tutor.process import StartError, WorkerProcess, Workers, never_began
@@ -116,7 +116,7 @@ class Session:
             self.imported = await worker.ready()
             if self.imported:
                 self._enter("running")
-                await worker.run(msgspec.structs.replace(self.command, language=language.now()))
+                await worker.run(msgspec.structs.replace(self.command, language=i18n.current_language()))
             await self._read_frames(worker)
             status = await worker.wait()
             if worker.lost_its_pipe:

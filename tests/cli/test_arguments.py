@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tutor import language
+from tutor import i18n
 from tutor.arguments import COMMANDS, HelpWanted, UsageError, parse
 from tutor.text_width import width
 
@@ -148,7 +148,7 @@ ENGLISH = re.compile(r"[a-z]+(?: [a-z]+){2,}")
 def english() -> Iterator[None]:
     """The language as the other tests want it, afterwards."""
     yield
-    language.use("en")
+    i18n.use("en")
 
 
 @pytest.mark.usefixtures("english")
@@ -194,4 +194,4 @@ def test_a_wrong_language_is_told_in_that_of_the_locale(monkeypatch: pytest.Monk
 
 def test_the_language_of_a_script_is_its_own(english: None) -> None:
     assert parse(["open", "a.py", "--lang", "zh"]).script == ["--lang", "zh"]
-    assert language.now() == "en"
+    assert i18n.current_language() == "en"

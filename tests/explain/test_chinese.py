@@ -24,7 +24,7 @@ from tests.explain import (
 )
 from tests.explain import test_transforms as transforms
 from tests.worker.recording import Forker, Recording
-from tutor import language
+from tutor import i18n
 from tutor.explain import explanation, line, plain, words
 from tutor.explain.nodes import rule_json
 from tutor.explain.optimizing import formula, lines, steps_told
@@ -94,9 +94,9 @@ def recorded(record: Forker) -> Callable[[str], Recording]:
 
 @pytest.fixture
 def chinese() -> Iterator[None]:
-    language.use("zh")
+    i18n.use("zh")
     yield
-    language.use("en")
+    i18n.use("en")
 
 
 def names_in(recording: Recording, script: str) -> set[str]:
@@ -169,11 +169,11 @@ def test_the_same_is_claimed(recorded: Callable[[str], Recording], name: str) ->
         return [[] if rule is None else [one["grad"] for one in rule["inputs"]] for rule in rules]
 
     english = claimed()
-    language.use("zh")
+    i18n.use("zh")
     try:
         assert claimed() == english
     finally:
-        language.use("en")
+        i18n.use("en")
 
 
 @pytest.mark.usefixtures("chinese")
@@ -214,11 +214,11 @@ def test_it_follows_the_language_at_once(record: Forker) -> None:
         "MulBackward0, of v = (old v)·3: the gradient 1.0 arrives. old v gets 1.0 × 3.0 = 3.0, as dv/d(old v) = 3."
     )
     assert plain(recording.timeline, step) == english
-    language.use("zh")
+    i18n.use("zh")
     try:
         assert plain(recording.timeline, step) == (
             "MulBackward0（v = (旧 v)·3）：传来梯度 1.0。旧 v 得到 1.0 × 3.0 = 3.0，因为 dv/d(旧 v) = 3。"
         )
     finally:
-        language.use("en")
+        i18n.use("en")
     assert plain(recording.timeline, step) == english

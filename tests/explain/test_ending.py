@@ -10,7 +10,7 @@ import pytest
 
 from tests.worker.servers import forked_workers
 from tutor import explain
-from tutor.language import use
+from tutor.i18n import use
 from tutor.lesson.find import Target
 from tutor.session import Session, record_blocking
 from tutor.trace import events as ev

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ui.recordings import CELLS, PRINTED, timeline_of, two_paths
-from tutor.language import use
+from tutor.i18n import use
 from tutor.text.show import lines
 from tutor.text.walk import Walker
 

@@ -11,7 +11,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tests.worker.servers import forked_workers
-from tutor.language import use
+from tutor.i18n import use
 from tutor.lesson.find import Target
 from tutor.session import Session
 from tutor.ui.app import GradtutorApp

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.ui.conftest import ended, real, text
 from tests.ui.recordings import LESSON as LESSON_IN_ENGLISH
 from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
-from tutor.language import use
+from tutor.i18n import use
 from tutor.lesson import catalog
 from tutor.lesson.model import joined
 from tutor.paths import lessons_dir
@@ -189,6 +189,7 @@ def test_lines_of_a_paragraph_are_joined_as_chinese_is() -> None:
 
 @pytest.mark.parametrize(("typed", "step"), [("行 3", 5), ("单元格2", 22), ("反向 1", 15), ("18", 18), ("末尾", 26)])
 def test_where_to_go_in_chinese(typed: str, step: int) -> None:
+    use("zh")
     assert go(timeline_of(two_paths()), 1, typed) == step
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.ui.conftest import lines, screen_of, text
 from tests.worker.recording import Forker, Recording
-from tutor.language import use
+from tutor.i18n import use
 from tutor.lesson.find import Target
 from tutor.ui.app import GradtutorApp
 

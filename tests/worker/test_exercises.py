@@ -9,7 +9,7 @@ import pytest
 
 from tutor.check.runner import Ran, Runner
 from tutor.explain import problem
-from tutor.language import use
+from tutor.i18n import use
 from tutor.trace.command import RunCommand
 from tutor.trace.events import Answer, Checked
 from tutor.trace.names import names_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tutor.check.finding import Finding
 from tutor.check.runner import Ran
 from tutor.explain import problem
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson.model import Lesson
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
@@ -18,25 +18,25 @@ def unsolved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
     for outcome in _outcomes(ran):
         exercise = lesson.cells[outcome.cell]
         if outcome.of == "attempt" and outcome.ok:
-            what = tr("the starter of `{exercise}` already passes its check.", exercise=outcome.exercise)
-            yield Finding(lesson.path, exercise.first_line, what, tr("Leave something to do, and check for it."))
+            what = _("the starter of `{exercise}` already passes its check.", exercise=outcome.exercise)
+            yield Finding(lesson.path, exercise.first_line, what, _("Leave something to do, and check for it."))
         elif outcome.of == "attempt" and not (outcome.message or outcome.how):
             yield Finding(
                 lesson.path,
                 outcome.line or exercise.first_line,
-                tr("the check of `{exercise}` fails without a word.", exercise=outcome.exercise),
+                _("the check of `{exercise}` fails without a word.", exercise=outcome.exercise),
                 'assert …, {"en": "…", "zh": "…"}',
             )
         elif outcome.of == "solution" and not outcome.ok:
             yield Finding(
                 lesson.path,
                 outcome.line or exercise.first_line,
-                tr(
+                _(
                     "the solution of `{exercise}`, run after the starter, fails: {why}",
                     exercise=outcome.exercise,
                     why=problem(outcome),
                 ),
-                tr("Let it define all that it changes."),
+                _("Let it define all that it changes."),
             )
 
 
@@ -48,12 +48,12 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             yield Finding(
                 lesson.path,
                 solution.first_line,
-                tr(
+                _(
                     "the solution of `{exercise}` does not pass its check: {why}",
                     exercise=outcome.exercise,
                     why=problem(outcome),
                 ),
-                tr("It must stand alone, in place of the starter."),
+                _("It must stand alone, in place of the starter."),
             )
     exercises = {cell.number for cell in lesson.code_cells if cell.kind == "exercise"}
     for info in ran.timeline.cells:
@@ -61,7 +61,7 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         if info.outcome == "failed" and info.cell not in exercises and failure is not None:
             cell = next(cell for cell in lesson.code_cells if cell.number == info.cell)
             if "raises-exception" not in cell.attributes.get("tags", ()):
-                what = tr(
+                what = _(
                     "with the exercises solved, the cell fails with {error}: {message}",
                     error=failure.error,
                     message=failure.message,

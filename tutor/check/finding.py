@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson.errors import LessonError
 
 
@@ -19,5 +19,5 @@ class Finding(msgspec.Struct, frozen=True):
     """Whether the lesson may stay as it is: what depends on the machine."""
 
     def __str__(self) -> str:
-        what = tr("warning: {what}", what=self.what) if self.warning else self.what
+        what = _("warning: {what}", what=self.what) if self.warning else self.what
         return str(LessonError(what, path=self.path, line=self.line, mend=self.mend))

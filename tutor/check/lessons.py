@@ -10,7 +10,7 @@ from pathlib import Path
 from tutor.check import reading, running
 from tutor.check.finding import Finding
 from tutor.check.runner import Runner
-from tutor.language import later, tr
+from tutor.i18n import _, ngettext
 from tutor.lesson import catalog, source
 from tutor.lesson.errors import LessonError
 from tutor.lesson.model import FAMILIES
@@ -70,7 +70,7 @@ def _place(path: Path) -> tuple[int, str]:
 def _must(found: list[Path], path: Path) -> list[Path]:
     if not found:
         raise LessonError(
-            tr("there is no lesson in this folder."), path=str(path), mend=tr("A lesson is <family>/<nn>-<slug>.py.")
+            _("there is no lesson in this folder."), path=str(path), mend=_("A lesson is <family>/<nn>-<slug>.py.")
         )
     return found
 
@@ -84,14 +84,23 @@ def summary(lessons: int, findings: Iterable[Finding]) -> str:
     found = list(findings)
     wrong = [finding for finding in found if not finding.warning]
     files = len({finding.path for finding in wrong})
-    checked = tr("1 lesson checked") if lessons == 1 else tr("{lessons} lessons checked", lessons=lessons)
+    checked = ngettext("{count} lesson checked", "{count} lessons checked", lessons)
     warned = len(found) - len(wrong)
-    warnings = tr(" 1 warning.") if warned == 1 else tr(" {count} warnings.", count=warned) if warned else ""
+    warnings = ngettext(" {count} warning.", " {count} warnings.", warned) if warned else ""
     if not wrong:
-        return tr("{checked}, nothing wrong.{warnings}", checked=checked, warnings=warnings)
-    if len(wrong) == 1:
-        return tr("{checked}: 1 thing is wrong.{warnings}", checked=checked, warnings=warnings)
-    text = later("{checked}: {count} things are wrong.{warnings}")
-    if files > 1:
-        text = later("{checked}: {count} things are wrong in {files} files.{warnings}")
-    return tr(text, checked=checked, count=len(wrong), files=files, warnings=warnings)
+        return _("{checked}, nothing wrong.{warnings}", checked=checked, warnings=warnings)
+    if files == 1:
+        return ngettext(
+            "{checked}: {count} thing is wrong.{warnings}",
+            "{checked}: {count} things are wrong.{warnings}",
+            len(wrong),
+            checked=checked,
+            warnings=warnings,
+        )
+    return _(
+        "{checked}: {count} things are wrong in {files} files.{warnings}",
+        checked=checked,
+        count=len(wrong),
+        files=files,
+        warnings=warnings,
+    )

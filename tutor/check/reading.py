@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tutor.check.finding import Finding
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson import header, source
 from tutor.lesson.errors import UNPARSED, LessonError, listed
 from tutor.lesson.markdown import live_values, words
@@ -31,8 +31,8 @@ def read(path: Path) -> tuple[Lesson | None, list[Finding]]:
         return None, [_finding(error)]
     found = [_finding(problem) for problem in problems]
     if not problems and not lesson.header.title:
-        mend = tr("A lesson begins with `# ---`, see CONTRIBUTING.md.")
-        return None, [Finding(str(path), 1, tr("has no header, so it is no lesson."), mend)]
+        mend = _("A lesson begins with `# ---`, see CONTRIBUTING.md.")
+        return None, [Finding(str(path), 1, _("has no header, so it is no lesson."), mend)]
     found += [*_place(path), *_header(text, lesson), *_cells(lesson)]
     return None if problems else lesson, found
 
@@ -44,11 +44,9 @@ def _finding(error: LessonError) -> Finding:
 def _place(path: Path) -> Iterator[Finding]:
     """Where the file stands, and what it is called."""
     if not header.FILE_NAME.fullmatch(path.stem):
-        yield Finding(str(path), 1, tr("is not named as a lesson is."), tr("For instance: 01-two-paths.py"))
+        yield Finding(str(path), 1, _("is not named as a lesson is."), _("For instance: 01-two-paths.py"))
     if path.absolute().parent.name not in FAMILIES:
-        yield Finding(
-            str(path), 1, tr("stands in no family's folder."), tr("There is {names}.", names=listed(FAMILIES))
-        )
+        yield Finding(str(path), 1, _("stands in no family's folder."), _("There is {names}.", names=listed(FAMILIES)))
 
 
 def _header(text: str, lesson: Lesson) -> Iterator[Finding]:
@@ -60,7 +58,7 @@ def _header(text: str, lesson: Lesson) -> Iterator[Finding]:
             yield Finding(
                 lesson.path,
                 row,
-                tr("the lesson has no {key} in {names}.", key=key, names=listed(missing)),
+                _("the lesson has no {key} in {names}.", key=key, names=listed(missing)),
                 f'{key}: {{en: "…", zh: "…"}}',
             )
 
@@ -72,18 +70,18 @@ def _cells(lesson: Lesson) -> Iterator[Finding]:
         else:
             yield from _languages(cell, lesson.path)
         if cell.question is not None and cell.of is not None and _is_constant(cell.of):
-            what = tr("the answer to the question does not come from the run: {of}", of=cell.of)
-            yield Finding(lesson.path, _mark(cell), what, tr('For instance: of="1 if y.requires_grad else 2"'))
+            what = _("the answer to the question does not come from the run: {of}", of=cell.of)
+            yield Finding(lesson.path, _mark(cell), what, _('For instance: of="1 if y.requires_grad else 2"'))
 
 
 def _code(cell: Cell, path: str) -> Iterator[Finding]:
     if cell.kind != "check":  # no pane shows that
         for at, row in enumerate(cell.source.split("\n")):
             if len(row) > COLUMNS:
-                what = tr(
+                what = _(
                     "the code line has {count} columns, and {columns} are the most.", count=len(row), columns=COLUMNS
                 )
-                yield Finding(path, cell.first_line + at, what, tr("Break it in two."))
+                yield Finding(path, cell.first_line + at, what, _("Break it in two."))
         return
     try:
         tree = ast.parse(cell.source)
@@ -99,10 +97,10 @@ def _code(cell: Cell, path: str) -> Iterator[Finding]:
             continue
         missing = _missing(message)
         if missing:
-            what = tr("the check's assertion has no message.")
+            what = _("the check's assertion has no message.")
             if message is not None:
-                what = tr("the check's message is not there in {names}.", names=listed(missing))
-            mend = tr('Tell the learner what is wrong: assert …, {"en": "…", "zh": "…"}')
+                what = _("the check's message is not there in {names}.", names=listed(missing))
+            mend = _('Tell the learner what is wrong: assert …, {"en": "…", "zh": "…"}')
             yield Finding(path, cell.first_line + line - 1, what, mend)
 
 
@@ -114,9 +112,9 @@ def _missing(message: ast.expr | None) -> list[str]:
 
 
 _ABSENT = {
-    "prose": later("the prose is not there in {names}."),
-    "question": later("the question is not there in {names}."),
-    "hint": later("the hint is not there in {names}."),
+    "prose": N_("the prose is not there in {names}."),
+    "question": N_("the question is not there in {names}."),
+    "hint": N_("the hint is not there in {names}."),
 }
 
 
@@ -124,16 +122,16 @@ def _languages(cell: Cell, path: str) -> Iterator[Finding]:
     if "" in cell.text:
         if len(cell.text) == 1 and not _has_words(cell.text[""]):
             return
-        yield Finding(path, _mark(cell), tr("the text does not say which language it is in."), tr('Mark it lang="en".'))
+        yield Finding(path, _mark(cell), _("the text does not say which language it is in."), _('Mark it lang="en".'))
         return
     missing = [language for language in LANGUAGES if language not in cell.text]
     if missing:
-        what = tr(_ABSENT[cell.kind], names=listed(missing))
-        mend = tr('Write it right after it, with the same attributes and lang="{language}".', language=missing[0])
+        what = _(_ABSENT[cell.kind], names=listed(missing))
+        mend = _('Write it right after it, with the same attributes and lang="{language}".', language=missing[0])
         yield Finding(path, _mark(cell), what, mend)
     for language, text in cell.text.items():
         if language == "zh" and _has_words(text) and not _CHINESE.search(text):
-            yield Finding(path, cell.text_lines[language], tr('the text with lang="zh" is not Chinese.'))
+            yield Finding(path, cell.text_lines[language], _('the text with lang="zh" is not Chinese.'))
 
 
 def _has_words(text: str) -> bool:

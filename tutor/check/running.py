@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tutor import language
+from tutor import i18n
 from tutor.check import figures
 from tutor.check.exercises import failed, unsolved, with_solutions
 from tutor.check.finding import Finding
@@ -18,7 +18,7 @@ from tutor.check.reading import live_lines
 from tutor.check.runner import Ran, Runner
 from tutor.explain import ended
 from tutor.explain.live import live
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.errors import MISSING
 from tutor.lesson.model import Cell, Lesson
 from tutor.trace import events as ev
@@ -39,11 +39,11 @@ SEED = 20_240_229
 def check(lesson: Lesson, runner: Runner) -> list[Finding]:
     """All that is wrong with this lesson's run."""
     solutions = {cell.exercise: cell.source for cell in lesson.code_cells if cell.kind == "solution"}
-    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS, language=language.now())
+    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS, language=i18n.current_language())
     ran = runner.run(command)
     end = ran.timeline.run_end
     if end is not None and end.outcome == "refused":
-        return [Finding(lesson.path, 1, tr("was not run: {note}", note=end.note), warning=end.status == MISSING)]
+        return [Finding(lesson.path, 1, _("was not run: {note}", note=end.note), warning=end.status == MISSING)]
     found = [*_ended(lesson, ran), *_answers(lesson, ran), *_size(lesson, ran)]
     solved = ran
     if solutions:
@@ -71,37 +71,37 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         failure = failed(timeline, info.start, info.end or timeline.steps)
         line = cell.first_line if failure is None or failure.span is None else failure.span[0]
         if info.outcome == "failed" and failure is not None:
-            what = tr(
-                later("the starter fails with {error}: {message}")
+            what = _(
+                N_("the starter fails with {error}: {message}")
                 if cell.kind == "exercise"
-                else later("the cell fails with {error}: {message}"),
+                else N_("the cell fails with {error}: {message}"),
                 error=failure.error,
                 message=failure.message,
             )
-            mend = tr("Let it stand in `try` and `except`, or mend it.")
+            mend = _("Let it stand in `try` and `except`, or mend it.")
         elif info.end is None:
-            what, mend = _death(ran.status), tr("A lesson must come to its end.")
+            what, mend = _death(ran.status), _("A lesson must come to its end.")
         else:
             end = timeline.event(info.end)
             assert isinstance(end, ev.CellEnd)
             what, mend = (
-                tr("the cell does not come to its end: {why}.", why=ended(end) or end.outcome),
-                tr("A lesson must come to its end."),
+                _("the cell does not come to its end: {why}.", why=ended(end) or end.outcome),
+                _("A lesson must come to its end."),
             )
         yield Finding(lesson.path, line, " ".join(what.split()), mend)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
-        yield Finding(lesson.path, 1, _death(ran.status), tr("A lesson must come to its end."))
+        yield Finding(lesson.path, 1, _death(ran.status), _("A lesson must come to its end."))
     for notice in timeline.notices if timeline.frames.events <= EVENTS else ():
-        yield Finding(lesson.path, 1, tr("the recording has a gap: {notice}", notice=notice))
+        yield Finding(lesson.path, 1, _("the recording has a gap: {notice}", notice=notice))
 
 
 def _death(status: int) -> str:
     if status == -signal.SIGALRM:
-        return tr("the run did not come to an end, and was stopped.")
+        return _("the run did not come to an end, and was stopped.")
     return (
-        tr("the run was ended by signal {number}.", number=-status)
+        _("the run was ended by signal {number}.", number=-status)
         if status < 0
-        else tr("the process ended with exit status {status}.", status=status)
+        else _("the process ended with exit status {status}.", status=status)
     )
 
 
@@ -110,25 +110,23 @@ def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         yield Finding(
             lesson.path,
             1,
-            tr("the recording has {size} MB, and {most} are the most.", size=ran.bytes >> 20, most=BYTES >> 20),
-            tr("Make a loop shorter."),
+            _("the recording has {size} MB, and {most} are the most.", size=ran.bytes >> 20, most=BYTES >> 20),
+            _("Make a loop shorter."),
         )
     events = ran.timeline.frames.events
     if events > EVENTS:
         yield Finding(
             lesson.path,
             1,
-            tr("the recording has {events:,} events, and {most:,} are the most.", events=events, most=EVENTS),
-            tr("Make a loop shorter."),
+            _("the recording has {events:,} events, and {most:,} are the most.", events=events, most=EVENTS),
+            _("Make a loop shorter."),
         )
     if ran.seconds > SECONDS:
         yield Finding(
             lesson.path,
             1,
-            tr(
-                "the lesson took {seconds:.1f} seconds here, and should take {most}.", seconds=ran.seconds, most=SECONDS
-            ),
-            tr("Make a loop shorter."),
+            _("the lesson took {seconds:.1f} seconds here, and should take {most}.", seconds=ran.seconds, most=SECONDS),
+            _("Make a loop shorter."),
             warning=True,
         )
 
@@ -145,11 +143,11 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         mark = max(cell.first_line - 1, 1)
         if answer.error is not None:
             what = (
-                tr("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
+                _("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
                 if cell.question != "line"
-                else f"{tr(answer.error)}: {cell.of}"
+                else f"{_(answer.error)}: {cell.of}"
             )
-            yield Finding(lesson.path, mark, what, tr("It is worked out when the next code cell has ended."))
+            yield Finding(lesson.path, mark, what, _("It is worked out when the next code cell has ended."))
         elif cell.question == "choice":
             yield from _choice(lesson, cell, answer.value, mark)
         elif cell.question == "predict":
@@ -159,26 +157,26 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 def _choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
     count = max((len(options) for options in cell.options.values()), default=0)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
-        what = tr(
+        what = _(
             "`{of}` gives {value}, and the options are numbered 1 to {count}.",
             of=cell.of,
             value=repr(value),
             count=count,
         )
-        yield Finding(lesson.path, mark, what, tr("Let it give the number of the right one."))
+        yield Finding(lesson.path, mark, what, _("Let it give the number of the right one."))
 
 
 def _predict(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
     if not _is_answer(value):
-        what = tr("`{of}` gives {value}, which cannot be typed as an answer.", of=cell.of, value=repr(str(value)[:40]))
+        what = _("`{of}` gives {value}, which cannot be typed as an answer.", of=cell.of, value=repr(str(value)[:40]))
         yield Finding(
-            lesson.path, mark, what, tr("Ask for a number, a small list, True, False or None; or give a choice.")
+            lesson.path, mark, what, _("Ask for a number, a small list, True, False or None; or give a choice.")
         )
     elif _count(value) > SMALL:
-        what = tr(
+        what = _(
             "`{of}` has {count} elements, and a learner can type {small}.", of=cell.of, count=_count(value), small=SMALL
         )
-        yield Finding(lesson.path, mark, what, tr("Ask for a part of it."))
+        yield Finding(lesson.path, mark, what, _("Ask for a part of it."))
 
 
 def _is_answer(value: Any) -> bool:
@@ -206,19 +204,19 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         state = timeline.state(step)
         for line, expression in live_lines(cell):
             if live(state, expression) is None:
-                what = tr("the live value `{expression}` has no value here.", expression=expression)
-                mend = tr(
+                what = _("the live value `{expression}` has no value here.", expression=expression)
+                mend = _(
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
                 )
                 yield Finding(lesson.path, line, what, mend)
         for line, name, said, right in figures.contradicted(timeline, cell, step):
-            what = tr(
+            what = _(
                 "the text says that `{name}` is {said}, and in the run it is {right}.",
                 name=name,
                 said=said,
                 right=right,
             )
-            yield Finding(lesson.path, line, what, tr("Write {{{{ {name} }}}}, and the run fills it in.", name=name))
+            yield Finding(lesson.path, line, what, _("Write {{{{ {name} }}}}, and the run fills it in.", name=name))
 
 
 # ---------------------------------------------------------------- random numbers
@@ -239,8 +237,8 @@ def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
         yield Finding(
             lesson.path,
             line or 1,
-            tr("what happens here is another thing in each run."),
-            tr("Call torch.manual_seed before the first random number is drawn."),
+            _("what happens here is another thing in each run."),
+            _("Call torch.manual_seed before the first random number is drawn."),
         )
 
 

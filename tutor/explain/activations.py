@@ -14,7 +14,7 @@ from tutor.explain.functions import sigmoid
 from tutor.explain.grid import Grid, count, solved
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains, spread
 from tutor.explain.running import lanes
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _SELU_SCALE, _SELU_SLOPE = 1.0507009873554805, 1.6732632423543772
 
@@ -23,18 +23,18 @@ def _bell(x: float) -> float:
     return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
-@explains("ReluBackward0", general=later("∂relu(a)/∂a = 1 where a > 0, else 0"))
+@explains("ReluBackward0", general=N_("∂relu(a)/∂a = 1 where a > 0, else 0"))
 def relu(node: NodeView) -> Explanation:
     """∂relu(a)/∂a = 1 where a > 0, else 0."""
     a = node.operands[0]
     slope = a.numbers.map(lambda x: 1.0 if x > 0 else 0.0)
-    formula = {1.0: tr("1, as {a} > 0", a=a.name), 0.0: tr("0, as {a} ≤ 0", a=a.name)}.get(
-        -1.0 if slope.single is None else slope.single, tr("1 where {a} > 0, else 0", a=a.name)
+    formula = {1.0: _("1, as {a} > 0", a=a.name), 0.0: _("0, as {a} ≤ 0", a=a.name)}.get(
+        -1.0 if slope.single is None else slope.single, _("1 where {a} > 0, else 0", a=a.name)
     )
     return Explanation(f"relu({a.name})", [Local(a, formula, slope)])
 
 
-@explains("LeakyReluBackward0", "LeakyReluBackward1", general=later("∂y/∂a = 1 where a > 0, else the slope n"))
+@explains("LeakyReluBackward0", "LeakyReluBackward1", general=N_("∂y/∂a = 1 where a > 0, else the slope n"))
 def leaky_relu(node: NodeView) -> Explanation:
     """∂y/∂a = 1 where a > 0, else the slope that the numbers show."""
     a, y = node.operands[0], node.result.numbers
@@ -45,13 +45,13 @@ def leaky_relu(node: NodeView) -> Explanation:
         raise LookupError(a.name)
     share = Local(
         a,
-        tr("1 where {a} > 0, else {slope}", a=a.name, slope=f"{slope:g}"),
+        _("1 where {a} > 0, else {slope}", a=a.name, slope=f"{slope:g}"),
         a.numbers.map(lambda x: 1.0 if x > 0 else slope),
     )
-    return Explanation(tr("{a} where {a} > 0, else {slope}·{a}", a=a.name, slope=f"{slope:g}"), [share])
+    return Explanation(_("{a} where {a} > 0, else {slope}·{a}", a=a.name, slope=f"{slope:g}"), [share])
 
 
-@explains("GeluBackward0", general=later("∂gelu(a)/∂a = Φ(a) + a·φ(a), with Φ and φ of the normal distribution"))
+@explains("GeluBackward0", general=N_("∂gelu(a)/∂a = Φ(a) + a·φ(a), with Φ and φ of the normal distribution"))
 def gelu(node: NodeView) -> Iterator[Explanation]:
     """a·Φ(a), or with tanh in the place of Φ."""
     a = node.operands[0]
@@ -73,7 +73,7 @@ def gelu(node: NodeView) -> Iterator[Explanation]:
                 (1 + inside(x)) / 2 + x / 2 * (1 - inside(x) ** 2) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
             )
         )
-        formula = tr(
+        formula = _(
             "(1 + t)/2 + {a}/2·(1 - t²)·√(2/π)·(1 + 0.134145·{a}²), with t = tanh({inner})", a=a.name, inner=inner
         )
         yield Explanation(f"{a.name}/2·(1 + tanh({inner}))", [Local(a, formula, slope)])
@@ -101,7 +101,7 @@ def softplus(node: NodeView) -> Iterator[Explanation]:
     "EluBackward1",
     "CeluBackward0",
     "CeluBackward1",
-    general=later("∂y/∂a = s where a > 0, else s·n·exp(a)"),
+    general=N_("∂y/∂a = s where a > 0, else s·n·exp(a)"),
 )
 def elu(node: NodeView) -> Iterator[Explanation]:
     """s·a where a > 0, else s·n·(exp(a) - 1), with s and n as the numbers show them; `celu` takes exp(a/n)."""
@@ -126,7 +126,7 @@ def elu(node: NodeView) -> Iterator[Explanation]:
             )
             by = "" if below == 1 else f"{below:.6g}·"
             power = f"exp({a.name}/{n:g})" if smooth and n != 1 else f"exp({a.name})"
-            formula = tr("{s} where {a} > 0, else {by}{power}", s=f"{s:.6g}", a=a.name, by=by, power=power)
+            formula = _("{s} where {a} > 0, else {by}{power}", s=f"{s:.6g}", a=a.name, by=by, power=power)
             yield Explanation(f"{node.op.strip('_')}({a.name})", [Local(a, formula, slope)])
             return
 
@@ -134,30 +134,30 @@ def elu(node: NodeView) -> Iterator[Explanation]:
 def _pieces(name: str, node: str, formula: str, slope: Callable[[float, float], float]) -> None:
     """A function with a derivative of several pieces; {a} stands for what it is applied to."""
 
-    @explains(node, general=lambda: f"y = {name}(a): ∂y/∂a = {tr(formula, a='a')}")
+    @explains(node, general=lambda: f"y = {name}(a): ∂y/∂a = {_(formula, a='a')}")
     def rule(view: NodeView) -> Explanation:
         a = view.operands[0]
-        share = Local(a, tr(formula, a=a.name), a.numbers.combine(view.result.numbers, slope))
+        share = Local(a, _(formula, a=a.name), a.numbers.combine(view.result.numbers, slope))
         return Explanation(f"{name}({a.name})", [share])
 
 
-_pieces("hardsigmoid", "HardsigmoidBackward0", later("1/6 where -3 < {a} < 3, else 0"), lambda x, y: (-3 < x < 3) / 6)
+_pieces("hardsigmoid", "HardsigmoidBackward0", N_("1/6 where -3 < {a} < 3, else 0"), lambda x, y: (-3 < x < 3) / 6)
 _pieces(
-    "hardswish", "HardswishBackward0", later("0 where {a} ≤ -3, 1 where {a} ≥ 3, else {a}/3 + 1/2"),
+    "hardswish", "HardswishBackward0", N_("0 where {a} ≤ -3, 1 where {a} ≥ 3, else {a}/3 + 1/2"),
     lambda x, y: 0.0 if x <= -3 else 1.0 if x >= 3 else x / 3 + 0.5,
 )  # fmt: skip
-_pieces("softshrink", "SoftshrinkBackward0", later("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
-_pieces("hardshrink", "HardshrinkBackward0", later("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
-_pieces("threshold", "ThresholdBackward0", later("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
-_pieces("threshold", "ThresholdBackward1", later("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
-_pieces("nan_to_num", "NanToNumBackward0", later("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_pieces("softshrink", "SoftshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
+_pieces("hardshrink", "HardshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
+_pieces("threshold", "ThresholdBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_pieces("threshold", "ThresholdBackward1", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_pieces("nan_to_num", "NanToNumBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
 _pieces(
-    "rrelu", "RreluWithNoiseBackward0", later("1 where {a} ≥ 0, else the slope that was drawn"),
+    "rrelu", "RreluWithNoiseBackward0", N_("1 where {a} ≥ 0, else the slope that was drawn"),
     lambda x, y: y / x if x < 0 else 1.0,
 )  # fmt: skip
 
 
-@explains("MishBackward0", general=later("y = a·t with t = tanh(log(1 + exp(a))): ∂y/∂a = t + a·(1 - t²)·sigmoid(a)"))
+@explains("MishBackward0", general=N_("y = a·t with t = tanh(log(1 + exp(a))): ∂y/∂a = t + a·(1 - t²)·sigmoid(a)"))
 def mish(node: NodeView) -> Explanation:
     """a·tanh(softplus(a))."""
     a = node.operands[0]
@@ -166,11 +166,11 @@ def mish(node: NodeView) -> Explanation:
         t = math.tanh(max(x, 0.0) + math.log1p(math.exp(-abs(x))))
         return t + x * (1 - t * t) * sigmoid(x)
 
-    formula = tr("t + {a}·(1 - t²)·sigmoid({a}), with t = tanh(log(1 + exp({a})))", a=a.name)
+    formula = _("t + {a}·(1 - t²)·sigmoid({a}), with t = tanh(log(1 + exp({a})))", a=a.name)
     return Explanation(f"{a.name}·tanh(log(1 + exp({a.name})))", [Local(a, formula, a.numbers.map(slope))])
 
 
-@explains("PreluKernelBackward0", general=later("∂y/∂a = 1 where a > 0, else w; ∂y/∂w = 0 where a > 0, else a"))
+@explains("PreluKernelBackward0", general=N_("∂y/∂a = 1 where a > 0, else w; ∂y/∂w = 0 where a > 0, else a"))
 def prelu(node: NodeView) -> Explanation:
     """a where a > 0, else w·a."""
     a, w = node.operands[:2]
@@ -179,14 +179,14 @@ def prelu(node: NodeView) -> Explanation:
     by_a = a.numbers.combine(w.numbers, lambda x, n: 1.0 if x > 0 else n)
     by_w = a.numbers.map(lambda x: 0.0 if x > 0 else x)
     shares = [
-        Local(a, tr("1 where {a} > 0, else {w}", a=a.name, w=w.name), by_a),
-        Local(w, tr("0 where {a} > 0, else {a}", a=a.name), by_w),
+        Local(a, _("1 where {a} > 0, else {w}", a=a.name, w=w.name), by_a),
+        Local(w, _("0 where {a} > 0, else {a}", a=a.name), by_w),
     ]
-    return Explanation(tr("{a} where {a} > 0, else {w}·{a}", a=a.name, w=w.name), shares)
+    return Explanation(_("{a} where {a} > 0, else {w}·{a}", a=a.name, w=w.name), shares)
 
 
 @explains(
-    "GluBackward0", general=later("y = p·sigmoid(q), with p and q the halves of a: sigmoid(q) for p, y·(1 - s) for q")
+    "GluBackward0", general=N_("y = p·sigmoid(q), with p and q the halves of a: sigmoid(q) for p, y·(1 - s) for q")
 )
 def glu(node: NodeView) -> Iterator[Explanation]:
     """The first half times the sigmoid of the second."""
@@ -206,6 +206,6 @@ def glu(node: NodeView) -> Iterator[Explanation]:
             p, q = pairs[at]
             places[p] = places[q] = place
             slopes[p], slopes[q] = sigmoid(n[q]), n[p] * sigmoid(n[q]) * sigmoid(-n[q])
-        formula = tr("sigmoid(q) for p, p·sigmoid(q)·(1 - sigmoid(q)) for q")
-        yield Explanation(tr("p·sigmoid(q), with p and q the halves of {a}", a=a.name),
+        formula = _("sigmoid(q) for p, p·sigmoid(q)·(1 - sigmoid(q)) for q")
+        yield Explanation(_("p·sigmoid(q), with p and q the halves of {a}", a=a.name),
                           [spread(a, formula, node.incoming, places, slopes)])  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from tutor.explain.functions import divide
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
@@ -85,7 +85,7 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
     if node.op in ("dropout", "alpha_dropout", "feature_dropout") and not node.inner:
         a = node.operands[0]
         kept = a.numbers.combine(node.result.numbers, lambda x, y: y / x if x else 0.0)
-        return a, Operand(tr("the mask of dropout"), kept.shape, kept)
+        return a, Operand(_("the mask of dropout"), kept.shape, kept)
     first, second = node.operands[:2]
     return _seen(node, first, second, lambda x, y: y / x), _seen(node, second, first, lambda x, y: y / x)
 
@@ -187,7 +187,7 @@ def reciprocal(node: NodeView) -> Explanation:
     return Explanation(f"1/{a.name}", [Local(a, f"-1/{a.name}²", a.numbers.map(lambda x: -divide(1.0, x * x)))])
 
 
-@explains("LerpBackward0", general=later("∂(a + n·(b - a))/∂a = 1 - n, by b: n"))
+@explains("LerpBackward0", general=N_("∂(a + n·(b - a))/∂a = 1 - n, by b: n"))
 def lerp(node: NodeView) -> Explanation:
     """∂(a+n(b-a))/∂a = 1-n, ∂/∂b = n, for a number n."""
     a, b, weight = node.operands[:3]
@@ -196,7 +196,7 @@ def lerp(node: NodeView) -> Explanation:
     return Explanation(f"{a.name} + {weight.name}·({b.name} - {a.name})", shares)
 
 
-@explains("AddcmulBackward0", general=later("∂(a + n·b·c)/∂a = 1, by b: n·c, by c: n·b"))
+@explains("AddcmulBackward0", general=N_("∂(a + n·b·c)/∂a = 1, by b: n·c, by c: n·b"))
 def addcmul(node: NodeView) -> Iterator[Explanation]:
     """a + n·b·c, with n as the numbers show it."""
     a, b, c = node.operands[:3]
@@ -212,7 +212,7 @@ def addcmul(node: NodeView) -> Iterator[Explanation]:
         yield Explanation(one.equation, shares)
 
 
-@explains("AddcdivBackward0", general=later("∂(a + n·b/c)/∂a = 1, by b: n/c, by c: -n·b/c²"))
+@explains("AddcdivBackward0", general=N_("∂(a + n·b/c)/∂a = 1, by b: n/c, by c: -n·b/c²"))
 def addcdiv(node: NodeView) -> Iterator[Explanation]:
     """a + n·b/c, with n as the numbers show it."""
     a, b, c = node.operands[:3]
@@ -247,7 +247,7 @@ def _number(node: NodeView, a: Operand) -> float | None:
     return short if node.gives(a.numbers.map(lambda x: short * x)) else y / x
 
 
-@explains("MulBackward1", "DivBackward1", general=later("∂(n·a)/∂a = n, for a number n"))
+@explains("MulBackward1", "DivBackward1", general=N_("∂(n·a)/∂a = n, for a number n"))
 def times_a_number(node: NodeView) -> Explanation | None:
     """n·a or a/n, inside a composite, where the number is seen from the result."""
     a = node.operands[0]
@@ -261,8 +261,8 @@ def times_a_number(node: NodeView) -> Explanation | None:
     return Explanation(f"{n:g}·{a.name}", [Local(a, f"{n:g}", Grid.full(a.shape, n))])
 
 
-@explains("AddBackward1", "SubBackward1", general=later("∂(a + n)/∂a = 1, for a number n"))
+@explains("AddBackward1", "SubBackward1", general=N_("∂(a + n)/∂a = 1, for a number n"))
 def plus_a_number(node: NodeView) -> Explanation:
     """a + n, inside a composite."""
     a = node.operands[0]
-    return Explanation(tr("{a} and a number", a=a.name), [Local(a, "1", Grid.full(a.shape, 1.0))])
+    return Explanation(_("{a} and a number", a=a.name), [Local(a, "1", Grid.full(a.shape, 1.0))])

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from tutor.explain.grid import Grid, count
 from tutor.explain.rules import MOST_WORK, Explanation, NodeView, Operand, Product, explains, shape_text
 from tutor.explain.running import along_a_dimension, soft
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 NAME = "scaled_dot_product_attention"
-_CAUSAL = ("P = softmax({scores})", later("P = softmax({scores}, only of what came before)"))
+_CAUSAL = ("P = softmax({scores})", N_("P = softmax({scores}, only of what came before)"))
 
 
 @dataclass(frozen=True)
@@ -91,35 +91,35 @@ def attention(node: NodeView) -> Iterator[Explanation]:
             sent[1].extend(x * by for x in scores.transpose().matmul(_matrix(held.q, i)).flat)
             sent[2].extend(p.transpose().matmul(g).flat)
         root = f"√{q.shape[-1]}"
-        inner = tr(held.said, scores=f"{q.name}·{k.name}ᵀ/{root}")
+        inner = _(held.said, scores=f"{q.name}·{k.name}ᵀ/{root}")
         formulas = (
-            tr(
+            _(
                 "S·{k}/{root}, with S = P·(G·{v}ᵀ - its sum over P), {inner}",
                 k=k.name,
                 root=root,
                 v=v.name,
                 inner=inner,
             ),
-            tr("Sᵀ·{q}/{root}, with S as for {q}, which comes of G", q=q.name, root=root),
-            tr("Pᵀ·G, with {inner}", inner=inner),
+            _("Sᵀ·{q}/{root}, with S as for {q}, which comes of G", q=q.name, root=root),
+            _("Pᵀ·G, with {inner}", inner=inner),
         )
         came_as = shape_text(node.incoming.shape)
         shares = [
             Product(target, formula, Grid(target.shape, tuple(flat)), f"{came_as} → {shape_text(target.shape)}")
             for target, formula, flat in zip((q, k, v), formulas, sent, strict=True)
         ]  # fmt: skip
-        yield Explanation(tr("P·{v}, with {inner}", v=v.name, inner=inner), shares)
+        yield Explanation(_("P·{v}, with {inner}", v=v.name, inner=inner), shares)
         return
 
 
-@explains("SafeSoftmaxBackward0", general=later("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))
+@explains("SafeSoftmaxBackward0", general=N_("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))
 def safe_softmax(node: NodeView) -> Iterator[Explanation]:
     """The softmax between two products of matrices."""
     if not node.inner or node.op != NAME:
         yield from along_a_dimension(node)
         return
     for held in pieces(node.whole):
-        scores = Operand(tr("the scores"), node.incoming.shape, held.scores.reshape(node.incoming.shape))
+        scores = Operand(_("the scores"), node.incoming.shape, held.scores.reshape(node.incoming.shape))
         p = Operand("P", scores.shape, held.p.reshape(scores.shape))
         yield from along_a_dimension(replace(node, operands=(scores,), result=p, inner=False))
 

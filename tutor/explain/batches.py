@@ -12,10 +12,10 @@ from tutor.explain.attention import NAME, matrices_of
 from tutor.explain.grid import Grid, Shape
 from tutor.explain.matrices import OUTER, factors, product, scaled, turned
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains
-from tutor.language import tr
+from tutor.i18n import _
 
 
-@explains("BmmBackward0", general=lambda: tr("Y = A·B for each of the batch: {rules}", rules=OUTER))
+@explains("BmmBackward0", general=lambda: _("Y = A·B for each of the batch: {rules}", rules=OUTER))
 def bmm(node: NodeView) -> Iterator[Explanation]:
     """As `mm`, for each matrix of the batch."""
     if node.inner and node.op == NAME:
@@ -23,12 +23,10 @@ def bmm(node: NodeView) -> Iterator[Explanation]:
     else:
         pairs = [(node.whole[0], node.whole[1]) if node.inner else (node.operands[0], node.operands[1])]
     for a, b in pairs:
-        yield Explanation(tr("{a}·{b} for each of the batch", a=a.name, b=b.name), _batched(node, a, b))
+        yield Explanation(_("{a}·{b} for each of the batch", a=a.name, b=b.name), _batched(node, a, b))
 
 
-@explains(
-    "BaddbmmBackward0", general=lambda: tr("Y = C + A·B for each of the batch: grad(C) = G, {rules}", rules=OUTER)
-)
+@explains("BaddbmmBackward0", general=lambda: _("Y = C + A·B for each of the batch: grad(C) = G, {rules}", rules=OUTER))
 def baddbmm(node: NodeView) -> Iterator[Explanation]:
     """As `addmm`, for each matrix of the batch."""
     c, a, b = node.operands[:3]
@@ -38,7 +36,7 @@ def baddbmm(node: NodeView) -> Iterator[Explanation]:
         share = Local(c, f"{beta:g}", Grid.full(c.shape, beta))
         by, plus = ("" if one == 1 else f"{one:g}·" for one in (alpha, beta))
         yield Explanation(
-            tr("{by}{a}·{b} + {plus}{c} for each of the batch", by=by, a=a.name, b=b.name, plus=plus, c=c.name),
+            _("{by}{a}·{b} + {plus}{c} for each of the batch", by=by, a=a.name, b=b.name, plus=plus, c=c.name),
             [share, *(scaled(one, alpha) for one in shares)],
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutor.explain.operands import old
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Accumulate
 from tutor.trace.names import name_of, names_of, tensor_name
 from tutor.trace.state import State
@@ -41,6 +41,6 @@ def lost_leaf(timeline: Timeline, step: int) -> str | None:
     made = None if node is None else timeline.operation(node)
     line = None if made is None else timeline.view(made).line
     if line is None:
-        return tr("{name} means another tensor now, which is no leaf: {name}.grad gets nothing", name=name)
-    return tr("since line {line} {name} means another tensor, which is no leaf: {name}.grad gets nothing", name=name,
+        return _("{name} means another tensor now, which is no leaf: {name}.grad gets nothing", name=name)
+    return _("since line {line} {name} means another tensor, which is no leaf: {name}.grad gets nothing", name=name,
               line=line)  # fmt: skip

@@ -13,16 +13,16 @@ from tutor.explain.grid import Grid, Shape, count
 from tutor.explain.rules import Explanation, NodeView, Operand, explains
 from tutor.explain.running import lanes
 from tutor.explain.shapes import moved, strides, walk
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _MOST_PLACES = 100
 """Of longer dimensions the place is not searched for where there are no numbers to find it by."""
-_BACK = later("G put back where it was taken, else 0")
-_ADDED = later("G added up where it was taken, else 0")
+_BACK = N_("G put back where it was taken, else 0")
+_ADDED = N_("G added up where it was taken, else 0")
 Way = tuple[str, str, Sequence[int]]
 
 
-@explains("SelectBackward0", general=later("one of many was taken: grad(a) = G put back in its place, else 0"))
+@explains("SelectBackward0", general=N_("one of many was taken: grad(a) = G put back in its place, else 0"))
 def select(node: NodeView) -> Iterator[Explanation]:
     """`a[2]`, `a[:, 2]`: one place along a dimension; which, is seen from the numbers."""
     a = node.operands[0]
@@ -39,10 +39,10 @@ def _selections(a: Operand, to: Shape) -> Iterator[Way]:
         rest = steps[:dimension] + steps[dimension + 1 :]
         for index in range(size):
             said = "[" + ":, " * dimension + f"{index}]"
-            yield f"{a.name}{said}", tr("1 at {said}, else 0", said=said), walk(sizes, rest, index * steps[dimension])
+            yield f"{a.name}{said}", _("1 at {said}, else 0", said=said), walk(sizes, rest, index * steps[dimension])
 
 
-@explains("SliceBackward0", general=later("a slice: grad(a) = G put back in its place, else 0"))
+@explains("SliceBackward0", general=N_("a slice: grad(a) = G put back in its place, else 0"))
 def part(node: NodeView) -> Iterator[Explanation]:
     """`a[1:]`, `a[:, ::2]`: a part along a dimension; which, is seen from the numbers."""
     a = node.operands[0]
@@ -57,7 +57,7 @@ def _slices(a: Operand, to: Shape, numbers: tuple[Grid, Grid] | None) -> Iterato
     steps = strides(a.shape)
     different = [i for i, (size, left) in enumerate(zip(a.shape, to, strict=True)) if size != left]
     if not different:
-        yield tr("all of {a}", a=a.name), "1", range(count(a.shape))
+        yield _("all of {a}", a=a.name), "1", range(count(a.shape))
     if len(different) != 1:
         return
     dimension = different[0]
@@ -71,7 +71,7 @@ def _slices(a: Operand, to: Shape, numbers: tuple[Grid, Grid] | None) -> Iterato
             by = f":{step}" if step > 1 else ""
             said = "[" + ":, " * dimension + f"{start}:{end}{by}]"
             way = [*steps[:dimension], steps[dimension] * step, *steps[dimension + 1 :]]
-            yield f"{a.name}{said}", tr("1 in {said}, else 0", said=said), walk(to, way, start * steps[dimension])
+            yield f"{a.name}{said}", _("1 in {said}, else 0", said=said), walk(to, way, start * steps[dimension])
 
 
 def _begins(numbers: tuple[Grid, Grid], place: int) -> bool:
@@ -82,15 +82,15 @@ def _begins(numbers: tuple[Grid, Grid], place: int) -> bool:
 
 @explains("IndexBackward0", "MaskedSelectBackward0", "IndexSelectBackward0", "GatherBackward0", "TakeBackward0",
           "EmbeddingBackward0",
-          general=later("elements were taken: grad(a) = G added up where each was taken, else 0"))  # fmt: skip
+          general=N_("elements were taken: grad(a) = G added up where each was taken, else 0"))  # fmt: skip
 def index(node: NodeView) -> Iterator[Explanation]:
     """What an index or a mask takes: read from it where that is a tensor, else found by the numbers."""
     tensors = [operand for operand in node.whole if operand.tensor is not None]
     turned = node.node == "EmbeddingBackward0"
     a, others = (tensors[-1], tensors[:-1]) if turned else (node.operands[0], tensors[1:])
     if node.index and node.node == "IndexBackward0":
-        given = ", ".join(other.name for other in others) or tr("its index")
-        yield from moved(node, a, [(f"{a.name}[{given}]", tr(_ADDED), node.index)])
+        given = ", ".join(other.name for other in others) or _("its index")
+        yield from moved(node, a, [(f"{a.name}[{given}]", _(_ADDED), node.index)])
         return
     found = list(moved(node, a, _indexed(node, a, others)))
     if not found:
@@ -111,17 +111,17 @@ def _indexed(node: NodeView, a: Operand, others: Sequence[Operand]) -> Iterator[
     if len(grids) == 1 and first.shape == a.shape[:depth] and set(whole) <= {0, 1}:
         rest = walk(a.shape[depth:], steps[depth:])
         inside = count(a.shape[depth:])
-        yield equation, tr(_BACK), [i * inside + at for i, taken in enumerate(whole) if taken for at in rest]
+        yield equation, _(_BACK), [i * inside + at for i, taken in enumerate(whole) if taken for at in rest]
     if len(grids) == 1 and node.node == "TakeBackward0":
-        yield equation, tr(_ADDED), [x % count(a.shape) for x in whole]
+        yield equation, _(_ADDED), [x % count(a.shape) for x in whole]
     if len(grids) == 1 and node.node == "GatherBackward0":
-        yield from ((equation, tr(_ADDED), places) for places in along(a.shape, first))
+        yield from ((equation, _(_ADDED), places) for places in along(a.shape, first))
     elif len(grids) == 1:
         for dimension, size in enumerate(a.shape):
             outer = walk(a.shape[:dimension], steps[:dimension])
             inner = walk(a.shape[dimension + 1 :], steps[dimension + 1 :])
             places = [o + x % size * steps[dimension] + i for o in outer for x in whole for i in inner]
-            yield equation, tr(_ADDED), places
+            yield equation, _(_ADDED), places
     elif len(grids) <= len(a.shape):
         columns = []
         for grid, size, step in zip(grids, a.shape, steps, strict=False):
@@ -130,7 +130,7 @@ def _indexed(node: NodeView, a: Operand, others: Sequence[Operand]) -> Iterator[
         for column in columns[1:]:
             at = at.combine(column, lambda x, y: x + y)
         rest = walk(a.shape[len(grids) :], steps[len(grids) :])
-        yield equation, tr(_ADDED), [int(x) + i for x in at.flat for i in rest]
+        yield equation, _(_ADDED), [int(x) + i for x in at.flat for i in rest]
 
 
 def along(shape: Shape, index: Grid) -> Iterator[list[int]]:
@@ -153,19 +153,19 @@ def _looked_up(node: NodeView, a: Operand) -> Iterator[Way]:
     numbers = a.numbers.flat
     place = {x: at for at, x in enumerate(numbers)}
     if len(place) == len(numbers) and not node.inner:
-        yield tr("some of {a}", a=a.name), tr(_ADDED), [place[y] for y in node.result.numbers.flat]
+        yield _("some of {a}", a=a.name), _(_ADDED), [place[y] for y in node.result.numbers.flat]
 
 
 @explains("MaxBackward0", "MinBackward0", "SortBackward0", "SortBackward1", "TopkBackward0", "KthvalueBackward0",
           "MedianBackward1", "ModeBackward0",
-          general=later("the elements that were taken get the gradient, the others 0"))  # fmt: skip
+          general=N_("the elements that were taken get the gradient, the others 0"))  # fmt: skip
 def by_indices(node: NodeView) -> Iterator[Explanation]:
     """`a.max(1)`, `a.sort()`: the result's second half says from where each element came."""
     a, taken = node.operands[0], node.results[1].numbers
-    equation = tr("{operation} of {a}", operation=node.op, a=a.name)
+    equation = _("{operation} of {a}", operation=node.op, a=a.name)
     if len(taken.shape) == len(a.shape):
-        yield from moved(node, a, ((equation, tr(_BACK), places) for places in along(a.shape, taken)))
+        yield from moved(node, a, ((equation, _(_BACK), places) for places in along(a.shape, taken)))
         return
     ways = [[row[int(at)] for row, at in zip(rows, taken.flat, strict=True)] for rows in lanes(a.shape)
             if len(rows) == len(taken.flat)]  # fmt: skip
-    yield from moved(node, a, ((equation, tr(_BACK), places) for places in ways))
+    yield from moved(node, a, ((equation, _(_BACK), places) for places in ways))

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Explanation, NodeView, Operand, explains, mixed
 from tutor.explain.running import lanes, soft
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 
 @explains("NllLossBackward0", "NllLoss2DBackward0",
-          general=later("∂/∂a = -1 at the class of each row, else 0 (of the mean: by n)"))  # fmt: skip
+          general=N_("∂/∂a = -1 at the class of each row, else 0 (of the mean: by n)"))  # fmt: skip
 def nll(node: NodeView) -> Iterator[Explanation]:
     """Minus the log-probability of each row's class; the first node of `cross_entropy` makes the log-probabilities."""
     logits, classes, *rest = [operand for operand in node.whole if operand.tensor is not None]
@@ -45,15 +45,15 @@ def _of_classes(
     node: NodeView, a: Operand, classes: Operand, rows: list[list[int]], chosen: list[int], counted: list[float],
     lost: list[float], weighted: bool,
 ) -> Iterator[Explanation]:  # fmt: skip
-    total, each = sum(counted), tr("-its weight") if weighted else "-1"
+    total, each = sum(counted), _("-its weight") if weighted else "-1"
     ways = []
     if len(node.incoming.flat) == len(rows) and node.gives(Grid(node.incoming.shape, tuple(lost))):
         ways.append(("{loss}", each, 1.0))
     elif node.incoming.shape == ():
         if total and _same(node, sum(lost) / total):
-            ways.append((later("mean of {loss}"), f"{each}/{total:g}" if total != 1 else each, total))
+            ways.append((N_("mean of {loss}"), f"{each}/{total:g}" if total != 1 else each, total))
         if total != 1 and _same(node, sum(lost)):
-            ways.append((later("sum of {loss}"), each, 1.0))
+            ways.append((N_("sum of {loss}"), each, 1.0))
     for word, slope, below in ways:
         arrive = {row[at]: (i, -w / below) for i, (row, at, w) in enumerate(zip(rows, chosen, counted, strict=True))}
         single = len(node.incoming.flat) == 1
@@ -66,11 +66,11 @@ def _of_classes(
 
         share = mixed(
             a,
-            tr("{slope} at the class that {classes} says, else 0", slope=slope, classes=classes.name),
+            _("{slope} at the class that {classes} says, else 0", slope=slope, classes=classes.name),
             node.incoming,
             row,
         )
-        yield Explanation(tr(word, loss=f"-{a.name}[{classes.name}]"), [share])
+        yield Explanation(_(word, loss=f"-{a.name}[{classes.name}]"), [share])
 
 
 def _same(node: NodeView, loss: float) -> bool:

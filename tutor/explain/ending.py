@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tutor.explain import words
-from tutor.language import later, now, tr
+from tutor.i18n import N_, _, current_language
 from tutor.lesson.model import in_language
 from tutor.trace import events as ev
 from tutor.trace.signals import signal_name
 
 _SIGNALS = {
-    "SIGSEGV": later("it touched memory that is not its own (a segmentation fault)"),
-    "SIGKILL": later("something killed it (out of memory?)"),
-    "SIGABRT": later("C code gave up (abort)"),
+    "SIGSEGV": N_("it touched memory that is not its own (a segmentation fault)"),
+    "SIGKILL": N_("something killed it (out of memory?)"),
+    "SIGABRT": N_("C code gave up (abort)"),
 }
 
 
@@ -22,36 +22,36 @@ def ended(end: ev.CellEnd | ev.RunEnd) -> str:
     if end.outcome == "died":
         name = signal_name(end.status - 128)
         if end.place:  # it stands before the reason, for a line may be cut at its end
-            text = later("the process died of {name} at {place}: {how}")
-            return tr(text, name=name, place=end.place, how=_of_signal(name))
-        return tr("the process died of {name}: {how}", name=name, how=_of_signal(name))
-    how = tr("the program ended itself with exit status {status}", status=end.status) if end.outcome == "exited" else ""
+            text = N_("the process died of {name} at {place}: {how}")
+            return _(text, name=name, place=end.place, how=_of_signal(name))
+        return _("the process died of {name}: {how}", name=name, how=_of_signal(name))
+    how = _("the program ended itself with exit status {status}", status=end.status) if end.outcome == "exited" else ""
     if how and end.place:
-        return tr("{how}, at {place}", how=how, place=end.place)
-    return tr("at {place}", place=end.place) if end.place else how
+        return _("{how}, at {place}", how=how, place=end.place)
+    return _("at {place}", place=end.place) if end.place else how
 
 
 def message(event: ev.Failed) -> str:
     """What is said of an exception: its own text, or what the signal means that ended the process."""
     if event.error == "TraceError":  # ours, where a part of a recording is damaged
-        return tr(event.message)
+        return _(event.message)
     return event.message or (_of_signal(event.error) if event.error.startswith(("SIG", "signal ")) else "")
 
 
 def _of_signal(name: str) -> str:
-    return tr(_SIGNALS.get(name, later("a signal ended it")))
+    return _(_SIGNALS.get(name, N_("a signal ended it")))
 
 
 _FAILURES = {
-    "stopped": (later("Your code stopped with {error}."), later("Your code stopped with {error}: {said}")),
-    "name": (later("There is no `{error}`: your code does not define it."),) * 2,
-    "check": (later("The check could not run: {error}."), later("The check could not run: {error}: {said}")),
-    "solution": (later("the solution stopped with {error}"), later("the solution stopped with {error}: {said}")),
+    "stopped": (N_("Your code stopped with {error}."), N_("Your code stopped with {error}: {said}")),
+    "name": (N_("There is no `{error}`: your code does not define it."),) * 2,
+    "check": (N_("The check could not run: {error}."), N_("The check could not run: {error}: {said}")),
+    "solution": (N_("the solution stopped with {error}"), N_("the solution stopped with {error}: {said}")),
 }
 
 
 def problem(checked: ev.Checked) -> str:
     """Why an exercise's check failed, to the learner; empty where it passed, or says nothing."""
-    said = checked.message if isinstance(checked.message, str) else in_language(checked.message, now())
+    said = checked.message if isinstance(checked.message, str) else in_language(checked.message, current_language())
     texts = _FAILURES.get(checked.how)
-    return said if texts is None else tr(texts[bool(said)], error=checked.error, said=words.code(said, 4000))
+    return said if texts is None else _(texts[bool(said)], error=checked.error, said=words.code(said, 4000))

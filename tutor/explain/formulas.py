@@ -11,7 +11,7 @@ from math import sqrt
 from typing import Any
 
 from tutor.explain.words import number, term
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _adam(x: Element, decoupled: bool) -> Worked:
         ]
         if largest is not v or x.options.get("amsgrad"):
             was = number(x.state.get("max_exp_avg_sq", 0.0))
-            lines.append(("max_exp_avg_sq", tr("the larger of {old} and {new}", old=was, new=number(v))))
+            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=was, new=number(v))))
         first, second = f"1 - {number(one)}^{x.steps:g}", f"1 - {number(two)}^{x.steps:g}"
         lines.append(("update", f"{number(m)} / ({first}) / (sqrt({number(largest)} / ({second})) + {number(eps)})"))
         return [*lines, ("", f"{begun} - {number(lr)} × {_n(up / (below + eps))}")]
@@ -153,11 +153,11 @@ def adagrad(x: Element) -> Worked:
 
 
 FORMULAS: dict[str, tuple[Formula, str]] = {
-    "SGD": (sgd, later("value - lr × grad")),
-    "Adam": (adam, later("value - lr × mean of grad / (√mean of grad² + eps)")),
-    "AdamW": (adamw, later("value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)")),
-    "RMSprop": (rmsprop, later("value - lr × grad / (√mean of grad² + eps)")),
-    "Adagrad": (adagrad, later("value - lr × grad / (√sum of grad² + eps)")),
+    "SGD": (sgd, N_("value - lr × grad")),
+    "Adam": (adam, N_("value - lr × mean of grad / (√mean of grad² + eps)")),
+    "AdamW": (adamw, N_("value × (1 - lr × weight_decay) - lr × mean of grad / (√mean of grad² + eps)")),
+    "RMSprop": (rmsprop, N_("value - lr × grad / (√mean of grad² + eps)")),
+    "Adagrad": (adagrad, N_("value - lr × grad / (√sum of grad² + eps)")),
 }
 """By the optimizer's class: its formula, and how one says it in short."""
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from tutor.explain.words import Part
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
-_HELP = later("A shorter run is recorded whole: fewer iterations, or less data.")
+_HELP = N_("A shorter run is recorded whole: fewer iterations, or less data.")
 
 
 def full_line(timeline: Timeline, step: int) -> list[Part]:
     """The line for the step at which the recording was full."""
-    said: list[Part] = [(tr("the recording is full here"), "error"), (f" · {place(timeline, step)}", "plain")]
+    said: list[Part] = [(_("the recording is full here"), "error"), (f" · {place(timeline, step)}", "plain")]
     said.append((f" · {_what_follows(timeline)}", "plain"))
-    return [*said, (" · " + tr("a shorter run is recorded whole: fewer iterations, or less data"), "quiet")]
+    return [*said, (" · " + _("a shorter run is recorded whole: fewer iterations, or less data"), "quiet")]
 
 
 def full_plain(timeline: Timeline, step: int) -> str:
@@ -24,10 +24,10 @@ def full_plain(timeline: Timeline, step: int) -> str:
     event = timeline.event(step)
     assert isinstance(event, ev.Cut)
     where, follows = place(timeline, step), _what_follows(timeline)
-    text = later("The recording is full here, at {place}, after {count:,} events; {follows}. {help}")
+    text = N_("The recording is full here, at {place}, after {count:,} events; {follows}. {help}")
     if event.reason == "bytes":
-        text = later("The recording is full here, at {place}, after so many bytes as it may have; {follows}. {help}")
-    return tr(text, place=where, count=event.events, follows=follows, help=tr(_HELP))
+        text = N_("The recording is full here, at {place}, after so many bytes as it may have; {follows}. {help}")
+    return _(text, place=where, count=event.events, follows=follows, help=_(_HELP))
 
 
 def full_before(timeline: Timeline, step: int) -> str | None:
@@ -35,7 +35,7 @@ def full_before(timeline: Timeline, step: int) -> str | None:
     cut = timeline.cut
     if cut is None or step <= cut:
         return None
-    return tr("the recording was full at step {step}, at {place}", step=f"{cut:,}", place=place(timeline, cut))
+    return _("the recording was full at step {step}, at {place}", step=f"{cut:,}", place=place(timeline, cut))
 
 
 def place(timeline: Timeline, step: int) -> str:
@@ -44,21 +44,21 @@ def place(timeline: Timeline, step: int) -> str:
     event = view.event
     assert isinstance(event, ev.Cut)
     if view.line is None:
-        return tr("a place that is not in the recording")
-    said = tr("line {number}", number=view.line)
+        return _("a place that is not in the recording")
+    said = _("line {number}", number=view.line)
     if view.site is not None and view.site.file != 1 and view.file is not None:
-        said = tr("line {number} of {file}", number=view.line, file=PurePath(view.file).name)
+        said = _("line {number} of {file}", number=view.line, file=PurePath(view.file).name)
     if len(event.iterations) == 1:
-        return tr("{line}, iteration {number:,} of the loop", line=said, number=event.iterations[0])
+        return _("{line}, iteration {number:,} of the loop", line=said, number=event.iterations[0])
     if event.iterations:
         numbers = " › ".join(f"{number:,}" for number in event.iterations)
-        return tr("{line}, iteration {numbers} of the loops", line=said, numbers=numbers)
+        return _("{line}, iteration {numbers} of the loops", line=said, numbers=numbers)
     return said
 
 
 def _what_follows(timeline: Timeline) -> str:
     if timeline.ends_are_told:
-        return tr("what follows is the end of the run")
+        return _("what follows is the end of the run")
     if timeline.run_end is None:
-        return tr("the run goes on, and is not recorded")
-    return tr("what ran after this is not recorded")
+        return _("the run goes on, and is not recorded")
+    return _("what ran after this is not recorded")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 Slope = Callable[[float, float], float]
 
@@ -45,7 +45,7 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
     "Log1PBackward0": ("log(1 + {a})", "1/(1 + {a})", lambda x, y: divide(1, 1 + x)),
     "SqrtBackward0": ("√{a}", "1/(2·{y})", lambda x, y: divide(1, 2 * y)),
     "RsqrtBackward0": ("1/√{a}", "-{y}³/2", lambda x, y: -(y**3) / 2),
-    "AbsBackward0": ("|{a}|", later("the sign of {a}"), lambda x, y: _sign(x)),
+    "AbsBackward0": ("|{a}|", N_("the sign of {a}"), lambda x, y: _sign(x)),
     "SinBackward0": ("sin({a})", "cos({a})", lambda x, y: math.cos(x)),
     "CosBackward0": ("cos({a})", "-sin({a})", lambda x, y: -math.sin(x)),
     "TanBackward0": ("tan({a})", "1 + {y}²", lambda x, y: 1 + y * y),
@@ -59,7 +59,7 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
     "LogSigmoidBackward0": ("log(sigmoid({a}))", "1 - sigmoid({a})", lambda x, y: sigmoid(-x)),
     "SiluBackward0": (
         "{a}·sigmoid({a})",
-        later("s·(1 + {a}·(1 - s)), with s = sigmoid({a})"),
+        N_("s·(1 + {a}·(1 - s)), with s = sigmoid({a})"),
         lambda x, y: sigmoid(x) * (1 + x * sigmoid(-x)),
     ),
     "ErfBackward0": ("erf({a})", "2/√π·exp(-{a}²)", lambda x, y: 2 / math.sqrt(math.pi) * math.exp(-x * x)),
@@ -71,19 +71,19 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
     "LogitBackward0": ("log({a}/(1 - {a}))", "1/({a}·(1 - {a}))", lambda x, y: divide(1, x * (1 - x))),
     "Deg2RadBackward0": ("{a}·π/180", "π/180", lambda x, y: math.pi / 180),
     "Rad2DegBackward0": ("{a}·180/π", "180/π", lambda x, y: 180 / math.pi),
-    "FracBackward0": (later("{a} without its whole part"), "1", lambda x, y: 1.0),
-    "TruncBackward0": (later("the whole part of {a}"), "0", lambda x, y: 0.0),
-    "SignBackward0": (later("the sign of {a}"), "0", lambda x, y: 0.0),
-    "FloorBackward0": (later("{a} rounded down"), "0", lambda x, y: 0.0),
-    "CeilBackward0": (later("{a} rounded up"), "0", lambda x, y: 0.0),
-    "RoundBackward0": (later("{a} rounded"), "0", lambda x, y: 0.0),
+    "FracBackward0": (N_("{a} without its whole part"), "1", lambda x, y: 1.0),
+    "TruncBackward0": (N_("the whole part of {a}"), "0", lambda x, y: 0.0),
+    "SignBackward0": (N_("the sign of {a}"), "0", lambda x, y: 0.0),
+    "FloorBackward0": (N_("{a} rounded down"), "0", lambda x, y: 0.0),
+    "CeilBackward0": (N_("{a} rounded up"), "0", lambda x, y: 0.0),
+    "RoundBackward0": (N_("{a} rounded"), "0", lambda x, y: 0.0),
 }
 
 
 def _register(node: str, equation: str, formula: str, slope: Slope) -> None:
     def general() -> str:
-        made = tr(equation, a="a")
-        says = f"∂({made})/∂a = {tr(formula, a='a', y='y')}"
+        made = _(equation, a="a")
+        says = f"∂({made})/∂a = {_(formula, a='a', y='y')}"
         return f"y = {made}, {says}" if "{y}" in formula else says
 
     @explains(node, general=general)
@@ -91,8 +91,8 @@ def _register(node: str, equation: str, formula: str, slope: Slope) -> None:
         a, y = _argument(view), view.result
         result = (a.numbers if "{y}" not in formula else y.numbers) if y.grid is None else y.grid
         argument = result if "{a}" not in formula else a.numbers  # what a rule does not need may be unknown
-        share = Local(a, tr(formula, a=a.name, y=y.name), argument.combine(result, slope))
-        return Explanation(tr(equation, a=a.name), [share])
+        share = Local(a, _(formula, a=a.name, y=y.name), argument.combine(result, slope))
+        return Explanation(_(equation, a=a.name), [share])
 
 
 def _argument(view: NodeView) -> Operand:

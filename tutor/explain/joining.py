@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from tutor.explain.grid import Shape, count
 from tutor.explain.rules import Explanation, NodeView, Operand, explains, routed
 from tutor.explain.shapes import moved, strides, walk
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 
 def _joined(shapes: Sequence[Shape], to: Shape, dimension: int) -> list[list[int]] | None:
@@ -42,11 +42,11 @@ def _parts(node: NodeView, parts: Sequence[Operand], places: list[list[int]], eq
         back = [-1] * count(node.incoming.shape)
         for element, place in enumerate(at):
             back[place] = element
-        shares.append(routed(part, tr("its piece of G"), node.incoming, back))
+        shares.append(routed(part, _("its piece of G"), node.incoming, back))
     yield Explanation(equation, shares)
 
 
-@explains("CatBackward0", general=later("joined tensors: each gets its piece of G"))
+@explains("CatBackward0", general=N_("joined tensors: each gets its piece of G"))
 def cat(node: NodeView) -> Iterator[Explanation]:
     """Joined along a dimension that is seen from the shapes."""
     parts = _whole(node)
@@ -55,11 +55,11 @@ def cat(node: NodeView) -> Iterator[Explanation]:
         places = _joined([part.shape for part in parts], to, dimension)
         if places is not None:
             names = ", ".join(part.name for part in parts)
-            equation = tr("{parts} joined along dimension {dimension}", parts=names, dimension=dimension)
+            equation = _("{parts} joined along dimension {dimension}", parts=names, dimension=dimension)
             yield from _parts(node, parts, places, equation)
 
 
-@explains("StackBackward0", general=later("stacked tensors: each gets its piece of G"))
+@explains("StackBackward0", general=N_("stacked tensors: each gets its piece of G"))
 def stack(node: NodeView) -> Iterator[Explanation]:
     """Put side by side along a new dimension, seen from the numbers."""
     parts = _whole(node)
@@ -72,12 +72,12 @@ def stack(node: NodeView) -> Iterator[Explanation]:
         rest = steps[:dimension] + steps[dimension + 1 :]
         places = [walk(shape, rest, i * steps[dimension]) for i in range(len(parts))]
         names = ", ".join(part.name for part in parts)
-        equation = tr("{parts} stacked along dimension {dimension}", parts=names, dimension=dimension)
+        equation = _("{parts} stacked along dimension {dimension}", parts=names, dimension=dimension)
         yield from _parts(node, parts, places, equation)
 
 
 @explains("SplitBackward0", "SplitWithSizesBackward0",
-          general=later("split into parts: grad(a) = their gradients joined, 0 for parts without"))  # fmt: skip
+          general=N_("split into parts: grad(a) = their gradients joined, 0 for parts without"))  # fmt: skip
 def split(node: NodeView) -> Iterator[Explanation]:
     """The gradients of the parts side by side, 0 where none arrives."""
     a = node.operands[0]
@@ -85,11 +85,11 @@ def split(node: NodeView) -> Iterator[Explanation]:
         places = _joined([part.shape for part in node.results], a.shape, dimension)
         if places is not None and _holds(node, a, places):
             way = [at for part in places for at in part]
-            yield from _apart(node, a, tr("{a} split along dimension {dimension}", a=a.name, dimension=dimension), way)
+            yield from _apart(node, a, _("{a} split along dimension {dimension}", a=a.name, dimension=dimension), way)
 
 
 @explains(
-    "UnbindBackward0", general=later("taken apart: grad(a) = the gradients of the parts stacked, 0 for parts without")
+    "UnbindBackward0", general=N_("taken apart: grad(a) = the gradients of the parts stacked, 0 for parts without")
 )
 def unbind(node: NodeView) -> Iterator[Explanation]:
     """The gradients of the parts stacked, 0 where none arrives."""
@@ -104,7 +104,7 @@ def unbind(node: NodeView) -> Iterator[Explanation]:
         if _holds(node, a, places):
             way = [at for part in places for at in part]
             yield from _apart(
-                node, a, tr("{a} taken apart along dimension {dimension}", a=a.name, dimension=dimension), way
+                node, a, _("{a} taken apart along dimension {dimension}", a=a.name, dimension=dimension), way
             )
 
 
@@ -120,4 +120,4 @@ def _holds(node: NodeView, a: Operand, places: list[list[int]]) -> bool:
 
 def _apart(node: NodeView, a: Operand, equation: str, way: list[int]) -> Iterator[Explanation]:
     single = NodeView(node.node, node.op, node.operands, Operand("", (), None), node.incoming, inner=True)
-    yield from moved(single, a, [(equation, tr("G of the parts, side by side"), way)])
+    yield from moved(single, a, [(equation, _("G of the parts, side by side"), way)])

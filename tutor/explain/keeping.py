@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tutor.explain import words
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Failed, Snapshot
 from tutor.trace.names import name_of
@@ -15,10 +15,10 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 _PARTS = {
-    "self": later("its input"), "input": later("its input"), "other": later("its second input"),
-    "result": later("its result"), "mat1": later("its first matrix"), "mat2": later("its second matrix"),
-    "weight": later("its weight"), "target": later("its target"), "output": later("its result"),
-    "mask": later("its mask"), "index": later("its index"), "indices": later("its indices"),
+    "self": N_("its input"), "input": N_("its input"), "other": N_("its second input"),
+    "result": N_("its result"), "mat1": N_("its first matrix"), "mat2": N_("its second matrix"),
+    "weight": N_("its weight"), "target": N_("its target"), "output": N_("its result"),
+    "mask": N_("its mask"), "index": N_("its index"), "indices": N_("its indices"),
 }  # fmt: skip
 """Under these names nodes keep what has no name of the learner's."""
 _FAILED = KIND_NUMBERS["failed"]
@@ -101,13 +101,13 @@ def _versions(state: State) -> dict[tuple[int, bool], int]:
 
 def what(state: State, kept: Kept) -> str:
     """What to call a tensor that is kept: the learner's name for it, else what it is to the node."""
-    return (name_of(state, kept.tensor) if kept.tensor else None) or tr(_PARTS.get(kept.name, kept.name))
+    return (name_of(state, kept.tensor) if kept.tensor else None) or _(_PARTS.get(kept.name, kept.name))
 
 
 def whose(state: State, node: NodeState, tensor: int = 0) -> str:
     """`MulBackward0 of y`; the node's name alone where that is the very tensor spoken of, or has no name."""
     made = None if node.tensor is None or node.tensor == tensor else name_of(state, node.tensor)
-    return tr("{node} of {tensor}", node=node.name, tensor=made) if made is not None else node.name
+    return _("{node} of {tensor}", node=node.name, tensor=made) if made is not None else node.name
 
 
 def _views(state: State, kept: Kept) -> Iterator[int]:
@@ -119,7 +119,7 @@ def holders(state: State, touched: set[int]) -> Iterator[Kept]:
     """What nodes keep now of these tensors, and of those gone that shared their memory."""
     memory = {state.tensors[number].storage for number in touched if number in state.tensors} - {None}
     for node in state.nodes.values():
-        for _, tensor, _, _, storage in node.kept:
+        for _place, tensor, _version, _part, storage in node.kept:
             if tensor in touched or storage in memory:
                 break
         else:
@@ -164,7 +164,7 @@ def fails_on(timeline: Timeline, step: int) -> set[int]:
     """The nodes that passes after a step, which failed on what was changed in place, had still to run."""
     found: set[int] = set()
     at = step
-    for _ in range(_FAILURES):
+    for _failure in range(_FAILURES):
         at = timeline.columns.kinds.find(_FAILED, at) + 1
         if not at:
             break
@@ -215,11 +215,11 @@ def _says_broken(state: State, several: list[Kept], *, certain: bool) -> str:
         views = {one: named for one in _views(state, first) if (named := name_of(state, one)) is not None}
         leaf = next((named for one, named in views.items() if state.tensors[one].is_leaf), None)
         view = next(iter(views.values()), None)
-        name = what(state, first) if view is None else leaf or tr("the storage of {tensor}", tensor=view)
+        name = what(state, first) if view is None else leaf or _("the storage of {tensor}", tensor=view)
     told = (
-        tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail")
+        _("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail")
         if certain
-        else tr("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
+        else _("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
     )
     return told.format(tensor=name, nodes=nodes(state, several), old=first.version, new=first.now)
 
@@ -230,7 +230,7 @@ def nodes(state: State, several: list[Kept]) -> str:
 
 
 def _more(count: int) -> list[str]:
-    return [words.counted(count, later("{count} more node"), later("{count} more nodes"))] if count > 0 else []
+    return [ngettext("{count} more node", "{count} more nodes", count)] if count > 0 else []
 
 
 def is_read(timeline: Timeline, kept: Kept) -> bool:
@@ -269,13 +269,13 @@ def second_pass(state: State) -> str | None:
     keepers = [node for node in ran if node.kept]
     if keepers:
         said = [
-            tr("{node} had saved {tensors}", node=whose(state, node), tensors=_saved(state, node))
+            _("{node} had saved {tensors}", node=whose(state, node), tensors=_saved(state, node))
             for node in keepers[:_NAMED]
         ]
         why = words.clauses([*said, *_more(len(keepers) - _NAMED)])
-        return tr("a second pass would fail: {why}", why=why)
+        return _("a second pass would fail: {why}", why=why)
     if saved_nothing(state):
-        return tr(
+        return _(
             "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing",
             nodes=_names(ran),
         )
@@ -298,12 +298,12 @@ def _ran(state: State) -> list[NodeState]:
 
 def _names(nodes: list[NodeState]) -> str:
     named = list(dict.fromkeys(node.name for node in nodes))
-    return words.joined(named) if len(named) <= _NAMED else tr("its nodes")
+    return words.joined(named) if len(named) <= _NAMED else _("its nodes")
 
 
 def _saved(state: State, node: NodeState) -> str:
     kept = sorted(kept_by(state, node), key=lambda one: one.name != "self")  # in the order in which one writes them
     named = list(dict.fromkeys(what(state, one) for one in kept))
-    if named[:2] == [tr(_PARTS["self"]), tr(_PARTS["other"])]:
-        named[:2] = [tr("both its inputs")]
+    if named[:2] == [_(_PARTS["self"]), _(_PARTS["other"])]:
+        named[:2] = [_("both its inputs")]
     return words.joined(named)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from tutor.explain.grid import Grid
 from tutor.explain.reductions import reduced
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _ORDERS = (3.0, 4.0, 0.5, 1.5, 2.5, 5.0, 6.0)
 """Beside 1, 2 and the largest."""
@@ -29,17 +29,17 @@ def _norm(p: float) -> Callable[[list[float]], float]:
     return lambda group: float(sum(abs(x) ** p for x in group)) ** (1 / p)
 
 
-_SAID = {1.0: later("the sign of {a}"), 2.0: "{a}/{y}"}
+_SAID = {1.0: N_("the sign of {a}"), 2.0: "{a}/{y}"}
 _SIGNS = {1.0: "₁", 2.0: "", 3.0: "₃", 4.0: "₄", 5.0: "₅", 6.0: "₆"}
 
 
 def _said(a: Operand, y: str, p: float) -> tuple[str, str]:
-    by = tr(_SAID.get(p, later("the sign of {a}·(|{a}|/{y})^{power}")), a=a.name, y=y, power=f"{p - 1:g}")
+    by = _(_SAID.get(p, N_("the sign of {a}·(|{a}|/{y})^{power}")), a=a.name, y=y, power=f"{p - 1:g}")
     return f"‖{a.name}‖{_SIGNS.get(p, f'ₚ, p = {p:g}')}", by
 
 
 @explains("LinalgVectorNormBackward0", "NormBackward1",
-          general=later("of the 2-norm: ∂‖a‖/∂aᵢ = aᵢ/‖a‖; of the 1-norm: the sign of aᵢ"))  # fmt: skip
+          general=N_("of the 2-norm: ∂‖a‖/∂aᵢ = aᵢ/‖a‖; of the 1-norm: the sign of aᵢ"))  # fmt: skip
 def norm(node: NodeView) -> Iterator[Explanation]:
     """aᵢ/‖a‖ for the 2-norm, the sign for the 1-norm; which one, the numbers show."""
     a, y = node.operands[0], node.result.name or "‖·‖"
@@ -53,7 +53,7 @@ def norm(node: NodeView) -> Iterator[Explanation]:
         places = [abs(x) == norm for x in group]
         return [math.copysign(1.0, x) * at / sum(places) for x, at in zip(group, places, strict=True)]
 
-    formula = tr("the sign of {a} where |{a}| is largest, else 0", a=a.name)
+    formula = _("the sign of {a} where |{a}| is largest, else 0", a=a.name)
     yield from reduced(node, f"‖{a.name}‖∞", formula, lambda group: max(map(abs, group)), largest)
 
 

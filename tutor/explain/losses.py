@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from tutor.explain.functions import sigmoid
 from tutor.explain.grid import Grid, count, solved
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 Of = Callable[[float, float], float]
 
@@ -26,9 +26,9 @@ def _reductions(node: NodeView, losses: Grid) -> Iterator[tuple[str, str, float]
     elif node.incoming.shape == ():
         together = sum(losses.flat)
         if node.gives(Grid((), (together / n,))):
-            yield later("mean of {loss}"), "" if n == 1 else f"/{n}", float(n)
+            yield N_("mean of {loss}"), "" if n == 1 else f"/{n}", float(n)
         if n > 1 and node.gives(Grid((), (together,))):
-            yield later("sum of {loss}"), "", 1.0
+            yield N_("sum of {loss}"), "", 1.0
 
 
 def _of_two(
@@ -38,7 +38,7 @@ def _of_two(
     """A loss of a prediction and a target, element by element; texts with {p} and {t}."""
     p, t = node.whole[:2]
     names = {"p": p.name, "t": t.name}
-    equation, formulas = tr(equation, **names), (tr(formulas[0], **names), tr(formulas[1], **names))
+    equation, formulas = _(equation, **names), (_(formulas[0], **names), _(formulas[1], **names))
     by = Grid((), (1.0,)) if weight is None else weight.numbers
     losses = p.numbers.combine(t.numbers, loss) * by
     if weight is not None:
@@ -51,10 +51,10 @@ def _of_two(
         for target, formula, slope in zip(node.operands, formulas, slopes, strict=False):
             grid = (p.numbers.combine(t.numbers, slope) * by).map(lambda x, n=n: x / n)  # type: ignore[misc]
             shares.append(Local(target, formula + below, grid))
-        yield Explanation(tr(word, loss=equation), shares)
+        yield Explanation(_(word, loss=equation), shares)
 
 
-@explains("MseLossBackward0", general=later("∂mean((p - t)²)/∂p = 2·(p - t)/n, of the sum 2·(p - t)"))
+@explains("MseLossBackward0", general=N_("∂mean((p - t)²)/∂p = 2·(p - t)/n, of the sum 2·(p - t)"))
 def mse_loss(node: NodeView) -> Iterator[Explanation]:
     """∂mean((p-t)²)/∂p = 2(p-t)/n, ∂/∂t = -2(p-t)/n."""
     slopes: tuple[Of, Of] = (lambda x, y: 2 * (x - y), lambda x, y: -2 * (x - y))
@@ -63,7 +63,7 @@ def mse_loss(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("SmoothL1LossBackward0", "HuberLossBackward0",
-          general=later("of d = p - t: ∂/∂p = d where it is small, else its sign (of the mean: by n)"))  # fmt: skip
+          general=N_("of d = p - t: ∂/∂p = d where it is small, else its sign (of the mean: by n)"))  # fmt: skip
 def smooth_l1(node: NodeView) -> Iterator[Explanation]:
     """d = p - t where that is small, else its sign; the threshold is 1, or what the result says."""
     huber = node.node.startswith("Huber")
@@ -89,9 +89,9 @@ def smooth_l1(node: NodeView) -> Iterator[Explanation]:
     for n in dict.fromkeys(ways):
         size = "" if n == 1 else f"{n:g}"
         below = "" if huber or n == 1 else f"/{n:g}"
-        within = tr("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=size or 1,
+        within = _("({difference} within -{size} and {size}){below}", difference="({p} - {t})", size=size or 1,
                     below=below)  # fmt: skip
-        equation = later("smoothed |{p} - {t}|")
+        equation = N_("smoothed |{p} - {t}|")
         slopes: tuple[Of, Of] = (
             lambda x, y, n=n: slope(x, y, n),  # type: ignore[misc]
             lambda x, y, n=n: -slope(x, y, n),  # type: ignore[misc]
@@ -108,7 +108,7 @@ def _log(x: float) -> float:
     return max(math.log(x), -100.0) if x > 0 else -100.0  # torch cuts the logarithm off there
 
 
-@explains("BinaryCrossEntropyBackward0", general=later("∂/∂p = (p - t)/(p·(1 - p)) (of the mean: by n)"))
+@explains("BinaryCrossEntropyBackward0", general=N_("∂/∂p = (p - t)/(p·(1 - p)) (of the mean: by n)"))
 def bce(node: NodeView) -> Iterator[Explanation]:
     """-(t·ln p + (1-t)·ln(1-p)), by p: (p-t)/(p(1-p))."""
 
@@ -133,7 +133,7 @@ def _more(node: NodeView) -> list[Operand]:
     return [one for one in node.whole[2:] if one.tensor is not None]
 
 
-@explains("BinaryCrossEntropyWithLogitsBackward0", general=later("∂/∂x = sigmoid(x) - t (of the mean: by n)"))
+@explains("BinaryCrossEntropyWithLogitsBackward0", general=N_("∂/∂x = sigmoid(x) - t (of the mean: by n)"))
 def bce_with_logits(node: NodeView) -> Iterator[Explanation]:
     """By the logit x: sigmoid(x) - t; a weight of the positives stands before the first part. Which tensor of the call
     is a weight of all, and which of the positives, the result tells."""
@@ -148,7 +148,7 @@ def _logits(node: NodeView, weight: Operand | None) -> Iterator[Explanation]:
         return max(x, 0.0) - x * t + math.log1p(math.exp(-abs(x)))
 
     formulas = ("(sigmoid({p}) - {t})", "-{p}")
-    equation = later("-({t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})")
+    equation = N_("-({t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})")
     slopes: tuple[Of, Of] = (lambda x, t: sigmoid(x) - t, lambda x, t: -x)
     yield from _of_two(node, equation, formulas, loss, slopes, weight)
 
@@ -165,16 +165,16 @@ def _of_positives(node: NodeView, positive: Operand, weight: Operand | None) -> 
     slope = Grid(x.shape, tuple((1 - t) * sigmoid(x) - w * t * sigmoid(-x) for x, t, w in rows)) * by
     before = "" if weight is None else f"{weight.name}·"
     for word, below, n in _reductions(node, above):
-        name = tr("{before}((1 - {t})·s - {positive}·{t}·(1 - s)){below}, with s = sigmoid({p})", before=before,
+        name = _("{before}((1 - {t})·s - {positive}·{t}·(1 - s)){below}, with s = sigmoid({p})", before=before,
                   t=t.name, positive=positive.name, below=below, p=p.name)  # fmt: skip
-        equation = tr(
+        equation = _(
             "-{before}({positive}·{t}·ln(s) + (1 - {t})·ln(1 - s)), with s = sigmoid({p})",
             before=before,
             positive=positive.name,
             t=t.name,
             p=p.name,
         )
-        yield Explanation(tr(word, loss=equation), [Local(p, name, slope.map(lambda x, n=n: x / n))])  # type: ignore[misc]
+        yield Explanation(_(word, loss=equation), [Local(p, name, slope.map(lambda x, n=n: x / n))])  # type: ignore[misc]
 
 
 def _rise(x: float) -> float:
@@ -182,7 +182,7 @@ def _rise(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@explains("SoftMarginLossBackward0", general=later("∂/∂p = -t·sigmoid(-t·p) (of the mean: by n)"))
+@explains("SoftMarginLossBackward0", general=N_("∂/∂p = -t·sigmoid(-t·p) (of the mean: by n)"))
 def soft_margin(node: NodeView) -> Iterator[Explanation]:
     """log(1 + exp(-t·p)), by p: -t·sigmoid(-t·p)."""
     slopes: tuple[Of, Of] = (lambda p, t: -t * sigmoid(-t * p), lambda p, t: -p * sigmoid(-t * p))

@@ -21,7 +21,7 @@ from tutor.explain.rules import (
     mixed,
     shape_text,
 )
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 OUTER = "grad(A) = G·Bᵀ, grad(B) = Aᵀ·G"
 
@@ -120,7 +120,7 @@ def mm(node: NodeView) -> Explanation:
 
 @explains(
     "AddmmBackward0",
-    general=lambda: tr("Y = C + A·B: grad(C) = G summed over what C was stretched to, {rules}", rules=OUTER),
+    general=lambda: _("Y = C + A·B: grad(C) = G summed over what C was stretched to, {rules}", rules=OUTER),
 )
 def addmm(node: NodeView) -> Iterator[Explanation]:
     """Y = β·C + α·A·B: grad(C) = G, summed over the rows that C was stretched to; A and B as in `mm`."""
@@ -156,7 +156,7 @@ def factors(node: NodeView, found: Grid | None, c: Operand) -> Iterator[tuple[fl
         yield alpha, beta
 
 
-@explains("MvBackward0", general=later("y = A·v: grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
+@explains("MvBackward0", general=N_("y = A·v: grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
 def mv(node: NodeView) -> Explanation:
     """y = A·v: grad(A) = g·vᵀ, grad(v) = Aᵀ·g."""
     a, v = (_flattened(node.whole[0]), node.whole[1]) if node.inner else node.operands[:2]
@@ -178,22 +178,20 @@ def dot(node: NodeView) -> Explanation:
     """∂(Σ aᵢbᵢ)/∂a = b, ∂/∂b = a."""
     a, b = node.operands[:2]
     return Explanation(
-        tr("sum of {a}·{b}", a=a.name, b=b.name), [Local(a, b.name, b.numbers), Local(b, a.name, a.numbers)]
+        _("sum of {a}·{b}", a=a.name, b=b.name), [Local(a, b.name, b.numbers), Local(b, a.name, a.numbers)]
     )
 
 
-@explains("TraceBackward0", general=later("the sum of the diagonal: ∂y/∂a = 1 on the diagonal, else 0"))
+@explains("TraceBackward0", general=N_("the sum of the diagonal: ∂y/∂a = 1 on the diagonal, else 0"))
 def trace(node: NodeView) -> Explanation:
     """1 on the diagonal, else 0."""
     a = node.operands[0]
     columns = a.shape[1]
-    share = mixed(
-        a, tr("1 on the diagonal, else 0"), node.incoming, lambda i: [(0, float(i // columns == i % columns))]
-    )
-    return Explanation(tr("sum of the diagonal of {a}", a=a.name), [share])
+    share = mixed(a, _("1 on the diagonal, else 0"), node.incoming, lambda i: [(0, float(i // columns == i % columns))])
+    return Explanation(_("sum of the diagonal of {a}", a=a.name), [share])
 
 
-@explains("AddmvBackward0", general=later("y = c + A·v: grad(c) = G, grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
+@explains("AddmvBackward0", general=N_("y = c + A·v: grad(c) = G, grad(A) = G by each element of v, grad(v) = Aᵀ·G"))
 def addmv(node: NodeView) -> Explanation:
     """As `mv`, with what is added."""
     c, a, v = node.operands[:3]
@@ -232,4 +230,4 @@ def inverse(node: NodeView) -> Explanation:
     if len(a.shape) != 2:
         raise LookupError("a batch")
     name = turned(y.name)
-    return Explanation(tr("the inverse of {a}", a=a.name), [mixed(a, f"-{name}·G·{name}", node.incoming, row)])
+    return Explanation(_("the inverse of {a}", a=a.name), [mixed(a, f"-{name}·G·{name}", node.incoming, row)])

@@ -12,7 +12,7 @@ from tutor.explain.grid import Grid
 from tutor.explain.rules import Product, shape_text
 from tutor.explain.story import NodeStory, story
 from tutor.explain.words import Part
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import to_json
 
@@ -76,9 +76,9 @@ def node_line(told: NodeStory) -> list[Part]:
         worked = _worked(claim, told.arrived)
         if worked is not None:
             which = f"{_at(worked)} = " if worked.index else ""
-            begin = tr(", of which {element}") if which else tr(", which is {element}")
+            begin = _(", of which {element}") if which else _(", which is {element}")
             parts += words.laid(begin, "quiet", element=(f"{which}{_sum(worked)}", "grad"))
-    parts += [(" · ", "quiet"), (tr("each gets {formula}", formula=alike), "plain")] if alike else []
+    parts += [(" · ", "quiet"), (_("each gets {formula}", formula=alike), "plain")] if alike else []
     return parts + _came(told) + (equation if late else [])
 
 
@@ -91,8 +91,8 @@ def _alike(told: NodeStory) -> str | None:
 def _came(told: NodeStory) -> list[Part]:
     """What arrived, where it is a sum, or a formula calls it G."""
     if any(_G.search(claim.share.formula) for claim in told.claims if _speaks_of_g(claim)):
-        return [(" · ", "quiet"), (tr("G = {gradient} arrived", gradient=_arrival(told)), "grad")]
-    arrived = tr("{gradient} arrived", gradient=_arrival(told))
+        return [(" · ", "quiet"), (_("G = {gradient} arrived", gradient=_arrival(told)), "grad")]
+    arrived = _("{gradient} arrived", gradient=_arrival(told))
     return [(" · ", "quiet"), (arrived, "grad")] if told.parts else []
 
 
@@ -109,42 +109,42 @@ def node_plain(told: NodeStory) -> str:
         return _numbers_plain(told, arrives)
     named = any(_speaks_of_g(claim) for claim in told.claims)
     begin = (
-        tr("{node}, of {equation}: the gradient G, {gradient}, arrives.")
+        _("{node}, of {equation}: the gradient G, {gradient}, arrives.")
         if named
-        else tr("{node}, of {equation}: the gradient {gradient} arrives.")
+        else _("{node}, of {equation}: the gradient {gradient} arrives.")
     )
     said = [begin.format(node=told.node, equation=_equation(told), gradient=arrives)]
     for claim in told.claims:
         what = {"target": _bare(claim.share.target.name), "gradient": _gets(claim, told.arrived)}
         if _speaks_of_g(claim):
-            said.append(tr("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **what))
+            said.append(_("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **what))
         else:
             derivative = _derivative("d", told, claim)
-            said.append(tr("{target} gets {gradient}, as {derivative}.", derivative=derivative, **what))
+            said.append(_("{target} gets {gradient}, as {derivative}.", derivative=derivative, **what))
         worked = _worked(claim, told.arrived)
         if worked is not None and worked.index:
-            said.append(tr("Its element {index} is {sum}.", index=_at(worked), sum=_sum(worked)))
+            said.append(_("Its element {index} is {sum}.", index=_at(worked), sum=_sum(worked)))
         elif worked is not None:
-            said.append(tr("It is {sum}.", sum=_sum(worked)))
+            said.append(_("It is {sum}.", sum=_sum(worked)))
     return words.close(words.sentences(said))
 
 
 def _numbers_plain(told: NodeStory, arrives: str) -> str:
     node = told.node + _made_in(told)
     if told.code:
-        node = tr("{node}, of {code}", node=node, code=told.code)
-    said = tr("{node}: no gradient arrives", node=node)
+        node = _("{node}, of {code}", node=node, code=told.code)
+    said = _("{node}: no gradient arrives", node=node)
     if arrives:
-        said = tr("{node}: the gradient {gradient} arrives", node=node, gradient=arrives)
+        said = _("{node}: the gradient {gradient} arrives", node=node, gradient=arrives)
     if told.general:
-        said = tr("{said}; in general, {rule}", said=said, rule=told.general)
+        said = _("{said}; in general, {rule}", said=said, rule=told.general)
     sends = [
-        tr("{gradient} to {target}", gradient=words.value(value, told.dtype), target=target)
+        _("{gradient} to {target}", gradient=words.value(value, told.dtype), target=target)
         for target, value in told.sent
     ]
     if not sends:
-        return tr("{said}, and it sends nothing on.", said=said)
-    return tr("{said}, and it sends {gradients}.", said=said, gradients=words.joined(sends))
+        return _("{said}, and it sends nothing on.", said=said)
+    return _("{said}, and it sends {gradients}.", said=said, gradients=words.joined(sends))
 
 
 def _speaks_of_g(claim: Claim) -> bool:
@@ -156,10 +156,10 @@ def _gets(claim: Claim, arrived: Grid) -> str:
     """The working, to be read aloud: a shape is said to be one, a number that stands everywhere too."""
     said, sent = _working(claim, arrived), claim.sent
     if said == shape_text(sent.shape):
-        return tr("a gradient of shape {shape}", shape=said)
+        return _("a gradient of shape {shape}", shape=said)
     if sent.single is None or len(sent.flat) < 2:
         return said
-    return tr("{number} in each of its {count} elements", number=said, count=len(sent.flat))
+    return _("{number} in each of its {count} elements", number=said, count=len(sent.flat))
 
 
 def _equation(told: NodeStory) -> str:
@@ -202,7 +202,7 @@ def _working(claim: Claim, arrived: Grid) -> str:
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
     if stretched <= 1:
         return f"{came} × {local} = {result}"
-    return tr("sum over {count} of {product} = {result}", count=stretched, product=f"{came} × {local}", result=result)
+    return _("sum over {count} of {product} = {result}", count=stretched, product=f"{came} × {local}", result=result)
 
 
 def _worked(claim: Claim, arrived: Grid) -> Element | None:
@@ -227,7 +227,7 @@ def _sum(worked: Element) -> str:
     if len(products) > _TERMS:
         products = [*products[: _TERMS - 1], "…"]
         said, count = " + ".join(products), len(worked.terms)
-        return tr("{sum} ({count} terms) = {result}", sum=said, count=count, result=words.number(worked.sent))
+        return _("{sum} ({count} terms) = {result}", sum=said, count=count, result=words.number(worked.sent))
     return f"{' + '.join(products)} = {words.number(worked.sent)}" if products else words.number(worked.sent)
 
 
@@ -236,7 +236,7 @@ def _factor(values: Grid) -> str:
 
 
 def _made_in(told: NodeStory) -> str:
-    return "" if told.of_pass is None else tr(", of the graph that pass {number} made", number=told.of_pass)
+    return "" if told.of_pass is None else _(", of the graph that pass {number} made", number=told.of_pass)
 
 
 def _numbers_only(told: NodeStory) -> list[Part]:
@@ -247,7 +247,7 @@ def _numbers_only(told: NodeStory) -> list[Part]:
     if told.general:
         parts += [(" · ", "quiet"), (told.general, "value")]
     if arrives:
-        parts += words.laid(tr(" · arrives {gradient}"), "quiet", gradient=(", ".join(arrives), "grad"))
+        parts += words.laid(_(" · arrives {gradient}"), "quiet", gradient=(", ".join(arrives), "grad"))
     for target, value in told.sent:
         parts += [(" → ", "quiet"), (f"grad({target}) = {words.value(value, told.dtype)}", "grad")]
-    return parts + ([] if told.of_pass is None else [(tr(" · in pass {number}'s graph", number=told.of_pass), "quiet")])
+    return parts + ([] if told.of_pass is None else [(_(" · in pass {number}'s graph", number=told.of_pass), "quiet")])

@@ -10,7 +10,7 @@ from tutor.explain import words
 from tutor.explain.origin import Made, maker
 from tutor.explain.rules import Operand
 from tutor.explain.story import story
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Node, Value
 from tutor.trace.names import names_of
 from tutor.trace.source import parse
@@ -39,21 +39,21 @@ def first_made(timeline: Timeline, step: int) -> str | None:
     kind = next((one for one in ("nan", "inf") if one in bad), None)
     if kind is None or _earlier(timeline, step):
         return None
-    said = [tr("{node} makes the first {kind} of this pass", node=node.name, kind=kind)]
+    said = [_("{node} makes the first {kind} of this pass", node=node.name, kind=kind)]
     made = maker(timeline, step, event.node)
     operand = None if made is None else _cause(made, node.name)
     kept = _kept_out(timeline, state, event, made)
     if kept is not None:
         chooser, condition, chosen, chose = kept
         said.append(
-            tr(
+            _(
                 "{chooser} does not keep it out: what is not chosen gets the gradient 0, and 0 × {factor} is nan",
                 chooser=chooser, factor=_factor(timeline, step),
             )
         )  # fmt: skip
         told = operand is not None and made is not None and _is_known(timeline, state, event.node, condition, chose)
         if told and operand is not None and node.name in _ALONE:
-            said.append(tr("give the operation another input there, {fix} in place of {name}",
+            said.append(_("give the operation another input there, {fix} in place of {name}",
                            fix=_chosen(node.name, operand, condition, chosen), name=operand.name))  # fmt: skip
     elif operand is not None and made is not None:
         fix = _kept_away(node.name, operand, event, made.dtype)
@@ -64,9 +64,9 @@ def first_made(timeline: Timeline, step: int) -> str | None:
             operand = None if before is None else _cause(before, root.name)
             fix = None if operand is None else _above(operand.name, made.dtype)
         if fix is not None and operand is not None:
-            said.append(tr("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
+            said.append(_("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
     if node.name in _SOFT and made is not None and _of_nothing(made.operands[0]):
-        said.append(tr("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
+        said.append(_("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
     return words.listed(said)
 
 
@@ -105,7 +105,7 @@ def _factor(timeline: Timeline, step: int) -> str:
         wrong = [x for x in grid.flat if not isfinite(x)] if grid is not None else []
         if wrong:
             return "nan" if all(map(isnan, wrong)) else "inf"
-    return tr("inf or nan")
+    return _("inf or nan")
 
 
 # ---------------------------------------------------------------- chosen afterwards

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tutor.explain.grid import Grid, Shape, count
 from tutor.explain.rules import MOST_WORK, Explanation, NodeView, Operand, Product, explains, known, mixed
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _SMALL = (1e-5, 1e-6, 1e-12, 1e-8, 1e-3)
 """What is usually added to the variance."""
@@ -75,15 +75,15 @@ def _shares(
         for one, i in zip(came, group, strict=True):
             flat[i] = over[i] * (one if layer.fixed is not None else one - middle - hat[i] * along)
     if layer.fixed is not None:
-        formula = tr("{by}/s, with s the running standard deviation", by=by)
+        formula = _("{by}/s, with s the running standard deviation", by=by)
     else:
-        formula = tr(
+        formula = _(
             "(g - mean(g) - n·mean(g·n))/s, with g = {by}, n = ({a} - mean)/s, s = √(variance + small)", by=by, a=a.name
         )
     scale = max(over) * max((abs(x * by) for x, by in zip(g.flat, w, strict=True)), default=0.0)
     shares: list[Product | None] = [known(a, formula, g, flat, row, scale)]
     for target, slope, said in (
-        (layer.weight, hat, tr("ΣG·n, with n = ({a} - mean)/s", a=a.name)), (layer.bias, [1.0] * len(hat), "ΣG"),
+        (layer.weight, hat, _("ΣG·n, with n = ({a} - mean)/s", a=a.name)), (layer.bias, [1.0] * len(hat), "ΣG"),
     ):  # fmt: skip
         if target is None:
             shares.append(None)
@@ -103,7 +103,7 @@ def _pair(operands: Sequence[Operand]) -> tuple[Operand | None, Operand | None]:
 
 @explains(
     "NativeLayerNormBackward0",
-    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
 )
 def layer_norm(node: NodeView) -> Iterator[Explanation]:
     """Over the last dimensions; how many, the weight or the numbers tell."""
@@ -127,7 +127,7 @@ def _channels(shape: Shape) -> list[int]:
 
 @explains(
     "NativeBatchNormBackward0",
-    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
 )
 def batch_norm(node: NodeView) -> Iterator[Explanation]:
     """Over all but the second dimension, by the batch's own mean or the running one."""
@@ -145,7 +145,7 @@ def batch_norm(node: NodeView) -> Iterator[Explanation]:
 
 @explains(
     "NativeGroupNormBackward0",
-    general=later("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
+    general=N_("y = n·w + b, n = (x - mean)/s: grad(x) = (g - mean(g) - n·mean(g·n))/s, with g = G·w"),
 )
 def group_norm(node: NodeView) -> Iterator[Explanation]:
     """Over the channels of a group; how many groups, the numbers tell."""

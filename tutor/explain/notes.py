@@ -12,7 +12,7 @@ from tutor.explain.transforms import named
 from tutor.explain.unoptimized import at_accumulation, at_step
 from tutor.explain.unseen import unseen, unseen_at
 from tutor.explain.words import Part, close
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace import walk
 from tutor.trace.events import BackwardEnd, Gap
 from tutor.trace.timeline import Timeline
@@ -25,7 +25,7 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
     runs = named(timeline, step)
     said: list[Part] = [] if runs is None else [(runs, "quiet")]
     if any(isinstance(aside.event, Gap) and aside.event.why == "elsewhere" for aside in timeline.asides_at(step)):
-        said.append((tr("other processes start here: what runs in them is not recorded"), "error"))
+        said.append((_("other processes start here: what runs in them is not recorded"), "error"))
     return [(close(text), role) for text, role in said + _noted(timeline, step)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-from tutor.language import tr
+from tutor.i18n import _
 
 _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Tuple)
 
@@ -44,10 +44,10 @@ def _closes_at_end(text: str) -> bool:
 
 def old(name: str) -> str:
     """What to call what a tensor held before it was changed in place."""
-    return tr("(old {name})", name=name)
+    return _("(old {name})", name=name)
 
 
 def renewed(name: str) -> str:
     """The name that `old` was given."""
-    before, _, after = tr("(old {name})").partition("{name}")
+    before, _blank, after = _("(old {name})").partition("{name}")
     return name.removeprefix(before).removesuffix(after) if name.startswith(before) else name

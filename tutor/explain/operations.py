@@ -10,7 +10,7 @@ from tutor.explain.operands import literal
 from tutor.explain.origin import UNFILLED, Made, readable, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Op, Snapshot
 from tutor.trace.names import op_target
 from tutor.trace.state import SiteInfo, State, TensorState
@@ -32,7 +32,7 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
     told = _told(timeline, step)
     parts: list[Part] = [(told.name, "node")]
     if told.parent:
-        parts.append((tr(" in {composite}", composite=told.parent), "quiet"))
+        parts.append((_(" in {composite}", composite=told.parent), "quiet"))
     if told.code:
         parts += [(" · ", "quiet"), (told.code, "code")]
     if told.was is not None:
@@ -46,13 +46,13 @@ def op_line(timeline: Timeline, step: int) -> list[Part]:
 def op_plain(timeline: Timeline, step: int) -> str:
     """The same to be read aloud."""
     told = _told(timeline, step)
-    name = told.name + (tr(" in {composite}", composite=told.parent) if told.parent else "")
+    name = told.name + (_(" in {composite}", composite=told.parent) if told.parent else "")
     said = " = ".join(filter(None, [told.code, told.numbers, told.result]))
     if told.was is not None:
-        said = tr("{target} was {old} and is now {new}.", target=told.target, old=told.was, new=told.result)
+        said = _("{target} was {old} and is now {new}.", target=told.target, old=told.was, new=told.result)
         said = _same(told) if told.was == told.result else said
         said = words.listed([told.code, said]) if told.code and told.code != told.target else said
-    return tr("{operation}: {said}", operation=name, said=said) if said else name
+    return _("{operation}: {said}", operation=name, said=said) if said else name
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Told:
 def _told(timeline: Timeline, step: int) -> _Told:
     event = timeline.event(step)
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
-    name = (site.op if site is not None else None) or tr("operation")
+    name = (site.op if site is not None else None) or _("operation")
     if site is None or not isinstance(event, Op):
         return _Told(name)
     parent = (site.parent or "torch") if site.depth else ""
@@ -98,7 +98,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
         called = ""
     if name in UNFILLED:
         return _Told(
-            name, parent, f"{called} = {code}" if made.named and code else code, result=tr("memory not yet filled")
+            name, parent, f"{called} = {code}" if made.named and code else code, result=_("memory not yet filled")
         )
     if site.inplace:
         return _Told(
@@ -119,7 +119,7 @@ def _written(timeline: Timeline, step: int, outputs: list[TensorState]) -> str:
     """What an operation inside of a call wrote to, which has no name: a buffer of the call's, or the learner's leaf."""
     if outputs and outputs[0].is_leaf and outputs[0].requires_grad:
         return readable(timeline, step, outputs[0].tensor)
-    return tr("a tensor of its own")
+    return _("a tensor of its own")
 
 
 # What those find is whatever was in memory: another thing in each run, and nothing to look at.
@@ -148,7 +148,7 @@ def _stays(timeline: Timeline, step: int, tensor: int) -> bool:
 
 def _same(told: _Told) -> str:
     """Of what looks as it did before: that it is the same, where all of it is known."""
-    said = tr("{target} stays {value}") if told.stays else "{target}: {value}"
+    said = _("{target} stays {value}") if told.stays else "{target}: {value}"
     return said.format(target=told.target, value=told.result)
 
 

@@ -10,7 +10,7 @@ from math import isfinite
 from tutor.explain import words
 from tutor.explain.formulas import FORMULAS, Element, Worked
 from tutor.explain.origin import readable
-from tutor.language import later, tr
+from tutor.i18n import _, ngettext
 from tutor.trace import walk
 from tutor.trace.events import OptimizerStep, Update, Value
 from tutor.trace.state import State
@@ -105,7 +105,7 @@ def working(event: OptimizerStep, update: Update, dtype: str = "float32", elemen
 def formula(event: OptimizerStep) -> str | None:
     """The optimizer's formula in short."""
     known = FORMULAS.get(event.optimizer)
-    return None if known is None else tr(known[1])
+    return None if known is None else _(known[1])
 
 
 def agrees(event: OptimizerStep, update: Update, dtype: str = "float32") -> bool:
@@ -176,8 +176,8 @@ def says(timeline: Timeline, told: Told) -> str:
     said = [_says(timeline, told, update) for update in event.updates[:_NAMED]]
     more = len(event.updates) - len(said) + event.left_out
     if more and said:
-        said.append(words.counted(more, later("{count} more parameter"), later("{count} more parameters")))
-    return f"{event.optimizer}.step: {words.listed(said) or tr('no parameter has a gradient')}"
+        said.append(ngettext("{count} more parameter", "{count} more parameters", more))
+    return f"{event.optimizer}.step: {words.listed(said) or _('no parameter has a gradient')}"
 
 
 def _says(timeline: Timeline, told: Told, update: Update) -> str:
@@ -203,7 +203,7 @@ def lines(timeline: Timeline, told: Told, update: Update) -> list[str]:
     """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
     name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
     change = f"{words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
-    said = [tr("{name}: {change}, gradient {gradient}", name=name, change=change,
+    said = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
                gradient=words.value(update.grad, dtype))]  # fmt: skip
     for key, value in update.state_after.items():
         was = update.state_before.get(key)
@@ -241,9 +241,9 @@ def cleared(timeline: Timeline, step: int) -> str | None:
         if now is None or (now is not old and now.value != old.value):
             was, name = words.value(old.value, old.dtype), readable(timeline, last, number)
             zeros = now is not None and not any(elements(now.value) or [1])
-            held = "None" if now is None else tr("filled with zeros") if zeros else words.value(now.value, now.dtype)
+            held = "None" if now is None else _("filled with zeros") if zeros else words.value(now.value, now.dtype)
             said.append(f"{name}.grad {was} → {held}")
     more = len(said) - _NAMED
     if more > 0:
-        said[_NAMED:] = [words.counted(more, later("{count} more gradient"), later("{count} more gradients"))]
+        said[_NAMED:] = [ngettext("{count} more gradient", "{count} more gradients", more)]
     return f"{call}: {words.listed(said)}" if said else None

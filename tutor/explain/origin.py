@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tutor import language
+from tutor import i18n
 from tutor.explain import words
 from tutor.explain.called import label
 from tutor.explain.grid import Grid, count
 from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.names import numbered, op_inputs, op_output, op_texts
 from tutor.trace.operands import is_shown
@@ -63,7 +63,7 @@ _known: WeakKeyDictionary[Timeline, dict[str, OrderedDict[int, Made | None]]] = 
 
 def _known_of(timeline: Timeline) -> OrderedDict[int, Made | None]:
     """The operations by node. Operands are called by words of a language."""
-    return _known.setdefault(timeline, {}).setdefault(language.now(), OrderedDict())
+    return _known.setdefault(timeline, {}).setdefault(i18n.current_language(), OrderedDict())
 
 
 def maker(timeline: Timeline, step: int, node: int) -> Made | None:
@@ -110,7 +110,7 @@ def _innermost(timeline: Timeline, step: int, tensor: int) -> int:
 def _consumer(state: State, node: int) -> int | None:
     """The node of the composite's result that a node inside of it leads to."""
     running = [] if state.last_pass is None else state.last_pass.ran
-    for _ in range(_MOST_INNER):
+    for _level in range(_MOST_INNER):
         found = next((one for one in running if _feeds(state, node, one)), None)
         if found is None or state.nodes[found].tensor is not None:
             return found
@@ -300,7 +300,7 @@ _names: WeakKeyDictionary[Timeline, dict[tuple[int, int, str], str | None]] = We
 
 def _made_by(timeline: Timeline, step: int, within: int) -> str | None:
     names = _names.setdefault(timeline, {})
-    key = step, within, language.now()
+    key = step, within, i18n.current_language()
     if key not in names:
         made = remember(timeline, step, within)
         names[key] = None if made is None or made.result.name.startswith("%") else made.result.name
@@ -325,7 +325,7 @@ def readable(timeline: Timeline, step: int, tensor: int) -> str:
     if made:
         return enclosed(made)
     held = state.tensors.get(tensor)
-    return tr("a leaf without a name") if held is not None and held.is_leaf else tr("a tensor without a name")
+    return _("a leaf without a name") if held is not None and held.is_leaf else _("a tensor without a name")
 
 
 def _composite(timeline: Timeline, event: Op) -> str:
@@ -339,7 +339,7 @@ def _composite(timeline: Timeline, event: Op) -> str:
 def inner_tensor(callee: str) -> str:
     """What to call a tensor that a call has made for itself: `an inner tensor of F.gumbel_softmax`."""
     callee = " ".join(callee.split())
-    return tr("an inner tensor of {call}", call=callee) if callee else tr("a tensor without a name")
+    return _("an inner tensor of {call}", call=callee) if callee else _("a tensor without a name")
 
 
 def result_of(node: str) -> str:

@@ -12,14 +12,12 @@ from tutor.explain.grid import Grid, count, places_of
 from tutor.explain.indexing import divmod_all
 from tutor.explain.operands import old
 from tutor.explain.rules import RULES, Explanation, Local, NodeView, Operand, Product, explains, mixed, routed
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _NODES = {"copy": "CopyBackwards", "square": "PowBackward0", "truediv": "DivBackward0"}
 
 
-@explains(
-    "CopySlices", general=later("a part was written to: the rest passes G on, the part what the write makes of it")
-)
+@explains("CopySlices", general=N_("a part was written to: the rest passes G on, the part what the write makes of it"))
 def part(node: NodeView) -> Iterator[Explanation]:
     """`h[0, 1] = v` and `h[0].mul_(3)`."""
     if node.op == "setitem":
@@ -32,15 +30,15 @@ def part(node: NodeView) -> Iterator[Explanation]:
             if not isinstance(first, Local):
                 continue
             slopes = dict(zip(spot, first.grid.expand(view.shape).flat, strict=True))
-            name = first.formula if len(first.formula) <= 24 else tr("the derivative")
+            name = first.formula if len(first.formula) <= 24 else _("the derivative")
             said = (
-                tr("G, but 0 in {view}", view=view.name)
+                _("G, but 0 in {view}", view=view.name)
                 if name == "0"
-                else tr("G, but G·{name} in {view}", name=name, view=view.name)
+                else _("G, but G·{name} in {view}", name=name, view=view.name)
             )
             share = mixed(whole, said, node.incoming, lambda i, slopes=slopes: [(i, slopes.get(i, 1.0))])  # type: ignore[misc]
             yield Explanation(
-                tr("{whole}, with {equation} in {view}", whole=whole.name, equation=one.equation, view=view.name),
+                _("{whole}, with {equation} in {view}", whole=whole.name, equation=one.equation, view=view.name),
                 [share, *(_of_other(node, other, spot, view) for other in rest)],
             )
 
@@ -74,11 +72,11 @@ def _of_other(node: NodeView, share: Local | Product | None, spot: Sequence[int]
     for place, element in enumerate(places_of(target.shape, view.shape)):
         rows[element].append((spot[place], slopes[place]))
     by = "" if share.formula == "1" else f"·{share.formula}"
-    return mixed(target, tr("G of {view}{by}", view=view.name, by=by), node.incoming, rows.__getitem__)
+    return mixed(target, _("G of {view}{by}", view=view.name, by=by), node.incoming, rows.__getitem__)
 
 
 @explains("IndexPutBackward0",
-          general=later("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
+          general=N_("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
 def index_put(node: NodeView) -> Iterator[Explanation]:
     """`h[mask] = v` and `index_put_`."""
     if node.op == "setitem":
@@ -94,7 +92,7 @@ def index_put(node: NodeView) -> Iterator[Explanation]:
             place = place * size + int(k) % size
         places.append(place)
     for added in (False, True):
-        yield from _written(node, whole, value, places, tr("the index"), added=added)
+        yield from _written(node, whole, value, places, _("the index"), added=added)
 
 
 def _stored(node: NodeView) -> Iterator[Explanation]:
@@ -117,20 +115,20 @@ def _written(
     if not node.gives(Grid(whole.shape, tuple(found))):
         return
     gone = set() if added else set(places)
-    said = "G" if added else tr("G, but 0 at {where}", where=where)
+    said = "G" if added else _("G, but 0 at {where}", where=where)
     share = mixed(whole, said, node.incoming, lambda i: [(i, 0.0 if i in gone else 1.0)])
     back = [-1] * len(node.incoming.flat)
     shares: list[Product | None] = [share]
     if value.tensor is not None and len(set(places)) == len(places):
         for place, element in zip(places, elements, strict=True):
             back[place] = element
-        shares.append(routed(value, tr("G at {where}", where=where), node.incoming, back))
+        shares.append(routed(value, _("G at {where}", where=where), node.incoming, back))
     elif value.tensor is not None:
         rows: list[list[tuple[int, float]]] = [[] for _ in range(count(value.shape))]
         for place, element in zip(places, elements, strict=True):
             rows[element].append((place, 1.0))
-        shares.append(mixed(value, tr("G at {where}", where=where), node.incoming, rows.__getitem__))
-    told = tr("{whole}, with {value} added at {where}") if added else tr("{whole}, with {value} stored at {where}")
+        shares.append(mixed(value, _("G at {where}", where=where), node.incoming, rows.__getitem__))
+    told = _("{whole}, with {value} added at {where}") if added else _("{whole}, with {value} stored at {where}")
     yield Explanation(told.format(whole=whole.name, value=value.name, where=where), shares)
 
 
@@ -143,7 +141,7 @@ def _spread(value: Operand, places: Sequence[int]) -> list[int]:
 
 @explains(
     "AsStridedBackward0",
-    general=later("a part, seen anew after a write to it: grad(a) = G put back in its place, else 0"),
+    general=N_("a part, seen anew after a write to it: grad(a) = G put back in its place, else 0"),
 )
 def seen_anew(node: NodeView) -> Iterator[Explanation]:
     """A part is made anew from the whole, after a write to either."""
@@ -154,6 +152,6 @@ def seen_anew(node: NodeView) -> Iterator[Explanation]:
             back[i] = place
         start = list(divmod_all(spot[0], whole.shape)) if spot else []
         yield Explanation(
-            tr("a part of {whole}, from {start} on", whole=whole.name, start=start),
-            [routed(whole, tr("G put back in its place, else 0"), node.incoming, back)],
+            _("a part of {whole}, from {start} on", whole=whole.name, start=start),
+            [routed(whole, _("G put back in its place, else 0"), node.incoming, back)],
         )

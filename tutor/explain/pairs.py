@@ -9,7 +9,7 @@ import math
 
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, explains
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 
 @explains("Atan2Backward0", general="∂atan2(a, b)/∂a = b/(a² + b²), ∂atan2(a, b)/∂b = -a/(a² + b²)")
@@ -59,16 +59,14 @@ def xlogy(node: NodeView) -> Explanation:
     return Explanation(f"{a.name}·log({b.name})", shares)
 
 
-@explains("RemainderBackward0", "FmodBackward0", general=later("the rest of a division: ∂y/∂a = 1"))
+@explains("RemainderBackward0", "FmodBackward0", general=N_("the rest of a division: ∂y/∂a = 1"))
 def rest(node: NodeView) -> Explanation:
     """What is left of a after it was divided by a number."""
     a, b = node.operands[:2]
-    return Explanation(tr("the rest of {a}/{b}", a=a.name, b=b.name), [Local(a, "1", Grid.full(a.shape, 1.0))])
+    return Explanation(_("the rest of {a}/{b}", a=a.name, b=b.name), [Local(a, "1", Grid.full(a.shape, 1.0))])
 
 
-@explains(
-    "RemainderBackward1", "FmodBackward1", general=later("the rest of a division: ∂y/∂a = 1, ∂y/∂b = -a/b rounded")
-)
+@explains("RemainderBackward1", "FmodBackward1", general=N_("the rest of a division: ∂y/∂a = 1, ∂y/∂b = -a/b rounded"))
 def rest_of_tensors(node: NodeView) -> Explanation:
     """`remainder` rounds a/b down, `fmod` to zero."""
     a, b = node.operands[:2]
@@ -76,23 +74,21 @@ def rest_of_tensors(node: NodeView) -> Explanation:
     times = a.numbers.combine(b.numbers, lambda x, y: -float(math.floor(x / y) if down else math.trunc(x / y)))
     quotient = f"{a.name}/{b.name}"
     said = (
-        tr("{quotient} rounded down", quotient=quotient)
-        if down
-        else tr("{quotient} rounded to zero", quotient=quotient)
+        _("{quotient} rounded down", quotient=quotient) if down else _("{quotient} rounded to zero", quotient=quotient)
     )
     shares = [Local(a, "1", Grid.full(a.shape, 1.0)), Local(b, f"-({said})", times)]
-    return Explanation(tr("the rest of {a}/{b}", a=a.name, b=b.name), shares)
+    return Explanation(_("the rest of {a}/{b}", a=a.name, b=b.name), shares)
 
 
-@explains("DivBackward2", general=later("a rounded quotient does not move with a: ∂y/∂a = 0"))
+@explains("DivBackward2", general=N_("a rounded quotient does not move with a: ∂y/∂a = 0"))
 def rounded(node: NodeView) -> Explanation:
     """A rounded quotient is flat almost everywhere."""
     a, b = node.operands[:2]
     shares = [Local(one, "0", Grid.full(one.shape, 0.0)) for one in (a, b)]
-    return Explanation(tr("{a}/{b} rounded", a=a.name, b=b.name), shares)
+    return Explanation(_("{a}/{b} rounded", a=a.name, b=b.name), shares)
 
 
-@explains("LerpBackward1", general=later("∂(a + w·(b - a))/∂a = 1 - w, by b: w, by w: b - a"))
+@explains("LerpBackward1", general=N_("∂(a + w·(b - a))/∂a = 1 - w, by b: w, by w: b - a"))
 def lerp_by_tensor(node: NodeView) -> Explanation:
     """1 - w, w, and b - a."""
     a, b, w = node.operands[:3]
@@ -104,7 +100,7 @@ def lerp_by_tensor(node: NodeView) -> Explanation:
     return Explanation(f"{a.name} + {w.name}·({b.name} - {a.name})", shares)
 
 
-@explains("CopysignBackward0", general=later("∂y/∂a = 1 where the sign of a was kept, else -1"))
+@explains("CopysignBackward0", general=N_("∂y/∂a = 1 where the sign of a was kept, else -1"))
 def copysign(node: NodeView) -> Explanation:
     """1 where a has the sign already, else -1."""
     a, b = node.operands[:2]
@@ -113,7 +109,7 @@ def copysign(node: NodeView) -> Explanation:
         return 0.0 if x == 0 else math.copysign(1.0, x) * math.copysign(1.0, out)
 
     shares = [
-        Local(a, tr("1 where {a} kept its sign, else -1", a=a.name), a.numbers.combine(node.result.numbers, slope)),
+        Local(a, _("1 where {a} kept its sign, else -1", a=a.name), a.numbers.combine(node.result.numbers, slope)),
         Local(b, "0", Grid.full(b.shape, 0.0)),
     ]
-    return Explanation(tr("|{a}| with the sign of {b}", a=a.name, b=b.name), shares)
+    return Explanation(_("|{a}| with the sign of {b}", a=a.name, b=b.name), shares)

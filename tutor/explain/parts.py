@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from tutor import language
+from tutor import i18n
 from tutor.explain.grid import Grid, count
 from tutor.explain.indexing import Taken, taken
 from tutor.explain.operands import enclosed
@@ -19,7 +19,7 @@ from tutor.explain.operands import old as name_of_old
 from tutor.explain.origin import Made, as_grid, grid_of, maker, operands_of
 from tutor.explain.rules import Operand
 from tutor.explain.shapes import strides, walk
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import GraphNode, Op
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
@@ -41,7 +41,7 @@ def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     """The operation that made a node which lives at `step`."""
     if node.name not in WRITES and node.name not in _AGAIN:
         return maker(timeline, step, node.node)
-    known = _known.setdefault(timeline, {}).setdefault(language.now(), {})
+    known = _known.setdefault(timeline, {}).setdefault(i18n.current_language(), {})
     made = known.get(node.node)
     if made is None:
         made = _part_maker(timeline, step, node) or maker(timeline, step, node.node)
@@ -70,7 +70,7 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     old = None if whole is None else before.tensors.get(whole.tensor)
     if whole is None or old is None:
         return None
-    name = enclosed(name_of(after, whole.tensor) or tr("the whole"))
+    name = enclosed(name_of(after, whole.tensor) or _("the whole"))
     was = Operand(name_of_old(name), old.shape, grid_of(old), old.tensor)
     result = Operand(name, whole.shape, grid_of(whole), whole.tensor)
     rest = operands_of(timeline, made_at, event, before, after)
@@ -83,10 +83,10 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
         if looked is not None and looked.tensor != whole.tensor:  # through a view
             inside = index_taken(timeline, made_at, index or "", looked)
             spots = [] if inside is None else [tuple(spot[at] for at in inside.places) for spot in _spots(looked, old)]
-        where = f"[{index}]" if index is not None else tr("a part")
+        where = f"[{index}]" if index is not None else _("a part")
         rest = [Operand(where, (), None), rest[-1]]
     elif op == "index_put":
-        spots, where = [], tr("the index")
+        spots, where = [], _("the index")
     else:
         part, changed = before.tensors.get(event.outputs[0]), after.tensors.get(event.outputs[0])
         if part is None or changed is None:
@@ -123,10 +123,10 @@ def _again(after: State, step: int, node: NodeState) -> Made | None:
     if view is None or whole is None:
         return None
     operand = Operand(
-        enclosed(name_of(after, whole.tensor) or tr("the whole")), whole.shape, grid_of(whole), whole.tensor
+        enclosed(name_of(after, whole.tensor) or _("the whole")), whole.shape, grid_of(whole), whole.tensor
     )
     named = name_of(after, view.tensor)
-    result = Operand(enclosed(named or tr("the part")), view.shape, grid_of(view), view.tensor)
+    result = Operand(enclosed(named or _("the part")), view.shape, grid_of(view), view.tensor)
     spots = tuple(tuple(spot) for spot in _spots(view, whole))
     return Made(
         step=step, op="view", code=None, operands=(operand,), result=result, named=named is not None,

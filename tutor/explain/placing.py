@@ -13,7 +13,7 @@ from itertools import combinations, product
 from tutor.explain.grid import Shape, count
 from tutor.explain.rules import Explanation, NodeView, explains
 from tutor.explain.shapes import moved, strides, walk
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _MOST_WAYS = 400
 Way = tuple[str, str, Sequence[int]]
@@ -42,27 +42,25 @@ def _by_coordinates(shape: Shape, to: Shape, source: Callable[[tuple[int, ...]],
     return places
 
 
-@explains("TrilBackward0", "TriuBackward0", general=later("one side of the diagonal: grad(a) = G there, else 0"))
+@explains("TrilBackward0", "TriuBackward0", general=N_("one side of the diagonal: grad(a) = G there, else 0"))
 def triangle(node: NodeView) -> Iterator[Explanation]:
     """What lies on the other side of a diagonal is 0."""
     a, lower = node.operands[0], node.node.startswith("Tril")
     rows, columns = a.shape[-2:]
 
     def ways() -> Iterator[Way]:
-        said = tr("the lower triangle of {a}", a=a.name) if lower else tr("the upper triangle of {a}", a=a.name)
+        said = _("the lower triangle of {a}", a=a.name) if lower else _("the upper triangle of {a}", a=a.name)
         for k in range(-rows, columns + 1):
             places = []
             for at in range(count(a.shape)):
                 row, column = divmod(at % (rows * columns), columns)
                 places.append(at if (column - row <= k if lower else column - row >= k) else -1)
-            yield said, tr("G where {a} was kept, else 0", a=a.name), places
+            yield said, _("G where {a} was kept, else 0", a=a.name), places
 
     yield from moved(node, a, _kept(node, ways()))
 
 
-@explains(
-    "DiagonalBackward0", "DiagonalBackward0_copy", general=later("a diagonal: grad(a) = G put back on it, else 0")
-)
+@explains("DiagonalBackward0", "DiagonalBackward0_copy", general=N_("a diagonal: grad(a) = G put back on it, else 0"))
 def diagonal(node: NodeView) -> Iterator[Explanation]:
     """The elements of a diagonal; which, is seen from the numbers."""
     a, steps = node.operands[0], strides(node.operands[0].shape)
@@ -75,12 +73,12 @@ def diagonal(node: NodeView) -> Iterator[Explanation]:
                 if size == min(a.shape[i] - max(-k, 0), a.shape[j] - max(k, 0)):
                     sizes = [*(a.shape[one] for one in rest), size]
                     way = walk(sizes, [*(steps[one] for one in rest), steps[i] + steps[j]], start)
-                    yield tr("a diagonal of {a}", a=a.name), tr("G put back on the diagonal, else 0"), way
+                    yield _("a diagonal of {a}", a=a.name), _("G put back on the diagonal, else 0"), way
 
     yield from moved(node, a, ways())
 
 
-@explains("DiagEmbedBackward0", general=later("a became a diagonal: grad(a) = the diagonal of G"))
+@explains("DiagEmbedBackward0", general=N_("a became a diagonal: grad(a) = the diagonal of G"))
 def on_diagonal(node: NodeView) -> Iterator[Explanation]:
     """A matrix with a on its diagonal, and 0 elsewhere."""
     a, to = node.operands[0], node.incoming.shape
@@ -93,12 +91,12 @@ def on_diagonal(node: NodeView) -> Iterator[Explanation]:
                 return (*at[:-2], min(row, column)) if column - row == k else None
 
             if a.shape[-1] == to[-1] - abs(k):
-                yield tr("{a} on a diagonal", a=a.name), tr("the diagonal of G"), _by_coordinates(a.shape, to, source)
+                yield _("{a} on a diagonal", a=a.name), _("the diagonal of G"), _by_coordinates(a.shape, to, source)
 
     yield from moved(node, a, _kept(node, ways()))
 
 
-@explains("RollBackward0", general=later("elements moved round: grad(a) = G moved back"))
+@explains("RollBackward0", general=N_("elements moved round: grad(a) = G moved back"))
 def roll(node: NodeView) -> Iterator[Explanation]:
     """Moved on along some dimensions; what falls off at the end comes in at the beginning."""
     a = node.operands[0]
@@ -106,14 +104,14 @@ def roll(node: NodeView) -> Iterator[Explanation]:
 
     def ways() -> Iterator[Way]:
         for shift in range(n):
-            yield tr("{a} rolled", a=a.name), tr("G rolled back"), [(at - shift) % n for at in range(n)]
+            yield _("{a} rolled", a=a.name), _("G rolled back"), [(at - shift) % n for at in range(n)]
         if n <= _MOST_WAYS:
             for shifts in product(*map(range, a.shape)):
 
                 def source(at: tuple[int, ...], shifts: tuple[int, ...] = shifts) -> Sequence[int]:
                     return [(k - s) % size for k, s, size in zip(at, shifts, a.shape, strict=True)]
 
-                yield tr("{a} rolled", a=a.name), tr("G rolled back"), _by_coordinates(a.shape, a.shape, source)
+                yield _("{a} rolled", a=a.name), _("G rolled back"), _by_coordinates(a.shape, a.shape, source)
 
     yield from moved(node, a, ways())
 
@@ -132,7 +130,7 @@ def _nearest(x: int, size: int) -> int | None:
 
 
 def _padded(nodes: tuple[str, ...], back: str, find: Callable[[int, int], int | None]) -> None:
-    @explains(*nodes, general=lambda: tr("padded: grad(a) = {back}", back=tr(back)))
+    @explains(*nodes, general=lambda: _("padded: grad(a) = {back}", back=_(back)))
     def rule(node: NodeView) -> Iterator[Explanation]:
         a, to = node.operands[0], node.incoming.shape
 
@@ -144,22 +142,18 @@ def _padded(nodes: tuple[str, ...], back: str, find: Callable[[int, int], int | 
                     found = [find(k - b, size) for k, b, size in zip(at, before, a.shape, strict=True)]
                     return None if None in found else [k for k in found if k is not None]
 
-                yield tr("{a} padded", a=a.name), tr(back), _by_coordinates(a.shape, to, source)
+                yield _("{a} padded", a=a.name), _(back), _by_coordinates(a.shape, to, source)
 
         yield from moved(node, a, ways())
 
 
-_padded(("ConstantPadNdBackward0",), later("its piece of G"), _inside)
-_padded(
-    ("ReflectionPad1DBackward0", "ReflectionPad2DBackward0"), later("G added up where each was copied to"), _mirrored
-)
-_padded(
-    ("ReplicationPad1DBackward0", "ReplicationPad2DBackward0"), later("G added up where each was copied to"), _nearest
-)
+_padded(("ConstantPadNdBackward0",), N_("its piece of G"), _inside)
+_padded(("ReflectionPad1DBackward0", "ReflectionPad2DBackward0"), N_("G added up where each was copied to"), _mirrored)
+_padded(("ReplicationPad1DBackward0", "ReplicationPad2DBackward0"), N_("G added up where each was copied to"), _nearest)
 
 
 @explains("UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0",
-          general=later("each element was copied: grad(a) = the sum of G over its copies"))  # fmt: skip
+          general=N_("each element was copied: grad(a) = the sum of G over its copies"))  # fmt: skip
 def nearest(node: NodeView) -> Iterator[Explanation]:
     """Each element of the result is a copy of the nearest of a."""
     a, to = node.operands[0], node.incoming.shape
@@ -168,10 +162,10 @@ def nearest(node: NodeView) -> Iterator[Explanation]:
         return [k * size // wide for k, size, wide in zip(at, a.shape, to, strict=True)]
 
     places = _by_coordinates(a.shape, to, source)
-    yield from moved(node, a, [(tr("{a} enlarged", a=a.name), tr("the sum of G over its copies"), places)])
+    yield from moved(node, a, [(_("{a} enlarged", a=a.name), _("the sum of G over its copies"), places)])
 
 
-@explains("UnfoldBackward0", general=later("windows of a: grad(a) = G added up over the windows that each is in"))
+@explains("UnfoldBackward0", general=N_("windows of a: grad(a) = G added up over the windows that each is in"))
 def unfold(node: NodeView) -> Iterator[Explanation]:
     """Windows along a dimension; an element may be in several."""
     a, to = node.operands[0], node.incoming.shape
@@ -185,12 +179,12 @@ def unfold(node: NodeView) -> Iterator[Explanation]:
                     way = walk(
                         to, [*(s * step if i == dimension else s for i, s in enumerate(steps)), steps[dimension]]
                     )
-                    yield tr("windows of {a}", a=a.name), tr("G added up over the windows"), way
+                    yield _("windows of {a}", a=a.name), _("G added up over the windows"), way
 
     yield from moved(node, a, ways())
 
 
-@explains("Rot90Backward0", general=later("turned by quarters: grad(a) = G turned back"))
+@explains("Rot90Backward0", general=N_("turned by quarters: grad(a) = G turned back"))
 def quarter_turns(node: NodeView) -> Iterator[Explanation]:
     """A matrix turned by one, two or three quarters."""
     a, to = node.operands[0], node.incoming.shape
@@ -204,6 +198,6 @@ def quarter_turns(node: NodeView) -> Iterator[Explanation]:
         ]
         for number, source in enumerate(turns):
             if to == (a.shape if number == 1 else (columns, rows)):
-                yield tr("{a} turned", a=a.name), tr("G turned back"), _by_coordinates(a.shape, to, source)
+                yield _("{a} turned", a=a.name), _("G turned back"), _by_coordinates(a.shape, to, source)
 
     yield from moved(node, a, ways() if len(a.shape) == 2 else [])

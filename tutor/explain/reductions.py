@@ -12,7 +12,7 @@ from itertools import combinations
 
 from tutor.explain.grid import Grid, Shape, agree, count, places_of
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed, spread
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 _MOST_DIMENSIONS = 6
 _MOST_CORRECTED = 4
@@ -76,9 +76,9 @@ def _sizes(node: NodeView) -> Iterator[tuple[list[int], int]]:
 def total(node: NodeView) -> Iterator[Explanation]:
     """∂(Σa)/∂aᵢ = 1."""
     a = node.operands[0]
-    for places, _ in _sizes(node):
+    for places, _size in _sizes(node):
         if a.grid is None or node.gives(_sums(a.grid, places, node.incoming.shape)):
-            yield Explanation(tr("sum of {a}", a=a.name), [_share(node, a, "1", places, [1.0] * count(a.shape))])
+            yield Explanation(_("sum of {a}", a=a.name), [_share(node, a, "1", places, [1.0] * count(a.shape))])
 
 
 @explains("MeanBackward0", "MeanBackward1", general="∂(Σa/n)/∂aᵢ = 1/n")
@@ -87,21 +87,19 @@ def mean(node: NodeView) -> Iterator[Explanation]:
     a = node.operands[0]
     for places, n in _sizes(node):
         if a.grid is None or node.gives(_sums(a.grid, places, node.incoming.shape).map(lambda x, n=n: x / n)):  # type: ignore[misc]
-            yield Explanation(
-                tr("mean of {a}", a=a.name), [_share(node, a, f"1/{n}", places, [1 / n] * count(a.shape))]
-            )
+            yield Explanation(_("mean of {a}", a=a.name), [_share(node, a, f"1/{n}", places, [1 / n] * count(a.shape))])
 
 
 def _sums(a: Grid, places: list[int], shape: Shape) -> Grid:
     return Grid(shape, tuple(map(sum, _groups(places, a.flat, count(shape)))))
 
 
-_TAKEN = (later("largest of {a}"), later("smallest of {a}"), later("median of {a}"))
-_AT = (later("1 at the largest, else 0"), later("1 at the smallest, else 0"), later("1 at the median, else 0"))
+_TAKEN = (N_("largest of {a}"), N_("smallest of {a}"), N_("median of {a}"))
+_AT = (N_("1 at the largest, else 0"), N_("1 at the smallest, else 0"), N_("1 at the median, else 0"))
 _SHARED = (
-    later("1 at the largest, shared where several are the same, else 0"),
-    later("1 at the smallest, shared where several are the same, else 0"),
-    later("1 at the median, shared where several are the same, else 0"),
+    N_("1 at the largest, shared where several are the same, else 0"),
+    N_("1 at the smallest, shared where several are the same, else 0"),
+    N_("1 at the median, shared where several are the same, else 0"),
 )
 
 
@@ -111,7 +109,7 @@ _SHARED = (
     "AmaxBackward0",
     "AminBackward0",
     "MedianBackward0",
-    general=later("the element that was taken gets the gradient; several that are the same share it"),
+    general=N_("the element that was taken gets the gradient; several that are the same share it"),
 )
 def extreme(node: NodeView) -> Iterator[Explanation]:
     """1 at the largest (smallest) element; shared evenly between those that are the same."""
@@ -124,11 +122,11 @@ def extreme(node: NodeView) -> Iterator[Explanation]:
 
     which = 2 if middle else 1 if smaller else 0
     ties = any(len({*group}) < len(group) for group in [a.numbers.flat])
-    formula, equation = tr((_SHARED if ties else _AT)[which]), tr(_TAKEN[which], a=a.name)
+    formula, equation = _((_SHARED if ties else _AT)[which]), _(_TAKEN[which], a=a.name)
     yield from reduced(node, equation, formula, value, lambda group, y: [(x == y) / group.count(y) for x in group])
 
 
-@explains("ProdBackward0", "ProdBackward1", general=later("∂(a₁·a₂·…)/∂aᵢ = the product of the others"))
+@explains("ProdBackward0", "ProdBackward1", general=N_("∂(a₁·a₂·…)/∂aᵢ = the product of the others"))
 def product(node: NodeView) -> Iterator[Explanation]:
     """∂(Πa)/∂aᵢ = the product of the others."""
     a = node.operands[0]
@@ -142,7 +140,7 @@ def product(node: NodeView) -> Iterator[Explanation]:
             after.append(after[-1] * x)
         return [x * y for x, y in zip(before, reversed(after), strict=True)]
 
-    yield from reduced(node, tr("product of {a}", a=a.name), tr("the product of the others"), math.prod, others)
+    yield from reduced(node, _("product of {a}", a=a.name), _("the product of the others"), math.prod, others)
 
 
 @explains("VarBackward0", general="∂var(a)/∂aᵢ = 2·(aᵢ - mean)/(n - correction)")
@@ -159,7 +157,7 @@ def deviation(node: NodeView) -> Iterator[Explanation]:
 
 def _deviation(node: NodeView, *, squared: bool) -> Iterator[Explanation]:
     a, y = node.operands[0], node.result.name
-    equation = tr("variance of {a}", a=a.name) if squared else tr("standard deviation of {a}", a=a.name)
+    equation = _("variance of {a}", a=a.name) if squared else _("standard deviation of {a}", a=a.name)
     n = count(a.shape) // max(count(node.incoming.shape), 1)
     for below in range(n, max(n - _MOST_CORRECTED, 0), -1):  # n less the correction, which is usually 1
 
@@ -188,20 +186,20 @@ def logsumexp(node: NodeView) -> Iterator[Explanation]:
     formula = f"exp({a.name} - {y})"
     yield from reduced(
         node,
-        tr("log of the sum of exp({a})", a=a.name),
+        _("log of the sum of exp({a})", a=a.name),
         formula,
         value,
         lambda group, y: [math.exp(x - y) for x in group],
     )
 
 
-@explains("NansumBackward0", general=later("∂y/∂aᵢ = 1 where aᵢ is a number, 0 where it is nan"))
+@explains("NansumBackward0", general=N_("∂y/∂aᵢ = 1 where aᵢ is a number, 0 where it is nan"))
 def total_of_numbers(node: NodeView) -> Iterator[Explanation]:
     """Nan counts as 0."""
     a = node.operands[0]
-    formula = tr("1 where {a} is not nan, else 0", a=a.name)
+    formula = _("1 where {a} is not nan, else 0", a=a.name)
     yield from reduced(
-        node, tr("sum of {a} without nan", a=a.name), formula, lambda group: sum(x for x in group if x == x),
+        node, _("sum of {a} without nan", a=a.name), formula, lambda group: sum(x for x in group if x == x),
         lambda group, _: [float(x == x) for x in group],
     )  # fmt: skip
 
@@ -209,7 +207,7 @@ def total_of_numbers(node: NodeView) -> Iterator[Explanation]:
 @explains(
     "VarMeanBackward0",
     "StdMeanBackward0",
-    general=later("both at once: what arrives at each of the two goes on as of itself, and is added up"),
+    general=N_("both at once: what arrives at each of the two goes on as of itself, and is added up"),
 )
 def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
     """The gradients of a variance (or its root) and of a mean, added up."""
@@ -234,13 +232,13 @@ def spread_and_mean(node: NodeView) -> Iterator[Explanation]:
                     return [(places[i], slopes[i]), (many + places[i], 1 / n)]
 
                 word = f"2·({a.name} - mean)/{below}" if squared else f"({a.name} - mean)/({below}·std)"
-                share = mixed(a, tr("G of the first·{word} + G of the mean/{n}", word=word, n=n), node.incoming, row)
-                told = tr("variance and mean of {a}") if squared else tr("standard deviation and mean of {a}")
+                share = mixed(a, _("G of the first·{word} + G of the mean/{n}", word=word, n=n), node.incoming, row)
+                told = _("variance and mean of {a}") if squared else _("standard deviation and mean of {a}")
                 yield Explanation(told.format(a=a.name), [share])
 
 
 @explains("AminmaxBackward0",
-          general=later("smallest and largest get the gradients; several that are the same share them"))  # fmt: skip
+          general=N_("smallest and largest get the gradients; several that are the same share them"))  # fmt: skip
 def both_extremes(node: NodeView) -> Iterator[Explanation]:
     """The gradient of the smallest goes to the smallest, that of the largest to the largest."""
     a, first = node.operands[0], node.results[0]
@@ -254,5 +252,5 @@ def both_extremes(node: NodeView) -> Iterator[Explanation]:
                 ends = ((0, min(groups[at])), (many, max(groups[at])))
                 return [(start + at, 1 / groups[at].count(x)) for start, end in ends if x == end]
 
-            share = mixed(a, tr("G of the one that it is, else 0"), node.incoming, row)
-            yield Explanation(tr("smallest and largest of {a}", a=a.name), [share])
+            share = mixed(a, _("G of the one that it is, else 0"), node.incoming, row)
+            yield Explanation(_("smallest and largest of {a}", a=a.name), [share])

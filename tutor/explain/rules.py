@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tutor.explain.grid import Grid, Shape, agree, count
-from tutor.language import tr
+from tutor.i18n import _
 
 # Above this many multiplications a gradient is not worked out again, and so nothing is claimed of it.
 MOST_WORK = 200_000
@@ -111,7 +111,7 @@ _GENERAL: dict[str, str | Callable[[], str]] = {}
 def in_general(node: str) -> str | None:
     """What a node's rule says of any numbers: for those that are too many to be recorded."""
     said = _GENERAL.get(node)
-    return said if said is None else tr(said) if isinstance(said, str) else said()
+    return said if said is None else _(said) if isinstance(said, str) else said()
 
 
 def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Rule], Rule]:

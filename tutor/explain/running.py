@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from tutor.explain.grid import Grid, Shape, count, places_of
 from tutor.explain.rules import Explanation, NodeView, explains, known, mixed, routed
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 
 def lanes(shape: Shape) -> Iterator[list[list[int]]]:
@@ -40,7 +40,7 @@ def _row_of(rows: list[list[int]]) -> dict[int, list[int]]:
     return {element: row for row in rows for element in row}
 
 
-@explains("SoftmaxBackward0", general=later("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))
+@explains("SoftmaxBackward0", general=N_("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))
 def softmax(node: NodeView) -> Iterator[Explanation]:
     """Along the dimension that the numbers show."""
     yield from along_a_dimension(node)
@@ -66,7 +66,7 @@ def along_a_dimension(node: NodeView) -> Iterator[Explanation]:
             yield Explanation(f"softmax({a.name})", [share])
 
 
-@explains("LogSoftmaxBackward0", general=later("p = softmax(a): grad(a) = G - p·ΣG, the sum along the dimension"))
+@explains("LogSoftmaxBackward0", general=N_("p = softmax(a): grad(a) = G - p·ΣG, the sum along the dimension"))
 def log_softmax(node: NodeView) -> Iterator[Explanation]:
     """∂yⱼ/∂aᵢ = 1 - pᵢ where j = i, else -pᵢ: together G - p·ΣG."""
     a = node.operands[0]
@@ -91,7 +91,7 @@ def log_softmax(node: NodeView) -> Iterator[Explanation]:
             yield Explanation(f"log(softmax({a.name}))", [share])
 
 
-@explains("CumsumBackward0", general=later("each element gets the sum of the gradients from its place on"))
+@explains("CumsumBackward0", general=N_("each element gets the sum of the gradients from its place on"))
 def running_sum(node: NodeView) -> Iterator[Explanation]:
     """∂yⱼ/∂aᵢ = 1 from j = i on."""
     a = node.operands[0]
@@ -112,11 +112,11 @@ def running_sum(node: NodeView) -> Iterator[Explanation]:
                 so_far = 0.0
                 for at in reversed(lane):
                     flat[at] = so_far = so_far + g[at]
-            share = known(a, tr("ΣG from its place on"), node.incoming, flat, row)
-            yield Explanation(tr("running sum of {a}", a=a.name), [share])
+            share = known(a, _("ΣG from its place on"), node.incoming, flat, row)
+            yield Explanation(_("running sum of {a}", a=a.name), [share])
 
 
-@explains("CumprodBackward0", general=later("∂yⱼ/∂aᵢ = the product of the elements up to j but for aᵢ, from j = i on"))
+@explains("CumprodBackward0", general=N_("∂yⱼ/∂aᵢ = the product of the elements up to j but for aᵢ, from j = i on"))
 def running_product(node: NodeView) -> Iterator[Explanation]:
     """The product of the others, from its place on."""
     a = node.operands[0]
@@ -137,11 +137,11 @@ def running_product(node: NodeView) -> Iterator[Explanation]:
                         found.append((j, so_far))
                 return found
 
-            share = mixed(a, tr("Σ G·the product of the others, from its place on"), node.incoming, row)
-            yield Explanation(tr("running product of {a}", a=a.name), [share])
+            share = mixed(a, _("Σ G·the product of the others, from its place on"), node.incoming, row)
+            yield Explanation(_("running product of {a}", a=a.name), [share])
 
 
-@explains("LogcumsumexpBackward0", general=later("∂yⱼ/∂aᵢ = exp(aᵢ - yⱼ) from j = i on"))
+@explains("LogcumsumexpBackward0", general=N_("∂yⱼ/∂aᵢ = exp(aᵢ - yⱼ) from j = i on"))
 def running_logsumexp(node: NodeView) -> Iterator[Explanation]:
     """exp(aᵢ - yⱼ) from j = i on."""
     a, y = node.operands[0], node.result
@@ -158,14 +158,14 @@ def running_logsumexp(node: NodeView) -> Iterator[Explanation]:
             def row(i: int, row_of: dict[int, list[int]] = row_of) -> list[tuple[int, float]]:
                 return [(j, math.exp(a.numbers.flat[i] - y.numbers.flat[j])) for j in row_of[i] if j >= i]
 
-            formula = tr("Σ G·exp({a} - {y}), from its place on", a=a.name, y=y.name)
+            formula = _("Σ G·exp({a} - {y}), from its place on", a=a.name, y=y.name)
             yield Explanation(
-                tr("log of the running sum of exp({a})", a=a.name), [mixed(a, formula, node.incoming, row)]
+                _("log of the running sum of exp({a})", a=a.name), [mixed(a, formula, node.incoming, row)]
             )
 
 
 @explains("CummaxBackward0", "CumminBackward0",
-          general=later("the elements that were taken get the gradient, the others 0"))  # fmt: skip
+          general=N_("the elements that were taken get the gradient, the others 0"))  # fmt: skip
 def extreme_so_far(node: NodeView) -> Iterator[Explanation]:
     """The result's second half says from which place along the dimension each element came."""
     a, taken = node.operands[0], node.results[1].numbers
@@ -176,7 +176,7 @@ def extreme_so_far(node: NodeView) -> Iterator[Explanation]:
                 places[at] = lane[int(taken.flat[at]) % len(lane)]
         if all(a.numbers.flat[at] == y for at, y in zip(places, node.results[0].numbers.flat, strict=True)):
             larger = node.node == "CummaxBackward0"
-            equation = tr("largest of {a} so far", a=a.name) if larger else tr("smallest of {a} so far", a=a.name)
+            equation = _("largest of {a} so far", a=a.name) if larger else _("smallest of {a} so far", a=a.name)
             incoming = Grid(a.shape, node.incoming.flat[: count(a.shape)])
-            share = routed(a, tr("G added up where it was taken, else 0"), incoming, places)
+            share = routed(a, _("G added up where it was taken, else 0"), incoming, places)
             yield Explanation(equation, [share])

@@ -17,7 +17,7 @@ from tutor.explain.operations import op_line, op_plain
 from tutor.explain.origin import readable
 from tutor.explain.story import parts_told, story
 from tutor.explain.words import Part
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
@@ -39,10 +39,10 @@ def plain(timeline: Timeline, step: int) -> str:
     if said is not None:
         text = said(timeline, step)
     else:
-        text = "".join(part for part, _ in _LINES[kind](timeline, step)).replace(" · ", tr(", "))
+        text = "".join(part for part, _ in _LINES[kind](timeline, step)).replace(" · ", _(", "))
     more = words.listed([note for note, _ in notes(timeline, step)])
     if more and kind == "line":  # after code, which may end in anything
-        return tr("{said} ({more})", said=text, more=more)
+        return _("{said} ({more})", said=text, more=more)
     return words.listed([text.removesuffix(".").removesuffix("。"), more]) if more else text
 
 
@@ -52,9 +52,9 @@ def plain(timeline: Timeline, step: int) -> str:
 def _cell(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellStart)
-    parts: list[Part] = [(tr("cell {number} begins", number=event.cell), "plain")]
+    parts: list[Part] = [(_("cell {number} begins", number=event.cell), "plain")]
     if event.knobs:
-        parts += words.laid(tr(", with {settings}"), "quiet", settings=(_settings(event.knobs), "value"))
+        parts += words.laid(_(", with {settings}"), "quiet", settings=(_settings(event.knobs), "value"))
     return parts
 
 
@@ -63,18 +63,18 @@ def _settings(knobs: dict[str, object]) -> str:
 
 
 _OUTCOMES = {
-    "ok": later("cell {number} is done"),
-    "failed": later("cell {number} has failed"),
-    "exited": later("cell {number} has ended the program"),
-    "stopped": later("cell {number} was stopped"),
-    "died": later("cell {number} has died"),
+    "ok": N_("cell {number} is done"),
+    "failed": N_("cell {number} has failed"),
+    "exited": N_("cell {number} has ended the program"),
+    "stopped": N_("cell {number} was stopped"),
+    "died": N_("cell {number} has died"),
 }
 
 
 def _cell_end(timeline: Timeline, step: int) -> list[Part]:
     event = timeline.event(step)
     assert isinstance(event, ev.CellEnd)
-    said = tr(_OUTCOMES.get(event.outcome, later("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
+    said = _(_OUTCOMES.get(event.outcome, N_("cell {number} {outcome}")), number=event.cell, outcome=event.outcome)
     how = words.code(ended(event), 200)
     parts = [(f"{said}: {how}" if how else said, "error" if event.outcome in ("failed", "died") else "plain")]
     full = full_before(timeline, step)
@@ -83,7 +83,7 @@ def _cell_end(timeline: Timeline, step: int) -> list[Part]:
 
 def _line(timeline: Timeline, step: int) -> list[Part]:
     view = timeline.view(step)
-    parts: list[Part] = [(tr("line {number}", number=view.line), "quiet"), (" · ", "quiet")]
+    parts: list[Part] = [(_("line {number}", number=view.line), "quiet"), (" · ", "quiet")]
     parts.append((words.first_line(view.code), "code"))
     return parts + _place(timeline, step)
 
@@ -97,17 +97,17 @@ def _place(timeline: Timeline, step: int) -> list[Part]:
 def _where(timeline: Timeline, step: int) -> str:
     view = timeline.view(step)
     inside = view.function and view.function != "<module>"
-    said = [tr("in {function}", function=view.function)] if inside else []
-    said += [tr("turn {number}", number=view.iteration)] if view.iteration else []
-    return tr(", ").join(said)
+    said = [_("in {function}", function=view.function)] if inside else []
+    said += [_("turn {number}", number=view.iteration)] if view.iteration else []
+    return _(", ").join(said)
 
 
 def _line_plain(timeline: Timeline, step: int) -> str:
     view = timeline.view(step)
     where, code = _where(timeline, step), words.first_line(view.code)
     if where:
-        return tr("Line {number}, {where}: {code}", number=view.line, where=where, code=code)
-    return tr("Line {number}: {code}", number=view.line, code=code)
+        return _("Line {number}, {where}: {code}", number=view.line, where=where, code=code)
+    return _("Line {number}: {code}", number=view.line, code=code)
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -119,13 +119,13 @@ def _backward(timeline: Timeline, step: int) -> list[Part]:
     roots = _roots(timeline, step, event)
     given = words.joined([words.value(item) for item in event.gradient if item is not None])
     parts = words.laid(
-        tr("{backward} begins at {roots} with gradient {gradient}"), "quiet",
-        backward=(tr("backward pass {number}", number=event.number), "node"), roots=(roots, "value"),
+        _("{backward} begins at {roots} with gradient {gradient}"), "quiet",
+        backward=(_("backward pass {number}", number=event.number), "node"), roots=(roots, "value"),
         gradient=(given or "1.0", "grad"),
     )  # fmt: skip
-    said = [tr("keeps its graph")] if event.retain_graph else []
-    said += [tr("makes a graph of its own")] if event.create_graph else []
-    return parts + ([(" · " + tr(", ").join(said), "quiet")] if said else [])
+    said = [_("keeps its graph")] if event.retain_graph else []
+    said += [_("makes a graph of its own")] if event.create_graph else []
+    return parts + ([(" · " + _(", ").join(said), "quiet")] if said else [])
 
 
 def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
@@ -137,21 +137,21 @@ def _roots(timeline: Timeline, step: int, event: ev.Backward) -> str:
         elif name.startswith("%"):
             name = readable(timeline, step, root)
         said.append(name if tensor is None else f"{name} = {words.value(tensor.value, tensor.dtype)}")
-    return words.joined(said) or tr("nothing")
+    return words.joined(said) or _("nothing")
 
 
 def _backward_end(timeline: Timeline, step: int) -> list[Part]:
     event, last = timeline.event(step), timeline.state(step).last_pass
     assert isinstance(event, ev.BackwardEnd)
     if not event.ok:
-        return [(tr("backward pass {number} was broken off", number=event.number), "error")]
+        return [(_("backward pass {number} was broken off", number=event.number), "error")]
     count = len(last.ran) if last is not None else 0
-    ran = words.counted(count, later("{count} node ran"), later("{count} nodes ran"))
+    ran = ngettext("{count} node ran", "{count} nodes ran", count)
     kept = last is not None and last.retain_graph
-    after = tr("its graph is kept") if kept else tr("what its nodes had saved is let go")
+    after = _("its graph is kept") if kept else _("what its nodes had saved is let go")
     if not kept and saved_nothing(timeline.state(step)):
-        after = tr("its nodes had saved nothing")
-    over: Part = (tr("backward pass {number} is over", number=event.number), "node")
+        after = _("its nodes had saved nothing")
+    over: Part = (_("backward pass {number} is over", number=event.number), "node")
     return [over, (" · ", "quiet"), (ran, "quiet"), (" · ", "quiet"), (after, "quiet")]
 
 
@@ -173,12 +173,12 @@ def _accumulate(timeline: Timeline, step: int) -> list[Part]:
     told = _accumulated(timeline, step)
     parts: list[Part] = [("AccumulateGrad", "node"), (" · ", "quiet"), (f"{told.name}.grad", "leaf"), (" = ", "quiet")]
     if not told.sums:
-        was = tr("it was {old}, and {gradient} arrived", old=told.old, gradient=told.came)
+        was = _("it was {old}, and {gradient} arrived", old=told.old, gradient=told.came)
         parts += [(told.now, "grad"), (f" · {was}", "quiet")]
     else:
         parts.append((f"{told.old} + {words.term(told.came)} = {told.now}", "grad"))
     return parts + (
-        [(" · ", "quiet"), (tr("{gradient} arrived", gradient=_arrived(told)), "grad")] if told.shares else []
+        [(" · ", "quiet"), (_("{gradient} arrived", gradient=_arrived(told)), "grad")] if told.shares else []
     )
 
 
@@ -202,7 +202,7 @@ def _accumulate_plain(timeline: Timeline, step: int) -> str:
     told = _accumulated(timeline, step)
     summed = told.old != "None" and told.sums
     now = f"{told.old} + {words.term(told.came)} = {told.now}" if summed else told.now
-    return tr(
+    return _(
         "{name}.grad was {old}; {gradient} arrives; it is now {new}.",
         name=told.name, old=told.old, gradient=_arrived(told), new=now.removesuffix("."),
     )  # fmt: skip
@@ -218,9 +218,9 @@ def _captured(timeline: Timeline, step: int) -> list[Part]:
     name = readable(timeline, step, event.tensor)
     gradient = words.value(event.value, _dtype(timeline, step, event.tensor))
     said = words.laid(
-        tr("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
+        _("{function} returns {gradient}"), "quiet", function=("autograd.grad", "node"), gradient=(gradient, "grad")
     )
-    return [*said, (tr(" for {tensor}", tensor=name), "plain")]
+    return [*said, (_(" for {tensor}", tensor=name), "plain")]
 
 
 def _retained(timeline: Timeline, step: int) -> list[Part]:
@@ -236,22 +236,22 @@ def _hook(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.HookRan)
     state = timeline.state(step)
     node = None if event.node is None else state.nodes.get(event.node)
-    what, tensor = tr("the gradient"), event.tensor
+    what, tensor = _("the gradient"), event.tensor
     where = readable(timeline, step, tensor) if event.node is None else ""
     if event.node is not None:
-        where = tr("a node") if node is None else node.name
+        where = _("a node") if node is None else node.name
         source = node.inputs[event.input] if node is not None and event.input is not None else None
         fed = state.nodes.get(source[0]) if source is not None else None
         made = None if fed is None or fed.tensor is None else readable(timeline, step, fed.tensor)
         name = None if fed is None else made or fed.name
-        what = tr("what it sends to {target}", target=name) if name else tr("what it sends")
-        what = tr("what reaches it") if event.input is None else what
+        what = _("what it sends to {target}", target=name) if name else _("what it sends")
+        what = _("what reaches it") if event.input is None else what
         tensor = fed.tensor if fed is not None and fed.tensor is not None else 0
     dtype = _dtype(timeline, step, tensor)
     before, after = words.value(event.before, dtype), words.value(event.after, dtype)
-    hook = (tr("hook {name}", name=event.hook), "node")
-    said = words.laid(tr("{hook} on {tensor}"), "plain", hook=hook, tensor=(where, "plain"))
-    told = tr("{hook} leaves {what} as it is: {value}") if before == after else tr("{hook} changes {what}: {value}")
+    hook = (_("hook {name}", name=event.hook), "node")
+    said = words.laid(_("{hook} on {tensor}"), "plain", hook=hook, tensor=(where, "plain"))
+    told = _("{hook} leaves {what} as it is: {value}") if before == after else _("{hook} changes {what}: {value}")
     value = before if before == after else f"{before} → {after}"
     return words.laid(told, "quiet", hook=said, what=(what, "quiet"), value=(value, "grad"))
 
@@ -266,12 +266,12 @@ def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
 
 def _node(timeline: Timeline, step: int) -> list[Part]:
     told = story(timeline, step)
-    return [(tr("a node that is not in the recording ran"), "quiet")] if told is None else node_line(told)
+    return [(_("a node that is not in the recording ran"), "quiet")] if told is None else node_line(told)
 
 
 def _node_plain(timeline: Timeline, step: int) -> str:
     told = story(timeline, step)
-    return tr("A node that is not in the recording ran.") if told is None else node_plain(told)
+    return _("A node that is not in the recording ran.") if told is None else node_plain(told)
 
 
 def _failed(timeline: Timeline, step: int) -> list[Part]:
@@ -279,7 +279,7 @@ def _failed(timeline: Timeline, step: int) -> list[Part]:
     assert isinstance(event, ev.Failed)
     said = words.code(message(event), 200)
     parts: list[Part] = [(event.error, "error"), (f": {said}" if said else "", "error")]
-    return [*parts, (" · " + tr("caught by the code around it"), "quiet")] if event.caught else parts
+    return [*parts, (" · " + _("caught by the code around it"), "quiet")] if event.caught else parts
 
 
 def _failed_plain(timeline: Timeline, step: int) -> str:

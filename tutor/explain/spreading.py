@@ -7,7 +7,7 @@ import re
 
 from tutor.explain.grid import Shape, broadcast_shape, count
 from tutor.explain.rules import shape_text
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.names import op_texts
 from tutor.trace.source import parse
@@ -109,13 +109,13 @@ def _says(sides: list[TensorState], names: list[str] | None) -> str:
     }  # fmt: skip
     flat = 0 if len(first) < len(second) else 1
     if names is None:
-        return tr(
+        return _(
             "{first} meets {second} and gives {wide}: each prediction is compared with each target, not with its own",
             **said,
         )  # fmt: skip
     dim = len(sides[flat].shape)
     fixes = (f"{_callable(names[flat])}.unsqueeze({dim})", f"{_callable(names[1 - flat])}.squeeze({dim})")
-    return tr(
+    return _(
         "{first} meets {second} and gives {wide}: each prediction is compared with each target, not with its own; "
         "write {unsqueezed} or {squeezed}", unsqueezed=fixes[0], squeezed=fixes[1], **said,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from tutor.explain.grid import Grid
 from tutor.explain.origin import inner_tensor, maker, result_of, unnamed
 from tutor.explain.parts import made_by
 from tutor.explain.rules import in_general
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Node, Value
 from tutor.trace.names import is_leaf, parts_of
 from tutor.trace.state import State
@@ -106,7 +106,7 @@ def _target(timeline: Timeline, step: int, state: State, source: tuple[int, int]
     if name is not None and not name.startswith("%"):
         return name
     if is_leaf(node):
-        return unnamed(timeline, step, node.tensor or 0) or tr("a leaf without a name")
+        return unnamed(timeline, step, node.tensor or 0) or _("a leaf without a name")
     made = maker(timeline, step, node.node)
     known = made is not None and made.node == node.node and not made.result.name.startswith("%")
     return made.result.name if made is not None and known else result_of(node.name)

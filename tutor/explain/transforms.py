@@ -4,29 +4,25 @@ hooks. Each is named as what it is, at the steps where it shows."""
 from __future__ import annotations
 
 from tutor.explain.ungraphed import taken, ungraphed
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline
 
 _PASSES = {
-    "torch.func.grad": later(
-        "torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad"
-    ),
-    "torch.func.grad_and_value": later(
+    "torch.func.grad": N_("torch.func.grad runs this pass inside, on stand-ins of its arguments: it writes no .grad"),
+    "torch.func.grad_and_value": N_(
         "torch.func.grad_and_value runs this pass inside, on stand-ins of its arguments: it writes no .grad"
     ),
-    "torch.func.vjp": later(
+    "torch.func.vjp": N_(
         "torch.func.vjp: calling the function that it returned runs this pass, from the gradient given "
         "to it; it writes no .grad"
     ),
-    "torch.func.jacrev": later(
+    "torch.func.jacrev": N_(
         "torch.func.jacrev runs one pass for all rows of the Jacobian together, by vmap; it writes no .grad"
     ),
-    "torch.func.jacfwd": later(
-        "torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given"
-    ),
-    "torch.vmap": later("torch.vmap runs this pass once for the whole batch"),
-    "checkpoint": later(
+    "torch.func.jacfwd": N_("torch.func.jacfwd works forward, with tangents; this pass belongs to what it was given"),
+    "torch.vmap": N_("torch.vmap runs this pass once for the whole batch"),
+    "checkpoint": N_(
         "checkpoint has run the forward again, and runs this pass inside the other one, through the graph "
         "which that made"
     ),
@@ -34,38 +30,34 @@ _PASSES = {
 _FUNCTIONAL = "torch.autograd.functional."
 
 _FIRST = {
-    "torch.func.grad": later(
-        "torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor"
-    ),
-    "torch.func.grad_and_value": later(
+    "torch.func.grad": N_("torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor"),
+    "torch.func.grad_and_value": N_(
         "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, not your tensor"
     ),
-    "torch.func.vjp": later(
+    "torch.func.vjp": N_(
         "torch.func.vjp runs the function on a stand-in of the argument, and keeps the graph for later"
     ),
-    "torch.func.jacrev": later(
-        "torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward"
-    ),
+    "torch.func.jacrev": N_("torch.func.jacrev runs the function on a stand-in of the argument, then a pass backward"),
 }
 
 _NODES = {
-    "CheckpointFunctionBackward": later(
+    "CheckpointFunctionBackward": N_(
         "checkpoint had kept only the inputs: the operations before this step ran a second time, during backward"
     ),
-    "BackwardHookFunctionBackward": later("this node does nothing of its own: the backward hooks of a module run here"),
+    "BackwardHookFunctionBackward": N_("this node does nothing of its own: the backward hooks of a module run here"),
 }
 
 _DUALS = {
-    "make_dual": later(
+    "make_dual": N_(
         "forward mode: the result carries a tangent, and so does whatever is computed from it; no pass "
         "backward is needed"
     ),
-    "unpack_dual": later(
+    "unpack_dual": N_(
         "forward mode: the value, and its tangent, which is the derivative along the tangent of the input"
     ),
 }
 
-_SECOND_TIME = later(
+_SECOND_TIME = N_(
     "checkpoint runs the forward again, as it had kept only the inputs: this is a second time, in the pass"
 )
 
@@ -73,7 +65,7 @@ _SECOND_TIME = later(
 def named(timeline: Timeline, step: int) -> str | None:
     """What runs here that is not the learner's own call; None where nothing does."""
     found = _named(timeline, step)
-    return None if found is None else tr(found)
+    return None if found is None else _(found)
 
 
 def _named(timeline: Timeline, step: int) -> str | None:
@@ -93,7 +85,7 @@ def _named(timeline: Timeline, step: int) -> str | None:
 
 def _of_pass(parent: str) -> str | None:
     if parent.startswith(_FUNCTIONAL):
-        return tr("{function} runs this pass inside, to give back what it finds; it writes no .grad", function=parent)
+        return _("{function} runs this pass inside, to give back what it finds; it writes no .grad", function=parent)
     return _PASSES.get(parent)
 
 

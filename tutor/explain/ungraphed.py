@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.origin import readable
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Line, Op
 from tutor.trace.names import names_of, op_texts
 from tutor.trace.state import SiteInfo
@@ -35,9 +35,9 @@ def ungraphed(timeline: Timeline, step: int, event: Op, site: SiteInfo) -> str |
     if not any(tensor.requires_grad for tensor in inputs):
         return None
     if site.op == "detach":
-        return tr("the same memory, but cut off from the graph: gradients stop here")
+        return _("the same memory, but cut off from the graph: gradients stop here")
     if site.op == "set_data":
-        return tr(
+        return _(
             "{name} gets other memory, and autograd does not see the change",
             name=readable(timeline, step, inputs[0].tensor),
         )
@@ -45,19 +45,19 @@ def ungraphed(timeline: Timeline, step: int, event: Op, site: SiteInfo) -> str |
         return None
     if made[0].requires_grad:
         unrecorded = site.inplace and made[0].is_leaf
-        return tr("autograd does not record this change of a leaf") if unrecorded else None
+        return _("autograd does not record this change of a leaf") if unrecorded else None
     if not made[0].dtype.startswith(("float", "bfloat", "complex")):
         return None
     if made[0].version is None:
-        return tr("made in inference mode: no graph is made")
+        return _("made in inference mode: no graph is made")
     method = _method_of_function(timeline, site)
     if method is None:
-        return tr("gradients are off here, as under no_grad: no graph is made")
+        return _("gradients are off here, as under no_grad: no graph is made")
     if _said_before(timeline, step, event):
         return None
     if method == "forward":
-        return tr("in a Function's forward gradients are off: no graph is made of it, its backward stands in for one")
-    return tr("in a Function's backward gradients are off, unless the pass is run with create_graph=True")
+        return _("in a Function's forward gradients are off: no graph is made of it, its backward stands in for one")
+    return _("in a Function's backward gradients are off, unless the pass is run with create_graph=True")
 
 
 def by_data(timeline: Timeline, step: int, event: Op) -> str | None:
@@ -79,7 +79,7 @@ def taken(timeline: Timeline, step: int) -> str | None:
 
 
 def _of_data(name: str) -> str:
-    return tr(".data is the same memory as {name}, but autograd does not see what is done with it", name=name)
+    return _(".data is the same memory as {name}, but autograd does not see what is done with it", name=name)
 
 
 def _method_of_function(timeline: Timeline, site: SiteInfo) -> str | None:

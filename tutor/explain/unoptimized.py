@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from tutor.explain import words
-from tutor.language import later, tr
+from tutor.i18n import _, ngettext
 from tutor.trace.events import Accumulate, Captured, Op, OptimizerStep
 from tutor.trace.names import name_of
 from tutor.trace.source import parse
@@ -99,11 +99,12 @@ def at_step(timeline: Timeline, step: int) -> str | None:
     if not named:
         return None
     more = len(found) - len(named)
-    shown = [*named, words.counted(more, later("{count} more parameter"), later("{count} more parameters"))]
+    shown = [*named, ngettext("{count} more parameter", "{count} more parameters", more)]
     passes = max(sum(at <= step for at in run.reached[number]) for number in found)
-    said = tr(
+    said = ngettext(
+        "no optimizer changes {names}, though gradients came in {count} pass",
         "no optimizer changes {names}, though gradients came in {count} passes",
-        names=words.joined(shown if more else named), count=passes,
+        passes, names=words.joined(shown if more else named),
     )  # fmt: skip
     return words.listed([said, _reason(timeline, run, found[0], named[0])])
 
@@ -120,7 +121,7 @@ def at_accumulation(timeline: Timeline, step: int) -> str | None:
     name = name_of(before, event.tensor)
     if name is None:
         return None
-    return tr("{name}.grad adds up from pass to pass, and no optimizer changes {name}", name=name)
+    return _("{name}.grad adds up from pass to pass, and no optimizer changes {name}", name=name)
 
 
 def _left_out(timeline: Timeline, run: _Run, state: State, number: int, step: int) -> bool:
@@ -167,18 +168,18 @@ def _reason(timeline: Timeline, run: _Run, number: int, name: str) -> str:
     kind = _plain_container(timeline, name)
     if kind is not None:
         owner, container, module = kind
-        return tr(
+        return _(
             "{owner} is a plain {container}, in which a module does not look for parameters: write {module} for it",
             owner=owner, container=container, module=module,
         )  # fmt: skip
     made, line = _first_seen(timeline, number), _optimizer_line(timeline, run)
     at = None if made is None else timeline.view(made).line
     if made is not None and line is not None and line < made and at is not None:
-        return tr(
+        return _(
             "it was made on line {line}, after the optimizer (line {optimizer}): make the optimizer when the model is "
             "complete", line=at, optimizer=timeline.view(line).line,
         )  # fmt: skip
-    return tr("give it to the optimizer, or let it need no gradient: {fix}", fix=f"{name}.requires_grad_(False)")
+    return _("give it to the optimizer, or let it need no gradient: {fix}", fix=f"{name}.requires_grad_(False)")
 
 
 def _plain_container(timeline: Timeline, name: str) -> tuple[str, str, str] | None:
@@ -195,9 +196,9 @@ def _plain_container(timeline: Timeline, name: str) -> tuple[str, str, str] | No
             if not any(isinstance(one, ast.Attribute) and one.attr == found["field"] for one in targets):
                 continue
             if isinstance(node.value, (ast.List, ast.ListComp)):
-                return f"{found['owner']}.{found['field']}", tr("list"), "nn.ModuleList([…])"
+                return f"{found['owner']}.{found['field']}", _("list"), "nn.ModuleList([…])"
             if isinstance(node.value, (ast.Dict, ast.DictComp)):
-                return f"{found['owner']}.{found['field']}", tr("dict"), "nn.ModuleDict({…})"
+                return f"{found['owner']}.{found['field']}", _("dict"), "nn.ModuleDict({…})"
     return None
 
 

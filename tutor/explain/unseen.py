@@ -12,7 +12,7 @@ from tutor.explain.grid import Grid, agree
 from tutor.explain.keeping import Kept, differ, holders, is_read, kept_by, nodes, what
 from tutor.explain.origin import Made, as_grid, grid_of, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Node
 from tutor.trace.names import name_of
@@ -61,13 +61,13 @@ def unseen(timeline: Timeline, since: int, step: int, changed: set[int]) -> list
     for (number, runs), several in found.items():
         was, now = before.tensors[number], after.tensors[number]
         told = (
-            later("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
+            N_("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
                   "change, backward will use {new}")
             if runs
-            else later("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see "
+            else N_("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see "
                        "the change, backward would use {new}")
         )  # fmt: skip
-        text = tr(
+        text = _(
             told, tensor=_called(after, several[0]), nodes=nodes(after, several), old=words.value(was.value, was.dtype),
             version=now.version, new=words.value(now.value, now.dtype),
         )  # fmt: skip
@@ -101,7 +101,7 @@ def _called(state: State, kept: Kept) -> str:
             turned = (
                 len(leaf.shape) == 2 and held.shape == leaf.shape[::-1] and held.strides == (leaf.strides or ())[::-1]
             )
-            return f"{name}.T" if turned else tr("a view of {tensor}", tensor=name)
+            return f"{name}.T" if turned else _("a view of {tensor}", tensor=name)
     return what(state, kept)
 
 
@@ -115,18 +115,18 @@ def unseen_at(timeline: Timeline, step: int) -> str | None:
         return None
     begin, found = wrong
     if found is None:
-        return tr("{changed}: the gradient may not be the true one", changed=begin)
+        return _("{changed}: the gradient may not be the true one", changed=begin)
     info = timeline.pass_of(step)
     earlier = range(info.start_step + 1 if info is not None else step, step)
     arrived_wrong = any(_wrong_at(timeline, at) is not None for at in earlier)
     template = (
-        later("grad({target}) = {sent}, and {true} with what it had kept")
+        N_("grad({target}) = {sent}, and {true} with what it had kept")
         if arrived_wrong
-        else later("grad({target}) = {sent}, where {true} is right")
+        else N_("grad({target}) = {sent}, where {true} is right")
     )
-    each = [tr(template, target=one.target, sent=_grid(one.sent), true=_grid(one.true)) for one in found]
+    each = [_(template, target=one.target, sent=_grid(one.sent), true=_grid(one.true)) for one in found]
     told = list(dict.fromkeys(each))  # of k·k both factors get the same
-    return tr("{changed}: {what}", changed=begin, what=words.clauses(told))
+    return _("{changed}: {what}", changed=begin, what=words.clauses(told))
 
 
 def _wrong_at(timeline: Timeline, step: int) -> tuple[str, list[Wrong] | None] | None:
@@ -144,12 +144,12 @@ def _wrong_at(timeline: Timeline, step: int) -> tuple[str, list[Wrong] | None] |
         return None
     said = words.clauses(
         [
-            tr("{tensor} was {old} when {node} kept it and is {new}", tensor=name, old=_grid(was), node=node.name,
+            _("{tensor} was {old} when {node} kept it and is {new}", tensor=name, old=_grid(was), node=node.name,
                new=_grid(now))
             for name, was, now in changed.values()
         ]
     )  # fmt: skip
-    begin = tr("{what}, changed where autograd cannot see it", what=said)
+    begin = _("{what}, changed where autograd cannot see it", what=said)
     found = _wrong(state, node, event, made, {number: now for number, (_, _, now) in changed.items()})
     if found is None:
         return begin, None

@@ -13,7 +13,7 @@ from itertools import product
 from tutor.explain.grid import Grid, Shape, count
 from tutor.explain.rules import MOST_WORK, Explanation, NodeView, Operand, Product, explains, mixed
 from tutor.explain.shapes import strides
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
 Windows = tuple[list[list[int]], Sequence[int]]
 """The elements of each window, and by what its sum is divided."""
@@ -60,7 +60,7 @@ def _convolution(a: Operand, w: Operand, to: Shape, slide: tuple[int, int, int],
 
 @explains(
     "ConvolutionBackward0",
-    general=later("y = Σw·x over a window: grad(x) = ΣG·w, grad(w) = ΣG·x over all places of the window"),
+    general=N_("y = Σw·x over a window: grad(x) = ΣG·w, grad(w) = ΣG·x over all places of the window"),
 )
 def convolution(node: NodeView) -> Iterator[Explanation]:
     """Each element of the result is a sum of products: by x the weight, by the weight x."""
@@ -84,14 +84,14 @@ def convolution(node: NodeView) -> Iterator[Explanation]:
                 by_a[other].append((place, w.numbers.flat[weight]))
                 by_w[weight].append((place, a.numbers.flat[other]))
             shares: list[Product | None] = [
-                mixed(a, tr("ΣG·{w} over the windows that it is in", w=w.name), node.incoming, by_a.__getitem__),
-                mixed(w, tr("ΣG·{a} over the places of the window", a=a.name), node.incoming, by_w.__getitem__),
+                mixed(a, _("ΣG·{w} over the windows that it is in", w=w.name), node.incoming, by_a.__getitem__),
+                mixed(w, _("ΣG·{a} over the places of the window", a=a.name), node.incoming, by_w.__getitem__),
             ]
             if bias is not None:
                 rows = [[(at, 1.0) for at, one in enumerate(channel) if one == c] for c in range(to[1])]
-                shares.append(mixed(bias, tr("ΣG of its channel"), node.incoming, rows.__getitem__))
+                shares.append(mixed(bias, _("ΣG of its channel"), node.incoming, rows.__getitem__))
             plus = "" if bias is None else f" + {bias.name}"
-            yield Explanation(tr("{a} convolved with {w}{plus}", a=a.name, w=w.name, plus=plus), shares)
+            yield Explanation(_("{a} convolved with {w}{plus}", a=a.name, w=w.name, plus=plus), shares)
             return
 
 
@@ -114,7 +114,7 @@ def _spans(sizes: Shape, to: Shape) -> Iterator[tuple[Ranges, Ranges, int]]:
     how many elements a full window has."""
     shapes = product(*(sorted({*range(1, min(n, _MOST_WIDE) + 1), n}) for n in sizes))
     for shape in sorted(shapes, key=lambda shape: len(set(shape))):  # square ones first
-        for step, pad, _ in _slides(sizes, to, shape, pool=True):
+        for step, pad, _count in _slides(sizes, to, shape, pool=True):
             full = [[range(m * step - pad, m * step - pad + k) for m in range(many)]
                     for many, k in zip(to, shape, strict=True)]  # fmt: skip
             inside = [[range(max(r.start, 0), min(r.stop, n)) for r in row] for row, n in zip(full, sizes, strict=True)]
@@ -150,14 +150,14 @@ def _average(node: NodeView, a: Operand, ways: Iterator[Windows]) -> Iterator[Ex
             for place, (window, n) in enumerate(zip(windows, sizes, strict=True)):
                 for at in window:
                     rows[at].append((place, 1 / n))
-            share = mixed(a, tr("ΣG/n over the windows that it is in"), node.incoming, rows.__getitem__)
-            yield Explanation(tr("means of windows of {a}", a=a.name), [share])
+            share = mixed(a, _("ΣG/n over the windows that it is in"), node.incoming, rows.__getitem__)
+            yield Explanation(_("means of windows of {a}", a=a.name), [share])
             if not node.inner:  # then the numbers have shown that this is the way
                 return
 
 
 @explains("AvgPool2DBackward0",
-          general=later("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
+          general=N_("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
 def average(node: NodeView) -> Iterator[Explanation]:
     """G/n, from each window."""
     a, to = _pooled(node), node.incoming.shape
@@ -174,7 +174,7 @@ def average(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("AdaptiveAvgPool2DBackward0",
-          general=later("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
+          general=N_("the mean of n elements: each gets G/n from each window that it is in"))  # fmt: skip
 def adaptive_average(node: NodeView) -> Iterator[Explanation]:
     """Windows as equal as they can be."""
     a, to = _pooled(node), node.incoming.shape
@@ -192,14 +192,14 @@ def _largest(node: NodeView, a: Operand, ways: Iterator[list[list[int]]]) -> Ite
             rows: list[list[tuple[int, float]]] = [[] for _ in flat]
             for place, at in enumerate(taken):
                 rows[at].append((place, 1.0))
-            share = mixed(a, tr("G where it was the largest of a window, else 0"), node.incoming, rows.__getitem__)
-            yield Explanation(tr("largest of windows of {a}", a=a.name), [share])
+            share = mixed(a, _("G where it was the largest of a window, else 0"), node.incoming, rows.__getitem__)
+            yield Explanation(_("largest of windows of {a}", a=a.name), [share])
             if not node.inner:  # then the numbers have shown that this is the way
                 return
 
 
 @explains("MaxPool2DWithIndicesBackward0",
-          general=later("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
+          general=N_("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
 def largest(node: NodeView) -> Iterator[Explanation]:
     """The largest of a window gets it all."""
     a, to = _pooled(node), node.incoming.shape
@@ -207,7 +207,7 @@ def largest(node: NodeView) -> Iterator[Explanation]:
 
 
 @explains("AdaptiveMaxPool2DBackward0",
-          general=later("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
+          general=N_("the largest element of each window gets its gradient, the others 0"))  # fmt: skip
 def adaptive_largest(node: NodeView) -> Iterator[Explanation]:
     """Windows as equal as they can be."""
     a, to = _pooled(node), node.incoming.shape

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tutor.explain.grid import Grid
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
@@ -80,28 +80,23 @@ def joined(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     said = "".join(words[:1])
     for word in words[1:-1]:
-        said = tr("{words}, {word}", words=said, word=word)
-    return tr("{words} and {last}", words=said, last=words[-1]) if len(words) > 1 else said
+        said = _("{words}, {word}", words=said, word=word)
+    return _("{words} and {last}", words=said, last=words[-1]) if len(words) > 1 else said
 
 
 def clauses(said: Sequence[str]) -> str:
     """The same of what has a verb of its own."""
     text = "".join(said[:1])
     for clause in said[1:-1]:
-        text = tr("{said}, {clause}", said=text, clause=clause)
-    return tr("{said} and {clause}", said=text, clause=said[-1]) if len(said) > 1 else text
-
-
-def counted(count: int, one: str, several: str) -> str:
-    """`1 node`, `3 nodes`: the texts for one and for several, each with a blank for the `{count}`."""
-    return tr(one if count == 1 else several, count=count)
+        text = _("{said}, {clause}", said=text, clause=clause)
+    return _("{said} and {clause}", said=text, clause=said[-1]) if len(said) > 1 else text
 
 
 def sentences(said: Sequence[str]) -> str:
     """One sentence after the other."""
     text = "".join(said[:1])
     for sentence in said[1:]:
-        text = tr("{sentence} {next}", sentence=text, next=sentence)
+        text = _("{sentence} {next}", sentence=text, next=sentence)
     return text
 
 
@@ -109,7 +104,7 @@ def listed(said: Sequence[str]) -> str:
     """`a; b; c`."""
     text = "".join(said[:1])
     for one in said[1:]:
-        text = tr("{said}; {more}", said=text, more=one)
+        text = _("{said}; {more}", said=text, more=one)
     return text
 
 

@@ -13,20 +13,20 @@ from tutor.explain.choosing import along
 from tutor.explain.grid import Grid, count
 from tutor.explain.rules import Explanation, Local, NodeView, Operand, Product, explains, mixed
 from tutor.explain.shapes import strides, walk
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 
-_AT_PLACES = later("G at the places that it was written to")
+_AT_PLACES = N_("G at the places that it was written to")
 
 
 def kept_share(a: Operand, places: Sequence[int]) -> Local:
     """Of what was partly overwritten."""
     written = set(places)
     slope = Grid(a.shape, tuple(0.0 if at in written else 1.0 for at in range(count(a.shape))))
-    return Local(a, tr("1 where {a} was kept, else 0", a=a.name), slope)
+    return Local(a, _("1 where {a} was kept, else 0", a=a.name), slope)
 
 
 def _told(a: str, what: str, *, added: bool) -> str:
-    told = tr("{a} with {what} added to it") if added else tr("{a} with {what} written to it")
+    told = _("{a} with {what} added to it") if added else _("{a} with {what} written to it")
     return told.format(a=a, what=what)
 
 
@@ -48,11 +48,11 @@ def _shares(
     for place, element in zip(places, elements, strict=True):
         arrive[element].append((place, factor))
     by = "" if factor == 1 else f"{factor:g}·"
-    return [first, mixed(source, by + tr(_AT_PLACES), node.incoming, arrive.__getitem__)]
+    return [first, mixed(source, by + _(_AT_PLACES), node.incoming, arrive.__getitem__)]
 
 
 @explains("ScatterBackward0", "ScatterBackward1", "ScatterAddBackward0",
-          general=later("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
+          general=N_("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
 def scatter(node: NodeView) -> Iterator[Explanation]:
     """`a.scatter(dim, index, b)`; over which dimension, the numbers show."""
     a, index, source = _sources(node)
@@ -61,12 +61,12 @@ def scatter(node: NodeView) -> Iterator[Explanation]:
     for places in along(a.shape, index):
         if _holds(node, a, source, places, elements, added=added, factor=1.0):
             shares = _shares(node, a, source, places, elements, added=added)
-            name = tr("a number") if source is None else source.name
+            name = _("a number") if source is None else source.name
             yield Explanation(_told(a.name, name, added=added), shares)
 
 
 @explains("IndexAddBackward0", "IndexCopyBackward0", "IndexFillBackward0", "IndexFillBackward1",
-          general=later("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
+          general=N_("written to places: what was written gets G from there, what was overwritten 0"))  # fmt: skip
 def by_index(node: NodeView) -> Iterator[Explanation]:
     """`a.index_add(dim, index, b)` and its kin: the index says which slices."""
     a, index, source = _sources(node)
@@ -83,7 +83,7 @@ def by_index(node: NodeView) -> Iterator[Explanation]:
         for factor in _factors(node, a, source, places, elements) if added and source is not None else (1.0,):
             if _holds(node, a, source, places, elements, added=added, factor=factor):
                 shares = _shares(node, a, source, places, elements, added=added, factor=factor)
-                name = tr("a number") if source is None else source.name
+                name = _("a number") if source is None else source.name
                 yield Explanation(_told(a.name, name, added=added), shares)
 
 
@@ -118,12 +118,12 @@ def _holds(
 
 @explains(
     "MaskedScatterBackward0",
-    general=later("written where a mask holds: what was written gets G there, what was overwritten 0"),
+    general=N_("written where a mask holds: what was written gets G there, what was overwritten 0"),
 )
 def masked_scatter(node: NodeView) -> Explanation:
     """The elements of the source go, in order, to where the mask holds."""
     a, mask, source = _sources(node)
     places = [at for at, x in enumerate(mask.expand(a.shape).flat) if x]
     shares = _shares(node, a, source, places, list(range(len(places))), added=False)
-    name = tr("a number") if source is None else source.name
-    return Explanation(tr("{a} with {name} where the mask holds", a=a.name, name=name), shares)
+    name = _("a number") if source is None else source.name
+    return Explanation(_("{a} with {name} where the mask holds", a=a.name, name=name), shares)

@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tutor.language import tr
+from tutor.i18n import _
 
 TOLERANCE = 1e-3
 """Relative to the right number."""
-WITHIN = {"en": "to a thousandth", "zh": "误差在千分之一以内"}
-"""The same, in the words of each language."""
 NOISE = 1e-6
 """What is left of a zero after some arithmetic: so far apart numbers may always be."""
 LONGEST = 2_000
@@ -28,7 +26,7 @@ class AnswerError(ValueError):
     """What was typed is no answer; the text says what one looks like."""
 
     def __init__(self, text: str | None = None) -> None:
-        super().__init__(text or tr("An answer is a number, a list such as [1, 2], True, False or None."))
+        super().__init__(text or _("An answer is a number, a list such as [1, 2], True, False or None."))
 
 
 def read(text: str, question: str | None, options: int, lines: range | None = None) -> Any:
@@ -37,10 +35,10 @@ def read(text: str, question: str | None, options: int, lines: range | None = No
     found = parse(text)
     if question == "line" and (type(found) is not int or (lines and found not in lines)):
         if not lines:
-            raise AnswerError(tr("The answer is the number of a line."))
-        raise AnswerError(tr("The answer is a line from {first} to {last}.", first=lines[0], last=lines[-1]))
+            raise AnswerError(_("The answer is the number of a line."))
+        raise AnswerError(_("The answer is a line from {first} to {last}.", first=lines[0], last=lines[-1]))
     if options and (type(found) is not int or not 1 <= found <= options):
-        raise AnswerError(tr("Choose a number from 1 to {count}.", count=options))
+        raise AnswerError(_("Choose a number from 1 to {count}.", count=options))
     return found
 
 

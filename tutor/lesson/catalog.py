@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson import header
 from tutor.lesson.errors import MISSING, LessonError, listed
 from tutor.lesson.model import FAMILIES, Header
@@ -33,9 +33,9 @@ def load(folder: Path) -> Catalog:
     One bad file does not hide the others: it becomes one of the problems.
     """
     if not folder.exists():
-        raise LessonError(tr("there is no such folder of lessons."), path=str(folder), status=MISSING)
+        raise LessonError(_("there is no such folder of lessons."), path=str(folder), status=MISSING)
     if not folder.is_dir():
-        raise LessonError(tr("is no folder of lessons."), path=str(folder))
+        raise LessonError(_("is no folder of lessons."), path=str(folder))
     lessons: dict[str, Header] = {}
     problems: list[LessonError] = []
     for path in _files(folder, problems):
@@ -46,11 +46,11 @@ def load(folder: Path) -> Catalog:
             continue
         except Exception as error:  # whatever it is, one bad file does not hide the others
             why = str(error) or type(error).__name__
-            problems.append(LessonError(tr("cannot be read: {why}.", why=why), path=str(path), line=1))
+            problems.append(LessonError(_("cannot be read: {why}.", why=why), path=str(path), line=1))
             continue
         if found.id in lessons:
-            what = tr("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
-            problems.append(TwiceError(what, path=str(path), mend=tr("Give one of them another name.")))
+            what = _("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
+            problems.append(TwiceError(what, path=str(path), mend=_("Give one of them another name.")))
             continue
         lessons[found.id] = found
     return Catalog(tuple(lessons.values()), tuple(problems))
@@ -62,17 +62,17 @@ def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
         entries = sorted(folder.iterdir())
     except OSError as error:
         why = error.strerror or str(error)
-        raise LessonError(tr("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
+        raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
     for each in entries:
         if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
             what, mend = (
-                tr("stands in no family's folder."),
-                tr("Put it into one of {names}.", names=listed(FAMILIES, "or")),
+                _("stands in no family's folder."),
+                _("Put it into one of {names}.", names=listed(FAMILIES, "or")),
             )
             problems.append(LessonError(what, path=str(each), mend=mend))
         if each.is_dir() and each.name not in FAMILIES and any(each.glob("*.py")):
-            what = tr("`{name}` is no family of lessons.", name=each.name)
-            problems.append(LessonError(what, path=str(each), mend=tr("There is {names}.", names=listed(FAMILIES))))
+            what = _("`{name}` is no family of lessons.", name=each.name)
+            problems.append(LessonError(what, path=str(each), mend=_("There is {names}.", names=listed(FAMILIES))))
     found = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
     return sorted(found, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
 
@@ -84,9 +84,9 @@ def _order(path: Path) -> int:
 
 def _one(path: Path) -> Header:
     if not header.FILE_NAME.fullmatch(path.stem) or not path.stem.isprintable():  # it is to be typed, and is kept
-        raise LessonError(tr("is not named as a lesson is."), path=str(path), mend=tr("For instance: 01-two-paths.py"))
+        raise LessonError(_("is not named as a lesson is."), path=str(path), mend=_("For instance: 01-two-paths.py"))
     found = header.read(path)
     if found is None:
-        raise LessonError(tr("has no header, so it has no title."), path=str(path), line=1,
-                          mend=tr("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
+        raise LessonError(_("has no header, so it has no title."), path=str(path), line=1,
+                          mend=_("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
     return found

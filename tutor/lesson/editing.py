@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson import knobs, source
 from tutor.lesson.cells import MARK
 from tutor.lesson.errors import LessonError, refuse
@@ -26,7 +26,7 @@ def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str]
     known = {cell.number for cell in lesson.code_cells}
     for number in edits:
         if number not in known:
-            raise LessonError(tr("there is no code cell {number} to edit.", number=number), path=lesson.path)
+            raise LessonError(_("there is no code cell {number} to edit.", number=number), path=lesson.path)
     lines = source.load(Path(lesson.path)).split("\n")
     cells: list[Cell] = []
     moved = 0
@@ -55,7 +55,7 @@ def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str]
 
 def _check(code: str, first_line: int, path: str) -> None:
     if any(MARK.match(row) for row in code.split("\n")):
-        raise LessonError(tr("the code makes a cell of its own."), path=path, mend=tr("Take out the line with `# %%`."))
+        raise LessonError(_("the code makes a cell of its own."), path=path, mend=_("Take out the line with `# %%`."))
     compiles(code, first_line, path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.model import joined
 
 WRONG = 2
@@ -58,11 +58,11 @@ def one_of(name: str, names: Iterable[str]) -> str:
     names = list(names)
     near = nearest(name, names)
     if near:
-        return tr("Did you mean {names}?", names=listed(near, "or"))
-    return tr("There is {names}.", names=listed(names)) if names else tr("There are none.")
+        return _("Did you mean {names}?", names=listed(near, "or"))
+    return _("There is {names}.", names=listed(names)) if names else _("There are none.")
 
 
-LAST = (later("and"), later("or"))
+LAST = (N_("and"), N_("or"))
 """What stands before the last of several."""
 
 
@@ -70,8 +70,8 @@ def listed(names: Iterable[object], last: str = "and") -> str:
     """`a, b and c`."""
     words = [str(name) for name in names]
     if len(words) < 2:
-        return words[0] if words else tr("nothing")
+        return words[0] if words else _("nothing")
     said = words[0]
     for word in words[1:-1]:
-        said = tr("{words}, {word}", words=said, word=word)
-    return f"{said} {tr(last)} {words[-1]}"
+        said = _("{words}, {word}", words=said, word=word)
+    return f"{said} {_(last)} {words[-1]}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson import catalog, source
 from tutor.lesson.errors import MISSING, LessonError, listed, nearest
 from tutor.lesson.model import FAMILIES, Header
@@ -35,7 +35,7 @@ def resolve(text: str, lessons: Path) -> Target:
     if text and _exists(path):
         return of_file(path, lessons)
     if Path(text).suffix or "\\" in text:
-        raise LessonError(tr("there is no such file."), path=text, status=MISSING)
+        raise LessonError(_("there is no such file."), path=text, status=MISSING)
     return _lesson(text, catalog.load(lessons).lessons)
 
 
@@ -59,14 +59,14 @@ def _lesson(text: str, headers: tuple[Header, ...]) -> Target:
             return Target("lesson", Path(matching[0].path), matching[0].id)
         if matching:
             ids = listed([header.id for header in matching], "or")
-            raise LessonError(tr("`{text}` could be {ids}.", text=text, ids=ids), mend=tr("Name one of them."))
+            raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), mend=_("Name one of them."))
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
     near = list(dict.fromkeys(names[name] for name in nearest(text, names, count=5)))[:3]
     shown = cut(text, 60)
     if not near and "/" in text and text.split("/")[0] not in FAMILIES:
-        raise LessonError(tr("there is no such file, and no such lesson."), path=text, status=MISSING)
-    mend = tr("Did you mean {names}?", names=listed(near, "or")) if near else tr("`gradtutor list` shows all lessons.")
-    raise LessonError(tr("there is no lesson `{shown}`.", shown=shown), mend=mend)
+        raise LessonError(_("there is no such file, and no such lesson."), path=text, status=MISSING)
+    mend = _("Did you mean {names}?", names=listed(near, "or")) if near else _("`gradtutor list` shows all lessons.")
+    raise LessonError(_("there is no lesson `{shown}`.", shown=shown), mend=mend)
 
 
 def _exists(path: Path) -> bool:

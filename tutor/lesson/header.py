@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson import source
 from tutor.lesson.errors import LessonError, Report, listed, one_of, refuse
 from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header
@@ -78,12 +78,12 @@ def _load(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
         return None if node is None else loader.construct_document(node), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or tr("it cannot be read")
+        problem = getattr(error, "problem", None) or _("it cannot be read")
         line = first + (mark.line if mark else 0) + 1
-        raise LessonError(tr("the header is not YAML: {problem}.", problem=problem), path=path, line=line) from None
+        raise LessonError(_("the header is not YAML: {problem}.", problem=problem), path=path, line=line) from None
     except Exception as error:  # absurd nesting; a date that is none; tags fail in ways of their own
         why = str(error) or type(error).__name__
-        raise LessonError(tr("the header is not YAML: {error}.", error=why), path=path, line=first + 1) from None
+        raise LessonError(_("the header is not YAML: {error}.", error=why), path=path, line=first + 1) from None
     finally:
         loader.dispose()
 
@@ -107,43 +107,43 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
         report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend))
 
     if not isinstance(data, dict):
-        wrong("", tr("`gradtutor` in the header holds no keys."), tr("It needs at least a title."))
+        wrong("", _("`gradtutor` in the header holds no keys."), _("It needs at least a title."))
         data = {}
     for key in data:
         if key not in _KEYS:
-            wrong(str(key), tr("the header has an unknown key `{key}`.", key=key), one_of(str(key), _KEYS))
+            wrong(str(key), _("the header has an unknown key `{key}`.", key=key), one_of(str(key), _KEYS))
 
     def texts(key: str) -> dict[str, str]:
         value = data.get(key) or {}
         if not isinstance(value, dict) or not all(isinstance(text, str) and text.strip() for text in value.values()):
             wrong(
                 key,
-                tr("`{key}` must give a text for each language.", key=key),
-                tr('For instance: {key}: {{en: "…"}}', key=key),
+                _("`{key}` must give a text for each language.", key=key),
+                _('For instance: {key}: {{en: "…"}}', key=key),
             )
             return {}
         for language in value:
             if language not in LANGUAGES:
                 wrong(
                     key,
-                    tr("`{key}` has an unknown language `{language}`.", key=key, language=language),
-                    tr("There is {names}.", names=listed(LANGUAGES)),
+                    _("`{key}` has an unknown language `{language}`.", key=key, language=language),
+                    _("There is {names}.", names=listed(LANGUAGES)),
                 )
         return {language: value[language] for language in LANGUAGES if language in value}
 
     title = texts("title")
     if not title and not data.get("title"):
-        wrong("", tr("the lesson has no title."), tr('Put one into the header: title: {en: "…"}'))
+        wrong("", _("the lesson has no title."), _('Put one into the header: title: {en: "…"}'))
     needs = data.get("needs") or []
     if not isinstance(needs, list):
-        wrong("needs", tr("`needs` must be a list."), tr("For instance: needs: [cuda]"))
+        wrong("needs", _("`needs` must be a list."), _("For instance: needs: [cuda]"))
         needs = []
     for need in needs:
         if need not in NEEDS:
             wrong(
                 "needs",
-                tr("`needs` names `{need}`, which is unknown.", need=need),
-                tr("There is {names}.", names=listed(NEEDS)),
+                _("`needs` names `{need}`, which is unknown.", need=need),
+                _("There is {names}.", names=listed(NEEDS)),
             )
     return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
 

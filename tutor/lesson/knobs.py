@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.errors import LessonError, Report, listed, one_of
 from tutor.lesson.model import Cell, Knob, Lesson, Setting
 
 TYPES = ("number", "boolean", "text")
 _KEYS = ("type", "min", "max", "step")
-_EXAMPLE = later("For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}")
+_EXAMPLE = N_("For instance: lr = 0.05  # @param {type: number, min: 0.001, max: 1}")
 
 
 # ---------------------------------------------------------------- reading
@@ -80,50 +80,46 @@ def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int
     import yaml
 
     def wrong(what: str, mend: str = _EXAMPLE) -> LessonError:
-        return LessonError(what, path=path, line=line, mend=tr(mend))
+        return LessonError(what, path=path, line=line, mend=_(mend))
 
     if literal is None:
-        raise wrong(tr("a knob must be a line `name = literal`, the literal a number, True, False or a text."))
+        raise wrong(_("a knob must be a line `name = literal`, the literal a number, True, False or a text."))
     name, default, start, end = literal
     try:
         data = yaml.load(comment, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except Exception as error:  # tags fail in ways of their own
-        problem = getattr(error, "problem", None) or tr("it cannot be read")
+        problem = getattr(error, "problem", None) or _("it cannot be read")
         raise wrong(
-            tr("what follows @param of knob `{name}` is not YAML: {problem}.", name=name, problem=problem)
+            _("what follows @param of knob `{name}` is not YAML: {problem}.", name=name, problem=problem)
         ) from None
     if isinstance(data, list):
         if not data or not all(type(choice) in (bool, int, float, str) for choice in data):
-            raise wrong(tr("the choices of knob `{name}` must be numbers or texts.", name=name))
+            raise wrong(_("the choices of knob `{name}` must be numbers or texts.", name=name))
         knob = Knob(name, "choice", default, line, start, end, choices=tuple(data))
     elif isinstance(data, dict):
         for key in data:
             if key not in _KEYS:
-                raise wrong(
-                    tr("knob `{name}` has an unknown key `{key}`.", name=name, key=key), one_of(str(key), _KEYS)
-                )
+                raise wrong(_("knob `{name}` has an unknown key `{key}`.", name=name, key=key), one_of(str(key), _KEYS))
         kind = data.get("type")
         if kind not in TYPES:
             raise wrong(
-                tr("knob `{name}` has the unknown type `{kind}`.", name=name, kind=kind),
-                tr("There is {names}.", names=listed(TYPES)),
+                _("knob `{name}` has the unknown type `{kind}`.", name=name, kind=kind),
+                _("There is {names}.", names=listed(TYPES)),
             )
         if kind != "number" and len(data) > 1:
             raise wrong(
-                tr("only a number can have min, max and step, and knob `{name}` is a {kind}.", name=name, kind=kind)
+                _("only a number can have min, max and step, and knob `{name}` is a {kind}.", name=name, kind=kind)
             )
         least, most, step = (
-            _bound(data.get(key), tr("`{key}` of knob `{name}`", key=key, name=name), wrong) for key in _KEYS[1:]
+            _bound(data.get(key), _("`{key}` of knob `{name}`", key=key, name=name), wrong) for key in _KEYS[1:]
         )
         knob = Knob(name, kind, default, line, start, end, min=least, max=most, step=step)
     else:
-        raise wrong(tr("what follows @param of knob `{name}` must be a mapping or a list of choices.", name=name))
+        raise wrong(_("what follows @param of knob `{name}` must be a mapping or a list of choices.", name=name))
     problem = _problem(knob, default)
     if problem:
         raise wrong(
-            tr(
-                "the literal of knob `{name}`, {default}, {problem}.", name=name, default=repr(default), problem=problem
-            ),
+            _("the literal of knob `{name}`, {default}, {problem}.", name=name, default=repr(default), problem=problem),
             "",
         )
     return knob
@@ -135,11 +131,11 @@ def _bound(value: Any, what: str, wrong: Callable[[str], LessonError]) -> float 
         try:
             value = float(value)
         except ValueError:
-            raise wrong(tr("{what} is not a number.", what=what)) from None
+            raise wrong(_("{what} is not a number.", what=what)) from None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise wrong(tr("{what} is not a number.", what=what))
+        raise wrong(_("{what} is not a number.", what=what))
     return value
 
 
@@ -156,12 +152,12 @@ def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device
     values: dict[str, Setting] = {}
     for name, text in settings.items():
         if name not in knobs:
-            raise LessonError(tr("there is no knob `{name}`.", name=name), mend=one_of(name, knobs))
+            raise LessonError(_("there is no knob `{name}`.", name=name), mend=one_of(name, knobs))
         values[name] = _value(knobs[name], text)
     if device is not None:
         if "device" not in knobs:
-            raise LessonError(tr("--device: this has no knob `device`, so it chooses its device itself."),
-                              mend=tr('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
+            raise LessonError(_("--device: this has no knob `device`, so it chooses its device itself."),
+                              mend=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
         values["device"] = _value(knobs["device"], device)
     return values
 
@@ -198,7 +194,7 @@ def _value(knob: Knob, text: str) -> Setting:
     elif knob.type == "boolean":
         words: dict[str, Setting] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if text.strip().lower() not in words:
-            raise LessonError(tr("knob `{name}` is True or False, not {text}.", name=knob.name, text=repr(text)))
+            raise LessonError(_("knob `{name}` is True or False, not {text}.", name=knob.name, text=repr(text)))
         value = words[text.strip().lower()]
     elif knob.type == "choice":
         # `cuda:1` is the choice `cuda`: which of them a machine has is not the author's to know.
@@ -206,13 +202,13 @@ def _value(knob: Knob, text: str) -> Setting:
         one_device = knob.name == "device" and text.partition(":")[0] in knob.choices
         value = same[0] if same else text.strip()
         if not same and not one_device:
-            what = tr("knob `{name}` cannot be {text}.", name=knob.name, text=repr(text))
-            raise LessonError(what, mend=tr("It is {choices}.", choices=listed(knob.choices, "or")))
+            what = _("knob `{name}` cannot be {text}.", name=knob.name, text=repr(text))
+            raise LessonError(what, mend=_("It is {choices}.", choices=listed(knob.choices, "or")))
     else:
         value = text
     problem = _problem(knob, value)
     if problem:
-        raise LessonError(tr("knob `{name}`: {text} {problem}.", name=knob.name, text=text, problem=problem))
+        raise LessonError(_("knob `{name}`: {text} {problem}.", name=knob.name, text=text, problem=problem))
     return value
 
 
@@ -225,7 +221,7 @@ def _number(knob: Knob, text: str) -> int | float:
         if math.isfinite(number):
             # `torch.tensor([start], requires_grad=True)` needs -1.0 where one types -1.
             return float(number) if isinstance(knob.default, float) else number
-    raise LessonError(tr("knob `{name}` is a number, not {text}.", name=knob.name, text=repr(text)))
+    raise LessonError(_("knob `{name}` is a number, not {text}.", name=knob.name, text=repr(text)))
 
 
 def _problem(knob: Knob, value: Setting) -> str | None:
@@ -233,18 +229,18 @@ def _problem(knob: Knob, value: Setting) -> str | None:
     if knob.type == "choice":
         device = knob.name == "device" and isinstance(value, str) and value.partition(":")[0] in knob.choices
         known = any(type(choice) is type(value) and choice == value for choice in knob.choices)
-        return None if known or device else tr("is not one of {choices}", choices=listed(knob.choices, "or"))
+        return None if known or device else _("is not one of {choices}", choices=listed(knob.choices, "or"))
     if knob.type == "boolean":
-        return None if isinstance(value, bool) else tr("is not True or False")
+        return None if isinstance(value, bool) else _("is not True or False")
     if knob.type == "text":
-        return None if isinstance(value, str) else tr("is not a text")
+        return None if isinstance(value, str) else _("is not a text")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return tr("is not a number")
+        return _("is not a number")
     whole = (knob.default, *(bound for bound in (knob.min, knob.max, knob.step) if bound is not None))
     if isinstance(value, float) and len(whole) > 1 and all(isinstance(number, int) for number in whole):
-        return tr("is not a whole number")
+        return _("is not a whole number")
     if knob.min is not None and value < knob.min:
-        return tr("is below the least, {least}", least=knob.min)
+        return _("is below the least, {least}", least=knob.min)
     if knob.max is not None and value > knob.max:
-        return tr("is above the most, {most}", most=knob.max)
+        return _("is above the most, {most}", most=knob.max)
     return None

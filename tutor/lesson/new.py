@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson import header
 from tutor.lesson.errors import MISSING, LessonError, one_of
 from tutor.lesson.model import FAMILIES
@@ -24,7 +24,7 @@ def write(name: str, folder: Path) -> Path:
         match = header.FILE_NAME.fullmatch(path.stem)
         if match is not None and match[2] == slug:
             raise LessonError(
-                tr("there is a lesson {name} already: {path}.", name=name, path=path), mend=tr("Choose another name.")
+                _("there is a lesson {name} already: {path}.", name=name, path=path), mend=_("Choose another name.")
             )
         orders.append(int(match[1]) if match is not None else 0)
     path = there / f"{max(orders) + 1:02}-{slug}.py"
@@ -34,7 +34,7 @@ def write(name: str, folder: Path) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.replace("TITLE", title))
     except OSError as error:
-        what = tr("cannot be written: {why}.", why=error.strerror or error)
+        what = _("cannot be written: {why}.", why=error.strerror or error)
         raise LessonError(what, path=str(path), status=MISSING) from None
     return path
 
@@ -43,13 +43,13 @@ def _parts(name: str) -> tuple[str, str]:
     family, sign, slug = name.partition("/")
     if not sign or not family or not slug:
         raise LessonError(
-            tr("a lesson is called family/slug, not `{name}`.", name=name), mend=tr("For instance: graph/two-paths")
+            _("a lesson is called family/slug, not `{name}`.", name=name), mend=_("For instance: graph/two-paths")
         )
     if family not in FAMILIES:
-        raise LessonError(tr("`{name}` is no family of lessons.", name=family), mend=one_of(family, FAMILIES))
+        raise LessonError(_("`{name}` is no family of lessons.", name=family), mend=one_of(family, FAMILIES))
     if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
-        what = tr("`{slug}` is no name for a lesson.", slug=slug)
-        raise LessonError(what, mend=tr("Use small letters, digits and single dashes, 40 at most: two-paths"))
+        what = _("`{slug}` is no name for a lesson.", slug=slug)
+        raise LessonError(what, mend=_("Use small letters, digits and single dashes, 40 at most: two-paths"))
     return family, slug
 
 

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson import header, knobs, markdown, source
 from tutor.lesson.cells import MarkError, RawCell, split
 from tutor.lesson.errors import UNPARSED, LessonError, Report, refuse
@@ -14,8 +14,8 @@ from tutor.lesson.model import UNSEEN, Cell, Lesson
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
 _LATER = {
-    ".ipynb": later("is a notebook, which cannot be opened yet."),
-    ".md": later("is Markdown, which cannot be opened yet."),
+    ".ipynb": N_("is a notebook, which cannot be opened yet."),
+    ".md": N_("is Markdown, which cannot be opened yet."),
 }
 # In a lesson a tag says what a cell is for; elsewhere it is somebody else's word.
 _ROLES = ("exercise", "hint", "solution", "check")
@@ -27,8 +27,8 @@ def read(path: Path) -> Lesson:
     What has a `gradtutor` header is held to the format of lessons. Anything else runs as it is.
     """
     if path.suffix in _LATER and path.is_file():
-        what = tr(_LATER[path.suffix])
-        raise LessonError(what, path=str(path), mend=tr("Name a Python script (.py)."))
+        what = _(_LATER[path.suffix])
+        raise LessonError(what, path=str(path), mend=_("Name a Python script (.py)."))
     return parse(source.load(path), path)
 
 
@@ -41,7 +41,7 @@ def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
         if head is None:  # plain Python runs it
             cells = [RawCell(True, text, 1, {})]
         else:
-            what = tr("the mark of this cell cannot be read: {why}.", why=error)
+            what = _("the mark of this cell cannot be read: {why}.", why=error)
             raise LessonError(what, path=str(path), line=error.line) from None
     if head is None:
         return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
@@ -62,12 +62,12 @@ def compiles(code: str, first_line: int, path: str) -> None:
         text = (error.text or "").strip()
         shown = f" `{text if len(text) <= 60 else text[:59] + '…'}`" if text else ""
         raise LessonError(
-            tr("syntax error: {problem}.{shown}", problem=error.msg, shown=shown),
+            _("syntax error: {problem}.{shown}", problem=error.msg, shown=shown),
             path=path,
             line=error.lineno or first_line,
         ) from None
     except UNPARSED as error:
-        what = tr("Python cannot compile this: {why}.", why=str(error) or type(error).__name__)
+        what = _("Python cannot compile this: {why}.", why=str(error) or type(error).__name__)
         raise LessonError(what, path=path, line=first_line) from None
 
 

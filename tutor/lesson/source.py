@@ -8,7 +8,7 @@ import stat
 import tokenize
 from pathlib import Path
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.errors import MISSING, LessonError
 
 LARGEST = 16 * 1024 * 1024
@@ -28,13 +28,13 @@ def check(path: Path) -> os.stat_result:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise LessonError(tr("there is no such file."), path=name, status=MISSING) from None
+        raise LessonError(_("there is no such file."), path=name, status=MISSING) from None
     except (OSError, ValueError) as error:
-        raise LessonError(tr("cannot be opened: {why}.", why=_reason(error)), path=name, status=MISSING) from None
+        raise LessonError(_("cannot be opened: {why}.", why=_reason(error)), path=name, status=MISSING) from None
     if stat.S_ISDIR(found.st_mode):
-        raise LessonError(tr("is a folder, not a script."), path=name, mend=tr("Name a file in it."))
+        raise LessonError(_("is a folder, not a script."), path=name, mend=_("Name a file in it."))
     if not stat.S_ISREG(found.st_mode):
-        raise LessonError(tr("is not a regular file."), path=name, mend=tr("Save the script to a file first."))
+        raise LessonError(_("is not a regular file."), path=name, mend=_("Save the script to a file first."))
     return found
 
 
@@ -42,11 +42,11 @@ def read_bytes(path: Path) -> bytes:
     """The file's bytes; raises `LessonError` as `check` does, and where it is too large for a script."""
     size = check(path).st_size
     if size > LARGEST:
-        raise LessonError(tr("is too large for a script ({size:,} bytes).", size=size), path=str(path))
+        raise LessonError(_("is too large for a script ({size:,} bytes).", size=size), path=str(path))
     try:
         return path.read_bytes()
     except OSError as error:
-        raise LessonError(tr("cannot be read: {why}.", why=_reason(error)), path=str(path), status=MISSING) from None
+        raise LessonError(_("cannot be read: {why}.", why=_reason(error)), path=str(path), status=MISSING) from None
 
 
 def decode(data: bytes, name: str) -> str:
@@ -54,40 +54,36 @@ def decode(data: bytes, name: str) -> str:
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise LessonError(
-            tr("is not text: it holds a zero byte."), path=name, line=line, mend=tr("Name a Python script.")
+            _("is not text: it holds a zero byte."), path=name, line=line, mend=_("Name a Python script.")
         )
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        encoding, _lines = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding not in ("utf-8", "utf-8-sig"):
-            what = tr("cannot be read in the encoding that it names: {why}.", why=error)
-            raise LessonError(what, path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
+            what = _("cannot be read in the encoding that it names: {why}.", why=error)
+            raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
         line = data[: error.start].count(b"\n") + 1
-        what = tr(
-            "is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start
-        )
-        raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
+        what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start)
+        raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
     except (LookupError, ValueError, AssertionError) as error:
         # A codec that is none of texts, or that cannot read this one: each fails in its own way.
-        what = tr("cannot be read in the encoding that it names: {why}.", why=str(error) or type(error).__name__)
-        raise LessonError(what, path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
+        what = _("cannot be read in the encoding that it names: {why}.", why=str(error) or type(error).__name__)
+        raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
     except SyntaxError as error:
         # `detect_encoding` reads two lines: either they are no UTF-8, or they name an encoding that is none.
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as bad:
-            what = tr(
-                "is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[bad.start], start=bad.start
-            )
+            what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[bad.start], start=bad.start)
             line = data[: bad.start].count(b"\n") + 1
-            raise LessonError(what, path=name, line=line, mend=tr("Save it as UTF-8.")) from None
-        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), mend=tr("Save it as UTF-8.")) from None
+            raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
+        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     count = text.count("\n") + 1
     if count > MOST_LINES:
-        what = later("is too large for a script ({count:,} lines, and {most:,} are the most).")
-        raise LessonError(tr(what, count=count, most=MOST_LINES), path=name)
+        what = N_("is too large for a script ({count:,} lines, and {most:,} are the most).")
+        raise LessonError(_(what, count=count, most=MOST_LINES), path=name)
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.cells import RawCell
 from tutor.lesson.errors import UNPARSED, LessonError, Report, listed, one_of
 from tutor.lesson.markdown import live_values
@@ -30,44 +30,42 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
     for key in cell.attributes:
         if key == "incorrectly_encoded_metadata":
             wrong(
-                tr("the cell's attributes cannot be read: {value}", value=cell.attributes[key]),
-                tr('They look like key="value".'),
+                _("the cell's attributes cannot be read: {value}", value=cell.attributes[key]),
+                _('They look like key="value".'),
             )
         elif key not in known:
-            wrong(tr("the cell has an unknown attribute `{key}`.", key=key), one_of(key, known))
+            wrong(_("the cell has an unknown attribute `{key}`.", key=key), one_of(key, known))
     tags = cell.attributes.get("tags", [])
     if not isinstance(tags, list):
-        wrong(tr("`tags` must be a list."), tr('For instance: tags=["hint"]'))
+        wrong(_("`tags` must be a list."), _('For instance: tags=["hint"]'))
         tags = []
     for tag in tags:
         if tag not in TAGS:
-            wrong(tr("the cell has an unknown tag `{tag}`.", tag=tag), one_of(str(tag), TAGS))
+            wrong(_("the cell has an unknown tag `{tag}`.", tag=tag), one_of(str(tag), TAGS))
     if cell.kind == "hint" and cell.is_code:
-        wrong(tr("a hint must be prose."), tr('Mark it `# %% [markdown] tags=["hint"]`.'))
+        wrong(_("a hint must be prose."), _('Mark it `# %% [markdown] tags=["hint"]`.'))
     if cell.kind in ("exercise", "solution", "check") and not cell.is_code:
-        wrong(tr("{kind} must be code.", kind=_a(cell.kind)))
+        wrong(_("{kind} must be code.", kind=_a(cell.kind)))
     if cell.kind == "question":
         _check_question(cell, wrong)
     elif cell.of is not None:
-        wrong(tr("`of` stands on a cell that asks nothing."), tr('Say which question: question="predict"'))
+        wrong(_("`of` stands on a cell that asks nothing."), _('Say which question: question="predict"'))
 
 
 def check_prose(cell: RawCell, path: str, report: Report) -> None:
     """Reports an unknown language, or a live value that is none, in one language's text."""
     language = cell.attributes.get("lang", "")
     if language and language not in LANGUAGES:
-        what = tr("the cell has an unknown language `{language}`.", language=language)
+        what = _("the cell has an unknown language `{language}`.", language=language)
         report(
-            LessonError(
-                what, path=path, line=cell.first_line - 1, mend=tr("There is {names}.", names=listed(LANGUAGES))
-            )
+            LessonError(what, path=path, line=cell.first_line - 1, mend=_("There is {names}.", names=listed(LANGUAGES)))
         )
     for live in live_values(cell.source):
         if not is_expression(live.text):
             line = cell.first_line + cell.source[: live.start].count("\n")
             report(
                 LessonError(
-                    tr("the live value `{expression}` is not an expression.", expression=live.text),
+                    _("the live value `{expression}` is not an expression.", expression=live.text),
                     path=path,
                     line=line,
                 )
@@ -81,7 +79,7 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
         report(LessonError(what, path=path, line=line, mend=mend))
 
     if not any(cell.is_code for cell in cells):
-        wrong(tr("the lesson has no code cell."), None, tr("A line `# %%` begins one."))
+        wrong(_("the lesson has no code cell."), None, _("A line `# %%` begins one."))
     knobs: set[str] = set()
     ids: set[str] = set()
     for at, cell in enumerate(cells):
@@ -89,25 +87,25 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
         for knob in cell.knobs:
             if knob.name in knobs:
                 wrong(
-                    tr("knob `{name}` is there twice.", name=knob.name), knob.line, tr("Give one of them another name.")
+                    _("knob `{name}` is there twice.", name=knob.name), knob.line, _("Give one of them another name.")
                 )
             knobs.add(knob.name)
         if cell.kind == "question" and not any(other.is_code for other in cells[at + 1 :]):
-            wrong(tr("no code follows the question, so nothing can answer it."), mark)
+            wrong(_("no code follows the question, so nothing can answer it."), mark)
         if cell.kind == "exercise":
             _check_exercise(cells[at:], mark, wrong)
             if cell.exercise in ids:
-                wrong(tr("there are two exercises `{exercise}`.", exercise=cell.exercise), mark)
+                wrong(_("there are two exercises `{exercise}`.", exercise=cell.exercise), mark)
             ids.add(str(cell.exercise))
         elif cell.kind in ("hint", "solution", "check"):
             before = cells[at - 1].kind if at else ""
             if before not in _BEFORE[cell.kind]:
-                what = tr(
+                what = _(
                     "{kind} must follow {names}.",
                     kind=_a(cell.kind),
                     names=listed([_a(kind) for kind in _BEFORE[cell.kind]], "or"),
                 )
-                wrong(what, mark, tr("The order is exercise, hints, solution, check."))
+                wrong(what, mark, _("The order is exercise, hints, solution, check."))
 
 
 _BEFORE = {"hint": ("exercise", "hint"), "solution": ("exercise", "hint"), "check": ("solution",)}
@@ -125,59 +123,59 @@ def is_expression(text: str) -> bool:
 def _check_question(cell: Cell, wrong: Callable[..., None]) -> None:
     if cell.question not in QUESTIONS:
         wrong(
-            tr("the question is of an unknown kind, `{question}`.", question=cell.question),
+            _("the question is of an unknown kind, `{question}`.", question=cell.question),
             one_of(str(cell.question), QUESTIONS),
         )
     if not cell.of:
-        wrong(tr("the question does not say what answers it."), tr('Add an expression: of="w.grad"'))
+        wrong(_("the question does not say what answers it."), _('Add an expression: of="w.grad"'))
     elif not is_expression(cell.of):
-        wrong(tr("`of` is not an expression: {of}", of=cell.of))
+        wrong(_("`of` is not an expression: {of}", of=cell.of))
     if cell.question == "choice":
         for language, options in cell.options.items():
             if len(options) < 2:
-                what = tr("the question has no list to choose from.")
+                what = _("the question has no list to choose from.")
                 if language:
-                    what = tr("the question has no list to choose from in `{language}`.", language=language)
-                wrong(what, tr("Write two items or more, `- …`."))
+                    what = _("the question has no list to choose from in `{language}`.", language=language)
+                wrong(what, _("Write two items or more, `- …`."))
         if len({len(options) for options in cell.options.values()}) > 1:
-            wrong(tr("the question has not as many items to choose from in each language."))
+            wrong(_("the question has not as many items to choose from in each language."))
 
 
 def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) -> None:
     exercise = cells[0]
     if not exercise.exercise:
-        wrong(tr("the exercise has no id."), mark, tr('Add one: id="slope"'))
+        wrong(_("the exercise has no id."), mark, _('Add one: id="slope"'))
     elif exercise.exercise.isdecimal():
         wrong(
-            tr("an exercise cannot have a number as its id: `{exercise}`.", exercise=exercise.exercise),
+            _("an exercise cannot have a number as its id: `{exercise}`.", exercise=exercise.exercise),
             mark,
-            tr('Use words: id="slope"'),
+            _('Use words: id="slope"'),
         )
     kind = exercise.attributes.get("kind")
     if kind not in EXERCISES:
         what = (
-            tr("the exercise is of an unknown kind, `{kind}`.", kind=kind)
+            _("the exercise is of an unknown kind, `{kind}`.", kind=kind)
             if kind
-            else tr("the exercise does not say its kind.")
+            else _("the exercise does not say its kind.")
         )
-        wrong(what, mark, tr("There is {names}.", names=listed(EXERCISES)))
+        wrong(what, mark, _("There is {names}.", names=listed(EXERCISES)))
     after = [cell.kind for cell in cells[1:]]
     hints = next((at for at, kind in enumerate(after) if kind != "hint"), len(after))
     if after[hints : hints + 2] != ["solution", "check"]:
-        what = tr(
+        what = _(
             "the exercise `{exercise}` must be followed by its hints, a solution and a check.",
             exercise=exercise.exercise,
         )
-        wrong(what, mark, tr('Tag them tags=["hint"], ["solution"] and ["check"].'))
+        wrong(what, mark, _('Tag them tags=["hint"], ["solution"] and ["check"].'))
 
 
 _KINDS = {
-    "exercise": later("an exercise"),
-    "hint": later("a hint"),
-    "solution": later("a solution"),
-    "check": later("a check"),
+    "exercise": N_("an exercise"),
+    "hint": N_("a hint"),
+    "solution": N_("a solution"),
+    "check": N_("a check"),
 }
 
 
 def _a(kind: str) -> str:
-    return tr(_KINDS[kind])
+    return _(_KINDS[kind])

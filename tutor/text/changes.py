@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tutor.explain.words import value
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.names import aliases_of, names_of, op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
@@ -18,7 +18,7 @@ def changed(timeline: Timeline, step: int) -> list[str]:
     before, after = timeline.state(step - 1), timeline.state(step)
     told = op_output(timeline, step)
     found = [text for name, text in _differences(before, after) if name != told]
-    return found if len(found) <= _MOST else [*found[:_MOST], tr("and {count:,} more", count=len(found) - _MOST)]
+    return found if len(found) <= _MOST else [*found[:_MOST], _("and {count:,} more", count=len(found) - _MOST)]
 
 
 def _differences(before: State, after: State) -> Iterator[tuple[str, str]]:

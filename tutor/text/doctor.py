@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any, TextIO
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text.output import table
 
 OLDEST_PYTHON = (3, 11)
@@ -35,10 +35,10 @@ def write(out: TextIO) -> bool:
     """Says what there is; whether lessons can be run."""
     torch, runs = _torch()
     rows = [_python(), *torch, *_terminal(sys.stdout)]
-    for line in table([[name, found] for name, found, _ in rows], indent=""):
+    for line in table([[name, found] for name, found, _problem in rows], indent=""):
         out.write(line + "\n")
     problems = [problem for _, _, problem in rows if problem]
-    out.write("\n" + ("\n".join(problems) if problems else tr("All fits.")) + "\n")
+    out.write("\n" + ("\n".join(problems) if problems else _("All fits.")) + "\n")
     return runs and not rows[0][2]
 
 
@@ -48,7 +48,7 @@ def _python() -> Row:
     return (
         "Python",
         _with_tested(f"{found} ({sys.executable})", _version(sys.version_info[:2]), [python for python, _ in TESTED]),
-        tr("gradtutor needs Python {version}.", version=_version(OLDEST_PYTHON)) if old else "",
+        _("gradtutor needs Python {version}.", version=_version(OLDEST_PYTHON)) if old else "",
     )
 
 
@@ -60,17 +60,17 @@ def _torch() -> tuple[list[Row], bool]:
         return [
             (
                 "torch",
-                tr("importing it takes more than {count} seconds", count=_PATIENCE),
-                tr("torch cannot be imported."),
+                _("importing it takes more than {count} seconds", count=_PATIENCE),
+                _("torch cannot be imported."),
             )
         ], False
     except OSError as error:
-        return [("torch", tr("Python cannot be started: {error}", error=error), tr("Lessons cannot be run."))], False
+        return [("torch", _("Python cannot be started: {error}", error=error), _("Lessons cannot be run."))], False
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
-        lines = told.stderr.decode(errors="replace").strip().splitlines() or [tr("it says nothing")]
-        mend = tr(
+        lines = told.stderr.decode(errors="replace").strip().splitlines() or [_("it says nothing")]
+        mend = _(
             "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
         )
         return [("torch", lines[-1], mend)], False
@@ -83,58 +83,58 @@ def _of_torch(found: dict[str, Any]) -> tuple[list[Row], bool]:
     row = (
         "torch",
         _with_tested(found["version"], found["version"].partition("+")[0], [torch for _, torch in TESTED]),
-        tr("gradtutor needs torch {version} or newer.", version=_version(OLDEST_TORCH)) if old else "",
+        _("gradtutor needs torch {version} or newer.", version=_version(OLDEST_TORCH)) if old else "",
     )
     if found["available"]:
         cuda = "CUDA", f"{found['cuda']}: {', '.join(found['devices'])}", ""
     elif found["cuda"] is None:
-        cuda = "CUDA", tr("none: this torch was built without it"), ""
+        cuda = "CUDA", _("none: this torch was built without it"), ""
     else:
         cuda = (
             "CUDA",
-            tr("built for {version}, but torch finds no device", version=found["cuda"]),
-            tr("torch finds no CUDA device."),
+            _("built for {version}, but torch finds no device", version=found["cuda"]),
+            _("torch finds no CUDA device."),
         )
     return [row, cuda], not old
 
 
 def _terminal(stream: TextIO) -> list[Row]:
     if not stream.isatty():
-        return [(tr("terminal"), tr("none: the output goes elsewhere"), "")]
+        return [(_("terminal"), _("none: the output goes elsewhere"), "")]
     term, size = os.environ.get("TERM", ""), shutil.get_terminal_size()
-    rows = [(tr("terminal"), term or tr("TERM is not set"), "")]
+    rows = [(_("terminal"), term or _("TERM is not set"), "")]
     if term in ("", "dumb"):
-        rows[0] = (*rows[0][:2], tr("This terminal cannot draw a screen: --plain walks without one."))
+        rows[0] = (*rows[0][:2], _("This terminal cannot draw a screen: --plain walks without one."))
     small = size.columns < SMALLEST[0] or size.lines < SMALLEST[1]
     fits = (
-        tr("The screen wants {columns} columns and {lines} lines.", columns=SMALLEST[0], lines=SMALLEST[1])
+        _("The screen wants {columns} columns and {lines} lines.", columns=SMALLEST[0], lines=SMALLEST[1])
         if small
         else ""
     )
-    rows.append((tr("size"), tr("{columns} columns, {lines} lines", columns=size.columns, lines=size.lines), fits))
-    rows.append((tr("colours"), _colours(term), ""))
+    rows.append((_("size"), _("{columns} columns, {lines} lines", columns=size.columns, lines=size.lines), fits))
+    rows.append((_("colours"), _colours(term), ""))
     encoding = (getattr(stream, "encoding", None) or "ascii").lower()
     plain = ""
     if not encoding.startswith("utf"):
-        plain = tr("Lines and marks are drawn in ASCII: the encoding is not UTF-8.")
-    rows.append((tr("encoding"), encoding, plain))
+        plain = _("Lines and marks are drawn in ASCII: the encoding is not UTF-8.")
+    rows.append((_("encoding"), encoding, plain))
     return rows
 
 
 def _colours(term: str) -> str:
     if os.environ.get("NO_COLOR"):
-        return tr("none, as NO_COLOR says")
+        return _("none, as NO_COLOR says")
     if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        return tr("16 million")
+        return _("16 million")
     return "256" if "256color" in term else "16"
 
 
 def _with_tested(what: str, version: str, tested: list[str]) -> str:
     """What there is, and whether gradtutor was tested with it."""
     if version in tested:
-        return tr("{what}, tested", what=what)
+        return _("{what}, tested", what=what)
     versions = ", ".join(sorted(set(tested), key=_numbers))
-    return tr("{what}, not tested (gradtutor was with {versions})", what=what, versions=versions)
+    return _("{what}, not tested (gradtutor was with {versions})", what=what, versions=versions)
 
 
 def _numbers(version: str) -> list[int]:

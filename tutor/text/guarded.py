@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TextIO, TypeVar
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.timeline import Timeline
 
 Said = TypeVar("Said")
@@ -29,7 +29,7 @@ def guarded(timeline: Timeline, say: Callable[[], Said], otherwise: Callable[[st
 
 def why(error: Exception) -> str:
     """Why a step cannot be told."""
-    return tr("this step cannot be explained: {error}", error=repr(error)[:200])
+    return _("this step cannot be explained: {error}", error=repr(error)[:200])
 
 
 def write_object(fields: dict[str, Any], out: TextIO) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from tutor.explain.keeping import fails, kept_by, what, whose
 from tutor.explain.optimizing import Told, dtype_of, formula, last_step, lines, place_text, steps_told, working
 from tutor.explain.origin import readable
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.text.values import gradient
 from tutor.trace.events import Update
 from tutor.trace.names import aliases_of, graph_of, name_of, names_of
@@ -82,24 +82,27 @@ def saved_lines(timeline: Timeline, step: int) -> list[str]:
     said, state = [], timeline.state(step)
     for node in graph_of(state)[0]:
         for kept in kept_by(state, node):
-            own = "" if kept.tensor else tr(" of its own")
-            text = later("{node} kept {what}{own}") if kept.freed else later("{node} keeps {what}{own}")
+            own = "" if kept.tensor else _(" of its own")
+            text = N_("{node} kept {what}{own}") if kept.freed else N_("{node} keeps {what}{own}")
             named = what(state, kept)
             if named != kept.name:
-                named = tr("{what} as {name}", what=named, name=kept.name)
-            parts = [tr(text, node=whose(state, node), what=named, own=own), tr("{count} bytes", count=kept.bytes)]
-            parts += [tr("version {number}", number=kept.version)] if kept.version is not None else []
-            parts += [tr("freed")] if kept.freed else []
+                named = _("{what} as {name}", what=named, name=kept.name)
+            parts = [
+                _(text, node=whose(state, node), what=named, own=own),
+                ngettext("{count} byte", "{count} bytes", kept.bytes),
+            ]
+            parts += [_("version {number}", number=kept.version)] if kept.version is not None else []
+            parts += [_("freed")] if kept.freed else []
             if not kept.freed and not kept.fits:
                 end = (
-                    later("which is at version {number} now: backward will fail")
+                    N_("which is at version {number} now: backward will fail")
                     if fails(timeline, step, kept)
-                    else later("which is at version {number} now: backward would fail")
+                    else N_("which is at version {number} now: backward would fail")
                 )
-                parts.append(tr(end, number=kept.now))
-            said.append("  " + tr(", ").join(parts))
-    more = ["  " + tr("and {count:,} more", count=len(said) - _ROWS)] if len(said) > _ROWS else []
-    return ["", tr("saved for backward"), *said[:_ROWS], *more] if said else []
+                parts.append(_(end, number=kept.now))
+            said.append("  " + _(", ").join(parts))
+    more = ["  " + _("and {count:,} more", count=len(said) - _ROWS)] if len(said) > _ROWS else []
+    return ["", _("saved for backward"), *said[:_ROWS], *more] if said else []
 
 
 def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
@@ -113,13 +116,13 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
             continue
         tensor = named[name]
         wrote = last_write(timeline, step, tensor)
-        text = later("{name} shares its storage with {others}")
+        text = N_("{name} shares its storage with {others}")
         if wrote is not None:
-            text = later("{name} shares its storage with {others}; version {version} since step {step}")
+            text = N_("{name} shares its storage with {others}; version {version} since step {step}")
         version = state.tensors[tensor].version
-        said.append("  " + tr(text, name=name, others=", ".join(others), version=version, step=wrote))
-    more = ["  " + tr("and more")] if len(said) > _ROWS else []
-    return ["", tr("shared storage"), *said[:_ROWS], *more] if said else []
+        said.append("  " + _(text, name=name, others=", ".join(others), version=version, step=wrote))
+    more = ["  " + _("and more")] if len(said) > _ROWS else []
+    return ["", _("shared storage"), *said[:_ROWS], *more] if said else []
 
 
 def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
@@ -132,5 +135,5 @@ def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
             first, *rest = lines(timeline, told, update)
             said += [f"  {first}", *(f"    {text}" for text in rest)]
         left = len(told.event.updates[_ROWS:]) + told.event.left_out
-        said += ["  " + tr("and {count:,} more", count=left)] if left else []
+        said += ["  " + _("and {count:,} more", count=left)] if left else []
     return said

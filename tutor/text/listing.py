@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.catalog import Catalog
 from tutor.lesson.model import Header, in_language
 from tutor.progress import Store
 from tutor.text.output import safe, table
 
-_MARKS = {"done": later("done"), "begun": later("begun"), "new": ""}
+_MARKS = {"done": N_("done"), "begun": N_("begun"), "new": ""}
 
 
 def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
@@ -41,7 +41,7 @@ def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> No
             safe(in_language(header.title, language)),
             ", ".join(
                 filter(
-                    None, [tr(_MARKS[store.load(header.id).mark]), *(tr("needs {what}", what=n) for n in header.needs)]
+                    None, [_(_MARKS[store.load(header.id).mark]), *(_("needs {what}", what=n) for n in header.needs)]
                 )
             ),
         ]
@@ -50,4 +50,4 @@ def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> No
     for line in table(rows):
         out.write(line + "\n")
     if not rows:
-        out.write(tr("There are no lessons here.") + "\n")
+        out.write(_("There are no lessons here.") + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tutor.explain import problem
-from tutor.language import later, now, tr
+from tutor.i18n import N_, _
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
 from tutor.progress import Given
@@ -48,24 +48,24 @@ class Questions:
     def prompt(self, cell: Cell) -> str:
         """What is to be typed."""
         if cell.question == "line":
-            return tr("the number of the line")
+            return _("the number of the line")
         if self.options(cell):
-            return tr("the number of your choice")
-        return tr("your answer ({within})", within=answers.WITHIN[now()])
+            return _("the number of your choice")
+        return _("your answer (to a thousandth)")
 
     def give(self, cell: Cell, typed: str) -> tuple[str, bool]:
         """Take an answer: what to say to it, and whether the question is settled."""
         if typed in ("s", "skip", "q", ""):
             if typed != "":
                 self.given[cell.index] = Given("", None)
-            return (tr("Skipped.") if typed else tr("Type an answer, or s to skip.")), typed != ""
+            return (_("Skipped.") if typed else _("Type an answer, or s to skip.")), typed != ""
         try:
             value = answers.read(typed, cell.question, len(self.options(cell)), self._lines(cell))
         except answers.AnswerError as error:
             return str(error), False
         right = self._right(cell)
         self.given[cell.index] = Given(typed, right is not None and _is_right(cell, value, right))
-        return tr("Now see."), True
+        return _("Now see."), True
 
     def exercise(self, number: int) -> str | None:
         """What the check said of the code in an exercise cell."""
@@ -74,9 +74,9 @@ class Questions:
             event = aside.event
             if isinstance(event, Checked) and event.cell in indices and event.of == "attempt":
                 if event.ok:
-                    return tr("Exercise {name}: solved.", name=event.exercise)
-                text = later("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
-                return tr(text, name=event.exercise, problem=problem(event))
+                    return _("Exercise {name}: solved.", name=event.exercise)
+                text = N_("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
+                return _(text, name=event.exercise, problem=problem(event))
         return None
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
@@ -87,24 +87,24 @@ class Questions:
             if right is None or given is None:
                 continue
             if right.error is not None:
-                yield tr("{what} could not be computed: {error}", what=cell.of, error=tr(right.error)), False
+                yield _("{what} could not be computed: {error}", what=cell.of, error=_(right.error)), False
                 continue
             value = answers.shown(right.value)
             options = self.options(cell)
             if options and isinstance(right.value, (int, float)) and 1 <= right.value <= len(options):
-                value = f"{value}{tr(', ')}{options[int(right.value) - 1]}"
-            what = tr("the answer is {value}", value=value)
+                value = f"{value}{_(', ')}{options[int(right.value) - 1]}"
+            what = _("the answer is {value}", value=value)
             if not options:
-                what = tr("{what} is {value}", what=cell.of, value=value)
+                what = _("{what} is {value}", what=cell.of, value=value)
             if cell.question == "line":
-                what = tr("it is line {value}", value=value)
+                what = _("it is line {value}", value=value)
             if given.right is None:
-                yield tr("You skipped the question: {what}.", what=what), False
+                yield _("You skipped the question: {what}.", what=what), False
             elif given.right:
-                yield tr("Right: {what}.", what=what), True
+                yield _("Right: {what}.", what=what), True
             else:
                 off = _off(cell, given.answer, right.value)
-                yield tr("You said {answer}, but {what}.{off}", answer=given.answer, what=what, off=off), False
+                yield _("You said {answer}, but {what}.{off}", answer=given.answer, what=what, off=off), False
 
     def _before(self, number: int) -> list[Cell]:
         """The questions that stand between the code cell before and this one."""
@@ -136,4 +136,4 @@ def _off(cell: Cell, typed: str, right: Any) -> str:
     if not found:
         return ""
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in found if not element.ok]
-    return tr(" Off: {places}.", places=", ".join(places))
+    return _(" Off: {places}.", places=", ".join(places))

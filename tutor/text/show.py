@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
 from tutor.explain.called import label
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text import inside
 from tutor.text.guarded import guarded, write_object
 from tutor.text.output import safe, table
@@ -165,7 +165,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
 
 
 def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:
-    title = tr("tensors in {function}", function=frame.function) if len(state.frames) > 1 else tr("tensors")
+    title = _("tensors in {function}", function=frame.function) if len(state.frames) > 1 else _("tensors")
     return ["", title, *_tensor_table(state, frame), *inside.shared_lines(timeline, step, frame)]
 
 
@@ -176,31 +176,31 @@ def _rest(timeline: Timeline, step: int, state: State) -> list[str]:
         points = _series(timeline, name, step)
         if points:
             shown = ", ".join(f"{x}: {number(value, '.6g', '')}" for x, value in points[-_SERIES_SHOWN:])
-            text = later("{name} by backward pass: {points}")
+            text = N_("{name} by backward pass: {points}")
             if len(points) > _SERIES_SHOWN:
-                text = later("{name} by backward pass (the last {last} of {count}): {points}")
-            said += ["", tr(text, name=name, last=_SERIES_SHOWN, count=len(points), points=shown)]
+                text = N_("{name} by backward pass (the last {last} of {count}): {points}")
+            said += ["", _(text, name=name, last=_SERIES_SHOWN, count=len(points), points=shown)]
     if state.knobs:
         said += [
             "",
-            tr("knobs: {knobs}", knobs=", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())),
+            _("knobs: {knobs}", knobs=", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())),
         ]
     if state.figures:
-        said += ["", tr("figures: {count}", count=state.figures)]
+        said += ["", _("figures: {count}", count=state.figures)]
     return said
 
 
 def _heading(timeline: Timeline, step: int) -> list[str]:
     if not step:
-        return [tr("before the first of {count} steps", count=timeline.steps)]
+        return [_("before the first of {count} steps", count=timeline.steps)]
     view = timeline.view(step)
-    parts = [tr("step {number} of {count}", number=step, count=timeline.steps)]
-    parts += [tr("cell {number}", number=view.cell)] if view.cell is not None else []
-    parts += [tr("line {number}", number=view.line)] if view.line is not None else []
-    parts += [tr("in {function}", function=view.function)] if view.function not in (None, "<module>") else []
-    parts += [tr("turn {number}", number=view.iteration)] if view.iteration is not None else []
-    parts += [tr("backward pass {number}", number=view.pass_)] if view.pass_ is not None else []
-    said = [tr(", ").join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
+    parts = [_("step {number} of {count}", number=step, count=timeline.steps)]
+    parts += [_("cell {number}", number=view.cell)] if view.cell is not None else []
+    parts += [_("line {number}", number=view.line)] if view.line is not None else []
+    parts += [_("in {function}", function=view.function)] if view.function not in (None, "<module>") else []
+    parts += [_("turn {number}", number=view.iteration)] if view.iteration is not None else []
+    parts += [_("backward pass {number}", number=view.pass_)] if view.pass_ is not None else []
+    said = [_(", ").join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
     why = explanation(timeline, step)
     return said if why is None or why in said[-1] else [*said, why]
 
@@ -208,8 +208,8 @@ def _heading(timeline: Timeline, step: int) -> list[str]:
 def _tensor_table(state: State, frame: FrameState) -> list[str]:
     named, rowed = names_of(state, frame), aliases_of(state, frame)
     if not named:
-        return ["  " + tr("none")]
-    names = (tr("name"), tr("value"), "shape", "dtype", "device", tr("leaf"), "requires_grad", "grad_fn", "grad")
+        return ["  " + _("none")]
+    names = (_("name"), _("value"), "shape", "dtype", "device", _("leaf"), "requires_grad", "grad_fn", "grad")
     rows = [list(names)]
     for name, others in list(rowed.items())[:_ROWS]:
         tensor = state.tensors[named[name]]
@@ -220,7 +220,7 @@ def _tensor_table(state: State, frame: FrameState) -> list[str]:
             _yes(tensor.is_leaf), _yes(tensor.requires_grad), tensor.grad_fn or "-",
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
-    more = ["  " + tr("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
+    more = ["  " + _("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
     return table([[safe(text) for text in row] for row in rows]) + more
 
 
@@ -235,10 +235,10 @@ def _with_others(name: str, others: list[str]) -> str:
 
 
 def _yes(what: bool | None) -> str:
-    return "-" if what is None else tr("yes") if what else tr("no")
+    return "-" if what is None else _("yes") if what else _("no")
 
 
-STATES = (later("live"), later("new"), later("freed"))
+STATES = (N_("live"), N_("new"), N_("freed"))
 """What a node may be."""
 
 
@@ -251,16 +251,16 @@ def _graph(timeline: Timeline, step: int) -> list[str]:
     names = {node.node: _label(timeline, state, node) or node.name for node in nodes}
     for source, target in edges:
         feeds.setdefault(target, []).append(names[source])
-    rows = [[tr("node"), tr("makes"), tr("value"), tr("gradient"), tr("state"), tr("from")]]
+    rows = [[_("node"), _("makes"), _("value"), _("gradient"), _("state"), _("from")]]
     for node in nodes[-_ROWS:]:
         value = "-" if node.value is None else short(node.value, "float32", 24)
         grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
         made = _label(timeline, state, node) or "-"
-        rows.append([node.name, made, value, grad, tr(node.state), ", ".join(feeds.get(node.node, ["-"]))])
-    more = ["  " + tr("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
-    head = tr("graph")
+        rows.append([node.name, made, value, grad, _(node.state), ", ".join(feeds.get(node.node, ["-"]))])
+    more = ["  " + _("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
+    head = _("graph")
     if state.last_pass is not None and state.showing_pass:
-        head = tr("graph of pass {number}", number=state.last_pass.number)
+        head = _("graph of pass {number}", number=state.last_pass.number)
     return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
 
 
@@ -278,7 +278,7 @@ def _printed(output: str) -> list[str]:
         return []
     shown = output.splitlines()
     cut_off = len(shown) > _OUTPUT_LINES
-    head = tr("output")
+    head = _("output")
     if cut_off:
-        head = tr("output (the last {last} of {count} lines)", last=_OUTPUT_LINES, count=len(shown))
+        head = _("output (the last {last} of {count} lines)", last=_OUTPUT_LINES, count=len(shown))
     return ["", head, *("  " + line for line in shown[-_OUTPUT_LINES:])]

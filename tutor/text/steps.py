@@ -13,7 +13,7 @@ from tutor.explain.full import place
 from tutor.explain.nodes import rule_json
 from tutor.explain.origin import unnamed
 from tutor.explain.paths import paths_to
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text.guarded import guarded, write_object
 from tutor.text.inside import optimizer_at
 from tutor.text.output import safe
@@ -51,9 +51,9 @@ def _untold(timeline: Timeline, step: int, why: str) -> dict[str, Any]:
 def text_of(timeline: Timeline, step: int) -> str:
     """A step on one line, without its number."""
     view = timeline.view(step)
-    where = "" if view.cell is None else tr("cell {number}", number=view.cell)
+    where = "" if view.cell is None else _("cell {number}", number=view.cell)
     if view.line is not None:
-        where = tr("line {number}", number=view.line)
+        where = _("line {number}", number=view.line)
     where += " " * (9 - width(where))
     return safe(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TextIO
 
 from tutor.explain import cause, explanation, line
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.lesson.model import Cell
 from tutor.progress import Progress, Store
 from tutor.text import prose, show
@@ -19,7 +19,7 @@ from tutor.text.questions import Questions
 from tutor.trace import places, walk
 from tutor.trace.timeline import Timeline
 
-HELP = later("""\
+HELP = N_("""\
 Enter  the next step            b   the step before
 n      the next statement       p   the statement before
 i      into a call              o   out of it
@@ -34,22 +34,22 @@ q      quit
 
 Go = Callable[[Timeline, int], int | None]
 _MOVES: dict[str, tuple[Go, str]] = {
-    "": (walk.forward, later("This was the last step.")),
-    "b": (walk.back, later("This is the first step.")),
-    "back": (walk.back, later("This is the first step.")),
-    "n": (walk.next_line, later("No statement comes after this one.")),
-    "next": (walk.next_line, later("No statement comes after this one.")),
-    "p": (walk.previous_line, later("This is the first statement.")),
-    "i": (walk.into, later("Nothing to step into here.")),
-    "into": (walk.into, later("Nothing to step into here.")),
-    "o": (walk.out, later("Nothing to step out of here.")),
-    "out": (walk.out, later("Nothing to step out of here.")),
-    "]": (walk.next_cell, later("This is the last cell that ran.")),
-    "[": (walk.previous_cell, later("This is the first cell.")),
-    "}": (walk.next_iteration, later("No turn of a loop comes after this.")),
-    "{": (walk.previous_iteration, later("No turn of a loop comes before this.")),
-    "f": (walk.next_pass, later("No backward pass comes after this.")),
-    "F": (walk.previous_pass, later("No backward pass comes before this.")),
+    "": (walk.forward, N_("This was the last step.")),
+    "b": (walk.back, N_("This is the first step.")),
+    "back": (walk.back, N_("This is the first step.")),
+    "n": (walk.next_line, N_("No statement comes after this one.")),
+    "next": (walk.next_line, N_("No statement comes after this one.")),
+    "p": (walk.previous_line, N_("This is the first statement.")),
+    "i": (walk.into, N_("Nothing to step into here.")),
+    "into": (walk.into, N_("Nothing to step into here.")),
+    "o": (walk.out, N_("Nothing to step out of here.")),
+    "out": (walk.out, N_("Nothing to step out of here.")),
+    "]": (walk.next_cell, N_("This is the last cell that ran.")),
+    "[": (walk.previous_cell, N_("This is the first cell.")),
+    "}": (walk.next_iteration, N_("No turn of a loop comes after this.")),
+    "{": (walk.previous_iteration, N_("No turn of a loop comes before this.")),
+    "f": (walk.next_pass, N_("No backward pass comes after this.")),
+    "F": (walk.previous_pass, N_("No backward pass comes before this.")),
 }
 _AHEAD = ("", "n", "next", "]", "}", "f")
 
@@ -85,10 +85,13 @@ class Walker:
     def _begin(self) -> None:
         timeline = self.timeline
         document = timeline.document
-        title = self._prose.title or (document.name if document is not None else tr("a recording"))
-        self._say(
-            [(title, "node"), (tr(", {count} steps. Enter takes a step, ? helps.", count=timeline.steps), "quiet")]
+        title = self._prose.title or (document.name if document is not None else _("a recording"))
+        said = ngettext(
+            ", {count} step. Enter takes a step, ? helps.",
+            ", {count} steps. Enter takes a step, ? helps.",
+            timeline.steps,
         )
+        self._say([(title, "node"), (said, "quiet")])
 
     def _cannot(self, why: str) -> None:
         self._say([(why, "quiet")])
@@ -100,14 +103,14 @@ class Walker:
             if step is None or step == self.step:
                 if command == "" and self.step >= self.timeline.steps:
                     self._tell_prose(None)
-                said = [(tr(nowhere), "quiet")]
+                said = [(_(nowhere), "quiet")]
                 if self.timeline.cut is not None and command in _AHEAD:
-                    said.append((tr(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
+                    said.append((_(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
                 self._say(said)
             else:
                 self._move(step)
         elif command in ("?", "h", "help"):
-            self._out.write(tr(HELP))
+            self._out.write(_(HELP))
         elif command in ("t", "show"):
             if self.step:
                 show.write_text(self.timeline, self.step, self._out)
@@ -120,7 +123,7 @@ class Walker:
         try:
             step = places.resolve(self.timeline, where)
         except places.PlaceError as error:
-            hint = "" if ":" in where or where.isdecimal() else tr(" ? lists the commands.")
+            hint = "" if ":" in where or where.isdecimal() else _(" ? lists the commands.")
             self._say([(f"{error}{hint}", "error")])
             return
         if step:
@@ -128,11 +131,11 @@ class Walker:
 
     def _to_cause(self) -> None:
         if not self.step or self.timeline.kind(self.step) != "failed":
-            self._say([(tr("This step is no failure."), "quiet")])
+            self._say([(_("This step is no failure."), "quiet")])
             return
         step = cause(self.timeline, self.step)
         if step is None:
-            self._say([(tr("Where this became inevitable is not known."), "quiet")])
+            self._say([(_("Where this became inevitable is not known."), "quiet")])
         else:
             self._move(step)
 
@@ -161,7 +164,7 @@ class Walker:
         if why is not None:
             self._say([("     " + why, "error")])
             if cause(self.timeline, step) is not None:
-                self._say([("     " + tr("c goes to the step that made it inevitable."), "quiet")])
+                self._say([("     " + _("c goes to the step that made it inevitable."), "quiet")])
         if self.timeline.kind(step) == "cell_end" and cell is not None:
             self._tell_answers(cell)
 
@@ -187,7 +190,7 @@ class Walker:
             self._out.write(safe(f"  {number}  {option}") + "\n")
         for row in self._questions.code(cell):
             self._out.write(safe(row) + "\n")
-        while (typed := self._read(tr("{what}, s skips: ", what=self._questions.prompt(cell)))) is not None:
+        while (typed := self._read(_("{what}, s skips: ", what=self._questions.prompt(cell)))) is not None:
             said, settled = self._questions.give(cell, typed.strip())
             if said:
                 self._say([(said, "plain")])

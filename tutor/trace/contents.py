@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.columns import KIND_NUMBERS, Aside, CellInfo, Columns, PassInfo, Point, Printed
@@ -151,7 +151,7 @@ class Contents:
         """Text printed after a step, as far as there is room for it."""
         before = self.printed[-1].length if self.printed else 0
         if len(text) > MOST_PRINTED - before:
-            self.notice(tr("More was printed than is kept: what comes after {count:,} characters.", count=MOST_PRINTED))
+            self.notice(_("More was printed than is kept: what comes after {count:,} characters.", count=MOST_PRINTED))
             text = text[: MOST_PRINTED - before]
         if text:
             self.printed.append(Printed(step, stream, text, before + len(text)))

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Event, Failed
 from tutor.trace.stored import StoredFrames
@@ -134,11 +134,11 @@ class Frames:
             size = max(len(payload), memory_of(payload) // HEAVY)
         except wire.WireError as error:
             events, size = [], 0
-            self._tell(tr("A part of the recording cannot be read: {error}.", error=error))
+            self._tell(_("A part of the recording cannot be read: {error}.", error=error))
         steps = steps_among(events)
         if len(steps) != wanted:
             self._tell(
-                tr(
+                _(
                     "A part of the recording has {count} steps where {wanted} are announced.",
                     count=len(steps),
                     wanted=wanted,
@@ -157,7 +157,7 @@ class Frames:
             if _NUMBERS[type(events[place])] == kinds[step]:
                 continue
             if events[place] is not _UNREADABLE:
-                self._tell(tr("Some steps of the recording are not what it says they are: they cannot be read."))
+                self._tell(_("Some steps of the recording are not what it says they are: they cannot be read."))
             events[place] = _UNREADABLE
             kinds[step] = _NUMBERS[Failed]
 
@@ -165,7 +165,7 @@ class Frames:
         if self.takes_much():
             self.let_go()
             if self.takes_much():
-                raise wire.WireError(tr("it takes too much memory"))
+                raise wire.WireError(_("it takes too much memory"))
 
     def _tell(self, text: str) -> None:
         if text not in self.damaged:
@@ -177,4 +177,4 @@ def steps_among(events: list[Event]) -> list[int]:
     return [place for place, event in enumerate(events) if type(event) in STEP_TYPES]
 
 
-_UNREADABLE = Failed("TraceError", later("This part of the recording cannot be read."), None, None, None, None)
+_UNREADABLE = Failed("TraceError", N_("This part of the recording cannot be read."), None, None, None, None)

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.trace import events as ev
 from tutor.trace.columns import KIND_NUMBERS, NO_STOP
 from tutor.trace.source import Block
@@ -15,7 +15,7 @@ from tutor.trace.source import Block
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
-_FORMS = later("end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N")
+_FORMS = N_("end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N")
 _LINE = KIND_NUMBERS["line"]
 _WHERE = re.compile(r"(?P<file>.+):(?P<line>\d{1,9})(#(?P<count>\d{1,9}))?", re.DOTALL)
 _CELL = re.compile(r"cell:(?P<cell>\d{1,9})")
@@ -37,7 +37,7 @@ def resolve(timeline: Timeline, where: str, forms: str = _FORMS) -> int:
         return _end_of_cell(timeline, int(cell["cell"]))
     parts = _WHERE.fullmatch(where)
     if parts is None:
-        raise PlaceError(tr("{where} is no place in a recording: say {forms}.", where=repr(where), forms=tr(forms)))
+        raise PlaceError(_("{where} is no place in a recording: say {forms}.", where=repr(where), forms=_(forms)))
     count = None if parts["count"] is None else int(parts["count"])
     in_cell = _CELL.fullmatch(parts["file"])
     if in_cell is not None:
@@ -52,7 +52,7 @@ def resolve(timeline: Timeline, where: str, forms: str = _FORMS) -> int:
 def _step(timeline: Timeline, where: str) -> int:
     if len(where) > 18 or not 0 <= int(where) <= timeline.steps:
         raise PlaceError(
-            tr("There is no step {number}: this recording has {count}.", number=where, count=timeline.steps)
+            _("There is no step {number}: this recording has {count}.", number=where, count=timeline.steps)
         )
     return int(where)
 
@@ -65,15 +65,15 @@ def _end_of_cell(timeline: Timeline, number: int) -> int:
             return info.end if info.end is not None else after
     ran = max((info.cell for info in timeline.cells), default=0)
     if ran:
-        raise PlaceError(tr("Code cell {number} did not run: cells 1 to {ran} did.", number=number, ran=ran))
-    raise PlaceError(tr("Code cell {number} did not run: no cell did.", number=number))
+        raise PlaceError(_("Code cell {number} did not run: cells 1 to {ran} did.", number=number, ran=ran))
+    raise PlaceError(_("Code cell {number} did not run: no cell did.", number=number))
 
 
 def _main_file(timeline: Timeline) -> int:
     if 1 not in timeline.sources:
-        raise PlaceError(tr("This recording has no source text."))
+        raise PlaceError(_("This recording has no source text."))
     if timeline.sources[1].cell is not None:
-        raise PlaceError(tr("In a notebook lines are counted in each code cell: say cell:C:N."))
+        raise PlaceError(_("In a notebook lines are counted in each code cell: say cell:C:N."))
     return 1
 
 
@@ -83,9 +83,9 @@ def _file_of_cell(timeline: Timeline, number: int) -> int:
             return source.file
     cells = [source.cell for source in timeline.sources.values() if source.cell is not None]
     if not cells:
-        raise PlaceError(tr("This is no notebook, its lines are those of the file: say line:N."))
-    text = later("There is no code cell {number} in this recording: the last is {last}.")
-    raise PlaceError(tr(text, number=number, last=max(cells)))
+        raise PlaceError(_("This is no notebook, its lines are those of the file: say line:N."))
+    text = N_("There is no code cell {number} in this recording: the last is {last}.")
+    raise PlaceError(_(text, number=number, last=max(cells)))
 
 
 def _file_called(timeline: Timeline, name: str) -> int:
@@ -97,10 +97,10 @@ def _file_called(timeline: Timeline, name: str) -> int:
         found = [source for source in sources if source.path.replace("\\", "/").endswith("/" + wanted.lstrip("/"))]
     paths = sorted({source.path for source in found or sources})
     if len(paths) > 1 and found:
-        raise PlaceError(tr("{name} may be any of {paths}.", name=repr(name), paths=", ".join(paths)))
+        raise PlaceError(_("{name} may be any of {paths}.", name=repr(name), paths=", ".join(paths)))
     if not found:
-        there = ", ".join(paths) or tr("none")
-        raise PlaceError(tr("No file {name} is in this recording; there is {paths}.", name=repr(name), paths=there))
+        there = ", ".join(paths) or _("none")
+        raise PlaceError(_("No file {name} is in this recording; there is {paths}.", name=repr(name), paths=there))
     return found[0].file
 
 
@@ -110,23 +110,23 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
     name = timeline.sources[file].path
     if text is None or not 1 <= line <= len(text.lines):
         count = len(text.lines) if text else 0
-        raise PlaceError(tr("{name} has no line {line}: it has {count}.", name=name, line=line, count=count))
+        raise PlaceError(_("{name} has no line {line}: it has {count}.", name=name, line=line, count=count))
     blocks = text.covering(line)
     if not blocks:
-        raise PlaceError(tr("There is no statement on line {line} of {name}.", line=line, name=name))
+        raise PlaceError(_("There is no statement on line {line} of {name}.", line=line, name=name))
     if count == 0:
-        raise PlaceError(tr("Executions are counted from 1: say line:{line}#1.", line=line))
+        raise PlaceError(_("Executions are counted from 1: say line:{line}#1.", line=line))
     # `if x: y = 1` on one line: where the inner statement never ran, the outer one is meant.
     same_line = [block for block in blocks if block[1] == blocks[0][1]] or blocks[:1]
     runs = next((runs for block in same_line if (runs := list(_executions(timeline, file, block)))), [])
     full = timeline.cut
     if not runs:
-        said = later("The statement on line {line} of {name} never ran.")
+        said = N_("The statement on line {line} of {name} never ran.")
         if full is not None:
-            said = later(
+            said = N_(
                 "The statement on line {line} of {name} did not run before the recording was full, at step {step:,}."
             )
-        raise PlaceError(tr(said, line=line, name=name, step=full))
+        raise PlaceError(_(said, line=line, name=name, step=full))
     completed = 0
     for start in reversed(runs) if count is None else runs:
         end = _completion(timeline, start)
@@ -134,17 +134,27 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
         if end is not None and (count is None or completed == count):
             return end
     if full is not None:
-        said = later(
+        said = ngettext(
+            "The statement on line {line} of {name} was completed once before the recording was full, at step "
+            "{step:,}.",
             "The statement on line {line} of {name} was completed {count} times before the recording was full, at "
-            "step {step:,}."
+            "step {step:,}.",
+            completed,
+            line=line,
+            name=name,
+            step=full,
         )
     elif not completed:
-        said = later("The statement on line {line} of {name} was begun, but never completed.")
-    elif completed == 1:
-        said = later("The statement on line {line} of {name} was completed once only.")
+        said = _("The statement on line {line} of {name} was begun, but never completed.", line=line, name=name)
     else:
-        said = later("The statement on line {line} of {name} was completed {count} times only.")
-    raise PlaceError(tr(said, line=line, name=name, count=completed, step=full))
+        said = ngettext(
+            "The statement on line {line} of {name} was completed once only.",
+            "The statement on line {line} of {name} was completed {count} times only.",
+            completed,
+            line=line,
+            name=name,
+        )
+    raise PlaceError(said)
 
 
 def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:

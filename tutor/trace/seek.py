@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.book import Book
@@ -110,7 +110,7 @@ class Seeker:
         if mark > head:
             self._marks.move_to_end(mark)
             return mark, Replay(copy_state(self._marks[mark]), self._book)
-        for index, (place, _) in enumerate(self._heads):
+        for index, (place, _head) in enumerate(self._heads):
             if place == head:
                 return self._heads.pop(index)
         return _START, Replay(State(), self._book)
@@ -123,7 +123,7 @@ def _state_of(frame: wire.Buffer) -> State:
     )
     encoded = wire.expand(packed[0].state if packed else b"", MOST_STATE)
     if memory_of(encoded, 2 * MOST_STATE) > 2 * MOST_STATE:
-        raise wire.WireError(tr("it takes too much memory"))
+        raise wire.WireError(_("it takes too much memory"))
     state: State = wire.decoder(State)(encoded)
     return state
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import gaps, walk, wire
 from tutor.trace.book import Book
@@ -156,8 +156,8 @@ class Timeline:
         try:
             self.take(frame)
         except wire.WireError as error:
-            text = later("A part of the recording cannot be read and was left out: {error}.")
-            self.contents.notice(tr(text, error=error))
+            text = N_("A part of the recording cannot be read and was left out: {error}.")
+            self.contents.notice(_(text, error=error))
 
     def take(self, frame: wire.Buffer) -> None:
         """The same; WireError where it cannot be read."""

@@ -27,7 +27,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace import wire
 from tutor.trace.book import Book
 from tutor.trace.columns import Columns, Summary
@@ -163,18 +163,18 @@ def load(path: Path) -> Timeline:
     stored = Stored(path)
     size = stored.size
     if size > MAX_FILE:
-        raise TraceError(tr("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
+        raise TraceError(_("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
     head = stored.read(0, _HEAD.size)
     if len(head) < _HEAD.size or not head.startswith(MAGIC):
-        raise TraceError(tr("{path} is not a recording of gradtutor.", path=path))
+        raise TraceError(_("{path} is not a recording of gradtutor.", path=path))
     version = _HEAD.unpack(head)[1]
     trailer = _trailer(stored)
     timeline = _restore(stored, trailer) if trailer is not None and version == VERSION else None
     if timeline is None:
         timeline = _scan(stored, size if trailer is None else trailer)
         if version != VERSION:
-            text = later("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
-            about = tr(text, path=path, version=version, ours=VERSION)
+            text = N_("{path} is a recording of format {version}; this gradtutor reads format {ours}.")
+            about = _(text, path=path, version=version, ours=VERSION)
             if not timeline.steps:
                 raise TraceError(about)
             timeline.contents.notice(about)
@@ -216,17 +216,17 @@ def _scan(stored: Stored, end: int) -> Timeline:
                 break
         place = next_place
     if whole and end < stored.size:
-        timeline.contents.notice(tr("The end of this file is damaged; the recording itself is whole."))
+        timeline.contents.notice(_("The end of this file is damaged; the recording itself is whole."))
     elif whole:
-        what = tr("This recording was cut off: it was not finished, or a part of the file is missing.")
+        what = _("This recording was cut off: it was not finished, or a part of the file is missing.")
         timeline.contents.notice(what)
     elif short:
-        what = tr(
+        what = _(
             "This recording takes too much memory: what comes after step {step} is not shown.", step=timeline.steps
         )
         timeline.contents.notice(what)
     else:
-        what = tr("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
+        what = _("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
         timeline.contents.notice(what)
     return timeline
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.events import Value
 
@@ -176,7 +176,7 @@ def _summary(value: dict[str, Any]) -> str:
     together = _TOGETHER.fullmatch(str(value.get("note") or ""))
     if together is not None:
         shape = str(list(shape_of(value)))
-        return tr("shape {shape}, for {count} at once", shape=shape, count=together[1])
+        return _("shape {shape}, for {count} at once", shape=shape, count=together[1])
     stats = value.get("stats")
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"

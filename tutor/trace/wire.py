@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import EVENTS, Event, Freed, Gap, Gone, Output
 from tutor.trace.weighing import items_of, memory_of
 
@@ -122,7 +122,7 @@ def split(buffer: bytearray) -> Iterator[bytes]:
     while len(buffer) >= HEADER.size:
         length = HEADER.unpack_from(buffer)[0]
         if length > MAX_LENGTH:
-            raise WireError(tr("a frame of {length:,} bytes", length=length))
+            raise WireError(_("a frame of {length:,} bytes", length=length))
         end = HEADER.size + length
         if len(buffer) < end:
             return
@@ -135,13 +135,13 @@ def inflate(frame: Buffer) -> bytes:
     """The encoded list of events in a frame; WireError where it is damaged, or more than a frame may hold."""
     view = memoryview(frame)
     if len(view) < HEADER.size:
-        raise WireError(tr("data that is cut off, or inflates to too much"))
+        raise WireError(_("data that is cut off, or inflates to too much"))
     events = HEADER.unpack_from(view)[1]
     payload = expand(view[HEADER.size :], MAX_LENGTH)
     if events > MAX_EVENTS or (events and items_of(payload) not in (None, events)):
-        raise WireError(tr("a frame of more or other events than it announces"))
+        raise WireError(_("a frame of more or other events than it announces"))
     if memory_of(payload) > MAX_MEMORY:
-        raise WireError(tr("a frame that takes too much memory"))
+        raise WireError(_("a frame that takes too much memory"))
     return payload
 
 
@@ -151,9 +151,9 @@ def expand(packed: Buffer, limit: int) -> bytes:
     try:
         data = stream.decompress(packed, limit)
     except zlib.error as error:
-        raise WireError(tr("damaged data ({error})", error=error)) from None
+        raise WireError(_("damaged data ({error})", error=error)) from None
     if not stream.eof:
-        raise WireError(tr("data that is cut off, or inflates to too much"))
+        raise WireError(_("data that is cut off, or inflates to too much"))
     return data
 
 
@@ -172,7 +172,7 @@ def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]
     try:
         items: list[msgspec.Raw] = decoder(list[msgspec.Raw])(payload)
     except UNREADABLE:
-        raise WireError(tr("data that is no list of events")) from None
+        raise WireError(_("data that is no list of events")) from None
     events, decode_event = [], decoder(_ANY)
     for item in items:
         try:
@@ -190,7 +190,7 @@ def _unreadable(item: msgspec.Raw) -> str:
     except (*UNREADABLE, TypeError, LookupError):
         tag = None
     if isinstance(tag, int) and tag in _TAGS:
-        return tr("Some events of kind {kind} are damaged and were skipped.", kind=_TAGS[tag])
+        return _("Some events of kind {kind} are damaged and were skipped.", kind=_TAGS[tag])
     if isinstance(tag, int):
-        return tr("Events of kind {kind}, from a later version of gradtutor, were skipped.", kind=tag)
-    return tr("Some events are damaged and were skipped.")
+        return _("Events of kind {kind}, from a later version of gradtutor, were skipped.", kind=tag)
+    return _("Some events are damaged and were skipped.")

@@ -16,7 +16,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding
 
-from tutor.language import LANGUAGES, use
+from tutor.i18n import next_language, use
 from tutor.ui import leaving, theme
 from tutor.ui.driver import TerminalDriver
 from tutor.ui.messages import LessonChosen
@@ -109,7 +109,7 @@ class GradtutorApp(App[int]):
 
     def change_language(self) -> None:
         """The next language, at once and everywhere."""
-        self.language = LANGUAGES[(LANGUAGES.index(self.language) + 1) % len(LANGUAGES)]
+        self.language = next_language()
         use(self.language)
         for screen in self.screen_stack:
             speak = getattr(screen, "speak", None)

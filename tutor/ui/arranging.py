@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
-from tutor.language import now
+from tutor.i18n import current_language
 from tutor.text_width import width as cells
 from tutor.ui.draw import places
 from tutor.ui.draw.places import Place
@@ -69,7 +69,7 @@ class Arranger:
         if self.now == "lesson":  # a pane that has all of the screen is as tall as that
             reading = 1 if screen.zoomed else self._to_read(places.left_width(width) if wide else width)
         self._tabs(wide, bool(reading) and self._prose)
-        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, now())
+        drawn = (screen.size, question, dict(screen.front), screen.zoomed, self._prose, reading, current_language())
         if drawn == self._drawn:
             return
         self._drawn = drawn

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.columns import Point
 from tutor.trace.following import READ, Course, Followed, Reader, followed
 from tutor.trace.history import History
@@ -71,7 +71,7 @@ class Added:
     def _called(self, name: str, history: History) -> str:
         if history.single and self.element is None:
             return name
-        return tr("norm {name}", name=name) if self.element is None else f"{name}{self.element[1]}"
+        return _("norm {name}", name=name) if self.element is None else f"{name}{self.element[1]}"
 
     def _points(self, which: str, history: History) -> list[Point]:
         known = self._made.get(which)

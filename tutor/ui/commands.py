@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.ui import moves
 from tutor.ui.draw import places
 from tutor.ui.draw.phrase import phrase
@@ -131,7 +131,9 @@ class Commands:
 
     def pace(self, by: int) -> None:
         self.screen.player.change(by)
-        self.screen.say((tr("{count} steps a second", count=self.screen.player.speed), "quiet"))
+        self.screen.say(
+            (ngettext("{count} step a second", "{count} steps a second", self.screen.player.speed), "quiet")
+        )
 
     # ------------------------------------------------------------ panes
 
@@ -173,9 +175,9 @@ class Commands:
         """Data and numbers in the graph, or none."""
         shown = self.screen.graph.toggle_others()
         said = (
-            tr("what needs no gradient is shown in the graph")
+            _("what needs no gradient is shown in the graph")
             if shown
-            else tr("what needs no gradient is hidden in the graph")
+            else _("what needs no gradient is hidden in the graph")
         )
         self.screen.say((said, "quiet"))
 
@@ -212,13 +214,13 @@ class Commands:
         screen = self.screen
         if screen.focused is screen.chart:
             gone = screen.chart.charted.take_back()
-            said = tr("{name} is charted no more", name=clean(gone)) if gone else tr("nothing was added to the chart")
+            said = _("{name} is charted no more", name=clean(gone)) if gone else _("nothing was added to the chart")
             screen.say((said, "quiet"))
             return
         found = screen.focused.details() if isinstance(screen.focused, Pane) else None
         tensor = self._tensor_of(*found) if found is not None else None
         if tensor is None:
-            text = later("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
+            text = N_("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
             screen.say(*phrase(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
         else:
             self.chart_tensor(tensor)
@@ -228,12 +230,12 @@ class Commands:
         screen = self.screen
         told = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
         if told is None:
-            screen.say((tr("this cannot be charted: complex, or there are enough curves already"), "quiet"))
+            screen.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
             return
         name, charted = told
         if charted and screen.focused is not screen.graph:
             screen.front["right"] = "chart"
-        text = later("{name} is charted") if charted else later("{name} is charted no more")
+        text = N_("{name} is charted") if charted else N_("{name} is charted no more")
         screen.say(*phrase(text, name=(clean(name), "value")))
 
     def _tensor_of(self, subject: str, ref: int) -> int | None:
@@ -248,7 +250,7 @@ class Commands:
     def stop(self) -> None:
         """Stop the program."""
         if not self.screen.stop_program():
-            self.screen.say((tr("nothing runs"), "quiet"))
+            self.screen.say((_("nothing runs"), "quiet"))
 
     def rerun(self) -> None:
         """Run the program again; the answers stay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor.explain import problem
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.ui.draw.exercise import Standing, outcome
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.gate import Exercise
@@ -60,7 +60,7 @@ class Exercising:
         problem = standing.problem if standing.tried else ""
         screen.player.pause()
         screen.app.push_screen(
-            Editor(tr("exercise {name}", name=exercise.id), text, starter, problem),
+            Editor(_("exercise {name}", name=exercise.id), text, starter, problem),
             lambda done: self._edited(exercise, done),
         )
 
@@ -74,7 +74,7 @@ class Exercising:
             self._trying = exercise
             attempts = {**screen.session.command.attempts, exercise.id: text}
             screen.runner.try_again(attempts, exercise.number)
-            screen.say((tr("your code runs …"), "quiet"))
+            screen.say((_("your code runs …"), "quiet"))
 
     def arrived(self) -> None:
         """More is recorded: a check may have passed or failed."""
@@ -99,7 +99,7 @@ class Exercising:
             self.screen.notice = ()  # the end of the lesson says what comes next
         elif ok:
             on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
-            self.screen.say((f"{g.yes} {tr('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
+            self.screen.say((f"{g.yes} {_('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
         else:
             self.screen.say(*outcome(standing, g))
 
@@ -109,7 +109,7 @@ class Exercising:
         """The next hint."""
         screen, exercise = self.screen, self.here
         if exercise is None:
-            screen.say((tr("hints belong to exercises"), "quiet"))
+            screen.say((_("hints belong to exercises"), "quiet"))
             return
         count = screen.study.kept.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
@@ -122,13 +122,13 @@ class Exercising:
         """The solution: at once where it is solved, else at the second time."""
         screen, exercise = self.screen, self.here
         if exercise is None:
-            screen.say((tr("solutions belong to exercises"), "quiet"))
+            screen.say((_("solutions belong to exercises"), "quiet"))
             return
         if exercise.id not in screen.study.kept.solved and self._opening != exercise.id:
             self._opening = exercise.id
-            text = later("{s} once more shows the solution")
+            text = N_("{s} once more shows the solution")
             if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
-                text = later("{s} once more shows the solution; {h} gives a hint")
+                text = N_("{s} once more shows the solution; {h} gives a hint")
             screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)

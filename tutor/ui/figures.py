@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from tutor.language import now, tr
+from tutor.i18n import _, current_language
 from tutor.trace.events import Figure
 from tutor.trace.timeline import Timeline
 from tutor.ui.draw import figure
@@ -52,8 +52,8 @@ class Figures:
         """The one that was found, in the room that the pane has."""
         height = pane.size.height - 2
         if height < 5 or pane.inner < 16:
-            return [((tr("there is no room for the figure"), "note"),)]
-        key = (self._timeline, self._at, height, pane.inner, pane.glyphs.ascii, pane.app.no_color, now())
+            return [((_("there is no room for the figure"), "note"),)]
+        key = (self._timeline, self._at, height, pane.inner, pane.glyphs.ascii, pane.app.no_color, current_language())
         if self._drawn is None or self._drawn[0] != key:
             one = self._all[self._at - 1]
             rows, left_out = figure.rows(one, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
@@ -62,6 +62,6 @@ class Figures:
 
     def title(self, glyphs: Glyphs) -> Row:
         """Which of how many it is, and what of it could not be drawn."""
-        said: Row = ((tr("figure {number} of {count}", number=self._at, count=len(self._all)), "value"),)
+        said: Row = ((_("figure {number} of {count}", number=self._at, count=len(self._all)), "value"),)
         left_out = self._drawn[2] if self._drawn is not None else ""
         return (*said, (f" {glyphs.dot} {left_out}", "error")) if left_out else said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.explain.live import find
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.events import Value
@@ -34,7 +34,7 @@ _OUTER = 4
 Said = tuple[str, Value, str]
 """A name, a value and its dtype."""
 
-_GIVEN = {"constant": later("constant"), "input": later("input")}
+_GIVEN = {"constant": N_("constant"), "input": N_("input")}
 
 
 class Rows:
@@ -61,11 +61,11 @@ class Rows:
     def row(self, item: Item) -> NodeRow:
         """The row of a thing."""
         if item.kind == "heading":
-            return NodeRow(item.number, tr(item.text, number=item.place), "", "", kind="heading")
+            return NodeRow(item.number, _(item.text, number=item.place), "", "", kind="heading")
         if item.kind in ("constant", "input"):
             name, value, dtype = self._what_was_given(item)
             text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
-            return NodeRow(item.number, tr(_GIVEN[item.kind]), name, text, kind=item.kind)
+            return NodeRow(item.number, _(_GIVEN[item.kind]), name, text, kind=item.kind)
         if item.kind == "module":
             return self._module(item)
         node = self._state.nodes.get(item.node)
@@ -79,11 +79,11 @@ class Rows:
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
-            text = "x".join(map(str, node.shape)) or tr("scalar")
+            text = "x".join(map(str, node.shape)) or _("scalar")
         grad, parts = self._reached(node)
         shares = " + ".join(brief(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
         if len(parts) > _TERMS:
-            shares += tr(" + {count:,} more", count=len(parts) - _TERMS)
+            shares += _(" + {count:,} more", count=len(parts) - _TERMS)
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
             grad=self._text(grad, dtype) if grad is not None else shares,
@@ -172,7 +172,7 @@ class Rows:
                 if one.node < node.node and one.of_pass != node.of_pass
                 for came in one.inputs
             )
-            via = tr(" via {name}", name=through) if of is not passed and uses > 1 and through else ""
+            via = _(" via {name}", name=through) if of is not passed and uses > 1 and through else ""
             name = self._derived[node.node] = f"∇{called}{via}"
         return name
 

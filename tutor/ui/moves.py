@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from textwrap import dedent
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.trace import walk
 from tutor.trace.places import PlaceError, resolve
 from tutor.trace.timeline import Timeline
@@ -29,57 +29,69 @@ MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
     "previous_pass": walk.previous_pass,
 }
 NOWHERE = {
-    "forward": later("this is the last step"),
-    "back": later("this is the beginning"),
-    "next_line": later("no statement follows"),
-    "previous_line": later("no statement before this one"),
-    "into": later("there is nothing to go into here"),
-    "out": later("this is the outermost level"),
-    "next_cell": later("this is the last cell"),
-    "previous_cell": later("this is the first cell"),
-    "next_iteration": later("no further iteration"),
-    "previous_iteration": later("no iteration before this one"),
-    "next_pass": later("no further backward pass"),
-    "previous_pass": later("no backward pass before this step"),
+    "forward": N_("this is the last step"),
+    "back": N_("this is the beginning"),
+    "next_line": N_("no statement follows"),
+    "previous_line": N_("no statement before this one"),
+    "into": N_("there is nothing to go into here"),
+    "out": N_("this is the outermost level"),
+    "next_cell": N_("this is the last cell"),
+    "previous_cell": N_("this is the first cell"),
+    "next_iteration": N_("no further iteration"),
+    "previous_iteration": N_("no iteration before this one"),
+    "next_pass": N_("no further backward pass"),
+    "previous_pass": N_("no backward pass before this step"),
 }
 """What to say where a key leads nowhere."""
 
 _AHEAD = ("forward", "next_line", "next_cell", "next_iteration", "next_pass")
 
-_FORMS = later("18, line 9, iteration 30, cell 2, pass 3 or end")
+_FORMS = N_("18, line 9, iteration 30, cell 2, pass 3 or end")
 _TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
-
-_IN_CHINESE = (
-    ("单元格", "cell "), ("反向传播", "pass "), ("反向", "pass "), ("迭代", "iteration "), ("轮", "iteration "),
-    ("行", "line "), ("步", "step "), ("末尾", "end"),
-)  # fmt: skip
-"""What may be typed instead."""
 
 
 def nowhere(timeline: Timeline, key: str) -> str:
     """What to say where a key leads nowhere; in a recording that was full, that there was more."""
     if timeline.cut is None or key not in _AHEAD:
-        return tr(NOWHERE[key])
-    return tr("{nowhere}: the recording was full at step {step:,}", nowhere=tr(NOWHERE[key]), step=timeline.cut)
+        return _(NOWHERE[key])
+    return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(NOWHERE[key]), step=timeline.cut)
 
 
 def go(timeline: Timeline, step: int, text: str) -> int:
     """The step that was typed: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`. Raises PlaceError."""
     text = text.strip().lower()
-    for chinese, english in _IN_CHINESE:
-        text = text.replace(chinese, english)
+    text = _in_english(text)
     if match := _TURN.fullmatch(text):
         return _turn(timeline, step, int(match[1]))
     if match := _PASS.fullmatch(text):
         info = next((info for info in timeline.passes if info.number == int(match[1])), None)
         if info is None:
-            raise PlaceError(tr("There are {count} backward passes.", count=len(timeline.passes)))
+            raise PlaceError(
+                ngettext("There is {count} backward pass.", "There are {count} backward passes.", len(timeline.passes))
+            )
         return info.start_step
     if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
         kind = "line" if match[1].startswith("l") else "cell"
         return resolve(timeline, f"{kind}:{match[2]}")
     return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text), _FORMS)
+
+
+def _in_english(text: str) -> str:
+    """The same with English words where the learner's language has others; a catalog may list several, apart by `|`."""
+    words = {
+        "cell ": pgettext("typed to go there", "cell"),
+        "pass ": pgettext("typed to go there", "pass"),
+        "iteration ": pgettext("typed to go there", "iteration"),
+        "line ": pgettext("typed to go there", "line"),
+        "step ": pgettext("typed to go there", "step"),
+        "end": pgettext("typed to go there", "end"),
+    }
+    for english, said in words.items():
+        if said != english.strip():
+            for word in said.split("|"):
+                text = text.replace(word, english)
+    return text
 
 
 def _turn(timeline: Timeline, step: int, number: int) -> int:
@@ -93,14 +105,16 @@ def _turn(timeline: Timeline, step: int, number: int) -> int:
         last = max(known, key=lambda found: found[-1], default=None)
         turns = min(later, key=lambda found: found[0], default=last)
     if not turns:
-        raise PlaceError(tr("There is no loop here."))
+        raise PlaceError(_("There is no loop here."))
     # In a loop within a loop the same number comes again and again: count from where this run of it began.
     start = 0
     if loop is not None:
         turn = frames[-1].iterations[loop]
         start = max(bisect_right(turns, step) - turn, 0)
     if not 1 <= number <= len(turns) - start:
-        raise PlaceError(tr("This loop has {count} iterations.", count=len(turns) - start))
+        raise PlaceError(
+            ngettext("This loop has {count} iteration.", "This loop has {count} iterations.", len(turns) - start)
+        )
     return turns[start + number - 1]
 
 

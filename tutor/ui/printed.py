@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
@@ -48,7 +48,7 @@ def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str
             pieces.append((aside.step, "warning", " ".join(text.split())))
     pieces.sort(key=lambda piece: piece[0])
     joined: list[tuple[str, str]] = []
-    for _, stream, text in pieces:
+    for _place, stream, text in pieces:
         if joined and joined[-1][0] == stream and stream != "warning":
             joined[-1] = (stream, joined[-1][1] + text)
         else:
@@ -58,4 +58,4 @@ def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str
 
 def lead_of(stream: str) -> str:
     """What stands before what came from there."""
-    return "" if stream == "stdout" else "! " if stream == "stderr" else tr("warning: ")
+    return "" if stream == "stdout" else "! " if stream == "stderr" else _("warning: ")

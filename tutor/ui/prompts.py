@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
 from tutor.trace.places import PlaceError
 from tutor.ui import moves
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 PURPOSES = {
-    "go": (later("go to"), later("18   line 9   iteration 30   cell 2   pass 3   end")),
-    "find": (later("find"), later("a name, a piece of code, or printed text; Enter again finds the next")),
+    "go": (N_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
+    "find": (N_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
 }
 _ANSWERS = "0123456789-.TFNI["
 """With these an answer can begin, and no key has another meaning for them."""
@@ -37,7 +37,7 @@ class Prompts:
     def does(self) -> str | None:
         """What Enter does where one types; None where one does not."""
         if self.screen.focused is self.screen.ask:
-            return later("answer")
+            return N_("answer")
         purpose = PURPOSES.get(self.screen.prompt.purpose) if self.screen.focused is self.screen.prompt else None
         return None if purpose is None else purpose[0]
 
@@ -55,7 +55,7 @@ class Prompts:
         if screen.prompt.purpose not in PURPOSES:  # it is closed
             return
         label, example = PURPOSES[screen.prompt.purpose]
-        screen.prompt.placeholder, screen.label.text = tr(example), tr(label)
+        screen.prompt.placeholder, screen.label.text = _(example), _(label)
         screen.places.prompt()
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Prompts:
     def _find(self, text: str) -> None:
         screen = self.screen
         step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
-        screen.label.text = tr("find") if step is not None else tr("not found")
+        screen.label.text = _("find") if step is not None else _("not found")
         screen.places.prompt()
         screen.label.paint()
         if step is not None:
@@ -135,7 +135,7 @@ class Prompts:
             return
         screen.places.focus_pane()
         if screen.asking:
-            screen.say((tr("noted; here is another question"), "quiet"))
+            screen.say((_("noted; here is another question"), "quiet"))
             return
         screen.say(*phrase("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
@@ -158,6 +158,6 @@ class Prompts:
         if question is not None:
             screen.study.skip(question.index)
             screen.places.focus_pane()
-            screen.say((tr("skipped"), "quiet"))
+            screen.say((_("skipped"), "quiet"))
         else:
-            screen.say((tr("nothing is asked here"), "quiet"))
+            screen.say((_("nothing is asked here"), "quiet"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.matching import counterpart
 from tutor.ui.draw.row import clean
 
@@ -84,7 +84,7 @@ class Reloader:
         screen.study.furthest = found
         screen.arrived()
         screen.cursor = found
-        screen.say((tr("the file was saved, and has run again"), "quiet"))
+        screen.say((_("the file was saved, and has run again"), "quiet"))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tutor.explain import ended
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Failed
 from tutor.trace.matching import counterpart
 from tutor.ui.draw.phrase import phrase
@@ -73,7 +73,7 @@ class Runner:
             return
         screen.notice = ()
         if end.outcome == "stopped":
-            screen.say((tr("stopped"), "grad"))
+            screen.say((_("stopped"), "grad"))
         elif len(self.runs.all) > 1 and screen.cursor < timeline.steps - 1:
             failed = timeline.event(timeline.steps - 1)
             why = f"{failed.error}: {failed.message}" if isinstance(failed, Failed) else ended(end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
+from tutor.i18n import _, ngettext
 from tutor.trace.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -69,9 +69,6 @@ def name_of(knobs: dict[str, str], edits: dict[int, str]) -> str:
     """What to call a run by what is other in it."""
     parts = [f"{name} = {text}" for name, text in knobs.items()]
     if edits:
-        numbers = tr(" and ").join(map(str, sorted(edits)))
-        one = len(edits) == 1
-        parts.append(
-            tr("cell {numbers} edited", numbers=numbers) if one else tr("cells {numbers} edited", numbers=numbers)
-        )
-    return ", ".join(parts) or tr("as written")
+        numbers = _(" and ").join(map(str, sorted(edits)))
+        parts.append(ngettext("cell {numbers} edited", "cells {numbers} edited", len(edits), numbers=numbers))
+    return ", ".join(parts) or _("as written")

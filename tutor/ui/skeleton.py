@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tutor.language import later
+from tutor.i18n import N_
 from tutor.trace.folding import Call, around, fold, is_torchs
 from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
 from tutor.trace.operands import shows_operands
@@ -186,9 +186,9 @@ class _Making:
             return
         self._part = part
         number = self.builder.number("heading", part)
-        text = later("computed from these gradients")
+        text = N_("computed from these gradients")
         if part % 2 == 0:
-            text = later("the graph of the gradients (made in pass {number})")
+            text = N_("the graph of the gradients (made in pass {number})")
         self.items[number] = Item(number, "heading", place=part // 2, text=text)
 
     def _inputs(self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None) -> None:

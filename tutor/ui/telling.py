@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tutor import explain
 from tutor.explain.came import came_at, ran_at
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson import header
 from tutor.lesson.answers import shown
 from tutor.lesson.errors import LessonError
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 _ENDS = {
-    "failed": later("failed"),
-    "exited": later("ended early"),
-    "died": later("died"),
-    "refused": later("cannot be run"),
+    "failed": N_("failed"),
+    "exited": N_("ended early"),
+    "died": N_("died"),
+    "refused": N_("cannot be run"),
 }
 
 
@@ -38,21 +38,21 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
     g = screen.header.glyphs
     if screen.running:
         phase = screen.session.phase if screen.session is not None else ""
-        waiting = {"starting": tr("starting Python"), "importing": tr("importing torch")}.get(phase, tr("running"))
+        waiting = {"starting": _("starting Python"), "importing": _("importing torch")}.get(phase, _("running"))
         pieces.append((f"{g.waiting} {waiting}", "now"))
     elif timeline.run_end is not None and timeline.run_end.outcome == "stopped":
-        pieces.append((tr("stopped"), "grad"))
+        pieces.append((_("stopped"), "grad"))
     elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS and timeline.run_end.status:
-        pieces.append((f"{g.no} {tr(_ENDS[timeline.run_end.outcome])}", "error"))
+        pieces.append((f"{g.no} {_(_ENDS[timeline.run_end.outcome])}", "error"))
     if screen.player.playing:
         pieces.append((f"{g.now} {screen.player.speed}/s", "now"))
     if document is not None:
         pieces.append((clean(device), "quiet"))
     if cells > 1:
         cell = timeline.cell(screen.cursor) if screen.cursor else None
-        pieces.append((tr("cell {number}/{count}", number=cell or 1, count=cells), "quiet"))
+        pieces.append((_("cell {number}/{count}", number=cell or 1, count=cells), "quiet"))
     if timeline.steps:
-        pieces.append((tr("step {number}/{count}", number=screen.cursor, count=timeline.steps), "quiet"))
+        pieces.append((_("step {number}/{count}", number=screen.cursor, count=timeline.steps), "quiet"))
     return family, title, pieces
 
 
@@ -64,7 +64,7 @@ def _title(screen: LessonScreen) -> tuple[str, str]:
     family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
     if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
         family = document.name.partition("/")[0]
-    return clean(tr(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
+    return clean(_(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
 
 
 def _named(screen: LessonScreen) -> dict[str, str]:
@@ -86,7 +86,7 @@ def said(screen: LessonScreen) -> list[Piece]:
         )
         return [
             (f"{g.no} ", "error"),
-            (clean(" ".join(explain.ended(end).split())) or tr(_ENDS[end.outcome]), "error"),
+            (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
             *again,
         ]
     line = screen.prompts.pointing() or screen.code.cut_line()
@@ -112,7 +112,7 @@ def said(screen: LessonScreen) -> list[Piece]:
         shorter = shortened_rule if timeline.kind(step) == "node" else shortened
         return shorter(pieces, screen.size.width - 4)
     except Exception as error:  # a recording may come from a stranger, and hold what no program does
-        return [(tr("this step cannot be explained: {error}", error=repr(error)), "quiet")]
+        return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
 
 
 def _done(screen: LessonScreen) -> list[Piece]:
@@ -125,9 +125,9 @@ def _done(screen: LessonScreen) -> list[Piece]:
             return phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
         cell = min(screen.gate.waiting)
         end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
-        text = later("one thing is left: the exercise in cell {cell}; {go} goes there")
+        text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
         return phrase(text, cell=cell, go=(f"g {end}", "key"))
-    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (tr("this lesson is done"), "strong")]
+    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (_("this lesson is done"), "strong")]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
@@ -162,13 +162,11 @@ def _compared(screen: LessonScreen) -> list[Piece]:
         came = _came(screen, index, *found)
         way: list[Piece] = []
         if came is not None and came != screen.cursor:
-            goes = later("{key} goes to the step that made it so")
+            goes = N_("{key} goes to the step that made it so")
             way = [(f" {g.dot} ", "quiet"), *phrase(goes, key=(f"g {came}", "key"))]
         line, mine = found[1].last_line is not None, (clean(text), "strong")
-        whole = (
-            later("you said {mine}, it is line {value}") if line else later("you said {mine}, the run gives {value}")
-        )
-        brief = later("it is line {value}") if line else later("the run gives {value}")
+        whole = N_("you said {mine}, it is line {value}") if line else N_("you said {mine}, the run gives {value}")
+        brief = N_("it is line {value}") if line else N_("the run gives {value}")
         told = [(f"{g.no} ", "error"), *phrase(whole, "error", mine=mine, value=value), *way]
         if row_width(told) > screen.size.width - 4:  # what one said stands in the lesson pane too
             told = [(f"{g.no} ", "error"), *phrase(brief, "error", value=value), *way]
@@ -195,7 +193,7 @@ def _before(screen: LessonScreen) -> list[Piece]:
         return gate_said() if screen.asking else first_step(screen)
     if screen.session is not None and screen.running:
         return [(screen.waiting, "quiet")]
-    return [(tr("nothing was recorded"), "quiet")]
+    return [(_("nothing was recorded"), "quiet")]
 
 
 def first_step(screen: LessonScreen) -> list[Piece]:
@@ -205,7 +203,7 @@ def first_step(screen: LessonScreen) -> list[Piece]:
 
 def gate_said() -> list[Piece]:
     """Why it does not go on."""
-    text = later("first the question: {enter} answers it, {s} skips it")
+    text = N_("first the question: {enter} answers it, {s} skips it")
     return phrase(text, "plain", enter=("Enter", "key"), s=("s", "key"))
 
 

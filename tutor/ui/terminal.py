@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.language import tr
+from tutor.i18n import _
 
 if TYPE_CHECKING:
     from tutor.lesson.find import Target
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def refusal() -> str | None:
     """Why there can be no full screen here, and what to do instead; None where there can."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return tr("there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.")
+        return _("there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.")
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
-        return tr("this terminal cannot draw a screen (TERM is dumb or not set). --plain walks without one.")
+        return _("this terminal cannot draw a screen (TERM is dumb or not set). --plain walks without one.")
     return None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson.model import Knob
 from tutor.ui.draw.phrase import phrase
 
@@ -34,7 +34,7 @@ class WhatIf:
     def _can_run(self) -> bool:
         screen = self.screen
         if screen.session is None:
-            screen.say((tr("this is a recording: open its script to run it with something changed"), "quiet"))
+            screen.say((_("this is a recording: open its script to run it with something changed"), "quiet"))
         elif screen.running:
             screen.say(*phrase("it still runs: {x} stops it", x=("x", "key")))
         else:
@@ -85,7 +85,7 @@ class WhatIf:
         original = self.original(number)
         text = self.drafts.get(number, screen.session.command.edits.get(number, original))
         one = sum(each.get("number") is not None for each in self._cells()) == 1
-        name = tr("edit") if one else tr("edit cell {number}", number=number)
+        name = _("edit") if one else _("edit cell {number}", number=number)
         screen.app.push_screen(Editor(name, text, original), lambda done: self._edited(number, done))
 
     def _cell(self, number: int) -> dict[str, Any] | None:
@@ -113,7 +113,7 @@ class WhatIf:
         if edits != before:
             screen.runner.another(edits=edits)
         else:
-            screen.say((tr("the code is as it ran"), "quiet"))
+            screen.say((_("the code is as it ran"), "quiet"))
 
     # ------------------------------------------------------------ runs
 
@@ -123,7 +123,7 @@ class WhatIf:
 
         screen, runner = self.screen, self.screen.runner
         if len(runner.runs.all) < 2:
-            text = later("there is one run so far: {k} or {e} makes another")
+            text = N_("there is one run so far: {k} or {e} makes another")
             screen.say(*phrase(text, k=("k", "key"), e=("e", "key")))
             return
         screen.player.pause()

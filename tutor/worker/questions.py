@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tutor.language import later
+from tutor.i18n import N_
 from tutor.lesson.model import Cell
 from tutor.trace.events import Answer
 from tutor.worker.bindings import Frame
@@ -43,7 +43,7 @@ class Watch:
         self._last = 0
         self._answer: Answer | None = None
         if self._true():
-            self._answer = self._wrong(later("the condition is true before the cell begins"))
+            self._answer = self._wrong(N_("the condition is true before the cell begins"))
 
     def arriving(self, site: int, frame: Frame | None) -> None:
         """A statement is about to run."""
@@ -55,7 +55,7 @@ class Watch:
     def end(self) -> Answer:
         """The cell has ended: the answer."""
         self._look()
-        return self._answer or self._wrong(later("the condition never becomes true"))
+        return self._answer or self._wrong(N_("the condition never becomes true"))
 
     def _look(self) -> None:
         """The statement before has run."""

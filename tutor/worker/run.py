@@ -19,8 +19,8 @@ from pathlib import Path
 import msgspec
 import torch
 
-from tutor import language
-from tutor.language import tr
+from tutor import i18n
+from tutor.i18n import _
 from tutor.lesson import knobs as knobs_of
 from tutor.lesson.editing import edited
 from tutor.lesson.errors import MISSING, LessonError
@@ -67,7 +67,7 @@ class Run:
     def run(self) -> int:
         """Runs all; returns the exit status of the learner's program."""
         recorder = self._recorder
-        language.use(self._command.language)
+        i18n.use(self._command.language)
         try:
             lesson = self._lesson()
         except LessonError as error:
@@ -122,8 +122,8 @@ class Run:
             self._text = load(Path(lesson.path))
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
-            mend = tr("`gradtutor doctor` says more.")
-            raise LessonError(tr("CUDA is not there: torch finds no GPU."), mend=mend, status=MISSING)
+            mend = _("`gradtutor doctor` says more.")
+            raise LessonError(_("CUDA is not there: torch finds no GPU."), mend=mend, status=MISSING)
         both = zip(written.code_cells, lesson.code_cells, strict=True)
         originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
-from tutor.language import later
+from tutor.i18n import N_
 from tutor.worker.torch_private import is_zeros, stored_count, together
 
 FULL = 1000
@@ -103,20 +103,20 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     except Exception:
         shape = ()
     if is_lazy(t):
-        note = later("not made yet")
+        note = N_("not made yet")
     elif not is_readable(t):
         note = f"{type(t).__name__}, whose elements are not read"
     elif _is_released(t, t.numel()):
-        note = later("its memory was released")
+        note = N_("its memory was released")
     elif error is not None:
         count = together(t)
         note = f"in vmap, {count} at once" if count else f"its elements cannot be read: {type(error).__name__}"
     elif t.is_meta:
-        note = later("a meta tensor has no elements")
+        note = N_("a meta tensor has no elements")
     elif t.is_nested:
-        note = later("a nested tensor")
+        note = N_("a nested tensor")
     elif t.is_quantized:
-        note = later("a quantized tensor")
+        note = N_("a quantized tensor")
     else:
         note = f"layout {str(t.layout).removeprefix('torch.')}"
         stored = _stored(t)

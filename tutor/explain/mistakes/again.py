@@ -12,7 +12,7 @@ from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, Crossing, cros
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.mistakes.unneeded import unneeded
 from tutor.explain.words import joined, sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import OptimizerStep
 from tutor.trace.state import State
 
@@ -23,7 +23,7 @@ _NAMED = 4
 
 
 @mistake("RuntimeError", r"^Trying to backward through the graph a second time")
-def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
+def second_time(scene: Scene, _match: re.Match[str]) -> Found | None:
     began = scene.backward_step()
     if began is None:
         return None
@@ -33,11 +33,11 @@ def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
     first = _pass_that_freed(scene, start, freed)
     if first is None:
         return None
-    root = scene.roots() or tr("the result")
+    root = scene.roots() or _("the result")
     nodes = [graph.tensors[number].node for number in event.roots if number in graph.tensors]
-    before = tr("the backward pass of {place}", place=scene.where(first))
+    before = _("the backward pass of {place}", place=scene.where(first))
     if any(node in freed for node in nodes):
-        said = tr(
+        said = _(
             "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
             "had saved.", root=root, before=before,
         )  # fmt: skip
@@ -56,18 +56,18 @@ def second_time(scene: Scene, _: re.Match[str]) -> Found | None:
 def _anew(scene: Scene, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int) -> str:
     """What to do where backward was called twice on one result."""
     if scene.is_before_loop(nodes, graph.step):
-        said = tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+        said = _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
         return said if _is_stale(graph, freed) or _stepped(scene, first) else sentences([said, _or_retain()])
     if _is_stale(graph, freed):
-        return tr("Compute {root} anew before each backward.", root=root)
-    return tr(
+        return _("Compute {root} anew before each backward.", root=root)
+    return _(
         "Compute {root} anew before each backward, or, if you do want two passes through one graph, "
         "write retain_graph=True in the first.", root=root,
     )  # fmt: skip
 
 
 def _or_retain() -> str:
-    return tr("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
+    return _("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
 
 
 def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
@@ -77,36 +77,36 @@ def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, bef
         called = list(dict.fromkeys(_called(scene, graph, one) for one in carried))
         places = [name for name in called if name is not None]
         if len(places) == len(called) <= _NAMED:
-            return tr(
+            return _(
                 "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} "
                 "went through and let go of. If nothing should flow back that far, detach what is carried over from "
                 "there after that pass.", root=root, before=before, name=joined(places),
             )  # fmt: skip
     if not names or len(names) > _NAMED:
-        return tr(
+        return _(
             "A part of the graph behind {root} was used up: it reaches back into what {before} went through and let go "
             "of. If nothing should flow back that far, detach what is carried over from there after that pass.",
             root=root, before=before,
         )  # fmt: skip
-    said = tr(
+    said = _(
         "A part of the graph behind {root} was used up: through {name}, it reaches back into what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
     )  # fmt: skip
     if alone and fix is None:
-        fix = tr("If nothing should flow back that far, detach what is carried over from there after that pass.")
+        fix = _("If nothing should flow back that far, detach what is carried over from there after that pass.")
     return said if fix is None else sentences([said, fix])
 
 
 def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing], root: str, first: int) -> str:
     """Two results of one part, and a pass for each."""
-    before = tr("the backward pass of {place}", place=scene.where(first))
+    before = _("the backward pass of {place}", place=scene.where(first))
     called = list(dict.fromkeys(_called(scene, graph, one) for one in through))
     names = [] if len(called) > _NAMED else [name for name in called if name is not None]
     names = names if len(names) == len(called) else []
-    said = tr(
+    said = _(
         "A part of the graph behind {root} was used up: through {name}, it shares that part with what {before} went "
         "through and let go of.", root=root, before=before, name=joined(names),
-    ) if names else tr(
+    ) if names else _(
         "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
         "go of.", root=root, before=before,
     )  # fmt: skip
@@ -116,24 +116,24 @@ def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing]
     stale = _is_stale(graph, freed)
     if stale:
         if names and all(one.how == BEFORE_LOOP for one in through):
-            again = tr("{name} is computed once, before the loop: compute it anew in each iteration.",
+            again = _("{name} is computed once, before the loop: compute it anew in each iteration.",
                        name=joined(names))  # fmt: skip
         else:
-            again = tr(
+            again = _(
                 "What that part had saved has been changed in place since then, so that retain_graph=True would not "
                 "do: compute {root} anew, all that it is computed from included.", root=root,
             )  # fmt: skip
         return sentences([said, again])
     losses = None if _stepped(scene, first) else _sum(scene, first)
     if losses is None:
-        again = tr("Write retain_graph=True in every pass through that part but the last.")
+        again = _("Write retain_graph=True in every pass through that part but the last.")
     elif losses:
-        again = tr(
+        again = _(
             "Add the losses up and go back once, `{losses}.backward()`, or write retain_graph=True in every pass "
             "through that part but the last.", losses=losses,
         )  # fmt: skip
     else:
-        again = tr(
+        again = _(
             "Add the losses up and call backward() once, on their sum, or write retain_graph=True in every pass "
             "through that part but the last."
         )

@@ -10,36 +10,36 @@ from tutor.explain.mistakes.cut import behind, cut_behind
 from tutor.explain.mistakes.given import enclosed, plain
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.rules import shape_text
-from tutor.explain.words import counted, joined
-from tutor.language import later, tr
+from tutor.explain.words import joined
+from tutor.i18n import _, ngettext
 
 _NAMED, _LOOKED_AT = 3, 20
 """So many parameters are named, and looked at."""
 
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
-def not_scalar(scene: Scene, _: re.Match[str]) -> str:
+def not_scalar(scene: Scene, _match: re.Match[str]) -> str:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     by_grad = call is not None and ast.unparse(call.func).endswith("autograd.grad") and bool(call.args)
     root = ast.unparse(call.args[0]) if call is not None and by_grad else scene.roots()
     tensor = None if root is None else scene.tensor(root)
     if root is None or (call is not None and by_grad and isinstance(call.args[0], (ast.List, ast.Tuple))):
-        return tr(
+        return _(
             "A gradient without a weight for each element is that of a single number, and what `{code}` begins at has "
             "several. Make one of it first, by sum() or mean().", code=scene.code,
         )  # fmt: skip
-    holds = tr("{root} has several elements", root=root)
+    holds = _("{root} has several elements", root=root)
     if tensor:
-        holds = tr("{root} has {count} elements (shape {shape})", root=root, count=count(tensor.shape),
+        holds = _("{root} has {count} elements (shape {shape})", root=root, count=count(tensor.shape),
                    shape=shape_text(tensor.shape))  # fmt: skip
     called = enclosed(plain(root))
     if by_grad:
-        return tr(
+        return _(
             "{holds}, and without grad_outputs the gradient is that of a single number. Make one of it first, for "
             "instance {sum} or {mean}, or say how much each element counts by grad_outputs=, a tensor of the same "
             "shape.", holds=holds, sum=f"{called}.sum()", mean=f"{called}.mean()",
         )  # fmt: skip
-    return tr(
+    return _(
         "{holds}, and backward() without an argument starts from a single number. Make one of it first, for instance "
         "{sum} or {mean}, or say how much each element counts: {weighed} with a tensor of the same shape.",
         holds=holds, sum=f"{called}.sum().backward()", mean=f"{called}.mean().backward()",
@@ -48,19 +48,19 @@ def not_scalar(scene: Scene, _: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
-def no_graph(scene: Scene, _: re.Match[str]) -> Found:
-    root = scene.roots() or _differentiated(scene) or tr("the result")
+def no_graph(scene: Scene, _match: re.Match[str]) -> Found:
+    root = scene.roots() or _differentiated(scene) or _("the result")
     tensor = scene.tensor(root)
     begun = scene.backward_step()
     number = tensor.tensor if tensor is not None else begun[1].roots[0] if begun is not None and begun[1].roots else 0
-    begin = tr("{root} has no history, so there is nothing to go back through: {why}")
+    begin = _("{root} has no history, so there is nothing to go back through: {why}")
     found = cut_behind(scene, number, scene.step)
     if found is not None:
         return Found(begin.format(root=root, why=found.why), found.step)
     frozen = _frozen(scene, number)
     if frozen is not None:
         return _since_frozen(scene, root, frozen, begin)
-    why = tr(
+    why = _(
         "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
         "gradients for are made.", root=root,
     )  # fmt: skip
@@ -78,9 +78,9 @@ def _since_frozen(scene: Scene, root: str, frozen: list[int], begin: str) -> Fou
         if scene.timeline.view(at).line == line and (name := scene.name(one)) is not None
     ]
     more = len(names) - _NAMED
-    rest = [counted(more, later("{count} more parameter"), later("{count} more parameters"))] if more > 0 else []
+    rest = [ngettext("{count} more parameter", "{count} more parameters", more)] if more > 0 else []
     shown = [*names[:_NAMED], *rest]
-    why = tr(
+    why = _(
         "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that "
         "should be trained.", names=joined(shown), place=scene.where(step, scene.statement_of(step)),
     )  # fmt: skip
@@ -133,7 +133,7 @@ def unused(scene: Scene, match: re.Match[str]) -> str | None:
     if isinstance(wanted, (ast.List, ast.Tuple)) and place is not None and int(place[1]) < len(wanted.elts):
         wanted = wanted.elts[int(place[1])]
     name, root = ast.unparse(wanted), ast.unparse(result)
-    return tr(
+    return _(
         "{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it "
         "was used, or is another tensor meant? With allow_unused=True the answer is None instead of an error.",
         root=root, name=name,

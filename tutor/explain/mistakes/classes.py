@@ -9,8 +9,8 @@ from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake
 from tutor.explain.mistakes.shaped import function, sizes_in
 from tutor.explain.rules import shape_text
-from tutor.explain.words import counted, sentences
-from tutor.language import later, tr
+from tutor.explain.words import sentences
+from tutor.i18n import _, ngettext
 from tutor.trace.values import elements
 
 
@@ -29,48 +29,48 @@ def out_of_bounds(scene: Scene, match: re.Match[str]) -> str:
     shape = () if sides is None else sides[0].tensor.shape
     classes = None if not shape else shape[1] if len(shape) > 1 else shape[0]
     if sides is None or classes is None:
-        return tr(
+        return _(
             "The target of `{code}` holds {number}, and classes are numbered from 0 to one less than there are "
             "columns in the prediction.", code=scene.code, number=number,
         )  # fmt: skip
     prediction, target = sides
-    said = tr(
+    said = _(
         "{target} holds {number}, and {prediction} (shape {shape}) has {count} classes, which are numbered from 0 to "
         "{last}.", target=target.source, number=number, prediction=prediction.source, shape=shape_text(shape),
         count=classes, last=classes - 1,
     )  # fmt: skip
     held = [x for x in elements(target.tensor.value) or () if isinstance(x, int)]
     if held and min(held) == 1 and max(held) == classes:
-        fix = tr("{target} counts from 1: write {fix} there.", target=target.source,
+        fix = _("{target} counts from 1: write {fix} there.", target=target.source,
                  fix=f"{enclosed(target.source)} - 1")  # fmt: skip
     elif number < 0:
-        fix = tr("Where it marks what should not count, give the loss ignore_index={number}.", number=number)
+        fix = _("Where it marks what should not count, give the loss ignore_index={number}.", number=number)
     else:
         most = max([*held, number]) + 1
-        fix = tr("With such targets the last layer must give {count} numbers for each sample.", count=most)
+        fix = _("With such targets the last layer must give {count} numbers for each sample.", count=most)
     return sentences([said, fix])
 
 
 @mistake("RuntimeError", r"^0D or 1D target tensor expected, multi-target not supported")
-def several_targets(scene: Scene, _: re.Match[str]) -> str | None:
+def several_targets(scene: Scene, _match: re.Match[str]) -> str | None:
     sides = _prediction_and_target(scene)
     if sides is None:
         return None
     prediction, target = sides
-    said = tr(
+    said = _(
         "`{code}` takes one number of a class for each sample, so a target of shape {wanted}: {target} has shape "
         "{shape}.", code=scene.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
         shape=shape_text(target.tensor.shape),
     )  # fmt: skip
     if target.tensor.shape == prediction.tensor.shape and _is_one_hot(target):
-        return sentences([said, tr("Each of its rows has a single 1: write {fix} there.",
+        return sentences([said, _("Each of its rows has a single 1: write {fix} there.",
                                    fix=f"{enclosed(target.source)}.argmax(1)")])  # fmt: skip
     if target.tensor.shape[1:] != (1,):
         return said
     fix = f"{enclosed(target.source)}.squeeze(1)"
     if target.tensor.dtype != "int64":
         fix = cast(fix, "int64")
-    return sentences([said, tr("Write {fix} there.", fix=fix)])
+    return sentences([said, _("Write {fix} there.", fix=fix)])
 
 
 def _is_one_hot(target: Given) -> bool:
@@ -90,7 +90,7 @@ def batches(scene: Scene, match: re.Match[str]) -> str | None:
     prediction, target = sides
     if not target.tensor.shape:
         return _of_one_sample(scene, prediction, target)
-    return tr(
+    return _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a}, and "
         "{target} has shape {second}, that is {b}. Its first size must be the number of samples.",
         code=scene.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape),
@@ -101,18 +101,18 @@ def batches(scene: Scene, match: re.Match[str]) -> str | None:
 
 def _of_one_sample(scene: Scene, prediction: Given, target: Given) -> str:
     """A single number for what has rows."""
-    said = tr(
+    said = _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
         "single number, of shape [].", code=scene.code, prediction=prediction.source,
         first=shape_text(prediction.tensor.shape), target=target.source,
     )  # fmt: skip
     if prediction.tensor.shape[:1] != (1,):
         return said
-    return sentences([said, tr("Write {fix} there.", fix=f"{enclosed(target.source)}.unsqueeze(0)")])
+    return sentences([said, _("Write {fix} there.", fix=f"{enclosed(target.source)}.unsqueeze(0)")])
 
 
 def _samples(count: int) -> str:
-    return counted(count, later("{count} sample"), later("{count} samples"))
+    return ngettext("{count} sample", "{count} samples", count)
 
 
 @mistake("ValueError", r"^Target size \((?P<target>.+?)\) must be the same as input size \((?P<given>.+?)\)")
@@ -122,18 +122,18 @@ def _samples(count: int) -> str:
 )
 def two_shapes(scene: Scene, match: re.Match[str]) -> str:
     wanted, given = (sizes_in(match[key]) for key in ("given", "target"))
-    said = tr(
+    said = _(
         "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
         "must be the same.", given=shape_text(wanted), target=shape_text(given),
     )  # fmt: skip
     sides = _prediction_and_target(scene)
     fix = None if sides is None else reshaped(enclosed(sides[1].source), given, wanted)
     if sides is None or fix is None:
-        return sentences([said, tr("Bring one to the other's shape with reshape or unsqueeze.")])
+        return sentences([said, _("Bring one to the other's shape with reshape or unsqueeze.")])
     kind = sides[0].tensor.dtype
     if sides[1].tensor.dtype != kind:
         fix = cast(fix, kind)
-    return sentences([said, tr("Write {fix} there.", fix=fix)])
+    return sentences([said, _("Write {fix} there.", fix=fix)])
 
 
 def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
@@ -151,7 +151,7 @@ def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 
 @mistake("IndexError", r"^index out of range in self")
-def no_such_row(scene: Scene, _: re.Match[str]) -> str | None:
+def no_such_row(scene: Scene, _match: re.Match[str]) -> str | None:
     if function(scene) == "index_select":
         return None
     operands = Operands(scene)
@@ -163,25 +163,34 @@ def no_such_row(scene: Scene, _: re.Match[str]) -> str | None:
             wrong = next((x for x in held if not 0 <= x < weight.shape[0]), None)
             if wrong is not None:
                 count = weight.shape[0]
-                said = tr(
+                said = _(
                     "`{code}` looks up rows by their number, from 0 to {last}, as there are {count}; {name} holds "
                     "{number}.", code=scene.code, last=count - 1, count=count, name=one.source, number=wrong,
                 )  # fmt: skip
                 if min(held) < 0:
                     return said
-                return sentences([said, tr("A table for all of them has {count} rows.", count=max(held) + 1)])
-    return tr(
+                return sentences(
+                    [
+                        said,
+                        ngettext(
+                            "A table for all of them has {count} row.",
+                            "A table for all of them has {count} rows.",
+                            max(held) + 1,
+                        ),
+                    ]
+                )
+    return _(
         "`{code}` looks up rows by their number, and there are fewer of them: the number must be at least 0 and less "
         "than the count of rows that the table was made with.", code=scene.code,
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Class values must be smaller than num_classes")
-def no_such_class(scene: Scene, _: re.Match[str]) -> str | None:
+def no_such_class(scene: Scene, _match: re.Match[str]) -> str | None:
     for one in Operands(scene).all():
         held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
         if held and one.tensor.dtype == "int64":
-            return tr(
+            return _(
                 "`{code}` makes a column for each class, from 0 on, and {name} holds {number}: it takes at least "
                 "{count} of them.", code=scene.code, name=one.source, number=max(held), count=max(held) + 1,
             )  # fmt: skip
@@ -199,14 +208,14 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
         for place in places
         for node in (place.elts if isinstance(place, ast.Tuple) else [place])
     ):
-        return tr(
+        return _(
             "`{code}` takes element {number} along a dimension of size {size}: its elements are numbered from 0 to "
             "{last}, or from the end, from -{size} to -1.",
             code=scene.code, number=match["number"], size=size, last=size - 1,
         )  # fmt: skip
     if size == 0:
-        return tr("`{code}` takes an element of a dimension that has none.", code=scene.code)
-    return tr(
+        return _("`{code}` takes an element of a dimension that has none.", code=scene.code)
+    return _(
         "`{code}` takes element {number} along dimension {dim}, which has the size {size}: its elements are numbered "
         "from 0 to {last}, or from the end, from -{size} to -1.",
         code=scene.code, number=match["number"], dim=match["dim"], size=size, last=size - 1,
@@ -214,14 +223,14 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^invalid index of a 0-dim tensor")
-def of_a_number(scene: Scene, _: re.Match[str]) -> str | None:
+def of_a_number(scene: Scene, _match: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Subscript):
             held = node.value
             while isinstance(held, ast.Attribute) and held.attr == "data":
                 held = held.value
             name = ast.unparse(held)
-            return tr(
+            return _(
                 "{name} is a single number, a tensor of shape [], so there is nothing to choose from. "
                 "{fix} gives it as a number of Python's; in a computation write {name} alone.",
                 name=name, fix=f"{enclosed(name)}.item()",
@@ -235,7 +244,7 @@ def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
         if isinstance(node, ast.Subscript):
             tensor = Operands(scene).meant_by(node.value)
             if tensor is not None and len(tensor.shape) == int(match["count"]):
-                return tr(
+                return _(
                     "`{code}` gives more indices than {name} has dimensions: its shape is {shape}.",
                     code=scene.code, name=ast.unparse(node.value), shape=shape_text(tensor.shape),
                 )  # fmt: skip
@@ -251,12 +260,12 @@ def mask_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
     mask, shape = sizes_in(match["mask"]), sizes_in(match["shape"])
     first = int(match["place"]) - int(match["own"])
     if first > 0:
-        return tr(
+        return _(
             "`{code}` takes the elements where the mask is True, along dimension {dim} and what follows it, so the "
             "mask must have the shape {wanted} of the tensor there; it has {mask}.", code=scene.code, dim=first,
             wanted=shape_text(shape[first : first + len(mask)]), mask=shape_text(mask),
         )  # fmt: skip
-    return tr(
+    return _(
         "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, "
         "or of its first dimensions; it has [{mask}].", code=scene.code, shape=match["shape"], mask=match["mask"],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.words import joined, sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Bind, Op
 from tutor.trace.names import names_of
 from tutor.trace.state import FrameState, State
@@ -161,13 +161,13 @@ def detaching(scene: Scene, carried: list[Crossing]) -> str | None:
         living = {frame.frame for frame in scene.timeline.state(scene.step if began is None else began[0]).frames}
         used = min(one.used for one in carried if one.used is not None)
         said.append(
-            tr("If nothing should flow back that far, write {code} after each backward pass.", code=code)
+            _("If nothing should flow back that far, write {code} after each backward pass.", code=code)
             if all(one.frame in living for one in carried)
-            else tr("If nothing should flow back that far, write {code} before {place}.", code=code,
+            else _("If nothing should flow back that far, write {code} before {place}.", code=code,
                     place=scene.where(used))
         )  # fmt: skip
     said += [
-        tr("If nothing should flow back that far, write `{code}` instead of `{old}`.", code=new, old=old)
+        _("If nothing should flow back that far, write `{code}` instead of `{old}`.", code=new, old=old)
         for old, new in instead
     ]
     return sentences(said)

@@ -10,7 +10,7 @@ from tutor.explain.mistakes import numbered
 from tutor.explain.mistakes.given import enclosed
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.ungraphed import by_data
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Op
 from tutor.trace.names import names_of
 
@@ -62,7 +62,7 @@ def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
                     told.result if isinstance(told, Captured) else told.grad if isinstance(told, Accumulate) else None
                 )
                 if gradient in made_of:
-                    return Cut(info.start_step, tr(
+                    return Cut(info.start_step, _(
                         "{place} gave the gradients that it is computed from, and these have a history only if that "
                         "is asked for: write create_graph=True there.", place=scene.where(info.start_step),
                     ))  # fmt: skip
@@ -113,7 +113,7 @@ def _data_of(code: str, name: str) -> str | None:
 
 
 def _by_data(place: str, name: str) -> str:
-    return tr(
+    return _(
         "{place} uses {name}.data, which is the same memory without the history. Write {name} alone where gradients "
         "should flow.", place=place, name=name,
     )  # fmt: skip
@@ -170,22 +170,22 @@ def _why(scene: Scene, step: int, op: Op) -> str:
     if not any(one is not None and one.requires_grad for one in given):
         return numbered.among_numbers(place, numbered.taken(scene, step))
     if name in _CUTS:
-        return tr("{place} cut it off. Leave that out where gradients should flow.", place=place)
+        return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
     if name in _ENDS or _of_whole_numbers(scene, step, op):
-        return tr(
+        return _(
             "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
             "that have one.", place=place,
         )  # fmt: skip
     after = scene.timeline.state(step).tensors
     made = [after[number] for number in op.outputs if number in after]
     if any(result.requires_grad for result in made):
-        return tr(
+        return _(
             "{place} made a new leaf: the history of what it was given is left behind. Use that itself.", place=place
         )
     rebound = _rebound(scene, step)
     if rebound is not None:
         return rebound
-    return tr(
+    return _(
         "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.",
         place=place,
     )  # fmt: skip
@@ -208,7 +208,7 @@ def _rebound(scene: Scene, step: int) -> str | None:
     held = before.tensors.get(names_of(before).get(name, 0))
     if held is None or not (held.is_leaf and held.requires_grad):
         return None
-    return tr(
+    return _(
         "{place} ran under no_grad and gave the name {name} to a new tensor that does not require grad; the leaf was "
         "left behind. Change the leaf itself, in place, in the same block: `{mend}`.",
         place=scene.where(step), name=name, mend=in_place(name, change.value),

@@ -7,7 +7,7 @@ import re
 from tutor.explain import words
 from tutor.explain.mistakes.given import Given, Operands, enclosed, origin
 from tutor.explain.mistakes.scene import Scene, mistake
-from tutor.language import tr
+from tutor.i18n import _
 
 _NAMED = 3
 """So many tensors are named."""
@@ -19,7 +19,7 @@ _NAMED = 3
 @mistake("RuntimeError", r"^indices should be either on \S+ or on the same device as the indexed tensor")
 @mistake("RuntimeError", r"^(?:Input and \w+|Input, \w+ and \w+) tensors are not (?:on|at) the same device")
 @mistake("RuntimeError", r"^Placeholder storage has not been allocated on MPS device")
-def two_devices(scene: Scene, _: re.Match[str]) -> str | None:
+def two_devices(scene: Scene, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     weights = list(operands.parameters())
     held = [one for one in operands.all() if not any(one.tensor is weight.tensor for weight in weights)]
@@ -36,7 +36,7 @@ def two_devices(scene: Scene, _: re.Match[str]) -> str | None:
         return None
     sources = [one for one in moved if not any(one is not other and one.source in other.source for other in moved)]
     fixes = words.joined([_moved(one, kept) for one in (sources or moved)[:_NAMED]])
-    return tr(
+    return _(
         "The tensors of `{code}` lie on different devices: {said}. Bring all to one, as in {fix}.",
         code=scene.code, said=said, fix=fixes,
     )  # fmt: skip
@@ -46,8 +46,8 @@ def _on(scene: Scene, given: Given) -> str:
     """`x is on cpu, made by `torch.ones(3)` on line 4`."""
     made = origin(scene, given.tensor, "device")
     if made is None:
-        return tr("{name} is on {device}", name=given.source, device=given.tensor.device)
-    return tr("{name} is on {device}, made by {place}", name=given.source, device=given.tensor.device, place=made.place)
+        return _("{name} is on {device}", name=given.source, device=given.tensor.device)
+    return _("{name} is on {device}, made by {place}", name=given.source, device=given.tensor.device, place=made.place)
 
 
 def _first_away(held: list[Given]) -> Given:
@@ -62,8 +62,8 @@ def _moved(given: Given, kept: Given) -> str:
 
 @mistake("NotImplementedError", r"^Cannot copy out of meta tensor; no data!")
 @mistake("RuntimeError", r"^Tensor\.item\(\) cannot be called on meta tensors")
-def without_data(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def without_data(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "A tensor on the device meta has a shape and a dtype, but no numbers, so `{code}` finds none. Make it on a "
         "real device; a module gets memory there by .to_empty(device=…), and its numbers by load_state_dict or by "
         "being initialised anew.", code=scene.code,
@@ -72,8 +72,8 @@ def without_data(scene: Scene, _: re.Match[str]) -> str:
 
 @mistake("AssertionError", r"^Torch not compiled with CUDA enabled")
 @mistake("RuntimeError", r"^Found no NVIDIA driver on your system")
-def no_cuda(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def no_cuda(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "`{code}` asks for a GPU, and there is none that this PyTorch can use. Choose the device by what is there: "
         "device = \"cuda\" if torch.cuda.is_available() else \"cpu\", and .to(device).", code=scene.code,
     )  # fmt: skip

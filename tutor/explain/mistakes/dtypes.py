@@ -8,7 +8,7 @@ import re
 from tutor.explain.mistakes.given import Given, Operands, cast, origin, said_of
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.names import name_of
 from tutor.trace.values import elements
@@ -40,12 +40,12 @@ def whole_result(scene: Scene, match: re.Match[str]) -> str | None:
     tensor = operands.meant_by(parsed(name).body[0].value)  # type: ignore[attr-defined]
     if tensor is None or tensor.dtype != dtype_of(match["wanted"]):
         return None
-    begin = tr(
+    begin = _(
         "`{code}` writes results of {result} into {name}, which keeps its dtype: {said}.",
         code=scene.code, result=dtype_of(match["given"]), name=name, said=said_of(scene, Given(name, tensor)),
     )  # fmt: skip
     fix = f"{name} = {cast(name, dtype_of(match['given']))}"
-    return sentences([begin, tr("Turn it into one that can hold them first: `{fix}`.", fix=fix)])
+    return sentences([begin, _("Turn it into one that can hold them first: `{fix}`.", fix=fix)])
 
 
 @mistake("RuntimeError", r"^Found dtype (?P<given>\w+) but expected (?P<wanted>\w+)")
@@ -59,7 +59,7 @@ def other_than_the_prediction(scene: Scene, match: re.Match[str]) -> Found | str
         target = next((one for one in held if one.dtype == given), None)
         name = None if target is None else name_of(before, target.tensor)
         if target is not None and name is not None and _of_loss(scene, op):
-            said = tr(
+            said = _(
                 "The gradient of {place} cannot be worked out: {said}, and the prediction is {wanted}. Write {fix} "
                 "there.", place=scene.where(step), said=said_of(scene, Given(name, target)), wanted=wanted,
                 fix=cast(name, wanted),
@@ -81,7 +81,7 @@ def _number_target(scene: Scene, wanted: str, given: str) -> str | None:
     target = next((Given(text, one) for text, one in held[1:] if one is not None and one.dtype == given), None)
     if target is None or given == wanted:
         return None
-    return tr(
+    return _(
         "`{code}` compares predictions with targets element by element, so both must be {wanted}: {said}. Write "
         "{fix} there.", code=scene.code, wanted=wanted, said=said_of(scene, target), fix=cast(target.source, wanted),
     )  # fmt: skip
@@ -101,24 +101,24 @@ def _written_to(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
-def class_numbers(scene: Scene, _: re.Match[str]) -> str | None:
+def class_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     arguments = operands.call()
     target = operands.meant_by(arguments[1]) if len(arguments) > 1 else None
     if target is None:
-        return tr(
+        return _(
             "The target of `{code}` holds the number of the right class for each sample, so it must be of whole "
             "numbers: write .long() behind it, or give dtype=torch.int64 where it is made.", code=scene.code,
         )  # fmt: skip
     given = Given(ast.unparse(arguments[1]), target)
     broken = next((x for x in elements(target.value) or () if isinstance(x, float) and x != round(x)), None)
     if broken is not None:
-        return tr(
+        return _(
             "`{code}` takes the number of the right class for each sample, and {name} holds {number}, which is none. "
             "Are numbers to be predicted? Then nn.MSELoss() is the loss.",
             code=scene.code, name=given.source, number=broken,
         )  # fmt: skip
-    said = tr(
+    said = _(
         "`{code}` takes the number of the right class for each sample, as int64: {said}. Write {fix} there.",
         code=scene.code, said=said_of(scene, given), fix=cast(given.source, "int64"),
     )  # fmt: skip
@@ -135,7 +135,7 @@ def _not_by_the_type(scene: Scene, given: Given) -> list[str]:
             lists = any(isinstance(one, ast.List) for one in inside)
             if lists and not any(isinstance(one, ast.Name) for one in inside) and {type(x) for x in numbers} == {int}:
                 call = f"torch.tensor({ast.unparse(node.args[0])})"
-                return [tr("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
+                return [_("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
                            kind=ast.unparse(node.func), call=call)]  # fmt: skip
     return []
 
@@ -148,7 +148,7 @@ def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
         return None
     name, target = held[1]
     assert target is not None
-    return tr(
+    return _(
         "`{code}` takes a target of the prediction's own shape as a probability for each class, as floating point "
         "numbers: {said}. Write {fix} there; or give the numbers of the classes, {numbers}, where each row has a "
         "single 1.", code=scene.code, said=said_of(scene, Given(name, target)), fix=cast(name, held[0][1].dtype),
@@ -185,7 +185,7 @@ def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
     if len(sides) == 2:
         first, second = sides.values()
         wide, narrow = (first, second) if _turned(first.tensor.dtype, second.tensor.dtype) else (second, first)
-        return tr(
+        return _(
             "`{code}` takes two tensors of one dtype: {first}, and {second}. Turn one into the other's dtype: {fix}.",
             code=scene.code, first=said_of(scene, first), second=said_of(scene, second),
             fix=cast(wide.source, narrow.tensor.dtype),
@@ -193,11 +193,11 @@ def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
     given = next(iter(sides.values()), None)
     if given is not None:
         (other,) = named - {given.tensor.dtype}
-        return tr(
+        return _(
             "`{code}` computes with two dtypes, {other} and {dtype}: {said}. Write {fix} there.", code=scene.code,
             other=other, dtype=given.tensor.dtype, said=said_of(scene, given), fix=cast(given.source, other),
         )  # fmt: skip
-    return tr(
+    return _(
         "`{code}` computes with two dtypes, {first} and {second}, and both must be the same: turn one into the other "
         "with .to(dtype=…), or give dtype= where it is made.",
         code=scene.code, first=dtype_of(match["a"]), second=dtype_of(match["b"]),
@@ -217,7 +217,7 @@ def _layer_and_input(scene: Scene, weights: list[Given], inputs: list[Given]) ->
     wrong = next((one for one in inputs if one.tensor.dtype != kind), None)
     if wrong is None:
         return None
-    return tr(
+    return _(
         "The weights of `{code}` are {kind}, and it takes an input of the same dtype: {said}. Write {fix} there.",
         code=scene.code, kind=kind, said=said_of(scene, wrong), fix=cast(wrong.source, kind),
     )  # fmt: skip
@@ -230,10 +230,10 @@ def _layer_and_input(scene: Scene, weights: list[Given], inputs: list[Given]) ->
 @mistake("RuntimeError", r"^linalg\.vector_norm: Expected a floating point or complex tensor")
 @mistake("RuntimeError", r"^(?:std|var)(?:_mean)?(?: and \w+)? only support")
 @mistake("NotImplementedError", r"^\"\w+\" not implemented for '(?P<given>\w+)'")
-def needs_floating_point(scene: Scene, _: re.Match[str]) -> str | None:
+def needs_floating_point(scene: Scene, _match: re.Match[str]) -> str | None:
     for one in Operands(scene).all():
         if one.tensor.dtype.startswith(_WHOLE):
-            return tr(
+            return _(
                 "`{code}` works on floating point numbers only: {said}. Write {fix} there.",
                 code=scene.code, said=said_of(scene, one), fix=cast(one.source, "float32"),
             )  # fmt: skip
@@ -244,14 +244,14 @@ def needs_floating_point(scene: Scene, _: re.Match[str]) -> str | None:
 @mistake("IndexError", r"^tensors used as indices must be long, int, byte or bool tensors")
 @mistake("RuntimeError", r"^(?:gather|scatter)(?:_add)?_?\(\): Expected dtype int32/int64 for index")
 @mistake("RuntimeError", r"^one_hot is only applicable to index tensor of type LongTensor")
-def rows(scene: Scene, _: re.Match[str]) -> str | None:
+def rows(scene: Scene, _match: re.Match[str]) -> str | None:
     for one in reversed(list(Operands(scene).all())):
         if one.tensor.dtype != "int64" and one.tensor.class_name != "Parameter" and _is_index(scene, one):
-            return tr(
+            return _(
                 "`{code}` looks elements up by their number, so it takes whole numbers: {said}. Write {fix} there.",
                 code=scene.code, said=said_of(scene, one), fix=cast(one.source, "int64"),
             )  # fmt: skip
-    return tr(
+    return _(
         "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or "
         "give dtype=torch.int64 where that is made.", code=scene.code,
     )  # fmt: skip

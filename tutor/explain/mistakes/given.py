@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tutor.explain.mistakes.scene import Scene, parsed
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Line, Op
 from tutor.trace.names import names_of, op_output
 from tutor.trace.state import State, TensorState
@@ -128,7 +128,7 @@ def origin(scene: Scene, tensor: TensorState, same: str = "dtype") -> Origin | N
     """Where the first tensor of this dtype (or device) was made that a tensor was computed from."""
     number, before = tensor.tensor, scene.step
     found: tuple[int, int] | None = None
-    for _ in range(_MOST):
+    for _step in range(_MOST):
         made = scene.maker(number, before) or _appeared(scene, number)
         if made is None or made[0] >= before:
             break
@@ -163,10 +163,10 @@ def said_of(scene: Scene, given: Given) -> str:
     what = {"name": given.source, "dtype": given.tensor.dtype}
     source = origin(scene, given.tensor)
     if source is None:
-        return tr("{name} is {dtype}", **what)
+        return _("{name} is {dtype}", **what)
     if source.name is not None and source.name != given.source and source.name not in given.source:
-        return tr("{name} is {dtype}, as is {source}, made by {place}", source=source.name, place=source.place, **what)
-    return tr("{name} is {dtype}, made by {place}", place=source.place, **what)
+        return _("{name} is {dtype}, as is {source}, made by {place}", source=source.name, place=source.place, **what)
+    return _("{name} is {dtype}, made by {place}", place=source.place, **what)
 
 
 # ---------------------------------------------------------------- how to write a fix

@@ -9,7 +9,7 @@ from tutor.explain.mistakes.cut import cut_behind, in_place, leads_to
 from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.columns import PassInfo
 from tutor.trace.events import Backward
 from tutor.trace.names import names_of
@@ -26,7 +26,7 @@ def used(scene: Scene, match: re.Match[str]) -> Found | str | None:
 
 
 @mistake("TypeError", r"^unsupported operand type\(s\) for .*'NoneType'")
-def reckoned_with(scene: Scene, _: re.Match[str]) -> Found | str | None:
+def reckoned_with(scene: Scene, _match: re.Match[str]) -> Found | str | None:
     for node in ast.walk(scene.tree):
         sides: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
@@ -61,16 +61,16 @@ def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
         return _no_leaf(scene, source, name, tensor)
     cut = None if tensor.requires_grad else cut_behind(scene, tensor.tensor, scene.step)
     if cut is not None:
-        said = tr("{grad} is None: {name} does not require grad. {why}", grad=source, name=name, why=cut.why)
+        said = _("{grad} is None: {name} does not require grad. {why}", grad=source, name=name, why=cut.why)
         return Found(said, cut.step)
     if not tensor.requires_grad:
-        return tr(
+        return _(
             "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.",
             grad=source, name=name,
         )  # fmt: skip
     last = next((info for info in reversed(scene.timeline.passes) if (info.end_step or scene.step) < scene.step), None)
     if last is None:
-        return tr("{grad} is None: no backward() has run yet. Gradients are there only after it.", grad=source)
+        return _("{grad} is None: no backward() has run yet. Gradients are there only after it.", grad=source)
     return _not_there(scene, source, name, tensor.tensor, last)
 
 
@@ -79,7 +79,7 @@ def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) 
     timeline = scene.timeline
     cleared = _cleared(timeline, leaf, last.end_step or last.start_step, scene.step)
     if cleared is not None:
-        said = tr(
+        said = _(
             "{grad} is None: {place} cleared it, after the last backward pass. Use gradients between backward() and "
             "zero_grad().", grad=source, place=scene.where(cleared, scene.statement_of(cleared)),
         )  # fmt: skip
@@ -88,11 +88,11 @@ def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) 
     roots = event.roots if isinstance(event, Backward) else []
     cut = next(filter(None, (cut_behind(scene, root, last.start_step, leaf) for root in roots)), None)
     if cut is not None:
-        said = tr(
+        said = _(
             "{grad} is None: the last backward pass did not reach {name}. {why}", grad=source, name=name, why=cut.why
         )
         return Found(said, cut.step)
-    return tr(
+    return _(
         "{grad} is None: the last backward pass did not reach {name}; what it began at was not computed from {name}.",
         grad=source, name=name,
     )  # fmt: skip
@@ -125,12 +125,12 @@ def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found
     if earlier is not None and not any(leads_to(scene, one.tensor, step, earlier.tensor) for one in given):
         earlier = None
     if earlier is not None and earlier.requires_grad:
-        said = tr(
+        said = _(
             "{grad} is None: {name} is no leaf any more. {place} computed it from the earlier {name}, and that is the "
             "leaf, to which the gradient goes.", grad=source, name=name, place=scene.where(step),
         )  # fmt: skip
     elif converts and target == name and any(one.is_leaf and one.requires_grad for one in given):
-        said = tr(
+        said = _(
             "{grad} is None: {name} is no leaf. {place} computed it from another tensor, and that is the leaf, to "
             "which the gradient goes.", grad=source, name=name, place=scene.where(step),
         )  # fmt: skip
@@ -141,13 +141,13 @@ def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found
 
 def _computed(source: str, name: str, tensor: TensorState) -> str:
     if tensor.retains_grad:
-        return tr(
+        return _(
             "{grad} is None: {name} keeps its gradient from the backward passes after {name}.retain_grad(), and none "
             "has reached it since.", grad=source, name=name,
         )  # fmt: skip
-    return tr(
+    return _(
         "{grad} is None: {name} is no leaf, it was computed by {node}, and only leaves keep their gradient. Call "
-        "{name}.retain_grad() before backward.", grad=source, name=name, node=tensor.grad_fn or tr("an operation"),
+        "{name}.retain_grad() before backward.", grad=source, name=name, node=tensor.grad_fn or _("an operation"),
     )  # fmt: skip
 
 
@@ -157,29 +157,29 @@ def _leaf_again(name: str, value: ast.expr, converts: bool) -> str:
     if not isinstance(value, (ast.Call, ast.Name, ast.Attribute, ast.Subscript)):
         mend = f"{name} = ({ast.unparse(value)}).detach().requires_grad_()"
     if converts:
-        return tr(
+        return _(
             "Make the tensor of the right dtype and on the right device before it requires grad, for instance with "
             "dtype= where it is made, or let the new one be the leaf: `{mend}`.", mend=mend,
         )  # fmt: skip
     if any(_is_grad(node) for node in ast.walk(value) if isinstance(node, ast.expr)):
-        return tr(
+        return _(
             "A parameter is not rebound but updated in place, inside `with torch.no_grad():`: `{mend}`.",
             mend=in_place(name, value),
         )  # fmt: skip
-    return tr("Give the result another name, or let it be the leaf: `{mend}`.", mend=mend)
+    return _("Give the result another name, or let it be the leaf: `{mend}`.", mend=mend)
 
 
 @mistake("RuntimeError", r"^[Oo]nly Tensors of floating point (?:and complex )?dtype can require gradients")
-def whole_numbers(scene: Scene, _: re.Match[str]) -> str:
+def whole_numbers(scene: Scene, _match: re.Match[str]) -> str:
     constants = [node.value for node in ast.walk(scene.tree) if isinstance(node, ast.Constant)]
     whole = next((value for value in constants if type(value) is int), None)
     if whole is None or scene.called_on("requires_grad_") is not None:
-        return tr(
+        return _(
             "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
             "change a little. Give dtype=torch.float32 where the tensor is made, or turn it into one with .float() "
             "before.", code=scene.code,
         )  # fmt: skip
-    return tr(
+    return _(
         "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
         "change a little. Write {number}. instead of {number}, or give dtype=torch.float32.",
         code=scene.code, number=whole,
@@ -187,15 +187,15 @@ def whole_numbers(scene: Scene, _: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^Can't call numpy\(\) on Tensor that requires grad")
-def to_numpy(scene: Scene, _: re.Match[str]) -> str:
+def to_numpy(scene: Scene, _match: re.Match[str]) -> str:
     given = (one.source for one in Operands(scene).all() if one.tensor.requires_grad)
     name = scene.called_on("numpy") or next(map(enclosed, given), None)
     if name is None:
-        return tr(
+        return _(
             "A tensor that is part of a graph cannot become an array of NumPy's, which could not carry the graph on. "
             "Its detach().numpy() gives the plain numbers."
         )
-    return tr(
+    return _(
         "{name} is part of a graph, and an array of NumPy's could not carry that on: what is done to it would be lost "
         "to autograd. {name}.detach().numpy() gives the plain numbers.",
         name=name,

@@ -8,22 +8,22 @@ import re
 from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.names import names_of
 
 _REGISTERS = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
 
 
 @mistake("RuntimeError", r"^Output 0 of BackwardHookFunction is a view and is being modified inplace")
-def view_of_a_hook(scene: Scene, _: re.Match[str]) -> Found | str:
+def view_of_a_hook(scene: Scene, _match: re.Match[str]) -> Found | str:
     step, module, method = _registered(scene)
     if step is None:
-        begin = tr(
+        begin = _(
             "A full backward hook of a module turns what goes into the module, and what comes out of it, into views, "
             "and `{code}` writes into one.", code=scene.code,
         )  # fmt: skip
     else:
-        begin = tr(
+        begin = _(
             "{method} on line {line} turns what goes into {module}, and what comes out of it, into views, and `{code}` "
             "writes into one.", method=method, line=scene.timeline.view(step).line, module=module, code=scene.code,
         )  # fmt: skip
@@ -76,23 +76,23 @@ def _instead(scene: Scene) -> str:
         if isinstance(node, ast.AugAssign):
             target = ast.unparse(node.target)
             plain = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return tr("Make a new tensor instead: `{code}`.", code=plain)
+            return _("Make a new tensor instead: `{code}`.", code=plain)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
             plain = f"{enclosed(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
-            return tr("Make a new tensor instead: `{code}`.", code=f"{plain}({', '.join(map(ast.unparse, node.args))})")
+            return _("Make a new tensor instead: `{code}`.", code=f"{plain}({', '.join(map(ast.unparse, node.args))})")
     layer = _in_place(scene)
     if layer is None:
-        return tr(
+        return _(
             "Let the layer make a new tensor, without inplace=True, or use the hook of a tensor: "
             "output.register_hook(…)."
         )
     line, code, plain = layer
     if line is None:
-        return tr(
+        return _(
             "Write {plain} in place of `{layer}`, so that it makes a new tensor, or use the hook of a tensor, "
             "output.register_hook(…).", layer=code, plain=plain,
         )  # fmt: skip
-    return tr(
+    return _(
         "That is `{layer}` on line {line}: write {plain}, so that it makes a new tensor, or use the hook of a tensor, "
         "output.register_hook(…).", layer=code, line=line, plain=plain,
     )  # fmt: skip

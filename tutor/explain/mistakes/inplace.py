@@ -12,7 +12,7 @@ from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritte
 from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake
 from tutor.explain.words import joined, sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.events import Line, Op, OptimizerStep
 from tutor.trace.names import name_of, names_of
@@ -47,10 +47,10 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     through = _written_name(scene, lost)
     if part is None and through not in (None, name) and not held.is_leaf:
         name, part = through, name
-    told = tr(
+    told = _(
         "{place} changed {name} in place, which {node} has kept for its gradient: the old values are needed on the way "
         "back, and they are gone."
-    ) if part is None else tr(
+    ) if part is None else _(
         "{place} changed {name} in place, and {part} with it, which {node} has kept for its gradient: the old values "
         "are needed on the way back, and they are gone."
     )  # fmt: skip
@@ -74,7 +74,7 @@ def _whose(scene: Scene, lost: Overwritten) -> str:
     said = whose(scene.stopped, node, lost.kept.tensor)
     if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
         return said
-    return tr("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
+    return _("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
 
 
 def _where(scene: Scene, step: int) -> str:
@@ -104,10 +104,10 @@ def _output(scene: Scene, lost: Overwritten) -> str:
     event = None if lost.made is None else scene.timeline.event(lost.made)
     module = scene.state.modules.get(event.module or 0) if isinstance(event, Op) else None
     if lost.made is None or lost.kept.tensor != lost.kept.node.tensor:
-        return tr("a tensor")
+        return _("a tensor")
     if module is not None:
-        return tr("the output of {layer}", layer=scene.layer(lost.made, module.path))
-    return tr("the result of {place}", place=scene.where(lost.made))
+        return _("the output of {layer}", layer=scene.layer(lost.made, module.path))
+    return _("the result of {place}", place=scene.where(lost.made))
 
 
 # ---------------------------------------------------------------- a parameter, changed between
@@ -120,12 +120,12 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is not None and site.op == "embedding" and lost.made is not None:
         parts = _pieces(scene, lost.kept, lost.made)
-        told = tr("With max_norm, the layer rescales rows of its weight in place whenever it is called.")
-        copy = [tr("Give what uses it a copy: {code}.", code=f"`{parts[0]}.clone()`")] if len(parts) == 1 else []
+        told = _("With max_norm, the layer rescales rows of its weight in place whenever it is called.")
+        copy = [_("Give what uses it a copy: {code}.", code=f"`{parts[0]}.clone()`")] if len(parts) == 1 else []
         return sentences([told, *copy])
     began = scene.backward_step()
     if began is None:
-        return tr("Make a new tensor instead of writing into that one.")
+        return _("Make a new tensor instead of writing into that one.")
     start, call = began
     graph = timeline.state(start)
     spoilt = all_overwritten(scene)
@@ -134,7 +134,7 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     places = joined(list(dict.fromkeys(f"`{_statement(scene, step, frame)[0]}`" for step in writes)))
     name = scene.roots() if graph.frames and graph.frames[-1].frame == frame else None
     name = name or next((name for name, one in names_of(graph, frame).items() if one in call.roots), None)
-    root = name or tr("the result")
+    root = name or _("the result")
     older = leading_to(graph, {kept.node.node for kept in spoilt}) & set(timeline.state(writes[-1] - 1).nodes)
     roots = [graph.tensors[one].node for one in call.roots if one in graph.tensors]
     if older.isdisjoint(roots):
@@ -144,23 +144,23 @@ def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
             return fix
         names = list(dict.fromkeys(one.name for one in through if one.name is not None))
         if names and all(one.how == BEFORE_LOOP for one in through):
-            return tr("{name} is computed once, before the loop: compute it anew in each iteration.",
+            return _("{name} is computed once, before the loop: compute it anew in each iteration.",
                       name=joined(names))  # fmt: skip
-        return tr("Compute {name} anew after {change}, the forward pass included.",
+        return _("Compute {name} anew after {change}, the forward pass included.",
                   name=joined(names) if names else root, change=places)  # fmt: skip
     if scene.is_before_loop(roots, start):
-        return tr("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
+        return _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
     code, line = _statement(scene, start, frame)
     had, has = _has_gradient(timeline.state(lost.step - 1), held), _has_gradient(graph, held)
     if (had and not has) or any(_holds_a_pass(scene, step, frame) for step in writes):
-        return tr("Compute {name} anew after {change}, the forward pass included.", name=root, change=places)
-    backward = tr("`{code}` on line {number}", code=code, number=line)
+        return _("Compute {name} anew after {change}, the forward pass included.", name=root, change=places)
+    backward = _("`{code}` on line {number}", code=code, number=line)
     if has and any(one.step == lost.step for one in timeline.asides if isinstance(one.event, OptimizerStep)):
-        return tr(
+        return _(
             "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it "
             "then goes by the gradients of both passes).", root=root, change=places, backward=backward,
         )  # fmt: skip
-    return tr(
+    return _(
         "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward}.",
         root=root, change=places, backward=backward,
     )  # fmt: skip
@@ -222,7 +222,7 @@ def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     module = scene.state.modules.get(event.module or 0) if isinstance(event, Op) else None
     target = written(statement, code)
     if target is None and module is not None and module.kind in _IN_PLACE:
-        return tr(
+        return _(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
             layer=scene.layer(step, module.path), plain=f"nn.{module.kind}(…)",
             inplace=f"nn.{module.kind}(…, inplace=True)",
@@ -235,22 +235,22 @@ def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     view_of = target is not None and not is_part and whole is not None and whole.shape != held.shape
     plain = None if is_part or view_of else without(statement, code, of_tensor=is_part)
     if plain is not None:
-        return tr("Make a new tensor instead: `{code}`.", code=plain)
+        return _("Make a new tensor instead: `{code}`.", code=plain)
     name = scene.name(held.tensor)
     copies = _copies(scene)
     if copies and view.iteration is not None:
-        return tr(
+        return _(
             "Keep the parts in a list and make one tensor of them in the end, with torch.stack or torch.cat. Or give "
             "the operation a copy: {copies}.", copies=copies,
         )  # fmt: skip
     if copies:
-        return tr("Give the operation a copy: {copies}.", copies=copies)
+        return _("Give the operation a copy: {copies}.", copies=copies)
     if name is not None and names.get(name) is not None:
         copy = f"{name} = {name}.clone()"
         if view_of and base is not None:
-            return tr("Write into a copy: `{code}`, before {view} is taken from it.", code=copy, view=base)
-        return tr("Write into a copy: `{code}`, before {place}.", code=copy, place=_where(scene, step))
-    return tr("Make a new tensor instead of writing into that one.")
+            return _("Write into a copy: `{code}`, before {view} is taken from it.", code=copy, view=base)
+        return _("Write into a copy: `{code}`, before {place}.", code=copy, place=_where(scene, step))
+    return _("Make a new tensor instead of writing into that one.")
 
 
 def _copies(scene: Scene) -> str | None:
@@ -267,7 +267,7 @@ def _copies(scene: Scene) -> str | None:
     if not found or sum(map(len, found.values())) > _NAMED:
         return None
     told = [
-        tr("`{code}` on line {number}", code=f"{part}.clone()", number=line)
+        _("`{code}` on line {number}", code=f"{part}.clone()", number=line)
         for part, lines in found.items()
         for line in sorted(lines)
     ]

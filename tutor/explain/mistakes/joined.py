@@ -10,7 +10,7 @@ from tutor.explain.mistakes.scene import Scene, mistake
 from tutor.explain.mistakes.shaped import argument, called, function, listed, meant, members
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 _ALONG = {"cat": 0, "concat": 0, "concatenate": 0}
 
@@ -41,11 +41,11 @@ def _dimension(scene: Scene) -> int | None:
 def joined(scene: Scene, match: re.Match[str]) -> str:
     tensors, dim = _members(scene), int(match["dim"])
     if len({len(tensor.tensor.shape) for tensor in tensors}) != 1:
-        return tr(
+        return _(
             "`{code}` joins along dimension {dim}, so every other size must be equal; one tensor has {wanted} where "
             "another has {size}.", code=scene.code, dim=dim, wanted=match["wanted"], size=match["size"],
         )  # fmt: skip
-    said = tr(
+    said = _(
         "`{code}` joins along dimension {dim}, so every other size must be equal: {tensors}.",
         code=scene.code, dim=dim, tensors=listed(_differing(tensors, dim)),
     )  # fmt: skip
@@ -57,7 +57,7 @@ def joined(scene: Scene, match: re.Match[str]) -> str:
     ]
     if len(others) != 1 or function(scene) not in _ALONG:
         return said
-    return sentences([said, tr("They fit along dimension {dim}: dim={dim}.", dim=others[0])])
+    return sentences([said, _("They fit along dimension {dim}: dim={dim}.", dim=others[0])])
 
 
 def _differing(tensors: list[Given], dim: int | None = None) -> list[Given]:
@@ -79,11 +79,11 @@ def _of_other_length(tensors: list[Given]) -> list[Given]:
 def joined_dimensions(scene: Scene, match: re.Match[str]) -> str:
     tensors = _members(scene)
     if not tensors:
-        return tr(
+        return _(
             "`{code}` joins tensors of the same number of dimensions, and one has {first}, another {second}.",
             code=scene.code, first=match["first"], second=match["second"],
         )  # fmt: skip
-    said = tr("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=scene.code,
+    said = _("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=scene.code,
               tensors=listed(_of_other_length(tensors)))  # fmt: skip
     return sentences([said, *_with_one_more(tensors, _dimension(scene))])
 
@@ -103,7 +103,7 @@ def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
     if len(fitting) != 1:
         return []
     fix = f"{enclosed(tensors[0].source)}.unsqueeze({fitting[0]})"
-    return [tr("With one more dimension it fits: {fix}.", fix=fix)]
+    return [_("With one more dimension it fits: {fix}.", fix=fix)]
 
 
 @mistake(
@@ -113,22 +113,22 @@ def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
 )
 def stacked(scene: Scene, match: re.Match[str]) -> str:
     if _collated(scene):
-        said = tr(
+        said = _(
             "The loader stacks the samples of a batch into one tensor, so they must all have one shape: one has "
             "{first}, another {second}.", first=match["first"], second=match["second"],
         )  # fmt: skip
         return sentences([said, _own_collate()])
     if not function(scene).endswith("stack"):
-        return tr(
+        return _(
             "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, "
             "another {second}.", code=scene.code, first=match["first"], second=match["second"],
         )  # fmt: skip
     tensors = _differing(_members(scene))
     named = [shape_text(tensor.tensor.shape) for tensor in tensors] == [match["first"], match["second"]]
-    return tr(
+    return _(
         "`{code}` makes one tensor of several of the same shape: {tensors}. Where the sizes differ in one dimension "
         "only, torch.cat joins along it.", code=scene.code,
-        tensors=listed(tensors) if named else tr("{first} and {last}", first=match["first"], last=match["second"]),
+        tensors=listed(tensors) if named else _("{first} and {last}", first=match["first"], last=match["second"]),
     )  # fmt: skip
 
 
@@ -141,15 +141,15 @@ def _collated(scene: Scene) -> bool:
 
 
 def _own_collate() -> str:
-    return tr(
+    return _(
         "Bring them to one shape in the Dataset (by padding, cutting or resizing), or let the DataLoader keep them as "
         "a list: {fix}.", fix="collate_fn=list",
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"(?:^|RuntimeError: )each element in list of batch should be of equal size")
-def lists_of_a_batch(scene: Scene, _: re.Match[str]) -> str:
-    said = tr("The loader makes a batch of the samples, and the lists in them are not all of one length.")
+def lists_of_a_batch(scene: Scene, _match: re.Match[str]) -> str:
+    said = _("The loader makes a batch of the samples, and the lists in them are not all of one length.")
     return sentences([said, _own_collate()])
 
 
@@ -157,7 +157,7 @@ def lists_of_a_batch(scene: Scene, _: re.Match[str]) -> str:
          r"lists; found <class '(?P<kind>[\w.]+)'>")  # fmt: skip
 def samples_of_another_kind(scene: Scene, match: re.Match[str]) -> str:
     kind = match["kind"].removesuffix("Type") if match["kind"] == "NoneType" else match["kind"]
-    return tr(
+    return _(
         "The loader makes tensors of what the Dataset gives, and in its samples is a {kind}, of which it can make "
         "none. Give tensors, numbers or lists of them there, or let the DataLoader keep the samples as a list: {fix}.",
         kind=kind, fix="collate_fn=list",
@@ -165,13 +165,13 @@ def samples_of_another_kind(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("AssertionError", r"^Size mismatch between tensors")
-def dataset(scene: Scene, _: re.Match[str]) -> str | None:
+def dataset(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     tensors = [] if call is None else meant(Operands(scene), call.args)
     sizes = {tensor.tensor.shape[:1] for tensor in tensors}
     if len(sizes) < 2:
         return None
-    return tr(
+    return _(
         "`{code}` takes one sample of each tensor at a time, so their first sizes must be equal: {tensors}.",
         code=scene.code, tensors=listed(tensors),
     )  # fmt: skip
@@ -185,7 +185,7 @@ def dataset(scene: Scene, _: re.Match[str]) -> str | None:
     r"^(?:cat|concat|concatenate|stack|[hvd]stack)\(\): argument 'tensors' \(position 1\) must be tuple of Tensors, "
     r"not Tensor",
 )
-def one_by_one(scene: Scene, _: re.Match[str]) -> str | None:
+def one_by_one(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     tensors = [] if call is None else meant(Operands(scene), call.args)
     if call is None or len(tensors) < 2:
@@ -193,7 +193,7 @@ def one_by_one(scene: Scene, _: re.Match[str]) -> str | None:
     rest = call.args[len(tensors) :]
     items = [f"[{', '.join(tensor.source for tensor in tensors)}]", *map(ast.unparse, rest)]
     items += [f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in call.keywords if keyword.arg]
-    return tr(
+    return _(
         "`{code}` takes the tensors as one list: `{fix}`.",
         code=scene.code, fix=f"{ast.unparse(call.func)}({', '.join(items)})",
     )  # fmt: skip
@@ -202,28 +202,28 @@ def one_by_one(scene: Scene, _: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^zero-dimensional tensor \(at position (?P<place>\d+)\) cannot be concatenated")
 def single_numbers(scene: Scene, match: re.Match[str]) -> str:
     tensors, call = _members(scene), called(scene)
-    said = tr("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=scene.code)
+    said = _("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=scene.code)
     if call is None or not tensors or any(tensor.tensor.shape for tensor in tensors):
         return said
-    return sentences([said, tr("Single numbers are put into one tensor by `{fix}`.",
+    return sentences([said, _("Single numbers are put into one tensor by `{fix}`.",
                                fix=f"torch.stack({ast.unparse(call.args[0])})")])  # fmt: skip
 
 
 @mistake("ValueError", r"^torch\.\w+\(\): expected a non-empty list of Tensors")
 @mistake("RuntimeError", r"^(?:torch\.\w+\(\): expected a non-empty|stack expects a non-empty|\w+ expects a non-empty) "
          r"(?:list of Tensors|TensorList)")  # fmt: skip
-def of_nothing(scene: Scene, _: re.Match[str]) -> str | None:
+def of_nothing(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     node = None if call is None else argument(call, 0, "tensors")
     if node is None:
         return None
-    return tr("`{code}` joins the tensors of a list, and {name} is empty.", code=scene.code, name=ast.unparse(node))
+    return _("`{code}` joins the tensors of a list, and {name} is empty.", code=scene.code, name=ast.unparse(node))
 
 
 @mistake("TypeError", r"^expected Tensor as element (?P<place>\d+) in argument 0, but got (?P<kind>\w+)")
 def no_tensor(scene: Scene, match: re.Match[str]) -> str:
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
-    return tr(
+    return _(
         "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.",
         code=scene.code, place=match["place"], kind=kind,
     )  # fmt: skip
@@ -234,7 +234,7 @@ def no_tensor(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("ValueError", r"^expected sequence of length (?P<wanted>\d+) at dim (?P<dim>\d+) \(got (?P<size>\d+)\)")
 def ragged(scene: Scene, match: re.Match[str]) -> str:
-    said = tr(
+    said = _(
         "`{code}` makes a tensor of nested lists, and in dimension {dim} they differ in length: {wanted}, and {size}. "
         "All must have the same.", code=scene.code, dim=match["dim"], wanted=match["wanted"], size=match["size"],
     )  # fmt: skip
@@ -244,7 +244,7 @@ def ragged(scene: Scene, match: re.Match[str]) -> str:
         return said
     source = ast.unparse(rows)
     fix = f"nn.utils.rnn.pad_sequence([torch.tensor(row) for row in {source}], batch_first=True)"
-    return sentences([said, tr("Filled up with zeros they are `{fix}`.", fix=fix)])
+    return sentences([said, _("Filled up with zeros they are `{fix}`.", fix=fix)])
 
 
 def _plain_row(node: ast.expr) -> bool:
@@ -252,10 +252,10 @@ def _plain_row(node: ast.expr) -> bool:
 
 
 @mistake("TypeError", r"^not a sequence$")
-def lists_and_numbers(scene: Scene, _: re.Match[str]) -> str | None:
+def lists_and_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
     if function(scene) not in ("tensor", "as_tensor"):
         return None
-    return tr(
+    return _(
         "`{code}` makes a tensor of nested lists, and in one place there are lists as well as single numbers. "
         "All must be nested equally deep.", code=scene.code,
     )  # fmt: skip
@@ -264,4 +264,4 @@ def lists_and_numbers(scene: Scene, _: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^Could not infer dtype of (?P<kind>\w+)")
 def no_number(scene: Scene, match: re.Match[str]) -> str:
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
-    return tr("`{code}` makes a tensor of numbers, and is given a {kind} among them.", code=scene.code, kind=kind)
+    return _("`{code}` makes a tensor of numbers, and is given a {kind} among them.", code=scene.code, kind=kind)

@@ -22,7 +22,7 @@ from tutor.explain.mistakes.shaped import (
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 # ---------------------------------------------------------------- convolution
 
@@ -39,7 +39,7 @@ def channels(scene: Scene, match: re.Match[str]) -> str:
     layer = layer_with(operands, weight)
     given = input_of(scene, operands, layer, shape)
     single = given is not None and len(given.tensor.shape) == len(shape) - 1
-    said = tr(
+    said = _(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
         layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted, dim=0 if single else 1,
         given=said_of_input(given, shape), own=own,
@@ -53,17 +53,17 @@ def _channel_fixes(given: Given | None, shape: Shape, wanted: int, single: bool,
     fixes = []
     if given is not None and single and wanted == 1:
         fix = f"{enclosed(given.source)}.unsqueeze(1)"
-        fixes.append(tr("If its first dimension counts samples of one channel: {fix}.", fix=fix))
+        fixes.append(_("If its first dimension counts samples of one channel: {fix}.", fix=fix))
     elif given is not None and shape[-1] == wanted:
         places = [0, len(shape) - 1, *range(1, len(shape) - 1)]
         if single:
             places = [place - 1 for place in places if place]
         order = ", ".join(map(str, places))
         fixes.append(
-            tr("If the channels are the last dimension: {fix}.", fix=f"{enclosed(given.source)}.permute({order})")
+            _("If the channels are the last dimension: {fix}.", fix=f"{enclosed(given.source)}.permute({order})")
         )
     if plain:
-        fixes.append(tr("A layer for this input is made with {own} input channels.", own=shape[1]))
+        fixes.append(_("A layer for this input is made with {own} input channels.", own=shape[1]))
     return fixes
 
 
@@ -81,11 +81,11 @@ def convolution_dimensions(scene: Scene, match: re.Match[str]) -> str:
     if given is None or layer is None or len(shape) != single - 1 or layer.weight.shape[1] != 1:
         return said
     fix = f"{enclosed(given.source)}.unsqueeze(0)"
-    return sentences([said, tr("If it is one sample with one channel: {fix}.", fix=fix)])
+    return sentences([said, _("If it is one sample with one channel: {fix}.", fix=fix)])
 
 
 def _with_or_without_samples(scene: Scene, match: re.Match[str], given: str) -> str:
-    return tr(
+    return _(
         "`{code}` takes {single} dimensions (channels first), or {batch} with one for the samples before them: "
         "{given}.", code=scene.code, single=match["single"], batch=match["batch"], given=given,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def _with_or_without_samples(scene: Scene, match: re.Match[str], given: str) -> 
 def smaller_than_kernel(scene: Scene, match: re.Match[str]) -> str:
     size, kernel = sizes_in(match["size"]), sizes_in(match["kernel"])
     more = max((wide - own + 1) // 2 for own, wide in zip(size, kernel, strict=True))
-    return tr(
+    return _(
         "The kernel that `{code}` moves over its input has size {kernel}, and the input, with its padding, is only "
         "{size}. It takes a larger input, a smaller kernel, or a padding that is greater by {more}.",
         code=scene.code, kernel=_by(kernel), size=_by(size), more=more,
@@ -119,15 +119,15 @@ def _by(sizes: Shape) -> str:
 )
 def too_small_to_pool(scene: Scene, match: re.Match[str]) -> str:
     size = sizes_in(match["size"])
-    return tr(
+    return _(
         "The window of a pooling in `{code}` is larger than what reaches it: {size} in each of {channels} channels. It "
         "takes a larger input, or one pooling less.", code=scene.code, size=_by(size[1:]), channels=size[0],
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^max_pool1d\(\) Invalid computed output size")
-def too_short_to_pool(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def too_short_to_pool(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "The window of a pooling in `{code}` is larger than what reaches it. It takes a larger input, or one pooling "
         "less.", code=scene.code,
     )  # fmt: skip
@@ -155,10 +155,10 @@ def features(scene: Scene, match: re.Match[str]) -> str:
     layer = layer_with(operands, (wanted,), ".running_mean")
     given = input_of(scene, operands, layer)
     if given is None or own not in given.tensor.shape[1:2]:
-        said = tr("{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
+        said = _("{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
                   layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted, own=own)  # fmt: skip
     else:
-        said = tr(
+        said = _(
             "{layer} takes {wanted} features, dimension 1 of its input: {given}, so {own} features.",
             layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted,
             given=said_of_input(given, given.tensor.shape), own=own,
@@ -167,11 +167,11 @@ def features(scene: Scene, match: re.Match[str]) -> str:
         if dims > 2 and given.tensor.shape[-1] == wanted:
             order = ", ".join(map(str, [0, dims - 1, *range(1, dims - 1)]))
             fix = f"{enclosed(given.source)}.permute({order})"
-            return sentences([said, tr("If the features are the last dimension: {fix}.", fix=fix)])
+            return sentences([said, _("If the features are the last dimension: {fix}.", fix=fix)])
     kind = _kind_of_last(scene, operands)
     if kind is None or not kind.startswith("BatchNorm"):
         return said
-    return sentences([said, tr("A layer for this input is {layer}.", layer=f"nn.{kind}({own})")])
+    return sentences([said, _("A layer for this input is {layer}.", layer=f"nn.{kind}({own})")])
 
 
 def _kind_of_last(scene: Scene, operands: Operands) -> str | None:
@@ -193,22 +193,22 @@ def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
     if given is not None and len(given.tensor.shape) != own:
         given = None
     first, *others = re.findall(r"\d", match["wanted"])
-    wanted = tr("{first} or {last}", first=first, last=others[0]) if others else first
-    said = tr(
+    wanted = _("{first} or {last}", first=first, last=others[0]) if others else first
+    said = _(
         "`{code}` takes an input of {wanted} dimensions, and gets one of {own}.",
         code=scene.code, wanted=wanted, own=own,
     )  # fmt: skip
     if given is not None:
-        said = sentences([said, tr("{given}.", given=said_of_input(given, given.tensor.shape))])
+        said = sentences([said, _("{given}.", given=said_of_input(given, given.tensor.shape))])
     if given is None or own not in _NORMS or layer is None:
         return said
     if own == 3 and first == "4" and given.tensor.shape[0] == layer.weight.shape[0]:
         fix = f"{enclosed(given.source)}.unsqueeze(0)"
-        return sentences([said, tr("If it is one sample: {fix}.", fix=fix)])
+        return sentences([said, _("If it is one sample: {fix}.", fix=fix)])
     if given.tensor.shape[1] != layer.weight.shape[0]:
         return said
     fix = f"nn.BatchNorm{_NORMS[own]}d({given.tensor.shape[1]})"
-    return sentences([said, tr("A layer for this input is {layer}.", layer=fix)])
+    return sentences([said, _("A layer for this input is {layer}.", layer=fix)])
 
 
 @mistake(
@@ -222,7 +222,7 @@ def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
     layer = layer_with(operands, wanted)
     given = input_of(scene, operands, layer, shape)
     last = shape[-len(wanted) :]
-    said = tr(
+    said = _(
         "{layer} normalizes the last dimensions, which must be {wanted}: {given}, so {own}.",
         layer=f"`{scene.code}`" if layer is None else layer.name, wanted=shape_text(wanted),
         given=said_of_input(given, shape), own=shape_text(last),
@@ -230,7 +230,7 @@ def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
     if layer is None or "[*, " not in match.string:
         return said
     fix = f"nn.LayerNorm({last[0]})" if len(last) == 1 else f"nn.LayerNorm({list(last)})"
-    return sentences([said, tr("A layer for this input is {layer}.", layer=fix)])
+    return sentences([said, _("A layer for this input is {layer}.", layer=fix)])
 
 
 @mistake(
@@ -243,7 +243,7 @@ def group_channels(scene: Scene, match: re.Match[str]) -> str:
     operands = Operands(scene)
     layer = layer_with(operands, (wanted,))
     given = input_of(scene, operands, layer, shape)
-    return tr(
+    return _(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
         layer=f"`{scene.code}`" if layer is None else layer.name, wanted=wanted, dim=1,
         given=said_of_input(given, shape), own=shape[1],
@@ -259,7 +259,7 @@ def group_channels(scene: Scene, match: re.Match[str]) -> str:
 def not_divisible(scene: Scene, match: re.Match[str]) -> str:
     by = {"in_channels": "groups", "out_channels": "groups", "num_channels": "num_groups", "embed_dim": "num_heads"}
     what = match["what"]
-    return tr(
+    return _(
         "`{code}` splits {what} into {by} equal parts, so {what} must be a multiple of {by}.",
         code=scene.code, what=what, by=by[what],
     )  # fmt: skip
@@ -285,17 +285,17 @@ def features_of_a_sequence(scene: Scene, match: re.Match[str]) -> str:
     layer = _called_layer(scene, operands, "weight_hh_l0", "weight_hh")
     given = input_of(scene, operands, layer)
     if given is None or given.tensor.shape[-1:] != (own,):
-        said = tr(
+        said = _(
             "The recurrent layer in `{code}` was made for {wanted} numbers at each place of a sequence, the last size "
             "of its input, and that is {own}.", code=scene.code, wanted=match["wanted"], own=own,
         )  # fmt: skip
     else:
-        said = tr(
+        said = _(
             "{layer} was made for {wanted} numbers at each place of a sequence, the last size of its input: {given}.",
             layer=f"`{scene.code}`" if layer is None else layer.name, wanted=match["wanted"],
             given=said_of_input(given, given.tensor.shape),
         )  # fmt: skip
-    return sentences([said, tr("A layer for this input has {argument}.", argument=f"input_size={own}")])
+    return sentences([said, _("A layer for this input has {argument}.", argument=f"input_size={own}")])
 
 
 @mistake("ValueError", r"^(?P<kind>LSTM|GRU|RNN): Expected input to be 2D or 3D, got (?P<own>\d)D instead")
@@ -303,11 +303,11 @@ def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
     operands = Operands(scene)
     given = input_of(scene, operands, _called_layer(scene, operands, "weight_hh_l0"))
     if given is None or len(given.tensor.shape) != int(match["own"]):
-        return tr(
+        return _(
             "nn.{kind} takes 3 dimensions, or 2 for a single sequence, the features last; it gets {own}.",
             kind=match["kind"], own=match["own"],
         )  # fmt: skip
-    return tr(
+    return _(
         "nn.{kind} takes 3 dimensions, or 2 for a single sequence, the features last: {given}.",
         kind=match["kind"], given=said_of_input(given, given.tensor.shape),
     )  # fmt: skip
@@ -316,7 +316,7 @@ def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
 @mistake("RuntimeError", r"^Expected hidden(?P<place>\[\d\])? size \((?P<wanted>[\d, ]+)\), got \[(?P<own>.*?)\]")
 def state_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
     wanted, own = sizes_in(match["wanted"]), sizes_in(match["own"])
-    return tr(
+    return _(
         "The state that `{code}` begins with must have shape {wanted} (layers, samples, size of the state), and one "
         "has {own}. For instance {zeros}.", code=scene.code, wanted=shape_text(wanted), own=shape_text(own),
         zeros=f"torch.zeros({', '.join(map(str, wanted))})",
@@ -329,8 +329,8 @@ def state_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
     r"\(?(?P<own>\d)-D",
 )
 def state_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
-    order = tr("layers, samples, size of the state") if match["wanted"] == "3" else tr("layers, size of the state")
-    return tr(
+    order = _("layers, samples, size of the state") if match["wanted"] == "3" else _("layers, size of the state")
+    return _(
         "The state that `{code}` begins with must have as many dimensions as its input, {wanted} ({order}), and has "
         "{own}.", code=scene.code, wanted=match["wanted"], order=order, own=match["own"],
     )  # fmt: skip
@@ -338,7 +338,7 @@ def state_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^hidden\d has inconsistent hidden_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
 def size_of_a_state(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "The state that `{code}` is given must have {wanted} numbers for each sample, its last size, and has {own}.",
         code=scene.code, wanted=match["wanted"], own=match["own"],
     )  # fmt: skip
@@ -346,14 +346,14 @@ def size_of_a_state(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^Input batch size (?P<own>\d+) doesn't match hidden\d? batch size (?P<state>\d+)")
 def samples_of_a_state(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "`{code}` gets an input of {own} samples and a state of {state}: their first sizes must be equal.",
         code=scene.code, own=match["own"], state=match["state"],
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^index 1 is out of bounds for dimension 0 with size 1")
-def state_without_cell(scene: Scene, _: re.Match[str]) -> str | None:
+def state_without_cell(scene: Scene, _match: re.Match[str]) -> str | None:
     operands, call = Operands(scene), called(scene)
     state = None if call is None else argument(call, 1, "hx")
     layer = _called_layer(scene, operands, "weight_hh_l0")
@@ -365,7 +365,7 @@ def state_without_cell(scene: Scene, _: re.Match[str]) -> str | None:
 
 
 def _second_state(source: str) -> str:
-    return tr(
+    return _(
         "An LSTM begins with two states, as a pair: one for the output and one for the cell. With a cell of zeros: "
         "{fix}.", fix=f"({source}, torch.zeros_like({source}))",
     )  # fmt: skip
@@ -376,17 +376,17 @@ def embedding(scene: Scene, match: re.Match[str]) -> str:
     call = called(scene)
     given = meant(Operands(scene), [] if call is None else call.args[:1])
     fits = [one for one in given if one.tensor.shape[-1:] == (int(match["own"]),)]
-    said = tr(
+    said = _(
         "The attention in `{code}` was made for {wanted} numbers at each place, the last size of its input: {own}.",
         code=scene.code, wanted=match["wanted"], own=match["own"],
     )  # fmt: skip
-    return sentences([said, *(tr("{given}.", given=said_of_input(one, one.tensor.shape)) for one in fits)])
+    return sentences([said, *(_("{given}.", given=said_of_input(one, one.tensor.shape)) for one in fits)])
 
 
 @mistake("RuntimeError", r"^The shape of the (?P<dims>\d)D attn_mask is torch\.Size\((?P<own>\[.*?\])\), but should be "
          r"\((?P<wanted>.*?)\)")  # fmt: skip
 def attention_mask(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "The mask of `{code}` has a number for each query and each key, so shape {wanted}, not {own}.",
         code=scene.code, wanted=f"[{match['wanted']}]", own=match["own"],
     )  # fmt: skip
@@ -398,14 +398,14 @@ def attention_mask(scene: Scene, match: re.Match[str]) -> str:
     r"of shape: \[(?P<own>.*?)\]",
 )
 def class_weights(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "The weight of `{code}` has a number for each class, so shape {wanted}, not {own}.",
         code=scene.code, wanted=f"[{match['wanted']}]", own=f"[{match['own']}]",
     )  # fmt: skip
 
 
 @mistake("TypeError", r"^lstm_cell\(\): argument 'hx' \(position 2\) must be tuple of Tensors, not Tensor")
-def cell_with_one_state(scene: Scene, _: re.Match[str]) -> str | None:
+def cell_with_one_state(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     state = None if call is None else argument(call, 1, "hx")
     return None if state is None else _second_state(ast.unparse(state))
@@ -413,18 +413,18 @@ def cell_with_one_state(scene: Scene, _: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^size mismatch \(got input: (?P<input>\[.*?\]) , target: (?P<target>\[.*?\])")
 @mistake("RuntimeError", r"^only batches of spatial targets supported \(3D tensors\) but got targets of dimension: \d")
-def classes_of_an_image(scene: Scene, _: re.Match[str]) -> str | None:
+def classes_of_an_image(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     given = [] if call is None else meant(Operands(scene), call.args[:2])
     if len(given) != 2 or len(given[0].tensor.shape) < 3:
         return None
     shape = given[0].tensor.shape
     wanted = (shape[0], *shape[2:])
-    said = tr(
+    said = _(
         "`{code}` takes the number of a class for each place of each sample, so a target of shape {wanted} for a "
         "prediction with its classes in dimension 1: {tensors}.",
         code=scene.code, wanted=shape_text(wanted), tensors=listed(given),
     )  # fmt: skip
     if given[1].tensor.shape != (shape[0], 1, *shape[2:]):
         return said
-    return sentences([said, tr("Write {fix} there.", fix=f"{enclosed(given[1].source)}.squeeze(1)")])
+    return sentences([said, _("Write {fix} there.", fix=f"{enclosed(given[1].source)}.squeeze(1)")])

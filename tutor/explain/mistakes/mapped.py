@@ -9,12 +9,12 @@ from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.rewriting import base_of, written
 from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 
 @mistake("RuntimeError", r"^vmap: It looks like you're calling \.item\(\) on a Tensor")
-def taken_out(scene: Scene, _: re.Match[str]) -> str:
-    begin = tr(
+def taken_out(scene: Scene, _match: re.Match[str]) -> str:
+    begin = _(
         "torch.vmap runs the function once for all rows, so that a tensor in it stands for many numbers, and no plain "
         "number can be taken out of it."
     )
@@ -23,10 +23,10 @@ def taken_out(scene: Scene, _: re.Match[str]) -> str:
             return _sliced(scene, begin, node)
     name = scene.called_on("item")
     if name is not None and _is_decided_by(scene, name):
-        return sentences([begin, tr("Compute both sides and choose with torch.where(condition, a, b).")])
+        return sentences([begin, _("Compute both sides and choose with torch.where(condition, a, b).")])
     if name is not None:
-        return sentences([begin, tr("Compute with {name} itself, without .item().", name=name)])
-    return sentences([begin, tr("`{code}` asks for one; keep to operations on tensors there.", code=scene.code)])
+        return sentences([begin, _("Compute with {name} itself, without .item().", name=name)])
+    return sentences([begin, _("`{code}` asks for one; keep to operations on tensors there.", code=scene.code)])
 
 
 def _is_decided_by(scene: Scene, name: str) -> bool:
@@ -41,7 +41,7 @@ def _is_decided_by(scene: Scene, name: str) -> bool:
 
 def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:
     """`row[s:s + 2]`: bounds of a slice are plain numbers; numbers of elements may be tensors."""
-    said = tr("The bounds of the slice `{code}` must be plain numbers.", code=ast.unparse(node))
+    said = _("The bounds of the slice `{code}` must be plain numbers.", code=ast.unparse(node))
     bounds = node.slice
     if not isinstance(bounds, ast.Slice) or bounds.step is not None or bounds.upper is None:
         return sentences([begin, said])
@@ -56,7 +56,7 @@ def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:
     length, source = sides[0], enclosed(ast.unparse(node.value))
     places = f"{lower} + torch.arange({length})"
     fix = f"{source}.gather(0, {places})" if _is_row(scene, node.value) else f"{source}[{places}]"
-    return sentences([begin, said, tr("Take the elements by their numbers: `{fix}`.", fix=fix)])
+    return sentences([begin, said, _("Take the elements by their numbers: `{fix}`.", fix=fix)])
 
 
 def _is_row(scene: Scene, node: ast.expr) -> bool:
@@ -77,17 +77,17 @@ def _is_row(scene: Scene, node: ast.expr) -> bool:
 
 
 @mistake("RuntimeError", r"^vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow")
-def decided(scene: Scene, _: re.Match[str]) -> str:
-    begin = tr(
+def decided(scene: Scene, _match: re.Match[str]) -> str:
+    begin = _(
         "torch.vmap runs the function once for all rows, so that `{code}` stands for many answers, and Python's if and "
         "while need one.", code=scene.code,
     )  # fmt: skip
     choice = next((one for one in ast.walk(parsed(scene.statement)) if isinstance(one, (ast.If, ast.IfExp))), None)
     sides = None if choice is None else _sides(choice)
     if sides is None or choice is None:
-        return sentences([begin, tr("Compute both sides and choose with torch.where(condition, a, b).")])
+        return sentences([begin, _("Compute both sides and choose with torch.where(condition, a, b).")])
     fix = f"torch.where({ast.unparse(choice.test)}, {sides[0]}, {sides[1]})"
-    return sentences([begin, tr("Compute both sides and choose: `{fix}`.", fix=fix)])
+    return sentences([begin, _("Compute both sides and choose: `{fix}`.", fix=fix)])
 
 
 def _sides(choice: ast.If | ast.IfExp) -> tuple[str, str] | None:
@@ -106,8 +106,8 @@ def _sides(choice: ast.If | ast.IfExp) -> tuple[str, str] | None:
 
 
 @mistake("RuntimeError", r"^vmap: We do not support batching operators that can support dynamic shape")
-def of_any_length(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def of_any_length(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "torch.vmap runs the function once for all rows, and `{code}` would have another length for each. Keep the "
         "shape: put a neutral number where the condition does not hold, with torch.where(condition, a, 0.0).",
         code=scene.code,
@@ -115,8 +115,8 @@ def of_any_length(scene: Scene, _: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^vmap: called random operation while in randomness error mode")
-def random(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def random(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "`{code}` draws random numbers inside of torch.vmap, which must be told whether each row gets its own "
         "(randomness=\"different\") or all the same (randomness=\"same\").", code=scene.code,
     )  # fmt: skip
@@ -127,7 +127,7 @@ def random(scene: Scene, _: re.Match[str]) -> str:
     r"^vmap: Expected all tensors to have the same size in the mapped dimension, got sizes \[(?P<sizes>.*?)\]",
 )
 def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "torch.vmap goes along the first dimension of each argument, so all must have the same size there; these have "
         "{sizes}. For an argument that is the same for every row, say None in in_dims: in_dims=(0, None).",
         sizes=match["sizes"],
@@ -135,12 +135,12 @@ def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^output with shape \[.*?\] doesn't match the broadcast shape")
-def written_from_inside(scene: Scene, _: re.Match[str]) -> str | None:
+def written_from_inside(scene: Scene, _match: re.Match[str]) -> str | None:
     """Inside of `torch.vmap` alone: what each row would add to is one tensor for all."""
     target = written(scene.statement, scene.code)
     if target is None or "in vmap_impl" not in scene.event.traceback:
         return None
-    return tr(
+    return _(
         "torch.vmap runs the function once for all rows, and `{code}` writes what there is for each row into {name}, "
         "which is one tensor for all of them. Give it back with return, and write to {name} after torch.vmap.",
         code=scene.code, name=ast.unparse(base_of(target)),

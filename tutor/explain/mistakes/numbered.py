@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from tutor.explain.mistakes.scene import Scene, parsed
 from tutor.explain.words import joined
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Event, Line, Op
 from tutor.trace.names import names_of, op_texts
 from tutor.trace.scope import MODULE
@@ -53,15 +53,15 @@ def why(scene: Scene, step: int) -> str:
     found = taken(scene, step)
     if found:
         return by_way_of(place, found)
-    argument = ast.unparse(call.args[0]) if call is not None and call.args else tr("the tensor")
+    argument = ast.unparse(call.args[0]) if call is not None and call.args else _("the tensor")
     assert isinstance(op, Op)
     state = scene.timeline.state(step - 1)
     if names_of(state).get(argument) in op.inputs or (call is not None and not _is_list(scene, step, call)):
-        return tr(
+        return _(
             "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed "
             "from. Use {source} itself where gradients should flow.", place=place, source=argument,
         )  # fmt: skip
-    return tr(
+    return _(
         "{place} made a new tensor of the numbers alone, which knows nothing of what they were computed from. Write "
         "torch.stack({source}): it joins tensors and keeps their history.", place=place, source=argument,
     )  # fmt: skip
@@ -70,7 +70,7 @@ def why(scene: Scene, step: int) -> str:
 def by_way_of(place: str, found: list[Taken]) -> str:
     """The same where numbers were taken out of tensors first."""
     names, sources = _names(found)
-    return tr(
+    return _(
         "{taken} took plain numbers out of the graph, and {place} made a new tensor of them, which knows nothing "
         "of what they were computed from. Leave both out and compute with {sources} where gradients should flow.",
         taken=names, place=place, sources=sources,
@@ -80,7 +80,7 @@ def by_way_of(place: str, found: list[Taken]) -> str:
 def among_numbers(place: str, found: list[Taken]) -> str:
     """How an operation lost a history that got plain numbers in place of tensors."""
     names, sources = _names(found)
-    return tr(
+    return _(
         "{place} computes with plain numbers that {taken} took out of the graph. Compute with {sources} instead where "
         "gradients should flow.", place=place, taken=names, sources=sources,
     )  # fmt: skip

@@ -10,27 +10,27 @@ from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.numbered import by_name
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.rules import shape_text
-from tutor.language import tr
+from tutor.i18n import _
 
 
 @mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
-def of_a_number(scene: Scene, _: re.Match[str]) -> Found | str | None:
+def of_a_number(scene: Scene, _match: re.Match[str]) -> Found | str | None:
     source = scene.called_on("backward")
     if source is None:
         return None
     if source.endswith(".item()"):
-        return tr(
+        return _(
             "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
             "item() for printing.", code=source,
         )  # fmt: skip
     found = next(iter(by_name(scene, scene.step, {source})), None)
     if found is not None:
-        said = tr(
+        said = _(
             "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
             "is a tensor, and keep item() for printing.", code=source, place=scene.where(found.step, found.code),
         )  # fmt: skip
         return Found(said, found.step)
-    return tr("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
+    return _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
 
 
 @mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
@@ -44,8 +44,8 @@ def not_one(scene: Scene, match: re.Match[str]) -> str | None:
     size = count(tensor.shape) if tensor is not None else match.groupdict().get("count")
     if name is None or size is None:
         return None
-    shape = tr(", shape {shape}", shape=shape_text(tensor.shape)) if tensor is not None else ""
-    return tr(
+    shape = _(", shape {shape}", shape=shape_text(tensor.shape)) if tensor is not None else ""
+    return _(
         "{name} has {count} elements{shape}, and a plain number can be made of one only. Choose an element "
         "({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist().",
         name=name, count=size, shape=shape,
@@ -61,37 +61,37 @@ def _made_a_number(scene: Scene) -> ast.expr | None:
 
 
 @mistake("ValueError", r"^can't optimize a non-leaf Tensor")
-def optimizer_of_result(scene: Scene, _: re.Match[str]) -> Found | str:
+def optimizer_of_result(scene: Scene, _match: re.Match[str]) -> Found | str:
     for node in ast.walk(scene.tree):
         if isinstance(node, (ast.Name, ast.Attribute)):
             name = ast.unparse(node)
             tensor = scene.tensor(name)
             if tensor is not None and not tensor.is_leaf:
                 made = scene.maker(tensor.tensor)
-                by = tr(" ({place})", place=scene.where(made[0]).strip()) if made is not None else ""
-                said = tr(
+                by = _(" ({place})", place=scene.where(made[0]).strip()) if made is not None else ""
+                said = _(
                     "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
                     "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
                 )  # fmt: skip
                 return Found(said, None if made is None else made[0])
-    return tr(
+    return _(
         "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
         "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
     )
 
 
 @mistake("ValueError", r"^optimizer got an empty parameter list")
-def optimizer_of_nothing(scene: Scene, _: re.Match[str]) -> str:
+def optimizer_of_nothing(scene: Scene, _match: re.Match[str]) -> str:
     model = scene.called_on("parameters")
     used_up = None if model is not None else _used_up(scene)
     if used_up is not None:
-        return tr(
+        return _(
             "{name} is a generator, and what went through it before has used it up. Make a list of it: {name} = "
             "list({source}).", name=used_up[0], source=used_up[1],
         )  # fmt: skip
     if model is None:
-        return tr("The list that the optimizer was given is empty: there is nothing for it to change.")
-    return tr(
+        return _("The list that the optimizer was given is empty: there is nothing for it to change.")
+    return _(
         "{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
         "torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear.",
         model=model,

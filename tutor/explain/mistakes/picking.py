@@ -10,7 +10,7 @@ from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.mistakes.shaped import argument, called, described, function, listed, meant, receiver
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.values import elements
 
 
@@ -40,14 +40,14 @@ def _dimension(scene: Scene, given: Given) -> int | None:
 
 
 @mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as (?:input|self|src) tensor")
-def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
+def index_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     if both is None:
         return _of_something(scene)
     if len(both[0].tensor.shape) == len(both[1].tensor.shape):
         return None
     given, index = both
-    said = tr(
+    said = _(
         "`{code}` takes an index with as many dimensions as the tensor: {tensors}.",
         code=scene.code, tensors=listed(both),
     )  # fmt: skip
@@ -59,7 +59,7 @@ def index_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
     if dim is None or len(shape) != 2 or index.tensor.shape != (shape[1 - dim],):
         return said
     fix = f"{enclosed(index.source)}.unsqueeze({dim})"
-    each = tr("For one element of each row, write {fix}.", fix=fix) if dim == 1 else tr(
+    each = _("For one element of each row, write {fix}.", fix=fix) if dim == 1 else _(
         "For one element of each column, write {fix}.", fix=fix
     )  # fmt: skip
     return sentences([said, each])
@@ -72,7 +72,7 @@ def _of_something(scene: Scene) -> str | None:
     index = None if node is None else Operands(scene).meant_by(node)
     if function(scene) != "gather" or node is None or index is None:
         return None
-    return tr(
+    return _(
         "gather takes an index with as many dimensions as the tensor that it takes elements from, and {index} has "
         "shape {shape}. For one element of each row of a matrix, write {fix}.", index=ast.unparse(node),
         shape=shape_text(index.shape), fix=f"{enclosed(ast.unparse(node))}.unsqueeze(1)",
@@ -89,10 +89,10 @@ def index_too_large(scene: Scene, match: re.Match[str]) -> str | None:
     holds = both is not None and number in (elements(both[1].tensor.value) or ())
     if scene.event.error == "IndexError" and not holds:
         return None
-    return tr(
+    return _(
         "`{code}` goes by the numbers in {index}, which holds {number}: along dimension {dim} there are {size} "
         "elements, numbered from 0 to {last}.", code=scene.code,
-        index=described(both[1]) if both is not None and holds else tr("the index"), number=number, dim=match["dim"],
+        index=described(both[1]) if both is not None and holds else _("the index"), number=number, dim=match["dim"],
         size=size, last=size - 1,
     )  # fmt: skip
 
@@ -109,30 +109,30 @@ def index_too_long(scene: Scene, match: re.Match[str]) -> str | None:
     source = [] if call is None else meant(Operands(scene), [*call.args[2:], *(word.value for word in call.keywords)])
     extra = [one for one in source if one.source != both[1].source] if function(scene).startswith("scatter") else []
     if extra:
-        return tr(
+        return _(
             "`{code}` has a number in the index for each element that is written, so the index must not be larger than "
             "what is written, nor, along the other dimensions, than the tensor: {tensors}.",
             code=scene.code, tensors=listed([*both, *extra]),
         )  # fmt: skip
-    return tr(
+    return _(
         "Along the other dimensions, the index of `{code}` must not be larger than the tensor: {tensors}.",
         code=scene.code, tensors=listed(both),
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^index_select\(\): Index is supposed to be a vector")
-def index_of_two_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
+def index_of_two_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     if both is None:
         return None
-    return tr(
+    return _(
         "`{code}` takes an index of one dimension, and {index} has {count}. In one row it is {fix}.", code=scene.code,
         index=described(both[1]), count=len(both[1].tensor.shape), fix=f"{enclosed(both[1].source)}.flatten()",
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^index out of range in self")
-def selected(scene: Scene, _: re.Match[str]) -> str | None:
+def selected(scene: Scene, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene) if function(scene) == "index_select" else None
     dim = None if both is None else _dimension(scene, both[0])
     if both is None or dim is None:
@@ -142,7 +142,7 @@ def selected(scene: Scene, _: re.Match[str]) -> str | None:
     wrong = next((x for x in elements(index.tensor.value) or () if isinstance(x, int) and not 0 <= x < size), None)
     if wrong is None:
         return None
-    return tr(
+    return _(
         "`{code}` goes by the numbers in {index}, which holds {number}: along dimension {dim} there are {size} "
         "elements, numbered from 0 to {last}.", code=scene.code, index=described(index), number=wrong, dim=dim,
         size=size, last=size - 1,
@@ -155,7 +155,7 @@ def selected(scene: Scene, _: re.Match[str]) -> str | None:
     r"\((?P<size>\d+)\)",
 )
 def as_many_indices(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "`{code}` has a number in the index for each part that is added: {count} numbers, and {size} parts.",
         code=scene.code, count=match["count"], size=match["size"],
     )  # fmt: skip
@@ -163,29 +163,29 @@ def as_many_indices(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("IndexError", r"^out of range: tried to access index (?P<number>-?\d+) on a tensor of (?P<count>\d+) elements")
 def taken(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "`{code}` takes element {number} of {count}: they are numbered from 0 to {last}.",
         code=scene.code, number=match["number"], count=match["count"], last=int(match["count"]) - 1,
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^selected index k out of range")
-def too_many_wanted(scene: Scene, _: re.Match[str]) -> str | None:
+def too_many_wanted(scene: Scene, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "topk", "kthvalue")
     if given is None:
         return None
-    return tr("`{code}` takes more elements than there are along that dimension: {tensor}.",
+    return _("`{code}` takes more elements than there are along that dimension: {tensor}.",
               code=scene.code, tensor=described(given))  # fmt: skip
 
 
 @mistake("IndexError", r"^shape mismatch: indexing tensors could not be broadcast together with shapes")
-def several_indices(scene: Scene, _: re.Match[str]) -> str | None:
+def several_indices(scene: Scene, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     for node in ast.walk(scene.tree):
         places = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []
         indices = meant(operands, places)
         if len(indices) > 1:
-            return tr(
+            return _(
                 "`{code}` pairs the indices element by element, so they must have one shape: {tensors}.",
                 code=scene.code, tensors=listed(indices),
             )  # fmt: skip
@@ -201,7 +201,7 @@ def written(scene: Scene, match: re.Match[str]) -> str:
     body = parsed(scene.statement).body
     statement = body[0] if len(body) == 1 else None
     target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else scene.code
-    return tr(
+    return _(
         "`{target}` has shape {place}, and what is written there has shape {value}: counted from the last dimension, "
         "its sizes must be equal, or 1.", target=target, place=match["place"], value=match["value"],
     )  # fmt: skip
@@ -214,8 +214,8 @@ def written(scene: Scene, match: re.Match[str]) -> str:
     "RuntimeError",
     r"^start \((?P<start>-?\d+)\) \+ length \((?P<length>\d+)\) exceeds dimension size \((?P<size>\d+)\)",
 )
-def beyond_the_end(scene: Scene, _: re.Match[str]) -> str | None:
+def beyond_the_end(scene: Scene, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "select", "narrow")
     if given is None:
         return None
-    return tr("`{code}` goes beyond the end of that dimension: {tensor}.", code=scene.code, tensor=described(given))
+    return _("`{code}` goes beyond the end of that dimension: {tensor}.", code=scene.code, tensor=described(given))

@@ -26,7 +26,7 @@ from tutor.explain.mistakes.shaped import (
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 
 @mistake("RuntimeError", r"^mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
@@ -44,14 +44,14 @@ def matrices(scene: Scene, match: re.Match[str]) -> str:
         or (1, *shapes[0])[-2:] != (rows, inner)
         or shapes[1] not in ((other, columns), (columns, other))
     ):
-        return tr(
+        return _(
             "`{code}` multiplies shape {first} by shape {second}: the first must have as many columns ({inner}) as the "
             "second has rows ({other}).", code=scene.code, first=shape_text((rows, inner)),
             second=shape_text((other, columns)), inner=inner, other=other,
         )  # fmt: skip
     if function(scene) == "linear":
         return _by_function(scene, factors)
-    said = tr(
+    said = _(
         "`{code}` multiplies {first} by {second}: the first must have as many columns ({inner}) as the second has rows "
         "({other}).", code=scene.code, first=described(factors[0]), second=described(factors[1]), inner=inner,
         other=other,
@@ -68,7 +68,7 @@ def _wrong_way_round(factors: list[Given]) -> list[str]:
     elif len(shapes[1]) > 1 and _fit(shapes[0], (*shapes[1][:-2], shapes[1][-1], shapes[1][-2])):
         turned = factors[1]
     fix = None if turned is None else transposed(turned)
-    return [] if fix is None else [tr("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
+    return [] if fix is None else [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
 
 
 def _fit(first: Shape, second: Shape) -> bool:
@@ -98,7 +98,7 @@ def _layer(scene: Scene, operands: Operands, layer: Layer, given: Shape, sizes: 
     wanted, columns = sizes
     shape = _before_flattening(scene, operands, given)
     direct = input_of(scene, operands, layer, shape)
-    said = tr(
+    said = _(
         "{layer} takes {wanted} numbers in each row, which is the last size of its input: {given}, so {count} in each.",
         layer=layer.name, wanted=wanted,
         given=said_of_input(direct, shape), count=given[1],
@@ -122,38 +122,38 @@ def _linear_fix(given: Given | None, shape: Shape, wanted: int, columns: int) ->
     if len(shape) <= 2:
         fit = f"nn.Linear({shape[-1]}, {columns})"
         if given is not None and len(shape) == 2 and shape[0] == wanted:
-            return [tr("If it lies the wrong way round: {fix} would fit.", fix=transposed(given)),
-                    tr("A layer for this input is {layer}.", layer=fit)]  # fmt: skip
+            return [_("If it lies the wrong way round: {fix} would fit.", fix=transposed(given)),
+                    _("A layer for this input is {layer}.", layer=fit)]  # fmt: skip
         one_row = [] if given is None or prod(shape) != wanted else _one_row(given)
-        return [*one_row, tr("A layer for this input is {layer}.", layer=fit)]
+        return [*one_row, _("A layer for this input is {layer}.", layer=fit)]
     row = prod(shape[1:])
     if row != wanted == prod(shape) and given is not None:
         return _one_row(given)
     fix = "nn.Flatten()" if given is None else flattened(given)[0]
     if row == wanted:
         if given is None:
-            return [tr("All but the first dimension in one row are {wanted}: put {fix} before the layer.",
+            return [_("All but the first dimension in one row are {wanted}: put {fix} before the layer.",
                        wanted=wanted, fix=fix)]  # fmt: skip
-        return [tr("All but the first dimension in one row are {wanted}: write {fix}.", wanted=wanted, fix=fix)]
+        return [_("All but the first dimension in one row are {wanted}: write {fix}.", wanted=wanted, fix=fix)]
     return [
-        tr("If each sample is to be one row, {fix} makes one of {row} numbers, and the layer for it is {layer}.",
+        _("If each sample is to be one row, {fix} makes one of {row} numbers, and the layer for it is {layer}.",
            fix=fix, row=row, layer=f"nn.Linear({row}, {columns})")
     ]  # fmt: skip
 
 
 def _one_row(given: Given) -> list[str]:
-    return [tr("All of it in one row fits: {fix}.", fix=f"{enclosed(given.source)}.flatten()")]
+    return [_("All of it in one row fits: {fix}.", fix=f"{enclosed(given.source)}.flatten()")]
 
 
 def _by_function(scene: Scene, factors: list[Given]) -> str:
     """Of `F.linear(x, weight)`, which multiplies by the transposed weight."""
     given, weight = factors
-    said = tr(
+    said = _(
         "`{code}` multiplies by the transposed weight, so the last sizes must be equal: {tensors}.",
         code=scene.code, tensors=listed(factors),
     )  # fmt: skip
     if len(weight.tensor.shape) == 2 and weight.tensor.shape[0] == given.tensor.shape[-1]:
-        fix = tr("If one of them lies the wrong way round: {fix} would fit.", fix=transposed(weight))
+        fix = _("If one of them lies the wrong way round: {fix} would fit.", fix=transposed(weight))
         return sentences([said, fix])
     return said
 
@@ -168,11 +168,11 @@ def vector(scene: Scene, match: re.Match[str]) -> str:
     factors = sides(scene, Operands(scene))[-2:]
     shapes = [factor.tensor.shape for factor in factors]
     named = shapes == [(int(match["rows"]), int(match["columns"])), (int(match["size"]),)]
-    said = tr(
+    said = _(
         "`{code}` multiplies each row of {matrix} by {vector}: the vector must have {columns} elements, as many as the "
         "matrix has columns, and has {size}.", code=scene.code,
-        matrix=described(factors[0]) if named else tr("the matrix"),
-        vector=described(factors[1]) if named else tr("the vector"), columns=match["columns"], size=match["size"],
+        matrix=described(factors[0]) if named else _("the matrix"),
+        vector=described(factors[1]) if named else _("the vector"), columns=match["columns"], size=match["size"],
     )  # fmt: skip
     return sentences([said, *(_wrong_way_round(factors) if named else [])])
 
@@ -182,18 +182,18 @@ def vectors(scene: Scene, match: re.Match[str]) -> str:
     factors = sides(scene, Operands(scene))[-2:]
     shapes = [factor.tensor.shape for factor in factors]
     named = shapes == [(int(match["a"]),), (int(match["b"]),)]
-    return tr(
+    return _(
         "`{code}` multiplies two vectors element by element and sums, so they must have the same number of elements: "
         "{tensors}.", code=scene.code, tensors=listed(factors) if named else f"{match['a']}, {match['b']}",
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^1D tensors expected, but got \d+D and \d+D tensors")
-def dot_of_matrices(scene: Scene, _: re.Match[str]) -> str | None:
+def dot_of_matrices(scene: Scene, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if len(factors) != 2:
         return None
-    said = tr("`{code}` takes two vectors, of one dimension each: {tensors}.", code=scene.code, tensors=listed(factors))
+    said = _("`{code}` takes two vectors, of one dimension each: {tensors}.", code=scene.code, tensors=listed(factors))
     return sentences([said, *_matmul(factors)])
 
 
@@ -203,7 +203,7 @@ def _matmul(factors: list[Given]) -> list[str]:
     if not _fit(first.tensor.shape, second.tensor.shape):
         return []
     fix = f"{enclosed(first.source)} @ {enclosed(second.source)}"
-    return [tr("The product of matrices is `{fix}`.", fix=fix)]
+    return [_("The product of matrices is `{fix}`.", fix=fix)]
 
 
 # ---------------------------------------------------------------- batches, and numbers of dimensions
@@ -222,7 +222,7 @@ def batches_of_matrices(scene: Scene, match: re.Match[str]) -> str | None:
         given = [] if call is None else meant(operands, call.args[:2])
         if len(given) != 2 or given[0].tensor.shape[-1] == given[1].tensor.shape[-1]:
             return None
-        return tr(
+        return _(
             "`{code}` multiplies each query by each key, so their last sizes must be equal: {tensors}.",
             code=scene.code, tensors=listed(given),
         )  # fmt: skip
@@ -230,13 +230,11 @@ def batches_of_matrices(scene: Scene, match: re.Match[str]) -> str | None:
     shapes = [factor.tensor.shape for factor in factors]
     if len(shapes) != 2 or shapes[0][-1:] != (inner,) or shapes[1][-2:-1] != (rows,):
         return None
-    said = tr("`{code}` multiplies matrix by matrix: {tensors}.", code=scene.code, tensors=listed(factors))
+    said = _("`{code}` multiplies matrix by matrix: {tensors}.", code=scene.code, tensors=listed(factors))
     if batch != count:
-        more = tr(
-            "There must be as many in the second as in the first: {batch}, not {count}.", batch=batch, count=count
-        )
+        more = _("There must be as many in the second as in the first: {batch}, not {count}.", batch=batch, count=count)
         return sentences([said, more])
-    more = tr("Those of the second must have as many rows as those of the first have columns: {inner}, not {rows}.",
+    more = _("Those of the second must have as many rows as those of the first have columns: {inner}, not {rows}.",
               inner=inner, rows=rows)  # fmt: skip
     return sentences([said, more, *_wrong_way_round(factors)])
 
@@ -245,12 +243,12 @@ def batches_of_matrices(scene: Scene, match: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^(?:self|mat2) must be a matrix")
 @mistake("RuntimeError", r"^(?:vector \+ )?matrix (?:@|\*) vector expected, got")
 @mistake("RuntimeError", r"^outer: Expected 1-D argument")
-def number_of_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
+def number_of_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
     wanted = {"bmm": (3, 3), "mm": (2, 2), "mv": (2, 1), "outer": (1, 1)}.get(function(scene))
     factors = sides(scene, Operands(scene))
     if wanted is None or len(factors) != 2:
         return None
-    said = tr(
+    said = _(
         "`{code}` takes a tensor of {first} dimensions and one of {second}: {tensors}.",
         code=scene.code, first=wanted[0], second=wanted[1], tensors=listed(factors),
     )  # fmt: skip
@@ -258,11 +256,11 @@ def number_of_dimensions(scene: Scene, _: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^both arguments to matmul need to be at least 1D")
-def product_of_numbers(scene: Scene, _: re.Match[str]) -> str | None:
+def product_of_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if len(factors) != 2:
         return None
-    return tr(
+    return _(
         "`{code}` is a product of matrices or vectors, and a tensor of shape [] is neither: {tensors}. Multiplied "
         "element by element it is `{fix}`.", code=scene.code, tensors=listed(factors),
         fix=" * ".join(enclosed(factor.source) for factor in factors),
@@ -271,20 +269,20 @@ def product_of_numbers(scene: Scene, _: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^inner\(\) the last dimension must match on both input tensors")
 @mistake("RuntimeError", r"^X1 and X2 must have the same number of columns")
-def last_sizes(scene: Scene, _: re.Match[str]) -> str | None:
+def last_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if function(scene) not in ("inner", "cdist") or len(factors) != 2:
         return None
-    return tr("`{code}` goes along the last dimension of both, so their last sizes must be equal: {tensors}.",
+    return _("`{code}` goes along the last dimension of both, so their last sizes must be equal: {tensors}.",
               code=scene.code, tensors=listed(factors))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^linalg\.\w+: A must be batches of square matrices")
-def square(scene: Scene, _: re.Match[str]) -> str | None:
+def square(scene: Scene, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if not factors or factors[0].tensor.shape[-1:] == factors[0].tensor.shape[-2:-1]:
         return None
-    return tr("`{code}` takes square matrices, with as many rows as columns: {tensor}.",
+    return _("`{code}` takes square matrices, with as many rows as columns: {tensor}.",
               code=scene.code, tensor=described(factors[0]))  # fmt: skip
 
 
@@ -300,7 +298,7 @@ def einsum_sizes(scene: Scene, match: re.Match[str]) -> str | None:
     given = _einsum(scene)
     if given is None:
         return None
-    return tr(
+    return _(
         "In `{code}` the letter {letter} stands for one size wherever it is, and it is {seen} and {size}: {tensors}.",
         code=scene.code, letter=match["letter"], seen=match["seen"], size=match["size"], tensors=listed(given),
     )  # fmt: skip
@@ -315,20 +313,20 @@ def einsum_letters(scene: Scene, match: re.Match[str]) -> str | None:
     given, place = _einsum(scene), int(match["place"])
     if given is None or place >= len(given) or len(given[place].tensor.shape) != int(match["dims"]):
         return None
-    return tr(
+    return _(
         "`{code}` has {letters} letters for {tensor}, which has {dims} dimensions: it takes one letter for each.",
         code=scene.code, letters=match["letters"], tensor=described(given[place]), dims=match["dims"],
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^einsum\(\): (?:fewer|more) operands were provided than specified in the equation")
-def einsum_operands(scene: Scene, _: re.Match[str]) -> str | None:
+def einsum_operands(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     equation = call.args[0] if call is not None and call.args else None
     if call is None or not isinstance(equation, ast.Constant) or not isinstance(equation.value, str):
         return None
     letters = equation.value.split("->")[0]
-    return tr(
+    return _(
         "`{code}` names {count} tensors before the arrow ({letters}), separated by commas, and gets {given}.",
         code=scene.code, count=letters.count(",") + 1, letters=letters, given=len(call.args) - 1,
     )  # fmt: skip
@@ -336,7 +334,7 @@ def einsum_operands(scene: Scene, _: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^einsum\(\): output subscript (?P<letter>\w) does not appear in the equation")
 def einsum_output(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "In `{code}` the letter {letter} is behind the arrow and at no tensor before it, so it has no size.",
         code=scene.code, letter=match["letter"],
     )  # fmt: skip

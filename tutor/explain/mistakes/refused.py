@@ -10,7 +10,7 @@ from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Scene, mistake, parsed
 from tutor.explain.mistakes.shaped import argument, called, function, meant
 from tutor.explain.words import number, sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.values import elements
 
 
@@ -24,12 +24,12 @@ def no_probability(scene: Scene, match: re.Match[str]) -> str | None:
     given = [] if node is None else meant(Operands(scene), [node])
     values = (elements(given[0].tensor.value) or ()) if given else ()
     wrong = next((x for x in values if not 0 <= x <= 1), None)
-    name = tr("the target") if place else tr("the prediction")
+    name = _("the target") if place else _("the prediction")
     if wrong is None:
-        said = tr("`{code}` takes probabilities, from 0 to 1, and {name} holds other numbers.", code=scene.code,
+        said = _("`{code}` takes probabilities, from 0 to 1, and {name} holds other numbers.", code=scene.code,
                   name=given[0].source if given else name)  # fmt: skip
     else:
-        said = tr(
+        said = _(
             "`{code}` takes probabilities, from 0 to 1, and {name} holds {number}.",
             code=scene.code, name=given[0].source, number=number(wrong),
         )  # fmt: skip
@@ -37,30 +37,30 @@ def no_probability(scene: Scene, match: re.Match[str]) -> str | None:
         return said
     name = ast.unparse(call.func)
     fix = f"{name}_with_logits" if name.endswith("binary_cross_entropy") else "nn.BCEWithLogitsLoss()"
-    more = tr("If these are the numbers of a last layer as they are (logits), the loss for them is {fix}.", fix=fix)
+    more = _("If these are the numbers of a last layer as they are (logits), the loss for them is {fix}.", fix=fix)
     return sentences([said, more])
 
 
 @mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>\w+)' to a tensor with grad_dtype "
          r"'(?P<wanted>\w+)'")  # fmt: skip
 def gradient_of_another_dtype(scene: Scene, match: re.Match[str]) -> str:
-    said = tr("A gradient has the dtype of its tensor: {wanted}, not {given}.",
+    said = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
               wanted=dtype_of(match["wanted"]), given=dtype_of(match["given"]))  # fmt: skip
     assignment = _assigned(scene)
     if assignment is None:
         return said
     target, value = (ast.unparse(node) for node in (assignment.targets[0], assignment.value))
     owner = target.removesuffix(".grad")
-    return sentences([said, tr("Write `{fix}`.", fix=f"{target} = {enclosed(value)}.to({owner}.dtype)")])
+    return sentences([said, _("Write `{fix}`.", fix=f"{target} = {enclosed(value)}.to({owner}.dtype)")])
 
 
 @mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
 def gradient_of_no_tensor(scene: Scene, match: re.Match[str]) -> str:
-    said = tr("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
+    said = _("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
     assignment = _assigned(scene)
     if assignment is None:
         return said
-    return sentences([said, tr("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None")])
+    return sentences([said, _("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None")])
 
 
 def _assigned(scene: Scene) -> ast.Assign | None:
@@ -76,12 +76,12 @@ def _assigned(scene: Scene) -> ast.Assign | None:
 
 
 @mistake("RuntimeError", r"^Can't detach views in-place")
-def detached_view(scene: Scene, _: re.Match[str]) -> str | None:
+def detached_view(scene: Scene, _match: re.Match[str]) -> str | None:
     name = scene.called_on("detach_")
     if name is None:
         return None
     fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{enclosed(name)}.detach()"
-    return tr("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
+    return _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
 
 
 # ---------------------------------------------------------------- LBFGS
@@ -98,11 +98,11 @@ def step_without_closure(scene: Scene, match: re.Match[str]) -> str | None:
     if "missing" not in match.string and not _made_as(scene, name, "LBFGS"):
         return _step_of_a_loss(scene, call, name) if "Tensor" in match.string else None
     if match.string.startswith("float()"):
-        return tr(
+        return _(
             "LBFGS works out the loss by the function that {name}.step() is given, and that returned None: it must "
             "return the loss.", name=name,
         )  # fmt: skip
-    return tr(
+    return _(
         "LBFGS works out the loss several times in one step, so {name}.step() takes a function: one that sets the "
         "gradients to zero, computes the loss, calls backward() on it and returns it. Then `{fix}`.",
         name=name, fix=f"{name}.step(closure)",
@@ -114,7 +114,7 @@ def _step_of_a_loss(scene: Scene, call: ast.Call, name: str) -> str | None:
     loss = argument(call, 0, "closure")
     if loss is None or not _made_as(scene, name, r"(?:optim\.\w+|SGD|Adam|AdamW|RMSprop|Adagrad)"):
         return None
-    return tr(
+    return _(
         "{name}.step() goes by the gradients that are there, not by a loss: `{fix}`.",
         name=name, fix=f"{enclosed(ast.unparse(loss))}.backward(); {name}.step()",
     )  # fmt: skip

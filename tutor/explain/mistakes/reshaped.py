@@ -21,7 +21,7 @@ from tutor.explain.mistakes.shaped import (
 )
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 # ---------------------------------------------------------------- view, reshape
 
@@ -33,39 +33,39 @@ def other_number_of_elements(scene: Scene, match: re.Match[str]) -> str:
     if given is not None and count(given.tensor.shape) != own:
         given = None
     begin = {
-        "code": scene.code, "given": tr("the tensor") if given is None else described(given), "own": own,
+        "code": scene.code, "given": _("the tensor") if given is None else described(given), "own": own,
         "shape": shape_text(wanted),
     }  # fmt: skip
     if -1 in wanted:
-        said = tr(
+        said = _(
             "`{code}` asks {given} for shape {shape}, and its {own} elements cannot be divided by {part}: what stands "
             "beside -1.", part=prod(size for size in wanted if size != -1), **begin,
         )  # fmt: skip
     else:
-        said = tr(
+        said = _(
             "`{code}` asks {given} for shape {shape}, which is {other} elements; it has {own}, and must keep them all.",
             other=prod(wanted), **begin,
         )  # fmt: skip
     if given is None or len(wanted) != 2 or len(given.tensor.shape) < 3:
         return said
     fix, shape = flattened(given)
-    more = tr("{fix} keeps the first dimension and puts the others in one: shape {shape}.", fix=fix,
+    more = _("{fix} keeps the first dimension and puts the others in one: shape {shape}.", fix=fix,
               shape=shape_text(shape))  # fmt: skip
     return sentences([said, more])
 
 
 @mistake("RuntimeError", r"^only one dimension can be inferred")
-def several_inferred(scene: Scene, _: re.Match[str]) -> str:
-    return tr("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=scene.code)
+def several_inferred(scene: Scene, _match: re.Match[str]) -> str:
+    return _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=scene.code)
 
 
 @mistake("RuntimeError", r"^view size is not compatible with input tensor's size and stride")
-def not_contiguous(scene: Scene, _: re.Match[str]) -> str | None:
+def not_contiguous(scene: Scene, _match: re.Match[str]) -> str | None:
     call, given = called(scene), receiver(scene, Operands(scene), "view")
     if call is None or given is None or not isinstance(call.func, ast.Attribute):
         return None
     arguments = ", ".join(map(ast.unparse, call.args))
-    return tr(
+    return _(
         "view() gives the same memory another shape, and the elements of {given} do not lie one behind the other in "
         "it, as after a transpose. {fix} copies them where it must.",
         given=described(given), fix=f"{enclosed(given.source)}.reshape({arguments})",
@@ -85,7 +85,7 @@ def expanded(scene: Scene, match: re.Match[str]) -> str:
     assignment = _assignment(scene)
     if assignment is not None:
         value = ast.unparse(assignment.value)
-        said = tr(
+        said = _(
             "`{target}` has shape {wide}, and `{value}`, which is written there, has shape {shape}: counted from the "
             "last dimension, its sizes must be equal, or 1.",
             target=ast.unparse(assignment.targets[0]), wide=shape_text(target), value=value, shape=shape_text(shape),
@@ -94,10 +94,10 @@ def expanded(scene: Scene, match: re.Match[str]) -> str:
     operands = Operands(scene)
     fitting = [one for one in operands.all() if one.tensor.shape == shape]
     given = fitting[0] if len(fitting) == 1 else None
-    said = tr(
+    said = _(
         "`{code}` spreads {given} to shape {target}: counted from the last dimension, each size must be equal, or 1 in "
         "what is spread. Here {own} is to become {wanted}.", code=scene.code,
-        given=tr("a tensor of shape {shape}", shape=shape_text(shape)) if given is None else described(given),
+        given=_("a tensor of shape {shape}", shape=shape_text(shape)) if given is None else described(given),
         target=shape_text(target), own=match["own"], wanted=match["wanted"],
     )  # fmt: skip
     if given is None or not function(scene).startswith(("expand", "broadcast_to")) or any(
@@ -107,7 +107,7 @@ def expanded(scene: Scene, match: re.Match[str]) -> str:
     own_shape = (1,) * (len(target) - len(shape)) + shape
     times = ", ".join(str(wide // own) for wide, own in zip(target, own_shape, strict=True))
     fix = f"{enclosed(given.source)}.repeat({times})"
-    return sentences([said, tr("Repeated as often as it takes it is {fix}.", fix=fix)])
+    return sentences([said, _("Repeated as often as it takes it is {fix}.", fix=fix)])
 
 
 def _assignment(scene: Scene) -> ast.Assign | None:
@@ -124,11 +124,11 @@ def _assignment(scene: Scene) -> ast.Assign | None:
     "RuntimeError", r"the number of sizes provided \(\d+\) must be greater or equal to the number of dimensions in"
 )
 @mistake("RuntimeError", r"^Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-def too_few_sizes(scene: Scene, _: re.Match[str]) -> str | None:
+def too_few_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene))
     if given is None:
         return None
-    return tr(
+    return _(
         "`{code}` must be given a number for each dimension of {given}, {count} at least.",
         code=scene.code, given=described(given), count=len(given.tensor.shape),
     )  # fmt: skip
@@ -148,7 +148,7 @@ def permuted(scene: Scene, match: re.Match[str]) -> str | None:
     if given is None:
         return None
     dims = len(given.tensor.shape)
-    said = tr(
+    said = _(
         "`{code}` must name every dimension of {given} once, in the new order: the numbers {numbers}.",
         code=scene.code, given=described(given), numbers=", ".join(map(str, range(dims))),
     )  # fmt: skip
@@ -161,15 +161,15 @@ def permuted(scene: Scene, match: re.Match[str]) -> str | None:
     if len(asked) != 2 or asked[0] == asked[1] or dims <= 2 or not all(-dims <= dim < dims for dim in asked):
         return said
     fix = f"{enclosed(given.source)}.transpose({asked[0]}, {asked[1]})"
-    return sentences([said, tr("Two of them are exchanged by {fix}.", fix=fix)])
+    return sentences([said, _("Two of them are exchanged by {fix}.", fix=fix)])
 
 
 @mistake("RuntimeError", r"^t\(\) expects a tensor with <= 2 dimensions, but self is \d+D")
-def turned(scene: Scene, _: re.Match[str]) -> str | None:
+def turned(scene: Scene, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "t")
     if given is None:
         return None
-    return tr(
+    return _(
         "t() transposes a matrix, and {given} has {count} dimensions. {fix} exchanges the last two.",
         given=described(given), count=len(given.tensor.shape), fix=transposed(given),
     )  # fmt: skip
@@ -182,30 +182,30 @@ def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
     given = receiver(scene, operands)
     words = {"code": scene.code, "dim": match["dim"], "first": match["first"], "last": last}
     if given is not None and len(given.tensor.shape) == last and function(scene) == "unsqueeze":
-        return tr(
+        return _(
             "`{code}` puts a new dimension in at {dim}, and {given} has room for it from 0 to {last}, or from the end, "
             "from {first} to -1.", given=described(given), **words,
         )  # fmt: skip
     if given is None or max(len(given.tensor.shape), 1) != last + 1:
-        return tr(
+        return _(
             "`{code}` asks for dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the "
             "end, from {first} to -1.", count=last + 1, **words,
         )  # fmt: skip
     if not given.tensor.shape:
-        return tr("`{code}` asks for dimension {dim}, and {given} is a single number, without any.",
+        return _("`{code}` asks for dimension {dim}, and {given} is a single number, without any.",
                   given=described(given), **words)  # fmt: skip
-    return tr(
+    return _(
         "`{code}` asks for dimension {dim}, and {given} has {count}: they are numbered from 0 to {last}, or from the "
         "end, from {first} to -1.", given=described(given), count=last + 1, **words,
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^tuple index out of range")
-def no_such_size(scene: Scene, _: re.Match[str]) -> str | None:
+def no_such_size(scene: Scene, _match: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):
         held = _shape_of(Operands(scene), node.value) if isinstance(node, ast.Subscript) else None
         if held is not None:
-            return tr(
+            return _(
                 "`{code}` asks for a size that {given} does not have: {count} dimensions, numbered from 0.",
                 code=scene.code, given=described(held), count=len(held.tensor.shape),
             )  # fmt: skip
@@ -231,7 +231,7 @@ def _shape_of(operands: Operands, node: ast.expr) -> Given | None:
     r"^split_with_sizes expects split_sizes to sum exactly to (?P<size>\d+) .*?split_sizes=\[(?P<parts>.*?)\]",
 )
 def parts(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "`{code}` must give every element to a part: their sizes add up to {sum}, and must add up to {size}.",
         code=scene.code, sum=sum(sizes_in(match["parts"])), size=match["size"],
     )  # fmt: skip
@@ -243,7 +243,7 @@ def parts(scene: Scene, match: re.Match[str]) -> str:
     r"\((?P<size>\d+)\)",
 )
 def unflattened(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "`{code}` splits dimension {dim}, of size {size}, into {sizes}, which multiplied are {product}: they must be "
         "{size}.", code=scene.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
         product=prod(sizes_in(match["sizes"])),
@@ -265,7 +265,7 @@ def unpacked(scene: Scene, match: re.Match[str]) -> str | None:
         return None
     sizes = _shape_of(operands, statement.value)
     if sizes is not None and len(sizes.tensor.shape) != names:
-        return tr(
+        return _(
             "{given} has {count} sizes, and `{code}` takes {names}: there must be a name for each of them.",
             given=described(sizes), count=len(sizes.tensor.shape), code=ast.unparse(statement), names=names,
         )  # fmt: skip
@@ -276,14 +276,14 @@ def unpacked(scene: Scene, match: re.Match[str]) -> str | None:
     if given is None or not given.tensor.shape or given.tensor.shape[0] == names:
         return None
     shape = given.tensor.shape
-    said = tr(
+    said = _(
         "`{code}` takes {given} apart along its first dimension, so into {count}, and there are {names} names.",
         code=ast.unparse(statement), given=described(given), count=shape[0], names=names,
     )  # fmt: skip
     if shape[1:2] != (names,):
         return said
     fix = f"{enclosed(given.source)}.unbind(1)"
-    return sentences([said, tr("Along the second it is {fix}.", fix=fix)])
+    return sentences([said, _("Along the second it is {fix}.", fix=fix)])
 
 
 def _output_and_state(operands: Operands, statement: ast.Assign, names: int) -> str | None:
@@ -295,14 +295,14 @@ def _output_and_state(operands: Operands, statement: ast.Assign, names: int) -> 
     if weight is None or weight.shape[0] != 4 * weight.shape[1]:
         return None
     first, second, third = map(ast.unparse, targets.elts)
-    return tr(
+    return _(
         "nn.LSTM gives two things, the outputs and the state, which is a pair: `{fix}`.",
         fix=f"{first}, ({second}, {third}) = {ast.unparse(call)}",
     )  # fmt: skip
 
 
 @mistake("TypeError", r"^iteration over a 0-d tensor")
-def single_number(scene: Scene, _: re.Match[str]) -> str | None:
+def single_number(scene: Scene, _match: re.Match[str]) -> str | None:
     body = [*ast.iter_child_nodes(scene.tree), *parsed(scene.statement).body]
     loop = next((statement.iter for statement in body if isinstance(statement, ast.For)), None)
     value = next((statement.value for statement in body if isinstance(statement, ast.Assign)), None)
@@ -310,7 +310,7 @@ def single_number(scene: Scene, _: re.Match[str]) -> str | None:
     tensor = None if node is None else Operands(scene).meant_by(node)
     if node is None or tensor is None or tensor.shape:
         return None
-    return tr(
+    return _(
         "{name} is a single number, a tensor of shape [], so it has no dimension to go along. "
         "{fix} gives it as a number of Python's.", name=ast.unparse(node), fix=f"{enclosed(ast.unparse(node))}.item()",
     )  # fmt: skip

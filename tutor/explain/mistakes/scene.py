@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Backward, Failed, Op
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import State, TensorState
@@ -188,8 +188,8 @@ class Scene:
         view = self.timeline.view(step)
         code = code or view.code or ""
         code = " ".join((code.partition("\n")[0].rstrip(":") if _BLOCK.match(code) else code).split())
-        line = tr("line {number}", number=view.line) if view.line is not None else tr("step {number}", number=step)
-        return tr("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
+        line = _("line {number}", number=view.line) if view.line is not None else _("step {number}", number=step)
+        return _("`{code}` on {line}", code=code, line=line) if code and len(code) <= 60 else line
 
 
 def parsed(source: str | None) -> ast.Module:

@@ -12,7 +12,7 @@ from math import prod
 from tutor.explain.mistakes.given import Given, Operands, enclosed
 from tutor.explain.mistakes.scene import Scene
 from tutor.explain.rules import shape_text
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.state import TensorState
 
@@ -26,8 +26,8 @@ _MOST = 4
 def described(given: Given) -> str:
     """`x (shape [2, 3])`."""
     if len(given.source) > _LONGEST:
-        return tr("shape {shape}", shape=shape_text(given.tensor.shape))
-    return tr("{name} (shape {shape})", name=given.source, shape=shape_text(given.tensor.shape))
+        return _("shape {shape}", shape=shape_text(given.tensor.shape))
+    return _("{name} (shape {shape})", name=given.source, shape=shape_text(given.tensor.shape))
 
 
 def listed(tensors: Sequence[Given]) -> str:
@@ -37,8 +37,8 @@ def listed(tensors: Sequence[Given]) -> str:
         words[-1] = "…"
     text = words[0]
     for word in words[1:-1]:
-        text = tr("{words}, {word}", words=text, word=word)
-    return tr("{first} and {last}", first=text, last=words[-1]) if len(words) > 1 else text
+        text = _("{words}, {word}", words=text, word=word)
+    return _("{first} and {last}", first=text, last=words[-1]) if len(words) > 1 else text
 
 
 def sizes_in(text: str) -> Shape:
@@ -184,8 +184,8 @@ def _by_function(call: ast.Call) -> bool:
 def said_of_input(given: Given | None, shape: Shape) -> str:
     """`x has shape [2, 3]`, or that of an input without a name."""
     if given is None or len(given.source) > _LONGEST:
-        return tr("its input has shape {shape}", shape=shape_text(shape if given is None else given.tensor.shape))
-    return tr("{name} has shape {shape}", name=given.source, shape=shape_text(given.tensor.shape))
+        return _("its input has shape {shape}", shape=shape_text(shape if given is None else given.tensor.shape))
+    return _("{name} has shape {shape}", name=given.source, shape=shape_text(given.tensor.shape))
 
 
 def flattened(given: Given, start: int = 1) -> tuple[str, Shape]:

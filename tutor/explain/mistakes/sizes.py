@@ -10,7 +10,7 @@ from tutor.explain.mistakes.scene import Scene, mistake
 from tutor.explain.mistakes.shaped import broadcast, expression, function, listed, sides, transposed
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 
 @mistake(
@@ -24,20 +24,20 @@ def elements(scene: Scene, match: re.Match[str]) -> str:
     sizes, place = {int(match[1]), int(match[2])}, int(match[3])
     pair = next((pair for pair in pairs if _meet(*pair, place) == sizes), None)
     if _calls_a_module(scene, operands):
-        return tr(
+        return _(
             "Inside of `{code}`, two tensors meet element by element whose shapes do not go together: counted from the "
             "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **begin,
         )  # fmt: skip
     if _multiplies(scene):
-        return tr(
+        return _(
             "`{code}` multiplies two batches of matrices{tensors}: in front of the last two, counted from the last "
             "dimension, sizes must be equal, or one of them 1. Here {a} meets {b}.",
-            tensors="" if len(tensors) != 2 else tr(", {tensors}", tensors=listed(tensors)), **begin,
+            tensors="" if len(tensors) != 2 else _(", {tensors}", tensors=listed(tensors)), **begin,
         )  # fmt: skip
-    said = tr(
+    said = _(
         "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two "
         "sizes must be equal, or one of them 1. Here {a} meets {b}.",
-        shapes=tr("the shapes") if pair is None else listed(pair), **begin,
+        shapes=_("the shapes") if pair is None else listed(pair), **begin,
     )  # fmt: skip
     if pair is None or not isinstance(expression(scene), ast.BinOp):
         return said  # a loss is not to spread one over the other, and what is changed in place keeps its shape
@@ -71,7 +71,7 @@ def _fitting(first: Given, second: Given) -> list[str]:
     if len(first.tensor.shape) == len(second.tensor.shape):
         if len(first.tensor.shape) == 2 and first.tensor.shape == second.tensor.shape[::-1]:
             fix = transposed(second)
-            return [tr("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
+            return [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
         return []
     small, large = sorted((first, second), key=lambda given: len(given.tensor.shape))
     shape, places = small.tensor.shape, []
@@ -83,7 +83,7 @@ def _fitting(first: Given, second: Given) -> list[str]:
         return []
     place, wide = places[0]
     fix = f"{enclosed(small.source)}.unsqueeze({place})"
-    return [tr("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
+    return [_("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
                name=small.source, fix=fix, shape=shape_text(wide))]  # fmt: skip
 
 
@@ -93,19 +93,19 @@ def _fitting(first: Given, second: Given) -> list[str]:
     r"shape of torch\.Size\((?P<wanted>.*?)\)",
 )
 def gradient(scene: Scene, match: re.Match[str]) -> str:
-    root = scene.roots() or tr("the result")
-    return tr(
+    root = scene.roots() or _("the result")
+    return _(
         "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
         "{root}: {wanted}, not {given}.", root=root, wanted=match["wanted"], given=match["given"],
     )  # fmt: skip
 
 
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def of_tensors(scene: Scene, _: re.Match[str]) -> str | None:
+def of_tensors(scene: Scene, _match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or not ast.unparse(call.func).endswith("tensor"):
         return None
-    return tr(
+    return _(
         "`{code}` makes a tensor of plain numbers, and would take a single number out of each tensor of the list; "
         "these have more. Tensors of one shape are joined by torch.stack({list}), which keeps their history as well.",
         code=scene.code, list=ast.unparse(call.args[0]),
@@ -116,7 +116,7 @@ def of_tensors(scene: Scene, _: re.Match[str]) -> str | None:
     "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
 )
 def of_function(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
         "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
         name=match[1], expected=match[2], got=match[3],

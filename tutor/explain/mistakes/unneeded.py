@@ -6,7 +6,7 @@ import ast
 
 from tutor.explain.mistakes.crossing import Crossing
 from tutor.explain.mistakes.scene import Scene, parsed
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.columns import PassInfo
 from tutor.trace.events import OptimizerStep
 from tutor.trace.names import names_of
@@ -29,7 +29,7 @@ def unneeded(scene: Scene, graph: State, through: list[Crossing], first: int) ->
     if written is None:
         return None
     name, old, new, line = written
-    return tr(
+    return _(
         "No optimizer that has stepped since changes what {name} was computed from, so the first pass need not go "
         "there: write `{new}` in place of `{old}` on line {line}.", name=name, old=old, new=new, line=line,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import re
 from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 
 # ---------------------------------------------------------------- backward and requires_grad
 
@@ -19,12 +19,12 @@ def backward_of_no_tensor(scene: Scene, match: re.Match[str]) -> str | None:
     if source is None or source.startswith(("'", '"')):
         return None
     if match["kind"] == "NoneType":
-        return tr(
+        return _(
             "{name} is None, and backward() is a method of tensors. Does the function that it comes from return the "
             "loss?", name=source,
         )  # fmt: skip
     if match["kind"] in ("list", "tuple"):
-        return tr(
+        return _(
             "{name} is a {kind}, and backward() is a method of tensors. Make one loss of them: {fix}.",
             name=source, kind=match["kind"], fix=f"sum({source}).backward()",
         )  # fmt: skip
@@ -32,11 +32,11 @@ def backward_of_no_tensor(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
-def flag_of_a_result(scene: Scene, _: re.Match[str]) -> str | None:
+def flag_of_a_result(scene: Scene, _match: re.Match[str]) -> str | None:
     name = scene.called_on("requires_grad") or scene.called_on("requires_grad_")
     if name is None:
         return None
-    return tr(
+    return _(
         "{name} was computed from tensors that require grad, so it does too. {fix} is the same numbers without the "
         "history.", name=name, fix=f"{enclosed(name)}.detach()",
     )  # fmt: skip
@@ -45,11 +45,11 @@ def flag_of_a_result(scene: Scene, _: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^can't retain_grad on Tensor that has requires_grad=False")
 @mistake("RuntimeError", r"^cannot register a hook on a tensor that doesn't require gradient")
 @mistake("RuntimeError", r"^One of the differentiated Tensors does not require grad")
-def needs_no_gradient(scene: Scene, _: re.Match[str]) -> str | None:
+def needs_no_gradient(scene: Scene, _match: re.Match[str]) -> str | None:
     name = scene.called_on("retain_grad") or scene.called_on("register_hook") or _differentiated(scene)
     if name is None:
         return None
-    return tr(
+    return _(
         "{name} does not require grad, so no gradient is worked out for it. Write {fix} before it is used.",
         name=name, fix=f"{enclosed(name)}.requires_grad_()",
     )  # fmt: skip
@@ -69,24 +69,24 @@ def _differentiated(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^Only Tensors created explicitly by the user \(graph leaves\) support the deepcopy protocol")
-def deep_copy(scene: Scene, _: re.Match[str]) -> Found | str:
+def deep_copy(scene: Scene, _match: re.Match[str]) -> Found | str:
     for one in Operands(scene).all():
         if not one.tensor.is_leaf:
             made = scene.maker(one.tensor.tensor)
-            by = tr(" ({place})", place=scene.where(made[0])) if made is not None else ""
+            by = _(" ({place})", place=scene.where(made[0])) if made is not None else ""
             fix = f"{enclosed(one.source)}.detach().clone()"
-            said = tr(
+            said = _(
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
                 "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=fix,
             )  # fmt: skip
             return Found(said, None if made is None else made[0])
     computed = _computed_inside(scene)
     if computed is not None:
-        return tr(
+        return _(
             "What is copied holds {name}, which was computed from other tensors, and a deep copy would have to copy "
             "their graph as well. Keep {fix} there.", name=computed, fix=f"{computed}.detach()",
         )  # fmt: skip
-    return tr(
+    return _(
         "What is copied holds a tensor that was computed from others, and a deep copy would have to copy their graph "
         "as well. Keep its detach() there, or copy state_dict() instead."
     )
@@ -108,28 +108,28 @@ def _computed_inside(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^Boolean value of Tensor with (?:more than one|no) values? is ambiguous")
-def truth_of_many(scene: Scene, _: re.Match[str]) -> str:
-    begin = tr("`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code)
+def truth_of_many(scene: Scene, _match: re.Match[str]) -> str:
+    begin = _("`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code)
     body = scene.tree.body if isinstance(scene.tree, ast.Module) else []
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
     fix = None if value is None else _element_by_element(value)
     if fix is not None:
-        return sentences([begin, tr("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
+        return sentences([begin, _("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
                                     fix=fix, all=f"({fix}).all()")])  # fmt: skip
     if isinstance(value, ast.Call) and ast.unparse(value.func) in ("max", "min") and len(value.args) == 2:
         kind = {"max": "maximum", "min": "minimum"}[ast.unparse(value.func)]
         fix = f"torch.{kind}({', '.join(map(ast.unparse, value.args))})"
-        return sentences([begin, tr("Element by element it is `{fix}`.", fix=fix)])
+        return sentences([begin, _("Element by element it is `{fix}`.", fix=fix)])
     if isinstance(value, ast.Compare) and isinstance(value.ops[0], (ast.In, ast.NotIn)):
         fix = f"any({ast.unparse(value.left)} is item for item in {ast.unparse(value.comparators[0])})"
-        return sentences([begin, tr("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
+        return sentences([begin, _("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
     asked = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) else value
     if isinstance(asked, ast.Call) and ast.unparse(asked.func) == "bool" and asked.args:
         asked = asked.args[0]
     if asked is None or not (isinstance(asked, ast.Compare) or Operands(scene).meant_by(asked) is not None):
         return begin
     source = enclosed(ast.unparse(asked))
-    return sentences([begin, tr("Say whether all must be true, {all}, or one is enough, {any}.",
+    return sentences([begin, _("Say whether all must be true, {all}, or one is enough, {any}.",
                                 all=f"{source}.all()", any=f"{source}.any()")])  # fmt: skip
 
 
@@ -148,12 +148,12 @@ def _element_by_element(value: ast.expr) -> str | None:
 
 
 @mistake("TypeError", r"^params argument given to the optimizer should be an iterable of Tensors or dicts, but got")
-def optimizer_of_one(scene: Scene, _: re.Match[str]) -> str | None:
+def optimizer_of_one(scene: Scene, _match: re.Match[str]) -> str | None:
     given = Operands(scene).call(1)
     if not given:
         return None
     name = ast.unparse(given[0])
-    return tr("An optimizer is given a list of tensors; {name} is a tensor: write [{name}].", name=name)
+    return _("An optimizer is given a list of tensors; {name} is a tensor: write [{name}].", name=name)
 
 
 @mistake("TypeError", r"^'(?P<kind>\w+)' object is not iterable")
@@ -163,15 +163,15 @@ def optimizer_of_a_module(scene: Scene, match: re.Match[str]) -> str | None:
         return None
     name = ast.unparse(call.args[0])
     if match["kind"] == "method" and name.endswith(".parameters"):
-        return tr("{name} is the method; with parentheses it gives the parameters: {name}().", name=name)
+        return _("{name} is the method; with parentheses it gives the parameters: {name}().", name=name)
     if any(one.startswith((f"{name}.", f"{name}[")) for one in Operands(scene).names):
-        return tr("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
+        return _("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
     return None
 
 
 @mistake("AttributeError", r"^cannot assign (?:module|parameters?) before Module\.__init__\(\) call")
-def without_init(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def without_init(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "A module takes parameters and layers only after nn.Module has been initialised: the first line of __init__ "
         "is super().__init__()."
     )
@@ -179,28 +179,28 @@ def without_init(scene: Scene, _: re.Match[str]) -> str:
 
 @mistake("NotImplementedError", r"^Module \[(?P<name>\w+)\] is missing the required \"forward\" function")
 def without_forward(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "{name} has no method forward, which is what runs when the module is called. Is it there, spelled so, and "
         "indented as deep as __init__?", name=match["name"],
     )  # fmt: skip
 
 
 @mistake("TypeError", r"^list is not a Module subclass")
-def list_of_layers(scene: Scene, _: re.Match[str]) -> str | None:
+def list_of_layers(scene: Scene, _match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or not ast.unparse(call.func).endswith("Sequential"):
         return None
     name = ast.unparse(call.args[0])
     layers = name[1:-1] if isinstance(call.args[0], ast.List) else f"*{name}"
-    return tr(
+    return _(
         "nn.Sequential takes the layers one by one, not a list of them: {fix}.",
         fix=f"{ast.unparse(call.func)}({layers})",
     )  # fmt: skip
 
 
 @mistake("TypeError", r"^\w+\(\): argument 'input' \(position 1\) must be Tensor, not tuple")
-def output_and_state(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def output_and_state(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "`{code}` hands on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
         "and the state: out, state = rnn(x), and out goes on.", code=scene.code,
     )  # fmt: skip
@@ -213,7 +213,7 @@ def no_parameter(scene: Scene, match: re.Match[str]) -> str:
     fix = "nn.Parameter(…)" if assignment is None else (
         f"{ast.unparse(assignment.targets[0])} = nn.Parameter({ast.unparse(assignment.value)})"
     )  # fmt: skip
-    return tr(
+    return _(
         "{name} is a parameter of the module, and a plain tensor cannot take its place: `{fix}`. To keep the parameter "
         "that the optimizer knows, change its numbers inside `with torch.no_grad():`, by copy_().",
         name=match["name"], fix=fix,
@@ -221,8 +221,8 @@ def no_parameter(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^Expected more than 1 value per channel when training, got input size")
-def batch_of_one(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def batch_of_one(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "While it trains, `{code}` works out the mean and the variance of each channel over the batch, and this batch "
         "has a single value. Train with more samples (DataLoader(…, drop_last=True)); to predict, call eval() first.",
         code=scene.code,
@@ -242,17 +242,17 @@ def state_dict(scene: Scene, match: re.Match[str]) -> str:
     said = []
     if wrong:
         name, held, own = wrong[0]
-        said.append(tr("{name} has shape {held} in what is loaded and {own} in the module, which must have been made "
+        said.append(_("{name} has shape {held} in what is loaded and {own} in the module, which must have been made "
                        "with the same sizes.", name=name, held=held, own=own))  # fmt: skip
     prefix = _prefix(missing, unexpected)
     if prefix is not None and unexpected:
-        said.append(tr(
+        said.append(_(
             "The keys of what is loaded begin with {prefix}, those of the module do not: it was saved from a module "
             "around this one. Take it off: `{fix}`.", prefix=f"\"{prefix}\"", fix=_without(scene, prefix),
         ))  # fmt: skip
     elif missing or unexpected:
-        keys = {"missing": ", ".join(missing[:3]) or tr("none"), "unexpected": ", ".join(unexpected[:3]) or tr("none")}
-        said.append(tr(
+        keys = {"missing": ", ".join(missing[:3]) or _("none"), "unexpected": ", ".join(unexpected[:3]) or _("none")}
+        said.append(_(
             "A state_dict fits a module with the same names only. The module needs and does not find: {missing}; what "
             "is loaded has besides: {unexpected}. With strict=False both are passed over.", **keys,
         ))  # fmt: skip
@@ -286,8 +286,8 @@ def _without(scene: Scene, prefix: str) -> str:
     "ValueError",
     r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)",
 )
-def optimizer_state(scene: Scene, _: re.Match[str]) -> str:
-    return tr(
+def optimizer_state(scene: Scene, _match: re.Match[str]) -> str:
+    return _(
         "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
         "parameters, in the same groups, as the one that was saved."
     )
@@ -301,7 +301,7 @@ def optimizer_state(scene: Scene, _: re.Match[str]) -> str:
     r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
 )
 def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
-    return tr(
+    return _(
         "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
         own=match["own"], given=match["given"],
     )  # fmt: skip
@@ -309,7 +309,7 @@ def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]")
 def grows_in_place(scene: Scene, match: re.Match[str]) -> str:
-    begin = tr(
+    begin = _(
         "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
         code=scene.code, wide=match["wide"], own=match["own"],
     )  # fmt: skip
@@ -317,5 +317,5 @@ def grows_in_place(scene: Scene, match: re.Match[str]) -> str:
         if isinstance(node, ast.AugAssign):
             target = ast.unparse(node.target)
             fix = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return sentences([begin, tr("Make a new tensor instead: `{code}`.", code=fix)])
+            return sentences([begin, _("Make a new tensor instead: `{code}`.", code=fix)])
     return begin

@@ -9,26 +9,26 @@ import re
 from tutor.explain.mistakes.rewriting import base_of, is_library, is_path, without, written
 from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
 from tutor.explain.words import sentences
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.state import TensorState
 
 
 @mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def leaf(scene: Scene, _: re.Match[str]) -> str | None:
+def leaf(scene: Scene, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     if target is None:
         return _given_to_layer(scene)
     name, tensor = ast.unparse(target), _tensor(scene, target)
     if tensor is None or not (tensor.is_leaf and tensor.requires_grad):
         return None
-    said = tr(
+    said = _(
         "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow.",
         name=name, code=scene.code,
     )  # fmt: skip
     plain = without(scene.statement, scene.code, of_tensor=False) if _is_function(scene.code) else None
     if plain is not None:
-        return sentences([said, tr("Make a new tensor instead: `{code}`.", code=plain)])
-    return sentences([said, tr("To update a parameter, do it inside `with torch.no_grad():`.")])
+        return sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)])
+    return sentences([said, _("To update a parameter, do it inside `with torch.no_grad():`.")])
 
 
 def _is_function(code: str) -> bool:
@@ -50,7 +50,7 @@ def _given_to_layer(scene: Scene) -> str | None:
     copied = [
         ast.parse(f"{given[0]}.clone()", mode="eval").body if ast.unparse(one) == given[0] else one for one in call.args
     ]
-    return tr(
+    return _(
         "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), "
         "where autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
         name=given[0], code=scene.code, copy=ast.unparse(ast.Call(call.func, copied, call.keywords)),
@@ -58,7 +58,7 @@ def _given_to_layer(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
+def view_of_leaf(scene: Scene, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     if target is None:
         return None
@@ -68,10 +68,10 @@ def view_of_leaf(scene: Scene, _: re.Match[str]) -> str | None:
         return None
     code = " ".join(scene.statement.split()) or scene.code
     if name == behind:
-        into = tr("{name}, a leaf that requires grad", name=name)
+        into = _("{name}, a leaf that requires grad", name=name)
     else:
-        into = tr("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=behind)
-    return tr(
+        into = _("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=behind)
+    return _(
         "`{code}` writes into {into}, where autograd could not follow. Set its elements inside "
         "`with torch.no_grad():`, or before it requires grad.", code=code, into=into,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def _leaf_behind(scene: Scene, node: ast.expr) -> str | None:
 @mistake(
     "RuntimeError", r"is a view and is being modified inplace\. This view is the output of a function that returns"
 )
-def one_of_several(scene: Scene, _: re.Match[str]) -> Found | None:
+def one_of_several(scene: Scene, _match: re.Match[str]) -> Found | None:
     target = _target(scene)
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     given = target if target is not None else call.args[0] if call is not None and call.args else None
@@ -107,29 +107,29 @@ def one_of_several(scene: Scene, _: re.Match[str]) -> Found | None:
     name = ast.unparse(base_of(given))
     tensor = _tensor(scene, base_of(given))
     made = None if tensor is None else scene.maker(tensor.tensor)
-    by = "" if made is None else tr(" ({place})", place=scene.where(made[0]))
-    said = tr(
+    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
+    said = _(
         "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd "
         "does not allow.", name=name, by=by, code=scene.code if target is None else _statement(scene),
     )  # fmt: skip
     step = None if made is None else made[0]
     plain = without(scene.statement, scene.code, of_tensor=isinstance(given, ast.Subscript))
     if plain is not None:
-        return Found(sentences([said, tr("Make a new tensor instead: `{code}`.", code=plain)]), step)
+        return Found(sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)]), step)
     if not is_path(base_of(given)):
         return Found(said, step)
-    copy = tr("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
+    copy = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
     return Found(sentences([said, copy]), step)
 
 
 @mistake("RuntimeError", r"^A view was created in no_grad mode and is being modified inplace with grad mode enabled")
-def view_under_no_grad(scene: Scene, _: re.Match[str]) -> Found | None:
+def view_under_no_grad(scene: Scene, _match: re.Match[str]) -> Found | None:
     target = _target(scene)
     tensor = None if target is None else _tensor(scene, base_of(target))
     made = None if tensor is None else scene.maker(tensor.tensor)
     if target is None or made is None:
         return None
-    said = tr(
+    said = _(
         "{name} is a view that was made under no_grad ({place}), and `{code}` writes into it where gradients are on: "
         "autograd could not tell what is meant. Make the view outside of that block too, or write into it inside.",
         name=ast.unparse(base_of(target)), place=scene.where(made[0]), code=_statement(scene),
@@ -138,19 +138,19 @@ def view_under_no_grad(scene: Scene, _: re.Match[str]) -> Found | None:
 
 
 @mistake("RuntimeError", r"^Inplace update to inference tensor outside InferenceMode is not allowed")
-def inference_written(scene: Scene, _: re.Match[str]) -> str | None:
+def inference_written(scene: Scene, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     name = None if target is None else ast.unparse(base_of(target))
     if name is None or scene.tensor(name) is None:
         return None
-    return tr(
+    return _(
         "{name} was made in torch.inference_mode(), and such a tensor cannot be changed outside of it. Take a copy "
         "first, `{copy}`, or use torch.no_grad() there.", name=name, copy=f"{name} = {name}.clone()",
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def inference_saved(scene: Scene, _: re.Match[str]) -> str:
+def inference_saved(scene: Scene, _match: re.Match[str]) -> str:
     found = [
         ast.unparse(node)
         for node in ast.walk(scene.tree)
@@ -159,11 +159,11 @@ def inference_saved(scene: Scene, _: re.Match[str]) -> str:
         and tensor.version is None and tensor.layout == "strided"
     ]  # fmt: skip
     if len(set(found)) != 1:
-        return tr(
+        return _(
             "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. "
             "Make it under torch.no_grad() instead, or use its clone().", code=scene.code,
         )  # fmt: skip
-    return tr(
+    return _(
         "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
         "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.",
         name=found[0], code=scene.code, copy=f"{found[0]}.clone()",
@@ -171,15 +171,15 @@ def inference_saved(scene: Scene, _: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^unsupported operation: more than one element of the written-to tensor refers to a single")
-def shared_elements(scene: Scene, _: re.Match[str]) -> Found | None:
+def shared_elements(scene: Scene, _match: re.Match[str]) -> Found | None:
     target = _target(scene)
     name = None if target is None else ast.unparse(base_of(target))
     tensor = None if name is None else scene.tensor(name)
     if name is None or tensor is None:
         return None
     made = scene.maker(tensor.tensor)
-    by = "" if made is None else tr(" ({place})", place=scene.where(made[0]))
-    said = tr(
+    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
+    said = _(
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
         "its own before writing: `{copy}`.", name=name, by=by, copy=f"{name} = {name}.clone()",
     )  # fmt: skip

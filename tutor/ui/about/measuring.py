@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace.state import TensorState
 from tutor.trace.values import elements, number
 from tutor.ui.about.choosing import Choice
@@ -44,7 +44,7 @@ class Measuring:
 
         self._found, self._problem = None, ""
         if self._session is None:
-            self._problem = tr(
+            self._problem = _(
                 "A derivative is measured by running the program again, and this is only a recording of it: "
                 "open the script itself, then f measures."
             )
@@ -66,15 +66,15 @@ class Measuring:
         """What is known of it."""
         if not self.possible:
             return
-        page.heading(tr("measured by finite differences"))
+        page.heading(_("measured by finite differences"))
         page.measured = len(page.rows) - 1
         if self.running:
-            text = later("measuring {more} the program runs again with {what} a little changed")
-            page.say(tr(text, more=page.glyphs.more, what=f"{name}{self._index}"))
+            text = N_("measuring {more} the program runs again with {what} a little changed")
+            page.say(_(text, more=page.glyphs.more, what=f"{name}{self._index}"))
         elif self._problem:
             page.say(self._problem[:1].upper() + self._problem[1:], "plain")
         elif self._found is None:
-            text = later("{f} measures the derivative: the program runs again with a nudged input")
+            text = N_("{f} measures the derivative: the program runs again with a nudged input")
             page.add(tuple(phrase(text, f=("f", "key"))))
         else:
             self._result(page, name, self._found)
@@ -84,23 +84,23 @@ class Measuring:
         what, middle = f"{name}{self._index}", (found.down + found.up) / 2
         nudge = (found.up - found.down) / 2
         minus, letter = drawn("−"), name if len(name) <= _LETTERS else "w"
-        text = later("{what} = {value}, by h = {nudge}")
-        page.fact(tr("nudged"), tr(text, what=what, value=_plain(middle), nudge=_plain(nudge)))
+        text = N_("{what} = {value}, by h = {nudge}")
+        page.fact(_("nudged"), _(text, what=what, value=_plain(middle), nudge=_plain(nudge)))
         page.fact(f"L({letter} + h)", _exact(found.high), "value")
         page.fact(f"L({letter} {minus} h)", _exact(found.low), "value")
         page.fact(
-            tr("measured"),
+            _("measured"),
             f"(L({letter} + h) {minus} L({letter} {minus} h)) / 2h = "
             f"({_exact(found.high)} {minus} {_exact(found.low)}) / {_plain(2 * nudge)} = {_plain(found.measured)}",
             "strong",
         )
-        page.fact("autograd", tr("{value} in this pass", value=_plain(found.autograd)), "grad")
+        page.fact("autograd", _("{value} in this pass", value=_plain(found.autograd)), "grad")
         share = f"{100 * found.error:.2g} %"
         if found.error > _FAR:
-            text = later("{share}: a kink, too large a nudge, or a gradient that is not this derivative")
-            page.fact(tr("apart by"), tr(text, share=share), "error")
+            text = N_("{share}: a kink, too large a nudge, or a gradient that is not this derivative")
+            page.fact(_("apart by"), _(text, share=share), "error")
         else:
-            page.fact(tr("apart by"), share, "leaf")
+            page.fact(_("apart by"), share, "leaf")
 
 
 def _plain(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tutor.explain.keeping import fails, kept_by, what
 from tutor.explain.nodes import node_line, rule_json, story
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values
 from tutor.trace.following import Reader, Runs
@@ -19,7 +19,7 @@ from tutor.ui.about.tensor import paths
 from tutor.ui.draw.row import clean
 from tutor.ui.reading import Namer
 
-_STATES = (later("live"), later("new"), later("freed"))
+_STATES = (N_("live"), N_("new"), N_("freed"))
 """What may be said of a node."""
 
 
@@ -47,33 +47,33 @@ class AboutNode:
     def write(self, page: Page) -> None:
         """All that is known."""
         node, name, glyphs = self.node, Namer(self.state), page.glyphs
-        page.fact(tr("of") if is_leaf(node) else tr("made"), name(node.tensor) or glyphs.none)
+        page.fact(_("of") if is_leaf(node) else _("made"), name(node.tensor) or glyphs.none)
         inputs = [self.state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
         named = [glyphs.none if source is None else f"{source.name} {name(source.tensor)}".strip() for source in inputs]
-        page.fact(tr("sends to"), ", ".join(named) or glyphs.none)
+        page.fact(_("sends to"), ", ".join(named) or glyphs.none)
         self._saves(page)
-        ran_as = tr(", ran as number {number} of the pass", number=node.order) if node.order else ""
-        page.fact(tr("state"), (tr(node.state) if node.state in _STATES else node.state) + ran_as)
+        ran_as = _(", ran as number {number} of the pass", number=node.order) if node.order else ""
+        page.fact(_("state"), (_(node.state) if node.state in _STATES else node.state) + ran_as)
         if self._runs.made is not None and self._runs.made <= self.limit:
-            page.lead(tr("there since"), self._runs.made, place(self.timeline, self._runs.made))
+            page.lead(_("there since"), self._runs.made, place(self.timeline, self._runs.made))
         ran = [step for step in self._runs.ran if step <= self.limit]
-        leads(page, self.timeline, tr("ran"), ran)
+        leads(page, self.timeline, _("ran"), ran)
         if not self._read:
-            page.fact("", tr("reading the recording: so far to step {step:,}", step=self._reader.step), "note")
+            page.fact("", _("reading the recording: so far to step {step:,}", step=self._reader.step), "note")
         self._rule(page, [step for step in ran if step <= self.step])
         held = self.tensor.value if self.tensor is not None else node.value
         shape = (self.tensor.shape if self.tensor is not None else node.shape) or values.shape_of(held)
-        page.heading(tr("value"))
+        page.heading(_("value"))
         page.value(held, self._dtype, shape, "plain", self.choice.element)
         for title, grads in (
-            (tr("gradient that reached it"), node.grad_outputs),
-            (tr("gradients that it sends on"), node.grad_inputs),
+            (_("gradient that reached it"), node.grad_outputs),
+            (_("gradients that it sends on"), node.grad_inputs),
         ):
             if grads:
                 page.heading(title)
                 for at, grad in enumerate(grads):
                     if grads is node.grad_inputs and len(grads) > 1 and at < len(named):
-                        page.say(tr("to {name}", name=named[at]))
+                        page.say(_("to {name}", name=named[at]))
                     if grad is None:
                         page.say("None")
                     else:
@@ -85,7 +85,7 @@ class AboutNode:
             self._measuring.write(page, Namer(self.state)(self.tensor.tensor))
         parts = parts_of(self.state, node.node)
         if len(parts) > 1:
-            page.heading(tr("the parts that it is the sum of"))
+            page.heading(_("the parts that it is the sum of"))
             for source, part in parts:
                 page.fact(source, page.short(part, self._dtype), "grad")
 
@@ -93,19 +93,19 @@ class AboutNode:
         """What the node keeps for its backward, where that is known; else only under which names it may."""
         kept = kept_by(self.state, self.node)
         if not kept:
-            page.fact(tr("may save"), ", ".join(self.node.saved) or tr("nothing"))
+            page.fact(_("may save"), ", ".join(self.node.saved) or _("nothing"))
         for at, one in enumerate(kept):
-            told = [tr("{what} as {name}", what=what(self.state, one), name=one.name)]
-            told.append(tr("{count:,} bytes", count=one.bytes))
-            told += [] if one.version is None else [tr("version {number}", number=one.version)]
+            told = [_("{what} as {name}", what=what(self.state, one), name=one.name)]
+            told.append(_("{count:,} bytes", count=one.bytes))
+            told += [] if one.version is None else [_("version {number}", number=one.version)]
             if not one.fits:
                 told.append(
-                    tr("now at version {number}: backward will fail", number=one.now)
+                    _("now at version {number}: backward will fail", number=one.now)
                     if fails(self.timeline, self.step, one)
-                    else tr("now at version {number}: backward would fail", number=one.now)
+                    else _("now at version {number}: backward would fail", number=one.now)
                 )
-            told += [tr("let go")] if one.freed else []
-            page.fact("" if at else tr("saves"), tr(", ").join(told), "plain" if one.fits else "error")
+            told += [_("let go")] if one.freed else []
+            page.fact("" if at else _("saves"), _(", ").join(told), "plain" if one.fits else "error")
 
     def _rule(self, page: Page, ran: list[int]) -> None:
         """The rule with the numbers of the last time that it ran."""
@@ -114,18 +114,18 @@ class AboutNode:
         rule, told = rule_json(self.timeline, ran[-1]), story(self.timeline, ran[-1])
         if told is None:
             return
-        page.heading(tr("its rule, with this run's numbers"), ("  " + tr("at step {step}", step=ran[-1]), "quiet"))
+        page.heading(_("its rule, with this run's numbers"), ("  " + _("at step {step}", step=ran[-1]), "quiet"))
         if rule is None:
             page.add(*wrapped([(clean(page.glyphs.text(text)), role) for text, role in node_line(told)], page.cells))
             return
         text = page.glyphs.text
-        page.fact(tr("it made"), text(str(rule["formula"])), "value")
+        page.fact(_("it made"), text(str(rule["formula"])), "value")
         for one in rule["inputs"]:
-            page.fact(tr("to {name}", name=one["of"]), text(str(one["text"])), "value")
+            page.fact(_("to {name}", name=one["of"]), text(str(one["text"])), "value")
             page.fact("", text(f"grad({one['of']}) = {one['working']}"), "grad")
             if one["element"] is not None and len(values.elements(one["grad"]) or ()) > 1:
                 at = ", ".join(map(str, one["element"]["index"]))
-                page.fact("", text(tr("of which [{place}] = {value}", place=at, value=one["element"]["text"])), "grad")
+                page.fact("", text(_("of which [{place}] = {value}", place=at, value=one["element"]["text"])), "grad")
 
 
 def _shape(value: object, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.trace.history import History
 from tutor.trace.values import number
 from tutor.ui.about.page import Page
@@ -26,7 +26,7 @@ class Chart:
     def write(self, page: Page, title: str, now: int, limit: int, element: tuple[int, str] | None) -> None:
         """The chart, with a mark at step `now` and nothing after step `limit`; a word where there is none to draw."""
         history = self._history
-        measures = (later("mean"), later("norm")) if not history.single and element is None else (later("value"),)
+        measures = (N_("mean"), N_("norm")) if not history.single and element is None else (N_("value"),)
         curves = []
         for measure in measures:
             points = history.points(measure, None if element is None else element[0])
@@ -47,13 +47,13 @@ class Chart:
                 self._canvas = plot.canvas(curves, exact, _TALL, plain, roles, first)
         assert self._canvas is not None
         named = title if element is None or history.single else f"{title}{element[1]}"
-        page.heading(tr("{name} over time", name=named), (self._said(self._canvas), "quiet"))
+        page.heading(_("{name} over time", name=named), (self._said(self._canvas), "quiet"))
         if len(curves) > 1:
             names: list[Piece] = []
             for place, (measure, role) in enumerate(zip(measures, roles, strict=True)):
                 marker = f"{MARKERS[place]} " if page.glyphs.ascii or page.mono else ""
                 last = next((value for step, value in reversed(curves[place]) if step <= now), None)
-                names += [(marker, "quiet"), (tr(measure), role)]
+                names += [(marker, "quiet"), (_(measure), role)]
                 names += [] if last is None else [(f" = {number(last)}", "strong")]
                 names.append(("   ", "quiet"))
             page.add(tuple(piece for piece in names if piece[0]))
@@ -62,8 +62,8 @@ class Chart:
 
     def _said(self, canvas: Canvas) -> str:
         history = self._history
-        told = [tr("{count:,} changes", count=history.changes)]
-        told += [tr("every {count}th drawn", count=history.stride)] if history.stride > 1 else []
-        told += [tr("each on its own scale")] if canvas.scaled else []
-        said = " · " + tr(", ").join([*told, tr("by step")])
-        return said + (" · " + tr("{count} nan or inf, not drawn", count=canvas.unreal) if canvas.unreal else "")
+        told = [ngettext("{count:,} change", "{count:,} changes", history.changes)]
+        told += [_("every {count}th drawn", count=history.stride)] if history.stride > 1 else []
+        told += [_("each on its own scale")] if canvas.scaled else []
+        said = " · " + _(", ").join([*told, _("by step")])
+        return said + (" · " + _("{count} nan or inf, not drawn", count=canvas.unreal) if canvas.unreal else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import cut, pad, wrapped
 from tutor.trace import values
 from tutor.trace.events import Value
@@ -66,14 +66,14 @@ class Page:
         shown = values.to_json(value, dtype)
         if isinstance(shown, dict):
             stats = shown.get("stats") or {}
-            said = [f"{tr(name)} {_number(number)}" for name, number in stats.items() if number is not None]
-            text = "   ".join(said) or tr(str(shown.get("note") or ""))
+            said = [f"{_(name)} {_number(number)}" for name, number in stats.items() if number is not None]
+            text = "   ".join(said) or _(str(shown.get("note") or ""))
             self.add(*wrapped([(clean(text), role)], self.cells))
             if stats and shown.get("note"):
-                self.add(((clean(tr(str(shown["note"]))), "note"),))
+                self.add(((clean(_(str(shown["note"]))), "note"),))
             corners = value.get("corners") if isinstance(value, dict) else None
             if isinstance(corners, (list, tuple)):
-                self.add(((tr("its corners"), "note"),), *(((line, "quiet"),) for line in _lines(corners, 4)))
+                self.add(((_("its corners"), "note"),), *(((line, "quiet"),) for line in _lines(corners, 4)))
         else:
             texts = next(lines for digits in _DIGITS if _fit(lines := _lines(shown, digits), self.cells, digits))
             self.add(*(((line, role),) for line in texts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.names import op_output
 from tutor.trace.timeline import Timeline
 from tutor.ui.about.page import Page
@@ -17,13 +17,13 @@ FIRST = 4
 def place(timeline: Timeline, step: int) -> list[Piece]:
     """`step 9 · line 6 · x + w → a`"""
     view = timeline.view(step)
-    pieces: list[Piece] = [(tr("step {number}", number=step), "strong")]
+    pieces: list[Piece] = [(_("step {number}", number=step), "strong")]
     if view.line is not None:
-        pieces.append((" · " + tr("line {number}", number=view.line), "quiet"))
+        pieces.append((" · " + _("line {number}", number=view.line), "quiet"))
     site = view.site
     text = " ".join((view.code or "").split())
     if site is not None and view.kind == "op" and site.depth and site.parent:
-        text = tr("{operation}, in {code}", operation=site.parent, code=text) if text else site.parent
+        text = _("{operation}, in {code}", operation=site.parent, code=text) if text else site.parent
     if text:
         pieces += [(" · ", "quiet"), (clean(text), "code")]
     made = op_output(timeline, step) if view.kind == "op" else None
@@ -39,5 +39,5 @@ def leads(page: Page, timeline: Timeline, label: str, steps: Sequence[int]) -> N
     for at, step in enumerate(shown):
         page.lead("" if at else label, step, place(timeline, step))
     if len(steps) > most:
-        page.fact("", tr("{more} {count:,} more {more}", more=page.glyphs.more, count=len(steps) - FIRST - 1), "quiet")
+        page.fact("", _("{more} {count:,} more {more}", more=page.glyphs.more, count=len(steps) - FIRST - 1), "quiet")
         page.lead("", steps[-1], place(timeline, steps[-1]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from textual import events
 from textual.app import App
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import TensorState
 from tutor.ui.about.choosing import Choice
@@ -101,7 +101,7 @@ class AboutPane(SheetPane):
             self._about.write(page)
         except Exception as error:  # a recording may come from a stranger
             self.broken = error
-            page.add(((tr("the rest of it cannot be shown"), "error"),))
+            page.add(((_("the rest of it cannot be shown"), "error"),))
         self._links, self._measured = page.links, page.measured
         if self.chosen not in self._links:
             self.chosen = None
@@ -113,13 +113,13 @@ class AboutPane(SheetPane):
     def heading(self) -> Row:
         pieces: list[Piece] = []
         typed = self._about.choice.typed
-        keys = [("Enter", tr("go there"))] if self.chosen is not None else []
-        keys += [("← →", f"{tr('element')} {typed}".rstrip())] if self._about.choice.possible else []
-        keys += [("c", tr("chart"))] if self._about.tensor is not None else []
-        keys += [("f", tr("measure"))] if self.measuring is not None and self.measuring.possible else []
-        for key, label in [*keys, ("Esc", tr("back"))]:
+        keys = [("Enter", _("go there"))] if self.chosen is not None else []
+        keys += [("← →", f"{_('element')} {typed}".rstrip())] if self._about.choice.possible else []
+        keys += [("c", _("chart"))] if self._about.tensor is not None else []
+        keys += [("f", _("measure"))] if self.measuring is not None and self.measuring.possible else []
+        for key, label in [*keys, ("Esc", _("back"))]:
             pieces += [(key, "key"), (f" {label}  ", "quiet")]
-        return (*pieces[:-1], (f" {tr('back')}", "quiet"))
+        return (*pieces[:-1], (f" {_('back')}", "quiet"))
 
     def subject(self, index: int) -> tuple[str, int] | None:
         step = self._links.get(index)

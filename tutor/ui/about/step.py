@@ -5,7 +5,7 @@ from __future__ import annotations
 from tutor import explain
 from tutor.explain.optimizing import formula, lines, steps_told
 from tutor.explain.origin import readable
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace.events import Value
 from tutor.trace.names import name_of, op_inputs, op_output
@@ -23,12 +23,12 @@ _MOST = 40
 """So many changes of one kind are listed."""
 
 _KINDS = {
-    "cell": later("the beginning of a cell"), "cell_end": later("the end of a cell"), "line": later("a statement"),
-    "op": later("an operation"), "backward": later("the beginning of a backward pass"),
-    "backward_end": later("the end of a backward pass"), "node": later("a node runs"),
-    "accumulate": later("a gradient is accumulated"), "captured": later("a gradient is captured"),
-    "retained": later("a gradient is retained"), "hook": later("a hook runs"), "failed": later("a failure"),
-    "cut": later("the recording is full"),
+    "cell": N_("the beginning of a cell"), "cell_end": N_("the end of a cell"), "line": N_("a statement"),
+    "op": N_("an operation"), "backward": N_("the beginning of a backward pass"),
+    "backward_end": N_("the end of a backward pass"), "node": N_("a node runs"),
+    "accumulate": N_("a gradient is accumulated"), "captured": N_("a gradient is captured"),
+    "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "failed": N_("a failure"),
+    "cut": N_("the recording is full"),
 }  # fmt: skip
 """What a step may be, in words."""
 
@@ -44,7 +44,7 @@ class AboutStep:
     @property
     def name(self) -> str:
         """What the frame calls it."""
-        return tr("step {number}", number=self.step)
+        return _("step {number}", number=self.step)
 
     def read(self) -> bool:
         """There is nothing to look for."""
@@ -56,24 +56,24 @@ class AboutStep:
         view = timeline.view(step)
         said = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
         page.add(*wrapped(said, page.cells), EMPTY)
-        page.fact(tr("kind"), tr(_KINDS.get(view.kind, view.kind)))
+        page.fact(_("kind"), _(_KINDS.get(view.kind, view.kind)))
         if view.file is not None:
-            page.fact(tr("place"), f"{view.file}:{view.line}")
+            page.fact(_("place"), f"{view.file}:{view.line}")
         if view.function is not None:
-            page.fact(tr("function"), view.function)
+            page.fact(_("function"), view.function)
         if view.code is not None:
-            page.code(tr("code"), view.code)
-        numbers = ((later("iteration"), view.iteration), (later("pass"), view.pass_), (later("cell"), view.cell))
+            page.code(_("code"), view.code)
+        numbers = ((N_("iteration"), view.iteration), (N_("pass"), view.pass_), (N_("cell"), view.cell))
         for label, number in numbers:
             if number is not None:
-                page.fact(tr(label), str(number))
+                page.fact(_(label), str(number))
         why = explain.explanation(timeline, step) if view.kind == "failed" else None
         if why:
-            page.heading(tr("why"))
+            page.heading(_("why"))
             page.say(why, "plain")
         cause = explain.cause(timeline, step)
         if cause is not None:
-            page.lead(tr("decided at"), cause, place(timeline, cause))
+            page.lead(_("decided at"), cause, place(timeline, cause))
         self._operands(page)
         self._changes(page)
         self._optimizers(page)
@@ -91,15 +91,15 @@ class AboutStep:
         for at, (name, number) in enumerate(zip(names, inputs, strict=False)):
             held = None if number is None else before.tensors.get(number)
             page.fact(
-                "" if at else tr("took"), name if held is None else f"{name} = {_short(page, held.value, held.dtype)}"
+                "" if at else _("took"), name if held is None else f"{name} = {_short(page, held.value, held.dtype)}"
             )
         for at, number in enumerate(getattr(event, "outputs", [])[:_MOST]):
             held = after.tensors.get(number)
-            name = (op_output(timeline, step) if not at else name_of(after, number)) or tr("a tensor without a name")
+            name = (op_output(timeline, step) if not at else name_of(after, number)) or _("a tensor without a name")
             if held is not None:
                 what = f"{name} = {_short(page, held.value, held.dtype)}"
-                text = tr("{what}, shape {shape}", what=what, shape=list(held.shape))
-                page.fact("" if at else tr("gave"), text, "value")
+                text = _("{what}, shape {shape}", what=what, shape=list(held.shape))
+                page.fact("" if at else _("gave"), text, "value")
 
     def _changes(self, page: Page) -> None:
         """Names, values, gradients and nodes that are other than before."""
@@ -115,8 +115,8 @@ class AboutStep:
             if old is None or old.value != new.value:
                 told.append((name, _became(page, old, new), "value"))
             elif (old.version, old.grad_fn) != (new.version, new.grad_fn):
-                text = later("version {old} {arrow} {new}, the same numbers")
-                told.append((name, tr(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
+                text = N_("version {old} {arrow} {new}, the same numbers")
+                told.append((name, _(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
         for number in sorted(changes.grads):
             owner = after.tensors.get(number)
             if owner is not None:
@@ -128,31 +128,31 @@ class AboutStep:
             node = after.nodes.get(number)
             if node is not None:
                 known = before.nodes.get(number)
-                did = tr("made") if known is None else tr("ran")
+                did = _("made") if known is None else _("ran")
                 if known is not None and node.order:
-                    did = tr("ran as number {number} of the pass", number=node.order)
+                    did = _("ran as number {number} of the pass", number=node.order)
                 of = "" if node.tensor is None else name_of(after, node.tensor) or ""
-                told.append((node.name, tr("{did}, of {name}", did=did, name=of) if of else did, "node"))
+                told.append((node.name, _("{did}, of {name}", did=did, name=of) if of else did, "node"))
         printed = self._printed(page)
         if told or not printed:
-            page.heading(tr("what it changed"))
+            page.heading(_("what it changed"))
         if not told and not printed:
-            page.say(tr("nothing that is shown here"))
+            page.say(_("nothing that is shown here"))
         for name, text, role in told[:_MOST]:
             page.fact(name, text, role)
         if len(told) > _MOST:
-            page.fact("", tr("and {count:,} more", count=len(told) - _MOST), "quiet")
+            page.fact("", _("and {count:,} more", count=len(told) - _MOST), "quiet")
 
     def _printed(self, page: Page) -> bool:
         """What the program printed here, and what Python warned of; whether there is any."""
-        parts, _ = told_of(self.timeline, self.step - 1, self.step)
+        parts, _more = told_of(self.timeline, self.step - 1, self.step)
         lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
         if lines:
-            page.heading(tr("what it printed"))
+            page.heading(_("what it printed"))
         for stream, line in lines[:_MOST]:
             page.say(lead_of(stream) + line, ROLES.get(stream, "plain"))
         if len(lines) > _MOST:
-            page.say(tr("and {count:,} more", count=len(lines) - _MOST))
+            page.say(_("and {count:,} more", count=len(lines) - _MOST))
         return bool(lines)
 
     def _bound(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
@@ -179,7 +179,7 @@ class AboutStep:
                     page.say(f"  {line}", "grad")
             left = len(told.event.updates[_MOST:]) + told.event.left_out
             if left:
-                page.say(tr("and {count:,} more", count=left))
+                page.say(_("and {count:,} more", count=left))
 
 
 def _short(page: Page, value: Value, dtype: str) -> str:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from math import prod
 
 from tutor.explain.paths import paths_to
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.trace import values
 from tutor.trace.following import Course, Reader, Uses, followed
 from tutor.trace.state import State, TensorState
@@ -45,7 +45,7 @@ class AboutTensor:
         self._facts(page)
         self._places(page)
         tensor, chosen = self.tensor, self.choice.element
-        page.heading(tr("value"))
+        page.heading(_("value"))
         page.value(tensor.value, tensor.dtype, tensor.shape, "plain", chosen)
         grad = grad_of(self.state, tensor)
         page.heading("grad")
@@ -62,8 +62,8 @@ class AboutTensor:
         paths(page, self.timeline, self.state, tensor.tensor)
         self._measuring.write(page, self.name)
         for title, held, role in (
-            (tr("all numbers"), tensor, "plain"),
-            (tr("all of the gradient"), grad, "grad"),
+            (_("all numbers"), tensor, "plain"),
+            (_("all of the gradient"), grad, "grad"),
         ):
             if held is not None and not few(held.value):
                 page.heading(title)
@@ -71,21 +71,21 @@ class AboutTensor:
 
     def _facts(self, page: Page) -> None:
         tensor, glyphs = self.tensor, page.glyphs
-        by = tensor.grad_fn or tr("an operation without gradient")
-        kind = tr("a leaf") if tensor.is_leaf else tr("computed by {operation}", operation=by)
+        by = tensor.grad_fn or _("an operation without gradient")
+        kind = _("a leaf") if tensor.is_leaf else _("computed by {operation}", operation=by)
         if tensor.is_leaf is None:
-            kind = tr("a view; torch does not tell of its node, as its base was changed since")
-        page.fact(tr("kind"), f"{tensor.class_name}{tr(', ')}{kind}")
+            kind = _("a view; torch does not tell of its node, as its base was changed since")
+        page.fact(_("kind"), f"{tensor.class_name}{_(', ')}{kind}")
         count = prod(tensor.shape)
-        shape = later("{shape}, {count} number") if count == 1 else later("{shape}, {count:,} numbers")
-        page.fact(tr("shape"), tr(shape, shape=list(tensor.shape), count=count))
-        where = tr("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
-        page.fact("dtype", f"{where}{tr(', ')}{tensor.layout}")
-        keeps = tr(", ") + tr("keeps it") if tensor.retains_grad else ""
-        page.fact(tr("requires grad"), f"{tensor.requires_grad}{keeps}")
-        page.fact(tr("strides"), str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)
-        page.fact(tr("storage"), f"{tensor.storage}{self._shared()}")
-        page.fact(tr("version"), tr("{number}: how often it was changed in place", number=tensor.version))
+        shape = ngettext("{shape}, {count:,} number", "{shape}, {count:,} numbers", count, shape=list(tensor.shape))
+        page.fact(_("shape"), shape)
+        where = _("{dtype} on {device}", dtype=tensor.dtype, device=tensor.device)
+        page.fact("dtype", f"{where}{_(', ')}{tensor.layout}")
+        keeps = _(", ") + _("keeps it") if tensor.retains_grad else ""
+        page.fact(_("requires grad"), f"{tensor.requires_grad}{keeps}")
+        page.fact(_("strides"), str(list(tensor.strides)) if tensor.strides is not None else glyphs.none)
+        page.fact(_("storage"), f"{tensor.storage}{self._shared()}")
+        page.fact(_("version"), _("{number}: how often it was changed in place", number=tensor.version))
 
     def _shared(self) -> str:
         """Which other tensors with a name see the same memory."""
@@ -96,24 +96,24 @@ class AboutTensor:
             if other.storage is not None and other.storage == own.storage and other.tensor != own.tensor
         }
         said = ", ".join(sorted(other for other in named if other))
-        return tr(", shared with {names}", names=said) if said else ""
+        return _(", shared with {names}", names=said) if said else ""
 
     def _places(self, page: Page) -> None:
         """Where it was made, by what it was changed, and who takes it."""
         uses, timeline = self._uses, self.timeline
         if uses.seen is not None:
-            page.lead(tr("made"), uses.seen, place(timeline, uses.seen))
-        leads(page, timeline, tr("changed by"), self._allowed(uses.changed))
+            page.lead(_("made"), uses.seen, place(timeline, uses.seen))
+        leads(page, timeline, _("changed by"), self._allowed(uses.changed))
         used = self._allowed(uses.used)
-        leads(page, timeline, tr("used by"), used)
+        leads(page, timeline, _("used by"), used)
         if not self._read:
-            text = later("reading the recording: so far to step {step:,} of {count:,}")
-            page.fact("", tr(text, step=self._reader.step, count=timeline.steps), "note")
+            text = N_("reading the recording: so far to step {step:,} of {count:,}")
+            page.fact("", _(text, step=self._reader.step, count=timeline.steps), "note")
         elif not used:
-            page.fact(tr("used by"), tr("nothing") if self.limit >= timeline.steps else tr("nothing so far"), "quiet")
+            page.fact(_("used by"), _("nothing") if self.limit >= timeline.steps else _("nothing so far"), "quiet")
         if self._course.objects > 1:
-            text = later("{count:,} tensors in turn were called {name}")
-            page.fact(tr("name"), tr(text, count=self._course.objects, name=self.name), "quiet")
+            text = N_("{count:,} tensors in turn were called {name}")
+            page.fact(_("name"), _(text, count=self._course.objects, name=self.name), "quiet")
 
     def _allowed(self, steps: list[int]) -> list[int]:
         return steps[: bisect_right(steps, self.limit)]
@@ -121,13 +121,13 @@ class AboutTensor:
     def _element(self, page: Page, grad: TensorState | None) -> None:
         """The element that was chosen."""
         chosen = self.choice.element
-        page.heading(tr("element {index}", index=self.choice.text))
-        for label, held, role in ((tr("value"), self.tensor, "plain"), ("grad", grad, "grad")):
+        page.heading(_("element {index}", index=self.choice.text))
+        for label, held, role in ((_("value"), self.tensor, "plain"), ("grad", grad, "grad")):
             flat = None if held is None else values.elements(held.value)
             if flat is not None and chosen is not None and chosen < len(flat):
                 page.fact(label, values.number(flat[chosen]), role)
             else:
-                page.fact(label, "None" if held is None else tr("not in the recording: too many"), "quiet")
+                page.fact(label, "None" if held is None else _("not in the recording: too many"), "quiet")
 
 
 def paths(page: Page, timeline: Timeline, state: State, tensor: int) -> None:
@@ -135,14 +135,14 @@ def paths(page: Page, timeline: Timeline, state: State, tensor: int) -> None:
     found = paths_to(timeline, state, tensor)
     if found is None:
         return
-    page.heading(tr("the gradient of this pass, path by path"))
+    page.heading(_("the gradient of this pass, path by path"))
     number, times = values.number, page.glyphs.text("×")
     for path in found.paths:
         factors = f" {times} ".join(number(factor) for factor in (found.start, *path.factors))
         through = f" {page.glyphs.arrow} ".join(path.through)
-        page.fact(tr("path"), f"{through}:  {factors} = {number(path.product)}", "grad")
+        page.fact(_("path"), f"{through}:  {factors} = {number(path.product)}", "grad")
     if found.left_out:
-        page.fact("", tr("and {count:,} paths more", count=found.left_out), "quiet")
+        page.fact("", ngettext("and {count:,} path more", "and {count:,} paths more", found.left_out), "quiet")
     elif len(found.paths) > 1:
         total = " + ".join(number(path.product) for path in found.paths)
-        page.fact(tr("their sum"), f"{total} = {number(found.total)}", "grad")
+        page.fact(_("their sum"), f"{total} = {number(found.total)}", "grad")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.ui.draw.code import coloured
 from tutor.ui.draw.glyphs import Glyphs
@@ -31,33 +31,33 @@ class Standing:
     """Whether the check has told of this run what it will."""
 
 
-_WORDS: Mapping[str, str] = {"fill": later("fill in"), "bug": later("find the bug")}
+_WORDS: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
 
 _UNTRIED: Mapping[str, str] = {
-    "fill": later("the code is not finished: its check fails"),
-    "bug": later("there is a bug in the code: its check fails"),
+    "fill": N_("the code is not finished: its check fails"),
+    "bug": N_("there is a bug in the code: its check fails"),
 }
 
 
 def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
     """The block, for so many cells; each of `hints` gives its text for so many cells."""
     g = glyphs
-    head: list[Piece] = [(tr("exercise"), "now"), (f" {g.dot} {tr(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
+    head: list[Piece] = [(_("exercise"), "now"), (f" {g.dot} {_(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
     found: list[Row] = [EMPTY, tuple(head)]
     found += wrapped(outcome(standing, g), cells)
     for at, hint in enumerate(hints[: standing.hints]):
         found += [
             EMPTY,
-            ((tr("hint {number} of {count}", number=at + 1, count=standing.of_hints), "heading"),),
+            ((_("hint {number} of {count}", number=at + 1, count=standing.of_hints), "heading"),),
             *hint(cells),
         ]
     if standing.solution:
-        found += [EMPTY, ((tr("the lesson's own solution"), "heading"),)]
+        found += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
         for line in coloured(standing.solution):
             found += _code(line, cells)
     keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
     if standing.hints < standing.of_hints and not standing.solved:
-        keys += phrase(later("{h} a hint") if not standing.hints else later("{h} another hint"), h=("   H", "key"))
+        keys += phrase(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
     if not standing.solution:
         keys += phrase("{s} the solution", s=("   S", "key"))
     return [*found, EMPTY, *wrapped(keys, cells)]
@@ -66,11 +66,11 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
 def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
     """What became of it."""
     if not standing.ran:
-        return [(tr("walk on, or try it now"), "note")]
+        return [(_("walk on, or try it now"), "note")]
     if standing.solved and not standing.problem:
-        return [(f"{g.yes} {tr('solved')}", "leaf strong")]
+        return [(f"{g.yes} {_('solved')}", "leaf strong")]
     if not standing.tried:
-        return [(tr(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
+        return [(_(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
     return [(f"{g.no} ", "error"), *ticked(standing.problem, "error")]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.trace.events import Figure
 from tutor.ui.draw.row import Piece, Row
 
@@ -66,10 +66,10 @@ def rows(figure: Figure, cells: int, height: int, ascii_only: bool, colours: boo
     try:
         text = plot.build()
     except Exception as error:  # plotext, on what it was given
-        return [((tr("this figure cannot be drawn: {error}", error=type(error).__name__), "note"),)], ""
-    said = [tr("{count} nan or inf", count=unreal)] if unreal else []
+        return [((_("this figure cannot be drawn: {error}", error=type(error).__name__), "note"),)], ""
+    said = [_("{count} nan or inf", count=unreal)] if unreal else []
     said += [", ".join(dict.fromkeys(left_out))] if left_out else []
-    return _pieces(text, chosen, ascii_only), tr("not drawn: {what}", what="; ".join(said)) if said else ""
+    return _pieces(text, chosen, ascii_only), _("not drawn: {what}", what="; ".join(said)) if said else ""
 
 
 def _call(call: Any) -> tuple[str, list[Any], dict[str, Any]]:

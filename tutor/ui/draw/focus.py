@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tutor.language import later, tr
+from tutor.i18n import ngettext
 from tutor.ui.draw.boxes import Note, Picture, Shape, picture
 from tutor.ui.draw.graph import Edge
 from tutor.ui.draw.layers import arrange
@@ -68,7 +68,7 @@ def _around(
 def _noted(found: Picture, node: int, inputs: int, users: int) -> Picture:
     """The picture with a word on how many there is no room for."""
     box = found.boxes[node]
-    said = ((inputs, later("+{count} inputs")), (users, later("+{count} uses")))
-    words = [tr(text, count=count) for count, text in said if count]
+    words = [ngettext("+{count} input", "+{count} inputs", inputs)] if inputs else []
+    words += [ngettext("+{count} use", "+{count} uses", users)] if users else []
     notes = tuple(Note(0, box.y + line, box.x - 1, word) for line, word in enumerate(words))
     return replace(found, notes=notes)

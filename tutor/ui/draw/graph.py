@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import cut, pad, width
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.lanes import Lanes, draw
@@ -72,7 +72,7 @@ class Graph:
 
 def label_of(name: str) -> str:
     """What a node's name says in the words of the code: `AddBackward0` is add, `MseLossBackward0` mse_loss."""
-    return tr("leaf") if name.endswith(LEAF) else _operation(name)
+    return _("leaf") if name.endswith(LEAF) else _operation(name)
 
 
 @lru_cache(512)
@@ -177,7 +177,7 @@ def line(row: NodeRow, lanes: Lanes, index: int, sizes: Measures, glyphs: Glyphs
         pieces += [(" = ", "quiet"), (row.parts, "grad")]
         room -= width(row.parts) + 3
     if row.new and room >= 3:
-        pieces.append((f" {glyphs.new}" + (f" {tr('new')}" if room >= 6 else ""), "grad"))
+        pieces.append((f" {glyphs.new}" + (f" {_('new')}" if room >= 6 else ""), "grad"))
     return tuple(pieces)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace.events import Value
 from tutor.trace.values import elements, number, shape_of
 from tutor.ui.draw.glyphs import Glyphs
@@ -186,9 +186,9 @@ def _legend(grid: Grid, glyphs: Glyphs, coloured: bool) -> Row:
 def _note(grid: Grid) -> list[Row]:
     notes = []
     if (grid.rows, grid.columns) != grid.of:
-        text = later("{rows} x {columns} of {all_rows:,} x {all_columns:,} numbers")
+        text = N_("{rows} x {columns} of {all_rows:,} x {all_columns:,} numbers")
         of = grid.of
-        notes.append(tr(text, rows=grid.rows, columns=grid.columns, all_rows=of[0], all_columns=of[1]))
+        notes.append(_(text, rows=grid.rows, columns=grid.columns, all_rows=of[0], all_columns=of[1]))
     if any(math.isnan(item) for item in grid.numbers):
-        notes.append(tr("some are nan or inf"))
+        notes.append(_("some are nan or inf"))
     return [((", ".join(notes), "note"),)] if notes else []

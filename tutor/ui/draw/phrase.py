@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from string import Formatter
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.ui.draw.row import Piece, clean
 
 
 def phrase(text: str, role: str = "quiet", /, **values: Piece | str | int) -> list[Piece]:
     """`phrase("back at step {step}", step=("9", "value"))`: the pieces in the order of the language."""
     found: list[Piece] = []
-    for before, name, spec, _ in Formatter().parse(tr(text)):
+    for before, name, spec, _conversion in Formatter().parse(_(text)):
         if before:
             found.append((before, role))
         if name:

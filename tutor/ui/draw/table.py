@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import pad, width
 from tutor.ui.draw.row import Piece, Row
 
@@ -52,7 +52,7 @@ def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: in
     natural = []
     for place, column in enumerate(columns):
         widest = max((width(row[place].text) for row in table), default=0)
-        natural.append(min(max(widest, width(tr(column.title)), column.usual), column.maximum))
+        natural.append(min(max(widest, width(_(column.title)), column.usual), column.maximum))
     kept = list(range(len(columns)))
     gap = 2 if cells >= ROOMY else 1
     if sum(natural) + gap * (len(kept) - 1) > cells:
@@ -112,4 +112,4 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
 
 def header(columns: Sequence[Column], fit: Fit) -> Row:
     """The titles."""
-    return line(columns, fit, [Cell(tr(column.title), "quiet strong") for column in columns])
+    return line(columns, fit, [Cell(_(column.title), "quiet strong") for column in columns])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson import answers
 from tutor.trace.events import Answer
 from tutor.ui.draw.glyphs import Glyphs
@@ -16,15 +16,15 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
     """An answer (empty: skipped) beside what the run gave, which is None until the learner has come to it."""
     mine = clean(typed)
     if run is None:
-        return [(mine, "strong"), (tr(" — walk on, the run will tell"), "note")] if mine else [(tr("skipped"), "note")]
+        return [(mine, "strong"), (_(" — walk on, the run will tell"), "note")] if mine else [(_("skipped"), "note")]
     if run.error is not None:
-        return [(mine + " ", "strong"), (tr("the run has no answer: {error}", error=clean(tr(run.error))), "error")]
+        return [(mine + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
     value = (answers.shown(run.value), "strong")
-    told = later("it is line {value}") if kind == "line" else later("the run gives {value}")
+    told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
     if not mine:
-        return [(f"{tr('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
+        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
     if right:
-        return [(mine, "leaf strong"), (f" {glyphs.yes} {tr('right')}", "leaf")]
+        return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
     off = answers.partly(answers.parse(typed), run.value) if kind == "predict" else []
     if not off:
         return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *phrase(told, "error", value=value)]
@@ -34,7 +34,7 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
         *_marked(answers.alone(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
         *phrase(told, "error", value=value),
-        (tr("; off at {places}", places=places), "error"),
+        (_("; off at {places}", places=places), "error"),
     ]
 
 

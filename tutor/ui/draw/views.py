@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tutor.language import later
+from tutor.i18n import N_
 from tutor.text_width import width
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.boxes import MOST, Picture, Shape, picture
@@ -17,7 +17,7 @@ from tutor.ui.draw.lanes import Lanes, grown
 from tutor.ui.draw.layers import Layers, arrange
 from tutor.ui.draw.row import Row
 
-VIEWS = (later("lanes"), later("boxes"), later("focus"))
+VIEWS = (N_("lanes"), N_("boxes"), N_("focus"))
 _FEW = 200
 """Of so many rows all are looked at to find how wide each part must be; of more, those that have been in view."""
 
@@ -177,7 +177,7 @@ class Chooser:
             found = self._boxes(graph, cells, page)
         if found is None:
             if self.wanted in ("boxes", "focus") and graph.nodes:
-                self.refused = later("too large for focus") if self.wanted == "focus" else later("too large for boxes")
+                self.refused = N_("too large for focus") if self.wanted == "focus" else N_("too large for boxes")
             return LanesView(graph, self._in_lanes(graph), glyphs, self._widest)
         view = BoxesView("focus" if self.wanted == "focus" else "boxes", graph, found, glyphs)
         view.bring(node, before.left if isinstance(before, BoxesView) and before.name == view.name else 0, cells)

@@ -9,7 +9,7 @@ from pathlib import Path
 from textual import events
 from textual.message import Message
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.lesson.model import UNSEEN, Header, in_language
 from tutor.progress import Progress
 from tutor.text_width import wrapped
@@ -22,20 +22,15 @@ _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What is there where CUDA is: asking CUDA itself would take a second, and torch."""
 
 
-_EXTENTS = (
-    (later("{count} cell of code"), later("{count} cells of code")),
-    (later("{count} question"), later("{count} questions")),
-    (later("{count} exercise"), later("{count} exercises")),
-    (later("{count} step"), later("{count} steps")),
-)
 _UNSEEN = re.compile(f'"({"|".join(UNSEEN)})"')
+_TRANSLATED = re.compile(r'lang="(?!en")')
 _FAMILIES = (
-    later("tensors"),
-    later("graph"),
-    later("backprop"),
-    later("training"),
-    later("pitfalls"),
-    later("gpu"),
+    N_("tensors"),
+    N_("graph"),
+    N_("backprop"),
+    N_("training"),
+    N_("pitfalls"),
+    N_("gpu"),
 )
 """How a family is called; one of somebody else's lessons has its own name."""
 
@@ -43,7 +38,7 @@ _FAMILIES = (
 class CatalogPane(Pane):
     """Families with their lessons. The first entry is what to do next."""
 
-    NAME = later("lessons")
+    NAME = N_("lessons")
 
     class Moved(Message):
         """The mark stands on another lesson."""
@@ -100,23 +95,23 @@ class CatalogPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._entries:
-            return ((tr("no lessons here"), "note"),)
+            return ((_("no lessons here"), "note"),)
         kind, lesson = self._entries[index]
         g = self.glyphs
         if lesson is None:
-            return ((clean(tr(kind)), "quiet"),) if kind else EMPTY
+            return ((clean(_(kind)), "quiet"),) if kind else EMPTY
         title = clean(in_language(lesson.title, self.language) or lesson.id)
         mark = self.marks.get(lesson.id, "new")
         here = index == self._at
         if kind == "next":
-            verb = tr("go on with") if mark == "begun" else tr("next")
+            verb = _("go on with") if mark == "begun" else _("next")
             pieces: list[Piece] = [(f"{g.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
         else:
             signs: dict[str, Piece] = {"done": (g.yes, "leaf"), "begun": (g.begun, "grad"), "new": (" ", "plain")}
             role = "quiet" if lacking(lesson) or mark == "done" else "plain"
             pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if here else role)]
             if lacking(lesson):
-                pieces.append((f"  {tr('needs {what}', what=lacking(lesson))}", "note"))
+                pieces.append((f"  {_('needs {what}', what=lacking(lesson))}", "note"))
         if not here:
             return tuple(pieces)
         row = [(text, f"chosen {role}") for text, role in pieces]
@@ -146,7 +141,7 @@ class CatalogPane(Pane):
 class AboutPane(Pane, can_focus=False):
     """What a lesson shows, how much there is of it, and what it needs."""
 
-    NAME = later("about")
+    NAME = N_("about")
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,9 +163,9 @@ class AboutPane(Pane, can_focus=False):
             ]
             if lesson.needs:
                 role = "error" if lacking(lesson) else "quiet"
-                self._pieces.append([(tr("needs {what}", what=", ".join(lesson.needs)), role)])
+                self._pieces.append([(_("needs {what}", what=", ".join(lesson.needs)), role)])
                 if lacking(lesson):
-                    self._pieces.append([(tr("No CUDA device is found here, so it cannot run."), "note")])
+                    self._pieces.append([(_("No CUDA device is found here, so it cannot run."), "note")])
             self._pieces += self._state(lesson, progress)
         self.paint()
 
@@ -181,17 +176,17 @@ class AboutPane(Pane, can_focus=False):
         g = self.glyphs
         lines: list[list[Piece]] = [[]]
         if progress.done:
-            lines.append([(f"{g.yes} {tr('done')}", "leaf")])
+            lines.append([(f"{g.yes} {_('done')}", "leaf")])
         else:
             at = ""
             if progress.step:
-                text = later(", left at step {step} of {steps}") if progress.steps else later(", left at step {step}")
-                at = tr(text, step=progress.step, steps=progress.steps)
-            lines.append([(f"{g.begun} {tr('begun')}", "grad"), (at, "quiet")])
+                text = N_(", left at step {step} of {steps}") if progress.steps else N_(", left at step {step}")
+                at = _(text, step=progress.step, steps=progress.steps)
+            lines.append([(f"{g.begun} {_('begun')}", "grad"), (at, "quiet")])
         questions = self._counted(lesson.path)[1]
         if questions and progress.answers:
-            text = later("{right} of {count} questions right at the first try")
-            lines.append([(tr(text, right=progress.right, count=questions), "quiet")])
+            text = N_("{right} of {count} questions right at the first try")
+            lines.append([(_(text, right=progress.right, count=questions), "quiet")])
         lines.append(phrase("{r} forgets it", r=("R", "key")))
         return lines
 
@@ -203,15 +198,19 @@ class AboutPane(Pane, can_focus=False):
             except OSError:
                 lines = []
             marks = [line for line in lines if line.startswith("# %%")]
-            questions = sum("question=" in line and 'lang="zh"' not in line for line in marks)
+            questions = sum("question=" in line and not _TRANSLATED.search(line) for line in marks)
             code = [line for line in marks if "[markdown]" not in line and not _UNSEEN.search(line)]
             self._extents[path] = len(code), questions, sum('"exercise"' in line for line in code)
         return self._extents[path]
 
     def _extent(self, path: str, steps: int) -> str:
         """`4 cells of code · 2 questions · 1 exercise · 41 steps`"""
-        counts = zip((*self._counted(path), steps), _EXTENTS, strict=True)
-        return f" {self.glyphs.dot} ".join(tr(words[count != 1], count=count) for count, words in counts if count)
+        cells, questions, exercises = self._counted(path)
+        said = [ngettext("{count} cell of code", "{count} cells of code", cells)] if cells else []
+        said += [ngettext("{count} question", "{count} questions", questions)] if questions else []
+        said += [ngettext("{count} exercise", "{count} exercises", exercises)] if exercises else []
+        said += [ngettext("{count} step", "{count} steps", steps)] if steps else []
+        return f" {self.glyphs.dot} ".join(said)
 
     def _lines(self, cells: int) -> list[Row]:
         """The rows for so many cells; made once."""

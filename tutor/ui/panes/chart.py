@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from textual import events
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace.columns import Point
 from tutor.trace.timeline import Timeline
@@ -35,7 +35,7 @@ _SOON = 0.02
 class ChartPane(Pane):
     """A curve for each scalar that `backward` was called on, and for what the learner asked for."""
 
-    NAME = later("chart")
+    NAME = N_("chart")
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ class ChartPane(Pane):
         self.view = views[(views.index(here) + 1) % len(views)]
         self._key = None
         self.update()
-        said = {"figure": tr("the figure that the program draws"), "log": tr("curves on a logarithmic axis")}
-        return said.get(self.view, tr("curves"))
+        said = {"figure": _("the figure that the program draws"), "log": _("curves on a logarithmic axis")}
+        return said.get(self.view, _("curves"))
 
     def _ghosts(self) -> list[Series]:
         """The same curves of the other run; by passes only, for its steps are others."""
@@ -100,7 +100,7 @@ class ChartPane(Pane):
             return []
         names = [one.name for one in self._series]
         return [
-            Series(tr("{name} before", name=name), points, "quiet")
+            Series(_("{name} before", name=name), points, "quiet")
             for name, points in self.ghost.series.items()
             if name in names
         ]
@@ -117,7 +117,7 @@ class ChartPane(Pane):
         self.update()
 
     def _reading_on(self) -> tuple[Piece, ...]:
-        return ((tr("reading the recording …"), "quiet"),) if self._reading else ()
+        return ((_("reading the recording …"), "quiet"),) if self._reading else ()
 
     def _mark(self, canvas: Canvas) -> int | None:
         """The x of the cursor's moment."""
@@ -140,14 +140,14 @@ class ChartPane(Pane):
 
     def _when(self, one: Series, point: Point) -> str:
         if self.charted.by_steps:
-            return tr(" since step {step}", step=point.step)
+            return _(" since step {step}", step=point.step)
         if len(one.points) == 1:
-            return tr(" at the first pass")
+            return _(" at the first pass")
         return f" {self.glyphs.dot} {self._pass(one, point)}"
 
     @staticmethod
     def _pass(one: Series, point: Point) -> str:
-        return tr("pass {number} of {count}", number=point.x + 1, count=len(one.points))
+        return _("pass {number} of {count}", number=point.x + 1, count=len(one.points))
 
     def _draw(self, height: int) -> None:
         """The curves; twice, because how wide the figures are is only known after."""
@@ -170,7 +170,7 @@ class ChartPane(Pane):
     def _legend(self) -> list[Row]:
         """Rows with the names, where the frame has no room for them."""
         names = self._names()
-        room = self.inner - sum(width(tr(tab.name)) + 2 for tab in self.tabs) - _BESIDE
+        room = self.inner - sum(width(_(tab.name)) + 2 for tab in self.tabs) - _BESIDE
         if len(self._series) < 2 or row_width(names) <= room:
             return []
         rows: list[list[Piece]] = [[]]
@@ -206,21 +206,17 @@ class ChartPane(Pane):
         one, said = self._series[0], []
         point = one.at(self.cursor)
         if self.charted.by_steps:
-            said.append(tr("by step"))
+            said.append(_("by step"))
         elif len(self._series) == 1 and len(one.points) > 1 and point is not None:
             said.append(self._pass(one, point))
         if self._canvas.scaled:
-            said.append(tr("each on its own scale"))
+            said.append(_("each on its own scale"))
         if self._canvas.log:
-            said.append(tr("log axis"))
+            said.append(_("log axis"))
         unreal: Row = ()
         if self._canvas.unreal:
-            what = (
-                later("{count} not above zero, not drawn")
-                if self._canvas.log
-                else later("{count} nan or inf, not drawn")
-            )
-            unreal = ((tr(what, count=self._canvas.unreal), "error"),)
+            what = N_("{count} not above zero, not drawn") if self._canvas.log else N_("{count} nan or inf, not drawn")
+            unreal = ((_(what, count=self._canvas.unreal), "error"),)
         return self.parted(tuple(names), *(((text, "quiet"),) for text in said), unreal, self._reading_on())
 
     def heading(self) -> Row:
@@ -231,7 +227,7 @@ class ChartPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         if not self._rows:
-            return ((tr("a curve grows here, a point for each pass"), "note"),)
+            return ((_("a curve grows here, a point for each pass"), "note"),)
         return self._rows[index]
 
     # ------------------------------------------------------------ the cursor goes along the curves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePath
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
 from tutor.trace.events import Span
@@ -25,7 +25,7 @@ _TALL = 12
 class CodePane(Pane):
     """The lines of the program, or of the file that the current frame is in."""
 
-    NAME = later("code")
+    NAME = N_("code")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -151,9 +151,9 @@ class CodePane(Pane):
         turns = list(state.frames[-1].iterations.values()) if state.frames and view is not None else []
         if turns:
             text = f" {self.glyphs.crumb} ".join(map(str, turns))
-            turn = tr(later("turn {number}") if self.tabs else later("iteration {number}"), number=text)
+            turn = _(N_("turn {number}") if self.tabs else N_("iteration {number}"), number=text)
         if self._full is not None:
-            turn = tr("full here")
+            turn = _("full here")
         parts = ((file, "title strong"), (function, "title strong"), (turn, "now"))
         return self.parted(*((part,) if part[0] else () for part in parts))
 
@@ -180,11 +180,11 @@ class CodePane(Pane):
     def row(self, index: int, cells: int) -> Row:
         g = self.glyphs
         if index >= self._count:
-            return ((f"    {g.more} {tr('more after the question')}", "note"),)
+            return ((f"    {g.more} {_('more after the question')}", "note"),)
         line = self._listing.lines[index]
         size = self._gutter - 4
         if not line.number:
-            label = f" {tr('cell {number}', number=line.cell)} "
+            label = f" {_('cell {number}', number=line.cell)} "
             return (
                 (g.rule * (size + 3), "faint"),
                 (label, "quiet"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.draw.graph import Graph, NodeRow
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class GraphPane(Pane):
     """The graph at the cursor, in one of three views."""
 
-    NAME = later("graph")
+    NAME = N_("graph")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class GraphPane(Pane):
         if graph.now is not None or self._at not in self._place:
             self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
         self._title = self._heading(state, event)
-        self._hint = "" if graph.nodes else tr("leaves and operations appear here")
+        self._hint = "" if graph.nodes else _("leaves and operations appear here")
         if state.full:
-            self._hint = tr("the recording was full: there is no graph of what ran after")
+            self._hint = _("the recording was full: there is no graph of what ran after")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -65,24 +65,24 @@ class GraphPane(Pane):
         self.top = 0
         self.update()
         if self.views.refused:
-            return f"{tr(self.views.refused)}: {tr('the graph as lanes')}"
+            return f"{_(self.views.refused)}: {_('the graph as lanes')}"
         if view == "focus":
-            return tr("one node of the graph, with those around it")
-        return tr("the graph as boxes") if view == "boxes" else tr("the graph as lanes")
+            return _("one node of the graph, with those around it")
+        return _("the graph as boxes") if view == "boxes" else _("the graph as lanes")
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
         if last is None or not state.showing_pass:
-            return ((tr("forward"), "value"),) if state.shown else ()
-        text = later("backward pass {number}") if last.call == "backward" else later("autograd.grad, pass {number}")
+            return ((_("forward"), "value"),) if state.shown else ()
+        text = N_("backward pass {number}") if last.call == "backward" else N_("autograd.grad, pass {number}")
         if self.tabs:  # there is less room beside tabs
-            text = later("pass {number}")
-        title = tr(text, number=last.number)
+            text = N_("pass {number}")
+        title = _(text, number=last.number)
         if not last.ran:
             return ((title, "grad"),)
         if not last.running and not isinstance(event, ev.BackwardEnd):
-            return self.parted(((title, "grad"),), ((tr("over"), "quiet"),))
-        place = tr("node {number} of {count}", number=len(last.ran), count=self._total(state))
+            return self.parted(((title, "grad"),), ((_("over"), "quiet"),))
+        place = _("node {number} of {count}", number=len(last.ran), count=self._total(state))
         return self.parted(((title, "grad"),), ((place, "quiet"),))
 
     def _total(self, state: State) -> int:
@@ -101,10 +101,10 @@ class GraphPane(Pane):
     def heading(self) -> Row:
         if self._view is None or not self._graph.nodes:
             return self._title
-        name = tr(self._view.name)
+        name = _(self._view.name)
         if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
-        said = ((f"{name}, {tr(self.views.refused)}" if self.views.refused else name, "quiet"),)
+        said = ((f"{name}, {_(self.views.refused)}" if self.views.refused else name, "quiet"),)
         return self.parted(said, self._title) if self.tabs else self.parted(self._title, said)
 
     def rows(self, width: int, height: int) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Input
 
-from tutor.language import later, now, tr
+from tutor.i18n import N_, _, current_language
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.gate import Question
@@ -13,9 +13,9 @@ from tutor.ui.panes.surface import Surface
 
 LONGEST = 500
 _EXAMPLES = {
-    "predict": later("0.25, [1, 2], True or None, within a thousandth"),
-    "choice": later("the number of your choice"),
-    "line": later("its number, or ↑ ↓ to mark it in the code"),
+    "predict": N_("0.25, [1, 2], True or None, within a thousandth"),
+    "choice": N_("the number of your choice"),
+    "line": N_("its number, or ↑ ↓ to mark it in the code"),
 }
 
 
@@ -36,18 +36,18 @@ class Ask(Input):
         if question != self._about:
             self._about, self._said = question, None
             self.value = ""
-        if self._said == (now(), framed):
+        if self._said == (current_language(), framed):
             return
-        self._said = now(), framed
-        example = tr(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
+        self._said = current_language(), framed
+        example = _(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
         example = glyphs.text(example)
-        self.placeholder = example if framed else tr("answer: {example}", example=example)
+        self.placeholder = example if framed else _("answer: {example}", example=example)
         asked = {
-            "predict": tr("your answer: {expression}", expression=clean(question.of)),
-            "line": tr("which line?"),
-        }.get(question.kind, tr("your choice"))
+            "predict": _("your answer: {expression}", expression=clean(question.of)),
+            "line": _("which line?"),
+        }.get(question.kind, _("your choice"))
         self.border_title = Content(f"? {asked}").markup
-        self.border_subtitle = f"Enter {tr('answer')}  s {tr('skip')}"
+        self.border_subtitle = f"Enter {_('answer')}  s {_('skip')}"
 
 
 class PromptLabel(Surface):

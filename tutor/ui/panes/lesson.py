@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tutor.explain.live import live
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.lesson import markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
@@ -59,7 +59,7 @@ class _Text:
 class LessonPane(Pane):
     """Sections of prose; the one of the cell at the cursor begins at the top."""
 
-    NAME = later("lesson")
+    NAME = N_("lesson")
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class LessonPane(Pane):
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
     def _rule(self, number: int, cells: int) -> Row:
-        label = f" {tr('cell {number}', number=number)} "
+        label = f" {_('cell {number}', number=number)} "
         return fit(((self.glyphs.rule * 2, "faint"), (label, "quiet"), (self.glyphs.rule * 200, "faint")), cells,
                    more=self.glyphs.rule)  # fmt: skip
 
@@ -243,7 +243,7 @@ class LessonPane(Pane):
 
     def heading(self) -> Row:
         below = self.count() - self.top - self.page
-        more = "↓" if self.tabs else tr("more below")
+        more = "↓" if self.tabs else _("more below")
         return ((more, "note"),) if below > 0 and self._rows else ()
 
     def count(self) -> int:
@@ -251,4 +251,4 @@ class LessonPane(Pane):
 
     def row(self, index: int, cells: int) -> Row:
         known = self.gate.document is not None
-        return self._rows[index] if self._rows else ((tr("a script without prose"), "note"),) if known else EMPTY
+        return self._rows[index] if self._rows else ((_("a script without prose"), "note"),) if known else EMPTY

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import width as cells
 from tutor.ui.draw.bar import Backward, Bar, step_at
 from tutor.ui.draw.places import LEAST
@@ -161,7 +161,7 @@ class KeyLine(Surface):
 
 
 def _pieces(hint: Hint) -> Row:
-    return ((tr(hint.keys), "key"), (f" {tr(hint.label)}", "quiet"))
+    return ((_(hint.keys), "key"), (f" {_(hint.label)}", "quiet"))
 
 
 class TooSmall(Surface):
@@ -173,10 +173,10 @@ class TooSmall(Surface):
     def rows(self, width: int, height: int) -> list[Row]:
         wide, tall = LEAST
         text = [
-            tr("This terminal has {width}x{height} cells.", width=width, height=height),
-            tr("gradtutor needs {width}x{height} or more.", width=wide, height=tall),
+            _("This terminal has {width}x{height} cells.", width=width, height=height),
+            _("gradtutor needs {width}x{height} or more.", width=wide, height=tall),
             "",
-            f"q {tr('quit')}",
+            f"q {_('quit')}",
         ]
         lines: list[Row] = [((" " * ((width - cells(line)) // 2) + line, "quiet"),) for line in text]
         return [EMPTY] * max((height - len(lines)) // 2, 0) + lines

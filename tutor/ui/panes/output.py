@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from tutor.language import later, now, tr
+from tutor.i18n import N_, _, current_language
 from tutor.text_width import cut, wrapped
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
@@ -20,7 +20,7 @@ _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 class OutputPane(Pane):
     """Printed text up to the cursor; the end of it is in view."""
 
-    NAME = later("output")
+    NAME = N_("output")
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class OutputPane(Pane):
             return
         warned = bisect_right(timeline.asides, self.cursor, key=lambda aside: aside.step)
         printed = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
-        key = (timeline, printed, warned, self.inner, now())
+        key = (timeline, printed, warned, self.inner, current_language())
         self._grew = key != self._key
         if not self._grew:
             return
@@ -63,13 +63,13 @@ class OutputPane(Pane):
         return text.count("\n") + (text[-1:] not in ("", "\n")) + warned
 
     def heading(self) -> Row:
-        return ((tr("the end of it; there was more"), "note"),) if self._cut else ()
+        return ((_("the end of it; there was more"), "note"),) if self._cut else ()
 
     def count(self) -> int:
         return max(len(self._rows), 1)
 
     def row(self, index: int, cells: int) -> Row:
-        return self._rows[index] if self._rows else ((tr("nothing printed yet"), "note"),)
+        return self._rows[index] if self._rows else ((_("nothing printed yet"), "note"),)
 
     def in_view(self) -> int | None:
         return len(self._rows) - 1 if self._grew and self._rows else None

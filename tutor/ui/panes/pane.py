@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import width
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
 from tutor.ui.messages import DetailsAsked, MarkMoved, TabClicked
@@ -33,7 +33,7 @@ class Tab:
 
     @property
     def text(self) -> str:
-        return f"{tr(self.name)} +{self.new}" if self.new else tr(self.name)
+        return f"{_(self.name)} +{self.new}" if self.new else _(self.name)
 
 
 class Pane(Surface, can_focus=True):
@@ -60,7 +60,7 @@ class Pane(Surface, can_focus=True):
 
     def called(self) -> str:
         """What the frame says it is."""
-        return tr(self.NAME)
+        return _(self.NAME)
 
     def prepare(self) -> None:
         """Work out what to show at the cursor, before any row is asked for."""
@@ -175,7 +175,7 @@ class Pane(Surface, can_focus=True):
         if height < 2 or width < 5:
             return []
         if self.failure is not None:
-            body: list[Row] = [((tr("this part of the recording cannot be shown"), "error"),)]
+            body: list[Row] = [((_("this part of the recording cannot be shown"), "error"),)]
             thumb = range(0)
             body += [EMPTY] * (height - 2 - len(body))
         else:

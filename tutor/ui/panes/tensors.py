@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _
 from tutor.text_width import width, wrapped
 from tutor.trace import values
 from tutor.trace.changes import Changes
@@ -24,25 +24,25 @@ from tutor.ui.reading import Flow, Texts, grad_of, squeezed
 
 COLUMNS = (
     Column(" ", 17, 0, 28, 6),
-    Column(later("value"), 10, 0, 44, 8),
+    Column(N_("value"), 10, 0, 44, 8),
     Column("shape", 5, 4, 14),
     Column("dtype", 5, 6, 10, 7),
     Column("dev", 3, 7, 8),
-    Column(later("leaf"), 4, 2, centred=True),
+    Column(N_("leaf"), 4, 2, centred=True),
     Column("req", 3, 5, centred=True),
     Column("grad_fn", 7, 3, 24, 8),
     Column("grad", 9, 0, 40, 7),
 )
 _LONG = 60
 _OF_GRADIENTS = ("req", "grad_fn", "grad")
-OTHER = Column(later("change"), 6, 1, 16)
+OTHER = Column(N_("change"), 6, 1, 16)
 """How far from the run before: only where there is one behind this."""
 
 
 class TensorsPane(Pane):
     """A row per tensor that has a name: those of the innermost frame first, then those of the frames around it."""
 
-    NAME = later("tensors")
+    NAME = N_("tensors")
     CHOOSES = True
 
     def __init__(self) -> None:
@@ -80,9 +80,9 @@ class TensorsPane(Pane):
             names, others = names_of(state, frame), aliases_of(state, frame)
             before = {} if other is None or place >= len(other.frames) else names_of(other, other.frames[-1 - place])
             if place and names:
-                where = tr("in the module")
+                where = _("in the module")
                 if frame.function != "<module>":
-                    where = tr("in {function}", function=frame.function)
+                    where = _("in {function}", function=frame.function)
                 self._rule(((f"{self.glyphs.rule * 2} {clean(where)}", "quiet"),))
             for name, aliases in others.items():
                 number = names[name]
@@ -101,9 +101,9 @@ class TensorsPane(Pane):
         if plain:
             self._note(plain, "quiet")
         if passes_by and not self.asking:
-            self._note(tr("(…) passes through here; kept only by retain_grad()"))
+            self._note(_("(…) passes through here; kept only by retain_grad()"))
         if not self._table:
-            self._note(tr("tensors appear here as the code makes them"))
+            self._note(_("tensors appear here as the code makes them"))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
         self._fit = table.fitted(self._columns, cells, self.inner, self._idle(state))
 

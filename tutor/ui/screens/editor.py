@@ -15,7 +15,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.text_width import wrapped
 from tutor.ui.draw.row import Piece, Row, clean
 from tutor.ui.panes.surface import Surface
@@ -102,11 +102,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """The keys; above them what is wrong."""
         keys: list[Piece] = []
         for key, label in (
-            ("F5", tr("run")),
-            ("Esc", tr("back")),
-            ("Ctrl+O", tr("own editor")),
-            ("F8", tr("as it was")),
-            ("Ctrl+Z", tr("undo")),
+            ("F5", _("run")),
+            ("Esc", _("back")),
+            ("Ctrl+O", _("own editor")),
+            ("F8", _("as it was")),
+            ("Ctrl+Z", _("undo")),
         ):
             keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
         self.foot.problem, self.foot.keys = problem, keys
@@ -124,9 +124,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             self.say(
-                tr("line {number}: {problem}", number=line, problem=getattr(error, "msg", error))
-                if line
-                else str(error)
+                _("line {number}: {problem}", number=line, problem=getattr(error, "msg", error)) if line else str(error)
             )
             if line:
                 self.area.move_cursor((line - 1, 0))
@@ -145,7 +143,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """In the editor that the environment names."""
         command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
         if not command.strip():
-            self.say(tr("EDITOR names no editor"))
+            self.say(_("EDITOR names no editor"))
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cell.py"
@@ -158,7 +156,7 @@ class Editor(ModalScreen[tuple[str, bool]]):
                 self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
                 return
         if status:
-            self.say(tr("{command} ended with status {status}: nothing was taken over", command=command, status=status))
+            self.say(_("{command} ended with status {status}: nothing was taken over", command=command, status=status))
         elif changed != self.text:
             self.area.replace(changed, (0, 0), self.area.document.end)
             self.say()

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson.errors import LessonError
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, Setting
@@ -52,7 +52,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         yield from self.fields.values()
 
     def on_mount(self) -> None:
-        self.text.border_title = tr("what if? set the knobs for another run")
+        self.text.border_title = _("what if? set the knobs for another run")
         self.text.set_class(self.text.glyphs.ascii, "-ascii")
         self.on_resize()
         next(iter(self.fields.values())).focus()
@@ -80,11 +80,11 @@ class Knobs(ModalScreen[dict[str, str] | None]):
             found.append(((f" {pad(clean(name), self._names)}", "value"), (" " * 20, "plain"), (_range(knob), "quiet")))
         keys: list[Piece] = [
             (" Enter", "key"),
-            (f" {tr('run')}   ", "quiet"),
+            (f" {_('run')}   ", "quiet"),
             ("↑ ↓", "key"),
-            (f" {tr('choose')}   ", "quiet"),
+            (f" {_('choose')}   ", "quiet"),
         ]
-        found += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {tr('back')}", "quiet"))]
+        found += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {_('back')}", "quiet"))]
         return found
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -111,11 +111,11 @@ class Knobs(ModalScreen[dict[str, str] | None]):
 def _range(knob: Knob) -> str:
     """What the knob may be."""
     if knob.choices:
-        return tr(" or ").join(map(str, knob.choices))
+        return _(" or ").join(map(str, knob.choices))
     if knob.type == "boolean":
-        return tr(" or ").join(("True", "False"))
+        return _(" or ").join(("True", "False"))
     bounds = [
-        tr("from {least:g}", least=knob.min) if knob.min is not None else "",
-        tr("to {most:g}", most=knob.max) if knob.max is not None else "",
+        _("from {least:g}", least=knob.min) if knob.min is not None else "",
+        _("to {most:g}", most=knob.max) if knob.max is not None else "",
     ]
-    return " ".join(filter(None, bounds)) + "   " + tr("as written: {value}", value=knob.default)
+    return " ".join(filter(None, bounds)) + "   " + _("as written: {value}", value=knob.default)

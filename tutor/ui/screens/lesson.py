@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.lesson.markdown import prepare
 from tutor.trace.timeline import Timeline
 from tutor.ui.arranging import Arranger
@@ -296,14 +296,14 @@ class LessonScreen(Screen[None]):
     @property
     def waiting(self) -> str:
         """What the program is at while there is nothing more to show."""
-        phases = {"starting": tr("starting Python …"), "importing": tr("importing torch …"), "running": tr("running …")}
+        phases = {"starting": _("starting Python …"), "importing": _("importing torch …"), "running": _("running …")}
         return phases.get(self.session.phase, "") if self.session is not None else ""
 
     def stop_program(self) -> bool:
         """Stop the program, if it runs."""
         if self.session is None or not self.running:
             return False
-        self.say((tr("stopping …"), "quiet"))
+        self.say((_("stopping …"), "quiet"))
         self.run_worker(self.session.stop(), group="stop")
         return True
 

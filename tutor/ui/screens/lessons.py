@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, next_language, own_name
 from tutor.lesson import catalog
 from tutor.lesson.errors import LessonError
 from tutor.lesson.model import Header as LessonHeader
@@ -34,15 +34,18 @@ _KEYS = (
     Key("last", "end", "End", "last", "the last"),
     Key("open", "enter,right,l", "Enter", "open", "open the lesson"),
     Key("reset", "R", "R", "forget", "forget what was done with the lesson; press it twice"),
-    Key("language", "L", "L", "language", "English or Chinese"),
+    Key("language", "L", "L", "language", "the next language"),
     Key("help", "question_mark", "?", "help", "the keys and the marks"),
     Key("leave", "escape", "Esc", "back", "nothing: here is where it leads back to"),
     Key("quit", "q", "q", "quit", "quit"),
 )
-_HINTS = (
-    Hint("↑ ↓", later("choose"), "down", 2), Hint("Enter", later("open"), "open", 0),
-    Hint("?", later("help"), "help", 1), Hint("L", later("中文"), "language", 3), Hint("q", later("quit"), "quit", 0),
-)  # fmt: skip
+
+
+def _hints() -> tuple[Hint, ...]:
+    return (
+        Hint("↑ ↓", N_("choose"), "down", 2), Hint("Enter", N_("open"), "open", 0), Hint("?", N_("help"), "help", 1),
+        Hint("L", own_name(next_language()), "language", 3), Hint("q", N_("quit"), "quit", 0),
+    )  # fmt: skip
 
 
 class LessonsScreen(Screen[None]):
@@ -84,7 +87,7 @@ class LessonsScreen(Screen[None]):
             lessons = found.lessons
             if found.problems:
                 more = len(found.problems) - 1
-                problem = str(found.problems[0]) + (tr(" (and {count} more)", count=more) if more else "")
+                problem = str(found.problems[0]) + (_(" (and {count} more)", count=more) if more else "")
         except LessonError as error:
             problem = str(error)
         store = Store()
@@ -92,16 +95,16 @@ class LessonsScreen(Screen[None]):
         self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language, self.at)
         self.at = ""
         done = sum(kept.done for kept in progress.values())
-        self.header.show("", "", [(tr("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
+        self.header.show("", "", [(_("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
         self.explain.show([(problem, "error")] if problem else self._greeting(store))
-        self.keyline.show(_HINTS)
+        self.keyline.show(_hints())
         self.keyline.paint()
         self._tell()
 
     def _greeting(self, store: Store) -> list[tuple[str, str]]:
         if store.notice:
             return [(store.notice, "note")]
-        return [(tr("walk real PyTorch code, forward and back in time"), "quiet")]
+        return [(_("walk real PyTorch code, forward and back in time"), "quiet")]
 
     def on_screen_suspend(self) -> None:
         """A lesson was opened: there is news when it closes."""
@@ -178,15 +181,15 @@ class LessonsScreen(Screen[None]):
     def _forget(self, lesson: LessonHeader) -> None:
         """At the second time: nothing was done with this lesson."""
         if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
-            self.explain.show([(tr("there is nothing to forget: this lesson was not begun"), "quiet")])
+            self.explain.show([(_("there is nothing to forget: this lesson was not begun"), "quiet")])
         elif self._forgetting != lesson.id:
             self._forgetting = lesson.id
             title = in_language(lesson.title, self.language)
-            text = later("{r} once more forgets your answers and your place in {title}")
+            text = N_("{r} once more forgets your answers and your place in {title}")
             self.explain.show(phrase(text, "note", r=("R", "key"), title=title))
         else:
             self._forgetting = ""
             store = Store()
             gone = store.reset(lesson.id)
             self.read()
-            self.explain.show([(tr("forgotten"), "quiet") if gone else (store.notice or "", "error")])
+            self.explain.show([(_("forgotten"), "quiet") if gone else (store.notice or "", "error")])

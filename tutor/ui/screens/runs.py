@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tutor.language import later, tr
+from tutor.i18n import N_, _, ngettext
 from tutor.text_width import pad
 from tutor.trace.values import number
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp
 
 _KEYS = (
-    Key("leave", "escape,q,w", "Esc", later("back"), "back"),
+    Key("leave", "escape,q,w", "Esc", N_("back"), "back"),
     Key("up", "up,k", "↑", "up", "up"),
     Key("down", "down,j", "↓", "down", "down"),
-    Key("open", "enter", "Enter", later("walk"), "walk this run"),
-    Key("ghost", "g", "g", later("compare"), "show it behind the run on the screen, or no more"),
-    Key("name", "n", "n", later("name"), "give it another name"),
-    Key("drop", "d", "d", later("drop"), "forget it"),
-    Key("language", "L", "L", "language", "English or Chinese"),
+    Key("open", "enter", "Enter", N_("walk"), "walk this run"),
+    Key("ghost", "g", "g", N_("compare"), "show it behind the run on the screen, or no more"),
+    Key("name", "n", "n", N_("name"), "give it another name"),
+    Key("drop", "d", "d", N_("drop"), "forget it"),
+    Key("language", "L", "L", "language", "the next language"),
 )
 
 
 class RunsPane(Pane):
     """A row for each run."""
 
-    NAME = later("runs")
+    NAME = N_("runs")
 
     def __init__(self, runs: Runs) -> None:
         super().__init__(id="runs")
@@ -54,7 +54,7 @@ class RunsPane(Pane):
         if index >= len(self.runs.all):
             pieces: list[Piece] = []
             for key in (*_KEYS[3:-1], _KEYS[0]):
-                pieces += [(key.shown, "key"), (f" {tr(key.label)}  ", "quiet")]
+                pieces += [(key.shown, "key"), (f" {_(key.label)}  ", "quiet")]
             return tuple(pieces) if index > len(self.runs.all) else ((self.said, "note"),)
         run = self.runs.all[index]
         g = self.glyphs
@@ -75,7 +75,7 @@ def told(run: Run) -> str:
     """How long it is, and what it came to."""
     timeline = run.timeline
     last = [f"{name} {number(points[-1].value)}" for name, points in list(timeline.series.items())[:2] if points]
-    return tr(", ").join([tr("{count:,} steps", count=timeline.steps), *last])
+    return _(", ").join([ngettext("{count:,} step", "{count:,} steps", timeline.steps), *last])
 
 
 class RunsScreen(ModalScreen[None]):
@@ -122,7 +122,7 @@ class RunsScreen(ModalScreen[None]):
         self.pane.said = ""
         match key:
             case "ghost" | "drop" if run is self.runs.now:
-                self.pane.said = tr("this run is on the screen: choose another one")
+                self.pane.said = _("this run is on the screen: choose another one")
             case "leave":
                 self.dismiss()
             case "up" | "down":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from tutor.language import tr
+from tutor.i18n import _
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Row
 from tutor.ui.keys import Key, bindings
@@ -27,7 +27,7 @@ KEYS = (
     Key("page_up", "pageup", "PageUp", "up", "a page up"),
     Key("page_down", "pagedown,space", "PageDown", "down", "a page down"),
     Key("theme", "t", "t", "light or dark", "light or dark"),
-    Key("language", "L", "L", "language", "English or Chinese"),
+    Key("language", "L", "L", "language", "the next language"),
 )
 
 
@@ -60,10 +60,10 @@ class SheetPane(Pane):
         self.paint()
 
     def called(self) -> str:
-        return tr(self._titled)
+        return _(self._titled)
 
     def heading(self) -> Row:
-        return (("Esc", "key"), (f" {tr('back')}", "quiet"))
+        return (("Esc", "key"), (f" {_('back')}", "quiet"))
 
     def count(self) -> int:
         return len(self._rows)

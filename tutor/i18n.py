@@ -1,0 +1,87 @@
+"""Translations. Texts are written in English where they are used, and looked up with gettext in `tutor/locale`.
+
+`_` translates when it draws, `ngettext` chooses the plural form, `pgettext` tells two meanings of an English text
+apart, and `N_` only marks a text that is translated later. `make messages` collects all of them in the catalogs,
+`tutor/locale/LANGUAGE/LC_MESSAGES/gradtutor.po`; a compiled catalog is read when its language is first used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from gettext import NullTranslations, translation
+from pathlib import Path
+
+DOMAIN = "gradtutor"
+FOLDER = Path(__file__).parent / "locale"
+ENGLISH = "en"
+
+_catalogs: dict[str, NullTranslations] = {ENGLISH: NullTranslations()}
+_language = ENGLISH
+
+
+def languages() -> tuple[str, ...]:
+    """The codes of the languages that the interface can speak: English, and each that has a catalog."""
+    return ENGLISH, *sorted(path.parent.parent.name for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+
+
+def use(language: str) -> None:
+    """Speak this language from now on. Raises FileNotFoundError where there is no catalog for it."""
+    global _language
+    _catalog(language)
+    _language = language
+
+
+def current_language() -> str:
+    """The code of the language that the interface speaks."""
+    return _language
+
+
+def next_language() -> str:
+    """The language after the one that the interface speaks; after the last comes the first."""
+    every = languages()
+    return every[(every.index(_language) + 1) % len(every)]
+
+
+def of_locale() -> str:
+    """The language that the environment asks for; English where it asks for one that is not here."""
+    asked = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    territory = re.split(r"[.@]", asked)[0].lower().replace("-", "_")
+    by_code = {language.lower(): language for language in languages()}
+    return by_code.get(territory) or by_code.get(territory.partition("_")[0]) or ENGLISH
+
+
+def own_name(language: str) -> str:
+    """The name of a language in that language: `English`, `中文`."""
+    return _catalog(language).pgettext("name of this language", "English")
+
+
+def _(text: str, /, **values: object) -> str:
+    """Translate a text and put these values in place of its `{names}`; the English one where there is none."""
+    # The empty text stands for the head of a catalog.
+    return _filled(_catalogs[_language].gettext(text) if text else "", values)
+
+
+def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
+    """Translate the form for `n` of something; `{count}` in it is `n`."""
+    return _filled(_catalogs[_language].ngettext(singular, plural, n), {"count": n, **values})
+
+
+def pgettext(context: str, text: str, /, **values: object) -> str:
+    """Translate a text that means different things in different contexts."""
+    return _filled(_catalogs[_language].pgettext(context, text), values)
+
+
+def N_(text: str) -> str:
+    """Mark a text that is translated where it is drawn, and return it as it is."""
+    return text
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    return text.format(**values) if values else text
+
+
+def _catalog(language: str) -> NullTranslations:
+    if language not in _catalogs:
+        _catalogs[language] = translation(DOMAIN, FOLDER, [language])
+    return _catalogs[language]
