@@ -34,7 +34,7 @@ except RuntimeError as error:
 
 # %% [markdown] question="predict" of="a.grad" lang="en"
 # {{ joined.requires_grad }}. `torch.tensor` always makes a **new leaf from plain numbers**. It took
-# {{ joined.tolist() }} out of the list and left the history behind. There is a warning in the output, but it comes once
+# {{ joined.tolist() }} out of the list and left the history behind. Newer versions of torch print a warning, but once
 # per program, easily missed among others. Marking is not what is missing: `a` is marked. With `requires_grad=True` in
 # that line as well the error would go away, and `a` would still get nothing.
 #
@@ -43,7 +43,7 @@ except RuntimeError as error:
 # %% [markdown] question="predict" of="a.grad" lang="zh"
 # {{ joined.requires_grad }}。`torch.tensor` 总是**用普通的数做一个新的叶子节点**。
 # 它从列表里取走了 {{ joined.tolist() }}，把历史留在了后面。
-# 输出里有一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。
+# 较新版本的 torch 会打印一条警告，可是一个程序里只出现一次，夹在别的输出当中很容易漏看。
 # 缺的不是标记，`a` 早就标记过了。在那一行里也写上 `requires_grad=True`，错误是没了，`a` 却还是什么也得不到。
 #
 # `torch.stack` 拼的是张量本身，是图里的一个运算。现在 `a.grad` 里会是多少？

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+import torch
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain.nodes import rule_json
@@ -81,6 +82,8 @@ h = leaf(1.0)
 h.register_hook(lambda g: g)
 (h * 2).backward(torch.tensor([float('nan')]))
 """
+if torch.func.grad(lambda x: torch.atan2(x, x))(torch.tensor(0.0)).isnan():  # in torch 2.9 and older
+    FINITE = FINITE.replace("torch.atan2(x, x).sum().backward()\n", "")
 
 
 def passes(lines: list[str]) -> str:

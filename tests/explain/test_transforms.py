@@ -108,3 +108,22 @@ def test_hooks_of_a_module(record: Forker) -> None:
     assert all("hooks of a module" in text for text in said(recorded, "node"))
     assert len(said(recorded, "node")) == 2
     assert ("mul", "gi[0] * 2") in recorded.ops()
+
+
+def test_the_elements_of_what_runs_inside_are_told(record: Forker) -> None:
+    """Some versions of torch give none inside a transform, and none gives the bytes of more than a few."""
+    recorded = record("""\
+import torch
+def f(x):
+    y = x * 2
+    return y.sum()
+for x in (torch.ones(3), torch.ones(20), torch.ones(50, 50), torch.ones(3) * 1j):
+    torch.func.grad(f)(x) if x.is_floating_point() else torch.func.vjp(f, x)
+torch.func.grad(lambda x: torch.func.grad(lambda x: x ** 3)(x))(torch.tensor(2.0))
+""")
+    texts = [plain(recorded.timeline, step) for step in range(1, recorded.timeline.steps + 1)]
+    assert not [text for text in texts if "cannot be read" in text]
+    doubled = [text for text in texts if text.startswith("mul: y = x * 2 = ")]
+    assert [text.rpartition(" = ")[2] for text in doubled] == [
+        "[2.0 2.0 2.0]", f"[{'2. ' * 19}…]", "50x50 mean 2.", "[0.+2.j 0.+2.j 0.+2.j]",
+    ]  # fmt: skip

@@ -22,6 +22,11 @@ WARNS = {
     "training/update": NO_LEAF,
 }
 """The warnings that belong to a lesson."""
+with warnings.catch_warnings(record=True) as _warned:
+    warnings.simplefilter("always")
+    float(torch.ones(1, requires_grad=True))
+if not _warned:  # torch 2.6 does not
+    del WARNS["pitfalls/list-of-tensors"]
 
 Names = dict[str, Any]
 Tries = dict[str, list[tuple[str | tuple[str, str], str]]]

@@ -141,3 +141,36 @@ for t in numbers():
     assert [event.number for event in recorded.of(ev.Iteration)] == [1, 1, 2, 2, 3, 3]
     assert turns(recorded, 6) == [1, 2, 3]
     assert turns(recorded, 4) == [1, 2, 3]
+
+
+def test_what_an_iteration_calls_stands_at_its_loop(record: Forker) -> None:
+    """Compilers place it at the loop or at what it iterates over; calls in the latter stay where they are."""
+    recorded = record("""\
+import torch
+y = torch.ones(2, 2)
+for é, row in enumerate(y * 2):
+    pass
+for row in y.abs():
+    pass
+for row in map(torch.relu, y):
+    pass
+a = [r + 1 for r in y]
+b = [s for r in y for s in r.exp()]
+c = list(r for r in y)
+def f(k=[r for r in y]):
+    for r in y: yield r
+for r in f():
+    pass
+""")
+    assert recorded.ops() == [
+        ("ones", "torch.ones(2, 2)"),
+        ("mul", "y * 2"), ("unbind", "enumerate(y * 2)"),
+        ("abs", "y.abs()"), ("unbind", "for row in y.abs():\n    pass"),
+        ("unbind", "map(torch.relu, y)"), *[("relu", "for row in map(torch.relu, y):\n    pass")] * 2,
+        ("unbind", "[r + 1 for r in y]"), *[("add", "r + 1")] * 2,
+        ("unbind", "[s for r in y for s in r.exp()]"),
+        *[("exp", "r.exp()"), ("unbind", "[s for r in y for s in r.exp()]")] * 2,
+        ("unbind", "(r for r in y)"),
+        ("unbind", "[r for r in y]"),
+        ("unbind", "for r in y: yield r"),
+    ]  # fmt: skip

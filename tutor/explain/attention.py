@@ -69,9 +69,11 @@ def _matrix(batch: Grid, i: int) -> Grid:
 @explains("ScaledDotProductFlashAttentionForCpuBackward0",
           general="Y = P·V, P = softmax(Q·Kᵀ/√n): grad(V) = Pᵀ·G, grad(Q) = S·K/√n, S = P·(G·Vᵀ - Σ)")  # fmt: skip
 def attention(node: NodeView) -> Iterator[Explanation]:
-    """As `softmax` between two products of matrices."""
-    q, k, v = node.operands[:3]
-    for held in pieces(node.operands):
+    """As `softmax` between two products of matrices; inside a composite it gets them in the shape of a batch."""
+    if node.inner and node.op != NAME:
+        return
+    q, k, v = node.whole[:3]
+    for held in pieces(node.whole):
         if not node.gives(_each(node, held.p, held.v)):
             continue
         sent: tuple[list[float], list[float], list[float]] = ([], [], [])
@@ -106,10 +108,11 @@ def attention(node: NodeView) -> Iterator[Explanation]:
         came_as = shape_text(node.incoming.shape)
         shares = [
             Product(target, formula, Grid(target.shape, tuple(flat)), f"{came_as} → {shape_text(target.shape)}")
-            for target, formula, flat in zip((q, k, v), formulas, sent, strict=True)
+            for target, formula, flat in zip(node.operands[:3], formulas, sent, strict=True)
         ]  # fmt: skip
         yield Explanation(_("P·{v}, with {inner}", v=v.name, inner=inner), shares)
-        return
+        if not node.inner:
+            return
 
 
 @explains("SafeSoftmaxBackward0", general=N_("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))

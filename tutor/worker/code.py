@@ -8,6 +8,7 @@ from __future__ import annotations
 import __future__
 
 import functools
+import opcode
 import operator
 import types
 from bisect import bisect_right
@@ -24,6 +25,7 @@ from tutor.worker.writes import Written
 _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
+_ITERATING = {opcode.opmap[name] for name in ("GET_ITER", "FOR_ITER")}
 _SITE = Site.__struct_config__.tag
 MOST_TEXT = 3 << 20
 """So many characters of a file are in the recording: four bytes each at most, they go into one frame."""
@@ -94,6 +96,8 @@ class Code:
         self._statements: dict[int, list[tuple[Span, int]]] = {}
         self._ordered: dict[int, list[tuple[Span, int]]] = {}
         """The statements by where they begin."""
+        self._loops: dict[int, dict[Span, Span]] = {}
+        """The loops and comprehensions by what they iterate over, where iterations are placed at that."""
         self._positions: dict[int, list[Any]] = {}
         self.own: dict[int, tuple[types.CodeType, int]] = {}
         """By `id` of a code object of the learner's: itself, and its file."""
@@ -150,7 +154,8 @@ class Code:
             self._append((_SITE, self._sites, file, span, function, statement, name, 0, None, False))
             return self._sites
 
-        return Places(statement, call)
+        loops = self._loops.setdefault(file, {})
+        return Places(statement, call, loops.__setitem__)
 
     def span(self, code: types.CodeType, lasti: int) -> Span:
         """Where the instruction stands in the source, in characters."""
@@ -159,8 +164,10 @@ class Code:
             positions = self._positions[id(code)] = list(code.co_positions())
         line, last, column, end = positions[lasti // 2]
         first = line or code.co_firstlineno
-        lines = self._lines.get(self.own[id(code)][1], [])
-        return (first, characters(lines, first, column or 0), last or first, characters(lines, last or first, end or 0))
+        file = self.own[id(code)][1]
+        lines = self._lines.get(file, [])
+        span = (first, characters(lines, first, column or 0), last or first, characters(lines, last or first, end or 0))
+        return self._loops[file].get(span, span) if code.co_code[lasti] in _ITERATING else span
 
     def op_site(
         self, code: types.CodeType, lasti: int, op: str, depth: int, parent: str | None, inplace: bool

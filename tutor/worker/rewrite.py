@@ -9,6 +9,7 @@ stay, and so do docstrings.
 from __future__ import annotations
 
 import ast
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from tutor.worker.syntax import (
     declared_outer,
     has_call,
     is_text,
+    iterated,
     may_change_containers,
     source_lines,
     span_of,
@@ -35,6 +37,7 @@ CALLBACKS = (
 )  # fmt: skip
 """The recorder's functions that rewritten code calls; see `hooks.Hooks` for what each is given."""
 
+_ITERATES_AT_ITS_OPERAND = sys.version_info >= (3, 13)
 _MARK = {name: b"\0gradtutor:" + name.encode() for name in CALLBACKS}
 _NAME_OF_MARK = {mark: name for name, mark in _MARK.items()}
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -43,10 +46,12 @@ _Node = TypeVar("_Node", bound=ast.AST)
 @dataclass(frozen=True)
 class Places:
     """Hands out the numbers of places; `statement` for statements, `call` for a call whose result may be a tensor
-    that torch made unseen (`torch.from_numpy`, `nn.Parameter`)."""
+    that torch made unseen (`torch.from_numpy`, `nn.Parameter`). Where the compiler places the iteration of a loop at
+    what it iterates over, `loop` is told both, the loop last."""
 
     statement: Callable[[Span, str], int]
     call: Callable[[Span, str, int, str], int]
+    loop: Callable[[Span, Span], None]
 
 
 def compile_recorded(
@@ -71,7 +76,11 @@ def compile_recorded(
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
             tree = ast.parse(source, filename)
-            _Rewriter(source_lines(source), places).module(tree, imported=imported)
+            lines = source_lines(source)
+            if _ITERATES_AT_ITS_OPERAND:
+                for over, loop in iterated(tree):
+                    places.loop(span_of(over, lines), span_of(loop, lines))
+            _Rewriter(lines, places).module(tree, imported=imported)
             code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
         except (RecursionError, MemoryError, ValueError, SyntaxError):  # nested deeper than the compiler takes from us
             return plain, plain

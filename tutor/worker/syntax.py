@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tutor.trace.events import Span
 
@@ -28,6 +28,16 @@ def characters(lines: list[str], line: int, column: int) -> int:
     """A column in characters, from one in UTF-8 bytes."""
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
+
+
+def iterated(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """What each loop and comprehension iterates over, with that loop or comprehension."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For):
+            yield node.iter, node
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            for part in node.generators:
+                yield part.iter, node
 
 
 def stored_names(targets: Iterable[ast.AST]) -> list[str]:

@@ -43,7 +43,9 @@ NAMES = {
     "is_functorch_wrapped_tensor": "how many tensors stand together in `vmap`",
     "is_batchedtensor": "how many tensors stand together in `vmap`",
     "maybe_get_bdim": "how many tensors stand together in `vmap`",
-    "get_unwrapped": "how many tensors stand together in `vmap`",
+    "get_unwrapped": "how many tensors stand together in `vmap`; elements inside transforms, where it was a torch that "
+    "does not list them there",
+    "_DisableFuncTorch": "elements inside transforms, where it was a torch that does not list them there",
     "peek_interpreter_stack": "composites are not seen from inside",
     "torch.utils._python_dispatch": "composites are not seen from inside",
     "TorchDispatchMode": "composites are not seen from inside",
@@ -228,6 +230,23 @@ def together(t: torch.Tensor) -> int:
             count = max(count, 1) * inner.shape[dimension(t)]
         t = inner
     return count
+
+
+WithoutTransforms: Any = getattr(_C, "_DisableFuncTorch", None)
+"""Transforms off: operations see tensors as they are; None where torch cannot."""
+
+
+def below_transforms(t: torch.Tensor) -> torch.Tensor | None:
+    """What a tensor is below the transforms that run; None where it stands for several, and where none runs."""
+    is_wrapped, unwrapped = (
+        getattr(_transforms, name, None) for name in ("is_functorch_wrapped_tensor", "get_unwrapped")
+    )
+    missing = WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None
+    if missing or _peek() is None or together(t):
+        return None
+    while is_wrapped(t):
+        t = unwrapped(t)
+    return t
 
 
 # ------------------------------------------------------------ tensors

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ctypes
 import math
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch.nn.parameter import is_lazy
 
 from tutor.i18n import N_
-from tutor.worker.torch_private import is_zeros, stored_count, together
+from tutor.worker.torch_private import WithoutTransforms, below_transforms, is_zeros, stored_count, together
 
 FULL = 1000
 """Up to this many elements a value is recorded in full."""
@@ -30,6 +31,7 @@ CODES = {
     torch.uint8: "B", torch.bool: "?",
 }  # fmt: skip
 """The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
+_What = TypeVar("_What")
 _strided = torch.strided
 _Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
 
@@ -40,24 +42,41 @@ def value_of(t: torch.Tensor) -> Any:
     Costs a copy to the host on CUDA.
     """
     try:
-        count = t.numel()
-        if not is_readable(t):
-            return unreadable(t)
-        if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
-            return t.tolist()
-        if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or _is_released(t, count):
-            return unreadable(t)
-        if count > FULL:
-            return None
-        code = CODES.get(t.dtype) if count > LIST else None
-        if code is None:
-            value = t.tolist()
-            return _plain(value) if t.dtype.is_complex else value
-        return {"shape": tuple(t.shape), "code": code, "data": _bytes_of(t)}
+        return _read(_value_of, t)
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
         if type(t) is torch.Tensor and is_zeros(t):  # autograd's own stand-in for zeros, without memory
             return value_of(t.detach().clone())
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
+
+
+def _read(read: Callable[[torch.Tensor], _What], t: torch.Tensor) -> _What:
+    """What `read` gives of `t`; of what it is below transforms, where it cannot be read inside."""
+    try:
+        return read(t)
+    except Exception:
+        plain = below_transforms(t)
+        if plain is None:
+            raise
+        with WithoutTransforms():
+            return read(plain)
+
+
+def _value_of(t: torch.Tensor) -> Any:
+    """The same as `value_of`; an error where the elements cannot be read."""
+    count = t.numel()
+    if not is_readable(t):
+        return unreadable(t)
+    if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
+        return t.tolist()
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or _is_released(t, count):
+        return unreadable(t)
+    if count > FULL:
+        return None
+    code = CODES.get(t.dtype) if count > LIST else None
+    if code is None:
+        value = t.tolist()
+        return _plain(value) if t.dtype.is_complex else value
+    return {"shape": tuple(t.shape), "code": code, "data": _bytes_of(t)}
 
 
 def _bytes_of(t: torch.Tensor) -> bytes:
@@ -91,7 +110,7 @@ def fingerprint_of(t: torch.Tensor, most: int) -> Any:
     if t.numel() > most:
         return None
     try:
-        return zlib.crc32(_bytes_of(t.resolve_conj()))
+        return zlib.crc32(_read(_bytes_of, t.resolve_conj()))
     except Exception:  # a subclass or wrapper without readable memory
         return None
 
@@ -174,20 +193,25 @@ def summary_of(t: torch.Tensor) -> dict[str, Any]:
     The statistics are of the finite elements; `std` is the unbiased one, as `torch.std` gives it. Works through the
     tensor a million elements at a time, on its device.
     """
-    base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
-    note = f"{t.numel():,} elements"
     if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or not is_readable(t):
         return unreadable(t)
     try:
-        with torch.no_grad():
-            data = t.detach()
-            if data.dtype.is_complex:
-                data, note = data.abs(), note + ", measured by magnitude"
-            stats = _stats(data)
-            corners, heat = _pictures(data)
-        return {**base, "stats": stats, "note": note, "corners": corners, "heat": heat}
+        return _read(_summary_of, t)
     except Exception as error:
         return unreadable(t, error)
+
+
+def _summary_of(t: torch.Tensor) -> dict[str, Any]:
+    """The same as `summary_of`; an error where the elements cannot be read."""
+    base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
+    note = f"{t.numel():,} elements"
+    with torch.no_grad():
+        data = t.detach()
+        if data.dtype.is_complex:
+            data, note = data.abs(), note + ", measured by magnitude"
+        stats = _stats(data)
+        corners, heat = _pictures(data)
+    return {**base, "stats": stats, "note": note, "corners": corners, "heat": heat}
 
 
 def _chunks(t: torch.Tensor) -> Any:

@@ -71,7 +71,7 @@ TRIES: Tries = {
         ("v.grad = None", "must not be cleared at the end"),
     ],
     "in-place/three-writes": [
-        ("", "Sigmoid saved its result, then it was changed"),
+        ("", "saved its result, then it was changed"),
         ("def model(u):\n    a = u * 2\n    a += 1\n    b = torch.sigmoid(a)\n    b.data *= 10\n    c = b + 4\n"
          "    c -= 0.5\n    return c.sum()", "No error, but a wrong gradient"),
         ("def model(u):\n    a = u * 2\n    a += 1\n    b = torch.sigmoid(a).detach()\n    b *= 10\n    c = b + 4\n"

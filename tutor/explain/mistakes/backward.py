@@ -130,8 +130,11 @@ def unused(scene: Scene, match: re.Match[str]) -> str | None:
         return None
     result, wanted = call.args[0], call.args[1]
     place = re.search(r"at index (\d+)", match.string)
-    if isinstance(wanted, (ast.List, ast.Tuple)) and place is not None and int(place[1]) < len(wanted.elts):
-        wanted = wanted.elts[int(place[1])]
+    if isinstance(wanted, (ast.List, ast.Tuple)):
+        if place is None and len(wanted.elts) != 1:  # older versions of torch do not say which
+            return None
+        index = 0 if place is None else int(place[1])
+        wanted = wanted.elts[index] if index < len(wanted.elts) else wanted
     name, root = ast.unparse(wanted), ast.unparse(result)
     return _(
         "{root} was not computed from {name}, so it has no gradient with respect to it. Was {name} rebound after it "

@@ -168,6 +168,7 @@ def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
     "RuntimeError", r"^Input type \((?P<a>[\w: ]+)\) and (?:bias|weight) type \((?P<b>[\w: ]+)\) should be the same"
 )
 @mistake("ValueError", r"^RNN input dtype \((?P<a>[\w.]+)\) does not match weight dtype \((?P<b>[\w.]+)\)")
+@mistake("ValueError", r"^input must have the type (?P<b>[\w.]+), got type (?P<a>[\w.]+)")
 @mistake("RuntimeError", r"^mixed dtype \(CPU\)")
 def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
     operands = Operands(scene)

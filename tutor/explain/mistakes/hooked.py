@@ -14,7 +14,7 @@ from tutor.trace.names import names_of
 _REGISTERS = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
 
 
-@mistake("RuntimeError", r"^Output 0 of BackwardHookFunction is a view and is being modified inplace")
+@mistake("RuntimeError", r"^Output 0 of BackwardHookFunction(?:Backward)? is a view and is being modified inplace")
 def view_of_a_hook(scene: Scene, _match: re.Match[str]) -> Found | str:
     step, module, method = _registered(scene)
     if step is None:

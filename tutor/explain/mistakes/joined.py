@@ -185,6 +185,11 @@ def dataset(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^(?:cat|concat|concatenate|stack|[hvd]stack)\(\): argument 'tensors' \(position 1\) must be tuple of Tensors, "
     r"not Tensor",
 )
+@mistake(
+    "TypeError",
+    r"^(?:cat|concat|concatenate|stack|[hvd]stack)\(\) received an invalid combination of arguments - got "
+    r"\(Tensor, Tensor",
+)
 def one_by_one(scene: Scene, _match: re.Match[str]) -> str | None:
     call = called(scene)
     tensors = [] if call is None else meant(Operands(scene), call.args)

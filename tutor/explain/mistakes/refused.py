@@ -41,8 +41,8 @@ def no_probability(scene: Scene, match: re.Match[str]) -> str | None:
     return sentences([said, more])
 
 
-@mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>\w+)' to a tensor with grad_dtype "
-         r"'(?P<wanted>\w+)'")  # fmt: skip
+@mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>[\w: ]+)' to a tensor with "
+         r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
 def gradient_of_another_dtype(scene: Scene, match: re.Match[str]) -> str:
     said = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
               wanted=dtype_of(match["wanted"]), given=dtype_of(match["given"]))  # fmt: skip
