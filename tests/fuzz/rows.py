@@ -6,6 +6,7 @@ module that has it is named in `__main__`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,7 +45,12 @@ class Outcome:
         self.tried += 1
         self.slowest = max(self.slowest, seconds)
         if error is not None:
-            self.failures.append(error)
+            self.fail(error)
+
+    def fail(self, error: str) -> None:
+        """Note what went wrong, and say it at once: a row may take long."""
+        self.failures.append(error)
+        print(f"failed: {error}", file=sys.stderr, flush=True)
 
 
 Row = Callable[[Budget], Outcome]
