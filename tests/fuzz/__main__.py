@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.fuzz import kills, lessons, storm, traces  # noqa: F401 (they register their rows)
+from tests.fuzz import kills, lessons, programs, screens, scripts, storm, traces  # noqa: F401 (they register their rows)
 from tests.fuzz.rows import ROWS, Budget, Outcome, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"

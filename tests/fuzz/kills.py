@@ -1,4 +1,4 @@
-"""Kills the front end or the worker at random instants: no answer may be lost, no process may stay, no file be damaged."""
+"""Kills the front end or the worker at random instants: no answer is lost, no process stays, no file is damaged."""
 
 from __future__ import annotations
 

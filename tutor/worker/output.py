@@ -7,6 +7,7 @@ from pipes.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import sys
@@ -78,9 +79,9 @@ class Printed:
             self._sink.flush()
 
     def flush(self) -> None:
-        """Flush both streams, those that the program has not closed."""
+        """Flush both streams, those that the program has neither closed nor taken apart."""
         for stream in self.streams:
-            if not stream.closed:
+            with contextlib.suppress(ValueError):
                 stream.flush()
 
     def close(self) -> None:

@@ -33,6 +33,7 @@ from tutor.worker.torch_private import DisableTorchFunction, mode_at, mode_count
 from tutor.worker.unseen_functions import show_backward, show_hidden, watch_scripted, watch_swaps
 
 _TOLD = "_gradtutor_told"
+_attributes_of = BaseException.__dict__["__dict__"].__get__
 
 
 class Recorder:
@@ -160,10 +161,11 @@ class Recorder:
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
         event = failed(error, self.code, self.frames.raised_in(error), caught=caught)
-        if getattr(error, _TOLD, False):
-            return event
-        with contextlib.suppress(Exception):  # a class that takes no attributes: then it is told of twice
-            setattr(error, _TOLD, True)
+        with contextlib.suppress(BaseException):  # a class that takes no attributes: then it is told of twice
+            attributes = _attributes_of(error)
+            if _TOLD in attributes:
+                return event
+            attributes[_TOLD] = True
         self.sink.send(event)
         return event
 

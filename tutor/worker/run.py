@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib.machinery
 import linecache
@@ -15,6 +16,7 @@ import traceback
 import types
 import weakref
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -33,7 +35,7 @@ from tutor.worker import importer
 from tutor.worker.children import Children
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import exit_status, strip
+from tutor.worker.failures import class_name, display, exit_status, print_exit, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.project import Project
@@ -190,10 +192,7 @@ class Run:
                 if recorder.full:
                     self._past_budget()
         except SystemExit as error:
-            self._status, text = exit_status(error)
-            if text:
-                sys.stderr.write(text)
-            self._outcome = "exited"
+            self._exited(error)
         except KeyboardInterrupt as error:
             strip(error)
             self._stopped()
@@ -202,7 +201,7 @@ class Run:
             with recorder.switched_on():
                 failure = recorder.failed(error)
             self._outcome, self._status = "failed", 1
-            self._note = f"{type(error).__name__}"
+            self._note = class_name(error)
             self._print(error)
         seconds = time.perf_counter() - started
         with recorder.switched_on():
@@ -243,15 +242,31 @@ class Run:
     def _stopped(self) -> None:
         self._outcome, self._status, self._note = "stopped", STOPPED, ""
 
+    def _exited(self, error: SystemExit) -> None:
+        self._outcome = "exited"
+        self._status, said = exit_status(error)
+        if said is not None:
+            print_exit(said)
+
     def _print(self, error: BaseException) -> None:
         """As Python would, through the learner's own `excepthook` if there is one."""
-        if self._changed and sys.excepthook is sys.__excepthook__:
+        hook: Any = getattr(sys, "excepthook", None)
+        if self._changed and hook is sys.__excepthook__:
             traceback.print_exception(error)  # Python's own quotes the file, not what ran
-            return
-        try:
-            sys.excepthook(type(error), error, error.__traceback__)
-        except BaseException:  # the learner's hook failed: Python prints both
-            traceback.print_exception(error)
+        elif not hasattr(sys, "excepthook"):
+            _say_error("sys.excepthook is missing")
+            display(error)
+        else:
+            try:
+                hook(type(error), error, error.__traceback__)
+            except SystemExit as exiting:
+                self._exited(exiting)
+            except BaseException as second:  # the learner's hook failed: Python prints both
+                strip(second)
+                _say_error("Error in sys.excepthook:")
+                display(second)
+                _say_error("\nOriginal exception was:")
+                display(error)
 
     def _past_budget(self) -> None:
         if not self._cut:
@@ -268,8 +283,9 @@ class Run:
                 threading._shutdown()  # type: ignore[attr-defined]
                 atexit._run_exitfuncs()
                 self._drop_module()
-            except BaseException:  # Python would print it and end
-                traceback.print_exc()
+            except BaseException as error:  # Python would print it and end
+                strip(error)
+                display(error)
         self._printed.close()
         self._send(RunEnd(self._outcome, self._status, self._note))
         recorder.sink.wait_until_written()
@@ -279,11 +295,18 @@ class Run:
     def _drop_module(self) -> None:
         """Lets go of what the names hold, so that objects with a `__del__` have their say."""
         main = weakref.ref(self._main)
-        del sys.modules["__main__"], self._main
+        sys.modules.pop("__main__", None)
+        del self._main
         gc.collect()
         left = main()
         if left is not None:
             left.__dict__.clear()
+
+
+def _say_error(text: str) -> None:
+    """A line on standard error, if it can be written."""
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(text + "\n")
 
 
 def _text_with(lesson: Lesson, text: str) -> str:

@@ -53,6 +53,8 @@ class Sink:
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self._open = True
+        self._flushes = False
+        """Whether there is a thread that flushes by time."""
         self.idle: Callable[[], None] = lambda: None
         """Called with every look."""
         self.lost: Callable[[], None] = lambda: None
@@ -60,12 +62,16 @@ class Sink:
 
     def start(self) -> None:
         """Starts to flush by time too."""
+        self._flushes = True
         self._stop.acquire()
         self._stopped.acquire()
         _thread.start_new_thread(self._flush_by_time, ())
 
     def stop(self) -> None:
-        """Ends the flushing by time, for a fork or for good."""
+        """Ends the flushing by time, for a fork or for good; in a forked child there is none."""
+        if not self._flushes:
+            return
+        self._flushes = False
         self._stop.release()
         self._stopped.acquire()
         self._stopped.release()
