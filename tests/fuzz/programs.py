@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import textwrap
@@ -23,6 +24,8 @@ from tests.fuzz.traces import read_all
 from tests.worker.servers import close_servers
 
 ACTS = Path(__file__).with_name("acts")
+_ODD = re.compile("\ufffd+|object at 0x[0-9a-f]+|0x[0-9a-f]{6,}")
+"""Bytes that are no text, which a recording does not keep, and where objects lie in memory."""
 BEGIN = """\
 import contextlib, gc, io, math, os, resource, signal, subprocess, sys, threading, time, types
 from random import Random
@@ -125,7 +128,7 @@ def _end(text: bytes) -> str:
 
 def _changed(before: bytes, after: bytes) -> str | None:
     """Lines that are missing and lines that are new; their order is that of several pipes."""
-    first, second = (Counter(data.replace(b"\xef\xbf\xbd", b"?").split(b"\n")) for data in (before, after))
+    first, second = (Counter(_ODD.sub("?", data.decode(errors="replace")).split("\n")) for data in (before, after))
     if first == second:
         return None
     return f"without {list(first - second)[:4]!r:.400}, with {list(second - first)[:4]!r:.400}"

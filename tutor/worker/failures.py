@@ -17,6 +17,7 @@ from typing import Any
 from torch.overrides import handle_torch_function
 
 from tutor.trace.events import Failed, Span
+from tutor.worker.classes import name_of
 from tutor.worker.code import STAND_IN, Code
 from tutor.worker.recursion import refuse
 from tutor.worker.torch_private import OpOverload
@@ -34,12 +35,11 @@ _FAR = 1 << 31
 
 # What Python itself asks, past all that a class defines.
 _OF_ANY: dict[str, Any] = dict(vars(BaseException))
-_trace_of = _OF_ANY["__traceback__"].__get__
+trace_of = _OF_ANY["__traceback__"].__get__
 _set_trace = _OF_ANY["__traceback__"].__set__
 _cause_of = _OF_ANY["__cause__"].__get__
 _context_of = _OF_ANY["__context__"].__get__
 _parts_of = dict[str, Any](vars(BaseExceptionGroup))["exceptions"].__get__
-_class_name = type.__dict__["__name__"].__get__
 _display = sys.__excepthook__
 
 
@@ -52,7 +52,7 @@ def strip(error: BaseException) -> None:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        _set_trace(each, _stripped(_trace_of(each)))
+        _set_trace(each, _stripped(trace_of(each)))
         waiting += [_cause_of(each), _context_of(each)]
         if issubclass(type(each), BaseExceptionGroup):
             waiting += _parts_of(each)
@@ -88,7 +88,7 @@ def is_ours(code: types.CodeType) -> bool:
 def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
     """The event that tells of an exception whose traceback has been stripped."""
     file = span = function = None
-    trace = _trace_of(error)
+    trace = trace_of(error)
     while trace is not None:
         own = code.own.get(id(trace.tb_frame.f_code))
         if own is not None:
@@ -98,7 +98,7 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
     if type(error) in (SyntaxError, IndentationError, TabError) and file is None:
         file, span = _place_of(error, code)  # a cell that is no Python: nothing of it has run
     return Failed(
-        error=class_name(error),
+        error=name_of(type(error)),
         message=text_of(error)[:_TEXT],
         file=file,
         span=span,
@@ -126,9 +126,9 @@ def _formatted(error: BaseException) -> str:
         except BaseException:  # the program's: `__str__`, `__notes__`, names of classes
             pass
         try:
-            return f"{''.join(_format_tb(_trace_of(error)))}{class_name(error)}\n"
+            return f"{''.join(_format_tb(trace_of(error)))}{name_of(type(error))}\n"
         except Exception:  # the program has replaced parts of `traceback` or of `linecache`
-            return f"{class_name(error)}\n"
+            return f"{name_of(type(error))}\n"
 
 
 @contextlib.contextmanager
@@ -168,11 +168,6 @@ def text_of(error: BaseException) -> str:
             return ""
 
 
-def class_name(error: BaseException) -> str:
-    """The name of its class, whatever the class makes of its name."""
-    return str(_class_name(type(error)))
-
-
 def exit_status(error: SystemExit) -> tuple[int, object | None]:
     """The status that Python would exit with, and the object whose text it would print first."""
     code: Any = error.code
@@ -202,4 +197,34 @@ def print_exit(code: object) -> None:
 def display(error: BaseException) -> None:
     """Print an exception as Python does by itself, whatever its class and standard error are."""
     with contextlib.suppress(BaseException):
-        _display(type(error), error, _trace_of(error))
+        _display(type(error), error, trace_of(error))
+
+
+def say_error(text: str) -> None:
+    """A line on standard error, if it can be written."""
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(text + "\n")
+
+
+def flush_at_end() -> bool:
+    """Flush standard output and error as Python does at its end; whether both could be."""
+    flushed = True
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name, None)
+        try:
+            if stream is not None and not _is_closed(stream):
+                stream.flush()
+        except BaseException as error:
+            flushed = False
+            strip(error)
+            if name == "stdout":
+                say_error(f"Exception ignored in: {stream!r}")
+                display(error)
+    return flushed
+
+
+def _is_closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False

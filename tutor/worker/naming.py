@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tutor.worker.classes import name_of
 from tutor.worker.code import STAND_IN
 from tutor.worker.torch_private import OpOverload
 
@@ -165,5 +166,5 @@ def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[
     code = outermost.f_code
     owner = outermost.f_locals.get("self") if "self" in code.co_varnames[:1] else None
     if owner is not None:
-        return 1, f"{type(owner).__name__}.{code.co_name}"
+        return 1, f"{name_of(type(owner))}.{code.co_name}"
     return 1, f"torch.autograd.functional.{code.co_name}" if code.co_filename == _FUNCTIONAL else code.co_qualname

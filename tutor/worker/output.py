@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from tutor.trace.events import Gap, Output, Warned
+from tutor.worker.classes import name_of
 from tutor.worker.descriptors import Guarded
 from tutor.worker.sink import Sink
 
@@ -46,7 +47,7 @@ class Printed:
         def show_and_send(message: warnings.WarningMessage) -> None:
             number = self._file_of(message.filename)
             line = None if number is None else message.lineno
-            self._sink.send(Warned(message.category.__name__, str(message.message), number, line))
+            self._sink.send(Warned(name_of(message.category), str(message.message), number, line))
             show(message)
 
         module._showwarnmsg = show_and_send

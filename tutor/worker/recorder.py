@@ -17,6 +17,7 @@ from tutor.worker import functions, naming
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
+from tutor.worker.classes import module_of
 from tutor.worker.code import Code
 from tutor.worker.collectives import Collectives
 from tutor.worker.deferred_signals import DeferredSignals
@@ -51,7 +52,7 @@ class Recorder:
         self._own_modules = {"__main__"}
         # Tensors, graph and passes know each other: a tensor's snapshot names its node, a leaf's node its tensor.
         self.tensors = Tensors(append)
-        groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
+        groups = Groups(append, self.tensors.serial, lambda kind: module_of(kind) in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
         self.signals = DeferredSignals()
         threads = Threads(self.sink.send, self.tensors, self.code.own)
@@ -67,7 +68,7 @@ class Recorder:
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
-        self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
+        self.operations.trouble = self.passes.trouble = self.tensors.trouble = names.trouble = self._trouble
 
         def is_on() -> bool:
             return self.frames.on and not threads.is_other()

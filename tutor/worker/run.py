@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import importlib.machinery
 import linecache
@@ -33,9 +32,10 @@ from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer
 from tutor.worker.children import Children
+from tutor.worker.classes import name_of
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import class_name, display, exit_status, print_exit, strip
+from tutor.worker.failures import display, exit_status, flush_at_end, print_exit, say_error, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.project import Project
@@ -46,6 +46,8 @@ from tutor.worker.stacks import hide_frames
 from tutor.worker.warning_places import attribute_warnings
 
 STOPPED = 130
+UNFLUSHED = 120
+"""What Python ends with where it cannot flush what was printed."""
 
 
 class Run:
@@ -201,7 +203,7 @@ class Run:
             with recorder.switched_on():
                 failure = recorder.failed(error)
             self._outcome, self._status = "failed", 1
-            self._note = class_name(error)
+            self._note = name_of(type(error))
             self._print(error)
         seconds = time.perf_counter() - started
         with recorder.switched_on():
@@ -254,7 +256,7 @@ class Run:
         if self._changed and hook is sys.__excepthook__:
             traceback.print_exception(error)  # Python's own quotes the file, not what ran
         elif not hasattr(sys, "excepthook"):
-            _say_error("sys.excepthook is missing")
+            say_error("sys.excepthook is missing")
             display(error)
         else:
             try:
@@ -263,9 +265,9 @@ class Run:
                 self._exited(exiting)
             except BaseException as second:  # the learner's hook failed: Python prints both
                 strip(second)
-                _say_error("Error in sys.excepthook:")
+                say_error("Error in sys.excepthook:")
                 display(second)
-                _say_error("\nOriginal exception was:")
+                say_error("\nOriginal exception was:")
                 display(error)
 
     def _past_budget(self) -> None:
@@ -282,6 +284,8 @@ class Run:
             try:
                 threading._shutdown()  # type: ignore[attr-defined]
                 atexit._run_exitfuncs()
+                if not flush_at_end():
+                    self._status = UNFLUSHED
                 self._drop_module()
             except BaseException as error:  # Python would print it and end
                 strip(error)
@@ -301,12 +305,6 @@ class Run:
         left = main()
         if left is not None:
             left.__dict__.clear()
-
-
-def _say_error(text: str) -> None:
-    """A line on standard error, if it can be written."""
-    with contextlib.suppress(BaseException):
-        sys.stderr.write(text + "\n")
 
 
 def _text_with(lesson: Lesson, text: str) -> str:

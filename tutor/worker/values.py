@@ -15,6 +15,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from tutor.language import later
+from tutor.worker.classes import name_of
 from tutor.worker.torch_private import is_zeros, stored_count, together
 
 FULL = 1000
@@ -105,7 +106,7 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     if is_lazy(t):
         note = later("not made yet")
     elif not is_readable(t):
-        note = f"{type(t).__name__}, whose elements are not read"
+        note = f"{name_of(type(t))}, whose elements are not read"
     elif _is_released(t, t.numel()):
         note = later("its memory was released")
     elif error is not None:
