@@ -67,10 +67,16 @@ def row(name: str) -> Callable[[Row], Row]:
     return register
 
 
-def table(outcomes: dict[str, Outcome]) -> list[str]:
-    """The rows in Markdown."""
-    lines = ["| what | tried | failed | slowest | peak memory |", "| --- | --: | --: | --: | --: |"]
-    for name, outcome in outcomes.items():
-        slowest, peak = f"{outcome.slowest:.1f} s", f"{outcome.peak / (1 << 20):.0f} MB" if outcome.peak else "–"
-        lines.append(f"| {name} | {outcome.tried:,} | {len(outcome.failures)} | {slowest} | {peak} |")
-    return lines
+HEAD = ["| what | tried | failed | slowest | peak memory | seed |", "| --- | --: | --: | --: | --: | --: |"]
+
+
+def line(name: str, outcome: Outcome, seed: int) -> str:
+    """A row of the table in Markdown."""
+    slowest, peak = f"{outcome.slowest:.1f} s", f"{outcome.peak / (1 << 20):.0f} MB" if outcome.peak else "–"
+    return f"| {name} | {outcome.tried:,} | {len(outcome.failures)} | {slowest} | {peak} | {seed} |"
+
+
+def merged(lines: list[str], before: list[str]) -> list[str]:
+    """The whole table: these rows, and those of the table before that have not been tried now."""
+    rows = {row_line.split(" | ")[0]: row_line for row_line in [*before, *lines]}
+    return [*HEAD, *(rows[key] for name in ROWS if (key := f"| {name}") in rows)]

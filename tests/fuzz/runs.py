@@ -106,6 +106,11 @@ def gradtutor(*words: str | bytes, typed: bytes = b"") -> Start:
     return partial(_start, [os.fsdecode(word) for word in words], typed)
 
 
+def handle_interrupts() -> None:
+    """As where one sits at a terminal: a process that was started in the background ignores them, and so do its own."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _start(words: Sequence[str], typed: bytes, home: Path, descriptors: list[int]) -> Fork:
     servers.recording_server()
     reading, writing = os.pipe()

@@ -180,18 +180,18 @@ def exit_status(error: SystemExit) -> tuple[int, object | None]:
 
 
 def print_exit(code: object) -> None:
-    """Print what a program gave to `sys.exit`, as Python does: to standard error, however that is."""
-    stream = getattr(sys, "stderr", None)
-    try:
+    """Print what a program gave to `sys.exit`, as Python does: to standard error, or to its descriptor."""
+    stream: Any = getattr(sys, "stderr", None)
+    with contextlib.suppress(BaseException):  # the program's own
         if stream is None:
-            os.write(2, f"{code}\n".encode(errors="backslashreplace"))
+            os.write(2, str(code).encode(errors="backslashreplace"))
         else:
             stream.write(str(code))
-    except BaseException:  # the program's own
-        pass
-    if stream is not None:
-        with contextlib.suppress(BaseException):
-            stream.write("\n")
+    try:
+        stream.write("\n")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.write(2, b"\n")
 
 
 def display(error: BaseException) -> None:

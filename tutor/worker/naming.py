@@ -10,6 +10,7 @@ import torch
 
 from tutor.worker.classes import name_of
 from tutor.worker.code import STAND_IN
+from tutor.worker.replaced import own
 from tutor.worker.torch_private import OpOverload
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -68,9 +69,9 @@ _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
 def kind_of(func: Any) -> int:
     """Which kind of call this is."""
-    if func in (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad):
+    if func in (own(torch.Tensor, "backward"), own(torch.autograd, "backward"), own(torch.autograd, "grad")):
         return BACKWARD
-    if func in (torch.nn.functional.batch_norm, torch.nn.functional.instance_norm):
+    if func in (own(torch.nn.functional, "batch_norm"), own(torch.nn.functional, "instance_norm")):
         return STATISTICS
     name = _name_of(func)
     if name in ("__get__", "__set__", "__delete__"):

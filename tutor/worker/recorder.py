@@ -13,7 +13,7 @@ import torch
 
 from tutor.trace.command import LOST
 from tutor.trace.events import Cut, Failed, Gap
-from tutor.worker import functions, naming
+from tutor.worker import functions, naming, replaced
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
@@ -86,6 +86,7 @@ class Recorder:
         show_hidden()
         show_backward()
         functions.watch(self.operations, self.code)
+        replaced.remember()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self._page = page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import importlib.machinery
 import linecache
@@ -148,7 +149,7 @@ class Run:
     def _become_main(self) -> None:
         """`__main__` is the learner's script, so that pickling and spawned children work."""
         main = self._main = types.ModuleType("__main__")
-        main.__dict__.update(__file__=self._path, __builtins__=__builtins__, __annotations__={}, __cached__=None)
+        main.__dict__.update(__file__=self._path, __builtins__=builtins, __annotations__={}, __cached__=None)
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
         main.__dict__.update(__spec__=None, __doc__=None, __loader__=loader)
         sys.modules["__main__"] = main

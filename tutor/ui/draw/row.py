@@ -48,6 +48,13 @@ def _harmless(char: str) -> str:
     return " " if category.startswith("Z") else "·" if category == "Cf" else "�"
 
 
+def harmless(row: Row) -> Row:
+    """The row as `clean` leaves its texts, and without tabs: whatever a recording says, this is where it is drawn."""
+    if all(text.isprintable() for text, _ in row):
+        return row
+    return tuple((clean(text).replace("\t", " "), roles) for text, roles in row)
+
+
 def cut(text: str, cells: int, more: str = "…") -> str:
     """The text in at most so many cells; what is cut off is marked."""
     if len(text) <= cells and text.isascii():
