@@ -52,13 +52,14 @@ def strip(error: BaseException) -> None:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        _set_trace(each, _stripped(trace_of(each)))
+        _set_trace(each, stripped(trace_of(each)))
         waiting += [_cause_of(each), _context_of(each)]
         if issubclass(type(each), BaseExceptionGroup):
             waiting += _parts_of(each)
 
 
-def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback without the frames of the recorder."""
     chain: list[types.TracebackType] = []
     from_us = False
     while trace is not None:
@@ -200,6 +201,21 @@ def display(error: BaseException) -> None:
         _display(type(error), error, trace_of(error))
 
 
+def print_ignored(error: BaseException, thing: object) -> None:
+    """Tell of an error that ends nothing, by the program's `unraisablehook` if there is one."""
+    hook: Any = getattr(sys, "unraisablehook", None)
+    if hook is not sys.__unraisablehook__ and callable(hook):
+        with contextlib.suppress(BaseException):
+            hook(
+                types.SimpleNamespace(
+                    exc_type=type(error), exc_value=error, exc_traceback=trace_of(error), err_msg=None, object=thing
+                )
+            )
+        return
+    say_error(f"Exception ignored in: {thing!r}")
+    display(error)
+
+
 def say_error(text: str) -> None:
     """A line on standard error, if it can be written."""
     with contextlib.suppress(BaseException):
@@ -218,8 +234,7 @@ def flush_at_end() -> bool:
             flushed = False
             strip(error)
             if name == "stdout":
-                say_error(f"Exception ignored in: {stream!r}")
-                display(error)
+                print_ignored(error, stream)
     return flushed
 
 

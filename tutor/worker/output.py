@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from os import write
 from typing import Any, TextIO
 
 from tutor.trace.events import Gap, Output, Warned
@@ -120,7 +121,7 @@ class _Raw(io.RawIOBase):
     def write(self, data: Any) -> int:
         text = bytes(data)
         if self._printed.goes_elsewhere or not self._descriptor.is_same:
-            return os.write(self._descriptor.number, text)
+            return write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
 

@@ -11,11 +11,11 @@ import os
 import random
 import sys
 import threading
-import time
 import traceback
 import types
 import weakref
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -31,12 +31,12 @@ from tutor.lesson.read import read
 from tutor.lesson.source import load
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
-from tutor.worker import importer
+from tutor.worker import importer, tracers
 from tutor.worker.children import Children
 from tutor.worker.classes import name_of
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import display, exit_status, flush_at_end, print_exit, say_error, strip
+from tutor.worker.failures import display, exit_status, flush_at_end, print_exit, print_ignored, say_error, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.project import Project
@@ -85,6 +85,7 @@ class Run:
         attribute_warnings()
         hide_frames(Run._cell.__code__)
         recorder.signals.watch()
+        tracers.watch()
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
         step_aside(recorder.compiled)
@@ -182,7 +183,7 @@ class Run:
                 recorder.catch_up(names)
         watches = [Watch(question, names, recorder) for question in asked if question.question == "line"]
         failure: Failed | None = None
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             if isinstance(code, SyntaxError):
                 raise code
@@ -206,7 +207,7 @@ class Run:
             self._outcome, self._status = "failed", 1
             self._note = name_of(type(error))
             self._print(error)
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
         self._printed.flush()
@@ -284,6 +285,10 @@ class Run:
         if self._outcome != "stopped":
             try:
                 threading._shutdown()  # type: ignore[attr-defined]
+            except BaseException as error:  # the program's own
+                strip(error)
+                print_ignored(error, threading)
+            try:
                 atexit._run_exitfuncs()
                 if not flush_at_end():
                     self._status = UNFLUSHED

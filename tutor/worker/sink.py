@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import os
-import time
 from collections.abc import Callable
+from os import close, write
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -81,7 +81,7 @@ class Sink:
         self._open = False
         self.waiting.clear()
         if self._descriptor.is_same:  # or the recording would seem to go on as long as the child
-            os.close(self._descriptor.number)
+            close(self._descriptor.number)
 
     def _flush_by_time(self) -> None:
         seen = 0
@@ -135,7 +135,7 @@ class Sink:
         view = memoryview(frame)
         try:
             while view and self._open:
-                view = view[os.write(self._descriptor.number, view) :]
+                view = view[write(self._descriptor.number, view) :]
         except OSError:
             self._open = False  # the front end is gone, and our input's end will tell us so
 
@@ -153,4 +153,4 @@ class Sink:
         """Writes all that waits, now."""
         while self.waiting and self._open:
             self.flush()
-            time.sleep(0)
+            sleep(0)
