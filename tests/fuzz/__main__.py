@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="so many tries for each row, however long they take")
     parser.add_argument("--only", default="", help="the rows with this text in their names")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--add", action="store_true", help="with --write: to what the table has of these rows")
     options = parser.parse_args()
     lines, failed = [], False
     print(*HEAD, sep="\n")
@@ -30,15 +31,15 @@ def main() -> int:
             failed = failed or bool(outcome.failures)
             print(lines[-1], flush=True)
     if options.write:
-        write(lines)
+        write(lines, add=options.add)
     return int(failed)
 
 
-def write(lines: list[str]) -> None:
+def write(lines: list[str], *, add: bool = False) -> None:
     """Put these rows into the table of the page; those that were not tried stay."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     table, _, after = rest.partition(END)
-    whole = merged(lines, table.splitlines())
+    whole = merged(lines, table.splitlines(), add=add)
     PAGE.write_text("\n".join([before + BEGIN, "", *whole, "", END + after]), encoding="utf-8")
 
 

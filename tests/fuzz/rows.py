@@ -76,7 +76,27 @@ def line(name: str, outcome: Outcome, seed: int) -> str:
     return f"| {name} | {outcome.tried:,} | {len(outcome.failures)} | {slowest} | {peak} | {seed} |"
 
 
-def merged(lines: list[str], before: list[str]) -> list[str]:
-    """The whole table: these rows, and those of the table before that have not been tried now."""
-    rows = {row_line.split(" | ")[0]: row_line for row_line in [*before, *lines]}
-    return [*HEAD, *(rows[key] for name in ROWS if (key := f"| {name}") in rows)]
+def merged(lines: list[str], before: list[str], *, add: bool = False) -> list[str]:
+    """The whole table: these rows, and those of the table before that have not been tried now.
+
+    `add`: to what the table has of a row, as where a long row was tried in parts, each with a seed of its own.
+    """
+    rows = {_name_of(each): each for each in before}
+    for each in lines:
+        name = _name_of(each)
+        rows[name] = _sum(rows[name], each) if add and name in rows else each
+    return [*HEAD, *(rows[name] for name in ROWS if name in rows)]
+
+
+def _name_of(row_line: str) -> str:
+    return row_line.removeprefix("| ").partition(" | ")[0]
+
+
+def _sum(first: str, second: str) -> str:
+    """Two lines of one row as one."""
+    cells = list(zip(*(each.strip("| ").split(" | ") for each in (first, second)), strict=True))
+    (name, _), tried, failed, slowest, peak, seeds = cells
+    tries = sum(int(number.replace(",", "")) for number in tried)
+    most = [max(pair, key=lambda text: float(text.split()[0].replace("–", "0"))) for pair in (slowest, peak)]
+    both = ", ".join(dict.fromkeys(seed for text in seeds for seed in text.split(", ")))
+    return f"| {name} | {tries:,} | {sum(map(int, failed))} | {most[0]} | {most[1]} | {both} |"
