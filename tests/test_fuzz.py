@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import lessons, traces  # noqa: F401 (they register their rows)
 from tests.fuzz.bombs import bombs
-from tests.fuzz.rows import Outcome, table
+from tests.fuzz.rows import HEAD, ROWS, Outcome, line, merged
 from tests.sampling import count, seed
 
 ROOT = Path(__file__).parents[1]
@@ -18,8 +19,10 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("row", "tries"),
     [
-        ("damaged by accident", count(20, 2300)), ("hostile traces", count(60, 7700)),
+        ("damaged by accident", count(20, 2300)), ("hostile traces:", count(60, 7700)),
         ("traces that inflate", count(4, len(bombs()))), ("lesson files", count(30, 2000)),
+        ("hostile programs", count(3, 220)), ("odd scripts", count(4, 300)),
+        ("on the screen: opened", count(1, 200)), ("a storm", count(1, 30_000)), ("kills", count(1, 300)),
     ],
 )  # fmt: skip
 def test_nothing_falls_over(row: str, tries: int) -> None:
@@ -35,4 +38,17 @@ def test_what_fails_is_counted() -> None:
     outcome = Outcome()
     outcome.add(0.5, None)
     outcome.add(2.0, "it fell over")
-    assert table({"something": outcome})[2:] == ["| something | 2 | 1 | 2.0 s | – |"]
+    assert line("something", outcome, 7) == "| something | 2 | 1 | 2.0 s | – | 7 |"
+
+
+def test_rows_that_were_not_tried_stay_in_the_table() -> None:
+    first, second = list(ROWS)[:2]
+    before = [line(first, Outcome(5), 1), line(second, Outcome(6), 1), "| a row that is gone | 1 | 0 | 0.0 s | – | 1 |"]
+    new = line(second, Outcome(7), 2)
+    assert merged([new], [*HEAD, *before]) == [*HEAD, before[0], new]
+
+
+def test_a_row_can_be_tried_in_parts() -> None:
+    name = next(iter(ROWS))
+    parts = [line(name, Outcome(1500, [], 1.5, 41 << 20), 1), line(name, Outcome(600, ["x"], 0.5, 43 << 20), 2)]
+    assert merged(parts[1:], parts[:1], add=True) == [*HEAD, f"| {name} | 2,100 | 1 | 1.5 s | 43 MB | 1, 2 |"]

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.fuzz import lessons, traces  # noqa: F401 (they register their rows)
-from tests.fuzz.rows import ROWS, Budget, Outcome, table
+from tests.fuzz import kills, lessons, programs, screens, scripts, storm, traces  # noqa: F401 (they register their rows)
+from tests.fuzz.rows import HEAD, ROWS, Budget, line, merged
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- the table begins: `make fuzz` writes it -->", "<!-- the table ends -->"
@@ -20,25 +20,27 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="so many tries for each row, however long they take")
     parser.add_argument("--only", default="", help="the rows with this text in their names")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
+    parser.add_argument("--add", action="store_true", help="with --write: to what the table has of these rows")
     options = parser.parse_args()
-    outcomes: dict[str, Outcome] = {}
+    lines, failed = [], False
+    print(*HEAD, sep="\n")
     for name, tries in ROWS.items():
         if options.only in name:
-            outcomes[name] = tries(Budget(options.seed, options.seconds, options.count))
-            for failure in outcomes[name].failures[:20]:
-                print(f"failed: {failure}", file=sys.stderr)
-    lines = [*table(outcomes), "", f"Drawn by seed {options.seed}."]
-    print("\n".join(lines))
+            outcome = tries(Budget(options.seed, options.seconds, options.count))
+            lines.append(line(name, outcome, options.seed))
+            failed = failed or bool(outcome.failures)
+            print(lines[-1], flush=True)
     if options.write:
-        write(lines)
-    return int(any(outcome.failures for outcome in outcomes.values()))
+        write(lines, add=options.add)
+    return int(failed)
 
 
-def write(lines: list[str]) -> None:
-    """Replace the table in the page."""
+def write(lines: list[str], *, add: bool = False) -> None:
+    """Put these rows into the table of the page; those that were not tried stay."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
+    table, _, after = rest.partition(END)
+    whole = merged(lines, table.splitlines(), add=add)
+    PAGE.write_text("\n".join([before + BEGIN, "", *whole, "", END + after]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,10 @@
-"""Kills the front end or the worker at random instants: no answer may be lost, no process may stay, no file be damaged.
-
-`kills(seed, count)` gives how many kills there were, and what went wrong.
-"""
+"""Kills the front end or the worker at random instants: no answer is lost, no process stays, no file is damaged."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +14,7 @@ from random import Random
 import msgspec
 
 from tests.e2e.terminal import GRADTUTOR, Terminal
+from tests.fuzz.rows import Budget, Outcome, row
 from tutor.progress import Progress
 
 LESSON = "graph/two-paths"
@@ -26,20 +23,25 @@ AFTER = 10.0
 ENDLESS = "import torch\nw = torch.tensor([3.0], requires_grad=True)\nwhile True:\n    (w * w).backward()\n"
 
 
-def kills(seed: int, count: int) -> tuple[int, list[str]]:
-    """So many kills, drawn by the seed; what went wrong, each with the number of its try."""
-    tried, failures = 0, []
-    while tried < count:
-        random = Random(f"{seed} {tried}")
+@row("kills of the front end and of workers: no answer lost, no file damaged, no process left")
+def kills(budget: Budget) -> Outcome:
+    """Sessions with a kill, or with several; slowest is a session."""
+    outcome = Outcome()
+    number = 0
+    while budget.allows(outcome.tried):
+        random = Random(f"{budget.seed} {number}")
         scene = random.choice((front_end_at_any_time, front_end_at_any_time, front_end_after_an_answer, workers))
+        begun = time.monotonic()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             try:
                 done = scene(random, Path(folder))
             except AssertionError as error:
                 done = 1
-                failures.append(f"{scene.__name__}, seed {seed}, try {tried}: {error}")
-        tried += done
-    return tried, failures
+                outcome.fail(f"kills, seed {budget.seed}, session {number}, {scene.__name__}: {error}")
+        outcome.tried += done
+        outcome.slowest = max(outcome.slowest, time.monotonic() - begun)
+        number += 1
+    return outcome
 
 
 def front_end_at_any_time(random: Random, home: Path) -> int:
@@ -150,8 +152,3 @@ def progress(home: Path) -> Progress | None:
     except (msgspec.MsgspecError, ValueError) as error:
         raise AssertionError(f"the progress file is damaged: {error}") from None
     return next((each for each in kept if each.lesson == LESSON), None)
-
-
-if __name__ == "__main__":
-    number, wrong = kills(int(sys.argv[1]), int(sys.argv[2]))
-    print(number, "kills,", len(wrong), "failed", *wrong, sep="\n  ")

@@ -6,6 +6,7 @@ module that has it is named in `__main__`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,7 +45,12 @@ class Outcome:
         self.tried += 1
         self.slowest = max(self.slowest, seconds)
         if error is not None:
-            self.failures.append(error)
+            self.fail(error)
+
+    def fail(self, error: str) -> None:
+        """Note what went wrong, and say it at once: a row may take long."""
+        self.failures.append(error)
+        print(f"failed: {error}", file=sys.stderr, flush=True)
 
 
 Row = Callable[[Budget], Outcome]
@@ -61,10 +67,36 @@ def row(name: str) -> Callable[[Row], Row]:
     return register
 
 
-def table(outcomes: dict[str, Outcome]) -> list[str]:
-    """The rows in Markdown."""
-    lines = ["| what | tried | failed | slowest | peak memory |", "| --- | --: | --: | --: | --: |"]
-    for name, outcome in outcomes.items():
-        slowest, peak = f"{outcome.slowest:.1f} s", f"{outcome.peak / (1 << 20):.0f} MB" if outcome.peak else "–"
-        lines.append(f"| {name} | {outcome.tried:,} | {len(outcome.failures)} | {slowest} | {peak} |")
-    return lines
+HEAD = ["| what | tried | failed | slowest | peak memory | seed |", "| --- | --: | --: | --: | --: | --: |"]
+
+
+def line(name: str, outcome: Outcome, seed: int) -> str:
+    """A row of the table in Markdown."""
+    slowest, peak = f"{outcome.slowest:.1f} s", f"{outcome.peak / (1 << 20):.0f} MB" if outcome.peak else "–"
+    return f"| {name} | {outcome.tried:,} | {len(outcome.failures)} | {slowest} | {peak} | {seed} |"
+
+
+def merged(lines: list[str], before: list[str], *, add: bool = False) -> list[str]:
+    """The whole table: these rows, and those of the table before that have not been tried now.
+
+    `add`: to what the table has of a row, as where a long row was tried in parts, each with a seed of its own.
+    """
+    rows = {_name_of(each): each for each in before}
+    for each in lines:
+        name = _name_of(each)
+        rows[name] = _sum(rows[name], each) if add and name in rows else each
+    return [*HEAD, *(rows[name] for name in ROWS if name in rows)]
+
+
+def _name_of(row_line: str) -> str:
+    return row_line.removeprefix("| ").partition(" | ")[0]
+
+
+def _sum(first: str, second: str) -> str:
+    """Two lines of one row as one."""
+    cells = list(zip(*(each.strip("| ").split(" | ") for each in (first, second)), strict=True))
+    (name, _), tried, failed, slowest, peak, seeds = cells
+    tries = sum(int(number.replace(",", "")) for number in tried)
+    most = [max(pair, key=lambda text: float(text.split()[0].replace("–", "0"))) for pair in (slowest, peak)]
+    both = ", ".join(dict.fromkeys(seed for text in seeds for seed in text.split(", ")))
+    return f"| {name} | {tries:,} | {sum(map(int, failed))} | {most[0]} | {most[1]} | {both} |"

@@ -1,14 +1,12 @@
 """A storm on the screen: sizes, keys, bytes that are no text, and signals, as fast as they can be sent.
 
-`storm(seed, seconds)` gives how many sessions there were, and what went wrong. However a session ends, it ends: with
-the terminal as it was, without a traceback, and with no process left.
+However a session ends, it ends: with the terminal as it was, without a traceback, and with no process left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from random import Random
 
 from tests.e2e.terminal import GRADTUTOR, KEYS, Terminal
 from tests.fuzz.kills import AFTER, LESSON, leave, reads
+from tests.fuzz.rows import Budget, Outcome, row
 
 SCRIPT = """\
 import torch
@@ -39,21 +38,24 @@ SIZES = ((80, 24), (120, 36), (200, 60), (40, 10), (1, 1), (20, 100), (300, 5), 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789[]{}/?.,;:'\"`~!@#$%^&*()-_=+<>|\\"
 
 
-def storm(seed: int, seconds: float) -> tuple[int, list[str]]:
-    """Sessions for so long, drawn by the seed; what went wrong, each with the number of its session."""
-    end = time.monotonic() + seconds
-    tried, failures = 0, []
-    while time.monotonic() < end:
+@row("a storm on the screen: sizes, keys, odd bytes, signals")
+def storm(budget: Budget) -> Outcome:
+    """Sessions, one after the other; what is counted is what was sent to them. Slowest is how long leaving took."""
+    outcome = Outcome()
+    number = 0
+    while budget.allows(outcome.tried):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            problem = session(Random(f"{seed} {tried}"), Path(folder))
+            sent, seconds, problem = session(Random(f"{budget.seed} {number}"), Path(folder))
+        outcome.tried += sent
+        outcome.slowest = max(outcome.slowest, seconds)
         if problem:
-            failures.append(f"seed {seed}, session {tried}: {problem}")
-        tried += 1
-    return tried, failures
+            outcome.fail(f"storm, seed {budget.seed}, session {number}: {problem}")
+        number += 1
+    return outcome
 
 
-def session(random: Random, home: Path) -> str:
-    """One storm; what went wrong, or nothing."""
+def session(random: Random, home: Path) -> tuple[int, float, str]:
+    """One storm: how much was sent, how long leaving took, and what went wrong, or nothing."""
     (home / "script.py").write_text(SCRIPT)
     (home / "fails.py").write_text(FAILS)
     words: list[str] = random.choice(
@@ -71,39 +73,47 @@ def session(random: Random, home: Path) -> str:
 
         terminal.read = reading  # type: ignore[method-assign]
         reads(terminal, random.choice((0.0, 0.5, 3.0)))
-        end = time.monotonic() + random.uniform(3, 12)
+        sent, end = 0, time.monotonic() + random.uniform(3, 12)
         while time.monotonic() < end and not terminal.ended:
             with contextlib.suppress(OSError):
                 act(random, terminal)
+                sent += 1
             reads(terminal, random.choice((0, 0, 0.005, 0.05)))
-        terminal.family()
-        gone = random.random() < 0.15
-        try:
-            if terminal.ended:
-                status = terminal.wait_for_end(20.0)
-            elif gone:
-                terminal.signal(signal.SIGCONT)
-                terminal.hang_up()
-                status = terminal.wait_for_end(20.0)
-            else:
-                terminal.signal(signal.SIGCONT)
-                terminal.resize(120, 36)
-                reads(terminal, 1.0)
-                for key in ("escape", "escape"):
-                    with contextlib.suppress(OSError):
-                        terminal.press(key)
-                    reads(terminal, 0.3)
-                status = leave(terminal)
-            terminal.wait_for_no_orphans(AFTER)
-        except AssertionError as error:
-            return f"{words}: {error}"
-        after = bytes(last).rpartition(b"\x1b[?1049l")[2]  # on the screen a program's own may stand
-        if b"Traceback" in after or b"Exception ignored" in after:
-            return f"{words}: {after[-1500:].decode(errors='replace')}"
-        if not gone and not terminal.is_clean:
-            return f"{words}: the terminal is not as it was after status {status}"
-        allowed = (0, 1, 130, 128 + signal.SIGHUP, 128 + signal.SIGTERM, -signal.SIGHUP)
-        return "" if status in allowed else f"{words}: exit status {status}"
+        begun = time.monotonic()
+        problem = _end(random, terminal, last)
+        return sent, time.monotonic() - begun, problem and f"{words}: {problem}"
+
+
+def _end(random: Random, terminal: Terminal, last: bytearray) -> str:
+    """Leave, or let the terminal go; what went wrong, or nothing. `last` is what was written last."""
+    terminal.family()
+    gone = not terminal.ended and random.random() < 0.15
+    try:
+        if terminal.ended:
+            status = terminal.wait_for_end(20.0)
+        elif gone:
+            terminal.signal(signal.SIGCONT)
+            terminal.hang_up()
+            status = terminal.wait_for_end(20.0)
+        else:
+            terminal.signal(signal.SIGCONT)
+            terminal.resize(120, 36)
+            reads(terminal, 1.0)
+            for key in ("escape", "escape"):
+                with contextlib.suppress(OSError):
+                    terminal.press(key)
+                reads(terminal, 0.3)
+            status = leave(terminal)
+        terminal.wait_for_no_orphans(AFTER)
+    except AssertionError as error:
+        return str(error)
+    after = bytes(last).rpartition(b"\x1b[?1049l")[2]  # on the screen a program's own may stand
+    if b"Traceback" in after or b"Exception ignored" in after:
+        return after[-1500:].decode(errors="replace")
+    if not gone and not terminal.is_clean:
+        return f"the terminal is not as it was after status {status}"
+    allowed = (0, 1, 130, 128 + signal.SIGHUP, 128 + signal.SIGTERM, -signal.SIGHUP)
+    return "" if status in allowed else f"exit status {status}"
 
 
 def act(random: Random, terminal: Terminal) -> None:
@@ -126,8 +136,3 @@ def act(random: Random, terminal: Terminal) -> None:
         terminal.signal(signal.SIGCONT)
     else:
         terminal.signal(random.choice((signal.SIGCONT, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)))
-
-
-if __name__ == "__main__":
-    number, wrong = storm(int(sys.argv[1]), float(sys.argv[2]))
-    print(number, "sessions,", len(wrong), "failed", *wrong, sep="\n  ")

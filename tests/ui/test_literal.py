@@ -12,6 +12,8 @@ from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, TAUGHT, timeline_of, two_paths, viewer
 from tutor.trace import events as ev
 from tutor.ui.draw.glyphs import ASCII, for_terminal
+from tutor.ui.draw.row import Row
+from tutor.ui.panes.surface import Surface
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import palette
 
@@ -41,6 +43,24 @@ async def test_odd_names_and_messages_are_text() -> None:
         assert "[b]标题[/b]␛]0;owned␇" in shown
         assert "cuda:[0]" in shown
         assert "[bold]it died[/bold]␛[31m" in shown
+
+
+class _Odd(Surface):
+    """Draws a text that a terminal would obey."""
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        return [(("a\x1b]2;owned\x07\tb\x9b31m\u202e", "plain"), ("c", "strong"))]
+
+
+async def test_whatever_a_pane_draws_is_harmless() -> None:
+    app = viewer(two_paths(), SCRIPT)
+    async with app.run_test(size=(120, 40)) as pilot:
+        odd = _Odd()
+        odd.styles.height = 1
+        await app.screen.mount(odd)
+        await pilot.pause()
+        odd.paint()
+        assert odd.render_line(0).text.rstrip() == "a␛]2;owned␇ b�31m·c"
 
 
 async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,37 +64,41 @@ class Bindings:
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
         """The names bound last, with the numbers of their tensors."""
+        self.trouble: Callable[[Exception], None] = lambda error: None
 
     def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
         """Tells what a name means now."""
-        kind = type(value)
-        if kind is float or kind is int or kind is bool or value is None or kind is str:
-            if frame.holders:
-                frame.holders.pop(name, None)
-            if kind is int and not -(1 << 63) <= value < 1 << 63:
-                value = _large(value)  # the wire's integers have 64 bits
-            self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
-            frame.bound.add(name)
-        elif kind is _Tensor or kind is Parameter or issubclass(kind, _Tensor):
-            if frame.holders:
-                frame.holders.pop(name, None)
-            known = self._tensors.find(value)
-            if known is None or (made_at and not known.requires_grad):
+        try:
+            kind = type(value)
+            if kind is float or kind is int or kind is bool or value is None or kind is str:
+                if frame.holders:
+                    frame.holders.pop(name, None)
+                if kind is int and not -(1 << 63) <= value < 1 << 63:
+                    value = _large(value)  # the wire's integers have 64 bits
+                self._append((_BIND, frame.serial, name, "value", 0, value[:_TEXT] if kind is str else value))
+                frame.bound.add(name)
+            elif kind is _Tensor or kind is Parameter or issubclass(kind, _Tensor):
+                if frame.holders:
+                    frame.holders.pop(name, None)
+                known = self._tensors.find(value)
+                if known is None or (made_at and not known.requires_grad):
+                    with DisableTorchFunction():
+                        serial = self._met(value, known, frame, made_at)
+                else:
+                    serial = known.serial
+                self._append((_BIND, frame.serial, name, "tensor", serial))
+                frame.bound.add(name)
+                self.recent.append((name, serial))
+            elif self._groups.holds(value):
                 with DisableTorchFunction():
-                    serial = self._met(value, known, frame, made_at)
-            else:
-                serial = known.serial
-            self._append((_BIND, frame.serial, name, "tensor", serial))
-            frame.bound.add(name)
-            self.recent.append((name, serial))
-        elif self._groups.holds(value):
-            with DisableTorchFunction():
-                holder = self._groups.hold(value)
-            frame.holders[name] = holder
-            self._append((_BIND, frame.serial, name, "group", holder.serial))
-            frame.bound.add(name)
-        elif name in frame.bound:
-            self.forget(frame, name)
+                    holder = self._groups.hold(value)
+                frame.holders[name] = holder
+                self._append((_BIND, frame.serial, name, "group", holder.serial))
+                frame.bound.add(name)
+            elif name in frame.bound:
+                self.forget(frame, name)
+        except Exception as error:  # what the program has replaced in torch, or an object that defies reading
+            self.trouble(error)
 
     def _met(self, tensor: torch.Tensor, known: Known | None, frame: Frame, made_at: int) -> int:
         """The number of a tensor that no operation told of."""

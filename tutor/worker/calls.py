@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge
 
+from tutor.worker.replaced import own
+
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
 
 
@@ -20,7 +22,7 @@ class Call:
         self.accumulated: list[Any] = []
         """What `backward(inputs=…)` writes gradients to."""
         self.edges: list[Any] = []
-        if func is torch.Tensor.backward:
+        if func is own(torch.Tensor, "backward"):
             self.name = "backward"
             given = kwargs
             if len(args) > 1:
@@ -30,7 +32,7 @@ class Call:
             self.gradient = [] if gradient is None else [gradient]
         else:
             given = inspect.signature(func).bind(*args, **kwargs).arguments
-            is_grad = func is torch.autograd.grad
+            is_grad = func is own(torch.autograd, "grad")
             self.name = "grad" if is_grad else "backward"
             asked = _listed(given["outputs" if is_grad else "tensors"])
             self.roots = [root for root in asked if isinstance(root, torch.Tensor)]

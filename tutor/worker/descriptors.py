@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import resource
+from os import close, fstat
 
 _HIGH = 512
 """Where programs that close "all" descriptors, or count them, seldom look."""
@@ -18,7 +18,7 @@ def move_up(descriptor: int) -> int:
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
     except OSError:  # no room there
         return descriptor
-    os.close(descriptor)
+    close(descriptor)
     return moved
 
 
@@ -31,7 +31,7 @@ class Guarded:
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            status = os.fstat(self.number)
+            status = fstat(self.number)
         except OSError:
             return None
         return status.st_dev, status.st_ino

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import sys
 import sysconfig
-import traceback
 import types
+from collections.abc import Iterator
+from traceback import format_exception as _format_exception
+from traceback import format_tb as _format_tb
 from typing import Any
 
 from torch.overrides import handle_torch_function
 
-from tutor.trace.events import Failed
+from tutor.trace.events import Failed, Span
+from tutor.worker.classes import name_of
 from tutor.worker.code import STAND_IN, Code
 from tutor.worker.recursion import refuse
 from tutor.worker.torch_private import OpOverload
@@ -24,6 +30,17 @@ _TEXT = 4000
 _FILE = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
 _PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
+_FAR = 1 << 31
+"""Lines and columns that no file has."""
+
+# What Python itself asks, past all that a class defines.
+_OF_ANY: dict[str, Any] = dict(vars(BaseException))
+trace_of = _OF_ANY["__traceback__"].__get__
+_set_trace = _OF_ANY["__traceback__"].__set__
+_cause_of = _OF_ANY["__cause__"].__get__
+_context_of = _OF_ANY["__context__"].__get__
+_parts_of = dict[str, Any](vars(BaseExceptionGroup))["exceptions"].__get__
+_display = sys.__excepthook__
 
 
 def strip(error: BaseException) -> None:
@@ -31,17 +48,18 @@ def strip(error: BaseException) -> None:
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
             continue
-        seen.add(id(one))
-        one.__traceback__ = _stripped(one.__traceback__)
-        waiting += [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions
+        seen.add(id(each))
+        _set_trace(each, stripped(trace_of(each)))
+        waiting += [_cause_of(each), _context_of(each)]
+        if issubclass(type(each), BaseExceptionGroup):
+            waiting += _parts_of(each)
 
 
-def _stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback without the frames of the recorder."""
     chain: list[types.TracebackType] = []
     from_us = False
     while trace is not None:
@@ -71,28 +89,61 @@ def is_ours(code: types.CodeType) -> bool:
 def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
     """The event that tells of an exception whose traceback has been stripped."""
     file = span = function = None
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace is not None:
         own = code.own.get(id(trace.tb_frame.f_code))
         if own is not None:
             function, file = trace.tb_frame.f_code.co_name, own[1]
             span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and file is None and error.filename is not None and error.lineno is not None:
-        # A cell that is no Python: nothing of it has run.
-        file = code.file_of(error.filename)
-        start, end = max((error.offset or 1) - 1, 0), max((error.end_offset or 1) - 1, 0)
-        span = (error.lineno, start, error.end_lineno or error.lineno, max(end, start + 1))
+    if type(error) in (SyntaxError, IndentationError, TabError) and file is None:
+        file, span = _place_of(error, code)  # a cell that is no Python: nothing of it has run
     return Failed(
-        error=type(error).__name__,
+        error=name_of(type(error)),
         message=text_of(error)[:_TEXT],
         file=file,
         span=span,
         function=function,
         frame=frame,
         caught=caught,
-        traceback="" if caught else _shortened("".join(traceback.format_exception(error)), code)[-_TEXT:],
+        traceback="" if caught else _shortened(_formatted(error), code)[-_TEXT:],
     )
+
+
+def _place_of(error: Any, code: Code) -> tuple[int | None, Span | None]:
+    """The file and the span of a syntax error. A program may have made the error, and put anything there."""
+    numbers = error.lineno, error.end_lineno or error.lineno, error.offset or 1, error.end_offset or 1
+    if type(error.filename) is not str or any(type(number) is not int or number > _FAR for number in numbers):
+        return None, None
+    line, last, start, end = (max(number, 1) for number in numbers)
+    return code.file_of(error.filename), (line, start - 1, last, max(end - 1, start))
+
+
+def _formatted(error: BaseException) -> str:
+    """The traceback as Python prints it; what the program's own methods must not do is left out of it."""
+    with _quiet(error):
+        try:
+            return "".join(_format_exception(error))
+        except BaseException:  # the program's: `__str__`, `__notes__`, names of classes
+            pass
+        try:
+            return f"{''.join(_format_tb(trace_of(error)))}{name_of(type(error))}\n"
+        except Exception:  # the program has replaced parts of `traceback` or of `linecache`
+            return f"{name_of(type(error))}\n"
+
+
+@contextlib.contextmanager
+def _quiet(error: BaseException) -> Iterator[None]:
+    """What a class's own `__str__` prints while it is asked by us, and not by the program, does not come out."""
+    if not any(isinstance(base.__dict__.get("__str__"), types.FunctionType) for base in type.mro(type(error))):
+        yield
+        return
+    streams = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
 
 
 def _shortened(text: str, code: Code) -> str:
@@ -111,17 +162,84 @@ def _shortened(text: str, code: Code) -> str:
 
 def text_of(error: BaseException) -> str:
     """`str(error)`, whatever the learner's `__str__` does."""
-    try:
-        return str(error)
-    except Exception:  # the learner's own
-        return ""
+    with _quiet(error):
+        try:
+            return str.__str__(str(error))  # of a subclass that text as it is
+        except BaseException:  # the learner's own
+            return ""
 
 
-def exit_status(error: SystemExit) -> tuple[int, str]:
-    """The status that Python would exit with, and the text that it would print first."""
+def exit_status(error: SystemExit) -> tuple[int, object | None]:
+    """The status that Python would exit with, and the object whose text it would print first."""
     code: Any = error.code
     if code is None:
-        return 0, ""
-    if isinstance(code, int):
-        return code & 0xFF, ""
-    return 1, f"{code}\n"
+        return 0, None
+    if issubclass(type(code), int):
+        number = int.__index__(code)
+        return (number & 0xFF if -(1 << 63) <= number < 1 << 63 else 0xFF), None  # C's `long`, or -1
+    return 1, code
+
+
+def print_exit(code: object) -> None:
+    """Print what a program gave to `sys.exit`, as Python does: to standard error, or to its descriptor."""
+    stream: Any = getattr(sys, "stderr", None)
+    with contextlib.suppress(BaseException):  # the program's own
+        if stream is None:
+            os.write(2, str(code).encode(errors="backslashreplace"))
+        else:
+            stream.write(str(code))
+    try:
+        stream.write("\n")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.write(2, b"\n")
+
+
+def display(error: BaseException) -> None:
+    """Print an exception as Python does by itself, whatever its class and standard error are."""
+    with contextlib.suppress(BaseException):
+        _display(type(error), error, trace_of(error))
+
+
+def print_ignored(error: BaseException, thing: object) -> None:
+    """Tell of an error that ends nothing, by the program's `unraisablehook` if there is one."""
+    hook: Any = getattr(sys, "unraisablehook", None)
+    if hook is not sys.__unraisablehook__ and callable(hook):
+        with contextlib.suppress(BaseException):
+            hook(
+                types.SimpleNamespace(
+                    exc_type=type(error), exc_value=error, exc_traceback=trace_of(error), err_msg=None, object=thing
+                )
+            )
+        return
+    say_error(f"Exception ignored in: {thing!r}")
+    display(error)
+
+
+def say_error(text: str) -> None:
+    """A line on standard error, if it can be written."""
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(text + "\n")
+
+
+def flush_at_end() -> bool:
+    """Flush standard output and error as Python does at its end; whether both could be."""
+    flushed = True
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name, None)
+        try:
+            if stream is not None and not _is_closed(stream):
+                stream.flush()
+        except BaseException as error:
+            flushed = False
+            strip(error)
+            if name == "stdout":
+                print_ignored(error, stream)
+    return flushed
+
+
+def _is_closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False

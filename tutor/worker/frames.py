@@ -14,6 +14,7 @@ from typing import Any
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.deferred_signals import DeferredSignals
+from tutor.worker.failures import trace_of
 from tutor.worker.modules import Modules
 from tutor.worker.recursion import NEAR, refuse
 from tutor.worker.sink import Sink
@@ -254,7 +255,7 @@ class Frames:
             return  # the script's: entered while nothing was recorded, where the frame of an earlier cell was
         error = sys.exc_info()[1]
         if error is not None and id(error) != self._raised[0]:
-            trace = error.__traceback__
+            trace = trace_of(error)
             if trace is not None and trace.tb_frame is python:  # not one that a caller is handling
                 self._raised = (id(error), frame.serial)
         if self.on:

@@ -19,6 +19,7 @@ import torch
 from torch.nn import Module
 
 from tutor.trace.events import Group
+from tutor.worker.classes import name_of
 
 _GROUP = Group.__struct_config__.tag
 _ITEMS = 20
@@ -114,14 +115,14 @@ class Groups:
         elif issubclass(kind, (list, tuple)):
             if level < 2:
                 plain = list if issubclass(kind, list) else tuple
-                self._containers.append((prefix, kind.__name__, min(plain.__len__(thing), _ITEMS)))
+                self._containers.append((prefix, name_of(kind), min(plain.__len__(thing), _ITEMS)))
                 items = plain.__getitem__(thing, slice(_ITEMS))
                 for index, item in enumerate(items):
                     if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
         elif issubclass(kind, dict):
             if level < 2:
-                self._containers.append((prefix, kind.__name__, min(dict.__len__(thing), _ITEMS)))
+                self._containers.append((prefix, name_of(kind), min(dict.__len__(thing), _ITEMS)))
                 pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
                 for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
                     if type(item) not in _SCALARS and _is_typable(key):

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from tutor.trace.events import HookRan
+from tutor.worker.classes import name_of
 from tutor.worker.code import OpSite, Place
 from tutor.worker.graph import Watcher
 from tutor.worker.operations import Operations, quiet
+from tutor.worker.replaced import own
 from tutor.worker.tensors import Tensors
 from tutor.worker.torch_private import (
     mode_at,
@@ -70,7 +72,7 @@ class Hooks:
         if len(args) == 2 and callable(args[1]):
             with quiet():
                 serial = self._tensors.serial(args[0])
-                if func is torch.Tensor.register_hook:
+                if func is own(torch.Tensor, "register_hook"):
                     args = (args[0], self._watched(args[1], serial))
                 elif args[0].is_leaf and args[0].requires_grad:
                     self._tensors.graph.expect(args[0])
@@ -80,6 +82,7 @@ class Hooks:
     def _watched(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
         name = _name(hook)
 
+        @_wraps(hook)
         def gradtutor_hook(grad: Any) -> Any:
             with quiet():
                 before = self.value(grad) if self.on() else None
@@ -97,6 +100,7 @@ class Hooks:
         """Of a hook that runs once the gradient of a leaf has been written."""
         name = _name(hook)
 
+        @_wraps(hook)
         def gradtutor_hook(leaf: Any) -> Any:
             with quiet():
                 before = None
@@ -120,7 +124,10 @@ class Hooks:
         if isinstance(hook, Watcher):
             return register_hook(hooks, hook)
         ours = next((item for item in hooks.items() if isinstance(item[1], Watcher)), None) if hooks else None
-        module = getattr(hook, "__module__", None) or ""
+        try:
+            module = str(getattr(hook, "__module__", None) or "")
+        except Exception:  # the program's own
+            module = ""
         added = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._watched_at_node(hook))
         if ours is not None:  # to the end: torch takes them in the order in which they came
             del hooks[ours[0]]
@@ -130,6 +137,7 @@ class Hooks:
     def _watched_at_node(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         name = _name(hook)
 
+        @_wraps(hook)
         def gradtutor_hook(*gradients: Any) -> Any:
             given = gradients[0]  # what it may change: what the node sends, or before it ran what has reached it
             with quiet():
@@ -155,6 +163,7 @@ class Hooks:
             self.changes.append((name, old, new, place if sent else None))
 
     def _visible(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        @_wraps(hook)
         def gradtutor_hook(saved: Any) -> Any:
             with self.seen():
                 return hook(saved)
@@ -169,4 +178,18 @@ class Hooks:
 
 
 def _name(hook: Any) -> str:
-    return getattr(hook, "__name__", type(hook).__name__)
+    try:
+        name = getattr(hook, "__name__", None)
+    except Exception:  # the program's own
+        name = None
+    return name if type(name) is str else name_of(type(hook))
+
+
+def _wraps(hook: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a stand-in have the hook's name: torch says it where a hook answers what it must not."""
+
+    def named(stand_in: Callable[..., Any]) -> Callable[..., Any]:
+        stand_in.__name__ = _name(hook)
+        return stand_in
+
+    return named

@@ -14,6 +14,7 @@ from typing import Any
 from torch.nn import Module
 
 from tutor.trace import events as ev
+from tutor.worker.classes import name_of
 from tutor.worker.groups import step_to
 
 _MODULE = ev.Module.__struct_config__.tag
@@ -62,7 +63,7 @@ class Modules:
         path = self._path(module, parent)
         self._known[id(module)] = weakref.ref(module), serial
         self._told[serial] = weakref.ref(module), path
-        self._append((_MODULE, serial, type(module).__name__, path, parent))
+        self._append((_MODULE, serial, name_of(type(module)), path, parent))
         return serial
 
     def _path(self, module: Module, parent: int | None) -> str:

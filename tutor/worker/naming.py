@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from tutor.worker.classes import name_of
 from tutor.worker.code import STAND_IN
+from tutor.worker.replaced import own
 from tutor.worker.torch_private import OpOverload
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -67,9 +69,9 @@ _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
 def kind_of(func: Any) -> int:
     """Which kind of call this is."""
-    if func in (torch.Tensor.backward, torch.autograd.backward, torch.autograd.grad):
+    if func in (own(torch.Tensor, "backward"), own(torch.autograd, "backward"), own(torch.autograd, "grad")):
         return BACKWARD
-    if func in (torch.nn.functional.batch_norm, torch.nn.functional.instance_norm):
+    if func in (own(torch.nn.functional, "batch_norm"), own(torch.nn.functional, "instance_norm")):
         return STATISTICS
     name = _name_of(func)
     if name in ("__get__", "__set__", "__delete__"):
@@ -165,5 +167,5 @@ def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[
     code = outermost.f_code
     owner = outermost.f_locals.get("self") if "self" in code.co_varnames[:1] else None
     if owner is not None:
-        return 1, f"{type(owner).__name__}.{code.co_name}"
+        return 1, f"{name_of(type(owner))}.{code.co_name}"
     return 1, f"torch.autograd.functional.{code.co_name}" if code.co_filename == _FUNCTIONAL else code.co_qualname

@@ -23,6 +23,7 @@ from tutor.worker.deferred_signals import DeferredSignals
 from tutor.worker.frames import Frames
 from tutor.worker.inside import COMPOSITES, PRODUCTS, Composites, is_composite
 from tutor.worker.memory import grad_fn_of, is_outside, looks_into
+from tutor.worker.replaced import original
 from tutor.worker.sink import Sink
 from tutor.worker.tensors import Tensors
 from tutor.worker.torch_private import DisableTorchFunction, mode_count
@@ -65,6 +66,8 @@ class Operations(TorchFunctionMode):
         self._signals = signals
         self._due = signals.waiting
         self._kinds: dict[Any, int] = {}
+        self._replaced: dict[Any, Any] = {}
+        """What torch means by functions of the program's that stand in the places of its own."""
         self._places: dict[int, Place] = {}
         self._within: dict[Any, OpSite] = {}
         self.special: dict[int, Special] = {}
@@ -79,7 +82,12 @@ class Operations(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kind = self._kinds.get(func)
         if kind is None:
-            kind = self._kinds[func] = naming.kind_of(func)
+            actual = original(func)
+            if actual is not func:
+                self._replaced[func] = actual
+            kind = self._kinds[func] = naming.kind_of(actual)
+        if self._replaced:
+            func = self._replaced.get(func, func)
         if kind == naming.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
         if kind == naming.GRAD_READ and self._frames.on:

@@ -9,6 +9,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from tutor.trace.events import Event, OptimizerStep, Update
+from tutor.worker.classes import name_of
 from tutor.worker.operations import quiet
 from tutor.worker.values import value_of
 
@@ -89,7 +90,7 @@ class Optimizers:
         ]
         everything = sum(len(group["params"]) for group in optimizer.param_groups)
         site, frame = self.where()
-        name, left_out = type(optimizer).__name__, everything - len(updates)
+        name, left_out = name_of(type(optimizer)), everything - len(updates)
         told = {update.tensor for update in updates}
         others += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in told]
         self._send(OptimizerStep(name, site, frame, options, updates, left_out, others))

@@ -7,14 +7,17 @@ from pipes.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import sys
 import warnings
 from collections.abc import Callable
+from os import write
 from typing import Any, TextIO
 
 from tutor.trace.events import Gap, Output, Warned
+from tutor.worker.classes import name_of
 from tutor.worker.descriptors import Guarded
 from tutor.worker.sink import Sink
 
@@ -45,7 +48,7 @@ class Printed:
         def show_and_send(message: warnings.WarningMessage) -> None:
             number = self._file_of(message.filename)
             line = None if number is None else message.lineno
-            self._sink.send(Warned(message.category.__name__, str(message.message), number, line))
+            self._sink.send(Warned(name_of(message.category), str(message.message), number, line))
             show(message)
 
         module._showwarnmsg = show_and_send
@@ -78,9 +81,9 @@ class Printed:
             self._sink.flush()
 
     def flush(self) -> None:
-        """Flush both streams, those that the program has not closed."""
+        """Flush both streams, those that the program has neither closed nor taken apart."""
         for stream in self.streams:
-            if not stream.closed:
+            with contextlib.suppress(ValueError):
                 stream.flush()
 
     def close(self) -> None:
@@ -118,7 +121,7 @@ class _Raw(io.RawIOBase):
     def write(self, data: Any) -> int:
         text = bytes(data)
         if self._printed.goes_elsewhere or not self._descriptor.is_same:
-            return os.write(self._descriptor.number, text)
+            return write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
 

@@ -13,10 +13,11 @@ import torch
 
 from tutor.trace.command import LOST
 from tutor.trace.events import Cut, Failed, Gap
-from tutor.worker import functions, naming
+from tutor.worker import functions, naming, replaced
 from tutor.worker.backward import Passes
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
+from tutor.worker.classes import module_of
 from tutor.worker.code import Code
 from tutor.worker.collectives import Collectives
 from tutor.worker.deferred_signals import DeferredSignals
@@ -33,6 +34,7 @@ from tutor.worker.torch_private import DisableTorchFunction, mode_at, mode_count
 from tutor.worker.unseen_functions import show_backward, show_hidden, watch_scripted, watch_swaps
 
 _TOLD = "_gradtutor_told"
+_attributes_of = BaseException.__dict__["__dict__"].__get__
 
 
 class Recorder:
@@ -50,7 +52,7 @@ class Recorder:
         self._own_modules = {"__main__"}
         # Tensors, graph and passes know each other: a tensor's snapshot names its node, a leaf's node its tensor.
         self.tensors = Tensors(append)
-        groups = Groups(append, self.tensors.serial, lambda kind: kind.__module__ in self._own_modules)
+        groups = Groups(append, self.tensors.serial, lambda kind: module_of(kind) in self._own_modules)
         names = Bindings(append, self.tensors, groups, self._made)
         self.signals = DeferredSignals()
         threads = Threads(self.sink.send, self.tensors, self.code.own)
@@ -66,7 +68,7 @@ class Recorder:
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph
         self.operations.special = {naming.BACKWARD: self.passes.run, naming.HOOK: self.passes.hooks.register}
-        self.operations.trouble = self.passes.trouble = self.tensors.trouble = self._trouble
+        self.operations.trouble = self.passes.trouble = self.tensors.trouble = names.trouble = self._trouble
 
         def is_on() -> bool:
             return self.frames.on and not threads.is_other()
@@ -84,6 +86,7 @@ class Recorder:
         show_hidden()
         show_backward()
         functions.watch(self.operations, self.code)
+        replaced.remember()
         self.operations.retaining = self.passes.asked_to_retain
         self._troubles = 0
         self._page = page
@@ -160,10 +163,11 @@ class Recorder:
     def failed(self, error: BaseException, *, caught: bool = False) -> Failed:
         """Tells of an exception, once, however often it is raised again."""
         event = failed(error, self.code, self.frames.raised_in(error), caught=caught)
-        if getattr(error, _TOLD, False):
-            return event
-        with contextlib.suppress(Exception):  # a class that takes no attributes: then it is told of twice
-            setattr(error, _TOLD, True)
+        with contextlib.suppress(BaseException):  # a class that takes no attributes: then it is told of twice
+            attributes = _attributes_of(error)
+            if _TOLD in attributes:
+                return event
+            attributes[_TOLD] = True
         self.sink.send(event)
         return event
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import importlib.machinery
 import linecache
@@ -10,11 +11,12 @@ import os
 import random
 import sys
 import threading
-import time
 import traceback
 import types
 import weakref
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import msgspec
 import torch
@@ -29,11 +31,12 @@ from tutor.lesson.read import read
 from tutor.lesson.source import load
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
-from tutor.worker import importer
+from tutor.worker import importer, tracers
 from tutor.worker.children import Children
+from tutor.worker.classes import name_of
 from tutor.worker.compilers import step_aside
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import exit_status, strip
+from tutor.worker.failures import display, exit_status, flush_at_end, print_exit, print_ignored, say_error, strip
 from tutor.worker.figures import record_figures
 from tutor.worker.output import Printed
 from tutor.worker.project import Project
@@ -44,6 +47,8 @@ from tutor.worker.stacks import hide_frames
 from tutor.worker.warning_places import attribute_warnings
 
 STOPPED = 130
+UNFLUSHED = 120
+"""What Python ends with where it cannot flush what was printed."""
 
 
 class Run:
@@ -80,6 +85,7 @@ class Run:
         attribute_warnings()
         hide_frames(Run._cell.__code__)
         recorder.signals.watch()
+        tracers.watch()
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
         step_aside(recorder.compiled)
@@ -144,7 +150,7 @@ class Run:
     def _become_main(self) -> None:
         """`__main__` is the learner's script, so that pickling and spawned children work."""
         main = self._main = types.ModuleType("__main__")
-        main.__dict__.update(__file__=self._path, __builtins__=__builtins__, __annotations__={}, __cached__=None)
+        main.__dict__.update(__file__=self._path, __builtins__=builtins, __annotations__={}, __cached__=None)
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
         main.__dict__.update(__spec__=None, __doc__=None, __loader__=loader)
         sys.modules["__main__"] = main
@@ -177,7 +183,7 @@ class Run:
                 recorder.catch_up(names)
         watches = [Watch(question, names, recorder) for question in asked if question.question == "line"]
         failure: Failed | None = None
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             if isinstance(code, SyntaxError):
                 raise code
@@ -190,10 +196,7 @@ class Run:
                 if recorder.full:
                     self._past_budget()
         except SystemExit as error:
-            self._status, text = exit_status(error)
-            if text:
-                sys.stderr.write(text)
-            self._outcome = "exited"
+            self._exited(error)
         except KeyboardInterrupt as error:
             strip(error)
             self._stopped()
@@ -202,9 +205,9 @@ class Run:
             with recorder.switched_on():
                 failure = recorder.failed(error)
             self._outcome, self._status = "failed", 1
-            self._note = f"{type(error).__name__}"
+            self._note = name_of(type(error))
             self._print(error)
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
         self._printed.flush()
@@ -243,15 +246,31 @@ class Run:
     def _stopped(self) -> None:
         self._outcome, self._status, self._note = "stopped", STOPPED, ""
 
+    def _exited(self, error: SystemExit) -> None:
+        self._outcome = "exited"
+        self._status, said = exit_status(error)
+        if said is not None:
+            print_exit(said)
+
     def _print(self, error: BaseException) -> None:
         """As Python would, through the learner's own `excepthook` if there is one."""
-        if self._changed and sys.excepthook is sys.__excepthook__:
+        hook: Any = getattr(sys, "excepthook", None)
+        if self._changed and hook is sys.__excepthook__:
             traceback.print_exception(error)  # Python's own quotes the file, not what ran
-            return
-        try:
-            sys.excepthook(type(error), error, error.__traceback__)
-        except BaseException:  # the learner's hook failed: Python prints both
-            traceback.print_exception(error)
+        elif not hasattr(sys, "excepthook"):
+            say_error("sys.excepthook is missing")
+            display(error)
+        else:
+            try:
+                hook(type(error), error, error.__traceback__)
+            except SystemExit as exiting:
+                self._exited(exiting)
+            except BaseException as second:  # the learner's hook failed: Python prints both
+                strip(second)
+                say_error("Error in sys.excepthook:")
+                display(second)
+                say_error("\nOriginal exception was:")
+                display(error)
 
     def _past_budget(self) -> None:
         if not self._cut:
@@ -266,10 +285,17 @@ class Run:
         if self._outcome != "stopped":
             try:
                 threading._shutdown()  # type: ignore[attr-defined]
+            except BaseException as error:  # the program's own
+                strip(error)
+                print_ignored(error, threading)
+            try:
                 atexit._run_exitfuncs()
+                if not flush_at_end():
+                    self._status = UNFLUSHED
                 self._drop_module()
-            except BaseException:  # Python would print it and end
-                traceback.print_exc()
+            except BaseException as error:  # Python would print it and end
+                strip(error)
+                display(error)
         self._printed.close()
         self._send(RunEnd(self._outcome, self._status, self._note))
         recorder.sink.wait_until_written()
@@ -279,7 +305,8 @@ class Run:
     def _drop_module(self) -> None:
         """Lets go of what the names hold, so that objects with a `__del__` have their say."""
         main = weakref.ref(self._main)
-        del sys.modules["__main__"], self._main
+        sys.modules.pop("__main__", None)
+        del self._main
         gc.collect()
         left = main()
         if left is not None:

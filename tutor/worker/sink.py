@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import os
-import time
 from collections.abc import Callable
+from os import close, write
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -53,6 +53,8 @@ class Sink:
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self._open = True
+        self._flushes = False
+        """Whether there is a thread that flushes by time."""
         self.idle: Callable[[], None] = lambda: None
         """Called with every look."""
         self.lost: Callable[[], None] = lambda: None
@@ -60,12 +62,16 @@ class Sink:
 
     def start(self) -> None:
         """Starts to flush by time too."""
+        self._flushes = True
         self._stop.acquire()
         self._stopped.acquire()
         _thread.start_new_thread(self._flush_by_time, ())
 
     def stop(self) -> None:
-        """Ends the flushing by time, for a fork or for good."""
+        """Ends the flushing by time, for a fork or for good; in a forked child there is none."""
+        if not self._flushes:
+            return
+        self._flushes = False
         self._stop.release()
         self._stopped.acquire()
         self._stopped.release()
@@ -75,7 +81,7 @@ class Sink:
         self._open = False
         self.waiting.clear()
         if self._descriptor.is_same:  # or the recording would seem to go on as long as the child
-            os.close(self._descriptor.number)
+            close(self._descriptor.number)
 
     def _flush_by_time(self) -> None:
         seen = 0
@@ -129,7 +135,7 @@ class Sink:
         view = memoryview(frame)
         try:
             while view and self._open:
-                view = view[os.write(self._descriptor.number, view) :]
+                view = view[write(self._descriptor.number, view) :]
         except OSError:
             self._open = False  # the front end is gone, and our input's end will tell us so
 
@@ -147,4 +153,4 @@ class Sink:
         """Writes all that waits, now."""
         while self.waiting and self._open:
             self.flush()
-            time.sleep(0)
+            sleep(0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import traceback
 import types
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from typing import Any
 
 from torch.overrides import handle_torch_function
 
-from tutor.worker.failures import is_ours
+from tutor.worker.failures import is_ours, stripped
 
 _HANDLE = handle_torch_function.__code__
 
@@ -28,6 +29,7 @@ def hide_frames(outermost: types.CodeType) -> None:
         return extract(klass, _visible(frames, lambda entry: entry[0], outermost), **options)
 
     summary._extract_from_extended_frame_gen = classmethod(extract_visible)
+    _hide_in_unraisable()
     outer = inspect.getouterframes
 
     @functools.wraps(outer)
@@ -35,6 +37,18 @@ def hide_frames(outermost: types.CodeType) -> None:
         return _visible(outer(frame, context), lambda entry: entry.frame, outermost)
 
     inspect.getouterframes = getouterframes
+
+
+def _hide_in_unraisable() -> None:
+    """Errors that Python can only print, as those of `__del__` and of exit handlers, come up in our frames too."""
+    show: Any = sys.unraisablehook
+
+    @functools.wraps(show)
+    def gradtutor_hook(unraisable: Any, /) -> Any:
+        kind, error, trace, message, thing = unraisable
+        return show(type(unraisable)((kind, error, stripped(trace), message, thing)))
+
+    sys.unraisablehook = sys.__unraisablehook__ = gradtutor_hook
 
 
 def _visible(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from tutor.trace.events import Gone, Meta, Snapshot
+from tutor.worker.classes import name_of
 from tutor.worker.graph import Graph
 from tutor.worker.memory import Known, Memory, Storage, is_outside, version_of
 from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
@@ -364,7 +365,7 @@ class Tensors:
             (
                 _META, meta, tuple(int(n) for n in shape), dtype_name(dtype), str(device),
                 None if strides is None else tuple(int(n) for n in strides), requires_grad, is_leaf, name, retains,
-                str(layout).removeprefix("torch."), kind.__name__,
+                str(layout).removeprefix("torch."), name_of(kind),
             )
         )  # fmt: skip
         return meta

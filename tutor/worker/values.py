@@ -16,12 +16,15 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from tutor.i18n import N_
+from tutor.worker.classes import name_of
 from tutor.worker.torch_private import WithoutTransforms, below_transforms, is_zeros, stored_count, together
 
 FULL = 1000
 """Up to this many elements a value is recorded in full."""
 LIST = 8
 """Up to this many elements as a list, beyond as bytes (0.6 µs where 1,000 elements cost 8.7 as a list)."""
+_OVERLAPPING = 1 << 28
+"""Elements that are measured at most where they are not all in memory of their own."""
 CHUNK = 1 << 20
 HEAT = 64
 CORNER = 3
@@ -124,7 +127,7 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
     if is_lazy(t):
         note = N_("not made yet")
     elif not is_readable(t):
-        note = f"{type(t).__name__}, whose elements are not read"
+        note = f"{name_of(type(t))}, whose elements are not read"
     elif _is_released(t, t.numel()):
         note = N_("its memory was released")
     elif error is not None:
@@ -206,12 +209,23 @@ def _summary_of(t: torch.Tensor) -> dict[str, Any]:
     base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
     note = f"{t.numel():,} elements"
     with torch.no_grad():
-        data = t.detach()
+        data, times = _once(t.detach())
+        if data.numel() > _OVERLAPPING and data.untyped_storage().nbytes() < data.numel() * data.itemsize:
+            return unmeasured(t)  # windows over a memory that is far smaller: nobody would wait for them
         if data.dtype.is_complex:
             data, note = data.abs(), note + ", measured by magnitude"
-        stats = _stats(data)
-        corners, heat = _pictures(data)
+        stats = _stats(data, times)
+        corners, heat = _pictures(data.expand(t.shape))
     return {**base, "stats": stats, "note": note, "corners": corners, "heat": heat}
+
+
+def _once(t: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """The tensor without what `expand` repeats in it, and how often that is there."""
+    times = 1
+    for dim, (size, stride) in enumerate(zip(t.shape, t.stride(), strict=True)):
+        if stride == 0 and size > 1:
+            t, times = t.narrow(dim, 0, 1), times * size
+    return t, times
 
 
 def _chunks(t: torch.Tensor) -> Any:
@@ -224,7 +238,7 @@ def _chunks(t: torch.Tensor) -> Any:
         yield from t.split(max(1, CHUNK * t.shape[0] // t.numel()), 0)
 
 
-def _stats(t: torch.Tensor) -> dict[str, Any]:
+def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
     low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
     nan = inf = zero = 0
     for chunk in _chunks(t):
@@ -249,6 +263,7 @@ def _stats(t: torch.Tensor) -> dict[str, Any]:
         spread += v * here + delta * delta * count * here / total  # Chan, Golub and LeVeque 1983
         count = total
     known = count > 0
+    count, spread, nan, inf, zero = count * times, spread * times, nan * times, inf * times, zero * times
     return {
         "min": low if known else None,
         "max": high if known else None,

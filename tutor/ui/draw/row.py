@@ -43,6 +43,13 @@ def _harmless(char: str) -> str:
     return " " if category.startswith("Z") else "·" if category == "Cf" else "�"
 
 
+def harmless(row: Row) -> Row:
+    """The row as `clean` leaves its texts, and without tabs: whatever a recording says, this is where it is drawn."""
+    if all(text.isprintable() for text, _ in row):
+        return row
+    return tuple((clean(text).replace("\t", " "), roles) for text, roles in row)
+
+
 def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
     """The row cut or filled to exactly so many cells."""
     taken = 0

@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Row, difference, fit
+from tutor.ui.draw.row import EMPTY, Row, difference, fit, harmless
 from tutor.ui.theme import Palette, palette_of
 
 
@@ -40,7 +40,7 @@ class Surface(Widget):
         width, height = self.size
         if not width or not height:
             return
-        rows = [fit(row, width, self.BASE, self.glyphs.more) for row in self.rows(width, height)[:height]]
+        rows = [fit(harmless(row), width, self.BASE, self.glyphs.more) for row in self.rows(width, height)[:height]]
         rows += [fit(EMPTY, width, self.BASE)] * (height - len(rows))
         shown, self._shown = self._shown, rows
         self._drawn_with = self.palette
