@@ -93,11 +93,14 @@ def run(
     target: Target, arguments: Arguments, out: Path | None = None, echo: Callable[[str, str], None] | None = None
 ) -> tuple[Timeline, int]:
     """Run a script or a lesson to its end; `echo` is given what it prints, as it comes."""
+    from tutor.process import StartError
     from tutor.session import record_blocking
 
     session = session_of(target, arguments)
     try:
         timeline = record_blocking(session, out=out, echo=echo)
+    except StartError as error:
+        raise Refusal(str(error), MISSING) from None
     except OSError as error:
         if out is None or error.errno in _SHORT:
             why = error.strerror or error

@@ -55,7 +55,7 @@ def _python() -> Row:
 def _torch() -> tuple[list[Row], bool]:
     """Asked of a process of its own: this one stays light, and outlives whatever an import does."""
     try:
-        told = subprocess.run([sys.executable, "-P", "-c", _ASK_TORCH], capture_output=True, timeout=_PATIENCE)
+        told = subprocess.run([sys.executable or "", "-P", "-c", _ASK_TORCH], capture_output=True, timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         return [
             (
@@ -73,7 +73,7 @@ def _torch() -> tuple[list[Row], bool]:
         mend = tr(
             "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
         )
-        return [("torch", lines[-1], mend)], False
+        return [("torch", quoted(lines[-1]), mend)], False
     return _of_torch(found)
 
 
