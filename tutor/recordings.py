@@ -109,7 +109,7 @@ def run(
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end
-    if end is not None and end.note and not timeline.cells and end.outcome != "stopped":
+    if end is not None and not session.began:
         raise Refusal(end.note, FAILED if session.imported else MISSING)
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
 

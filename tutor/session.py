@@ -75,6 +75,12 @@ class Session:
         end = self.timeline.run_end
         return 1 if end is None else end.status
 
+    @property
+    def began(self) -> bool:
+        """Whether the program has come to its first line, or was stopped before; else the end's note says why not."""
+        end = self.timeline.run_end
+        return bool(self.timeline.cells) or end is None or not end.note or end.outcome == "stopped"
+
     # ------------------------------------------------------------ running
 
     async def run(self, updated: Updated = lambda: None, *, out: Path | None = None) -> None:
@@ -87,8 +93,9 @@ class Session:
             self._writer = Writer(out, self.timeline)
         try:
             await self._run()
-            if self.refused is not None and self._writer is not None:
-                self._writer.abandon()
+            if not self.began:
+                if self._writer is not None:
+                    self._writer.abandon()
             elif self._writer is not None:
                 self._writer.finish()
             elif out is not None:

@@ -82,15 +82,15 @@ def test_no_process_and_no_thread(tmp_path: Path, words: Sequence[str]) -> None:
         seen.add(done.returncode)
         if done.returncode:
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
-            assert done.stderr.startswith(CANNOT_START)
+            assert done.stderr.startswith("gradtutor: the process that runs the code ")
     assert seen == ({0, 3} if len(limits) > 1 else {3})
 
 
 def test_no_room_for_temporary_files(tmp_path: Path) -> None:
     """Nothing but the folder of the recording can be written to."""
     folders = "/tmp /var/tmp /dev/shm"
-    shut = f'for at in {folders}; do mount --bind $at $at && mount -o remount,bind,ro $at; done; exec "$@"'
-    within = [*namespace(), "sh", "-c", f"mkdir -p out; mount -t tmpfs none out; {shut}", "sh"]
+    shut = f'for at in {folders}; do mount --bind $at $at && mount -o remount,bind,ro $at; done; mount -t tmpfs none {{}}; exec "$@"'
+    within = [*namespace(), "sh", "-c", f'mkdir -p out; {shut.format(tmp_path / "out")}', "sh"]
     for words in (STEPS, ("record", "-o", "out/run.trace", "script.py"), CHECK, ("doctor",)):
         done = run(tmp_path, words, within=within)
         assert done.returncode == 0, done.stderr
@@ -156,10 +156,13 @@ def test_what_is_wrong_before_the_first_line_is_no_output_of_the_script(tmp_path
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "jupytext.py").write_text("raise ImportError('not whole')\n")
     script(tmp_path, f"# %%\n{GOOD}", "cells.py")
+    assert run(tmp_path, ("record", "cells.py")).returncode == 0
+    before = (tmp_path / "cells.trace").read_bytes()
     done = run(tmp_path, ("record", "cells.py"), PYTHONPATH=str(tmp_path / "broken"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "It printed last: `ImportError: not whole`." in done.stderr
-    assert not list(tmp_path.glob("*.trace*"))
+    assert [path.name for path in tmp_path.glob("*.trace*")] == ["cells.trace"]
+    assert (tmp_path / "cells.trace").read_bytes() == before
 
 
 def test_doctor_without_a_python_to_start(tmp_path: Path) -> None:
