@@ -1,4 +1,4 @@
-"""A disk that fills up while a recording or the progress is written: one line says so, and what was there before stays."""
+"""A disk that fills up while a recording or the progress is written: a line says so, and what was there stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines that give no descriptors, processes, memory, temporary files or home: a run, or one line that says why not."""
+"""Machines without descriptors, processes, memory, temporary files or a home: a run, or a line that says why not."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_no_process_and_no_thread(tmp_path: Path, words: Sequence[str]) -> None:
 def test_no_room_for_temporary_files(tmp_path: Path) -> None:
     """Nothing but the folder of the recording can be written to."""
     folders = "/tmp /var/tmp /dev/shm"
-    shut = f'for at in {folders}; do mount --bind $at $at && mount -o remount,bind,ro $at; done; mount -t tmpfs none {{}}; exec "$@"'
-    within = [*namespace(), "sh", "-c", f'mkdir -p out; {shut.format(tmp_path / "out")}', "sh"]
+    shut = f"for at in {folders}; do mount --bind $at $at && mount -o remount,bind,ro $at; done"
+    within = [*namespace(), "sh", "-c", f'mkdir -p out; {shut}; mount -t tmpfs none {tmp_path}/out; exec "$@"', "sh"]
     for words in (STEPS, ("record", "-o", "out/run.trace", "script.py"), CHECK, ("doctor",)):
         done = run(tmp_path, words, within=within)
         assert done.returncode == 0, done.stderr
@@ -101,10 +101,9 @@ def test_a_user_without_a_home(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o777)
     for words, home in ((("list",), None), (("list",), "relative"), (("--plain", "two-paths"), None), (STEPS, None)):
-        done = run(
-            tmp_path, words, within=nobody() or ["env", "HOME="], without=("XDG_DATA_HOME", *(() if home else ("HOME",))),
-            **({"HOME": home} if home else {}),
-        )  # fmt: skip
+        without = ("XDG_DATA_HOME",) if home else ("XDG_DATA_HOME", "HOME")
+        within = nobody() or ["env", "HOME="]
+        done = run(tmp_path, words, within=within, without=without, **({"HOME": home} if home else {}))
         assert done.returncode == 0, done.stderr
         assert done.stderr in ("", "gradtutor: Progress is not kept: there is no home folder.\n")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.paths import lessons_dir
@@ -80,14 +78,3 @@ def test_a_lesson_keeps_its_answers_and_its_exercise(tmp_path: Path) -> None:
         assert terminal.is_clean
     kept = Store(home / "data" / "gradtutor" / "progress").load("graph/two-paths")
     assert [given.answer for given in kept.answers.values()] == ["5"]
-
-
-@pytest.mark.parametrize("text", ["\ud800", "\udcff"])
-def test_half_of_a_character_does_not_lose_the_rest(tmp_path: Path, text: str) -> None:
-    from tutor.progress import Given, Progress
-
-    store = Store(tmp_path)
-    assert store.save(Progress("a/b", done=True, answers={1: Given(text, True)}, attempts={"slope": f"x = '{text}'"}))
-    found = store.load("a/b")
-    assert (found.done, found.answers, found.attempts) == (True, {1: Given("?", True)}, {"slope": "x = '?'"})
-    assert store.notice is None

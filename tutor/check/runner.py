@@ -52,6 +52,7 @@ class ForkServer:
 
     def __init__(self, *program: str) -> None:
         with contextlib.ExitStack() as ours:
+            modules = program or ("-m", "tutor.worker.forking")
             try:
                 check_folder()
                 control, theirs = socket.socketpair()
@@ -59,7 +60,7 @@ class ForkServer:
                 with theirs:
                     errors = ours.enter_context(unnamed_file())
                     self._process = subprocess.Popen(
-                        [sys.executable or "", "-P", *(program or ("-m", "tutor.worker.forking")), str(theirs.fileno())],
+                        [sys.executable or "", "-P", *modules, str(theirs.fileno())],
                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                         stderr=errors, env=environment(),
                     )  # fmt: skip

@@ -69,6 +69,8 @@ def _torch() -> tuple[list[Row], bool]:
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
+        from tutor.process import quoted
+
         lines = told.stderr.decode(errors="replace").strip().splitlines() or [tr("it says nothing")]
         mend = tr(
             "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."

@@ -229,6 +229,7 @@ ZH: dict[str, str] = {
     "a frame of more or other events than it announces": "一帧里的事件数与它声明的不符，或者太多",
     "a frame that takes too much memory": "一帧占用的内存太多",
     "{path} is no regular file": "{path} 不是普通文件",
+    "there is no home folder": "没有主文件夹",
     "it takes too much memory": "占用的内存太多",
     "This recording takes too much memory: what comes after step {step} is not shown.": (
         "这份记录占用的内存太多：第 {step} 步之后的内容不显示。"
@@ -311,6 +312,7 @@ ZH: dict[str, str] = {
     "the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.": (
         "运行代码的进程无法启动：{why}。详情见 `gradtutor doctor`。"
     ),
+    "the current folder cannot be used: {why}": "当前文件夹无法使用：{why}",
     "the process that runs the code died of {name} before the first line.": (
         "运行代码的进程在第一行之前就被 {name} 结束了。"
     ),
