@@ -192,8 +192,10 @@ def test_a_folder_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_without_a_home_nothing_is_kept_and_nothing_falls_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "relative")  # no folder of a user's
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    def nowhere() -> Path:
+        raise RuntimeError("could not determine the home directory")  # as platformdirs says it
+
+    monkeypatch.setattr("tutor.paths.progress_dir", nowhere)
     store = Store()
     assert store.load("a/b") == Progress("a/b")
     assert store.notice is None

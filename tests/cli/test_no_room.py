@@ -26,10 +26,10 @@ CANNOT_START = "gradtutor: the process that runs the code cannot be started: "
 
 def run(
     folder: Path, words: Sequence[str], *, within: Sequence[str] = (), limit: Callable[[], None] | None = None,
-    without: Sequence[str] = (), **more: str,
+    without: Sequence[str] = (), more: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
     script(folder, GOOD)
-    env = {name: value for name, value in environment(folder, **more).items() if name not in without}
+    env = {name: value for name, value in environment(folder, **(more or {})).items() if name not in without}
     done = subprocess.run(
         [*within, *GRADTUTOR, *words], cwd=folder, env=env, capture_output=True, text=True, timeout=120,
         preexec_fn=limit, stdin=subprocess.DEVNULL,
@@ -103,7 +103,7 @@ def test_a_user_without_a_home(tmp_path: Path) -> None:
     for words, home in ((("list",), None), (("list",), "relative"), (("--plain", "two-paths"), None), (STEPS, None)):
         without = ("XDG_DATA_HOME",) if home else ("XDG_DATA_HOME", "HOME")
         within = nobody() or ["env", "HOME="]
-        done = run(tmp_path, words, within=within, without=without, **({"HOME": home} if home else {}))
+        done = run(tmp_path, words, within=within, without=without, more={"HOME": home} if home else None)
         assert done.returncode == 0, done.stderr
         assert done.stderr in ("", "gradtutor: Progress is not kept: there is no home folder.\n")
 
@@ -114,9 +114,9 @@ def test_folders_that_are_none(tmp_path: Path, name: str, place: str) -> None:
     """Most of them with a command that needs no torch, which is the same for all."""
     script(tmp_path, "", "file")
     value = str(tmp_path / place) if place == "file" else place
-    assert run(tmp_path, ("list",), **{name: value}).returncode == 0
+    assert run(tmp_path, ("list",), more={name: value}).returncode == 0
     if place == "file":
-        done = run(tmp_path, RECORD, **{name: value})
+        done = run(tmp_path, RECORD, more={name: value})
         assert (done.returncode, done.stdout) == (0, "hello\n")
         assert Timeline.load(tmp_path / "script.trace").notices == []
 
@@ -157,7 +157,7 @@ def test_what_is_wrong_before_the_first_line_is_no_output_of_the_script(tmp_path
     script(tmp_path, f"# %%\n{GOOD}", "cells.py")
     assert run(tmp_path, ("record", "cells.py")).returncode == 0
     before = (tmp_path / "cells.trace").read_bytes()
-    done = run(tmp_path, ("record", "cells.py"), PYTHONPATH=str(tmp_path / "broken"))
+    done = run(tmp_path, ("record", "cells.py"), more={"PYTHONPATH": str(tmp_path / "broken")})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "It printed last: `ImportError: not whole`." in done.stderr
     assert [path.name for path in tmp_path.glob("*.trace*")] == ["cells.trace"]
