@@ -164,3 +164,41 @@ def test_a_link_to_itself_is_a_notice(tmp_path: Path) -> None:
     assert store.load("a/b") == Progress("a/b")
     assert not store.save(Progress("a/b", done=True))
     assert (tmp_path / "a__b.json").is_symlink()
+
+
+@pytest.mark.parametrize("text", [chr(0xD800), chr(0xDCFF)], ids=["first", "second"])
+def test_half_of_a_character_does_not_lose_the_rest(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path)
+    assert store.save(Progress("a/b", done=True, answers={1: Given(text, True)}, attempts={"slope": f"x = '{text}'"}))
+    found = store.load("a/b")
+    assert (found.done, found.answers, found.attempts) == (True, {1: Given("?", True)}, {"slope": "x = '?'"})
+    assert store.notice is None
+
+
+def test_a_folder_whose_name_cannot_be_is_a_notice(tmp_path: Path) -> None:
+    store = Store(tmp_path / "zero\0byte")
+    assert store.load("a/b") == Progress("a/b")
+    assert not store.save(Progress("a/b", done=True))
+    assert not store.reset("a/b")
+    assert store.notice is not None
+
+
+def test_a_folder_that_is_not_utf8(tmp_path: Path) -> None:
+    store = Store(tmp_path / os.fsdecode(b"\xff"))
+    assert store.save(Progress("a/b", done=True))
+    assert store.load("a/b").done
+    assert store.reset("a/b")
+    assert store.notice is None
+
+
+def test_without_a_home_nothing_is_kept_and_nothing_falls_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("could not determine the home directory")  # as platformdirs says it
+
+    monkeypatch.setattr("tutor.paths.progress_dir", nowhere)
+    store = Store()
+    assert store.load("a/b") == Progress("a/b")
+    assert store.notice is None
+    assert store.reset("a/b")
+    assert not store.save(Progress("a/b", done=True))
+    assert store.notice == "Progress is not kept: there is no home folder."

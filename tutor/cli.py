@@ -283,8 +283,12 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
-    from tutor.process import Workers
+    from tutor.process import StartError, Workers, check_room
 
+    try:
+        check_room()
+    except StartError as error:
+        raise Refusal(str(error), MISSING) from None
     workers = Workers()
     return ui.run(
         target, lessons_dir=lessons, session_factory=lambda one: session_of(one, arguments, workers),

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias, cast
 
 from tutor.i18n import N_, _
 from tutor.lesson.model import joined
@@ -31,10 +31,16 @@ POLL = 0.005
 """Seconds between two looks whether a process that is about to end has ended."""
 
 
+LONGEST_LINE = 300
+"""So many characters are quoted of what a process printed."""
+NEEDED = 8
+"""An event loop opens fewer descriptors than this."""
+
+
 class StartError(Exception):
     """No process can be started here; the text says so in a sentence."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception | str) -> None:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         super().__init__(
             _("the process that runs the code cannot be started: {why}. `gradtutor doctor` says more.", why=why)
@@ -51,8 +57,14 @@ def never_began(status: int, printed: str) -> str:
         text = N_("the process that runs the code ended with exit status {status} before the first line.")
         said = _(text, status=status)
     if last:
-        said = joined([said, _("It printed last: `{line}`.", line=" ".join(last.split()))])
+        said = joined([said, _("It printed last: `{line}`.", line=quoted(last))])
     return joined([said, _("`gradtutor doctor` says more.")])
+
+
+def quoted(line: str) -> str:
+    """A line of what a process printed, short enough to be read."""
+    text = " ".join(line.split())
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
@@ -104,6 +116,7 @@ class WorkerProcess:
     @classmethod
     async def start(cls, launch: Launch = launch) -> WorkerProcess:
         """Starts a process that imports torch and stands by. Raises StartError."""
+        check_folder()
         try:
             return await cls._start(launch)
         except (OSError, RuntimeError) as error:  # no such Python; no descriptor, process, thread or room is left
@@ -126,7 +139,7 @@ class WorkerProcess:
             _widen(write_end)
             # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
             printed = [pipe(), pipe()]
-            file = theirs.enter_context(tempfile.TemporaryFile())
+            file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
             page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
             process = await launch((given.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
@@ -253,6 +266,34 @@ class Workers:
         standby = self._standby
         if standby is not None and standby.done() and not standby.cancelled() and standby.exception() is None:
             standby.result().kill()
+
+
+def unnamed_file() -> BinaryIO:
+    """A new file without a name: in memory where the system has such, so that no disk need have room for it."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("gradtutor"), "w+b")
+    return cast(BinaryIO, tempfile.TemporaryFile())
+
+
+def check_folder() -> None:
+    """Raise StartError where the current folder is gone: the libraries of torch cannot be loaded there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise StartError(_("the current folder cannot be used: {why}", why=error.strerror or error)) from None
+
+
+def check_room() -> None:
+    """Raise StartError where too few descriptors are left: asyncio would leave half an event loop behind."""
+    opened: list[int] = []
+    try:
+        for _ in range(NEEDED):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise StartError(error) from None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _widen(pipe: int) -> None:

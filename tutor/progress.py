@@ -8,6 +8,7 @@ regular file in a progress file's place is neither read, which might never end, 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import stat
@@ -72,7 +73,11 @@ class Store:
     """Why this process could not keep something, in any store: to be told at its end."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder if folder is not None else paths.progress_dir()
+        self.folder: Path | None
+        try:
+            self.folder = folder if folder is not None else paths.progress_dir()
+        except RuntimeError:  # a user whom the system does not know, and HOME is not set
+            self.folder = None
         self.notice: str | None = None
 
     def load(self, lesson: str) -> Progress:
@@ -93,11 +98,11 @@ class Store:
     def save(self, progress: Progress) -> bool:
         """Merges with what another gradtutor may have written meanwhile, and writes; False where that failed."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _alone(self.folder):
-                merged = merge(self.load(progress.lesson), progress)
-                _replace(self._path(progress.lesson), msgspec.json.encode(merged))
-        except OSError as error:
+            path = self._path(progress.lesson)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(path.parent):
+                _replace(path, _encoded(merge(self.load(progress.lesson), progress)))
+        except (OSError, ValueError) as error:
             self.notice = Store.unkept = _("Progress is not kept: {why}.", why=_reason(error))
             return False
         return True
@@ -105,13 +110,17 @@ class Store:
     def reset(self, lesson: str) -> bool:
         """Forgets all of a lesson; False where that failed."""
         try:
-            self._path(lesson).unlink(missing_ok=True)
-        except OSError as error:
+            self._path(lesson).unlink()
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError) as error:
             self.notice = _("The progress of {lesson} is kept: {why}.", lesson=lesson, why=_reason(error))
             return False
         return True
 
     def _path(self, lesson: str) -> Path:
+        if self.folder is None:
+            raise FileNotFoundError(_("there is no home folder"))
         return self.folder / (re.sub(r"[^\w.-]", "_", lesson.replace("/", "__")) + ".json")
 
 
@@ -151,6 +160,14 @@ class _NotRegularError(OSError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(_("{path} is no regular file", path=path))
+
+
+def _encoded(progress: Progress) -> bytes:
+    """As it is written; half of a character, which UTF-8 has no bytes for, becomes a question mark."""
+    try:
+        return msgspec.json.encode(progress)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(progress, str_keys=True), ensure_ascii=False).encode(errors="replace")
 
 
 def _read(path: Path) -> bytes:

@@ -93,11 +93,14 @@ def run(
     target: Target, arguments: Arguments, out: Path | None = None, echo: Callable[[str, str], None] | None = None
 ) -> tuple[Timeline, int]:
     """Run a script or a lesson to its end; `echo` is given what it prints, as it comes."""
+    from tutor.process import StartError
     from tutor.session import record_blocking
 
     session = session_of(target, arguments)
     try:
         timeline = record_blocking(session, out=out, echo=echo)
+    except StartError as error:
+        raise Refusal(str(error), MISSING) from None
     except OSError as error:
         if out is None or error.errno in _SHORT:
             why = error.strerror or error
@@ -106,7 +109,7 @@ def run(
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end
-    if end is not None and end.note and not timeline.cells and end.outcome != "stopped":
+    if end is not None and not session.began:
         raise Refusal(end.note, FAILED if session.imported else MISSING)
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
 

@@ -15,13 +15,13 @@ import msgspec
 from tutor import i18n
 from tutor.lesson.errors import MISSING
 from tutor.lesson.find import Target
-from tutor.process import StartError, WorkerProcess, Workers, never_began
+from tutor.process import StartError, WorkerProcess, Workers, check_room, never_began
 from tutor.trace import wire
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
 from tutor.trace.signals import signal_name
 from tutor.trace.timeline import Timeline
-from tutor.trace.tracefile import Writer
+from tutor.trace.tracefile import Writer, save
 
 PAUSE = 0.03
 """Seconds between two notices of what has come, at the least."""
@@ -75,6 +75,12 @@ class Session:
         end = self.timeline.run_end
         return 1 if end is None else end.status
 
+    @property
+    def began(self) -> bool:
+        """Whether the program has come to its first line, or was stopped before; else the end's note says why not."""
+        end = self.timeline.run_end
+        return bool(self.timeline.cells) or end is None or not end.note or end.outcome == "stopped"
+
     # ------------------------------------------------------------ running
 
     async def run(self, updated: Updated = lambda: None, *, out: Path | None = None) -> None:
@@ -87,11 +93,13 @@ class Session:
             self._writer = Writer(out, self.timeline)
         try:
             await self._run()
-            if self._writer is not None:
-                if self.refused is not None:
+            if not self.began:
+                if self._writer is not None:
                     self._writer.abandon()
-                else:
-                    self._writer.finish()
+            elif self._writer is not None:
+                self._writer.finish()
+            elif out is not None:
+                save(self.timeline, out)
         except BaseException:
             if self._writer is not None:
                 self._writer.abandon()
@@ -159,7 +167,11 @@ class Session:
     def _feed(self, frame: bytes) -> None:
         self.timeline.feed(frame)
         if self._writer is not None:
-            self._writer.catch_up()
+            try:
+                self._writer.catch_up()
+            except OSError:  # the program goes on; when it has ended there may be room again
+                self._writer.abandon()
+                self._writer = None
         if not self._due:
             self._due = True
             asyncio.get_running_loop().call_later(PAUSE, self._tell)
@@ -250,13 +262,13 @@ def record_blocking(
 ) -> Timeline:
     """Runs a session without a screen. `echo` is given what is printed, stream and text, as it comes.
 
-    Ctrl-C stops the run and keeps the recording.
+    Ctrl-C stops the run and keeps the recording. Raises StartError where nothing at all can be begun.
     """
     told = 0
 
     def updated() -> None:
         nonlocal told
-        if echo is not None and session.imported:  # else it says why it cannot start
+        if echo is not None and session.timeline.cells:  # else it says why it cannot start
             parts = session.timeline.contents.printed
             for part in parts[told:]:
                 echo(part.stream, part.text)
@@ -279,6 +291,7 @@ def record_blocking(
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
+    check_room()
     asyncio.run(run())
     updated()
     return session.timeline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from tests.worker import servers
 from tutor import cli, process
 from tutor.check.runner import Fork
+from tutor.trace.command import STATUS
 from tutor.worker import forking
 
 SECONDS = 90.0
@@ -97,8 +97,7 @@ def _environment(home: Path) -> dict[str, str]:
 def plainly(home: Path, descriptors: list[int]) -> Fork:
     """`python program.py`."""
     program = [str(Path(__file__).with_name("as_python.py")), "program.py"]
-    request = {"program": program, "environment": _environment(home), "folder": str(home)}
-    return servers.plain_server().fork(json.dumps(request).encode(), descriptors)
+    return servers.start_python(program, _environment(home), str(home), *descriptors)
 
 
 def gradtutor(*words: str | bytes, typed: bytes = b"") -> Start:
@@ -138,7 +137,7 @@ def _start(words: Sequence[str], typed: bytes, home: Path, descriptors: list[int
         finally:
             with contextlib.suppress(Exception):
                 sys.stderr.flush()
-            os.write(writing, forking.STATUS.pack(status))
+            os.write(writing, STATUS.pack(status))
             os._exit(0)
     os.close(writing)
     return _Reaped(reading, child)

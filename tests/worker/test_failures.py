@@ -138,3 +138,31 @@ def test_a_traceback_says_no_folder_of_this_machine(record: Forker, tmp_path: Pa
     assert "site-packages/torch/_tensor.py" in files
     assert any(file.endswith("json/__init__.py") and not file.startswith("/") for file in files)
     assert "json.decoder.JSONDecodeError" in failed.traceback
+
+
+def test_a_traceback_of_groups_and_causes_says_no_folder_either(record: Forker, tmp_path: Path) -> None:
+    """Nor does what an import says of the module that lacks a name."""
+    (tmp_path / "helping.py").write_text("def fail():\n    raise ValueError('a')\n")
+    script = tmp_path / "train.py"
+    script.write_text("""\
+import helping
+found = []
+try:
+    helping.fail()
+except ValueError as error:
+    found.append(error)
+try:
+    from helping import missing
+except ImportError as error:
+    found.append(error)
+raise RuntimeError("after") from ExceptionGroup("many", [ExceptionGroup("inner", found)])
+""")
+    recorded = record(script)
+    (failed,) = [event for event in recorded.of(ev.Failed) if not event.caught]
+    main = recorded.timeline.sources[1].path
+    assert str(tmp_path) not in failed.traceback.replace(main, "train.py")
+    assert "(helping.py)" in failed.traceback
+    files = [line.split('"')[1] for line in failed.traceback.splitlines() if line.strip(" |").startswith("File ")]
+    assert set(files) == {main, "helping.py"}
+    (lacks,) = [event for event in recorded.of(ev.Failed) if event.error == "ImportError"]
+    assert lacks.message == "cannot import name 'missing' from 'helping' (helping.py)"

@@ -12,8 +12,9 @@ from tutor.check.finding import Finding
 from tutor.check.runner import Runner
 from tutor.i18n import _, ngettext
 from tutor.lesson import catalog, source
-from tutor.lesson.errors import LessonError
+from tutor.lesson.errors import MISSING, LessonError
 from tutor.lesson.model import FAMILIES
+from tutor.process import StartError
 
 AT_A_TIME = 2
 
@@ -39,7 +40,11 @@ def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) ->
 
     try:
         with ThreadPoolExecutor(min(AT_A_TIME, len(paths)) or 1) as pool:
-            for path, found in zip(paths, pool.map(one, paths), strict=True):
+            try:
+                checked = pool.map(one, paths)
+            except RuntimeError as error:  # there can be no more threads
+                raise LessonError(str(StartError(error)), status=MISSING) from None
+            for path, found in zip(paths, checked, strict=True):
                 tell(path, found)
     finally:
         for runner in runners:

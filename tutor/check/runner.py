@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from tutor.lesson.errors import MISSING, LessonError
-from tutor.process import environment, never_began
+from tutor.process import StartError, check_folder, environment, never_began, unnamed_file
 from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline
@@ -43,17 +43,30 @@ class Fork:
 
 
 class ForkServer:
-    """A process that stands by with torch and forks for each request. To be closed."""
+    """A process that stands by with torch and forks for each request. To be closed.
+
+    Raises LessonError where no process can be started.
+    """
 
     def __init__(self, *program: str) -> None:
-        self._control, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", *(program or ("-m", "tutor.worker.forking")), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=self._errors, env=environment(),
-            )  # fmt: skip
+        with contextlib.ExitStack() as ours:
+            modules = program or ("-m", "tutor.worker.forking")
+            try:
+                check_folder()
+                control, theirs = socket.socketpair()
+                ours.enter_context(control)
+                with theirs:
+                    errors = ours.enter_context(unnamed_file())
+                    self._process = subprocess.Popen(
+                        [sys.executable or "", "-P", *modules, str(theirs.fileno())],
+                        pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                        stderr=errors, env=environment(),
+                    )  # fmt: skip
+            except (StartError, OSError) as error:  # no such Python; no descriptor, process or room is left
+                refused = error if isinstance(error, StartError) else StartError(error)
+                raise LessonError(str(refused), status=MISSING) from None
+            ours.pop_all()  # from here on `close` closes them
+        self._control, self._errors = control, errors
 
     def fork(self, request: bytes, descriptors: Sequence[int]) -> Fork:
         """Send a request with these descriptors of ours, which stay open here."""

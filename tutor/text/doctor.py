@@ -55,7 +55,7 @@ def _python() -> Row:
 def _torch() -> tuple[list[Row], bool]:
     """Asked of a process of its own: this one stays light, and outlives whatever an import does."""
     try:
-        told = subprocess.run([sys.executable, "-P", "-c", _ASK_TORCH], capture_output=True, timeout=_PATIENCE)
+        told = subprocess.run([sys.executable or "", "-P", "-c", _ASK_TORCH], capture_output=True, timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         return [
             (
@@ -69,11 +69,13 @@ def _torch() -> tuple[list[Row], bool]:
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
+        from tutor.process import quoted
+
         lines = told.stderr.decode(errors="replace").strip().splitlines() or [_("it says nothing")]
         mend = _(
             "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
         )
-        return [("torch", lines[-1], mend)], False
+        return [("torch", quoted(lines[-1]), mend)], False
     return _of_torch(found)
 
 

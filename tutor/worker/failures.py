@@ -27,7 +27,8 @@ _HANDLE = handle_torch_function.__code__
 _REFUSE = refuse.__code__
 _OVERLOAD = OpOverload.__call__.__code__
 _TEXT = 4000
-_FILE = re.compile(r'(?<=^  )File "([^"\n]+)"', re.MULTILINE)
+_FILE = re.compile(r'^([ |]+)File "([^"\n]+)"', re.MULTILINE)
+"""A line of a traceback, also within that of a group."""
 _PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _FAR = 1 << 31
@@ -98,9 +99,12 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
         trace = trace.tb_next
     if type(error) in (SyntaxError, IndentationError, TabError) and file is None:
         file, span = _place_of(error, code)  # a cell that is no Python: nothing of it has run
+    message = text_of(error)
+    if isinstance(error, ImportError):
+        message = _without_own_paths(message, code)
     return Failed(
         error=name_of(type(error)),
-        message=text_of(error)[:_TEXT],
+        message=message[:_TEXT],
         file=file,
         span=span,
         function=function,
@@ -152,12 +156,19 @@ def _shortened(text: str, code: Code) -> str:
     main = os.path.dirname(next(iter(names), "")) + os.sep
 
     def short(found: re.Match[str]) -> str:
-        path = found[1]
+        path = found[2]
         if path.startswith(_STANDARD):
             path = os.path.relpath(path, os.path.dirname(_STANDARD.rstrip(os.sep)))
-        return f'File "{names.get(found[1]) or _PACKAGES.sub("", path).removeprefix(main)}"'
+        return f'{found[1]}File "{names.get(found[2]) or _PACKAGES.sub("", path).removeprefix(main)}"'
 
-    return _FILE.sub(short, text)
+    return _without_own_paths(_FILE.sub(short, text), code)
+
+
+def _without_own_paths(text: str, code: Code) -> str:
+    """Where Python names the file of a module that lacks what is imported, the name that a recording has for it."""
+    for path, name in code.names.items():
+        text = text.replace(f"({path})", f"({name})")
+    return text
 
 
 def text_of(error: BaseException) -> str:

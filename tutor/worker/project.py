@@ -79,7 +79,7 @@ def _root_of(folder: str) -> str:
 
     A home folder, the one for temporary files and the root of the file system hold many things, marked or not.
     """
-    ends = {os.path.realpath(place) for place in (os.path.expanduser("~"), tempfile.gettempdir(), "/tmp", os.sep)}
+    ends = {os.path.realpath(place) for place in (os.path.expanduser("~"), *_temporary(), "/tmp", os.sep)}
     place = folder
     while place not in ends:
         if any(os.path.exists(os.path.join(place, marker)) for marker in _MARKERS):
@@ -102,7 +102,15 @@ def _libraries() -> tuple[str, ...]:
 def _passing() -> list[str]:
     home = os.path.expanduser("~")
     caches = [os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), os.path.join(home, "Library", "Caches")]
-    return [os.path.realpath(place) for place in (*caches, tempfile.gettempdir(), torch.hub.get_dir())]
+    return [os.path.realpath(place) for place in (*caches, *_temporary(), torch.hub.get_dir())]
+
+
+def _temporary() -> list[str]:
+    """The folder for temporary files; there may be none that can be written."""
+    try:
+        return [tempfile.gettempdir()]
+    except OSError:
+        return []
 
 
 def _is_below(path: str, folder: str) -> bool:

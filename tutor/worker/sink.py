@@ -65,7 +65,10 @@ class Sink:
         self._flushes = True
         self._stop.acquire()
         self._stopped.acquire()
-        _thread.start_new_thread(self._flush_by_time, ())
+        try:
+            _thread.start_new_thread(self._flush_by_time, ())
+        except RuntimeError:  # there can be no more threads: then what waits goes with what comes after
+            self._stopped.release()
 
     def stop(self) -> None:
         """Ends the flushing by time, for a fork or for good; in a forked child there is none."""
@@ -73,7 +76,7 @@ class Sink:
             return
         self._flushes = False
         self._stop.release()
-        self._stopped.acquire()
+        self._stopped.acquire()  # until the thread has ended
         self._stopped.release()
 
     def close_in_child(self) -> None:

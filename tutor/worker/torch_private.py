@@ -241,8 +241,9 @@ def below_transforms(t: torch.Tensor) -> torch.Tensor | None:
     is_wrapped, unwrapped = (
         getattr(_transforms, name, None) for name in ("is_functorch_wrapped_tensor", "get_unwrapped")
     )
-    missing = WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None
-    if missing or _peek() is None or together(t):
+    if WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None:
+        return None
+    if _peek() is None or together(t):
         return None
     while is_wrapped(t):
         t = unwrapped(t)

@@ -145,16 +145,16 @@ class Editor(ModalScreen[tuple[str, bool]]):
         if not command.strip():
             self.say(_("EDITOR names no editor"))
             return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "cell.py"
-            path.write_text(self.text + "\n", encoding="utf-8")
-            try:
+        try:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                path = Path(folder) / "cell.py"
+                path.write_text(self.text + "\n", encoding="utf-8")
                 with self.app.suspend():
                     status = subprocess.call([*shlex.split(command), str(path)])
                 changed = path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
-            except (OSError, ValueError, NotImplementedError) as error:
-                self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
-                return
+        except (OSError, ValueError, NotImplementedError) as error:
+            self.say(f"{command}: {getattr(error, 'strerror', None) or error}")
+            return
         if status:
             self.say(_("{command} ended with status {status}: nothing was taken over", command=command, status=status))
         elif changed != self.text:
