@@ -52,7 +52,6 @@ class ForkServer:
         with contextlib.ExitStack() as ours:
             modules = program or ("-m", "tutor.worker.forking")
             try:
-                check_folder()
                 control, theirs = socket.socketpair()
                 ours.enter_context(control)
                 with theirs:
@@ -62,9 +61,8 @@ class ForkServer:
                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                         stderr=errors, env=environment(),
                     )  # fmt: skip
-            except (StartError, OSError) as error:  # no such Python; no descriptor, process or room is left
-                refused = error if isinstance(error, StartError) else StartError(error)
-                raise LessonError(str(refused), status=MISSING) from None
+            except OSError as error:  # no such Python; no descriptor, process or room is left
+                raise LessonError(str(StartError(error)), status=MISSING) from None
             ours.pop_all()  # from here on `close` closes them
         self._control, self._errors = control, errors
 
@@ -85,6 +83,10 @@ class ForkServer:
     def problem(self) -> LessonError:
         """What is said where the process is gone, and nothing can be run."""
         status = self._process.wait()
+        try:
+            check_folder()
+        except StartError as error:
+            return LessonError(str(error), status=MISSING)
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4096))
         printed = self._errors.read().decode(errors="replace")
         return LessonError(never_began(status, printed), status=MISSING)
