@@ -197,9 +197,9 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
     users = {edge.to for edge in graph.edges if edge.source == node}
     assert shown <= {node} | inputs | users
     # What is not shown is counted.
-    words = {word.split()[1]: int(word.split()[0]) for note in found.notes for word in [note.text]}
-    assert words.get("inputs", 0) == len(inputs - shown)
-    assert words.get("uses", 0) == len(users - shown)
+    hidden = {"input": len(inputs - shown), "use": len(users - shown)}
+    expected = [f"+{count} {name}{'' if count == 1 else 's'}" for name, count in hidden.items() if count]
+    assert [note.text for note in found.notes] == expected
     assert len(users & shown) == min(len(users), 3)
 
 
