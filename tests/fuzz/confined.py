@@ -11,14 +11,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from pathlib import Path
+from typing import IO, TypeVar
 
 from tests.fuzz.rows import Outcome
 
 MEMORY = 300 << 20
 """No process may have more bytes than this."""
 SECONDS = 60.0
-"""No try may take longer."""
+"""No try may take more time of a processor."""
+HANGS = 20 * SECONDS
+"""Nor more time of the clock, however busy the machine is."""
 CHUNK = 20
 """So many tries share a process, which is forked: starting Python takes longer than a try."""
 
@@ -44,8 +47,7 @@ def _run_chunk(chunk: list[Try], attempt: Callable[[Try], str | None], outcome: 
     made, begun, told = 0, time.monotonic(), ""
     with os.fdopen(reading, encoding="utf-8") as answers:
         while made < len(chunk):
-            ready, _, _ = select.select([answers], [], [], SECONDS)
-            told = answers.readline() if ready else ""
+            told = answers.readline() if _answers(answers, child) else ""
             if not told:
                 break
             error, peak = json.loads(told)
@@ -62,6 +64,21 @@ def _run_chunk(chunk: list[Try], attempt: Callable[[Try], str | None], outcome: 
         return made
     outcome.add(time.monotonic() - begun, f"{chunk[made]!r:.80}: no answer (status {status})")
     return made + 1
+
+
+def _answers(answers: IO[str], child: int) -> bool:
+    """Wait for an answer; whether there is one within the bounds."""
+    begun, used = time.monotonic(), _used(child)
+    while not select.select([answers], [], [], 5.0)[0]:
+        if _used(child) - used > SECONDS or time.monotonic() - begun > HANGS:
+            return False
+    return True
+
+
+def _used(process: int) -> float:
+    """The seconds that a process has computed."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _child(chunk: list[Try], attempt: Callable[[Try], str | None], writing: int) -> None:

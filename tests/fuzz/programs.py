@@ -24,7 +24,7 @@ from tests.fuzz.traces import read_all
 from tests.worker.servers import close_servers
 
 ACTS = Path(__file__).with_name("acts")
-_ODD = re.compile("\ufffd+|object at 0x[0-9a-f]+|0x[0-9a-f]{6,}|repeated \\d+ more times")
+_ODD = re.compile("\ufffd+|object at 0x[0-9a-f]+|0x[0-9a-f]{6,}|repeated \\d+ more times|object refcount : \\d+")
 """Bytes that are no text, which a recording does not keep; where objects lie in memory; how deep the stack was."""
 _SAID = re.compile(rb"gradtutor: [^\n]*\n?")
 BEGIN = """\

@@ -74,3 +74,16 @@ atexit.register(print, "the end")
     assert recorded.stdout == "the end\n"
     assert recorded.stderr.startswith("Exception ignored in: <module 'threading' from")
     assert "tutor" not in recorded.stderr
+
+
+def test_what_was_printed_before_the_pipe_is_closed_is_seen(record: Forker) -> None:
+    recorded = record("""\
+import os, sys
+print("before")
+print("in errors", file=sys.stderr)
+os.closerange(3, 65536)
+print("after")
+""")
+    printed = recorded.stdout + recorded.raw["stdout"]
+    assert printed == "before\nafter\n"
+    assert recorded.stderr + recorded.raw["stderr"] == "in errors\n"

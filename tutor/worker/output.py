@@ -36,6 +36,8 @@ class Printed:
         self._kept = 0
         self._lost = 0
         self._in_child = False
+        sink.unsent = self._print_through
+        self._guards = {"stdout": Guarded(1), "stderr": Guarded(2)}
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
@@ -60,6 +62,18 @@ class Printed:
     def goes_elsewhere(self) -> bool:
         """Whether text goes where that of C code goes: in a forked child, and where nothing is recorded any more."""
         return self._in_child or not self._sink.is_open
+
+    def let_out(self) -> None:
+        """Before text goes elsewhere: what was printed before it, and waits to be sent."""
+        if not self._in_child:
+            self._sink.flush()
+
+    def _print_through(self, stream: str, text: str) -> None:
+        """Print what cannot be sent any more."""
+        guard = self._guards[stream]
+        if guard.is_same:
+            with contextlib.suppress(OSError):
+                write(guard.number, text.encode(errors="replace"))
 
     def add(self, stream: str, text: str) -> None:
         """Records printed text, joined to what was printed just before."""
@@ -121,6 +135,7 @@ class _Raw(io.RawIOBase):
     def write(self, data: Any) -> int:
         text = bytes(data)
         if self._printed.goes_elsewhere or not self._descriptor.is_same:
+            self._printed.let_out()
             return write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed
+from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Failed, Output
 from tutor.trace.wire import pack_all
 from tutor.worker.descriptors import Guarded
 
@@ -23,6 +23,7 @@ FRAME_EVENTS = 256
 _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
 _AFTER_CUT = frozenset(kind.__struct_config__.tag for kind in (Cut, CellStart, CellEnd, Failed))
 """The steps that there are once the recording is full."""
+_OUTPUT = Output.__struct_config__.tag
 FAR = 65_536
 """So many events over the budget are taken to the end of a statement, where the recording is cut."""
 WAIT = 0.025
@@ -59,6 +60,8 @@ class Sink:
         """Called with every look."""
         self.lost: Callable[[], None] = lambda: None
         """Called when the program has closed the descriptor."""
+        self.unsent: Callable[[str, str], None] = lambda stream, text: None
+        """Called then with what was printed and is not in the recording."""
 
     def start(self) -> None:
         """Starts to flush by time too."""
@@ -122,6 +125,9 @@ class Sink:
             if not batch or not self._open:
                 return
             del self.waiting[: len(batch)]
+            if not self._descriptor.is_same:
+                self._lose(batch)
+                return
             if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
                 batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
             for frame, count in pack_all(batch, _STEPS):
@@ -131,16 +137,20 @@ class Sink:
             self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
 
     def _put(self, frame: bytes) -> None:
-        if not self._descriptor.is_same:  # the program has closed our pipe, or given its number to a file
-            self._open = False
-            self.lost()
-            return
         view = memoryview(frame)
         try:
             while view and self._open:
                 view = view[write(self._descriptor.number, view) :]
         except OSError:
             self._open = False  # the front end is gone, and our input's end will tell us so
+
+    def _lose(self, batch: list[tuple[Any, ...]]) -> None:
+        """The program has closed our pipe, or given its number to a file; what it printed before is shown."""
+        self._open = False
+        self.lost()
+        for event in batch:
+            if event[0] == _OUTPUT:
+                self.unsent(event[1], event[2])
 
     @property
     def is_open(self) -> bool:
