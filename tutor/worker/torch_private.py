@@ -238,12 +238,10 @@ WithoutTransforms: Any = getattr(_C, "_DisableFuncTorch", None)
 
 def below_transforms(t: torch.Tensor) -> torch.Tensor | None:
     """What a tensor is below the transforms that run; None where it stands for several, and where none runs."""
-    is_wrapped, unwrapped = (
-        getattr(_transforms, name, None) for name in ("is_functorch_wrapped_tensor", "get_unwrapped")
-    )
-    if WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None:
-        return None
-    if _peek() is None or together(t):
+    is_wrapped: Any = getattr(_transforms, "is_functorch_wrapped_tensor", None)
+    unwrapped: Any = getattr(_transforms, "get_unwrapped", None)
+    missing = WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None
+    if missing or _peek() is None or together(t):
         return None
     while is_wrapped(t):
         t = unwrapped(t)

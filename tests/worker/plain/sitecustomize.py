@@ -45,7 +45,14 @@ def elements(tensor: Any) -> Any:
         return "no list"
     if tensor.numel() > 1000:
         return "large"
-    return value(tensor.detach().clone().resolve_conj().resolve_neg().cpu().tolist())
+    inside, batched = torch._C._functorch.is_functorch_wrapped_tensor, torch._C._functorch.is_batchedtensor
+    below = tensor
+    while inside(below):
+        if batched(below):
+            raise RuntimeError("in vmap it stands for several")
+        below = torch._C._functorch.get_unwrapped(below)
+    with torch._C._DisableFuncTorch():  # torch 2.9 and older list no elements in transforms
+        return value(below.detach().clone().resolve_conj().resolve_neg().cpu().tolist())
 
 
 def statistics(tensor: Any) -> dict[str, Any]:
