@@ -131,3 +131,12 @@ def _said(path: Path, text: str) -> LessonError:
     with pytest.raises(LessonError) as raised:
         read(path)
     return raised.value
+
+
+def test_a_script_of_prose_alone_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text("# %% [markdown]\n    x = 1  # @param\n")
+    with pytest.raises(LessonError, match="syntax error: unexpected indent"):
+        read(path)
+    path.write_text("# %% [markdown]\n# words\nx = 1  # @param\n")
+    assert [cell.is_code for cell in read(path).cells][-1]

@@ -47,6 +47,14 @@ ENDS = {
         "import io, sys\nclass Odd(io.StringIO):\n    def flush(self):\n        raise ValueError('no flushing')\n"
         "    def __repr__(self):\n        return 'Odd'\nsys.stdout = Odd()\n", 120
     ),
+    "last words go to the first standard output": (
+        "import io, sys\nclass Last:\n    def __del__(self):\n        print('last words')\n"
+        "last = Last()\nsys.stdout = io.StringIO()\n", 0
+    ),
+    "last words where a handler holds the module": (
+        "import signal\nclass Last:\n    def __del__(self):\n        print('last words', Last)\n"
+        "_other = Last()\nlast = Last()\nsignal.signal(signal.SIGTERM, lambda number, frame: None)\n", 0
+    ),
     "standard output is taken apart": (
         "import io, sys\nraw = sys.stdout.detach()\nsys.stdout = io.TextIOWrapper(raw)\nprint('again')\n", 0
     ),

@@ -72,16 +72,17 @@ def compiles(code: str, first_line: int, path: str) -> None:
 
 
 def _script(text: str, raw: list[RawCell], path: str) -> list[Cell]:
-    """The cells of somebody's script; one for all of it where a mark stands in the middle of a statement."""
-    whole = [RawCell(True, text, 1, {})]
+    """The cells of somebody's script; one for all of it where a mark stands in the middle of a statement, or none."""
+    code = [cell for cell in raw if cell.code]
     try:
-        for cell in raw:
-            if cell.code:
-                compiles(cell.source, cell.first_line, path)
+        for cell in code:
+            compiles(cell.source, cell.first_line, path)
     except LessonError:
+        code = []
+    if not code:
         compiles(text, 1, path)
-        raw = whole
-    return _assemble(raw if any(cell.code for cell in raw) else whole, path, None)
+        raw = [RawCell(True, text, 1, {})]
+    return _assemble(raw, path, None)
 
 
 def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell]:

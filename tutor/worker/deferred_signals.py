@@ -54,6 +54,13 @@ class DeferredSignals:
             handler, number = self.waiting.pop(0)
             handler(number, frame)
 
+    def let_go(self) -> None:
+        """At the end of the program, as Python does it: no handler of the program's holds anything any more."""
+        for number in self._handlers:
+            self._signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        self._handlers.clear()
+        self.waiting.clear()
+
     def _installed(self, signalnum: int) -> Any:
         asked, deferred = self._handlers.get(signalnum, (None, None))
         actual = self._getsignal(signalnum)

@@ -303,7 +303,10 @@ class Run:
         return self._status
 
     def _drop_module(self) -> None:
-        """Lets go of what the names hold, so that objects with a `__del__` have their say."""
+        """Lets go of what the names hold, so that objects with a `__del__` have their say: to Python's own streams."""
+        for name in ("stdin", "stdout", "stderr"):
+            setattr(sys, name, getattr(sys, f"__{name}__", None))
+        self._recorder.signals.let_go()
         main = weakref.ref(self._main)
         sys.modules.pop("__main__", None)
         del self._main
