@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutor.i18n import _
+from tutor.trace import tracefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,13 +57,12 @@ def session_of(target: Target, arguments: Arguments, workers: Workers | None = N
 
 def load(target: Target, arguments: Arguments) -> Timeline:
     """A recording from its file."""
-    from tutor.trace.timeline import Timeline
     from tutor.trace.tracefile import TraceError
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
-        return Timeline.load(target.path)
+        return tracefile.load(target.path)
     except TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:

@@ -12,7 +12,7 @@ from tests.bench.figures import Figure, percentile
 from tests.bench.recording import LINE, record
 from tests.bench.starting import PATIENCE, TRIVIAL, until
 from tests.e2e.terminal import GRADTUTOR, KEYS, Terminal
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 EPOCHS = 520
 """About 40,000 steps."""
@@ -68,7 +68,7 @@ def jumps(terminal: Terminal, steps: Iterable[int]) -> list[Frame]:
 
 def run(home: Path) -> list[Figure]:
     trace, _ = record(home, EPOCHS)
-    steps = Timeline.load(trace).steps
+    steps = tracefile.load(trace).steps
     dice = random.Random(1)
     with (
         Terminal(TRIVIAL, home, draws=False) as plain,

@@ -13,8 +13,8 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.e2e.terminal import GRADTUTOR, environment
 from tutor.paths import lessons_dir
+from tutor.trace import tracefile
 from tutor.trace.events import CellEnd
-from tutor.trace.timeline import Timeline
 
 LINE = Path(__file__).parent / "work" / "line_with_bias.py"
 TRAINING = LINE.parent / "training.py"
@@ -38,7 +38,7 @@ def record(home: Path, epochs: int) -> tuple[Path, float]:
     command = [*GRADTUTOR, "record", "-o", str(out), str(LINE)]
     env = {**environment(home), "EPOCHS": str(epochs)}
     subprocess.run(command, env=env, cwd=_root(), stderr=subprocess.DEVNULL, check=True)
-    timeline = Timeline.load(out)
+    timeline = tracefile.load(out)
     ended = timeline.event(timeline.cells[-1].end or timeline.steps)
     return out, ended.seconds if isinstance(ended, CellEnd) else 0.0
 
@@ -75,7 +75,7 @@ def run(home: Path) -> list[Figure]:
     held = {count: found["after"] / 2**20 for count, found in alone.items()}
     traces = {count: [record(home, count) for _ in range(3)] for count in (least, most)}
     sizes = {count: traces[count][0][0].stat().st_size for count in traces}
-    events = {count: Timeline.load(traces[count][0][0]).frames.events for count in traces}
+    events = {count: tracefile.load(traces[count][0][0]).frames.events for count in traces}
     session = median(seconds for _, seconds in traces[least])
     figures = [
         Figure(name="training/line-by-hand recorded", measured=1e3 * median(by_hand["recorded"]),

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.test_cli import GOOD, environment, script
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.progress import Store
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 LONG = """\
 import os
@@ -60,7 +60,7 @@ def test_the_recording_of_before_stays(tmp_path: Path) -> None:
 def test_a_recording_that_fits_is_written(tmp_path: Path) -> None:
     done = limited(tmp_path, "-o", "run.trace", script(tmp_path, GOOD))
     assert (done.returncode, done.stdout) == (0, "hello\n")
-    assert Timeline.load(tmp_path / "run.trace").notices == []
+    assert tracefile.load(tmp_path / "run.trace").notices == []
 
 
 def test_room_that_comes_again_before_the_end_is_used(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_room_that_comes_again_before_the_end_is_used(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
-    timeline = Timeline.load(tmp_path / "run.trace")
+    timeline = tracefile.load(tmp_path / "run.trace")
     assert timeline.notices == []
     assert f"recorded {timeline.steps:,} steps" in done.stderr
 

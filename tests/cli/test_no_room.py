@@ -16,7 +16,7 @@ from tests.cli.test_cli import GOOD, environment, script
 from tests.cli.test_full_disk import namespace
 from tests.e2e.terminal import GRADTUTOR
 from tutor.process import LONGEST_LINE, never_began
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 STEPS = ("steps", "script.py")
 RECORD = ("record", "script.py")
@@ -118,7 +118,7 @@ def test_folders_that_are_none(tmp_path: Path, name: str, place: str) -> None:
     if place == "file":
         done = run(tmp_path, RECORD, more={name: value})
         assert (done.returncode, done.stdout) == (0, "hello\n")
-        assert Timeline.load(tmp_path / "script.trace").notices == []
+        assert tracefile.load(tmp_path / "script.trace").notices == []
 
 
 def test_a_current_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import GOOD, Run, environment, refused, run, script
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 __all__ = ["run"]
 
@@ -40,7 +40,7 @@ def test_an_older_recording_and_an_empty_file_are_replaced(run: Run, tmp_path: P
     (tmp_path / "run.trace").touch()
     for _ in range(2):
         assert run("record", "-o", "run.trace", name).returncode == 0
-        assert Timeline.load(tmp_path / "run.trace").notices == []
+        assert tracefile.load(tmp_path / "run.trace").notices == []
     assert sorted(os.listdir(tmp_path)) == ["run.trace", "script.py"]
 
 
@@ -54,7 +54,7 @@ def test_a_link_stays_one(run: Run, tmp_path: Path, there: bool) -> None:
         real.touch()
     assert run("record", "-o", "link.trace", name).returncode == 0
     assert link.is_symlink()
-    assert Timeline.load(real).steps > 5
+    assert tracefile.load(real).steps > 5
     assert os.listdir(real.parent) == ["real.trace"]
 
 
@@ -84,7 +84,7 @@ def test_a_pipe_is_written_to_and_stays(run: Run, tmp_path: Path) -> None:
     reader.join()
     assert pipe.is_fifo()
     (tmp_path / "came").write_bytes(came[0])
-    assert Timeline.load(tmp_path / "came").notices == []
+    assert tracefile.load(tmp_path / "came").notices == []
 
 
 def test_a_socket_and_names_that_cannot_be_are_refused(run: Run, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_two_recordings_into_one_file_both_end_well(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     ended = [(*process.communicate(timeout=120), process.returncode) for process in both]
-    steps = Timeline.load(tmp_path / "same.trace").steps
+    steps = tracefile.load(tmp_path / "same.trace").steps
     for out, errors, status in ended:
         assert (out, status) == (b"hello\n", 0), errors
         assert errors == f"gradtutor: recorded {steps} steps in same.trace\n".encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import GOOD, environment, script
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 COMMANDS = (
     ["--version"], ["list"], ["steps", "run.trace"], ["show", "run.trace", "--json"], ["view", "--plain", "run.trace"],
@@ -62,13 +62,13 @@ def test_a_closed_output_takes_nothing_from_a_file(folder: Path) -> None:
     """A file that is opened while descriptor 1 is free would have been its place."""
     before = (folder / "run.trace").read_bytes()
     assert shell(folder, ["record", "script.py", "-o", "closed.trace"], "<&- >&- 2>&-").returncode == 0
-    assert Timeline.load(folder / "closed.trace").notices == []
+    assert tracefile.load(folder / "closed.trace").notices == []
     assert (folder / "run.trace").read_bytes() == before
 
 
 def test_a_recording_goes_on_where_its_prints_cannot(folder: Path) -> None:
     done = shell(folder, ["record", "script.py", "-o", "full.trace"], ">/dev/full")
-    timeline = Timeline.load(folder / "full.trace")
+    timeline = tracefile.load(folder / "full.trace")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         f"gradtutor: recorded {timeline.steps} steps in full.trace",
@@ -80,7 +80,7 @@ def test_a_recording_goes_on_where_its_prints_cannot(folder: Path) -> None:
 def test_a_pipe_that_closes_ends_a_recording_well(folder: Path) -> None:
     done = shell(folder, ["record", "script.py", "-o", "head.trace"], "| true")
     assert done.stderr.startswith("gradtutor: recorded ")
-    assert Timeline.load(folder / "head.trace").notices == []
+    assert tracefile.load(folder / "head.trace").notices == []
 
 
 def test_python_does_not_begin_to_converse(folder: Path) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.paths import lessons_dir
 from tutor.progress import Store
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 ODD = os.fsdecode(b"\xff\xe9")
 
@@ -50,7 +50,7 @@ def test_a_recording_is_walked(start: Start, tmp_path: Path) -> None:
     script.write_text("import torch\nx = torch.ones(1)\nraise ValueError('no')\n")
     terminal = start("record", "-o", str(trace), str(script))
     assert terminal.wait_for_end() == 1
-    timeline = Timeline.load(trace)
+    timeline = tracefile.load(trace)
     assert timeline.notices == []
     viewing = start("view", str(trace))
     viewing.wait("first step")

@@ -14,7 +14,7 @@ from tutor.i18n import use
 from tutor.lesson.find import Target
 from tutor.session import Session, record_blocking
 from tutor.trace import events as ev
-from tutor.trace import wire
+from tutor.trace import tracefile, wire
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import save
 
@@ -62,7 +62,7 @@ def test_an_end_is_told_in_each_language(code: str, english: str, chinese: str, 
     assert english in line
     use("zh")
     # The recording was made in English; it, and the file, are told in Chinese.
-    for one in (timeline, Timeline.load(trace)):
+    for one in (timeline, tracefile.load(trace)):
         end, line = told(one)
         assert end == chinese
         assert chinese in line
@@ -76,7 +76,7 @@ def test_an_older_recording_is_told_in_its_own_words(tmp_path: Path) -> None:
     timeline.feed(wire.pack([ev.CellStart(1), *old], 2))
     save(timeline, tmp_path / "old.trace")
     use("zh")
-    loaded = Timeline.load(tmp_path / "old.trace")
+    loaded = tracefile.load(tmp_path / "old.trace")
     assert told(loaded) == (note, f"单元格 1 崩溃了: {note}")
     assert loaded.notices == ["The recording was full."]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.text import show, steps
+from tutor.trace import tracefile
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import save
 
@@ -93,7 +94,7 @@ def test_the_text_of_a_point(run: Recording) -> None:
 
 def test_the_same_from_run_and_file(run: Recording, tmp_path: Path) -> None:
     save(run.timeline, tmp_path / "run.trace")
-    again = Timeline.load(tmp_path / "run.trace")
+    again = tracefile.load(tmp_path / "run.trace")
     for step in range(1, run.timeline.steps + 1):
         assert steps.record(again, step) == steps.record(run.timeline, step)
         assert show.record(again, step) == show.record(run.timeline, step)

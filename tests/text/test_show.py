@@ -11,6 +11,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.text import show, steps
+from tutor.trace import tracefile
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import save
 
@@ -113,7 +114,7 @@ def test_series_and_graph_up_to_the_point(run: Recording) -> None:
 
 def test_the_same_bytes_from_the_file(run: Recording, tmp_path: Path) -> None:
     save(run.timeline, tmp_path / "run.trace")
-    loaded = Timeline.load(tmp_path / "run.trace")
+    loaded = tracefile.load(tmp_path / "run.trace")
     for write in (steps.write_json, steps.write_text):
         live, saved = io.StringIO(), io.StringIO()
         write(run.timeline, live)

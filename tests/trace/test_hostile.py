@@ -14,7 +14,7 @@ from tests.fuzz.mutations import Parts, apart, nested, seed_files, together
 from tests.fuzz.traces import read_all
 from tutor import cli
 from tutor.trace import events as ev
-from tutor.trace.timeline import Timeline
+from tutor.trace import tracefile
 
 _TAG = {kind: kind.__struct_config__.tag for kind in ev.EVENTS}
 
@@ -37,7 +37,7 @@ def written(parts: Parts, folder: Path) -> Path:
 
 def test_kinds_that_are_not_so_cannot_be_read(parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kinds = bytearray(parts.summary[0])
-    whole = Timeline.load(written(parts, tmp_path))
+    whole = tracefile.load(written(parts, tmp_path))
     lines = [step for step in range(1, whole.steps + 1) if whole.kind(step) == "line"]
     for kind in range(1, len(ev.STEP_KINDS) + 1):
         kinds[lines[kind] - 1] = kind
@@ -71,7 +71,7 @@ def test_what_is_no_value_is_no_event(parts: Parts, tmp_path: Path, value: Any) 
     event[7] = value
     path = written(parts, tmp_path)
     assert read_all(path) is None
-    timeline = Timeline.load(path)
+    timeline = tracefile.load(path)
     timeline.state(timeline.steps)
     assert "Some events of kind Snapshot are damaged and were skipped." in timeline.notices
 
@@ -88,7 +88,7 @@ def test_knobs_of_any_kind(parts: Parts, tmp_path: Path, value: Any, json_wanted
 def test_what_changes_while_it_is_read_is_survived(parts: Parts, tmp_path: Path) -> None:
     """The file becomes shorter; what is put in its place does not matter."""
     path = written(parts, tmp_path)
-    timeline, other = Timeline.load(path), Timeline.load(path)
+    timeline, other = tracefile.load(path), tracefile.load(path)
     path.rename(tmp_path / "moved")
     path.write_bytes(b"something else")
     assert timeline.state(timeline.steps).step == timeline.steps

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.sampling import count
 from tutor.trace import events as ev
-from tutor.trace import seek, wire
+from tutor.trace import seek, tracefile, wire
 from tutor.trace import timeline as module
 from tutor.trace.book import Book
 from tutor.trace.replay import Replay
@@ -96,7 +96,7 @@ def test_a_saved_recording_is_the_same(
         live = build(by_chance(random.randint, length), 7)
     path = tmp_path_factory.mktemp("traces") / "a.trace"
     save(live, path)
-    loaded = Timeline.load(path)
+    loaded = tracefile.load(path)
     assert (loaded.steps, loaded.notices) == (live.steps, [])
     assert loaded.columns.__dict__ == live.columns.__dict__
     assert (loaded.cells, loaded.passes, loaded.series) == (live.cells, live.passes, live.series)
@@ -247,4 +247,4 @@ def test_a_loop_that_an_exception_left_is_over_at_the_next_statement_outside(bui
 
 def test_load_wants_a_recording(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Timeline.load(tmp_path / "none.trace")
+        tracefile.load(tmp_path / "none.trace")

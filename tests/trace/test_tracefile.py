@@ -38,7 +38,7 @@ def whole(recording: Timeline, tmp_path_factory: pytest.TempPathFactory) -> byte
 
 def loaded(path: Path, data: bytes) -> Timeline:
     path.write_bytes(data)
-    return Timeline.load(path)
+    return tracefile.load(path)
 
 
 def walked(timeline: Timeline) -> list[Any]:
@@ -148,13 +148,13 @@ def test_unfinished_recordings_can_be_read(tmp_path: Path, build: Build, two_pat
     timeline.feed(wire.pack(two_paths[:8], 3))
     writer.catch_up()
     assert not path.exists()
-    part = Timeline.load(next(tmp_path.glob("two.trace.*.part")))
+    part = tracefile.load(next(tmp_path.glob("two.trace.*.part")))
     assert part.steps == 3
     assert "cut off" in part.notices[0]
     timeline.feed(wire.pack(two_paths[8:], 17))
     writer.finish()
     assert os.listdir(tmp_path) == ["two.trace"]
-    assert Timeline.load(path).notices == []
+    assert tracefile.load(path).notices == []
 
 
 def test_an_abandoned_file_leaves_nothing(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_abandoned_file_leaves_nothing(tmp_path: Path) -> None:
 
 def test_an_empty_recording(tmp_path: Path) -> None:
     save(Timeline(), tmp_path / "empty.trace")
-    timeline = Timeline.load(tmp_path / "empty.trace")
+    timeline = tracefile.load(tmp_path / "empty.trace")
     assert (timeline.steps, timeline.notices) == (0, [])
     assert timeline.state(0).tensors == {}
 
@@ -174,7 +174,7 @@ def test_notices_are_kept(tmp_path: Path) -> None:
     timeline = Timeline()
     timeline.feed(wire.pack([ev.Gap(0, "The budget was spent."), (99, 1)], 0))
     save(timeline, tmp_path / "a")
-    assert Timeline.load(tmp_path / "a").notices == timeline.notices
+    assert tracefile.load(tmp_path / "a").notices == timeline.notices
     assert len(timeline.notices) == 2
 
 

@@ -17,7 +17,7 @@ from tutor import explain
 from tutor.text import show, steps
 from tutor.text.steps import text_of as text_of_step
 from tutor.trace import events as ev
-from tutor.trace import walk
+from tutor.trace import tracefile, walk
 from tutor.trace.places import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import save
@@ -142,7 +142,7 @@ def test_places_do_not_say_that_what_ran_never_did(full: Recording) -> None:
 
 def test_saved_and_read_again_it_is_the_same(full: Recording, tmp_path: Path) -> None:
     save(full.timeline, tmp_path / "full.trace")
-    loaded = Timeline.load(tmp_path / "full.trace")
+    loaded = tracefile.load(tmp_path / "full.trace")
     assert loaded.notices == full.timeline.notices
     both: list[str] = []
     for timeline in (loaded, full.timeline):
@@ -267,7 +267,7 @@ def test_one_that_was_killed_does_not_say_that_its_end_follows(tmp_path: Path) -
     )
     script.write_text(script.read_text().replace("# %%\n", ""), encoding="utf-8")
     subprocess.run([sys.executable, "-c", text, str(script)], check=True, env=os.environ)
-    timeline = Timeline.load(script.with_suffix(".trace"))
+    timeline = tracefile.load(script.with_suffix(".trace"))
     assert timeline.cut is not None
     fields = record_of(timeline, timeline.cut)
     assert "what ran after this is not recorded" in fields["text"]

@@ -7,29 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tutor.explain import (  # noqa: F401 (they register their rules)
-    activations,
-    arithmetic,
-    attention,
-    batches,
-    choosing,
-    classes,
-    deciding,
-    functions,
-    joining,
-    lengths,
-    losses,
-    matrices,
-    normalizing,
-    overwriting,
-    pairs,
-    placing,
-    reductions,
-    running,
-    shapes,
-    windows,
-    writing,
-)
 from tutor.explain.grid import Grid, Shape, agree, coarser, count, places_of
 from tutor.explain.origin import UNKNOWN, Made, as_grid, inner_tensor, result_of
 from tutor.explain.parts import WRITES

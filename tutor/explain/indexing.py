@@ -143,14 +143,14 @@ def divmod_all(place: int, shape: Shape) -> tuple[int, ...]:
 def _together(shape: Shape, tensors: list[tuple[int, Grid]]) -> tuple[Shape, list[int]]:
     """What index tensors take: side by side they stand where the first did, else their dimensions come first."""
     common: Shape = ()
-    for _, grid in tensors:
+    for _dimension, grid in tensors:
         common = broadcast_shape(common, grid.shape)
     gone = [dimension for dimension, _ in tensors]
     first = gone[0] if gone == list(range(gone[0], gone[0] + len(gone))) else 0
     kept = [dimension for dimension in range(len(shape)) if dimension not in gone]
     before = [dimension for dimension in kept if dimension < first] if first else []
     after = [dimension for dimension in kept if dimension not in before]
-    columns = [[int(grid.flat[i]) for i in places_of(grid.shape, common)] for _, grid in tensors]
+    columns = [[int(grid.flat[i]) for i in places_of(grid.shape, common)] for _dimension, grid in tensors]
     sizes = [shape[dimension] for dimension in (*before, *after)]
     result = (*sizes[: len(before)], *common, *sizes[len(before) :])
     found = []

@@ -232,14 +232,14 @@ def cleared(timeline: Timeline, step: int) -> str | None:
         return None
     before, after = timeline.state(last), timeline.state(step - 1)
     said = []
-    for number, tensor in before.tensors.items():
+    for serial, tensor in before.tensors.items():
         old = None if tensor.grad is None else before.tensors.get(tensor.grad)
-        new = after.tensors.get(number)
+        new = after.tensors.get(serial)
         if old is None or new is None:
             continue
         now = None if new.grad is None else after.tensors.get(new.grad)
         if now is None or (now is not old and now.value != old.value):
-            was, name = words.value(old.value, old.dtype), readable(timeline, last, number)
+            was, name = words.value(old.value, old.dtype), readable(timeline, last, serial)
             zeros = now is not None and not any(elements(now.value) or [1])
             held = "None" if now is None else _("filled with zeros") if zeros else words.value(now.value, now.dtype)
             said.append(f"{name}.grad {was} → {held}")

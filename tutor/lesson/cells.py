@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
+from tutor.lesson.model import RawCell
 
 MARK = re.compile(r"^\s*#\s*(?:%%(?:%*)(?:\s|$)|<codecell>\s*$|In\[[0-9 ]*\]:?\s*$)")
 """The line above a cell."""
@@ -24,16 +24,6 @@ class MarkError(Exception):
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
         self.line = line
-
-
-class RawCell(msgspec.Struct, frozen=True):
-    """A cell as it stands in the file."""
-
-    code: bool
-    source: str
-    """The code unchanged; prose without its `# `."""
-    first_line: int
-    attributes: dict[str, Any]
 
 
 def split(text: str, skip: int) -> list[RawCell]:

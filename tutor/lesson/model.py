@@ -71,6 +71,16 @@ class Knob(msgspec.Struct, frozen=True):
     step: float | None = None
 
 
+class RawCell(msgspec.Struct, frozen=True):
+    """A cell as it stands in the file."""
+
+    code: bool
+    source: str
+    """The code unchanged; prose without its `# `."""
+    first_line: int
+    attributes: dict[str, Any]
+
+
 class Cell(msgspec.Struct, frozen=True):
     """A cell, in one language or several."""
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from tutor.i18n import N_, _
 from tutor.lesson import header, knobs, markdown, source
-from tutor.lesson.cells import MarkError, RawCell, split
+from tutor.lesson.cells import MarkError, split
 from tutor.lesson.errors import UNPARSED, LessonError, Report, refuse
-from tutor.lesson.model import UNSEEN, Cell, Lesson
+from tutor.lesson.model import UNSEEN, Cell, Lesson, RawCell
 from tutor.lesson.validate import check_cell, check_lesson, check_prose
 
 _LATER = {

@@ -6,10 +6,9 @@ import ast
 from collections.abc import Callable
 
 from tutor.i18n import N_, _
-from tutor.lesson.cells import RawCell
 from tutor.lesson.errors import UNPARSED, LessonError, Report, listed, one_of
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import LANGUAGES, Cell
+from tutor.lesson.model import LANGUAGES, Cell, RawCell
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")

@@ -26,8 +26,8 @@ def _differences(before: State, after: State) -> Iterator[tuple[str, str]]:
     if before.frames and after.frames and before.frames[-1].frame != after.frames[-1].frame:
         return  # another function: all its names are new
     rows = aliases_of(after)
-    for name, number in new_names.items():
-        new = after.tensors[number]
+    for name, serial in new_names.items():
+        new = after.tensors[serial]
         old = before.tensors.get(old_names.get(name, 0))
         if name not in rows and (old is not None or not name.isidentifier()):
             continue  # another name of what is told already

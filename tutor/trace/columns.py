@@ -66,6 +66,14 @@ class Columns:
             found.append(at + 1)
         return found[number - 1] if number > 0 else None
 
+    def back(self, step: int, inside: int | None = None) -> int | None:
+        """Return the step before this one, over those deeper in composites than `inside` (as deep as this step, if None)."""
+        depth = inside
+        if depth is None:
+            depth = self.depths[step - 1] if 1 <= step <= len(self.depths) else 0
+        place = last_at_most(self.depths, depth, step - 1)
+        return None if place is None else place + 1
+
     def append(self, kind: int, depth: int, frame_depth: int, site: int, iteration: int) -> None:
         """One more step."""
         self.kinds.append(kind)
@@ -140,3 +148,23 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     run_end: RunEnd | None
     notices: list[str]
     saved: list[Saved] = []
+
+
+def first_at_most(column: bytearray, most: int, start: int) -> int | None:
+    """The first place from `start` on that holds at most `most`."""
+    best, end = None, len(column)
+    for value in range(most + 1):
+        found = column.find(value, max(start, 0), end)
+        if found >= 0:
+            best = end = found
+    return best
+
+
+def last_at_most(column: bytearray, most: int, end: int) -> int | None:
+    """The last place before `end` that holds at most `most`."""
+    best, start = None, 0
+    for value in range(most + 1):
+        found = column.rfind(value, start, max(end, 0))
+        if found >= 0:
+            best = start = found
+    return best

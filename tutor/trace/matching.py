@@ -39,7 +39,7 @@ def counterpart(timeline: Timeline, step: int, other: Timeline) -> int | None:
 def _execution(timeline: Timeline, site: int, count: int) -> int | None:
     """The step at which a statement began to run for the `count`-th time."""
     sites, at = timeline.columns.sites, -1
-    for _ in range(count):
+    for _time in range(count):
         try:
             at = sites.index(site, at + 1)
         except ValueError:

@@ -17,10 +17,8 @@ from typing import Any
 from tutor.trace import events as ev
 from tutor.trace.book import Book
 from tutor.trace.replay_graph import GraphReplay
+from tutor.trace.scope import MODULE
 from tutor.trace.state import Binding, FrameState, State
-
-MODULE = 1
-"""The frame of the learner's module."""
 
 
 class Replay(GraphReplay):

@@ -10,13 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from copy import copy
-from pathlib import Path
 
 import msgspec
 
 from tutor.i18n import N_, _
 from tutor.trace import events as ev
-from tutor.trace import gaps, walk, wire
+from tutor.trace import gaps, wire
 from tutor.trace.book import Book
 from tutor.trace.changes import Changes, changes_between, changes_by
 from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
@@ -68,13 +67,6 @@ class Timeline:
         self.is_stored = False
         """Whether it was read from a file, which may come from a stranger."""
         self.frames.let_go = self._let_go
-
-    @classmethod
-    def load(cls, path: str | Path) -> Timeline:
-        """The recording in a file; TraceError where there is none."""
-        from tutor.trace.tracefile import load  # it needs this class
-
-        return load(Path(path))
 
     # ------------------------------------------------------------ what is known of all of it
 
@@ -313,7 +305,7 @@ class Timeline:
         """What was touched after step `since` up to this step, in either direction. If it is not given: after the one
         before, over those deeper in a composite that this step ends."""
         self._check(step, 0)
-        since = (walk.back(self, step) or 0) if since is None else since
+        since = (self.columns.back(step) or 0) if since is None else since
         self._check(since, 0)
         first, last = sorted((step, since))
         start, end = self.frames.after(first), self.frames.after(last)

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tutor.trace.columns import KIND_NUMBERS, NO_STOP
+from tutor.trace.columns import KIND_NUMBERS, NO_STOP, first_at_most, last_at_most
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
@@ -21,25 +21,24 @@ _IN_PASS = {KIND_NUMBERS[kind] for kind in ("backward", "node", "accumulate", "c
 
 def forward(timeline: Timeline, step: int, inside: int | None = None) -> int | None:
     """The next step, over operations deeper in torch's composites than `inside` (as deep as this step, if None)."""
-    found = _first(timeline.columns.depths, _depth(timeline, step) if inside is None else inside, step)
+    found = first_at_most(timeline.columns.depths, _depth(timeline, step) if inside is None else inside, step)
     return None if found is None else found + 1
 
 
 def back(timeline: Timeline, step: int, inside: int | None = None) -> int | None:
     """The step before, by the same rule; 0, before the first step, is not led to."""
-    found = _last(timeline.columns.depths, _depth(timeline, step) if inside is None else inside, step - 1)
-    return None if found is None else found + 1
+    return timeline.columns.back(step, inside)
 
 
 def next_line(timeline: Timeline, step: int) -> int | None:
     """The next statement of this frame or of one around it; also the end of a cell, and a failure."""
-    found = _first(timeline.columns.stops, _frames(timeline, step), step)
+    found = first_at_most(timeline.columns.stops, _frames(timeline, step), step)
     return None if found is None else found + 1
 
 
 def previous_line(timeline: Timeline, step: int) -> int | None:
     """The last such statement before; from within a statement, its beginning."""
-    found = _last(timeline.columns.stops, _frames(timeline, step), step - 1)
+    found = last_at_most(timeline.columns.stops, _frames(timeline, step), step - 1)
     return None if found is None else found + 1
 
 
@@ -76,7 +75,7 @@ def out(timeline: Timeline, step: int) -> int | None:
     frames = columns.frame_depths[step - 1]
     if frames <= 1:
         return None
-    found = _first(columns.stops, frames - 1, step)
+    found = first_at_most(columns.stops, frames - 1, step)
     limit = len(columns) if found is None else found
     for place in range(step, min(limit, step + _REACH)):  # an operation of the caller's comes before its next line
         if columns.frame_depths[place] < frames:
@@ -144,26 +143,6 @@ def _depth(timeline: Timeline, step: int) -> int:
 def _frames(timeline: Timeline, step: int) -> int:
     depths = timeline.columns.frame_depths
     return min(depths[step - 1], NO_STOP - 1) if 1 <= step <= len(depths) else 1
-
-
-def _first(column: bytearray, most: int, start: int) -> int | None:
-    """The first place from `start` on that holds at most `most`."""
-    best, end = None, len(column)
-    for value in range(most + 1):
-        found = column.find(value, max(start, 0), end)
-        if found >= 0:
-            best = end = found
-    return best
-
-
-def _last(column: bytearray, most: int, end: int) -> int | None:
-    """The last place before `end` that holds at most `most`."""
-    best, start = None, 0
-    for value in range(most + 1):
-        found = column.rfind(value, start, max(end, 0))
-        if found >= 0:
-            best = start = found
-    return best
 
 
 def _after(places: Sequence[int], step: int) -> int | None:

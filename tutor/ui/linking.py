@@ -6,7 +6,6 @@ The screen holds one thing that is marked, and asks here for what belongs to it;
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
@@ -16,7 +15,7 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.timeline import Timeline
 from tutor.ui.graphing import now_of
-from tutor.ui.panes.pane import Pane
+from tutor.ui.panes.pane import NOTHING, Linked, Pane
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -26,21 +25,6 @@ _RUNS = 32
 """Of so many of the last operations of a line it is told which tensors they made,"""
 _FAR = 50_000
 """and they are looked for in so many steps."""
-
-
-@dataclass(frozen=True)
-class Linked:
-    """What belongs to one thing."""
-
-    nodes: frozenset[int] = frozenset()
-    tensors: frozenset[int] = frozenset()
-    code: tuple[int, Span] | None = None
-    """The file, and the part of it that made the thing."""
-    chosen: bool = False
-    """Whether the learner chose it, rather than that it is now."""
-
-
-NOTHING = Linked()
 
 
 class Linker:

@@ -30,7 +30,8 @@ _NODE, _ACCUMULATE, _BACKWARD, _BACKWARD_END = _tag(Node), _tag(Accumulate), _ta
 _RETAINED, _CAPTURED = _tag(Retained), _tag(Captured)
 _GAP = _tag(Gap)
 _LARGE = 1 << 22
-_Tensor, _float32, _strided = torch.Tensor, torch.float32, torch.strided
+_Tensor = torch.Tensor
+_float32, _strided = torch.float32, torch.strided
 
 
 class Passes:

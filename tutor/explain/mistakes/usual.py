@@ -95,10 +95,10 @@ def deep_copy(scene: Scene, _match: re.Match[str]) -> Found | str:
 def _computed_inside(scene: Scene) -> str | None:
     """The tensor with a history that an object among the arguments holds."""
     operands = Operands(scene)
-    for argument in operands.call(1):
-        source = ast.unparse(argument)
-        for name, number in operands.names.items():
-            held = scene.state.tensors.get(number)
+    for copied in operands.call(1):
+        source = ast.unparse(copied)
+        for name, serial in operands.names.items():
+            held = scene.state.tensors.get(serial)
             if name.startswith((f"{source}.", f"{source}[")) and held is not None and not held.is_leaf:
                 return name
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tutor import explain
-from tutor.explain.optimizing import formula, lines, steps_told
+from tutor.explain.optimizing import formula, steps_told
+from tutor.explain.optimizing import lines as report_lines
 from tutor.explain.origin import readable
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
@@ -173,7 +174,7 @@ class AboutStep:
             short_formula = formula(told.event)
             page.heading(f"{clean(told.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
             for update in told.event.updates[:_MOST]:
-                first, *rest = lines(self.timeline, told, update)
+                first, *rest = report_lines(self.timeline, told, update)
                 page.say(first, "plain")
                 for line in rest:
                     page.say(f"  {line}", "grad")

@@ -15,7 +15,7 @@ from tutor.ui.graphing import Grapher
 from tutor.ui.panes.pane import Pane
 
 if TYPE_CHECKING:
-    from tutor.ui.linking import Linked
+    from tutor.ui.panes.pane import Linked
 
 
 class GraphPane(Pane):

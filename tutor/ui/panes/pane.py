@@ -9,13 +9,13 @@ from textual import events
 
 from tutor.i18n import _
 from tutor.text_width import width
+from tutor.trace.events import Span
 from tutor.ui.draw.row import EMPTY, Piece, Row, fit, row_width
 from tutor.ui.messages import DetailsAsked, MarkMoved, TabClicked
 from tutor.ui.panes.surface import Surface
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
-    from tutor.ui.linking import Linked
 
 
 FRAME = 4
@@ -34,6 +34,21 @@ class Tab:
     @property
     def text(self) -> str:
         return f"{_(self.name)} +{self.new}" if self.new else _(self.name)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What belongs to one thing."""
+
+    nodes: frozenset[int] = frozenset()
+    tensors: frozenset[int] = frozenset()
+    code: tuple[int, Span] | None = None
+    """The file, and the part of it that made the thing."""
+    chosen: bool = False
+    """Whether the learner chose it, rather than that it is now."""
+
+
+NOTHING = Linked()
 
 
 class Pane(Surface, can_focus=True):
