@@ -167,7 +167,7 @@ def _steps(arguments: Arguments) -> int:
 
 def _show(arguments: Arguments) -> int:
     from tutor.text import show
-    from tutor.trace.places import PlaceError, resolve
+    from tutor.trace.navigation import PlaceError, resolve
 
     timeline, status = timeline_of(_resolve(arguments), arguments)
     try:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from tutor.i18n import N_, _
 from tutor.session import Session
-from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.command import Nudge
 from tutor.trace.graph import is_leaf
+from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements

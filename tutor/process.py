@@ -22,8 +22,7 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from tutor.i18n import N_, _
 from tutor.lesson.model import joined
 from tutor.trace import command as commands
-from tutor.trace.command import LOST, READY, RunCommand
-from tutor.trace.signals import signal_name
+from tutor.trace.command import LOST, READY, RunCommand, signal_name
 
 GRACE = 1.0
 """Seconds that a stopped run has to end by itself."""

@@ -17,9 +17,8 @@ from tutor.lesson.errors import MISSING
 from tutor.lesson.find import Target
 from tutor.process import StartError, WorkerProcess, Workers, check_room, never_began
 from tutor.trace import wire
-from tutor.trace.command import RunCommand
+from tutor.trace.command import RunCommand, signal_name
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
-from tutor.trace.signals import signal_name
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 

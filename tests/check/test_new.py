@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.check.lessons import check, files
+from tutor.check.lessons import check, lesson_files
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.errors import LessonError
@@ -68,7 +68,7 @@ def test_a_folder_of_lessons_is_checked_whole(tmp_path: Path) -> None:
     (tmp_path / "zoo" / "01-a.py").write_text("")
     (tmp_path / "graph" / "02-one.py").write_text(first.read_text())
     (tmp_path / "03-b.py").write_text("")
-    found, problems = files(tmp_path)
+    found, problems = lesson_files(tmp_path)
     assert found == [second, first, tmp_path / "graph" / "02-one.py"]
     said = [f"{Path(problem.path).name}: {problem.what}" for problem in problems]
     assert sorted(said)[0] == "02-one.py: is the lesson graph/one, as " + f"{first} is."
@@ -77,4 +77,4 @@ def test_a_folder_of_lessons_is_checked_whole(tmp_path: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(LessonError, match="no lesson in this folder"):
-        files(tmp_path)
+        lesson_files(tmp_path)

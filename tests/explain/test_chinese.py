@@ -27,7 +27,7 @@ from tests.worker.recording import Forker, Recording
 from tutor import i18n
 from tutor.explain import explanation, line, plain, words
 from tutor.explain.nodes import rule_json
-from tutor.explain.optimizing import formula, lines, steps_told
+from tutor.explain.optimizing import formula, report_lines, steps_told
 from tutor.trace.events import Failed
 
 ON_BEHALF = (
@@ -124,7 +124,7 @@ def all_texts(recording: Recording, step: int) -> list[str]:
     for step_told in steps_told(timeline, step):
         told.append(formula(step_told.event) or "")
         for update in step_told.event.updates:
-            told += lines(timeline, step_told, update)
+            told += report_lines(timeline, step_told, update)
     return told
 
 

@@ -8,8 +8,8 @@ from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
 from tutor.explain.keeping import kept_by, second_pass
 from tutor.explain.notes import notes
-from tutor.trace import walk
-from tutor.trace.sharing import last_write, sharing, views
+from tutor.trace import navigation
+from tutor.trace.history import last_write, sharing, views
 
 BROKEN = """\
 import torch
@@ -214,7 +214,7 @@ def test_a_change_in_place_is_marked_where_it_happens(broken: Recording) -> None
 
 def test_a_change_inside_of_an_optimizer_is_told_to_who_walks_over_it(broken: Recording) -> None:
     timeline = broken.timeline
-    step = walk.forward(timeline, broken.line(18), inside=0)
+    step = navigation.forward(timeline, broken.line(18), inside=0)
     assert step is not None
     assert timeline.kind(step) == "line"
     assert "model.weight was kept by AddmmBackward0" in plain(timeline, step)

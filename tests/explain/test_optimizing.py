@@ -8,8 +8,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.optimizing import Told, agrees, cleared, lines, says, steps_told, working
-from tutor.trace import walk
+from tutor.explain.optimizing import OptimizerReport, agrees, cleared, report_lines, says, steps_told, working
+from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
 
 CASES = [
@@ -142,7 +142,7 @@ def test_the_line_that_one_walks_over_a_step_to(others: Recording) -> None:
     said = "SGD.step: w 1.0 - 0.1 × 2.0 = 0.8"
     assert plain(timeline, step).endswith(f"({said})")
     assert plain(timeline, step - 1).endswith(f"; {said}")
-    assert walk.forward(timeline, others.line(23), inside=0) is not None
+    assert navigation.forward(timeline, others.line(23), inside=0) is not None
     mentions = [at for at in range(others.line(23), timeline.steps + 1) if said in plain(timeline, at)]
     assert mentions == [step - 1, step]
 
@@ -151,15 +151,15 @@ def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recordi
     first, nadam, own, by_tensor, none, _ = told(others)
     timeline = others.timeline
 
-    def at_end(event: OptimizerStep) -> Told:
-        return Told(timeline.steps, event)
+    def at_end(event: OptimizerStep) -> OptimizerReport:
+        return OptimizerReport(timeline.steps, event)
 
     assert says(timeline, at_end(first)).endswith("1.0 - 0.1 × 2.0 = 0.8; 2 more parameters")
     assert working(first, first.updates[0]) is not None
     assert all(working(first, update) is None for update in first.updates[1:])  # too large to be recorded in full
     assert working(nadam, nadam.updates[0]) is None
     assert "→" in says(timeline, at_end(nadam))
-    assert any("gradient" in text for text in lines(timeline, at_end(nadam), nadam.updates[0]))
+    assert any("gradient" in text for text in report_lines(timeline, at_end(nadam), nadam.updates[0]))
     assert working(own, own.updates[0]) is None
     assert working(by_tensor, by_tensor.updates[0]) is not None
     assert says(timeline, at_end(none)) == "SGD.step: no parameter has a gradient"
@@ -200,7 +200,7 @@ def test_the_gradients_of_a_closure(record: Forker) -> None:
     assert sgd.updates[0].grad == [2.0, -4.0]
     assert working(sgd, sgd.updates[0]) is not None
     assert working(adam, adam.updates[0]) is not None
-    assert says(run.timeline, Told(run.timeline.steps, lbfgs)).startswith("LBFGS.step: w [")
+    assert says(run.timeline, OptimizerReport(run.timeline.steps, lbfgs)).startswith("LBFGS.step: w [")
     assert working(lbfgs, lbfgs.updates[0]) is None
 
 

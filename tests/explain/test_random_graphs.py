@@ -13,8 +13,8 @@ from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
 from tests.worker.test_gradients import stream_of
 from tutor.explain import plain
-from tutor.explain.nodes import story
 from tutor.explain.rules import RULES
+from tutor.explain.story import summarize_node
 from tutor.trace import events as ev
 
 PROGRAMS = count(50, 220)
@@ -74,7 +74,7 @@ def rules_hold(recording: Recording, programs: list[str]) -> None:
     """Where there is a rule it is claimed for all that was sent, but for a few, and never for a part of it."""
     ruled = claimed = 0
     for step in recording.steps_of("node"):
-        told = story(recording.timeline, step)
+        told = summarize_node(recording.timeline, step)
         assert told is not None
         assert len(told.claims) in (0, len(told.sent)), program_at(recording, programs, step)
         assert plain(recording.timeline, step)

@@ -10,9 +10,10 @@ from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor.explain.claims import element
 from tutor.explain.grid import Grid
-from tutor.explain.nodes import NodeStory, rule_json, story
+from tutor.explain.nodes import rule_json
 from tutor.explain.rules import RULES, Explanation, Local, NodeView
 from tutor.explain.saying import line, plain
+from tutor.explain.story import NodeSummary, summarize_node
 
 SCALARS = """\
 import torch
@@ -51,8 +52,8 @@ RARE = {"ReshapeAliasBackward0", "HardsigmoidBackward0"}
 """Nodes of other versions of torch; and what torch works out with 1/6 as a float32 whatever the dtype."""
 
 
-def stories(recording: Recording) -> list[tuple[int, NodeStory]]:
-    told = [(step, story(recording.timeline, step)) for step in recording.steps_of("node")]
+def stories(recording: Recording) -> list[tuple[int, NodeSummary]]:
+    told = [(step, summarize_node(recording.timeline, step)) for step in recording.steps_of("node")]
     return [(step, one) for step, one in told if one is not None]
 
 
@@ -238,7 +239,7 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
     assert plain(recording.timeline, steps[1]) == (
         "SelectBackward0, of i = w[1]: the gradient 1.0 arrives. w gets [0.0 1.0], as di/dw = 1 at [1], else 0."
     )
-    changed = next(step for step in steps[2:] if story(recording.timeline, step).node == "MulBackward0")  # type: ignore[union-attr]
+    changed = next(step for step in steps[2:] if summarize_node(recording.timeline, step).node == "MulBackward0")  # type: ignore[union-attr]
     assert "w2 = (old w2)·w" in plain(recording.timeline, changed)
     texts = ["".join(text for text, _ in line(recording.timeline, step)) for step in steps]
     assert any("∂/∂((w * w).exp()) = 1 → grad((w * w).exp()) = " in text for text in texts)

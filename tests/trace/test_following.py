@@ -12,8 +12,7 @@ import pytest
 from tests.ui.recordings import timeline_of, training
 from tests.ui.recordings import two_paths as two_paths_lesson
 from tests.worker.recording import Forker
-from tutor.trace.following import Course, Followed, Reader, Runs, Uses, followed
-from tutor.trace.history import KEPT, History, measured
+from tutor.trace.history import KEPT, Course, Followed, History, Reader, Runs, Uses, followed, measured
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.worker.recording import Forker
-from tutor.trace.matching import counterpart
+from tutor.trace.navigation import counterpart
 from tutor.trace.timeline import Timeline
 
 SCRIPT = """\

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tutor.trace import events as ev
-from tutor.trace.names import graph_of, name_of, names_of, op_inputs, op_output, parts_of
+from tutor.trace.graph import graph_of, parts_of
+from tutor.trace.names import name_of, names_of
+from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tutor.trace import events as ev
-from tutor.trace.places import PlaceError, resolve
+from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 
 Build = Callable[..., Timeline]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.sampling import count
 from tutor.trace import events as ev
-from tutor.trace import seek, tracefile, wire
+from tutor.trace import frame_store, tracefile, wire
 from tutor.trace import timeline as module
-from tutor.trace.book import Book
+from tutor.trace.index import Book
 from tutor.trace.replay import Replay
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -71,10 +71,10 @@ def test_any_state_equals_replaying_from_the_start(
     random = data.draw(st.randoms(use_true_random=False))
     events = by_chance(random.randint, length)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seek, "KEY_EVERY", every)
-        patch.setattr(seek, "KEY_BYTES", 1 << 30)
+        patch.setattr(frame_store, "KEY_EVERY", every)
+        patch.setattr(frame_store, "KEY_BYTES", 1 << 30)
         patch.setattr(module, "GIVEN", 2)
-        patch.setattr(seek, "MARKS", 3)
+        patch.setattr(frame_store, "MARKS", 3)
         timeline = build(events, size)
         assert timeline.notices == []
         order = data.draw(st.lists(st.integers(0, timeline.steps), max_size=12))
@@ -92,7 +92,7 @@ def test_a_saved_recording_is_the_same(
     length: int,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seek, "KEY_EVERY", 20)
+        patch.setattr(frame_store, "KEY_EVERY", 20)
         live = build(by_chance(random.randint, length), 7)
     path = tmp_path_factory.mktemp("traces") / "a.trace"
     save(live, path)

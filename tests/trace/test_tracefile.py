@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.sampling import count
 from tutor.trace import events as ev
-from tutor.trace import seek, tracefile, wire
+from tutor.trace import frame_store, tracefile, wire
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import TraceError, Writer, save
 
@@ -24,7 +24,7 @@ Build = Callable[..., Timeline]
 @pytest.fixture(scope="module")
 def recording(build: Build, two_paths: list[ev.Event]) -> Timeline:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seek, "KEY_EVERY", 16)
+        patch.setattr(frame_store, "KEY_EVERY", 16)
         return build(two_paths, 6)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tutor.trace import events as ev
-from tutor.trace import walk
+from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
 
 Build = Callable[..., Timeline]
@@ -43,18 +43,18 @@ Move = Callable[[Timeline, int], int | None]
 @pytest.mark.parametrize(
     ("move", "leads"),
     [
-        (walk.forward, {0: 1, 1: 2, 5: 6, 6: 9, 7: 8, 8: 9, 24: 25, 25: None}),
-        (walk.back, {25: 24, 9: 6, 8: 7, 7: 6, 2: 1, 1: None, 0: None}),
-        (walk.next_line, {0: 2, 1: 2, 2: 3, 3: 6, 4: 6, 5: 6, 6: 10, 15: 20, 16: 20, 20: 22, 22: 25, 25: None}),
-        (walk.previous_line, {25: 22, 22: 20, 20: 15, 18: 15, 6: 3, 5: 4, 4: 3, 3: 2, 2: None}),
-        (walk.into, {3: 4, 6: 7, 9: 7, 16: 17, 2: None, 5: None, 25: None, 0: None}),
-        (walk.out, {4: 6, 5: 6, 7: 9, 8: 9, 12: 13, 16: 18, 17: 18, 3: None, 0: None}),
-        (walk.next_cell, {0: 1, 1: 21, 20: 21, 21: None}),
-        (walk.previous_cell, {25: 21, 21: 1, 5: 1, 1: None}),
-        (walk.next_pass, {0: 16, 16: 23, 17: 23, 23: None}),
-        (walk.previous_pass, {25: 23, 23: 16, 17: 16, 16: None}),
-        (walk.next_iteration, {2: 3, 3: 11, 5: 11, 10: 11, 11: None, 15: None, 0: 3}),
-        (walk.previous_iteration, {11: 3, 13: 3, 3: None, 2: None, 15: 11, 25: 11, 0: None}),
+        (navigation.forward, {0: 1, 1: 2, 5: 6, 6: 9, 7: 8, 8: 9, 24: 25, 25: None}),
+        (navigation.back, {25: 24, 9: 6, 8: 7, 7: 6, 2: 1, 1: None, 0: None}),
+        (navigation.next_line, {0: 2, 1: 2, 2: 3, 3: 6, 4: 6, 5: 6, 6: 10, 15: 20, 16: 20, 20: 22, 22: 25, 25: None}),
+        (navigation.previous_line, {25: 22, 22: 20, 20: 15, 18: 15, 6: 3, 5: 4, 4: 3, 3: 2, 2: None}),
+        (navigation.into, {3: 4, 6: 7, 9: 7, 16: 17, 2: None, 5: None, 25: None, 0: None}),
+        (navigation.out, {4: 6, 5: 6, 7: 9, 8: 9, 12: 13, 16: 18, 17: 18, 3: None, 0: None}),
+        (navigation.next_cell, {0: 1, 1: 21, 20: 21, 21: None}),
+        (navigation.previous_cell, {25: 21, 21: 1, 5: 1, 1: None}),
+        (navigation.next_pass, {0: 16, 16: 23, 17: 23, 23: None}),
+        (navigation.previous_pass, {25: 23, 23: 16, 17: 16, 16: None}),
+        (navigation.next_iteration, {2: 3, 3: 11, 5: 11, 10: 11, 11: None, 15: None, 0: 3}),
+        (navigation.previous_iteration, {11: 3, 13: 3, 3: None, 2: None, 15: 11, 25: 11, 0: None}),
     ],
 )
 def test_moves(timeline: Timeline, move: Move, leads: dict[int, int | None]) -> None:
@@ -62,20 +62,21 @@ def test_moves(timeline: Timeline, move: Move, leads: dict[int, int | None]) -> 
 
 
 def test_forward_as_deep_as_asked(timeline: Timeline) -> None:
-    assert walk.forward(timeline, 6, 1) == 7
-    assert walk.forward(timeline, 7, 0) == 9
-    assert walk.back(timeline, 9, 1) == 8
+    assert navigation.forward(timeline, 6, 1) == 7
+    assert navigation.forward(timeline, 7, 0) == 9
+    assert navigation.back(timeline, 9, 1) == 8
 
 
 def test_a_failure_is_a_place_to_stop_at(build: Build) -> None:
     timeline = build([ev.CellStart(1), ev.Line(1, 1), ev.Failed("E", "", None, None, None, 1), ev.CellEnd(1, "failed")])
-    assert [walk.next_line(timeline, step) for step in range(5)] == [2, 2, 3, 4, None]
+    assert [navigation.next_line(timeline, step) for step in range(5)] == [2, 2, 3, 4, None]
 
 
 def test_nowhere_to_go_in_an_empty_recording() -> None:
     timeline = Timeline()
     moves: list[Move] = [
-        walk.forward, walk.back, walk.next_line, walk.previous_line, walk.into, walk.out, walk.next_cell,
-        walk.previous_cell, walk.next_pass, walk.previous_pass, walk.next_iteration, walk.previous_iteration,
+        navigation.forward, navigation.back, navigation.next_line, navigation.previous_line, navigation.into,
+        navigation.out, navigation.next_cell, navigation.previous_cell, navigation.next_pass, navigation.previous_pass,
+        navigation.next_iteration, navigation.previous_iteration,
     ]  # fmt: skip
     assert [move(timeline, 0) for move in moves] == [None] * 12

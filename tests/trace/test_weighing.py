@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.timeline import Timeline
-from tutor.trace.weighing import _counted, items_of, memory_of
+from tutor.trace.wire import _counted, items_of, memory_of
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder().decode

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tutor.lesson import markdown
 from tutor.text_width import cut, width, wrapped
-from tutor.trace.columns import PassInfo
+from tutor.trace.index import PassInfo
 from tutor.ui.draw import bar, code, places, plot, prose, table
 from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
 from tutor.ui.draw.row import Row, clean, difference, fit, row_width

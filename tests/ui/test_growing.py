@@ -9,7 +9,7 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
 from tutor.ui.growing import Grower
 from tutor.ui.reading import Flow
-from tutor.ui.skeleton import Builder, Skeleton, Wishes
+from tutor.ui.skeleton import Builder, GraphOptions, Skeleton
 
 LOOP = """\
 import torch
@@ -65,7 +65,7 @@ def unused(state: State) -> tuple[int, ...]:
 @pytest.mark.parametrize("others", [None, True, False])
 def test_a_grown_skeleton_is_the_one_made_anew(record: Forker, script: str, others: bool | None) -> None:
     timeline = record(script).timeline
-    builder = Builder(timeline, Wishes(others))
+    builder = Builder(timeline, GraphOptions(others))
     grower = Grower(builder)
     for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -1), *range(1, timeline.steps + 1, 3)]:
         state = timeline.state(step)
@@ -77,7 +77,7 @@ def test_a_grown_skeleton_is_the_one_made_anew(record: Forker, script: str, othe
 def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.MonkeyPatch) -> None:
     start = "import torch\nw = torch.ones((), requires_grad=True)\nh = w\n"
     timeline = record(f"{start}for _ in range(40):\n    h = h * w\n").timeline
-    builder = Builder(timeline, Wishes())
+    builder = Builder(timeline, GraphOptions())
     grower = Grower(builder)
     built, build = [], builder.build
 

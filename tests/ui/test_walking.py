@@ -7,7 +7,7 @@ import pytest
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, STEPS, TAUGHT, timeline_of, training, two_paths, viewer
 from tests.worker.recording import Forker
-from tutor.trace.places import PlaceError
+from tutor.trace.navigation import PlaceError
 from tutor.ui import moves
 from tutor.ui.screens.lesson import LessonScreen
 

@@ -17,8 +17,8 @@ from tutor import explain
 from tutor.text import show, steps
 from tutor.text.steps import text_of as text_of_step
 from tutor.trace import events as ev
-from tutor.trace import tracefile, walk
-from tutor.trace.places import PlaceError, resolve
+from tutor.trace import navigation, tracefile
+from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import save
 
@@ -122,12 +122,12 @@ def test_notices_say_it_once(full: Recording) -> None:
 
 def test_keys_lead_to_it_and_not_over_it(full: Recording) -> None:
     cut, timeline = cut_of(full), full.timeline
-    assert walk.next_line(timeline, cut - 1) == cut
-    assert walk.forward(timeline, cut - 1) == cut
-    assert walk.next_line(timeline, cut) == cut + 1
-    assert walk.previous_line(timeline, cut + 1) == cut
-    assert walk.next_iteration(timeline, cut - 1) is None
-    assert walk.next_pass(timeline, cut - 1) is None
+    assert navigation.next_line(timeline, cut - 1) == cut
+    assert navigation.forward(timeline, cut - 1) == cut
+    assert navigation.next_line(timeline, cut) == cut + 1
+    assert navigation.previous_line(timeline, cut + 1) == cut
+    assert navigation.next_iteration(timeline, cut - 1) is None
+    assert navigation.next_pass(timeline, cut - 1) is None
 
 
 def test_places_do_not_say_that_what_ran_never_did(full: Recording) -> None:

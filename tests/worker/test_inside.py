@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker, value_in
 from tutor.trace import events as ev
-from tutor.trace import walk
+from tutor.trace import navigation
 from tutor.worker.inside import COMPOSITES, PRODUCTS, _Inside, is_composite
 
 
@@ -117,11 +117,11 @@ def test_the_arrow_passes_over_and_i_goes_in(record: Forker) -> None:
     timeline = recording.timeline
     outer = recording.op("F.cross_entropy(scores, target)", 3)
     line = recording.line(5)
-    assert walk.forward(timeline, line) == outer
-    assert walk.into(timeline, line) == outer - 2
-    assert walk.into(timeline, outer) == outer - 2
-    assert walk.out(timeline, outer - 2) == outer
-    assert walk.back(timeline, outer) == line
+    assert navigation.forward(timeline, line) == outer
+    assert navigation.into(timeline, line) == outer - 2
+    assert navigation.into(timeline, outer) == outer - 2
+    assert navigation.out(timeline, outer - 2) == outer
+    assert navigation.back(timeline, outer) == line
     made = timeline.changed(outer).tensors
     assert recording.names()["loss"] in made
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
 from tutor.text import steps
-from tutor.trace.names import aliases_of, name_of, op_inputs, op_output
+from tutor.trace.names import aliases_of, name_of
+from tutor.trace.operands import op_inputs, op_output
 
 
 def test_containers_modules_objects(record: Forker) -> None:

@@ -7,7 +7,8 @@ import pytest
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.explain import plain
 from tutor.trace import events as ev
-from tutor.trace.names import names_of, op_inputs, op_output
+from tutor.trace.names import names_of
+from tutor.trace.operands import op_inputs, op_output
 
 POWER = """\
 import torch

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.trace import events as ev
-from tutor.trace.names import graph_of, names_of, parts_of
+from tutor.trace.graph import graph_of, parts_of
+from tutor.trace.names import names_of
 
 
 def accumulated(recorded: Recording) -> list[tuple[str | None, Any, Any, Any]]:

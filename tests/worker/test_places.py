@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.worker.recording import Forker, Recording
-from tutor.trace.places import PlaceError, resolve
+from tutor.trace.navigation import PlaceError, resolve
 
 SCRIPT = """\
 import torch

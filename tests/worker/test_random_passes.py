@@ -17,7 +17,7 @@ from tests.worker.test_recorded_equals_plain import compare_names
 from tutor.explain.adding import adds_up
 from tutor.explain.keeping import second_pass
 from tutor.trace import events as ev
-from tutor.trace.names import parts_of
+from tutor.trace.graph import parts_of
 
 ROUNDS = count(1, 3)
 """Programs for each operation."""

@@ -6,7 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.trace import events as ev
-from tutor.trace.names import op_inputs, op_output, parts_of
+from tutor.trace.graph import parts_of
+from tutor.trace.operands import op_inputs, op_output
 
 SCRIPT = """\
 import torch

@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from tutor.check.finding import Finding
-from tutor.check.lessons import check_all, files, summary
+from tutor.check.lessons import check_all, lesson_files, summary
 
 
 def write(paths: list[Path], out: TextIO, *, json: bool) -> bool:
@@ -17,7 +17,7 @@ def write(paths: list[Path], out: TextIO, *, json: bool) -> bool:
     lessons: list[Path] = []
     found: list[Finding] = []
     for path in paths:
-        more, problems = files(path)
+        more, problems = lesson_files(path)
         lessons += [file for file in more if file not in lessons]
         found += problems
 

@@ -51,7 +51,7 @@ def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) ->
             runner.close()
 
 
-def files(path: Path) -> tuple[list[Path], list[Finding]]:
+def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     """The lesson files that a path means, and what is wrong with the folder; raises LessonError where it is missing."""
     if not path.is_dir():
         source.check(path)
@@ -88,13 +88,13 @@ def summary(lessons: int, findings: Iterable[Finding]) -> str:
     """How it went, in a line."""
     found = list(findings)
     wrong = [finding for finding in found if not finding.warning]
-    files = len({finding.path for finding in wrong})
+    lesson_files = len({finding.path for finding in wrong})
     checked = ngettext("{count} lesson checked", "{count} lessons checked", lessons)
     warned = len(found) - len(wrong)
     warnings = ngettext(" {count} warning.", " {count} warnings.", warned) if warned else ""
     if not wrong:
         return _("{checked}, nothing wrong.{warnings}", checked=checked, warnings=warnings)
-    if files == 1:
+    if lesson_files == 1:
         return ngettext(
             "{checked}: {count} thing is wrong.{warnings}",
             "{checked}: {count} things are wrong.{warnings}",
@@ -106,6 +106,6 @@ def summary(lessons: int, findings: Iterable[Finding]) -> str:
         "{checked}: {count} things are wrong in {files} files.{warnings}",
         checked=checked,
         count=len(wrong),
-        files=files,
+        files=lesson_files,
         warnings=warnings,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tutor.trace.events import Value
 from tutor.trace.values import elements
+from tutor.trace.wire_types import Value
 
 _ROOM = {"float64": 1e-10, "complex128": 1e-10, "float16": 4e-3, "bfloat16": 3e-2}
 

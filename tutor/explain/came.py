@@ -6,7 +6,7 @@ import re
 
 from tutor.explain.live import live
 from tutor.trace.events import Answer
-from tutor.trace.places import PlaceError, resolve
+from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 
 _REACH = 400

@@ -43,7 +43,7 @@ def _selections(a: Operand, to: Shape) -> Iterator[Way]:
 
 
 @explains("SliceBackward0", general=N_("a slice: grad(a) = G put back in its place, else 0"))
-def part(node: NodeView) -> Iterator[Explanation]:
+def slice_part(node: NodeView) -> Iterator[Explanation]:
     """`a[1:]`, `a[:, ::2]`: a part along a dimension; which, is seen from the numbers."""
     a = node.operands[0]
     numbers = None if a.grid is None or node.result.grid is None or node.inner else (a.grid, node.result.grid)

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tutor.explain.grid import Grid, Shape, agree, coarser, count, places_of
-from tutor.explain.origin import UNKNOWN, Made, as_grid, inner_tensor, result_of
+from tutor.explain.origin import UNKNOWN, RecordedOp, as_grid, inner_tensor, result_of
 from tutor.explain.parts import WRITES
 from tutor.explain.rules import RULES, Explanation, Local, NodeView, Operand, Product
-from tutor.trace.events import Node, Value
+from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import shape_of
+from tutor.trace.wire_types import Value
 
 
 @dataclass(frozen=True)
-class Claim:
+class VerifiedGrad:
     """A share of the gradient that the rule gives and the engine sent."""
 
     share: Local | Product
@@ -26,7 +27,7 @@ class Claim:
     """Which input of the node."""
 
 
-def arrival(event: Node, made: Made, inner: bool) -> Grid | None:
+def arrival(event: Node, made: RecordedOp, inner: bool) -> Grid | None:
     """What reached a node, in numbers; of several results all in one row, with zeros where nothing came."""
     if single_arrival(event, made):
         value = event.grad_outputs[0]
@@ -42,16 +43,18 @@ def arrival(event: Node, made: Made, inner: bool) -> Grid | None:
     return Grid((len(flat),), tuple(flat))
 
 
-def single_arrival(event: Node, made: Made) -> bool:
+def single_arrival(event: Node, made: RecordedOp) -> bool:
     """Whether only what the operation gave to the learner has a gradient; a node may have other results of its own."""
     return len(event.grad_outputs) == 1 or (
         len(made.results) == 1 and all(value is None for value in event.grad_outputs[1:])
     )
 
 
-def claims(state: State, node: NodeState, event: Node, made: Made, arrived: Grid) -> tuple[str | None, list[Claim]]:
+def claims(
+    state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid
+) -> tuple[str | None, list[VerifiedGrad]]:
     """The rule's equation and shares, where each agrees with what the engine sent; nothing where two rules do."""
-    found: dict[tuple[str, ...], tuple[str, list[Claim]]] = {}
+    found: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
     for explanation in _explanations(view_of(state, node, event, made, arrived)):
         agreed = _agreed(state, node, event, made, arrived, explanation)
         if agreed:
@@ -69,7 +72,7 @@ def _called(text: str, inner: str) -> str:
     return inner if text == UNKNOWN else re.sub(r"(?<![^\s(\[·])\?(?![^\s)\]·,²ᵀ])", inner, text)
 
 
-def is_inner(state: State, node: NodeState, made: Made) -> bool:
+def is_inner(state: State, node: NodeState, made: RecordedOp) -> bool:
     """Whether a node is a part of what a composite did: its own result, or what it was computed from, is not the
     operation's."""
     if node.node != made.node:
@@ -84,7 +87,7 @@ def _is_hidden(state: State, number: int) -> bool:
     return node is not None and node.tensor is None and node.sequence >= 0 and node.name != "CopySlices"
 
 
-def view_of(state: State, node: NodeState, event: Node, made: Made, arrived: Grid) -> NodeView:
+def view_of(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
     """What the rule sees."""
     inner = is_inner(state, node, made)
     if not inner:
@@ -103,7 +106,7 @@ def view_of(state: State, node: NodeState, event: Node, made: Made, arrived: Gri
     )
 
 
-def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: Made) -> Operand:
+def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:
     """What a node inside a composite was computed from: an operand of the composite's, or what another node made."""
     feeding = None if source is None else state.nodes.get(source[0])
     shape: Shape = () if value is None else shape_of(value)
@@ -133,8 +136,8 @@ def _explanations(view: NodeView) -> list[Explanation]:
 
 
 def _agreed(
-    state: State, node: NodeState, event: Node, made: Made, arrived: Grid, explanation: Explanation
-) -> list[Claim]:
+    state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid, explanation: Explanation
+) -> list[VerifiedGrad]:
     agreed = []
     for place, value in enumerate(event.grad_inputs):
         if value is None:
@@ -147,7 +150,7 @@ def _agreed(
         sent = as_grid(value, share.target.shape, made.dtype)
         if sent is None or not _agrees(share, arrived, sent, dtype):
             return []
-        agreed.append(Claim(share, sent, place))
+        agreed.append(VerifiedGrad(share, sent, place))
     return agreed
 
 
@@ -184,7 +187,7 @@ class Element:
     sent: float
 
 
-def element(claim: Claim, arrived: Grid) -> Element | None:
+def element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     """One element worked out: the first that is nan or inf, else the first that is not zero. None where it is not
     known, or the rule has no terms."""
     share, sent = claim.share, claim.sent
@@ -209,7 +212,7 @@ def element(claim: Claim, arrived: Grid) -> Element | None:
     return Element(tuple(reversed(index)), [term for term in terms if term[1] != 0] or terms[:1], sent.flat[chosen])
 
 
-def too_large(event: Node, made: Made) -> bool:
+def too_large(event: Node, made: RecordedOp) -> bool:
     """Whether some of the numbers were too many to be recorded."""
     values = [value for value in (*event.grad_outputs, *event.grad_inputs) if value is not None]
     if any(isinstance(value, dict) and "data" not in value for value in values):

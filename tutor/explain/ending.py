@@ -6,7 +6,7 @@ from tutor.explain import words
 from tutor.i18n import N_, _, current_language
 from tutor.lesson.model import in_language
 from tutor.trace import events as ev
-from tutor.trace.signals import signal_name
+from tutor.trace.command import signal_name
 
 _SIGNALS = {
     "SIGSEGV": N_("it touched memory that is not its own (a segmentation fault)"),

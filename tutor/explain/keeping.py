@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tutor.explain import words
 from tutor.i18n import N_, _, ngettext
-from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Failed, Snapshot
+from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tutor.explain import words
-from tutor.explain.claims import Claim, Element, element
+from tutor.explain.claims import Element, VerifiedGrad, element
 from tutor.explain.grid import Grid
 from tutor.explain.rules import Product, shape_text
-from tutor.explain.story import NodeStory, story
+from tutor.explain.story import NodeSummary, summarize_node
 from tutor.explain.words import Part
 from tutor.i18n import _
 from tutor.trace.timeline import Timeline
@@ -28,7 +28,7 @@ _G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
 
 def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
     """The rule of a node's step with this run's numbers; None where none is claimed."""
-    told = story(timeline, step)
+    told = summarize_node(timeline, step)
     if told is None or not told.claims or told.equation is None or told.arrived is None:
         return None
     inputs = []
@@ -59,7 +59,7 @@ def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
 # ---------------------------------------------------------------- in words
 
 
-def node_line(told: NodeStory) -> list[Part]:
+def node_line(told: NodeSummary) -> list[Part]:
     """`MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0`"""
     parts: list[Part] = [(told.node, "node")]
     if not told.claims or told.equation is None or told.arrived is None:
@@ -82,13 +82,13 @@ def node_line(told: NodeStory) -> list[Part]:
     return parts + _came(told) + (equation if late else [])
 
 
-def _alike(told: NodeStory) -> str | None:
+def _alike(told: NodeSummary) -> str | None:
     """The formula, where several get the same of what arrives: it is said once then, after the numbers."""
     formulas = {claim.share.formula if _speaks_of_g(claim) else None for claim in told.claims}
     return formulas.pop() if len(formulas) == 1 < len(told.claims) else None
 
 
-def _came(told: NodeStory) -> list[Part]:
+def _came(told: NodeSummary) -> list[Part]:
     """What arrived, where it is a sum, or a formula calls it G."""
     if any(_G.search(claim.share.formula) for claim in told.claims if _speaks_of_g(claim)):
         return [(" · ", "quiet"), (_("G = {gradient} arrived", gradient=_arrival(told)), "grad")]
@@ -96,13 +96,13 @@ def _came(told: NodeStory) -> list[Part]:
     return [(" · ", "quiet"), (arrived, "grad")] if told.parts else []
 
 
-def _arrival(told: NodeStory) -> str:
+def _arrival(told: NodeSummary) -> str:
     """`2.0 + 3.0 = 5.0`, or `5.0`."""
     arrives = words.joined([words.value(value, told.dtype) for value in told.incoming if value is not None])
     return f"{words.added(told.parts)} = {arrives}" if told.parts else arrives
 
 
-def node_plain(told: NodeStory) -> str:
+def node_plain(told: NodeSummary) -> str:
     """The same to be read aloud."""
     arrives = _arrival(told)
     if not told.claims or told.equation is None or told.arrived is None:
@@ -129,7 +129,7 @@ def node_plain(told: NodeStory) -> str:
     return words.close(words.sentences(said))
 
 
-def _numbers_plain(told: NodeStory, arrives: str) -> str:
+def _numbers_plain(told: NodeSummary, arrives: str) -> str:
     node = told.node + _made_in(told)
     if told.code:
         node = _("{node}, of {code}", node=node, code=told.code)
@@ -147,12 +147,12 @@ def _numbers_plain(told: NodeStory, arrives: str) -> str:
     return _("{said}, and it sends {gradients}.", said=said, gradients=words.joined(sends))
 
 
-def _speaks_of_g(claim: Claim) -> bool:
+def _speaks_of_g(claim: VerifiedGrad) -> bool:
     """Whether a formula says all of what is sent, with G for what arrives; others say a derivative."""
     return isinstance(claim.share, Product) and _G.search(claim.share.formula) is not None
 
 
-def _gets(claim: Claim, arrived: Grid) -> str:
+def _gets(claim: VerifiedGrad, arrived: Grid) -> str:
     """The working, to be read aloud: a shape is said to be one, a number that stands everywhere too."""
     said, sent = _working(claim, arrived), claim.sent
     if said == shape_text(sent.shape):
@@ -162,11 +162,11 @@ def _gets(claim: Claim, arrived: Grid) -> str:
     return _("{number} in each of its {count} elements", number=said, count=len(sent.flat))
 
 
-def _equation(told: NodeStory) -> str:
+def _equation(told: NodeSummary) -> str:
     return f"{told.result} = {told.equation}" if told.result is not None else str(told.equation)
 
 
-def _derivative(sign: str, told: NodeStory, claim: Claim) -> str:
+def _derivative(sign: str, told: NodeSummary, claim: VerifiedGrad) -> str:
     """`∂y/∂a = b`; of what has no name `∂/∂a = b`; of a product of matrices `G·Bᵀ`."""
     if _speaks_of_g(claim):
         return claim.share.formula
@@ -190,7 +190,7 @@ def _bare(name: str) -> str:
     return name
 
 
-def _working(claim: Claim, arrived: Grid) -> str:
+def _working(claim: VerifiedGrad, arrived: Grid) -> str:
     """`1.0 × 2.0 = 2.0`, as far as the numbers can be written out."""
     share = claim.share
     result = words.grid(claim.sent) or shape_text(claim.sent.shape)
@@ -205,7 +205,7 @@ def _working(claim: Claim, arrived: Grid) -> str:
     return _("sum over {count} of {product} = {result}", count=stretched, product=f"{came} × {local}", result=result)
 
 
-def _worked(claim: Claim, arrived: Grid) -> Element | None:
+def _worked(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     """One element of a gradient, where the numbers of all are not written out above."""
     share = claim.share
     if isinstance(share, Product):
@@ -235,11 +235,11 @@ def _factor(values: Grid) -> str:
     return words.grid(values) or shape_text(values.shape)
 
 
-def _made_in(told: NodeStory) -> str:
+def _made_in(told: NodeSummary) -> str:
     return "" if told.of_pass is None else _(", of the graph that pass {number} made", number=told.of_pass)
 
 
-def _numbers_only(told: NodeStory) -> list[Part]:
+def _numbers_only(told: NodeSummary) -> list[Part]:
     parts: list[Part] = []
     arrives = [words.value(value, told.dtype) for value in told.incoming if value is not None]
     if told.code:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from math import isfinite, isnan
 
 from tutor.explain import words
-from tutor.explain.origin import Made, maker
+from tutor.explain.origin import RecordedOp, maker
 from tutor.explain.rules import Operand
-from tutor.explain.story import story
+from tutor.explain.story import summarize_node
 from tutor.i18n import _
-from tutor.trace.events import Node, Value
+from tutor.trace.events import Node
 from tutor.trace.names import names_of
 from tutor.trace.source import parse
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
+from tutor.trace.wire_types import Value
 
 _MOST = 50
 """So many nodes are gone through from the one that made it to a `where`."""
@@ -86,7 +87,7 @@ def _earlier(timeline: Timeline, step: int) -> bool:
     return any(_bad(value) is not None for event in events if isinstance(event, Node) for value in event.grad_inputs)
 
 
-def _cause(made: Made, node: str) -> Operand | None:
+def _cause(made: RecordedOp, node: str) -> Operand | None:
     """The operand at which the derivative is no number: the divisor of a quotient."""
     place = 1 if node == "DivBackward0" else 0
     if node == "ReciprocalBackward0" and len(made.operands) > 1:  # of 1 / x
@@ -99,7 +100,7 @@ def _cause(made: Made, node: str) -> Operand | None:
 
 def _factor(timeline: Timeline, step: int) -> str:
     """What 0 is multiplied by, as far as the numbers tell."""
-    told = story(timeline, step)
+    told = summarize_node(timeline, step)
     for claim in told.claims if told is not None else ():
         grid = getattr(claim.share, "grid", None)
         wrong = [x for x in grid.flat if not isfinite(x)] if grid is not None else []
@@ -111,7 +112,9 @@ def _factor(timeline: Timeline, step: int) -> str:
 # ---------------------------------------------------------------- chosen afterwards
 
 
-def _kept_out(timeline: Timeline, state: State, event: Node, made: Made | None) -> tuple[str, str, bool, int] | None:
+def _kept_out(
+    timeline: Timeline, state: State, event: Node, made: RecordedOp | None
+) -> tuple[str, str, bool, int] | None:
     """Where 0 arrived at an element that became nan, as `where` or `masked_fill` had not chosen it: which of them, the
     condition, whether what was made here is chosen where that is true, and the step."""
     if not _zero_became_nan(event):

@@ -13,7 +13,7 @@ from tutor.explain.unoptimized import at_accumulation, at_step
 from tutor.explain.unseen import unseen, unseen_at
 from tutor.explain.words import Part, close
 from tutor.i18n import _
-from tutor.trace import walk
+from tutor.trace import navigation
 from tutor.trace.events import BackwardEnd, Gap
 from tutor.trace.timeline import Timeline
 
@@ -57,7 +57,7 @@ def _changes(timeline: Timeline, step: int) -> list[Part]:
     """What changed under a node that keeps it, since the step that one comes from when one walks over composites."""
     since = step - 1
     if not timeline.columns.depths[step - 1]:
-        since = walk.back(timeline, step, inside=0) or 0
+        since = navigation.back(timeline, step, inside=0) or 0
     changed = touched(timeline, since, step)
     if not changed:
         return []

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from tutor.explain import words
 from tutor.explain.keeping import differ
 from tutor.explain.operands import literal
-from tutor.explain.origin import UNFILLED, Made, readable, remember
+from tutor.explain.origin import UNFILLED, RecordedOp, readable, remember
 from tutor.explain.rules import Operand, shape_text
 from tutor.explain.words import Part
 from tutor.i18n import _
 from tutor.trace.events import Op, Snapshot
-from tutor.trace.names import op_target
+from tutor.trace.operands import op_target
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -56,7 +56,7 @@ def op_plain(timeline: Timeline, step: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _OpSummary:
     name: str
     parent: str = ""
     """The composite of torch's that it ran in."""
@@ -71,12 +71,12 @@ class _Told:
     """Whether it is known to hold the same now."""
 
 
-def _told(timeline: Timeline, step: int) -> _Told:
+def _told(timeline: Timeline, step: int) -> _OpSummary:
     event = timeline.event(step)
     site = timeline.sites.get(event.site) if isinstance(event, Op) else None
     name = (site.op if site is not None else None) or _("operation")
     if site is None or not isinstance(event, Op):
-        return _Told(name)
+        return _OpSummary(name)
     parent = (site.parent or "torch") if site.depth else ""
     code = "" if parent else words.code(timeline.view(step).code)
     made = remember(timeline, step)
@@ -84,12 +84,12 @@ def _told(timeline: Timeline, step: int) -> _Told:
     first = event.inputs[0] if event.inputs else None
     if name == "set_grad" and first is not None:
         target = f"{readable(timeline, step, first)}.grad"
-        return _Told(name, parent, "", target=target, was=_grad(before, first), result=_grad(after, first))
+        return _OpSummary(name, parent, "", target=target, was=_grad(before, first), result=_grad(after, first))
     if name.startswith("set_") or name == "setitem":
         code = _statement(timeline, site) if code else ""
     if made is None:
         read = after.tensors.get(first or 0) if name in _READS else None
-        return _Told(name, parent, code, result="" if read is None else _held(read))
+        return _OpSummary(name, parent, code, result="" if read is None else _held(read))
     outputs = [after.tensors[tensor] for tensor in event.outputs if tensor in after.tensors]
     single = outputs[:1] if parent and made.named else outputs  # the others are what the composite needs for itself
     result = words.joined([_held(tensor) for tensor in single])
@@ -97,11 +97,11 @@ def _told(timeline: Timeline, step: int) -> _Told:
     if parent and called.startswith("%"):
         called = ""
     if name in UNFILLED:
-        return _Told(
+        return _OpSummary(
             name, parent, f"{called} = {code}" if made.named and code else code, result=_("memory not yet filled")
         )
     if site.inplace:
-        return _Told(
+        return _OpSummary(
             name,
             parent,
             code or called,
@@ -112,7 +112,7 @@ def _told(timeline: Timeline, step: int) -> _Told:
         )
     left = op_target(timeline, step) if code and len(outputs) > 1 else called if made.named else None
     shown = f"{left} = {code}" if left and code and left != code else code or called
-    return _Told(name, parent, shown, _worked(made), result)
+    return _OpSummary(name, parent, shown, _worked(made), result)
 
 
 def _written(timeline: Timeline, step: int, outputs: list[TensorState]) -> str:
@@ -146,7 +146,7 @@ def _stays(timeline: Timeline, step: int, tensor: int) -> bool:
     return not differ(old.value, new.value) and all(event.tensor != tensor for event in seen)
 
 
-def _same(told: _Told) -> str:
+def _same(told: _OpSummary) -> str:
     """Of what looks as it did before: that it is the same, where all of it is known."""
     said = _("{target} stays {value}") if told.stays else "{target}: {value}"
     return said.format(target=told.target, value=told.result)
@@ -168,7 +168,7 @@ def _held(tensor: TensorState) -> str:
     return words.value(tensor.value, tensor.dtype) if tensor.value is not None else shape_text(tensor.shape)
 
 
-def _worked(made: Made) -> str:
+def _worked(made: RecordedOp) -> str:
     """The arguments' numbers with the operation's sign between them, or their shapes for a product of matrices."""
     if len(made.operands) != 2:
         return ""

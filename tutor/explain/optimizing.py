@@ -11,11 +11,12 @@ from tutor.explain import words
 from tutor.explain.formulas import FORMULAS, Element, Worked
 from tutor.explain.origin import readable
 from tutor.i18n import _, ngettext
-from tutor.trace import walk
-from tutor.trace.events import OptimizerStep, Update, Value
+from tutor.trace import navigation
+from tutor.trace.events import OptimizerStep, Update
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements, shape_of
+from tutor.trace.wire_types import Value
 
 _NAMED = 2
 """So many parameters are worked out in the line of a step."""
@@ -25,7 +26,7 @@ _ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfl
 
 
 @dataclass(frozen=True)
-class Told:
+class OptimizerReport:
     """An optimizer's step, and the step of the recording after which it was over."""
 
     step: int
@@ -47,12 +48,12 @@ class Working:
         return f"{text} = {words.number(result)}"
 
 
-def steps_told(timeline: Timeline, step: int) -> list[Told]:
+def steps_told(timeline: Timeline, step: int) -> list[OptimizerReport]:
     """The optimizers' steps that were over at this step. What ran inside of one may be walked over: who walks over it
     is told at the next step outside."""
     last = step - 1
     if _depth(timeline, step) == 0:
-        last = (walk.back(timeline, step, inside=0) or 0) if step > 1 else 0
+        last = (navigation.back(timeline, step, inside=0) or 0) if step > 1 else 0
     return [
         told
         for told in _between(timeline, last, step)
@@ -60,24 +61,24 @@ def steps_told(timeline: Timeline, step: int) -> list[Told]:
     ]
 
 
-def last_step(timeline: Timeline, step: int) -> Told | None:
+def last_step(timeline: Timeline, step: int) -> OptimizerReport | None:
     """The last step of an optimizer that was over at this point."""
     asides = timeline.asides
     for place in range(bisect_right(asides, step, key=lambda aside: aside.step) - 1, -1, -1):
         event = asides[place].event
         if isinstance(event, OptimizerStep):
-            return Told(asides[place].step, event)
+            return OptimizerReport(asides[place].step, event)
     return None
 
 
-def _between(timeline: Timeline, since: int, step: int) -> Iterator[Told]:
+def _between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
     asides = timeline.asides
     for place in range(bisect_right(asides, since, key=lambda aside: aside.step), len(asides)):
         aside = asides[place]
         if aside.step > step:
             return
         if isinstance(aside.event, OptimizerStep):
-            yield Told(aside.step, aside.event)
+            yield OptimizerReport(aside.step, aside.event)
 
 
 def _depth(timeline: Timeline, step: int) -> int:
@@ -98,8 +99,8 @@ def working(event: OptimizerStep, update: Update, dtype: str = "float32", elemen
         element = max(range(len(worked)), key=lambda place: abs(after[place] - before[place]))
     chosen = worked[element]
     results: Mapping[str, float] = {**chosen.state, **chosen.more, "": chosen.value}
-    lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
-    return Working(_index(shape_of(update.after), element), lines)
+    report_lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
+    return Working(_index(shape_of(update.after), element), report_lines)
 
 
 def formula(event: OptimizerStep) -> str | None:
@@ -170,7 +171,7 @@ def _index(shape: tuple[int, ...], element: int) -> tuple[int, ...]:
 # ---------------------------------------------------------------- in words
 
 
-def says(timeline: Timeline, told: Told) -> str:
+def says(timeline: Timeline, told: OptimizerReport) -> str:
     """`SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`"""
     event = told.event
     said = [_says(timeline, told, update) for update in event.updates[:_NAMED]]
@@ -180,8 +181,8 @@ def says(timeline: Timeline, told: Told) -> str:
     return f"{event.optimizer}.step: {words.listed(said) or _('no parameter has a gradient')}"
 
 
-def _says(timeline: Timeline, told: Told, update: Update) -> str:
-    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
+def _says(timeline: Timeline, told: OptimizerReport, update: Update) -> str:
+    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
     found = working(told.event, update, dtype)
     if found is None:
         return f"{name} {words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
@@ -193,15 +194,15 @@ def place_text(index: tuple[int, ...], update: Update) -> str:
     return f"[{', '.join(map(str, index))}]" if len(elements(update.after) or ()) > 1 else ""
 
 
-def dtype_of(state: State, update: Update) -> str:
+def state_dtype(state: State, update: Update) -> str:
     """The parameter's dtype."""
     held = state.tensors.get(update.tensor)
     return "float32" if held is None else held.dtype
 
 
-def lines(timeline: Timeline, told: Told, update: Update) -> list[str]:
+def report_lines(timeline: Timeline, told: OptimizerReport, update: Update) -> list[str]:
     """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
-    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
+    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
     change = f"{words.value(update.before, dtype)} → {words.value(update.after, dtype)}"
     said = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
                gradient=words.value(update.grad, dtype))]  # fmt: skip
@@ -223,7 +224,7 @@ def cleared(timeline: Timeline, step: int) -> str | None:
     """`SGD.zero_grad: w.grad 2.0 → None`, at the first step outside of it."""
     if step < 2 or _depth(timeline, step) or not _depth(timeline, step - 1):
         return None
-    last = walk.back(timeline, step, inside=0) or 0
+    last = navigation.back(timeline, step, inside=0) or 0
     sites = (timeline.sites.get(timeline.columns.sites[place - 1]) for place in range(last + 1, step))
     call = next(
         (site.parent for site in sites if site is not None and (site.parent or "").endswith(".zero_grad")), None

@@ -16,8 +16,8 @@ from tutor.explain.operands import enclosed, literal, old, renewed
 from tutor.explain.rules import Operand
 from tutor.i18n import _
 from tutor.trace.events import Op
-from tutor.trace.names import numbered, op_inputs, op_output, op_texts
-from tutor.trace.operands import is_shown
+from tutor.trace.names import numbered
+from tutor.trace.operands import is_shown, op_inputs, op_output, op_texts
 from tutor.trace.state import SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -38,7 +38,7 @@ _AUGMENTED = re.compile(r"([\w.\[\]:, -]+?) ?(?:\*\*|//|[-+*/%@])=")
 
 
 @dataclass(frozen=True)
-class Made:
+class RecordedOp:
     """An operation that ran."""
 
     step: int
@@ -58,15 +58,15 @@ class Made:
     """Of an indexing with tensors: which elements they take of what numbers and slices in the index leave."""
 
 
-_known: WeakKeyDictionary[Timeline, dict[str, OrderedDict[int, Made | None]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Timeline, dict[str, OrderedDict[int, RecordedOp | None]]] = WeakKeyDictionary()
 
 
-def _known_of(timeline: Timeline) -> OrderedDict[int, Made | None]:
+def _known_of(timeline: Timeline) -> OrderedDict[int, RecordedOp | None]:
     """The operations by node. Operands are called by words of a language."""
     return _known.setdefault(timeline, {}).setdefault(i18n.current_language(), OrderedDict())
 
 
-def maker(timeline: Timeline, step: int, node: int) -> Made | None:
+def maker(timeline: Timeline, step: int, node: int) -> RecordedOp | None:
     """The operation that made a node that lives at `step`; None where no single one did, or it is not recorded."""
     known = _known_of(timeline)
     if node in known:
@@ -123,7 +123,7 @@ def _feeds(state: State, node: int, consumer: int) -> bool:
     return held is not None and any(source is not None and source[0] == node for source in held.inputs)
 
 
-def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
+def remember(timeline: Timeline, step: int, within: int = 0) -> RecordedOp | None:
     """The operation of a step, kept for the nodes that it made: their turn comes later. `within` says how many others
     were already asked for the name of what they were given."""
     event = timeline.event(step)
@@ -142,7 +142,7 @@ def remember(timeline: Timeline, step: int, within: int = 0) -> Made | None:
     kept = before.tensors.get(result.tensor)
     changed = kept is None or (kept.version, kept.value) != (result.version, result.value)
     operands = tuple(_before(one, result.tensor, name, changed) for one in given)
-    made = Made(
+    made = RecordedOp(
         step=step,
         op=op,
         code=code,

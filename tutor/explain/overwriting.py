@@ -18,7 +18,7 @@ _NODES = {"copy": "CopyBackwards", "square": "PowBackward0", "truediv": "DivBack
 
 
 @explains("CopySlices", general=N_("a part was written to: the rest passes G on, the part what the write makes of it"))
-def part(node: NodeView) -> Iterator[Explanation]:
+def overwritten_part(node: NodeView) -> Iterator[Explanation]:
     """`h[0, 1] = v` and `h[0].mul_(3)`."""
     if node.op == "setitem":
         yield from _stored(node)

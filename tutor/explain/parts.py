@@ -16,7 +16,7 @@ from tutor.explain.grid import Grid, count
 from tutor.explain.indexing import Taken, taken
 from tutor.explain.operands import enclosed
 from tutor.explain.operands import old as name_of_old
-from tutor.explain.origin import Made, as_grid, grid_of, maker, operands_of
+from tutor.explain.origin import RecordedOp, as_grid, grid_of, maker, operands_of
 from tutor.explain.rules import Operand
 from tutor.explain.shapes import strides, walk
 from tutor.i18n import _
@@ -29,19 +29,19 @@ WRITES = ("CopySlices", "IndexPutBackward0")
 _AGAIN = ("AsStridedBackward0", "SelectBackward0", "SliceBackward0", "ViewBackward0", "TBackward0",
           "TransposeBackward0", "IndexBackward0")  # fmt: skip
 """Nodes that may stand for a view made anew, or whose index says more than the numbers."""
-_FARTHEST = 20_000
+_FARTHEST_WRITE = 20_000
 _MOST_SPOTS = 200
 _REMEMBERED = 20_000
 
 
-_known: WeakKeyDictionary[Timeline, dict[str, dict[int, Made]]] = WeakKeyDictionary()
+_writes: WeakKeyDictionary[Timeline, dict[str, dict[int, RecordedOp]]] = WeakKeyDictionary()
 
 
-def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
+def made_by(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | None:
     """The operation that made a node which lives at `step`."""
     if node.name not in WRITES and node.name not in _AGAIN:
         return maker(timeline, step, node.node)
-    known = _known.setdefault(timeline, {}).setdefault(i18n.current_language(), {})
+    known = _writes.setdefault(timeline, {}).setdefault(i18n.current_language(), {})
     made = known.get(node.node)
     if made is None:
         made = _part_maker(timeline, step, node) or maker(timeline, step, node.node)
@@ -52,7 +52,7 @@ def made_by(timeline: Timeline, step: int, node: NodeState) -> Made | None:
     return made
 
 
-def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
+def _part_maker(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | None:
     """The write that made a node, or the write after which it was made anew."""
     made_at = _step_of(timeline, step, node.node)
     event = timeline.event(made_at) if made_at else None
@@ -99,7 +99,7 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
             *rest[1:],
             Operand(view, part.shape, grid_of(changed), part.tensor),
         ]
-    return Made(
+    return RecordedOp(
         step=made_at, op=op, code=code, operands=(was, *rest), result=result, named=True, dtype=whole.dtype,
         node=node.node, results=(result,), spots=tuple(spots),
     )  # fmt: skip
@@ -107,7 +107,7 @@ def _part_maker(timeline: Timeline, step: int, node: NodeState) -> Made | None:
 
 def _step_of(timeline: Timeline, step: int, node: int) -> int:
     """The operation after which a node was told of."""
-    for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
+    for earlier in range(step - 1, max(step - _FARTHEST_WRITE, 0), -1):
         if timeline.kind(earlier) == "op" and any(
             isinstance(event, GraphNode) and event.node == node for event in timeline.following(earlier)
         ):
@@ -115,7 +115,7 @@ def _step_of(timeline: Timeline, step: int, node: int) -> int:
     return 0
 
 
-def _again(after: State, step: int, node: NodeState) -> Made | None:
+def _again(after: State, step: int, node: NodeState) -> RecordedOp | None:
     """A view that was made anew after a write to it."""
     view = after.tensors.get(node.tensor or 0)
     source = node.inputs[0] if node.inputs else None
@@ -128,7 +128,7 @@ def _again(after: State, step: int, node: NodeState) -> Made | None:
     named = name_of(after, view.tensor)
     result = Operand(enclosed(named or _("the part")), view.shape, grid_of(view), view.tensor)
     spots = tuple(tuple(spot) for spot in _spots(view, whole))
-    return Made(
+    return RecordedOp(
         step=step, op="view", code=None, operands=(operand,), result=result, named=named is not None,
         dtype=view.dtype, node=node.node, results=(result,), spots=spots,
     )  # fmt: skip

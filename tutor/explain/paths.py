@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tutor.trace.following import code_of
+from tutor.trace.history import code_of
 from tutor.trace.names import name_of, tensor_name
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline

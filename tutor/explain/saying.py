@@ -15,7 +15,7 @@ from tutor.explain.nodes import node_line, node_plain
 from tutor.explain.notes import notes
 from tutor.explain.operations import op_line, op_plain
 from tutor.explain.origin import readable
-from tutor.explain.story import parts_told, story
+from tutor.explain.story import parts_told, summarize_node
 from tutor.explain.words import Part
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import events as ev
@@ -265,12 +265,12 @@ def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
 
 
 def _node(timeline: Timeline, step: int) -> list[Part]:
-    told = story(timeline, step)
+    told = summarize_node(timeline, step)
     return [(_("a node that is not in the recording ran"), "quiet")] if told is None else node_line(told)
 
 
 def _node_plain(timeline: Timeline, step: int) -> str:
-    told = story(timeline, step)
+    told = summarize_node(timeline, step)
     return _("A node that is not in the recording ran.") if told is None else node_plain(told)
 
 

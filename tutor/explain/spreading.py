@@ -9,7 +9,7 @@ from tutor.explain.grid import Shape, broadcast_shape, count
 from tutor.explain.rules import shape_text
 from tutor.i18n import _
 from tutor.trace.events import Op
-from tutor.trace.names import op_texts
+from tutor.trace.operands import op_texts
 from tutor.trace.source import parse
 from tutor.trace.state import TensorState
 from tutor.trace.timeline import Timeline

@@ -8,23 +8,24 @@ from dataclasses import dataclass
 from tutor.explain import words
 from tutor.explain.adding import adds_up
 from tutor.explain.called import label
-from tutor.explain.claims import Claim, arrival, claims, is_inner, single_arrival, too_large
+from tutor.explain.claims import VerifiedGrad, arrival, claims, is_inner, single_arrival, too_large
 from tutor.explain.grid import Grid
 from tutor.explain.origin import inner_tensor, maker, result_of, unnamed
 from tutor.explain.parts import made_by
 from tutor.explain.rules import in_general
 from tutor.i18n import _
-from tutor.trace.events import Node, Value
-from tutor.trace.names import is_leaf, parts_of
+from tutor.trace.events import Node
+from tutor.trace.graph import is_leaf, parts_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
+from tutor.trace.wire_types import Value
 
 _SHORT = 24
 """Parts of a gradient are written out up to so many characters each."""
 
 
 @dataclass(frozen=True)
-class NodeStory:
+class NodeSummary:
     """A node's step: what reached it, what it sent where, and what could be worked out of that."""
 
     node: str
@@ -35,7 +36,7 @@ class NodeStory:
     sent: Sequence[tuple[str, Value]]
     """To what (a tensor's name, or a node's), and the gradient; without the inputs that get none."""
     dtype: str
-    claims: Sequence[Claim]
+    claims: Sequence[VerifiedGrad]
     """All that were sent, or nothing: half a story would be taken for the whole."""
     arrived: Grid | None
     general: str | None = None
@@ -48,7 +49,7 @@ class NodeStory:
     """The code of a custom Function's call, for which there is no rule."""
 
 
-def story(timeline: Timeline, step: int) -> NodeStory | None:
+def summarize_node(timeline: Timeline, step: int) -> NodeSummary | None:
     """What is to be said of a node's step; None where the recording does not know the node."""
     event = timeline.event(step)
     state = timeline.moment(step)
@@ -66,7 +67,7 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
         if value is not None
     ]
     arrived, equation, general = None, None, None
-    agreed: list[Claim] = []
+    agreed: list[VerifiedGrad] = []
     if made is not None:
         arrived = arrival(event, made, is_inner(state, node, made))
         if arrived is not None:
@@ -81,7 +82,7 @@ def story(timeline: Timeline, step: int) -> NodeStory | None:
     dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
     parts = parts_told(state, event.node, event.grad_outputs, dtype)
     function = made is not None and made.node == event.node and node.name.endswith("Backward")
-    return NodeStory(
+    return NodeSummary(
         node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, node.of_pass, parts,
         words.code(made.code) if made is not None and function else None,
     )  # fmt: skip

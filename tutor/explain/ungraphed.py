@@ -8,7 +8,8 @@ import re
 from tutor.explain.origin import readable
 from tutor.i18n import _
 from tutor.trace.events import Line, Op
-from tutor.trace.names import names_of, op_texts
+from tutor.trace.names import names_of
+from tutor.trace.operands import op_texts
 from tutor.trace.state import SiteInfo
 from tutor.trace.timeline import Timeline
 

@@ -10,11 +10,11 @@ from tutor.explain.called import label
 from tutor.explain.claims import arrival, is_inner, view_of
 from tutor.explain.grid import Grid, agree
 from tutor.explain.keeping import Kept, differ, holders, is_read, kept_by, nodes, what
-from tutor.explain.origin import Made, as_grid, grid_of, maker
+from tutor.explain.origin import RecordedOp, as_grid, grid_of, maker
 from tutor.explain.rules import RULES, Explanation, NodeView, Operand, Product
 from tutor.i18n import N_, _
-from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Node
+from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -164,7 +164,7 @@ def _scale(event: Node) -> float:
     return max((abs(x) for flat in values for x in flat if isinstance(x, int | float)), default=0.0)
 
 
-def _changed(timeline: Timeline, state: State, node: NodeState, made: Made) -> dict[int, tuple[str, Grid, Grid]]:
+def _changed(timeline: Timeline, state: State, node: NodeState, made: RecordedOp) -> dict[int, tuple[str, Grid, Grid]]:
     """By tensor: its name, what it held when the node kept it, and what it holds now."""
     found = {}
     for kept in kept_by(state, node):
@@ -182,7 +182,7 @@ def _changed(timeline: Timeline, state: State, node: NodeState, made: Made) -> d
     return found
 
 
-def _wrong(state: State, node: NodeState, event: Node, made: Made, now: dict[int, Grid]) -> list[Wrong] | None:
+def _wrong(state: State, node: NodeState, event: Node, made: RecordedOp, now: dict[int, Grid]) -> list[Wrong] | None:
     """Each gradient sent; None where the rule is not known, or does not explain what was sent."""
     arrived = None if is_inner(state, node, made) else arrival(event, made, False)
     if arrived is None:

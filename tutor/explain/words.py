@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from tutor.explain.grid import Grid
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.events import Value
 from tutor.trace.values import elements, shape_of, short
 from tutor.trace.values import number as formatted
+from tutor.trace.wire_types import Value
 
 Part = tuple[str, str]
 """A piece of a line, and its role."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tutor.explain.words import value
 from tutor.i18n import _
-from tutor.trace.names import aliases_of, names_of, op_output
+from tutor.trace.names import aliases_of, names_of
+from tutor.trace.operands import op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from tutor.explain.keeping import fails, kept_by, what, whose
-from tutor.explain.optimizing import Told, dtype_of, formula, last_step, lines, place_text, steps_told, working
+from tutor.explain.optimizing import (
+    OptimizerReport,
+    formula,
+    last_step,
+    place_text,
+    report_lines,
+    state_dtype,
+    steps_told,
+    working,
+)
 from tutor.explain.origin import readable
 from tutor.i18n import N_, _, ngettext
 from tutor.text.values import gradient
 from tutor.trace.events import Update
-from tutor.trace.names import aliases_of, graph_of, name_of, names_of
-from tutor.trace.sharing import last_write, views
+from tutor.trace.graph import graph_of
+from tutor.trace.history import last_write, views
+from tutor.trace.names import aliases_of, name_of, names_of
 from tutor.trace.state import FrameState, NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import to_json
 
-_ROWS = 20
+_ROWS_INSIDE = 20
 
 
 def saved(state: State, node: NodeState) -> list[dict[str, Any]]:
@@ -46,7 +56,7 @@ def optimizer_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
     return None if told is None or told.step != step else _optimizer(timeline, told)
 
 
-def _optimizer(timeline: Timeline, told: Told) -> dict[str, Any]:
+def _optimizer(timeline: Timeline, told: OptimizerReport) -> dict[str, Any]:
     event = told.event
     return {
         "step": told.step,
@@ -58,8 +68,8 @@ def _optimizer(timeline: Timeline, told: Told) -> dict[str, Any]:
     }
 
 
-def _update(timeline: Timeline, told: Told, update: Update) -> dict[str, Any]:
-    name, dtype = readable(timeline, told.step, update.tensor), dtype_of(timeline.state(told.step), update)
+def _update(timeline: Timeline, told: OptimizerReport, update: Update) -> dict[str, Any]:
+    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
     found = working(told.event, update, dtype)
     return {
         "parameter": name,
@@ -101,8 +111,8 @@ def saved_lines(timeline: Timeline, step: int) -> list[str]:
                 )
                 parts.append(_(end, number=kept.now))
             said.append("  " + _(", ").join(parts))
-    more = ["  " + _("and {count:,} more", count=len(said) - _ROWS)] if len(said) > _ROWS else []
-    return ["", _("saved for backward"), *said[:_ROWS], *more] if said else []
+    more = ["  " + _("and {count:,} more", count=len(said) - _ROWS_INSIDE)] if len(said) > _ROWS_INSIDE else []
+    return ["", _("saved for backward"), *said[:_ROWS_INSIDE], *more] if said else []
 
 
 def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
@@ -112,7 +122,7 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
     named, rows = names_of(state, frame), aliases_of(state, frame)
     for name, together in views(state, frame).items():
         others = [other for other in together if other in rows]
-        if name not in rows or not others or len(said) > _ROWS:
+        if name not in rows or not others or len(said) > _ROWS_INSIDE:
             continue
         tensor = named[name]
         wrote = last_write(timeline, step, tensor)
@@ -121,8 +131,8 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
             text = N_("{name} shares its storage with {others}; version {version} since step {step}")
         version = state.tensors[tensor].version
         said.append("  " + _(text, name=name, others=", ".join(others), version=version, step=wrote))
-    more = ["  " + _("and more")] if len(said) > _ROWS else []
-    return ["", _("shared storage"), *said[:_ROWS], *more] if said else []
+    more = ["  " + _("and more")] if len(said) > _ROWS_INSIDE else []
+    return ["", _("shared storage"), *said[:_ROWS_INSIDE], *more] if said else []
 
 
 def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
@@ -131,9 +141,9 @@ def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
     for told in steps_told(timeline, step):
         short = formula(told.event)
         said += ["", f"{told.event.optimizer}.step" + (f": {short}" if short else "")]
-        for update in told.event.updates[:_ROWS]:
-            first, *rest = lines(timeline, told, update)
+        for update in told.event.updates[:_ROWS_INSIDE]:
+            first, *rest = report_lines(timeline, told, update)
             said += [f"  {first}", *(f"    {text}" for text in rest)]
-        left = len(told.event.updates[_ROWS:]) + told.event.left_out
+        left = len(told.event.updates[_ROWS_INSIDE:]) + told.event.left_out
         said += ["  " + _("and {count:,} more", count=left)] if left else []
     return said

@@ -15,9 +15,9 @@ from tutor.text.guarded import guarded, write_object
 from tutor.text.output import safe, table
 from tutor.text.values import dtype_of, gradient
 from tutor.text_width import cut
-from tutor.trace.following import code_of
-from tutor.trace.names import aliases_of, graph_of, is_leaf, name_of, names_of, shares_of
-from tutor.trace.sharing import views
+from tutor.trace.graph import graph_of, is_leaf, shares_of
+from tutor.trace.history import code_of, views
+from tutor.trace.names import aliases_of, name_of, names_of
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number, short, to_json

@@ -20,7 +20,9 @@ from tutor.text.output import safe
 from tutor.text.values import dtype_of, gradient
 from tutor.text_width import cut, width
 from tutor.trace import events as ev
-from tutor.trace.names import name_of, numbered, op_inputs, op_output, parts_of, tensor_name
+from tutor.trace.graph import parts_of
+from tutor.trace.names import name_of, numbered, tensor_name
+from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.timeline import StepView, Timeline
 
 LONGEST = 2000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from tutor.trace.events import Value
 from tutor.trace.state import State
 from tutor.trace.values import elements, shape_of, to_json
+from tutor.trace.wire_types import Value
 
 
 def gradient(value: Value, dtype: str | None = None) -> Any:

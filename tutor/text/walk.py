@@ -16,7 +16,7 @@ from tutor.text.changes import changed
 from tutor.text.guarded import guarded
 from tutor.text.output import Paint, safe
 from tutor.text.questions import Questions
-from tutor.trace import places, walk
+from tutor.trace import navigation
 from tutor.trace.timeline import Timeline
 
 HELP = N_("""\
@@ -34,22 +34,22 @@ q      quit
 
 Go = Callable[[Timeline, int], int | None]
 _MOVES: dict[str, tuple[Go, str]] = {
-    "": (walk.forward, N_("This was the last step.")),
-    "b": (walk.back, N_("This is the first step.")),
-    "back": (walk.back, N_("This is the first step.")),
-    "n": (walk.next_line, N_("No statement comes after this one.")),
-    "next": (walk.next_line, N_("No statement comes after this one.")),
-    "p": (walk.previous_line, N_("This is the first statement.")),
-    "i": (walk.into, N_("Nothing to step into here.")),
-    "into": (walk.into, N_("Nothing to step into here.")),
-    "o": (walk.out, N_("Nothing to step out of here.")),
-    "out": (walk.out, N_("Nothing to step out of here.")),
-    "]": (walk.next_cell, N_("This is the last cell that ran.")),
-    "[": (walk.previous_cell, N_("This is the first cell.")),
-    "}": (walk.next_iteration, N_("No turn of a loop comes after this.")),
-    "{": (walk.previous_iteration, N_("No turn of a loop comes before this.")),
-    "f": (walk.next_pass, N_("No backward pass comes after this.")),
-    "F": (walk.previous_pass, N_("No backward pass comes before this.")),
+    "": (navigation.forward, N_("This was the last step.")),
+    "b": (navigation.back, N_("This is the first step.")),
+    "back": (navigation.back, N_("This is the first step.")),
+    "n": (navigation.next_line, N_("No statement comes after this one.")),
+    "next": (navigation.next_line, N_("No statement comes after this one.")),
+    "p": (navigation.previous_line, N_("This is the first statement.")),
+    "i": (navigation.into, N_("Nothing to step into here.")),
+    "into": (navigation.into, N_("Nothing to step into here.")),
+    "o": (navigation.out, N_("Nothing to step out of here.")),
+    "out": (navigation.out, N_("Nothing to step out of here.")),
+    "]": (navigation.next_cell, N_("This is the last cell that ran.")),
+    "[": (navigation.previous_cell, N_("This is the first cell.")),
+    "}": (navigation.next_iteration, N_("No turn of a loop comes after this.")),
+    "{": (navigation.previous_iteration, N_("No turn of a loop comes before this.")),
+    "f": (navigation.next_pass, N_("No backward pass comes after this.")),
+    "F": (navigation.previous_pass, N_("No backward pass comes before this.")),
 }
 _AHEAD = ("", "n", "next", "]", "}", "f")
 
@@ -121,8 +121,8 @@ class Walker:
 
     def _go(self, where: str) -> None:
         try:
-            step = places.resolve(self.timeline, where)
-        except places.PlaceError as error:
+            step = navigation.resolve(self.timeline, where)
+        except navigation.PlaceError as error:
             hint = "" if ":" in where or where.isdecimal() else _(" ? lists the commands.")
             self._say([(f"{error}{hint}", "error")])
             return

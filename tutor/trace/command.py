@@ -1,12 +1,24 @@
-"""What the front end asks a worker or a fork server to do: JSON on its control socket, for a worker one line."""
+"""How a process was ended, by name.
+
+What the front end asks a worker or a fork server to do: JSON on its control socket, for a worker one line."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import struct
 from typing import Any, TypeVar
 
 import msgspec
+
+
+def signal_name(number: int) -> str:
+    """A signal as C calls it."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
+
 
 READY = b"ready\n"
 """What the worker answers once torch is imported."""

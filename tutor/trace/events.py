@@ -30,10 +30,10 @@ from typing import ClassVar, TypeAlias
 
 import msgspec
 
-from tutor.trace.data import Data as Data
-from tutor.trace.data import Gradients as Gradients
-from tutor.trace.data import Scalar as Scalar
-from tutor.trace.data import Value as Value
+from tutor.trace.wire_types import Data as Data
+from tutor.trace.wire_types import Gradients as Gradients
+from tutor.trace.wire_types import Scalar as Scalar
+from tutor.trace.wire_types import Value as Value
 
 Span: TypeAlias = tuple[int, int, int, int]
 """First line, first column, last line, last column: lines from 1, columns in characters from 0, the end exclusive."""

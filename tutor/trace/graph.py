@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
-from tutor.trace.events import Value
 from tutor.trace.state import NodeState, State
+from tutor.trace.wire_types import Value
 
 Edges = list[tuple[int, int]]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
-from tutor.trace.scope import name_of, names_of, tensor_name
+from tutor.trace.names import name_of, names_of, tensor_name
 from tutor.trace.source import parse
 from tutor.trace.state import State
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from tutor.trace.events import Data, Gradients, Scalar, Span, Value
+from tutor.trace.events import Span
+from tutor.trace.wire_types import Data, Gradients, Scalar, Value
 
 
 class Shared(msgspec.Struct, gc=False):

@@ -1,29 +1,165 @@
-"""A recording that can be asked about any step, while it grows and after.
+"""Why something is not in a recording, in words: the recording holds only the facts.
+
+What a stretch of a recording touched.
+
+A recording that can be asked about any step, while it grows and after.
 
 Frames are kept compressed; every few thousand events the whole state is kept too (a *key*). The state at a step is the
 nearest state known before it and the events from there on. What `state` gives is its caller's for good: nothing
-changes it later.
-"""
+changes it later."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from typing import Any
 
 import msgspec
 
 from tutor.i18n import N_, _
 from tutor.trace import events as ev
-from tutor.trace import gaps, wire
-from tutor.trace.book import Book
-from tutor.trace.changes import Changes, changes_between, changes_by
-from tutor.trace.columns import KIND_NAMES, Aside, CellInfo, Columns, PassInfo, Point
-from tutor.trace.contents import Contents
-from tutor.trace.frames import Decoded, Frames, steps_among
+from tutor.trace import wire
+from tutor.trace.events import Gap
+from tutor.trace.frame_store import Decoded, Frames, Seeker, steps_among
+from tutor.trace.index import KIND_NAMES, Aside, Book, CellInfo, Columns, Contents, PassInfo, Point
 from tutor.trace.replay import Replay, copy_state
-from tutor.trace.seek import Seeker
-from tutor.trace.state import NodeState, SiteInfo, State
+from tutor.trace.state import NodeState, SiteInfo, State, TensorState
+
+_WHY = {
+    "full": N_(
+        "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the "
+        "state at the end."
+    ),
+    "printed": N_("{count:,} more characters were printed than the recording keeps."),
+    "bytes": N_("{count:,} more bytes were printed by C code or child processes than are kept."),
+    "damaged": N_("The recording was damaged by the program: {detail}."),
+    "large": N_("An event of kind {detail} is not in the recording: it takes {count:,} bytes."),
+    "unwritable": N_("An event of kind {detail} could not be written."),
+    "thread": N_(
+        "What runs in {detail}, another thread, is not recorded. What it leaves in tensors is, at the next statement."
+    ),
+    "pipe": N_(
+        "The program has closed the pipe that its recording goes through (it closes all descriptors, perhaps). What "
+        "ran after that is not in it."
+    ),
+    "operation": N_("An operation could not be recorded: {detail}."),
+    "elsewhere": N_("The program starts other processes ({detail}): what runs in them is not in the recording."),
+    "backward": N_(
+        "A backward pass ran that was not seen to begin (in another thread, or from gradient edges): its nodes are not "
+        "shown, the gradients that it wrote are."
+    ),
+}
+
+
+_CUT_TEXT = N_(
+    "The recording was full at step {step:,}: what ran after that is not in it, but for what was printed, the charts "
+    "and the state at the end."
+)
+_CUT_OFF = N_("The recording was full at step {step:,}: what ran after that is not in it.")
+
+
+def told_all(gaps: Sequence[Gap], cut: int | None) -> list[str]:
+    """All that is missing; `cut` is the step at which the recording was full."""
+    if cut is None:
+        return [told(gap) for gap in gaps]
+    whole = any(gap.why == "full" for gap in gaps)
+    return [_(_CUT_TEXT if whole else _CUT_OFF, step=cut), *(told(gap) for gap in gaps if gap.why != "full")]
+
+
+def told(gap: Gap) -> str:
+    """What is missing, and why; an older recording says it in its own words."""
+    text = _WHY.get(gap.why)
+    why = gap.why if text is None else _(text, count=gap.count, detail=gap.detail)
+    return _("{why} ({count:,} events)", why=why, count=gap.events) if gap.events > (text is not None) else why
+
+
+class Changes(msgspec.Struct):
+    """What to mark as changed."""
+
+    tensors: set[int] = set()
+    """Made, or other than before: value, version, anything but `.grad`."""
+    grads: set[int] = set()
+    """Tensors whose `.grad` is another one, holds something else or is gone."""
+    nodes: set[int] = set()
+    """Nodes made, or run by a pass."""
+    names: set[tuple[int, str]] = set()
+    """Names bound or deleted, with their frame."""
+
+
+def changes_by(events: Iterable[ev.Event], before: State) -> Changes:
+    """What these events touched, given the state before them."""
+    found = Changes()
+    for event in events:
+        kind = type(event)
+        if kind is ev.Snapshot:
+            assert isinstance(event, ev.Snapshot)
+            _snapshot(event, before, found)
+        elif isinstance(event, ev.Bind):
+            found.names.add((event.frame, event.name))
+        elif isinstance(event, (ev.GraphNode, ev.Node)):
+            found.nodes.add(event.node)
+        elif isinstance(event, ev.Accumulate):
+            found.nodes.add(event.node)
+            found.grads.add(event.tensor)
+            found.tensors.add(event.grad)
+        elif isinstance(event, ev.Retained):
+            found.grads.add(event.tensor)
+            found.tensors.add(event.grad)
+        elif isinstance(event, ev.Captured) and event.result is not None:
+            found.tensors.add(event.result)
+    return found
+
+
+def _snapshot(event: ev.Snapshot, before: State, found: Changes) -> None:
+    old = before.tensors.get(event.tensor)
+    grad = None if old is None else old.grad
+    if event.grad != grad:
+        found.grads.add(event.tensor)
+    if old is None or event.value is not None or (event.version, event.node) != (old.version, old.node):
+        found.tensors.add(event.tensor)
+    owner = before.grad_of.get(event.tensor)
+    if owner is not None and event.value is not None:
+        found.grads.add(owner)
+
+
+def changes_between(before: State, after: State) -> Changes:
+    """What differs between two states."""
+    tensors, grads = set(), set()
+    for number in _differing(before.tensors, after.tensors):
+        old, new = before.tensors.get(number), after.tensors.get(number)
+        if new is None:
+            continue
+        if new.grad != (None if old is None else old.grad):
+            grads.add(number)
+        if old is None or not _same_but_for_grad(old, new):
+            tensors.add(number)
+        if number in after.grad_of:
+            grads.add(after.grad_of[number])
+    names: set[tuple[int, str]] = set()
+    scopes = {frame.frame: frame.names for frame in before.frames}
+    for frame in after.frames:
+        names.update((frame.frame, name) for name in _differing(scopes.get(frame.frame, {}), frame.names))
+    nodes = _differing(before.nodes, after.nodes) & after.nodes.keys()
+    return Changes(tensors, grads, nodes, names)
+
+
+def _same_but_for_grad(old: TensorState, new: TensorState) -> bool:
+    aside = copy(old)
+    aside.grad = new.grad
+    aside.label, aside.label_frame, aside.first_name = new.label, new.label_frame, new.first_name
+    return aside == new
+
+
+def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Any]:
+    found = {key for key in before if key not in after}
+    for key, new in after.items():
+        old = before.get(key)
+        if old is not new and old != new:
+            found.add(key)
+    return found
+
 
 GIVEN = 16
 """How many states that were asked for are kept at hand."""
@@ -78,7 +214,7 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What whoever walks this should know: gaps, a file cut off, events of a later version."""
-        missing = gaps.told_all(self.contents.gaps, self.cut)
+        missing = told_all(self.contents.gaps, self.cut)
         return list(dict.fromkeys([*self.contents.notices, *missing, *self.frames.damaged]))
 
     @property

@@ -29,15 +29,11 @@ import msgspec
 
 from tutor.i18n import N_, _
 from tutor.trace import wire
-from tutor.trace.book import Book
-from tutor.trace.columns import Columns, Summary
-from tutor.trace.contents import Contents
 from tutor.trace.events import STEP_KINDS, Gap
-from tutor.trace.frames import MOST_FRAMES
-from tutor.trace.seek import Key
-from tutor.trace.stored import Stored, StoredFrames
+from tutor.trace.frame_store import MOST_FRAMES, Key, Stored, StoredFrames
+from tutor.trace.index import Book, Columns, Contents, Summary
 from tutor.trace.timeline import Timeline
-from tutor.trace.weighing import memory_of
+from tutor.trace.wire import memory_of
 
 MAGIC = b"gradtutor trace\n"
 VERSION = 1

@@ -1,16 +1,20 @@
-"""Values of the wire (see `events`) as JSON, as flat numbers and as short text."""
+"""Values of the wire (see `events`) as JSON, as flat numbers and as short text.
+
+How many bytes tensors take."""
 
 from __future__ import annotations
 
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.events import Value
+from tutor.trace.wire_types import Value
 
 _TOGETHER = re.compile(r"in vmap, (\d+) at once")
 """The recorder's note on what stands for several in `vmap`."""
@@ -181,3 +185,18 @@ def _summary(value: dict[str, Any]) -> str:
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"
     return f"{size} {value.get('note') or value.get('dtype') or ''}".strip()
+
+
+_BITS = re.compile(r"\d+")
+
+
+@lru_cache(maxsize=256)
+def itemsize(dtype: str) -> int:
+    """The bytes of one element: `float32` has 4, `bool` 1, `complex64` 8. Of a packed dtype, those of a pack."""
+    bits = _BITS.search(dtype)
+    return 1 if bits is None else max(int(bits[0]) // 8, 1)
+
+
+def size_of(shape: Sequence[int], dtype: str) -> int:
+    """The bytes of all elements."""
+    return prod(shape) * itemsize(dtype)

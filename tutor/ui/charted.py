@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from math import prod
 
 from tutor.i18n import _
-from tutor.trace.columns import Point
-from tutor.trace.following import READ, Course, Followed, Reader, followed
-from tutor.trace.history import History
+from tutor.trace.history import READ, Course, Followed, History, Reader, followed
+from tutor.trace.index import Point
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 

@@ -56,7 +56,7 @@ class Figures:
         key = (self._timeline, self._at, height, pane.inner, pane.glyphs.ascii, pane.app.no_color, current_language())
         if self._drawn is None or self._drawn[0] != key:
             one = self._all[self._at - 1]
-            rows, left_out = figure.rows(one, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
+            rows, left_out = figure.figure_rows(one, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
             self._drawn = key, rows, left_out
         return self._drawn[1]
 

@@ -8,14 +8,13 @@ from tutor.explain.live import find
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
-from tutor.trace.events import Value
-from tutor.trace.folding import around
-from tutor.trace.following import code_of
-from tutor.trace.names import names_of, op_texts
-from tutor.trace.operands import only_literal
-from tutor.trace.scope import name_of
+from tutor.trace.history import code_of
+from tutor.trace.module_calls import around
+from tutor.trace.names import name_of, names_of
+from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
+from tutor.trace.wire_types import Value
 from tutor.ui.draw import graph as drawing
 from tutor.ui.draw.graph import NodeRow
 from tutor.ui.draw.row import clean

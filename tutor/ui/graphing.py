@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tutor.trace import events as ev
-from tutor.trace.folding import around
 from tutor.trace.graph import is_leaf, sent_over
+from tutor.trace.module_calls import around
 from tutor.trace.names import names_of
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -14,7 +14,7 @@ from tutor.ui.draw.graph import Edge, Graph, NodeRow
 from tutor.ui.graph_rows import Rows
 from tutor.ui.growing import Grower
 from tutor.ui.reading import brief
-from tutor.ui.skeleton import Builder, Skeleton, Wishes
+from tutor.ui.skeleton import Builder, GraphOptions, Skeleton
 
 EMPTY = Skeleton({}, [], {}, {}, {}, 0)
 
@@ -23,7 +23,7 @@ class Grapher:
     """Makes the graph at a point; what did not change since the last one is kept."""
 
     def __init__(self) -> None:
-        self.wishes = Wishes()
+        self.wishes = GraphOptions()
         self.skeleton = EMPTY
         self.linked: frozenset[int] = frozenset()
         """Nodes that are linked with what is marked in another pane."""

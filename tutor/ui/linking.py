@@ -9,9 +9,9 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
-from tutor.trace.columns import KIND_NUMBERS
 from tutor.trace.events import Span
 from tutor.trace.graph import is_leaf
+from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.timeline import Timeline
 from tutor.ui.graphing import now_of

@@ -10,23 +10,23 @@ from functools import lru_cache
 from textwrap import dedent
 
 from tutor.i18n import N_, _, ngettext, pgettext
-from tutor.trace import walk
-from tutor.trace.places import PlaceError, resolve
+from tutor.trace import navigation
+from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 
 MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
-    "forward": walk.forward,
-    "back": lambda timeline, step: 0 if step == 1 else walk.back(timeline, step),
-    "next_line": walk.next_line,
-    "previous_line": walk.previous_line,
-    "into": walk.into,
-    "out": walk.out,
-    "next_cell": lambda timeline, step: walk.next_cell(timeline, max(step, 1)),  # before the first one is in it
-    "previous_cell": walk.previous_cell,
-    "next_iteration": walk.next_iteration,
-    "previous_iteration": walk.previous_iteration,
-    "next_pass": walk.next_pass,
-    "previous_pass": walk.previous_pass,
+    "forward": navigation.forward,
+    "back": lambda timeline, step: 0 if step == 1 else navigation.back(timeline, step),
+    "next_line": navigation.next_line,
+    "previous_line": navigation.previous_line,
+    "into": navigation.into,
+    "out": navigation.out,
+    "next_cell": lambda timeline, step: navigation.next_cell(timeline, max(step, 1)),  # before the first one is in it
+    "previous_cell": navigation.previous_cell,
+    "next_iteration": navigation.next_iteration,
+    "previous_iteration": navigation.previous_iteration,
+    "next_pass": navigation.next_pass,
+    "previous_pass": navigation.previous_pass,
 }
 NOWHERE = {
     "forward": N_("this is the last step"),
@@ -136,7 +136,7 @@ def find(timeline: Timeline, step: int, text: str, limit: int) -> int | None:
     return None
 
 
-_OF_CODE = frozenset((walk.LINE, walk.OP))
+_OF_CODE = frozenset((navigation.LINE, navigation.OP))
 
 
 def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.trace import walk
+from tutor.trace import navigation
 from tutor.ui.moves import nowhere
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Player:
 
     def _step(self) -> None:
         screen = self.screen
-        following = walk.forward(screen.timeline, screen.cursor)
+        following = navigation.forward(screen.timeline, screen.cursor)
         if following is None and screen.running:
             return
         if following is None or following > screen.limit:

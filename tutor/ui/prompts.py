@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tutor.i18n import N_, _
 from tutor.lesson.answers import AnswerError
-from tutor.trace.places import PlaceError
+from tutor.trace.navigation import PlaceError
 from tutor.ui import moves
 from tutor.ui.draw.phrase import phrase
 

@@ -9,9 +9,9 @@ from tutor.explain.called import is_rebound
 from tutor.explain.live import find
 from tutor.explain.operands import old
 from tutor.trace import values
-from tutor.trace.events import Value
 from tutor.trace.names import lasting_name, names_by_tensor
 from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.wire_types import Value
 
 
 class Namer:

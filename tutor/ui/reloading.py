@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from tutor.i18n import _
-from tutor.trace.matching import counterpart
+from tutor.trace.navigation import counterpart
 from tutor.ui.draw.row import clean
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import msgspec
 from tutor.explain import ended
 from tutor.i18n import _
 from tutor.trace.events import Failed
-from tutor.trace.matching import counterpart
+from tutor.trace.navigation import counterpart
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean
 from tutor.ui.runs import Run, Runs, name_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tutor.i18n import N_
-from tutor.trace.folding import Call, around, fold, is_torchs
 from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
+from tutor.trace.module_calls import Call, around, fold, is_torchs
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -73,7 +73,7 @@ class Skeleton:
 
 
 @dataclass
-class Wishes:
+class GraphOptions:
     """What the learner asked to see."""
 
     others: bool | None = None
@@ -92,7 +92,7 @@ Drawn = dict[tuple[int, int], Edge]
 class Builder:
     """Makes skeletons of one recording; the same thing has the same number in all of them."""
 
-    def __init__(self, timeline: Timeline, wishes: Wishes) -> None:
+    def __init__(self, timeline: Timeline, wishes: GraphOptions) -> None:
         self.timeline = timeline
         self.wishes = wishes
         self._numbers: dict[tuple[object, ...], int] = {}

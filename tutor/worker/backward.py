@@ -15,7 +15,7 @@ from tutor.worker.code import OpSite, Place
 from tutor.worker.collectives import are_in_use
 from tutor.worker.graph import Graph
 from tutor.worker.hooks import Hooks
-from tutor.worker.memory import Known, Storage, grad_fn_of, overlap, version_of
+from tutor.worker.memory import Storage, TensorRecord, grad_fn_of, overlap, version_of
 from tutor.worker.operations import Operations, quiet
 from tutor.worker.tensors import Tensors
 from tutor.worker.torch_private import mode_count, pop_mode, push_mode
@@ -34,7 +34,7 @@ _Tensor = torch.Tensor
 _float32, _strided = torch.float32, torch.strided
 
 
-class Passes:
+class BackwardRecorder:
     """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Passes:
         self._arriving: dict[int, tuple[int, Any]] = {}
         self._told: set[int] = set()
         self._number = 0
-        self._written: list[tuple[weakref.ref[torch.Tensor], Known]] = []
+        self._written: list[tuple[weakref.ref[torch.Tensor], TensorRecord]] = []
         """The leaves whose gradient this pass has written."""
         self._asked: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
@@ -267,7 +267,7 @@ class Passes:
         self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
         self._added_to(grad, held)
 
-    def _added_to(self, grad: torch.Tensor, held: Known) -> None:
+    def _added_to(self, grad: torch.Tensor, held: TensorRecord) -> None:
         """A gradient was added to where it stands: what looks into the same memory (the flat buffer that all gradients
         are parts of) has changed with it. What is large, or elsewhere in it, is looked at when the pass is over."""
         storage = held.storage

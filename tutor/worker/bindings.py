@@ -12,7 +12,7 @@ from torch.nn import Parameter
 
 from tutor.trace.events import Bind
 from tutor.worker.groups import Groups, Holder
-from tutor.worker.memory import Known, is_outside
+from tutor.worker.memory import TensorRecord, is_outside
 from tutor.worker.tensors import Tensors
 from tutor.worker.torch_private import DisableTorchFunction
 
@@ -100,7 +100,7 @@ class Bindings:
         except Exception as error:  # what the program has replaced in torch, or an object that defies reading
             self.trouble(error)
 
-    def _met(self, tensor: torch.Tensor, known: Known | None, frame: Frame, made_at: int) -> int:
+    def _met(self, tensor: torch.Tensor, known: TensorRecord | None, frame: Frame, made_at: int) -> int:
         """The number of a tensor that no operation told of."""
         if known is None:
             if made_at:

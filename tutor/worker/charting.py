@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from tutor.trace.events import Point
-from tutor.trace.losses import Named, behind, is_charted
-from tutor.trace.scope import best_of, is_indexed
+from tutor.trace.index import Named, behind, is_charted
+from tutor.trace.names import best_of, is_indexed
 from tutor.worker.calls import Call
 from tutor.worker.code import OpSite
 from tutor.worker.groups import Groups

@@ -10,7 +10,7 @@ import torch
 from tutor.worker.torch_private import storage_id
 
 
-class Known:
+class TensorRecord:
     """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
     temporaries, and making one of these is on the hot path."""
 
@@ -26,7 +26,7 @@ class Known:
     fingerprint: Any = None
     """Of the value when it was last looked at, kept where no version counter tells of a change."""
 
-    counting: list[Known] | None = None
+    counting: list[TensorRecord] | None = None
     """Tensors that share its version counter though not its memory."""
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
@@ -40,7 +40,7 @@ class Storage:
     exposed = False
     """Whether it can be written to where torch does not see it."""
 
-    def __init__(self, serial: int, view: Known) -> None:
+    def __init__(self, serial: int, view: TensorRecord) -> None:
         self.serial = serial
         self.views = [view]
 
@@ -52,7 +52,7 @@ class Memory:
         self._storages: dict[int, Storage] = {}
         self._serials = 0
 
-    def storage_of(self, t: torch.Tensor, known: Known) -> Storage | None:
+    def storage_of(self, t: torch.Tensor, known: TensorRecord) -> Storage | None:
         """The block that `t` looks into; `known` is noted as one of those who do, and of no other."""
         try:
             address = storage_id(t.untyped_storage())
@@ -77,7 +77,7 @@ class Memory:
         known.storage = storage
         return storage
 
-    def owner(self, t: torch.Tensor) -> Known | None:
+    def owner(self, t: torch.Tensor) -> TensorRecord | None:
         """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
         try:
             storage = self._storages.get(storage_id(t.untyped_storage()))
@@ -90,7 +90,7 @@ class Memory:
             return None
         return None
 
-    def forget(self, known: Known) -> None:
+    def forget(self, known: TensorRecord) -> None:
         """`known` does not look into its block any more, or not surely."""
         storage, known.storage = known.storage, None
         if storage is not None and known in storage.views:

@@ -14,7 +14,7 @@ import torch
 from tutor.trace.command import LOST
 from tutor.trace.events import Cut, Failed, Gap
 from tutor.worker import functions, naming, replaced
-from tutor.worker.backward import Passes
+from tutor.worker.backward import BackwardRecorder
 from tutor.worker.bindings import Bindings, Frame
 from tutor.worker.charting import Charting
 from tutor.worker.classes import module_of
@@ -63,7 +63,7 @@ class Recorder:
         self.code.callbacks = self.frames.callbacks | {"defined": self.code.twins.defined}
         self.operations = Operations(self.sink, self.code, self.frames, self.tensors, page, self.signals)
         charting = Charting(append, groups, self.code.own)
-        self.passes = Passes(self.operations, self.tensors, charting, self.sink.waiting, threads.is_other)
+        self.passes = BackwardRecorder(self.operations, self.tensors, charting, self.sink.waiting, threads.is_other)
         self._note = charting.note
         self.passes.graph.serial_of_leaf = self.tensors.serial
         self.tensors.graph = self.passes.graph

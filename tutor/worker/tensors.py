@@ -15,7 +15,7 @@ import torch
 from tutor.trace.events import Gone, Meta, Snapshot
 from tutor.worker.classes import name_of
 from tutor.worker.graph import Graph
-from tutor.worker.memory import Known, Memory, Storage, is_outside, version_of
+from tutor.worker.memory import Memory, Storage, TensorRecord, is_outside, version_of
 from tutor.worker.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
 
 _SNAPSHOT = Snapshot.__struct_config__.tag
@@ -33,7 +33,7 @@ class Tensors:
         self._append = append
         self.graph: Graph  # set by the recorder, as is the next
         self.trouble: Callable[[Exception], None] = lambda error: None
-        self.by_id: dict[int, Known] = {}
+        self.by_id: dict[int, TensorRecord] = {}
         """By `id`; whoever looks here must check the weak reference."""
         self.memory = Memory()
         self._metas: dict[Any, int] = {}
@@ -49,14 +49,14 @@ class Tensors:
         self._waived = False
         self._distrusted: set[int] = set()
         """By `id` of their records: tensors that were written to unseen."""
-        self._unmeasured: dict[int, Known] = {}
+        self._unmeasured: dict[int, TensorRecord] = {}
 
-    def find(self, t: torch.Tensor) -> Known | None:
+    def find(self, t: torch.Tensor) -> TensorRecord | None:
         """What is known of `t`, if it was met."""
         known = self.by_id.get(id(t))
         return known if known is not None and known.ref() is t else None
 
-    def meet(self, t: torch.Tensor) -> Known:
+    def meet(self, t: torch.Tensor) -> TensorRecord:
         """The record of `t`, made (but nothing sent yet) when it is new."""
         key = id(t)
         known = self.by_id.get(key)
@@ -68,7 +68,7 @@ class Tensors:
         if len(self.by_id) + len(self._replaced) >= self._sweep_at:
             self.sweep()
         self._serials += 1
-        known = Known(weakref.ref(t), self._serials)
+        known = TensorRecord(weakref.ref(t), self._serials)
         self.by_id[key] = known
         return known
 
@@ -76,7 +76,7 @@ class Tensors:
         """The number of `t`; a tensor met for the first time is recorded."""
         return (self.find(t) or self.record_new(t)).serial
 
-    def record_new(self, t: torch.Tensor) -> Known:
+    def record_new(self, t: torch.Tensor) -> TensorRecord:
         """Sends the first snapshot of `t`, which no operation was seen to make."""
         known = self.meet(t)
         self.record(t, known)
@@ -97,14 +97,14 @@ class Tensors:
 
     # ------------------------------------------------------------ recording
 
-    def record(self, t: torch.Tensor, known: Known, *, value: bool = True) -> None:
+    def record(self, t: torch.Tensor, known: TensorRecord, *, value: bool = True) -> None:
         """Sends a snapshot of `t`; with `value` False its elements are as they were."""
         try:
             self._snapshot(t, known, value)
         except Exception as error:  # the learner's program must not suffer from what we cannot read
             self.trouble(error)
 
-    def written(self, t: torch.Tensor, known: Known) -> None:
+    def written(self, t: torch.Tensor, known: TensorRecord) -> None:
         """Sends a snapshot of `t`, whose elements were written to and nothing else: the usual update of a leaf."""
         storage = known.storage
         if not self._is_plain_leaf(t, known) or storage is None or storage.exposed:
@@ -116,7 +116,7 @@ class Tensors:
         )
 
     @staticmethod
-    def _is_plain_leaf(t: torch.Tensor, known: Known) -> bool:
+    def _is_plain_leaf(t: torch.Tensor, known: TensorRecord) -> bool:
         """Whether `t` is a small leaf of which nothing but the elements can have changed."""
         if not known.small or t.shape != known.shape or t.requires_grad != known.requires_grad:
             return False
@@ -125,7 +125,7 @@ class Tensors:
         except RuntimeError:  # torch refuses to tell
             return False
 
-    def _snapshot(self, t: torch.Tensor, known: Known, value: bool) -> None:
+    def _snapshot(self, t: torch.Tensor, known: TensorRecord, value: bool) -> None:
         new_nodes: list[Any] = []
         node: int | None = None
         grad: int | None = None
@@ -190,7 +190,7 @@ class Tensors:
         for event in new_nodes:
             self._append(event)
 
-    def place(self, t: torch.Tensor, known: Known) -> int | None:
+    def place(self, t: torch.Tensor, known: TensorRecord) -> int | None:
         """Notes the memory of a tensor that another event tells of, and gives its number."""
         storage = self.memory.storage_of(t, known)
         return None if storage is None else storage.serial
@@ -205,7 +205,7 @@ class Tensors:
             self.changed(grad, known)
         return known.serial
 
-    def _value(self, t: torch.Tensor, known: Known) -> Any:
+    def _value(self, t: torch.Tensor, known: TensorRecord) -> Any:
         value = value_of(t)
         if value is None:
             count = t.numel()
@@ -232,7 +232,7 @@ class Tensors:
                 self.record(tensor, known)
         self._waived = False
 
-    def changed(self, t: torch.Tensor, known: Known) -> None:
+    def changed(self, t: torch.Tensor, known: TensorRecord) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
         self.written(t, known)
         for other in known.counting or ():
@@ -251,7 +251,7 @@ class Tensors:
                     self.written(tensor, other)
         storage.views = alive
 
-    def described(self, t: torch.Tensor, known: Known) -> None:
+    def described(self, t: torch.Tensor, known: TensorRecord) -> None:
         """Something other than the elements of `t` was changed, which its views may share: `requires_grad`."""
         self.record(t, known, value=known.version == -1)  # one met here may share another's memory
         storage = known.storage
@@ -260,7 +260,7 @@ class Tensors:
             if tensor is not None and view is not known and tensor.requires_grad != view.requires_grad:
                 self.record(tensor, view, value=False)
 
-    def moved(self, t: torch.Tensor, known: Known) -> None:
+    def moved(self, t: torch.Tensor, known: TensorRecord) -> None:
         """`t.data = ...` gave it other memory; its version counter it still shares with its former views."""
         former = [] if known.storage is None else [view for view in known.storage.views if view is not known]
         for view in former:
@@ -272,12 +272,12 @@ class Tensors:
             if tensor is not None and self.has_new_value(tensor, view):
                 self.record(tensor, view)
 
-    def count_together(self, known: Known, other: Known) -> None:
+    def count_together(self, known: TensorRecord, other: TensorRecord) -> None:
         """Note that two tensors share a version counter, but not their memory."""
         for first, second in ((known, other), (other, known)):
             first.counting = [*(held for held in first.counting or () if held.ref() is not None), second]
 
-    def has_new_value(self, t: torch.Tensor, known: Known) -> bool:
+    def has_new_value(self, t: torch.Tensor, known: TensorRecord) -> bool:
         """Whether `t` was written to since it was last recorded, as far as a look at it tells."""
         if known.version is not None:
             return known.version != t._version

@@ -26,7 +26,7 @@ from tutor.explain.mistakes import (  # noqa: F401 (they register their mistakes
     usual,
     views,
 )
-from tutor.explain.mistakes.scene import MISTAKES, Found, Scene
+from tutor.explain.mistakes.scene import MISTAKES, Diagnosis, FailureContext
 from tutor.trace.events import Failed
 from tutor.trace.timeline import Timeline
 
@@ -50,16 +50,16 @@ def cause(timeline: Timeline, step: int) -> int | None:
     return None if found is None else found.cause
 
 
-def _found(timeline: Timeline, step: int) -> Found | None:
+def _found(timeline: Timeline, step: int) -> Diagnosis | None:
     event = timeline.event(step)
     if not isinstance(event, Failed) or (timeline.cut is not None and timeline.cut < step):
         return None  # what led to it may not be in the recording
-    scene = Scene(timeline, step, event)
+    scene = FailureContext(timeline, step, event)
     if scene.raised_by_hand:
         return None
     for error, pattern, explain in MISTAKES:
         match = pattern.search(event.message) if event.error == error else None
         found = explain(scene, match) if match is not None else None
         if found is not None:
-            return found if isinstance(found, Found) else Found(found)
+            return found if isinstance(found, Diagnosis) else Diagnosis(found)
     return None

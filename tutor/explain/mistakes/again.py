@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tutor.explain.keeping import kept_by
 from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, Crossing, crossings, detaching, holder
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.mistakes.unneeded import unneeded
 from tutor.explain.words import joined, sentences
 from tutor.i18n import _
@@ -23,7 +23,7 @@ _NAMED = 4
 
 
 @mistake("RuntimeError", r"^Trying to backward through the graph a second time")
-def second_time(scene: Scene, _match: re.Match[str]) -> Found | None:
+def second_time(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     began = scene.backward_step()
     if began is None:
         return None
@@ -41,7 +41,7 @@ def second_time(scene: Scene, _match: re.Match[str]) -> Found | None:
             "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
             "had saved.", root=root, before=before,
         )  # fmt: skip
-        return Found(sentences([said, _anew(scene, graph, freed, root, nodes, first)]), first)
+        return Diagnosis(sentences([said, _anew(scene, graph, freed, root, nodes, first)]), first)
     saving = leading_to(graph, {number for number in freed if graph.nodes[number].saved or graph.nodes[number].kept})
     older = saving & set(scene.timeline.state(first).nodes)
     if not older.isdisjoint(nodes):  # all of it was computed before the first pass
@@ -49,11 +49,11 @@ def second_time(scene: Scene, _match: re.Match[str]) -> Found | None:
     through = crossings(scene, graph, nodes, older, first)
     carried = [one for one in through if one.how == CARRIED]
     if carried:
-        return Found(_carried(scene, graph, carried, root, before, alone=len(carried) == len(through)), first)
-    return Found(_shared(scene, graph, freed, through, root, first), first)
+        return Diagnosis(_carried(scene, graph, carried, root, before, alone=len(carried) == len(through)), first)
+    return Diagnosis(_shared(scene, graph, freed, through, root, first), first)
 
 
-def _anew(scene: Scene, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int) -> str:
+def _anew(scene: FailureContext, graph: State, freed: set[int], root: str, nodes: list[int | None], first: int) -> str:
     """What to do where backward was called twice on one result."""
     if scene.is_before_loop(nodes, graph.step):
         said = _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
@@ -70,7 +70,9 @@ def _or_retain() -> str:
     return _("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
 
 
-def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, before: str, *, alone: bool) -> str:
+def _carried(
+    scene: FailureContext, graph: State, carried: list[Crossing], root: str, before: str, *, alone: bool
+) -> str:
     names = list(dict.fromkeys(name for one in carried if (name := holder(scene, one)) is not None))
     fix = detaching(scene, carried) if alone else None
     if not names:
@@ -97,7 +99,9 @@ def _carried(scene: Scene, graph: State, carried: list[Crossing], root: str, bef
     return said if fix is None else sentences([said, fix])
 
 
-def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing], root: str, first: int) -> str:
+def _shared(
+    scene: FailureContext, graph: State, freed: set[int], through: list[Crossing], root: str, first: int
+) -> str:
     """Two results of one part, and a pass for each."""
     before = _("the backward pass of {place}", place=scene.where(first))
     called = list(dict.fromkeys(_called(scene, graph, one) for one in through))
@@ -140,12 +144,12 @@ def _shared(scene: Scene, graph: State, freed: set[int], through: list[Crossing]
     return sentences([said, again])
 
 
-def _stepped(scene: Scene, since: int) -> bool:
+def _stepped(scene: FailureContext, since: int) -> bool:
     """Whether an optimizer has made a step since then."""
     return any(since < one.step < scene.step and isinstance(one.event, OptimizerStep) for one in scene.timeline.asides)
 
 
-def _called(scene: Scene, graph: State, crossing: Crossing) -> str | None:
+def _called(scene: FailureContext, graph: State, crossing: Crossing) -> str | None:
     if crossing.name is not None:
         return crossing.name
     named = None if crossing.tensor is None else scene.name(crossing.tensor)
@@ -156,7 +160,7 @@ def _called(scene: Scene, graph: State, crossing: Crossing) -> str | None:
     return None if made is None else scene.where(made)
 
 
-def _sum(scene: Scene, first: int) -> str | None:
+def _sum(scene: FailureContext, first: int) -> str | None:
     """`(actor + critic)`; empty where both are called the same; None where there is no sum to go back from."""
     other, here = _call(scene, first), _call(scene, scene.step)
     if other is None or here is None:
@@ -164,7 +168,7 @@ def _sum(scene: Scene, first: int) -> str | None:
     return "" if other == here else f"({other} + {here})"
 
 
-def _call(scene: Scene, step: int) -> str | None:
+def _call(scene: FailureContext, step: int) -> str | None:
     """The source of `loss` in `loss.backward()`; None for any other call, one that is given a gradient say."""
     code = scene.timeline.view(step).code
     for node in ast.walk(parsed(code)):
@@ -178,7 +182,7 @@ def _call(scene: Scene, step: int) -> str | None:
 _LIBRARY = ("torch.autograd", "autograd")
 
 
-def _pass_that_freed(scene: Scene, start: int, freed: set[int]) -> int | None:
+def _pass_that_freed(scene: FailureContext, start: int, freed: set[int]) -> int | None:
     """The step at which the first pass through these nodes began that let go of them."""
     earlier = [info for info in scene.timeline.passes if info.start_step < start and info.end_step is not None]
     found = None

@@ -8,7 +8,7 @@ import re
 from tutor.explain.grid import count
 from tutor.explain.mistakes.cut import behind, cut_behind
 from tutor.explain.mistakes.given import enclosed, plain
-from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake
 from tutor.explain.rules import shape_text
 from tutor.explain.words import joined
 from tutor.i18n import _, ngettext
@@ -18,7 +18,7 @@ _NAMED, _LOOKED_AT = 3, 20
 
 
 @mistake("RuntimeError", r"^grad can be implicitly created only for scalar outputs")
-def not_scalar(scene: Scene, _match: re.Match[str]) -> str:
+def not_scalar(scene: FailureContext, _match: re.Match[str]) -> str:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     by_grad = call is not None and ast.unparse(call.func).endswith("autograd.grad") and bool(call.args)
     root = ast.unparse(call.args[0]) if call is not None and by_grad else scene.roots()
@@ -48,7 +48,7 @@ def not_scalar(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
-def no_graph(scene: Scene, _match: re.Match[str]) -> Found:
+def no_graph(scene: FailureContext, _match: re.Match[str]) -> Diagnosis:
     root = scene.roots() or _differentiated(scene) or _("the result")
     tensor = scene.tensor(root)
     begun = scene.backward_step()
@@ -56,7 +56,7 @@ def no_graph(scene: Scene, _match: re.Match[str]) -> Found:
     begin = _("{root} has no history, so there is nothing to go back through: {why}")
     found = cut_behind(scene, number, scene.step)
     if found is not None:
-        return Found(begin.format(root=root, why=found.why), found.step)
+        return Diagnosis(begin.format(root=root, why=found.why), found.step)
     frozen = _frozen(scene, number)
     if frozen is not None:
         return _since_frozen(scene, root, frozen, begin)
@@ -64,10 +64,10 @@ def no_graph(scene: Scene, _match: re.Match[str]) -> Found:
         "nothing that {root} was computed from requires grad. Say requires_grad=True where the tensors that you want "
         "gradients for are made.", root=root,
     )  # fmt: skip
-    return Found(begin.format(root=root, why=why))
+    return Diagnosis(begin.format(root=root, why=why))
 
 
-def _since_frozen(scene: Scene, root: str, frozen: list[int], begin: str) -> Found:
+def _since_frozen(scene: FailureContext, root: str, frozen: list[int], begin: str) -> Diagnosis:
     """Of a loss that was computed with parameters that were told to need no gradient: by which statement."""
     since = {one: _off(scene, one) for one in frozen[:_LOOKED_AT]}
     step = since[frozen[0]]
@@ -84,10 +84,10 @@ def _since_frozen(scene: Scene, root: str, frozen: list[int], begin: str) -> Fou
         "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that "
         "should be trained.", names=joined(shown), place=scene.where(step, scene.statement_of(step)),
     )  # fmt: skip
-    return Found(begin.format(root=root, why=why), step)
+    return Diagnosis(begin.format(root=root, why=why), step)
 
 
-def _off(scene: Scene, parameter: int) -> int:
+def _off(scene: FailureContext, parameter: int) -> int:
     """The step from which on a parameter is there and needs no gradient."""
     low, high = 0, scene.step
     while low < high:
@@ -97,7 +97,7 @@ def _off(scene: Scene, parameter: int) -> int:
     return low
 
 
-def _frozen(scene: Scene, tensor: int) -> list[int] | None:
+def _frozen(scene: FailureContext, tensor: int) -> list[int] | None:
     """The parameters that a result was computed with, where there are such and none of them needs a gradient."""
     given = {one for _, op in behind(scene, tensor, scene.step) for one in op.inputs if one is not None}
     held = [scene.state.tensors[one] for one in sorted(given) if one in scene.state.tensors]
@@ -106,7 +106,7 @@ def _frozen(scene: Scene, tensor: int) -> list[int] | None:
     return named if named and not any(one.requires_grad for one in found) and _were_on(scene, named[0]) else None
 
 
-def _were_on(scene: Scene, tensor: int) -> bool:
+def _were_on(scene: FailureContext, tensor: int) -> bool:
     """Whether it did need a gradient when it was made."""
     low, high = 0, scene.step
     while low < high:
@@ -115,7 +115,7 @@ def _were_on(scene: Scene, tensor: int) -> bool:
     return scene.timeline.state(low).tensors[tensor].requires_grad
 
 
-def _differentiated(scene: Scene) -> str | None:
+def _differentiated(scene: FailureContext) -> str | None:
     """The source of `y` in `torch.autograd.grad(y, x)`."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("autograd.grad") and node.args:
@@ -124,7 +124,7 @@ def _differentiated(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"appears to not have been used in the graph")
-def unused(scene: Scene, match: re.Match[str]) -> str | None:
+def unused(scene: FailureContext, match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and len(node.args) > 1), None)
     if call is None:
         return None

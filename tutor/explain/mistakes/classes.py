@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, cast, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.explain.mistakes.shaped import function, sizes_in
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
@@ -14,7 +14,7 @@ from tutor.i18n import _, ngettext
 from tutor.trace.values import elements
 
 
-def _prediction_and_target(scene: Scene) -> tuple[Given, Given] | None:
+def _prediction_and_target(scene: FailureContext) -> tuple[Given, Given] | None:
     operands = Operands(scene)
     arguments = operands.call()
     held = [operands.meant_by(one) for one in arguments[:2]]
@@ -24,7 +24,7 @@ def _prediction_and_target(scene: Scene) -> tuple[Given, Given] | None:
 
 
 @mistake("IndexError", r"^Target (?P<number>-?\d+) is out of bounds")
-def out_of_bounds(scene: Scene, match: re.Match[str]) -> str:
+def out_of_bounds(scene: FailureContext, match: re.Match[str]) -> str:
     number, sides = int(match["number"]), _prediction_and_target(scene)
     shape = () if sides is None else sides[0].tensor.shape
     classes = None if not shape else shape[1] if len(shape) > 1 else shape[0]
@@ -52,7 +52,7 @@ def out_of_bounds(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^0D or 1D target tensor expected, multi-target not supported")
-def several_targets(scene: Scene, _match: re.Match[str]) -> str | None:
+def several_targets(scene: FailureContext, _match: re.Match[str]) -> str | None:
     sides = _prediction_and_target(scene)
     if sides is None:
         return None
@@ -83,7 +83,7 @@ def _is_one_hot(target: Given) -> bool:
 
 
 @mistake("ValueError", r"^Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)")
-def batches(scene: Scene, match: re.Match[str]) -> str | None:
+def batches(scene: FailureContext, match: re.Match[str]) -> str | None:
     sides = _prediction_and_target(scene)
     if sides is None:
         return None
@@ -99,7 +99,7 @@ def batches(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _of_one_sample(scene: Scene, prediction: Given, target: Given) -> str:
+def _of_one_sample(scene: FailureContext, prediction: Given, target: Given) -> str:
     """A single number for what has rows."""
     said = _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
@@ -120,7 +120,7 @@ def _samples(count: int) -> str:
     "ValueError",
     r"^Using a target size \((?P<target>.+?)\) that is different to the input size \((?P<given>.+?)\) is deprecated",
 )
-def two_shapes(scene: Scene, match: re.Match[str]) -> str:
+def two_shapes(scene: FailureContext, match: re.Match[str]) -> str:
     wanted, given = (sizes_in(match[key]) for key in ("given", "target"))
     said = _(
         "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
@@ -151,7 +151,7 @@ def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 
 @mistake("IndexError", r"^index out of range in self")
-def no_such_row(scene: Scene, _match: re.Match[str]) -> str | None:
+def no_such_row(scene: FailureContext, _match: re.Match[str]) -> str | None:
     if function(scene) == "index_select":
         return None
     operands = Operands(scene)
@@ -186,7 +186,7 @@ def no_such_row(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^Class values must be smaller than num_classes")
-def no_such_class(scene: Scene, _match: re.Match[str]) -> str | None:
+def no_such_class(scene: FailureContext, _match: re.Match[str]) -> str | None:
     for one in Operands(scene).all():
         held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
         if held and one.tensor.dtype == "int64":
@@ -198,7 +198,7 @@ def no_such_class(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
-def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
+def no_such_element(scene: FailureContext, match: re.Match[str]) -> str | None:
     size = int(match["size"])
     places = [node.slice for node in ast.walk(scene.tree) if isinstance(node, ast.Subscript)]
     if not places:
@@ -223,7 +223,7 @@ def no_such_element(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^invalid index of a 0-dim tensor")
-def of_a_number(scene: Scene, _match: re.Match[str]) -> str | None:
+def of_a_number(scene: FailureContext, _match: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Subscript):
             held = node.value
@@ -239,7 +239,7 @@ def of_a_number(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^too many indices for tensor of dimension (?P<count>\d+)")
-def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
+def too_many_indices(scene: FailureContext, match: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Subscript):
             tensor = Operands(scene).meant_by(node.value)
@@ -256,7 +256,7 @@ def too_many_indices(scene: Scene, match: re.Match[str]) -> str | None:
     r"^The shape of the mask \[(?P<mask>.*?)\] at index (?P<own>\d+) does not match the shape of the indexed tensor "
     r"\[(?P<shape>.*?)\] at index (?P<place>\d+)",
 )
-def mask_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
+def mask_of_another_shape(scene: FailureContext, match: re.Match[str]) -> str:
     mask, shape = sizes_in(match["mask"]), sizes_in(match["shape"])
     first = int(match["place"]) - int(match["own"])
     if first > 0:

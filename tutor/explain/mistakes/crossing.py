@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.mistakes.scene import FailureContext, parsed
 from tutor.explain.words import joined, sentences
 from tutor.i18n import _
 from tutor.trace.events import Bind, Op
@@ -41,7 +41,9 @@ class Crossing:
     """The activation in which that name holds."""
 
 
-def crossings(scene: Scene, state: State, roots: Iterable[int | None], old: set[int], since: int) -> list[Crossing]:
+def crossings(
+    scene: FailureContext, state: State, roots: Iterable[int | None], old: set[int], since: int
+) -> list[Crossing]:
     """The edges from the graph behind these roots into the older nodes. `since` is the step from which on the older
     nodes were of no more use: what used them before it was computed too early, what did so later was given them."""
     found: dict[tuple[int, int | None], Crossing] = {}
@@ -63,7 +65,7 @@ def crossings(scene: Scene, state: State, roots: Iterable[int | None], old: set[
     return sorted(found.values(), key=lambda one: (one.node, one.tensor or 0))
 
 
-def _results(scene: Scene, state: State, source: tuple[int, int]) -> list[int | None]:
+def _results(scene: FailureContext, state: State, source: tuple[int, int]) -> list[int | None]:
     """The tensor that is this output of a node; all that can be, where it is not known which."""
     node = state.nodes[source[0]]
     made = scene.timeline.columns.operation(node.operation or node.within)
@@ -77,7 +79,9 @@ def _results(scene: Scene, state: State, source: tuple[int, int]) -> list[int | 
     return [*outputs] or [node.tensor]
 
 
-def _crossing(scene: Scene, now: State, node: int, tensor: int | None, used: int | None, since: int) -> Crossing:
+def _crossing(
+    scene: FailureContext, now: State, node: int, tensor: int | None, used: int | None, since: int
+) -> Crossing:
     if tensor is None or used is None or used < since:
         return Crossing(node, tensor, used, SHARED, None, None)
     before = scene.timeline.state(used - 1)
@@ -108,7 +112,7 @@ def _loops(state: State) -> dict[tuple[int, int], int]:
     return {(frame.frame, loop): count for frame in state.frames for loop, count in frame.iterations.items()}
 
 
-def _mentioned(scene: Scene, state: State, frame: FrameState, tensor: int) -> tuple[int, str | None]:
+def _mentioned(scene: FailureContext, state: State, frame: FrameState, tensor: int) -> tuple[int, str | None]:
     """The name of a tensor, itself or in what holds it, that the statement running in a frame mentions; before it the
     frame that has the name, which may be one further out."""
     site = scene.timeline.sites.get(frame.site or 0)
@@ -137,7 +141,7 @@ def _root(name: str) -> str:
 # ---------------------------------------------------------------- detaching what is carried
 
 
-def detaching(scene: Scene, carried: list[Crossing]) -> str | None:
+def detaching(scene: FailureContext, carried: list[Crossing]) -> str | None:
     """How to detach what is carried over, of containers all items; None where that is not known of one of them."""
     after: list[str] = []
     instead: list[tuple[str, str]] = []
@@ -173,7 +177,7 @@ def detaching(scene: Scene, carried: list[Crossing]) -> str | None:
     return sentences(said)
 
 
-def _is_held(scene: Scene, crossing: Crossing) -> bool:
+def _is_held(scene: FailureContext, crossing: Crossing) -> bool:
     """Whether the name means what is carried when the pass before its use has ended: one can detach it there."""
     ends = [info.end_step for info in scene.timeline.passes if info.end_step is not None]
     last = max((end for end in ends if end < (crossing.used or 0)), default=None)
@@ -185,7 +189,7 @@ def _is_held(scene: Scene, crossing: Crossing) -> bool:
     )
 
 
-def _rebinding(scene: Scene, crossing: Crossing) -> tuple[str, str] | None:
+def _rebinding(scene: FailureContext, crossing: Crossing) -> tuple[str, str] | None:
     """The statement that gave the name to what is carried, after the pass, and the same with it detached."""
     timeline, name = scene.timeline, _root(crossing.name or "")
     for step in range((crossing.used or 0) - 1, max((crossing.used or 0) - _FARTHEST, 0), -1):
@@ -212,7 +216,7 @@ def _detached(value: ast.expr) -> ast.expr:
     return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
 
 
-def holder(scene: Scene, crossing: Crossing) -> str | None:
+def holder(scene: FailureContext, crossing: Crossing) -> str | None:
     """What to call what is carried: `state` of `state[0]`."""
     if crossing.name is None or crossing.used is None:
         return None

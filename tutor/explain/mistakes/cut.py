@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tutor.explain.mistakes import numbered
 from tutor.explain.mistakes.given import enclosed
-from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.mistakes.scene import FailureContext, parsed
 from tutor.explain.ungraphed import by_data
 from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Op
@@ -32,7 +32,7 @@ class Cut:
     why: str
 
 
-def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None) -> Cut | None:
+def cut_behind(scene: FailureContext, tensor: int, before: int, wanted: int | None = None) -> Cut | None:
     """The last place at which the history of a tensor was lost, and, where a tensor is wanted, that of it."""
     through = _through_data(scene, tensor, before) if wanted is None else None
     if through is not None:
@@ -48,7 +48,7 @@ def cut_behind(scene: Scene, tensor: int, before: int, wanted: int | None = None
     return None if wanted is not None else _gradient(scene, tensor, before)
 
 
-def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
+def _gradient(scene: FailureContext, tensor: int, before: int) -> Cut | None:
     """The pass that one of the tensors is a gradient of, where that made no graph."""
     timeline = scene.timeline
     made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
@@ -69,7 +69,7 @@ def _gradient(scene: Scene, tensor: int, before: int) -> Cut | None:
     return None
 
 
-def behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
+def behind(scene: FailureContext, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
     """The operations that a tensor was computed by, from the last one back; through plain numbers too."""
     waiting = [(tensor, before)]
     seen: set[int] = set()
@@ -82,11 +82,11 @@ def behind(scene: Scene, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
         seen.add(step)
         yield step, op
         waiting += [(one, step) for one in _given(scene, step, op)]
-        waiting += [(one.tensor, one.step) for one in numbered.taken(scene, step)]
+        waiting += [(one.tensor, one.step) for one in numbered.taken_numbers(scene, step)]
         waiting += [(one.tensor, one.step) for _, found in numbered.unseen(scene, step, op) for one in found]
 
 
-def _through_data(scene: Scene, tensor: int, before: int) -> Cut | None:
+def _through_data(scene: FailureContext, tensor: int, before: int) -> Cut | None:
     """The statement `v = w.data` that one of the tensors comes from: no operation tells of it."""
     timeline = scene.timeline
     made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
@@ -119,12 +119,12 @@ def _by_data(place: str, name: str) -> str:
     )  # fmt: skip
 
 
-def leads_to(scene: Scene, tensor: int, before: int, wanted: int) -> bool:
+def leads_to(scene: FailureContext, tensor: int, before: int, wanted: int) -> bool:
     """Whether a tensor is another one, or was computed from it."""
     return tensor == wanted or any(wanted in op.inputs for _, op in behind(scene, tensor, before))
 
 
-def _lost(scene: Scene, step: int, op: Op) -> list[int]:
+def _lost(scene: FailureContext, step: int, op: Op) -> list[int]:
     """What an operation was given that has a history, where its result has none of it."""
     before, after = scene.timeline.state(step - 1), scene.timeline.state(step)
     results = [after.tensors[number] for number in op.outputs if number in after.tensors]
@@ -133,10 +133,12 @@ def _lost(scene: Scene, step: int, op: Op) -> list[int]:
     if all(result.requires_grad for result in results) and op.inputs[:1] == op.outputs[:1]:
         return []  # a leaf that was changed in place
     given = [one for one in _given(scene, step, op) if one in before.tensors and before.tensors[one].requires_grad]
-    return given or [one.tensor for one in numbered.taken(scene, step) if _has_history(scene, one.tensor, one.step)]
+    return given or [
+        one.tensor for one in numbered.taken_numbers(scene, step) if _has_history(scene, one.tensor, one.step)
+    ]
 
 
-def _given(scene: Scene, step: int, op: Op) -> list[int]:
+def _given(scene: FailureContext, step: int, op: Op) -> list[int]:
     """The tensors that an operation was given; of `nn.Parameter(w * 2)`, which does not tell, the one in its code."""
     given = [number for number in op.inputs if number is not None]
     site = scene.timeline.sites.get(op.site)
@@ -151,24 +153,24 @@ def _given(scene: Scene, step: int, op: Op) -> list[int]:
     return [] if named is None else [named]
 
 
-def _has_history(scene: Scene, tensor: int, step: int) -> bool:
+def _has_history(scene: FailureContext, tensor: int, step: int) -> bool:
     """Whether a tensor, or one that it was computed from, requires grad. Not by `cut_behind`, which asks this."""
     asked = [(tensor, step), *((one, at) for at, op in behind(scene, tensor, step) for one in _given(scene, at, op))]
     held = (scene.timeline.state(at - 1).tensors.get(one) for one, at in asked)
     return any(one is not None and one.requires_grad for one in held)
 
 
-def _why(scene: Scene, step: int, op: Op) -> str:
+def _why(scene: FailureContext, step: int, op: Op) -> str:
     site = scene.timeline.sites.get(op.site)
     name, place = (site.op if site is not None else None) or "", scene.where(step)
     data = by_data(scene.timeline, step, op)
     if data is not None:
         return _by_data(place, data)
     if numbered.makes(name):
-        return numbered.why(scene, step)
+        return numbered.why_from_numbers(scene, step)
     given = [scene.timeline.state(step - 1).tensors.get(number) for number in _given(scene, step, op)]
     if not any(one is not None and one.requires_grad for one in given):
-        return numbered.among_numbers(place, numbered.taken(scene, step))
+        return numbered.among_numbers(place, numbered.taken_numbers(scene, step))
     if name in _CUTS:
         return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
     if name in _ENDS or _of_whole_numbers(scene, step, op):
@@ -191,12 +193,12 @@ def _why(scene: Scene, step: int, op: Op) -> str:
     )  # fmt: skip
 
 
-def _of_whole_numbers(scene: Scene, step: int, op: Op) -> bool:
+def _of_whole_numbers(scene: FailureContext, step: int, op: Op) -> bool:
     after = scene.timeline.state(step).tensors
     return any(after[number].dtype.startswith(("int", "uint", "bool")) for number in op.outputs if number in after)
 
 
-def _rebound(scene: Scene, step: int) -> str | None:
+def _rebound(scene: FailureContext, step: int) -> str | None:
     """What to say where a parameter's name was given to a new tensor under `no_grad`."""
     code = scene.statement_of(step)
     body = [] if code is None else parsed(code).body

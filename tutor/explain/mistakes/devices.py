@@ -6,7 +6,7 @@ import re
 
 from tutor.explain import words
 from tutor.explain.mistakes.given import Given, Operands, enclosed, origin
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.i18n import _
 
 _NAMED = 3
@@ -19,7 +19,7 @@ _NAMED = 3
 @mistake("RuntimeError", r"^indices should be either on \S+ or on the same device as the indexed tensor")
 @mistake("RuntimeError", r"^(?:Input and \w+|Input, \w+ and \w+) tensors are not (?:on|at) the same device")
 @mistake("RuntimeError", r"^Placeholder storage has not been allocated on MPS device")
-def two_devices(scene: Scene, _match: re.Match[str]) -> str | None:
+def two_devices(scene: FailureContext, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     weights = list(operands.parameters())
     held = [one for one in operands.all() if not any(one.tensor is weight.tensor for weight in weights)]
@@ -42,7 +42,7 @@ def two_devices(scene: Scene, _match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _on(scene: Scene, given: Given) -> str:
+def _on(scene: FailureContext, given: Given) -> str:
     """`x is on cpu, made by `torch.ones(3)` on line 4`."""
     made = origin(scene, given.tensor, "device")
     if made is None:
@@ -62,7 +62,7 @@ def _moved(given: Given, kept: Given) -> str:
 
 @mistake("NotImplementedError", r"^Cannot copy out of meta tensor; no data!")
 @mistake("RuntimeError", r"^Tensor\.item\(\) cannot be called on meta tensors")
-def without_data(scene: Scene, _match: re.Match[str]) -> str:
+def without_data(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "A tensor on the device meta has a shape and a dtype, but no numbers, so `{code}` finds none. Make it on a "
         "real device; a module gets memory there by .to_empty(device=…), and its numbers by load_state_dict or by "
@@ -72,7 +72,7 @@ def without_data(scene: Scene, _match: re.Match[str]) -> str:
 
 @mistake("AssertionError", r"^Torch not compiled with CUDA enabled")
 @mistake("RuntimeError", r"^Found no NVIDIA driver on your system")
-def no_cuda(scene: Scene, _match: re.Match[str]) -> str:
+def no_cuda(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "`{code}` asks for a GPU, and there is none that this PyTorch can use. Choose the device by what is there: "
         "device = \"cuda\" if torch.cuda.is_available() else \"cpu\", and .to(device).", code=scene.code,

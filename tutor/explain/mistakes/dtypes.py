@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, cast, origin, said_of
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
 from tutor.trace.events import Op
@@ -32,7 +32,7 @@ def dtype_of(word: str) -> str:
 
 
 @mistake("RuntimeError", r"^result type (?P<given>\w+) can't be cast to the desired output type (?P<wanted>\w+)")
-def whole_result(scene: Scene, match: re.Match[str]) -> str | None:
+def whole_result(scene: FailureContext, match: re.Match[str]) -> str | None:
     name = _written_to(scene)
     if name is None:
         return _number_target(scene, dtype_of(match["given"]), dtype_of(match["wanted"]))
@@ -49,7 +49,7 @@ def whole_result(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^Found dtype (?P<given>\w+) but expected (?P<wanted>\w+)")
-def other_than_the_prediction(scene: Scene, match: re.Match[str]) -> Found | str | None:
+def other_than_the_prediction(scene: FailureContext, match: re.Match[str]) -> Diagnosis | str | None:
     given, wanted = dtype_of(match["given"]), dtype_of(match["wanted"])
     if scene.backward_step() is None:
         return _number_target(scene, wanted, given)
@@ -64,16 +64,16 @@ def other_than_the_prediction(scene: Scene, match: re.Match[str]) -> Found | str
                 "there.", place=scene.where(step), said=said_of(scene, Given(name, target)), wanted=wanted,
                 fix=cast(name, wanted),
             )  # fmt: skip
-            return Found(said, step)
+            return Diagnosis(said, step)
     return None
 
 
-def _of_loss(scene: Scene, op: Op) -> bool:
+def _of_loss(scene: FailureContext, op: Op) -> bool:
     site = scene.timeline.sites.get(op.site)
     return site is not None and not site.depth and "loss" in (site.op or "")
 
 
-def _number_target(scene: Scene, wanted: str, given: str) -> str | None:
+def _number_target(scene: FailureContext, wanted: str, given: str) -> str | None:
     """Of a loss that compares numbers with numbers: its target has another dtype than the prediction."""
     operands = Operands(scene)
     arguments = operands.call()
@@ -87,7 +87,7 @@ def _number_target(scene: Scene, wanted: str, given: str) -> str | None:
     )  # fmt: skip
 
 
-def _written_to(scene: Scene) -> str | None:
+def _written_to(scene: FailureContext) -> str | None:
     """`a` of `a += 0.5` and `a.div_(2)`."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.AugAssign):
@@ -101,7 +101,7 @@ def _written_to(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
-def class_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
+def class_numbers(scene: FailureContext, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     arguments = operands.call()
     target = operands.meant_by(arguments[1]) if len(arguments) > 1 else None
@@ -125,7 +125,7 @@ def class_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
     return sentences([said, *_not_by_the_type(scene, given)])
 
 
-def _not_by_the_type(scene: Scene, given: Given) -> list[str]:
+def _not_by_the_type(scene: FailureContext, given: Given) -> list[str]:
     """That `torch.Tensor([0, 1])` makes float32, whatever it is given."""
     made = origin(scene, given.tensor)
     for node in ast.walk(parsed(made.code)) if made is not None else ():
@@ -141,7 +141,7 @@ def _not_by_the_type(scene: Scene, given: Given) -> list[str]:
 
 
 @mistake("RuntimeError", r"^Expected floating point type for target with class probabilities, got (?P<given>\w+)")
-def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
+def probabilities(scene: FailureContext, match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     held = [(ast.unparse(one), operands.meant_by(one)) for one in operands.call()]
     if len(held) < 2 or held[0][1] is None or held[1][1] is None:
@@ -170,7 +170,7 @@ def probabilities(scene: Scene, match: re.Match[str]) -> str | None:
 @mistake("ValueError", r"^RNN input dtype \((?P<a>[\w.]+)\) does not match weight dtype \((?P<b>[\w.]+)\)")
 @mistake("ValueError", r"^input must have the type (?P<b>[\w.]+), got type (?P<a>[\w.]+)")
 @mistake("RuntimeError", r"^mixed dtype \(CPU\)")
-def two_dtypes(scene: Scene, match: re.Match[str]) -> str | None:
+def two_dtypes(scene: FailureContext, match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     weights = list(operands.parameters())
     inputs = [one for one in operands.all() if one.tensor.class_name != "Parameter" or not weights]
@@ -210,7 +210,7 @@ def _turned(dtype: str, other: str) -> bool:
     return dtype.startswith(_WHOLE) or (dtype == "float64" and not other.startswith(_WHOLE))
 
 
-def _layer_and_input(scene: Scene, weights: list[Given], inputs: list[Given]) -> str | None:
+def _layer_and_input(scene: FailureContext, weights: list[Given], inputs: list[Given]) -> str | None:
     dtypes = {one.tensor.dtype for one in weights}
     if len(dtypes) != 1:
         return None
@@ -231,7 +231,7 @@ def _layer_and_input(scene: Scene, weights: list[Given], inputs: list[Given]) ->
 @mistake("RuntimeError", r"^linalg\.vector_norm: Expected a floating point or complex tensor")
 @mistake("RuntimeError", r"^(?:std|var)(?:_mean)?(?: and \w+)? only support")
 @mistake("NotImplementedError", r"^\"\w+\" not implemented for '(?P<given>\w+)'")
-def needs_floating_point(scene: Scene, _match: re.Match[str]) -> str | None:
+def needs_floating_point(scene: FailureContext, _match: re.Match[str]) -> str | None:
     for one in Operands(scene).all():
         if one.tensor.dtype.startswith(_WHOLE):
             return _(
@@ -245,7 +245,7 @@ def needs_floating_point(scene: Scene, _match: re.Match[str]) -> str | None:
 @mistake("IndexError", r"^tensors used as indices must be long, int, byte or bool tensors")
 @mistake("RuntimeError", r"^(?:gather|scatter)(?:_add)?_?\(\): Expected dtype int32/int64 for index")
 @mistake("RuntimeError", r"^one_hot is only applicable to index tensor of type LongTensor")
-def rows(scene: Scene, _match: re.Match[str]) -> str | None:
+def rows(scene: FailureContext, _match: re.Match[str]) -> str | None:
     for one in reversed(list(Operands(scene).all())):
         if one.tensor.dtype != "int64" and one.tensor.class_name != "Parameter" and _is_index(scene, one):
             return _(
@@ -258,7 +258,7 @@ def rows(scene: Scene, _match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _is_index(scene: Scene, given: Given) -> bool:
+def _is_index(scene: FailureContext, given: Given) -> bool:
     """Whether a tensor stands where the code takes numbers of elements: in brackets, or among the arguments."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Subscript):

@@ -7,15 +7,16 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.mistakes.scene import FailureContext, parsed
 from tutor.i18n import _
 from tutor.trace.events import Line, Op
-from tutor.trace.names import names_of, op_output
+from tutor.trace.names import names_of
+from tutor.trace.operands import op_output
 from tutor.trace.state import State, TensorState
 
-_MOST = 50
+_MOST_OPERANDS = 50
 """So many operations are gone back through."""
-_FARTHEST = 1_000
+_FARTHEST_ORIGIN = 1_000
 """So many steps back the statement is looked for."""
 _LIBRARIES = ("torch", "nn", "F", "np", "numpy")
 
@@ -42,7 +43,7 @@ class Origin:
 class Operands:
     """The tensors that stand in the code of a failure."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: FailureContext) -> None:
         self._scene = scene
         self.begin = _statement_step(scene)
         self._before: State = scene.timeline.state(max(self.begin - 1, 0))
@@ -109,10 +110,10 @@ def _same(code: str | None, source: str) -> bool:
     return len(body) == 1 and isinstance(body[0], ast.Expr) and ast.unparse(body[0].value) == source
 
 
-def _statement_step(scene: Scene) -> int:
+def _statement_step(scene: FailureContext) -> int:
     """The step at which the statement that failed was about to run; its frame may be gone since. 0: not found."""
     span = scene.event.span
-    for step in range(scene.step - 1, max(scene.step - _FARTHEST, 0), -1):
+    for step in range(scene.step - 1, max(scene.step - _FARTHEST_ORIGIN, 0), -1):
         if scene.timeline.kind(step) != "line" or span is None:
             continue
         site = scene.timeline.view(step).site
@@ -124,11 +125,11 @@ def _statement_step(scene: Scene) -> int:
 # ---------------------------------------------------------------- where a tensor comes from
 
 
-def origin(scene: Scene, tensor: TensorState, same: str = "dtype") -> Origin | None:
+def origin(scene: FailureContext, tensor: TensorState, same: str = "dtype") -> Origin | None:
     """Where the first tensor of this dtype (or device) was made that a tensor was computed from."""
     number, before = tensor.tensor, scene.step
     found: tuple[int, int] | None = None
-    for _step in range(_MOST):
+    for _step in range(_MOST_OPERANDS):
         made = scene.maker(number, before) or _appeared(scene, number)
         if made is None or made[0] >= before:
             break
@@ -148,7 +149,7 @@ def origin(scene: Scene, tensor: TensorState, same: str = "dtype") -> Origin | N
     return Origin(scene.where(step), " ".join((scene.timeline.view(step).code or "").split()), name)
 
 
-def _appeared(scene: Scene, number: int) -> tuple[int, Op | None] | None:
+def _appeared(scene: FailureContext, number: int) -> tuple[int, Op | None] | None:
     """The step after which a tensor that lives was there for the first time."""
     timeline = scene.timeline
     if number not in scene.state.tensors:
@@ -158,7 +159,7 @@ def _appeared(scene: Scene, number: int) -> tuple[int, Op | None] | None:
     return (step, event if isinstance(event, Op) and number in event.outputs else None) if step else None
 
 
-def said_of(scene: Scene, given: Given) -> str:
+def said_of(scene: FailureContext, given: Given) -> str:
     """`labels is int64 (`torch.tensor([0, 1])` on line 3)`, and of whose it is where that has another name."""
     what = {"name": given.source, "dtype": given.tensor.dtype}
     source = origin(scene, given.tensor)

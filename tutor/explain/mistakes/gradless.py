@@ -7,18 +7,18 @@ import re
 
 from tutor.explain.mistakes.cut import cut_behind, in_place, leads_to
 from tutor.explain.mistakes.given import Operands, enclosed
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
-from tutor.trace.columns import PassInfo
 from tutor.trace.events import Backward
+from tutor.trace.index import PassInfo
 from tutor.trace.names import names_of
 from tutor.trace.state import TensorState
 from tutor.trace.timeline import Timeline
 
 
 @mistake("AttributeError", r"^'NoneType' object has no attribute '(?P<name>\w+)'")
-def used(scene: Scene, match: re.Match[str]) -> Found | str | None:
+def used(scene: FailureContext, match: re.Match[str]) -> Diagnosis | str | None:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Attribute) and node.attr == match["name"] and _is_grad(node.value):
             return _grad_is_none(scene, ast.unparse(node.value))
@@ -26,7 +26,7 @@ def used(scene: Scene, match: re.Match[str]) -> Found | str | None:
 
 
 @mistake("TypeError", r"^unsupported operand type\(s\) for .*'NoneType'")
-def reckoned_with(scene: Scene, _match: re.Match[str]) -> Found | str | None:
+def reckoned_with(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str | None:
     for node in ast.walk(scene.tree):
         sides: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
@@ -51,7 +51,7 @@ _CONVERSIONS = (
 )  # fmt: skip
 
 
-def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
+def _grad_is_none(scene: FailureContext, source: str) -> Diagnosis | str | None:
     """What is to be said of `w.grad`, if it is None indeed."""
     name = source.removesuffix(".grad")
     tensor = scene.tensor(name)
@@ -62,7 +62,7 @@ def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
     cut = None if tensor.requires_grad else cut_behind(scene, tensor.tensor, scene.step)
     if cut is not None:
         said = _("{grad} is None: {name} does not require grad. {why}", grad=source, name=name, why=cut.why)
-        return Found(said, cut.step)
+        return Diagnosis(said, cut.step)
     if not tensor.requires_grad:
         return _(
             "{grad} is None: {name} does not require grad. Say requires_grad=True where it is made.",
@@ -74,7 +74,7 @@ def _grad_is_none(scene: Scene, source: str) -> Found | str | None:
     return _not_there(scene, source, name, tensor.tensor, last)
 
 
-def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) -> Found | str:
+def _not_there(scene: FailureContext, source: str, name: str, leaf: int, last: PassInfo) -> Diagnosis | str:
     """Of a leaf without a gradient, though a pass has run: it was cleared since, or it was not reached."""
     timeline = scene.timeline
     cleared = _cleared(timeline, leaf, last.end_step or last.start_step, scene.step)
@@ -83,7 +83,7 @@ def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) 
             "{grad} is None: {place} cleared it, after the last backward pass. Use gradients between backward() and "
             "zero_grad().", grad=source, place=scene.where(cleared, scene.statement_of(cleared)),
         )  # fmt: skip
-        return Found(said, cleared)
+        return Diagnosis(said, cleared)
     event = timeline.event(last.start_step)
     roots = event.roots if isinstance(event, Backward) else []
     cut = next(filter(None, (cut_behind(scene, root, last.start_step, leaf) for root in roots)), None)
@@ -91,7 +91,7 @@ def _not_there(scene: Scene, source: str, name: str, leaf: int, last: PassInfo) 
         said = _(
             "{grad} is None: the last backward pass did not reach {name}. {why}", grad=source, name=name, why=cut.why
         )
-        return Found(said, cut.step)
+        return Diagnosis(said, cut.step)
     return _(
         "{grad} is None: the last backward pass did not reach {name}; what it began at was not computed from {name}.",
         grad=source, name=name,
@@ -107,11 +107,11 @@ def _cleared(timeline: Timeline, leaf: int, since: int, before: int) -> int | No
     return None
 
 
-def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found:
+def _no_leaf(scene: FailureContext, source: str, name: str, tensor: TensorState) -> Diagnosis:
     """What is to be said of the `.grad` of what was computed: which is the leaf, and how it would be this."""
     made = scene.maker(tensor.tensor)
     if made is None:
-        return Found(_computed(source, name, tensor))
+        return Diagnosis(_computed(source, name, tensor))
     step, op = made
     before = scene.timeline.state(step - 1)
     statement = parsed(scene.statement_of(step)).body
@@ -135,8 +135,8 @@ def _no_leaf(scene: Scene, source: str, name: str, tensor: TensorState) -> Found
             "which the gradient goes.", grad=source, name=name, place=scene.where(step),
         )  # fmt: skip
     else:
-        return Found(_computed(source, name, tensor), step)
-    return Found(sentences([said, _leaf_again(name, value, converts)]), step)
+        return Diagnosis(_computed(source, name, tensor), step)
+    return Diagnosis(sentences([said, _leaf_again(name, value, converts)]), step)
 
 
 def _computed(source: str, name: str, tensor: TensorState) -> str:
@@ -170,7 +170,7 @@ def _leaf_again(name: str, value: ast.expr, converts: bool) -> str:
 
 
 @mistake("RuntimeError", r"^[Oo]nly Tensors of floating point (?:and complex )?dtype can require gradients")
-def whole_numbers(scene: Scene, _match: re.Match[str]) -> str:
+def whole_numbers(scene: FailureContext, _match: re.Match[str]) -> str:
     constants = [node.value for node in ast.walk(scene.tree) if isinstance(node, ast.Constant)]
     whole = next((value for value in constants if type(value) is int), None)
     if whole is None or scene.called_on("requires_grad_") is not None:
@@ -187,7 +187,7 @@ def whole_numbers(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^Can't call numpy\(\) on Tensor that requires grad")
-def to_numpy(scene: Scene, _match: re.Match[str]) -> str:
+def to_numpy(scene: FailureContext, _match: re.Match[str]) -> str:
     given = (one.source for one in Operands(scene).all() if one.tensor.requires_grad)
     name = scene.called_on("numpy") or next(map(enclosed, given), None)
     if name is None:

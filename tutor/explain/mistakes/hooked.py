@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Operands, enclosed
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
 from tutor.trace.names import names_of
@@ -15,7 +15,7 @@ _REGISTERS = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
 
 
 @mistake("RuntimeError", r"^Output 0 of BackwardHookFunction(?:Backward)? is a view and is being modified inplace")
-def view_of_a_hook(scene: Scene, _match: re.Match[str]) -> Found | str:
+def view_of_a_hook(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
     step, module, method = _registered(scene)
     if step is None:
         begin = _(
@@ -28,10 +28,10 @@ def view_of_a_hook(scene: Scene, _match: re.Match[str]) -> Found | str:
             "writes into one.", method=method, line=scene.timeline.view(step).line, module=module, code=scene.code,
         )  # fmt: skip
     said = sentences([begin, _instead(scene)])
-    return Found(said, step)
+    return Diagnosis(said, step)
 
 
-def _registered(scene: Scene) -> tuple[int | None, str, str]:
+def _registered(scene: FailureContext) -> tuple[int | None, str, str]:
     """The step of the statement that registered the hook, of which module, and by which method; no step where several
     did and it is not clear which."""
     timeline = scene.timeline
@@ -48,20 +48,20 @@ def _registered(scene: Scene) -> tuple[int | None, str, str]:
     return found[0] if len(found) == 1 else (None, "", "")
 
 
-def _parameters(scene: Scene, step: int, module: str) -> list[int]:
+def _parameters(scene: FailureContext, step: int, module: str) -> list[int]:
     """Those of a module, as it was called when its hook was registered: by the variable of a loop, say."""
     state = scene.timeline.state(step)
     named = [names_of(state, frame).items() for frame in state.frames]
     return [number for one in named for name, number in one if name.startswith((f"{module}.", f"{module}["))]
 
 
-def _module(scene: Scene, used: list[int | None]) -> str | None:
+def _module(scene: FailureContext, used: list[int | None]) -> str | None:
     """What the layer is called where the failure is whose parameters are among these."""
     owners = {name.rpartition(".")[0] for name, number in Operands(scene).names.items() if number in used}
     return min(owners - {""}, key=len, default=None)
 
 
-def _used_before(scene: Scene) -> list[int | None]:
+def _used_before(scene: FailureContext) -> list[int | None]:
     """What the operation was given whose result was turned into a view last: the module's parameters among it."""
     for step, op in scene.operations():
         site = scene.timeline.sites.get(op.site)
@@ -71,7 +71,7 @@ def _used_before(scene: Scene) -> list[int | None]:
     return []
 
 
-def _instead(scene: Scene) -> str:
+def _instead(scene: FailureContext) -> str:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.AugAssign):
             target = ast.unparse(node.target)
@@ -98,7 +98,7 @@ def _instead(scene: Scene) -> str:
     )  # fmt: skip
 
 
-def _in_place(scene: Scene) -> tuple[int | None, str, str] | None:
+def _in_place(scene: FailureContext) -> tuple[int | None, str, str] | None:
     """The only layer in the file that is made with `inplace=True`: its line, if it is made on one alone, and how it is
     made without."""
     file = scene.event.file

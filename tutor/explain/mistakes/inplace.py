@@ -10,7 +10,7 @@ from tutor.explain.mistakes.again import leading_to
 from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detaching
 from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritten, first_write, overwritten, owner
 from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
-from tutor.explain.mistakes.scene import Found, Scene, mistake
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake
 from tutor.explain.words import joined, sentences
 from tutor.i18n import _
 from tutor.text_width import cut
@@ -34,7 +34,7 @@ _WIDTH = 60
     r"has been modified by an inplace operation: \[(?:torch\.)?(?:\w+\.)?(?P<type>\w+)Tensor(?: \[(?P<shape>[^\]]*)\])?"
     r"\].*?is at version (?P<now>\d+); expected version (?P<then>\d+)",
 )
-def saved(scene: Scene, match: re.Match[str]) -> Found | None:
+def saved(scene: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     timeline, shape = scene.timeline, tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
     lost = overwritten(scene, Told(match["type"], shape, int(match["then"]), int(match["now"])))
     held = None if lost is None else owner(scene, lost.kept, lost.step)
@@ -56,10 +56,10 @@ def saved(scene: Scene, match: re.Match[str]) -> Found | None:
     )  # fmt: skip
     said = told.format(place=_where(scene, lost.step), name=name, part=part, node=_whose(scene, lost))
     fix = _between(scene, lost, held) if _is_outside(scene, lost, held) else _instead(scene, lost, held)
-    return Found(sentences([said, fix]), lost.step)
+    return Diagnosis(sentences([said, fix]), lost.step)
 
 
-def _written_name(scene: Scene, lost: Overwritten) -> str | None:
+def _written_name(scene: FailureContext, lost: Overwritten) -> str | None:
     """The name of the tensor that was written to, where it looks into the memory that was kept."""
     target = written(scene.statement_of(lost.step) or "", scene.timeline.view(lost.step).code or "")
     before = scene.timeline.state(lost.step - 1)
@@ -68,7 +68,7 @@ def _written_name(scene: Scene, lost: Overwritten) -> str | None:
     return name if tensor is not None and tensor.storage == lost.kept.storage else None
 
 
-def _whose(scene: Scene, lost: Overwritten) -> str:
+def _whose(scene: FailureContext, lost: Overwritten) -> str:
     """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = lost.kept.node
     said = whose(scene.stopped, node, lost.kept.tensor)
@@ -77,21 +77,21 @@ def _whose(scene: Scene, lost: Overwritten) -> str:
     return _("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
 
 
-def _where(scene: Scene, step: int) -> str:
+def _where(scene: FailureContext, step: int) -> str:
     """The statement that wrote, where the code of the operation is its target alone."""
     code, statement = scene.timeline.view(step).code or "", scene.statement_of(step) or ""
     stored = statement.lstrip().startswith(code) and "=" in statement.removeprefix(code)[:4]
     return scene.where(step, statement if stored and "\n" not in statement else None)
 
 
-def _pieces(scene: Scene, kept: Kept, made: int) -> list[str]:
+def _pieces(scene: FailureContext, kept: Kept, made: int) -> list[str]:
     """The expressions in the code of an operation that look into the memory that its node has kept."""
     state = scene.timeline.state(made - 1)
     named = {name for name, number in names_of(state).items() if state.tensors[number].storage == kept.storage}
     return pieces(scene.timeline.view(made).code or "", named)
 
 
-def _is_outside(scene: Scene, lost: Overwritten, held: TensorState) -> bool:
+def _is_outside(scene: FailureContext, lost: Overwritten, held: TensorState) -> bool:
     """Whether it is a parameter, or a buffer that was written to by another name: to be changed in its own place."""
     if not held.is_leaf or held.requires_grad:
         return bool(held.is_leaf)
@@ -99,7 +99,7 @@ def _is_outside(scene: Scene, lost: Overwritten, held: TensorState) -> bool:
     return target is None or ast.unparse(base_of(target)) != scene.name(held.tensor)
 
 
-def _output(scene: Scene, lost: Overwritten) -> str:
+def _output(scene: FailureContext, lost: Overwritten) -> str:
     """What to call what has no name."""
     event = None if lost.made is None else scene.timeline.event(lost.made)
     module = scene.state.modules.get(event.module or 0) if isinstance(event, Op) else None
@@ -113,7 +113,7 @@ def _output(scene: Scene, lost: Overwritten) -> str:
 # ---------------------------------------------------------------- a parameter, changed between
 
 
-def _between(scene: Scene, lost: Overwritten, held: TensorState) -> str:
+def _between(scene: FailureContext, lost: Overwritten, held: TensorState) -> str:
     """What to do where a parameter was changed between the forward pass and this backward pass."""
     timeline = scene.timeline
     event = timeline.event(lost.step)
@@ -174,7 +174,7 @@ def _has_gradient(state: State, held: TensorState) -> bool:
     return grad is not None and (numbers is None or any(numbers))
 
 
-def _holds_a_pass(scene: Scene, step: int, frame: int) -> bool:
+def _holds_a_pass(scene: FailureContext, step: int, frame: int) -> bool:
     """Whether a backward pass ran in the statement of this activation that wrote: moved, that would come later too."""
     timeline = scene.timeline
     earlier = [info for info in timeline.passes if info.start_step < step]
@@ -187,7 +187,7 @@ def _holds_a_pass(scene: Scene, step: int, frame: int) -> bool:
     return earlier[-1].start_step > line and scene.timeline.state(step - 1).frames[-1].frame != frame
 
 
-def _made(scene: Scene, kept: Kept) -> int | None:
+def _made(scene: FailureContext, kept: Kept) -> int | None:
     return scene.timeline.columns.operation(kept.node.operation or kept.node.within)
 
 
@@ -197,7 +197,7 @@ def _common_frame(now: State, earlier: list[State]) -> int:
     return next((frame.frame for frame in reversed(now.frames) if frame.frame in shared), 1)
 
 
-def _statement(scene: Scene, step: int, number: int) -> tuple[str, int]:
+def _statement(scene: FailureContext, step: int, number: int) -> tuple[str, int]:
     """The code of a step, and its line; of one inside of a function, what called it in this activation."""
     timeline, view = scene.timeline, scene.timeline.view(step)
     frames = timeline.state(step - 1).frames  # as the step may end a function
@@ -214,7 +214,7 @@ def _statement(scene: Scene, step: int, number: int) -> tuple[str, int]:
 # ---------------------------------------------------------------- a result, changed by itself
 
 
-def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
+def _instead(scene: FailureContext, lost: Overwritten, held: TensorState) -> str:
     """How to compute the same without changing what was kept."""
     timeline, step = scene.timeline, lost.step
     event, view = timeline.event(step), timeline.view(step)
@@ -253,7 +253,7 @@ def _instead(scene: Scene, lost: Overwritten, held: TensorState) -> str:
     return _("Make a new tensor instead of writing into that one.")
 
 
-def _copies(scene: Scene) -> str | None:
+def _copies(scene: FailureContext) -> str | None:
     """Which operands to copy, so that nothing that is kept is written to; None where that is not known of all."""
     found: dict[str, list[int]] = {}
     for kept in all_overwritten(scene):

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.explain.mistakes.shaped import argument, called, function, listed, meant, members
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
@@ -15,12 +15,12 @@ from tutor.i18n import _
 _ALONG = {"cat": 0, "concat": 0, "concatenate": 0}
 
 
-def _members(scene: Scene) -> list[Given]:
+def _members(scene: FailureContext) -> list[Given]:
     call = called(scene)
     return [] if call is None else members(Operands(scene), argument(call, 0, "tensors"))
 
 
-def _dimension(scene: Scene) -> int | None:
+def _dimension(scene: FailureContext) -> int | None:
     """Along which dimension the code joins, where it says so."""
     call = called(scene)
     node = None if call is None else argument(call, 1, "dim", "axis")
@@ -38,7 +38,7 @@ def _dimension(scene: Scene) -> int | None:
     r"^Sizes of tensors must match except in dimension (?P<dim>\d+)\. Expected size (?P<wanted>\d+) but got size "
     r"(?P<size>\d+) for tensor number (?P<place>\d+) in the list",
 )
-def joined(scene: Scene, match: re.Match[str]) -> str:
+def joined(scene: FailureContext, match: re.Match[str]) -> str:
     tensors, dim = _members(scene), int(match["dim"])
     if len({len(tensor.tensor.shape) for tensor in tensors}) != 1:
         return _(
@@ -76,7 +76,7 @@ def _of_other_length(tensors: list[Given]) -> list[Given]:
 
 
 @mistake("RuntimeError", r"^Tensors must have same number of dimensions: got (?P<first>\d+) and (?P<second>\d+)")
-def joined_dimensions(scene: Scene, match: re.Match[str]) -> str:
+def joined_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
     tensors = _members(scene)
     if not tensors:
         return _(
@@ -111,7 +111,7 @@ def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
     r"(?:^|RuntimeError: )stack expects each tensor to be equal size, but got (?P<first>\[.*?\]) at entry 0 and "
     r"(?P<second>\[.*?\]) at entry (?P<place>\d+)",
 )
-def stacked(scene: Scene, match: re.Match[str]) -> str:
+def stacked(scene: FailureContext, match: re.Match[str]) -> str:
     if _collated(scene):
         said = _(
             "The loader stacks the samples of a batch into one tensor, so they must all have one shape: one has "
@@ -132,7 +132,7 @@ def stacked(scene: Scene, match: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-def _collated(scene: Scene) -> bool:
+def _collated(scene: FailureContext) -> bool:
     """Whether it was a loader that made a batch: it gave a loop its next samples, or was asked for them."""
     if "collate" in scene.event.message or function(scene) in ("next", "default_collate"):
         return True
@@ -148,14 +148,14 @@ def _own_collate() -> str:
 
 
 @mistake("RuntimeError", r"(?:^|RuntimeError: )each element in list of batch should be of equal size")
-def lists_of_a_batch(scene: Scene, _match: re.Match[str]) -> str:
+def lists_of_a_batch(scene: FailureContext, _match: re.Match[str]) -> str:
     said = _("The loader makes a batch of the samples, and the lists in them are not all of one length.")
     return sentences([said, _own_collate()])
 
 
 @mistake("TypeError", r"(?:^|TypeError: )default_collate: batch must contain tensors, numpy arrays, numbers, dicts or "
          r"lists; found <class '(?P<kind>[\w.]+)'>")  # fmt: skip
-def samples_of_another_kind(scene: Scene, match: re.Match[str]) -> str:
+def samples_of_another_kind(scene: FailureContext, match: re.Match[str]) -> str:
     kind = match["kind"].removesuffix("Type") if match["kind"] == "NoneType" else match["kind"]
     return _(
         "The loader makes tensors of what the Dataset gives, and in its samples is a {kind}, of which it can make "
@@ -165,7 +165,7 @@ def samples_of_another_kind(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("AssertionError", r"^Size mismatch between tensors")
-def dataset(scene: Scene, _match: re.Match[str]) -> str | None:
+def dataset(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     tensors = [] if call is None else meant(Operands(scene), call.args)
     sizes = {tensor.tensor.shape[:1] for tensor in tensors}
@@ -190,7 +190,7 @@ def dataset(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^(?:cat|concat|concatenate|stack|[hvd]stack)\(\) received an invalid combination of arguments - got "
     r"\(Tensor, Tensor",
 )
-def one_by_one(scene: Scene, _match: re.Match[str]) -> str | None:
+def one_by_one(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     tensors = [] if call is None else meant(Operands(scene), call.args)
     if call is None or len(tensors) < 2:
@@ -205,7 +205,7 @@ def one_by_one(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^zero-dimensional tensor \(at position (?P<place>\d+)\) cannot be concatenated")
-def single_numbers(scene: Scene, match: re.Match[str]) -> str:
+def single_numbers(scene: FailureContext, match: re.Match[str]) -> str:
     tensors, call = _members(scene), called(scene)
     said = _("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=scene.code)
     if call is None or not tensors or any(tensor.tensor.shape for tensor in tensors):
@@ -217,7 +217,7 @@ def single_numbers(scene: Scene, match: re.Match[str]) -> str:
 @mistake("ValueError", r"^torch\.\w+\(\): expected a non-empty list of Tensors")
 @mistake("RuntimeError", r"^(?:torch\.\w+\(\): expected a non-empty|stack expects a non-empty|\w+ expects a non-empty) "
          r"(?:list of Tensors|TensorList)")  # fmt: skip
-def of_nothing(scene: Scene, _match: re.Match[str]) -> str | None:
+def of_nothing(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     node = None if call is None else argument(call, 0, "tensors")
     if node is None:
@@ -226,7 +226,7 @@ def of_nothing(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("TypeError", r"^expected Tensor as element (?P<place>\d+) in argument 0, but got (?P<kind>\w+)")
-def no_tensor(scene: Scene, match: re.Match[str]) -> str:
+def no_tensor(scene: FailureContext, match: re.Match[str]) -> str:
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
     return _(
         "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.",
@@ -238,7 +238,7 @@ def no_tensor(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^expected sequence of length (?P<wanted>\d+) at dim (?P<dim>\d+) \(got (?P<size>\d+)\)")
-def ragged(scene: Scene, match: re.Match[str]) -> str:
+def ragged(scene: FailureContext, match: re.Match[str]) -> str:
     said = _(
         "`{code}` makes a tensor of nested lists, and in dimension {dim} they differ in length: {wanted}, and {size}. "
         "All must have the same.", code=scene.code, dim=match["dim"], wanted=match["wanted"], size=match["size"],
@@ -257,7 +257,7 @@ def _plain_row(node: ast.expr) -> bool:
 
 
 @mistake("TypeError", r"^not a sequence$")
-def lists_and_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
+def lists_and_numbers(scene: FailureContext, _match: re.Match[str]) -> str | None:
     if function(scene) not in ("tensor", "as_tensor"):
         return None
     return _(
@@ -267,6 +267,6 @@ def lists_and_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^Could not infer dtype of (?P<kind>\w+)")
-def no_number(scene: Scene, match: re.Match[str]) -> str:
+def no_number(scene: FailureContext, match: re.Match[str]) -> str:
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
     return _("`{code}` makes a tensor of numbers, and is given a {kind} among them.", code=scene.code, kind=kind)

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.explain.mistakes.shaped import (
     Layer,
     Shape,
@@ -32,7 +32,7 @@ from tutor.i18n import _
     r"^Given (?P<kind>groups|transposed)=(?P<groups>\d+), weight of size \[(?P<weight>.*?)\], expected "
     r"input\[(?P<shape>.*?)\] to have (?P<wanted>\d+) channels, but got (?P<own>\d+) channels instead",
 )
-def channels(scene: Scene, match: re.Match[str]) -> str:
+def channels(scene: FailureContext, match: re.Match[str]) -> str:
     shape, weight = sizes_in(match["shape"]), sizes_in(match["weight"])
     wanted, own = int(match["wanted"]), int(match["own"])
     operands = Operands(scene)
@@ -72,7 +72,7 @@ def _channel_fixes(given: Given | None, shape: Shape, wanted: int, single: bool,
     r"^Expected (?P<single>\d)D \(unbatched\) or (?P<batch>\d)D \(batched\) input to \w+, but got input of size: "
     r"\[(?P<shape>.*?)\]",
 )
-def convolution_dimensions(scene: Scene, match: re.Match[str]) -> str:
+def convolution_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
     shape, single = sizes_in(match["shape"]), int(match["single"])
     operands = Operands(scene)
     layer = _called_layer(scene, operands)
@@ -84,7 +84,7 @@ def convolution_dimensions(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, _("If it is one sample with one channel: {fix}.", fix=fix)])
 
 
-def _with_or_without_samples(scene: Scene, match: re.Match[str], given: str) -> str:
+def _with_or_without_samples(scene: FailureContext, match: re.Match[str], given: str) -> str:
     return _(
         "`{code}` takes {single} dimensions (channels first), or {batch} with one for the samples before them: "
         "{given}.", code=scene.code, single=match["single"], batch=match["batch"], given=given,
@@ -96,7 +96,7 @@ def _with_or_without_samples(scene: Scene, match: re.Match[str], given: str) -> 
     r"^Calculated padded input size per channel: \((?P<size>[\dx ]+)\)\. Kernel size: \((?P<kernel>[\dx ]+)\)\. Kernel "
     r"size can't be greater",
 )
-def smaller_than_kernel(scene: Scene, match: re.Match[str]) -> str:
+def smaller_than_kernel(scene: FailureContext, match: re.Match[str]) -> str:
     size, kernel = sizes_in(match["size"]), sizes_in(match["kernel"])
     more = max((wide - own + 1) // 2 for own, wide in zip(size, kernel, strict=True))
     return _(
@@ -117,7 +117,7 @@ def _by(sizes: Shape) -> str:
     "RuntimeError",
     r"^Given input size: \((?P<size>[\dx]+)\)\. Calculated output size: \([\dx-]+\)\. Output size is too small",
 )
-def too_small_to_pool(scene: Scene, match: re.Match[str]) -> str:
+def too_small_to_pool(scene: FailureContext, match: re.Match[str]) -> str:
     size = sizes_in(match["size"])
     return _(
         "The window of a pooling in `{code}` is larger than what reaches it: {size} in each of {channels} channels. It "
@@ -126,7 +126,7 @@ def too_small_to_pool(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^max_pool1d\(\) Invalid computed output size")
-def too_short_to_pool(scene: Scene, _match: re.Match[str]) -> str:
+def too_short_to_pool(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "The window of a pooling in `{code}` is larger than what reaches it. It takes a larger input, or one pooling "
         "less.", code=scene.code,
@@ -134,7 +134,7 @@ def too_short_to_pool(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^non-empty (?P<single>\d)D or (?P<batch>\d)D \(batch mode\) tensor expected for input")
-def pooling_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
+def pooling_dimensions(scene: FailureContext, match: re.Match[str]) -> str | None:
     call = called(scene)
     given = [] if call is None else meant(Operands(scene), call.args[:1])
     if not given or len(given[0].tensor.shape) in (int(match["single"]), int(match["batch"])):
@@ -149,7 +149,7 @@ def pooling_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
     "RuntimeError",
     r"^(?:running_mean|running_var|weight|bias) should contain (?P<own>\d+) elements not (?P<wanted>\d+)",
 )
-def features(scene: Scene, match: re.Match[str]) -> str:
+def features(scene: FailureContext, match: re.Match[str]) -> str:
     own, wanted = int(match["own"]), int(match["wanted"])
     operands = Operands(scene)
     layer = layer_with(operands, (wanted,), ".running_mean")
@@ -174,7 +174,7 @@ def features(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, _("A layer for this input is {layer}.", layer=f"nn.{kind}({own})")])
 
 
-def _kind_of_last(scene: Scene, operands: Operands) -> str | None:
+def _kind_of_last(scene: FailureContext, operands: Operands) -> str | None:
     """The class of the module in which the last operation ran."""
     last = next(iter(inside(scene, operands)), None)
     module = None if last is None else scene.state.modules.get(last[1].module or 0)
@@ -186,7 +186,7 @@ _NORMS = {2: 1, 3: 1, 4: 2, 5: 3}
 
 
 @mistake("ValueError", r"^expected (?P<wanted>\dD(?: or \dD)?) input \(got (?P<own>\d)D input\)")
-def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
+def normalized_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
     operands, own = Operands(scene), int(match["own"])
     layer = _called_layer(scene, operands, "running_mean")
     given = input_of(scene, operands, layer)
@@ -216,7 +216,7 @@ def normalized_dimensions(scene: Scene, match: re.Match[str]) -> str:
     r"^Given normalized_shape=\[(?P<wanted>.*?)\], expected input with shape \[\*.*?\], but got input of size "
     r"?\[(?P<shape>.*?)\]",
 )
-def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
+def last_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
     wanted, shape = sizes_in(match["wanted"]), sizes_in(match["shape"])
     operands = Operands(scene)
     layer = layer_with(operands, wanted)
@@ -238,7 +238,7 @@ def last_dimensions(scene: Scene, match: re.Match[str]) -> str:
     r"^Expected weight to be a vector of size equal to the number of channels in input, but got weight of shape "
     r"\[(?P<wanted>\d+)\] and input of shape \[(?P<shape>.*?)\]",
 )
-def group_channels(scene: Scene, match: re.Match[str]) -> str:
+def group_channels(scene: FailureContext, match: re.Match[str]) -> str:
     shape, wanted = sizes_in(match["shape"]), int(match["wanted"])
     operands = Operands(scene)
     layer = layer_with(operands, (wanted,))
@@ -256,7 +256,7 @@ def group_channels(scene: Scene, match: re.Match[str]) -> str:
 @mistake("ValueError", r"^(?P<what>in_channels|out_channels) must be divisible by groups")
 @mistake("ValueError", r"^(?P<what>num_channels) \((?P<a>\d+)\) must be divisible by num_groups \((?P<b>\d+)\)")
 @mistake("AssertionError", r"^(?P<what>embed_dim) must be divisible by num_heads")
-def not_divisible(scene: Scene, match: re.Match[str]) -> str:
+def not_divisible(scene: FailureContext, match: re.Match[str]) -> str:
     by = {"in_channels": "groups", "out_channels": "groups", "num_channels": "num_groups", "embed_dim": "num_heads"}
     what = match["what"]
     return _(
@@ -268,7 +268,7 @@ def not_divisible(scene: Scene, match: re.Match[str]) -> str:
 # ---------------------------------------------------------------- recurrent layers, attention
 
 
-def _called_layer(scene: Scene, operands: Operands, *weights: str) -> Layer | None:
+def _called_layer(scene: FailureContext, operands: Operands, *weights: str) -> Layer | None:
     """The layer that the code calls itself, if it has one of these parameters (by default a `weight`)."""
     call = called(scene)
     for weight in weights or ("weight",):
@@ -280,7 +280,7 @@ def _called_layer(scene: Scene, operands: Operands, *weights: str) -> Layer | No
 
 @mistake("RuntimeError", r"^input\.size\(-1\) must be equal to input_size\. Expected (?P<wanted>\d+), got (?P<own>\d+)")
 @mistake("RuntimeError", r"^input has inconsistent input_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
-def features_of_a_sequence(scene: Scene, match: re.Match[str]) -> str:
+def features_of_a_sequence(scene: FailureContext, match: re.Match[str]) -> str:
     operands, own = Operands(scene), int(match["own"])
     layer = _called_layer(scene, operands, "weight_hh_l0", "weight_hh")
     given = input_of(scene, operands, layer)
@@ -299,7 +299,7 @@ def features_of_a_sequence(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^(?P<kind>LSTM|GRU|RNN): Expected input to be 2D or 3D, got (?P<own>\d)D instead")
-def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
+def sequence_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
     operands = Operands(scene)
     given = input_of(scene, operands, _called_layer(scene, operands, "weight_hh_l0"))
     if given is None or len(given.tensor.shape) != int(match["own"]):
@@ -314,7 +314,7 @@ def sequence_dimensions(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^Expected hidden(?P<place>\[\d\])? size \((?P<wanted>[\d, ]+)\), got \[(?P<own>.*?)\]")
-def state_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
+def state_of_another_shape(scene: FailureContext, match: re.Match[str]) -> str:
     wanted, own = sizes_in(match["wanted"]), sizes_in(match["own"])
     return _(
         "The state that `{code}` begins with must have shape {wanted} (layers, samples, size of the state), and one "
@@ -328,7 +328,7 @@ def state_of_another_shape(scene: Scene, match: re.Match[str]) -> str:
     r"^For (?P<batched>batched 3-D|unbatched 2-D) input, hx (?:and cx )?should also be (?P<wanted>\d)-D but got "
     r"\(?(?P<own>\d)-D",
 )
-def state_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
+def state_dimensions(scene: FailureContext, match: re.Match[str]) -> str | None:
     order = _("layers, samples, size of the state") if match["wanted"] == "3" else _("layers, size of the state")
     return _(
         "The state that `{code}` begins with must have as many dimensions as its input, {wanted} ({order}), and has "
@@ -337,7 +337,7 @@ def state_dimensions(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^hidden\d has inconsistent hidden_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
-def size_of_a_state(scene: Scene, match: re.Match[str]) -> str:
+def size_of_a_state(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "The state that `{code}` is given must have {wanted} numbers for each sample, its last size, and has {own}.",
         code=scene.code, wanted=match["wanted"], own=match["own"],
@@ -345,7 +345,7 @@ def size_of_a_state(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^Input batch size (?P<own>\d+) doesn't match hidden\d? batch size (?P<state>\d+)")
-def samples_of_a_state(scene: Scene, match: re.Match[str]) -> str:
+def samples_of_a_state(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "`{code}` gets an input of {own} samples and a state of {state}: their first sizes must be equal.",
         code=scene.code, own=match["own"], state=match["state"],
@@ -353,7 +353,7 @@ def samples_of_a_state(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("IndexError", r"^index 1 is out of bounds for dimension 0 with size 1")
-def state_without_cell(scene: Scene, _match: re.Match[str]) -> str | None:
+def state_without_cell(scene: FailureContext, _match: re.Match[str]) -> str | None:
     operands, call = Operands(scene), called(scene)
     state = None if call is None else argument(call, 1, "hx")
     layer = _called_layer(scene, operands, "weight_hh_l0")
@@ -372,7 +372,7 @@ def _second_state(source: str) -> str:
 
 
 @mistake("AssertionError", r"^was expecting embedding dimension of (?P<wanted>\d+), but got (?P<own>\d+)")
-def embedding(scene: Scene, match: re.Match[str]) -> str:
+def embedding(scene: FailureContext, match: re.Match[str]) -> str:
     call = called(scene)
     given = meant(Operands(scene), [] if call is None else call.args[:1])
     fits = [one for one in given if one.tensor.shape[-1:] == (int(match["own"]),)]
@@ -385,7 +385,7 @@ def embedding(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^The shape of the (?P<dims>\d)D attn_mask is torch\.Size\((?P<own>\[.*?\])\), but should be "
          r"\((?P<wanted>.*?)\)")  # fmt: skip
-def attention_mask(scene: Scene, match: re.Match[str]) -> str:
+def attention_mask(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "The mask of `{code}` has a number for each query and each key, so shape {wanted}, not {own}.",
         code=scene.code, wanted=f"[{match['wanted']}]", own=match["own"],
@@ -397,7 +397,7 @@ def attention_mask(scene: Scene, match: re.Match[str]) -> str:
     r"^weight tensor should be defined either for all (?P<wanted>\d+) classes or no classes but got weight tensor "
     r"of shape: \[(?P<own>.*?)\]",
 )
-def class_weights(scene: Scene, match: re.Match[str]) -> str:
+def class_weights(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "The weight of `{code}` has a number for each class, so shape {wanted}, not {own}.",
         code=scene.code, wanted=f"[{match['wanted']}]", own=f"[{match['own']}]",
@@ -405,7 +405,7 @@ def class_weights(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("TypeError", r"^lstm_cell\(\): argument 'hx' \(position 2\) must be tuple of Tensors, not Tensor")
-def cell_with_one_state(scene: Scene, _match: re.Match[str]) -> str | None:
+def cell_with_one_state(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     state = None if call is None else argument(call, 1, "hx")
     return None if state is None else _second_state(ast.unparse(state))
@@ -413,7 +413,7 @@ def cell_with_one_state(scene: Scene, _match: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^size mismatch \(got input: (?P<input>\[.*?\]) , target: (?P<target>\[.*?\])")
 @mistake("RuntimeError", r"^only batches of spatial targets supported \(3D tensors\) but got targets of dimension: \d")
-def classes_of_an_image(scene: Scene, _match: re.Match[str]) -> str | None:
+def classes_of_an_image(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     given = [] if call is None else meant(Operands(scene), call.args[:2])
     if len(given) != 2 or len(given[0].tensor.shape) < 3:

@@ -7,13 +7,13 @@ import re
 
 from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.rewriting import base_of, written
-from tutor.explain.mistakes.scene import Scene, mistake, parsed
+from tutor.explain.mistakes.scene import FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
 
 
 @mistake("RuntimeError", r"^vmap: It looks like you're calling \.item\(\) on a Tensor")
-def taken_out(scene: Scene, _match: re.Match[str]) -> str:
+def taken_out(scene: FailureContext, _match: re.Match[str]) -> str:
     begin = _(
         "torch.vmap runs the function once for all rows, so that a tensor in it stands for many numbers, and no plain "
         "number can be taken out of it."
@@ -29,7 +29,7 @@ def taken_out(scene: Scene, _match: re.Match[str]) -> str:
     return sentences([begin, _("`{code}` asks for one; keep to operations on tensors there.", code=scene.code)])
 
 
-def _is_decided_by(scene: Scene, name: str) -> bool:
+def _is_decided_by(scene: FailureContext, name: str) -> bool:
     """Whether an `if` or a `while` asks for the number: it cannot ask the tensor either."""
     tests = [
         node.test for node in ast.walk(parsed(scene.statement)) if isinstance(node, ast.If | ast.IfExp | ast.While)
@@ -39,7 +39,7 @@ def _is_decided_by(scene: Scene, name: str) -> bool:
                for node in held)  # fmt: skip
 
 
-def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:
+def _sliced(scene: FailureContext, begin: str, node: ast.Subscript) -> str:
     """`row[s:s + 2]`: bounds of a slice are plain numbers; numbers of elements may be tensors."""
     said = _("The bounds of the slice `{code}` must be plain numbers.", code=ast.unparse(node))
     bounds = node.slice
@@ -59,7 +59,7 @@ def _sliced(scene: Scene, begin: str, node: ast.Subscript) -> str:
     return sentences([begin, said, _("Take the elements by their numbers: `{fix}`.", fix=fix)])
 
 
-def _is_row(scene: Scene, node: ast.expr) -> bool:
+def _is_row(scene: FailureContext, node: ast.expr) -> bool:
     """Whether what is sliced has one dimension inside of the function."""
     operands = Operands(scene)
     tensor = operands.meant_by(node)
@@ -77,7 +77,7 @@ def _is_row(scene: Scene, node: ast.expr) -> bool:
 
 
 @mistake("RuntimeError", r"^vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow")
-def decided(scene: Scene, _match: re.Match[str]) -> str:
+def decided(scene: FailureContext, _match: re.Match[str]) -> str:
     begin = _(
         "torch.vmap runs the function once for all rows, so that `{code}` stands for many answers, and Python's if and "
         "while need one.", code=scene.code,
@@ -106,7 +106,7 @@ def _sides(choice: ast.If | ast.IfExp) -> tuple[str, str] | None:
 
 
 @mistake("RuntimeError", r"^vmap: We do not support batching operators that can support dynamic shape")
-def of_any_length(scene: Scene, _match: re.Match[str]) -> str:
+def of_any_length(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "torch.vmap runs the function once for all rows, and `{code}` would have another length for each. Keep the "
         "shape: put a neutral number where the condition does not hold, with torch.where(condition, a, 0.0).",
@@ -115,7 +115,7 @@ def of_any_length(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^vmap: called random operation while in randomness error mode")
-def random(scene: Scene, _match: re.Match[str]) -> str:
+def random(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "`{code}` draws random numbers inside of torch.vmap, which must be told whether each row gets its own "
         "(randomness=\"different\") or all the same (randomness=\"same\").", code=scene.code,
@@ -126,7 +126,7 @@ def random(scene: Scene, _match: re.Match[str]) -> str:
     "ValueError",
     r"^vmap: Expected all tensors to have the same size in the mapped dimension, got sizes \[(?P<sizes>.*?)\]",
 )
-def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
+def mapped_sizes(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "torch.vmap goes along the first dimension of each argument, so all must have the same size there; these have "
         "{sizes}. For an argument that is the same for every row, say None in in_dims: in_dims=(0, None).",
@@ -135,7 +135,7 @@ def mapped_sizes(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^output with shape \[.*?\] doesn't match the broadcast shape")
-def written_from_inside(scene: Scene, _match: re.Match[str]) -> str | None:
+def written_from_inside(scene: FailureContext, _match: re.Match[str]) -> str | None:
     """Inside of `torch.vmap` alone: what each row would add to is one tensor for all."""
     target = written(scene.statement, scene.code)
     if target is None or "in vmap_impl" not in scene.event.traceback:

@@ -9,13 +9,13 @@ from functools import lru_cache
 from itertools import islice
 from weakref import WeakKeyDictionary
 
-from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.mistakes.scene import FailureContext, parsed
 from tutor.explain.words import joined
 from tutor.i18n import _
 from tutor.trace.events import Event, Line, Op
-from tutor.trace.names import names_of, op_texts
-from tutor.trace.scope import MODULE
-from tutor.trace.walk import LINE
+from tutor.trace.names import MODULE, names_of
+from tutor.trace.navigation import LINE
+from tutor.trace.operands import op_texts
 
 _MAKES = (
     "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
@@ -23,7 +23,7 @@ _MAKES = (
 )  # fmt: skip
 _TAKES = ("item", "tolist", "numpy", "array")
 _CASTS = ("float", "int", "bool")
-_MOST = 8
+_MOST_NUMBERS = 8
 """So many of them are looked at."""
 _FARTHEST = 1_000
 """So many steps back it is looked for where numbers come from."""
@@ -46,11 +46,11 @@ def makes(op: str) -> bool:
     return op in _MAKES
 
 
-def why(scene: Scene, step: int) -> str:
+def why_from_numbers(scene: FailureContext, step: int) -> str:
     """How an operation that makes a new tensor of numbers lost what they were computed from, and what to do."""
     place, call = scene.where(step), _call(scene, step)
     op = scene.timeline.event(step)
-    found = taken(scene, step)
+    found = taken_numbers(scene, step)
     if found:
         return by_way_of(place, found)
     argument = ast.unparse(call.args[0]) if call is not None and call.args else _("the tensor")
@@ -92,7 +92,7 @@ def _names(found: list[Taken]) -> tuple[str, str]:
     return names, joined(list(dict.fromkeys(one.source for one in found[:3])))
 
 
-def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
+def unseen(scene: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
     """The calls in the code of an operation that made a tensor of numbers for it and that torch does not tell of
     (`from_numpy`), and where the numbers were taken out."""
     for number, text in zip(op.inputs, op_texts(scene.timeline, step) or (), strict=False):
@@ -103,7 +103,7 @@ def unseen(scene: Scene, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]
             yield text, _found(scene, step, text, _read(parsed(text)))
 
 
-def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
+def _is_list(scene: FailureContext, step: int, call: ast.Call) -> bool:
     argument = call.args[0] if call.args else None
     if isinstance(argument, (ast.List, ast.Tuple, ast.ListComp)):
         return True
@@ -112,18 +112,18 @@ def _is_list(scene: Scene, step: int, call: ast.Call) -> bool:
     return any(one.startswith(f"{name}[") for one in names_of(state))
 
 
-_known: WeakKeyDictionary[Scene, dict[int, list[Taken]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[FailureContext, dict[int, list[Taken]]] = WeakKeyDictionary()
 
 
-def taken(scene: Scene, step: int) -> list[Taken]:
+def taken_numbers(scene: FailureContext, step: int) -> list[Taken]:
     """Where the numbers that an operation was given were taken out of tensors; by names, back in time."""
     known = _known.setdefault(scene, {})
     if step not in known:
-        known[step] = _taken(scene, step)
+        known[step] = _taken_at(scene, step)
     return known[step]
 
 
-def _taken(scene: Scene, step: int) -> list[Taken]:
+def _taken_at(scene: FailureContext, step: int) -> list[Taken]:
     event = scene.timeline.event(step)
     site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is None or not isinstance(event, Op):
@@ -138,11 +138,11 @@ def _taken(scene: Scene, step: int) -> list[Taken]:
     return _found(scene, step, code, {name for name in _read(parsed(code)) if bound.get(name) == "value"})
 
 
-def _found(scene: Scene, step: int, code: str, names: set[str]) -> list[Taken]:
-    return list(_in_code(scene, step, code, step)) or list(islice(by_name(scene, step, names), _MOST))
+def _found(scene: FailureContext, step: int, code: str, names: set[str]) -> list[Taken]:
+    return list(_in_code(scene, step, code, step)) or list(islice(by_name(scene, step, names), _MOST_NUMBERS))
 
 
-def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
+def _in_code(scene: FailureContext, step: int, code: str, end: int) -> Iterator[Taken]:
     """What the code of a statement, or a part of it, took out before the step `end`."""
     timeline = scene.timeline
     frame = getattr(timeline.event(step), "frame", None)
@@ -167,7 +167,7 @@ def _in_code(scene: Scene, step: int, code: str, end: int) -> Iterator[Taken]:
                 yield Taken(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
 
 
-def by_name(scene: Scene, step: int, wanted: set[str]) -> Iterator[Taken]:
+def by_name(scene: FailureContext, step: int, wanted: set[str]) -> Iterator[Taken]:
     """What was taken out by the statements that gave these names their numbers."""
     timeline, columns = scene.timeline, scene.timeline.columns
     frame = getattr(timeline.event(step), "frame", None)
@@ -189,7 +189,7 @@ def _begins(event: Event, frame: int | None) -> bool:
     return isinstance(event, Line) and event.frame == frame
 
 
-def _statement(scene: Scene, site: int) -> str:
+def _statement(scene: FailureContext, site: int) -> str:
     place = scene.timeline.sites.get(site)
     book = scene.timeline.book
     return "" if place is None else book.code(place.file, book.header(place.file, place.span)) or ""
@@ -215,7 +215,7 @@ def _read(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _call(scene: Scene, step: int) -> ast.Call | None:
+def _call(scene: FailureContext, step: int) -> ast.Call | None:
     tree = parsed(scene.timeline.view(step).code)
     return next((node for node in ast.walk(tree) if isinstance(node, ast.Call)), None)
 

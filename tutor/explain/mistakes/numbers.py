@@ -8,13 +8,13 @@ import re
 from tutor.explain.grid import count
 from tutor.explain.mistakes.given import Operands, enclosed
 from tutor.explain.mistakes.numbered import by_name
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.rules import shape_text
 from tutor.i18n import _
 
 
 @mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
-def of_a_number(scene: Scene, _match: re.Match[str]) -> Found | str | None:
+def of_a_number(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str | None:
     source = scene.called_on("backward")
     if source is None:
         return None
@@ -29,13 +29,13 @@ def of_a_number(scene: Scene, _match: re.Match[str]) -> Found | str | None:
             "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
             "is a tensor, and keep item() for printing.", code=source, place=scene.where(found.step, found.code),
         )  # fmt: skip
-        return Found(said, found.step)
+        return Diagnosis(said, found.step)
     return _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
 
 
 @mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def not_one(scene: Scene, match: re.Match[str]) -> str | None:
+def not_one(scene: FailureContext, match: re.Match[str]) -> str | None:
     node = _made_a_number(scene)
     name = scene.called_on("item") or (None if node is None else enclosed(ast.unparse(node)))
     tensor = None if name is None else scene.tensor(name)
@@ -52,7 +52,7 @@ def not_one(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _made_a_number(scene: Scene) -> ast.expr | None:
+def _made_a_number(scene: FailureContext) -> ast.expr | None:
     """`t` of `float(t)`."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("float", "int"):
@@ -61,7 +61,7 @@ def _made_a_number(scene: Scene) -> ast.expr | None:
 
 
 @mistake("ValueError", r"^can't optimize a non-leaf Tensor")
-def optimizer_of_result(scene: Scene, _match: re.Match[str]) -> Found | str:
+def optimizer_of_result(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
     for node in ast.walk(scene.tree):
         if isinstance(node, (ast.Name, ast.Attribute)):
             name = ast.unparse(node)
@@ -73,7 +73,7 @@ def optimizer_of_result(scene: Scene, _match: re.Match[str]) -> Found | str:
                     "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
                     "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
                 )  # fmt: skip
-                return Found(said, None if made is None else made[0])
+                return Diagnosis(said, None if made is None else made[0])
     return _(
         "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
         "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
@@ -81,7 +81,7 @@ def optimizer_of_result(scene: Scene, _match: re.Match[str]) -> Found | str:
 
 
 @mistake("ValueError", r"^optimizer got an empty parameter list")
-def optimizer_of_nothing(scene: Scene, _match: re.Match[str]) -> str:
+def optimizer_of_nothing(scene: FailureContext, _match: re.Match[str]) -> str:
     model = scene.called_on("parameters")
     used_up = None if model is not None else _used_up(scene)
     if used_up is not None:
@@ -98,7 +98,7 @@ def optimizer_of_nothing(scene: Scene, _match: re.Match[str]) -> str:
     )  # fmt: skip
 
 
-def _used_up(scene: Scene) -> tuple[str, str] | None:
+def _used_up(scene: FailureContext) -> tuple[str, str] | None:
     """The name of a generator of parameters that an optimizer is given, and what made it."""
     argument = next((node.args[0] for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     file = scene.event.file

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tutor.explain.keeping import Kept, kept_by, version_of
-from tutor.explain.mistakes.scene import Scene
+from tutor.explain.mistakes.scene import FailureContext
 from tutor.trace.events import Snapshot
 from tutor.trace.state import NodeState, State, TensorState
 
@@ -37,7 +37,7 @@ class Told:
     now: int
 
 
-def all_overwritten(scene: Scene) -> list[Kept]:
+def all_overwritten(scene: FailureContext) -> list[Kept]:
     """What the nodes that the failed pass had still to run keep, where it has been written to."""
     state = scene.stopped
     held = (kept for node in _waiting(state) for kept in kept_by(state, node))
@@ -45,7 +45,7 @@ def all_overwritten(scene: Scene) -> list[Kept]:
     return [kept for kept in told if not kept.fits]
 
 
-def _with_last_version(scene: Scene, kept: Kept) -> Kept:
+def _with_last_version(scene: FailureContext, kept: Kept) -> Kept:
     """With the last version of what was collected since, as a local of a function is; the node holds its memory."""
     if kept.now is not None or kept.version is None:
         return kept
@@ -54,7 +54,7 @@ def _with_last_version(scene: Scene, kept: Kept) -> Kept:
     return replace(kept, now=versions[-1]) if versions else kept
 
 
-def _versions(scene: Scene, kept: Kept, since: int) -> Iterator[tuple[int, int]]:
+def _versions(scene: FailureContext, kept: Kept, since: int) -> Iterator[tuple[int, int]]:
     """The steps after which a result that has the kept memory was looked at, and its version."""
     for step in range(since + 1, min(scene.step, since + _FARTHEST)):
         for event in scene.timeline.following(step):
@@ -64,7 +64,7 @@ def _versions(scene: Scene, kept: Kept, since: int) -> Iterator[tuple[int, int]]
                 yield step, event.version
 
 
-def overwritten(scene: Scene, told: Told) -> Overwritten | None:
+def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
     """What torch's message speaks of; None where that is not known."""
     state = scene.stopped
     found = [kept for kept in all_overwritten(scene) if (kept.version, kept.now) == (told.then, told.now)]
@@ -83,7 +83,7 @@ def overwritten(scene: Scene, told: Told) -> Overwritten | None:
     return Overwritten(last, made, first_write(scene, last, made or 0))
 
 
-def first_write(scene: Scene, kept: Kept, since: int) -> int:
+def first_write(scene: FailureContext, kept: Kept, since: int) -> int:
     """The first step after which a tensor has another version than the one that was kept: versions only grow."""
     if version_of(scene.stopped, kept.tensor, kept.storage) is None:
         later = (step for step, version in _versions(scene, kept, since) if version > (kept.version or 0))
@@ -99,7 +99,7 @@ def first_write(scene: Scene, kept: Kept, since: int) -> int:
     return last
 
 
-def owner(scene: Scene, kept: Kept, step: int) -> TensorState | None:
+def owner(scene: FailureContext, kept: Kept, step: int) -> TensorState | None:
     """The tensor that the memory belongs to, as the learner knows it: the leaf, else the largest one, with a name if
     there is one."""
     state = scene.timeline.state(step)

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake, parsed
+from tutor.explain.mistakes.scene import FailureContext, mistake, parsed
 from tutor.explain.mistakes.shaped import argument, called, described, function, listed, meant, receiver
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
@@ -14,7 +14,7 @@ from tutor.i18n import _
 from tutor.trace.values import elements
 
 
-def _self_and_index(scene: Scene) -> tuple[Given, Given] | None:
+def _self_and_index(scene: FailureContext) -> tuple[Given, Given] | None:
     """The tensor, and the index, of `x.gather(1, i)`, `torch.gather(x, 1, i)` and their like."""
     operands, call = Operands(scene), called(scene)
     given = receiver(scene, operands)
@@ -26,7 +26,7 @@ def _self_and_index(scene: Scene) -> tuple[Given, Given] | None:
     return (given, index[0]) if index else None
 
 
-def _dimension(scene: Scene, given: Given) -> int | None:
+def _dimension(scene: FailureContext, given: Given) -> int | None:
     call = called(scene)
     if call is None:
         return None
@@ -40,7 +40,7 @@ def _dimension(scene: Scene, given: Given) -> int | None:
 
 
 @mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as (?:input|self|src) tensor")
-def index_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
+def index_dimensions(scene: FailureContext, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     if both is None:
         return _of_something(scene)
@@ -65,7 +65,7 @@ def index_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
     return sentences([said, each])
 
 
-def _of_something(scene: Scene) -> str | None:
+def _of_something(scene: FailureContext) -> str | None:
     """Of what came out of a module of the learner's own, whose shape is not known."""
     call = called(scene)
     node = None if call is None else argument(call, 1, "index")
@@ -83,7 +83,7 @@ def _of_something(scene: Scene) -> str | None:
 @mistake(
     "RuntimeError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)"
 )
-def index_too_large(scene: Scene, match: re.Match[str]) -> str | None:
+def index_too_large(scene: FailureContext, match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     number, size = int(match["number"]), int(match["size"])
     holds = both is not None and number in (elements(both[1].tensor.value) or ())
@@ -101,7 +101,7 @@ def index_too_large(scene: Scene, match: re.Match[str]) -> str | None:
     "RuntimeError", r"^Size does not match at dimension (?P<dim>\d+) expected index \[.*?\] to be no larger than self"
 )
 @mistake("RuntimeError", r"^Expected index \[.*?\] to be no larger than self")
-def index_too_long(scene: Scene, match: re.Match[str]) -> str | None:
+def index_too_long(scene: FailureContext, match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     if both is None:
         return None
@@ -121,7 +121,7 @@ def index_too_long(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^index_select\(\): Index is supposed to be a vector")
-def index_of_two_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
+def index_of_two_dimensions(scene: FailureContext, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene)
     if both is None:
         return None
@@ -132,7 +132,7 @@ def index_of_two_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^index out of range in self")
-def selected(scene: Scene, _match: re.Match[str]) -> str | None:
+def selected(scene: FailureContext, _match: re.Match[str]) -> str | None:
     both = _self_and_index(scene) if function(scene) == "index_select" else None
     dim = None if both is None else _dimension(scene, both[0])
     if both is None or dim is None:
@@ -154,7 +154,7 @@ def selected(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^index_add_\(\): Number of indices \((?P<count>\d+)\) should be equal to source\.size\(dim\): "
     r"\((?P<size>\d+)\)",
 )
-def as_many_indices(scene: Scene, match: re.Match[str]) -> str:
+def as_many_indices(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "`{code}` has a number in the index for each part that is added: {count} numbers, and {size} parts.",
         code=scene.code, count=match["count"], size=match["size"],
@@ -162,7 +162,7 @@ def as_many_indices(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("IndexError", r"^out of range: tried to access index (?P<number>-?\d+) on a tensor of (?P<count>\d+) elements")
-def taken(scene: Scene, match: re.Match[str]) -> str:
+def taken(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "`{code}` takes element {number} of {count}: they are numbered from 0 to {last}.",
         code=scene.code, number=match["number"], count=match["count"], last=int(match["count"]) - 1,
@@ -170,7 +170,7 @@ def taken(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^selected index k out of range")
-def too_many_wanted(scene: Scene, _match: re.Match[str]) -> str | None:
+def too_many_wanted(scene: FailureContext, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "topk", "kthvalue")
     if given is None:
         return None
@@ -179,7 +179,7 @@ def too_many_wanted(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("IndexError", r"^shape mismatch: indexing tensors could not be broadcast together with shapes")
-def several_indices(scene: Scene, _match: re.Match[str]) -> str | None:
+def several_indices(scene: FailureContext, _match: re.Match[str]) -> str | None:
     operands = Operands(scene)
     for node in ast.walk(scene.tree):
         places = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []
@@ -197,7 +197,7 @@ def several_indices(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^shape mismatch: value tensor of shape (?P<value>\[.*?\]) cannot be broadcast to indexing result of shape "
     r"(?P<place>\[.*?\])",
 )
-def written(scene: Scene, match: re.Match[str]) -> str:
+def written(scene: FailureContext, match: re.Match[str]) -> str:
     body = parsed(scene.statement).body
     statement = body[0] if len(body) == 1 else None
     target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else scene.code
@@ -214,7 +214,7 @@ def written(scene: Scene, match: re.Match[str]) -> str:
     "RuntimeError",
     r"^start \((?P<start>-?\d+)\) \+ length \((?P<length>\d+)\) exceeds dimension size \((?P<size>\d+)\)",
 )
-def beyond_the_end(scene: Scene, _match: re.Match[str]) -> str | None:
+def beyond_the_end(scene: FailureContext, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "select", "narrow")
     if given is None:
         return None

@@ -7,7 +7,7 @@ import re
 from math import prod
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.explain.mistakes.shaped import (
     Layer,
     Shape,
@@ -30,7 +30,7 @@ from tutor.i18n import _
 
 
 @mistake("RuntimeError", r"^mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)")
-def matrices(scene: Scene, match: re.Match[str]) -> str:
+def matrices(scene: FailureContext, match: re.Match[str]) -> str:
     rows, inner, other, columns = (int(size) for size in match.groups())
     operands = Operands(scene)
     layer = _linear(scene, operands, (columns, other))
@@ -83,7 +83,7 @@ def _fit(first: Shape, second: Shape) -> bool:
 # ---------------------------------------------------------------- a linear layer
 
 
-def _linear(scene: Scene, operands: Operands, shape: Shape) -> Layer | None:
+def _linear(scene: FailureContext, operands: Operands, shape: Shape) -> Layer | None:
     """The `nn.Linear` that failed: the last operation before was that of its weight, turned."""
     step, op = next(iter(inside(scene, operands)), (0, None))
     module = None if op is None else scene.state.modules.get(op.module or 0)
@@ -94,7 +94,7 @@ def _linear(scene: Scene, operands: Operands, shape: Shape) -> Layer | None:
     return Layer(next(names, f"`{scene.code}`").removesuffix(".weight"), weight)
 
 
-def _layer(scene: Scene, operands: Operands, layer: Layer, given: Shape, sizes: tuple[int, int]) -> str:
+def _layer(scene: FailureContext, operands: Operands, layer: Layer, given: Shape, sizes: tuple[int, int]) -> str:
     wanted, columns = sizes
     shape = _before_flattening(scene, operands, given)
     direct = input_of(scene, operands, layer, shape)
@@ -106,7 +106,7 @@ def _layer(scene: Scene, operands: Operands, layer: Layer, given: Shape, sizes: 
     return sentences([said, *_linear_fix(direct, shape, wanted, columns)])
 
 
-def _before_flattening(scene: Scene, operands: Operands, given: Shape) -> Shape:
+def _before_flattening(scene: FailureContext, operands: Operands, given: Shape) -> Shape:
     """The shape of what the layer was given: one with more dimensions is brought to rows first."""
     for step, op in inside(scene, operands)[1:2]:
         tensors = scene.timeline.state(step).tensors
@@ -145,7 +145,7 @@ def _one_row(given: Given) -> list[str]:
     return [_("All of it in one row fits: {fix}.", fix=f"{enclosed(given.source)}.flatten()")]
 
 
-def _by_function(scene: Scene, factors: list[Given]) -> str:
+def _by_function(scene: FailureContext, factors: list[Given]) -> str:
     """Of `F.linear(x, weight)`, which multiplies by the transposed weight."""
     given, weight = factors
     said = _(
@@ -164,7 +164,7 @@ def _by_function(scene: Scene, factors: list[Given]) -> str:
 @mistake(
     "RuntimeError", r"^size mismatch, got input \(\d+\), mat \((?P<rows>\d+)x(?P<columns>\d+)\), vec \((?P<size>\d+)\)"
 )
-def vector(scene: Scene, match: re.Match[str]) -> str:
+def vector(scene: FailureContext, match: re.Match[str]) -> str:
     factors = sides(scene, Operands(scene))[-2:]
     shapes = [factor.tensor.shape for factor in factors]
     named = shapes == [(int(match["rows"]), int(match["columns"])), (int(match["size"]),)]
@@ -178,7 +178,7 @@ def vector(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^inconsistent tensor size, expected tensor \[(?P<a>\d+)\] and src \[(?P<b>\d+)\]")
-def vectors(scene: Scene, match: re.Match[str]) -> str:
+def vectors(scene: FailureContext, match: re.Match[str]) -> str:
     factors = sides(scene, Operands(scene))[-2:]
     shapes = [factor.tensor.shape for factor in factors]
     named = shapes == [(int(match["a"]),), (int(match["b"]),)]
@@ -189,7 +189,7 @@ def vectors(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^1D tensors expected, but got \d+D and \d+D tensors")
-def dot_of_matrices(scene: Scene, _match: re.Match[str]) -> str | None:
+def dot_of_matrices(scene: FailureContext, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if len(factors) != 2:
         return None
@@ -214,7 +214,7 @@ def _matmul(factors: list[Given]) -> list[str]:
     r"^Expected size for first two dimensions of batch2 tensor to be: \[(?P<batch>\d+), (?P<inner>\d+)\] but got: "
     r"\[(?P<count>\d+), (?P<rows>\d+)\]",
 )
-def batches_of_matrices(scene: Scene, match: re.Match[str]) -> str | None:
+def batches_of_matrices(scene: FailureContext, match: re.Match[str]) -> str | None:
     batch, inner, count, rows = (int(match[key]) for key in ("batch", "inner", "count", "rows"))
     operands = Operands(scene)
     if function(scene) == "scaled_dot_product_attention":
@@ -243,7 +243,7 @@ def batches_of_matrices(scene: Scene, match: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^(?:self|mat2) must be a matrix")
 @mistake("RuntimeError", r"^(?:vector \+ )?matrix (?:@|\*) vector expected, got")
 @mistake("RuntimeError", r"^outer: Expected 1-D argument")
-def number_of_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
+def number_of_dimensions(scene: FailureContext, _match: re.Match[str]) -> str | None:
     wanted = {"bmm": (3, 3), "mm": (2, 2), "mv": (2, 1), "outer": (1, 1)}.get(function(scene))
     factors = sides(scene, Operands(scene))
     if wanted is None or len(factors) != 2:
@@ -256,7 +256,7 @@ def number_of_dimensions(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^both arguments to matmul need to be at least 1D")
-def product_of_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
+def product_of_numbers(scene: FailureContext, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if len(factors) != 2:
         return None
@@ -269,7 +269,7 @@ def product_of_numbers(scene: Scene, _match: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^inner\(\) the last dimension must match on both input tensors")
 @mistake("RuntimeError", r"^X1 and X2 must have the same number of columns")
-def last_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
+def last_sizes(scene: FailureContext, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if function(scene) not in ("inner", "cdist") or len(factors) != 2:
         return None
@@ -278,7 +278,7 @@ def last_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^linalg\.\w+: A must be batches of square matrices")
-def square(scene: Scene, _match: re.Match[str]) -> str | None:
+def square(scene: FailureContext, _match: re.Match[str]) -> str | None:
     factors = sides(scene, Operands(scene))
     if not factors or factors[0].tensor.shape[-1:] == factors[0].tensor.shape[-2:-1]:
         return None
@@ -294,7 +294,7 @@ def square(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^einsum\(\): subscript (?P<letter>\w) has size (?P<size>\d+) for operand (?P<place>\d+) which does not broadcast "
     r"with previously seen size (?P<seen>\d+)",
 )
-def einsum_sizes(scene: Scene, match: re.Match[str]) -> str | None:
+def einsum_sizes(scene: FailureContext, match: re.Match[str]) -> str | None:
     given = _einsum(scene)
     if given is None:
         return None
@@ -309,7 +309,7 @@ def einsum_sizes(scene: Scene, match: re.Match[str]) -> str | None:
     r"^einsum\(\): the number of subscripts in the equation \((?P<letters>\d+)\) does not match the number of "
     r"dimensions \((?P<dims>\d+)\) for operand (?P<place>\d+)",
 )
-def einsum_letters(scene: Scene, match: re.Match[str]) -> str | None:
+def einsum_letters(scene: FailureContext, match: re.Match[str]) -> str | None:
     given, place = _einsum(scene), int(match["place"])
     if given is None or place >= len(given) or len(given[place].tensor.shape) != int(match["dims"]):
         return None
@@ -320,7 +320,7 @@ def einsum_letters(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^einsum\(\): (?:fewer|more) operands were provided than specified in the equation")
-def einsum_operands(scene: Scene, _match: re.Match[str]) -> str | None:
+def einsum_operands(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = called(scene)
     equation = call.args[0] if call is not None and call.args else None
     if call is None or not isinstance(equation, ast.Constant) or not isinstance(equation.value, str):
@@ -333,14 +333,14 @@ def einsum_operands(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^einsum\(\): output subscript (?P<letter>\w) does not appear in the equation")
-def einsum_output(scene: Scene, match: re.Match[str]) -> str:
+def einsum_output(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "In `{code}` the letter {letter} is behind the arrow and at no tensor before it, so it has no size.",
         code=scene.code, letter=match["letter"],
     )  # fmt: skip
 
 
-def _einsum(scene: Scene) -> list[Given] | None:
+def _einsum(scene: FailureContext) -> list[Given] | None:
     """The tensors that einsum is given, all of them."""
     call = called(scene)
     if call is None or function(scene) != "einsum":

@@ -7,7 +7,7 @@ import re
 
 from tutor.explain.mistakes.dtypes import dtype_of
 from tutor.explain.mistakes.given import Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake, parsed
+from tutor.explain.mistakes.scene import FailureContext, mistake, parsed
 from tutor.explain.mistakes.shaped import argument, called, function, meant
 from tutor.explain.words import number, sentences
 from tutor.i18n import _
@@ -15,7 +15,7 @@ from tutor.trace.values import elements
 
 
 @mistake("RuntimeError", r"^all elements of (?P<which>input|target) should be between 0 and 1")
-def no_probability(scene: Scene, match: re.Match[str]) -> str | None:
+def no_probability(scene: FailureContext, match: re.Match[str]) -> str | None:
     call = called(scene)
     if call is None:
         return None
@@ -43,7 +43,7 @@ def no_probability(scene: Scene, match: re.Match[str]) -> str | None:
 
 @mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>[\w: ]+)' to a tensor with "
          r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
-def gradient_of_another_dtype(scene: Scene, match: re.Match[str]) -> str:
+def gradient_of_another_dtype(scene: FailureContext, match: re.Match[str]) -> str:
     said = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
               wanted=dtype_of(match["wanted"]), given=dtype_of(match["given"]))  # fmt: skip
     assignment = _assigned(scene)
@@ -55,7 +55,7 @@ def gradient_of_another_dtype(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
-def gradient_of_no_tensor(scene: Scene, match: re.Match[str]) -> str:
+def gradient_of_no_tensor(scene: FailureContext, match: re.Match[str]) -> str:
     said = _("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
     assignment = _assigned(scene)
     if assignment is None:
@@ -63,7 +63,7 @@ def gradient_of_no_tensor(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, _("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None")])
 
 
-def _assigned(scene: Scene) -> ast.Assign | None:
+def _assigned(scene: FailureContext) -> ast.Assign | None:
     """`w.grad = …`, where that is the statement."""
     body = parsed(scene.statement).body
     statement = body[0] if len(body) == 1 else None
@@ -76,7 +76,7 @@ def _assigned(scene: Scene) -> ast.Assign | None:
 
 
 @mistake("RuntimeError", r"^Can't detach views in-place")
-def detached_view(scene: Scene, _match: re.Match[str]) -> str | None:
+def detached_view(scene: FailureContext, _match: re.Match[str]) -> str | None:
     name = scene.called_on("detach_")
     if name is None:
         return None
@@ -90,7 +90,7 @@ def detached_view(scene: Scene, _match: re.Match[str]) -> str | None:
 @mistake("TypeError", r"^LBFGS\.step\(\) missing 1 required positional argument: 'closure'")
 @mistake("TypeError", r"^'(?P<kind>Tensor|NoneType)' object is not callable")
 @mistake("TypeError", r"^float\(\) argument must be a string or a real number, not '(?P<kind>NoneType)'")
-def step_without_closure(scene: Scene, match: re.Match[str]) -> str | None:
+def step_without_closure(scene: FailureContext, match: re.Match[str]) -> str | None:
     call = called(scene)
     if call is None or function(scene) != "step" or not isinstance(call.func, ast.Attribute):
         return None
@@ -109,7 +109,7 @@ def step_without_closure(scene: Scene, match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _step_of_a_loss(scene: Scene, call: ast.Call, name: str) -> str | None:
+def _step_of_a_loss(scene: FailureContext, call: ast.Call, name: str) -> str | None:
     """Of `optimizer.step(loss)`."""
     loss = argument(call, 0, "closure")
     if loss is None or not _made_as(scene, name, r"(?:optim\.\w+|SGD|Adam|AdamW|RMSprop|Adagrad)"):
@@ -120,7 +120,7 @@ def _step_of_a_loss(scene: Scene, call: ast.Call, name: str) -> str | None:
     )  # fmt: skip
 
 
-def _made_as(scene: Scene, name: str, kind: str) -> bool:
+def _made_as(scene: FailureContext, name: str, kind: str) -> bool:
     """Whether every assignment to this name in the file makes such an object."""
     text = None if scene.event.file is None else scene.timeline.book.text(scene.event.file)
     tree = parsed(None if text is None else "\n".join(text.lines))

@@ -8,7 +8,7 @@ from math import prod
 
 from tutor.explain.grid import count
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake, parsed
+from tutor.explain.mistakes.scene import FailureContext, mistake, parsed
 from tutor.explain.mistakes.shaped import (
     called,
     described,
@@ -27,7 +27,7 @@ from tutor.i18n import _
 
 
 @mistake("RuntimeError", r"^shape '\[(?P<shape>[-\d, ]*)\]' is invalid for input of size (?P<count>\d+)")
-def other_number_of_elements(scene: Scene, match: re.Match[str]) -> str:
+def other_number_of_elements(scene: FailureContext, match: re.Match[str]) -> str:
     wanted, own = sizes_in(match["shape"]), int(match["count"])
     given = receiver(scene, Operands(scene), "view", "reshape")
     if given is not None and count(given.tensor.shape) != own:
@@ -55,12 +55,12 @@ def other_number_of_elements(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^only one dimension can be inferred")
-def several_inferred(scene: Scene, _match: re.Match[str]) -> str:
+def several_inferred(scene: FailureContext, _match: re.Match[str]) -> str:
     return _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=scene.code)
 
 
 @mistake("RuntimeError", r"^view size is not compatible with input tensor's size and stride")
-def not_contiguous(scene: Scene, _match: re.Match[str]) -> str | None:
+def not_contiguous(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call, given = called(scene), receiver(scene, Operands(scene), "view")
     if call is None or given is None or not isinstance(call.func, ast.Attribute):
         return None
@@ -80,7 +80,7 @@ def not_contiguous(scene: Scene, _match: re.Match[str]) -> str | None:
     r"^The expanded size of the tensor \((?P<wanted>\d+)\) must match the existing size \((?P<own>\d+)\) at "
     r"non-singleton dimension (?P<dim>\d+)\.  Target sizes: \[(?P<target>.*?)\]\.  Tensor sizes: \[(?P<shape>.*?)\]",
 )
-def expanded(scene: Scene, match: re.Match[str]) -> str:
+def expanded(scene: FailureContext, match: re.Match[str]) -> str:
     target, shape = sizes_in(match["target"]), sizes_in(match["shape"])
     assignment = _assignment(scene)
     if assignment is not None:
@@ -110,7 +110,7 @@ def expanded(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, _("Repeated as often as it takes it is {fix}.", fix=fix)])
 
 
-def _assignment(scene: Scene) -> ast.Assign | None:
+def _assignment(scene: FailureContext) -> ast.Assign | None:
     """`a[0] = values`, where that failed."""
     body = parsed(scene.statement).body
     assignment = body[0] if len(body) == 1 else None
@@ -124,7 +124,7 @@ def _assignment(scene: Scene) -> ast.Assign | None:
     "RuntimeError", r"the number of sizes provided \(\d+\) must be greater or equal to the number of dimensions in"
 )
 @mistake("RuntimeError", r"^Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-def too_few_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
+def too_few_sizes(scene: FailureContext, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene))
     if given is None:
         return None
@@ -143,7 +143,7 @@ def too_few_sizes(scene: Scene, _match: re.Match[str]) -> str | None:
     r"(?P<own>\d+) is not equal to len\(dims\) = (?P<given>\d+)",
 )
 @mistake("RuntimeError", r"^permute\(\): duplicate dims are not allowed")
-def permuted(scene: Scene, match: re.Match[str]) -> str | None:
+def permuted(scene: FailureContext, match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "permute")
     if given is None:
         return None
@@ -165,7 +165,7 @@ def permuted(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^t\(\) expects a tensor with <= 2 dimensions, but self is \d+D")
-def turned(scene: Scene, _match: re.Match[str]) -> str | None:
+def turned(scene: FailureContext, _match: re.Match[str]) -> str | None:
     given = receiver(scene, Operands(scene), "t")
     if given is None:
         return None
@@ -177,7 +177,7 @@ def turned(scene: Scene, _match: re.Match[str]) -> str | None:
 
 @mistake("IndexError", r"^Dimension out of range \(expected to be in range of \[(?P<first>-?\d+), (?P<last>-?\d+)\], "
          r"but got (?P<dim>-?\d+)\)")  # fmt: skip
-def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
+def no_such_dimension(scene: FailureContext, match: re.Match[str]) -> str:
     last, operands = int(match["last"]), Operands(scene)
     given = receiver(scene, operands)
     words = {"code": scene.code, "dim": match["dim"], "first": match["first"], "last": last}
@@ -201,7 +201,7 @@ def no_such_dimension(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("IndexError", r"^tuple index out of range")
-def no_such_size(scene: Scene, _match: re.Match[str]) -> str | None:
+def no_such_size(scene: FailureContext, _match: re.Match[str]) -> str | None:
     for node in ast.walk(scene.tree):
         held = _shape_of(Operands(scene), node.value) if isinstance(node, ast.Subscript) else None
         if held is not None:
@@ -230,7 +230,7 @@ def _shape_of(operands: Operands, node: ast.expr) -> Given | None:
     "RuntimeError",
     r"^split_with_sizes expects split_sizes to sum exactly to (?P<size>\d+) .*?split_sizes=\[(?P<parts>.*?)\]",
 )
-def parts(scene: Scene, match: re.Match[str]) -> str:
+def parts(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "`{code}` must give every element to a part: their sizes add up to {sum}, and must add up to {size}.",
         code=scene.code, sum=sum(sizes_in(match["parts"])), size=match["size"],
@@ -242,7 +242,7 @@ def parts(scene: Scene, match: re.Match[str]) -> str:
     r"^unflatten: Provided sizes \[(?P<sizes>.*?)\] don't multiply up to the size of dim (?P<dim>\d+) "
     r"\((?P<size>\d+)\)",
 )
-def unflattened(scene: Scene, match: re.Match[str]) -> str:
+def unflattened(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "`{code}` splits dimension {dim}, of size {size}, into {sizes}, which multiplied are {product}: they must be "
         "{size}.", code=scene.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
@@ -255,7 +255,7 @@ def unflattened(scene: Scene, match: re.Match[str]) -> str:
 
 @mistake("ValueError", r"^too many values to unpack \(expected (?P<names>\d+)")
 @mistake("ValueError", r"^not enough values to unpack \(expected (?P<names>\d+), got \d+\)")
-def unpacked(scene: Scene, match: re.Match[str]) -> str | None:
+def unpacked(scene: FailureContext, match: re.Match[str]) -> str | None:
     body = parsed(scene.statement).body
     statement = body[0] if len(body) == 1 else None
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], (ast.Tuple, ast.List)):
@@ -302,7 +302,7 @@ def _output_and_state(operands: Operands, statement: ast.Assign, names: int) -> 
 
 
 @mistake("TypeError", r"^iteration over a 0-d tensor")
-def single_number(scene: Scene, _match: re.Match[str]) -> str | None:
+def single_number(scene: FailureContext, _match: re.Match[str]) -> str | None:
     body = [*ast.iter_child_nodes(scene.tree), *parsed(scene.statement).body]
     loop = next((statement.iter for statement in body if isinstance(statement, ast.For)), None)
     value = next((statement.value for statement in body if isinstance(statement, ast.Assign)), None)

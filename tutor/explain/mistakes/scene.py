@@ -24,7 +24,7 @@ _BLOCK = re.compile(r"(async )?(for|while|with|if)\b")
 
 
 @dataclass(frozen=True)
-class Found:
+class Diagnosis:
     """An explanation, and the step that made the failure inevitable."""
 
     text: str
@@ -45,7 +45,7 @@ def mistake(error: str, pattern: str) -> Callable[[Explain], Explain]:
     return register
 
 
-class Scene:
+class FailureContext:
     """A failure and what led to it."""
 
     def __init__(self, timeline: Timeline, step: int, event: Failed) -> None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from math import prod
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene
+from tutor.explain.mistakes.scene import FailureContext
 from tutor.explain.rules import shape_text
 from tutor.i18n import _
 from tutor.trace.events import Op
@@ -19,7 +19,7 @@ from tutor.trace.state import TensorState
 Shape = tuple[int, ...]
 _LONGEST = 50
 """A piece of code of so many characters stands for a tensor in a sentence."""
-_MOST = 4
+_MOST_LISTED = 4
 """So many tensors are named in a sentence."""
 
 
@@ -32,8 +32,8 @@ def described(given: Given) -> str:
 
 def listed(tensors: Sequence[Given]) -> str:
     """`a (shape [2, 3]) and b (shape [4])`."""
-    words = [described(tensor) for tensor in tensors[:_MOST]]
-    if len(tensors) > _MOST:
+    words = [described(tensor) for tensor in tensors[:_MOST_LISTED]]
+    if len(tensors) > _MOST_LISTED:
         words[-1] = "…"
     text = words[0]
     for word in words[1:-1]:
@@ -66,13 +66,13 @@ def transposed(given: Given) -> str:
 # ---------------------------------------------------------------- what the code computes with
 
 
-def expression(scene: Scene) -> ast.expr | None:
+def expression(scene: FailureContext) -> ast.expr | None:
     """The code that failed, where it is an expression."""
     body = list(ast.iter_child_nodes(scene.tree))
     return body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
 
 
-def called(scene: Scene) -> ast.Call | None:
+def called(scene: FailureContext) -> ast.Call | None:
     """The call that failed; of a statement, the outermost in it."""
     failing = expression(scene)
     if failing is not None:
@@ -80,7 +80,7 @@ def called(scene: Scene) -> ast.Call | None:
     return next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
 
 
-def function(scene: Scene) -> str:
+def function(scene: FailureContext) -> str:
     """`cat` of `torch.cat([a, b])`, `view` of `x.view(2)`; empty where nothing is called."""
     call = called(scene)
     return "" if call is None else ast.unparse(call.func).rpartition(".")[2]
@@ -93,7 +93,7 @@ def argument(call: ast.Call, place: int, *names: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg in names), None)
 
 
-def receiver(scene: Scene, operands: Operands, *methods: str) -> Given | None:
+def receiver(scene: FailureContext, operands: Operands, *methods: str) -> Given | None:
     """The tensor that the failing call is given first: `x` of `x.view(2)` and of `torch.reshape(x, (2,))`."""
     call = called(scene)
     if call is None or (methods and function(scene) not in methods):
@@ -109,7 +109,7 @@ def meant(operands: Operands, parts: Iterable[ast.expr]) -> list[Given]:
     return [Given(source, tensor) for source, tensor in held if tensor is not None]
 
 
-def sides(scene: Scene, operands: Operands) -> list[Given]:
+def sides(scene: FailureContext, operands: Operands) -> list[Given]:
     """The tensors that the failing operation computes with, in the order in which they stand."""
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.BinOp):
@@ -155,12 +155,14 @@ def layer_with(operands: Operands, shape: Shape, suffix: str = ".weight") -> Lay
     return Layer(fitting[0].source.removesuffix(suffix), fitting[0].tensor)
 
 
-def inside(scene: Scene, operands: Operands) -> list[tuple[int, Op]]:
+def inside(scene: FailureContext, operands: Operands) -> list[tuple[int, Op]]:
     """The operations of the failing statement before it failed, the last one first."""
     return list(takewhile(lambda found: found[0] > operands.begin, scene.operations()))
 
 
-def input_of(scene: Scene, operands: Operands, layer: Layer | None, shape: Shape | None = None) -> Given | None:
+def input_of(
+    scene: FailureContext, operands: Operands, layer: Layer | None, shape: Shape | None = None
+) -> Given | None:
     """The tensor that the code gives to the failing layer itself, if it has the shape of which the message speaks."""
     call = called(scene)
     given = [] if call is None else meant(operands, call.args[:1])

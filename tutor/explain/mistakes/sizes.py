@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Given, Operands, enclosed
-from tutor.explain.mistakes.scene import Scene, mistake
+from tutor.explain.mistakes.scene import FailureContext, mistake
 from tutor.explain.mistakes.shaped import broadcast, expression, function, listed, sides, transposed
 from tutor.explain.rules import shape_text
 from tutor.explain.words import sentences
@@ -17,7 +17,7 @@ from tutor.i18n import _
     "RuntimeError",
     r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
 )
-def elements(scene: Scene, match: re.Match[str]) -> str:
+def elements(scene: FailureContext, match: re.Match[str]) -> str:
     operands = Operands(scene)
     tensors, begin = sides(scene, operands), {"code": scene.code, "a": match[1], "b": match[2]}
     pairs = [(first, second) for place, first in enumerate(tensors) for second in tensors[place + 1 :]]
@@ -44,7 +44,7 @@ def elements(scene: Scene, match: re.Match[str]) -> str:
     return sentences([said, *_fitting(*pair)])
 
 
-def _calls_a_module(scene: Scene, operands: Operands) -> bool:
+def _calls_a_module(scene: FailureContext, operands: Operands) -> bool:
     """Whether the code is a call of a module with parameters, in which the tensors met."""
     call = expression(scene)
     source = ast.unparse(call.func) if isinstance(call, ast.Call) else None
@@ -61,7 +61,7 @@ def _meet(first: Given, second: Given, place: int) -> set[int]:
     return sizes
 
 
-def _multiplies(scene: Scene) -> bool:
+def _multiplies(scene: FailureContext) -> bool:
     failing = expression(scene)
     return function(scene) == "matmul" or (isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult))
 
@@ -92,7 +92,7 @@ def _fitting(first: Given, second: Given) -> list[str]:
     r"^Mismatch in shape: grad_output\[\d+\] has a shape of torch\.Size\((?P<given>.*?)\) and output\[\d+\] has a "
     r"shape of torch\.Size\((?P<wanted>.*?)\)",
 )
-def gradient(scene: Scene, match: re.Match[str]) -> str:
+def gradient(scene: FailureContext, match: re.Match[str]) -> str:
     root = scene.roots() or _("the result")
     return _(
         "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
@@ -101,7 +101,7 @@ def gradient(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def of_tensors(scene: Scene, _match: re.Match[str]) -> str | None:
+def of_tensors(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or not ast.unparse(call.func).endswith("tensor"):
         return None
@@ -115,7 +115,7 @@ def of_tensors(scene: Scene, _match: re.Match[str]) -> str | None:
 @mistake(
     "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
 )
-def of_function(scene: Scene, match: re.Match[str]) -> str:
+def of_function(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
         "{got}. Return one for each argument, in their order, and None for those that need no gradient.",

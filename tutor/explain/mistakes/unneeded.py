@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 
 from tutor.explain.mistakes.crossing import Crossing
-from tutor.explain.mistakes.scene import Scene, parsed
+from tutor.explain.mistakes.scene import FailureContext, parsed
 from tutor.i18n import _
-from tutor.trace.columns import PassInfo
 from tutor.trace.events import OptimizerStep
+from tutor.trace.index import PassInfo
 from tutor.trace.names import names_of
 from tutor.trace.state import State
 
 
-def unneeded(scene: Scene, graph: State, through: list[Crossing], first: int) -> str | None:
+def unneeded(scene: FailureContext, graph: State, through: list[Crossing], first: int) -> str | None:
     """How to keep the pass that began at step `first` out of the part of the graph that both passes share, where the
     optimizers that stepped since change no parameter in there; None where that is not so."""
     timeline = scene.timeline
@@ -35,7 +35,7 @@ def unneeded(scene: Scene, graph: State, through: list[Crossing], first: int) ->
     )  # fmt: skip
 
 
-def _optimized(scene: Scene, since: int) -> set[int]:
+def _optimized(scene: FailureContext, since: int) -> set[int]:
     """The parameters of the optimizers that have stepped since."""
     found: set[int] = set()
     for aside in scene.timeline.asides:
@@ -60,7 +60,7 @@ def _leaves(graph: State, nodes: set[int]) -> set[int]:
     return found
 
 
-def _used(scene: Scene, nodes: set[int], info: PassInfo) -> int | None:
+def _used(scene: FailureContext, nodes: set[int], info: PassInfo) -> int | None:
     """The step of the operation through which the first pass came into the shared part, where there is one alone."""
     graph = scene.timeline.state(info.start_step)
     last = scene.timeline.state(info.end_step or info.start_step).last_pass
@@ -72,7 +72,7 @@ def _used(scene: Scene, nodes: set[int], info: PassInfo) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _with_detach(scene: Scene, used: int, tensor: int) -> tuple[str, str, str, int] | None:
+def _with_detach(scene: FailureContext, used: int, tensor: int) -> tuple[str, str, str, int] | None:
     """The tensor's name where it was handed on, the expression that did so, the same with it detached, and the line:
     in the outermost function that has a name for it."""
     timeline, before = scene.timeline, scene.timeline.state(used - 1)
@@ -92,7 +92,7 @@ def _with_detach(scene: Scene, used: int, tensor: int) -> tuple[str, str, str, i
         if site is None or len(calls) != 1 or len([one for one in uses if _is_read(one)]) != 1:
             continue
         call, argument = calls[0]
-        given = [_detached(one) if one is argument else one for one in call.args]
+        given = [_detached_argument(one) if one is argument else one for one in call.args]
         new = ast.unparse(ast.Call(call.func, given, call.keywords))
         return ast.unparse(argument), ast.unparse(call), new, site.span[0]
     return None
@@ -102,5 +102,5 @@ def _is_read(node: ast.expr) -> bool:
     return isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
-def _detached(node: ast.expr) -> ast.expr:
+def _detached_argument(node: ast.expr) -> ast.expr:
     return ast.Call(ast.Attribute(node, "detach", ast.Load()), [], [])

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.mistakes.given import Operands, enclosed
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
 
@@ -14,7 +14,7 @@ from tutor.i18n import _
 
 
 @mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'")
-def backward_of_no_tensor(scene: Scene, match: re.Match[str]) -> str | None:
+def backward_of_no_tensor(scene: FailureContext, match: re.Match[str]) -> str | None:
     source = scene.called_on("backward")
     if source is None or source.startswith(("'", '"')):
         return None
@@ -32,7 +32,7 @@ def backward_of_no_tensor(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
-def flag_of_a_result(scene: Scene, _match: re.Match[str]) -> str | None:
+def flag_of_a_result(scene: FailureContext, _match: re.Match[str]) -> str | None:
     name = scene.called_on("requires_grad") or scene.called_on("requires_grad_")
     if name is None:
         return None
@@ -45,7 +45,7 @@ def flag_of_a_result(scene: Scene, _match: re.Match[str]) -> str | None:
 @mistake("RuntimeError", r"^can't retain_grad on Tensor that has requires_grad=False")
 @mistake("RuntimeError", r"^cannot register a hook on a tensor that doesn't require gradient")
 @mistake("RuntimeError", r"^One of the differentiated Tensors does not require grad")
-def needs_no_gradient(scene: Scene, _match: re.Match[str]) -> str | None:
+def needs_no_gradient(scene: FailureContext, _match: re.Match[str]) -> str | None:
     name = scene.called_on("retain_grad") or scene.called_on("register_hook") or _differentiated(scene)
     if name is None:
         return None
@@ -55,7 +55,7 @@ def needs_no_gradient(scene: Scene, _match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _differentiated(scene: Scene) -> str | None:
+def _differentiated(scene: FailureContext) -> str | None:
     """What a gradient is asked for by, in `torch.autograd.grad(y, [x])`, and does not require grad."""
     operands = Operands(scene)
     arguments = operands.call()
@@ -69,7 +69,7 @@ def _differentiated(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^Only Tensors created explicitly by the user \(graph leaves\) support the deepcopy protocol")
-def deep_copy(scene: Scene, _match: re.Match[str]) -> Found | str:
+def deep_copy(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
     for one in Operands(scene).all():
         if not one.tensor.is_leaf:
             made = scene.maker(one.tensor.tensor)
@@ -79,7 +79,7 @@ def deep_copy(scene: Scene, _match: re.Match[str]) -> Found | str:
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
                 "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=fix,
             )  # fmt: skip
-            return Found(said, None if made is None else made[0])
+            return Diagnosis(said, None if made is None else made[0])
     computed = _computed_inside(scene)
     if computed is not None:
         return _(
@@ -92,7 +92,7 @@ def deep_copy(scene: Scene, _match: re.Match[str]) -> Found | str:
     )
 
 
-def _computed_inside(scene: Scene) -> str | None:
+def _computed_inside(scene: FailureContext) -> str | None:
     """The tensor with a history that an object among the arguments holds."""
     operands = Operands(scene)
     for copied in operands.call(1):
@@ -108,7 +108,7 @@ def _computed_inside(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^Boolean value of Tensor with (?:more than one|no) values? is ambiguous")
-def truth_of_many(scene: Scene, _match: re.Match[str]) -> str:
+def truth_of_many(scene: FailureContext, _match: re.Match[str]) -> str:
     begin = _("`{code}` needs one truth value, and the tensor has one for each element.", code=scene.code)
     body = scene.tree.body if isinstance(scene.tree, ast.Module) else []
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
@@ -148,7 +148,7 @@ def _element_by_element(value: ast.expr) -> str | None:
 
 
 @mistake("TypeError", r"^params argument given to the optimizer should be an iterable of Tensors or dicts, but got")
-def optimizer_of_one(scene: Scene, _match: re.Match[str]) -> str | None:
+def optimizer_of_one(scene: FailureContext, _match: re.Match[str]) -> str | None:
     given = Operands(scene).call(1)
     if not given:
         return None
@@ -157,7 +157,7 @@ def optimizer_of_one(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("TypeError", r"^'(?P<kind>\w+)' object is not iterable")
-def optimizer_of_a_module(scene: Scene, match: re.Match[str]) -> str | None:
+def optimizer_of_a_module(scene: FailureContext, match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or "optim" not in ast.unparse(call.func).lower():
         return None
@@ -170,7 +170,7 @@ def optimizer_of_a_module(scene: Scene, match: re.Match[str]) -> str | None:
 
 
 @mistake("AttributeError", r"^cannot assign (?:module|parameters?) before Module\.__init__\(\) call")
-def without_init(scene: Scene, _match: re.Match[str]) -> str:
+def without_init(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "A module takes parameters and layers only after nn.Module has been initialised: the first line of __init__ "
         "is super().__init__()."
@@ -178,7 +178,7 @@ def without_init(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("NotImplementedError", r"^Module \[(?P<name>\w+)\] is missing the required \"forward\" function")
-def without_forward(scene: Scene, match: re.Match[str]) -> str:
+def without_forward(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "{name} has no method forward, which is what runs when the module is called. Is it there, spelled so, and "
         "indented as deep as __init__?", name=match["name"],
@@ -186,7 +186,7 @@ def without_forward(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("TypeError", r"^list is not a Module subclass")
-def list_of_layers(scene: Scene, _match: re.Match[str]) -> str | None:
+def list_of_layers(scene: FailureContext, _match: re.Match[str]) -> str | None:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or not ast.unparse(call.func).endswith("Sequential"):
         return None
@@ -199,7 +199,7 @@ def list_of_layers(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("TypeError", r"^\w+\(\): argument 'input' \(position 1\) must be Tensor, not tuple")
-def output_and_state(scene: Scene, _match: re.Match[str]) -> str:
+def output_and_state(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "`{code}` hands on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
         "and the state: out, state = rnn(x), and out goes on.", code=scene.code,
@@ -207,7 +207,7 @@ def output_and_state(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("TypeError", r"^cannot assign '[\w.]+' as parameter '(?P<name>\w+)'")
-def no_parameter(scene: Scene, match: re.Match[str]) -> str:
+def no_parameter(scene: FailureContext, match: re.Match[str]) -> str:
     statements = [node for node in parsed(scene.statement).body if isinstance(node, ast.Assign)]
     assignment = next((one for one in statements if ast.unparse(one.targets[0]).endswith(match["name"])), None)
     fix = "nn.Parameter(…)" if assignment is None else (
@@ -221,7 +221,7 @@ def no_parameter(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^Expected more than 1 value per channel when training, got input size")
-def batch_of_one(scene: Scene, _match: re.Match[str]) -> str:
+def batch_of_one(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "While it trains, `{code}` works out the mean and the variance of each channel over the batch, and this batch "
         "has a single value. Train with more samples (DataLoader(…, drop_last=True)); to predict, call eval() first.",
@@ -233,7 +233,7 @@ def batch_of_one(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^Error\(s\) in loading state_dict for (?P<module>\w+):")
-def state_dict(scene: Scene, match: re.Match[str]) -> str:
+def state_dict(scene: FailureContext, match: re.Match[str]) -> str:
     wrong = re.findall(
         r"size mismatch for (\S+): copying a param with shape torch\.Size\((.*?)\) from checkpoint, the shape in "
         r"current model is torch\.Size\((.*?)\)", match.string,
@@ -274,7 +274,7 @@ def _prefix(missing: list[str], unexpected: list[str]) -> str | None:
     return None
 
 
-def _without(scene: Scene, prefix: str) -> str:
+def _without(scene: FailureContext, prefix: str) -> str:
     given = next(
         (ast.unparse(node.args[0]) for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args),
         "state",
@@ -286,7 +286,7 @@ def _without(scene: Scene, prefix: str) -> str:
     "ValueError",
     r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)",
 )
-def optimizer_state(scene: Scene, _match: re.Match[str]) -> str:
+def optimizer_state(scene: FailureContext, _match: re.Match[str]) -> str:
     return _(
         "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
         "parameters, in the same groups, as the one that was saved."
@@ -300,7 +300,7 @@ def optimizer_state(scene: Scene, _match: re.Match[str]) -> str:
     "RuntimeError",
     r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
 )
-def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
+def gradient_of_another_size(scene: FailureContext, match: re.Match[str]) -> str:
     return _(
         "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
         own=match["own"], given=match["given"],
@@ -308,7 +308,7 @@ def gradient_of_another_size(scene: Scene, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]")
-def grows_in_place(scene: Scene, match: re.Match[str]) -> str:
+def grows_in_place(scene: FailureContext, match: re.Match[str]) -> str:
     begin = _(
         "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
         code=scene.code, wide=match["wide"], own=match["own"],

@@ -7,14 +7,14 @@ import ast
 import re
 
 from tutor.explain.mistakes.rewriting import base_of, is_library, is_path, without, written
-from tutor.explain.mistakes.scene import Found, Scene, mistake, parsed
+from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.words import sentences
 from tutor.i18n import _
 from tutor.trace.state import TensorState
 
 
 @mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def leaf(scene: Scene, _match: re.Match[str]) -> str | None:
+def leaf(scene: FailureContext, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     if target is None:
         return _given_to_layer(scene)
@@ -37,7 +37,7 @@ def _is_function(code: str) -> bool:
     return call is not None and isinstance(call.func, ast.Attribute) and is_library(call.func.value)
 
 
-def _given_to_layer(scene: Scene) -> str | None:
+def _given_to_layer(scene: FailureContext) -> str | None:
     """A layer with `inplace=True` was given the leaf itself."""
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     given = [
@@ -58,7 +58,7 @@ def _given_to_layer(scene: Scene) -> str | None:
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def view_of_leaf(scene: Scene, _match: re.Match[str]) -> str | None:
+def view_of_leaf(scene: FailureContext, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     if target is None:
         return None
@@ -77,7 +77,7 @@ def view_of_leaf(scene: Scene, _match: re.Match[str]) -> str | None:
     )  # fmt: skip
 
 
-def _leaf_behind(scene: Scene, node: ast.expr) -> str | None:
+def _leaf_behind(scene: FailureContext, node: ast.expr) -> str | None:
     """The name of the leaf that an expression looks into: `w` of `w[0]`, `w.view(-1)` and `v`."""
     while True:
         tensor = _tensor(scene, node)
@@ -98,7 +98,7 @@ def _leaf_behind(scene: Scene, node: ast.expr) -> str | None:
 @mistake(
     "RuntimeError", r"is a view and is being modified inplace\. This view is the output of a function that returns"
 )
-def one_of_several(scene: Scene, _match: re.Match[str]) -> Found | None:
+def one_of_several(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     target = _target(scene)
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     given = target if target is not None else call.args[0] if call is not None and call.args else None
@@ -115,15 +115,15 @@ def one_of_several(scene: Scene, _match: re.Match[str]) -> Found | None:
     step = None if made is None else made[0]
     plain = without(scene.statement, scene.code, of_tensor=isinstance(given, ast.Subscript))
     if plain is not None:
-        return Found(sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)]), step)
+        return Diagnosis(sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)]), step)
     if not is_path(base_of(given)):
-        return Found(said, step)
+        return Diagnosis(said, step)
     copy = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
-    return Found(sentences([said, copy]), step)
+    return Diagnosis(sentences([said, copy]), step)
 
 
 @mistake("RuntimeError", r"^A view was created in no_grad mode and is being modified inplace with grad mode enabled")
-def view_under_no_grad(scene: Scene, _match: re.Match[str]) -> Found | None:
+def view_under_no_grad(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     target = _target(scene)
     tensor = None if target is None else _tensor(scene, base_of(target))
     made = None if tensor is None else scene.maker(tensor.tensor)
@@ -134,11 +134,11 @@ def view_under_no_grad(scene: Scene, _match: re.Match[str]) -> Found | None:
         "autograd could not tell what is meant. Make the view outside of that block too, or write into it inside.",
         name=ast.unparse(base_of(target)), place=scene.where(made[0]), code=_statement(scene),
     )  # fmt: skip
-    return Found(said, made[0])
+    return Diagnosis(said, made[0])
 
 
 @mistake("RuntimeError", r"^Inplace update to inference tensor outside InferenceMode is not allowed")
-def inference_written(scene: Scene, _match: re.Match[str]) -> str | None:
+def inference_written(scene: FailureContext, _match: re.Match[str]) -> str | None:
     target = _target(scene)
     name = None if target is None else ast.unparse(base_of(target))
     if name is None or scene.tensor(name) is None:
@@ -150,7 +150,7 @@ def inference_written(scene: Scene, _match: re.Match[str]) -> str | None:
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def inference_saved(scene: Scene, _match: re.Match[str]) -> str:
+def inference_saved(scene: FailureContext, _match: re.Match[str]) -> str:
     found = [
         ast.unparse(node)
         for node in ast.walk(scene.tree)
@@ -171,7 +171,7 @@ def inference_saved(scene: Scene, _match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^unsupported operation: more than one element of the written-to tensor refers to a single")
-def shared_elements(scene: Scene, _match: re.Match[str]) -> Found | None:
+def shared_elements(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     target = _target(scene)
     name = None if target is None else ast.unparse(base_of(target))
     tensor = None if name is None else scene.tensor(name)
@@ -183,18 +183,18 @@ def shared_elements(scene: Scene, _match: re.Match[str]) -> Found | None:
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
         "its own before writing: `{copy}`.", name=name, by=by, copy=f"{name} = {name}.clone()",
     )  # fmt: skip
-    return Found(said, None if made is None else made[0])
+    return Diagnosis(said, None if made is None else made[0])
 
 
-def _target(scene: Scene) -> ast.expr | None:
+def _target(scene: FailureContext) -> ast.expr | None:
     """What the code that failed would write into."""
     return written(scene.statement, scene.code)
 
 
-def _statement(scene: Scene) -> str:
+def _statement(scene: FailureContext) -> str:
     """What to show of it: the statement, where that is one line."""
     return " ".join(scene.statement.split()) if "\n" not in scene.statement else scene.code
 
 
-def _tensor(scene: Scene, node: ast.expr) -> TensorState | None:
+def _tensor(scene: FailureContext, node: ast.expr) -> TensorState | None:
     return scene.tensor(ast.unparse(node))

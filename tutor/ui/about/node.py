@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tutor.explain.keeping import fails, kept_by, what
-from tutor.explain.nodes import node_line, rule_json, story
+from tutor.explain.nodes import node_line, rule_json
+from tutor.explain.story import summarize_node
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values
-from tutor.trace.following import Reader, Runs
 from tutor.trace.graph import is_leaf, parts_of
+from tutor.trace.history import Reader, Runs
 from tutor.trace.state import NodeState
 from tutor.trace.timeline import Timeline
 from tutor.ui.about import choosing
@@ -111,7 +112,7 @@ class AboutNode:
         """The rule with the numbers of the last time that it ran."""
         if not ran or is_leaf(self.node):
             return
-        rule, told = rule_json(self.timeline, ran[-1]), story(self.timeline, ran[-1])
+        rule, told = rule_json(self.timeline, ran[-1]), summarize_node(self.timeline, ran[-1])
         if told is None:
             return
         page.heading(_("its rule, with this run's numbers"), ("  " + _("at step {step}", step=ran[-1]), "quiet"))

@@ -8,7 +8,7 @@ from typing import Any
 from tutor.i18n import _
 from tutor.text_width import cut, pad, wrapped
 from tutor.trace import values
-from tutor.trace.events import Value
+from tutor.trace.wire_types import Value
 from tutor.ui.draw import heat
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean

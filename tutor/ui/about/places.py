@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tutor.i18n import _
-from tutor.trace.names import op_output
+from tutor.trace.operands import op_output
 from tutor.trace.timeline import Timeline
 from tutor.ui.about.page import Page
 from tutor.ui.draw.row import Piece, clean

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from tutor import explain
-from tutor.explain.optimizing import formula, steps_told
-from tutor.explain.optimizing import lines as report_lines
+from tutor.explain.optimizing import formula, report_lines, steps_told
 from tutor.explain.origin import readable
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
-from tutor.trace.events import Value
-from tutor.trace.names import name_of, op_inputs, op_output
+from tutor.trace.names import name_of
+from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import short
+from tutor.trace.wire_types import Value
 from tutor.ui.about import choosing
 from tutor.ui.about.page import Page
 from tutor.ui.about.places import place

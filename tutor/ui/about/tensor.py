@@ -8,7 +8,7 @@ from math import prod
 from tutor.explain.paths import paths_to
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import values
-from tutor.trace.following import Course, Reader, Uses, followed
+from tutor.trace.history import Course, Reader, Uses, followed
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.ui.about import choosing

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from math import ceil
 
-from tutor.trace.columns import PassInfo
+from tutor.trace.index import PassInfo
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Piece, Row
 

@@ -44,7 +44,7 @@ class Mark:
     role: str
 
 
-def program(document: Document | None, sources: dict[int, Source]) -> Listing:
+def program_lines(document: Document | None, sources: dict[int, Source]) -> Listing:
     """What is run: the code cells of a lesson with their own line numbers and no prose between, or the whole file."""
     listing = Listing()
     # What checks an exercise, and what solves it, is not for the learner to read here.

@@ -27,7 +27,7 @@ _NAMED = {
 _MARKERS = "*+xo#%@"
 
 
-def rows(figure: Figure, cells: int, height: int, ascii_only: bool, colours: bool) -> tuple[list[Row], str]:
+def figure_rows(figure: Figure, cells: int, height: int, ascii_only: bool, colours: bool) -> tuple[list[Row], str]:
     """The figure in so many cells and rows, and what could not be drawn, in a few words."""
     from textual_plotext.plot import Plot  # late: it costs more than all of the screen
 

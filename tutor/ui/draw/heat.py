@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutor.i18n import N_, _
-from tutor.trace.events import Value
 from tutor.trace.values import elements, number, shape_of
+from tutor.trace.wire_types import Value
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Piece, Row
 

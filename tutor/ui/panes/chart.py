@@ -11,7 +11,7 @@ from textual import events
 
 from tutor.i18n import N_, _
 from tutor.text_width import width
-from tutor.trace.columns import Point
+from tutor.trace.index import Point
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
 from tutor.ui.charted import Charted, Series

@@ -121,7 +121,7 @@ class CodePane(Pane):
         if key not in self._listings:
             if document is None and not sources:
                 return Listing()
-            self._listings[key] = drawing.program(document, sources)
+            self._listings[key] = drawing.program_lines(document, sources)
         program = self._listings[key]
         source = sources.get(file)
         if file == 1 or source is None or source.cell is not None:

@@ -29,7 +29,7 @@ def spread(left: Row, right: Row, cells: int) -> Row:
     return (*left, (" " * max(cells - row_width(left) - row_width(right), 0), "bar"), *right)
 
 
-class Header(Surface):
+class TitleBar(Surface):
     """The name of the program, the lesson, and where in it one is."""
 
     BASE = "bar"

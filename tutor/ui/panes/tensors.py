@@ -8,12 +8,11 @@ from dataclasses import replace
 from tutor.i18n import N_, _
 from tutor.text_width import width, wrapped
 from tutor.trace import values
-from tutor.trace.changes import Changes
-from tutor.trace.events import Value
-from tutor.trace.matching import counterpart
 from tutor.trace.names import aliases_of, names_of
+from tutor.trace.navigation import counterpart
 from tutor.trace.state import FrameState, State, TensorState
-from tutor.trace.timeline import Timeline
+from tutor.trace.timeline import Changes, Timeline
+from tutor.trace.wire_types import Value
 from tutor.ui.draw import table
 from tutor.ui.draw.row import Row, clean
 from tutor.ui.draw.shortening import shortened_path

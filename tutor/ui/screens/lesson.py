@@ -31,7 +31,7 @@ from tutor.ui.panes.code import CodePane
 from tutor.ui.panes.graph import GraphPane
 from tutor.ui.panes.inputs import Ask, Prompt, PromptLabel
 from tutor.ui.panes.lesson import LessonPane
-from tutor.ui.panes.lines import Explain, Header, KeyLine, TimeBar, TooSmall
+from tutor.ui.panes.lines import Explain, KeyLine, TimeBar, TitleBar, TooSmall
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.pane import Pane
 from tutor.ui.panes.tensors import TensorsPane
@@ -100,7 +100,7 @@ class LessonScreen(Screen[None]):
             for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
         }  # fmt: skip
         self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
-        self.header, self.explain, self.timebar, self.keyline = Header(), Explain(), TimeBar(), KeyLine()
+        self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self.shown: object = None
         """What the panes show; None draws all of them anew."""

@@ -19,7 +19,7 @@ from tutor.ui.draw.phrase import phrase
 from tutor.ui.keys import Hint, Key, bindings
 from tutor.ui.messages import KeyPicked, LessonChosen
 from tutor.ui.panes.catalog import AboutPane, CatalogPane
-from tutor.ui.panes.lines import Explain, Header, KeyLine, TooSmall
+from tutor.ui.panes.lines import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.panes.surface import Surface
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LessonsScreen(Screen[None]):
         """The lesson that would be forgotten if asked once more."""
         self.catalog = CatalogPane()
         self.about = AboutPane()
-        self.header, self.explain, self.keyline, self.small = Header(), Explain(), KeyLine(), TooSmall()
+        self.header, self.explain, self.keyline, self.small = TitleBar(), Explain(), KeyLine(), TooSmall()
 
     def compose(self) -> ComposeResult:
         yield from (self.header, self.catalog, self.about, self.explain, self.keyline, self.small)

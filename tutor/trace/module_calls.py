@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tutor.trace.book import Book
 from tutor.trace.graph import Edges, is_leaf
+from tutor.trace.index import Book
 from tutor.trace.state import ModuleInfo, NodeState, State
 
 _TORCH = """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AlphaDropout AvgPool1d AvgPool2d
