@@ -9,7 +9,7 @@ import pytest
 
 from tests.worker.servers import forked_workers
 from tutor.differences import Difference, DifferenceError, difference
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.session import Session
 from tutor.trace.names import names_of
 

@@ -24,7 +24,7 @@ from tutor.recordings import (
 )
 
 if TYPE_CHECKING:
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
 
 
 def main(words: list[str] | None = None) -> int:
@@ -77,7 +77,7 @@ def _main(words: list[str]) -> int:
 
         print("gradtutor", version("gradtutor"))
         return FINE
-    from tutor.lesson.errors import LessonError
+    from tutor.lesson.model import LessonError
 
     try:
         return _COMMANDS[arguments.command](arguments)
@@ -111,7 +111,7 @@ def _by_number(typed: str, arguments: Arguments) -> str:
 
 
 def _open(arguments: Arguments) -> int:
-    from tutor.lesson.find import of_file
+    from tutor.lesson.catalog import of_file
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
@@ -120,7 +120,7 @@ def _open(arguments: Arguments) -> int:
 
 
 def _view(arguments: Arguments) -> int:
-    from tutor.lesson.find import of_file
+    from tutor.lesson.catalog import of_file
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind != "trace":
@@ -129,7 +129,7 @@ def _view(arguments: Arguments) -> int:
 
 
 def _record(arguments: Arguments) -> int:
-    from tutor.lesson.find import of_file
+    from tutor.lesson.catalog import of_file
 
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
@@ -182,7 +182,7 @@ def _show(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> int:
     from tutor.check.command import write
-    from tutor.lesson.find import resolve
+    from tutor.lesson.catalog import resolve
 
     lessons = _lessons(arguments)
     named = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
@@ -191,12 +191,12 @@ def _check(arguments: Arguments) -> int:
 
 def _new(arguments: Arguments) -> int:
     from tutor import paths
-    from tutor.lesson import new
+    from tutor.lesson import template
 
     if arguments.lessons is None and paths.packed():
         raise Refusal(_("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
     folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
-    path = _shown(new.write(arguments.target or "", folder))
+    path = _shown(template.write(arguments.target or "", folder))
     print(_("wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.", path=path))
     return FINE
 
@@ -223,7 +223,7 @@ def _lessons(arguments: Arguments) -> Path:
     if arguments.lessons is None:
         return lessons_dir()
     from tutor.lesson import catalog
-    from tutor.lesson.errors import LessonError
+    from tutor.lesson.model import LessonError
 
     folder = Path(arguments.lessons)
     found = catalog.load(folder)
@@ -243,8 +243,8 @@ def _shown(path: Path) -> Path:
 
 
 def _resolve(arguments: Arguments) -> Target:
-    from tutor.lesson.errors import LessonError
-    from tutor.lesson.find import resolve
+    from tutor.lesson.catalog import resolve
+    from tutor.lesson.model import LessonError
 
     name = arguments.target or ""
     try:

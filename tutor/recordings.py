@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tutor.arguments import Arguments
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
     from tutor.process import Workers
     from tutor.session import Session
     from tutor.trace.timeline import Timeline

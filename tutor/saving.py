@@ -14,7 +14,7 @@ from tutor.text.output import OutputError, close_quietly
 
 if TYPE_CHECKING:
     from tutor.arguments import Arguments
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
 
 
 def record(target: Target, arguments: Arguments) -> int:

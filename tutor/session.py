@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from tutor import i18n
-from tutor.lesson.errors import MISSING
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
+from tutor.lesson.model import MISSING
 from tutor.process import StartError, WorkerProcess, Workers, check_room, never_began
 from tutor.trace import wire
 from tutor.trace.command import RunCommand, signal_name

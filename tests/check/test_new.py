@@ -11,9 +11,9 @@ import pytest
 from tutor.check.lessons import check, lesson_files
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
-from tutor.lesson.errors import LessonError
-from tutor.lesson.new import write
-from tutor.lesson.read import read
+from tutor.lesson.model import LessonError
+from tutor.lesson.parser import read
+from tutor.lesson.template import write
 
 
 def test_it_passes_as_it_is(runner: Runner, tmp_path: Path) -> None:

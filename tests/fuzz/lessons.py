@@ -13,9 +13,9 @@ import jupytext  # noqa: F401 (all processes have what is imported here)
 from tests.fuzz.confined import numbered, run_all
 from tests.fuzz.rows import Budget, Outcome, row
 from tutor.check import reading
-from tutor.lesson import catalog, find
-from tutor.lesson import read as lesson_read
-from tutor.lesson.errors import LessonError
+from tutor.lesson import catalog
+from tutor.lesson import parser as lesson_read
+from tutor.lesson.model import LessonError
 from tutor.paths import lessons_dir
 
 LINES = [
@@ -75,7 +75,7 @@ def read_all(path: Path) -> str | None:
             if not str(problem):
                 return "list: a problem without words"
         try:
-            find.of_file(path, path.parents[1])
+            catalog.of_file(path, path.parents[1])
             lesson_read.read(path)
         except LessonError as error:
             if not str(error).strip():

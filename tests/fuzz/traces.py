@@ -16,7 +16,7 @@ from tests.fuzz.confined import elsewhere, numbered, run_all
 from tests.fuzz.mutations import damaged, hostile
 from tests.fuzz.rows import Budget, Outcome, row
 from tutor import cli
-from tutor.lesson import find  # noqa: F401 (all processes have what is imported here)
+from tutor.lesson import catalog  # noqa: F401 (all processes have what is imported here)
 from tutor.text import show, steps, walk  # noqa: F401
 from tutor.trace import tracefile  # noqa: F401
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tutor.lesson import catalog, find
-from tutor.lesson.errors import LessonError
+from tutor.lesson import catalog
+from tutor.lesson.model import LessonError
 from tutor.trace.tracefile import MAGIC
 
 HEADER = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "A title"}\n# ---\n# %%\nx = 1\n'
@@ -38,25 +38,25 @@ def lessons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_lesson_by_id_slug_or_part(lessons: Path, text: str, name: str) -> None:
-    target = find.resolve(text, lessons)
+    target = catalog.resolve(text, lessons)
     assert (target.kind, target.name) == ("lesson", name)
     assert target.path.is_file()
 
 
 def test_an_existing_path_comes_first(lessons: Path) -> None:
     Path("two-paths").write_text("x = 1\n")
-    assert find.resolve("two-paths", lessons) == find.Target("file", Path("two-paths"), "two-paths")
+    assert catalog.resolve("two-paths", lessons) == catalog.Target("file", Path("two-paths"), "two-paths")
 
 
 def test_a_lesson_by_its_path_is_that_lesson(lessons: Path) -> None:
     path = lessons / "graph" / "10-saved.py"
-    assert find.resolve(str(path), lessons) == find.Target("lesson", path, "graph/saved")
+    assert catalog.resolve(str(path), lessons) == catalog.Target("lesson", path, "graph/saved")
 
 
 def test_a_recording_is_known_by_its_suffix_or_its_first_word(lessons: Path) -> None:
     Path("a.trace").write_bytes(b"")
     Path("b.bin").write_bytes(MAGIC + b"\0\1")
-    assert [find.resolve(name, lessons).kind for name in ("a.trace", "b.bin")] == ["trace", "trace"]
+    assert [catalog.resolve(name, lessons).kind for name in ("a.trace", "b.bin")] == ["trace", "trace"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_recording_is_known_by_its_suffix_or_its_first_word(lessons: Path) -> 
 )
 def test_what_is_said_of_the_rest(lessons: Path, text: str, status: int, says: str) -> None:
     with pytest.raises(LessonError) as caught:
-        find.resolve(text, lessons)
+        catalog.resolve(text, lessons)
     assert says in str(caught.value)
     assert caught.value.status == status
     assert str(caught.value).isprintable()

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tutor.lesson import knobs
-from tutor.lesson.errors import LessonError
-from tutor.lesson.model import Lesson, Setting
-from tutor.lesson.read import parse
+from tutor.lesson.model import Lesson, LessonError, Setting
+from tutor.lesson.parser import parse
 
 TEXT = """\
 # %%

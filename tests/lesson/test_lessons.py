@@ -18,7 +18,7 @@ from tutor.check.lessons import check
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.model import Header
-from tutor.lesson.read import read
+from tutor.lesson.parser import read
 
 CATALOG = catalog.load(paths.lessons_dir())
 LESSONS = {header.id: header for header in CATALOG.lessons}

@@ -10,9 +10,8 @@ import pytest
 from tests.sampling import sample
 from tutor.check import reading
 from tutor.lesson import catalog
-from tutor.lesson.errors import LessonError
-from tutor.lesson.model import Lesson
-from tutor.lesson.read import read
+from tutor.lesson.model import Lesson, LessonError
+from tutor.lesson.parser import read
 
 HEADER = "# ---\n# jupyter:\n#   gradtutor: {title: {en: t}}\n# ---\n"
 CODECS = sorted(

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.lesson import cells
-from tutor.lesson.errors import LessonError
+from tutor.lesson import parser
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import Cell, Lesson
-from tutor.lesson.read import parse, read
+from tutor.lesson.model import Cell, Lesson, LessonError
+from tutor.lesson.parser import parse, read
 
 HEADER = """\
 # ---
@@ -214,7 +213,7 @@ def test_lines_are_right_whatever_the_cells(parts: list[str | list[str]], header
     ]
     text = (HEADER + "\n" if header else "") + ("\n" * (gap + 1)).join(marked) + "\n"
     lines = text.split("\n")
-    found = cells.split(text, 6 if header else 0)
+    found = parser.split(text, 6 if header else 0)
     assert sum(cell.code for cell in found) == sum(isinstance(part, str) for part in parts)
     for cell in found:
         rows = lines[cell.first_line - 1 : cell.first_line + cell.source.count("\n")]

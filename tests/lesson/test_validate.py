@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tutor.lesson.errors import LessonError
-from tutor.lesson.read import parse
+from tutor.lesson.model import LessonError
+from tutor.lesson.parser import parse
 
 TOP = '# ---\n# jupyter:\n#   gradtutor:\n#     title: {en: "A"}\n# ---\n'  # 5 lines
 

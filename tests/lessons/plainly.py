@@ -11,7 +11,7 @@ import torch
 
 from tutor import paths
 from tutor.lesson.model import Lesson
-from tutor.lesson.read import read
+from tutor.lesson.parser import read
 
 LESSONS = {f"{path.parent.name}/{path.stem[3:]}": path for path in sorted(paths.lessons_dir().glob("*/*.py"))}
 NO_LEAF = r"The \.grad attribute"

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.command import RunCommand

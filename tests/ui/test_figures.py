@@ -10,7 +10,7 @@ import pytest
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, FakeSession, runner, training
 from tests.worker.recording import Forker
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.trace.events import Figure
 from tutor.ui.app import GradtutorApp
 from tutor.ui.draw import figure, plot

@@ -11,7 +11,7 @@ from tests.ui.conftest import ended, lines, opened, real, screen_of, text
 from tests.ui.recordings import FakeSession, runner, two_paths
 from tests.worker.recording import Forker
 from tutor.explain.paths import paths_to
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
 from tutor.ui.charted import Charted

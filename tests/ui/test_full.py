@@ -9,7 +9,7 @@ import pytest
 from tests.ui.conftest import lines, screen_of, text
 from tests.worker.recording import Forker, Recording
 from tutor.i18n import use
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.ui.app import GradtutorApp
 
 SCRIPT = """\

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.worker.servers import run_python
-from tutor.lesson.read import read
+from tutor.lesson.parser import read
 
 
 @dataclass

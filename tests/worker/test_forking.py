@@ -12,7 +12,7 @@ from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker
 from tests.worker.servers import forked_workers, start_python
 from tutor.check.runner import Fork, Runner
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.process import Workers
 from tutor.session import Session, record_blocking
 from tutor.trace.command import RunCommand

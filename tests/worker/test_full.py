@@ -259,7 +259,7 @@ def test_one_that_was_killed_does_not_say_that_its_end_follows(tmp_path: Path) -
     script = tmp_path / "script.py"
     script.write_text(CELLS + "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", encoding="utf-8")
     text = (
-        "import sys\nfrom pathlib import Path\nfrom tutor.lesson.find import Target\n"
+        "import sys\nfrom pathlib import Path\nfrom tutor.lesson.catalog import Target\n"
         "from tutor.session import Session, record_blocking\n"
         "path = Path(sys.argv[1])\n"
         "session = Session(Target('file', path, path.name), max_events=600)\n"

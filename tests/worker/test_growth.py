@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.worker.servers import forked_workers
-from tutor.lesson.find import Target
+from tutor.lesson.catalog import Target
 from tutor.session import Session, record_blocking
 from tutor.trace.timeline import Timeline
 

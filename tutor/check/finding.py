@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tutor.i18n import _
-from tutor.lesson.errors import LessonError
+from tutor.lesson.model import LessonError
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from tutor.check.finding import Finding
 from tutor.i18n import N_, _
-from tutor.lesson import header, source
-from tutor.lesson.errors import UNPARSED, LessonError, listed
+from tutor.lesson import files, header
 from tutor.lesson.markdown import live_values, words
-from tutor.lesson.model import FAMILIES, LANGUAGES, Cell, Lesson
-from tutor.lesson.read import parse
+from tutor.lesson.model import FAMILIES, LANGUAGES, UNPARSED, Cell, Lesson, LessonError, listed
+from tutor.lesson.parser import parse
 
 COLUMNS = 100
 """Code lines that are longer do not fit a pane."""
@@ -25,7 +24,7 @@ def read(path: Path) -> tuple[Lesson | None, list[Finding]]:
     """The lesson, where it can be run, and what is wrong with its text."""
     problems: list[LessonError] = []
     try:
-        text = source.load(path)
+        text = files.load(path)
         lesson = parse(text, path, problems.append)
     except LessonError as error:
         return None, [_finding(error)]

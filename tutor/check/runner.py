@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from tutor.lesson.errors import MISSING, LessonError
+from tutor.lesson.model import MISSING, LessonError
 from tutor.process import StartError, check_folder, environment, never_began, unnamed_file
 from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode

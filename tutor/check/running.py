@@ -19,8 +19,7 @@ from tutor.check.runner import Ran, Runner
 from tutor.explain import ended
 from tutor.explain.live import live
 from tutor.i18n import N_, _
-from tutor.lesson.errors import MISSING
-from tutor.lesson.model import Cell, Lesson
+from tutor.lesson.model import MISSING, Cell, Lesson
 from tutor.trace import events as ev
 from tutor.trace import values
 from tutor.trace.command import RunCommand

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tutor.i18n import _
-from tutor.lesson import source
-from tutor.lesson.errors import LessonError, Report, listed, one_of, refuse
-from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header
+from tutor.lesson import files
+from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, listed, one_of, refuse
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
@@ -19,7 +18,7 @@ _KEYS = ("title", "summary", "needs")
 
 def read(path: Path) -> Header | None:
     """The header of the lesson in this file; None where it is a plain script."""
-    text = source.load(path)
+    text = files.load(path)
     return parse(text, path)[0]
 
 

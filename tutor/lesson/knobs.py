@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from tutor.i18n import N_, _
-from tutor.lesson.errors import LessonError, Report, listed, one_of
-from tutor.lesson.model import Cell, Knob, Lesson, Setting
+from tutor.lesson.model import Cell, Knob, Lesson, LessonError, Report, Setting, listed, one_of
 
 TYPES = ("number", "boolean", "text")
 _KEYS = ("type", "min", "max", "step")

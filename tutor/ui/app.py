@@ -22,7 +22,7 @@ from tutor.ui.driver import TerminalDriver
 from tutor.ui.messages import LessonChosen
 
 if TYPE_CHECKING:
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
     from tutor.lesson.model import Header
     from tutor.process import Workers
     from tutor.session import Session
@@ -103,7 +103,7 @@ class GradtutorApp(App[int]):
         self.push_screen(LessonScreen(target, session=session, timeline=timeline, language=self.language))
 
     def on_lesson_chosen(self, message: LessonChosen) -> None:
-        from tutor.lesson.find import Target
+        from tutor.lesson.catalog import Target
 
         self.open(Target("lesson", Path(message.path), message.lesson))
 
@@ -119,7 +119,7 @@ class GradtutorApp(App[int]):
     def after(self, lesson: str) -> Header | None:
         """The lesson that follows this one; None after the last."""
         from tutor.lesson import catalog
-        from tutor.lesson.errors import LessonError
+        from tutor.lesson.model import LessonError
 
         try:
             lessons = catalog.load(self.lessons).lessons

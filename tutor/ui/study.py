@@ -11,7 +11,7 @@ from tutor.trace.timeline import Timeline
 from tutor.ui.gate import Gate
 
 if TYPE_CHECKING:
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
     from tutor.progress import Store
 
 

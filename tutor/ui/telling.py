@@ -10,8 +10,7 @@ from tutor.explain.came import came_at, ran_at
 from tutor.i18n import N_, _
 from tutor.lesson import header
 from tutor.lesson.answers import shown
-from tutor.lesson.errors import LessonError
-from tutor.lesson.model import in_language
+from tutor.lesson.model import LessonError, in_language
 from tutor.trace.events import Answer
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean, row_width

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tutor.i18n import _
 
 if TYPE_CHECKING:
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
     from tutor.process import Workers
     from tutor.session import Session
     from tutor.trace.timeline import Timeline

@@ -24,11 +24,10 @@ import torch
 from tutor import i18n
 from tutor.i18n import _
 from tutor.lesson import knobs as knobs_of
-from tutor.lesson.editing import edited
-from tutor.lesson.errors import MISSING, LessonError
-from tutor.lesson.model import Cell, Lesson
-from tutor.lesson.read import read
-from tutor.lesson.source import load
+from tutor.lesson.files import load
+from tutor.lesson.model import MISSING, Cell, Lesson, LessonError
+from tutor.lesson.overrides import edited
+from tutor.lesson.parser import read
 from tutor.trace.command import RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import importer, tracers

@@ -10,9 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tutor.i18n import _
-from tutor.lesson.errors import LessonError
 from tutor.lesson.knobs import resolve_knobs
-from tutor.lesson.model import Knob, Setting
+from tutor.lesson.model import Knob, LessonError, Setting
 from tutor.text_width import pad, width
 from tutor.ui.draw.row import Piece, Row, clean
 from tutor.ui.panes.surface import Surface

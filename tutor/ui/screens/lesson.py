@@ -45,7 +45,7 @@ from tutor.ui.whatif import WhatIf
 from tutor.ui.works import works
 
 if TYPE_CHECKING:
-    from tutor.lesson.find import Target
+    from tutor.lesson.catalog import Target
     from tutor.session import Session
     from tutor.ui.app import GradtutorApp
 

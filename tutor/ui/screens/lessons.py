@@ -10,9 +10,8 @@ from textual.screen import Screen
 
 from tutor.i18n import N_, _, next_language, own_name
 from tutor.lesson import catalog
-from tutor.lesson.errors import LessonError
 from tutor.lesson.model import Header as LessonHeader
-from tutor.lesson.model import in_language
+from tutor.lesson.model import LessonError, in_language
 from tutor.progress import Progress, Store
 from tutor.ui.draw import places
 from tutor.ui.draw.phrase import phrase

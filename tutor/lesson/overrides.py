@@ -9,12 +9,10 @@ from pathlib import Path
 import msgspec
 
 from tutor.i18n import _
-from tutor.lesson import knobs, source
-from tutor.lesson.cells import MARK
-from tutor.lesson.errors import LessonError, refuse
-from tutor.lesson.model import Cell, Knob, Lesson
-from tutor.lesson.read import compiles
-from tutor.lesson.validate import check_lesson
+from tutor.lesson import files, knobs
+from tutor.lesson.model import Cell, Knob, Lesson, LessonError, refuse
+from tutor.lesson.parser import MARK, compiles
+from tutor.lesson.validation import check_lesson
 
 
 def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str] | None = None) -> tuple[Lesson, str]:
@@ -27,7 +25,7 @@ def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str]
     for number in edits:
         if number not in known:
             raise LessonError(_("there is no code cell {number} to edit.", number=number), path=lesson.path)
-    lines = source.load(Path(lesson.path)).split("\n")
+    lines = files.load(Path(lesson.path)).split("\n")
     cells: list[Cell] = []
     moved = 0
     for cell in lesson.cells:

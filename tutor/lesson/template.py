@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tutor.i18n import _
 from tutor.lesson import header
-from tutor.lesson.errors import MISSING, LessonError, one_of
-from tutor.lesson.model import FAMILIES
+from tutor.lesson.model import FAMILIES, MISSING, LessonError, one_of
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 40

@@ -9,7 +9,7 @@ import tokenize
 from pathlib import Path
 
 from tutor.i18n import N_, _
-from tutor.lesson.errors import MISSING, LessonError
+from tutor.lesson.model import MISSING, LessonError
 
 LARGEST = 16 * 1024 * 1024
 """In bytes; what is larger is no script that anybody wrote."""

@@ -6,9 +6,8 @@ import ast
 from collections.abc import Callable
 
 from tutor.i18n import N_, _
-from tutor.lesson.errors import UNPARSED, LessonError, Report, listed, one_of
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import LANGUAGES, Cell, RawCell
+from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, listed, one_of
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
