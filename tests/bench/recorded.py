@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from tests.e2e.terminal import resident
-from tutor.worker.recorder import Recorder
+from tutor.recorder.recorder import Recorder
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 ENDLESS = 1 << 40

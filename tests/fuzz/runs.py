@@ -20,7 +20,7 @@ from tests.worker import servers
 from tutor import cli, process
 from tutor.check.runner import Fork
 from tutor.trace.command import STATUS
-from tutor.worker import forking
+from tutor.worker import fork_server
 
 SECONDS = 90.0
 """No run takes longer; generous, as a machine may be busy."""
@@ -122,7 +122,7 @@ def _start(words: Sequence[str], typed: bytes, home: Path, descriptors: list[int
                 file.write(typed)
                 file.seek(0)
                 os.dup2(file.fileno(), 0)
-            forking.print_to([os.dup(number) for number in descriptors])
+            fork_server.print_to([os.dup(number) for number in descriptors])
             os.environ.clear()
             os.environ.update(_environment(home))
             os.chdir(home)

@@ -17,19 +17,19 @@ from typing import Any
 
 import torch._dynamo  # noqa: F401 - any optimizer needs it
 
-from tutor.worker import forking
+from tutor.worker import fork_server
 
 
 def main() -> None:
-    text, descriptors = forking.serve(int(sys.argv[1]))
+    text, descriptors = fork_server.serve(int(sys.argv[1]))
     for name in [name for name in sys.modules if name.partition(".")[0] == "tutor"]:
         del sys.modules[name]
     request = json.loads(text)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
-    forking.print_to(descriptors)
-    forking.draw_anew()
+    fork_server.print_to(descriptors)
+    fork_server.draw_anew()
     customize()
     run(request["program"])
 

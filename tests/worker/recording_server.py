@@ -1,5 +1,5 @@
 """Records scripts and lessons, and is the worker of sessions, each in a fork of one process that has imported torch:
-`python recording_server.py SOCKET`, with requests as `tutor.worker.forking` has them, or for a worker.
+`python recording_server.py SOCKET`, with requests as `tutor.worker.fork_server` has them, or for a worker.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import sys
 from typing import Any
 
 from tutor.worker import __main__ as worker
-from tutor.worker import forking
+from tutor.worker import fork_server
 
 
 def main() -> None:
-    forking.prepare()
-    text, descriptors = forking.serve(int(sys.argv[1]))
+    fork_server.prepare()
+    text, descriptors = fork_server.serve(int(sys.argv[1]))
     request = json.loads(text)
     if "environment" in request:
         work(request, descriptors)
-    forking.record(text, descriptors)
+    fork_server.record(text, descriptors)
 
 
 def work(request: dict[str, Any], descriptors: list[int]) -> None:
@@ -28,9 +28,9 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
-    forking.draw_anew()
+    fork_server.draw_anew()
     *numbers, stdout, stderr, told = descriptors
-    forking.print_to([stdout, stderr])
+    fork_server.print_to([stdout, stderr])
     os.write(told, str(os.getpid()).encode())
     os.close(told)
     sys.argv[1:] = map(str, numbers)

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from tests.worker.recording import Forker
-from tutor.worker.recursion import room_for_syntax
+from tutor.recorder.patches import room_for_syntax
 
 DEEP = {
     "sum": "x = " + "+".join(["1"] * 2500) + "\nprint(x)\n",

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker, value_in
+from tutor.recorder.composites import COMPOSITES, PRODUCTS, _Inside, is_composite
 from tutor.trace import events as ev
 from tutor.trace import navigation
-from tutor.worker.inside import COMPOSITES, PRODUCTS, _Inside, is_composite
 
 
 def _given() -> dict[str, Any]:

@@ -273,7 +273,7 @@ def test_look_alikes_of_libraries(record: Forker, tmp_path: Path, folder: str) -
 
 
 def test_a_home_that_is_a_repository_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tutor.worker.project import Project
+    from tutor.recorder.call_sites import Project
 
     home = written(tmp_path, {".git/HEAD": "", "work/train.py": "", "work/sub/x.py": "", ".cache/hub/x.py": ""})
     monkeypatch.setenv("HOME", str(home))
@@ -288,7 +288,7 @@ def test_torch_and_gradtutor_stay_libraries_wherever_they_lie(tmp_path: Path, mo
     import torch
 
     import tutor
-    from tutor.worker.project import Project
+    from tutor.recorder.call_sites import Project
 
     checkout = written(tmp_path, {"pytorch/setup.py": "", "pytorch/mine.py": "", "pytorch/torch/nn/x.py": ""})
     monkeypatch.setattr(torch, "__file__", str(checkout / "pytorch" / "torch" / "__init__.py"))

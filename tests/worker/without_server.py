@@ -1,7 +1,7 @@
 """Records scripts with a torch that lacks a name: `python without_server.py SOCKET`, with requests as
-`tutor.worker.forking` has them, which say the name in `without`.
+`tutor.worker.fork_server` has them, which say the name in `without`.
 
-The name is taken away from `tutor.worker.torch_private` alone, whose `getattr`, `dir` and `import_module` are others:
+The name is taken away from `tutor.recorder.torch_private` alone, whose `getattr`, `dir` and `import_module` are others:
 torch itself needs most of them.
 """
 
@@ -15,17 +15,17 @@ import types
 from importlib.util import find_spec, module_from_spec
 from typing import Any
 
-from tutor.worker import forking
+from tutor.worker import fork_server
 
-_MODULE = "tutor.worker.torch_private"
+_MODULE = "tutor.recorder.torch_private"
 _MISSING = object()
 
 
 def main() -> None:
     importlib.import_module("torch._dynamo")  # as each optimizer does, and it takes long
-    text, descriptors = forking.serve(int(sys.argv[1]))
+    text, descriptors = fork_server.serve(int(sys.argv[1]))
     take_away(json.loads(text)["without"])
-    forking.record(text, descriptors)
+    fork_server.record(text, descriptors)
 
 
 def take_away(taken: str) -> None:

@@ -11,7 +11,7 @@ from tutor.check import reading, running
 from tutor.check.finding import Finding
 from tutor.check.runner import Runner
 from tutor.i18n import _, ngettext
-from tutor.lesson import catalog, files
+from tutor.lesson import catalog
 from tutor.lesson.model import FAMILIES, MISSING, LessonError
 from tutor.process import StartError
 
@@ -53,7 +53,7 @@ def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) ->
 def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     """The lesson files that a path means, and what is wrong with the folder; raises LessonError where it is missing."""
     if not path.is_dir():
-        files.check(path)
+        lesson_files.check(path)
         return [path], []
     if not any((path / family).is_dir() for family in FAMILIES):
         return _must(sorted(path.glob("*.py")), path), []

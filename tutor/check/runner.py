@@ -50,7 +50,7 @@ class ForkServer:
 
     def __init__(self, *program: str) -> None:
         with contextlib.ExitStack() as ours:
-            modules = program or ("-m", "tutor.worker.forking")
+            modules = program or ("-m", "tutor.worker.fork_server")
             try:
                 control, theirs = socket.socketpair()
                 ours.enter_context(control)

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 
-from tutor.worker.descriptors import Guarded, move_up
+from tutor.recorder.event_writer import Guarded, move_up
 
 
 def main() -> None:
@@ -28,10 +28,9 @@ def main() -> None:
     os.close(page_number)
     _raise_stack_limit()
 
+    from tutor.recorder.recorder import Recorder
     from tutor.trace.command import READY, RunCommand, decode
-    from tutor.worker.nudging import nudge_when_due
-    from tutor.worker.recorder import Recorder
-    from tutor.worker.run import Run
+    from tutor.worker.run import Run, nudge_when_due
 
     try:
         control.sendall(READY)

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from tutor.lesson.model import Cell, Lesson
+from tutor.recorder.exceptions import text_of
 from tutor.trace.events import Checked, Failed
-from tutor.worker.failures import text_of
 
 
 class Exercise:

@@ -14,9 +14,9 @@ import torch
 
 from tutor.i18n import N_
 from tutor.lesson.model import Cell
+from tutor.recorder.recorder import Recorder
+from tutor.recorder.variables import Frame
 from tutor.trace.events import Answer
-from tutor.worker.bindings import Frame
-from tutor.worker.recorder import Recorder
 
 MAIN = 1
 """The frame of the program itself."""

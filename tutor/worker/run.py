@@ -1,4 +1,6 @@
-"""Runs a script or a lesson from its first cell to its last, as `python` would, and records it."""
+"""Adds a little to one element of a tensor on the way, where the front end measures a derivative.
+
+Runs a script or a lesson from its first cell to its last, as `python` would, and records it."""
 
 from __future__ import annotations
 
@@ -28,22 +30,60 @@ from tutor.lesson.files import load
 from tutor.lesson.model import MISSING, Cell, Lesson, LessonError
 from tutor.lesson.overrides import edited
 from tutor.lesson.parser import read
-from tutor.trace.command import RunCommand
+from tutor.recorder import patches
+from tutor.recorder.call_sites import Project
+from tutor.recorder.compilers import step_aside
+from tutor.recorder.exceptions import (
+    attribute_warnings,
+    display,
+    exit_status,
+    flush_at_end,
+    hide_frames,
+    print_exit,
+    print_ignored,
+    say_error,
+    strip,
+)
+from tutor.recorder.originals import name_of
+from tutor.recorder.other_processes import Children
+from tutor.recorder.patches import make_room, record_figures
+from tutor.recorder.recorder import Recorder
+from tutor.recorder.torch_private import DisableTorchFunction
+from tutor.recorder.variables import Frame
+from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
-from tutor.worker import importer, tracers
-from tutor.worker.children import Children
-from tutor.worker.classes import name_of
-from tutor.worker.compilers import step_aside
+from tutor.worker import import_hook
 from tutor.worker.exercises import Exercise
-from tutor.worker.failures import display, exit_status, flush_at_end, print_exit, print_ignored, say_error, strip
-from tutor.worker.figures import record_figures
-from tutor.worker.output import Printed
-from tutor.worker.project import Project
 from tutor.worker.questions import Watch, answer, watching
-from tutor.worker.recorder import Recorder
-from tutor.worker.recursion import make_room
-from tutor.worker.stacks import hide_frames
-from tutor.worker.warning_places import attribute_warnings
+from tutor.worker.stdio import Printed
+
+
+def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
+    """Has the recorder nudge the tensor just before its statement."""
+    frames = recorder.frames
+    arrive, lines = frames.arrive, 0
+
+    def arriving(site: int, frame: Frame | None) -> None:
+        nonlocal lines
+        arrive(site, frame)
+        lines += frame is not None and frame.serial > 0
+        if lines == nudge.line:
+            frames.arrive = arrive  # type: ignore[method-assign]
+            for known in list(recorder.tensors.by_id.values()):
+                tensor = known.ref()
+                if known.serial == nudge.tensor and tensor is not None:
+                    _move(tensor, nudge)
+
+    frames.arrive = arriving  # type: ignore[method-assign]
+
+
+def _move(tensor: torch.Tensor, nudge: Nudge) -> None:
+    """By way of `.data`, so that neither a graph nor a version tells of it."""
+    with DisableTorchFunction():
+        data = tensor.data
+        place = torch.unravel_index(torch.tensor(nudge.element), data.shape)
+        data[place] += nudge.amount
+
 
 STOPPED = 130
 UNFLUSHED = 120
@@ -84,7 +124,7 @@ class Run:
         attribute_warnings()
         hide_frames(Run._cell.__code__)
         recorder.signals.watch()
-        tracers.watch()
+        patches.watch()
         recorder.sink.start()
         whole = _text_with(lesson, self._text)
         step_aside(recorder.compiled)
@@ -157,7 +197,7 @@ class Run:
         folder = os.path.dirname(self._path)
         sys.path.insert(0, folder)
         project = Project(self._path)
-        importer.install(project, self._recorder)
+        import_hook.install(project, self._recorder)
         Children(project, self._recorder.code.own, self._recorder.started_elsewhere).watch()
 
     def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:

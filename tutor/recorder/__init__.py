@@ -1,0 +1,1 @@
+"""Events from running torch code: statements, tensors, operations, the backward pass, optimizers."""

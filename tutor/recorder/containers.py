@@ -1,0 +1,185 @@
+"""Finds the tensors inside containers, modules and the learner's own objects, under what one would type for them.
+
+Two levels of lists, tuples and dicts of up to 20 items; parameters and buffers of a module by their path; attributes
+of the learner's own objects, one level. No code of the learner's may run while we look: types are asked instead of
+objects (`isinstance` reads `__class__`), and containers by the methods of Python's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import types
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn import Module
+
+from tutor.recorder.originals import name_of
+from tutor.trace.events import Group
+
+_GROUP = Group.__struct_config__.tag
+_ITEMS = 20
+_TENSORS = 5000
+_INDEXED = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ParameterList)
+_KEYED = (torch.nn.ModuleDict, torch.nn.ParameterDict)
+_PLAIN = frozenset((int, float, str, bool))
+_SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
+_HOLDING = (list, tuple, dict, Module, types.SimpleNamespace)
+_SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+class Holder:
+    """A container that a name means: its number and what it held when last looked at."""
+
+    __slots__ = ("_object", "containers", "items", "serial")
+
+    def __init__(self, serial: int, thing: Any) -> None:
+        self.serial = serial
+        self.containers: list[tuple[str, str, int]] = []
+        self.items: list[tuple[str, int]] | None = None
+        # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
+        if issubclass(type(thing), (list, tuple, dict)):
+            self._object: Any = thing
+        else:
+            try:
+                self._object = weakref.ref(thing)
+            except TypeError:
+                self._object = thing
+
+    def get(self) -> Any:
+        """The container, or None when it is gone."""
+        thing = self._object
+        return thing() if type(thing) is weakref.ref else thing
+
+
+class Groups:
+    """Gives containers numbers, and tells what they hold when that changed."""
+
+    def __init__(
+        self, append: Callable[[Any], None], serial: Callable[[torch.Tensor], int], is_own: Callable[[type], bool]
+    ) -> None:
+        self._append = append
+        self._serial = serial
+        self._is_own = is_own
+        self._serials = 0
+        self._containers: list[tuple[str, str, int]] = []
+
+    def holds(self, thing: Any) -> bool:
+        """Whether `thing` may hold tensors that the learner can name through it."""
+        kind = type(thing)
+        return issubclass(kind, _HOLDING) or self._is_own(kind)
+
+    def hold(self, thing: Any) -> Holder:
+        """A holder for `thing`, already looked at."""
+        self._serials += 1
+        holder = Holder(self._serials, thing)
+        self.look(holder)
+        return holder
+
+    def look(self, holder: Holder) -> None:
+        """Sends what the container holds if that is new. Function modes must be off."""
+        thing = holder.get()
+        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
+            return
+        try:
+            self._containers = []
+            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
+        except Exception:  # changed by another thread meanwhile, or an object that defies reading
+            return
+        if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
+            self._append((_GROUP, holder.serial, items, self._containers))
+            holder.containers = self._containers
+        holder.items = items
+
+    def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        """The tensors that can be named through a thing, itself included. Function modes must be off."""
+        if issubclass(type(thing), torch.Tensor):
+            yield "", thing
+        elif self.holds(thing):
+            try:
+                yield from self._walk(thing, "", 0, 0)
+            except Exception:  # changed by another thread meanwhile, or an object that defies reading
+                return
+
+    def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
+        kind = type(thing)
+        if issubclass(kind, torch.Tensor):
+            if prefix:
+                yield prefix, thing
+        elif issubclass(kind, Module):
+            yield from self._module(thing, prefix, set(), level)
+        elif issubclass(kind, (list, tuple)):
+            if level < 2:
+                plain = list if issubclass(kind, list) else tuple
+                self._containers.append((prefix, name_of(kind), min(plain.__len__(thing), _ITEMS)))
+                items = plain.__getitem__(thing, slice(_ITEMS))
+                for index, item in enumerate(items):
+                    if type(item) not in _SCALARS:
+                        yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
+        elif issubclass(kind, dict):
+            if level < 2:
+                self._containers.append((prefix, name_of(kind), min(dict.__len__(thing), _ITEMS)))
+                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
+                for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
+                    if type(item) not in _SCALARS and _is_typable(key):
+                        yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
+        elif objects < 1 and (self._is_own(kind) or issubclass(kind, types.SimpleNamespace)):
+            for name, item in _attributes(thing):
+                if type(item) not in _SCALARS:
+                    yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
+
+    def _module(self, module: Module, prefix: str, seen: set[int], level: int) -> Iterator[tuple[str, torch.Tensor]]:
+        if id(module) in seen or len(seen) > _TENSORS:
+            return
+        seen.add(id(module))
+        members = module.__dict__
+        for table in ("_parameters", "_buffers"):
+            for name, tensor in members.get(table, {}).items():
+                if tensor is not None:
+                    yield prefix + step_to(module, name), tensor
+        for name, child in members.get("_modules", {}).items():
+            if child is not None:
+                yield from self._module(child, prefix + step_to(module, name), seen, level)
+        if self._is_own(type(module)):
+            for name, item in list(members.items()):
+                if not name.startswith("_") and issubclass(type(item), (torch.Tensor, list, tuple, dict)):
+                    yield from self._walk(item, f"{prefix}.{name}", max(level, 1), 1)
+
+
+def step_to(module: Module, name: str) -> str:
+    """What to add to a module's name for the member of this name."""
+    if name.isdigit() and isinstance(module, _INDEXED):
+        return f"[{name}]"
+    if isinstance(module, _KEYED) and not _is_attribute(type(module), name):
+        return f"[{name!r}]"
+    return f".{name}"
+
+
+def _is_attribute(kind: type, key: str) -> bool:
+    """Whether one may write `.key` for `['key']`: it is a name, and the class uses it for nothing else."""
+    plain = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
+    return plain and not any(key in base.__dict__ for base in kind.__mro__)
+
+
+def _is_typable(key: Any) -> bool:
+    """Whether a key's `repr` is what one would type for it."""
+    return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
+
+
+def _attributes(thing: Any) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for kind in type(thing).__mro__:
+        members = kind.__dict__
+        table: Any = members.get("__dict__")
+        if type(table) in _SLOTS:
+            found += table.__get__(thing).items()
+        slots = members.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if type(members.get(name)) in _SLOTS and name not in ("__dict__", "__weakref__"):
+                with contextlib.suppress(AttributeError):  # not set yet
+                    found.append((name, members[name].__get__(thing)))
+    return found

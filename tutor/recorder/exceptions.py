@@ -1,0 +1,359 @@
+"""Turns exceptions into events, and takes our frames out of tracebacks.
+
+Takes the recorder's frames out of the stacks that Python shows: `traceback`, `inspect`, `logging`, anomaly mode.
+
+Exceptions are stripped when they leave the recorder (see `failures`); what reads the stack itself meets its frames.
+
+Attributes the warnings of Python code to the frames that a plain run has.
+
+`warnings.warn(…, stacklevel=n)` counts frames, and a recorded call has some of the recorder's on the way. (Warnings of
+C++ code have no such count: see `code.stand_in`.)"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import io
+import os
+import re
+import sys
+import sysconfig
+import traceback
+import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from traceback import format_exception as _format_exception
+from traceback import format_tb as _format_tb
+from typing import Any
+
+from torch.overrides import handle_torch_function
+
+from tutor.recorder.call_sites import STAND_IN, Code
+from tutor.recorder.originals import name_of
+from tutor.recorder.patches import refuse
+from tutor.recorder.torch_private import OpOverload
+from tutor.trace.events import Failed, Span
+
+_OURS = tuple(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), package) + os.sep
+    for package in ("recorder", "worker")
+)
+_HANDLE = handle_torch_function.__code__
+_REFUSE = refuse.__code__
+_OVERLOAD = OpOverload.__call__.__code__
+_TEXT = 4000
+_FILE = re.compile(r'^([ |]+)File "([^"\n]+)"', re.MULTILINE)
+"""A line of a traceback, also within that of a group."""
+_PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
+_STANDARD = sysconfig.get_path("stdlib") + os.sep
+_FAR = 1 << 31
+"""Lines and columns that no file has."""
+
+# What Python itself asks, past all that a class defines.
+_OF_ANY: dict[str, Any] = dict(vars(BaseException))
+trace_of = _OF_ANY["__traceback__"].__get__
+_set_trace = _OF_ANY["__traceback__"].__set__
+_cause_of = _OF_ANY["__cause__"].__get__
+_context_of = _OF_ANY["__context__"].__get__
+_parts_of = dict[str, Any](vars(BaseExceptionGroup))["exceptions"].__get__
+_display = sys.__excepthook__
+
+
+def strip(error: BaseException) -> None:
+    """Takes the frames of the recorder out of the tracebacks of an exception and of those behind it."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        _set_trace(each, stripped(trace_of(each)))
+        waiting += [_cause_of(each), _context_of(each)]
+        if issubclass(type(each), BaseExceptionGroup):
+            waiting += _parts_of(each)
+
+
+def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback without the frames of the recorder."""
+    chain: list[types.TracebackType] = []
+    from_us = False
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code is _HANDLE and chain:
+            if not from_us:  # torch's function that asked the mode; it stands once more behind our frames
+                chain.pop()
+        elif code is _REFUSE:
+            chain.pop()  # a function that Python would not have called
+        elif code is _OVERLOAD and from_us:
+            pass  # our dispatch mode calls on through torch's own Python
+        elif code is not _HANDLE and not is_ours(code):
+            chain.append(trace)
+        from_us = is_ours(code)
+        trace = trace.tb_next
+    for one, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
+        if one.tb_next is not following:
+            one.tb_next = following
+    return chain[0] if chain else None
+
+
+def is_ours(code: types.CodeType) -> bool:
+    """Whether a frame with this code is the recorder's."""
+    return code.co_name == STAND_IN or code.co_filename.startswith(_OURS)
+
+
+def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
+    """The event that tells of an exception whose traceback has been stripped."""
+    file = span = function = None
+    trace = trace_of(error)
+    while trace is not None:
+        own = code.own.get(id(trace.tb_frame.f_code))
+        if own is not None:
+            function, file = trace.tb_frame.f_code.co_name, own[1]
+            span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
+        trace = trace.tb_next
+    if type(error) in (SyntaxError, IndentationError, TabError) and file is None:
+        file, span = _place_of(error, code)  # a cell that is no Python: nothing of it has run
+    message = text_of(error)
+    if isinstance(error, ImportError):
+        message = _without_own_paths(message, code)
+    return Failed(
+        error=name_of(type(error)),
+        message=message[:_TEXT],
+        file=file,
+        span=span,
+        function=function,
+        frame=frame,
+        caught=caught,
+        traceback="" if caught else _shortened(_formatted(error), code)[-_TEXT:],
+    )
+
+
+def _place_of(error: Any, code: Code) -> tuple[int | None, Span | None]:
+    """The file and the span of a syntax error. A program may have made the error, and put anything there."""
+    numbers = error.lineno, error.end_lineno or error.lineno, error.offset or 1, error.end_offset or 1
+    if type(error.filename) is not str or any(type(number) is not int or number > _FAR for number in numbers):
+        return None, None
+    line, last, start, end = (max(number, 1) for number in numbers)
+    return code.file_of(error.filename), (line, start - 1, last, max(end - 1, start))
+
+
+def _formatted(error: BaseException) -> str:
+    """The traceback as Python prints it; what the program's own methods must not do is left out of it."""
+    with _quiet(error):
+        try:
+            return "".join(_format_exception(error))
+        except BaseException:  # the program's: `__str__`, `__notes__`, names of classes
+            pass
+        try:
+            return f"{''.join(_format_tb(trace_of(error)))}{name_of(type(error))}\n"
+        except Exception:  # the program has replaced parts of `traceback` or of `linecache`
+            return f"{name_of(type(error))}\n"
+
+
+@contextlib.contextmanager
+def _quiet(error: BaseException) -> Iterator[None]:
+    """What a class's own `__str__` prints while it is asked by us, and not by the program, does not come out."""
+    if not any(isinstance(base.__dict__.get("__str__"), types.FunctionType) for base in type.mro(type(error))):
+        yield
+        return
+    streams = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def _shortened(text: str, code: Code) -> str:
+    """A traceback with the paths that a recording has elsewhere: it does not say where files lie on this machine."""
+    names = dict(code.names)
+    main = os.path.dirname(next(iter(names), "")) + os.sep
+
+    def short(found: re.Match[str]) -> str:
+        path = found[2]
+        if path.startswith(_STANDARD):
+            path = os.path.relpath(path, os.path.dirname(_STANDARD.rstrip(os.sep)))
+        return f'{found[1]}File "{names.get(found[2]) or _PACKAGES.sub("", path).removeprefix(main)}"'
+
+    return _without_own_paths(_FILE.sub(short, text), code)
+
+
+def _without_own_paths(text: str, code: Code) -> str:
+    """Where Python names the file of a module that lacks what is imported, the name that a recording has for it."""
+    for path, name in code.names.items():
+        text = text.replace(f"({path})", f"({name})")
+    return text
+
+
+def text_of(error: BaseException) -> str:
+    """`str(error)`, whatever the learner's `__str__` does."""
+    with _quiet(error):
+        try:
+            return str.__str__(str(error))  # of a subclass that text as it is
+        except BaseException:  # the learner's own
+            return ""
+
+
+def exit_status(error: SystemExit) -> tuple[int, object | None]:
+    """The status that Python would exit with, and the object whose text it would print first."""
+    code: Any = error.code
+    if code is None:
+        return 0, None
+    if issubclass(type(code), int):
+        number = int.__index__(code)
+        return (number & 0xFF if -(1 << 63) <= number < 1 << 63 else 0xFF), None  # C's `long`, or -1
+    return 1, code
+
+
+def print_exit(code: object) -> None:
+    """Print what a program gave to `sys.exit`, as Python does: to standard error, or to its descriptor."""
+    stream: Any = getattr(sys, "stderr", None)
+    with contextlib.suppress(BaseException):  # the program's own
+        if stream is None:
+            os.write(2, str(code).encode(errors="backslashreplace"))
+        else:
+            stream.write(str(code))
+    try:
+        stream.write("\n")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.write(2, b"\n")
+
+
+def display(error: BaseException) -> None:
+    """Print an exception as Python does by itself, whatever its class and standard error are."""
+    with contextlib.suppress(BaseException):
+        _display(type(error), error, trace_of(error))
+
+
+def print_ignored(error: BaseException, thing: object) -> None:
+    """Tell of an error that ends nothing, by the program's `unraisablehook` if there is one."""
+    hook: Any = getattr(sys, "unraisablehook", None)
+    if hook is not sys.__unraisablehook__ and callable(hook):
+        with contextlib.suppress(BaseException):
+            hook(
+                types.SimpleNamespace(
+                    exc_type=type(error), exc_value=error, exc_traceback=trace_of(error), err_msg=None, object=thing
+                )
+            )
+        return
+    say_error(f"Exception ignored in: {thing!r}")
+    display(error)
+
+
+def say_error(text: str) -> None:
+    """A line on standard error, if it can be written."""
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(text + "\n")
+
+
+def flush_at_end() -> bool:
+    """Flush standard output and error as Python does at its end; whether both could be."""
+    flushed = True
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name, None)
+        try:
+            if stream is not None and not _is_closed(stream):
+                stream.flush()
+        except BaseException as error:
+            flushed = False
+            strip(error)
+            if name == "stdout":
+                print_ignored(error, stream)
+    return flushed
+
+
+def _is_closed(stream: Any) -> bool:
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False
+
+
+def hide_frames(outermost: types.CodeType) -> None:
+    """From now on leave the recorder's frames out of stacks, and all from `outermost` on, which calls the program."""
+    summary: Any = traceback.StackSummary
+    extract = summary._extract_from_extended_frame_gen.__func__
+
+    def extract_visible(klass: Any, /, frames: Iterable[tuple[types.FrameType, Any]], **options: Any) -> Any:
+        return extract(klass, _visible(frames, lambda entry: entry[0], outermost), **options)
+
+    summary._extract_from_extended_frame_gen = classmethod(extract_visible)
+    _hide_in_unraisable()
+    outer = inspect.getouterframes
+
+    @functools.wraps(outer)
+    def getouterframes(frame: Any, context: int = 1) -> Any:
+        return _visible(outer(frame, context), lambda entry: entry.frame, outermost)
+
+    inspect.getouterframes = getouterframes
+
+
+def _hide_in_unraisable() -> None:
+    """Errors that Python can only print, as those of `__del__` and of exit handlers, come up in our frames too."""
+    show: Any = sys.unraisablehook
+
+    @functools.wraps(show)
+    def gradtutor_hook(unraisable: Any, /) -> Any:
+        kind, error, trace, message, thing = unraisable
+        return show(type(unraisable)((kind, error, stripped(trace), message, thing)))
+
+    sys.unraisablehook = sys.__unraisablehook__ = gradtutor_hook
+
+
+def _visible(
+    entries: Iterable[Any], frame_of: Callable[[Any], types.FrameType], outermost: types.CodeType
+) -> list[Any]:
+    """The entries that a plain run has, of a stack from the innermost frame outwards, or of a traceback.
+
+    `handle_torch_function` and the function of torch's that called it are hidden: that function runs once more within.
+    """
+    visible: list[Any] = []
+    repeated: types.FrameType | None = None
+    for entry in entries:
+        frame = frame_of(entry)
+        if frame.f_code is outermost and visible:
+            break
+        if frame.f_code is _HANDLE:
+            repeated = frame.f_back
+            if visible and frame_of(visible[-1]) is repeated:  # of a traceback
+                visible.pop()
+        elif frame is not repeated and not is_ours(frame.f_code):
+            visible.append(entry)
+    return visible
+
+
+def attribute_warnings() -> None:
+    """From now on `warnings.warn` passes over the recorder's frames."""
+    original = warnings.warn
+
+    @functools.wraps(original)
+    def warn(
+        message: Warning | str, category: Any = None, stacklevel: int = 1, source: Any = None, **more: Any
+    ) -> None:
+        level = max(stacklevel, 1)
+        original(message, category, level + 1 + _hidden(sys._getframe(1), level), source, **more)
+
+    warnings.warn = warn
+
+
+def _hidden(frame: types.FrameType | None, level: int) -> int:
+    """How many frames of the recorder's stand among the first `level` frames of the program, from `frame` outwards.
+
+    `handle_torch_function` and the function of torch's that called it are hidden too: that function runs once more
+    below the recorder.
+    """
+    hidden = 0
+    while frame is not None and level:
+        code = frame.f_code
+        if code is _HANDLE:
+            hidden += 2
+            frame = frame.f_back
+        elif is_ours(code):
+            hidden += 1
+        elif not ("importlib" in code.co_filename and "_bootstrap" in code.co_filename):  # Python does not count these
+            level -= 1
+        frame = None if frame is None else frame.f_back
+    return hidden

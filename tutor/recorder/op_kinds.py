@@ -1,0 +1,170 @@
+"""What to call an operation, what kind of call it is, and what stands around it."""
+
+from __future__ import annotations
+
+import os
+import types
+from typing import Any
+
+import torch
+
+from tutor.recorder.call_sites import STAND_IN
+from tutor.recorder.originals import name_of, own
+from tutor.recorder.torch_private import OpOverload
+
+_TORCH = os.path.dirname(torch.__file__) + os.sep
+_MODULES = os.path.join(_TORCH, "nn", "modules") + os.sep
+_TRANSPARENT = tuple(
+    os.path.join(_TORCH, *parts)
+    for parts in (
+        ("overrides.py",), ("_tensor.py",), ("functional.py",), ("nn", "functional.py"), ("_jit_internal.py",),
+        ("utils", "_device.py"), ("utils", "_contextlib.py"), ("_compile.py",), ("autograd", "function.py"),
+        ("autograd", "__init__.py"), ("autograd", "graph.py"), ("autograd", "forward_ad.py"),
+        ("_functorch", "functional_call.py"), ("_functorch", "predispatch.py"), ("nn", "utils", "stateless.py"),
+    )
+)  # fmt: skip
+_FUNCTORCH = os.path.join(_TORCH, "_functorch") + os.sep
+_CHECKPOINT = os.path.join(_TORCH, "utils", "checkpoint.py")
+_SAVING = os.path.join(_TORCH, "autograd", "graph.py")
+_FUNCTIONAL = os.path.join(_TORCH, "autograd", "functional.py")
+_TRANSFORMS = {
+    "grad": "torch.func.grad", "grad_and_value": "torch.func.grad_and_value", "vmap": "torch.vmap",
+    "chunk_vmap": "torch.vmap", "jacrev": "torch.func.jacrev", "jacfwd": "torch.func.jacfwd", "vjp": "torch.func.vjp",
+    "_vjp_with_argnums": "torch.func.vjp", "jvp": "torch.func.jvp", "hessian": "torch.func.hessian",
+    "linearize": "torch.func.linearize", "functionalize": "torch.func.functionalize",
+}  # fmt: skip
+"""What to call a transform, by the function of torch's that it begins with."""
+_FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
+
+IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD = range(7)
+META, HOOK, OUTSIDE, RESHAPE, STATISTICS, POINTER, CONVERTING, PARTS = range(7, 15)
+"""Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
+`.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory; giving a
+tensor another shape in place; writing running statistics; handing out memory that can then be written to unseen; giving
+Python a number, which may warn; giving the parts of a sparse tensor."""
+
+_QUIET = {
+    "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
+    "storage_offset", "get_device", "is_pinned", "ndimension", "__repr__", "__str__", "__hash__", "__deepcopy__",
+    "__reduce_ex__", "is_shared", "is_same_size", "is_tensor", "is_storage", "is_signed", "is_inference", "is_conj",
+    "is_neg", "is_set_to", "has_names", "_is_view", "__dir__", "dense_dim", "sparse_dim", "result_type", "can_cast",
+    "is_grad_enabled", "get_default_dtype", "_nnz", "__dlpack_device__", "custom_function_call",
+}  # fmt: skip
+_LEAVING = {"item", "tolist", "numpy", "__array__", "__dlpack__"}
+_OUTSIDE = {"as_tensor", "asarray", "frombuffer", "from_dlpack", "from_file"}
+_META_CHANGES = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "rename_"}
+_CONVERTING = {
+    "__format__", "__bool__", "__float__", "__int__", "__complex__", "__index__", "__contains__", "__iter__", "__len__",
+    "is_nonzero",
+}  # fmt: skip
+_POINTERS = {"data_ptr", "untyped_storage", "storage", "_typed_storage", "const_data_ptr", "mutable_data_ptr"}
+_PARTS = {"values", "_values", "indices", "_indices", "crow_indices", "col_indices", "ccol_indices", "row_indices"}
+_RESHAPES = {
+    "set_", "resize_", "resize_as_", "resize_as_sparse_", "sparse_resize_", "sparse_resize_and_clear_", "t_",
+    "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "as_strided_",
+}  # fmt: skip
+_GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
+
+
+def kind_of(func: Any) -> int:
+    """Which kind of call this is."""
+    if func in (own(torch.Tensor, "backward"), own(torch.autograd, "backward"), own(torch.autograd, "grad")):
+        return BACKWARD
+    if func in (own(torch.nn.functional, "batch_norm"), own(torch.nn.functional, "instance_norm")):
+        return STATISTICS
+    name = _name_of(func)
+    if name in ("__get__", "__set__", "__delete__"):
+        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+        if name == "__get__":
+            return GRAD_READ if attribute == "grad" else PLAIN if attribute in _GIVES_TENSOR else IGNORE
+        return {"data": SET_DATA, "grad": SET_GRAD, "_backward_hooks": IGNORE}.get(attribute, META)
+    if name in _LEAVING:
+        return LEAVES
+    if name in _OUTSIDE:
+        return OUTSIDE
+    if name in _META_CHANGES:
+        return META
+    if name in _RESHAPES:
+        return RESHAPE
+    if name in _POINTERS:
+        return POINTER
+    if name in _PARTS:
+        return PARTS
+    if name in _CONVERTING:
+        return CONVERTING
+    if name in ("register_hook", "register_post_accumulate_grad_hook"):
+        return HOOK
+    return IGNORE if name in _QUIET else PLAIN
+
+
+def _name_of(func: Any) -> str:
+    """The name of a function, without that of an overload (`torch.ops.aten.add_.Tensor`)."""
+    name = str(getattr(func, "__name__", ""))
+    return name.partition(".")[0] if isinstance(func, OpOverload) else name
+
+
+def op_name(func: Any) -> str:
+    """The name as one says it: `__rsub__` is rsub; `t.grad = …` is set_grad."""
+    name = _name_of(func) or type(func).__name__
+    if name in ("__get__", "__set__", "__delete__"):
+        attribute = str(getattr(getattr(func, "__self__", None), "__name__", "attribute"))
+        return attribute if name == "__get__" else f"set_{attribute}"
+    if name.startswith("__") and name.endswith("__"):
+        return name[2:-2]
+    return name.lstrip("_") or name
+
+
+def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether by its name the call writes to a tensor that it was given."""
+    name = _name_of(func)
+    if name.startswith("__") and name.endswith("__"):
+        return name in ("__setitem__", "__set__", "__delete__") or (name[2] == "i" and name[2:-2] in _INPLACE)
+    return (name.endswith("_") and not name.endswith("__")) or kwargs.get("out") is not None
+
+
+def statistics(func: Any, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """The running mean and variance that a normalisation wrote to; torch gives them no new version for that."""
+    given = dict(zip(("input", "running_mean", "running_var", "weight", "bias", "wrote"), args, strict=False)) | kwargs
+    usual = func is torch.nn.functional.instance_norm
+    wrote = given.get("wrote", given.get("training", given.get("use_input_stats", usual)))
+    found = (given.get("running_mean"), given.get("running_var")) if wrote else ()
+    return [tensor for tensor in found if tensor is not None]
+
+
+_INPLACE = {
+    "iadd", "isub", "imul", "itruediv", "idiv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor",
+    "ilshift", "irshift",
+}  # fmt: skip
+
+
+def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[int, str | None]:
+    """How deep an operation called from `frame` stands in composites of libraries, and the outermost one's name.
+
+    The `forward` of torch's own modules is the network, no composite; what merely passes calls on is none either.
+    """
+    outermost: types.FrameType | None = None
+    inside_forward = False
+    frames = []
+    while frame is not None and frame is not learner and frame.f_code.co_name != STAND_IN:
+        frames.append(frame)
+        frame = frame.f_back
+    for frame in reversed(frames):
+        code = frame.f_code
+        path = code.co_filename
+        if path.startswith(_FUNCTORCH) and (name := _TRANSFORMS.get(code.co_qualname.partition(".")[0])) is not None:
+            return 1, name
+        if path == _CHECKPOINT:
+            return 1, "checkpoint"
+        if path == _SAVING and code.co_qualname.startswith("save_on_cpu."):
+            return 1, "save_on_cpu"
+        if path.startswith(_MODULES) and (inside_forward or code.co_name in _FORWARD):
+            inside_forward = True
+        elif not path.startswith(_TRANSPARENT) and "<locals>" not in code.co_qualname and outermost is None:
+            outermost = frame
+    if outermost is None:
+        return 0, None
+    code = outermost.f_code
+    owner = outermost.f_locals.get("self") if "self" in code.co_varnames[:1] else None
+    if owner is not None:
+        return 1, f"{name_of(type(owner))}.{code.co_name}"
+    return 1, f"torch.autograd.functional.{code.co_name}" if code.co_filename == _FUNCTIONAL else code.co_qualname

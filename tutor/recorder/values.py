@@ -1,0 +1,305 @@
+"""Reads what a tensor holds, for the recording. Never keeps it, never copies a large one as a whole.
+
+The calls here must not be seen by function modes: callers run them inside a mode's own handler, in a node hook, or
+under `DisableTorchFunction()`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch.nn.parameter import is_lazy
+
+from tutor.i18n import N_
+from tutor.recorder.originals import name_of
+from tutor.recorder.torch_private import WithoutTransforms, below_transforms, is_zeros, stored_count, together
+
+FULL = 1000
+"""Up to this many elements a value is recorded in full."""
+LIST = 8
+"""Up to this many elements as a list, beyond as bytes (0.6 µs where 1,000 elements cost 8.7 as a list)."""
+_OVERLAPPING = 1 << 28
+"""Elements that are measured at most where they are not all in memory of their own."""
+CHUNK = 1 << 20
+HEAT = 64
+CORNER = 3
+
+CODES = {
+    torch.float32: "f", torch.float64: "d", torch.int64: "q", torch.int32: "i", torch.int16: "h", torch.int8: "b",
+    torch.uint8: "B", torch.bool: "?",
+}  # fmt: skip
+"""The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
+_What = TypeVar("_What")
+_strided = torch.strided
+_Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
+
+
+def value_of(t: torch.Tensor) -> Any:
+    """A value of up to 1,000 elements as `events.py` describes it, a note for what has none; None where it is larger.
+
+    Costs a copy to the host on CUDA.
+    """
+    try:
+        return _read(_value_of, t)
+    except Exception as error:  # a subclass or wrapper that cannot be read: say so
+        if type(t) is torch.Tensor and is_zeros(t):  # autograd's own stand-in for zeros, without memory
+            return value_of(t.detach().clone())
+        return unreadable(t, None if t.is_meta or t.is_quantized else error)
+
+
+def _read(read: Callable[[torch.Tensor], _What], t: torch.Tensor) -> _What:
+    """What `read` gives of `t`; of what it is below transforms, where it cannot be read inside."""
+    try:
+        return read(t)
+    except Exception:
+        plain = below_transforms(t)
+        if plain is None:
+            raise
+        with WithoutTransforms():
+            return read(plain)
+
+
+def _value_of(t: torch.Tensor) -> Any:
+    """The same as `value_of`; an error where the elements cannot be read."""
+    count = t.numel()
+    if not is_readable(t):
+        return unreadable(t)
+    if count <= LIST and t.dtype in CODES and t.layout is _strided and not t.is_nested:
+        return t.tolist()
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or _is_released(t, count):
+        return unreadable(t)
+    if count > FULL:
+        return None
+    code = CODES.get(t.dtype) if count > LIST else None
+    if code is None:
+        value = t.tolist()
+        return _plain(value) if t.dtype.is_complex else value
+    return {"shape": tuple(t.shape), "code": code, "data": _bytes_of(t)}
+
+
+def _bytes_of(t: torch.Tensor) -> bytes:
+    """A copy of the elements, in a row. (`t.numpy()` would keep the learner from resizing `t` from then on.)"""
+    data = t.detach().resolve_neg()
+    if data.device.type != "cpu":
+        data = data.cpu()
+    data = data.contiguous()
+    return ctypes.string_at(data.data_ptr(), data.nbytes)
+
+
+def is_readable(t: torch.Tensor) -> bool:
+    """Whether `t` has elements of its own that can be read without running Python code of its class.
+
+    A DTensor has not, nor a parameter that a lazy module will make.
+    """
+    kind = type(t)
+    if kind is _Tensor or kind is _Parameter:
+        return True
+    return kind.__torch_dispatch__ is _NO_DISPATCH and not is_lazy(t)
+
+
+def fingerprint_of(t: torch.Tensor, most: int) -> Any:
+    """What tells this value of `t` from another: the value itself up to 1,000 elements, a checksum up to `most`.
+
+    Returns None where `t` has more elements.
+    """
+    value = value_of(t)
+    if value is not None:
+        return repr(value)
+    if t.numel() > most:
+        return None
+    try:
+        return zlib.crc32(_read(_bytes_of, t.resolve_conj()))
+    except Exception:  # a subclass or wrapper without readable memory
+        return None
+
+
+def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any]:
+    """What to record of a tensor whose elements cannot be listed."""
+    try:
+        shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
+    except Exception:
+        shape = ()
+    if is_lazy(t):
+        note = N_("not made yet")
+    elif not is_readable(t):
+        note = f"{name_of(type(t))}, whose elements are not read"
+    elif _is_released(t, t.numel()):
+        note = N_("its memory was released")
+    elif error is not None:
+        count = together(t)
+        note = f"in vmap, {count} at once" if count else f"its elements cannot be read: {type(error).__name__}"
+    elif t.is_meta:
+        note = N_("a meta tensor has no elements")
+    elif t.is_nested:
+        note = N_("a nested tensor")
+    elif t.is_quantized:
+        note = N_("a quantized tensor")
+    else:
+        note = f"layout {str(t.layout).removeprefix('torch.')}"
+        stored = _stored(t)
+        if stored is not None:
+            note += f", {stored} elements stored"
+    return {"shape": shape, "dtype": dtype_name(t.dtype), "stats": None, "note": note}
+
+
+def _is_released(t: torch.Tensor, count: int) -> bool:
+    """Whether the memory of the `count` elements was given back, by `untyped_storage().resize_(0)`.
+
+    Reading it would crash.
+    """
+    try:
+        size = t.untyped_storage().nbytes()
+        if size >= count * t.itemsize:
+            return False
+        return (count > 0 and not t.is_meta) if size == 0 else t.is_contiguous()
+    except Exception:  # no storage at all
+        return False
+
+
+def _stored(t: torch.Tensor) -> int | None:
+    try:
+        return stored_count(t)
+    except Exception:
+        return None
+
+
+def unmeasured(t: torch.Tensor) -> dict[str, Any]:
+    """A large tensor that was not measured at this step, to keep recording fast."""
+    return {
+        "shape": tuple(t.shape),
+        "dtype": dtype_name(t.dtype),
+        "stats": None,
+        "note": f"{t.numel():,} elements, not measured at this step",
+    }
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32`, without `torch.`."""
+    return str(dtype)[6:]
+
+
+def _plain(value: Any) -> Any:
+    """Complex numbers as [re, im]."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return [value.real, value.imag] if isinstance(value, complex) else value
+
+
+def summary_of(t: torch.Tensor) -> dict[str, Any]:
+    """Shape, statistics, corners and a heat map of a tensor that is too large to list.
+
+    The statistics are of the finite elements; `std` is the unbiased one, as `torch.std` gives it. Works through the
+    tensor a million elements at a time, on its device.
+    """
+    if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or not is_readable(t):
+        return unreadable(t)
+    try:
+        return _read(_summary_of, t)
+    except Exception as error:
+        return unreadable(t, error)
+
+
+def _summary_of(t: torch.Tensor) -> dict[str, Any]:
+    """The same as `summary_of`; an error where the elements cannot be read."""
+    base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
+    note = f"{t.numel():,} elements"
+    with torch.no_grad():
+        data, times = _once(t.detach())
+        if data.numel() > _OVERLAPPING and data.untyped_storage().nbytes() < data.numel() * data.itemsize:
+            return unmeasured(t)  # windows over a memory that is far smaller: nobody would wait for them
+        if data.dtype.is_complex:
+            data, note = data.abs(), note + ", measured by magnitude"
+        stats = _stats(data, times)
+        corners, heat = _pictures(data.expand(t.shape))
+    return {**base, "stats": stats, "note": note, "corners": corners, "heat": heat}
+
+
+def _once(t: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """The tensor without what `expand` repeats in it, and how often that is there."""
+    times = 1
+    for dim, (size, stride) in enumerate(zip(t.shape, t.stride(), strict=True)):
+        if stride == 0 and size > 1:
+            t, times = t.narrow(dim, 0, 1), times * size
+    return t, times
+
+
+def _chunks(t: torch.Tensor) -> Any:
+    if t.numel() <= CHUNK or t.dim() == 0:
+        yield t
+    elif t.numel() // t.shape[0] > CHUNK:
+        for row in t.unbind(0):
+            yield from _chunks(row)
+    else:
+        yield from t.split(max(1, CHUNK * t.shape[0] // t.numel()), 0)
+
+
+def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
+    low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
+    nan = inf = zero = 0
+    for chunk in _chunks(t):
+        part = chunk.double() if chunk.device.type != "mps" else chunk.float()
+        finite = torch.isfinite(part)
+        measured = torch.stack(
+            [torch.isnan(part).sum(), torch.isinf(part).sum(), (part == 0).sum(), finite.sum()]
+        ).tolist()
+        nan, inf, zero = nan + int(measured[0]), inf + int(measured[1]), zero + int(measured[2])
+        here = int(measured[3])
+        if not here:
+            continue
+        if here < part.numel():
+            part = part[finite]
+        variance, average = torch.var_mean(part, correction=0)
+        smallest, largest = torch.aminmax(part)
+        a, v, s, g = torch.stack([average, variance, smallest, largest]).tolist()
+        low, high = min(low, s), max(high, g)
+        delta = a - mean
+        total = count + here
+        mean += delta * here / total
+        spread += v * here + delta * delta * count * here / total  # Chan, Golub and LeVeque 1983
+        count = total
+    known = count > 0
+    count, spread, nan, inf, zero = count * times, spread * times, nan * times, inf * times, zero * times
+    return {
+        "min": low if known else None,
+        "max": high if known else None,
+        "mean": mean if known else None,
+        "std": math.sqrt(spread / (count - 1)) if count > 1 else None,
+        "nan": nan,
+        "inf": inf,
+        "zero": zero,
+    }
+
+
+def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
+    """The corners, and every so-manieth element as a map of at most 64x64 bytes: rows, columns, the bytes, and what
+    0 and 254 stand for, the least and the most of those in the map. 255 is what is not finite."""
+    if t.dim() < 2:
+        rows = t.reshape(1, -1)
+    else:  # a view of all where there is one, else the first matrix: never a copy of the whole
+        rows = t.view(-1, t.shape[-1]) if t.is_contiguous() else t[(0,) * (t.dim() - 2)]
+    height, width = rows.shape
+    at_rows = _ends(height)
+    at_columns = _ends(width)
+    device = t.device
+    corners = rows[torch.tensor(at_rows, device=device)[:, None], torch.tensor(at_columns, device=device)].tolist()
+    pick_rows = torch.arange(min(height, HEAT), device=device) * height // min(height, HEAT)
+    pick_columns = torch.arange(min(width, HEAT), device=device) * width // min(width, HEAT)
+    sample = rows[pick_rows[:, None], pick_columns]
+    sample = sample.double() if device.type != "mps" else sample.float()
+    finite = torch.isfinite(sample)
+    low, high = torch.where(finite, sample, math.inf).amin(), torch.where(finite, sample, -math.inf).amax()
+    heat = ((sample - low) / (high - low).clamp_min(1e-300) * 254).nan_to_num().clamp(0, 254).to(torch.uint8)
+    heat[~finite] = 255
+    least, most = torch.stack([low, high]).tolist()
+    return corners, [heat.shape[0], heat.shape[1], heat.cpu().contiguous().numpy().tobytes(), least, most]
+
+
+def _ends(length: int) -> list[int]:
+    if length <= 2 * CORNER:
+        return list(range(length))
+    return [*range(CORNER), *range(length - CORNER, length)]

@@ -1,0 +1,77 @@
+"""Which of its arguments a call into torch writes to.
+
+The version counter of a tensor tells that too, but not always: fused optimizers, `torch.amp` and batch normalisation
+write without raising it, and a tensor made in `inference_mode` has none. The schema of an operation says it of all.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tutor.recorder.torch_private import OpOverload, OpOverloadPacket, schema_of, schemas_named
+
+_STATISTICS = frozenset({"running_mean", "running_var"})
+"""Arguments that batch normalisation writes to, though not every schema says so."""
+_IN_PLACE = frozenset({
+    "iadd", "isub", "imul", "itruediv", "idiv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor",
+    "ilshift", "irshift", "setitem", "set", "delete",
+})  # fmt: skip
+"""Special methods that write to the first argument."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The arguments that a function writes to: their positions, and their names where they are given by keyword."""
+
+    positions: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    every: bool = False
+    """Whether any tensor among the arguments may be written to: a Python function whose name ends with `_`."""
+
+    def among(self, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
+        """The arguments of a call that it writes to."""
+        for position, argument in enumerate(args) if self.every or self.positions else ():
+            if self.every or position in self.positions:
+                yield argument
+        for name, argument in kwargs.items():
+            if self.every or name in self.names:
+                yield argument
+
+
+NOTHING = Written(names=frozenset({"out"}))
+"""A function that writes to nothing but what it is given as `out`."""
+_FIRST = Written(frozenset({0}), frozenset({"out", "input", "self"}))
+
+
+def written_by(func: Any) -> Written:
+    """Return which arguments a call of `func` writes to."""
+    if isinstance(func, OpOverload):
+        return _by_schemas([schema_of(func)], func.overloadpacket.__name__)
+    if isinstance(func, OpOverloadPacket):
+        return _by_schemas([schema_of(getattr(func, name)) for name in func.overloads()], func.__name__)
+    name = getattr(func, "__name__", "")
+    if name.startswith("__") and name.endswith("__"):
+        return _FIRST if name[2:-2] in _IN_PLACE else NOTHING
+    if isinstance(func, types.FunctionType):  # such as those of torch.nn.init
+        return Written(every=True) if name.endswith("_") else NOTHING
+    return _by_schemas(schemas_named(name), name)
+
+
+def _by_schemas(schemas: list[Any], name: str) -> Written:
+    """What these schemas of an operation say, or its name where there are none."""
+    if not schemas or any(schema is None for schema in schemas):
+        return _FIRST if name.endswith("_") else NOTHING
+    positions, names = set[int](), {"out"}
+    for schema in schemas:
+        for position, argument in enumerate(schema.arguments):
+            writes = argument.alias_info is not None and argument.alias_info.is_write
+            if writes or argument.name in _STATISTICS:
+                names.add(argument.name)
+                if not argument.kwarg_only:
+                    positions.add(position)
+    if 0 in positions:
+        names.add("input")  # what Python's bindings call `self`
+    return Written(frozenset(positions), frozenset(names))

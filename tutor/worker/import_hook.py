@@ -1,0 +1,65 @@
+"""Compiles the learner's own modules, however they are imported, with the recorder's calls in them.
+
+It takes the place of the function by which Python's loader of source files gives a module's code. So whatever finds the
+file (a path, an editable install, `importlib.util.spec_from_file_location`, `runpy`) is left as it is, and nothing of
+ours shows in `sys.meta_path` or in a module's `__loader__`.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from tutor.recorder.call_sites import Project
+from tutor.recorder.exceptions import is_ours
+from tutor.recorder.recorder import Recorder
+
+_Loader = importlib.machinery.SourceFileLoader
+_plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
+
+
+def install(project: Project, recorder: Recorder) -> None:
+    """From now on the modules of the project are recorded."""
+
+    def code_of(loader: _Loader, name: str) -> types.CodeType | None:
+        path = loader.get_filename(name)
+        if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
+            return _plain_code(loader, name)
+        # Compiled anew each time: a .pyc would hold code without the recorder's calls, or with them.
+        source = importlib.util.decode_source(loader.get_data(path))
+        code = recorder.code
+        if path not in code.names:
+            called = project.name_of(path, name)
+            code.names[path] = path if called in code.names.values() else called
+        recorder.own_module(name)
+        return code.compile(source, path, imported=True)
+
+    def get_code(loader: _Loader, name: str) -> types.CodeType | None: return code_of(loader, name)  # fmt: skip
+
+    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    get_code.__code__ = get_code.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
+    _Loader.get_code = get_code  # type: ignore[method-assign, assignment]
+
+
+def _is_asked_by_own(recorder: Recorder) -> bool:
+    """Whether the import that runs was asked for by code of the learner's."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and _imports(frame):
+        frame = frame.f_back
+    return frame is not None and id(frame.f_code) in recorder.code.own
+
+
+def _imports(frame: types.FrameType) -> bool:
+    """Whether a frame is a part of how Python imports, or of how we take part in it."""
+    code = frame.f_code
+    python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
+    return python or is_ours(code)
+
+
+_IMPORTING = ("importlib", "importlib.util", "runpy")
