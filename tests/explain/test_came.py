@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker
-from tutor.explain.came import came_at
+from tutor.explain.expressions import came_at
 
 SCRIPT = """\
 # %%

@@ -25,9 +25,9 @@ from tests.explain import (
 from tests.explain import test_transforms as transforms
 from tests.worker.recording import Forker, Recording
 from tutor import i18n
-from tutor.explain import explanation, line, plain, words
-from tutor.explain.nodes import rule_json
-from tutor.explain.optimizing import formula, report_lines, steps_told
+from tutor.explain import explanation, formatting, line, plain
+from tutor.explain.node import rule_json
+from tutor.explain.optimizers import formula, report_lines, steps_told
 from tutor.trace.events import Failed
 
 ON_BEHALF = (
@@ -134,9 +134,9 @@ def left_in(text: str, recording: Recording, step: int) -> list[str]:
     event, code = timeline.event(step), timeline.view(step).code or ""
     if isinstance(event, Failed):
         for width in (400, 200):
-            text = text.replace(f"{event.error}: {words.code(event.message, width)}", "")
+            text = text.replace(f"{event.error}: {formatting.code(event.message, width)}", "")
         text = re.sub(r"`[^`]*`", "", text)
-    for said in (code, words.code(code), words.first_line(code)):
+    for said in (code, formatting.code(code), formatting.first_line(code)):
         text = text.replace(said, "") if said else text
     # what stands for values, for numbers, for a result or a function without a name; a text in code
     text = re.sub(r"\w+\(…\)|\d+(x\d+)+|<lambda>|'[^']*'", "", text)

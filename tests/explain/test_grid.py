@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutor.explain.grid import Grid, agree, broadcast_shape, count
+from tutor.explain.rules.arrays import Grid, agree, broadcast_shape, count
 
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 

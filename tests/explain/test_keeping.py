@@ -6,8 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.keeping import kept_by, second_pass
-from tutor.explain.notes import notes
+from tutor.explain.saved_tensors import kept_by, second_pass
+from tutor.explain.step import notes
 from tutor.trace import navigation
 from tutor.trace.history import last_write, sharing, views
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker, Recording
-from tutor.explain.live import live
+from tutor.explain.expressions import live
 
 SCRIPT = """\
 import torch

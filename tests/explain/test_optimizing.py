@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.optimizing import OptimizerReport, agrees, cleared, report_lines, says, steps_told, working
+from tutor.explain.optimizers import OptimizerReport, agrees, cleared, report_lines, says, steps_told, working
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
 

@@ -13,8 +13,8 @@ from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
 from tests.worker.test_gradients import stream_of
 from tutor.explain import plain
-from tutor.explain.rules import RULES
-from tutor.explain.story import summarize_node
+from tutor.explain.node import summarize_node
+from tutor.explain.rules.registry import RULES
 from tutor.trace import events as ev
 
 PROGRAMS = count(50, 220)

@@ -9,7 +9,7 @@ import pytest
 from tests.explain.fixes import BEGIN
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.notes import notes
+from tutor.explain.step import notes
 
 RIGHT = {
     "bn train": """

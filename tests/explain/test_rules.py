@@ -8,12 +8,11 @@ from tests.explain import forms
 from tests.explain.families import REST, RULED, script
 from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
-from tutor.explain.claims import element
-from tutor.explain.grid import Grid
-from tutor.explain.nodes import rule_json
-from tutor.explain.rules import RULES, Explanation, Local, NodeView
-from tutor.explain.saying import line, plain
-from tutor.explain.story import NodeSummary, summarize_node
+from tutor.explain.node import NodeSummary, rule_json, summarize_node
+from tutor.explain.rules.arrays import Grid
+from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView
+from tutor.explain.step import line, plain
+from tutor.explain.verify import element
 
 SCALARS = """\
 import torch

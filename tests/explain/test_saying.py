@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line, plain
-from tutor.explain.words import ROLES, code, first_line, joined, number, term, value
+from tutor.explain.formatting import ROLES, code, first_line, joined, number, term, value
 
 TWO_PATHS = """\
 import torch

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.worker.recording import Forker, Recording
-from tutor.explain.nodes import rule_json
-from tutor.explain.notes import notes
+from tutor.explain.node import rule_json
+from tutor.explain.step import notes
 
 HEAD = """\
 import torch

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.origin import result_of
+from tutor.explain.provenance import result_of
 from tutor.text import steps
 
 NUMBERED = re.compile(r"%\d+")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tutor.explain.live import find
+from tutor.explain.expressions import find
 from tutor.lesson import answers
 from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell

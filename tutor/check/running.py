@@ -17,7 +17,7 @@ from tutor.check.finding import Finding
 from tutor.check.reading import live_lines
 from tutor.check.runner import Ran, Runner
 from tutor.explain import ended
-from tutor.explain.live import live
+from tutor.explain.expressions import live
 from tutor.i18n import N_, _
 from tutor.lesson.model import MISSING, Cell, Lesson
 from tutor.trace import events as ev

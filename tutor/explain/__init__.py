@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tutor.explain.ending import ended, message, problem
 from tutor.explain.mistakes import cause, explanation
-from tutor.explain.saying import line, plain
+from tutor.explain.outcomes import ended, message, problem
+from tutor.explain.step import line, plain
 
 __all__ = ["cause", "ended", "explanation", "line", "message", "plain", "problem"]

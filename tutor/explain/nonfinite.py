@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from math import isfinite, isnan
 
-from tutor.explain import words
-from tutor.explain.origin import RecordedOp, maker
-from tutor.explain.rules import Operand
-from tutor.explain.story import summarize_node
+from tutor.explain import formatting
+from tutor.explain.node import summarize_node
+from tutor.explain.provenance import RecordedOp, maker
+from tutor.explain.rules.registry import Operand
 from tutor.i18n import _
 from tutor.trace.events import Node
 from tutor.trace.names import names_of
@@ -68,7 +68,7 @@ def first_made(timeline: Timeline, step: int) -> str | None:
             said.append(_("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
     if node.name in _SOFT and made is not None and _of_nothing(made.operands[0]):
         said.append(_("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
-    return words.listed(said)
+    return formatting.listed(said)
 
 
 def _bad(value: Value) -> str | None:

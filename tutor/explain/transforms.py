@@ -3,7 +3,7 @@ hooks. Each is named as what it is, at the steps where it shows."""
 
 from __future__ import annotations
 
-from tutor.explain.ungraphed import taken, ungraphed
+from tutor.explain.mistakes.silent import taken, ungraphed
 from tutor.i18n import N_, _
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tutor.explain.words import value
+from tutor.explain.formatting import value
 from tutor.i18n import _
 from tutor.trace.names import aliases_of, names_of
 from tutor.trace.operands import op_output

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tutor.explain.keeping import fails, kept_by, what, whose
-from tutor.explain.optimizing import (
+from tutor.explain.optimizers import (
     OptimizerReport,
     formula,
     last_step,
@@ -15,7 +14,8 @@ from tutor.explain.optimizing import (
     steps_told,
     working,
 )
-from tutor.explain.origin import readable
+from tutor.explain.provenance import readable
+from tutor.explain.saved_tensors import fails, kept_by, what, whose
 from tutor.i18n import N_, _, ngettext
 from tutor.text.values import gradient
 from tutor.trace.events import Update

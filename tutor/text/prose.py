@@ -6,7 +6,7 @@ import shutil
 
 import msgspec
 
-from tutor.explain.live import live
+from tutor.explain.expressions import live
 from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell, in_language, joined
 from tutor.text_width import wrap

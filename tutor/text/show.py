@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from tutor.explain import explanation, plain
-from tutor.explain.called import label
+from tutor.explain.formatting import label
 from tutor.i18n import N_, _
 from tutor.text import inside
 from tutor.text.guarded import guarded, write_object

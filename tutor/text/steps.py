@@ -9,10 +9,10 @@ from typing import Any, TextIO
 import msgspec
 
 from tutor.explain import explanation, message, plain
-from tutor.explain.full import place
-from tutor.explain.nodes import rule_json
-from tutor.explain.origin import unnamed
+from tutor.explain.node import rule_json
+from tutor.explain.outcomes import place
 from tutor.explain.paths import paths_to
+from tutor.explain.provenance import unnamed
 from tutor.i18n import _
 from tutor.text.guarded import guarded, write_object
 from tutor.text.inside import optimizer_at

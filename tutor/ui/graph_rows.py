@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tutor.explain.live import find
+from tutor.explain.expressions import find
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tutor.explain.called import is_rebound
-from tutor.explain.live import find
-from tutor.explain.operands import old
+from tutor.explain.expressions import find, old
+from tutor.explain.formatting import is_rebound
 from tutor.trace import values
 from tutor.trace.names import lasting_name, names_by_tensor
 from tutor.trace.state import NodeState, State, TensorState

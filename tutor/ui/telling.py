@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from tutor import explain
-from tutor.explain.came import came_at, ran_at
+from tutor.explain.expressions import came_at, ran_at
 from tutor.i18n import N_, _
 from tutor.lesson import header
 from tutor.lesson.answers import shown

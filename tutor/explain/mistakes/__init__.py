@@ -5,32 +5,20 @@ Each module here registers the mistakes of one kind; `scene` holds what an expla
 
 from __future__ import annotations
 
-from tutor.explain.mistakes import (  # noqa: F401 (they register their mistakes)
-    again,
-    backward,
-    classes,
-    devices,
-    dtypes,
-    gradless,
-    hooked,
-    inplace,
-    joined,
-    layers,
-    mapped,
-    numbers,
-    picking,
-    products,
-    refused,
-    reshaped,
-    sizes,
-    usual,
-    views,
-)
-from tutor.explain.mistakes.scene import MISTAKES, Diagnosis, FailureContext
+from importlib import import_module
+
+from tutor.explain.mistakes.context import MISTAKES, Diagnosis, FailureContext
 from tutor.trace.events import Failed
 from tutor.trace.timeline import Timeline
 
 __all__ = ["cause", "explanation"]
+
+# The first explanation that fits a failure is given: the general ones of `arguments` come last.
+for _name in (
+    "second_backward", "backward", "indices", "dtypes_and_devices", "missing_grad", "view_writes", "inplace",
+    "concatenation", "layer_inputs", "vmap", "matmul_shapes", "shapes", "arguments",
+):  # fmt: skip
+    import_module(f"{__name__}.{_name}")
 
 
 def explanation(timeline: Timeline, step: int) -> str | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.grid import count
-from tutor.explain.mistakes.cut import behind, cut_behind
-from tutor.explain.mistakes.given import enclosed, plain
-from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake
-from tutor.explain.rules import shape_text
-from tutor.explain.words import joined
+from tutor.explain.formatting import joined
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, enclosed, mistake, plain
+from tutor.explain.mistakes.lost_history import behind, cut_behind
+from tutor.explain.rules.arrays import count
+from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 
 _NAMED, _LOOKED_AT = 3, 20

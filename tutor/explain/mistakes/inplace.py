@@ -1,23 +1,272 @@
-"""Tensors changed in place that a node has saved for the way back: what was changed, and what to write instead."""
+"""How the learner's code would say the same without writing into a tensor.
+
+What a node had kept and was written to before the pass came to it: which node's, and by which step.
+
+Tensors changed in place that a node has saved for the way back: what was changed, and what to write instead."""
 
 from __future__ import annotations
 
 import ast
+import math
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from tutor.explain.keeping import Kept, whose
-from tutor.explain.mistakes.again import leading_to
-from tutor.explain.mistakes.crossing import BEFORE_LOOP, CARRIED, crossings, detaching
-from tutor.explain.mistakes.overwritten import Overwritten, Told, all_overwritten, first_write, overwritten, owner
-from tutor.explain.mistakes.rewriting import base_of, pieces, without, written
-from tutor.explain.mistakes.scene import Diagnosis, FailureContext, mistake
-from tutor.explain.words import joined, sentences
+from tutor.explain.formatting import joined, sentences
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parsed
+from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, crossings, detaching, leading_to
+from tutor.explain.saved_tensors import Kept, kept_by, version_of, whose
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.events import Line, Op, OptimizerStep
+from tutor.trace.events import Line, Op, OptimizerStep, Snapshot
 from tutor.trace.names import name_of, names_of
-from tutor.trace.state import State, TensorState
+from tutor.trace.state import NodeState, State, TensorState
 from tutor.trace.values import elements
+
+_WITHOUT = {
+    "zero_", "fill_", "copy_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_",
+    "log_normal_", "set_", "fill_diagonal_", "resize_", "apply_", "map_",
+}  # fmt: skip
+"""In-place methods that none without the underscore stands for."""
+
+
+def written(statement: str, code: str) -> ast.expr | None:
+    """What a piece of code writes into: `w` of `w -= 1`, `w[0]` of `w[0] = 5`, `x` of `F.relu_(x)` and
+    `F.relu(x, inplace=True)`."""
+    tree = parsed(statement)
+    alone = len(tree.body) == 1 and not hasattr(tree.body[0], "body")
+    for change in (*ast.walk(tree), *ast.walk(parsed(code))):
+        if isinstance(change, ast.AugAssign) and (alone or _is_of(code, change, change.target)):
+            return change.target
+        target = change.targets[0] if isinstance(change, ast.Assign) else None
+        if not isinstance(change, ast.Assign) or not isinstance(target, ast.Subscript):
+            continue
+        if _is_of(code, change, target) or (alone and code.strip() == statement.strip()):
+            return target
+    call = _call(code)
+    if call is None:
+        return None
+    out = next((one.value for one in call.keywords if one.arg == "out"), None)
+    if out is not None:
+        return out
+    name = _name(call)
+    if name.endswith("_") and isinstance(call.func, ast.Attribute) and not is_library(call.func.value):
+        return call.func.value
+    if (name.endswith("_") or _is_inplace(call)) and call.args:
+        return call.args[0]
+    return None
+
+
+def _is_of(code: str, change: ast.stmt, target: ast.expr) -> bool:
+    """Whether a piece of code is a statement, or its target."""
+    body = parsed(code).body
+    return len(body) == 1 and ast.unparse(body[0]) in (ast.unparse(target), ast.unparse(change))
+
+
+def without(statement: str, code: str, *, of_tensor: bool) -> str | None:
+    """The same as an operation that gives a new tensor; None where there is none. `of_tensor` says that the target is
+    an element of a tensor, where an assignment would write into it too."""
+    body = parsed(statement).body
+    if len(body) == 1 and isinstance(body[0], ast.AugAssign):
+        change = body[0]
+        target = ast.unparse(change.target)
+        if of_tensor:
+            return None
+        return ast.unparse(ast.Assign([change.target], ast.BinOp(_load(target), change.op, change.value), lineno=1))
+    call = _call(code)
+    if call is None or of_tensor:
+        return None
+    name, given = _name(call), written(statement, code)
+    keywords = [one for one in call.keywords if one.arg not in ("out", "inplace")]
+    if name in _WITHOUT or given is None or not isinstance(call.func, ast.Attribute | ast.Name):
+        return None
+    if name.endswith("_"):
+        func = ast.parse(ast.unparse(call.func).removesuffix("_"), mode="eval").body
+    elif len(keywords) < len(call.keywords):
+        func = call.func
+    else:
+        return None
+    told = ast.unparse(ast.Call(func, call.args, keywords))
+    if len(keywords) == len(call.keywords):  # as the learner has it
+        source = code.strip()
+        end = len(ast.get_source_segment(source, call.func) or "")
+        told = source[: end - 1] + source[end:] if source[:end].endswith("_") else told
+    alone = len(body) == 1 and isinstance(body[0], ast.Expr) and ast.unparse(body[0].value) == ast.unparse(call)
+    return f"{ast.unparse(given)} = {told}" if alone and is_path(given) else told
+
+
+def pieces(code: str, is_it: Iterator[str] | set[str]) -> list[str]:
+    """The largest expressions in a piece of code that are one of these names, or an element of it."""
+    names = set(is_it)
+    found: list[str] = []
+    waiting: list[ast.AST] = [parsed(code)]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
+            text = ast.unparse(node)
+            if text in names or ast.unparse(base_of(node)) in names:
+                found += [] if text in found else [text]
+                continue
+        waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def base_of(node: ast.expr) -> ast.expr:
+    """`w` of `w[0][1]`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
+
+
+def is_path(node: ast.expr) -> bool:
+    """Whether one can assign to it: `w`, `self.w`, `outs[0]`."""
+    return isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+
+
+def is_library(node: ast.expr) -> bool:
+    """Whether it is a module of torch's, as one writes it."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in ("torch", "F", "nn", "functional")
+
+
+def _call(code: str) -> ast.Call | None:
+    body = parsed(code.strip()).body
+    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr | ast.Assign | ast.Return) else None
+    return value if isinstance(value, ast.Call) else None
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_inplace(call: ast.Call) -> bool:
+    return any(
+        one.arg == "inplace" and isinstance(one.value, ast.Constant) and one.value.value is True
+        for one in call.keywords
+    )
+
+
+def _load(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
+
+
+_FARTHEST = 5_000
+"""So many steps are gone through for the last version of a tensor that was collected."""
+_BYTES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "ComplexFloat": 8, "ComplexDouble": 16, "Long": 8}
+"""By the type in torch's message: how many bytes an element has."""
+
+
+@dataclass(frozen=True)
+class Overwritten:
+    """A tensor that a node had kept, and the step that wrote to it first."""
+
+    kept: Kept
+    made: int | None
+    """The step of the operation that made the node."""
+    step: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What torch's message says of the tensor."""
+
+    type: str
+    shape: tuple[int, ...]
+    then: int
+    now: int
+
+
+def all_overwritten(scene: FailureContext) -> list[Kept]:
+    """What the nodes that the failed pass had still to run keep, where it has been written to."""
+    state = scene.stopped
+    held = (kept for node in _waiting(state) for kept in kept_by(state, node))
+    told = (_with_last_version(scene, kept) for kept in held if not kept.freed and kept.storage is not None)
+    return [kept for kept in told if not kept.fits]
+
+
+def _with_last_version(scene: FailureContext, kept: Kept) -> Kept:
+    """With the last version of what was collected since, as a local of a function is; the node holds its memory."""
+    if kept.now is not None or kept.version is None:
+        return kept
+    made = scene.timeline.columns.operation(kept.node.operation or kept.node.within)
+    versions = [version for _, version in _versions(scene, kept, made or 0)]
+    return replace(kept, now=versions[-1]) if versions else kept
+
+
+def _versions(scene: FailureContext, kept: Kept, since: int) -> Iterator[tuple[int, int]]:
+    """The steps after which a result that has the kept memory was looked at, and its version."""
+    for step in range(since + 1, min(scene.step, since + _FARTHEST)):
+        for event in scene.timeline.following(step):
+            if not isinstance(event, Snapshot) or event.storage != kept.storage or event.version is None:
+                continue
+            if event.tensor == kept.tensor or event.node is not None:
+                yield step, event.version
+
+
+def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
+    """What torch's message speaks of; None where that is not known."""
+    state = scene.stopped
+    found = [kept for kept in all_overwritten(scene) if (kept.version, kept.now) == (told.then, told.now)]
+    ready = _ready(state)
+    narrower: tuple[Callable[[Kept], bool], ...] = (
+        lambda kept: kept.node.node in ready,
+        lambda kept: _has_shape(state, kept, told.shape),
+        lambda kept: kept.bytes == math.prod(told.shape) * _BYTES.get(told.type, 0),
+    )
+    for fits in narrower:
+        found = [kept for kept in found if fits(kept)] or found
+    if not found:
+        return None
+    last = max(found, key=lambda kept: kept.node.sequence)
+    made = scene.timeline.columns.operation(last.node.operation or last.node.within)
+    return Overwritten(last, made, first_write(scene, last, made or 0))
+
+
+def first_write(scene: FailureContext, kept: Kept, since: int) -> int:
+    """The first step after which a tensor has another version than the one that was kept: versions only grow."""
+    if version_of(scene.stopped, kept.tensor, kept.storage) is None:
+        later = (step for step, version in _versions(scene, kept, since) if version > (kept.version or 0))
+        return next(later, scene.step)
+    first, last = since, scene.step
+    while last - first > 1:
+        middle = (first + last) // 2
+        version = version_of(scene.timeline.state(middle), kept.tensor, kept.storage)
+        if version is None or version <= (kept.version or 0):
+            first = middle
+        else:
+            last = middle
+    return last
+
+
+def owner(scene: FailureContext, kept: Kept, step: int) -> TensorState | None:
+    """The tensor that the memory belongs to, as the learner knows it: the leaf, else the largest one, with a name if
+    there is one."""
+    state = scene.timeline.state(step)
+    sharing = [one for one in state.tensors.values() if one.storage == kept.storage]
+    leaf = next((one for one in sharing if one.is_leaf and one.requires_grad), None)
+    if leaf is not None:
+        return leaf
+    named = [one for one in sharing if scene.name(one.tensor) is not None] or sharing
+    return max(named, key=lambda one: (math.prod(one.shape), one.tensor == kept.tensor, -one.tensor), default=None)
+
+
+def _waiting(state: State) -> list[NodeState]:
+    ran = set(state.last_pass.ran) if state.last_pass is not None else set()
+    return [state.nodes[number] for number in sorted(state.shown - ran) if number in state.nodes]
+
+
+def _ready(state: State) -> set[int]:
+    """The nodes that were next: all that they send gradients for had run."""
+    waiting = {node.node for node in _waiting(state)}
+    blocked = {source[0] for number in waiting for source in state.nodes[number].inputs if source is not None}
+    return waiting - blocked
+
+
+def _has_shape(state: State, kept: Kept, shape: tuple[int, ...]) -> bool:
+    held = state.tensors.get(kept.tensor)
+    return held is not None and sorted(held.shape) == sorted(shape)
+
 
 _IN_PLACE = {
     "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tutor.explain.keeping import fails, kept_by, what
-from tutor.explain.nodes import node_line, rule_json
-from tutor.explain.story import summarize_node
+from tutor.explain.node import node_line, rule_json, summarize_node
+from tutor.explain.saved_tensors import fails, kept_by, what
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values

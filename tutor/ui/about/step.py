@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tutor import explain
-from tutor.explain.optimizing import formula, report_lines, steps_told
-from tutor.explain.origin import readable
+from tutor.explain.optimizers import formula, report_lines, steps_told
+from tutor.explain.provenance import readable
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace.names import name_of

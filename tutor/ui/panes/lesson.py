@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from tutor.explain.live import live
+from tutor.explain.expressions import live
 from tutor.i18n import N_, _
 from tutor.lesson import markdown
 from tutor.lesson.markdown import Block
