@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 def main(words: list[str] | None = None) -> int:
     """Runs `gradtutor` with these arguments (those of the process, if not given); returns the exit status."""
-    from tutor.text import output
+    from tutor.text import format
 
-    output.prepare()
+    format.prepare()
     status = _guarded(words)
     if words is None and os.environ.get("PYTHONINSPECT"):  # or Python would begin to converse, after a traceback
         for stream in (sys.stdout, sys.stderr):
@@ -42,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _guarded(words: list[str] | None) -> int:
     """The exit status, whatever became of the standard streams."""
-    from tutor.text import output
+    from tutor.text import format
 
     try:
         status = _main(sys.argv[1:] if words is None else words)
@@ -55,12 +55,12 @@ def _guarded(words: list[str] | None) -> int:
     except EOFError:  # a question of ours, and nobody there to answer
         return FINE
     except BrokenPipeError:
-        output.close_quietly(sys.stdout)
+        format.close_quietly(sys.stdout)
         return FINE
     except OSError as error:  # what this machine does not let us do: no fault of ours, and no traceback
         return say(str(error), FAILED)
-    except output.OutputError as error:
-        output.close_quietly(sys.stdout)
+    except format.OutputError as error:
+        format.close_quietly(sys.stdout)
         return say(_("cannot write: {why}", why=error), FAILED)
 
 
@@ -181,7 +181,7 @@ def _show(arguments: Arguments) -> int:
 
 
 def _check(arguments: Arguments) -> int:
-    from tutor.check.command import write
+    from tutor.check.checker import write
     from tutor.lesson.catalog import resolve
 
     lessons = _lessons(arguments)

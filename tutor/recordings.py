@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 def say(text: str, status: int) -> int:
     """One line, whatever the text holds."""
-    from tutor.text.output import close_quietly, safe
+    from tutor.text.format import close_quietly, safe
 
     sys.stdout.flush()
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tutor.i18n import _, ngettext
 from tutor.recordings import FAILED, MISSING, Refusal, run, say, tell_notices, unwritten
-from tutor.text.output import OutputError, close_quietly
+from tutor.text.format import OutputError, close_quietly
 
 if TYPE_CHECKING:
     from tutor.arguments import Arguments

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tutor.check.finding import Finding
-from tutor.check.lessons import check
+from tutor.check.checker import check
+from tutor.check.dynamic import _alike
 from tutor.check.runner import Runner
-from tutor.check.running import _alike
+from tutor.check.static import Finding
 
 GOOD = """\
 # ---

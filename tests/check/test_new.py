@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.check.lessons import check, lesson_files
+from tutor.check.checker import check, lesson_files
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.model import LessonError

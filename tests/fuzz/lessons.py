@@ -12,7 +12,7 @@ import jupytext  # noqa: F401 (all processes have what is imported here)
 
 from tests.fuzz.confined import numbered, run_all
 from tests.fuzz.rows import Budget, Outcome, row
-from tutor.check import reading
+from tutor.check import static
 from tutor.lesson import catalog
 from tutor.lesson import parser as lesson_read
 from tutor.lesson.model import LessonError
@@ -80,7 +80,7 @@ def read_all(path: Path) -> str | None:
         except LessonError as error:
             if not str(error).strip():
                 return "read: refused without a word"
-        for finding in reading.read(path)[1]:
+        for finding in static.read(path)[1]:
             if not str(finding):
                 return "check: a finding without words"
     return None

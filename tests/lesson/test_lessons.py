@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tutor import paths
-from tutor.check.lessons import check
+from tutor.check.checker import check
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.model import Header

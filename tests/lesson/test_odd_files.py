@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sampling import sample
-from tutor.check import reading
+from tutor.check import static
 from tutor.lesson import catalog
 from tutor.lesson.model import Lesson, LessonError
 from tutor.lesson.parser import read
@@ -25,7 +25,7 @@ def reads(path: Path, data: str | bytes) -> Lesson | str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     catalog.load(path.parent.parent)
-    reading.read(path)
+    static.read(path)
     try:
         return read(path)
     except LessonError as error:

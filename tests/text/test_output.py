@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tutor.text.output import Paint, prepare, safe, table
+from tutor.text.format import Paint, prepare, safe, table
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import sys
 from typing import Any, TextIO
 
 from tutor.i18n import _
-from tutor.text.output import table
+from tutor.text.format import table
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_TORCH = (2, 6)

@@ -9,7 +9,7 @@ from tutor.i18n import N_, _
 from tutor.lesson.catalog import Catalog
 from tutor.lesson.model import Header, in_language
 from tutor.progress import Store
-from tutor.text.output import safe, table
+from tutor.text.format import safe, table
 
 _MARKS = {"done": N_("done"), "begun": N_("begun"), "new": ""}
 

@@ -14,10 +14,8 @@ from tutor.explain.outcomes import place
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import unnamed
 from tutor.i18n import _
-from tutor.text.guarded import guarded, write_object
-from tutor.text.inside import optimizer_at
-from tutor.text.output import safe
-from tutor.text.values import dtype_of, gradient
+from tutor.text.format import dtype_of, gradient, guarded, safe, write_object
+from tutor.text.show import optimizer_at
 from tutor.text_width import cut, width
 from tutor.trace import events as ev
 from tutor.trace.graph import parts_of

@@ -1,15 +1,21 @@
-"""Checks lessons, several at a time."""
+"""Checks lessons, several at a time.
+
+`gradtutor check`: a line for each thing that is wrong, then a summary."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from json import dumps
 from pathlib import Path
+from typing import TextIO
 
-from tutor.check import reading, running
-from tutor.check.finding import Finding
+import msgspec
+
+from tutor.check import dynamic, static
 from tutor.check.runner import Runner
+from tutor.check.static import Finding
 from tutor.i18n import _, ngettext
 from tutor.lesson import catalog
 from tutor.lesson.model import FAMILIES, MISSING, LessonError
@@ -20,9 +26,9 @@ AT_A_TIME = 2
 
 def check(path: Path, runner: Runner) -> list[Finding]:
     """All that is wrong with the lesson in this file, in the order of its lines."""
-    lesson, found = reading.read(path)
+    lesson, found = static.read(path)
     if lesson is not None:
-        found += running.check(lesson, runner)
+        found += dynamic.check(lesson, runner)
     return sorted(found, key=lambda finding: finding.line)
 
 
@@ -108,3 +114,29 @@ def summary(lessons: int, findings: Iterable[Finding]) -> str:
         files=lesson_files,
         warnings=warnings,
     )
+
+
+def write(paths: list[Path], out: TextIO, *, json: bool) -> bool:
+    """Checks what these paths mean; whether nothing is wrong. Raises LessonError for a path that is not there."""
+    lessons: list[Path] = []
+    found: list[Finding] = []
+    for path in paths:
+        more, problems = lesson_files(path)
+        lessons += [file for file in more if file not in lessons]
+        found += problems
+
+    def tell(_: Path, findings: list[Finding]) -> None:
+        found.extend(findings)
+        for finding in () if json else findings:
+            out.write(f"{finding}\n")
+        out.flush()
+
+    for finding in () if json else found:
+        out.write(f"{finding}\n")
+    check_all(lessons, tell)
+    if json:
+        listed = [msgspec.to_builtins(finding) for finding in found]
+        out.write(dumps({"lessons": len(lessons), "findings": listed}) + "\n")  # a path need not be UTF-8
+    else:
+        out.write(summary(len(lessons), found) + "\n")
+    return all(finding.warning for finding in found)

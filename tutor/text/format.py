@@ -1,4 +1,11 @@
-"""Writing text so that it arrives: on terminals without UTF-8, into pipes that close, with escapes made harmless."""
+"""Writing text so that it arrives: on terminals without UTF-8, into pipes that close, with escapes made harmless.
+
+Values of a recording in JSON, where the recording does not say their dtype.
+
+Saying what a recording holds, whatever it holds.
+
+One that was read from a file may come from a stranger: what cannot be said of it is left out, with a word, and the rest
+is said. What we record ourselves is not guarded: there it would hide faults."""
 
 from __future__ import annotations
 
@@ -6,13 +13,22 @@ import codecs
 import contextlib
 import fcntl
 import io
+import json
+import math
 import os
 import re
 import select
 import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from math import prod
+from typing import Any, TextIO, TypeVar
 
+from tutor.i18n import _
 from tutor.text_width import pad, width
+from tutor.trace.state import State
+from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements, shape_of, to_json
+from tutor.trace.wire_types import Value
 
 # What stands for a character where the terminal cannot show it. Whatever is not here becomes an escape (`\u4e24`).
 _ASCII = {
@@ -140,3 +156,52 @@ def table(rows: list[list[str]], indent: str = "  ") -> list[str]:
         padded = [pad(text, cells) for text, cells in zip(row, widths, strict=True)]
         lines.append((indent + "  ".join(padded)).rstrip())
     return lines
+
+
+def gradient(value: Value, dtype: str | None = None) -> Any:
+    """A gradient as a nested list. Raw bytes with two numbers for each element are complex."""
+    if dtype is None:
+        blob = isinstance(value, dict) and "data" in value
+        pairs = blob and len(elements(value) or ()) == 2 * prod(shape_of(value)) > 0
+        dtype = "complex64" if pairs else "float32"
+    return to_json(value, dtype)
+
+
+def dtype_of(state: State, tensor: int | None) -> str | None:
+    """The dtype of a tensor, as long as it is there."""
+    held = None if tensor is None else state.tensors.get(tensor)
+    return None if held is None else held.dtype
+
+
+Said = TypeVar("Said")
+
+
+def guarded(timeline: Timeline, say: Callable[[], Said], otherwise: Callable[[str], Said]) -> Said:
+    """What `say` gives; of a recording from a file that cannot be said, `otherwise` with the reason."""
+    try:
+        return say()
+    except Exception as error:
+        if not timeline.is_stored:
+            raise
+        return otherwise(why(error))
+
+
+def why(error: Exception) -> str:
+    """Why a step cannot be told."""
+    return _("this step cannot be explained: {error}", error=repr(error)[:200])
+
+
+def write_object(fields: dict[str, Any], out: TextIO) -> None:
+    """One line of JSON, piece by piece. ASCII alone, so that the bytes are the same whatever the terminal."""
+    for piece in json.JSONEncoder(allow_nan=False).iterencode(_finite(fields)):
+        out.write(piece)
+    out.write("\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with strings for the floats that JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,6 @@
-"""What is wrong with a lesson's text: seen by reading it."""
+"""One thing that is wrong with a lesson.
+
+What is wrong with a lesson's text: seen by reading it."""
 
 from __future__ import annotations
 
@@ -7,12 +9,29 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tutor.check.finding import Finding
+import msgspec
+
 from tutor.i18n import N_, _
 from tutor.lesson import files, header
 from tutor.lesson.markdown import live_values, words
 from tutor.lesson.model import FAMILIES, LANGUAGES, UNPARSED, Cell, Lesson, LessonError, listed
 from tutor.lesson.parser import parse
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is wrong, where, and what to do about it."""
+
+    path: str
+    line: int
+    what: str
+    mend: str = ""
+    warning: bool = False
+    """Whether the lesson may stay as it is: what depends on the machine."""
+
+    def __str__(self) -> str:
+        what = _("warning: {what}", what=self.what) if self.warning else self.what
+        return str(LessonError(what, path=self.path, line=self.line, mend=self.mend))
+
 
 COLUMNS = 100
 """Code lines that are longer do not fit a pane."""
