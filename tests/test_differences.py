@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.worker.servers import forked_workers
-from tutor.differences import Difference, DifferenceError, difference
 from tutor.lesson.catalog import Target
-from tutor.session import Session
+from tutor.session.finite_differences import Difference, DifferenceError, difference
+from tutor.session.session import Session
 from tutor.trace.names import names_of
 
 

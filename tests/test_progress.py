@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.progress import Given, Progress, Store, merge
+from tutor.study.progress import Given, Progress, Store, merge
 
 
 def test_nothing_done_yet(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_wrong_answer_makes_way_for_a_right_one() -> None:
 
 def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from tutor.progress import *; s = Store(Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path; from tutor.study.progress import *; s = Store(Path(sys.argv[1]))\n"
         "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: Given('1', True)}))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in (0, 1000, 2000)]

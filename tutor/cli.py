@@ -134,14 +134,14 @@ def _record(arguments: Arguments) -> int:
     target = of_file(Path(arguments.target or ""), _lessons(arguments))
     if target.kind == "trace":
         raise Refusal(_("{name} is a recording already.", name=target.name))
-    from tutor.saving import record
+    from tutor.recordings import record
 
     return record(target, arguments)
 
 
 def _list(arguments: Arguments) -> int:
     from tutor.lesson import catalog
-    from tutor.progress import Store
+    from tutor.study.progress import Store
     from tutor.text import listing
 
     found = catalog.load(_lessons(arguments))
@@ -263,7 +263,7 @@ def _walk(target: Target, arguments: Arguments) -> int:
     """Walk through a target, on the screen or without one."""
     if not arguments.plain:
         return _screen(target, arguments)
-    from tutor.progress import Store
+    from tutor.study.progress import Store
     from tutor.text.walk import Walker
 
     timeline, status = timeline_of(target, arguments)
@@ -283,7 +283,7 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
     why_not = ui.refusal()
     if why_not is not None:
         raise Refusal(why_not, MISSING)
-    from tutor.process import StartError, Workers, check_room
+    from tutor.session.worker_process import StartError, Workers, check_room
 
     try:
         check_room()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.test_cli import GOOD, environment, script
 from tests.e2e.terminal import GRADTUTOR, Terminal
-from tutor.progress import Store
+from tutor.study.progress import Store
 from tutor.trace import tracefile
 
 LONG = """\

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.test_cli import GOOD, environment, script
 from tests.cli.test_full_disk import namespace
 from tests.e2e.terminal import GRADTUTOR
-from tutor.process import LONGEST_LINE, never_began
+from tutor.session.worker_process import LONGEST_LINE, never_began
 from tutor.trace import tracefile
 
 STEPS = ("steps", "script.py")

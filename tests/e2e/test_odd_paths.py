@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tutor.paths import lessons_dir
-from tutor.progress import Store
+from tutor.study.progress import Store
 from tutor.trace import tracefile
 
 ODD = os.fsdecode(b"\xff\xe9")

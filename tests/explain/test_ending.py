@@ -12,7 +12,7 @@ from tests.worker.servers import forked_workers
 from tutor import explain
 from tutor.i18n import use
 from tutor.lesson.catalog import Target
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
 from tutor.trace import events as ev
 from tutor.trace import tracefile, wire
 from tutor.trace.timeline import Timeline

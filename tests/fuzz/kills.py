@@ -15,7 +15,7 @@ import msgspec
 
 from tests.e2e.terminal import GRADTUTOR, Terminal
 from tests.fuzz.rows import Budget, Outcome, row
-from tutor.progress import Progress
+from tutor.study.progress import Progress
 
 LESSON = "graph/two-paths"
 AFTER = 10.0

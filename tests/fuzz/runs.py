@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.worker import servers
-from tutor import cli, process
+from tutor import cli
 from tutor.check.runner import Fork
+from tutor.session import worker_process
 from tutor.trace.command import STATUS
 from tutor.worker import fork_server
 
@@ -129,7 +130,7 @@ def _start(words: Sequence[str], typed: bytes, home: Path, descriptors: list[int
             for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
                 number = ("stdin", "stdout", "stderr").index(name)
                 setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-            process.Workers.__init__.__defaults__ = (servers._launch,)
+            worker_process.Workers.__init__.__defaults__ = (servers._launch,)
             status = cli.main(list(words))
             sys.stdout.flush()
         except BaseException:

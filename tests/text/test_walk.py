@@ -9,7 +9,7 @@ import pytest
 
 from tests.worker.recording import Forker
 from tutor import paths
-from tutor.progress import Store
+from tutor.study.progress import Store
 from tutor.text.walk import Walker
 from tutor.trace.timeline import Timeline
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.worker.servers import forked_workers
 from tutor.i18n import use
 from tutor.lesson.catalog import Target
-from tutor.session import Session
+from tutor.session.session import Session
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 

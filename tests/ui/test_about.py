@@ -12,7 +12,7 @@ from tests.ui.conftest import lines, text
 from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.lesson.catalog import Target
-from tutor.session import Session
+from tutor.session.session import Session
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.ui.about.choosing import Choice

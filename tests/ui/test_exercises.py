@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import TextArea
 
 from tests.ui.conftest import ended, opened, text
-from tutor.progress import Store
+from tutor.study.progress import Store
 from tutor.ui.screens.lesson import LessonScreen
 
 LESSON = """\

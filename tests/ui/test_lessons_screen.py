@@ -8,7 +8,7 @@ import pytest
 
 from tests.ui.conftest import lines, text
 from tests.ui.recordings import FakeSession, two_paths
-from tutor.progress import Given, Progress, Store
+from tutor.study.progress import Given, Progress, Store
 from tutor.ui.app import GradtutorApp
 from tutor.ui.screens.lesson import LessonScreen
 

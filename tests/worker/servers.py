@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutor.check.runner import Fork, ForkServer
-from tutor.process import Process, Workers
+from tutor.session.worker_process import Process, Workers
 
 _running: dict[str, ForkServer] = {}
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker.servers import forked_workers
 from tutor.lesson.catalog import Target
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
 from tutor.trace.names import names_of
 from tutor.trace.values import to_json
 

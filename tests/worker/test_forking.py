@@ -13,8 +13,8 @@ from tests.worker.recording import Forker
 from tests.worker.servers import forked_workers, start_python
 from tutor.check.runner import Fork, Runner
 from tutor.lesson.catalog import Target
-from tutor.process import Workers
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
+from tutor.session.worker_process import Workers
 from tutor.trace.command import RunCommand
 
 DRAW = "import random, numpy, torch\nprint(torch.rand(1).item(), numpy.random.rand(), random.random())\n"

@@ -260,7 +260,7 @@ def test_one_that_was_killed_does_not_say_that_its_end_follows(tmp_path: Path) -
     script.write_text(CELLS + "\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", encoding="utf-8")
     text = (
         "import sys\nfrom pathlib import Path\nfrom tutor.lesson.catalog import Target\n"
-        "from tutor.session import Session, record_blocking\n"
+        "from tutor.session.session import Session, record_blocking\n"
         "path = Path(sys.argv[1])\n"
         "session = Session(Target('file', path, path.name), max_events=600)\n"
         "record_blocking(session, out=path.with_suffix('.trace'))\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.worker.servers import forked_workers
 from tutor.lesson.catalog import Target
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
 from tutor.trace.timeline import Timeline
 
 LOOP = """\

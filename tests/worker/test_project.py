@@ -12,7 +12,7 @@ import pytest
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
 from tutor.text.steps import record as step_record
 
 NET = """\

@@ -15,7 +15,7 @@ from tests.worker.plain_run import Plain, run_lesson_plainly, run_plainly
 from tests.worker.recording import SCRIPTS, Forker, Recording, value_in
 from tutor import paths
 from tutor.lesson.catalog import Target
-from tutor.session import Session, record_blocking
+from tutor.session.session import Session, record_blocking
 from tutor.trace import values
 from tutor.trace.names import names_of
 from tutor.trace.state import State

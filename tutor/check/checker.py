@@ -19,7 +19,7 @@ from tutor.check.static import Finding
 from tutor.i18n import _, ngettext
 from tutor.lesson import catalog
 from tutor.lesson.model import FAMILIES, MISSING, LessonError
-from tutor.process import StartError
+from tutor.session.worker_process import StartError
 
 AT_A_TIME = 2
 

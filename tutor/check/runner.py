@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tutor.lesson.model import MISSING, LessonError
-from tutor.process import StartError, check_folder, environment, never_began, unnamed_file
+from tutor.session.worker_process import StartError, check_folder, environment, never_began, unnamed_file
 from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline

@@ -69,7 +69,7 @@ def _torch() -> tuple[list[Row], bool]:
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
-        from tutor.process import quoted
+        from tutor.session.worker_process import quoted
 
         lines = told.stderr.decode(errors="replace").strip().splitlines() or [_("it says nothing")]
         mend = _(

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from tutor.i18n import N_, _
 from tutor.lesson.catalog import Catalog
 from tutor.lesson.model import Header, in_language
-from tutor.progress import Store
+from tutor.study.progress import Store
 from tutor.text.format import safe, table
 
 _MARKS = {"done": N_("done"), "begun": N_("begun"), "new": ""}

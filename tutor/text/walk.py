@@ -13,7 +13,7 @@ from tutor.explain import cause, explanation, line, problem
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
-from tutor.progress import Given, Progress, Store
+from tutor.study.progress import Given, Progress, Store
 from tutor.text import prose, show
 from tutor.text.format import Paint, guarded, safe
 from tutor.text.prose import cells_of

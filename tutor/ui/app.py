@@ -24,8 +24,8 @@ from tutor.ui.messages import LessonChosen
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
     from tutor.lesson.model import Header
-    from tutor.process import Workers
-    from tutor.session import Session
+    from tutor.session.session import Session
+    from tutor.session.worker_process import Workers
     from tutor.trace.timeline import Timeline
 
     Factory: TypeAlias = Callable[[Target], Session]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tutor.explain import problem
 from tutor.i18n import N_, _
+from tutor.study.flow import Exercise
 from tutor.ui.draw.exercise import Standing, outcome
 from tutor.ui.draw.phrase import phrase
-from tutor.ui.gate import Exercise
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen

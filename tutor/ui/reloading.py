@@ -12,7 +12,7 @@ from tutor.trace.navigation import counterpart
 from tutor.ui.draw.row import clean
 
 if TYPE_CHECKING:
-    from tutor.session import Session
+    from tutor.session.session import Session
     from tutor.ui.screens.lesson import LessonScreen
 
 LOOK = 0.5

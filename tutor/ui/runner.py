@@ -9,14 +9,14 @@ import msgspec
 
 from tutor.explain import ended
 from tutor.i18n import _
+from tutor.study.runs import Run, Runs, name_of
 from tutor.trace.events import Failed
 from tutor.trace.navigation import counterpart
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import Piece, clean
-from tutor.ui.runs import Run, Runs, name_of
 
 if TYPE_CHECKING:
-    from tutor.session import Session
+    from tutor.session.session import Session
     from tutor.ui.screens.lesson import LessonScreen
 
 

@@ -14,8 +14,8 @@ from tutor.i18n import _
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
-    from tutor.process import Workers
-    from tutor.session import Session
+    from tutor.session.session import Session
+    from tutor.session.worker_process import Workers
     from tutor.trace.timeline import Timeline
 
 
@@ -43,7 +43,7 @@ def run(
     at once. A target that cannot be run at all ends the screen, with the reason on standard error.
     """
     gc.disable()  # until the screen is there: what is imported now stays anyway
-    from tutor.progress import Store
+    from tutor.study.progress import Store
     from tutor.ui.app import GradtutorApp
     from tutor.ui.leaving import GRACE, end_by_force
 

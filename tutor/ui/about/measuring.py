@@ -13,8 +13,8 @@ from tutor.ui.draw.phrase import phrase
 from tutor.ui.reading import grad_of
 
 if TYPE_CHECKING:
-    from tutor.differences import Difference
-    from tutor.session import Session
+    from tutor.session.finite_differences import Difference
+    from tutor.session.session import Session
     from tutor.trace.timeline import Timeline
 
 _LETTERS = 6
@@ -40,7 +40,7 @@ class Measuring:
 
     async def measure(self, choice: Choice) -> None:
         """Measure the chosen element, or the one with the largest gradient."""
-        from tutor.differences import DifferenceError, difference
+        from tutor.session.finite_differences import DifferenceError, difference
 
         self._found, self._problem = None, ""
         if self._session is None:

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson.model import UNSEEN, Header, in_language
-from tutor.progress import Progress
+from tutor.study.progress import Progress
 from tutor.text_width import wrapped
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit

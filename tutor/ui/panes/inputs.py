@@ -6,9 +6,9 @@ from textual.content import Content
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, current_language
+from tutor.study.flow import Question
 from tutor.ui.draw.glyphs import Glyphs
 from tutor.ui.draw.row import Row, clean
-from tutor.ui.gate import Question
 from tutor.ui.panes.surface import Surface
 
 LONGEST = 500

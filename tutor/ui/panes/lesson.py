@@ -11,6 +11,7 @@ from tutor.i18n import N_, _
 from tutor.lesson import markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
+from tutor.study.flow import Exercise, Gate, Section
 from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
@@ -20,7 +21,6 @@ from tutor.ui.draw.exercise import Standing
 from tutor.ui.draw.exercise import rows as drawn
 from tutor.ui.draw.row import EMPTY, Row, fit, tinted
 from tutor.ui.draw.verdict import verdict
-from tutor.ui.gate import Exercise, Gate, Section
 from tutor.ui.panes.pane import Pane
 from tutor.ui.reading import role_of
 

@@ -15,13 +15,14 @@ from textual.widgets import Input
 
 from tutor.i18n import _
 from tutor.lesson.markdown import prepare
+from tutor.study.flow import Gate
+from tutor.study.progress import Study
 from tutor.trace.timeline import Timeline
 from tutor.ui.arranging import Arranger
 from tutor.ui.commands import Commands
 from tutor.ui.draw import places
 from tutor.ui.draw.row import Piece
 from tutor.ui.exercising import Exercising
-from tutor.ui.gate import Gate
 from tutor.ui.keys import bindings, hints_now, hints_of_typing
 from tutor.ui.linking import Linker
 from tutor.ui.messages import DetailsAsked, KeyPicked, StepPicked, TabClicked
@@ -39,14 +40,13 @@ from tutor.ui.player import Player
 from tutor.ui.prompts import Prompts
 from tutor.ui.reloading import Reloader
 from tutor.ui.runner import Runner
-from tutor.ui.study import Study
 from tutor.ui.telling import facts, said, status
 from tutor.ui.whatif import WhatIf
 from tutor.ui.works import works
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
-    from tutor.session import Session
+    from tutor.session.session import Session
     from tutor.ui.app import GradtutorApp
 
 

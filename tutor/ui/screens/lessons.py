@@ -12,7 +12,7 @@ from tutor.i18n import N_, _, next_language, own_name
 from tutor.lesson import catalog
 from tutor.lesson.model import Header as LessonHeader
 from tutor.lesson.model import LessonError, in_language
-from tutor.progress import Progress, Store
+from tutor.study.progress import Progress, Store
 from tutor.ui.draw import places
 from tutor.ui.draw.phrase import phrase
 from tutor.ui.keys import Hint, Key, bindings

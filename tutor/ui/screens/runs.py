@@ -10,12 +10,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tutor.i18n import N_, _, ngettext
+from tutor.study.runs import Run, Runs
 from tutor.text_width import pad
 from tutor.trace.values import number
 from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit
 from tutor.ui.keys import Key, bindings
 from tutor.ui.panes.pane import Pane
-from tutor.ui.runs import Run, Runs
 
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp

@@ -304,7 +304,7 @@ def _widen(pipe: int) -> None:
 
 def environment() -> dict[str, str]:
     """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parent.parent.parent)
     known = {os.path.realpath(path) for path in sys.path if path}
     try:
         here = os.path.realpath(os.curdir)

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from tutor.i18n import N_, _
-from tutor.session import Session
+from tutor.session.session import Session
 from tutor.trace.command import Nudge
 from tutor.trace.graph import is_leaf
 from tutor.trace.index import KIND_NUMBERS

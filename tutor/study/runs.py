@@ -9,7 +9,7 @@ from tutor.i18n import _, ngettext
 from tutor.trace.timeline import Timeline
 
 if TYPE_CHECKING:
-    from tutor.session import Session
+    from tutor.session.session import Session
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ import msgspec
 from tutor import i18n
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import MISSING
-from tutor.process import StartError, WorkerProcess, Workers, check_room, never_began
+from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, never_began
 from tutor.trace import wire
 from tutor.trace.command import RunCommand, signal_name
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd

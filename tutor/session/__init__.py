@@ -1,0 +1,1 @@
+"""Starts a worker for a run and feeds a timeline with what it sends."""
