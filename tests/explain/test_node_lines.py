@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.worker.recording import Forker
 from tutor.explain import line
-from tutor.ui.draw.shortening import shortened_rule
+from tutor.ui.render.segments import shortened_rule
 
 SCRIPT = """\
 import torch

@@ -15,11 +15,11 @@ from tutor.lesson.catalog import Target
 from tutor.session.session import Session
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
-from tutor.ui.about.choosing import Choice
-from tutor.ui.about.sheet import AboutSheet
 from tutor.ui.app import GradtutorApp
-from tutor.ui.draw import heat
-from tutor.ui.draw.glyphs import ASCII, UNICODE
+from tutor.ui.details.measure import Choice
+from tutor.ui.render import heatmap
+from tutor.ui.render.segments import ASCII, UNICODE
+from tutor.ui.screens.details import AboutSheet
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import DARK, LIGHT, palette
 
@@ -182,42 +182,42 @@ def test_an_index_that_there_is_not_chooses_nothing() -> None:
 # ---------------------------------------------------------------- pictures of values
 
 
-def shaded(grid: heat.Grid, cells: int = 60) -> list[str]:
-    return ["".join(piece for piece, _ in row) for row in heat.rows(grid, cells, ASCII, coloured=False)]
+def shaded(grid: heatmap.Grid, cells: int = 60) -> list[str]:
+    return ["".join(piece for piece, _ in row) for row in heatmap.rows(grid, cells, ASCII, coloured=False)]
 
 
 def test_shades_grow_from_the_least_to_the_most() -> None:
-    grid = heat.grid_of([[float(column + 4 * row) for column in range(4)] for row in range(3)], (3, 4))
+    grid = heatmap.grid_of([[float(column + 4 * row) for column in range(4)] for row in range(3)], (3, 4))
     assert grid is not None
     drawn = shaded(grid)
-    order = [heat.RAMP.index(char) for line in drawn[:3] for char in line[::2]]
+    order = [heatmap.RAMP.index(char) for line in drawn[:3] for char in line[::2]]
     assert order == sorted(order)
-    assert (order[0], order[-1]) == (0, len(heat.RAMP) - 1)
+    assert (order[0], order[-1]) == (0, len(heatmap.RAMP) - 1)
     assert drawn[3] == "' ' 0.   '@' 11."
 
 
 def test_zero_is_told_where_signs_differ() -> None:
-    grid = heat.grid_of([[-4.0, 4.0, 0.0, 1.0], [2.0, -1.0, 3.0, -2.0], [0.5, 1.5, 2.5, 3.5]], (3, 4))
+    grid = heatmap.grid_of([[-4.0, 4.0, 0.0, 1.0], [2.0, -1.0, 3.0, -2.0], [0.5, 1.5, 2.5, 3.5]], (3, 4))
     assert grid is not None
     assert shaded(grid)[3] == "' ' -4.   '+' 0   '@' 4."
-    assert heat.RAMP[5] == "+"
-    assert [heat.level(grid, value) for value in (-4.0, 0.0, 4.0, 2.0)] == [0, 8, 16, 12]
-    coloured = heat.rows(grid, 60, UNICODE, coloured=True)
+    assert heatmap.RAMP[5] == "+"
+    assert [heatmap.level(grid, value) for value in (-4.0, 0.0, 4.0, 2.0)] == [0, 8, 16, 12]
+    coloured = heatmap.rows(grid, 60, UNICODE, coloured=True)
     assert coloured[0] == (("  ", "on0"), ("  ", "on16"), ("  ", "on8"), ("  ", "on10"))
-    negative = heat.grid_of([-float(n) for n in range(1, 13)], (12,))
+    negative = heatmap.grid_of([-float(n) for n in range(1, 13)], (12,))
     assert negative is not None
-    assert (heat.level(negative, -12.0), heat.level(negative, -1.0)) == (0, 8)
+    assert (heatmap.level(negative, -12.0), heatmap.level(negative, -1.0)) == (0, 8)
 
 
 def test_few_numbers_are_read_not_seen() -> None:
-    assert heat.grid_of([1.0] * 11, (11,)) is None
-    assert heat.grid_of(None, ()) is None
-    assert heat.grid_of([[1.0, 2.0]] * 12, (12,)) is None  # complex numbers
-    assert heat.grid_of([math.nan] * 12, (12,)) is None
+    assert heatmap.grid_of([1.0] * 11, (11,)) is None
+    assert heatmap.grid_of(None, ()) is None
+    assert heatmap.grid_of([[1.0, 2.0]] * 12, (12,)) is None  # complex numbers
+    assert heatmap.grid_of([math.nan] * 12, (12,)) is None
 
 
 def test_what_is_not_finite_is_marked() -> None:
-    grid = heat.grid_of([math.nan, math.inf, *map(float, range(10))], (12,))
+    grid = heatmap.grid_of([math.nan, math.inf, *map(float, range(10))], (12,))
     assert grid is not None
     assert (grid.low, grid.high) == (0.0, 9.0)
     drawn = shaded(grid)
@@ -230,7 +230,7 @@ def test_a_large_tensor_is_drawn_from_its_map(record: Forker) -> None:
     timeline = record(MATRIX).timeline
     state = timeline.state(timeline.steps)
     big = state.tensors[names_of(state)["big"]]
-    grid = heat.grid_of(big.value, big.shape)
+    grid = heatmap.grid_of(big.value, big.shape)
     assert grid is not None
     assert (grid.rows, grid.columns, grid.of) == (50, 64, (50, 80))
     step = 4.0 / 3999
@@ -239,11 +239,11 @@ def test_a_large_tensor_is_drawn_from_its_map(record: Forker) -> None:
             value = -1.0 + (80 * row + column * 80 // 64) * step
             assert grid.numbers[64 * row + column] == pytest.approx(value, abs=4.0 / 254)
     assert grid.place(80 * 49 + 79) == (49, 63)
-    halves = heat.rows(grid, 100, UNICODE, coloured=True)
+    halves = heatmap.rows(grid, 100, UNICODE, coloured=True)
     assert len(halves) == 25 + 2
     assert {char for piece, _ in halves[0] for char in piece} == {"▀"}
     assert "50 x 64 of 50 x 80 numbers" in halves[-1][0][0]
-    narrow = heat.rows(grid, 20, ASCII, coloured=False)
+    narrow = heatmap.rows(grid, 20, ASCII, coloured=False)
     assert {len("".join(piece for piece, _ in row)) for row in narrow[:50]} == {20}
 
 
@@ -253,7 +253,7 @@ def test_a_large_tensor_is_drawn_from_its_map(record: Forker) -> None:
     {"shape": None, "heat": 3},
 ])  # fmt: skip
 def test_a_map_from_a_stranger_draws_nothing_wrong(value: object) -> None:
-    assert heat.grid_of(value, (50, 50)) is None
+    assert heatmap.grid_of(value, (50, 50)) is None
 
 
 def test_colours_diverge_around_zero_in_both_themes() -> None:

@@ -10,14 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.draw.boxes import Picture, Shape, picture
-from tutor.ui.draw.cards import Sheet
-from tutor.ui.draw.focus import Around, focus
-from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
-from tutor.ui.draw.graph import Edge, Graph, NodeRow
-from tutor.ui.draw.layers import arrange
-from tutor.ui.draw.routes import route
-from tutor.ui.draw.row import row_width
+from tutor.ui.panes.graph.boxes import Around, Picture, Shape, Sheet, focus, picture
+from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
+from tutor.ui.panes.graph.layers import arrange, route
+from tutor.ui.render.segments import ASCII, UNICODE, Glyphs, row_width
 
 KINDS = ("leaf", "op", "constant", "input", "module")
 SHAPES = (Shape(17, 3, 3), Shape(25, 3, 2), Shape(19, 1, 2), Shape(11, 1, 2), Shape(13, 1, 3))

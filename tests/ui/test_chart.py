@@ -9,9 +9,9 @@ from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.charted import Charted
-from tutor.ui.draw import plot
-from tutor.ui.draw.glyphs import UNICODE
+from tutor.ui.panes.chart import Charted
+from tutor.ui.render import plot
+from tutor.ui.render.segments import UNICODE
 
 SIZE = (120, 40)
 

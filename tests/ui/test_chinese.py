@@ -16,8 +16,8 @@ from tutor.lesson import catalog
 from tutor.lesson.model import joined
 from tutor.paths import lessons_dir
 from tutor.ui.app import GradtutorApp
-from tutor.ui.draw.graph import label_of
 from tutor.ui.moves import go
+from tutor.ui.panes.graph.lanes import label_of
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZES = [(80, 24), (200, 60)]

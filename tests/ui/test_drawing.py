@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tutor.lesson import markdown
 from tutor.text_width import cut, width, wrapped
 from tutor.trace.index import PassInfo
-from tutor.ui.draw import bar, code, places, plot, prose, table
-from tutor.ui.draw.glyphs import ASCII, PLAIN, UNICODE
-from tutor.ui.draw.row import Row, clean, difference, fit, row_width
-from tutor.ui.draw.table import Cell, Column
+from tutor.ui import bars, layout
+from tutor.ui.panes import code
+from tutor.ui.render import plot, prose, table
+from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, clean, difference, fit, row_width
+from tutor.ui.render.table import Cell, Column
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 PIECES = st.lists(st.tuples(TEXTS.map(clean), st.sampled_from(["plain", "grad"])), max_size=5).map(tuple)
@@ -127,7 +128,7 @@ def test_a_cell_without_room_says_it_shorter() -> None:
 @given(steps=st.integers(0, 5000), cells=st.integers(2, 200), cursor=st.integers(0, 5000))
 def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) -> None:
     cursor = min(cursor, steps)
-    row = bar.Bar(cells, steps, bytes(steps + 1), []).row(cursor, UNICODE)
+    row = bars.Bar(cells, steps, bytes(steps + 1), []).row(cursor, UNICODE)
     shown = text_of([row])[0]
     assert width(shown) == cells
     assert [role for text, role in row].count("now") == 1
@@ -136,12 +137,12 @@ def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) 
 @given(steps=st.integers(1, 300), cells=st.integers(2, 200))
 def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
     for step in range(0, steps + 1, 7):
-        found = bar.step_at(bar.column_of(step, cells, steps), cells, steps)
+        found = bars.step_at(bars.column_of(step, cells, steps), cells, steps)
         assert abs(found - step) <= steps / (cells - 1)
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    made = bar.Bar(40, 40, bar.Backward().update(40, [PassInfo(1, 20, 30)]), [1, 10])
+    made = bars.Bar(40, 40, bars.Backward().update(40, [PassInfo(1, 20, 30)]), [1, 10])
     roles = {role: text for text, role in made.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
@@ -155,11 +156,11 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
     for number, length in enumerate(lengths):
         passes.append(PassInfo(number, step + 1, step + length))
         step += length + 2
-    whole = bar.Backward().update(step, passes)
+    whole = bars.Backward().update(step, passes)
     assert [at for at, back in enumerate(whole) if back] == [
         at for info in passes for at in range(info.start_step, (info.end_step or 0) + 1)
     ]
-    growing = bar.Backward()
+    growing = bars.Backward()
     for now in sorted(data.draw(st.lists(st.integers(0, step), max_size=5))):
         begun = [info for info in passes if info.start_step <= now]
         seen = [PassInfo(i.number, i.start_step, i.end_step if (i.end_step or 0) <= now else None) for i in begun]
@@ -168,7 +169,7 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
 
 
 def test_what_a_question_hides_is_dotted() -> None:
-    shown = text_of([bar.Bar(41, 40, bytes(41), [], limit=20).row(10, UNICODE)])[0]
+    shown = text_of([bars.Bar(41, 40, bytes(41), [], limit=20).row(10, UNICODE)])[0]
     assert shown[30:].strip("┄") == ""
     assert "┄" not in shown[:20]
 
@@ -190,31 +191,31 @@ def test_panes_fill_the_screen_and_do_not_overlap(
     asking = asking if prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
     front = {"left": "lesson" if prose else "code", "right": "graph"}
-    found = places.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
+    found = layout.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
     covered: set[tuple[int, int]] = set()
     for name, place in found.items():
         assert place.height >= (1 if name == "ask" else 3), name
         area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
         assert not covered & area
         covered |= area
-    assert len(covered) == cols * (rows - places.HEAD - places.FOOT)
+    assert len(covered) == cols * (rows - layout.HEAD - layout.FOOT)
 
 
 def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
-    found = places.places(80, 24, front={"left": "code", "right": "graph"})
+    found = layout.places(80, 24, front={"left": "code", "right": "graph"})
     assert set(found) == {"code", "graph", "tensors"}
-    assert set(places.places(120, 36, front={})) == set(places.PANES)
+    assert set(layout.places(120, 36, front={})) == set(layout.PANES)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[int, int]) -> None:
     short, long, longest = (
-        places.places(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
+        layout.places(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
         for rows in (2, 10, 200)
     )  # fmt: skip
     assert long["lesson"].height >= 10 + 2, "the rows and the frame"
     assert short["lesson"].height <= long["lesson"].height < longest["lesson"].height
-    assert longest["code"].height == places.CODE
+    assert longest["code"].height == layout.CODE
 
 
 # ---------------------------------------------------------------- prose

@@ -13,8 +13,8 @@ from tests.worker.recording import Forker
 from tutor.lesson.catalog import Target
 from tutor.trace.events import Figure
 from tutor.ui.app import GradtutorApp
-from tutor.ui.draw import figure, plot
-from tutor.ui.draw.row import Row
+from tutor.ui.render import plot
+from tutor.ui.render.segments import Row
 from tutor.ui.screens.lesson import LessonScreen
 
 DRAWS = """\
@@ -79,7 +79,7 @@ def test_on_a_log_axis_powers_of_ten_are_evenly_apart() -> None:
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_numbers_that_are_none_are_left_out_and_told(ascii_only: bool) -> None:
     calls = [["plot", [[0, 1, 2], [1.0, math.inf, 3.0]], {"label": "a"}], ["title", ["what"], {}]]
-    rows, left_out = figure.figure_rows(Figure(calls), 50, 12, ascii_only, True)
+    rows, left_out = plot.figure_rows(Figure(calls), 50, 12, ascii_only, True)
     assert "what" in said(rows)
     assert left_out == "not drawn: 1 nan or inf"
     assert not ascii_only or said(rows).isascii()
@@ -93,5 +93,5 @@ def test_numbers_that_are_none_are_left_out_and_told(ascii_only: bool) -> None:
     ],
 )  # fmt: skip
 def test_a_strangers_figure_does_no_harm(calls: list[object]) -> None:
-    rows, _ = figure.figure_rows(Figure(calls), 40, 10, False, True)
+    rows, _ = plot.figure_rows(Figure(calls), 40, 10, False, True)
     assert rows

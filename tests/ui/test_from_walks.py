@@ -14,10 +14,10 @@ from tutor.explain.paths import paths_to
 from tutor.lesson.catalog import Target
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.charted import Charted
-from tutor.ui.draw import plot
-from tutor.ui.draw.glyphs import UNICODE
-from tutor.ui.screens.lessons import LessonsScreen
+from tutor.ui.panes.chart import Charted
+from tutor.ui.render import plot
+from tutor.ui.render.segments import UNICODE
+from tutor.ui.screens.lesson_list import LessonsScreen
 
 HEADER = """\
 # ---

@@ -10,8 +10,8 @@ import pytest
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
 from tutor.trace.graph import part_of
-from tutor.ui.draw.graph import Graph, NodeRow
-from tutor.ui.graphing import Grapher
+from tutor.ui.panes.graph.lanes import Graph, NodeRow
+from tutor.ui.panes.graph.model import Grapher
 
 MLP = """\
 import torch

@@ -7,9 +7,8 @@ import pytest
 from tests.worker.recording import Forker
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
-from tutor.ui.growing import Grower
-from tutor.ui.reading import Flow
-from tutor.ui.skeleton import Builder, GraphOptions, Skeleton
+from tutor.ui.panes.graph.skeleton import Builder, GraphOptions, Grower, Skeleton
+from tutor.ui.panes.readings import Flow
 
 LOOP = """\
 import torch

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.draw.glyphs import ASCII, UNICODE, Glyphs
-from tutor.ui.draw.lanes import draw, grown, layout
+from tutor.ui.panes.graph.lanes import draw, grown, layout
+from tutor.ui.render.segments import ASCII, UNICODE, Glyphs
 
 Edges = list[tuple[int, int]]
 """Sorted; what is there twice is an input twice. The lanes tell two from one, but not three from two."""

@@ -70,7 +70,7 @@ async def test_done_and_begun_are_marked_and_next_is_what_was_begun(lessons: Pat
 
 
 async def test_a_lesson_that_cannot_run_here_says_why(lessons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tutor.ui.panes.catalog._DEVICES", ("/nowhere/nvidia",))
+    monkeypatch.setattr("tutor.ui.screens.lesson_list._DEVICES", ("/nowhere/nvidia",))
     app = listed(lessons)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("down", "down")

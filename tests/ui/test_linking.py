@@ -11,7 +11,7 @@ from tests.ui.conftest import lines, screen_of
 from tests.ui.recordings import TRACE
 from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
-from tutor.ui.panes.pane import Pane
+from tutor.ui.panes.base import Pane
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)

@@ -11,9 +11,8 @@ from tests.trace.conftest import chance_events
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, TAUGHT, timeline_of, two_paths, viewer
 from tutor.trace import events as ev
-from tutor.ui.draw.glyphs import ASCII, for_terminal
-from tutor.ui.draw.row import Row
-from tutor.ui.panes.surface import Surface
+from tutor.ui.panes.base import Surface
+from tutor.ui.render.segments import ASCII, Row, for_terminal
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import palette
 

@@ -6,8 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import line
-from tutor.ui.draw.row import row_width
-from tutor.ui.draw.shortening import shortened, shortened_path, shortened_rule
+from tutor.ui.render.segments import row_width, shortened, shortened_path, shortened_rule
 
 SCRIPT = """\
 import torch

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tutor.trace.events import Answer
-from tutor.ui.draw.glyphs import ASCII, UNICODE
-from tutor.ui.draw.verdict import verdict
+from tutor.ui.panes.lesson import verdict
+from tutor.ui.render.segments import ASCII, UNICODE
 
 
 def told(kind: str, typed: str, right: bool | None, value: Any) -> str:

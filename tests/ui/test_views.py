@@ -11,15 +11,15 @@ from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, two_paths, viewer
 from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
-from tutor.ui.draw import views
-from tutor.ui.draw.graph import NodeRow
-from tutor.ui.draw.views import BoxesView
-from tutor.ui.graph_rows import Rows
-from tutor.ui.panes.graph import GraphPane
-from tutor.ui.reading import figure, squeezed
+from tutor.ui.panes.graph import views
+from tutor.ui.panes.graph.lanes import NodeRow
+from tutor.ui.panes.graph.model import Rows
+from tutor.ui.panes.graph.pane import GraphPane
+from tutor.ui.panes.graph.skeleton import Item
+from tutor.ui.panes.graph.views import BoxesView
+from tutor.ui.panes.readings import figure, squeezed
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
-from tutor.ui.skeleton import Item
 
 CHAIN = """\
 import torch

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tutor.ui.terminal import refusal, run
+from tutor.ui.start import refusal, run
 
 __all__ = ["refusal", "run"]

@@ -17,9 +17,9 @@ from textual.app import App
 from textual.binding import Binding
 
 from tutor.i18n import next_language, use
-from tutor.ui import leaving, theme
-from tutor.ui.driver import TerminalDriver
-from tutor.ui.messages import LessonChosen
+from tutor.ui import terminal, theme
+from tutor.ui.panes.base import LessonChosen
+from tutor.ui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
@@ -78,12 +78,12 @@ class GradtutorApp(App[int]):
                 with contextlib.suppress(RuntimeError):  # the loop has ended, and so do we
                     loop.call_soon_threadsafe(self._signalled, number)
 
-            leaving.on_signals(tell)
-            leaving.watch_terminal(tell)
+            terminal.on_signals(tell)
+            terminal.watch_terminal(tell)
         if self.target is not None:
             self.open(self.target, self.timeline)
             return
-        from tutor.ui.screens.lessons import LessonsScreen
+        from tutor.ui.screens.lesson_list import LessonsScreen
 
         self.push_screen(LessonsScreen(self.lessons, self.language))
 
@@ -144,7 +144,7 @@ class GradtutorApp(App[int]):
 
     def leave(self) -> None:
         """Back to the list of lessons."""
-        from tutor.ui.screens.lessons import LessonsScreen
+        from tutor.ui.screens.lesson_list import LessonsScreen
 
         below, at = self.screen_stack[-2], self._stands_on()
         if isinstance(below, LessonsScreen):
@@ -203,7 +203,7 @@ class GradtutorApp(App[int]):
 
     def _begin_to_leave(self, status: int) -> None:
         if self.last is None and self._driver is not None and not self.is_headless:
-            self.last = leaving.end_by_force(leaving.PATIENCE, status)
+            self.last = terminal.end_by_force(terminal.PATIENCE, status)
 
     def _signalled(self, number: int) -> None:
         for session in self._sessions:

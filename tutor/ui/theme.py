@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from tutor.ui.draw import glyphs
-from tutor.ui.draw.glyphs import Glyphs
+from tutor.ui.render import segments
+from tutor.ui.render.segments import Glyphs
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -106,7 +106,7 @@ class Palette:
         self.shades = not (mono or few)
         """Whether there are enough colours for pictures of values."""
         self._cache: dict[str, Style] = {}
-        self.glyphs: Glyphs = glyphs.for_terminal(not mono)
+        self.glyphs: Glyphs = segments.for_terminal(not mono)
 
     def style(self, roles: str) -> Style:
         """The style of some roles, the later ones on top; one that is not known looks plain."""

@@ -1,21 +1,183 @@
-"""The code pane: the statement and the sub-expression that just ran, in the file in which they stand."""
+"""The program as lines with roles, and the marks of what is running laid over them.
+
+The code pane: the statement and the sub-expression that just ran, in the file in which they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePath
 
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
-from tutor.trace.events import Span
+from tutor.trace.events import Document, Source, Span
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
-from tutor.ui.draw import code as drawing
-from tutor.ui.draw.code import Listing, Mark
-from tutor.ui.draw.row import Row, clean
-from tutor.ui.linking import LINES
-from tutor.ui.panes.pane import Pane
+from tutor.ui.panes.base import Pane
+from tutor.ui.panes.highlight import LINES
+from tutor.ui.render.segments import TAB, Glyphs, Piece, Row, clean
+
+
+@dataclass(frozen=True)
+class CodeLine:
+    """A line of a file, or (number 0) a rule between cells."""
+
+    number: int
+    pieces: Row
+    cell: int = 0
+
+
+@dataclass
+class Listing:
+    """Lines in the order shown, and where each line of each file stands among them."""
+
+    lines: list[CodeLine] = field(default_factory=list)
+    index: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, file: int, first: int, text: str, cell: int = 0) -> None:
+        """The lines of a piece of code that begins in line `first` of a file."""
+        for number, pieces in enumerate(coloured(text), first):
+            self.index[file, number] = len(self.lines)
+            self.lines.append(CodeLine(number, pieces, cell))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of a line, in characters, with the role laid over it."""
+
+    start: int
+    end: int
+    role: str
+
+
+def program_lines(document: Document | None, sources: dict[int, Source]) -> Listing:
+    """What is run: the code cells of a lesson with their own line numbers and no prose between, or the whole file."""
+    listing = Listing()
+    # What checks an exercise, and what solves it, is not for the learner to read here.
+    shown = [cell for cell in document.cells if cell.get("kind") not in ("solution", "check")] if document else []
+    cells = [cell for cell in shown if cell.get("number") is not None]
+    by_cell = {source.cell: file for file, source in sources.items() if source.cell is not None}
+    if not cells:
+        return whole(sources.get(1))
+    for cell in cells:
+        number = cell["number"]
+        text = str(cell.get("source", "")).rstrip()
+        first = 1 if by_cell else int(cell.get("first_line", 1))
+        file = by_cell.get(number, -number) if by_cell else 1
+        if len(cells) > 1:
+            listing.lines.append(CodeLine(0, (), number))
+        listing.add(file, first, text, number)
+    return listing
+
+
+def whole(source: Source | None) -> Listing:
+    """All of a file."""
+    listing = Listing()
+    if source is not None:
+        listing.add(source.file, 1, source.text.rstrip())
+    return listing
+
+
+def coloured(text: str) -> list[Row]:
+    """The lines of Python code, with the roles of its words."""
+    from pygments.token import Token  # type: ignore[import-untyped]
+    from textual.highlight import HighlightTheme, highlight
+
+    class Roles(HighlightTheme):
+        STYLES = {
+            Token.Comment: "comment", Token.Keyword: "keyword", Token.Operator.Word: "keyword",
+            Token.Literal.Number: "number", Token.Number: "number", Token.Literal.String: "string",
+            Token.String: "string", Token.Keyword.Constant: "keyword",
+        }  # fmt: skip
+
+    lines = [clean(line) for line in text.split("\n")]
+    content = highlight("\n".join(lines), language="python", theme=Roles, tab_size=0)
+    spans = sorted((span.start, span.end, str(span.style)) for span in content.spans if span.style != "$text")
+    rows: list[Row] = []
+    start, at = 0, 0
+    for line in lines:
+        end = start + len(line)
+        pieces: list[Piece] = []
+        column = start
+        while at < len(spans) and spans[at][0] < end:
+            first, last, role = spans[at]
+            first = max(first, column)
+            if first > column:
+                pieces.append((line[column - start : first - start], "code"))
+            pieces.append((line[first - start : min(last, end) - start], role))
+            column = min(last, end)
+            if last > end:
+                break  # a string over several lines
+            at += 1
+        if column < end:
+            pieces.append((line[column - start :], "code"))
+        rows.append(tuple(piece for piece in pieces if piece[0]))
+        while at < len(spans) and spans[at][1] <= end:
+            at += 1
+        start = end + 1
+    return rows
+
+
+def marks_on(line: int, span: Sequence[int], role: str, length: int) -> list[Mark]:
+    """The stretch of a line of `length` characters that a span covers; not the indentation of its later lines."""
+    first, start, last, end = span
+    if not first <= line <= last:
+        return []
+    start = start if line == first else 0
+    end = min(end, length) if line == last else length
+    return [Mark(start, end, role)] if end > start else []
+
+
+def indented(pieces: Row) -> int:
+    """How many characters of a line are indentation."""
+    text = "".join(piece for piece, _ in pieces)
+    return len(text) - len(text.lstrip())
+
+
+def marked(pieces: Row, marks: Iterable[Mark]) -> Row:
+    """The line with the roles of the marks added to what they cover; tabs become spaces."""
+    out: list[Piece] = []
+    marks = list(marks)
+    edges = sorted({edge for mark in marks for edge in (mark.start, mark.end)})
+    at = 0
+    for text, role in pieces:
+        end = at + len(text)
+        cuts = [at, *(edge for edge in edges if at < edge < end), end]
+        for a, b in pairwise(cuts):
+            roles = [role, *(mark.role for mark in marks if mark.start <= a and b <= mark.end)]
+            out.append((text[a - at : b - at].replace("\t", TAB), " ".join(roles)))
+        at = end
+    return tuple(out)
+
+
+def windowed(row: Row, cells: int, wanted: str, glyphs: Glyphs) -> Row:
+    """The row moved to the left where what has the role `wanted` would be cut off: what is now stays in view."""
+    start, end, at = -1, 0, 0
+    for text, roles in row:
+        if wanted in roles.split():
+            start, end = (at if start < 0 else start), at + width(text)
+        at += width(text)
+    if end < cells or start < cells // 2:
+        return row
+    return _without(row, min(start - 4, at - cells + 1), glyphs)
+
+
+def _without(row: Row, cells: int, glyphs: Glyphs) -> Row:
+    """The row without its first cells, which a mark stands for."""
+    if cells <= 1:
+        return row
+    out: list[Piece] = [(glyphs.more, "quiet")]
+    left = cells + 1
+    for text, roles in row:
+        while left > 0 and text:
+            left -= width(text[0])
+            text = text[1:]
+        if text:
+            out.append((text, roles))
+    return tuple(out)
+
 
 _PASS = ("backward", "node", "accumulate", "captured", "retained", "hook", "backward_end")
 _TALL = 12
@@ -121,13 +283,13 @@ class CodePane(Pane):
         if key not in self._listings:
             if document is None and not sources:
                 return Listing()
-            self._listings[key] = drawing.program_lines(document, sources)
+            self._listings[key] = program_lines(document, sources)
         program = self._listings[key]
         source = sources.get(file)
         if file == 1 or source is None or source.cell is not None:
             return program
         if file not in self._listings:
-            self._listings[file] = drawing.whole(source)
+            self._listings[file] = whole(source)
         return self._listings[file]
 
     def _calling(self, state: State) -> set[int]:
@@ -210,10 +372,10 @@ class CodePane(Pane):
         marks = self._marks(line.number, line.pieces)
         if linked is not None:
             length = sum(len(text) for text, _ in line.pieces)
-            marks += drawing.marks_on(line.number, linked, "linked", length)
-        row = drawing.marked(line.pieces, marks) if marks else drawing.marked(line.pieces, ())
+            marks += marks_on(line.number, linked, "linked", length)
+        row = marked(line.pieces, marks) if marks else marked(line.pieces, ())
         wanted = next((m.role for m in marks if m.role != "statement"), "statement")
-        return (*gutter, *(drawing.windowed(row, cells - size - 4, wanted, g) if current else row))
+        return (*gutter, *(windowed(row, cells - size - 4, wanted, g) if current else row))
 
     def _linked_span(self, index: int) -> Span | None:
         """What is linked, where a part of it stands in this line."""
@@ -263,7 +425,7 @@ class CodePane(Pane):
 
     def _marks(self, number: int, pieces: Row) -> list[Mark]:
         length = sum(len(text) for text, _ in pieces)
-        indent = drawing.indented(pieces)
+        indent = indented(pieces)
         marks: list[Mark] = []
         spans: list[tuple[Span | None, str]] = [(self._statement, "statement")]
         if self._part is not None:
@@ -274,5 +436,5 @@ class CodePane(Pane):
             if role == "statement" and span[2] - span[0] > _TALL:
                 span = (span[0], span[1], span[0], length)
             clipped: Callable[[Mark], Mark] = lambda mark: Mark(max(mark.start, indent), mark.end, mark.role)  # noqa: E731
-            marks += [clipped(mark) for mark in drawing.marks_on(number, span, role, length)]
+            marks += [clipped(mark) for mark in marks_on(number, span, role, length)]
         return marks

@@ -1,14 +1,19 @@
-"""The lesson pane: the prose up to the question that is open, the part that is to be read now in full light."""
+"""What became of an answer, in a line: right, wrong and where, skipped, or not yet known.
+
+An exercise in the lesson pane: what to do, what became of it, the hints and the solution asked for.
+
+The lesson pane: the prose up to the question that is open, the part that is to be read now in full light."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tutor.explain.expressions import live
 from tutor.i18n import N_, _
-from tutor.lesson import markdown
+from tutor.lesson import answers, markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
 from tutor.study.flow import Exercise, Gate, Section
@@ -16,13 +21,119 @@ from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
-from tutor.ui.draw import prose
-from tutor.ui.draw.exercise import Standing
-from tutor.ui.draw.exercise import rows as drawn
-from tutor.ui.draw.row import EMPTY, Row, fit, tinted
-from tutor.ui.draw.verdict import verdict
-from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import role_of
+from tutor.ui.panes.base import Pane
+from tutor.ui.panes.code import coloured
+from tutor.ui.panes.readings import role_of
+from tutor.ui.render import prose
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, phrase, ticked, tinted
+
+
+def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
+    """An answer (empty: skipped) beside what the run gave, which is None until the learner has come to it."""
+    mine = clean(typed)
+    if run is None:
+        return [(mine, "strong"), (_(" — walk on, the run will tell"), "note")] if mine else [(_("skipped"), "note")]
+    if run.error is not None:
+        return [(mine + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
+    value = (answers.shown(run.value), "strong")
+    told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
+    if not mine:
+        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
+    if right:
+        return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
+    off = answers.partly(answers.parse(typed), run.value) if kind == "predict" else []
+    if not off:
+        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *phrase(told, "error", value=value)]
+    places = ", ".join("[" + ", ".join(map(str, each.place)) + "]" for each in off if not each.ok)
+    correct = {each.place for each in off if each.ok}
+    return [
+        *_marked(answers.alone(answers.parse(typed)), correct),
+        (f" {glyphs.no} ", "error"),
+        *phrase(told, "error", value=value),
+        (_("; off at {places}", places=places), "error"),
+    ]
+
+
+def _marked(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...] = ()) -> list[Piece]:
+    """A list as one types it, each number in the colour of right or wrong."""
+    if not isinstance(value, (list, tuple)):
+        return [(answers.shown(value), "leaf strong" if place in right else "error strong")]
+    found: list[Piece] = [("[", "quiet")]
+    for at, item in enumerate(value):
+        found += [(", ", "quiet")] if at else []
+        found += _marked(item, right, (*place, at))
+    return [*found, ("]", "quiet")]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a learner stands with an exercise."""
+
+    kind: str
+    """fill or bug."""
+    solved: bool
+    tried: bool
+    problem: str
+    """Why the check failed, to the learner; empty where it passed or has not run."""
+    hints: int
+    of_hints: int
+    solution: str
+    """The lesson's own, where it is to be seen."""
+    ran: bool
+    """Whether the check has told of this run what it will."""
+
+
+_WORDS: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
+
+_UNTRIED: Mapping[str, str] = {
+    "fill": N_("the code is not finished: its check fails"),
+    "bug": N_("there is a bug in the code: its check fails"),
+}
+
+
+def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
+    """The block, for so many cells; each of `hints` gives its text for so many cells."""
+    g = glyphs
+    head: list[Piece] = [(_("exercise"), "now"), (f" {g.dot} {_(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
+    found: list[Row] = [EMPTY, tuple(head)]
+    found += wrapped(outcome(standing, g), cells)
+    for at, hint in enumerate(hints[: standing.hints]):
+        found += [
+            EMPTY,
+            ((_("hint {number} of {count}", number=at + 1, count=standing.of_hints), "heading"),),
+            *hint(cells),
+        ]
+    if standing.solution:
+        found += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
+        for line in coloured(standing.solution):
+            found += _code(line, cells)
+    keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
+    if standing.hints < standing.of_hints and not standing.solved:
+        keys += phrase(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
+    if not standing.solution:
+        keys += phrase("{s} the solution", s=("   S", "key"))
+    return [*found, EMPTY, *wrapped(keys, cells)]
+
+
+def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
+    """What became of it."""
+    if not standing.ran:
+        return [(_("walk on, or try it now"), "note")]
+    if standing.solved and not standing.problem:
+        return [(f"{g.yes} {_('solved')}", "leaf strong")]
+    if not standing.tried:
+        return [(_(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
+    return [(f"{g.no} ", "error"), *ticked(standing.problem, "error")]
+
+
+def _code(line: Row, cells: int) -> list[Row]:
+    """A line of code, and where it is too long what is left of it, further to the right."""
+    text = "".join(piece for piece, _ in line)
+    if len(text) + 2 <= cells:
+        return [(("  ", "plain"), *line)]
+    indent = len(text) - len(text.lstrip()) + 2
+    rows = wrapped(line[1:] if line[0][0].isspace() else line, max(cells - indent - 4, 1))
+    return [((" " * (indent + 4 * bool(at)), "plain"), *row) for at, row in enumerate(rows)]
 
 
 @dataclass
@@ -184,7 +295,7 @@ class LessonPane(Pane):
         def hint(index: int) -> Callable[[int], list[Row]]:
             return lambda cells: self._prose(index, state, cells)
 
-        return drawn(standing, [hint(index) for index in exercise.hints], max(cells, 1), self.glyphs)
+        return rows(standing, [hint(index) for index in exercise.hints], max(cells, 1), self.glyphs)
 
     def _prose(self, index: int, state: State, cells: int) -> list[Row]:
         """The text of a cell."""

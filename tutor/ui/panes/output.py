@@ -1,17 +1,126 @@
-"""The output pane: what the program printed, as text that no terminal obeys, and what Python warned of."""
+"""What the program printed between two steps, and what Python warned of there.
+
+The figure that the program itself had drawn last, at the cursor.
+
+The output pane: what the program printed, as text that no terminal obeys, and what Python warned of."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from tutor.i18n import N_, _, current_language
 from tutor.text_width import cut, wrapped
 from tutor.trace import events as ev
+from tutor.trace.events import Figure
 from tutor.trace.timeline import Timeline
-from tutor.ui.draw.row import Row, clean
-from tutor.ui.panes.pane import Pane
-from tutor.ui.printed import ROLES, after, lead_of, told
+from tutor.ui.panes.base import Pane
+from tutor.ui.render import plot
+from tutor.ui.render.segments import Glyphs, Row, clean
+
+_KEPT = 200_000
+"""Characters: of more than this, the end is told."""
+_WARNINGS = 1_000
+"""So many of the last warnings are told."""
+ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
+"""By stream."""
+
+
+class _Placed(Protocol):
+    @property
+    def step(self) -> int: ...
+
+
+_Part = TypeVar("_Part", bound=_Placed)
+
+
+def after(parts: Sequence[_Part], since: int, step: int) -> Sequence[_Part]:
+    """Those that come after one step, up to another."""
+    first, last = (bisect_right(parts, at, key=lambda part: part.step) for at in (since, step))
+    return parts[first:last]
+
+
+def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str]], bool]:
+    """Stream and text in their order, pieces of one stream joined; and whether this is only the end of it."""
+    pieces: list[tuple[int, str, str]] = []
+    size = 0
+    for part in reversed(after(timeline.contents.printed, since, step)):
+        pieces.append((part.step, part.stream, part.text[-_KEPT:]))
+        size += len(part.text)
+        if size > _KEPT:
+            break
+    pieces.reverse()
+    for aside in after(timeline.asides, since, step)[-_WARNINGS:]:
+        if isinstance(aside.event, ev.Warned):
+            text = f"{aside.event.category}: {aside.event.message.strip()}"
+            pieces.append((aside.step, "warning", " ".join(text.split())))
+    pieces.sort(key=lambda piece: piece[0])
+    joined: list[tuple[str, str]] = []
+    for _place, stream, text in pieces:
+        if joined and joined[-1][0] == stream and stream != "warning":
+            joined[-1] = (stream, joined[-1][1] + text)
+        else:
+            joined.append((stream, text))
+    return [(stream, text.removesuffix("\n")) for stream, text in joined], size > _KEPT
+
+
+def lead_of(stream: str) -> str:
+    """What stands before what came from there."""
+    return "" if stream == "stdout" else "! " if stream == "stderr" else _("warning: ")
+
+
+class Figures:
+    """Finds and draws it; what was drawn last is kept."""
+
+    def __init__(self) -> None:
+        self._timeline: Timeline | None = None
+        self._looked = 0
+        self._steps: list[int] = []
+        self._all: list[Figure] = []
+        self._at = 0
+        self._drawn: tuple[object, list[Row], str] | None = None
+
+    def _read(self, timeline: Timeline) -> None:
+        if timeline is not self._timeline:
+            self._timeline, self._looked, self._steps, self._all, self._drawn = timeline, 0, [], [], None
+        for aside in timeline.asides[self._looked :]:
+            if isinstance(aside.event, Figure):
+                self._steps.append(aside.step)
+                self._all.append(aside.event)
+        self._looked = len(timeline.asides)
+
+    def any(self, timeline: Timeline | None) -> bool:
+        """Whether the program draws at all."""
+        if timeline is not None:
+            self._read(timeline)
+        return bool(self._all)
+
+    def find(self, timeline: Timeline, step: int) -> bool:
+        """Look for the last one up to a step; whether there is one."""
+        self._read(timeline)
+        self._at = bisect_right(self._steps, step)
+        return self._at > 0
+
+    def rows(self, pane: Pane) -> list[Row]:
+        """The one that was found, in the room that the pane has."""
+        height = pane.size.height - 2
+        if height < 5 or pane.inner < 16:
+            return [((_("there is no room for the figure"), "note"),)]
+        key = (self._timeline, self._at, height, pane.inner, pane.glyphs.ascii, pane.app.no_color, current_language())
+        if self._drawn is None or self._drawn[0] != key:
+            one = self._all[self._at - 1]
+            rows, left_out = plot.figure_rows(one, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
+            self._drawn = key, rows, left_out
+        return self._drawn[1]
+
+    def title(self, glyphs: Glyphs) -> Row:
+        """Which of how many it is, and what of it could not be drawn."""
+        said: Row = ((_("figure {number} of {count}", number=self._at, count=len(self._all)), "value"),)
+        left_out = self._drawn[2] if self._drawn is not None else ""
+        return (*said, (f" {glyphs.dot} {left_out}", "error")) if left_out else said
+
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 """What colours text: the chart draws figures anew, so here their characters do."""

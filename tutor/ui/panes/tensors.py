@@ -13,13 +13,12 @@ from tutor.trace.navigation import counterpart
 from tutor.trace.state import FrameState, State, TensorState
 from tutor.trace.timeline import Changes, Timeline
 from tutor.trace.wire_types import Value
-from tutor.ui.draw import table
-from tutor.ui.draw.row import Row, clean
-from tutor.ui.draw.shortening import shortened_path
-from tutor.ui.draw.table import Cell, Column, Fit
-from tutor.ui.graphing import touched
-from tutor.ui.panes.pane import Pane
-from tutor.ui.reading import Flow, Texts, grad_of, squeezed
+from tutor.ui.panes.base import Pane
+from tutor.ui.panes.graph.model import touched
+from tutor.ui.panes.readings import Flow, Texts, grad_of, squeezed
+from tutor.ui.render import table
+from tutor.ui.render.segments import Row, clean, shortened_path
+from tutor.ui.render.table import Cell, Column, Fit
 
 COLUMNS = (
     Column(" ", 17, 0, 28, 6),

@@ -17,8 +17,8 @@ from textual.widgets import TextArea
 
 from tutor.i18n import _
 from tutor.text_width import wrapped
-from tutor.ui.draw.row import Piece, Row, clean
-from tutor.ui.panes.surface import Surface
+from tutor.ui.panes.base import Surface
+from tutor.ui.render.segments import Piece, Row, clean
 
 
 class _Foot(Surface):

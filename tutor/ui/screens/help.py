@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tutor.i18n import N_, _
 from tutor.text_width import pad, wrapped
-from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Row
-from tutor.ui.keys import KEYS
+from tutor.ui.bindings import KEYS
+from tutor.ui.render.segments import EMPTY, Glyphs, Row
 from tutor.ui.screens.sheet import Sheet, SheetPane
 
 _LEFT = 24

@@ -13,8 +13,8 @@ from tutor.i18n import _
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, LessonError, Setting
 from tutor.text_width import pad, width
-from tutor.ui.draw.row import Piece, Row, clean
-from tutor.ui.panes.surface import Surface
+from tutor.ui.panes.base import Surface
+from tutor.ui.render.segments import Piece, Row, clean
 
 
 class _Text(Surface):

@@ -13,9 +13,9 @@ from tutor.i18n import N_, _, ngettext
 from tutor.study.runs import Run, Runs
 from tutor.text_width import pad
 from tutor.trace.values import number
-from tutor.ui.draw.row import EMPTY, Piece, Row, clean, fit
-from tutor.ui.keys import Key, bindings
-from tutor.ui.panes.pane import Pane
+from tutor.ui.bindings import Key, bindings
+from tutor.ui.panes.base import Pane
+from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit
 
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp

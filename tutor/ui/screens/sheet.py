@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from tutor.i18n import _
-from tutor.ui.draw.glyphs import Glyphs
-from tutor.ui.draw.row import EMPTY, Row
-from tutor.ui.keys import Key, bindings
-from tutor.ui.panes.pane import Pane
+from tutor.ui.bindings import Key, bindings
+from tutor.ui.panes.base import Pane
+from tutor.ui.render.segments import EMPTY, Glyphs, Row
 
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp

@@ -1,0 +1,1 @@
+"""Everything about a tensor, a node or a step, on a sheet."""

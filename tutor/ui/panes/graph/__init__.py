@@ -1,0 +1,1 @@
+"""The graph pane: what it shows, and its three views."""

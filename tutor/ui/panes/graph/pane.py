@@ -1,0 +1,210 @@
+"""The graph pane: it grows as the code runs, and gradients appear in it as the backward pass climbs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tutor.i18n import N_, _
+from tutor.trace import events as ev
+from tutor.trace.state import State
+from tutor.ui.panes.base import Pane
+from tutor.ui.panes.graph.lanes import Graph, NodeRow
+from tutor.ui.panes.graph.model import Grapher
+from tutor.ui.panes.graph.views import Chooser, LanesView, View
+from tutor.ui.render.segments import Row
+
+if TYPE_CHECKING:
+    from tutor.ui.panes.base import Linked
+
+
+class GraphPane(Pane):
+    """The graph at the cursor, in one of three views."""
+
+    NAME = N_("graph")
+    CHOOSES = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grapher = Grapher()
+        self.views = Chooser()
+        self._graph = Graph((), (), _nothing, _as_it_is)
+        self._view: View | None = None
+        self._place: dict[int, int] = {}
+        self._placed: Sequence[int] = ()
+        self._at: int | None = None
+        """The node that the view is about: what is now, or what was chosen since."""
+        self._title: Row = ()
+        self._totals: dict[int, int] = {}
+        self._hint = ""
+
+    def prepare(self) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        graph = self._graph = self.grapher.at(timeline, self.cursor)
+        state = timeline.state(self.cursor)
+        event = timeline.event(self.cursor) if self.cursor else None
+        if self._placed is not graph.nodes:
+            self._placed = graph.nodes
+            self._place = {node: index for index, node in enumerate(graph.nodes)}
+        if graph.now is not None or self._at not in self._place:
+            self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
+        self._title = self._heading(state, event)
+        self._hint = "" if graph.nodes else _("leaves and operations appear here")
+        if state.full:
+            self._hint = _("the recording was full: there is no graph of what ran after")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._view = self.views.view(self._graph, self._at, self.inner, self.page, self.glyphs, self._view)
+
+    def next_view(self) -> str:
+        """Show the graph in another way; a word on which."""
+        view = self.views.turn(self._view.name if self._view is not None else "lanes")
+        self.top = 0
+        self.update()
+        if self.views.refused:
+            return f"{_(self.views.refused)}: {_('the graph as lanes')}"
+        if view == "focus":
+            return _("one node of the graph, with those around it")
+        return _("the graph as boxes") if view == "boxes" else _("the graph as lanes")
+
+    def _heading(self, state: State, event: ev.Event | None) -> Row:
+        last = state.last_pass
+        if last is None or not state.showing_pass:
+            return ((_("forward"), "value"),) if state.shown else ()
+        text = N_("backward pass {number}") if last.call == "backward" else N_("autograd.grad, pass {number}")
+        if self.tabs:  # there is less room beside tabs
+            text = N_("pass {number}")
+        title = _(text, number=last.number)
+        if not last.ran:
+            return ((title, "grad"),)
+        if not last.running and not isinstance(event, ev.BackwardEnd):
+            return self.parted(((title, "grad"),), ((_("over"), "quiet"),))
+        place = _("node {number} of {count}", number=len(last.ran), count=self._total(state))
+        return self.parted(((title, "grad"),), ((place, "quiet"),))
+
+    def _total(self, state: State) -> int:
+        """How many nodes this pass runs: as recorded where it has ended, else as many as can be reached."""
+        assert state.last_pass is not None
+        assert self.timeline is not None
+        number = state.last_pass.number
+        if number not in self._totals:
+            info = next((info for info in self.timeline.passes if info.number == number), None)
+            if info is None or info.end_step is None:
+                return max(len(state.shown), len(state.last_pass.ran))
+            ended = self.timeline.state(info.end_step).last_pass
+            self._totals[number] = len(ended.ran) if ended is not None else len(state.last_pass.ran)
+        return self._totals[number]
+
+    def heading(self) -> Row:
+        if self._view is None or not self._graph.nodes:
+            return self._title
+        name = _(self._view.name)
+        if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
+            return self._title
+        said = ((f"{name}, {_(self.views.refused)}" if self.views.refused else name, "quiet"),)
+        return self.parted(said, self._title) if self.tabs else self.parted(self._title, said)
+
+    def rows(self, width: int, height: int) -> list[Row]:
+        if self._view is not None and self.failure is None:
+            self._bound()
+            self._view.look(self.top, self.page, self.inner)
+        return super().rows(width, height)
+
+    def count(self) -> int:
+        return self._view.count() if self._view is not None and self._graph.nodes else 1
+
+    def row(self, index: int, cells: int) -> Row:
+        if self._view is None or not self._graph.nodes:
+            return ((self._hint, "note"),)
+        chosen = None if self.chosen is None or not self.has_focus else self._graph.nodes[self.chosen]
+        return self._view.row(index, cells, chosen)
+
+    def in_view(self) -> int | None:
+        return None if self._graph.now is None or self._view is None else self._view.row_of(self._graph.now)
+
+    # ------------------------------------------------------------ what is chosen
+
+    def subject(self, index: int) -> tuple[str, int] | None:
+        return self.grapher.subject(self._graph.nodes[index]) if index < len(self._graph.nodes) else None
+
+    def choices(self) -> int:
+        return len(self._graph.nodes)
+
+    def first_choice(self) -> int:
+        return self._place.get(self._at, 0) if self._at is not None else 0
+
+    def row_of(self, choice: int) -> int | None:
+        return None if self._view is None else self._view.row_of(self._graph.nodes[choice])
+
+    def choice_at(self, index: int, column: int) -> int | None:
+        node = None if self._view is None else self._view.node_at(index, column)
+        choice = None if node is None else self._place.get(node)
+        return choice if choice is not None and self.subject(choice) is not None else None
+
+    def is_marked(self, index: int) -> bool:
+        return index == self.chosen and isinstance(self._view, LanesView)
+
+    def place_of(self, subject: str, ref: int) -> int | None:
+        item = self.grapher.item_of(subject, ref)
+        return None if item is None else self._place.get(item)
+
+    def link(self, linked: Linked) -> None:
+        self.grapher.linked = linked.nodes
+        super().link(linked)
+
+    def linked_row(self) -> int | None:
+        """The row of what is marked in another pane; the view is about that, then."""
+        nodes = self.linked.nodes if self.linked is not None else ()
+        places = [place for node in nodes if (place := self.place_of("node", node)) is not None]
+        if not places:
+            return None
+        self._at = self._graph.nodes[min(places)]
+        self._lay_out()
+        return self.row_of(min(places))
+
+    def choose(self, choice: int) -> None:
+        self._at = self._graph.nodes[choice]
+        self._lay_out()
+        row = self.row_of(choice)
+        if row is not None:
+            self._bring_into_view(row)
+        self.mark(choice)
+
+    # ------------------------------------------------------------ what is shown of it
+
+    def toggle_others(self) -> bool:
+        """Show what needs no gradient, or hide it; whether it is shown now."""
+        shown = self.grapher.toggle_others()
+        self.update()
+        return shown
+
+    def can_fold(self, inward: bool) -> bool:
+        """Whether the mark stands on a closed module, or in one that is open."""
+        if self.chosen is None or self.chosen >= len(self._graph.nodes):
+            return False
+        number = self._graph.nodes[self.chosen]
+        return self.grapher.can_open(number) if inward else self.grapher.can_close(number)
+
+    def fold(self, inward: bool) -> bool:
+        """Open the module that the mark stands on, or close the one around it; whether there is one."""
+        if self.chosen is None or not self.can_fold(inward):
+            return False
+        number = self._graph.nodes[self.chosen]
+        node = self.grapher.open(number) if inward else self.grapher.close(number)
+        if node is not None:
+            self._marked = ("node", node)
+            self.update()
+            if self.chosen is not None:
+                self.choose(self.chosen)
+        return True
+
+
+def _nothing(node: int) -> NodeRow:
+    raise KeyError(node)
+
+
+def _as_it_is(row: NodeRow, value: int, grad: int) -> NodeRow:
+    return row

@@ -1,0 +1,1 @@
+"""Rows of text for the panes: no widget, no screen, testable alone."""
