@@ -17,7 +17,7 @@ from tutor.check import dynamic, static
 from tutor.check.runner import Runner
 from tutor.check.static import Finding
 from tutor.i18n import _, ngettext
-from tutor.lesson import catalog
+from tutor.lesson import catalog, files
 from tutor.lesson.model import FAMILIES, MISSING, LessonError
 from tutor.session.worker_process import StartError
 
@@ -59,7 +59,7 @@ def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) ->
 def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     """The lesson files that a path means, and what is wrong with the folder; raises LessonError where it is missing."""
     if not path.is_dir():
-        lesson_files.check(path)
+        files.check(path)
         return [path], []
     if not any((path / family).is_dir() for family in FAMILIES):
         return _must(sorted(path.glob("*.py")), path), []
