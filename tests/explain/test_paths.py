@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker
-from tutor.explain.paths import Paths, paths_to
+from tutor.explain.paths import Paths, _counts, paths_to
 from tutor.trace.names import names_of
+from tutor.trace.state import NodeState, State
 
 SCRIPT = """
 import torch
@@ -64,3 +65,13 @@ def test_nothing_is_claimed_where_a_factor_cannot_be_measured(record: Forker) ->
     assert [path.product for path in found.paths] == [0.0, 0.0]
     # tensors of three elements have no single factor
     assert paths(record, 20, "m") is None
+
+
+def test_a_circle_that_torch_never_draws_keeps_nobody_waiting() -> None:
+    state = State()
+    for number, sources in ((1, [2]), (2, [3, 4]), (3, [1]), (4, [])):
+        inputs: list[tuple[int, int] | None] = [(source, 0) for source in sources]
+        state.nodes[number] = NodeState(number, "AddBackward0", inputs, None, -1, [])
+    assert _counts(state, state.nodes[1], 4) == {}
+    state.nodes[3].inputs = [(4, 0)]
+    assert _counts(state, state.nodes[1], 4)[1] == 2

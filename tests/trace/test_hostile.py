@@ -105,3 +105,13 @@ def test_a_line_without_end_is_cut(parts: Parts, tmp_path: Path, capsys: pytest.
     path = written(parts, tmp_path)
     assert cli.main(["steps", str(path)]) == 1
     assert max(map(len, capsys.readouterr().out.splitlines())) < 2100
+
+
+def test_a_cell_of_a_huge_number_keeps_nobody_waiting(parts: Parts, tmp_path: Path) -> None:
+    for start in events_of(parts, ev.CellStart):
+        start[1] = 2**40
+    parts.summary = apart(seed_files()[0]).summary
+    assert read_all(written(parts, tmp_path)) is None
+    path = tmp_path / "cut.trace"
+    path.write_bytes(together(parts, fitting=False, whole=False))
+    assert read_all(path) is None

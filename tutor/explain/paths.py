@@ -80,8 +80,12 @@ def paths_to(timeline: Timeline, state: State, tensor: int) -> Paths | None:
 
 
 def _counts(state: State, root: NodeState, leaf: int) -> dict[int, int]:
-    """By node: over how many paths the leaf is reached from it. Iteratively, as graphs are deep."""
+    """By node: over how many paths the leaf is reached from it. Iteratively, as graphs are deep.
+
+    Empty where a recording has a circle in its graph, as none of torch's has.
+    """
     counts = {leaf: 1}
+    entered: set[int] = set()
     waiting = [root.node]
     while waiting:
         number = waiting[-1]
@@ -92,7 +96,10 @@ def _counts(state: State, root: NodeState, leaf: int) -> dict[int, int]:
             continue
         sources = [source[0] for source in node.inputs if source is not None]
         unknown = [source for source in sources if source not in counts]
+        if unknown and number in entered:
+            return {}
         if unknown:
+            entered.add(number)
             waiting.extend(unknown)
         else:
             counts[number] = sum(counts[source] for source in sources)

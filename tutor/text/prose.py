@@ -36,6 +36,11 @@ class Prose:
         document = timeline.document
         self.title = in_language(document.title, language) if document is not None and document.title else ""
 
+    def numbers(self, told: int, last: int) -> list[int]:
+        """The code cells after one that was told of, up to another; a recording may give a cell any number."""
+        between = {number for cell in self._cells if (number := cell.number) and told < number < last}
+        return [*sorted(between), last] if told < last else []
+
     def before(self, number: int | None) -> list[Cell]:
         """What stands between the code cell before and this one (None: after the last)."""
         found: list[Cell] = []

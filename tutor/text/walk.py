@@ -273,7 +273,7 @@ class Walker:
         """To a step, by way of the prose and the questions that stand before its cell."""
         before = self.step
         cell = self.timeline.cell(step)
-        for number in range(self._told_cells + 1, (cell or 0) + 1):
+        for number in self._prose.numbers(self._told_cells, cell or 0):
             self._leave_cell(number - 1)
             if not self._tell_prose(number):
                 return
