@@ -209,6 +209,9 @@ WITHOUT = {
     "needs an `out` that is quantized, which draws do not make": (
         r"aten::(quantize_per|_empty_affine|_empty_per_channel|_make_per)"
     ),
+    "takes names of dimensions, and has an overload that takes their numbers": (
+        r"aten::\w+\.\w*([dD]imname|names_|names$)"
+    ),
     "gives nested tensors": r"aten::_nested_",
     "is a fast path of nn.Transformer": r"aten::(_native_multi_head_attention|_transformer_encoder_layer_fwd)",
     "is of forward-mode differentiation, where there is none": r"aten::(_fw_primal_copy|_make_dual_copy)",

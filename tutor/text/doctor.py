@@ -14,7 +14,7 @@ from tutor.text.format import table
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_TORCH = (2, 6)
-TESTED = (("3.11", "2.13.0"), ("3.13", "2.14.1"))
+TESTED = (("3.11", "2.13.0"), ("3.12", "2.6.0"), ("3.12", "2.9.1"), ("3.13", "2.14.1"))
 """Python and torch, as `docs/compatibility.md` has them; `make compat` says what stands here once it has run."""
 SMALLEST = (80, 24)
 _PATIENCE = 120
