@@ -1,4 +1,4 @@
-"""A DataLoader with workers: recorded whole, in a small trace, within the memory of a plain run."""
+"""Large values are recorded within the memory of a plain run: the batches of a DataLoader, one large tensor."""
 
 from __future__ import annotations
 
@@ -54,3 +54,16 @@ def test_batches_from_workers(tmp_path: Path) -> None:
     assert (last["min"], last["max"]) == (64.0, 95.0)
     assert recording.value("total") == 79.5
     assert recording.value("labels") == [index % 10 for index in range(64, 96)]
+
+
+def test_a_large_tensor_is_not_copied(tmp_path: Path) -> None:
+    """What 200 MB more in a tensor cost is the same: it is measured in slices, never copied as a whole."""
+    grown = {}
+    for name, size in (("small", 1 << 10), ("large", 50 << 20)):
+        script = tmp_path / f"{name}.py"
+        script.write_text(f"import torch\nt = torch.ones({size})\nt[7] = 3.\n", encoding="utf-8")
+        record = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(tmp_path / "out.trace"), str(script)]
+        grown[name] = (peak([sys.executable, str(script)], tmp_path), peak(record, tmp_path))
+    plain, recorded = (grown["large"][at] - grown["small"][at] for at in (0, 1))
+    assert plain > 150 << 10
+    assert recorded < plain + (30 << 10)
