@@ -43,7 +43,7 @@ def next_language() -> str:
     return every[(every.index(_language) + 1) % len(every)]
 
 
-def of_locale() -> str:
+def locale_language() -> str:
     """The language that the environment asks for; English where it asks for one that is not here."""
     asked = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     territory = re.split(r"[.@]", asked)[0].lower().replace("-", "_")
@@ -51,7 +51,7 @@ def of_locale() -> str:
     return by_code.get(territory) or by_code.get(territory.partition("_")[0]) or ENGLISH
 
 
-def own_name(language: str) -> str:
+def native_name(language: str) -> str:
     """The name of a language in that language: `English`, `中文`."""
     return _catalog(language).pgettext("name of this language", "English")
 

@@ -10,10 +10,10 @@ _PACKED = _HERE / "_lessons"
 
 def lessons_dir() -> Path:
     """The lessons that come with gradtutor: those in the wheel, else those of the checkout."""
-    return _PACKED if packed() else _HERE.parent / "lessons"
+    return _PACKED if is_packaged() else _HERE.parent / "lessons"
 
 
-def packed() -> bool:
+def is_packaged() -> bool:
     """Whether the lessons came in a wheel, where nobody should add any."""
     return _PACKED.is_dir()
 

@@ -40,7 +40,7 @@ def pad(text: str, cells: int) -> str:
     return text + " " * (cells - width(text))
 
 
-def right(text: str, cells: int) -> str:
+def align_right(text: str, cells: int) -> str:
     """As `pad`, at the right end."""
     text = cut(text, cells)
     return " " * (cells - width(text)) + text

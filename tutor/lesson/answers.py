@@ -93,7 +93,7 @@ def _is_answer(value: Any) -> bool:
 
 def matches(given: Any, right: Any) -> bool:
     """Whether an answer is right: `5` is for `[5.0]`; numbers may differ by a thousandth of the right one."""
-    return _same(alone(given), alone(right))
+    return _same(unwrap(given), unwrap(right))
 
 
 def matches_line(given: Any, first: int, last: int | None) -> bool:
@@ -113,13 +113,13 @@ class Element(NamedTuple):
 
 def elements(given: Any, right: Any) -> list[Element] | None:
     """An answer and the right one, element by element; None where they have different shapes."""
-    given, right = alone(given), alone(right)
+    given, right = unwrap(given), unwrap(right)
     if _shape(given) != _shape(right):
         return None
     return [Element(place, mine, theirs, _same(mine, theirs)) for place, mine, theirs in _pairs(given, right, ())]
 
 
-def partly(given: Any, right: Any) -> list[Element]:
+def partly_right(given: Any, right: Any) -> list[Element]:
     """The elements of a wrong answer of which some are right; empty where there is nothing to tell apart."""
     found = elements(given, right) or []
     return found if any(each.ok for each in found) and not all(each.ok for each in found) else []
@@ -137,7 +137,7 @@ def _pairs(given: Any, right: Any, place: tuple[int, ...]) -> Iterator[tuple[tup
         yield from _pairs(mine, theirs, (*place, at))
 
 
-def alone(value: Any) -> Any:
+def unwrap(value: Any) -> Any:
     """What stands in a list of one."""
     while isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
@@ -161,9 +161,9 @@ def _same(given: Any, right: Any) -> bool:
         return False
 
 
-def shown(value: Any) -> str:
+def format_answer(value: Any) -> str:
     """An answer as one would type it; what stands alone in lists, without them."""
-    value = alone(value)
+    value = unwrap(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
+        return "[" + ", ".join(format_answer(item) for item in value) + "]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -10,11 +10,11 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.lesson import files, header
-from tutor.lesson.model import FAMILIES, MISSING, Header, LessonError, listed, nearest
+from tutor.lesson.model import FAMILIES, MISSING, Header, LessonError, closest_names, join_words
 from tutor.text_width import cut
 
 
-class TwiceError(LessonError):
+class DuplicateLessonError(LessonError):
     """Two files would be the same lesson."""
 
 
@@ -52,7 +52,7 @@ def load(folder: Path) -> Catalog:
             continue
         if found.id in lessons:
             what = _("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
-            problems.append(TwiceError(what, path=str(path), mend=_("Give one of them another name.")))
+            problems.append(DuplicateLessonError(what, path=str(path), fix=_("Give one of them another name.")))
             continue
         lessons[found.id] = found
     return Catalog(tuple(lessons.values()), tuple(problems))
@@ -67,14 +67,14 @@ def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
         raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
     for each in entries:
         if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
-            what, mend = (
+            what, fix = (
                 _("stands in no family's folder."),
-                _("Put it into one of {names}.", names=listed(FAMILIES, "or")),
+                _("Put it into one of {names}.", names=join_words(FAMILIES, "or")),
             )
-            problems.append(LessonError(what, path=str(each), mend=mend))
+            problems.append(LessonError(what, path=str(each), fix=fix))
         if each.is_dir() and each.name not in FAMILIES and any(each.glob("*.py")):
             what = _("`{name}` is no family of lessons.", name=each.name)
-            problems.append(LessonError(what, path=str(each), mend=_("There is {names}.", names=listed(FAMILIES))))
+            problems.append(LessonError(what, path=str(each), fix=_("There is {names}.", names=join_words(FAMILIES))))
     found = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
     return sorted(found, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
 
@@ -86,11 +86,11 @@ def _order(path: Path) -> int:
 
 def _one(path: Path) -> Header:
     if not header.FILE_NAME.fullmatch(path.stem) or not path.stem.isprintable():  # it is to be typed, and is kept
-        raise LessonError(_("is not named as a lesson is."), path=str(path), mend=_("For instance: 01-two-paths.py"))
+        raise LessonError(_("is not named as a lesson is."), path=str(path), fix=_("For instance: 01-two-paths.py"))
     found = header.read(path)
     if found is None:
         raise LessonError(_("has no header, so it has no title."), path=str(path), line=1,
-                          mend=_("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
+                          fix=_("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
     return found
 
 
@@ -140,15 +140,15 @@ def _lesson(text: str, headers: tuple[Header, ...]) -> Target:
         if len(matching) == 1:
             return Target("lesson", Path(matching[0].path), matching[0].id)
         if matching:
-            ids = listed([header.id for header in matching], "or")
-            raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), mend=_("Name one of them."))
+            ids = join_words([header.id for header in matching], "or")
+            raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), fix=_("Name one of them."))
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
-    near = list(dict.fromkeys(names[name] for name in nearest(text, names, count=5)))[:3]
+    near = list(dict.fromkeys(names[name] for name in closest_names(text, names, count=5)))[:3]
     shown = cut(text, 60)
     if not near and "/" in text and text.split("/")[0] not in FAMILIES:
         raise LessonError(_("there is no such file, and no such lesson."), path=text, status=MISSING)
-    mend = _("Did you mean {names}?", names=listed(near, "or")) if near else _("`gradtutor list` shows all lessons.")
-    raise LessonError(_("there is no lesson `{shown}`.", shown=shown), mend=mend)
+    fix = _("Did you mean {names}?", names=join_words(near, "or")) if near else _("`gradtutor list` shows all lessons.")
+    raise LessonError(_("there is no lesson `{shown}`.", shown=shown), fix=fix)
 
 
 def _exists(path: Path) -> bool:

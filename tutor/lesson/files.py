@@ -32,9 +32,9 @@ def check(path: Path) -> os.stat_result:
     except (OSError, ValueError) as error:
         raise LessonError(_("cannot be opened: {why}.", why=_reason(error)), path=name, status=MISSING) from None
     if stat.S_ISDIR(found.st_mode):
-        raise LessonError(_("is a folder, not a script."), path=name, mend=_("Name a file in it."))
+        raise LessonError(_("is a folder, not a script."), path=name, fix=_("Name a file in it."))
     if not stat.S_ISREG(found.st_mode):
-        raise LessonError(_("is not a regular file."), path=name, mend=_("Save the script to a file first."))
+        raise LessonError(_("is not a regular file."), path=name, fix=_("Save the script to a file first."))
     return found
 
 
@@ -53,23 +53,21 @@ def decode(data: bytes, name: str) -> str:
     """The text of a Python source file; raises `LessonError` where it is not one."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise LessonError(
-            _("is not text: it holds a zero byte."), path=name, line=line, mend=_("Name a Python script.")
-        )
+        raise LessonError(_("is not text: it holds a zero byte."), path=name, line=line, fix=_("Name a Python script."))
     try:
         encoding, _lines = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding not in ("utf-8", "utf-8-sig"):
             what = _("cannot be read in the encoding that it names: {why}.", why=error)
-            raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+            raise LessonError(what, path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
         line = data[: error.start].count(b"\n") + 1
         what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start)
-        raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
+        raise LessonError(what, path=name, line=line, fix=_("Save it as UTF-8.")) from None
     except (LookupError, ValueError, AssertionError) as error:
         # A codec that is none of texts, or that cannot read this one: each fails in its own way.
         what = _("cannot be read in the encoding that it names: {why}.", why=str(error) or type(error).__name__)
-        raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+        raise LessonError(what, path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
     except SyntaxError as error:
         # `detect_encoding` reads two lines: either they are no UTF-8, or they name an encoding that is none.
         try:
@@ -77,8 +75,8 @@ def decode(data: bytes, name: str) -> str:
         except UnicodeDecodeError as bad:
             what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[bad.start], start=bad.start)
             line = data[: bad.start].count(b"\n") + 1
-            raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
-        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+            raise LessonError(what, path=name, line=line, fix=_("Save it as UTF-8.")) from None
+        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     count = text.count("\n") + 1
     if count > MOST_LINES:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tutor.i18n import _
 from tutor.lesson import files
-from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, listed, one_of, refuse
+from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, join_words, raise_error, suggest
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
@@ -22,7 +22,7 @@ def read(path: Path) -> Header | None:
     return parse(text, path)[0]
 
 
-def parse(text: str, path: Path, report: Report = refuse) -> tuple[Header | None, int]:
+def parse(text: str, path: Path, report: Report = raise_error) -> tuple[Header | None, int]:
     """The header, and the number of lines that it takes (with what stands before it)."""
     found = _find(text)
     if found is None:
@@ -34,14 +34,14 @@ def parse(text: str, path: Path, report: Report = refuse) -> tuple[Header | None
         data, lines = _load(yaml_text, str(path), first)
     except LessonError as error:
         report(error)
-        return named(path, title={}, summary={}, needs=()), end
+        return from_path(path, title={}, summary={}, needs=()), end
     jupyter = data.get("jupyter") if isinstance(data, dict) else None
     if not isinstance(jupyter, dict) or "gradtutor" not in jupyter:
         return None, end
     return _header(jupyter["gradtutor"], lines, path, report), end
 
 
-def plain(path: Path) -> Header:
+def for_script(path: Path) -> Header:
     """What stands for the header of a script that has none."""
     return Header(id=str(path), family="", slug=path.stem, title={}, summary={}, needs=(), path=str(path))
 
@@ -102,15 +102,15 @@ def _key_lines(node: Any, first: int) -> dict[str, int]:
 def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Header:
     name = str(path)
 
-    def wrong(key: str, what: str, mend: str = "") -> None:
-        report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend))
+    def wrong(key: str, what: str, fix: str = "") -> None:
+        report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), fix=fix))
 
     if not isinstance(data, dict):
         wrong("", _("`gradtutor` in the header holds no keys."), _("It needs at least a title."))
         data = {}
     for key in data:
         if key not in _KEYS:
-            wrong(str(key), _("the header has an unknown key `{key}`.", key=key), one_of(str(key), _KEYS))
+            wrong(str(key), _("the header has an unknown key `{key}`.", key=key), suggest(str(key), _KEYS))
 
     def texts(key: str) -> dict[str, str]:
         value = data.get(key) or {}
@@ -126,7 +126,7 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                 wrong(
                     key,
                     _("`{key}` has an unknown language `{language}`.", key=key, language=language),
-                    _("There is {names}.", names=listed(LANGUAGES)),
+                    _("There is {names}.", names=join_words(LANGUAGES)),
                 )
         return {language: value[language] for language in LANGUAGES if language in value}
 
@@ -142,12 +142,12 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
             wrong(
                 "needs",
                 _("`needs` names `{need}`, which is unknown.", need=need),
-                _("There is {names}.", names=listed(NEEDS)),
+                _("There is {names}.", names=join_words(NEEDS)),
             )
-    return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
+    return from_path(path, title=title, summary=texts("summary"), needs=tuple(needs))
 
 
-def named(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
+def from_path(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
     """A header whose id comes from where the file stands: `<family>/<nn>-<slug>.py`."""
     match = FILE_NAME.fullmatch(path.stem)
     order, slug = (int(match[1]), match[2]) if match else (0, path.stem)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tutor.i18n import N_, _
-from tutor.lesson.model import Cell, Knob, Lesson, LessonError, Report, Setting, listed, one_of
+from tutor.lesson.model import Cell, Knob, Lesson, LessonError, Report, Setting, join_words, suggest
 
 TYPES = ("number", "boolean", "text")
 _KEYS = ("type", "min", "max", "step")
@@ -78,8 +78,8 @@ def _literals(code: str) -> dict[int, tuple[str, Setting, int, int]]:
 def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int, path: str) -> Knob:
     import yaml
 
-    def wrong(what: str, mend: str = _EXAMPLE) -> LessonError:
-        return LessonError(what, path=path, line=line, mend=_(mend))
+    def wrong(what: str, fix: str = _EXAMPLE) -> LessonError:
+        return LessonError(what, path=path, line=line, fix=_(fix))
 
     if literal is None:
         raise wrong(_("a knob must be a line `name = literal`, the literal a number, True, False or a text."))
@@ -98,12 +98,14 @@ def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int
     elif isinstance(data, dict):
         for key in data:
             if key not in _KEYS:
-                raise wrong(_("knob `{name}` has an unknown key `{key}`.", name=name, key=key), one_of(str(key), _KEYS))
+                raise wrong(
+                    _("knob `{name}` has an unknown key `{key}`.", name=name, key=key), suggest(str(key), _KEYS)
+                )
         kind = data.get("type")
         if kind not in TYPES:
             raise wrong(
                 _("knob `{name}` has the unknown type `{kind}`.", name=name, kind=kind),
-                _("There is {names}.", names=listed(TYPES)),
+                _("There is {names}.", names=join_words(TYPES)),
             )
         if kind != "number" and len(data) > 1:
             raise wrong(
@@ -151,12 +153,12 @@ def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device
     values: dict[str, Setting] = {}
     for name, text in settings.items():
         if name not in knobs:
-            raise LessonError(_("there is no knob `{name}`.", name=name), mend=one_of(name, knobs))
+            raise LessonError(_("there is no knob `{name}`.", name=name), fix=suggest(name, knobs))
         values[name] = _value(knobs[name], text)
     if device is not None:
         if "device" not in knobs:
             raise LessonError(_("--device: this has no knob `device`, so it chooses its device itself."),
-                              mend=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
+                              fix=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
         values["device"] = _value(knobs["device"], device)
     return values
 
@@ -202,7 +204,7 @@ def _value(knob: Knob, text: str) -> Setting:
         value = same[0] if same else text.strip()
         if not same and not one_device:
             what = _("knob `{name}` cannot be {text}.", name=knob.name, text=repr(text))
-            raise LessonError(what, mend=_("It is {choices}.", choices=listed(knob.choices, "or")))
+            raise LessonError(what, fix=_("It is {choices}.", choices=join_words(knob.choices, "or")))
     else:
         value = text
     problem = _problem(knob, value)
@@ -228,7 +230,7 @@ def _problem(knob: Knob, value: Setting) -> str | None:
     if knob.type == "choice":
         device = knob.name == "device" and isinstance(value, str) and value.partition(":")[0] in knob.choices
         known = any(type(choice) is type(value) and choice == value for choice in knob.choices)
-        return None if known or device else _("is not one of {choices}", choices=listed(knob.choices, "or"))
+        return None if known or device else _("is not one of {choices}", choices=join_words(knob.choices, "or"))
     if knob.type == "boolean":
         return None if isinstance(value, bool) else _("is not True or False")
     if knob.type == "text":

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from tutor.lesson.model import NO_SPACE, joined
+from tutor.lesson.model import NO_SPACE, join_lines
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -105,7 +105,7 @@ def items(text: str) -> list[str]:
         if block.item is not None and block.kind != "gap":
             code = "`" + " ".join(block.text.split()) + "`" if block.kind == "code" else block.text
             found.setdefault(block.item, []).append(code)
-    return [joined(part for part in parts if part) for parts in found.values()]
+    return [join_lines(part for part in parts if part) for parts in found.values()]
 
 
 def _walk(parts: tuple[Span, ...]) -> Iterator[Span]:
@@ -267,7 +267,7 @@ class _Reader:
         first, last = token.map or (0, 0)
         text = token.content.removesuffix("\n").expandtabs(4)
         if inline is not None:
-            text = joined(line.strip() for line in inline.content.replace("\\\n", "\n").split("\n")).expandtabs(4)
+            text = join_lines(line.strip() for line in inline.content.replace("\\\n", "\n").split("\n")).expandtabs(4)
         lead, self._marks = self._before(), None
         return Block(
             kind, text, () if inline is None else self.spans(inline, first), lead, "".join(self._margins),

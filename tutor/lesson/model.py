@@ -18,7 +18,7 @@ LANGUAGES = ("en", "zh")
 NEEDS = ("cuda",)
 """What a lesson may need of the machine."""
 
-UNSEEN = ("solution", "check")
+HIDDEN_KINDS = ("solution", "check")
 """The kinds of code cells that a learner does not walk."""
 
 Setting: TypeAlias = bool | int | float | str
@@ -30,7 +30,7 @@ _POINTS = r"[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]"
 NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_POINTS})")
 
 
-def joined(lines: Iterable[str]) -> str:
+def join_lines(lines: Iterable[str]) -> str:
     """The lines of a paragraph in one: between Chinese, and beside its punctuation, there is no space."""
     return NO_SPACE.sub(r"\1\2", " ".join(lines))
 
@@ -117,7 +117,7 @@ class Cell(msgspec.Struct, frozen=True):
 
     @property
     def is_code(self) -> bool:
-        return self.number is not None or (self.kind in UNSEEN and not self.text)
+        return self.number is not None or (self.kind in HIDDEN_KINDS and not self.text)
 
     def text_in(self, language: str) -> str:
         """The text in this language, or in the first one that there is."""
@@ -168,18 +168,18 @@ UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError,
 class LessonError(Exception):
     """One line for the learner: file, line, what is wrong, and what to do about it."""
 
-    def __init__(self, what: str, *, path: str = "", line: int | None = None, mend: str = "", status: int = WRONG):
+    def __init__(self, what: str, *, path: str = "", line: int | None = None, fix: str = "", status: int = WRONG):
         self.what = what
         self.path = path
         self.line = line
-        self.mend = mend
+        self.fix = fix
         self.status = status
         super().__init__(str(self))
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.path and self.line else self.path
         said = f"{place}: {self.what}" if place else self.what
-        line = joined([said, self.mend]) if self.mend else said
+        line = join_lines([said, self.fix]) if self.fix else said
         # A name that somebody chose may hold a line break, or what a terminal would obey.
         return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
@@ -188,32 +188,32 @@ Report: TypeAlias = Callable[[LessonError], None]
 """Is told of what is wrong: raises it, or collects it."""
 
 
-def refuse(error: LessonError) -> None:
+def raise_error(error: LessonError) -> None:
     """The report of whoever wants no lesson with something wrong in it."""
     raise error
 
 
-def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
+def closest_names(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """The names most like this one, best first."""
     import difflib
 
     return difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
 
 
-def one_of(name: str, names: Iterable[str]) -> str:
+def suggest(name: str, names: Iterable[str]) -> str:
     """A sentence that names the nearest of these, or all of them where none is near."""
     names = list(names)
-    near = nearest(name, names)
+    near = closest_names(name, names)
     if near:
-        return _("Did you mean {names}?", names=listed(near, "or"))
-    return _("There is {names}.", names=listed(names)) if names else _("There are none.")
+        return _("Did you mean {names}?", names=join_words(near, "or"))
+    return _("There is {names}.", names=join_words(names)) if names else _("There are none.")
 
 
 LAST = (N_("and"), N_("or"))
 """What stands before the last of several."""
 
 
-def listed(names: Iterable[object], last: str = "and") -> str:
+def join_words(names: Iterable[object], last: str = "and") -> str:
     """`a, b and c`."""
     words = [str(name) for name in names]
     if len(words) < 2:

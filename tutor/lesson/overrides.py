@@ -10,12 +10,14 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.lesson import files, knobs
-from tutor.lesson.model import Cell, Knob, Lesson, LessonError, refuse
-from tutor.lesson.parser import MARK, compiles
+from tutor.lesson.model import Cell, Knob, Lesson, LessonError, raise_error
+from tutor.lesson.parser import MARK, check_syntax
 from tutor.lesson.validation import check_lesson
 
 
-def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str] | None = None) -> tuple[Lesson, str]:
+def apply_edits(
+    lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str] | None = None
+) -> tuple[Lesson, str]:
     """The lesson with this code in the cells of these numbers (from 1), and the text of the file that it would be.
 
     `attempts` is code for exercises, by their ids; it may be no Python, and those of exercises that are not there are
@@ -47,18 +49,18 @@ def edited(lesson: Lesson, edits: Mapping[int, str], attempts: Mapping[str, str]
         cells.append(msgspec.structs.replace(cell, first_line=first, lines=len(rows), source=new, knobs=found))
         moved += len(rows) - cell.lines
     if lesson.header.title:
-        check_lesson(cells, lesson.path, refuse)  # two knobs of one name, say
+        check_lesson(cells, lesson.path, raise_error)  # two knobs of one name, say
     return msgspec.structs.replace(lesson, cells=tuple(cells)), "\n".join(lines)
 
 
 def _check(code: str, first_line: int, path: str) -> None:
     if any(MARK.match(row) for row in code.split("\n")):
-        raise LessonError(_("the code makes a cell of its own."), path=path, mend=_("Take out the line with `# %%`."))
-    compiles(code, first_line, path)
+        raise LessonError(_("the code makes a cell of its own."), path=path, fix=_("Take out the line with `# %%`."))
+    check_syntax(code, first_line, path)
 
 
 def _knobs(code: str, first_line: int, path: str, *, tolerant: bool) -> tuple[Knob, ...]:
     try:
-        return knobs.parse(code, first_line, path, None if tolerant else refuse)
+        return knobs.parse(code, first_line, path, None if tolerant else raise_error)
     except (SyntaxError, ValueError, RecursionError, tokenize.TokenError):  # what was tried is no Python
         return ()

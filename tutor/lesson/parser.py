@@ -11,7 +11,7 @@ from typing import Any
 
 from tutor.i18n import N_, _
 from tutor.lesson import files, header, knobs, markdown
-from tutor.lesson.model import UNPARSED, UNSEEN, Cell, Lesson, LessonError, RawCell, Report, refuse
+from tutor.lesson.model import HIDDEN_KINDS, UNPARSED, Cell, Lesson, LessonError, RawCell, Report, raise_error
 from tutor.lesson.validation import check_cell, check_lesson, check_prose
 
 MARK = re.compile(r"^\s*#\s*(?:%%(?:%*)(?:\s|$)|<codecell>\s*$|In\[[0-9 ]*\]:?\s*$)")
@@ -134,11 +134,11 @@ def read(path: Path) -> Lesson:
     """
     if path.suffix in _LATER and path.is_file():
         what = _(_LATER[path.suffix])
-        raise LessonError(what, path=str(path), mend=_("Name a Python script (.py)."))
+        raise LessonError(what, path=str(path), fix=_("Name a Python script (.py)."))
     return parse(files.load(path), path)
 
 
-def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
+def parse(text: str, path: Path, report: Report = raise_error) -> Lesson:
     """As `read`, where the text is at hand. `report` is told of what is wrong with a lesson."""
     head, skip = header.parse(text, path, report)
     try:
@@ -150,7 +150,7 @@ def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
             what = _("the mark of this cell cannot be read: {why}.", why=error)
             raise LessonError(what, path=str(path), line=error.line) from None
     if head is None:
-        return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
+        return Lesson(header.for_script(path), tuple(_script(text, cells, str(path))))
     read = _assemble(cells, str(path), report)
     for cell in read:
         check_cell(cell, str(path), report)
@@ -158,7 +158,7 @@ def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
     return Lesson(head, tuple(read))
 
 
-def compiles(code: str, first_line: int, path: str) -> None:
+def check_syntax(code: str, first_line: int, path: str) -> None:
     """Raises `LessonError` with file and line where Python would not take this code."""
     try:
         with warnings.catch_warnings():
@@ -182,11 +182,11 @@ def _script(text: str, raw: list[RawCell], path: str) -> list[Cell]:
     code = [cell for cell in raw if cell.code]
     try:
         for cell in code:
-            compiles(cell.source, cell.first_line, path)
+            check_syntax(cell.source, cell.first_line, path)
     except LessonError:
         code = []
     if not code:
-        compiles(text, 1, path)
+        check_syntax(text, 1, path)
         raw = [RawCell(True, text, 1, {})]
     return _assemble(raw, path, None)
 
@@ -205,7 +205,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
             exercise = str(cell.attributes.get("id", ""))
         of_exercise = exercise if role in _ROLES else None
         if cell.code:
-            walked = role not in UNSEEN
+            walked = role not in HIDDEN_KINDS
             number += walked
             lines = cell.source.count("\n") + 1
             found = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
@@ -239,7 +239,7 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
 
 def _is_python(cell: RawCell, path: str, report: Report) -> bool:
     try:
-        compiles(cell.source, cell.first_line, path)
+        check_syntax(cell.source, cell.first_line, path)
     except LessonError as error:
         report(error)
         return False

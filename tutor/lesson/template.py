@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tutor.i18n import _
 from tutor.lesson import header
-from tutor.lesson.model import FAMILIES, MISSING, LessonError, one_of
+from tutor.lesson.model import FAMILIES, MISSING, LessonError, suggest
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 40
@@ -23,7 +23,7 @@ def write(name: str, folder: Path) -> Path:
         match = header.FILE_NAME.fullmatch(path.stem)
         if match is not None and match[2] == slug:
             raise LessonError(
-                _("there is a lesson {name} already: {path}.", name=name, path=path), mend=_("Choose another name.")
+                _("there is a lesson {name} already: {path}.", name=name, path=path), fix=_("Choose another name.")
             )
         orders.append(int(match[1]) if match is not None else 0)
     path = there / f"{max(orders) + 1:02}-{slug}.py"
@@ -42,13 +42,13 @@ def _parts(name: str) -> tuple[str, str]:
     family, sign, slug = name.partition("/")
     if not sign or not family or not slug:
         raise LessonError(
-            _("a lesson is called family/slug, not `{name}`.", name=name), mend=_("For instance: graph/two-paths")
+            _("a lesson is called family/slug, not `{name}`.", name=name), fix=_("For instance: graph/two-paths")
         )
     if family not in FAMILIES:
-        raise LessonError(_("`{name}` is no family of lessons.", name=family), mend=one_of(family, FAMILIES))
+        raise LessonError(_("`{name}` is no family of lessons.", name=family), fix=suggest(family, FAMILIES))
     if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
         what = _("`{slug}` is no name for a lesson.", slug=slug)
-        raise LessonError(what, mend=_("Use small letters, digits and single dashes, 40 at most: two-paths"))
+        raise LessonError(what, fix=_("Use small letters, digits and single dashes, 40 at most: two-paths"))
     return family, slug
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tutor.i18n import N_, _
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, listed, one_of
+from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
@@ -21,8 +21,8 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
     # The mark stands on the line above.
     mark = max(cell.first_line - 1, 1)
 
-    def wrong(what: str, mend: str = "") -> None:
-        report(LessonError(what, path=path, line=mark, mend=mend))
+    def wrong(what: str, fix: str = "") -> None:
+        report(LessonError(what, path=path, line=mark, fix=fix))
 
     known = _CODE if cell.is_code else _PROSE
     for key in cell.attributes:
@@ -32,14 +32,14 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
                 _('They look like key="value".'),
             )
         elif key not in known:
-            wrong(_("the cell has an unknown attribute `{key}`.", key=key), one_of(key, known))
+            wrong(_("the cell has an unknown attribute `{key}`.", key=key), suggest(key, known))
     tags = cell.attributes.get("tags", [])
     if not isinstance(tags, list):
         wrong(_("`tags` must be a list."), _('For instance: tags=["hint"]'))
         tags = []
     for tag in tags:
         if tag not in TAGS:
-            wrong(_("the cell has an unknown tag `{tag}`.", tag=tag), one_of(str(tag), TAGS))
+            wrong(_("the cell has an unknown tag `{tag}`.", tag=tag), suggest(str(tag), TAGS))
     if cell.kind == "hint" and cell.is_code:
         wrong(_("a hint must be prose."), _('Mark it `# %% [markdown] tags=["hint"]`.'))
     if cell.kind in ("exercise", "solution", "check") and not cell.is_code:
@@ -56,7 +56,9 @@ def check_prose(cell: RawCell, path: str, report: Report) -> None:
     if language and language not in LANGUAGES:
         what = _("the cell has an unknown language `{language}`.", language=language)
         report(
-            LessonError(what, path=path, line=cell.first_line - 1, mend=_("There is {names}.", names=listed(LANGUAGES)))
+            LessonError(
+                what, path=path, line=cell.first_line - 1, fix=_("There is {names}.", names=join_words(LANGUAGES))
+            )
         )
     for live in live_values(cell.source):
         if not is_expression(live.text):
@@ -73,8 +75,8 @@ def check_prose(cell: RawCell, path: str, report: Report) -> None:
 def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
     """Reports what is wrong with how the cells stand together."""
 
-    def wrong(what: str, line: int | None, mend: str = "") -> None:
-        report(LessonError(what, path=path, line=line, mend=mend))
+    def wrong(what: str, line: int | None, fix: str = "") -> None:
+        report(LessonError(what, path=path, line=line, fix=fix))
 
     if not any(cell.is_code for cell in cells):
         wrong(_("the lesson has no code cell."), None, _("A line `# %%` begins one."))
@@ -101,7 +103,7 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
                 what = _(
                     "{kind} must follow {names}.",
                     kind=_a(cell.kind),
-                    names=listed([_a(kind) for kind in _BEFORE[cell.kind]], "or"),
+                    names=join_words([_a(kind) for kind in _BEFORE[cell.kind]], "or"),
                 )
                 wrong(what, mark, _("The order is exercise, hints, solution, check."))
 
@@ -122,7 +124,7 @@ def _check_question(cell: Cell, wrong: Callable[..., None]) -> None:
     if cell.question not in QUESTIONS:
         wrong(
             _("the question is of an unknown kind, `{question}`.", question=cell.question),
-            one_of(str(cell.question), QUESTIONS),
+            suggest(str(cell.question), QUESTIONS),
         )
     if not cell.of:
         wrong(_("the question does not say what answers it."), _('Add an expression: of="w.grad"'))
@@ -156,7 +158,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
             if kind
             else _("the exercise does not say its kind.")
         )
-        wrong(what, mark, _("There is {names}.", names=listed(EXERCISES)))
+        wrong(what, mark, _("There is {names}.", names=join_words(EXERCISES)))
     after = [cell.kind for cell in cells[1:]]
     hints = next((at for at, kind in enumerate(after) if kind != "hint"), len(after))
     if after[hints : hints + 2] != ["solution", "check"]:

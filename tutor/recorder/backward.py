@@ -31,7 +31,7 @@ from tutor.recorder.user_hooks import Hooks
 from tutor.recorder.values import LIST, summary_of, unmeasured, value_of
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
 from tutor.trace.index import Named, behind, is_charted
-from tutor.trace.names import best_of, is_indexed
+from tutor.trace.names import best_name, is_indexed
 
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
 
@@ -143,7 +143,7 @@ class _Scope:
                     if id(tensor) not in self._names and tensor.numel() == 1:
                         several.setdefault(id(tensor), (tensor, []))[1].append(name + suffix)
             for number, (tensor, called) in several.items():
-                self._names[number] = best_of(called, type(tensor).__name__)
+                self._names[number] = best_name(called, type(tensor).__name__)
                 if tensor.grad_fn is not None:
                     self._made.setdefault(tensor.grad_fn, tensor)
 

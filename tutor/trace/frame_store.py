@@ -35,20 +35,20 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CHUNK = 1 << 20
 
 
-def memory_taken() -> int:
+def memory_used() -> int:
     """The bytes of memory that this process has now; 0 where the system does not tell."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/statm", "rb", buffering=0) as file:
         return int(file.read(256).split()[1]) * _PAGE
     return 0
 
 
-class Stored:
+class RecordingFile:
     """The bytes of a file. It stays open, so that they are there though another takes its place."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = -1
         self._data: bytes | None = None
-        self._before = memory_taken()
+        self._before = memory_used()
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
@@ -60,7 +60,7 @@ class Stored:
 
     def takes_much(self) -> bool:
         """Whether so much memory was taken since that no more is to be read."""
-        return memory_taken() - self._before > MOST_MEMORY
+        return memory_used() - self._before > MOST_MEMORY
 
     def read(self, start: int, end: int) -> bytes:
         """These bytes; fewer where the file has become shorter, none where it cannot be read."""
@@ -84,7 +84,7 @@ class Stored:
 class StoredFrames:
     """The frames of a file: where each of them is."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: RecordingFile) -> None:
         self._stored = stored
         self._starts = array("Q")
         self._ends = array("Q")
@@ -117,7 +117,7 @@ Place = tuple[int, int]
 """A frame and an event in it, both from 0."""
 
 
-class Decoded:
+class DecodedFrame:
     """A frame's events, where the steps are among them, and its inflated size."""
 
     __slots__ = ("events", "size", "steps")
@@ -146,13 +146,13 @@ class Frames:
         """Of a recording from a file: whether so much memory was taken that no more is to be read."""
         self.let_go: Callable[[], None] = lambda: None
         """Called where memory is short."""
-        self._decoded: OrderedDict[int, Decoded] = OrderedDict()
+        self._decoded: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._size = 0
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def append(self, frame: wire.Buffer, events: int, steps: int, decoded: Decoded | None = None) -> None:
+    def append(self, frame: wire.Buffer, events: int, steps: int, decoded: DecodedFrame | None = None) -> None:
         """One more frame."""
         assert isinstance(self.data, list)
         if decoded is not None:
@@ -172,7 +172,7 @@ class Frames:
         self.steps += steps
         self.events += events
 
-    def __getitem__(self, number: int) -> Decoded:
+    def __getitem__(self, number: int) -> DecodedFrame:
         """The events of a frame."""
         decoded = self._decoded.get(number)
         if decoded is None:
@@ -203,7 +203,7 @@ class Frames:
         """How many events come before a place."""
         return self.events_before[place[0]] + place[1] if place[0] < len(self.data) else self.events
 
-    def _remember(self, number: int, decoded: Decoded) -> None:
+    def _remember(self, number: int, decoded: DecodedFrame) -> None:
         self._decoded[number] = decoded
         self._size += decoded.size
         while self._size > REMEMBERED and len(self._decoded) > 1:
@@ -214,7 +214,7 @@ class Frames:
         self._decoded.clear()
         self._size = 0
 
-    def _decode(self, number: int) -> Decoded:
+    def _decode(self, number: int) -> DecodedFrame:
         """A frame of a file; its header's word on the steps holds, or places would not be found."""
         first = self.steps_before[number]
         wanted = (self.steps_before[number + 1] if number + 1 < len(self.data) else self.steps) - first
@@ -226,7 +226,7 @@ class Frames:
         except wire.WireError as error:
             events, size = [], 0
             self._tell(_("A part of the recording cannot be read: {error}.", error=error))
-        steps = steps_among(events)
+        steps = step_places(events)
         if len(steps) != wanted:
             self._tell(
                 _(
@@ -237,10 +237,10 @@ class Frames:
             )
             events = events[: steps[wanted]] if len(steps) > wanted else events
             events = events + [_UNREADABLE] * (wanted - len(steps))
-            steps = steps_among(events)
+            steps = step_places(events)
         if self.kinds is not None:
             self._compare(events, steps, self.kinds, first)
-        return Decoded(events, steps, size)
+        return DecodedFrame(events, steps, size)
 
     def _compare(self, events: list[Event], steps: list[int], kinds: bytearray, first: int) -> None:
         """Steps that are not what the file says they are cannot be read."""
@@ -263,7 +263,7 @@ class Frames:
             self.damaged.append(text)
 
 
-def steps_among(events: list[Event]) -> list[int]:
+def step_places(events: list[Event]) -> list[int]:
     """The places of the steps in a list of events."""
     return [place for place, event in enumerate(events) if type(event) in STEP_TYPES]
 

@@ -20,7 +20,7 @@ def graph_of(state: State) -> tuple[list[NodeState], Edges]:
     """
     shown = [state.nodes[number] for number in state.shown if number in state.nodes]
     numbers = {node.node for node in shown}
-    parts = part_of(shown)
+    parts = subgraph_of(shown)
     operations = sorted(
         (node for node in shown if not is_leaf(node)), key=lambda node: (parts[node.node], node.sequence, node.node)
     )
@@ -40,7 +40,7 @@ def graph_of(state: State) -> tuple[list[NodeState], Edges]:
     return [*ordered, *sorted(leaves.values(), key=lambda node: node.node)], edges
 
 
-def part_of(nodes: Sequence[NodeState]) -> dict[int, int]:
+def subgraph_of(nodes: Sequence[NodeState]) -> dict[int, int]:
     """By node: which part of the graph it belongs to.
 
     0 is what the learner's code computed from leaves, 2 p what pass p made (the graph of its gradients), 2 p + 1 what
@@ -88,7 +88,7 @@ def _inputs_first(operations: list[NodeState]) -> list[NodeState]:
     return ordered if len(ordered) == len(operations) else operations  # what has a cycle is no graph
 
 
-def parts_of(state: State, node: int) -> list[tuple[str, Value]]:
+def gradient_parts(state: State, node: int) -> list[tuple[str, Value]]:
     """What each consumer of a node sent to it in the pass on show, in the order in which they did."""
     if state.last_pass is None:
         return []
@@ -103,18 +103,18 @@ def parts_of(state: State, node: int) -> list[tuple[str, Value]]:
     return parts
 
 
-def shares_of(state: State, edges: Edges) -> list[tuple[int, int, list[Value]]]:
+def gradients_by_edge(state: State, edges: Edges) -> list[tuple[int, int, list[Value]]]:
     """Of each edge whose source has several uses, what went over it in the pass on show, one for each use."""
     uses = Counter(source for source, _ in edges)
     found = []
     for source, target in dict.fromkeys(edges):
-        sent = sent_over(state, source, target) if uses[source] > 1 and state.showing_pass else []
+        sent = gradients_sent(state, source, target) if uses[source] > 1 and state.showing_pass else []
         if sent:
             found.append((source, target, sent))
     return found
 
 
-def sent_over(state: State, source: int, target: int) -> list[Value]:
+def gradients_sent(state: State, source: int, target: int) -> list[Value]:
     """What one node sent to another in the pass on show, one for each time that it was computed from it."""
     node = state.nodes.get(target)
     if node is None or node.grad_inputs is None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from tutor.trace import events as ev
 from tutor.trace.frame_store import STEP_TYPES
-from tutor.trace.names import MODULE, names_of, numbered
+from tutor.trace.names import MODULE, names_of, placeholder_name
 from tutor.trace.navigation import forward
 from tutor.trace.state import FrameState, NodeState, State
 from tutor.trace.timeline import Timeline
@@ -75,11 +75,11 @@ def _reached(timeline: Timeline, step: int, tensor: int, version: int) -> int:
     return last
 
 
-KEPT = 512
+MAX_VALUES = 512
 """So many values of more than one number are kept at most; beyond, every second, every fourth, …"""
 
 
-class History:
+class ValueSeries:
     """All changes of a single number; of a tensor with more elements so many as `KEPT` says, and always the last."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class History:
             self._thin()
 
     def _thin(self) -> None:
-        while len(self.values) > KEPT:
+        while len(self.values) > MAX_VALUES:
             del self.steps[1::2], self.values[1::2]
             self.stride *= 2
 
@@ -158,13 +158,13 @@ class History:
             entries.append(self._last)
         found = []
         for step, value in entries:
-            number = measured(value, measure) if element is None else _element(value, element)
+            number = reduce_value(value, measure) if element is None else _element(value, element)
             if number is not None:
                 found.append((step, number))
         return found
 
 
-def measured(value: Value, measure: str) -> float | None:
+def reduce_value(value: Value, measure: str) -> float | None:
     """The `mean` or the (Euclidean) `norm` of a value; of one that was only summed up, of its finite elements."""
     flat = elements(value)
     if flat is not None:
@@ -210,26 +210,26 @@ def _number(value: Value) -> float | None:
 READ = 100_000
 """So many events are read at a time: what takes about 50 ms."""
 
-Notes = dict[type[ev.Event], Callable[[int, Any], None]]
+Handlers = dict[type[ev.Event], Callable[[int, Any], None]]
 
 
-class Taker(Protocol):
+class Collector(Protocol):
     """Somebody who takes note of some events, told with the step that they belong to."""
 
-    notes: Notes
+    handlers: Handlers
 
 
 class Reader:
     """Reads on as a recording grows, for those who take note."""
 
-    def __init__(self, timeline: Timeline, *takers: Taker) -> None:
+    def __init__(self, timeline: Timeline, *takers: Collector) -> None:
         self._timeline = timeline
         self._frame = 0
         self.step = 0
         """How far it has read."""
         self._notes: dict[type[ev.Event], list[Callable[[int, Any], None]]] = {}
         for taker in takers:
-            for kind, note in taker.notes.items():
+            for kind, note in taker.handlers.items():
                 self._notes.setdefault(kind, []).append(note)
 
     def read(self, most: int = READ) -> bool:
@@ -248,7 +248,7 @@ class Reader:
         return self._frame >= len(frames)
 
 
-class Followed:
+class Tracked:
     """What to follow: a name in a function (as `model.fc1.weight`), or where it has none one tensor object."""
 
     def __init__(self, name: str, function: str | None, tensor: int) -> None:
@@ -260,20 +260,20 @@ class Followed:
         return (self.tensor,) if self.function is None else (self.function, self.name)
 
 
-def followed(timeline: Timeline, state: State, tensor: int) -> Followed:
+def track(timeline: Timeline, state: State, tensor: int) -> Tracked:
     """By which name a tensor is to be followed, seen from this point: that in the innermost function that has one. What
     never had a name is called by the code that made it."""
     for frame in reversed(state.frames):
         names = [name for name, number in names_of(state, frame).items() if number == tensor]
         if names:
-            return Followed(min(names, key=lambda name: not name.isidentifier()), frame.function, tensor)
+            return Tracked(min(names, key=lambda name: not name.isidentifier()), frame.function, tensor)
     known = state.tensors.get(tensor)
     owner = state.tensors.get(state.grad_of.get(tensor, 0))
     if known is not None and known.label is None and owner is not None and owner.label is not None:
-        return Followed(f"{owner.label}.grad", None, tensor)
+        return Tracked(f"{owner.label}.grad", None, tensor)
     node = None if known is None or known.node is None else state.nodes.get(known.node)
     made = "" if node is None or node.tensor != tensor else code_of(timeline, node)
-    return Followed((known.label if known is not None else None) or made or numbered(tensor), None, tensor)
+    return Tracked((known.label if known is not None else None) or made or placeholder_name(tensor), None, tensor)
 
 
 def code_of(timeline: Timeline, node: NodeState) -> str:
@@ -293,12 +293,12 @@ def _is_result(timeline: Timeline, node: NodeState) -> bool:
     return isinstance(event, ev.Op) and node.tensor in event.outputs
 
 
-class Course:
+class History:
     """What a tensor held over time, and its `.grad`: followed by its name, where it is bound anew in each turn."""
 
-    def __init__(self, what: Followed) -> None:
+    def __init__(self, what: Tracked) -> None:
         self.what = what
-        self.values, self.grads = History(), History()
+        self.values, self.grads = ValueSeries(), ValueSeries()
         self.objects = 0
         """How many tensors had the name."""
         base = what.name.partition(".")[0].partition("[")[0]
@@ -312,12 +312,12 @@ class Course:
         self._grad: dict[int, int] = {}
         """By tensor: the one in its `.grad`."""
         self._owner: dict[int, int] = {}
-        self.notes: Notes = {
+        self.handlers: Handlers = {
             ev.Snapshot: self._snapshot, ev.Gone: self._gone, ev.Accumulate: self._accumulate,
             ev.Retained: self._retained, ev.Captured: self._captured,
         }  # fmt: skip
         if what.function is not None:
-            self.notes |= {ev.Bind: self._bind, ev.Group: self._in_group, ev.FrameStart: self._frame_start}
+            self.handlers |= {ev.Bind: self._bind, ev.Group: self._in_group, ev.FrameStart: self._frame_start}
 
     # ------------------------------------------------------------ what the name means
 
@@ -414,7 +414,7 @@ class Uses:
         """The operations that took it (the learner's own, and of an optimizer's step the first), and the backward
         passes that began at it."""
         self._inside: str | None = None
-        self.notes: Notes = {
+        self.handlers: Handlers = {
             ev.Op: self._op, ev.Snapshot: self._snapshot, ev.Line: self._line,
             ev.Backward: self._backward,
         }  # fmt: skip
@@ -451,14 +451,14 @@ class Uses:
             self.used.append(step)
 
 
-class Runs:
+class NodeRuns:
     """When a node was made, and each time that it ran."""
 
     def __init__(self, node: int) -> None:
         self._node = node
         self.made: int | None = None
         self.ran: list[int] = []
-        self.notes: Notes = {ev.GraphNode: self._made, ev.Node: self._ran, ev.Accumulate: self._ran}
+        self.handlers: Handlers = {ev.GraphNode: self._made, ev.Node: self._ran, ev.Accumulate: self._ran}
 
     def _made(self, step: int, event: ev.GraphNode) -> None:
         if event.node == self._node and self.made is None:

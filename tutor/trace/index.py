@@ -234,7 +234,7 @@ class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     length: int
 
 
-class Aside(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A warning, figure, answer, gap or optimizer's step, and the step after which it came."""
 
     step: int
@@ -257,9 +257,9 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     series: dict[str, list[Point]]
     passes: list[PassInfo]
     cells: list[CellInfo]
-    turns: dict[int, bytes]
+    iteration_starts: dict[int, bytes]
     printed: list[Printed]
-    asides: list[Aside]
+    side_events: list[SideEvent]
     run_end: RunEnd | None
     notices: list[str]
     saved: list[Saved] = []
@@ -397,10 +397,10 @@ class Contents:
         self.series: dict[str, list[Point]] = {}
         self.passes: list[PassInfo] = []
         self.cells: list[CellInfo] = []
-        self.turns: dict[int, array[int]] = {}
+        self.iteration_starts: dict[int, array[int]] = {}
         """By loop: the step at which each turn of its body begins."""
         self.printed: list[Printed] = []
-        self.asides: list[Aside] = []
+        self.side_events: list[SideEvent] = []
         self.run_end: ev.RunEnd | None = None
         self.notices: list[str] = []
         self.gaps: list[ev.Gap] = []
@@ -428,7 +428,7 @@ class Contents:
 
     def _step(self, kind: int, depth: int, site: int, state: State) -> None:
         frames = state.frames
-        self.columns.append(kind, depth, len(frames) or 1, site, turn_of(state))
+        self.columns.append(kind, depth, len(frames) or 1, site, current_iteration(state))
 
     def _line(self, event: ev.Line, state: State) -> None:
         self._step(LINE, 0, event.site, state)
@@ -500,16 +500,16 @@ class Contents:
         points.append(Point(len(self.columns), len(points), float(value)))
 
     def _iteration(self, event: ev.Iteration, state: State) -> None:
-        turns = self.turns.get(event.loop)
-        if turns is None:
-            turns = self.turns[event.loop] = array("I")
-        turns.append(len(self.columns) + 1)
+        starts = self.iteration_starts.get(event.loop)
+        if starts is None:
+            starts = self.iteration_starts[event.loop] = array("I")
+        starts.append(len(self.columns) + 1)
         self._loop_end(event, state)
 
     def _loop_end(self, event: ev.Event, state: State) -> None:
         """The step before it counts as of the turn that its state tells."""
         if self.columns.iterations and self.columns.kinds[-1] != CUT:
-            self.columns.iterations[-1] = min(max(turn_of(state), 0), 0xFFFFFFFF)
+            self.columns.iterations[-1] = min(max(current_iteration(state), 0), 0xFFFFFFFF)
 
     def _output(self, event: ev.Output, state: State) -> None:
         self.print(len(self.columns), event.stream, event.text)
@@ -527,10 +527,10 @@ class Contents:
         self._book.add(event)
 
     def _aside(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
-        self.asides.append(Aside(len(self.columns), event))
+        self.side_events.append(SideEvent(len(self.columns), event))
 
     def _gap(self, event: ev.Gap, state: State) -> None:
-        self.asides.append(Aside(len(self.columns), event))
+        self.side_events.append(SideEvent(len(self.columns), event))
         self.gaps.append(event)
 
     def _run_end(self, event: ev.RunEnd, state: State) -> None:
@@ -564,7 +564,7 @@ def _parts(state: State, root: int) -> list[Named]:
     return behind(root, lambda number: nodes[number].name, inputs, named)
 
 
-def turn_of(state: State) -> int:
+def current_iteration(state: State) -> int:
     """The turn of the innermost loop around the point, also one that a calling function is in; 0: there is none."""
     for frame in reversed(state.frames):
         if frame.iterations:

@@ -43,14 +43,14 @@ class Folded:
     """By node: the call that it is folded into."""
 
 
-def is_torchs(info: ModuleInfo, book: Book) -> bool:
+def is_torch_module(info: ModuleInfo, book: Book) -> bool:
     """Whether a module is of torch's own, as far as its name tells: the learner may have a class of that name."""
     if info.kind not in _TORCHS:
         return False
     return not any(re.search(rf"^\s*class\s+{info.kind}\b", source.text, re.M) for source in book.sources.values())
 
 
-def around(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
+def with_ancestors(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
     """A module and those around it, the outermost first."""
     found: list[int] = []
     while module is not None and module in modules and module not in found:
@@ -76,7 +76,7 @@ def fold(
         if is_leaf(node):
             continue
         if node.module not in outermost:
-            chain = around(state.modules, node.module)
+            chain = with_ancestors(state.modules, node.module)
             outermost[node.module] = next((module for module in chain if closed(module)), None)
         module = outermost[node.module]
         if module is None:

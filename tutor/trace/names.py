@@ -40,12 +40,12 @@ def aliases_of(state: State, frame: FrameState | int | None = None) -> dict[str,
         by_tensor.setdefault(number, []).append(name)
     found = {}
     for number, names in by_tensor.items():
-        best = best_of(names, state.tensors[number].class_name)
+        best = best_name(names, state.tensors[number].class_name)
         found[best] = [name for name in names if name != best]
     return found
 
 
-def best_of(names: Iterable[str], class_name: str) -> str:
+def best_name(names: Iterable[str], class_name: str) -> str:
     """Of several names for one tensor, in the order in which they were bound, the one to call it by.
 
     That is the first plain name; else the shortest path, one by a number last (`box.loss`, then `losses[3]`). A
@@ -81,10 +81,10 @@ def name_of(state: State, tensor: int, source_hint: str | None = None) -> str | 
 
 def tensor_name(state: State, tensor: int) -> str:
     """The best name for a tensor, else its number: `w`, `%7`."""
-    return name_of(state, tensor) or numbered(tensor)
+    return name_of(state, tensor) or placeholder_name(tensor)
 
 
-def numbered(tensor: int) -> str:
+def placeholder_name(tensor: int) -> str:
     """What a tensor without a name is called where nothing else will do: `%7`."""
     return f"%{tensor}"
 
@@ -98,7 +98,7 @@ def names_by_tensor(state: State) -> dict[int, str]:
             if number not in found:
                 several.setdefault(number, []).append(name)
         for number, names in several.items():
-            found[number] = best_of(names, state.tensors[number].class_name)
+            found[number] = best_name(names, state.tensors[number].class_name)
     return found
 
 
@@ -138,7 +138,7 @@ def _name_in(state: State, frame: FrameState, tensor: int, hint: str | None, kin
                     if name + suffix == hint:
                         return hint
                     found.append(name + suffix)
-    return best_of(found, kind) if found else None
+    return best_name(found, kind) if found else None
 
 
 def _grad_name(state: State, tensor: int) -> str | None:

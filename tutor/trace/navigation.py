@@ -112,7 +112,7 @@ def previous_pass(timeline: Timeline, step: int) -> int | None:
 def next_iteration(timeline: Timeline, step: int) -> int | None:
     """Where the next turn of the loop around this step begins: its body's first statement. Outside of loops it is the
     first turn of the one that comes next."""
-    turns = _turns(timeline, step) or sorted(turns[0] for turns in timeline.contents.turns.values())
+    turns = _turns(timeline, step) or sorted(turns[0] for turns in timeline.contents.iteration_starts.values())
     found = _after(turns, step)
     return found if found is not None and found <= timeline.steps else None
 
@@ -121,7 +121,7 @@ def previous_iteration(timeline: Timeline, step: int) -> int | None:
     """Where the turn before this one begins. Outside of loops it is the last turn of all before this step."""
     turns = _turns(timeline, step)
     if not turns:
-        before = (_before(turns, step) for turns in timeline.contents.turns.values())
+        before = (_before(turns, step) for turns in timeline.contents.iteration_starts.values())
         return max((found for found in before if found is not None), default=None)
     place = bisect_right(turns, step) - 2
     return turns[place] if place >= 0 else None
@@ -137,7 +137,7 @@ def _turns(timeline: Timeline, step: int) -> Sequence[int]:
         return ()
     for frame in reversed(timeline.state(step).frames):
         if frame.iterations:
-            return timeline.contents.turns.get(next(reversed(frame.iterations)), ())
+            return timeline.contents.iteration_starts.get(next(reversed(frame.iterations)), ())
     return ()
 
 

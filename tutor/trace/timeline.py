@@ -22,8 +22,8 @@ from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import Gap
-from tutor.trace.frame_store import Decoded, Frames, Seeker, steps_among
-from tutor.trace.index import KIND_NAMES, Aside, Book, CellInfo, Columns, Contents, PassInfo, Point
+from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_places
+from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 
@@ -60,15 +60,15 @@ _CUT_TEXT = N_(
 _CUT_OFF = N_("The recording was full at step {step:,}: what ran after that is not in it.")
 
 
-def told_all(gaps: Sequence[Gap], cut: int | None) -> list[str]:
+def describe_gaps(gaps: Sequence[Gap], cut: int | None) -> list[str]:
     """All that is missing; `cut` is the step at which the recording was full."""
     if cut is None:
-        return [told(gap) for gap in gaps]
+        return [describe_gap(gap) for gap in gaps]
     whole = any(gap.why == "full" for gap in gaps)
-    return [_(_CUT_TEXT if whole else _CUT_OFF, step=cut), *(told(gap) for gap in gaps if gap.why != "full")]
+    return [_(_CUT_TEXT if whole else _CUT_OFF, step=cut), *(describe_gap(gap) for gap in gaps if gap.why != "full")]
 
 
-def told(gap: Gap) -> str:
+def describe_gap(gap: Gap) -> str:
     """What is missing, and why; an older recording says it in its own words."""
     text = _WHY.get(gap.why)
     why = gap.why if text is None else _(text, count=gap.count, detail=gap.detail)
@@ -88,7 +88,7 @@ class Changes(msgspec.Struct):
     """Names bound or deleted, with their frame."""
 
 
-def changes_by(events: Iterable[ev.Event], before: State) -> Changes:
+def changes_from(events: Iterable[ev.Event], before: State) -> Changes:
     """What these events touched, given the state before them."""
     found = Changes()
     for event in events:
@@ -161,7 +161,7 @@ def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Any]:
     return found
 
 
-GIVEN = 16
+CACHED_STATES = 16
 """How many states that were asked for are kept at hand."""
 MOST_CODE = 10_000
 """So many characters of the code of a step are told."""
@@ -214,7 +214,7 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What whoever walks this should know: gaps, a file cut off, events of a later version."""
-        missing = told_all(self.contents.gaps, self.cut)
+        missing = describe_gaps(self.contents.gaps, self.cut)
         return list(dict.fromkeys([*self.contents.notices, *missing, *self.frames.damaged]))
 
     @property
@@ -223,7 +223,7 @@ class Timeline:
         return self.columns.cut
 
     @property
-    def ends_are_told(self) -> bool:
+    def has_end_state(self) -> bool:
         """Of a recording that was full: whether the state after that is the one at the end."""
         return any(gap.why == "full" for gap in self.contents.gaps)
 
@@ -263,14 +263,14 @@ class Timeline:
         return self.contents.cells
 
     @property
-    def asides(self) -> list[Aside]:
+    def side_events(self) -> list[SideEvent]:
         """Warnings, figures, answers and gaps, in order."""
-        return self.contents.asides
+        return self.contents.side_events
 
-    def asides_at(self, step: int) -> list[Aside]:
+    def side_events_at(self, step: int) -> list[SideEvent]:
         """Those that came after a step and before the next."""
-        first, last = (bisect_right(self.asides, at, key=lambda aside: aside.step) for at in (step - 1, step))
-        return self.asides[first:last]
+        first, last = (bisect_right(self.side_events, at, key=lambda aside: aside.step) for at in (step - 1, step))
+        return self.side_events[first:last]
 
     @property
     def run_end(self) -> ev.RunEnd | None:
@@ -305,10 +305,10 @@ class Timeline:
             take = note.get(kind)
             if take is not None:
                 take(event, state)
-        steps = steps_among(events)
+        steps = step_places(events)
         sealed = wire.seal(payload, len(events), len(steps), 1)
         self._given.pop(self.steps, None)  # more may belong to what was the last step
-        self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
+        self.frames.append(sealed, len(events), len(steps), DecodedFrame(events, steps, len(payload)))
         self.seeker.keep(state)
 
     def _let_go(self) -> None:
@@ -402,7 +402,7 @@ class Timeline:
         state = self._given.get(step)
         if state is None:
             state = self._given[step] = self._reach(step)
-            if len(self._given) > GIVEN:
+            if len(self._given) > CACHED_STATES:
                 self._given.popitem(last=False)
         else:
             self._given.move_to_end(step)
@@ -448,7 +448,7 @@ class Timeline:
         if self.frames.distance(end) - self.frames.distance(start) > FAR:
             return changes_between(self.state(first), self.state(last))
         before = self.state(first)
-        return changes_by((event for part in self.frames.between(start, end) for event in part), before)
+        return changes_from((event for part in self.frames.between(start, end) for event in part), before)
 
     # ------------------------------------------------------------ what was printed
 

@@ -30,7 +30,7 @@ import msgspec
 from tutor.i18n import N_, _
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Gap
-from tutor.trace.frame_store import MOST_FRAMES, Key, Stored, StoredFrames
+from tutor.trace.frame_store import MOST_FRAMES, Key, RecordingFile, StoredFrames
 from tutor.trace.index import Book, Columns, Contents, Summary
 from tutor.trace.timeline import Timeline
 from tutor.trace.wire import memory_of
@@ -146,7 +146,8 @@ def _summary(timeline: Timeline) -> Summary:
         bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), columns.frame_depths.tobytes(),
         columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
         list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
-        {loop: turns.tobytes() for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
+        {loop: starts.tobytes() for loop, starts in contents.iteration_starts.items()}, contents.printed,
+        contents.side_events,
         contents.run_end, contents.notices, [saved for several in book.saved.values() for saved in several],
     )  # fmt: skip
 
@@ -156,7 +157,7 @@ def _summary(timeline: Timeline) -> Summary:
 
 def load(path: Path) -> Timeline:
     """The recording in a file. Raises TraceError, and OSError where it cannot be read at all."""
-    stored = Stored(path)
+    stored = RecordingFile(path)
     size = stored.size
     if size > MAX_FILE:
         raise TraceError(_("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
@@ -180,7 +181,7 @@ def load(path: Path) -> Timeline:
     return timeline
 
 
-def _trailer(stored: Stored) -> int | None:
+def _trailer(stored: RecordingFile) -> int | None:
     """Where the summary begins, if there is one."""
     if stored.size < _HEAD.size + _TRAILER.size:
         return None
@@ -191,7 +192,7 @@ def _trailer(stored: Stored) -> int | None:
     return place if magic == MAGIC and _HEAD.size <= place <= stored.size - _TRAILER.size else None
 
 
-def _scan(stored: Stored, end: int) -> Timeline:
+def _scan(stored: RecordingFile, end: int) -> Timeline:
     """Feed all frames up to the first that is damaged."""
     timeline = Timeline()
     place, whole, short = _HEAD.size, True, False
@@ -236,7 +237,7 @@ def _feed(timeline: Timeline, frame: bytes) -> bool:
     return True
 
 
-def _restore(stored: Stored, end: int) -> Timeline | None:
+def _restore(stored: RecordingFile, end: int) -> Timeline | None:
     """The recording by its summary, or None where anything is amiss."""
     last = stored.size - _TRAILER.size
     _, crc, summary_crc, _ = _TRAILER.unpack(stored.read(last, stored.size))
@@ -267,7 +268,7 @@ def _restore(stored: Stored, end: int) -> Timeline | None:
     return timeline
 
 
-def _headers(stored: Stored, end: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
+def _headers(stored: RecordingFile, end: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
     """Where each frame begins, and its header."""
     place = _HEAD.size
     while place < end:
@@ -278,14 +279,14 @@ def _headers(stored: Stored, end: int) -> Iterator[tuple[int, tuple[int, int, in
         place += wire.HEADER.size + wire.HEADER.unpack(header)[0]
 
 
-def _crc(stored: Stored, start: int, end: int) -> int:
+def _crc(stored: RecordingFile, start: int, end: int) -> int:
     crc = 0
     for chunk in stored.chunks(start, end):
         crc = zlib.crc32(chunk, crc)
     return crc
 
 
-def _summary_of(stored: Stored, start: int, end: int) -> Summary | None:
+def _summary_of(stored: RecordingFile, start: int, end: int) -> Summary | None:
     """What the end of the file tells, where it can be read in bounded memory."""
     if end - start > MAX_SUMMARY:
         return None
@@ -322,13 +323,13 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
         book.add(saved)
     book.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
-    contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
-    contents.asides = summary.asides
+    contents.iteration_starts = {loop: _array("I", starts) for loop, starts in summary.iteration_starts.items()}
+    contents.side_events = summary.side_events
     for part in summary.printed:
         contents.print(part.step, part.stream, part.text)
     contents.run_end = summary.run_end
     contents.notices[:0] = summary.notices
-    contents.gaps = [aside.event for aside in summary.asides if isinstance(aside.event, Gap)]
+    contents.gaps = [aside.event for aside in summary.side_events if isinstance(aside.event, Gap)]
 
 
 def _array(code: str, data: bytes) -> array[int]:
