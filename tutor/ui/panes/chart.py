@@ -15,7 +15,7 @@ from textual import events
 
 from tutor.i18n import N_, _
 from tutor.text_width import width
-from tutor.trace.history import READ, History, Reader, Tracked, ValueSeries, track
+from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -142,7 +142,7 @@ class Charted:
         """Read on for what was asked for; whether that was all that there is."""
         if timeline is not self._timeline:
             self._timeline, self._by_step = timeline, {}
-        part = READ // max(len(self._added), 1)
+        part = EVENTS_PER_READ // max(len(self._added), 1)
         done = [added.read(timeline, part) for added in self._added.values()]
         return all(done)
 
