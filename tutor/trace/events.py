@@ -159,7 +159,7 @@ class LoopEnd(Event, frozen=True, tag=16):
 
 
 class Bind(Event, frozen=True, tag=17):
-    """A name in one of the learner's frames was bound: `what` is tensor, group, value or none (deleted, or not shown)."""
+    """A name was bound: `what` is tensor, group, value or none (deleted, or not shown)."""
 
     frame: int
     name: str
@@ -349,7 +349,7 @@ class HookRan(Event, frozen=True, tag=38):
     """One of the learner's hooks ran; `after` equals `before` if it changed nothing.
 
     A tensor's hook gets its gradient (`register_hook`), or runs after a leaf's gradient has been written
-    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). For a node's hook, `tensor` is 0, and there is
+    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). For a node's hook, `tensor` is 0; there is
     one event for each gradient that it changed, before the `Node`.
     """
 
@@ -421,8 +421,8 @@ class Answer(Event, frozen=True, tag=44):
 
 
 class Checked(Event, frozen=True, tag=54):
-    """The code of an exercise (its cell's index in `Document.cells`) was checked. The check is not recorded, and neither
-    is a solution that ran after a failed attempt."""
+    """The code of an exercise (its cell's index in `Document.cells`) was checked. The check is not recorded, nor is a
+    solution that ran after a failed attempt."""
 
     cell: int
     exercise: str

@@ -18,7 +18,7 @@ from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import Gap
-from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_places
+from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
 from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
@@ -219,7 +219,7 @@ class Timeline:
         self._text = ""
         self.is_stored = False
         """Whether the recording was loaded from a file, which is not trusted."""
-        self.frames.let_go = self._free_memory
+        self.frames.free_memory = self._free_memory
 
     # ------------------------------------------------------------ the whole recording
 
@@ -329,7 +329,7 @@ class Timeline:
             note_event = noters.get(kind)
             if note_event is not None:
                 note_event(event, state)
-        steps = step_places(events)
+        steps = step_positions(events)
         sealed = wire.seal(payload, len(events), len(steps), 1)
         self._cached_states.pop(self.steps, None)  # these events may belong to the step that was the last
         self.frames.append(sealed, len(events), len(steps), DecodedFrame(events, steps, len(payload)))
