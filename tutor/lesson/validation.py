@@ -144,12 +144,12 @@ def _check_question(cell: Cell, wrong: Callable[..., None]) -> None:
 def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) -> None:
     exercise = cells[0]
     if not exercise.exercise:
-        wrong(_("the exercise has no id."), mark, _('Add one: id="slope"'))
+        wrong(_("the exercise has no id."), mark, _('Add one: id="derivative"'))
     elif exercise.exercise.isdecimal():
         wrong(
             _("an exercise cannot have a number as its id: `{exercise}`.", exercise=exercise.exercise),
             mark,
-            _('Use words: id="slope"'),
+            _('Use words: id="derivative"'),
         )
     kind = exercise.attributes.get("kind")
     if kind not in EXERCISES:
