@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tutor.text_width import cut, pad, right, width, wrap, wrapped
+from tutor.text_width import align_right, cut, pad, width, wrap, wrapped
 
 
 def test_chinese_takes_two_cells() -> None:
@@ -31,7 +31,7 @@ def test_cut(text: str, cells: int, expected: str) -> None:
 
 
 def test_text_is_filled_by_cells() -> None:
-    assert (pad("两", 4), right("两", 4), pad("两条路", 4)) == ("两  ", "  两", "两… ")
+    assert (pad("两", 4), align_right("两", 4), pad("两条路", 4)) == ("两  ", "  两", "两… ")
 
 
 def test_running_text_breaks_at_spaces_and_between_chinese_characters() -> None:

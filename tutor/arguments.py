@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, NoReturn
 
 from tutor import i18n
-from tutor.i18n import N_, _, languages, of_locale
+from tutor.i18n import N_, _, languages, locale_language
 from tutor.text_width import width, wrap
 
 
@@ -36,7 +36,7 @@ class Arguments(argparse.Namespace):
         """The script's own arguments."""
         self.plain = False
         self.device: str | None = None
-        self.lang = of_locale()
+        self.lang = locale_language()
         self.settings: list[str] = []
         """`--set`, as typed."""
         self.knobs: dict[str, str] = {}
@@ -265,7 +265,7 @@ def _language(words: Sequence[str]) -> str:
     """The language that is asked for: errors and help speak it already."""
     asked = [word for option, word in pairwise(words) if option == "--lang"]
     asked += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    return next((word for word in asked if word in languages()), of_locale())
+    return next((word for word in asked if word in languages()), locale_language())
 
 
 def _no_command(word: str) -> str:

@@ -193,7 +193,7 @@ def _new(arguments: Arguments) -> int:
     from tutor import paths
     from tutor.lesson import template
 
-    if arguments.lessons is None and paths.packed():
+    if arguments.lessons is None and paths.is_packaged():
         raise Refusal(_("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
     folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
     path = _shown(template.write(arguments.target or "", folder))
@@ -228,8 +228,8 @@ def _lessons(arguments: Arguments) -> Path:
     folder = Path(arguments.lessons)
     found = catalog.load(folder)
     if not found.lessons and not found.problems:
-        mend = _("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
-        raise LessonError(_("there is no lesson in this folder."), path=str(folder), mend=mend)
+        fix = _("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
+        raise LessonError(_("there is no lesson in this folder."), path=str(folder), fix=fix)
     return folder
 
 

@@ -21,63 +21,63 @@ _language = ENGLISH
 
 
 def languages() -> tuple[str, ...]:
-    """The codes of the languages that the interface can speak: English, and each that has a catalog."""
+    """Return the codes of the languages of the interface: English, and each that has a catalog."""
     return ENGLISH, *sorted(path.parent.parent.name for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
 
 
 def use(language: str) -> None:
-    """Speak this language from now on. Raises FileNotFoundError where there is no catalog for it."""
+    """Switch the interface to a language. Raises FileNotFoundError if there is no catalog for it."""
     global _language
     _catalog(language)
     _language = language
 
 
 def current_language() -> str:
-    """The code of the language that the interface speaks."""
+    """Return the code of the language of the interface."""
     return _language
 
 
 def next_language() -> str:
-    """The language after the one that the interface speaks; after the last comes the first."""
-    every = languages()
-    return every[(every.index(_language) + 1) % len(every)]
+    """Return the language after the current one; after the last comes the first."""
+    codes = languages()
+    return codes[(codes.index(_language) + 1) % len(codes)]
 
 
-def of_locale() -> str:
-    """The language that the environment asks for; English where it asks for one that is not here."""
-    asked = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    territory = re.split(r"[.@]", asked)[0].lower().replace("-", "_")
+def locale_language() -> str:
+    """Return the language of the locale (LC_ALL, LC_MESSAGES, LANG); English if there is no catalog for it."""
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    territory = re.split(r"[.@]", locale)[0].lower().replace("-", "_")
     by_code = {language.lower(): language for language in languages()}
     return by_code.get(territory) or by_code.get(territory.partition("_")[0]) or ENGLISH
 
 
-def own_name(language: str) -> str:
-    """The name of a language in that language: `English`, `中文`."""
+def native_name(language: str) -> str:
+    """Return the name of a language in that language: `English`, `中文`."""
     return _catalog(language).pgettext("name of this language", "English")
 
 
 def _(text: str, /, **values: object) -> str:
-    """Translate a text and put these values in place of its `{names}`; the English one where there is none."""
-    # The empty text stands for the head of a catalog.
-    return _filled(_catalogs[_language].gettext(text) if text else "", values)
+    """Translate a text and fill in its `{placeholders}`; without a translation the English text is used."""
+    # In gettext the empty text is the key of the catalog's header.
+    return _fill(_catalogs[_language].gettext(text) if text else "", values)
 
 
 def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
-    """Translate the form for `n` of something; `{count}` in it is `n`."""
-    return _filled(_catalogs[_language].ngettext(singular, plural, n), {"count": n, **values})
+    """Translate the singular or plural form for `n`; `{count}` in it is `n`."""
+    return _fill(_catalogs[_language].ngettext(singular, plural, n), {"count": n, **values})
 
 
 def pgettext(context: str, text: str, /, **values: object) -> str:
-    """Translate a text that means different things in different contexts."""
-    return _filled(_catalogs[_language].pgettext(context, text), values)
+    """Translate a text that has different meanings in different contexts."""
+    return _fill(_catalogs[_language].pgettext(context, text), values)
 
 
 def N_(text: str) -> str:
-    """Mark a text that is translated where it is drawn, and return it as it is."""
+    """Mark a text for extraction and return it unchanged; it is translated where it is drawn."""
     return text
 
 
-def _filled(text: str, values: dict[str, object]) -> str:
+def _fill(text: str, values: dict[str, object]) -> str:
     return text.format(**values) if values else text
 
 

@@ -1,4 +1,4 @@
-"""Where lessons, progress and settings live."""
+"""Folders of lessons and of progress."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _PACKED = _HERE / "_lessons"
 
 
 def lessons_dir() -> Path:
-    """The lessons that come with gradtutor: those in the wheel, else those of the checkout."""
-    return _PACKED if packed() else _HERE.parent / "lessons"
+    """Return the folder of the lessons of gradtutor: in the wheel, else in the checkout."""
+    return _PACKED if is_packaged() else _HERE.parent / "lessons"
 
 
-def packed() -> bool:
-    """Whether the lessons came in a wheel, where nobody should add any."""
+def is_packaged() -> bool:
+    """Return whether the lessons are in an installed package, where none should be added."""
     return _PACKED.is_dir()
 
 
 def progress_dir() -> Path:
-    """Where progress is kept; it need not exist."""
+    """Return the folder in which progress is saved; it need not exist."""
     from platformdirs import user_data_path
 
     return user_data_path("gradtutor", appauthor=False) / "progress"

@@ -9,7 +9,7 @@ from tutor.explain import plain
 from tutor.explain.saved_tensors import kept_by, second_pass
 from tutor.explain.step import notes
 from tutor.trace import navigation
-from tutor.trace.history import last_write, sharing, views
+from tutor.trace.history import last_write, storage_aliases, views
 
 BROKEN = """\
 import torch
@@ -295,7 +295,7 @@ def test_saved_tensors_are_freed_as_the_nodes_run(twice: Recording) -> None:
 
 def test_who_shares_storage_and_who_wrote_last(broken: Recording) -> None:
     state, named = broken.end, broken.names()
-    assert named["d"] in sharing(state, named["c"])
+    assert named["d"] in storage_aliases(state, named["c"])
     assert views(state)["c"] == ["d"]
     assert views(state)["e"] == []
     wrote = broken.op("d.mul_(2)")

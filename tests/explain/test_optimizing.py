@@ -82,7 +82,7 @@ def others(record: Forker) -> Recording:
 
 
 def told(recording: Recording) -> list[OptimizerStep]:
-    return [aside.event for aside in recording.timeline.asides if isinstance(aside.event, OptimizerStep)]
+    return [aside.event for aside in recording.timeline.side_events if isinstance(aside.event, OptimizerStep)]
 
 
 def test_every_formula_gives_what_torch_gave(run: Recording) -> None:

@@ -132,11 +132,11 @@ def test_the_language_is_that_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> 
         ("LC_ALL", "C.UTF-8", "en"),
     ):
         monkeypatch.setenv(name, value)
-        assert i18n.of_locale() == expected
+        assert i18n.locale_language() == expected
 
 
 def test_a_language_has_its_own_name() -> None:
-    assert [i18n.own_name(language) for language in ("en", "zh")] == ["English", "中文"]
+    assert [i18n.native_name(language) for language in ("en", "zh")] == ["English", "中文"]
 
 
 def test_forms_of_plurals() -> None:
@@ -157,7 +157,17 @@ def test_the_empty_text_stays_empty() -> None:
         i18n.use("en")
 
 
-TOLD = ("LessonError", "TwiceError", "Finding", "Refusal", "UsageError", "AnswerError", "PlaceError", "say", "print")
+TOLD = (
+    "LessonError",
+    "DuplicateLessonError",
+    "Finding",
+    "Refusal",
+    "UsageError",
+    "AnswerError",
+    "PlaceError",
+    "say",
+    "print",
+)
 """What is given a text that somebody reads."""
 WORDS = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 
@@ -168,7 +178,7 @@ def told(tree: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in (*TOLD, "wrong"):
             yield from (*node.args, *(keyword.value for keyword in node.keywords if keyword.arg != "file"))
         elif isinstance(node, ast.Assign) and all(
-            isinstance(name, ast.Name) and name.id in ("what", "mend", "text")
+            isinstance(name, ast.Name) and name.id in ("what", "fix", "text")
             for target in node.targets
             for name in (target.elts if isinstance(target, ast.Tuple) else [target])
         ):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tutor.lesson.answers import AnswerError, elements, matches, matches_line, parse, read, shown
+from tutor.lesson.answers import AnswerError, elements, format_answer, matches, matches_line, parse, read
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_only_a_whole_number_is_a_line_or_a_choice(typed: str) -> None:
         read(typed, "line", 0)
     with pytest.raises(AnswerError, match="Choose a number from 1 to 9"):
         read(typed, "choice", 9)
-    assert shown(read(typed, "predict", 0)) == shown(parse(typed))
+    assert format_answer(read(typed, "predict", 0)) == format_answer(parse(typed))
 
 
 def test_a_choice_is_one_of_the_options() -> None:
@@ -69,8 +69,8 @@ def test_a_choice_is_one_of_the_options() -> None:
 
 
 def test_shown() -> None:
-    assert shown([5.0, [True, None]]) == "[5, [True, None]]"
-    assert shown(0.1) == "0.1"
+    assert format_answer([5.0, [True, None]]) == "[5, [True, None]]"
+    assert format_answer(0.1) == "0.1"
 
 
 def test_element_by_element() -> None:

@@ -12,15 +12,15 @@ import pytest
 from tests.ui.recordings import timeline_of, training
 from tests.ui.recordings import two_paths as two_paths_lesson
 from tests.worker.recording import Forker
-from tutor.trace.history import KEPT, Course, Followed, History, Reader, Runs, Uses, followed, measured
+from tutor.trace.history import MAX_VALUES, History, NodeRuns, Reader, Tracked, Uses, ValueSeries, reduce_value, track
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 
-def course_of(timeline: Timeline, name: str, most: int = 100_000) -> Course:
+def course_of(timeline: Timeline, name: str, most: int = 100_000) -> History:
     state = timeline.state(timeline.steps)
-    course = Course(followed(timeline, state, names_of(state)[name]))
+    course = History(track(timeline, state, names_of(state)[name]))
     reader = Reader(timeline, course)
     while not reader.read(most):
         pass
@@ -96,7 +96,7 @@ def test_a_name_of_a_function_is_followed_through_its_calls(record: Forker) -> N
         for k in range(4):
             f(k)
     """)).timeline  # fmt: skip
-    course = Course(Followed("inner", "f", 0))
+    course = History(Tracked("inner", "f", 0))
     assert Reader(timeline, course).read()
     assert [number for _, number in course.values.points()] == [0.0, 3.0, 6.0, 9.0]
 
@@ -108,7 +108,7 @@ def test_where_a_tensor_is_made_and_who_takes_it() -> None:
     assert Reader(timeline, w, y).read()
     assert (w.seen, w.used, w.changed) == (5, [9, 11], [])
     assert (y.seen, y.used) == (13, [15])
-    node = Runs(5)
+    node = NodeRuns(5)
     Reader(timeline, node).read()
     assert (node.made, node.ran) == (13, [16])
 
@@ -131,14 +131,14 @@ def test_an_optimizer_counts_once_a_step(record: Forker) -> None:
     assert len(codes) <= 9
 
 
-@pytest.mark.parametrize("count", [10, KEPT, KEPT + 1, 5 * KEPT + 3])
+@pytest.mark.parametrize("count", [10, MAX_VALUES, MAX_VALUES + 1, 5 * MAX_VALUES + 3])
 def test_long_histories_of_tensors_are_thinned(count: int) -> None:
-    history = History()
+    history = ValueSeries()
     for step in range(1, count + 1):
         history.add(step, [float(step), 0.0])
     points = history.points("norm")
     assert history.changes == count
-    assert len(points) <= KEPT + 1
+    assert len(points) <= MAX_VALUES + 1
     assert points[0] == (1, 1.0)
     assert points[-1] == (count, float(count))
     assert all(number == step for step, number in points)
@@ -146,7 +146,7 @@ def test_long_histories_of_tensors_are_thinned(count: int) -> None:
 
 
 def test_nothing_and_not_a_number_are_two_things() -> None:
-    history = History()
+    history = ValueSeries()
     for step, value in ((1, None), (2, 1.0), (3, math.nan), (4, None), (5, 2.0)):
         history.add(step, value)
     points = history.points()
@@ -156,15 +156,15 @@ def test_nothing_and_not_a_number_are_two_things() -> None:
 
 def test_means_and_norms() -> None:
     """Of 3 and 4 the mean is 3.5 and the norm 5; of a summed-up tensor both follow from mean and deviation."""
-    assert measured([3.0, 4.0], "norm") == 5.0
-    assert measured([3.0, 4.0], "mean") == 3.5
+    assert reduce_value([3.0, 4.0], "norm") == 5.0
+    assert reduce_value([3.0, 4.0], "mean") == 3.5
     blob = {"shape": [2], "code": "f", "data": array("f", [3.0, 4.0]).tobytes()}
-    assert measured(blob, "norm") == 5.0
+    assert reduce_value(blob, "norm") == 5.0
     numbers = [float(n % 7) for n in range(2000)]
     mean = sum(numbers) / 2000
     std = math.sqrt(sum((n - mean) ** 2 for n in numbers) / 1999)
     stats = {"mean": mean, "std": std, "nan": 0, "inf": 0}
-    found = measured({"shape": [40, 50], "dtype": "float32", "note": "", "stats": stats}, "norm")
+    found = reduce_value({"shape": [40, 50], "dtype": "float32", "note": "", "stats": stats}, "norm")
     assert found == pytest.approx(math.sqrt(sum(n * n for n in numbers)))
-    assert measured({"shape": [40, 50], "stats": None}, "norm") is None
-    assert measured("text", "mean") is None
+    assert reduce_value({"shape": [40, 50], "stats": None}, "norm") is None
+    assert reduce_value("text", "mean") is None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tutor.trace import events as ev
-from tutor.trace.graph import graph_of, parts_of
+from tutor.trace.graph import gradient_parts, graph_of
 from tutor.trace.names import name_of, names_of
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.state import State
@@ -165,10 +165,10 @@ def test_leaves_stand_before_their_first_use(build: Build) -> None:
 
 def test_parts_of_a_gradient(build: Build, two_paths: list[ev.Event]) -> None:
     timeline = build(two_paths)
-    assert parts_of(timeline.state(17), 2) == [("AddBackward0", [3.0]), ("AddBackward0", [2.0])]
-    assert parts_of(timeline.state(15), 2) == [("AddBackward0", [3.0])]
-    assert parts_of(timeline.state(19), 5) == []
-    assert parts_of(timeline.state(12), 2) == []
+    assert gradient_parts(timeline.state(17), 2) == [("AddBackward0", [3.0]), ("AddBackward0", [2.0])]
+    assert gradient_parts(timeline.state(15), 2) == [("AddBackward0", [3.0])]
+    assert gradient_parts(timeline.state(19), 5) == []
+    assert gradient_parts(timeline.state(12), 2) == []
 
 
 def test_a_square_sends_two_parts(build: Build) -> None:
@@ -181,4 +181,4 @@ def test_a_square_sends_two_parts(build: Build) -> None:
             ev.Node(2, [[1.0]], [[3.0], [3.0]]),
         ]
     ).state(3)  # fmt: skip
-    assert parts_of(state, 1) == [("MulBackward0", [3.0]), ("MulBackward0", [3.0])]
+    assert gradient_parts(state, 1) == [("MulBackward0", [3.0]), ("MulBackward0", [3.0])]

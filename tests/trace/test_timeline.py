@@ -73,7 +73,7 @@ def test_any_state_equals_replaying_from_the_start(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame_store, "KEY_EVERY", every)
         patch.setattr(frame_store, "KEY_BYTES", 1 << 30)
-        patch.setattr(module, "GIVEN", 2)
+        patch.setattr(module, "CACHED_STATES", 2)
         patch.setattr(frame_store, "MARKS", 3)
         timeline = build(events, size)
         assert timeline.notices == []
@@ -164,7 +164,7 @@ def test_what_changed_over_a_long_way_is_the_same(build: Build, two_paths: list[
     timeline = build(two_paths)
     near = timeline.changed(20, 5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FAR", 1)
+        patch.setattr(module, "COMPARE_BEYOND", 1)
         far = timeline.changed(20, 5)
     assert far.names == near.names
     assert (far.tensors, far.grads) == (near.tensors, near.grads) == ({3, 4, 5, 6, 7}, {1, 2})

@@ -326,7 +326,7 @@ opt.step()
     app = app_of(timeline)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end")
-        last = max(aside.step for aside in timeline.asides)
+        last = max(aside.step for aside in timeline.side_events)
         await pilot.press("g", *str(last), "enter", "enter")
         await pilot.pause()
         assert "SGD.step" in text(app)

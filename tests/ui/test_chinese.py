@@ -13,7 +13,7 @@ from tests.ui.recordings import LESSON as LESSON_IN_ENGLISH
 from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
 from tutor.i18n import use
 from tutor.lesson import catalog
-from tutor.lesson.model import joined
+from tutor.lesson.model import join_lines
 from tutor.paths import lessons_dir
 from tutor.ui.app import GradtutorApp
 from tutor.ui.moves import go
@@ -181,10 +181,10 @@ async def test_a_lesson_that_runs(size: tuple[int, int], tmp_path: Path) -> None
 
 def test_lines_of_a_paragraph_are_joined_as_chinese_is() -> None:
     assert (
-        joined(["**往回走。**", "按 ← 走", "`x`，", "再走", "abc", "def（x", "）"])
+        join_lines(["**往回走。**", "按 ← 走", "`x`，", "再走", "abc", "def（x", "）"])
         == "**往回走。**按 ← 走 `x`，再走 abc def（x）"
     )
-    assert joined(["one", "two"]) == "one two"
+    assert join_lines(["one", "two"]) == "one two"
 
 
 @pytest.mark.parametrize(("typed", "step"), [("行 3", 5), ("单元格2", 22), ("反向 1", 15), ("18", 18), ("末尾", 26)])

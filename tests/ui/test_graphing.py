@@ -9,7 +9,7 @@ import pytest
 
 from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
-from tutor.trace.graph import part_of
+from tutor.trace.graph import subgraph_of
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
 from tutor.ui.panes.graph.model import Grapher
 
@@ -354,7 +354,7 @@ def test_nodes_of_the_second_graph_say_which_gradient_they_computed(double: Reco
 
 def test_parts_of_a_graph_come_in_the_order_in_which_they_were_made(double: Recording) -> None:
     state = double.end
-    parts = part_of(list(state.nodes.values()))
+    parts = subgraph_of(list(state.nodes.values()))
     made = {state.tensors[node.tensor].label: parts[node.node] for node in state.nodes.values() if node.tensor}
     assert made["x"] == 0
     assert {made.get("g"), made.get("h")} <= {2, 3, None}

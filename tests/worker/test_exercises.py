@@ -68,7 +68,7 @@ def attempt(runner: Runner, tmp_path: Path) -> Try:
 
 
 def outcomes(ran: Ran) -> list[Checked]:
-    return [aside.event for aside in ran.timeline.asides if isinstance(aside.event, Checked)]
+    return [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, Checked)]
 
 
 def value(ran: Ran, name: str, step: int | None = None) -> object:
@@ -196,7 +196,7 @@ def line_question(of: str, code: str) -> str:
 )
 def test_which_line(attempt: Try, of: str, code: str, line: int, last: int, count: int) -> None:
     ran = attempt(None, line_question(of, code))
-    (answer,) = [aside.event for aside in ran.timeline.asides if isinstance(aside.event, Answer)]
+    (answer,) = [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, Answer)]
     assert (answer.value, answer.last_line, answer.count, answer.error) == (line, last, count, None)
 
 
@@ -206,7 +206,7 @@ def test_which_line(attempt: Try, of: str, code: str, line: int, last: int, coun
 )
 def test_no_line_does_it(attempt: Try, of: str, says: str) -> None:
     ran = attempt(None, line_question(of, "y = w * w\n"))
-    (answer,) = [aside.event for aside in ran.timeline.asides if isinstance(aside.event, Answer)]
+    (answer,) = [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, Answer)]
     assert says in (answer.error or "")
     # Asking leaves no trace.
     assert [ran.timeline.kind(step) for step in range(1, ran.timeline.steps + 1)].count("op") == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.trace import events as ev
-from tutor.trace.graph import graph_of, parts_of
+from tutor.trace.graph import gradient_parts, graph_of
 from tutor.trace.names import names_of
 
 
@@ -58,9 +58,13 @@ y.backward()
     h = node_of["h"]
     assert h is not None
     assert end.nodes[h].grad_outputs == [[43.0]]
-    assert sorted(parts_of(end, h)) == [("MulBackward0", [3.0]), ("MulBackward0", [20.0]), ("MulBackward0", [20.0])]
+    assert sorted(gradient_parts(end, h)) == [
+        ("MulBackward0", [3.0]),
+        ("MulBackward0", [20.0]),
+        ("MulBackward0", [20.0]),
+    ]
     leaf = next(node for node in end.nodes.values() if node.name == "AccumulateGrad")
-    assert sorted(parts_of(end, leaf.node)) == [("AddBackward0", [1.0]), ("MulBackward0", [430.0])]
+    assert sorted(gradient_parts(end, leaf.node)) == [("AddBackward0", [1.0]), ("MulBackward0", [430.0])]
 
 
 def test_graph_on_show(record: Forker) -> None:

@@ -17,7 +17,7 @@ from tests.worker.test_recorded_equals_plain import compare_names
 from tutor.explain.saved_tensors import second_pass
 from tutor.explain.verify import adds_up
 from tutor.trace import events as ev
-from tutor.trace.graph import parts_of
+from tutor.trace.graph import gradient_parts
 
 ROUNDS = count(1, 3)
 """Programs for each operation."""
@@ -79,7 +79,7 @@ def parts_add_up(recorded: Recording, programs: list[str]) -> None:
             continue
         if node.tensor in hooked or -node.node in hooked or node.tensor is None:
             continue
-        parts = [value for _, value in parts_of(state, node.node)]
+        parts = [value for _, value in gradient_parts(state, node.node)]
         assert adds_up(parts, arrived[0], "float32"), program_at(recorded, programs, step)
         checked += 1
         several += len(parts) > 1

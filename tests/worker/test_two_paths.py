@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording, plain_value
 from tutor.trace import events as ev
-from tutor.trace.graph import parts_of
+from tutor.trace.graph import gradient_parts
 from tutor.trace.operands import op_inputs, op_output
 
 SCRIPT = """\
@@ -55,7 +55,7 @@ def test_the_pass(two_paths: Recording) -> None:
         before = timeline.state(step - 1)
         assert before.tensors[event.tensor].grad is None
         name = next(name for name, number in two_paths.names(step).items() if number == event.tensor)
-        parts = sorted(parts_of(timeline.state(step), event.node))
+        parts = sorted(gradient_parts(timeline.state(step), event.node))
         written[name] = (plain_value(event.incoming), plain_value(event.new), parts)
     assert written == {
         "w": ([5.0], [5.0], [("AddBackward0", [2.0]), ("AddBackward0", [3.0])]),

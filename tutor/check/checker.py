@@ -68,7 +68,7 @@ def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
     problems = [
         problem
         for problem in catalog.load(path).problems
-        if Path(problem.path) not in found or isinstance(problem, catalog.TwiceError)
+        if Path(problem.path) not in found or isinstance(problem, catalog.DuplicateLessonError)
     ]
     return _must(found, path), [_finding(problem) for problem in problems]
 
@@ -80,13 +80,13 @@ def _place(path: Path) -> tuple[int, str]:
 def _must(found: list[Path], path: Path) -> list[Path]:
     if not found:
         raise LessonError(
-            _("there is no lesson in this folder."), path=str(path), mend=_("A lesson is <family>/<nn>-<slug>.py.")
+            _("there is no lesson in this folder."), path=str(path), fix=_("A lesson is <family>/<nn>-<slug>.py.")
         )
     return found
 
 
 def _finding(error: LessonError) -> Finding:
-    return Finding(error.path, error.line or 1, error.what, error.mend)
+    return Finding(error.path, error.line or 1, error.what, error.fix)
 
 
 def summary(lessons: int, findings: Iterable[Finding]) -> str:

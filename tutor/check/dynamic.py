@@ -141,7 +141,7 @@ def _wrong(timeline: Timeline, step: int, name: str, said: str) -> str | None:
         if agrees(said, value):
             return None
         first = value if first is _NONE else first
-    return None if first is _NONE else answers.shown(first)
+    return None if first is _NONE else answers.format_answer(first)
 
 
 def agrees(said: str, value: Any) -> bool:
@@ -153,7 +153,7 @@ def agrees(said: str, value: Any) -> bool:
         return True  # not a value after all
     if answers.matches(meant, value):
         return True
-    number = answers.alone(value)
+    number = answers.unwrap(value)
     if isinstance(meant, int | float) and not isinstance(meant, bool) and isinstance(number, int | float):
         decimals = len(said.partition("e")[0].partition(".")[2])
         return abs(number - meant) <= 0.5 * 10.0**-decimals * (1 + 1e-9) and decimals > 0
@@ -217,7 +217,7 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 
 
 def _outcomes(ran: Ran) -> list[ev.Checked]:
-    return [aside.event for aside in ran.timeline.asides if isinstance(aside.event, ev.Checked)]
+    return [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, ev.Checked)]
 
 
 def failed(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
@@ -281,17 +281,17 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 error=failure.error,
                 message=failure.message,
             )
-            mend = _("Let it stand in `try` and `except`, or mend it.")
+            fix = _("Let it stand in `try` and `except`, or mend it.")
         elif info.end is None:
-            what, mend = _death(ran.status), _("A lesson must come to its end.")
+            what, fix = _death(ran.status), _("A lesson must come to its end.")
         else:
             end = timeline.event(info.end)
             assert isinstance(end, ev.CellEnd)
-            what, mend = (
+            what, fix = (
                 _("the cell does not come to its end: {why}.", why=ended(end) or end.outcome),
                 _("A lesson must come to its end."),
             )
-        yield Finding(lesson.path, line, " ".join(what.split()), mend)
+        yield Finding(lesson.path, line, " ".join(what.split()), fix)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
         yield Finding(lesson.path, 1, _death(ran.status), _("A lesson must come to its end."))
     for notice in timeline.notices if timeline.frames.events <= EVENTS else ():
@@ -338,7 +338,7 @@ def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 
 
 def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    given = {aside.event.cell: aside.event for aside in ran.timeline.asides if isinstance(aside.event, ev.Answer)}
+    given = {aside.event.cell: aside.event for aside in ran.timeline.side_events if isinstance(aside.event, ev.Answer)}
     for cell in lesson.cells:
         answer = given.get(cell.index)
         if cell.question is None or answer is None:
@@ -408,10 +408,10 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
         for line, expression in live_lines(cell):
             if live(state, expression) is None:
                 what = _("the live value `{expression}` has no value here.", expression=expression)
-                mend = _(
+                fix = _(
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
                 )
-                yield Finding(lesson.path, line, what, mend)
+                yield Finding(lesson.path, line, what, fix)
         for line, name, said, right in contradicted(timeline, cell, step):
             what = _(
                 "the text says that `{name}` is {said}, and in the run it is {right}.",

@@ -14,7 +14,7 @@ import msgspec
 from tutor.i18n import N_, _
 from tutor.lesson import files, header
 from tutor.lesson.markdown import live_values, words
-from tutor.lesson.model import FAMILIES, LANGUAGES, UNPARSED, Cell, Lesson, LessonError, listed
+from tutor.lesson.model import FAMILIES, LANGUAGES, UNPARSED, Cell, Lesson, LessonError, join_words
 from tutor.lesson.parser import parse
 
 
@@ -24,13 +24,14 @@ class Finding(msgspec.Struct, frozen=True):
     path: str
     line: int
     what: str
-    mend: str = ""
+    fix: str = msgspec.field(default="", name="mend")
+    """What to do about it; `mend` in JSON."""
     warning: bool = False
     """Whether the lesson may stay as it is: what depends on the machine."""
 
     def __str__(self) -> str:
         what = _("warning: {what}", what=self.what) if self.warning else self.what
-        return str(LessonError(what, path=self.path, line=self.line, mend=self.mend))
+        return str(LessonError(what, path=self.path, line=self.line, fix=self.fix))
 
 
 COLUMNS = 100
@@ -49,14 +50,14 @@ def read(path: Path) -> tuple[Lesson | None, list[Finding]]:
         return None, [_finding(error)]
     found = [_finding(problem) for problem in problems]
     if not problems and not lesson.header.title:
-        mend = _("A lesson begins with `# ---`, see CONTRIBUTING.md.")
-        return None, [Finding(str(path), 1, _("has no header, so it is no lesson."), mend)]
+        fix = _("A lesson begins with `# ---`, see CONTRIBUTING.md.")
+        return None, [Finding(str(path), 1, _("has no header, so it is no lesson."), fix)]
     found += [*_place(path), *_header(text, lesson), *_cells(lesson)]
     return None if problems else lesson, found
 
 
 def _finding(error: LessonError) -> Finding:
-    return Finding(error.path, error.line or 1, error.what, error.mend)
+    return Finding(error.path, error.line or 1, error.what, error.fix)
 
 
 def _place(path: Path) -> Iterator[Finding]:
@@ -64,7 +65,9 @@ def _place(path: Path) -> Iterator[Finding]:
     if not header.FILE_NAME.fullmatch(path.stem):
         yield Finding(str(path), 1, _("is not named as a lesson is."), _("For instance: 01-two-paths.py"))
     if path.absolute().parent.name not in FAMILIES:
-        yield Finding(str(path), 1, _("stands in no family's folder."), _("There is {names}.", names=listed(FAMILIES)))
+        yield Finding(
+            str(path), 1, _("stands in no family's folder."), _("There is {names}.", names=join_words(FAMILIES))
+        )
 
 
 def _header(text: str, lesson: Lesson) -> Iterator[Finding]:
@@ -76,7 +79,7 @@ def _header(text: str, lesson: Lesson) -> Iterator[Finding]:
             yield Finding(
                 lesson.path,
                 row,
-                _("the lesson has no {key} in {names}.", key=key, names=listed(missing)),
+                _("the lesson has no {key} in {names}.", key=key, names=join_words(missing)),
                 f'{key}: {{en: "…", zh: "…"}}',
             )
 
@@ -117,9 +120,9 @@ def _code(cell: Cell, path: str) -> Iterator[Finding]:
         if missing:
             what = _("the check's assertion has no message.")
             if message is not None:
-                what = _("the check's message is not there in {names}.", names=listed(missing))
-            mend = _('Tell the learner what is wrong: assert …, {"en": "…", "zh": "…"}')
-            yield Finding(path, cell.first_line + line - 1, what, mend)
+                what = _("the check's message is not there in {names}.", names=join_words(missing))
+            fix = _('Tell the learner what is wrong: assert …, {"en": "…", "zh": "…"}')
+            yield Finding(path, cell.first_line + line - 1, what, fix)
 
 
 def _missing(message: ast.expr | None) -> list[str]:
@@ -144,9 +147,9 @@ def _languages(cell: Cell, path: str) -> Iterator[Finding]:
         return
     missing = [language for language in LANGUAGES if language not in cell.text]
     if missing:
-        what = _(_ABSENT[cell.kind], names=listed(missing))
-        mend = _('Write it right after it, with the same attributes and lang="{language}".', language=missing[0])
-        yield Finding(path, _mark(cell), what, mend)
+        what = _(_ABSENT[cell.kind], names=join_words(missing))
+        fix = _('Write it right after it, with the same attributes and lang="{language}".', language=missing[0])
+        yield Finding(path, _mark(cell), what, fix)
     for language, text in cell.text.items():
         if language == "zh" and _has_words(text) and not _CHINESE.search(text):
             yield Finding(path, cell.text_lines[language], _('the text with lang="zh" is not Chinese.'))

@@ -27,7 +27,7 @@ from tutor.explain.verify import (
 )
 from tutor.i18n import _
 from tutor.trace.events import Node
-from tutor.trace.graph import is_leaf, parts_of
+from tutor.trace.graph import gradient_parts, is_leaf
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import to_json
@@ -104,7 +104,7 @@ def summarize_node(timeline: Timeline, step: int) -> NodeSummary | None:
 def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
     """What consumers of a node sent to it, if there is a sum to be written out. They do not add up where a hook has
     changed their sum, or where the pass began at the node itself."""
-    parts = [part for _, part in parts_of(state, node)]
+    parts = [part for _, part in gradient_parts(state, node)]
     shares = [formatting.value(part, dtype) for part in parts]
     short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
     together = arrived[0] if len(arrived) == 1 else None

@@ -234,7 +234,7 @@ def steps_told(timeline: Timeline, step: int) -> list[OptimizerReport]:
 
 def last_step(timeline: Timeline, step: int) -> OptimizerReport | None:
     """The last step of an optimizer that was over at this point."""
-    asides = timeline.asides
+    asides = timeline.side_events
     for place in range(bisect_right(asides, step, key=lambda aside: aside.step) - 1, -1, -1):
         event = asides[place].event
         if isinstance(event, OptimizerStep):
@@ -243,7 +243,7 @@ def last_step(timeline: Timeline, step: int) -> OptimizerReport | None:
 
 
 def _between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
-    asides = timeline.asides
+    asides = timeline.side_events
     for place in range(bisect_right(asides, since, key=lambda aside: aside.step), len(asides)):
         aside = asides[place]
         if aside.step > step:

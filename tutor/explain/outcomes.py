@@ -111,7 +111,7 @@ def place(timeline: Timeline, step: int) -> str:
 
 
 def _what_follows(timeline: Timeline) -> str:
-    if timeline.ends_are_told:
+    if timeline.has_end_state:
         return _("what follows is the end of the run")
     if timeline.run_end is None:
         return _("the run goes on, and is not recorded")

@@ -24,7 +24,7 @@ from tutor.explain.rules.registry import Operand
 from tutor.explain.rules.shape import strides, walk
 from tutor.i18n import _
 from tutor.trace.events import GraphNode, Op
-from tutor.trace.names import name_of, numbered
+from tutor.trace.names import name_of, placeholder_name
 from tutor.trace.operands import is_shown, op_inputs, op_output, op_texts
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -201,7 +201,7 @@ def _nodes_of(state: State, node: int | None) -> list[int]:
 
 def _results(state: State, event: Op) -> list[Operand]:
     held = [state.tensors[tensor] for tensor in event.outputs if tensor in state.tensors]
-    return [Operand(enclosed(numbered(one.tensor)), one.shape, grid_of(one), one.tensor) for one in held]
+    return [Operand(enclosed(placeholder_name(one.tensor)), one.shape, grid_of(one), one.tensor) for one in held]
 
 
 def _op(timeline: Timeline, step: int, op: str, code: str | None) -> str:
@@ -255,7 +255,7 @@ def _call(site: SiteInfo, op: str, operands: Sequence[Operand]) -> str | None:
 
 
 def _result(tensor: TensorState, name: str | None, code: str | None, call: str | None) -> Operand:
-    called = name or _short(code) or call or numbered(tensor.tensor)
+    called = name or _short(code) or call or placeholder_name(tensor.tensor)
     return Operand(enclosed(called), tensor.shape, grid_of(tensor), tensor.tensor)
 
 

@@ -33,7 +33,7 @@ def notes(timeline: Timeline, step: int) -> list[Part]:
     """Sentences for a step, each with its role, after what its own line says."""
     runs = named(timeline, step)
     said: list[Part] = [] if runs is None else [(runs, "quiet")]
-    if any(isinstance(aside.event, Gap) and aside.event.why == "elsewhere" for aside in timeline.asides_at(step)):
+    if any(isinstance(aside.event, Gap) and aside.event.why == "elsewhere" for aside in timeline.side_events_at(step)):
         said.append((_("other processes start here: what runs in them is not recorded"), "error"))
     return [(close(text), role) for text, role in said + _noted(timeline, step)]
 

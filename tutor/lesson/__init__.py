@@ -1,5 +1,5 @@
-"""Lesson files: what they are made of, how they are read, and how one is found.
+"""Lesson files: their structure, how they are parsed, and how one is found.
 
-`header`, `catalog`, `find` and `knobs` are for the front end and import in a few milliseconds; `read` brings jupytext
-and is for the worker.
+`header`, `catalog` and `knobs` are for the front end and import in a few milliseconds; `parser` imports jupytext and is
+for the worker.
 """

@@ -1,4 +1,4 @@
-"""A learner's answer to a question, read and compared with what the run gave."""
+"""Parsing a learner's answer to a question, and comparing it with the right one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tutor.i18n import _
 
 TOLERANCE = 1e-3
 """Relative to the right number."""
-NOISE = 1e-6
-"""What is left of a zero after some arithmetic: so far apart numbers may always be."""
-LONGEST = 2_000
-"""Characters of what can be an answer."""
+ABSOLUTE_TOLERANCE = 1e-6
+"""Absolute tolerance, for zeros with rounding errors."""
+MAX_LENGTH = 2_000
+"""Maximum length of an answer, in characters."""
 
 _WORDS = {"true": True, "false": False, "none": None}
 _NOT_FINITE = ("nan", "inf", "infinity")
@@ -23,50 +23,64 @@ _LIBRARIES = ("math", "torch", "np", "numpy")
 
 
 class AnswerError(ValueError):
-    """What was typed is no answer; the text says what one looks like."""
+    """A text that is not an answer; the message says what one looks like."""
 
     def __init__(self, text: str | None = None) -> None:
         super().__init__(text or _("An answer is a number, a list such as [1, 2], True, False or None."))
 
 
 def read(text: str, question: str | None, options: int, lines: range | None = None) -> Any:
-    """What was typed as the answer to a question of this kind, with so many options or about these lines.
-    Raises AnswerError."""
-    found = parse(text)
-    if question == "line" and (type(found) is not int or (lines and found not in lines)):
+    """Parse the answer to a question.
+
+    Args:
+        text: The text that was typed.
+        question: The kind of the question: predict, choice or line.
+        options: The number of options of a choice, else 0.
+        lines: The lines of the next code cell, for a `line` question.
+
+    Returns:
+        A number, bool, None or nested list; of a choice or line, an int.
+
+    Raises:
+        AnswerError: If the text is not such an answer.
+    """
+    answer = parse(text)
+    if question == "line" and (type(answer) is not int or (lines and answer not in lines)):
         if not lines:
             raise AnswerError(_("The answer is the number of a line."))
         raise AnswerError(_("The answer is a line from {first} to {last}.", first=lines[0], last=lines[-1]))
-    if options and (type(found) is not int or not 1 <= found <= options):
+    if options and (type(answer) is not int or not 1 <= answer <= options):
         raise AnswerError(_("Choose a number from 1 to {count}.", count=options))
-    return found
+    return answer
 
 
 def parse(text: str) -> Any:
-    """A number, nan and inf among them, a nested list, `True`, `False` or `None`; `tensor([5.])` is what it holds.
-    Raises AnswerError."""
+    """Parse a number (also nan and inf), a nested list, `True`, `False` or `None`, also inside of `tensor(…)`.
+
+    Raises:
+        AnswerError: If the text is none of these.
+    """
     typed = text.strip()
-    inner = re.fullmatch(r"(?:torch\.)?tensor\((.*)\)", typed, re.DOTALL)
-    typed = inner[1].strip() if inner else typed
+    wrapped = re.fullmatch(r"(?:torch\.)?tensor\((.*)\)", typed, re.DOTALL)
+    typed = wrapped[1].strip() if wrapped else typed
     if typed.lower() in _WORDS:
         return _WORDS[typed.lower()]
     try:
-        found = _value(ast.parse(typed if len(typed) <= LONGEST else "", mode="eval").body)
+        answer = _value(ast.parse(typed if len(typed) <= MAX_LENGTH else "", mode="eval").body)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise AnswerError from None
-    if not _is_answer(found):
+    if not _is_answer(answer):
         raise AnswerError
-    return found
+    return answer
 
 
 def _value(node: ast.expr) -> Any:
-    """What a literal holds; nan and inf as they are printed (`nan`) and as one writes them in code (`math.nan`,
-    `float('nan')`)."""
+    """Evaluate a literal; nan and inf as printed (`nan`) or as in code (`math.nan`, `float('nan')`)."""
     if isinstance(node, (ast.List, ast.Tuple)):
         return [_value(item) for item in node.elts]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        held = _value(node.operand)
-        return -held if isinstance(node.op, ast.USub) else +held
+        operand = _value(node.operand)
+        return -operand if isinstance(node.op, ast.USub) else +operand
     word: object = None
     if isinstance(node, ast.Name):
         word = node.id
@@ -92,17 +106,17 @@ def _is_answer(value: Any) -> bool:
 
 
 def matches(given: Any, right: Any) -> bool:
-    """Whether an answer is right: `5` is for `[5.0]`; numbers may differ by a thousandth of the right one."""
-    return _same(alone(given), alone(right))
+    """Return whether an answer is right: `5` matches `[5.0]`, and numbers may be off by `TOLERANCE`."""
+    return _same(unwrap(given), unwrap(right))
 
 
 def matches_line(given: Any, first: int, last: int | None) -> bool:
-    """Whether a line is one of the statement's that a question "which line?" asks for."""
+    """Return whether a line is in the statement that is the answer to a `line` question."""
     return type(given) is int and first <= given <= (first if last is None else last)
 
 
 class Element(NamedTuple):
-    """One number of an answer beside the right one."""
+    """An element of an answer beside that of the right answer."""
 
     place: tuple[int, ...]
     """Its indices, from 0."""
@@ -112,17 +126,17 @@ class Element(NamedTuple):
 
 
 def elements(given: Any, right: Any) -> list[Element] | None:
-    """An answer and the right one, element by element; None where they have different shapes."""
-    given, right = alone(given), alone(right)
+    """Compare an answer with the right one element by element; None if their shapes differ."""
+    given, right = unwrap(given), unwrap(right)
     if _shape(given) != _shape(right):
         return None
-    return [Element(place, mine, theirs, _same(mine, theirs)) for place, mine, theirs in _pairs(given, right, ())]
+    return [Element(place, item, expected, _same(item, expected)) for place, item, expected in _pairs(given, right, ())]
 
 
-def partly(given: Any, right: Any) -> list[Element]:
-    """The elements of a wrong answer of which some are right; empty where there is nothing to tell apart."""
-    found = elements(given, right) or []
-    return found if any(each.ok for each in found) and not all(each.ok for each in found) else []
+def partly_right(given: Any, right: Any) -> list[Element]:
+    """Return the elements of an answer that is partly right; empty if all or none are right, or the shapes differ."""
+    pairs = elements(given, right) or []
+    return pairs if any(element.ok for element in pairs) and not all(element.ok for element in pairs) else []
 
 
 def _shape(value: Any) -> Any:
@@ -133,12 +147,12 @@ def _pairs(given: Any, right: Any, place: tuple[int, ...]) -> Iterator[tuple[tup
     if not isinstance(right, (list, tuple)):
         yield place, given, right
         return
-    for at, (mine, theirs) in enumerate(zip(given, right, strict=True)):
-        yield from _pairs(mine, theirs, (*place, at))
+    for index, (answer, expected) in enumerate(zip(given, right, strict=True)):
+        yield from _pairs(answer, expected, (*place, index))
 
 
-def alone(value: Any) -> Any:
-    """What stands in a list of one."""
+def unwrap(value: Any) -> Any:
+    """Return the only item of nested lists of one item; other values as they are."""
     while isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
     return value
@@ -148,7 +162,7 @@ def _same(given: Any, right: Any) -> bool:
     if isinstance(right, (list, tuple)):
         if not isinstance(given, (list, tuple)) or len(given) != len(right):
             return False
-        return all(_same(mine, theirs) for mine, theirs in zip(given, right, strict=True))
+        return all(_same(answer, expected) for answer, expected in zip(given, right, strict=True))
     if isinstance(right, bool) or right is None or not isinstance(right, (int, float)):
         return given is right or (isinstance(right, str) and str(given) == right)
     if isinstance(given, bool) or not isinstance(given, (int, float)):
@@ -156,14 +170,14 @@ def _same(given: Any, right: Any) -> bool:
     if not math.isfinite(right):
         return given == right or (math.isnan(right) and isinstance(given, float) and math.isnan(given))
     try:
-        return abs(given - right) <= max(TOLERANCE * abs(right), NOISE)
-    except OverflowError:  # a whole number beyond all floats
+        return abs(given - right) <= max(TOLERANCE * abs(right), ABSOLUTE_TOLERANCE)
+    except OverflowError:  # an int too large for a float
         return False
 
 
-def shown(value: Any) -> str:
-    """An answer as one would type it; what stands alone in lists, without them."""
-    value = alone(value)
+def format_answer(value: Any) -> str:
+    """Format an answer as it would be typed, without brackets around a single number."""
+    value = unwrap(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
+        return "[" + ", ".join(format_answer(item) for item in value) + "]"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,4 @@
-"""The lessons in a folder, in the order in which one learns.
-
-What the learner meant by a TARGET: a path, a lesson's id or slug, or a part of an id."""
+"""The lessons in a folder, and resolving a TARGET of the command line: a path, an id, a slug, or part of an id."""
 
 from __future__ import annotations
 
@@ -10,29 +8,30 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.lesson import files, header
-from tutor.lesson.model import FAMILIES, MISSING, Header, LessonError, listed, nearest
+from tutor.lesson.model import FAMILIES, MISSING, Header, LessonError, closest_names, join_words
 from tutor.text_width import cut
 
 
-class TwiceError(LessonError):
-    """Two files would be the same lesson."""
+class DuplicateLessonError(LessonError):
+    """Two files with the same lesson id."""
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """The lessons of a folder, and what is wrong with those that cannot be listed."""
+    """The lessons of a folder in learning order, and the errors of those that cannot be listed."""
 
     lessons: tuple[Header, ...]
     problems: tuple[LessonError, ...] = ()
 
     def get(self, lesson: str) -> Header | None:
-        """The lesson with this id."""
+        """Return the lesson with an id, or None."""
         return next((header for header in self.lessons if header.id == lesson), None)
 
 
 def load(folder: Path) -> Catalog:
-    """The lessons in `<family>/<nn>-<slug>.py`; raises `LessonError` where there is no such folder.
+    """Read the headers of the lessons `<family>/<nn>-<slug>.py` in a folder. A bad file becomes one of the problems.
 
-    One bad file does not hide the others: it becomes one of the problems.
+    Raises:
+        LessonError: If there is no such folder.
     """
     if not folder.exists():
         raise LessonError(_("there is no such folder of lessons."), path=str(folder), status=MISSING)
@@ -42,41 +41,41 @@ def load(folder: Path) -> Catalog:
     problems: list[LessonError] = []
     for path in _files(folder, problems):
         try:
-            found = _one(path)
+            lesson = _read_header(path)
         except LessonError as error:
             problems.append(error)
             continue
-        except Exception as error:  # whatever it is, one bad file does not hide the others
+        except Exception as error:  # whatever it is, a bad file must not hide the others
             why = str(error) or type(error).__name__
             problems.append(LessonError(_("cannot be read: {why}.", why=why), path=str(path), line=1))
             continue
-        if found.id in lessons:
-            what = _("is the lesson {id}, as {path} is.", id=found.id, path=lessons[found.id].path)
-            problems.append(TwiceError(what, path=str(path), mend=_("Give one of them another name.")))
+        if lesson.id in lessons:
+            what = _("is the lesson {id}, as {path} is.", id=lesson.id, path=lessons[lesson.id].path)
+            problems.append(DuplicateLessonError(what, path=str(path), fix=_("Give one of them another name.")))
             continue
-        lessons[found.id] = found
+        lessons[lesson.id] = lesson
     return Catalog(tuple(lessons.values()), tuple(problems))
 
 
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:
-    """The lesson files in learning order. Never `__pycache__`: pip compiles what it installs."""
+    """Return the lesson files in learning order, and add misplaced files to `problems`."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
         why = error.strerror or str(error)
         raise LessonError(_("cannot be read: {why}.", why=why), path=str(folder), status=MISSING) from None
-    for each in entries:
-        if each.suffix == ".py" and header.FILE_NAME.fullmatch(each.stem):
-            what, mend = (
+    for entry in entries:
+        if entry.suffix == ".py" and header.FILE_NAME.fullmatch(entry.stem):
+            what, fix = (
                 _("stands in no family's folder."),
-                _("Put it into one of {names}.", names=listed(FAMILIES, "or")),
+                _("Put it into one of {names}.", names=join_words(FAMILIES, "or")),
             )
-            problems.append(LessonError(what, path=str(each), mend=mend))
-        if each.is_dir() and each.name not in FAMILIES and any(each.glob("*.py")):
-            what = _("`{name}` is no family of lessons.", name=each.name)
-            problems.append(LessonError(what, path=str(each), mend=_("There is {names}.", names=listed(FAMILIES))))
-    found = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
-    return sorted(found, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
+            problems.append(LessonError(what, path=str(entry), fix=fix))
+        if entry.is_dir() and entry.name not in FAMILIES and any(entry.glob("*.py")):
+            what = _("`{name}` is no family of lessons.", name=entry.name)
+            problems.append(LessonError(what, path=str(entry), fix=_("There is {names}.", names=join_words(FAMILIES))))
+    paths = [path for family in FAMILIES for path in (folder / family).glob("*.py")]
+    return sorted(paths, key=lambda path: (FAMILIES.index(path.parent.name), _order(path), path.name))
 
 
 def _order(path: Path) -> int:
@@ -84,45 +83,46 @@ def _order(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _one(path: Path) -> Header:
-    if not header.FILE_NAME.fullmatch(path.stem) or not path.stem.isprintable():  # it is to be typed, and is kept
-        raise LessonError(_("is not named as a lesson is."), path=str(path), mend=_("For instance: 01-two-paths.py"))
-    found = header.read(path)
-    if found is None:
+def _read_header(path: Path) -> Header:
+    if not header.FILE_NAME.fullmatch(path.stem) or not path.stem.isprintable():  # the name is typed and saved
+        raise LessonError(_("is not named as a lesson is."), path=str(path), fix=_("For instance: 01-two-paths.py"))
+    lesson_header = header.read(path)
+    if lesson_header is None:
         raise LessonError(_("has no header, so it has no title."), path=str(path), line=1,
-                          mend=_("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
-    return found
+                          fix=_("A lesson begins with `# ---`, see CONTRIBUTING.md."))  # fmt: skip
+    return lesson_header
 
 
 TRACE_SUFFIX = ".trace"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What is to be walked."""
+    """A lesson, script or recording to open."""
 
     kind: str
     """lesson, file or trace."""
     path: Path
     name: str
-    """A lesson's id, or the path as the learner gave it."""
+    """Lesson id, or the path as typed by the learner."""
 
 
 def resolve(text: str, lessons: Path) -> Target:
-    """An existing path first, then an exact id, an exact slug, a unique part of an id.
+    """Return what a TARGET means: an existing path, else a lesson by its id, its slug or a unique part of its id.
 
-    Raises `LessonError`: with status 3 where what looks like a path is not there, 2 where a name matches no lesson
-    or several.
+    Raises:
+        LessonError: With status `MISSING` if it looks like a path that does not exist, `WRONG` if it matches no
+            lesson or several.
     """
     path = Path(text)
     if text and _exists(path):
         return of_file(path, lessons)
     if Path(text).suffix or "\\" in text:
         raise LessonError(_("there is no such file."), path=text, status=MISSING)
-    return _lesson(text, load(lessons).lessons)
+    return _find_lesson(text, load(lessons).lessons)
 
 
 def of_file(path: Path, lessons: Path) -> Target:
-    """The target that this path is; raises `LessonError` where it is missing, or neither text nor a recording."""
+    """Return the target for a path. Raises LessonError if it is missing, or neither text nor a recording."""
     files.check(path)
     if path.suffix == TRACE_SUFFIX or _is_recording(path):
         return Target("trace", path, str(path))
@@ -132,23 +132,25 @@ def of_file(path: Path, lessons: Path) -> Target:
     return Target("lesson", path, header.id) if header else Target("file", path, str(path))
 
 
-def _lesson(text: str, headers: tuple[Header, ...]) -> Target:
-    """The lesson that this names."""
+def _find_lesson(text: str, headers: tuple[Header, ...]) -> Target:
+    """Return the lesson that a text names. Raises LessonError if there is none, or several."""
     tests = (lambda h: h.id == text, lambda h: h.slug == text, lambda h: bool(text) and text.lower() in h.id)
     for test in tests:
         matching = [header for header in headers if test(header)]
         if len(matching) == 1:
             return Target("lesson", Path(matching[0].path), matching[0].id)
         if matching:
-            ids = listed([header.id for header in matching], "or")
-            raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), mend=_("Name one of them."))
+            ids = join_words([header.id for header in matching], "or")
+            raise LessonError(_("`{text}` could be {ids}.", text=text, ids=ids), fix=_("Name one of them."))
     names = {name: header.id for header in headers for name in (header.slug, header.id)}
-    near = list(dict.fromkeys(names[name] for name in nearest(text, names, count=5)))[:3]
-    shown = cut(text, 60)
-    if not near and "/" in text and text.split("/")[0] not in FAMILIES:
+    suggestions = list(dict.fromkeys(names[name] for name in closest_names(text, names, count=5)))[:3]
+    short = cut(text, 60)
+    if not suggestions and "/" in text and text.split("/")[0] not in FAMILIES:
         raise LessonError(_("there is no such file, and no such lesson."), path=text, status=MISSING)
-    mend = _("Did you mean {names}?", names=listed(near, "or")) if near else _("`gradtutor list` shows all lessons.")
-    raise LessonError(_("there is no lesson `{shown}`.", shown=shown), mend=mend)
+    fix = _("`gradtutor list` shows all lessons.")
+    if suggestions:
+        fix = _("Did you mean {names}?", names=join_words(suggestions, "or"))
+    raise LessonError(_("there is no lesson `{shown}`.", shown=short), fix=fix)
 
 
 def _exists(path: Path) -> bool:
@@ -159,7 +161,7 @@ def _exists(path: Path) -> bool:
 
 
 def _is_recording(path: Path) -> bool:
-    """Whether the file begins as recordings do, whatever it is called."""
+    """Return whether a file begins like a recording, whatever its name."""
     from tutor.trace.tracefile import MAGIC
 
     try:

@@ -1,4 +1,4 @@
-"""The text of a file: from the disk, or a clear word on why there is none."""
+"""Reading source files: size limits, encodings, and an error for each way in which that fails."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from pathlib import Path
 from tutor.i18n import N_, _
 from tutor.lesson.model import MISSING, LessonError
 
-LARGEST = 16 * 1024 * 1024
-"""In bytes; what is larger is no script that anybody wrote."""
-
-MOST_LINES = 100_000
+MAX_BYTES = 16 * 1024 * 1024
+"""Maximum size of a script, in bytes."""
+MAX_LINES = 100_000
 
 
 def load(path: Path) -> str:
-    """The file's text with `\\n` at line ends, decoded as Python would (UTF-8, or as its `coding:` line says)."""
+    """Return the text of a file, decoded as Python would (UTF-8, or by its `coding:` line), with `\\n` line ends.
+
+    Raises:
+        LessonError: If it cannot be read or is not text.
+    """
     return decode(read_bytes(path), str(path))
 
 
 def check(path: Path) -> os.stat_result:
-    """Raises `LessonError` where the path is missing, out of reach, or no regular file."""
+    """Return the status of a file. Raises LessonError if it is missing, not accessible, or not a regular file."""
     name = str(path)
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         raise LessonError(_("there is no such file."), path=name, status=MISSING) from None
     except (OSError, ValueError) as error:
         raise LessonError(_("cannot be opened: {why}.", why=_reason(error)), path=name, status=MISSING) from None
-    if stat.S_ISDIR(found.st_mode):
-        raise LessonError(_("is a folder, not a script."), path=name, mend=_("Name a file in it."))
-    if not stat.S_ISREG(found.st_mode):
-        raise LessonError(_("is not a regular file."), path=name, mend=_("Save the script to a file first."))
-    return found
+    if stat.S_ISDIR(status.st_mode):
+        raise LessonError(_("is a folder, not a script."), path=name, fix=_("Name a file in it."))
+    if not stat.S_ISREG(status.st_mode):
+        raise LessonError(_("is not a regular file."), path=name, fix=_("Save the script to a file first."))
+    return status
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes; raises `LessonError` as `check` does, and where it is too large for a script."""
+    """Return the bytes of a file. Raises LessonError as `check` does, and if it is too large."""
     size = check(path).st_size
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise LessonError(_("is too large for a script ({size:,} bytes).", size=size), path=str(path))
     try:
         return path.read_bytes()
@@ -50,45 +53,43 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, name: str) -> str:
-    """The text of a Python source file; raises `LessonError` where it is not one."""
+    """Decode a Python source file. Raises LessonError with `name` as its path if that fails."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise LessonError(
-            _("is not text: it holds a zero byte."), path=name, line=line, mend=_("Name a Python script.")
-        )
+        raise LessonError(_("is not text: it holds a zero byte."), path=name, line=line, fix=_("Name a Python script."))
     try:
         encoding, _lines = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding not in ("utf-8", "utf-8-sig"):
             what = _("cannot be read in the encoding that it names: {why}.", why=error)
-            raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+            raise LessonError(what, path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
         line = data[: error.start].count(b"\n") + 1
         what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[error.start], start=error.start)
-        raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
+        raise LessonError(what, path=name, line=line, fix=_("Save it as UTF-8.")) from None
     except (LookupError, ValueError, AssertionError) as error:
-        # A codec that is none of texts, or that cannot read this one: each fails in its own way.
+        # Not a text codec, or it cannot decode this text; codecs raise different exceptions.
         what = _("cannot be read in the encoding that it names: {why}.", why=str(error) or type(error).__name__)
-        raise LessonError(what, path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+        raise LessonError(what, path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
     except SyntaxError as error:
-        # `detect_encoding` reads two lines: either they are no UTF-8, or they name an encoding that is none.
+        # `detect_encoding` reads two lines: they are not UTF-8, or they name an unknown encoding.
         try:
             data.decode("utf-8")
         except UnicodeDecodeError as bad:
             what = _("is not UTF-8: byte 0x{byte:02x} stands at offset {start}.", byte=data[bad.start], start=bad.start)
             line = data[: bad.start].count(b"\n") + 1
-            raise LessonError(what, path=name, line=line, mend=_("Save it as UTF-8.")) from None
-        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), mend=_("Save it as UTF-8.")) from None
+            raise LessonError(what, path=name, line=line, fix=_("Save it as UTF-8.")) from None
+        raise LessonError(f"{error.msg}.", path=name, line=_coding_line(data), fix=_("Save it as UTF-8.")) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     count = text.count("\n") + 1
-    if count > MOST_LINES:
+    if count > MAX_LINES:
         what = N_("is too large for a script ({count:,} lines, and {most:,} are the most).")
-        raise LessonError(_(what, count=count, most=MOST_LINES), path=name)
+        raise LessonError(_(what, count=count, most=MAX_LINES), path=name)
     return text
 
 
 def _coding_line(data: bytes) -> int:
-    """Which of the first two lines names the encoding."""
+    """Return which of the first two lines names the encoding."""
     return 1 if b"coding" in data.split(b"\n", 1)[0] else 2
 
 

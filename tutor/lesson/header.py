@@ -1,4 +1,4 @@
-"""The header of a lesson, without its cells: fast enough to list them all while a screen opens."""
+"""Parsing the YAML header of a lesson, without its cells: fast enough for a list of all lessons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tutor.i18n import _
 from tutor.lesson import files
-from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, listed, one_of, refuse
+from tutor.lesson.model import FAMILIES, LANGUAGES, NEEDS, Header, LessonError, Report, join_words, raise_error, suggest
 
 FILE_NAME = re.compile(r"(\d{1,4})-(.+)")
 """`<nn>-<slug>`, without the suffix."""
@@ -17,37 +17,37 @@ _KEYS = ("title", "summary", "needs")
 
 
 def read(path: Path) -> Header | None:
-    """The header of the lesson in this file; None where it is a plain script."""
+    """Return the header of a lesson file; None for a plain script. Raises LessonError."""
     text = files.load(path)
     return parse(text, path)[0]
 
 
-def parse(text: str, path: Path, report: Report = refuse) -> tuple[Header | None, int]:
-    """The header, and the number of lines that it takes (with what stands before it)."""
-    found = _find(text)
-    if found is None:
+def parse(text: str, path: Path, report: Report = raise_error) -> tuple[Header | None, int]:
+    """Return the header, None for a plain script, and the number of lines up to its end."""
+    match = _find_header(text)
+    if match is None:
         return None, 0
-    first, end, yaml_text = found
+    first, end, yaml_text = match
     if "gradtutor" not in yaml_text:
-        return None, end  # a notebook's header, or lines of dashes: none of our business
+        return None, end  # a notebook's header, or just lines of dashes
     try:
-        data, lines = _load(yaml_text, str(path), first)
+        data, lines = _load_yaml(yaml_text, str(path), first)
     except LessonError as error:
         report(error)
-        return named(path, title={}, summary={}, needs=()), end
+        return from_path(path, title={}, summary={}, needs=()), end
     jupyter = data.get("jupyter") if isinstance(data, dict) else None
     if not isinstance(jupyter, dict) or "gradtutor" not in jupyter:
         return None, end
     return _header(jupyter["gradtutor"], lines, path, report), end
 
 
-def plain(path: Path) -> Header:
-    """What stands for the header of a script that has none."""
+def for_script(path: Path) -> Header:
+    """Return a header for a script that has none."""
     return Header(id=str(path), family="", slug=path.stem, title={}, summary={}, needs=(), path=str(path))
 
 
-def _find(text: str) -> tuple[int, int, str] | None:
-    """The line (from 0) of the first line of YAML, the line after the header, and the YAML."""
+def _find_header(text: str) -> tuple[int, int, str] | None:
+    """Return the first line of YAML (from 0), the line after the header, and the YAML; None if there is none."""
     lines = text.split("\n")
     start = 0
     # A `#!` line and an encoding may come first, as in any script.
@@ -66,8 +66,8 @@ def _find(text: str) -> tuple[int, int, str] | None:
     return None
 
 
-def _load(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
-    """The YAML as data, and the line in the file of each key of the `gradtutor` part."""
+def _load_yaml(text: str, path: str, first: int) -> tuple[Any, dict[str, int]]:
+    """Return the YAML as data, and the line in the file of each key of its `gradtutor` part. Raises LessonError."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
@@ -102,15 +102,15 @@ def _key_lines(node: Any, first: int) -> dict[str, int]:
 def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Header:
     name = str(path)
 
-    def wrong(key: str, what: str, mend: str = "") -> None:
-        report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), mend=mend))
+    def wrong(key: str, what: str, fix: str = "") -> None:
+        report(LessonError(what, path=name, line=lines.get(key, lines.get("", 1)), fix=fix))
 
     if not isinstance(data, dict):
         wrong("", _("`gradtutor` in the header holds no keys."), _("It needs at least a title."))
         data = {}
     for key in data:
         if key not in _KEYS:
-            wrong(str(key), _("the header has an unknown key `{key}`.", key=key), one_of(str(key), _KEYS))
+            wrong(str(key), _("the header has an unknown key `{key}`.", key=key), suggest(str(key), _KEYS))
 
     def texts(key: str) -> dict[str, str]:
         value = data.get(key) or {}
@@ -126,7 +126,7 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
                 wrong(
                     key,
                     _("`{key}` has an unknown language `{language}`.", key=key, language=language),
-                    _("There is {names}.", names=listed(LANGUAGES)),
+                    _("There is {names}.", names=join_words(LANGUAGES)),
                 )
         return {language: value[language] for language in LANGUAGES if language in value}
 
@@ -142,13 +142,13 @@ def _header(data: Any, lines: dict[str, int], path: Path, report: Report) -> Hea
             wrong(
                 "needs",
                 _("`needs` names `{need}`, which is unknown.", need=need),
-                _("There is {names}.", names=listed(NEEDS)),
+                _("There is {names}.", names=join_words(NEEDS)),
             )
-    return named(path, title=title, summary=texts("summary"), needs=tuple(needs))
+    return from_path(path, title=title, summary=texts("summary"), needs=tuple(needs))
 
 
-def named(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
-    """A header whose id comes from where the file stands: `<family>/<nn>-<slug>.py`."""
+def from_path(path: Path, title: dict[str, str], summary: dict[str, str], needs: tuple[str, ...]) -> Header:
+    """Return a header whose id is taken from the path, `<family>/<nn>-<slug>.py`."""
     match = FILE_NAME.fullmatch(path.stem)
     order, slug = (int(match[1]), match[2]) if match else (0, path.stem)
     parent = path.absolute().parent.name

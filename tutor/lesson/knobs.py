@@ -1,4 +1,4 @@
-"""Knobs: lines `name = literal  # @param {…}` that the learner may set before a run."""
+"""Knobs: lines `name = literal  # @param {…}` whose value the learner may set before a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tutor.i18n import N_, _
-from tutor.lesson.model import Cell, Knob, Lesson, LessonError, Report, Setting, listed, one_of
+from tutor.lesson.model import Cell, Knob, Lesson, LessonError, Report, Setting, join_words, suggest
 
 TYPES = ("number", "boolean", "text")
 _KEYS = ("type", "min", "max", "step")
@@ -23,9 +23,9 @@ _EXAMPLE = N_("For instance: lr = 0.05  # @param {type: number, min: 0.001, max:
 
 
 def parse(code: str, first_line: int, path: str, report: Report | None) -> tuple[Knob, ...]:
-    """The knobs of a cell whose code begins at `first_line` of the file.
+    """Return the knobs of a cell whose code begins at `first_line` of the file.
 
-    `report` is told of malformed lines; in a script of somebody else's (None) they are comments.
+    Malformed lines go to `report`; if that is None (a script, not a lesson) they are ignored.
     """
     if "@param" not in code:
         return ()
@@ -41,17 +41,17 @@ def parse(code: str, first_line: int, path: str, report: Report | None) -> tuple
 
 
 def _comments(code: str) -> list[tuple[int, str]]:
-    """The row (from 1) of each `# @param …` and what follows it; those in strings are none."""
-    found = []
+    """Return the row (from 1) of each comment `# @param …` and the text after it."""
+    comments = []
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT and token.string.lstrip("#").strip().startswith("@param"):
-            found.append((token.start[0], token.string.lstrip("#").strip().removeprefix("@param").strip()))
-    return found
+            comments.append((token.start[0], token.string.lstrip("#").strip().removeprefix("@param").strip()))
+    return comments
 
 
 def _literals(code: str) -> dict[int, tuple[str, Setting, int, int]]:
-    """By row: the name, the value and the columns of each `name = literal` that takes one line."""
-    found: dict[int, tuple[str, Setting, int, int]] = {}
+    """Return, by row, the name, value, start and end column of each `name = literal` on one line."""
+    literals: dict[int, tuple[str, Setting, int, int]] = {}
     rows = code.split("\n")
     for statement in ast.walk(ast.parse(code)):
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -71,22 +71,22 @@ def _literals(code: str) -> dict[int, tuple[str, Setting, int, int]]:
         row = rows[value.lineno - 1].encode()
         start = len(row[: value.col_offset].decode())
         end = len(row[: value.end_col_offset].decode())
-        found[statement.lineno] = (target.id, literal, start, end)
-    return found
+        literals[statement.lineno] = (target.id, literal, start, end)
+    return literals
 
 
 def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int, path: str) -> Knob:
     import yaml
 
-    def wrong(what: str, mend: str = _EXAMPLE) -> LessonError:
-        return LessonError(what, path=path, line=line, mend=_(mend))
+    def wrong(what: str, fix: str = _EXAMPLE) -> LessonError:
+        return LessonError(what, path=path, line=line, fix=_(fix))
 
     if literal is None:
         raise wrong(_("a knob must be a line `name = literal`, the literal a number, True, False or a text."))
     name, default, start, end = literal
     try:
         data = yaml.load(comment, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except Exception as error:  # tags fail in ways of their own
+    except Exception as error:  # YAML tags raise exceptions of any type
         problem = getattr(error, "problem", None) or _("it cannot be read")
         raise wrong(
             _("what follows @param of knob `{name}` is not YAML: {problem}.", name=name, problem=problem)
@@ -98,12 +98,14 @@ def _knob(literal: tuple[str, Setting, int, int] | None, comment: str, line: int
     elif isinstance(data, dict):
         for key in data:
             if key not in _KEYS:
-                raise wrong(_("knob `{name}` has an unknown key `{key}`.", name=name, key=key), one_of(str(key), _KEYS))
+                raise wrong(
+                    _("knob `{name}` has an unknown key `{key}`.", name=name, key=key), suggest(str(key), _KEYS)
+                )
         kind = data.get("type")
         if kind not in TYPES:
             raise wrong(
                 _("knob `{name}` has the unknown type `{kind}`.", name=name, kind=kind),
-                _("There is {names}.", names=listed(TYPES)),
+                _("There is {names}.", names=join_words(TYPES)),
             )
         if kind != "number" and len(data) > 1:
             raise wrong(
@@ -142,32 +144,32 @@ def _bound(value: Any, what: str, wrong: Callable[[str], LessonError]) -> float 
 
 
 def resolve(lesson: Lesson, settings: Mapping[str, str], device: str | None = None) -> dict[str, Setting]:
-    """The values that these texts set knobs to; raises `LessonError` for those that the lesson does not take."""
+    """Parse the settings of a lesson's knobs. Raises LessonError for an unknown knob or a value that it cannot have."""
     return resolve_knobs(lesson.knobs, settings, device)
 
 
 def resolve_knobs(knobs: Mapping[str, Knob], settings: Mapping[str, str], device: str | None) -> dict[str, Setting]:
-    """As `resolve`, where only the knobs are at hand."""
+    """As `resolve`, for knobs without their lesson."""
     values: dict[str, Setting] = {}
     for name, text in settings.items():
         if name not in knobs:
-            raise LessonError(_("there is no knob `{name}`.", name=name), mend=one_of(name, knobs))
+            raise LessonError(_("there is no knob `{name}`.", name=name), fix=suggest(name, knobs))
         values[name] = _value(knobs[name], text)
     if device is not None:
         if "device" not in knobs:
             raise LessonError(_("--device: this has no knob `device`, so it chooses its device itself."),
-                              mend=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
+                              fix=_('A line `device = "cpu"  # @param ["cpu", "cuda"]` would make one.'))  # fmt: skip
         values["device"] = _value(knobs["device"], device)
     return values
 
 
 def all_values(lesson: Lesson, values: Mapping[str, Setting]) -> dict[str, Setting]:
-    """What every knob stands at."""
+    """Return the value of every knob: that in `values`, else its default."""
     return {name: values.get(name, knob.default) for name, knob in lesson.knobs.items()}
 
 
 def apply(lesson: Lesson, values: Mapping[str, Setting]) -> Lesson:
-    """The lesson with these values written where the literals stood; no line moves."""
+    """Return the lesson with the literals of its knobs replaced by these values; no line moves."""
     if not values:
         return lesson
     cells = tuple(msgspec.structs.replace(cell, source=source(cell, values)) if cell.knobs else cell
@@ -176,7 +178,7 @@ def apply(lesson: Lesson, values: Mapping[str, Setting]) -> Lesson:
 
 
 def source(cell: Cell, values: Mapping[str, Setting]) -> str:
-    """The cell's code with these values in place of its knobs' literals."""
+    """Return the code of a cell with the literals of its knobs replaced by these values."""
     rows = cell.source.split("\n")
     for knob in cell.knobs:
         if knob.name in values:
@@ -186,7 +188,7 @@ def source(cell: Cell, values: Mapping[str, Setting]) -> str:
 
 
 def _value(knob: Knob, text: str) -> Setting:
-    """The setting that a text from the command line (or an input on the screen) means."""
+    """Parse a setting from the command line or from an input. Raises LessonError."""
     value: Setting
     if knob.type == "number":
         value = _number(knob, text)
@@ -197,12 +199,12 @@ def _value(knob: Knob, text: str) -> Setting:
         value = words[text.strip().lower()]
     elif knob.type == "choice":
         # `cuda:1` is the choice `cuda`: which of them a machine has is not the author's to know.
-        same = [choice for choice in knob.choices if str(choice) == text.strip()]
+        matches = [choice for choice in knob.choices if str(choice) == text.strip()]
         one_device = knob.name == "device" and text.partition(":")[0] in knob.choices
-        value = same[0] if same else text.strip()
-        if not same and not one_device:
+        value = matches[0] if matches else text.strip()
+        if not matches and not one_device:
             what = _("knob `{name}` cannot be {text}.", name=knob.name, text=repr(text))
-            raise LessonError(what, mend=_("It is {choices}.", choices=listed(knob.choices, "or")))
+            raise LessonError(what, fix=_("It is {choices}.", choices=join_words(knob.choices, "or")))
     else:
         value = text
     problem = _problem(knob, value)
@@ -224,19 +226,19 @@ def _number(knob: Knob, text: str) -> int | float:
 
 
 def _problem(knob: Knob, value: Setting) -> str | None:
-    """What is wrong with this value for this knob, to be read after it."""
+    """Return what is wrong with a value for a knob, as the end of a sentence; None if nothing is."""
     if knob.type == "choice":
         device = knob.name == "device" and isinstance(value, str) and value.partition(":")[0] in knob.choices
-        known = any(type(choice) is type(value) and choice == value for choice in knob.choices)
-        return None if known or device else _("is not one of {choices}", choices=listed(knob.choices, "or"))
+        is_choice = any(type(choice) is type(value) and choice == value for choice in knob.choices)
+        return None if is_choice or device else _("is not one of {choices}", choices=join_words(knob.choices, "or"))
     if knob.type == "boolean":
         return None if isinstance(value, bool) else _("is not True or False")
     if knob.type == "text":
         return None if isinstance(value, str) else _("is not a text")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _("is not a number")
-    whole = (knob.default, *(bound for bound in (knob.min, knob.max, knob.step) if bound is not None))
-    if isinstance(value, float) and len(whole) > 1 and all(isinstance(number, int) for number in whole):
+    numbers = (knob.default, *(bound for bound in (knob.min, knob.max, knob.step) if bound is not None))
+    if isinstance(value, float) and len(numbers) > 1 and all(isinstance(number, int) for number in numbers):
         return _("is not a whole number")
     if knob.min is not None and value < knob.min:
         return _("is below the least, {least}", least=knob.min)

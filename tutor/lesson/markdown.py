@@ -1,12 +1,12 @@
-"""The Markdown of lessons: a text as a flat list of blocks, each with its inline spans.
+"""Parsing the Markdown of lessons into a flat list of blocks, each with its inline spans.
 
 CommonMark by markdown-it-py, and tables, with what prose about code needs:
 
 - `{{ expression }}` is a live value; in code it is two braces.
-- `_` is a character of names, and a `*` in a word of Latin letters or digits begins nothing: `__init__`, `a*b*c` and
-  `x**2` stand as they are.
-- Wide characters need no spaces beside `**`: CommonMark would not end the bold text in `**“粗”**字`.
-- HTML, pictures and reference definitions are text: a lesson may say `[1]: the gradient`.
+- `_` is only a character of names, and a `*` inside a word of Latin letters or digits opens nothing: `__init__`,
+  `a*b*c` and `x**2` stay as they are.
+- Wide characters need no spaces beside `**`: CommonMark would not close the bold text in `**“粗”**字`.
+- HTML, images and reference definitions are text: a lesson may contain `[1]: the gradient`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from tutor.lesson.model import NO_SPACE, joined
+from tutor.lesson.model import NO_SPACE, join_lines
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -34,15 +34,15 @@ _LIVE = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Span:
-    """A part of running text: plain characters, code, a live value, a line end, or a part with spans of its own."""
+    """A part of running text: plain text, code, a live value, a line break, or a part with inner spans."""
 
     kind: Literal["text", "code", "live", "break", "strong", "emphasis", "link"]
     text: str = ""
-    """The characters, the code, the expression; where a link leads."""
+    """The text, code or expression; of a link, its target."""
     inner: tuple[Span, ...] = ()
-    """What is strong, emphasized or linked."""
+    """The strong, emphasized or linked text."""
     start: int = 0
-    """Of a live value: where its braces begin in the Markdown, and end."""
+    """Of a live value: offsets in the Markdown at which its braces begin, and end."""
     end: int = 0
 
 
@@ -55,14 +55,14 @@ class Block:
     """The Markdown of running text in one line, or the lines of code."""
     spans: tuple[Span, ...] = ()
     lead: str = ""
-    """What stands before the first row: indentation, and the marks of lists and quotations."""
+    """Prefix of the first row: indentation, and the marks of lists and quotations."""
     margin: str = ""
-    """What stands before the others."""
+    """Prefix of the other rows."""
     start: int = 0
-    """Where it begins in the Markdown, and ends: whole lines, without the last line end."""
+    """Offsets in the Markdown at which it begins, and ends: whole lines, without the last line end."""
     end: int = 0
     item: int | None = None
-    """Which item of the lists in the text it is in, from 0; those of lists in lists do not count."""
+    """Index of the list item that it is in, from 0 over the text, not counting nested lists; None outside of lists."""
 
 
 def blocks(text: str) -> list[Block]:
@@ -82,30 +82,30 @@ def spans(text: str) -> tuple[Span, ...]:
 
 
 def prepare() -> None:
-    """Import the parser, so that the first text need not wait for it."""
+    """Import the parser in advance: it takes a moment."""
     _parser()
 
 
 def live_values(text: str) -> list[Span]:
-    """The values in a text that are to be filled in from the run, each an expression with its place."""
+    """Return the live values in a text, each an expression with its offsets."""
     if "{{" not in text:
         return []
     return [span for block in blocks(text) for span in _walk(block.spans) if span.kind == "live"]
 
 
 def words(text: str) -> str:
-    """What a text says beside code and live values."""
+    """Return the plain text of a text, without code and live values, a line per block."""
     return "\n".join("".join(s.text for s in _walk(block.spans) if s.kind == "text") for block in blocks(text))
 
 
 def items(text: str) -> list[str]:
-    """The items of the lists in a text, each as running text in one line."""
-    found: dict[int, list[str]] = {}
+    """Return the items of the lists in a text, each as running text in one line."""
+    texts: dict[int, list[str]] = {}
     for block in blocks(text):
         if block.item is not None and block.kind != "gap":
             code = "`" + " ".join(block.text.split()) + "`" if block.kind == "code" else block.text
-            found.setdefault(block.item, []).append(code)
-    return [joined(part for part in parts if part) for parts in found.values()]
+            texts.setdefault(block.item, []).append(code)
+    return [join_lines(part for part in parts if part) for parts in texts.values()]
 
 
 def _walk(parts: tuple[Span, ...]) -> Iterator[Span]:
@@ -120,7 +120,7 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("table")
-    # Without `normalize` a carriage return is no line end, as it is none to the rest of us.
+    # Without `normalize` a carriage return is not a line end, as in the rest of gradtutor.
     parser.disable(["normalize", "html_block", "html_inline", "image", "reference"])
     parser.inline.ruler.at("emphasis", _stars)
     parser.inline.ruler.before("emphasis", "live", _live)
@@ -129,7 +129,7 @@ def _parser() -> MarkdownIt:
 
 
 def _live(state: StateInline, silent: bool) -> bool:
-    """The inline rule of `{{ expression }}`."""
+    """Inline rule for `{{ expression }}`."""
     match = _LIVE.match(state.src, state.pos, state.posMax)
     if match is None:
         return False
@@ -142,7 +142,7 @@ def _live(state: StateInline, silent: bool) -> bool:
 
 
 def _stars(state: StateInline, silent: bool) -> bool:
-    """The inline rule of `*` and `**`; the parser pairs what can open with what can close."""
+    """Inline rule for `*` and `**`; the parser pairs openers and closers."""
     from markdown_it.rules_inline.state_inline import Delimiter
 
     start = state.pos
@@ -165,10 +165,10 @@ def _stars(state: StateInline, silent: bool) -> bool:
 
 
 def _flanks(outside: str, inside: str) -> bool:
-    """Whether stars between these characters can hold on to the one inside.
+    """Return whether stars between these characters can open or close emphasis on the inner side.
 
-    CommonMark 0.31, section 6.2, but inside, wide punctuation and the marks of code and live values count as letters,
-    and outside, wide characters end a word.
+    As in CommonMark 0.31, section 6.2, except that wide punctuation and the marks of code and live values count as
+    letters inside, and that wide characters end a word outside.
     """
     if inside.isspace():
         return False
@@ -199,25 +199,25 @@ def _with_gaps(parts: Iterable[Block], text: str) -> Iterator[Block]:
 
 
 class _Reader:
-    """Reads the blocks of one text."""
+    """Reads the blocks of a text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._rows = text.split("\n")
         self._offsets = [0]
-        """Where each row begins."""
+        """Offset of each row."""
         for row in self._rows:
             self._offsets.append(self._offsets[-1] + len(row) + 1)
         self._margins: list[str] = []
-        """What the lists and quotations around put before a row."""
+        """Prefixes of a row from the lists and quotations around it."""
         self._marks: str | None = None
-        """What is to stand before the next block, where an item begins."""
+        """Prefix of the next block, if an item begins there."""
         self._item: int | None = None
 
     def read(self) -> Iterator[Block]:
-        """The blocks, without the gaps between them."""
+        """Yield the blocks, without the gaps between them."""
         numbers: list[int] = []
-        """Of each list around, the number of its next item."""
+        """Number of the next item, for each list around."""
         count = 0
         opening: Token | None = None
         in_table = False
@@ -267,7 +267,7 @@ class _Reader:
         first, last = token.map or (0, 0)
         text = token.content.removesuffix("\n").expandtabs(4)
         if inline is not None:
-            text = joined(line.strip() for line in inline.content.replace("\\\n", "\n").split("\n")).expandtabs(4)
+            text = join_lines(line.strip() for line in inline.content.replace("\\\n", "\n").split("\n")).expandtabs(4)
         lead, self._marks = self._before(), None
         return Block(
             kind, text, () if inline is None else self.spans(inline, first), lead, "".join(self._margins),
@@ -275,16 +275,16 @@ class _Reader:
         )  # fmt: skip
 
     def _table_row(self, table: Token, row: int) -> Block:
-        """A row of a table, as it stands."""
+        """Return a row of a table as it is in the Markdown."""
         (inline,) = _parser().parseInline(self._rows[row].strip())
         table = table.copy(map=[row, row + 1])
         return self._block("row", table, inline)
 
     def spans(self, inline: Token, first: int) -> tuple[Span, ...]:
-        """The spans of running text that begins in this row of the Markdown."""
+        """Return the spans of running text that begins in row `first` of the Markdown."""
         tokens = inline.children or []
         flat = "".join(_FLAT.get(token.type, "") or token.content for token in tokens)
-        # Between wide characters, and beside their punctuation, a line end is no space.
+        # Between wide characters, and beside their punctuation, a line end is not a space.
         dropped = {match.end() - 1 for match in NO_SPACE.finditer(flat)}
         at = 0
         parts: list[list[Span]] = [[]]
@@ -313,7 +313,7 @@ class _Reader:
         return tuple(parts[0])
 
     def _live(self, token: Token, content: str, first: int) -> Span:
-        """A live value, with its place in the Markdown: rows of the content are there with an indentation."""
+        """Return a live value with its offsets in the Markdown, where the rows of the content are indented."""
         before = content[: token.meta["at"]].split("\n")
         row = first + len(before) - 1
         indentation = self._rows[row].rfind(content.split("\n")[len(before) - 1])
@@ -322,7 +322,7 @@ class _Reader:
 
 
 _FLAT = {"softbreak": " ", "hardbreak": "\n", "code_inline": "\0", "live": "\0"}
-"""What stands for a token where spaces are looked at."""
+"""Stand-ins for tokens when spaces are examined."""
 _KINDS: dict[str, Literal["strong", "emphasis", "link"]] = {
     "strong_close": "strong", "em_close": "emphasis", "link_close": "link",
 }  # fmt: skip

@@ -1,6 +1,4 @@
-"""What a lesson is made of.
-
-What is said of a lesson or a script that cannot be used."""
+"""The structure of a lesson, and the error for a lesson or script that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,36 +10,37 @@ import msgspec
 
 from tutor.i18n import N_, _
 
+# ---------------------------------------------------------------- lessons
+
 FAMILIES = ("tensors", "graph", "backprop", "training", "pitfalls", "gpu")
-"""In the order in which one learns."""
+"""In learning order."""
 LANGUAGES = ("en", "zh")
 NEEDS = ("cuda",)
-"""What a lesson may need of the machine."""
+"""Hardware that a lesson may need."""
 
-UNSEEN = ("solution", "check")
-"""The kinds of code cells that a learner does not walk."""
+HIDDEN_KINDS = ("solution", "check")
+"""Kinds of code cells that run but are not shown to the learner."""
 
 Setting: TypeAlias = bool | int | float | str
-"""What a knob can be set to."""
-
+"""Value of a knob."""
 
 _WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _POINTS = r"[\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]"
 NO_SPACE = re.compile(rf"({_WIDE}\**) (?=\**{_WIDE})|({_POINTS}\**) | (?=\**{_POINTS})")
 
 
-def joined(lines: Iterable[str]) -> str:
-    """The lines of a paragraph in one: between Chinese, and beside its punctuation, there is no space."""
+def join_lines(lines: Iterable[str]) -> str:
+    """Join the lines of a paragraph, with spaces except between Chinese characters and beside their punctuation."""
     return NO_SPACE.sub(r"\1\2", " ".join(lines))
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What the list of lessons says of one, read without its cells."""
+    """The header of a lesson, which can be read without its cells."""
 
     id: str
-    """`family/slug`; for a script that is no lesson, its path."""
+    """`family/slug`; for a script that is not a lesson, its path."""
     family: str
-    """Empty for a script that stands in no family's folder."""
+    """Empty for a script outside of the folders of families."""
     slug: str
     title: dict[str, str]
     """By language; empty for a script without a header."""
@@ -53,22 +52,25 @@ class Header(msgspec.Struct, frozen=True):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those that it is written in: each has a title."""
+        """Languages in which it has a title."""
         return tuple(self.title)
 
 
 class Knob(msgspec.Struct, frozen=True):
-    """A line `name = literal  # @param {…}`: a value that the learner may change before a run."""
+    """A line `name = literal  # @param {…}`: a value that the learner may change before a run.
+
+    None as a bound: there is none.
+    """
 
     name: str
     type: str
     """number, boolean, text or choice."""
     default: Setting
     line: int
-    """In the file, from 1."""
+    """Line in the file, from 1."""
     start: int
     end: int
-    """The columns of the literal, in characters, the end exclusive."""
+    """Columns of the literal, in characters from 0, the end exclusive."""
     choices: tuple[Setting, ...] = ()
     min: float | None = None
     max: float | None = None
@@ -76,11 +78,11 @@ class Knob(msgspec.Struct, frozen=True):
 
 
 class RawCell(msgspec.Struct, frozen=True):
-    """A cell as it stands in the file."""
+    """A cell as it is in the file."""
 
     code: bool
     source: str
-    """The code unchanged; prose without its `# `."""
+    """Code unchanged; prose without its `# `."""
     first_line: int
     attributes: dict[str, Any]
 
@@ -91,41 +93,43 @@ class Cell(msgspec.Struct, frozen=True):
     kind: str
     """prose, question, hint (text to read); code, exercise, solution, check (code to run)."""
     index: int
-    """Its place in `Lesson.cells`, from 0."""
+    """Index in `Lesson.cells`, from 0."""
     first_line: int
-    """Of its text in the file, from 1."""
+    """First line of its text in the file, from 1."""
     lines: int
+    """Number of lines."""
     number: int | None = None
-    """Which of the code cells that a learner walks it is, from 1; a solution and a check are none of them."""
+    """Number among the code cells that are shown, from 1; None for prose, solutions and checks."""
     source: str = ""
-    """The code, unchanged."""
+    """Code, unchanged."""
     text: dict[str, str] = {}
-    """Markdown by language; the key is empty where it serves all of them."""
+    """Markdown by language; the key is empty for a text that serves all languages."""
     text_lines: dict[str, int] = {}
-    """Where in the file each language's text begins."""
+    """By language: first line of the text in the file."""
     attributes: dict[str, Any] = {}
     knobs: tuple[Knob, ...] = ()
     question: str | None = None
     """predict, choice or line."""
     of: str | None = None
-    """The expression whose value, when the next code cell has ended, is the answer; of a `line`, the condition that
-    the statement asked for makes true."""
+    """Expression whose value at the end of the next code cell is the answer; of a `line` question, the condition that
+    the right statement makes true."""
     options: dict[str, list[str]] = {}
-    """Of a choice, by language as in `text`."""
+    """Options of a choice, by language as in `text`."""
     exercise: str | None = None
-    """The id of the exercise that the cell is part of."""
+    """Id of the exercise that the cell is part of."""
 
     @property
     def is_code(self) -> bool:
-        return self.number is not None or (self.kind in UNSEEN and not self.text)
+        """Whether it is a code cell, hidden or not."""
+        return self.number is not None or (self.kind in HIDDEN_KINDS and not self.text)
 
     def text_in(self, language: str) -> str:
-        """The text in this language, or in the first one that there is."""
+        """Return the text in a language; see `in_language`."""
         return in_language(self.text, language)
 
 
 class Lesson(msgspec.Struct, frozen=True):
-    """A lesson, or a plain script, which is a lesson of one cell without a header."""
+    """A lesson, or a plain script: its header has no title."""
 
     header: Header
     cells: tuple[Cell, ...]
@@ -148,77 +152,86 @@ class Lesson(msgspec.Struct, frozen=True):
 
 
 def in_language(texts: dict[str, str], language: str) -> str:
-    """The text in this language; else that for all, the English one, the first one, or nothing."""
+    """Return the text in a language; else the one for all languages, the English one, the first one, or none."""
     for key in (language, "", "en"):
         if key in texts:
             return texts[key]
     return next(iter(texts.values()), "")
 
 
-WRONG = 2
-"""Exit status: wrong use, or a malformed file."""
-MISSING = 3
-"""Exit status: not there."""
+# ---------------------------------------------------------------- errors
 
+WRONG = 2
+"""Exit status: wrong usage, or a malformed file."""
+MISSING = 3
+"""Exit status: file or lesson not found."""
 
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
-"""What Python raises where a text is none of its own, or too large or too deep for it."""
+"""Exceptions that Python raises for a text that it cannot parse, or that is too large or nested too deeply."""
 
 
 class LessonError(Exception):
-    """One line for the learner: file, line, what is wrong, and what to do about it."""
+    """An error in a lesson or script, as one line of text: place, what is wrong, and how to fix it.
 
-    def __init__(self, what: str, *, path: str = "", line: int | None = None, mend: str = "", status: int = WRONG):
+    Args:
+        what: What is wrong, a sentence without its subject.
+        path: The file; empty if it is about none.
+        line: The line in it, from 1.
+        fix: How to fix it, a sentence.
+        status: The exit status of the command.
+    """
+
+    def __init__(self, what: str, *, path: str = "", line: int | None = None, fix: str = "", status: int = WRONG):
         self.what = what
         self.path = path
         self.line = line
-        self.mend = mend
+        self.fix = fix
         self.status = status
         super().__init__(str(self))
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.path and self.line else self.path
-        said = f"{place}: {self.what}" if place else self.what
-        line = joined([said, self.mend]) if self.mend else said
-        # A name that somebody chose may hold a line break, or what a terminal would obey.
-        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+        message = f"{place}: {self.what}" if place else self.what
+        line = join_lines([message, self.fix]) if self.fix else message
+        # A file name may contain line breaks or terminal escapes.
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 Report: TypeAlias = Callable[[LessonError], None]
-"""Is told of what is wrong: raises it, or collects it."""
+"""Called with each error: raises it, or collects it."""
 
 
-def refuse(error: LessonError) -> None:
-    """The report of whoever wants no lesson with something wrong in it."""
+def raise_error(error: LessonError) -> None:
+    """Raise the error: the `Report` that stops at the first one."""
     raise error
 
 
-def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like this one, best first."""
+def closest_names(name: str, names: Iterable[str], count: int = 3) -> list[str]:
+    """Return the names most similar to `name`, best first."""
     import difflib
 
     return difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
 
 
-def one_of(name: str, names: Iterable[str]) -> str:
-    """A sentence that names the nearest of these, or all of them where none is near."""
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return a sentence that names the most similar names, or all if none is similar."""
     names = list(names)
-    near = nearest(name, names)
-    if near:
-        return _("Did you mean {names}?", names=listed(near, "or"))
-    return _("There is {names}.", names=listed(names)) if names else _("There are none.")
+    matches = closest_names(name, names)
+    if matches:
+        return _("Did you mean {names}?", names=join_words(matches, "or"))
+    return _("There is {names}.", names=join_words(names)) if names else _("There are none.")
 
 
 LAST = (N_("and"), N_("or"))
-"""What stands before the last of several."""
+"""Conjunctions for `join_words`."""
 
 
-def listed(names: Iterable[object], last: str = "and") -> str:
-    """`a, b and c`."""
+def join_words(names: Iterable[object], last: str = "and") -> str:
+    """Join names to `a, b and c`, with `last` before the last one."""
     words = [str(name) for name in names]
     if len(words) < 2:
         return words[0] if words else _("nothing")
-    said = words[0]
+    text = words[0]
     for word in words[1:-1]:
-        said = _("{words}, {word}", words=said, word=word)
-    return f"{said} {_(last)} {words[-1]}"
+        text = _("{words}, {word}", words=text, word=word)
+    return f"{text} {_(last)} {words[-1]}"

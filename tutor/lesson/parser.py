@@ -1,6 +1,7 @@
-"""A script as jupytext's cells, each with the line of the file that it begins at.
+"""Parsing a lesson or a script into cells, with jupytext and the line of the file at which each cell begins.
 
-A lesson file, or any script, as cells. Brings jupytext, so the front end leaves this module alone."""
+It imports jupytext, so the front end does not import this module.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +12,22 @@ from typing import Any
 
 from tutor.i18n import N_, _
 from tutor.lesson import files, header, knobs, markdown
-from tutor.lesson.model import UNPARSED, UNSEEN, Cell, Lesson, LessonError, RawCell, Report, refuse
+from tutor.lesson.model import HIDDEN_KINDS, UNPARSED, Cell, Lesson, LessonError, RawCell, Report, raise_error
 from tutor.lesson.validation import check_cell, check_lesson, check_prose
 
 MARK = re.compile(r"^\s*#\s*(?:%%(?:%*)(?:\s|$)|<codecell>\s*$|In\[[0-9 ]*\]:?\s*$)")
 """The line above a cell."""
 
 _FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
-# What jupytext notes for itself, to write the file back as it was.
-_ITS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", "title", "cell_depth")
+# Metadata that jupytext adds, to write the file back as it was.
+_JUPYTEXT_KEYS = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", "title", "cell_depth")
 
 
 _CODING = re.compile(r"^([ \t\f]*#.*?coding)([:=])")
 
 
 class MarkError(Exception):
-    """The mark of a cell that cannot be read; the text says why."""
+    """A cell mark that cannot be parsed, at a line of the file; the message is the reason."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -34,7 +35,7 @@ class MarkError(Exception):
 
 
 def split(text: str, skip: int) -> list[RawCell]:
-    """The cells of a script, its first `skip` lines (the header) left out. Raises MarkError."""
+    """Return the cells of a script without its first `skip` lines (the header). Raises MarkError."""
     lines = text.split("\n")
     body = lines[skip:]
     # Without marks the script is one cell, line for line, whatever jupytext would make of it.
@@ -44,36 +45,36 @@ def split(text: str, skip: int) -> list[RawCell]:
     import jupytext
 
     # A blank line before the first mark would be a cell.
-    row = skip + next(at for at, line in enumerate(body) if line.strip())
-    hidden = _hide_coding(lines, row, text)
+    row = skip + next(number for number, line in enumerate(body) if line.strip())
+    placeholder = _hide_coding(lines, row, text)
     try:
         notebook = jupytext.reads("\n".join(lines[row:]), fmt=dict(_FORMAT))
     except Exception as error:  # of any kind: it takes what stands in a mark at its word
-        raise MarkError(_unreadable(lines, row), str(error) or type(error).__name__) from None
+        raise MarkError(_unreadable_mark(lines, row), str(error) or type(error).__name__) from None
     cells: list[RawCell] = []
     for index, cell in enumerate(notebook.cells):
-        row = _begin(lines, row, first=index == 0)
+        row = _row_after_mark(lines, row, first=index == 0)
         code = cell.cell_type == "code"
         if code:
-            found = _verbatim(lines, cell.source, row)
-            if found is None:
+            start = _find_code(lines, cell.source, row)
+            if start is None:
                 return whole  # jupytext changed the code, and code must run as it was written
-            row = found
+            row = start
         elif cell.metadata.get("cell_marker"):
             row += 1  # the opening quotes
         if cell.cell_type != "raw":
             attributes = {
-                str(key): _attribute(key, value) for key, value in cell.metadata.items() if key not in _ITS_OWN
+                str(key): _attribute(key, value) for key, value in cell.metadata.items() if key not in _JUPYTEXT_KEYS
             }
-            cells.append(RawCell(code, cell.source.replace(hidden, ""), row + 1, attributes))
+            cells.append(RawCell(code, cell.source.replace(placeholder, ""), row + 1, attributes))
         row += cell.source.count("\n") + 1 if cell.source else 0
     return cells
 
 
 def _hide_coding(lines: list[str], row: int, text: str) -> str:
-    """Write something into a `coding:` line, which jupytext refuses for most encodings; what it was.
+    """Insert a character into `coding:` lines, which jupytext rejects for most encodings, and return it.
 
-    The text is decoded already, and below a header such a line is a comment.
+    The text is decoded already, and below a header such a line is only a comment.
     """
     hidden = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     for at in range(row, min(row + 2, len(lines))):
@@ -81,8 +82,8 @@ def _hide_coding(lines: list[str], row: int, text: str) -> str:
     return hidden
 
 
-def _unreadable(lines: list[str], row: int) -> int:
-    """The line of the first mark that jupytext does not read by itself, else of the first of all."""
+def _unreadable_mark(lines: list[str], row: int) -> int:
+    """Return the line of the first mark that jupytext cannot parse on its own, else of the first mark."""
     import jupytext
 
     marks = [at for at in range(row, len(lines)) if MARK.match(lines[at])]
@@ -95,14 +96,14 @@ def _unreadable(lines: list[str], row: int) -> int:
 
 
 def _attribute(key: Any, value: Any) -> Any:
-    """An attribute as those who read it expect it: a text, a number, a truth value; `tags` may be a list of texts."""
+    """Convert an attribute to a str, number or bool; `tags` may be a list of str."""
     if key == "tags" and isinstance(value, list):
         return [str(tag) for tag in value]
     return value if value is None or isinstance(value, str | bool | int | float) else str(value)
 
 
-def _begin(lines: list[str], row: int, *, first: bool) -> int:
-    """The row (from 0) after the next mark; a first cell may have none above it."""
+def _row_after_mark(lines: list[str], row: int, *, first: bool) -> int:
+    """Return the row (from 0) after the next mark; the first cell may have no mark."""
     if first and not MARK.match(lines[row]):
         return row
     while row < len(lines) and not MARK.match(lines[row]):
@@ -110,8 +111,8 @@ def _begin(lines: list[str], row: int, *, first: bool) -> int:
     return min(row + 1, len(lines))
 
 
-def _verbatim(lines: list[str], code: str, row: int) -> int | None:
-    """The row where this code stands, from `row` on: jupytext keeps no line numbers."""
+def _find_code(lines: list[str], code: str, row: int) -> int | None:
+    """Return the row of this code, searching from `row`: jupytext keeps no line numbers. None: it changed the code."""
     wanted = code.split("\n")
     for start in range(row, len(lines) - len(wanted) + 1):
         if lines[start] == wanted[0] and lines[start : start + len(wanted)] == wanted:
@@ -119,27 +120,28 @@ def _verbatim(lines: list[str], code: str, row: int) -> int | None:
     return None
 
 
-_LATER = {
+_UNSUPPORTED = {
     ".ipynb": N_("is a notebook, which cannot be opened yet."),
     ".md": N_("is Markdown, which cannot be opened yet."),
 }
-# In a lesson a tag says what a cell is for; elsewhere it is somebody else's word.
+# In a lesson a tag gives a cell its role; in other scripts tags have no meaning here.
 _ROLES = ("exercise", "hint", "solution", "check")
 
 
 def read(path: Path) -> Lesson:
-    """The lesson or script in this file; raises `LessonError` for what cannot be run or is not well formed.
+    """Parse a lesson or script. A file with a `gradtutor` header must have the format of a lesson.
 
-    What has a `gradtutor` header is held to the format of lessons. Anything else runs as it is.
+    Raises:
+        LessonError: If it cannot be run, or is a malformed lesson.
     """
-    if path.suffix in _LATER and path.is_file():
-        what = _(_LATER[path.suffix])
-        raise LessonError(what, path=str(path), mend=_("Name a Python script (.py)."))
+    if path.suffix in _UNSUPPORTED and path.is_file():
+        what = _(_UNSUPPORTED[path.suffix])
+        raise LessonError(what, path=str(path), fix=_("Name a Python script (.py)."))
     return parse(files.load(path), path)
 
 
-def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
-    """As `read`, where the text is at hand. `report` is told of what is wrong with a lesson."""
+def parse(text: str, path: Path, report: Report = raise_error) -> Lesson:
+    """As `read`, for a text. Errors of a lesson's format go to `report`."""
     head, skip = header.parse(text, path, report)
     try:
         cells = split(text, skip)
@@ -150,7 +152,7 @@ def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
             what = _("the mark of this cell cannot be read: {why}.", why=error)
             raise LessonError(what, path=str(path), line=error.line) from None
     if head is None:
-        return Lesson(header.plain(path), tuple(_script(text, cells, str(path))))
+        return Lesson(header.for_script(path), tuple(_script(text, cells, str(path))))
     read = _assemble(cells, str(path), report)
     for cell in read:
         check_cell(cell, str(path), report)
@@ -158,8 +160,8 @@ def parse(text: str, path: Path, report: Report = refuse) -> Lesson:
     return Lesson(head, tuple(read))
 
 
-def compiles(code: str, first_line: int, path: str) -> None:
-    """Raises `LessonError` with file and line where Python would not take this code."""
+def check_syntax(code: str, first_line: int, path: str) -> None:
+    """Raise LessonError with file and line if the code is not valid Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the run will warn, once, as a plain one does
@@ -178,21 +180,21 @@ def compiles(code: str, first_line: int, path: str) -> None:
 
 
 def _script(text: str, raw: list[RawCell], path: str) -> list[Cell]:
-    """The cells of somebody's script; one for all of it where a mark stands in the middle of a statement, or none."""
+    """Return the cells of a script: a single one if it has no marks, or one in the middle of a statement."""
     code = [cell for cell in raw if cell.code]
     try:
         for cell in code:
-            compiles(cell.source, cell.first_line, path)
+            check_syntax(cell.source, cell.first_line, path)
     except LessonError:
         code = []
     if not code:
-        compiles(text, 1, path)
+        check_syntax(text, 1, path)
         raw = [RawCell(True, text, 1, {})]
     return _assemble(raw, path, None)
 
 
 def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell]:
-    """The cells; those of a lesson's (`report` is told what is wrong) have roles."""
+    """Assemble raw cells into cells; with a `report` they are those of a lesson, and have roles."""
     strict = report is not None
     cells: list[Cell] = []
     number = 0
@@ -205,41 +207,41 @@ def _assemble(raw: list[RawCell], path: str, report: Report | None) -> list[Cell
             exercise = str(cell.attributes.get("id", ""))
         of_exercise = exercise if role in _ROLES else None
         if cell.code:
-            walked = role not in UNSEEN
+            walked = role not in HIDDEN_KINDS
             number += walked
             lines = cell.source.count("\n") + 1
-            found = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
+            cell_knobs = () if report is not None and not _is_python(cell, path, report) else knobs.parse(
                 cell.source, line, path, report
             )  # fmt: skip
             cells.append(
                 Cell(role or "code", len(cells), line, lines, number=number if walked else None, source=cell.source,
-                     attributes=cell.attributes if strict else {**cell.attributes, "tags": _tags(cell)}, knobs=found,
-                     exercise=of_exercise)
+                     attributes=cell.attributes if strict else {**cell.attributes, "tags": _tags(cell)},
+                     knobs=cell_knobs, exercise=of_exercise)
             )  # fmt: skip
             index += 1
             continue
-        same = _languages_of(raw, index)
+        versions = _languages_of(raw, index)
         if report is not None:
-            for prose in same:
+            for prose in versions:
                 check_prose(prose, path, report)
-        text = {str(each.attributes.get("lang", "")): each.source for each in same}
-        lines = same[-1].first_line + same[-1].source.count("\n") + 1 - line
+        text = {str(version.attributes.get("lang", "")): version.source for version in versions}
+        lines = versions[-1].first_line + versions[-1].source.count("\n") + 1 - line
         question = cell.attributes.get("question") if strict else None
         cells.append(
             Cell("question" if question is not None else role or "prose", len(cells), line, lines, text=text,
-                 text_lines={str(each.attributes.get("lang", "")): each.first_line for each in same},
+                 text_lines={str(version.attributes.get("lang", "")): version.first_line for version in versions},
                  attributes=_without_lang(cell), question=None if question is None else str(question),
                  of=_text(cell.attributes.get("of")) if strict else None,
                  options={lang: markdown.items(words) for lang, words in text.items()} if question == "choice" else {},
                  exercise=of_exercise)
         )  # fmt: skip
-        index += len(same)
+        index += len(versions)
     return cells
 
 
 def _is_python(cell: RawCell, path: str, report: Report) -> bool:
     try:
-        compiles(cell.source, cell.first_line, path)
+        check_syntax(cell.source, cell.first_line, path)
     except LessonError as error:
         report(error)
         return False
@@ -248,8 +250,8 @@ def _is_python(cell: RawCell, path: str, report: Report) -> bool:
 
 def _role(cell: RawCell, strict: bool) -> str | None:
     tags = _tags(cell)
-    found = [role for role in _ROLES if strict and role in tags]
-    return found[0] if found else None
+    roles = [role for role in _ROLES if strict and role in tags]
+    return roles[0] if roles else None
 
 
 def _tags(cell: RawCell) -> list[str]:
@@ -258,17 +260,23 @@ def _tags(cell: RawCell) -> list[str]:
 
 
 def _languages_of(raw: list[RawCell], index: int) -> list[RawCell]:
-    """This prose cell and those after it that say the same in other languages."""
-    same = [raw[index]]
-    seen = {raw[index].attributes.get("lang", "")}
+    """Return this prose cell and those after it that are the same text in other languages."""
+    versions = [raw[index]]
+    languages = {raw[index].attributes.get("lang", "")}
     for cell in raw[index + 1 :]:
         lang = cell.attributes.get("lang", "")
-        other = cell.code or not lang or "" in seen or lang in seen or _without_lang(cell) != _without_lang(raw[index])
+        other = (
+            cell.code
+            or not lang
+            or "" in languages
+            or lang in languages
+            or _without_lang(cell) != _without_lang(raw[index])
+        )
         if other:
             break
-        same.append(cell)
-        seen.add(lang)
-    return same
+        versions.append(cell)
+        languages.add(lang)
+    return versions
 
 
 def _without_lang(cell: RawCell) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`gradtutor new`: the file of a lesson that says what to put where, and that passes `gradtutor check` as it is."""
+"""`gradtutor new`: a lesson file that explains its parts and passes `gradtutor check` as it is."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 
 from tutor.i18n import _
 from tutor.lesson import header
-from tutor.lesson.model import FAMILIES, MISSING, LessonError, one_of
+from tutor.lesson.model import FAMILIES, MISSING, LessonError, suggest
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 40
 
 
 def write(name: str, folder: Path) -> Path:
-    """Writes the lesson `family/slug` into this folder of lessons; raises `LessonError` where that cannot be done."""
+    """Write a new lesson `family/slug` into a folder of lessons and return its path. Raises LessonError."""
     family, slug = _parts(name)
-    there = folder / family
-    known = sorted(there.glob("*.py")) if there.is_dir() else []
+    family_folder = folder / family
+    paths = sorted(family_folder.glob("*.py")) if family_folder.is_dir() else []
     orders = [0]
-    for path in known:
+    for path in paths:
         match = header.FILE_NAME.fullmatch(path.stem)
         if match is not None and match[2] == slug:
             raise LessonError(
-                _("there is a lesson {name} already: {path}.", name=name, path=path), mend=_("Choose another name.")
+                _("there is a lesson {name} already: {path}.", name=name, path=path), fix=_("Choose another name.")
             )
         orders.append(int(match[1]) if match is not None else 0)
-    path = there / f"{max(orders) + 1:02}-{slug}.py"
+    path = family_folder / f"{max(orders) + 1:02}-{slug}.py"
     title = slug.replace("-", " ").capitalize()
     try:
-        there.mkdir(parents=True, exist_ok=True)
+        family_folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.replace("TITLE", title))
     except OSError as error:
@@ -42,13 +42,13 @@ def _parts(name: str) -> tuple[str, str]:
     family, sign, slug = name.partition("/")
     if not sign or not family or not slug:
         raise LessonError(
-            _("a lesson is called family/slug, not `{name}`.", name=name), mend=_("For instance: graph/two-paths")
+            _("a lesson is called family/slug, not `{name}`.", name=name), fix=_("For instance: graph/two-paths")
         )
     if family not in FAMILIES:
-        raise LessonError(_("`{name}` is no family of lessons.", name=family), mend=one_of(family, FAMILIES))
+        raise LessonError(_("`{name}` is no family of lessons.", name=family), fix=suggest(family, FAMILIES))
     if not _SLUG.fullmatch(slug) or len(slug) > _LONGEST:
         what = _("`{slug}` is no name for a lesson.", slug=slug)
-        raise LessonError(what, mend=_("Use small letters, digits and single dashes, 40 at most: two-paths"))
+        raise LessonError(what, fix=_("Use small letters, digits and single dashes, 40 at most: two-paths"))
     return family, slug
 
 
@@ -83,13 +83,13 @@ y = w**2
 y.backward()
 
 # %% [markdown] lang="en"
-# Explain the right answer, and the usual wrong one. Numbers come from the run: the slope of a square is `2 * w`, so
-# `w.grad` is {{ w.grad.item() }}. The value of `y` itself is {{ y.item() }}, and it has no part in this.
+# Explain the right answer, and the usual wrong one. Numbers come from the run: the derivative of a square is `2 * w`,
+# so `w.grad` is {{ w.grad.item() }}. The value of `y` itself is {{ y.item() }}, and it has no part in this.
 #
 # Now it is your turn: take one step downhill from `w`, and call the result `next_w`.
 
 # %% [markdown] lang="zh"
-# 解释正确答案，也解释常见的错误答案。数字都来自运行结果：平方的斜率是 `2 * w`，所以 `w.grad` 是
+# 解释正确答案，也解释常见的错误答案。数字都来自运行结果：平方的导数是 `2 * w`，所以 `w.grad` 是
 # {{ w.grad.item() }}。`y` 本身的值是 {{ y.item() }}，与此无关。
 #
 # 现在轮到你：从 `w` 出发，沿下坡方向走一步，把结果叫做 `next_w`。

@@ -1,4 +1,4 @@
-"""The rules of a lesson's cells, each with what to do where one is broken."""
+"""Validating the cells of a lesson; each error says how to fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tutor.i18n import N_, _
 from tutor.lesson.markdown import live_values
-from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, listed, one_of
+from tutor.lesson.model import LANGUAGES, UNPARSED, Cell, LessonError, RawCell, Report, join_words, suggest
 
 QUESTIONS = ("predict", "choice", "line")
 EXERCISES = ("fill", "bug")
@@ -17,33 +17,33 @@ _CODE = ("tags", "id", "kind")
 
 
 def check_cell(cell: Cell, path: str, report: Report) -> None:
-    """Reports what is wrong with this cell by itself."""
-    # The mark stands on the line above.
+    """Report the errors within a cell."""
+    # The mark is on the line above.
     mark = max(cell.first_line - 1, 1)
 
-    def wrong(what: str, mend: str = "") -> None:
-        report(LessonError(what, path=path, line=mark, mend=mend))
+    def wrong(what: str, fix: str = "") -> None:
+        report(LessonError(what, path=path, line=mark, fix=fix))
 
-    known = _CODE if cell.is_code else _PROSE
+    allowed = _CODE if cell.is_code else _PROSE
     for key in cell.attributes:
         if key == "incorrectly_encoded_metadata":
             wrong(
                 _("the cell's attributes cannot be read: {value}", value=cell.attributes[key]),
                 _('They look like key="value".'),
             )
-        elif key not in known:
-            wrong(_("the cell has an unknown attribute `{key}`.", key=key), one_of(key, known))
+        elif key not in allowed:
+            wrong(_("the cell has an unknown attribute `{key}`.", key=key), suggest(key, allowed))
     tags = cell.attributes.get("tags", [])
     if not isinstance(tags, list):
         wrong(_("`tags` must be a list."), _('For instance: tags=["hint"]'))
         tags = []
     for tag in tags:
         if tag not in TAGS:
-            wrong(_("the cell has an unknown tag `{tag}`.", tag=tag), one_of(str(tag), TAGS))
+            wrong(_("the cell has an unknown tag `{tag}`.", tag=tag), suggest(str(tag), TAGS))
     if cell.kind == "hint" and cell.is_code:
         wrong(_("a hint must be prose."), _('Mark it `# %% [markdown] tags=["hint"]`.'))
     if cell.kind in ("exercise", "solution", "check") and not cell.is_code:
-        wrong(_("{kind} must be code.", kind=_a(cell.kind)))
+        wrong(_("{kind} must be code.", kind=_with_article(cell.kind)))
     if cell.kind == "question":
         _check_question(cell, wrong)
     elif cell.of is not None:
@@ -51,12 +51,14 @@ def check_cell(cell: Cell, path: str, report: Report) -> None:
 
 
 def check_prose(cell: RawCell, path: str, report: Report) -> None:
-    """Reports an unknown language, or a live value that is none, in one language's text."""
+    """Report an unknown language, or live values that are not expressions, in the text of one language."""
     language = cell.attributes.get("lang", "")
     if language and language not in LANGUAGES:
         what = _("the cell has an unknown language `{language}`.", language=language)
         report(
-            LessonError(what, path=path, line=cell.first_line - 1, mend=_("There is {names}.", names=listed(LANGUAGES)))
+            LessonError(
+                what, path=path, line=cell.first_line - 1, fix=_("There is {names}.", names=join_words(LANGUAGES))
+            )
         )
     for live in live_values(cell.source):
         if not is_expression(live.text):
@@ -71,16 +73,16 @@ def check_prose(cell: RawCell, path: str, report: Report) -> None:
 
 
 def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
-    """Reports what is wrong with how the cells stand together."""
+    """Report errors in the order and combination of cells."""
 
-    def wrong(what: str, line: int | None, mend: str = "") -> None:
-        report(LessonError(what, path=path, line=line, mend=mend))
+    def wrong(what: str, line: int | None, fix: str = "") -> None:
+        report(LessonError(what, path=path, line=line, fix=fix))
 
     if not any(cell.is_code for cell in cells):
         wrong(_("the lesson has no code cell."), None, _("A line `# %%` begins one."))
     knobs: set[str] = set()
     ids: set[str] = set()
-    for at, cell in enumerate(cells):
+    for index, cell in enumerate(cells):
         mark = max(cell.first_line - 1, 1)
         for knob in cell.knobs:
             if knob.name in knobs:
@@ -88,20 +90,20 @@ def check_lesson(cells: list[Cell], path: str, report: Report) -> None:
                     _("knob `{name}` is there twice.", name=knob.name), knob.line, _("Give one of them another name.")
                 )
             knobs.add(knob.name)
-        if cell.kind == "question" and not any(other.is_code for other in cells[at + 1 :]):
+        if cell.kind == "question" and not any(other.is_code for other in cells[index + 1 :]):
             wrong(_("no code follows the question, so nothing can answer it."), mark)
         if cell.kind == "exercise":
-            _check_exercise(cells[at:], mark, wrong)
+            _check_exercise(cells[index:], mark, wrong)
             if cell.exercise in ids:
                 wrong(_("there are two exercises `{exercise}`.", exercise=cell.exercise), mark)
             ids.add(str(cell.exercise))
         elif cell.kind in ("hint", "solution", "check"):
-            before = cells[at - 1].kind if at else ""
+            before = cells[index - 1].kind if index else ""
             if before not in _BEFORE[cell.kind]:
                 what = _(
                     "{kind} must follow {names}.",
-                    kind=_a(cell.kind),
-                    names=listed([_a(kind) for kind in _BEFORE[cell.kind]], "or"),
+                    kind=_with_article(cell.kind),
+                    names=join_words([_with_article(kind) for kind in _BEFORE[cell.kind]], "or"),
                 )
                 wrong(what, mark, _("The order is exercise, hints, solution, check."))
 
@@ -110,7 +112,7 @@ _BEFORE = {"hint": ("exercise", "hint"), "solution": ("exercise", "hint"), "chec
 
 
 def is_expression(text: str) -> bool:
-    """Whether Python would take this as an expression."""
+    """Return whether a text is a Python expression."""
     try:
         ast.parse(text.strip(), mode="eval")
     except UNPARSED:
@@ -122,7 +124,7 @@ def _check_question(cell: Cell, wrong: Callable[..., None]) -> None:
     if cell.question not in QUESTIONS:
         wrong(
             _("the question is of an unknown kind, `{question}`.", question=cell.question),
-            one_of(str(cell.question), QUESTIONS),
+            suggest(str(cell.question), QUESTIONS),
         )
     if not cell.of:
         wrong(_("the question does not say what answers it."), _('Add an expression: of="w.grad"'))
@@ -142,12 +144,12 @@ def _check_question(cell: Cell, wrong: Callable[..., None]) -> None:
 def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) -> None:
     exercise = cells[0]
     if not exercise.exercise:
-        wrong(_("the exercise has no id."), mark, _('Add one: id="slope"'))
+        wrong(_("the exercise has no id."), mark, _('Add one: id="derivative"'))
     elif exercise.exercise.isdecimal():
         wrong(
             _("an exercise cannot have a number as its id: `{exercise}`.", exercise=exercise.exercise),
             mark,
-            _('Use words: id="slope"'),
+            _('Use words: id="derivative"'),
         )
     kind = exercise.attributes.get("kind")
     if kind not in EXERCISES:
@@ -156,7 +158,7 @@ def _check_exercise(cells: list[Cell], mark: int, wrong: Callable[..., None]) ->
             if kind
             else _("the exercise does not say its kind.")
         )
-        wrong(what, mark, _("There is {names}.", names=listed(EXERCISES)))
+        wrong(what, mark, _("There is {names}.", names=join_words(EXERCISES)))
     after = [cell.kind for cell in cells[1:]]
     hints = next((at for at, kind in enumerate(after) if kind != "hint"), len(after))
     if after[hints : hints + 2] != ["solution", "check"]:
@@ -175,5 +177,5 @@ _KINDS = {
 }
 
 
-def _a(kind: str) -> str:
+def _with_article(kind: str) -> str:
     return _(_KINDS[kind])

@@ -30,8 +30,8 @@ from tutor.recorder.torch_private import DisableTorchFunction, mode_count, pop_m
 from tutor.recorder.user_hooks import Hooks
 from tutor.recorder.values import LIST, summary_of, unmeasured, value_of
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
-from tutor.trace.index import Named, behind, is_charted
-from tutor.trace.names import best_of, is_indexed
+from tutor.trace.index import Named, is_charted, named_scalars
+from tutor.trace.names import best_name, is_indexed
 
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
 
@@ -108,7 +108,7 @@ class Charting:
             assert scope is not None
             name, parts = scope.name(root), list[Named]()
             if (name is None or is_indexed(name)) and root.grad_fn is not None:
-                parts = behind(root.grad_fn, _kind, _inputs, scope.part)
+                parts = named_scalars(root.grad_fn, _kind, _inputs, scope.part)
             self._append((_POINT, name or "", _value(root), number, place, len(call.roots), parts))
 
     def _frames(self) -> Iterator[dict[str, Any]]:
@@ -143,7 +143,7 @@ class _Scope:
                     if id(tensor) not in self._names and tensor.numel() == 1:
                         several.setdefault(id(tensor), (tensor, []))[1].append(name + suffix)
             for number, (tensor, called) in several.items():
-                self._names[number] = best_of(called, type(tensor).__name__)
+                self._names[number] = best_name(called, type(tensor).__name__)
                 if tensor.grad_fn is not None:
                     self._made.setdefault(tensor.grad_fn, tensor)
 

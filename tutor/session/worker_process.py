@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias, cast
 
 from tutor.i18n import N_, _
-from tutor.lesson.model import joined
+from tutor.lesson.model import join_lines
 from tutor.trace import command as commands
 from tutor.trace.command import LOST, READY, RunCommand, signal_name
 
@@ -56,8 +56,8 @@ def never_began(status: int, printed: str) -> str:
         text = N_("the process that runs the code ended with exit status {status} before the first line.")
         said = _(text, status=status)
     if last:
-        said = joined([said, _("It printed last: `{line}`.", line=quoted(last))])
-    return joined([said, _("`gradtutor doctor` says more.")])
+        said = join_lines([said, _("It printed last: `{line}`.", line=quoted(last))])
+    return join_lines([said, _("`gradtutor doctor` says more.")])
 
 
 def quoted(line: str) -> str:

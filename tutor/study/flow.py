@@ -159,15 +159,15 @@ class Gate:
         if known is not timeline:
             self._answers.clear()
             looked = 0
-        for aside in timeline.asides[looked:]:
+        for aside in timeline.side_events[looked:]:
             if isinstance(aside.event, ev.Answer):
                 self._answers.setdefault(aside.event.cell, (aside.step, aside.event))
-        self._looked = timeline, len(timeline.asides)
+        self._looked = timeline, len(timeline.side_events)
         return self._answers.get(index)
 
     def checked(self, timeline: Timeline, exercise: Exercise) -> ev.Checked | None:
         """What became of the learner's code for an exercise in this run; None where it was not checked yet."""
-        found = (aside.event for aside in timeline.asides if isinstance(aside.event, ev.Checked))
+        found = (aside.event for aside in timeline.side_events if isinstance(aside.event, ev.Checked))
         return next((event for event in found if event.cell == exercise.index and event.of == "attempt"), None)
 
     def exercise(self, timeline: Timeline, cursor: int) -> Exercise | None:

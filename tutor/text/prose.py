@@ -8,7 +8,7 @@ import msgspec
 
 from tutor.explain.expressions import live
 from tutor.lesson.markdown import blocks, live_values
-from tutor.lesson.model import Cell, in_language, joined
+from tutor.lesson.model import Cell, in_language, join_lines
 from tutor.text_width import wrap
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -66,7 +66,7 @@ class Prose:
                 known = live(state, value.text) or "…"
                 part = part[: value.start - start] + known + part[value.end - start :]
             if block.kind == "text" and not block.lead:
-                lines += wrap(joined(row.strip() for row in part.splitlines()), width)
+                lines += wrap(join_lines(row.strip() for row in part.splitlines()), width)
             else:
                 lines += [""] if block.kind == "gap" else part.splitlines()  # a list, code or a table: as it stands
         return [*lines, ""]

@@ -29,7 +29,7 @@ from tutor.i18n import N_, _, ngettext
 from tutor.text.format import dtype_of, gradient, guarded, safe, table, write_object
 from tutor.text_width import cut
 from tutor.trace.events import Update
-from tutor.trace.graph import graph_of, is_leaf, shares_of
+from tutor.trace.graph import gradients_by_edge, graph_of, is_leaf
 from tutor.trace.history import code_of, last_write, views
 from tutor.trace.names import aliases_of, name_of, names_of
 from tutor.trace.operands import op_output
@@ -301,7 +301,7 @@ def _node(timeline: Timeline, state: State, node: NodeState) -> dict[str, Any]:
 def _shares(state: State, edges: list[tuple[int, int]]) -> list[list[Any]]:
     """What went over the edges of a value with several uses: `[a, b, gradients]`, one gradient for each use by b."""
     found = []
-    for source, target, sent in shares_of(state, edges):
+    for source, target, sent in gradients_by_edge(state, edges):
         dtype = dtype_of(state, state.nodes[source].tensor)
         found.append([source, target, [gradient(one, dtype) for one in sent]])
     return found

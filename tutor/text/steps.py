@@ -18,8 +18,8 @@ from tutor.text.format import dtype_of, gradient, guarded, safe, write_object
 from tutor.text.show import optimizer_at
 from tutor.text_width import cut, width
 from tutor.trace import events as ev
-from tutor.trace.graph import parts_of
-from tutor.trace.names import name_of, numbered, tensor_name
+from tutor.trace.graph import gradient_parts
+from tutor.trace.names import name_of, placeholder_name, tensor_name
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.timeline import StepView, Timeline
 
@@ -108,11 +108,14 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     tensor = before.tensors.get(event.tensor)
     old = None if tensor is None or tensor.grad is None else before.tensors.get(tensor.grad)
     dtype = dtype_of(after, event.tensor)
-    yield "tensor", name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or numbered(event.tensor)
+    yield (
+        "tensor",
+        name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or placeholder_name(event.tensor),
+    )
     yield "old", None if old is None else gradient(old.value, old.dtype)
     yield "incoming", gradient(event.incoming, dtype)
     yield "new", gradient(event.new, dtype)
-    yield "parts", [[name, gradient(value, dtype)] for name, value in parts_of(after, event.node)]
+    yield "parts", [[name, gradient(value, dtype)] for name, value in gradient_parts(after, event.node)]
     paths = paths_to(timeline, after, event.tensor)
     yield "paths", None if paths is None else [msgspec.to_builtins(path) for path in paths.paths]
 

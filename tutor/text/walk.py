@@ -78,7 +78,7 @@ class Questions:
     def exercise(self, number: int) -> str | None:
         """What the check said of the code in an exercise cell."""
         indices = {cell.index for cell in self._cells if cell.number == number}
-        for aside in self._timeline.asides:
+        for aside in self._timeline.side_events:
             event = aside.event
             if isinstance(event, Checked) and event.cell in indices and event.of == "attempt":
                 if event.ok:
@@ -97,7 +97,7 @@ class Questions:
             if right.error is not None:
                 yield _("{what} could not be computed: {error}", what=cell.of, error=_(right.error)), False
                 continue
-            value = answers.shown(right.value)
+            value = answers.format_answer(right.value)
             options = self.options(cell)
             if options and isinstance(right.value, (int, float)) and 1 <= right.value <= len(options):
                 value = f"{value}{_(', ')}{options[int(right.value) - 1]}"
@@ -128,7 +128,7 @@ class Questions:
 
     def _right(self, cell: Cell) -> Answer | None:
         """What the run gives as the answer, if it came so far."""
-        events = (aside.event for aside in self._timeline.asides)
+        events = (aside.event for aside in self._timeline.side_events)
         return next((event for event in events if isinstance(event, Answer) and event.cell == cell.index), None)
 
 
@@ -140,7 +140,7 @@ def _is_right(cell: Cell, value: Any, right: Answer) -> bool:
 
 def _off(cell: Cell, typed: str, right: Any) -> str:
     """Of a list in which some numbers are right: which are not."""
-    found = answers.partly(answers.parse(typed), right) if cell.question == "predict" else []
+    found = answers.partly_right(answers.parse(typed), right) if cell.question == "predict" else []
     if not found:
         return ""
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in found if not element.ok]

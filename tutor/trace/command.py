@@ -1,6 +1,4 @@
-"""How a process was ended, by name.
-
-What the front end asks a worker or a fork server to do: JSON on its control socket, for a worker one line."""
+"""The requests of the front end to a worker or a fork server: JSON on its control socket, for a worker one line."""
 
 from __future__ import annotations
 
@@ -14,75 +12,76 @@ import msgspec
 
 
 def signal_name(number: int) -> str:
-    """A signal as C calls it."""
+    """Return the name of a signal in C, such as `SIGKILL`."""
     with contextlib.suppress(ValueError):
         return signal.Signals(number).name
     return f"signal {number}"
 
 
 READY = b"ready\n"
-"""What the worker answers once torch is imported."""
+"""Sent by the worker once torch is imported."""
 
 
 LOST = 2
-"""Which number of the shared page says that the program has closed the pipe of its recording."""
+"""Index of the number in the shared page that is set if the program closed the pipe of its recording."""
 
 
 class Nudge(msgspec.Struct, frozen=True):
-    """Add a little to one element of a tensor, unseen by autograd, to measure what depends on it."""
+    """A change to one element of a tensor, hidden from autograd, to measure a derivative by finite differences."""
 
     tensor: int
     element: int
-    """Which of its elements, row by row, from 0."""
+    """Flat index of the element, from 0."""
     amount: float
+    """Number to add."""
     line: int
-    """Before the how-manieth statement of the run, from 1."""
+    """Number of the executed statement before which it is added, from 1."""
 
 
 class RunCommand(msgspec.Struct, frozen=True):
-    """Run a file from its first cell to its last."""
+    """Runs a file from its first cell to its last."""
 
     path: str
     name: str
-    """A lesson's id, or the path as the learner gave it."""
+    """Lesson id, or the path as typed by the learner."""
     args: list[str] = []
     knobs: dict[str, str] = {}
     device: str | None = None
     edits: dict[int, str] = {}
-    """Other code for the code cells of these numbers; the file stays as it is."""
+    """By number of a code cell: the code to run in its place."""
     max_events: int = 1_000_000
     max_bytes: int = 256 << 20
     nudge: Nudge | None = None
     attempts: dict[str, str] = {}
-    """Other code for exercises, by their ids; what the lesson has is the starter."""
+    """By id of an exercise: the code to run in place of its starter."""
     seed: int | None = None
-    """What random numbers begin from, where the program itself does not say."""
+    """Seed of random numbers, for programs that set none."""
     language: str = "en"
-    """That in which a file that cannot be run is refused; nothing else that the worker says is a sentence."""
+    """Language of the error for a file that cannot be run; the worker sends no other sentences."""
 
 
 class ForkRequest(msgspec.Struct, frozen=True):
-    """Record a run in a fork. Its descriptors: where the events go, then, if they matter, standard output and error."""
+    """Records a run in a fork. It comes with descriptors: the events' pipe, then optionally stdout and stderr."""
 
     command: RunCommand
     seconds: int = 0
-    """How long it may take; 0 for no limit."""
+    """Time limit; 0: none."""
 
 
 HEADER = struct.Struct("<II")
-"""What stands before each request to a fork server: how many bytes it has, and how many descriptors come with it."""
+"""Header of a request to a fork server: its length in bytes, and the number of descriptors that come with it."""
 STATUS = struct.Struct("<i")
-"""The answer to a request: the exit status of the fork, minus the signal's number where one ended it."""
+"""Answer to a request: the exit status of the fork, or minus the number of the signal that ended it."""
 
 
 T = TypeVar("T")
 
 
 def encode(request: Any) -> bytes:
-    """A request as JSON. Python's own: a path or an argument need not be UTF-8, and msgspec refuses what is not."""
+    """Encode a request as JSON, with the json module: paths and arguments that are not UTF-8 fail in msgspec."""
     return json.dumps(msgspec.to_builtins(request, str_keys=True)).encode()
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """What `encode` gives, as a request of this kind."""
+    """Decode a request of type `kind`. Raises ValueError or msgspec.ValidationError if it is malformed."""
     return msgspec.convert(json.loads(data), kind, str_keys=True)

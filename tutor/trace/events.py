@@ -1,12 +1,12 @@
-"""What a recording is made of: one event is one fact.
+"""The events of a recording.
 
 The worker writes events, the timeline reads them; nothing else passes between the two. On the wire an event is a
 msgpack array `[tag, field, ...]`, so a new field goes at the end, with a default. A reader skips tags it does not know.
 
-A *step* is an event at which one can stop (`STEP_KINDS`). Steps are numbered from 1, and the state at step k is all
-that happened before step k+1.
+A *step* is an event at which one can stop (`STEP_KINDS`). Steps are numbered from 1, and the state at step k is the
+result of all events before step k+1.
 
-Numbers that stand for things are given out by the worker, from 1, and never reused within a run:
+The worker numbers things from 1 and never reuses a number within a run:
 *site* (a place in the code), *file*, *frame* (one activation of one of the learner's functions; the module is frame 1),
 *tensor* (a Python tensor object), *group* (a list, tuple, dict, module or object that holds tensors), *module* (an
 `nn.Module` that ran), *node* (an autograd node), *storage*, *meta* (a combination of everything about a tensor that
@@ -17,11 +17,11 @@ A *value* on the wire is one of
   bool, int, float, nested lists of these   a small tensor, as `tolist()` gives it; a complex number is `[re, im]`
   {"shape", "code", "data"}                 up to 1,000 elements: raw little-endian bytes, `code` as in `array.array`
                                             ("?" for bool)
-  {"shape", "dtype", "stats", "note", ...}  what is too large for a list, or is none (sparse, meta, quantized, nested);
+  {"shape", "dtype", "stats", "note", ...}  a tensor too large for a list, or sparse, meta, quantized or nested;
                                             `stats` has min, max, mean, std, nan, inf, zero or is None, `note` says why;
                                             "corners": nested lists, "heat": [rows, columns, bytes, least, most] where
                                             0 is the least, 254 the most and 255 not finite
-`trace.values` turns each into JSON and text, `trace.data` has their types.
+`trace.values` turns each into JSON and text, `trace.wire_types` has their types.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ Span: TypeAlias = tuple[int, int, int, int]
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The base of all events. The garbage collector need not look at them: what is decoded has no cycles."""
+    """Base of all events. The garbage collector ignores them (`gc=False`): decoded data has no cycles."""
 
     kind: ClassVar[str | None] = None
 
 
-# ---------------------------------------------------------------- where things are
+# ---------------------------------------------------------------- source code
 
 
 class Source(Event, frozen=True, tag=1):
-    """The text of a file of the learner's, before the first site in it."""
+    """The text of one of the learner's files, before the first site in it."""
 
     file: int
     path: str
     text: str
     cell: int | None = None
-    """In a notebook each code cell is a file of its own: which, from 1."""
+    """Number of the code cell, from 1, in a notebook, where each code cell is a file; else None."""
 
 
 class Site(Event, frozen=True, tag=2):
@@ -69,14 +69,14 @@ class Site(Event, frozen=True, tag=2):
     """The site of the statement around it; its own number for a statement."""
     op: str | None = None
     depth: int = 0
-    """How many of torch's own composites stand around the operation; those of a module's `forward` do not count."""
+    """Number of torch composites around the operation, without those of a module's `forward`."""
     parent: str | None = None
     """The innermost such composite, for instance `SGD.step`."""
     inplace: bool = False
 
 
 class Document(Event, frozen=True, tag=3):
-    """What is being run, once, first of all: its cells as read by `lesson.read`, prose included."""
+    """The lesson or script that is run, prose included; the first event."""
 
     name: str
     """A lesson's id, or the path of a file."""
@@ -86,7 +86,7 @@ class Document(Event, frozen=True, tag=3):
     knobs: dict[str, Data] = {}
     device: str | None = None
     originals: dict[int, str] = {}
-    """What the file has in the code cells, by number, in whose place the learner's own code ran."""
+    """By number of a code cell in whose place the learner's own code ran: the code in the file."""
 
 
 # ---------------------------------------------------------------- the learner's code
@@ -103,7 +103,7 @@ class CellStart(Event, frozen=True, tag=10):
 class CellEnd(Event, frozen=True, tag=11):
     """A code cell has ended: outcome is ok, failed, exited, stopped or died; `note` is the exception's type.
 
-    `status` and `place` are facts that the front end says in the learner's language, as in `RunEnd`.
+    The front end turns `status` and `place` into a sentence, as in `RunEnd`.
     """
 
     kind = "cell_end"
@@ -138,13 +138,13 @@ class FrameStart(Event, frozen=True, tag=13):
 
 
 class FrameEnd(Event, frozen=True, tag=14):
-    """The function returned or was left by an exception: its names are gone."""
+    """The function returned or raised: its names no longer exist."""
 
     frame: int
 
 
 class Iteration(Event, frozen=True, tag=15):
-    """The body of the loop whose header is statement `loop` begins its `number`-th turn, from 1, in `frame`."""
+    """Iteration `number` (from 1) of the loop whose header is statement `loop` begins in `frame`."""
 
     frame: int
     loop: int
@@ -159,7 +159,7 @@ class LoopEnd(Event, frozen=True, tag=16):
 
 
 class Bind(Event, frozen=True, tag=17):
-    """A name in a learner's frame now means this: `what` is tensor, group, value or none (deleted, or not shown)."""
+    """A name was bound: `what` is tensor, group, value or none (deleted, or not shown)."""
 
     frame: int
     name: str
@@ -170,7 +170,7 @@ class Bind(Event, frozen=True, tag=17):
 
 
 class Group(Event, frozen=True, tag=18):
-    """What a container, module or object holds now: pairs of the text to add to its name and a tensor.
+    """The tensors in a container, module or object now: pairs of the suffix to add to its name and a tensor.
 
     `[(".fc1.weight", 3), ("[0]", 4), ("['w']", 5)]`
     """
@@ -178,15 +178,15 @@ class Group(Event, frozen=True, tag=18):
     group: int
     items: list[tuple[str, int]]
     containers: list[tuple[str, str, int]] = []
-    """The lists, tuples and dicts among what it is and holds: the text to add to its name, the name of the class, and
-    how many items there are, 20 at most: no more are looked at."""
+    """The lists, tuples and dicts in it, itself included: the suffix to add to its name, the name of the class, and
+    the number of items, of which the first 20 are examined."""
 
 
 # ---------------------------------------------------------------- tensors
 
 
 class Meta(Event, frozen=True, tag=20):
-    """What rarely changes about a tensor, before the first `Snapshot` with this number."""
+    """The properties of a tensor that rarely change, before the first `Snapshot` with this number."""
 
     meta: int
     shape: tuple[int, ...]
@@ -195,7 +195,7 @@ class Meta(Event, frozen=True, tag=20):
     strides: tuple[int, ...] | None
     requires_grad: bool
     is_leaf: bool | None
-    """None where torch refuses to tell: of a view made under `no_grad` whose base was changed since."""
+    """None where torch raises: for a view made under `no_grad` whose base was modified since."""
     grad_fn: str | None
     retains_grad: bool
     layout: str = "strided"
@@ -203,7 +203,7 @@ class Meta(Event, frozen=True, tag=20):
 
 
 class Snapshot(Event, frozen=True, tag=21):
-    """The state of a tensor that is new or has changed."""
+    """The state of a new or changed tensor."""
 
     tensor: int
     meta: int
@@ -214,23 +214,23 @@ class Snapshot(Event, frozen=True, tag=21):
     grad: int | None
     """The tensor in its `.grad`."""
     value: Value
-    """None: as in this tensor's last snapshot."""
+    """None: the same as in this tensor's last snapshot."""
 
 
 class Gone(Event, frozen=True, tag=22):
-    """These tensors were collected; their numbers will not come again."""
+    """These tensors were garbage-collected."""
 
     tensors: list[int]
 
 
 class Op(Event, frozen=True, tag=23):
-    """A torch operation ran. `Snapshot`s of what it made or changed follow."""
+    """A torch operation ran. `Snapshot`s of the tensors that it created or modified follow."""
 
     kind = "op"
     site: int
     frame: int
     inputs: list[int | None]
-    """Tensors in the order of the arguments (lists flattened); None for a positional argument that is no tensor."""
+    """Tensors in the order of the arguments (lists flattened); None for a positional argument that is not a tensor."""
     outputs: list[int]
     module: int | None = None
     """The innermost module in whose `forward` it ran."""
@@ -243,9 +243,9 @@ class Module(Event, frozen=True, tag=53):
     class_name: str
     """The name of its class."""
     path: str
-    """What to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that one itself."""
+    """Suffix to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that module."""
     parent: int | None
-    """The module around it."""
+    """The module around it; None for the outermost."""
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -265,12 +265,12 @@ class GraphNode(Event, frozen=True, tag=30):
     saved: list[str] = []
     """The names under which the node saves tensors for its backward (`self`, `other`, `result`)."""
     of: tuple[int, int] | None = None
-    """In a pass with `create_graph`: it computed a gradient of this node, the one that ran last. Which of those that
-    the node sent on, from 0; -1: the one that reached it."""
+    """In a pass with `create_graph`: the node that ran last, of which it computed a gradient, and the index of that
+    gradient in `Node.grad_inputs`; -1: the gradient that reached the node."""
 
 
 class Freed(Event, frozen=True, tag=31):
-    """These nodes are gone: nothing holds them any more."""
+    """These nodes no longer exist: nothing refers to them."""
 
     nodes: list[int]
 
@@ -288,11 +288,11 @@ class Backward(Event, frozen=True, tag=32):
     retain_graph: bool
     create_graph: bool
     gradient: Gradients = []
-    """The gradients given for the roots, where any were."""
+    """The gradients passed for the roots; empty if none were."""
 
 
 class BackwardEnd(Event, frozen=True, tag=33):
-    """The pass is over. Without `retain_graph` the nodes that ran have let go of what they saved."""
+    """The pass is over. Without `retain_graph` the nodes that ran have released their saved tensors."""
 
     kind = "backward_end"
     number: int
@@ -310,7 +310,7 @@ class Node(Event, frozen=True, tag=34):
 
 
 class Accumulate(Event, frozen=True, tag=35):
-    """A leaf's gradient was written: what `.grad` held before (the state tells) plus `incoming` is `new`.
+    """A leaf's gradient was written: the previous `.grad` (in the state) plus `incoming` is `new`.
 
     The parts of `incoming` are the `grad_inputs` of the nodes that ran in this pass and feed `node`.
     """
@@ -322,9 +322,9 @@ class Accumulate(Event, frozen=True, tag=35):
     incoming: Value
     new: Value
     version: int | None = None
-    """That of the tensor `grad` now: adding to it in place is a write."""
+    """Version of the tensor `grad` now: accumulating in place raises it."""
     storage: int | None = None
-    """Its storage, where `grad` is new; it is in all else as the leaf then, or has a snapshot of its own."""
+    """Storage of `grad`, if it is new; its other properties are those of the leaf, or in a snapshot of `grad`."""
 
 
 class Captured(Event, frozen=True, tag=36):
@@ -337,7 +337,7 @@ class Captured(Event, frozen=True, tag=36):
 
 
 class Retained(Event, frozen=True, tag=37):
-    """A non-leaf that asked for it (`retain_grad`) got its `.grad`."""
+    """The `.grad` of a non-leaf with `retain_grad` was written."""
 
     kind = "retained"
     tensor: int
@@ -346,11 +346,11 @@ class Retained(Event, frozen=True, tag=37):
 
 
 class HookRan(Event, frozen=True, tag=38):
-    """A hook of the learner's ran; `after` equals `before` where it changed nothing.
+    """One of the learner's hooks ran; `after` equals `before` if it changed nothing.
 
-    Of a tensor: one that gets its gradient (`register_hook`), or one that runs once a leaf's has been written
-    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). Of a node, told before the `Node`, with what
-    it changed in it, a gradient each: `tensor` is 0.
+    A tensor's hook gets its gradient (`register_hook`), or runs after a leaf's gradient has been written
+    (`register_post_accumulate_grad_hook`, a step after its `Accumulate`). For a node's hook, `tensor` is 0; there is
+    one event for each gradient that it changed, before the `Node`.
     """
 
     kind = "hook"
@@ -359,12 +359,12 @@ class HookRan(Event, frozen=True, tag=38):
     before: Value
     after: Value
     node: int | None = None
-    """Whose hook it is (`Node.register_hook`, `register_prehook`)."""
+    """The node of a node's hook (`Node.register_hook`, `register_prehook`)."""
     input: int | None = None
-    """To which input of the node the gradient goes; None: it has reached the node, which has not run yet."""
+    """Input of the node to which the gradient goes; None: the gradient that reached the node, which has not run yet."""
 
 
-# ---------------------------------------------------------------- all else
+# ---------------------------------------------------------------- failures, output, exercises
 
 
 class Failed(Event, frozen=True, tag=40):
@@ -380,7 +380,7 @@ class Failed(Event, frozen=True, tag=40):
     caught: bool = False
     traceback: str = ""
     cause: int | None = None
-    """How many steps back stands the event that made it inevitable, where that is known."""
+    """Number of steps back to the event that made it inevitable; None: unknown."""
 
 
 class Output(Event, frozen=True, tag=41):
@@ -391,7 +391,7 @@ class Output(Event, frozen=True, tag=41):
 
 
 class Warned(Event, frozen=True, tag=42):
-    """A Python warning; the file and the line that it names, where they are the learner's."""
+    """A Python warning, with the file and line that it names if they are the learner's."""
 
     category: str
     message: str
@@ -400,15 +400,15 @@ class Warned(Event, frozen=True, tag=42):
 
 
 class Figure(Event, frozen=True, tag=43):
-    """Plotting calls, to be drawn again at any size."""
+    """The plotting calls of a figure, which can be drawn at any size."""
 
     calls: list[Data]
 
 
 class Answer(Event, frozen=True, tag=44):
-    """What the run gives as the answer of question cell `cell` (its index in `Document.cells`).
+    """The right answer to the question in cell `cell` (its index in `Document.cells`), computed from the run.
 
-    Of a question "which line?" the value is the first line of the statement asked for.
+    For a question "which line?" the value is the first line of the statement.
     """
 
     cell: int
@@ -417,79 +417,82 @@ class Answer(Event, frozen=True, tag=44):
     last_line: int | None = None
     """Of that statement."""
     count: int | None = None
-    """Its how-manieth run it was: `line:N#K` is the place where the condition became true."""
+    """Number of the execution of that statement, from 1: the condition became true at `line:N#K`."""
 
 
 class Checked(Event, frozen=True, tag=54):
-    """An exercise's code (its cell's index in `Document.cells`) was checked; neither the check nor a solution that ran
-    in place of what failed is in the recording."""
+    """The code of an exercise (its cell's index in `Document.cells`) was checked. The check is not recorded, nor is a
+    solution that ran after a failed attempt."""
 
     cell: int
     exercise: str
     ok: bool
     message: str | dict[str, str] = ""
-    """To the learner, where it failed: by language where the check speaks several. Else the exception's own text."""
+    """Message to the learner on failure: by language if the check has several, or the text of the exception."""
     line: int | None = None
     """Where it failed, in the file: in the check, or in the code that raised."""
     of: str = "attempt"
-    """attempt: what stood in the exercise cell. solution: the lesson's own, which ran unseen after an attempt that
-    failed, so that later cells find what they need."""
+    """attempt: the code in the exercise cell. solution: the lesson's solution, which ran unrecorded after a failed
+    attempt, so that later cells have their names."""
     how: str = ""
-    """What failed, where the check does not say it itself: stopped (the code), name (one is missing), check, solution
-    (an exception in it)."""
+    """What failed if there is no message from the check: stopped (the code raised), name (one is missing), check or
+    solution (it raised)."""
     error: str = ""
     """The exception's type, or the name that is missing."""
 
 
 class Cut(Event, frozen=True, tag=55):
-    """The recording is full: the learner's code goes on from here, but what it does is no longer recorded.
+    """The recording is full: the learner's code runs on from here unrecorded.
 
-    What follows, up to the next step, is that of the end of the cell: after a `Gap` "full", what all names mean then.
-    Points, output, cells and the failure that ends the run are still told. A run that is killed tells no such end.
+    Events after it and before the next step describe the end of the cell: after a `Gap` "full", the bindings of all
+    names. Points, output, cells and the failure that ends the run are still recorded. A killed run has no such end.
     """
 
     kind = "cut"
     events: int
-    """How many were recorded before."""
+    """Number of events recorded before."""
     site: int
     """The statement that was about to run, or running."""
     frame: int
     iterations: list[int]
-    """Of the loops around it, those of calling functions too, outermost first: which iteration each was in."""
+    """Current iterations of the loops around it and around the calls of its function, outermost first, from 1."""
     reason: str
-    """events or bytes: what there were too many of."""
+    """events or bytes: the limit that was reached."""
 
 
 class Point(Event, frozen=True, tag=45):
-    """Past the budget: the value of the scalar that backward was called on, for the charts."""
+    """Once the recording is full: the value of a scalar that backward was called on, for the charts."""
 
     name: str
     """Empty: it has none."""
     value: float
     site: int = 0
-    """Of the call."""
+    """Site of the call."""
     root: int = 0
-    """The how-manieth of its roots it is, from 0, of how many."""
+    """Index of the scalar among the roots of the call, from 0."""
     roots: int = 1
+    """Number of roots."""
     parts: list[tuple[str, float]] = []
-    """The named scalars that it is a sum of, or scaled from, where it has no name of its own."""
+    """The named scalars that it is a sum of or scaled from, if it has no name."""
 
 
 class Gap(Event, frozen=True, tag=46):
-    """Something was left out: how many events (0: not counted), and why: one of the words in `gaps`."""
+    """Something is missing from the recording."""
 
     events: int
+    """Number of missing events; 0: not counted."""
     why: str
+    """A key of the texts in `timeline`, for instance full, printed, thread."""
     count: int = 0
-    """Of what `why` speaks of."""
+    """A number for that text."""
     detail: str = ""
 
 
 class RunEnd(Event, frozen=True, tag=47):
-    """The run is over: outcome as in `CellEnd`, or refused, and `note` says why.
+    """The run is over: outcome as in `CellEnd`, or refused; `note` is the reason.
 
-    `status` is the exit status of the learner's program, 128 and the signal's number where it died; `place` is the
-    file, the line and the statement where its process ended without a word.
+    `status` is the exit status of the learner's program, or 128 + the signal's number if it died; `place` is the file,
+    line and statement at which its process ended without an exception.
     """
 
     outcome: str
@@ -499,7 +502,7 @@ class RunEnd(Event, frozen=True, tag=47):
 
 
 class Inner(msgspec.Struct, frozen=True, array_like=True):
-    """A node inside of an operation: what it needs and keeps, in the words of `Saved`."""
+    """A node inside a composite operation. The fields are those of `Saved`."""
 
     name: str
     needs: list[bool]
@@ -507,23 +510,23 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Saved(Event, frozen=True, tag=50):
-    """What the nodes called `name` that the operation at `site` makes keep for their backward, before the first one.
+    """The tensors that nodes called `name`, created by the operation at `site`, save for backward; before the first.
 
-    For each saved tensor: the name under which it is kept, whose it is (0: an input of the operation, 1: an output,
-    2: its own, a mask or indices, say), which of them, and the bytes of an own.
+    Each is (name, owner, index, bytes): owner 0 is the input `index` of the operation, 1 its output `index`, and 2 a
+    tensor that only the node holds, such as a mask, with its size in bytes.
     """
 
     site: int
     name: str
     tensors: list[tuple[str, int, int, int]]
     needs: list[bool] = []
-    """Which of the node's inputs needed a gradient: where others do, it may keep other things."""
+    """For each input of the node, whether it needed a gradient: that decides what is saved."""
     inner: list[Inner] = []
-    """The nodes inside of the operation that lead to that one, breadth first, without leaves."""
+    """The nodes inside the operation that lead to that one, breadth first, without leaves."""
 
 
 class Update(msgspec.Struct, frozen=True, array_like=True):
-    """What an optimizer's step did to one parameter."""
+    """The update of one parameter by an optimizer step; `group` is the index of its parameter group."""
 
     tensor: int
     group: int
@@ -535,7 +538,7 @@ class Update(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OptimizerStep(Event, frozen=True, tag=51):
-    """An optimizer's step is over. `options` are those of each group: lr, momentum, betas, …"""
+    """An optimizer step is over. `options` has those of each parameter group: lr, momentum, betas, …"""
 
     optimizer: str
     site: int
@@ -543,9 +546,9 @@ class OptimizerStep(Event, frozen=True, tag=51):
     options: list[dict[str, Data]]
     updates: list[Update]
     left_out: int = 0
-    """How many parameters were too large or too many to be told one by one."""
+    """Number of parameters without an `Update`: too large, or too many."""
     others: list[int] = []
-    """Those of them that have a gradient, so that the step changed them too."""
+    """Those of them that have a gradient, so that the step changed them."""
 
 
 class Key(Event, frozen=True, tag=60):
@@ -558,7 +561,7 @@ STEP_KINDS: tuple[type[Event], ...] = (
     CellStart, CellEnd, Line, Op, Backward, BackwardEnd, Node, Accumulate, Captured, Retained, HookRan, Failed,
     Cut,
 )  # fmt: skip
-"""The events that are steps; a step's kind is its place here, plus one."""
+"""The events that are steps. The number of a kind is its position here, from 1."""
 
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,

@@ -1,8 +1,8 @@
-"""Reading a recording from its file as it is asked for: no more of it is in memory than what is shown needs.
+"""The frames of a recording, and how a state is reached from them.
 
-The frames of a recording: kept compressed, decoded when asked, the last ones remembered.
-
-From the start of a recording, or a nearer state that was kept, to the state at any place in it."""
+`Frames` has the compressed frames, in memory or in a `RecordingFile`, and a cache of decoded ones. `Seeker` replays
+events from the nearest state that it has: a key in the recording, or one that it reached before.
+"""
 
 from __future__ import annotations
 
@@ -27,43 +27,45 @@ from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import State
 from tutor.trace.wire import memory_of
 
-MOST_MEMORY = 112 << 20
-"""A recording is read on only while this process has not taken so many bytes more than when it began to read it."""
-MOST_PIPED = 64 << 20
-"""So many bytes are read of what is no regular file."""
+# ---------------------------------------------------------------- the file
+
+MAX_MEMORY_GROWTH = 112 << 20
+"""Bytes by which the process may grow while it reads a recording; then no more of it is read."""
+MAX_PIPED = 64 << 20
+"""Maximum number of bytes read from a pipe or device."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CHUNK = 1 << 20
 
 
-def memory_taken() -> int:
-    """The bytes of memory that this process has now; 0 where the system does not tell."""
+def memory_used() -> int:
+    """Return the resident memory of this process in bytes; 0 if the system does not report it."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/statm", "rb", buffering=0) as file:
         return int(file.read(256).split()[1]) * _PAGE
     return 0
 
 
-class Stored:
-    """The bytes of a file. It stays open, so that they are there though another takes its place."""
+class RecordingFile:
+    """The bytes of a file. It stays open, so they remain readable if the file is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = -1
         self._data: bytes | None = None
-        self._before = memory_taken()
+        self._before = memory_used()
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
                 self.size = status.st_size
                 self._descriptor = os.dup(file.fileno())
             else:
-                self._data = file.read(MOST_PIPED)
+                self._data = file.read(MAX_PIPED)
                 self.size = len(self._data)
 
-    def takes_much(self) -> bool:
-        """Whether so much memory was taken since that no more is to be read."""
-        return memory_taken() - self._before > MOST_MEMORY
+    def exceeds_memory(self) -> bool:
+        """Return whether the process has grown by more than `MAX_MEMORY_GROWTH` since the file was opened."""
+        return memory_used() - self._before > MAX_MEMORY_GROWTH
 
     def read(self, start: int, end: int) -> bytes:
-        """These bytes; fewer where the file has become shorter, none where it cannot be read."""
+        """Return the bytes of a range; fewer if the file became shorter, none if it cannot be read."""
         if self._data is not None:
             return self._data[start:end]
         try:
@@ -72,9 +74,9 @@ class Stored:
             return b""
 
     def chunks(self, start: int, end: int) -> Iterator[bytes]:
-        """The same in pieces."""
-        for place in range(start, end, _CHUNK):
-            yield self.read(place, min(place + _CHUNK, end))
+        """Yield the same in chunks."""
+        for offset in range(start, end, _CHUNK):
+            yield self.read(offset, min(offset + _CHUNK, end))
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
@@ -82,9 +84,9 @@ class Stored:
 
 
 class StoredFrames:
-    """The frames of a file: where each of them is."""
+    """The frames in a file, as a sequence that reads each when it is asked for."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: RecordingFile) -> None:
         self._stored = stored
         self._starts = array("Q")
         self._ends = array("Q")
@@ -93,7 +95,7 @@ class StoredFrames:
         return len(self._starts)
 
     def add(self, start: int, end: int) -> None:
-        """One more frame."""
+        """Add the frame in this range of the file."""
         self._starts.append(start)
         self._ends.append(end)
 
@@ -104,21 +106,23 @@ class StoredFrames:
         return self._stored.read(self._starts[number], self._ends[number])
 
 
+# ---------------------------------------------------------------- frames
+
 STEP_TYPES = frozenset(STEP_KINDS)
 _NUMBERS: dict[type[Event], int] = {kind: number for number, kind in enumerate(STEP_KINDS, 1)}
-REMEMBERED = 2 << 20
-"""How many inflated bytes of decoded frames are kept at hand."""
-HEAVY = 48
-"""A frame that takes more memory than so many times its bytes counts as more of them."""
-MOST_FRAMES = 1_000_000
-"""A file has no more frames than this."""
+DECODED_BYTES = 2 << 20
+"""Size of the cache of decoded frames, in inflated bytes."""
+BYTES_RATIO = 48
+"""Memory per inflated byte above which a frame counts with more than its bytes."""
+MAX_FRAMES = 1_000_000
+"""Maximum number of frames in a file."""
 
 Place = tuple[int, int]
 """A frame and an event in it, both from 0."""
 
 
-class Decoded:
-    """A frame's events, where the steps are among them, and its inflated size."""
+class DecodedFrame:
+    """The events of a frame, the positions of the steps among them, and its inflated size in bytes."""
 
     __slots__ = ("events", "size", "steps")
 
@@ -129,7 +133,7 @@ class Decoded:
 
 
 class Frames:
-    """All frames so far."""
+    """All frames so far, with the numbers of the steps and events in them."""
 
     def __init__(self) -> None:
         self.data: list[wire.Buffer] | StoredFrames = []
@@ -138,22 +142,22 @@ class Frames:
         self.steps = 0
         self.events = 0
         self.damaged: list[str] = []
-        """What was found wrong while decoding."""
+        """Sentences on errors that were found while decoding."""
         self.kinds: bytearray | None = None
-        """What a file says each step to be. A step that is another when its frame is decoded cannot be read: then this
-        says so from there on."""
-        self.takes_much: Callable[[], bool] = lambda: False
-        """Of a recording from a file: whether so much memory was taken that no more is to be read."""
-        self.let_go: Callable[[], None] = lambda: None
-        """Called where memory is short."""
-        self._decoded: OrderedDict[int, Decoded] = OrderedDict()
+        """The kinds of all steps by the summary of the file. A decoded step of another kind is replaced by a `Failed`,
+        here too."""
+        self.exceeds_memory: Callable[[], bool] = lambda: False
+        """Returns whether too much memory is used to decode another frame; see `RecordingFile`."""
+        self.free_memory: Callable[[], None] = lambda: None
+        """Called if it is, before giving up."""
+        self._decoded: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._size = 0
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def append(self, frame: wire.Buffer, events: int, steps: int, decoded: Decoded | None = None) -> None:
-        """One more frame."""
+    def append(self, frame: wire.Buffer, events: int, steps: int, decoded: DecodedFrame | None = None) -> None:
+        """Append a frame with so many events and steps, and its decoded form if there is one."""
         assert isinstance(self.data, list)
         if decoded is not None:
             self._remember(len(self.data), decoded)
@@ -161,7 +165,7 @@ class Frames:
         self._count(events, steps)
 
     def add_stored(self, start: int, end: int, events: int, steps: int) -> None:
-        """One more frame, which is in the file there."""
+        """Append a frame in this range of the file."""
         assert isinstance(self.data, StoredFrames)
         self.data.add(start, end)
         self._count(events, steps)
@@ -172,8 +176,8 @@ class Frames:
         self.steps += steps
         self.events += events
 
-    def __getitem__(self, number: int) -> Decoded:
-        """The events of a frame."""
+    def __getitem__(self, number: int) -> DecodedFrame:
+        """Return a frame decoded, from the cache if it is there."""
         decoded = self._decoded.get(number)
         if decoded is None:
             decoded = self._decode(number)
@@ -183,16 +187,16 @@ class Frames:
         return decoded
 
     def step(self, step: int) -> Place:
-        """Where the event of a step is."""
+        """Return the position of the event of a step."""
         number = bisect_left(self.steps_before, step) - 1
         return number, self[number].steps[step - self.steps_before[number] - 1]
 
     def after(self, step: int) -> Place:
-        """The end of all that belongs to a step: where the next step's event is, or the end."""
+        """Return the position of the next step's event, or the end of the recording."""
         return self.step(step + 1) if step < self.steps else (len(self.data), 0)
 
     def between(self, start: Place, end: Place) -> Iterator[list[Event]]:
-        """The events from `start` on and before `end`, frame by frame."""
+        """Yield the events from `start` up to, but without, `end`: a list for each frame."""
         for number in range(start[0], min(end[0] + 1, len(self.data))):
             first = start[1] if number == start[0] else 0
             last = end[1] if number == end[0] else None
@@ -200,131 +204,133 @@ class Frames:
                 yield self[number].events[first:last]
 
     def distance(self, place: Place) -> int:
-        """How many events come before a place."""
+        """Return the number of events before a position."""
         return self.events_before[place[0]] + place[1] if place[0] < len(self.data) else self.events
 
-    def _remember(self, number: int, decoded: Decoded) -> None:
+    def _remember(self, number: int, decoded: DecodedFrame) -> None:
         self._decoded[number] = decoded
         self._size += decoded.size
-        while self._size > REMEMBERED and len(self._decoded) > 1:
+        while self._size > DECODED_BYTES and len(self._decoded) > 1:
             self._size -= self._decoded.popitem(last=False)[1].size
 
     def forget(self) -> None:
-        """Let go of what is decoded."""
+        """Empty the cache of decoded frames."""
         self._decoded.clear()
         self._size = 0
 
-    def _decode(self, number: int) -> Decoded:
-        """A frame of a file; its header's word on the steps holds, or places would not be found."""
+    def _decode(self, number: int) -> DecodedFrame:
+        """Decode a frame. The step count of its header is authoritative: steps are cut off or added to match it."""
         first = self.steps_before[number]
-        wanted = (self.steps_before[number + 1] if number + 1 < len(self.data) else self.steps) - first
+        expected = (self.steps_before[number + 1] if number + 1 < len(self.data) else self.steps) - first
         try:
-            self._look_at_memory()
+            self._check_memory()
             payload = wire.inflate(self.data[number])
-            events = wire.decode_payload(payload, self._tell)
-            size = max(len(payload), memory_of(payload) // HEAVY)
+            events = wire.decode_payload(payload, self._report)
+            size = max(len(payload), memory_of(payload) // BYTES_RATIO)
         except wire.WireError as error:
             events, size = [], 0
-            self._tell(_("A part of the recording cannot be read: {error}.", error=error))
-        steps = steps_among(events)
-        if len(steps) != wanted:
-            self._tell(
+            self._report(_("A part of the recording cannot be read: {error}.", error=error))
+        steps = step_positions(events)
+        if len(steps) != expected:
+            self._report(
                 _(
                     "A part of the recording has {count} steps where {wanted} are announced.",
                     count=len(steps),
-                    wanted=wanted,
+                    wanted=expected,
                 )
             )
-            events = events[: steps[wanted]] if len(steps) > wanted else events
-            events = events + [_UNREADABLE] * (wanted - len(steps))
-            steps = steps_among(events)
+            events = events[: steps[expected]] if len(steps) > expected else events
+            events = events + [_UNREADABLE] * (expected - len(steps))
+            steps = step_positions(events)
         if self.kinds is not None:
-            self._compare(events, steps, self.kinds, first)
-        return Decoded(events, steps, size)
+            self._check_kinds(events, steps, self.kinds, first)
+        return DecodedFrame(events, steps, size)
 
-    def _compare(self, events: list[Event], steps: list[int], kinds: bytearray, first: int) -> None:
-        """Steps that are not what the file says they are cannot be read."""
-        for step, place in enumerate(steps, first):
-            if _NUMBERS[type(events[place])] == kinds[step]:
+    def _check_kinds(self, events: list[Event], steps: list[int], kinds: bytearray, first: int) -> None:
+        """Replace steps whose kind differs from the one in the summary."""
+        for step, position in enumerate(steps, first):
+            if _NUMBERS[type(events[position])] == kinds[step]:
                 continue
-            if events[place] is not _UNREADABLE:
-                self._tell(_("Some steps of the recording are not what it says they are: they cannot be read."))
-            events[place] = _UNREADABLE
+            if events[position] is not _UNREADABLE:
+                self._report(_("Some steps of the recording are not what it says they are: they cannot be read."))
+            events[position] = _UNREADABLE
             kinds[step] = _NUMBERS[Failed]
 
-    def _look_at_memory(self) -> None:
-        if self.takes_much():
-            self.let_go()
-            if self.takes_much():
+    def _check_memory(self) -> None:
+        if self.exceeds_memory():
+            self.free_memory()
+            if self.exceeds_memory():
                 raise wire.WireError(_("it takes too much memory"))
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         if text not in self.damaged:
             self.damaged.append(text)
 
 
-def steps_among(events: list[Event]) -> list[int]:
-    """The places of the steps in a list of events."""
-    return [place for place, event in enumerate(events) if type(event) in STEP_TYPES]
+def step_positions(events: list[Event]) -> list[int]:
+    """Return the positions of the steps in a list of events."""
+    return [position for position, event in enumerate(events) if type(event) in STEP_TYPES]
 
 
 _UNREADABLE = Failed("TraceError", N_("This part of the recording cannot be read."), None, None, None, None)
 
 
+# ---------------------------------------------------------------- states
+
 Key = Callable[[], wire.Buffer]
 
 KEY_EVERY = 2048
-"""A key at the earliest after so many events: what is replayed in 5 ms."""
+"""Minimum number of events between two keys; as many are replayed in 5 ms."""
 KEY_BYTES = 64
-"""For so many bytes of a key one more event: large states are kept less often."""
+"""The distance between keys grows by one event for this many bytes of a key: large states are stored less often."""
 HEADS = 4
-"""So many states are moved through the recording: one for the cursor, others for what an explanation looks back at."""
+"""Number of states that are moved forward: one follows the cursor, others the steps that explanations look back at."""
 MARKS = 24
-"""How many states on the way to one that was asked for are kept at hand."""
-MARK_SIZE = 120_000
-"""So many tensors and nodes the states kept on the way have at most in all, but for the last."""
+"""Number of intermediate states that are cached."""
+MAX_MARKED = 120_000
+"""Maximum number of tensors and nodes in the cached states, not counting the last one."""
 
-MOST_STATE = 32 << 20
-"""A state that is kept has at most so many bytes."""
+MAX_STATE = 32 << 20
+"""Maximum size of the state in a key, in bytes of msgpack."""
 
 _START: Place = (0, 0)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Seeker:
-    """States that are moved through the recording, and the states kept to start from."""
+    """Reaches the state at any position, by replaying events from the nearest state that it has."""
 
     def __init__(self, book: Book, frames: Frames) -> None:
         self.keys: list[tuple[int, Key]] = []
-        """Before which frame, and how to get at the frame of a `Key`: its state is msgpack, compressed."""
+        """The keys, as (number of the frame that follows, function that returns the key's frame)."""
         self._book = book
         self._frames = frames
         self._due = KEY_EVERY
         self._heads: list[tuple[Place, Replay]] = []
-        """Where they are, the one moved last at the end."""
+        """States that are moved forward, with their positions; the one used last is at the end."""
         self._marks: OrderedDict[Place, State] = OrderedDict()
         self._marked = 0
-        """How large the marks are in all."""
+        """Total size of the cached states, in tensors and nodes."""
 
     def keep(self, state: State) -> None:
-        """Keep the state after all frames, if it is time for that."""
+        """Store the state after all frames as a key, if enough events came since the last one."""
         if self._frames.events < self._due:
             return
         encoded = _encode(state)
         key = zlib.compress(encoded, 1)
-        if len(encoded) < MOST_STATE and len(key) < wire.MAX_LENGTH // 2:
+        if len(encoded) < MAX_STATE and len(key) < wire.MAX_LENGTH // 2:
             frame = wire.seal(_encode([ev.Key(key)]), 0, 0, 0)
             self.keys.append((len(self._frames), lambda: frame))
         self._due = self._frames.events + KEY_EVERY + len(key) // KEY_BYTES
 
     def forget(self) -> None:
-        """Let go of the states at hand."""
+        """Empty the caches of states."""
         self._heads.clear()
         self._marks.clear()
         self._marked = 0
 
     def seek(self, target: Place) -> State:
-        """The state before the event at a place; a copy that nothing changes later."""
+        """Return the state before the event at a position, as a copy that never changes later."""
         start, replay = self._approach(target)
         number = start[0]
         for events in self._frames.between(start, target):
@@ -337,22 +343,22 @@ class Seeker:
         return copy_state(replay.state)
 
     def _mark(self, place: Place, state: State) -> None:
-        """Keep a state that is on the way."""
+        """Cache an intermediate state."""
         if place in self._marks:
             return
         self._marks[place] = copy_state(state)
         self._marked += _size(state)
-        while len(self._marks) > MARKS or (self._marked > MARK_SIZE and len(self._marks) > 1):
+        while len(self._marks) > MARKS or (self._marked > MAX_MARKED and len(self._marks) > 1):
             self._marked -= _size(self._marks.popitem(last=False)[1])
 
     def _approach(self, target: Place) -> tuple[Place, Replay]:
-        """The nearest place at or before `target` whose state is known, and what goes on from there."""
+        """Return the nearest position at or before `target` whose state is available, and a replay from there."""
         head = max((place for place, _ in self._heads if place <= target), default=_START)
         mark = max((place for place in self._marks if place <= target), default=_START)
         key = bisect_right(self.keys, target[0], key=lambda key: key[0])
         while key and (self.keys[key - 1][0], 0) > max(head, mark):
             try:
-                state = _state_of(self.keys[key - 1][1]())
+                state = _decode_key(self.keys[key - 1][1]())
             except wire.UNREADABLE:
                 del self.keys[key - 1]
                 key -= 1
@@ -369,13 +375,13 @@ class Seeker:
         return _START, Replay(State(), self._book)
 
 
-def _state_of(frame: wire.Buffer) -> State:
-    """The state in the frame of a `Key`. Raises what is in `wire.UNREADABLE`."""
+def _decode_key(frame: wire.Buffer) -> State:
+    """Return the state in the frame of a `Key`. Raises one of `wire.UNREADABLE` if it is damaged."""
     packed: list[ev.Key] = wire.decoder(list[ev.Key])(
         wire.expand(memoryview(frame)[wire.HEADER.size :], wire.MAX_LENGTH)
     )
-    encoded = wire.expand(packed[0].state if packed else b"", MOST_STATE)
-    if memory_of(encoded, 2 * MOST_STATE) > 2 * MOST_STATE:
+    encoded = wire.expand(packed[0].state if packed else b"", MAX_STATE)
+    if memory_of(encoded, 2 * MAX_STATE) > 2 * MAX_STATE:
         raise wire.WireError(_("it takes too much memory"))
     state: State = wire.decoder(State)(encoded)
     return state

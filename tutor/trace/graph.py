@@ -1,4 +1,4 @@
-"""The graph on show at a point, ready to be drawn or listed."""
+"""The autograd graph of a state in drawing order, and the gradients that flowed along its edges."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Edges = list[tuple[int, int]]
 
 
 def graph_of(state: State) -> tuple[list[NodeState], Edges]:
-    """The nodes on show in drawing order, and the edges `(from, to)`: `to` was computed from `from`.
+    """Return the shown nodes in drawing order, and the edges `(from, to)`: `to` was computed from `from`.
 
-    Operations come in the order in which they ran, each leaf before the first that uses it; what a pass with
-    `create_graph` made comes after all else that it was made from.
+    Operations are in the order in which they ran, each leaf before its first use; nodes created by a pass with
+    `create_graph` come after the nodes that they were computed from.
     """
     shown = [state.nodes[number] for number in state.shown if number in state.nodes]
     numbers = {node.node for node in shown}
-    parts = part_of(shown)
+    parts = subgraph_of(shown)
     operations = sorted(
         (node for node in shown if not is_leaf(node)), key=lambda node: (parts[node.node], node.sequence, node.node)
     )
@@ -40,11 +40,11 @@ def graph_of(state: State) -> tuple[list[NodeState], Edges]:
     return [*ordered, *sorted(leaves.values(), key=lambda node: node.node)], edges
 
 
-def part_of(nodes: Sequence[NodeState]) -> dict[int, int]:
-    """By node: which part of the graph it belongs to.
+def subgraph_of(nodes: Sequence[NodeState]) -> dict[int, int]:
+    """Return, by node, the number of the subgraph that it belongs to.
 
-    0 is what the learner's code computed from leaves, 2 p what pass p made (the graph of its gradients), 2 p + 1 what
-    was computed from that.
+    0: computed by the learner's code from leaves; 2p: created by pass p (the graph of its gradients); 2p + 1: computed
+    from those gradients.
     """
     parts = dict.fromkeys((node.node for node in nodes), 0)
     if all(node.of_pass is None for node in nodes):
@@ -58,22 +58,24 @@ def part_of(nodes: Sequence[NodeState]) -> dict[int, int]:
 
 
 def _inputs_first(operations: list[NodeState]) -> list[NodeState]:
-    """The same in an order in which no node stands before one that it was computed from.
+    """Sort operations topologically, leaving their order as it is where it allows.
 
-    It is as it was where one thread made all nodes: each of them counts for itself.
+    It changes only if several threads created nodes: sequence numbers count per thread.
     """
-    place = {node.node: at for at, node in enumerate(operations)}
+    positions = {node.node: at for at, node in enumerate(operations)}
     if all(
-        source is None or place.get(source[0], -1) < at for at, node in enumerate(operations) for source in node.inputs
+        source is None or positions.get(source[0], -1) < at
+        for at, node in enumerate(operations)
+        for source in node.inputs
     ):
         return operations
     feeds: dict[int, list[int]] = {}
     missing = [0] * len(operations)
     for at, node in enumerate(operations):
         for source in {source[0] for source in node.inputs if source is not None}:
-            before = place.get(source)
-            if before is not None:
-                feeds.setdefault(before, []).append(at)
+            source_at = positions.get(source)
+            if source_at is not None:
+                feeds.setdefault(source_at, []).append(at)
                 missing[at] += 1
     ready = [at for at, count in enumerate(missing) if not count]
     heapify(ready)
@@ -81,15 +83,15 @@ def _inputs_first(operations: list[NodeState]) -> list[NodeState]:
     while ready:
         at = heappop(ready)
         ordered.append(operations[at])
-        for after in feeds.get(at, ()):
-            missing[after] -= 1
-            if not missing[after]:
-                heappush(ready, after)
-    return ordered if len(ordered) == len(operations) else operations  # what has a cycle is no graph
+        for target_at in feeds.get(at, ()):
+            missing[target_at] -= 1
+            if not missing[target_at]:
+                heappush(ready, target_at)
+    return ordered if len(ordered) == len(operations) else operations  # a cycle: damaged data
 
 
-def parts_of(state: State, node: int) -> list[tuple[str, Value]]:
-    """What each consumer of a node sent to it in the pass on show, in the order in which they did."""
+def gradient_parts(state: State, node: int) -> list[tuple[str, Value]]:
+    """Return the gradients that reached a node in the current pass, in order, as (sending node's name, gradient)."""
     if state.last_pass is None:
         return []
     parts: list[tuple[str, Value]] = []
@@ -103,26 +105,30 @@ def parts_of(state: State, node: int) -> list[tuple[str, Value]]:
     return parts
 
 
-def shares_of(state: State, edges: Edges) -> list[tuple[int, int, list[Value]]]:
-    """Of each edge whose source has several uses, what went over it in the pass on show, one for each use."""
+def gradients_by_edge(state: State, edges: Edges) -> list[tuple[int, int, list[Value]]]:
+    """Return (source, target, gradients) for each edge whose source is used several times, one gradient per use."""
     uses = Counter(source for source, _ in edges)
-    found = []
+    shares = []
     for source, target in dict.fromkeys(edges):
-        sent = sent_over(state, source, target) if uses[source] > 1 and state.showing_pass else []
-        if sent:
-            found.append((source, target, sent))
-    return found
+        gradients = gradients_sent(state, source, target) if uses[source] > 1 and state.showing_pass else []
+        if gradients:
+            shares.append((source, target, gradients))
+    return shares
 
 
-def sent_over(state: State, source: int, target: int) -> list[Value]:
-    """What one node sent to another in the pass on show, one for each time that it was computed from it."""
+def gradients_sent(state: State, source: int, target: int) -> list[Value]:
+    """Return the gradients that `target` sent to `source` in the current pass, one for each use."""
     node = state.nodes.get(target)
     if node is None or node.grad_inputs is None:
         return []
     pairs = zip(node.inputs, node.grad_inputs, strict=False)
-    return [sent for came, sent in pairs if came is not None and came[0] == source and sent is not None]
+    return [
+        gradient
+        for target_input, gradient in pairs
+        if target_input is not None and target_input[0] == source and gradient is not None
+    ]
 
 
 def is_leaf(node: NodeState) -> bool:
-    """Whether a node stands for a leaf: what writes its gradient."""
+    """Return whether a node is the `AccumulateGrad` of a leaf."""
     return node.name == "AccumulateGrad" or node.sequence < 0

@@ -1,10 +1,8 @@
-"""Tensors that look into one memory, and when it was written last.
+"""The history of one tensor, name or node over a recording: its values, its uses, its runs.
 
-What something held over time, an entry for each step at which it changed.
-
-Reading a recording from its beginning for what became of one thing in it: a tensor, a name, a node.
-
-A whole recording of 40,000 steps takes some 30 ms; of a longer one a part is read at a time."""
+A `Reader` reads the events from the beginning and passes them to collectors. It takes about 30 ms for 40,000 steps;
+longer recordings are read in parts.
+"""
 
 from __future__ import annotations
 
@@ -15,97 +13,115 @@ from typing import Any, Protocol
 
 from tutor.trace import events as ev
 from tutor.trace.frame_store import STEP_TYPES
-from tutor.trace.names import MODULE, names_of, numbered
+from tutor.trace.names import MODULE, names_of, placeholder_name
 from tutor.trace.navigation import forward
 from tutor.trace.state import FrameState, NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 from tutor.trace.wire_types import Value
 
+# ---------------------------------------------------------------- tensors that share a storage
 
-def sharing(state: State, tensor: int) -> list[int]:
-    """The other tensors that share a tensor's storage."""
-    held = state.tensors.get(tensor)
-    if held is None or held.storage is None:
+
+def storage_aliases(state: State, tensor: int) -> list[int]:
+    """Return the other tensors that share the storage of a tensor."""
+    tensor_state = state.tensors.get(tensor)
+    if tensor_state is None or tensor_state.storage is None:
         return []
-    return [number for number, one in state.tensors.items() if one.storage == held.storage and number != tensor]
+    return [
+        number for number, other in state.tensors.items() if other.storage == tensor_state.storage and number != tensor
+    ]
 
 
 def views(state: State, frame: FrameState | None = None) -> dict[str, list[str]]:
-    """By the name of a tensor in a frame (by default the innermost): the names of others there that share its
-    storage."""
-    named = names_of(state, frame)
+    """Return, by the name of each tensor in a frame, the names of other tensors there that share its storage.
+
+    Args:
+        state: The state to look at.
+        frame: The frame whose names count, by default the innermost.
+    """
+    names = names_of(state, frame)
     by_storage: dict[int, list[str]] = {}
-    for name, number in named.items():
+    for name, number in names.items():
         storage = state.tensors[number].storage
         if storage is not None:
             by_storage.setdefault(storage, []).append(name)
-    found: dict[str, list[str]] = {}
-    for name, number in named.items():
-        together = by_storage.get(state.tensors[number].storage or 0, ())
-        found[name] = [other for other in together if named[other] != number]
-    return found
+    aliases: dict[str, list[str]] = {}
+    for name, number in names.items():
+        same_storage = by_storage.get(state.tensors[number].storage or 0, ())
+        aliases[name] = [other for other in same_storage if names[other] != number]
+    return aliases
 
 
 def last_write(timeline: Timeline, step: int, tensor: int) -> int | None:
-    """The step of the last operation that wrote into a tensor's storage and so raised its version, itself or through
-    another view. None: nobody has since the oldest of them was made."""
+    """Return the step of the last in-place operation on a tensor or on another view of its storage.
+
+    Returns:
+        The step, or None if there was no write since the oldest of the views was created.
+    """
     state = timeline.state(step)
-    held = state.tensors.get(tensor)
-    if held is None or not held.version:
+    tensor_state = state.tensors.get(tensor)
+    if tensor_state is None or not tensor_state.version:
         return None
-    views = [number for number in sharing(state, tensor) if state.tensors[number].version == held.version]
-    for number in (tensor, *views):
-        found = _reached(timeline, step, number, held.version)
-        if number in timeline.state(found - 1).tensors:  # else it was made with this version
-            return found
+    version = tensor_state.version
+    aliases = [number for number in storage_aliases(state, tensor) if state.tensors[number].version == version]
+    for number in (tensor, *aliases):
+        write_step = _step_of_version(timeline, step, number, version)
+        if number in timeline.state(write_step - 1).tensors:  # else it was created with this version
+            return write_step
     return None
 
 
-def _reached(timeline: Timeline, step: int, tensor: int, version: int) -> int:
-    """The first step after which a tensor had the version that it has at `step`: versions only grow."""
+def _step_of_version(timeline: Timeline, step: int, tensor: int, version: int) -> int:
+    """Return the first step after which a tensor had this version, by bisection: versions only grow."""
     first, last = 0, step
     while last - first > 1:
         middle = (first + last) // 2
-        then = timeline.state(middle).tensors.get(tensor)
-        if then is None or (then.version or 0) < version:
+        tensor_state = timeline.state(middle).tensors.get(tensor)
+        if tensor_state is None or (tensor_state.version or 0) < version:
             first = middle
         else:
             last = middle
     return last
 
 
-KEPT = 512
-"""So many values of more than one number are kept at most; beyond, every second, every fourth, …"""
+# ---------------------------------------------------------------- values over time
+
+MAX_VALUES = 512
+"""Maximum number of values with more than one element in a series; beyond it every second, fourth, … is stored."""
 
 
-class History:
-    """All changes of a single number; of a tensor with more elements so many as `KEPT` says, and always the last."""
+class ValueSeries:
+    """The values of something over time: one entry per step at which it changed.
+
+    A series of single numbers is complete. Of larger tensors at most `MAX_VALUES` values are stored, and the last one.
+    """
 
     def __init__(self) -> None:
         self.steps: array[int] = array("I")
         self.numbers: array[float] = array("d")
-        """While every value is a single number or none (nan, and a gap): these."""
+        """The values at `steps` while all are single numbers; nan, and an entry in `gaps`, for None."""
         self.gaps: set[int] = set()
-        """Steps from which on it held nothing."""
+        """Steps from which on there was no value."""
         self.values: list[Value] = []
-        """As soon as one is not: these instead, for the same steps."""
+        """The values at `steps` as soon as one is not a single number; then `numbers` is empty."""
         self.changes = 0
+        """Number of changes, stored or not."""
         self.revision = 0
-        """Another one whenever anything is other than before."""
+        """Increases whenever an entry is added or replaced."""
         self.stride = 1
-        """Every so-manieth change is kept."""
+        """One change out of `stride` is stored."""
         self._single = True
         self._last: tuple[int, Value] | None = None
         self._empty = True
 
     @property
     def last(self) -> Value:
-        """What it holds at the end."""
+        """The last value; None if there is none."""
         return None if self._last is None else self._last[1]
 
     def add(self, step: int, value: Value) -> None:
-        """From this step on it holds this. Of several in one step the last counts; None after nothing is no change."""
+        """Add the value from this step on. Of several in one step the last counts; a leading None is ignored."""
         if value is None and self._empty:
             return
         self._empty = False
@@ -113,7 +129,7 @@ class History:
         again = self._last is not None and self._last[0] == step
         self._last = step, value
         (self.gaps.add if value is None else self.gaps.discard)(step)
-        number = _number(value)
+        number = _single_number(value)
         if number is None and self._single:
             self._single = False
             self.values = [None if at in self.gaps else x for at, x in zip(self.steps, self.numbers, strict=True)]
@@ -136,36 +152,41 @@ class History:
             self._thin()
 
     def _thin(self) -> None:
-        while len(self.values) > KEPT:
+        while len(self.values) > MAX_VALUES:
             del self.steps[1::2], self.values[1::2]
             self.stride *= 2
 
     @property
     def single(self) -> bool:
-        """Whether it is a single number at all times."""
+        """Whether all values are single numbers or None."""
         return self._single
 
     def points(self, measure: str = "mean", element: int | None = None) -> list[tuple[int, float]]:
-        """The step and the number at each change: of a tensor the chosen element, else its `mean` or its `norm`.
+        """Return the stored changes as (step, number), leaving out steps without a value.
 
-        Where it held nothing there is no point.
+        Args:
+            measure: The number to take of a tensor, `mean` or `norm`; see `reduce_value`.
+            element: Flat index of the element to take instead, from 0.
         """
         if self._single:
-            known = zip(self.steps, self.numbers, strict=True)
-            return [(step, number) for step, number in known if step not in self.gaps]
+            pairs = zip(self.steps, self.numbers, strict=True)
+            return [(step, number) for step, number in pairs if step not in self.gaps]
         entries = list(zip(self.steps, self.values, strict=True))
         if self._last is not None and (not entries or entries[-1][0] < self._last[0]):
             entries.append(self._last)
-        found = []
+        points = []
         for step, value in entries:
-            number = measured(value, measure) if element is None else _element(value, element)
+            number = reduce_value(value, measure) if element is None else _element_of(value, element)
             if number is not None:
-                found.append((step, number))
-        return found
+                points.append((step, number))
+        return points
 
 
-def measured(value: Value, measure: str) -> float | None:
-    """The `mean` or the (Euclidean) `norm` of a value; of one that was only summed up, of its finite elements."""
+def reduce_value(value: Value, measure: str) -> float | None:
+    """Return the `mean` or the Euclidean `norm` of a value, or None if it has no numbers.
+
+    Of a value recorded only as statistics, the finite elements count.
+    """
     flat = elements(value)
     if flat is not None:
         try:
@@ -174,7 +195,7 @@ def measured(value: Value, measure: str) -> float | None:
             return None
         if not numbers:
             return None
-        return math.sqrt(sum(x * x for x in numbers)) if measure == "norm" else sum(numbers) / len(numbers)
+        return math.sqrt(sum(item * item for item in numbers)) if measure == "norm" else sum(numbers) / len(numbers)
     stats, shape = (value.get("stats"), value.get("shape")) if isinstance(value, dict) else (None, None)
     if not isinstance(stats, dict) or not isinstance(shape, (list, tuple)):
         return None
@@ -188,7 +209,7 @@ def measured(value: Value, measure: str) -> float | None:
         return None
 
 
-def _element(value: Value, place: int) -> float | None:
+def _element_of(value: Value, place: int) -> float | None:
     flat = elements(value)
     try:
         return None if flat is None else float(flat[place])
@@ -196,8 +217,8 @@ def _element(value: Value, place: int) -> float | None:
         return None
 
 
-def _number(value: Value) -> float | None:
-    """The one number that a value is, nan where it is none; None for what has not exactly one element."""
+def _single_number(value: Value) -> float | None:
+    """Return the only element of a value, nan for no value, and None if there is not exactly one element."""
     if value is None:
         return math.nan
     flat = elements(value)
@@ -207,78 +228,90 @@ def _number(value: Value) -> float | None:
         return None
 
 
-READ = 100_000
-"""So many events are read at a time: what takes about 50 ms."""
+# ---------------------------------------------------------------- reading
 
-Notes = dict[type[ev.Event], Callable[[int, Any], None]]
+EVENTS_PER_READ = 100_000
+"""Number of events that `Reader.read` reads by default, in about 50 ms."""
+
+Handlers = dict[type[ev.Event], Callable[[int, Any], None]]
 
 
-class Taker(Protocol):
-    """Somebody who takes note of some events, told with the step that they belong to."""
+class Collector(Protocol):
+    """Collects facts from events of some types; a handler gets the step that the event belongs to, and the event."""
 
-    notes: Notes
+    handlers: Handlers
 
 
 class Reader:
-    """Reads on as a recording grows, for those who take note."""
+    """Passes the events of a growing recording to collectors."""
 
-    def __init__(self, timeline: Timeline, *takers: Taker) -> None:
+    def __init__(self, timeline: Timeline, *collectors: Collector) -> None:
         self._timeline = timeline
         self._frame = 0
         self.step = 0
-        """How far it has read."""
-        self._notes: dict[type[ev.Event], list[Callable[[int, Any], None]]] = {}
-        for taker in takers:
-            for kind, note in taker.notes.items():
-                self._notes.setdefault(kind, []).append(note)
+        """Last step read."""
+        self._handlers: dict[type[ev.Event], list[Callable[[int, Any], None]]] = {}
+        for collector in collectors:
+            for kind, handler in collector.handlers.items():
+                self._handlers.setdefault(kind, []).append(handler)
 
-    def read(self, most: int = READ) -> bool:
-        """Read about so many events further; whether that was all that there is so far."""
-        frames, notes, step = self._timeline.frames, self._notes, self.step
-        until = frames.events_before[self._frame] + most if self._frame < len(frames) else 0
+    def read(self, max_events: int = EVENTS_PER_READ) -> bool:
+        """Read about `max_events` more events. Return whether all events so far are read."""
+        frames, handlers, step = self._timeline.frames, self._handlers, self.step
+        until = frames.events_before[self._frame] + max_events if self._frame < len(frames) else 0
         while self._frame < len(frames) and frames.events_before[self._frame] < until:
             for event in frames[self._frame].events:
                 kind = type(event)
                 if kind in STEP_TYPES:
                     step += 1
-                for note in notes.get(kind, ()):
-                    note(step, event)
+                for handler in handlers.get(kind, ()):
+                    handler(step, event)
             self._frame += 1
         self.step = step
         return self._frame >= len(frames)
 
 
-class Followed:
-    """What to follow: a name in a function (as `model.fc1.weight`), or where it has none one tensor object."""
+# ---------------------------------------------------------------- collectors
+
+
+class Tracked:
+    """What to track: a name in a function (such as `model.fc1.weight`), or a single tensor if `function` is None."""
 
     def __init__(self, name: str, function: str | None, tensor: int) -> None:
         self.name, self.function, self.tensor = name, function, tensor
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The same for the same thing to follow."""
+        """Equal for two objects that track the same thing."""
         return (self.tensor,) if self.function is None else (self.function, self.name)
 
 
-def followed(timeline: Timeline, state: State, tensor: int) -> Followed:
-    """By which name a tensor is to be followed, seen from this point: that in the innermost function that has one. What
-    never had a name is called by the code that made it."""
+def track(timeline: Timeline, state: State, tensor: int) -> Tracked:
+    """Return how to track a tensor: by its name in the innermost function that has one, else as a tensor.
+
+    A tensor that never had a name is shown as the code that created it.
+    """
     for frame in reversed(state.frames):
         names = [name for name, number in names_of(state, frame).items() if number == tensor]
         if names:
-            return Followed(min(names, key=lambda name: not name.isidentifier()), frame.function, tensor)
-    known = state.tensors.get(tensor)
+            return Tracked(min(names, key=lambda name: not name.isidentifier()), frame.function, tensor)
+    tensor_state = state.tensors.get(tensor)
     owner = state.tensors.get(state.grad_of.get(tensor, 0))
-    if known is not None and known.label is None and owner is not None and owner.label is not None:
-        return Followed(f"{owner.label}.grad", None, tensor)
-    node = None if known is None or known.node is None else state.nodes.get(known.node)
-    made = "" if node is None or node.tensor != tensor else code_of(timeline, node)
-    return Followed((known.label if known is not None else None) or made or numbered(tensor), None, tensor)
+    if tensor_state is not None and tensor_state.label is None and owner is not None and owner.label is not None:
+        return Tracked(f"{owner.label}.grad", None, tensor)
+    node = None if tensor_state is None or tensor_state.node is None else state.nodes.get(tensor_state.node)
+    code = "" if node is None or node.tensor != tensor else code_of(timeline, node)
+    return Tracked(
+        (tensor_state.label if tensor_state is not None else None) or code or placeholder_name(tensor), None, tensor
+    )
 
 
 def code_of(timeline: Timeline, node: NodeState) -> str:
-    """The expression that made what has no name. Inside a composite it is that of all of it: only its result is called
-    by it."""
+    """Return the source of the expression that created a node, on one line.
+
+    Inside a composite that is the expression of the whole composite, so it is returned for the result only; else the
+    text is empty.
+    """
     site = timeline.sites.get(node.site)
     if site is None or (site.depth and not _is_result(timeline, node)):
         return ""
@@ -286,40 +319,41 @@ def code_of(timeline: Timeline, node: NodeState) -> str:
 
 
 def _is_result(timeline: Timeline, node: NodeState) -> bool:
-    """Whether what a node made inside of a composite is what the composite gave."""
+    """Return whether the output of a node inside a composite is also the output of the composite."""
     step = timeline.operation(node)
-    found = None if step is None else forward(timeline, step, 0)
-    event = None if found is None or timeline.kind(found) != "op" else timeline.event(found)
+    next_step = None if step is None else forward(timeline, step, 0)
+    event = None if next_step is None or timeline.kind(next_step) != "op" else timeline.event(next_step)
     return isinstance(event, ev.Op) and node.tensor in event.outputs
 
 
-class Course:
-    """What a tensor held over time, and its `.grad`: followed by its name, where it is bound anew in each turn."""
+class History:
+    """Collects the values of a tensor and of its `.grad` over time, following a name that is rebound in a loop."""
 
-    def __init__(self, what: Followed) -> None:
+    def __init__(self, what: Tracked) -> None:
         self.what = what
-        self.values, self.grads = History(), History()
+        self.values, self.grads = ValueSeries(), ValueSeries()
         self.objects = 0
-        """How many tensors had the name."""
+        """Number of tensors that had the name."""
         base = what.name.partition(".")[0].partition("[")[0]
         self._base, self._suffix = base, what.name[len(base) :]
         self._target: int | None = what.tensor if what.function is None else None
         self._group: int | None = None
         self._functions = {MODULE: "<module>"}
         self._groups: dict[int, list[tuple[str, int]]] = {}
-        self._held: dict[int, Value] = {}
-        """By tensor: what it holds."""
-        self._grad: dict[int, int] = {}
-        """By tensor: the one in its `.grad`."""
+        self._value_of: dict[int, Value] = {}
+        """By tensor: its value."""
+        self._grad_of: dict[int, int] = {}
+        """By tensor: the tensor in its `.grad`."""
         self._owner: dict[int, int] = {}
-        self.notes: Notes = {
+        """By tensor that is a `.grad`: the tensor that it belongs to."""
+        self.handlers: Handlers = {
             ev.Snapshot: self._snapshot, ev.Gone: self._gone, ev.Accumulate: self._accumulate,
             ev.Retained: self._retained, ev.Captured: self._captured,
         }  # fmt: skip
         if what.function is not None:
-            self.notes |= {ev.Bind: self._bind, ev.Group: self._in_group, ev.FrameStart: self._frame_start}
+            self.handlers |= {ev.Bind: self._bind, ev.Group: self._in_group, ev.FrameStart: self._frame_start}
 
-    # ------------------------------------------------------------ what the name means
+    # ------------------------------------------------------------ the tensor that the name refers to
 
     def _frame_start(self, step: int, event: ev.FrameStart) -> None:
         self._functions[event.frame] = event.function
@@ -328,7 +362,7 @@ class Course:
         if event.name != self._base or self._functions.get(event.frame) != self.what.function:
             return
         if event.what == "tensor" and not self._suffix:
-            self._aim(step, event.ref)
+            self._set_target(step, event.ref)
         elif event.what == "group" and self._suffix:
             self._group = event.ref
             self._look_up(step)
@@ -340,39 +374,39 @@ class Course:
 
     def _look_up(self, step: int) -> None:
         items = self._groups.get(self._group or 0, ())
-        found = next((tensor for suffix, tensor in items if suffix == self._suffix), None)
-        if found is not None:
-            self._aim(step, found)
+        tensor = next((tensor for suffix, tensor in items if suffix == self._suffix), None)
+        if tensor is not None:
+            self._set_target(step, tensor)
 
-    def _aim(self, step: int, tensor: int) -> None:
+    def _set_target(self, step: int, tensor: int) -> None:
         if tensor != self._target:
             self._target = tensor
             self.objects += 1
-            if tensor in self._held:
-                self.values.add(step, self._held[tensor])
-            self.grads.add(step, self._held.get(self._grad.get(tensor, 0)))
+            if tensor in self._value_of:
+                self.values.add(step, self._value_of[tensor])
+            self.grads.add(step, self._value_of.get(self._grad_of.get(tensor, 0)))
 
-    # ------------------------------------------------------------ what it holds
+    # ------------------------------------------------------------ its values
 
     def _snapshot(self, step: int, event: ev.Snapshot) -> None:
         number, value, grad = event.tensor, event.value, event.grad
         if value is not None:
-            self._held[number] = value
+            self._value_of[number] = value
             if number == self._target:
                 self.values.add(step, value)
-            elif self._target is not None and self._grad.get(self._target) == number:
+            elif self._target is not None and self._grad_of.get(self._target) == number:
                 self.grads.add(step, value)
-        if grad != self._grad.get(number):
-            self._hold(number, grad)
+        if grad != self._grad_of.get(number):
+            self._set_grad(number, grad)
             if number == self._target:
-                self.grads.add(step, None if grad is None else self._held.get(grad))
+                self.grads.add(step, None if grad is None else self._value_of.get(grad))
 
-    def _hold(self, number: int, grad: int | None) -> None:
-        old = self._grad.pop(number, None)
-        if old is not None:
-            self._owner.pop(old, None)
+    def _set_grad(self, number: int, grad: int | None) -> None:
+        previous = self._grad_of.pop(number, None)
+        if previous is not None:
+            self._owner.pop(previous, None)
         if grad is not None:
-            self._grad[number] = grad
+            self._grad_of[number] = grad
             self._owner[grad] = number
 
     def _accumulate(self, step: int, event: ev.Accumulate) -> None:
@@ -383,12 +417,12 @@ class Course:
 
     def _captured(self, step: int, event: ev.Captured) -> None:
         if event.result is not None:
-            self._held[event.result] = event.value
+            self._value_of[event.result] = event.value
 
     def _write(self, step: int, owner: int, grad: int, value: Value) -> None:
-        self._held[grad] = value
-        if self._grad.get(owner) != grad:
-            self._hold(owner, grad)
+        self._value_of[grad] = value
+        if self._grad_of.get(owner) != grad:
+            self._set_grad(owner, grad)
         if owner == self._target:
             self.grads.add(step, value)
         elif grad == self._target:
@@ -396,31 +430,31 @@ class Course:
 
     def _gone(self, step: int, event: ev.Gone) -> None:
         for number in event.tensors:
-            if number not in self._owner:  # else it is a gradient still
-                self._held.pop(number, None)
-            self._hold(number, None)
+            if number not in self._owner:  # else it is still a gradient
+                self._value_of.pop(number, None)
+            self._set_grad(number, None)
 
 
 class Uses:
-    """Where a tensor was made, where it was changed, and which operations took it."""
+    """Collects where a tensor was created, modified in place, and used."""
 
     def __init__(self, timeline: Timeline, tensor: int) -> None:
         self._sites, self._tensor = timeline.sites, tensor
         self.seen: int | None = None
-        """The step of the operation that made it; else at which it was first there."""
+        """Step of the operation that created it, else the first step at which it existed."""
         self.changed: list[int] = []
-        """The later operations that gave it back: in place."""
+        """Steps of the in-place operations on it."""
         self.used: list[int] = []
-        """The operations that took it (the learner's own, and of an optimizer's step the first), and the backward
-        passes that began at it."""
-        self._inside: str | None = None
-        self.notes: Notes = {
+        """Steps of the operations that read it (not those inside of composites; of an optimizer's step the first), and
+        of the backward passes that started at it."""
+        self._optimizer: str | None = None
+        self.handlers: Handlers = {
             ev.Op: self._op, ev.Snapshot: self._snapshot, ev.Line: self._line,
             ev.Backward: self._backward,
         }  # fmt: skip
 
     def _line(self, step: int, event: ev.Line) -> None:
-        self._inside = None
+        self._optimizer = None
 
     def _snapshot(self, step: int, event: ev.Snapshot) -> None:
         if self.seen is None and event.tensor == self._tensor:
@@ -431,34 +465,34 @@ class Uses:
             self.used.append(step)
 
     def _op(self, step: int, event: ev.Op) -> None:
-        made, takes = self._tensor in event.outputs, self._tensor in event.inputs
-        if not made and not takes:
+        produced, used = self._tensor in event.outputs, self._tensor in event.inputs
+        if not produced and not used:
             return
         site = self._sites.get(event.site)
         if site is not None and site.op == "set_grad":
-            return  # its `.grad` is set, which is no use of it
+            return  # sets its `.grad` and does not read it
         if site is not None and site.depth:
-            # What a composite of torch's does inside is told by its own operation; an optimizer's step has none.
+            # The composite has an operation of its own, which counts; an optimizer's step has none.
             parent = site.parent or ""
-            if not parent.endswith(".step") or parent == self._inside:
+            if not parent.endswith(".step") or parent == self._optimizer:
                 return
-            self._inside = parent
-        if made and self.seen is None:
+            self._optimizer = parent
+        if produced and self.seen is None:
             self.seen = step
-        elif made:
+        elif produced:
             self.changed.append(step)
-        if takes and not made:
+        if used and not produced:
             self.used.append(step)
 
 
-class Runs:
-    """When a node was made, and each time that it ran."""
+class NodeRuns:
+    """Collects the step at which a node was created and the steps at which it ran."""
 
     def __init__(self, node: int) -> None:
         self._node = node
         self.made: int | None = None
         self.ran: list[int] = []
-        self.notes: Notes = {ev.GraphNode: self._made, ev.Node: self._ran, ev.Accumulate: self._ran}
+        self.handlers: Handlers = {ev.GraphNode: self._made, ev.Node: self._ran, ev.Accumulate: self._ran}
 
     def _made(self, step: int, event: ev.GraphNode) -> None:
         if event.node == self._node and self.made is None:

@@ -1,27 +1,24 @@
-"""What a recording says once and refers to by number after: its document, sources, sites and metas.
+"""The index of a recording: what can be looked up without decoding a frame.
 
-The recording's table of contents: what is known of every step, series, pass and cell without decoding a frame.
+`Book` has what is defined once and then referred to by number (sources, sites, metas), `Columns` a few numbers for each
+step, `Contents` the lists of passes, cells, iterations, printed text and loss curves. `Summary` is all of it in a file.
 
-Under which names a backward pass is charted, and with which values.
+A loss curve is that of the loss as the learner calls it, not of what it was scaled to before `backward`:
 
-The curve is that of the loss, as the learner calls it, and not of what became of it on the way to `backward`:
-
-- A root with a name is charted under that: `loss.backward()`.
-- Else what is charted is the nearest named scalar behind scaling (a product with, or a quotient by, what needs no
-  gradient), sums and changes of shape or dtype, with its own value: `(loss / n).backward()` is `loss`, not `loss / n`.
-  A leaf is no loss, and neither is a factor of a product in which both sides need gradients.
-- A sum of several named scalars is charted as a whole under its source text, and so is each of them that has a name
-  of its own (`recon + kl`, `recon`, `kl`); those that only stand in a list (`losses[3]`) are many, and charted as the
-  sum alone.
-- A name by number changes with every pass where a list grows, so it counts only where the code says it:
+- A root with a name is charted under that name: `loss.backward()`.
+- Else the nearest named scalar is charted, looking through scaling (a product with, or a quotient by, a value that
+  needs no gradient), sums and changes of shape or dtype: `(loss / n).backward()` is `loss`, not `loss / n`.
+  A leaf is not a loss, and neither is a factor of a product in which both sides need gradients.
+- A sum of several named scalars is charted under its source text, together with each of them that is a variable
+  (`recon + kl`, `recon`, `kl`). Scalars that are only items of a list (`losses[3]`) are not charted separately.
+- An index changes with every pass while a list grows, so it is used only if it is in the code:
   `losses[-1].backward()` is charted as `losses[-1]`.
-- Where there is no name, the source text of the root (`cost()`) stands for it; where that is long, or the call stands
-  in a library, its file and line.
+- Without a name, the source text of the root (`cost()`) is used; if that is long, or the call is in a library, its
+  file and line.
 
-`autograd.grad` counts as `backward` does, unless it makes a graph of its own: then it is a part of a loss to come.
-The recorder asks the same questions of live tensors once the budget is spent, and the names go on.
-
-Taking note, while a recording is fed, of what `columns` lists."""
+`autograd.grad` counts like `backward`, unless it creates a graph: then it is a part of a later loss. The recorder
+applies the same rules to live tensors once the recording is full, so that the curves continue under their names.
+"""
 
 from __future__ import annotations
 
@@ -36,97 +33,82 @@ import msgspec
 
 from tutor.i18n import _
 from tutor.trace import events as ev
-from tutor.trace.events import (
-    STEP_KINDS,
-    Answer,
-    Checked,
-    Document,
-    Event,
-    Figure,
-    Gap,
-    Meta,
-    OptimizerStep,
-    RunEnd,
-    Saved,
-    Site,
-    Source,
-    Span,
-    Warned,
-)
+from tutor.trace.events import STEP_KINDS, Span
 from tutor.trace.graph import is_leaf
 from tutor.trace.names import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.source import SourceText, parse
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.values import elements
 
+# ---------------------------------------------------------------- definitions
+
 
 class Book:
-    """All that was said once, so far."""
+    """Definitions that events refer to by number: sources, sites, metas, saved tensors, and the document."""
 
     def __init__(self) -> None:
-        self.document: Document | None = None
-        self.sources: dict[int, Source] = {}
+        self.document: ev.Document | None = None
+        self.sources: dict[int, ev.Source] = {}
         self.sites: dict[int, SiteInfo] = {}
-        self.metas: dict[int, Meta] = {}
-        self.saved: dict[tuple[int, str], list[Saved]] = {}
-        """By the site of an operation and the name of the node that it makes: one for each set of inputs that need a
-        gradient."""
+        self.metas: dict[int, ev.Meta] = {}
+        self.saved: dict[tuple[int, str], list[ev.Saved]] = {}
+        """By site of an operation and name of its node: one for each combination of inputs that need a gradient."""
         self.most_text: int | None = None
-        """So many characters of text are at hand as statements, of a recording that may come from a stranger."""
+        """Maximum number of characters of source that are held parsed; None: no limit."""
         self._texts: dict[int, SourceText] = {}
         self._headers: dict[tuple[int, Span], Span] = {}
         self._inside: dict[tuple[int, int], bool] = {}
 
-    def add(self, event: Event) -> None:
-        """Take note of a `Source`, `Site`, `Document`, `Meta` or `Saved`."""
-        if type(event) is Site:
+    def add(self, event: ev.Event) -> None:
+        """Add a `Source`, `Site`, `Document`, `Meta` or `Saved`."""
+        if type(event) is ev.Site:
             self.sites[event.site] = SiteInfo(
                 event.site, event.file, event.span, event.function, event.statement,
                 event.op, event.depth, event.parent, event.inplace,
             )  # fmt: skip
-        elif type(event) is Meta:
+        elif type(event) is ev.Meta:
             self.metas[event.meta] = event
-        elif type(event) is Saved:
+        elif type(event) is ev.Saved:
             self.saved.setdefault((event.site, event.name), []).append(event)
-        elif type(event) is Source:
+        elif type(event) is ev.Source:
             self.sources[event.file] = event
             self._texts.pop(event.file, None)
-        elif type(event) is Document:
+        elif type(event) is ev.Document:
             self.document = event
 
     def text(self, file: int) -> SourceText | None:
-        """The text of a file, or None where the recording has none."""
+        """Return the text of a file, or None if the recording does not have it."""
         text = self._texts.get(file)
         if text is None and file in self.sources:
-            held = self.sources[file].text
-            if self.most_text is not None and len(held) + sum(map(len, self._texts.values())) > self.most_text:
+            source = self.sources[file].text
+            if self.most_text is not None and len(source) + sum(map(len, self._texts.values())) > self.most_text:
                 self._texts.clear()
-            text = self._texts[file] = SourceText(held, self.most_text)
+            text = self._texts[file] = SourceText(source, self.most_text)
         return text
 
     def code(self, file: int, span: Span) -> str | None:
-        """What stands at a place in a file."""
+        """Return the source text of a span, or None if the recording does not have it."""
         text = self.text(file)
         return None if text is None else text.slice(span)
 
     def header(self, file: int, span: Span) -> Span:
-        """A statement without the block that follows its header."""
+        """Return the span of a statement without its body."""
         if span[0] == span[2]:
             return span
-        known = self._headers.get((file, span))
-        if known is None:
+        header = self._headers.get((file, span))
+        if header is None:
             text = self.text(file)
-            known = self._headers[file, span] = span if text is None else text.header(span)
-        return known
+            header = self._headers[file, span] = span if text is None else text.header(span)
+        return header
 
     def inside(self, site: int, loop: int) -> bool:
-        """Whether a statement belongs to the loop whose header is `loop` (the header does)."""
-        known = self._inside.get((site, loop))
-        if known is None:
-            known = self._inside[site, loop] = self._look(site, loop)
-        return known
+        """Return whether a statement is in the loop whose header is the site `loop`, or is that header."""
+        inside = self._inside.get((site, loop))
+        if inside is None:
+            inside = self._inside[site, loop] = self._is_in_loop(site, loop)
+        return inside
 
-    def _look(self, site: int, loop: int) -> bool:
+    def _is_in_loop(self, site: int, loop: int) -> bool:
         here, header = self.sites.get(site), self.sites.get(loop)
         if site == loop or here is None or header is None:
             return True
@@ -137,30 +119,32 @@ class Book:
         return here.file == header.file and extent[0] <= here.span[0] <= extent[1]
 
 
+# ---------------------------------------------------------------- per step
+
 KIND_NAMES: tuple[str, ...] = ("", *(kind.kind or "" for kind in STEP_KINDS))
-"""The name of a step's kind, by its number."""
+"""Name of each kind of step, by its number."""
 KIND_NUMBERS: dict[str, int] = {name: number for number, name in enumerate(KIND_NAMES)}
-_OP = KIND_NUMBERS["op"]
-_CUT = KIND_NUMBERS["cut"]
+LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
 NO_STOP = 255
-"""In `stops`: not a step that `n` and `p` stop at."""
+"""In `Columns.stops`: not a step at which next_line and previous_line stop."""
 STOP_KINDS = frozenset(KIND_NUMBERS[name] for name in ("line", "cell_end", "failed", "cut"))
 
 
 class Columns:
-    """Per step, from step 1 at place 0."""
+    """A few numbers for each step, as arrays: step k is at position k - 1."""
 
     def __init__(self) -> None:
         self.kinds = bytearray()
         self.depths = bytearray()
-        """Of operations: how many composites of torch's stand around."""
+        """Of an operation: number of torch composites around it. Of any other step: 0."""
         self.stops = bytearray()
-        """Of lines, ends of cells and failures: the frame's depth, at most 254. Of all else: NO_STOP."""
+        """Of a line, end of a cell or failure: depth of the call stack, at most 254. Of any other step: NO_STOP."""
         self.frame_depths = array("H")
-        """How many of the learner's frames are on the stack, the module's included."""
+        """Depth of the call stack, with the module's frame."""
         self.sites = array("I")
+        """Site of the step; 0: none."""
         self.iterations = array("I")
-        """The turn of the innermost loop, from 1; 0 where there is none."""
+        """Iteration of the innermost loop, from 1; 0: no loop."""
         self._operations = array("I")
 
     def __len__(self) -> int:
@@ -168,21 +152,22 @@ class Columns:
 
     @property
     def cut(self) -> int | None:
-        """The step at which the recording was full; None where it is whole."""
-        return self.kinds.find(_CUT) + 1 or None
+        """Step at which the recording was full; None if it is complete."""
+        return self.kinds.find(CUT) + 1 or None
 
     def operation(self, number: int) -> int | None:
-        """The step of the `number`-th operation, from 1; None where there are not so many."""
-        found = self._operations
-        while len(found) < number:
-            at = self.kinds.find(_OP, found[-1] if found else 0)
-            if at < 0:
+        """Return the step of the `number`-th operation, from 1; None if there are fewer."""
+        steps = self._operations
+        while len(steps) < number:
+            place = self.kinds.find(OP, steps[-1] if steps else 0)
+            if place < 0:
                 return None
-            found.append(at + 1)
-        return found[number - 1] if number > 0 else None
+            steps.append(place + 1)
+        return steps[number - 1] if number > 0 else None
 
     def back(self, step: int, inside: int | None = None) -> int | None:
-        """Return the step before this one, over those deeper in composites than `inside` (None: this step)."""
+        """Return the last step before `step` that is at most `inside` composites deep (by default, as deep as `step`);
+        None if there is none."""
         depth = inside
         if depth is None:
             depth = self.depths[step - 1] if 1 <= step <= len(self.depths) else 0
@@ -190,7 +175,7 @@ class Columns:
         return None if place is None else place + 1
 
     def append(self, kind: int, depth: int, frame_depth: int, site: int, iteration: int) -> None:
-        """One more step."""
+        """Add a step; numbers that do not fit their array are clipped."""
         self.kinds.append(kind)
         self.depths.append(min(max(depth, 0), 255))
         self.stops.append(min(frame_depth, NO_STOP - 1) if kind in STOP_KINDS else NO_STOP)
@@ -199,16 +184,21 @@ class Columns:
         self.iterations.append(min(max(iteration, 0), 0xFFFFFFFF))
 
 
+# ---------------------------------------------------------------- lists
+
+
 class Point(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A value in a series: at which step, the how-manieth from 0."""
+    """A point of a loss curve."""
 
     step: int
+    """Step at which it was recorded."""
     x: int
+    """Index in its curve, from 0."""
     value: float
 
 
 class PassInfo(msgspec.Struct, array_like=True, gc=False):
-    """A backward pass: from its `Backward` to its `BackwardEnd` (None: it has none yet)."""
+    """A backward pass: the steps of its `Backward` and its `BackwardEnd`, which is None while it runs."""
 
     number: int
     start_step: int
@@ -216,7 +206,7 @@ class PassInfo(msgspec.Struct, array_like=True, gc=False):
 
 
 class CellInfo(msgspec.Struct, array_like=True, gc=False):
-    """A code cell that ran: from its `CellStart` to its `CellEnd`, outcome None while it runs."""
+    """A code cell that ran: the steps of its `CellStart` and its `CellEnd`. End and outcome are None while it runs."""
 
     cell: int
     start: int
@@ -226,23 +216,26 @@ class CellInfo(msgspec.Struct, array_like=True, gc=False):
 
 
 class Printed(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Text printed after this step and before the next; `length` of all output with it."""
+    """Text printed after a step and before the next."""
 
     step: int
     stream: str
+    """stdout or stderr."""
     text: str
     length: int
+    """Number of characters printed so far, these included."""
 
 
-class Aside(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A warning, figure, answer, gap or optimizer's step, and the step after which it came."""
+class SideEvent(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An event that is not a step itself (a warning, figure, answer, check, gap or optimizer step), and the step
+    after which it came."""
 
     step: int
-    event: Warned | Figure | Answer | Checked | Gap | OptimizerStep
+    event: ev.Warned | ev.Figure | ev.Answer | ev.Checked | ev.Gap | ev.OptimizerStep
 
 
 class Summary(msgspec.Struct, array_like=True, gc=False):
-    """All of it, as it is written at the end of a file."""
+    """The whole index as it is written at the end of a trace file. Fields are stored by position: add them last."""
 
     kinds: bytes
     depths: bytes
@@ -250,103 +243,129 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     frame_depths: bytes
     sites: bytes
     iterations: bytes
-    document: Document | None
-    sources: list[Source]
+    document: ev.Document | None
+    sources: list[ev.Source]
     site_infos: list[SiteInfo]
-    metas: list[Meta]
+    metas: list[ev.Meta]
     series: dict[str, list[Point]]
     passes: list[PassInfo]
     cells: list[CellInfo]
-    turns: dict[int, bytes]
+    iteration_starts: dict[int, bytes]
     printed: list[Printed]
-    asides: list[Aside]
-    run_end: RunEnd | None
+    side_events: list[SideEvent]
+    run_end: ev.RunEnd | None
     notices: list[str]
-    saved: list[Saved] = []
+    saved: list[ev.Saved] = []
 
 
 def first_at_most(column: bytearray, most: int, start: int) -> int | None:
-    """The first place from `start` on that holds at most `most`."""
+    """Return the first position from `start` on whose value is at most `most`; None if there is none."""
     best, end = None, len(column)
     for value in range(most + 1):
-        found = column.find(value, max(start, 0), end)
-        if found >= 0:
-            best = end = found
+        place = column.find(value, max(start, 0), end)
+        if place >= 0:
+            best = end = place
     return best
 
 
 def last_at_most(column: bytearray, most: int, end: int) -> int | None:
-    """The last place before `end` that holds at most `most`."""
+    """Return the last position before `end` whose value is at most `most`; None if there is none."""
     best, start = None, 0
     for value in range(most + 1):
-        found = column.rfind(value, start, max(end, 0))
-        if found >= 0:
-            best = start = found
+        place = column.rfind(value, start, max(end, 0))
+        if place >= 0:
+            best = start = place
     return best
 
 
+# ---------------------------------------------------------------- loss curves
+
 Key = TypeVar("Key", bound=Hashable)
 Named = tuple[str, float]
+"""Name and value of a scalar."""
 _SUMS = {"AddBackward0", "SubBackward0", "RsubBackward0", "StackBackward0", "CatBackward0"}
-_THROUGH = {
+_RESHAPES = {
     "NegBackward0", "CloneBackward0", "AliasBackward0", "ToCopyBackward0", "ViewBackward0", "UnsafeViewBackward0",
     "ReshapeAliasBackward0", "SqueezeBackward0", "SqueezeBackward1", "SqueezeBackward2", "UnsqueezeBackward0",
 }  # fmt: skip
-_REDUCED = {"SumBackward0", "SumBackward1", "MeanBackward0", "MeanBackward1"}
-_STACKED = {"StackBackward0", "CatBackward0"}
-_MOST_NODES = 4096
-_MOST_CURVES = 8
-_LONGEST = 60
+_REDUCTIONS = {"SumBackward0", "SumBackward1", "MeanBackward0", "MeanBackward1"}
+_STACKS = {"StackBackward0", "CatBackward0"}
+_MAX_NODES = 4096
+_MAX_CURVES = 8
+_MAX_TEXT = 60
 
 
 def is_charted(call: str, create_graph: bool, depth: int) -> bool:
-    """Whether a call that starts a pass is one whose roots are charted."""
+    """Return whether the roots of a pass are charted; `depth` is the number of composites around its call."""
     return call != "grad" or not (create_graph or depth)
 
 
-def behind(
+def named_scalars(
     root: Key, kind: Callable[[Key], str], inputs: Callable[[Key], Iterable[Key | None]],
     named: Callable[[Key], Named | None],
 ) -> list[Named]:  # fmt: skip
-    """The named scalars behind the node of a root, in the order of the code, by what the functions tell of nodes."""
-    found: dict[str, float] = {}
+    """Return the named scalars that a root is a sum of or scaled from, in the order of the code.
+
+    Args:
+        root: The node of the root.
+        kind: Returns the name of a node, such as `AddBackward0`.
+        inputs: Returns the inputs of a node, None for one that needs no gradient.
+        named: Returns the name and value of a node's tensor; None if it has no name or is not a scalar.
+    """
+    scalars: dict[str, float] = {}
     seen: set[Key] = set()
-    waiting = [root]
-    while waiting and len(seen) < _MOST_NODES:
-        node = waiting.pop()
+    pending = [root]
+    while pending and len(seen) < _MAX_NODES:
+        node = pending.pop()
         if node in seen:
             continue
         seen.add(node)
         part = named(node) if node != root else None
         if part is not None:
-            found.setdefault(*part)
+            scalars.setdefault(*part)
             continue
-        what = kind(node)
+        name = kind(node)
         sources = list(inputs(node))
-        given = [source for source in sources if source is not None]
-        if what in _SUMS or what in _THROUGH or (what == "MulBackward0" and len(given) == 1):
-            waiting.extend(reversed(given))
-        elif what == "DivBackward0" and len(given) == 1 and sources[0] is not None:
-            waiting.append(sources[0])
-        elif what in _REDUCED and len(given) == 1 and (kind(given[0]) in _STACKED or named(given[0]) is not None):
-            waiting.append(given[0])
-    return list(found.items())
+        parents = [source for source in sources if source is not None]
+        if name in _SUMS or name in _RESHAPES or (name == "MulBackward0" and len(parents) == 1):
+            pending.extend(reversed(parents))
+        elif name == "DivBackward0" and len(parents) == 1 and sources[0] is not None:
+            pending.append(sources[0])
+        elif (
+            name in _REDUCTIONS and len(parents) == 1 and (kind(parents[0]) in _STACKS or named(parents[0]) is not None)
+        ):
+            pending.append(parents[0])
+    return list(scalars.items())
 
 
 def curves(name: str | None, value: float, parts: Sequence[Named], text: str | None, place: str) -> list[Named]:
-    """What to chart of a root with this name and value, and these named scalars behind it; `text` is what stands for
-    the root in the code, `place` where that is."""
+    """Return the points to chart for a root.
+
+    Args:
+        name: The name of the root, None if it has none.
+        value: Its value.
+        parts: The scalars that `named_scalars` found behind it.
+        text: Its source text, None if that is unknown or too long.
+        place: Its file and line.
+    """
     if name is not None and not is_indexed(name):
         return [(name, value)]
     own = [part for part in parts if not is_indexed(part[0]) or (text is not None and part[0] in text)]
     if name is None and len(parts) == 1 and own:
         return own
     whole = text or name or place
-    return [(whole, value), *(own if len(parts) > 1 else ())][:_MOST_CURVES]
+    return [(whole, value), *(own if len(parts) > 1 else ())][:_MAX_CURVES]
 
 
-def source_of(book: Book, site: int, number: int, count: int) -> tuple[str | None, str]:
-    """What stands in the code for the root of this number among so many of the call at a site, and where that is."""
+def root_source(book: Book, site: int, number: int, count: int) -> tuple[str | None, str]:
+    """Return the source text of a root of a backward call (None if unknown or too long), and its file and line.
+
+    Args:
+        book: The definitions of the recording.
+        site: The site of the call.
+        number: The index of the root, from 0.
+        count: The number of roots.
+    """
     info = book.sites.get(site)
     if info is None:
         return None, "loss"
@@ -354,7 +373,7 @@ def source_of(book: Book, site: int, number: int, count: int) -> tuple[str | Non
     place = f"{'' if source is None else os.path.basename(source.path)}:{info.span[0]}"
     code = None if info.depth else book.code(info.file, info.span)
     text = None if code is None else _root_text(code, number, count)
-    return (text if text is not None and len(text) <= _LONGEST else None), place
+    return (text if text is not None and len(text) <= _MAX_TEXT else None), place
 
 
 def _root_text(code: str, number: int, count: int) -> str | None:
@@ -379,28 +398,30 @@ def _root_text(code: str, number: int, count: int) -> str | None:
 
 
 def _is_namespace(node: ast.expr) -> bool:
-    """Whether `backward` is looked up in `torch.autograd` or in `torch.Tensor`, rather than in a tensor."""
+    """Return whether an object is `torch.autograd` or `torch.Tensor`, so `backward` gets its roots as arguments."""
     last = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     return last in ("autograd", "Tensor")
 
 
-MOST_PRINTED = 4 << 20
-"""So many characters of what was printed are kept; a program of ours sends fewer."""
-LINE, OP, CUT = KIND_NUMBERS["line"], KIND_NUMBERS["op"], KIND_NUMBERS["cut"]
+MAX_PRINTED = 4 << 20
+"""Maximum number of printed characters that are stored; our own worker sends fewer."""
+
+
+# ---------------------------------------------------------------- all of it
 
 
 class Contents:
-    """What is known of a recording without decoding a frame, and how it comes to be known."""
+    """The index of a recording, built event by event while the recording is fed."""
 
     def __init__(self, book: Book) -> None:
         self.columns = Columns()
         self.series: dict[str, list[Point]] = {}
         self.passes: list[PassInfo] = []
         self.cells: list[CellInfo] = []
-        self.turns: dict[int, array[int]] = {}
-        """By loop: the step at which each turn of its body begins."""
+        self.iteration_starts: dict[int, array[int]] = {}
+        """By loop: the steps at which its iterations begin."""
         self.printed: list[Printed] = []
-        self.asides: list[Aside] = []
+        self.side_events: list[SideEvent] = []
         self.run_end: ev.RunEnd | None = None
         self.notices: list[str] = []
         self.gaps: list[ev.Gap] = []
@@ -408,36 +429,36 @@ class Contents:
         self._pass_sites: list[int] = []
         self.note: dict[type[ev.Event], Callable[[Any, State], None]] = {
             ev.Line: self._line, ev.Op: self._op, ev.CellStart: self._cell_start, ev.CellEnd: self._cell_end,
-            ev.Backward: self._backward, ev.BackwardEnd: self._backward_end, ev.Failed: self._plain,
+            ev.Backward: self._backward, ev.BackwardEnd: self._backward_end, ev.Failed: self._plain_step,
             ev.Cut: self._cut,
             ev.Node: self._in_pass, ev.Accumulate: self._in_pass, ev.Captured: self._in_pass,
             ev.Retained: self._in_pass, ev.HookRan: self._in_pass,
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
-            ev.Source: self._once, ev.Site: self._once, ev.Document: self._once, ev.Meta: self._once,
-            ev.Saved: self._once, ev.OptimizerStep: self._aside,
-            ev.Warned: self._aside, ev.Figure: self._aside, ev.Answer: self._aside, ev.Gap: self._gap,
-            ev.Checked: self._aside,
+            ev.Source: self._define, ev.Site: self._define, ev.Document: self._define, ev.Meta: self._define,
+            ev.Saved: self._define, ev.OptimizerStep: self._side_event,
+            ev.Warned: self._side_event, ev.Figure: self._side_event, ev.Answer: self._side_event, ev.Gap: self._gap,
+            ev.Checked: self._side_event,
             ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
-        """What to note of an event, by its type, given the state just after it."""
+        """By type of event: the method that indexes it, given the state after it."""
 
     def notice(self, text: str) -> None:
-        """Something that whoever walks this recording should know; said once."""
+        """Add a sentence to show to the user, unless it is there already."""
         if text not in self.notices:
             self.notices.append(text)
 
     def _step(self, kind: int, depth: int, site: int, state: State) -> None:
         frames = state.frames
-        self.columns.append(kind, depth, len(frames) or 1, site, turn_of(state))
+        self.columns.append(kind, depth, len(frames) or 1, site, current_iteration(state))
 
     def _line(self, event: ev.Line, state: State) -> None:
         self._step(LINE, 0, event.site, state)
 
     def _op(self, event: ev.Op, state: State) -> None:
-        site = self._book.sites.get(event.site)
-        self._step(OP, 0 if site is None else site.depth, event.site, state)
+        info = self._book.sites.get(event.site)
+        self._step(OP, 0 if info is None else info.depth, event.site, state)
 
-    def _plain(self, event: ev.Event, state: State) -> None:
+    def _plain_step(self, event: ev.Event, state: State) -> None:
         self._step(KIND_NUMBERS[event.kind or ""], 0, 0, state)
 
     def _cut(self, event: ev.Cut, state: State) -> None:
@@ -447,11 +468,11 @@ class Contents:
         self._step(KIND_NUMBERS[event.kind or ""], 0, self._pass_sites[-1] if self._pass_sites else 0, state)
 
     def _cell_start(self, event: ev.CellStart, state: State) -> None:
-        self._plain(event, state)
+        self._plain_step(event, state)
         self.cells.append(CellInfo(event.cell, len(self.columns)))
 
     def _cell_end(self, event: ev.CellEnd, state: State) -> None:
-        self._plain(event, state)
+        self._plain_step(event, state)
         if self.cells and self.cells[-1].cell == event.cell:
             cell = self.cells[-1]
             cell.end, cell.outcome, cell.note = len(self.columns), event.outcome, event.note
@@ -466,15 +487,15 @@ class Contents:
                 self._chart(event, number, state)
 
     def _chart(self, event: ev.Backward, number: int, state: State) -> None:
-        """The points of one root of a pass."""
+        """Add the points of one root of a pass."""
         root = state.tensors.get(event.roots[number])
         value = None if root is None else _scalar(root.shape, root.value)
         if root is None or value is None:
             return
         name, parts = name_of(state, root.tensor), list[Named]()
         if (name is None or is_indexed(name)) and root.node in state.nodes:
-            parts = _parts(state, root.node)
-        text, place = source_of(self._book, event.site, number, len(event.roots))
+            parts = _scalars_behind(state, root.node)
+        text, place = root_source(self._book, event.site, number, len(event.roots))
         for curve in curves(name, value, parts, text, place):
             self._add_point(*curve)
 
@@ -491,7 +512,7 @@ class Contents:
         if not event.site:
             self._add_point(event.name, event.value)
             return
-        text, place = source_of(self._book, event.site, event.root, event.roots)
+        text, place = root_source(self._book, event.site, event.root, event.roots)
         for curve in curves(event.name or None, event.value, event.parts, text, place):
             self._add_point(*curve)
 
@@ -500,37 +521,37 @@ class Contents:
         points.append(Point(len(self.columns), len(points), float(value)))
 
     def _iteration(self, event: ev.Iteration, state: State) -> None:
-        turns = self.turns.get(event.loop)
-        if turns is None:
-            turns = self.turns[event.loop] = array("I")
-        turns.append(len(self.columns) + 1)
+        starts = self.iteration_starts.get(event.loop)
+        if starts is None:
+            starts = self.iteration_starts[event.loop] = array("I")
+        starts.append(len(self.columns) + 1)
         self._loop_end(event, state)
 
     def _loop_end(self, event: ev.Event, state: State) -> None:
-        """The step before it counts as of the turn that its state tells."""
+        """Correct the iteration of the last step: the event belongs to it."""
         if self.columns.iterations and self.columns.kinds[-1] != CUT:
-            self.columns.iterations[-1] = min(max(turn_of(state), 0), 0xFFFFFFFF)
+            self.columns.iterations[-1] = min(max(current_iteration(state), 0), 0xFFFFFFFF)
 
     def _output(self, event: ev.Output, state: State) -> None:
         self.print(len(self.columns), event.stream, event.text)
 
     def print(self, step: int, stream: str, text: str) -> None:
-        """Text printed after a step, as far as there is room for it."""
+        """Store text printed after a step, up to `MAX_PRINTED` characters in all."""
         before = self.printed[-1].length if self.printed else 0
-        if len(text) > MOST_PRINTED - before:
-            self.notice(_("More was printed than is kept: what comes after {count:,} characters.", count=MOST_PRINTED))
-            text = text[: MOST_PRINTED - before]
+        if len(text) > MAX_PRINTED - before:
+            self.notice(_("More was printed than is kept: what comes after {count:,} characters.", count=MAX_PRINTED))
+            text = text[: MAX_PRINTED - before]
         if text:
             self.printed.append(Printed(step, stream, text, before + len(text)))
 
-    def _once(self, event: ev.Event, state: State) -> None:
+    def _define(self, event: ev.Event, state: State) -> None:
         self._book.add(event)
 
-    def _aside(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
-        self.asides.append(Aside(len(self.columns), event))
+    def _side_event(self, event: ev.Warned | ev.Figure | ev.Answer | ev.Checked, state: State) -> None:
+        self.side_events.append(SideEvent(len(self.columns), event))
 
     def _gap(self, event: ev.Gap, state: State) -> None:
-        self.asides.append(Aside(len(self.columns), event))
+        self.side_events.append(SideEvent(len(self.columns), event))
         self.gaps.append(event)
 
     def _run_end(self, event: ev.RunEnd, state: State) -> None:
@@ -538,13 +559,13 @@ class Contents:
 
 
 def _scalar(shape: tuple[int, ...] | None, value: ev.Value) -> float | None:
-    """The one element of a tensor; None where it has several, or none that is recorded."""
-    held = elements(value) if shape is not None and prod(shape) == 1 else None
-    return float(held[0]) if held is not None and len(held) == 1 and isinstance(held[0], (int, float)) else None
+    """Return the only element of a tensor; None if it has several or was not recorded."""
+    items = elements(value) if shape is not None and prod(shape) == 1 else None
+    return float(items[0]) if items is not None and len(items) == 1 and isinstance(items[0], (int, float)) else None
 
 
-def _parts(state: State, root: int) -> list[Named]:
-    """The named scalars that a root is a sum of, or scaled from."""
+def _scalars_behind(state: State, root: int) -> list[Named]:
+    """Return the named scalars that the node `root` is a sum of or scaled from."""
     names, nodes, tensors = names_by_tensor(state), state.nodes, state.tensors
 
     def inputs(number: int) -> list[int | None]:
@@ -561,11 +582,11 @@ def _parts(state: State, root: int) -> list[Named]:
             value, name = _scalar(tensor.shape, tensor.value), names.get(tensor.tensor) or lasting_name(state, tensor)
         return None if name is None or value is None else (name, value)
 
-    return behind(root, lambda number: nodes[number].name, inputs, named)
+    return named_scalars(root, lambda number: nodes[number].name, inputs, named)
 
 
-def turn_of(state: State) -> int:
-    """The turn of the innermost loop around the point, also one that a calling function is in; 0: there is none."""
+def current_iteration(state: State) -> int:
+    """Return the iteration of the innermost loop, which may be in a calling function; 0 outside of loops."""
     for frame in reversed(state.frames):
         if frame.iterations:
             return next(reversed(frame.iterations.values()))

@@ -1,4 +1,4 @@
-"""Modules as single nodes: what one call of a module made, and what is left of the graph around it."""
+"""Folding the graph: each call of a closed `nn.Module` becomes a single node."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TORCH = """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPoo
     NonDynamicallyQuantizableLinear PixelShuffle PReLU ReLU ReLU6 RMSNorm RNN RNNCell RReLU SELU Sequential Sigmoid
     SiLU SmoothL1Loss Softmax Softmin Softplus Softshrink Softsign Tanh Tanhshrink Transformer TransformerDecoder
     TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer Unflatten Upsample ZeroPad2d"""
-"""Classes of `torch.nn`, whose code is not the learner's."""
+"""Classes of `torch.nn`."""
 _TORCHS = frozenset(_TORCH.split())
 
 
@@ -29,34 +29,34 @@ class Call:
 
     module: int
     nodes: list[int] = field(default_factory=list)
-    """The operations that ran in it, in order; the last one made its output."""
+    """Its operations in order; the last one computed its output."""
     leaves: list[int] = field(default_factory=list)
-    """Parameters that nothing else uses."""
+    """Parameters that only this call uses."""
 
 
 @dataclass
 class Folded:
-    """A graph with some modules closed: each of their calls is one node, at the place of its last operation."""
+    """A graph with some modules closed: each of their calls is one row, in the position of its last operation."""
 
     rows: list[NodeState | Call]
     call_of: dict[int, Call]
-    """By node: the call that it is folded into."""
+    """By folded node: its call."""
 
 
-def is_torchs(info: ModuleInfo, book: Book) -> bool:
-    """Whether a module is of torch's own, as far as its name tells: the learner may have a class of that name."""
+def is_torch_module(info: ModuleInfo, book: Book) -> bool:
+    """Return whether a module is of a `torch.nn` class, judged by its name and the classes in the learner's source."""
     if info.kind not in _TORCHS:
         return False
     return not any(re.search(rf"^\s*class\s+{info.kind}\b", source.text, re.M) for source in book.sources.values())
 
 
-def around(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
-    """A module and those around it, the outermost first."""
-    found: list[int] = []
-    while module is not None and module in modules and module not in found:
-        found.append(module)
+def with_ancestors(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
+    """Return a module and the modules around it, outermost first."""
+    chain: list[int] = []
+    while module is not None and module in modules and module not in chain:
+        chain.append(module)
         module = modules[module].parent
-    return found[::-1]
+    return chain[::-1]
 
 
 def fold(
@@ -67,7 +67,16 @@ def fold(
     closed: Callable[[int], bool],
     torchs: Callable[[int], bool],
 ) -> Folded:
-    """The graph with these modules closed. What stands in several of them belongs to the outermost."""
+    """Return the graph with some modules closed.
+
+    Args:
+        nodes: The nodes in drawing order.
+        edges: The edges between them.
+        state: The state that they are from.
+        book: The definitions of the recording.
+        closed: Returns whether a module is closed. A node inside several closed modules belongs to the outermost.
+        torchs: Returns whether a module is one of torch's own.
+    """
     call_of: dict[int, Call] = {}
     call: Call | None = None
     first: NodeState | None = None
@@ -76,13 +85,13 @@ def fold(
         if is_leaf(node):
             continue
         if node.module not in outermost:
-            chain = around(state.modules, node.module)
+            chain = with_ancestors(state.modules, node.module)
             outermost[node.module] = next((module for module in chain if closed(module)), None)
         module = outermost[node.module]
         if module is None:
             call = None
             continue
-        if call is None or call.module != module or _begins_again(book, first, node, torchs(module)):
+        if call is None or call.module != module or _starts_new_call(book, first, node, torchs(module)):
             call, first = Call(module), None
         if first is None and node.site:
             first = node
@@ -94,24 +103,24 @@ def fold(
     return Folded([*_rows(nodes, call_of)], call_of)
 
 
-def _begins_again(book: Book, first: NodeState | None, node: NodeState, torchs: bool) -> bool:
-    """Whether a node is the first of another call of the module.
+def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, torchs: bool) -> bool:
+    """Return whether a node is the first of another call of the module.
 
-    What was first in this call runs once more then; in a `forward` of the learner's own that may be a turn of a loop,
-    and all that torch's own do in one call stands at one place in the code.
+    Then the first operation of this call runs again. In a `forward` of the learner's that may also be an iteration of a
+    loop, so the frame must differ; a module of torch's has one place in the learner's code per call.
     """
     if first is None or node.operation == first.operation or not node.site:
         return False
-    again = node.site == first.site and node.module == first.module
+    same_place = node.site == first.site and node.module == first.module
     if not torchs:
-        return again and node.frame != first.frame
+        return same_place and node.frame != first.frame
     here, there = book.sites.get(node.site), book.sites.get(first.site)
-    apart = here is not None and there is not None and (here.file, here.span) != (there.file, there.span)
-    return again or (node.frame == first.frame and apart)
+    elsewhere = here is not None and there is not None and (here.file, here.span) != (there.file, there.span)
+    return same_place or (node.frame == first.frame and elsewhere)
 
 
 def _take_leaves(nodes: Iterable[NodeState], edges: Edges, state: State, call_of: dict[int, Call]) -> None:
-    """Parameters that only one call uses belong to it; an input stays outside."""
+    """Add parameters that only one call uses to that call; inputs stay outside."""
     used_by: dict[int, set[int]] = {}
     for source, target in edges:
         used_by.setdefault(source, set()).add(target)

@@ -1,9 +1,8 @@
-"""Which names are in scope at a point, and what they mean.
+"""The names of tensors in a state.
 
-A name counts from the step at which it is bound until its frame is gone. A tensor that no name in scope means is called
-by the name under which the code that made it kept it (`TensorState.first_name`) or by its place in what held it, as the
-nodes of a graph outlive the function that made them; an argument or a loop's variable of a function that is over is no
-name of anything.
+A name is valid from the step at which it is bound until its frame ends. A tensor without a name in scope is called by
+its first name in the code that created it (`TensorState.first_name`) or by its place in a container, since the nodes of
+a graph outlive the function that created them. Parameters and loop variables of a function that has ended do not count.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ PARAMETER = "Parameter"
 
 
 def names_of(state: State, frame: FrameState | int | None = None) -> dict[str, int]:
-    """What one would type in a frame (by default the innermost) for a tensor: `w`, `model.fc1.weight`, `params[0]`."""
+    """Return the names of all tensors in a frame (by default the innermost): `w`, `model.fc1.weight`, `params[0]`."""
     scope = _frame(state, frame)
     names: dict[str, int] = {}
     for name, binding in scope.names.items() if scope is not None else ():
@@ -34,22 +33,22 @@ def names_of(state: State, frame: FrameState | int | None = None) -> dict[str, i
 
 
 def aliases_of(state: State, frame: FrameState | int | None = None) -> dict[str, list[str]]:
-    """The names in a frame of which each means another tensor, with the other names of the same tensor there."""
+    """Return, by the best name of each tensor in a frame, its other names there."""
     by_tensor: dict[int, list[str]] = {}
     for name, number in names_of(state, frame).items():
         by_tensor.setdefault(number, []).append(name)
-    found = {}
+    aliases = {}
     for number, names in by_tensor.items():
-        best = best_of(names, state.tensors[number].class_name)
-        found[best] = [name for name in names if name != best]
-    return found
+        best = best_name(names, state.tensors[number].class_name)
+        aliases[best] = [name for name in names if name != best]
+    return aliases
 
 
-def best_of(names: Iterable[str], class_name: str) -> str:
-    """Of several names for one tensor, in the order in which they were bound, the one to call it by.
+def best_name(names: Iterable[str], class_name: str) -> str:
+    """Return the best of several names of a tensor, given in the order in which they were bound.
 
-    That is the first plain name; else the shortest path, one by a number last (`box.loss`, then `losses[3]`). A
-    parameter is rather called by its module's path than by a loop's variable: `model.fc.weight`, not `p`.
+    That is the first variable, else the shortest path, preferably without an index (`box.loss` before `losses[3]`).
+    For a parameter the path in its module comes before variables: `model.fc.weight`, not `p`.
     """
     parameter = class_name == PARAMETER
 
@@ -63,48 +62,54 @@ def best_of(names: Iterable[str], class_name: str) -> str:
 
 
 def is_indexed(name: str) -> bool:
-    """Whether a name goes by a number in a list: `losses[3]`."""
+    """Return whether a name contains an index, such as `losses[3]`."""
     return _INDEX.search(name) is not None
 
 
 def name_of(state: State, tensor: int, source_hint: str | None = None) -> str | None:
-    """The best name for a tensor: the hint if it means that, else one in scope (the innermost frame's, the module's,
-    those of the frames around), else the one that it was made under."""
-    known = state.tensors.get(tensor)
-    kind = "" if known is None else known.class_name
+    """Return the best name of a tensor, or None.
+
+    That is `source_hint` if it refers to the tensor, else a name in scope (see `scopes` for the order), else
+    `lasting_name`, else `w.grad`.
+    """
+    tensor_state = state.tensors.get(tensor)
+    class_name = "" if tensor_state is None else tensor_state.class_name
     for frame in scopes(state):
-        name = _name_in(state, frame, tensor, source_hint, kind)
+        name = _name_in(state, frame, tensor, source_hint, class_name)
         if name is not None:
             return name
-    return None if known is None else lasting_name(state, known) or _grad_name(state, tensor)
+    return None if tensor_state is None else lasting_name(state, tensor_state) or _grad_name(state, tensor)
 
 
 def tensor_name(state: State, tensor: int) -> str:
-    """The best name for a tensor, else its number: `w`, `%7`."""
-    return name_of(state, tensor) or numbered(tensor)
+    """Return the best name of a tensor, or its number: `w`, `%7`."""
+    return name_of(state, tensor) or placeholder_name(tensor)
 
 
-def numbered(tensor: int) -> str:
-    """What a tensor without a name is called where nothing else will do: `%7`."""
+def placeholder_name(tensor: int) -> str:
+    """Return the placeholder for a tensor without a name: `%7`."""
     return f"%{tensor}"
 
 
 def names_by_tensor(state: State) -> dict[int, str]:
-    """What `name_of` gives for all tensors that a name in scope means."""
-    found: dict[int, str] = {}
+    """Return the best name of each tensor that has a name in scope, as `name_of` does."""
+    best: dict[int, str] = {}
     for frame in scopes(state):
-        several: dict[int, list[str]] = {}
+        candidates: dict[int, list[str]] = {}
         for name, number in names_of(state, frame).items():
-            if number not in found:
-                several.setdefault(number, []).append(name)
-        for number, names in several.items():
-            found[number] = best_of(names, state.tensors[number].class_name)
-    return found
+            if number not in best:
+                candidates.setdefault(number, []).append(name)
+        for number, names in candidates.items():
+            best[number] = best_name(names, state.tensors[number].class_name)
+    return best
 
 
 def lasting_name(state: State, tensor: TensorState) -> str | None:
-    """What to call a tensor that no name in scope means: its last name while the frame that gave it is there, else the
-    name that it was made under, else its place in a module or a list: a graph is looked at after `main()` has ended."""
+    """Return the name of a tensor that has no name in scope, or None.
+
+    That is its last name while the frame of that name exists, else its first name, else its last name if it is a path:
+    a graph may be viewed after `main()` has ended.
+    """
     label = tensor.label
     if label is not None and is_alive(state, tensor.label_frame):
         return label
@@ -112,12 +117,12 @@ def lasting_name(state: State, tensor: TensorState) -> str | None:
 
 
 def is_alive(state: State, frame: int) -> bool:
-    """Whether a frame is on the stack, or is a generator's that goes on later."""
+    """Return whether a frame is on the stack or suspended."""
     return frame <= MODULE or frame in state.suspended or any(held.frame == frame for held in state.frames)
 
 
 def scopes(state: State) -> list[FrameState]:
-    """The frames in which a name is looked for, in this order: the innermost, the module's, those around."""
+    """Return the frames to search for a name, in order: the innermost, the module's, the callers' inside out."""
     if not state.frames:
         return []
     innermost, around = state.frames[-1], state.frames[:-1]
@@ -125,29 +130,29 @@ def scopes(state: State) -> list[FrameState]:
     return [innermost, *module, *(frame for frame in reversed(around) if frame.frame != MODULE)]
 
 
-def _name_in(state: State, frame: FrameState, tensor: int, hint: str | None, kind: str) -> str | None:
-    found: list[str] = []
+def _name_in(state: State, frame: FrameState, tensor: int, hint: str | None, class_name: str) -> str | None:
+    names: list[str] = []
     for name, binding in frame.names.items():
         if binding.what == "tensor" and binding.ref == tensor:
             if name == hint:
                 return name
-            found.append(name)
+            names.append(name)
         elif binding.what == "group":
             for suffix, item in state.groups.get(binding.ref, ()):
                 if item == tensor:
                     if name + suffix == hint:
                         return hint
-                    found.append(name + suffix)
-    return best_of(found, kind) if found else None
+                    names.append(name + suffix)
+    return best_name(names, class_name) if names else None
 
 
 def _grad_name(state: State, tensor: int) -> str | None:
-    """`w.grad`, for the tensor that stands there."""
+    """Return `w.grad` for the tensor in the `.grad` of `w`; None if it is in no `.grad`."""
     owner = state.tensors.get(state.grad_of.get(tensor, 0))
     if owner is None or owner.grad != tensor:
         return None
-    named = (_name_in(state, frame, owner.tensor, None, owner.class_name) for frame in scopes(state))
-    name = next((name for name in named if name is not None), None) or lasting_name(state, owner)
+    owner_names = (_name_in(state, frame, owner.tensor, None, owner.class_name) for frame in scopes(state))
+    name = next((name for name in owner_names if name is not None), None) or lasting_name(state, owner)
     return None if name is None else name + ".grad"
 
 

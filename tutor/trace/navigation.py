@@ -1,11 +1,9 @@
-"""Walking a recording: from a step to the one that a key leads to, or None where there is none.
+"""Moving through a recording: stepping as in a debugger, the same step in another run, and places by name.
 
-All of it looks at columns only, by searches that run in C, so that a recording of a million steps answers at once.
-`step` may be 0, before the first. Steps that go from frame to frame know frames by how deep they are.
-
-The same moment in another run of the same program: after a what-if one sees both side by side.
-
-WHERE on the command line: `end`, `12`, `line:N`, `line:N#K`, `FILE:N`, `cell:C`, `cell:C:N`."""
+The functions that take a step return another one, or None if there is none. `step` may be 0, before the first. They
+search only `Columns`, by functions that run in C, so that a recording of a million steps answers at once, and they tell
+frames apart by the depth of the call stack.
+"""
 
 from __future__ import annotations
 
@@ -21,35 +19,37 @@ from tutor.trace.source import Block
 from tutor.trace.state import SiteInfo
 from tutor.trace.timeline import Timeline
 
+# ---------------------------------------------------------------- stepping
+
 LINE, OP = KIND_NUMBERS["line"], KIND_NUMBERS["op"]
 _IN_PASS = {KIND_NUMBERS[kind] for kind in ("backward", "node", "accumulate", "captured", "retained", "hook")}
 
 
 def forward(timeline: Timeline, step: int, inside: int | None = None) -> int | None:
-    """The next step, over operations deeper in torch's composites than `inside` (as deep as this step, if None)."""
-    found = first_at_most(timeline.columns.depths, _depth(timeline, step) if inside is None else inside, step)
-    return None if found is None else found + 1
+    """Return the next step at most `inside` composites deep (by default, as deep as this step)."""
+    place = first_at_most(timeline.columns.depths, _depth(timeline, step) if inside is None else inside, step)
+    return None if place is None else place + 1
 
 
 def back(timeline: Timeline, step: int, inside: int | None = None) -> int | None:
-    """The step before, by the same rule; 0, before the first step, is not led to."""
+    """Return the previous step by the same rule; never 0."""
     return timeline.columns.back(step, inside)
 
 
 def next_line(timeline: Timeline, step: int) -> int | None:
-    """The next statement of this frame or of one around it; also the end of a cell, and a failure."""
-    found = first_at_most(timeline.columns.stops, _frames(timeline, step), step)
-    return None if found is None else found + 1
+    """Return the next statement of this frame or of a caller, or the end of the cell, or a failure (step over)."""
+    place = first_at_most(timeline.columns.stops, _frames(timeline, step), step)
+    return None if place is None else place + 1
 
 
 def previous_line(timeline: Timeline, step: int) -> int | None:
-    """The last such statement before; from within a statement, its beginning."""
-    found = last_at_most(timeline.columns.stops, _frames(timeline, step), step - 1)
-    return None if found is None else found + 1
+    """Return the previous statement of this frame or of a caller; from within a statement, its beginning."""
+    place = last_at_most(timeline.columns.stops, _frames(timeline, step), step - 1)
+    return None if place is None else place + 1
 
 
 def into(timeline: Timeline, step: int) -> int | None:
-    """Into what this step does: a function of the learner's, a composite of torch's, a backward pass."""
+    """Return the first step inside this one: in a called function, a torch composite or a backward pass (step into)."""
     columns = timeline.columns
     if not 1 <= step < len(columns):
         return None
@@ -57,10 +57,10 @@ def into(timeline: Timeline, step: int) -> int | None:
     if columns.kinds[step - 1] == KIND_NUMBERS["backward"]:
         return step + 1
     end = next_line(timeline, step) or len(columns) + 1
-    for place in range(step, min(end - 1, step + _REACH)):
+    for place in range(step, min(end - 1, step + _MAX_SEARCH)):
         if columns.frame_depths[place] > frames or columns.depths[place] > depth:
             return place + 1
-    if columns.kinds[step - 1] == OP:  # what a composite is made of comes before its own operation
+    if columns.kinds[step - 1] == OP:  # the operations inside a composite come before its own
         first = step
         while first > 1 and columns.depths[first - 2] > depth:
             first -= 1
@@ -69,7 +69,7 @@ def into(timeline: Timeline, step: int) -> int | None:
 
 
 def out(timeline: Timeline, step: int) -> int | None:
-    """Out of the composite, the backward pass or the function that this step is in."""
+    """Return the first step after the composite, backward pass or function that this step is in (step out)."""
     columns = timeline.columns
     if not 1 <= step <= len(columns):
         return None
@@ -81,63 +81,64 @@ def out(timeline: Timeline, step: int) -> int | None:
     frames = columns.frame_depths[step - 1]
     if frames <= 1:
         return None
-    found = first_at_most(columns.stops, frames - 1, step)
-    limit = len(columns) if found is None else found
-    for place in range(step, min(limit, step + _REACH)):  # an operation of the caller's comes before its next line
+    line = first_at_most(columns.stops, frames - 1, step)
+    limit = len(columns) if line is None else line
+    for place in range(step, min(limit, step + _MAX_SEARCH)):  # the caller may run an operation before its next line
         if columns.frame_depths[place] < frames:
             return place + 1
-    return None if found is None else found + 1
+    return None if line is None else line + 1
 
 
 def next_cell(timeline: Timeline, step: int) -> int | None:
-    """The start of the next code cell."""
+    """Return the start of the next code cell."""
     return _after([cell.start for cell in timeline.cells], step)
 
 
 def previous_cell(timeline: Timeline, step: int) -> int | None:
-    """The start of this code cell, or from there of the one before."""
+    """Return the start of this code cell; from there, of the previous one."""
     return _before([cell.start for cell in timeline.cells], step)
 
 
 def next_pass(timeline: Timeline, step: int) -> int | None:
-    """The start of the next backward pass."""
+    """Return the start of the next backward pass."""
     return _after([info.start_step for info in timeline.passes], step)
 
 
 def previous_pass(timeline: Timeline, step: int) -> int | None:
-    """The start of the last backward pass before this step."""
+    """Return the start of the last backward pass before this step."""
     return _before([info.start_step for info in timeline.passes], step)
 
 
 def next_iteration(timeline: Timeline, step: int) -> int | None:
-    """Where the next turn of the loop around this step begins: its body's first statement. Outside of loops it is the
-    first turn of the one that comes next."""
-    turns = _turns(timeline, step) or sorted(turns[0] for turns in timeline.contents.turns.values())
-    found = _after(turns, step)
-    return found if found is not None and found <= timeline.steps else None
+    """Return the first step of the next iteration of the innermost loop; outside of loops, of the next loop."""
+    starts = _iteration_starts(timeline, step) or sorted(
+        starts[0] for starts in timeline.contents.iteration_starts.values()
+    )
+    start = _after(starts, step)
+    return start if start is not None and start <= timeline.steps else None
 
 
 def previous_iteration(timeline: Timeline, step: int) -> int | None:
-    """Where the turn before this one begins. Outside of loops it is the last turn of all before this step."""
-    turns = _turns(timeline, step)
-    if not turns:
-        before = (_before(turns, step) for turns in timeline.contents.turns.values())
-        return max((found for found in before if found is not None), default=None)
-    place = bisect_right(turns, step) - 2
-    return turns[place] if place >= 0 else None
+    """Return the first step of the previous iteration of the innermost loop; outside of loops, of the last one."""
+    starts = _iteration_starts(timeline, step)
+    if not starts:
+        before = (_before(starts, step) for starts in timeline.contents.iteration_starts.values())
+        return max((start for start in before if start is not None), default=None)
+    place = bisect_right(starts, step) - 2
+    return starts[place] if place >= 0 else None
 
 
-_REACH = 200_000
-"""How far `into` and `out` look, step by step."""
+_MAX_SEARCH = 200_000
+"""Maximum number of steps that `into` and `out` search one by one."""
 
 
-def _turns(timeline: Timeline, step: int) -> Sequence[int]:
-    """The turns of the innermost loop around a step."""
+def _iteration_starts(timeline: Timeline, step: int) -> Sequence[int]:
+    """Return the first steps of all iterations of the innermost loop around a step; empty outside of loops."""
     if not 1 <= step <= timeline.steps:
         return ()
     for frame in reversed(timeline.state(step).frames):
         if frame.iterations:
-            return timeline.contents.turns.get(next(reversed(frame.iterations)), ())
+            return timeline.contents.iteration_starts.get(next(reversed(frame.iterations)), ())
     return ()
 
 
@@ -161,38 +162,42 @@ def _before(places: Sequence[int], step: int) -> int | None:
     return places[place - 1] if place else None
 
 
-_LINE = KIND_NUMBERS["line"]
+# ---------------------------------------------------------------- the same step in another run
 
 
 def counterpart(timeline: Timeline, step: int, other: Timeline) -> int | None:
-    """The step of the other run at which it has done just as much: the same execution of the same statement, and as
-    far into it as it goes. None where that statement is not in the other run, or did not run so often there."""
+    """Return the step of another run of the program that corresponds to a step.
+
+    Returns:
+        The step as far into the same execution of the same statement, at most at its end. None if the other run has no
+        such statement, or executed it fewer times.
+    """
     columns = timeline.columns
-    line = columns.kinds.rfind(_LINE, 0, step) + 1
+    line = columns.kinds.rfind(LINE, 0, step) + 1
     if line == 0:
         return min(step, other.steps)
     cell = timeline.cell(step)
-    begun = next((info.start for info in timeline.cells if info.cell == cell), 0)
-    if begun > line:  # between two cells
-        here = next((info for info in other.cells if info.cell == cell), None)
-        return None if here is None else min(here.start + step - begun, other.steps)
-    ended = next((info.end for info in timeline.cells if info.cell == cell and info.end == step), None)
-    if ended is not None:
+    cell_start = next((info.start for info in timeline.cells if info.cell == cell), 0)
+    if cell_start > line:  # between two cells
+        other_cell = next((info for info in other.cells if info.cell == cell), None)
+        return None if other_cell is None else min(other_cell.start + step - cell_start, other.steps)
+    cell_end = next((info.end for info in timeline.cells if info.cell == cell and info.end == step), None)
+    if cell_end is not None:
         return next((info.end for info in other.cells if info.cell == cell), None)
     site = columns.sites[line - 1]
-    same = _same_site(timeline, site, other)
-    if same is None:
+    other_site = _same_site(timeline, site, other)
+    if other_site is None:
         return None
-    found = _execution(other, same, columns.sites[:line].count(site))
-    if found is None:
+    start = _execution(other, other_site, columns.sites[:line].count(site))
+    if start is None:
         return None
-    following = other.columns.kinds.find(_LINE, found)
+    following = other.columns.kinds.find(LINE, start)
     last = other.steps if following < 0 else following
-    return min(found + step - line, last)
+    return min(start + step - line, last)
 
 
 def _execution(timeline: Timeline, site: int, count: int) -> int | None:
-    """The step at which a statement began to run for the `count`-th time."""
+    """Return the step at which the `count`-th execution of a statement began; None if there were fewer."""
     sites, at = timeline.columns.sites, -1
     for _time in range(count):
         try:
@@ -203,31 +208,33 @@ def _execution(timeline: Timeline, site: int, count: int) -> int | None:
 
 
 def _same_site(timeline: Timeline, site: int, other: Timeline) -> int | None:
-    """The statement of the other run that this one is: the same text in the same cell, as far from its beginning; where
-    the cell was edited, the nearest one with this text, or the one that stands in this place."""
+    """Return the site in another run of the statement at a site.
+
+    That is the nearest statement in the same cell with the same text, else the one at the same place in the cell.
+    """
     info = timeline.sites.get(site)
     if info is None:
         return None
-    cell, line = _place(timeline, info.file, info.span[0])
+    cell, line = _place_in_cell(timeline, info.file, info.span[0])
     text = _header(timeline, info)
-    found: list[tuple[bool, int, int]] = []
-    for each in other.sites.values():
-        if each.op is not None or each.file != info.file:
+    candidates: list[tuple[bool, int, int]] = []
+    for other_info in other.sites.values():
+        if other_info.op is not None or other_info.file != info.file:
             continue
-        there, row = _place(other, each.file, each.span[0])
-        same_text = _header(other, each) == text
-        if there == cell and (same_text or (row == line and each.span[1] == info.span[1])):
-            found.append((not same_text, abs(row - line), each.site))
-    return min(found)[2] if found else None
+        other_cell, other_line = _place_in_cell(other, other_info.file, other_info.span[0])
+        same_text = _header(other, other_info) == text
+        if other_cell == cell and (same_text or (other_line == line and other_info.span[1] == info.span[1])):
+            candidates.append((not same_text, abs(other_line - line), other_info.site))
+    return min(candidates)[2] if candidates else None
 
 
 def _header(timeline: Timeline, info: SiteInfo) -> str | None:
-    """The text of a statement, without the block below it."""
+    """Return the text of a statement without its body."""
     return timeline.book.code(info.file, timeline.book.header(info.file, info.span))
 
 
-def _place(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:
-    """The cell that a line of a file stands in, and its place there."""
+def _place_in_cell(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:
+    """Return the number of the cell around a line and the line's position in it, from 0; (None, line) outside."""
     document = timeline.document
     if document is not None and file == 1:
         for cell in document.cells:
@@ -237,17 +244,28 @@ def _place(timeline: Timeline, file: int, line: int) -> tuple[int | None, int]:
     return None, line
 
 
-_FORMS = N_("end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N")
-_WHERE = re.compile(r"(?P<file>.+):(?P<line>\d{1,9})(#(?P<count>\d{1,9}))?", re.DOTALL)
+# ---------------------------------------------------------------- places by name
+
+_PLACE_FORMS = N_("end, a step number, line:N, line:N#K, FILE:N, cell:C or cell:C:N")
+_LINE_PLACE = re.compile(r"(?P<file>.+):(?P<line>\d{1,9})(#(?P<count>\d{1,9}))?", re.DOTALL)
 _CELL = re.compile(r"cell:(?P<cell>\d{1,9})")
 
 
 class PlaceError(Exception):
-    """There is no such place; the text says what there is."""
+    """A text that names no place in the recording; the message says what exists."""
 
 
-def resolve(timeline: Timeline, where: str, forms: str = _FORMS) -> int:
-    """The step that WHERE means; PlaceError where it means none, which names the `forms` of those that there are."""
+def resolve(timeline: Timeline, where: str, forms: str = _PLACE_FORMS) -> int:
+    """Return the step that WHERE on the command line means.
+
+    Args:
+        timeline: The recording.
+        where: `end`, `12`, `line:N`, `line:N#K`, `FILE:N`, `cell:C` or `cell:C:N`.
+        forms: What the error message lists as possible.
+
+    Raises:
+        PlaceError: If there is no such place.
+    """
     where = where.strip()
     if where == "end":
         return timeline.steps
@@ -256,7 +274,7 @@ def resolve(timeline: Timeline, where: str, forms: str = _FORMS) -> int:
     cell = _CELL.fullmatch(where)
     if cell is not None:
         return _end_of_cell(timeline, int(cell["cell"]))
-    parts = _WHERE.fullmatch(where)
+    parts = _LINE_PLACE.fullmatch(where)
     if parts is None:
         raise PlaceError(_("{where} is no place in a recording: say {forms}.", where=repr(where), forms=_(forms)))
     count = None if parts["count"] is None else int(parts["count"])
@@ -279,11 +297,11 @@ def _step(timeline: Timeline, where: str) -> int:
 
 
 def _end_of_cell(timeline: Timeline, number: int) -> int:
-    """The last step of a cell: its end, or how far it came."""
+    """Return the last step of a cell, whether it ended or not."""
     for place, info in enumerate(timeline.cells):
         if info.cell == number:
-            after = timeline.cells[place + 1].start - 1 if place + 1 < len(timeline.cells) else timeline.steps
-            return info.end if info.end is not None else after
+            last = timeline.cells[place + 1].start - 1 if place + 1 < len(timeline.cells) else timeline.steps
+            return info.end if info.end is not None else last
     ran = max((info.cell for info in timeline.cells), default=0)
     if ran:
         raise PlaceError(_("Code cell {number} did not run: cells 1 to {ran} did.", number=number, ran=ran))
@@ -310,23 +328,23 @@ def _file_of_cell(timeline: Timeline, number: int) -> int:
 
 
 def _file_called(timeline: Timeline, name: str) -> int:
-    """A file by its path, or by the end of its path."""
+    """Return the number of a file by its path or the end of its path."""
     sources = list(timeline.sources.values())
     wanted = name.replace("\\", "/").removeprefix("./")
-    found = [source for source in sources if source.path.replace("\\", "/") in (name, wanted)]
-    if not found:
-        found = [source for source in sources if source.path.replace("\\", "/").endswith("/" + wanted.lstrip("/"))]
-    paths = sorted({source.path for source in found or sources})
-    if len(paths) > 1 and found:
+    matches = [source for source in sources if source.path.replace("\\", "/") in (name, wanted)]
+    if not matches:
+        matches = [source for source in sources if source.path.replace("\\", "/").endswith("/" + wanted.lstrip("/"))]
+    paths = sorted({source.path for source in matches or sources})
+    if len(paths) > 1 and matches:
         raise PlaceError(_("{name} may be any of {paths}.", name=repr(name), paths=", ".join(paths)))
-    if not found:
-        there = ", ".join(paths) or _("none")
-        raise PlaceError(_("No file {name} is in this recording; there is {paths}.", name=repr(name), paths=there))
-    return found[0].file
+    if not matches:
+        names = ", ".join(paths) or _("none")
+        raise PlaceError(_("No file {name} is in this recording; there is {paths}.", name=repr(name), paths=names))
+    return matches[0].file
 
 
 def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
-    """The state after the last completed execution of the statement on a line, or after the `count`-th."""
+    """Return the last step of the `count`-th completed execution of the statement on a line; by default of the last."""
     text = timeline.book.text(file)
     name = timeline.sources[file].path
     if text is None or not 1 <= line <= len(text.lines):
@@ -340,22 +358,22 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
     # `if x: y = 1` on one line: where the inner statement never ran, the outer one is meant.
     same_line = [block for block in blocks if block[1] == blocks[0][1]] or blocks[:1]
     runs = next((runs for block in same_line if (runs := list(_executions(timeline, file, block)))), [])
-    full = timeline.cut
+    cut = timeline.cut
     if not runs:
-        said = N_("The statement on line {line} of {name} never ran.")
-        if full is not None:
-            said = N_(
+        message = N_("The statement on line {line} of {name} never ran.")
+        if cut is not None:
+            message = N_(
                 "The statement on line {line} of {name} did not run before the recording was full, at step {step:,}."
             )
-        raise PlaceError(_(said, line=line, name=name, step=full))
+        raise PlaceError(_(message, line=line, name=name, step=cut))
     completed = 0
     for start in reversed(runs) if count is None else runs:
         end = _completion(timeline, start)
         completed += end is not None
         if end is not None and (count is None or completed == count):
             return end
-    if full is not None:
-        said = ngettext(
+    if cut is not None:
+        message = ngettext(
             "The statement on line {line} of {name} was completed once before the recording was full, at step "
             "{step:,}.",
             "The statement on line {line} of {name} was completed {count} times before the recording was full, at "
@@ -363,37 +381,37 @@ def _line(timeline: Timeline, file: int, line: int, count: int | None) -> int:
             completed,
             line=line,
             name=name,
-            step=full,
+            step=cut,
         )
     elif not completed:
-        said = _("The statement on line {line} of {name} was begun, but never completed.", line=line, name=name)
+        message = _("The statement on line {line} of {name} was begun, but never completed.", line=line, name=name)
     else:
-        said = ngettext(
+        message = ngettext(
             "The statement on line {line} of {name} was completed once only.",
             "The statement on line {line} of {name} was completed {count} times only.",
             completed,
             line=line,
             name=name,
         )
-    raise PlaceError(said)
+    raise PlaceError(message)
 
 
 def _executions(timeline: Timeline, file: int, block: Block) -> Iterator[int]:
-    """The steps at which a statement was about to run."""
+    """Yield the steps at which a statement was about to run."""
     text = timeline.book.text(file)
     start = None if text is None else text.start(block[0])
     sites = [
-        site.site
-        for site in timeline.sites.values()
-        if site.file == file and site.op is None and site.span[:2] == start
+        info.site
+        for info in timeline.sites.values()
+        if info.file == file and info.op is None and info.span[:2] == start
     ]
     columns = timeline.columns
-    places = sorted(place for site in sites for place in _occurrences(columns.sites, site))
-    return (place + 1 for place in places if columns.kinds[place] == _LINE)
+    places = sorted(place for info in sites for place in _occurrences(columns.sites, info))
+    return (place + 1 for place in places if columns.kinds[place] == LINE)
 
 
 def _occurrences(column: array[int], number: int) -> Iterator[int]:
-    """Where a number stands in a column."""
+    """Yield the positions of a number in a column."""
     if not 0 <= number <= 0xFFFFFFFF:
         return
     data, size = memoryview(column).cast("B").tobytes(), column.itemsize
@@ -406,10 +424,10 @@ def _occurrences(column: array[int], number: int) -> Iterator[int]:
 
 
 def _completion(timeline: Timeline, start: int) -> int | None:
-    """The last step of the execution that begins at this line; None where it raised or was cut short."""
+    """Return the last step of the execution that begins at step `start`; None if it raised or was cut off."""
     columns = timeline.columns
     frames = columns.frame_depths[start - 1]
-    end = start  # the place of the step after
+    end = start  # position of the step after
     while end < len(columns):
         depth, stop = columns.frame_depths[end], columns.stops[end] != NO_STOP
         if depth < frames or (stop and depth == frames):

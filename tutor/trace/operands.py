@@ -1,4 +1,8 @@
-"""What an operation was applied to and what became of it, in the learner's own words."""
+"""The operands and the result of an operation, as they are written in the learner's code.
+
+The code of an operation is parsed and its operands are matched with the recorded inputs. There may be several readings
+of one expression, as `torch.add(a, b)` and `a.add(b)` differ in whether the receiver is an input.
+"""
 
 from __future__ import annotations
 
@@ -18,34 +22,34 @@ _REVERSED = {
     "radd", "rsub", "rmul", "rdiv", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul", "rand", "ror", "rxor",
     "rlshift", "rrshift",
 }  # fmt: skip
-_WIDTH = 80
-"""A literal's text is cut here."""
-_STATEMENT = 48
-"""So many steps on, the end of a statement is looked for."""
+_MAX_TEXT = 80
+"""Maximum length of the text of an operand, in characters."""
+_MAX_STATEMENT = 48
+"""Maximum number of steps to search for the end of a statement."""
 
 
 class Operand:
-    """One operand as it stands in the code."""
+    """An operand in the code: its text, and whether it is a literal or a path."""
 
     __slots__ = ("literal", "path", "text")
 
     def __init__(self, node: ast.expr, source: str) -> None:
         text = " ".join((ast.get_source_segment(source, node) or "").split())
-        self.text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+        self.text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
         self.path = _is_path(node)
-        """Whether the text names a thing: `w`, `self.w`, `params[0]`."""
+        """Whether the text is a name or a path: `w`, `self.w`, `params[0]`."""
         self.literal = isinstance(node, ast.Constant | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.JoinedStr) or (
             isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
         )
 
 
 def op_inputs(timeline: Timeline, step: int) -> list[str]:
-    """The inputs of an operation: the learner's name, a literal's source text, or `%7` for a tensor without a name."""
+    """Return the inputs of an operation: names, source text of literals, or `%7` for a tensor without a name."""
     event = timeline.event(step)
     if not isinstance(event, ev.Op):
         return []
     state = timeline.state(step - 1)
-    operands = _aligned(timeline, event, state)
+    operands = _operands_of_inputs(timeline, event, state)
     if operands is None:
         return [tensor_name(state, tensor) for tensor in event.inputs if tensor is not None]
     return [
@@ -55,101 +59,107 @@ def op_inputs(timeline: Timeline, step: int) -> list[str]:
 
 
 def shows_operands(timeline: Timeline, site: int, count: int) -> bool:
-    """Whether the code at the site of an operation shows so many inputs."""
-    return any(len(operands) == count for operands in _at(timeline, site))
+    """Return whether the code at the site of an operation has `count` operands."""
+    return any(len(operands) == count for operands in _readings_at(timeline, site))
 
 
 def is_shown(timeline: Timeline, site: int) -> bool:
-    """Whether the code at the site of an operation is that of the very operation, and not of a call around it."""
-    return bool(_at(timeline, site))
+    """Return whether the code at a site is that of the operation itself, and not of a call that contains it."""
+    return bool(_readings_at(timeline, site))
 
 
 def only_literal(timeline: Timeline, site: int) -> str | None:
-    """The literal among the operands of an operation, where there is one alone whichever way one reads the code."""
-    ways = _at(timeline, site)
-    found = {operand.text for way in ways for operand in way if operand.literal}
-    alone = all(sum(operand.literal for operand in way) == 1 for way in ways)
-    return found.pop() if alone and len(found) == 1 else None
+    """Return the literal among the operands of an operation, if every reading has exactly one and the same."""
+    readings = _readings_at(timeline, site)
+    literals = {operand.text for reading in readings for operand in reading if operand.literal}
+    single = all(sum(operand.literal for operand in reading) == 1 for reading in readings)
+    return literals.pop() if single and len(literals) == 1 else None
 
 
-def _at(timeline: Timeline, site: int) -> tuple[tuple[Operand, ...], ...]:
-    """Ways to read the operands of the operation at a site; none inside of a composite, whose code it is."""
+def _readings_at(timeline: Timeline, site: int) -> tuple[tuple[Operand, ...], ...]:
+    """Return the readings of the operands at a site; none inside a composite, where the code is the composite's."""
     info = timeline.sites.get(site)
     if info is None or info.depth:
         return ()
     code = timeline.book.code(info.file, info.span)
     statement = timeline.sites.get(info.statement)
-    around = None if statement is None else timeline.book.code(statement.file, statement.span)
-    return _operands(code or "", around or "", info.op or "")
+    statement_code = None if statement is None else timeline.book.code(statement.file, statement.span)
+    return _operands(code or "", statement_code or "", info.op or "")
 
 
 def op_texts(timeline: Timeline, step: int) -> list[str] | None:
-    """What stands in the code for each input of an operation; None where the code does not show them."""
+    """Return the source text of each input of an operation; None if the code does not show them."""
     event = timeline.event(step)
-    operands = _aligned(timeline, event, timeline.state(step - 1)) if isinstance(event, ev.Op) else None
+    operands = _operands_of_inputs(timeline, event, timeline.state(step - 1)) if isinstance(event, ev.Op) else None
     return None if operands is None else [operand.text for operand in operands]
 
 
 def op_output(timeline: Timeline, step: int) -> str | None:
-    """The name that the result gets by the statement, or that of the tensor changed in place; None: it gets none."""
+    """Return the name that the statement binds to the result, or the name of a tensor modified in place, or None."""
     event = timeline.event(step)
     if not isinstance(event, ev.Op) or not event.outputs:
         return None
     output, site = event.outputs[0], timeline.sites.get(event.site)
-    name = _bound(timeline, step, output, event.frame)
+    name = _name_bound_after(timeline, step, output, event.frame)
     if name is None and site is not None and not site.depth:
         end = _end_of_statement(timeline, step, output)
-        name = None if end is None else _bound(timeline, end, output, event.frame)
+        name = None if end is None else _name_bound_after(timeline, end, output, event.frame)
     if name is None and site is not None and site.inplace:
         return name_of(timeline.moment(step), output)
     return name
 
 
 def op_target(timeline: Timeline, step: int) -> str | None:
-    """What stands to the left of an operation that gave several tensors: `a, b`, or the name of the tuple of them;
-    None where not each of them got a name."""
+    """Return the assignment target of an operation with several results: `a, b`, or the name of the tuple of them.
+
+    None if the step is not an operation, or if a result was not bound.
+    """
     event = timeline.event(step)
     if not isinstance(event, ev.Op):
         return None
-    names = [_bound(timeline, step, output, event.frame) for output in event.outputs]
-    found: list[str] = []
+    names = [_name_bound_after(timeline, step, output, event.frame) for output in event.outputs]
+    targets: list[str] = []
     for name in names:
         if name is None:
             return None
         group = _group_of(timeline.state(step), name, event.outputs)
-        found += [group] if group not in found else []
-    return ", ".join(found) or None
+        targets += [group] if group not in targets else []
+    return ", ".join(targets) or None
 
 
-def _bound(timeline: Timeline, step: int, tensor: int, frame: int) -> str | None:
-    """The name that a tensor got after a step, before the next, by the statement that runs in this frame: what a
-    function returns gets its name elsewhere, and an argument of the next call is no assignment."""
+def _name_bound_after(timeline: Timeline, step: int, tensor: int, frame: int) -> str | None:
+    """Return the name bound to a tensor between a step and the next by the statement that runs in this frame.
+
+    Names bound by a caller to a returned value, and parameters of the next call, do not count.
+    """
     groups: set[int] = set()
-    for after in timeline.following(step):
-        if isinstance(after, ev.FrameStart) or (isinstance(after, ev.FrameEnd) and after.frame == frame):
+    for later in timeline.following(step):
+        if isinstance(later, ev.FrameStart) or (isinstance(later, ev.FrameEnd) and later.frame == frame):
             break
-        if isinstance(after, ev.Bind) and after.what == "tensor" and after.ref == tensor:
-            return after.name
-        if isinstance(after, ev.Bind) and after.what == "group":
-            groups.add(after.ref)
-        if isinstance(after, ev.Group):
-            groups.add(after.group)
+        if isinstance(later, ev.Bind) and later.what == "tensor" and later.ref == tensor:
+            return later.name
+        if isinstance(later, ev.Bind) and later.what == "group":
+            groups.add(later.ref)
+        if isinstance(later, ev.Group):
+            groups.add(later.group)
     if not groups:
         return None
     state = timeline.state(step)
-    for held_in in reversed(state.frames):
-        for name, binding in held_in.names.items():
+    for frame_state in reversed(state.frames):
+        for name, binding in frame_state.names.items():
             if binding.what == "group" and binding.ref in groups:
-                for suffix, held in state.groups.get(binding.ref, ()):
-                    if held == tensor:
+                for suffix, number in state.groups.get(binding.ref, ()):
+                    if number == tensor:
                         return name + suffix
     return None
 
 
 def _end_of_statement(timeline: Timeline, step: int, tensor: int) -> int | None:
-    """The last step of the statement, where others follow and none writes to this tensor: only then do the results of
-    `c, s = a.cos(), a.sin()` get their names."""
-    for later in range(step + 1, min(step + _STATEMENT, timeline.steps) + 1):
+    """Return the last step of the statement, if more operations follow and none modifies this tensor.
+
+    Only then are the results of `c, s = a.cos(), a.sin()` bound.
+    """
+    for later in range(step + 1, min(step + _MAX_STATEMENT, timeline.steps) + 1):
         if timeline.kind(later) in ("line", "cell_end"):
             return later - 1 if later - 1 > step else None
         event = timeline.event(later)
@@ -159,67 +169,71 @@ def _end_of_statement(timeline: Timeline, step: int, tensor: int) -> int | None:
 
 
 def _group_of(state: State, name: str, tensors: list[int]) -> str:
-    """The name of a tuple or list that holds these tensors and no other; else the name of one of them."""
+    """Return the name of a tuple or list that holds only these tensors; else `name`."""
     for frame in reversed(state.frames):
         for group, binding in frame.names.items():
-            held = [tensor for _, tensor in state.groups.get(binding.ref, ())] if binding.what == "group" else []
-            if name.startswith(group) and held and set(held) <= set(tensors):
+            members = [tensor for _, tensor in state.groups.get(binding.ref, ())] if binding.what == "group" else []
+            if name.startswith(group) and members and set(members) <= set(tensors):
                 return group
     return name
 
 
-def _aligned(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:
-    """The operands in the code, one for each input, or None where the code does not show this operation's own."""
+def _operands_of_inputs(timeline: Timeline, event: ev.Op, state: State) -> list[Operand] | None:
+    """Return the operands in the code, one for each input; None if the code does not match the operation."""
     site = timeline.sites.get(event.site)
     if site is None:
         return None
     names = names_of(state)
     best: tuple[int, list[Operand]] | None = None
-    for operands in _at(timeline, event.site):
+    for operands in _readings_at(timeline, event.site):
         orders = [list(operands)]
         if len(operands) == 2:
             orders.insert(0 if site.op in _REVERSED else 1, orders[0][::-1])
         for order in orders if len(operands) == len(event.inputs) else ():
-            fit = _fit(order, event, names)
-            if best is None or fit > best[0]:
-                best = fit, order
+            score = _score(order, event, names)
+            if best is None or score > best[0]:
+                best = score, order
     return best[1] if best is not None and best[0] >= 0 else None
 
 
-def _fit(operands: list[Operand], event: ev.Op, names: dict[str, int]) -> int:
-    """How well operands go with inputs: below zero where one cannot be the other."""
+def _score(operands: list[Operand], event: ev.Op, names: dict[str, int]) -> int:
+    """Return how well operands match inputs; negative if one of them cannot be right."""
     score = 0
     for tensor, operand in zip(event.inputs, operands, strict=True):
-        meant = names.get(operand.text)
+        named_tensor = names.get(operand.text)
         if tensor is None:
-            score -= 100 if meant is not None else 0
-        elif operand.literal or (meant is not None and meant != tensor):
+            score -= 100 if named_tensor is not None else 0
+        elif operand.literal or (named_tensor is not None and named_tensor != tensor):
             score -= 100
-        elif meant == tensor:
+        elif named_tensor == tensor:
             score += 1
     return score
 
 
 @lru_cache(maxsize=4096)
 def _operands(code: str, statement: str, op: str) -> tuple[tuple[Operand, ...], ...]:
-    """Ways to read the operands from the code of an operation, the likeliest first."""
+    """Return the readings of the operands in the code of an operation, the most likely first."""
     tree = parse(code.strip())
     body = tree.body if isinstance(tree, ast.Module) else []
     if len(body) != 1:
         return ()
     first = body[0]
     source = code.strip()
-    ways: list[list[ast.expr]] = []
+    readings: list[list[ast.expr]] = []
     if isinstance(first, ast.AugAssign):
-        ways.append([first.target, first.value])
+        readings.append([first.target, first.value])
     elif isinstance(first, ast.Assign) and op in ("setitem", "set_data", "set_grad"):
-        return _stored(first, source, op)
+        return _of_assignment(first, source, op)
     elif isinstance(first, ast.Expr):
-        ways.extend(_of_expression(first.value, op))
-        stored = parse(statement) if op in ("setitem", "set_data", "set_grad") else None
-        if isinstance(stored, ast.Module) and stored.body and isinstance(stored.body[0], ast.Assign):
-            return _stored(stored.body[0], statement, op)
-    return tuple(tuple(Operand(node, source) for node in way) for way in ways)
+        readings.extend(_of_expression(first.value, op))
+        statement_tree = parse(statement) if op in ("setitem", "set_data", "set_grad") else None
+        if (
+            isinstance(statement_tree, ast.Module)
+            and statement_tree.body
+            and isinstance(statement_tree.body[0], ast.Assign)
+        ):
+            return _of_assignment(statement_tree.body[0], statement, op)
+    return tuple(tuple(Operand(node, source) for node in reading) for reading in readings)
 
 
 def _of_expression(node: ast.expr, op: str) -> list[list[ast.expr]]:
@@ -235,21 +249,21 @@ def _of_expression(node: ast.expr, op: str) -> list[list[ast.expr]]:
         return [[node.value]]
     if isinstance(node, ast.Call):
         callee = node.func
-        called = callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
-        if called.strip("_") != op.strip("_"):
+        name = callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else ""
+        if name.strip("_") != op.strip("_"):
             return []  # the operation ran somewhere inside this call
         receiver = [callee.value] if isinstance(callee, ast.Attribute) else []
         keywords = [keyword.value for keyword in node.keywords]
-        calls = (node.args, [*node.args, *keywords])
-        ways = [flat for arguments in calls for flat in (arguments, _flattened(arguments))]
+        argument_lists = (node.args, [*node.args, *keywords])
+        readings = [flat for arguments in argument_lists for flat in (arguments, _flattened(arguments))]
         if receiver and not _is_library(receiver[0]):
-            return [receiver + way for way in ways] + ways
-        return ways
+            return [receiver + reading for reading in readings] + readings
+        return readings
     return []
 
 
-def _stored(assign: ast.Assign, source: str, op: str) -> tuple[tuple[Operand, ...], ...]:
-    """Of `w[0] = 5.` and `w.data = v`."""
+def _of_assignment(assign: ast.Assign, source: str, op: str) -> tuple[tuple[Operand, ...], ...]:
+    """Return the reading of `w[0] = 5.` or `w.data = v`."""
     target = assign.targets[0]
     if isinstance(target, ast.Subscript) and op == "setitem":
         nodes = [target.value, target.slice, assign.value]
@@ -261,7 +275,7 @@ def _stored(assign: ast.Assign, source: str, op: str) -> tuple[tuple[Operand, ..
 
 
 def _flattened(arguments: list[ast.expr]) -> list[ast.expr]:
-    """Arguments with lists and tuples taken apart, as the recorder does for those of tensors."""
+    """Flatten lists and tuples in arguments, as the recorder does with those of tensors."""
     flat: list[ast.expr] = []
     for argument in arguments:
         flat.extend(_flattened(argument.elts) if isinstance(argument, ast.List | ast.Tuple) else [argument])
@@ -269,7 +283,7 @@ def _flattened(arguments: list[ast.expr]) -> list[ast.expr]:
 
 
 def _is_library(node: ast.expr) -> bool:
-    """Whether a receiver is a module, as one writes it: `torch`, `F`, `torch.nn.functional`."""
+    """Return whether a receiver looks like a module: `torch`, `F`, `torch.nn.functional`."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(node, ast.Name) and node.id in ("torch", "F", "nn", "functional", "linalg", "special", "fft")

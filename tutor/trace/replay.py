@@ -1,15 +1,11 @@
-"""What events do to tensors: the first third of `replay`.
+"""Applying events to a state: the only place that defines what an event does.
 
-What events do to the autograd graph: the second third of `replay`.
+Every event passes through here once when it is recorded, and again whenever the cursor goes back, so this is written
+for speed: one method per type of event, and states that share what did not change. A `TensorState`, `NodeState` or
+`Binding` is replaced and never modified, so `copy_state` copies only the containers around them.
 
-Applying events to a state, one by one: the only place that says what an event does.
-
-Every event of a recording passes through here once while it is recorded, and again whenever somebody goes back. So
-this is written for speed: one method per kind of event, found by type, and states that share what did not change. A
-`TensorState`, `NodeState`, `PassState.ran` aside, or `Binding` is replaced and never changed, so that `copy_state` may
-copy only the containers around them.
-
-Nothing in a recording is believed: a number that nothing has is passed over."""
+Recordings are not trusted: an event that refers to an unknown number is ignored.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +24,7 @@ _BASE = re.compile(r"[^.\[]*")
 
 
 class TensorReplay:
-    """Tensors, their labels, and what their `.grad` holds."""
+    """Applies events to tensors: their values, their labels and their `.grad`."""
 
     __slots__ = ("book", "state")
 
@@ -44,14 +40,14 @@ class TensorReplay:
         number, value, grad, node = event.tensor, event.value, event.grad, event.node
         label, label_frame, first_name = None, 0, None
         operation = 0
-        old = state.tensors.get(number)
-        if old is not None:
-            label, label_frame, first_name = old.label, old.label_frame, old.first_name
-            operation = old.operation
+        previous = state.tensors.get(number)
+        if previous is not None:
+            label, label_frame, first_name = previous.label, previous.label_frame, previous.first_name
+            operation = previous.operation
             if value is None:
-                value = old.value
-            if old.grad is not None and old.grad != grad:
-                self._let_go(old.grad)
+                value = previous.value
+            if previous.grad is not None and previous.grad != grad:
+                self._detach_grad(previous.grad)
         elif number in state.last_op[2]:
             operation = state.operations
         state.tensors[number] = TensorState(
@@ -62,12 +58,14 @@ class TensorReplay:
         if grad is not None:
             state.grad_of[grad] = number
         if node is not None:
-            made = state.nodes.get(node)
-            told = made is not None and (made.tensor == number or (made.tensor is None and made.of is not None))
-            if made is not None and made.shape is None and told:
-                made = made.__copy__()
-                made.value, made.shape, made.tensor = value, meta.shape, number
-                state.nodes[node] = made
+            created = state.nodes.get(node)
+            matches = created is not None and (
+                created.tensor == number or (created.tensor is None and created.of is not None)
+            )
+            if created is not None and created.shape is None and matches:
+                created = created.__copy__()
+                created.value, created.shape, created.tensor = value, meta.shape, number
+                state.nodes[node] = created
 
     def _gone(self, event: ev.Gone) -> None:
         state = self.state
@@ -77,27 +75,27 @@ class TensorReplay:
                 continue
             owner = tensors.get(grad_of.get(number, 0))
             if owner is not None and owner.grad == number:
-                state.collected.add(number)  # it has no Python object, but is a gradient still
+                state.collected.add(number)  # no Python object, but still a gradient
             else:
                 self._drop(number)
 
     def _drop(self, number: int) -> None:
         self.state.grad_of.pop(number, None)
         self.state.collected.discard(number)
-        old = self.state.tensors.pop(number, None)
-        if old is None:
+        tensor = self.state.tensors.pop(number, None)
+        if tensor is None:
             return
-        if old.grad is not None:
-            self._let_go(old.grad)
-        node = self.state.nodes.get(old.node or 0)
-        name = lasting_name(self.state, old)
+        if tensor.grad is not None:
+            self._detach_grad(tensor.grad)
+        node = self.state.nodes.get(tensor.node or 0)
+        name = lasting_name(self.state, tensor)
         if node is not None and node.tensor == number and name is not None:
             node = node.__copy__()
             node.label = name
             self.state.nodes[node.node] = node
 
-    def _let_go(self, grad: int) -> None:
-        """Nobody's `.grad` is this any more."""
+    def _detach_grad(self, grad: int) -> None:
+        """Drop the back-reference from a gradient to its owner, and the gradient if its object was collected."""
         self.state.grad_of.pop(grad, None)
         if grad in self.state.collected:
             self._drop(grad)
@@ -105,74 +103,76 @@ class TensorReplay:
     def _write(
         self, owner: int, number: int, value: ev.Value, version: int | None = None, storage: int | None = None
     ) -> None:
-        """The engine wrote a gradient: `value` is what tensor `number` holds now, for `owner`."""
+        """Set the value of the gradient tensor `number`, which may be new, of tensor `owner`."""
         tensors = self.state.tensors
-        old, like = tensors.get(number), tensors.get(owner)
-        if old is not None:
-            new = old.__copy__()
-            new.value = value
+        previous, leaf = tensors.get(number), tensors.get(owner)
+        if previous is not None:
+            tensor = previous.__copy__()
+            tensor.value = value
             if version is not None:
-                new.version = version
-        elif like is not None:
-            new = TensorState(
-                number, like.shape, like.dtype, like.device, like.strides, like.layout, "Tensor",
+                tensor.version = version
+        elif leaf is not None:
+            tensor = TensorState(
+                number, leaf.shape, leaf.dtype, leaf.device, leaf.strides, leaf.layout, "Tensor",
                 False, True, None, False, version or 0, storage, None, None, value,
             )  # fmt: skip
         else:
             return
-        tensors[number] = new
+        tensors[number] = tensor
 
-    def _hold(self, owner: int, number: int) -> None:
-        """`number` is what stands in `.grad` of `owner`."""
+    def _attach_grad(self, owner: int, number: int) -> None:
+        """Set the `.grad` of `owner` to tensor `number`."""
         state = self.state
-        old = state.tensors.get(owner)
-        if old is None:
+        previous = state.tensors.get(owner)
+        if previous is None:
             return
         state.grad_of[number] = owner
-        if old.grad != number:
-            if old.grad is not None:
-                self._let_go(old.grad)
-            new = old.__copy__()
-            new.grad = number
-            state.tensors[owner] = new
+        if previous.grad != number:
+            if previous.grad is not None:
+                self._detach_grad(previous.grad)
+            tensor = previous.__copy__()
+            tensor.grad = number
+            state.tensors[owner] = tensor
 
     def _label(self, tensor: int, label: str, frame: FrameState) -> None:
-        """A name in this frame means a tensor. What a call names it does not replace the caller's name for it."""
+        """Label a tensor with a name that this frame bound, unless a caller's name is still valid."""
         state = self.state
-        old = state.tensors.get(tensor)
-        if old is None:
+        previous = state.tensors.get(tensor)
+        if previous is None:
             return
-        named = old.label is None or frame.frame <= old.label_frame or not is_alive(state, old.label_frame)
-        kept = old.first_name is None and frame.site is not None and old.operation > frame.begun
-        if (named and (label, frame.frame) != (old.label, old.label_frame)) or kept:
-            new = old.__copy__()
-            if named:
-                new.label, new.label_frame = label, frame.frame
-            if kept:
-                new.first_name = label
-            state.tensors[tensor] = new
+        takes_label = (
+            previous.label is None or frame.frame <= previous.label_frame or not is_alive(state, previous.label_frame)
+        )
+        is_first = previous.first_name is None and frame.site is not None and previous.operation > frame.begun
+        if (takes_label and (label, frame.frame) != (previous.label, previous.label_frame)) or is_first:
+            updated = previous.__copy__()
+            if takes_label:
+                updated.label, updated.label_frame = label, frame.frame
+            if is_first:
+                updated.first_name = label
+            state.tensors[tensor] = updated
 
     def _label_group(self, group: int, name: str, frame: FrameState) -> None:
-        """Name what a group holds; of two names of one frame the shorter stays, and `self` gives way."""
+        """Label the tensors of a group. Of two names in one frame the shorter wins, and any wins over `self.…`."""
         state = self.state
-        alive = {0, MODULE, *state.suspended, *(held.frame for held in state.frames)}
+        alive = {0, MODULE, *state.suspended, *(frame_state.frame for frame_state in state.frames)}
         number = frame.frame
         for suffix, tensor in state.groups[group]:
-            old = state.tensors.get(tensor)
-            if old is None:
+            previous = state.tensors.get(tensor)
+            if previous is None:
                 continue
-            label = old.label
-            if label is not None and old.label_frame in alive and not label.startswith("self."):
-                if number > old.label_frame:
+            label = previous.label
+            if label is not None and previous.label_frame in alive and not label.startswith("self."):
+                if number > previous.label_frame:
                     continue
-                if number == old.label_frame and self._stays(frame, label, name, suffix, tensor):
+                if number == previous.label_frame and self._keeps_label(frame, label, name, suffix, tensor):
                     continue
-            new = old.__copy__()
-            new.label, new.label_frame = name + suffix, number
-            state.tensors[tensor] = new
+            updated = previous.__copy__()
+            updated.label, updated.label_frame = name + suffix, number
+            state.tensors[tensor] = updated
 
-    def _stays(self, frame: FrameState, label: str, name: str, suffix: str, tensor: int) -> bool:
-        """Whether a tensor's name in a frame is as good as this new one, and still means it."""
+    def _keeps_label(self, frame: FrameState, label: str, name: str, suffix: str, tensor: int) -> bool:
+        """Return whether a tensor's label in a frame is still valid and no longer than the new name."""
         if label == name + suffix:
             return True
         binding = frame.names.get(_BASE.match(label)[0])  # type: ignore[index]
@@ -184,7 +184,7 @@ class TensorReplay:
 
 
 class GraphReplay(TensorReplay):
-    """Nodes, which of them are on show, and backward passes."""
+    """Applies events to the autograd graph and to backward passes."""
 
     __slots__ = ()
 
@@ -197,11 +197,11 @@ class GraphReplay(TensorReplay):
         self.state.modules[event.module] = ModuleInfo(event.module, event.class_name, event.path, event.parent)
 
     def _graph_node(self, event: ev.GraphNode) -> None:
-        self._resume()
+        self._resume_outer()
         state = self.state
         running = state.last_pass is not None and state.last_pass.running
         if state.showing_pass and not running:
-            self._show_all()
+            self._show_existing()
         node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
         node.state = "live"
         if not running:
@@ -211,80 +211,82 @@ class GraphReplay(TensorReplay):
             node.value = _gradient(state.nodes.get(event.of[0]), event.of[1]) if event.of is not None else None
         if event.tensor in state.last_op[2] and event.name != "AccumulateGrad":
             node.operation, node.site, node.frame = state.operations, state.last_op[0], state.last_op[4]
-            node.others = self._others(event)
+            node.others = self._other_inputs(event)
         tensor = state.tensors.get(event.tensor) if event.tensor is not None else None
         if tensor is not None and (tensor.node == event.node or event.name == "AccumulateGrad"):
             node.value, node.shape = tensor.value, tensor.shape
             site, _, outputs = state.last_op[:3]
             if event.tensor in outputs:
-                self._keep(node, self.book.saved.get((site, event.name), ()))
+                self._set_saved(node, self.book.saved.get((site, event.name), ()))
         state.nodes[event.node] = node
-        second = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
-        if (not state.showing_pass or second) and not state.full:
+        second_order = node.of_pass is not None and state.last_pass is not None and state.last_pass.create_graph
+        if (not state.showing_pass or second_order) and not state.full:
             state.shown.add(event.node)
 
-    def _keep(self, node: NodeState, ways: Sequence[ev.Saved]) -> None:
-        """Note what a node keeps, and those inside of its operation; nothing where it was not seen to be made so."""
+    def _set_saved(self, node: NodeState, variants: Sequence[ev.Saved]) -> None:
+        """Set the saved tensors of a node and of the nodes inside its operation, from the variant that matches."""
         tensors = self.state.last_op[1:3]
-        for saved in ways:
-            if saved.needs and saved.needs != _needs(node):
+        for saved in variants:
+            if saved.needs and saved.needs != _inputs_needing_grad(node):
                 continue
-            inner = self._inner(node)
-            fits = [(one.name, _needs(one)) for one in inner] == [(one.name, one.needs) for one in saved.inner]
-            if not fits and saved is not ways[-1]:
+            inner = self._inner_nodes(node)
+            matches = [(inner_node.name, _inputs_needing_grad(inner_node)) for inner_node in inner] == [
+                (inner_node.name, inner_node.needs) for inner_node in saved.inner
+            ]
+            if not matches and saved is not variants[-1]:
                 continue
-            node.kept = [self._kept(*each, tensors) for each in saved.tensors]
-            for one, told in zip(inner, saved.inner, strict=False) if fits else ():
-                copied = self.state.nodes[one.node] = one.__copy__()
-                copied.kept = [self._kept(*each, tensors) for each in told.tensors]
+            node.kept = [self._saved_tensor(*entry, tensors) for entry in saved.tensors]
+            for inner_node, inner_saved in zip(inner, saved.inner, strict=False) if matches else ():
+                updated = self.state.nodes[inner_node.node] = inner_node.__copy__()
+                updated.kept = [self._saved_tensor(*entry, tensors) for entry in inner_saved.tensors]
             return
 
-    def _inner(self, node: NodeState) -> list[NodeState]:
-        """The nodes that appeared with a node, breadth first, without leaves."""
-        found: dict[int, NodeState] = {}
-        waiting = [node]
-        for one in waiting:
-            for source in one.inputs:
-                before = None if source is None else self.state.nodes.get(source[0])
-                if before is None or before.node in found or before.name == "AccumulateGrad":
+    def _inner_nodes(self, node: NodeState) -> list[NodeState]:
+        """Return the nodes that were created inside the operation of a node, breadth first, without leaves."""
+        inner: dict[int, NodeState] = {}
+        pending = [node]
+        for current in pending:
+            for source in current.inputs:
+                source_node = None if source is None else self.state.nodes.get(source[0])
+                if source_node is None or source_node.node in inner or source_node.name == "AccumulateGrad":
                     continue
-                if before.tensor is None and before.within == node.within:
-                    found[before.node] = before
-                    waiting.append(before)
-        return list(found.values())
+                if source_node.tensor is None and source_node.within == node.within:
+                    inner[source_node.node] = source_node
+                    pending.append(source_node)
+        return list(inner.values())
 
-    def _others(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
-        """The inputs of the last operation that need no gradient."""
-        found: list[tuple[int, int | None, int | None]] = []
+    def _other_inputs(self, event: ev.GraphNode) -> list[tuple[int, int | None, int | None]]:
+        """Return the inputs of the last operation that need no gradient; see `NodeState.others`."""
+        others: list[tuple[int, int | None, int | None]] = []
         tensors = self.state.tensors
-        for place, number in enumerate(self.state.last_op[1]):
+        for position, number in enumerate(self.state.last_op[1]):
             if number is None:
-                found.append((place, None, None))
+                others.append((position, None, None))
                 continue
             tensor = tensors.get(number)
             if tensor is None:
                 continue
-            if number == event.tensor:  # changed in place: it needs a gradient from now on
-                if place < len(event.inputs) and event.inputs[place] is None:
-                    found.append((place, number, (tensor.version or 1) - 1))
+            if number == event.tensor:  # modified in place: it needs a gradient from now on
+                if position < len(event.inputs) and event.inputs[position] is None:
+                    others.append((position, number, (tensor.version or 1) - 1))
             elif not tensor.requires_grad:
-                found.append((place, number, tensor.version))
-        return found
+                others.append((position, number, tensor.version))
+        return others
 
-    def _kept(
-        self, name: str, whose: int, place: int, size: int, tensors: tuple[Sequence[int | None], ...]
+    def _saved_tensor(
+        self, name: str, owner: int, index: int, size: int, tensors: tuple[Sequence[int | None], ...]
     ) -> tuple[str, int, int | None, int, int | None]:
-        number = tensors[whose][place] if whose < len(tensors) and place < len(tensors[whose]) else None
+        number = tensors[owner][index] if owner < len(tensors) and index < len(tensors[owner]) else None
         tensor = self.state.tensors.get(number or 0)
         if tensor is None:
             return name, 0, None, size, None
         return name, tensor.tensor, tensor.version, size_of(tensor.shape, tensor.dtype), tensor.storage
 
-    def _show_all(self) -> None:
-        """The pass leaves the display: what lives is on show, without gradients, leaves as they are now."""
+    def _show_existing(self) -> None:
+        """Show all existing nodes instead of a pass, without gradients, and leaves with their current values."""
         state = self.state
         state.showing_pass = False
-        self._clear()
+        self._clear_gradients()
         state.nodes = {number: node for number, node in state.nodes.items() if not node.gone}
         state.shown = set(state.nodes)
         for number, node in state.nodes.items():
@@ -295,15 +297,15 @@ class GraphReplay(TensorReplay):
                     node.value, node.shape = tensor.value, tensor.shape
                     state.nodes[number] = node
 
-    def _stop_passes(self) -> None:
-        """No more is told of passes, and so no graph is on show."""
+    def _forget_passes(self) -> None:
+        """Forget the current pass and show no graph: the recording is full."""
         state = self.state
-        self._show_all()
+        self._show_existing()
         state.shown, state.last_pass, state.full = set(), None, True
         state.last_op = (0, [], [], None, 0)
 
-    def _clear(self, keep: Sequence[int] = ()) -> None:
-        """Take the gradients of the last pass from the nodes."""
+    def _clear_gradients(self, keep: Sequence[int] = ()) -> None:
+        """Remove the gradients of the current pass from all nodes but those to keep."""
         state = self.state
         for number in set(state.last_pass.ran).difference(keep) if state.last_pass is not None else ():
             node = state.nodes.get(number)
@@ -329,11 +331,11 @@ class GraphReplay(TensorReplay):
                 state.shown.discard(number)
 
     def _backward(self, event: ev.Backward) -> None:
-        self._resume()
+        self._resume_outer()
         state = self.state
         outer = state.last_pass if state.last_pass is not None and state.last_pass.running else None
         if outer is None:
-            self._clear()
+            self._clear_gradients()
         state.passes += 1
         state.last_pass = PassState(
             event.number, event.call, event.roots, event.retain_graph, event.create_graph, event.gradient, True, [],
@@ -341,25 +343,25 @@ class GraphReplay(TensorReplay):
         )  # fmt: skip
         nodes, shown = state.nodes, set[int]()
         roots = [state.tensors[root].node for root in event.roots if root in state.tensors]
-        waiting = [node for node in roots if node is not None]
-        while waiting:
-            number = waiting.pop()
+        pending = [node for node in roots if node is not None]
+        while pending:
+            number = pending.pop()
             if number in shown or number not in nodes:
                 continue
             shown.add(number)
-            waiting.extend(source[0] for source in nodes[number].inputs if source is not None)
+            pending.extend(source[0] for source in nodes[number].inputs if source is not None)
         if outer is None:
             gone = [number for number in state.shown if number not in shown and number in nodes and nodes[number].gone]
             for number in gone:
                 del nodes[number]
         state.shown, state.showing_pass = shown, True
 
-    def _resume(self) -> None:
-        """The pass around the one that has ended goes on."""
+    def _resume_outer(self) -> None:
+        """Make the outer pass the current one, if an inner one has ended."""
         state, last = self.state, self.state.last_pass
         if last is None or last.running or last.outer is None:
             return
-        self._clear(last.outer.ran)
+        self._clear_gradients(last.outer.ran)
         for number in state.shown - last.outer_shown:
             if number in state.nodes and state.nodes[number].gone:
                 del state.nodes[number]
@@ -367,8 +369,8 @@ class GraphReplay(TensorReplay):
         outer.ran = outer.ran.copy()
         state.shown, state.showing_pass = set(last.outer_shown), True
 
-    def _ran(self, number: int, grad_outputs: list[ev.Value], grad_inputs: list[ev.Value] | None) -> None:
-        self._resume()
+    def _run_node(self, number: int, grad_outputs: list[ev.Value], grad_inputs: list[ev.Value] | None) -> None:
+        self._resume_outer()
         state = self.state
         node, last = state.nodes.get(number), state.last_pass
         if last is None:
@@ -380,16 +382,16 @@ class GraphReplay(TensorReplay):
             state.nodes[number] = node
 
     def _node(self, event: ev.Node) -> None:
-        self._ran(event.node, event.grad_outputs, event.grad_inputs)
+        self._run_node(event.node, event.grad_outputs, event.grad_inputs)
 
     def _accumulate(self, event: ev.Accumulate) -> None:
-        self._ran(event.node, [event.incoming], None)
+        self._run_node(event.node, [event.incoming], None)
         self._write(event.tensor, event.grad, event.new, event.version, event.storage)
-        self._hold(event.tensor, event.grad)
+        self._attach_grad(event.tensor, event.grad)
 
     def _retained(self, event: ev.Retained) -> None:
         self._write(event.tensor, event.grad, event.value)
-        self._hold(event.tensor, event.grad)
+        self._attach_grad(event.tensor, event.grad)
 
     def _captured(self, event: ev.Captured) -> None:
         if event.result is not None:
@@ -397,7 +399,7 @@ class GraphReplay(TensorReplay):
 
     def _backward_end(self, event: ev.BackwardEnd) -> None:
         if self.state.last_pass is not None and self.state.last_pass.number != event.number:
-            self._resume()
+            self._resume_outer()
         state, last = self.state, self.state.last_pass
         if last is None or last.number != event.number:
             return
@@ -411,18 +413,18 @@ class GraphReplay(TensorReplay):
 
 
 def _gradient(node: NodeState | None, which: int) -> ev.Value:
-    """A gradient that a node sent on, or (-1) that reached it."""
+    """Return a gradient that a node sent on, by index, or (-1) the first that reached it."""
     gradients = None if node is None else node.grad_outputs if which < 0 else node.grad_inputs
     which = max(which, 0)
     return gradients[which] if gradients is not None and which < len(gradients) else None
 
 
-def _needs(node: ev.GraphNode | NodeState) -> list[bool]:
+def _inputs_needing_grad(node: ev.GraphNode | NodeState) -> list[bool]:
     return [source is not None for source in node.inputs]
 
 
 class Replay(GraphReplay):
-    """A state that events are applied to."""
+    """Applies events of all types to a state."""
 
     __slots__ = ("apply",)
 
@@ -438,17 +440,17 @@ class Replay(GraphReplay):
             ev.Module: self._module, ev.Output: self._output, ev.Figure: self._figure, ev.Answer: self._answer,
             ev.Cut: self._cut,
         }  # fmt: skip
-        """What to do with an event, by its type; events that are not here change nothing."""
+        """By type of event: the method that applies it. Other events change nothing."""
 
     def run(self, events: Iterable[ev.Event]) -> None:
-        """Apply these events, in order. What no program does, and cannot be applied, changes nothing."""
+        """Apply events in order, skipping those that cannot be applied."""
         apply = self.apply
         for event in events:
             method = apply.get(type(event))
             if method is not None:
                 try:
                     method(event)
-                except Exception:  # a recording may come from a stranger
+                except Exception:  # recordings are not trusted
                     continue
 
     # ------------------------------------------------------------ the learner's code
@@ -470,7 +472,7 @@ class Replay(GraphReplay):
         site = frame.site = event.site
         frame.begun = self.state.operations
         if frame.iterations:
-            # A loop that an exception left says nothing; the next statement outside of it does.
+            # A loop left by an exception has no LoopEnd; it ends with the next statement outside of it.
             inside = self.book.inside
             for loop in list(frame.iterations):
                 if not inside(site, loop):
@@ -479,15 +481,15 @@ class Replay(GraphReplay):
             frame.file = info.file  # in a notebook each cell is a file of its own
 
     def _frame(self, number: int) -> FrameState | None:
-        """The frame, with the generators above it suspended, or itself taken up again."""
+        """Return a frame from the stack or resume it, suspending the generators above it; None if unknown."""
         frames = self.state.frames
-        for place in range(len(frames) - 1, -1, -1):
-            if frames[place].frame == number:
-                above = frames[place + 1 :]
+        for position in range(len(frames) - 1, -1, -1):
+            if frames[position].frame == number:
+                above = frames[position + 1 :]
                 if above:
                     self.state.suspended.update((frame.frame, frame) for frame in above if frame.resumable)
-                    frames[place + 1 :] = [frame for frame in above if not frame.resumable]
-                return frames[place]
+                    frames[position + 1 :] = [frame for frame in above if not frame.resumable]
+                return frames[position]
         resumed = self.state.suspended.pop(number, None)
         if resumed is not None:
             frames.append(resumed)
@@ -542,16 +544,16 @@ class Replay(GraphReplay):
                     self._label_group(event.group, name, frame)
                     return
 
-    # ------------------------------------------------------------ all else
+    # ------------------------------------------------------------ the rest
 
     def _cut(self, event: ev.Cut) -> None:
-        """Nothing more will be told of the functions and loops that were left then, nor of a pass."""
+        """End all calls, loops and passes: the recording is full, and no event will end them."""
         state = self.state
         state.frames = [frame for frame in state.frames if frame.frame == MODULE]
         for frame in state.frames:
             frame.iterations = {}
         state.suspended = {}
-        self._stop_passes()
+        self._forget_passes()
 
     def _output(self, event: ev.Output) -> None:
         self.state.output_length += len(event.text)
@@ -564,7 +566,7 @@ class Replay(GraphReplay):
 
 
 def copy_state(state: State) -> State:
-    """A state of its own: events applied to either leave the other as it is."""
+    """Return a copy of a state. Events applied to one of them do not affect the other."""
     new = copy(state)
     new.frames = [_copy_frame(frame) for frame in state.frames]
     new.suspended = {number: _copy_frame(frame) for number, frame in state.suspended.items()}

@@ -1,4 +1,4 @@
-"""The learner's source as text and as statements, looked up by place."""
+"""Source text: the code in a span, the statements around a line, the header of a compound statement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tutor.trace.events import Span
 
 Block = tuple[ast.stmt, int, int]
-"""A statement, its first line (that of a decorator counts) and its last."""
+"""A statement, its first line (decorators included) and its last line."""
 
 
 _INNER = (ast.stmt, ast.ExceptHandler, ast.match_case)
@@ -18,10 +18,10 @@ _HEADER = (ast.expr, ast.arguments, ast.withitem, ast.keyword)
 
 
 class SourceText:
-    """One file's text: `lines`, what stands in a span, and its statements (none where it does not parse)."""
+    """The text of a file, its lines, and its statements (none if it cannot be parsed)."""
 
     def __init__(self, text: str, most: int | None = None) -> None:
-        """Of more than `most` characters no statements are looked for: it would take hundreds of times as much."""
+        """Wrap a text. One of more than `most` characters is not parsed: a tree takes hundreds of times its memory."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")  # as the compiler counts lines
         self.lines = text.split("\n")
         self._text = text
@@ -32,7 +32,7 @@ class SourceText:
         return len(self._text)
 
     def slice(self, span: Span) -> str | None:
-        """What stands there, or None outside of the text."""
+        """Return the code in a span, or None if the span is outside of the text."""
         first, start, last, end = span
         if not 1 <= first <= last <= len(self.lines) or min(start, end) < 0:
             return None
@@ -54,24 +54,24 @@ class SourceText:
         return self._blocks
 
     def covering(self, line: int) -> list[Block]:
-        """The statements that cover a line, the innermost first; of several that are as long, the last first."""
+        """Return the statements that cover a line, innermost first; of several of the same length, the last first."""
         before = self.blocks[: bisect_right(self.blocks, line, key=lambda block: block[1])]
-        found = [block for block in reversed(before) if block[2] >= line]
-        return sorted(found, key=lambda block: block[2] - block[1])
+        covering = [block for block in reversed(before) if block[2] >= line]
+        return sorted(covering, key=lambda block: block[2] - block[1])
 
     def start(self, node: ast.stmt) -> tuple[int, int]:
-        """Where a statement begins (not its decorators): line, and column in characters."""
+        """Return the line and the column (in characters) at which a statement begins, without its decorators."""
         return node.lineno, self._characters(node.lineno, node.col_offset)
 
     def extent(self, line: int, column: int) -> tuple[int, int] | None:
-        """The first and last line of the statement that begins there, column in characters."""
+        """Return the first and last line of the statement that begins at this place; None if none does."""
         for node, first, last in self.blocks:
             if self.start(node) == (line, column):
                 return first, last
         return None
 
     def header(self, span: Span) -> Span:
-        """Of a compound statement the part before its body, colon included; of any other all of it."""
+        """Return the span of a compound statement up to the colon before its body; of others, the whole span."""
         first, start, last, _ = span
         if first == last or not 1 <= first <= last <= len(self.lines):
             return span
@@ -82,7 +82,7 @@ class SourceText:
         return span
 
     def _colon(self, node: ast.stmt, span: Span) -> Span:
-        """From the start of a span to the first colon after what stands in a statement's header."""
+        """Return the span from its start to the first colon after the expressions in a statement's header."""
         line, column = span[0], span[1]
         for part in _in_header(node):
             last, end = getattr(part, "end_lineno", None), getattr(part, "end_col_offset", None)
@@ -95,13 +95,13 @@ class SourceText:
         return span
 
     def _characters(self, line: int, column: int) -> int:
-        """A column in characters: `ast` counts bytes."""
+        """Convert a column from bytes, which `ast` counts, to characters."""
         text = self.lines[line - 1]
         return column if text.isascii() else len(text.encode()[:column].decode(errors="replace"))
 
 
 def parse(text: str, mode: str = "exec") -> ast.AST | None:
-    """The syntax tree, or None; quiet about escapes, and proof against text that no parser likes."""
+    """Return the syntax tree of a text, without warnings, or None if it cannot be parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -111,7 +111,7 @@ def parse(text: str, mode: str = "exec") -> ast.AST | None:
 
 
 def _in_header(node: ast.stmt) -> Iterator[ast.AST]:
-    """All nodes in the header of a compound statement."""
+    """Yield all nodes in the header of a compound statement."""
     decorators = getattr(node, "decorator_list", [])
     for part in ast.iter_child_nodes(node):
         if isinstance(part, _HEADER) and part not in decorators:

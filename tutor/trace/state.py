@@ -1,4 +1,8 @@
-"""The state of the learner's program at one point: what all events up to there add up to."""
+"""The state of the learner's program after a step: its call stack, tensors, autograd graph and backward pass.
+
+`replay` builds it from events. States share what did not change between them. The names of the fields are part of the
+format of trace files (`events.Key` holds a whole state, `index.Summary` the sites), and so are their defaults.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from tutor.trace.wire_types import Data, Gradients, Scalar, Value
 
 
 class Shared(msgspec.Struct, gc=False):
-    """What several states hold together: it is copied before it is changed."""
+    """Base of the structs that several states share: copy one before changing it."""
 
     if TYPE_CHECKING:
 
@@ -20,7 +24,7 @@ class Shared(msgspec.Struct, gc=False):
 
 
 class SiteInfo(msgspec.Struct, gc=False):
-    """A place in the code; see `events.Site`."""
+    """A place in the code. The fields are those of `events.Site`."""
 
     site: int
     file: int
@@ -34,16 +38,17 @@ class SiteInfo(msgspec.Struct, gc=False):
 
 
 class ModuleInfo(msgspec.Struct, gc=False):
-    """A module in whose `forward` operations run; see `events.Module`."""
+    """An `nn.Module` in whose `forward` operations run; see `events.Module`."""
 
     module: int
     kind: str
+    """Name of its class."""
     path: str
     parent: int | None
 
 
 class TensorState(Shared, gc=False):
-    """What is known of a tensor at this point."""
+    """A tensor after a step: the fields of its last `Snapshot` and `Meta`, and its names."""
 
     tensor: int
     shape: tuple[int, ...]
@@ -60,139 +65,165 @@ class TensorState(Shared, gc=False):
     storage: int | None
     node: int | None
     grad: int | None
-    """The tensor in its `.grad`, whose value is that of its own state."""
+    """Number of the tensor in its `.grad`; the value is in that tensor's own state."""
     value: Value
     label: str | None = None
-    """The last name that it had, those of calls with it left out: what they call it ends with them."""
+    """Its most recent name. A parameter of a called function does not replace the caller's name."""
     label_frame: int = 0
-    """The frame that gave it that name."""
+    """Frame in which `label` was bound."""
     first_name: str | None = None
-    """The name under which the code that made it kept it first."""
+    """First name bound by the statement that created it."""
     operation: int = 0
-    """The how-manieth operation of the recording made it, from 1 (`Columns.operation` tells the step); 0: none did."""
+    """Index of the operation that created it, from 1 over the recording; 0: none did. `Columns.operation` maps it to
+    a step."""
 
 
 class NodeState(Shared, gc=False):
-    """An autograd node on show."""
+    """An autograd node: its place in the graph, what the current backward pass did at it, and where it comes from.
+
+    "The current pass" is `State.last_pass`, running or ended, as long as its graph is shown.
+    """
 
     node: int
     name: str
+    """`grad_fn.name()` without its namespace, for instance `MulBackward0`."""
     inputs: list[tuple[int, int] | None]
+    """As `next_functions`: the node and which of its outputs; None for an input that needs no gradient."""
     tensor: int | None
+    """Number of its output tensor, or of the leaf of an `AccumulateGrad`; None inside of a composite."""
     sequence: int
+    """`_sequence_nr()`; -1 for an `AccumulateGrad`."""
     saved: list[str]
+    """Names under which it saves tensors for its backward."""
     value: Value = None
-    """What its tensor held when the node was made."""
+    """Value of its tensor when the node was created; of a leaf, the current one."""
     shape: tuple[int, ...] | None = None
+    """Shape of that tensor; None: unknown."""
     grad_outputs: Gradients | None = None
-    """What reached it in the pass on show; for an `AccumulateGrad` the incoming gradient. None: it has not run."""
+    """Gradients that reached it in the current pass, one per output; for an `AccumulateGrad` the incoming gradient.
+    None: it has not run."""
     grad_inputs: Gradients | None = None
+    """Gradients that it sent on in the current pass, one per item of `inputs`. None: it has not run, or is a leaf."""
     order: int = 0
-    """Its place in the engine's order in the pass on show, from 1; 0: it has not run."""
+    """Its position in the order in which the engine ran the nodes of the current pass, from 1; 0: it has not run."""
     state: str = "new"
-    """new: made in this step; live; freed: it let go of what it saved, or is gone."""
+    """new: created in this step; live; freed: its saved tensors were released, or it no longer exists."""
     gone: bool = False
+    """Whether it no longer exists and is only still shown."""
     kept: list[tuple[str, int, int | None, int, int | None]] = []
-    """What it keeps for its backward: under which name, which tensor (0: one of its own), and the tensor's version,
-    bytes and storage then. Empty where it keeps nothing, and where that is not known."""
+    """Tensors saved for its backward: (name, tensor, version, bytes, storage), as they were when it was created; tensor
+    0 is one that only the node holds. Empty if it saves none or that is unknown."""
 
     module: int | None = None
-    """The innermost module in whose `forward` it was made."""
+    """Innermost module in whose `forward` it was created."""
     of_pass: int | None = None
-    """The pass during which it was made: it belongs to the graph of that pass's gradients."""
+    """Pass during which it was created (double backward): it belongs to the graph of that pass's gradients."""
     of: tuple[int, int] | None = None
-    """Of which node it computed a gradient in that pass, and which (see `events.GraphNode`)."""
+    """Node whose gradient it computed in that pass, and which gradient (see `events.GraphNode`)."""
     operation: int = 0
-    """The how-manieth operation of the recording made it, from 1 (`Timeline.operation` tells the step); 0: unknown."""
+    """Index of the operation that created it, from 1 over the recording; 0: unknown. `Timeline.operation` maps it to a
+    step."""
     site: int = 0
-    """Where that stands in the code."""
+    """Site of that operation."""
     frame: int = 0
-    """The activation of a function of the learner's in which it ran."""
+    """Frame in which that operation ran."""
     within: int = 0
-    """The how-manieth operation had begun last when it appeared: of a node inside of an operation, that operation."""
+    """Index of the last operation that had begun when it was created, from 1: the composite around an inner node."""
     others: list[tuple[int, int | None, int | None]] = []
-    """What that operation was given besides, which needs no gradient: its place among the inputs, the tensor and its
-    version; no tensor where it is a number or the like."""
+    """Inputs of its operation that need no gradient: (position, tensor, version); tensor None: a number or the like."""
     label: str | None = None
-    """What its tensor was called, once that is gone."""
+    """Name of its tensor, once the tensor no longer exists."""
 
 
 class PassState(msgspec.Struct, gc=False):
-    """The backward pass in progress, or the last one that ended."""
+    """A backward pass: the one in progress, or the last one that ended. See `events.Backward`."""
 
     number: int
     call: str
+    """backward or grad."""
     roots: list[int]
     retain_graph: bool
     create_graph: bool
     gradient: Gradients
     running: bool
     ran: list[int]
-    """Nodes in the engine's order, `AccumulateGrad` included."""
+    """Nodes in the order in which the engine ran them, `AccumulateGrad` included."""
     outer: PassState | None = None
-    """The pass while which this one ran, in a hook or a custom Function's `backward`; it goes on after it."""
+    """The pass during which this one ran, in a hook or in the `backward` of a custom Function; it resumes after it."""
     outer_shown: set[int] = set()
-    """The nodes that were on show then."""
+    """`State.shown` of the outer pass."""
 
 
 class Binding(msgspec.Struct, gc=False):
-    """What a name means: `what` is tensor, group or value."""
+    """The object that a name refers to."""
 
     what: str
+    """tensor, group or value."""
     ref: int = 0
+    """Number of the tensor or group."""
     value: Scalar = None
+    """The value itself, of a number, bool, string or None."""
 
 
 class FrameState(msgspec.Struct, gc=False):
-    """One activation of one of the learner's functions."""
+    """A call of one of the learner's functions; the module is frame 1. See `events.FrameStart`."""
 
     frame: int
     function: str
     file: int
     resumable: bool
     site: int | None
-    """The statement about to run, or running, in it."""
+    """Site of the statement that is about to run in it, or running; None before the first."""
     names: dict[str, Binding]
     iterations: dict[int, int]
-    """By loop (the site of its header), in the order in which they were entered: which turn, from 1."""
+    """By loop (the site of its header), outermost first: its current iteration, from 1."""
     begun: int = 0
-    """How many operations there were when the statement that runs in it began."""
+    """`State.operations` when its current statement began."""
 
 
 class State(msgspec.Struct, gc=False):
-    """Everything at one point. `timeline.state(k)` gives it; it must not be changed by who asked for it."""
+    """The state of the program after a step, as `Timeline.state` returns it. Do not modify it."""
 
     step: int = 0
+    """From 1; 0 before the first."""
     cell: int | None = None
+    """Number of the code cell that runs or ran last, from 1."""
     frames: list[FrameState] = []
-    """The stack, outermost first; suspended generators are in `suspended`."""
+    """The call stack, outermost first, without suspended generators."""
     suspended: dict[int, FrameState] = {}
+    """By frame: suspended generators and coroutines."""
     tensors: dict[int, TensorState] = {}
     groups: dict[int, list[tuple[str, int]]] = {}
+    """By group: its tensors as (suffix of the name, tensor); see `events.Group`."""
     containers: dict[int, list[tuple[str, str, int]]] = {}
-    """By group: the lists, tuples and dicts in it (see `events.Group`)."""
+    """By group: the lists, tuples and dicts in it; see `events.Group`."""
     nodes: dict[int, NodeState] = {}
-    """All nodes that live, and those of the pass on show."""
+    """Nodes that exist, and those of the current pass that no longer do."""
     shown: set[int] = set()
-    """Those that the graph pane draws: the pass in progress or last ended, until the next operation that makes a
-    node; then all that live."""
+    """Nodes of the graph to draw: those of the current pass until the next operation that creates a node, then all
+    that exist."""
     last_pass: PassState | None = None
+    """The backward pass in progress, or the last one; None before the first."""
     passes: int = 0
+    """Number of passes so far."""
     answers: dict[int, Data] = {}
+    """By index of the question's cell: the answer."""
     figures: int = 0
+    """Number of figures drawn so far."""
     output_length: int = 0
-    """How many characters of the whole output (`timeline.output`) had been printed."""
+    """Number of characters printed so far."""
     knobs: dict[str, Data] = {}
+    """By name: current values of the knobs."""
     showing_pass: bool = False
-    """Whether `shown` is the graph of `last_pass`, rather than all that lives."""
+    """Whether `shown` is the graph of `last_pass`, not all existing nodes."""
     grad_of: dict[int, int] = {}
-    """By a tensor in somebody's `.grad`: whose."""
+    """By tensor that is the `.grad` of another one: that other one."""
     collected: set[int] = set()
-    """Tensors whose Python object is gone, but that a `.grad` still holds."""
+    """Tensors whose Python object was collected, but that some `.grad` still holds."""
     last_op: tuple[int, list[int | None], list[int], int | None, int] = (0, [], [], None, 0)
-    """The last operation: its site, inputs, outputs, module and frame."""
+    """The last operation: (site, inputs, outputs, module, frame)."""
     operations: int = 0
-    """How many operations there were."""
+    """Number of operations so far."""
     modules: dict[int, ModuleInfo] = {}
     full: bool = False
-    """Whether the recording was full before: of the nodes that live nobody knows whether a pass has used them up."""
+    """Whether the recording was already full: then it is unknown which nodes a pass has freed."""

@@ -1,12 +1,8 @@
-"""Why something is not in a recording, in words: the recording holds only the facts.
+"""Random access to the steps of a recording, while it grows and afterwards.
 
-What a stretch of a recording touched.
-
-A recording that can be asked about any step, while it grows and after.
-
-Frames are kept compressed; every few thousand events the whole state is kept too (a *key*). The state at a step is the
-nearest state known before it and the events from there on. What `state` gives is its caller's for good: nothing
-changes it later."""
+Frames stay compressed in memory; every few thousand events the whole state is stored too (a *key*). The state at a step
+is replayed from the nearest state before it. A state that `Timeline.state` returned never changes later.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +18,14 @@ from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace import wire
 from tutor.trace.events import Gap
-from tutor.trace.frame_store import Decoded, Frames, Seeker, steps_among
-from tutor.trace.index import KIND_NAMES, Aside, Book, CellInfo, Columns, Contents, PassInfo, Point
+from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
+from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 
-_WHY = {
+# ------------------------------------------------------------ what is missing from a recording
+
+_GAP_TEXTS = {
     "full": N_(
         "The recording was full after {count:,} events. What ran after that is not in it, but for the charts and the "
         "state at the end."
@@ -51,89 +49,95 @@ _WHY = {
         "shown, the gradients that it wrote are."
     ),
 }
-
-
-_CUT_TEXT = N_(
+_FULL_WITH_END = N_(
     "The recording was full at step {step:,}: what ran after that is not in it, but for what was printed, the charts "
     "and the state at the end."
 )
-_CUT_OFF = N_("The recording was full at step {step:,}: what ran after that is not in it.")
+_FULL = N_("The recording was full at step {step:,}: what ran after that is not in it.")
 
 
-def told_all(gaps: Sequence[Gap], cut: int | None) -> list[str]:
-    """All that is missing; `cut` is the step at which the recording was full."""
+def describe_gaps(gaps: Sequence[Gap], cut: int | None) -> list[str]:
+    """Return a sentence for each gap; `cut` is the step at which the recording was full, None if it never was."""
     if cut is None:
-        return [told(gap) for gap in gaps]
-    whole = any(gap.why == "full" for gap in gaps)
-    return [_(_CUT_TEXT if whole else _CUT_OFF, step=cut), *(told(gap) for gap in gaps if gap.why != "full")]
+        return [describe_gap(gap) for gap in gaps]
+    has_end = any(gap.why == "full" for gap in gaps)
+    return [
+        _(_FULL_WITH_END if has_end else _FULL, step=cut),
+        *(describe_gap(gap) for gap in gaps if gap.why != "full"),
+    ]
 
 
-def told(gap: Gap) -> str:
-    """What is missing, and why; an older recording says it in its own words."""
-    text = _WHY.get(gap.why)
-    why = gap.why if text is None else _(text, count=gap.count, detail=gap.detail)
-    return _("{why} ({count:,} events)", why=why, count=gap.events) if gap.events > (text is not None) else why
+def describe_gap(gap: Gap) -> str:
+    """Return what is missing and why. In recordings of older versions `gap.why` is the sentence itself."""
+    template = _GAP_TEXTS.get(gap.why)
+    reason = gap.why if template is None else _(template, count=gap.count, detail=gap.detail)
+    return (
+        _("{why} ({count:,} events)", why=reason, count=gap.events) if gap.events > (template is not None) else reason
+    )
+
+
+# ------------------------------------------------------------ changes between two steps
 
 
 class Changes(msgspec.Struct):
-    """What to mark as changed."""
+    """What changed between two steps."""
 
     tensors: set[int] = set()
-    """Made, or other than before: value, version, anything but `.grad`."""
+    """Tensors that were created or changed in anything but `.grad`: value, version, shape, …"""
     grads: set[int] = set()
-    """Tensors whose `.grad` is another one, holds something else or is gone."""
+    """Tensors whose `.grad` was replaced, written or removed."""
     nodes: set[int] = set()
-    """Nodes made, or run by a pass."""
+    """Nodes that were created, or that a backward pass ran."""
     names: set[tuple[int, str]] = set()
-    """Names bound or deleted, with their frame."""
+    """Names bound or deleted, as (frame, name)."""
 
 
-def changes_by(events: Iterable[ev.Event], before: State) -> Changes:
-    """What these events touched, given the state before them."""
-    found = Changes()
+def changes_from(events: Iterable[ev.Event], before: State) -> Changes:
+    """Return what these events change, given the state before them."""
+    changes = Changes()
     for event in events:
         kind = type(event)
         if kind is ev.Snapshot:
             assert isinstance(event, ev.Snapshot)
-            _snapshot(event, before, found)
+            _add_snapshot(event, before, changes)
         elif isinstance(event, ev.Bind):
-            found.names.add((event.frame, event.name))
+            changes.names.add((event.frame, event.name))
         elif isinstance(event, (ev.GraphNode, ev.Node)):
-            found.nodes.add(event.node)
+            changes.nodes.add(event.node)
         elif isinstance(event, ev.Accumulate):
-            found.nodes.add(event.node)
-            found.grads.add(event.tensor)
-            found.tensors.add(event.grad)
+            changes.nodes.add(event.node)
+            changes.grads.add(event.tensor)
+            changes.tensors.add(event.grad)
         elif isinstance(event, ev.Retained):
-            found.grads.add(event.tensor)
-            found.tensors.add(event.grad)
+            changes.grads.add(event.tensor)
+            changes.tensors.add(event.grad)
         elif isinstance(event, ev.Captured) and event.result is not None:
-            found.tensors.add(event.result)
-    return found
+            changes.tensors.add(event.result)
+    return changes
 
 
-def _snapshot(event: ev.Snapshot, before: State, found: Changes) -> None:
-    old = before.tensors.get(event.tensor)
-    grad = None if old is None else old.grad
+def _add_snapshot(event: ev.Snapshot, before: State, changes: Changes) -> None:
+    previous = before.tensors.get(event.tensor)
+    grad = None if previous is None else previous.grad
     if event.grad != grad:
-        found.grads.add(event.tensor)
-    if old is None or event.value is not None or (event.version, event.node) != (old.version, old.node):
-        found.tensors.add(event.tensor)
+        changes.grads.add(event.tensor)
+    if previous is None or event.value is not None or (event.version, event.node) != (previous.version, previous.node):
+        changes.tensors.add(event.tensor)
     owner = before.grad_of.get(event.tensor)
     if owner is not None and event.value is not None:
-        found.grads.add(owner)
+        changes.grads.add(owner)
 
 
 def changes_between(before: State, after: State) -> Changes:
-    """What differs between two states."""
+    """Return the differences between two states."""
     tensors, grads = set(), set()
     for number in _differing(before.tensors, after.tensors):
-        old, new = before.tensors.get(number), after.tensors.get(number)
-        if new is None:
+        previous, current = before.tensors.get(number), after.tensors.get(number)
+        if current is None:
             continue
-        if new.grad != (None if old is None else old.grad):
+        if current.grad != (None if previous is None else previous.grad):
             grads.add(number)
-        if old is None or not _same_but_for_grad(old, new):
+        if previous is None or not _same_but_for_grad(previous, current):
             tensors.add(number)
         if number in after.grad_of:
             grads.add(after.grad_of[number])
@@ -146,51 +150,64 @@ def changes_between(before: State, after: State) -> Changes:
 
 
 def _same_but_for_grad(old: TensorState, new: TensorState) -> bool:
-    aside = copy(old)
-    aside.grad = new.grad
-    aside.label, aside.label_frame, aside.first_name = new.label, new.label_frame, new.first_name
-    return aside == new
+    candidate = copy(old)
+    candidate.grad = new.grad
+    candidate.label, candidate.label_frame, candidate.first_name = new.label, new.label_frame, new.first_name
+    return candidate == new
 
 
 def _differing(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> set[Any]:
-    found = {key for key in before if key not in after}
-    for key, new in after.items():
-        old = before.get(key)
-        if old is not new and old != new:
-            found.add(key)
-    return found
+    keys = {key for key in before if key not in after}
+    for key, current in after.items():
+        previous = before.get(key)
+        if previous is not current and previous != current:
+            keys.add(key)
+    return keys
 
 
-GIVEN = 16
-"""How many states that were asked for are kept at hand."""
-MOST_CODE = 10_000
-"""So many characters of the code of a step are told."""
-FAR = 2048
-"""Over so many events, states are compared to find what changed."""
+# ------------------------------------------------------------ the recording
+
+CACHED_STATES = 16
+"""Number of returned states that stay cached."""
+MAX_CODE = 10_000
+"""Maximum length of `StepView.code`, in characters."""
+COMPARE_BEYOND = 2048
+"""Number of events beyond which `Timeline.changed` compares two states instead of reading the events between."""
 
 
 class StepView(msgspec.Struct):
-    """A step as one shows it: what happened, where in the code, inside what."""
+    """A step as it is shown: its event, its place in the code, and what it is part of. None: there is none."""
 
     step: int
     kind: str
     event: ev.Event
     cell: int | None
+    """Number of the code cell, from 1."""
     site: SiteInfo | None
     file: str | None
+    """Path of the file."""
     line: int | None
+    """First line of `span`, from 1."""
     span: ev.Span | None
+    """Span of the operation, or of the statement without its body."""
     code: str | None
-    """What stands at `span`."""
+    """Source text of `span`, at most `MAX_CODE` characters."""
     function: str | None
     depth: int | None
-    """Of an operation: how many of torch's composites stand around it; of a line: how many calls deep it is."""
+    """Of an operation: the number of torch composites around it; of a line: the depth of the call stack, from 0."""
     iteration: int | None
+    """Iteration of the innermost loop, from 1."""
     pass_: int | None
+    """Number of the backward pass, from 1."""
 
 
 class Timeline:
-    """A recording, from the pipe or from a file."""
+    """A recording, fed from a worker's pipe or loaded from a file.
+
+    Steps are numbered from 1; `state(0)` is the state before the first. `columns` and the lists derived from it
+    (`passes`, `cells`, `series`, `side_events`) answer without decoding a frame. Methods that take a step raise
+    IndexError where the recording has no such step.
+    """
 
     def __init__(self) -> None:
         self.book = Book()
@@ -198,58 +215,58 @@ class Timeline:
         self.frames = Frames()
         self.seeker = Seeker(self.book, self.frames)
         self._head: Replay | None = Replay(State(), self.book)
-        self._given: OrderedDict[int, State] = OrderedDict()
+        self._cached_states: OrderedDict[int, State] = OrderedDict()
         self._text = ""
         self.is_stored = False
-        """Whether it was read from a file, which may come from a stranger."""
-        self.frames.let_go = self._let_go
+        """Whether the recording was loaded from a file, which is not trusted."""
+        self.frames.free_memory = self._free_memory
 
-    # ------------------------------------------------------------ what is known of all of it
+    # ------------------------------------------------------------ the whole recording
 
     @property
     def steps(self) -> int:
-        """How many steps there are so far."""
+        """Number of steps so far."""
         return self.frames.steps
 
     @property
     def notices(self) -> list[str]:
-        """What whoever walks this should know: gaps, a file cut off, events of a later version."""
-        missing = told_all(self.contents.gaps, self.cut)
-        return list(dict.fromkeys([*self.contents.notices, *missing, *self.frames.damaged]))
+        """Sentences on what is missing or unreadable: gaps, a file cut off, events of a later version."""
+        gaps = describe_gaps(self.contents.gaps, self.cut)
+        return list(dict.fromkeys([*self.contents.notices, *gaps, *self.frames.damaged]))
 
     @property
     def cut(self) -> int | None:
-        """The step at which the recording was full; None where it is whole, and in an older one that says no place."""
+        """Step at which the recording was full; None if it is complete, or was made before such a step was recorded."""
         return self.columns.cut
 
     @property
-    def ends_are_told(self) -> bool:
-        """Of a recording that was full: whether the state after that is the one at the end."""
+    def has_end_state(self) -> bool:
+        """Whether a recording that was full (see `cut`) nevertheless holds the state at the end of the run."""
         return any(gap.why == "full" for gap in self.contents.gaps)
 
     @property
     def document(self) -> ev.Document | None:
-        """What was run."""
+        """The lesson or script that was run; None until its event arrives."""
         return self.book.document
 
     @property
     def sources(self) -> dict[int, ev.Source]:
-        """The learner's files, by number; 1 is the one that was run (or its first code cell, in a notebook)."""
+        """The learner's files, by number; 1 is the file that was run (or its first code cell, in a notebook)."""
         return self.book.sources
 
     @property
     def sites(self) -> dict[int, SiteInfo]:
-        """The places in the code, by number."""
+        """Places in the code, by number."""
         return self.book.sites
 
     @property
     def columns(self) -> Columns:
-        """What is known of each step without decoding it."""
+        """Kind, depth, site and iteration of each step, one array per field."""
         return self.contents.columns
 
     @property
     def series(self) -> dict[str, list[Point]]:
-        """By name: the values of a scalar that `backward` was called on."""
+        """By name: the values of the scalars that `backward` was called on, in order."""
         return self.contents.series
 
     @property
@@ -259,28 +276,30 @@ class Timeline:
 
     @property
     def cells(self) -> list[CellInfo]:
-        """The code cells that were begun, in order."""
+        """The code cells that were started, in order."""
         return self.contents.cells
 
     @property
-    def asides(self) -> list[Aside]:
+    def side_events(self) -> list[SideEvent]:
         """Warnings, figures, answers and gaps, in order."""
-        return self.contents.asides
+        return self.contents.side_events
 
-    def asides_at(self, step: int) -> list[Aside]:
-        """Those that came after a step and before the next."""
-        first, last = (bisect_right(self.asides, at, key=lambda aside: aside.step) for at in (step - 1, step))
-        return self.asides[first:last]
+    def side_events_at(self, step: int) -> list[SideEvent]:
+        """Return the side events that came after a step and before the next."""
+        first, last = (
+            bisect_right(self.side_events, number, key=lambda aside: aside.step) for number in (step - 1, step)
+        )
+        return self.side_events[first:last]
 
     @property
     def run_end(self) -> ev.RunEnd | None:
-        """How the run ended, if it did."""
+        """How the run ended; None while it runs, or where the recording was cut off."""
         return self.contents.run_end
 
     # ------------------------------------------------------------ growing
 
     def feed(self, frame: wire.Buffer) -> None:
-        """Take in one whole frame. One that cannot be read is left out with a notice."""
+        """Append one frame. A frame that cannot be read is skipped with a notice."""
         try:
             self.take(frame)
         except wire.WireError as error:
@@ -288,7 +307,12 @@ class Timeline:
             self.contents.notice(_(text, error=error))
 
     def take(self, frame: wire.Buffer) -> None:
-        """The same; WireError where it cannot be read."""
+        """Append one frame.
+
+        Raises:
+            WireError: If the frame cannot be read.
+            ValueError: If the timeline is frozen.
+        """
         head, contents = self._head, self.contents
         if head is None:
             raise ValueError("a recording that was loaded does not grow")
@@ -296,65 +320,65 @@ class Timeline:
         events = wire.decode_payload(payload, contents.notice)
         if not events or type(events[0]) is ev.Key:
             return
-        state, apply, note = head.state, head.apply, contents.note
+        state, apply, noters = head.state, head.apply, contents.note
         for event in events:
             kind = type(event)
             method = apply.get(kind)
             if method is not None:
                 method(event)
-            take = note.get(kind)
-            if take is not None:
-                take(event, state)
-        steps = steps_among(events)
+            note_event = noters.get(kind)
+            if note_event is not None:
+                note_event(event, state)
+        steps = step_positions(events)
         sealed = wire.seal(payload, len(events), len(steps), 1)
-        self._given.pop(self.steps, None)  # more may belong to what was the last step
-        self.frames.append(sealed, len(events), len(steps), Decoded(events, steps, len(payload)))
+        self._cached_states.pop(self.steps, None)  # these events may belong to the step that was the last
+        self.frames.append(sealed, len(events), len(steps), DecodedFrame(events, steps, len(payload)))
         self.seeker.keep(state)
 
-    def _let_go(self) -> None:
-        """Memory is short: what can be made again goes."""
-        self._given.clear()
+    def _free_memory(self) -> None:
+        """Free what can be rebuilt: cached states and decoded frames."""
+        self._cached_states.clear()
         self.seeker.forget()
         self.frames.forget()
 
     def freeze(self) -> None:
-        """No more will be fed: all is asked of the frames, keys and contents that are there."""
+        """Accept no more frames. States are replayed from the frames and keys alone."""
         self._head = None
 
     # ------------------------------------------------------------ one step
 
     def kind(self, step: int) -> str:
-        """The kind of a step, as design.md names them."""
-        self._check(step, 1)
+        """Return the kind of a step, one of `KIND_NAMES`."""
+        self._require(step, 1)
         if self.frames.kinds is not None:
-            self.frames.step(step)  # of a file: its frame may turn out to be another
+            self.frames.step(step)  # decode its frame: the kind may turn out to be wrong
         return KIND_NAMES[self.columns.kinds[step - 1]]
 
     def event(self, step: int) -> ev.Event:
-        """The event that the step is."""
-        self._check(step, 1)
+        """Return the event at which the step stops."""
+        self._require(step, 1)
         number, place = self.frames.step(step)
         return self.frames[number].events[place]
 
     def following(self, step: int) -> list[ev.Event]:
-        """The events after a step's own and before the next step: what came of it."""
-        self._check(step, 0)
+        """Return the events after a step's own event and before the next step; for step 0, those before step 1."""
+        self._require(step, 0)
         start = self.frames.step(step) if step else (0, 0)
         events = [event for part in self.frames.between(start, self.frames.after(step)) for event in part]
         return events[1:] if step else events
 
     def cell(self, step: int) -> int | None:
-        """The code cell that a step belongs to."""
+        """Return the number of the code cell that a step belongs to; None before the first."""
         info = self.cell_info(step)
         return None if info is None else info.cell
 
     def cell_info(self, step: int) -> CellInfo | None:
-        """The code cell that a step belongs to, and where it begins and ends."""
+        """Return the code cell that a step belongs to; None before the first."""
         place = bisect_right(self.cells, step, key=lambda info: info.start)
         return self.cells[place - 1] if place else None
 
     def pass_of(self, step: int) -> PassInfo | None:
-        """The backward pass that a step is part of."""
+        """Return the innermost backward pass that a step is part of; None outside of passes."""
         place = bisect_right(self.passes, step, key=lambda info: info.start_step)
         for info in reversed(self.passes[max(place - 8, 0) : place]):  # passes within passes are few
             if info.end_step is None or step <= info.end_step:
@@ -362,7 +386,7 @@ class Timeline:
         return None
 
     def view(self, step: int) -> StepView:
-        """A step as one shows it."""
+        """Return a step with its place in the code."""
         event = self.event(step)
         columns, place = self.columns, step - 1
         site = self.sites.get(columns.sites[place])
@@ -387,7 +411,7 @@ class Timeline:
             file=None if source is None else source.path,
             line=None if span is None else span[0],
             span=span,
-            code=None if file is None or span is None else _short(self.book.code(file, span)),
+            code=None if file is None or span is None else _shorten(self.book.code(file, span)),
             function=function,
             depth=depth,
             iteration=columns.iterations[place] or None,
@@ -397,20 +421,33 @@ class Timeline:
     # ------------------------------------------------------------ the state
 
     def state(self, step: int) -> State:
-        """Everything as it was after this step and before the next; step 0 is before anything. Not to be changed."""
-        self._check(step, 0)
-        state = self._given.get(step)
+        """Return the state of the program after this step and before the next. Do not modify it: it is cached.
+
+        Args:
+            step: From 0, the state before anything has run, to `steps`.
+
+        Returns:
+            The state, which stays valid while the recording grows.
+
+        Raises:
+            IndexError: If there is no such step.
+        """
+        self._require(step, 0)
+        state = self._cached_states.get(step)
         if state is None:
-            state = self._given[step] = self._reach(step)
-            if len(self._given) > GIVEN:
-                self._given.popitem(last=False)
+            state = self._cached_states[step] = self._replay_to(step)
+            if len(self._cached_states) > CACHED_STATES:
+                self._cached_states.popitem(last=False)
         else:
-            self._given.move_to_end(step)
+            self._cached_states.move_to_end(step)
         return state
 
     def moment(self, step: int) -> State:
-        """The state after a step with the names that count at its own event: what a call that begins right after it
-        binds is not there yet, and a call that ends right after it is still there."""
+        """Return the state after a step, but with the call stack and names as they are at its own event.
+
+        A call that begins between this step and the next has not bound its arguments yet, and a call that ends there
+        still has its names.
+        """
         state = self.state(step)
         if not step:
             return state
@@ -421,7 +458,7 @@ class Timeline:
         moment.frames, moment.suspended = before.frames, before.suspended
         return moment
 
-    def _reach(self, step: int) -> State:
+    def _replay_to(self, step: int) -> State:
         if step == self.steps and self._head is not None:
             state = copy_state(self._head.state)
         else:
@@ -434,27 +471,32 @@ class Timeline:
         return state
 
     def operation(self, node: NodeState) -> int | None:
-        """The step of the operation that made a node; None where that is not known."""
+        """Return the step of the operation that created a node; None if unknown."""
         return self.columns.operation(node.operation)
 
     def changed(self, step: int, since: int | None = None) -> Changes:
-        """What was touched after step `since` up to this step, in either direction. If it is not given: after the one
-        before, over those deeper in a composite that this step ends."""
-        self._check(step, 0)
+        """Return what changed between two steps, in either direction.
+
+        Args:
+            step: The step to compare.
+            since: The step to compare with. By default the step before, skipping the steps inside of a composite that
+                this step ends.
+        """
+        self._require(step, 0)
         since = (self.columns.back(step) or 0) if since is None else since
-        self._check(since, 0)
+        self._require(since, 0)
         first, last = sorted((step, since))
         start, end = self.frames.after(first), self.frames.after(last)
-        if self.frames.distance(end) - self.frames.distance(start) > FAR:
+        if self.frames.distance(end) - self.frames.distance(start) > COMPARE_BEYOND:
             return changes_between(self.state(first), self.state(last))
         before = self.state(first)
-        return changes_by((event for part in self.frames.between(start, end) for event in part), before)
+        return changes_from((event for part in self.frames.between(start, end) for event in part), before)
 
-    # ------------------------------------------------------------ what was printed
+    # ------------------------------------------------------------ output
 
     def output(self, step: int) -> str:
-        """All that was printed up to the next step."""
-        self._check(step, 0)
+        """Return everything printed before the next step, stdout and stderr together."""
+        self._require(step, 0)
         printed = self.contents.printed
         count = bisect_right(printed, step, key=lambda part: part.step)
         if not count:
@@ -464,16 +506,16 @@ class Timeline:
         return self._text[: printed[count - 1].length]
 
     def output_parts(self, step: int) -> list[tuple[str, str]]:
-        """The same in pieces: which stream, and the text."""
-        self._check(step, 0)
+        """Return the same in pieces, as (stream, text)."""
+        self._require(step, 0)
         printed = self.contents.printed
         count = bisect_right(printed, step, key=lambda part: part.step)
         return [(part.stream, part.text) for part in printed[:count]]
 
-    def _check(self, step: int, first: int) -> None:
+    def _require(self, step: int, first: int) -> None:
         if not first <= step <= self.steps:
             raise IndexError(f"There is no step {step}: this recording has {self.steps}.")
 
 
-def _short(code: str | None) -> str | None:
-    return code if code is None or len(code) <= MOST_CODE else code[: MOST_CODE - 1] + "…"
+def _shorten(code: str | None) -> str | None:
+    return code if code is None or len(code) <= MAX_CODE else code[: MAX_CODE - 1] + "…"

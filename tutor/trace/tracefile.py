@@ -1,15 +1,15 @@
-"""Trace files: a magic word, a format version, frames with keys between them, and a summary at the end.
+"""Reading and writing trace files: a magic word, a version, frames with keys between them, and a summary.
 
     magic "gradtutor trace\\n", u32 version
     frames as on the wire; a header with no events and no steps is that of a `Key`
     the summary: msgpack, compressed
     the trailer: u64 where the summary begins, u32 crc32 of all before it, u32 crc32 of the summary, magic
 
-The checksums tell at the opening whether everything is there: then the summary is believed, the headers are walked and
-no frame is decoded. Otherwise the frames are read one by one up to the first that is damaged, and a notice says so.
+If the checksums match when a file is opened, the summary is trusted, only headers are read and no frame is decoded.
+Otherwise the frames are read one by one up to the first damaged one, and a notice says so.
 
-A `Writer` writes into FILE.<pid>.part beside the file and puts it in place when it is finished. After a crash that is a
-file that was cut off, and is read like one.
+A `Writer` writes to FILE.<pid>.part beside the file and renames it at the end. After a crash that file remains, and
+reads like one that was cut off.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import msgspec
 from tutor.i18n import N_, _
 from tutor.trace import wire
 from tutor.trace.events import STEP_KINDS, Gap
-from tutor.trace.frame_store import MOST_FRAMES, Key, Stored, StoredFrames
+from tutor.trace.frame_store import MAX_FRAMES, Key, RecordingFile, StoredFrames
 from tutor.trace.index import Book, Columns, Contents, Summary
 from tutor.trace.timeline import Timeline
 from tutor.trace.wire import memory_of
@@ -40,10 +40,10 @@ VERSION = 1
 SUFFIX = ".part"
 MAX_FILE = 4 << 30
 MAX_TEXT = 256 << 10
-"""So many characters of source are looked at as statements at a time."""
+"""Maximum number of characters of source that are held parsed."""
 MAX_SUMMARY = 64 << 20
 MAX_SUMMARY_MEMORY = 72 << 20
-"""The summary takes at most so many bytes of memory."""
+"""Maximum memory for the decoded summary, in bytes."""
 
 _HEAD = struct.Struct(f"<{len(MAGIC)}sI")
 _TRAILER = struct.Struct(f"<QII{len(MAGIC)}s")
@@ -51,16 +51,16 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class TraceError(Exception):
-    """A file that is no recording, or none that can be read; the text says so in a sentence."""
+    """A file that is not a recording or cannot be read; the message is a sentence."""
 
 
 # ---------------------------------------------------------------- writing
 
 
 class Writer:
-    """Writes a timeline to a file while it grows: `catch_up` now and then, `finish` at the end. Raises OSError.
+    """Writes a timeline to a file while it grows: call `catch_up` now and then, and `finish` at the end.
 
-    What is no regular file, a device or a pipe, is written as it is; a link stays one.
+    Devices and pipes are written to directly; a symbolic link remains one. All methods but `abandon` raise OSError.
     """
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
@@ -80,7 +80,7 @@ class Writer:
         self._put(_HEAD.pack(MAGIC, VERSION))
 
     def catch_up(self) -> None:
-        """Write what the timeline has got since the last time."""
+        """Write the frames that were added since the last call."""
         frames, keys = self._timeline.frames.data, self._timeline.seeker.keys
         while self._written < len(frames):
             self._put_keys(keys)
@@ -90,7 +90,7 @@ class Writer:
         self._file.flush()
 
     def finish(self) -> None:
-        """Write the rest and the summary, and put the file in place."""
+        """Write the rest and the summary, and rename the file."""
         try:
             self.catch_up()
             place, crc = self._size, self._crc
@@ -108,7 +108,7 @@ class Writer:
             raise
 
     def abandon(self) -> None:
-        """Leave no file behind."""
+        """Close and delete the unfinished file."""
         with contextlib.suppress(OSError):
             self._file.close()
         if self._part is not None:
@@ -127,7 +127,7 @@ class Writer:
 
 
 def _part(path: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside this one, that no other gradtutor writes to."""
+    """Create a new file beside this one, and return its path and the open file."""
     for number in count():
         part = path.with_name(f"{path.name}.{os.getpid()}{f'-{number}' if number else ''}{SUFFIX}")
         with contextlib.suppress(FileExistsError):
@@ -136,7 +136,7 @@ def _part(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def save(timeline: Timeline, path: Path) -> None:
-    """Write a whole recording. Raises OSError."""
+    """Write a complete recording. Raises OSError."""
     Writer(path, timeline).finish()
 
 
@@ -146,7 +146,8 @@ def _summary(timeline: Timeline) -> Summary:
         bytes(columns.kinds), bytes(columns.depths), bytes(columns.stops), columns.frame_depths.tobytes(),
         columns.sites.tobytes(), columns.iterations.tobytes(), book.document, list(book.sources.values()),
         list(book.sites.values()), list(book.metas.values()), contents.series, contents.passes, contents.cells,
-        {loop: turns.tobytes() for loop, turns in contents.turns.items()}, contents.printed, contents.asides,
+        {loop: starts.tobytes() for loop, starts in contents.iteration_starts.items()}, contents.printed,
+        contents.side_events,
         contents.run_end, contents.notices, [saved for several in book.saved.values() for saved in several],
     )  # fmt: skip
 
@@ -155,8 +156,13 @@ def _summary(timeline: Timeline) -> Summary:
 
 
 def load(path: Path) -> Timeline:
-    """The recording in a file. Raises TraceError, and OSError where it cannot be read at all."""
-    stored = Stored(path)
+    """Load a recording.
+
+    Raises:
+        TraceError: If the file is not a recording, or too large.
+        OSError: If it cannot be read.
+    """
+    stored = RecordingFile(path)
     size = stored.size
     if size > MAX_FILE:
         raise TraceError(_("{path} is too large for a recording ({size:,} bytes).", path=path, size=size))
@@ -175,13 +181,13 @@ def load(path: Path) -> Timeline:
                 raise TraceError(about)
             timeline.contents.notice(about)
     timeline.is_stored = True
-    timeline.frames.takes_much = stored.takes_much
+    timeline.frames.exceeds_memory = stored.exceeds_memory
     timeline.book.most_text = MAX_TEXT
     return timeline
 
 
-def _trailer(stored: Stored) -> int | None:
-    """Where the summary begins, if there is one."""
+def _trailer(stored: RecordingFile) -> int | None:
+    """Return the offset of the summary, or None if there is none."""
     if stored.size < _HEAD.size + _TRAILER.size:
         return None
     last = stored.read(stored.size - _TRAILER.size, stored.size)
@@ -191,8 +197,8 @@ def _trailer(stored: Stored) -> int | None:
     return place if magic == MAGIC and _HEAD.size <= place <= stored.size - _TRAILER.size else None
 
 
-def _scan(stored: Stored, end: int) -> Timeline:
-    """Feed all frames up to the first that is damaged."""
+def _scan(stored: RecordingFile, end: int) -> Timeline:
+    """Load a file without its summary: feed all frames up to the first damaged one."""
     timeline = Timeline()
     place, whole, short = _HEAD.size, True, False
     while place < end:
@@ -206,7 +212,7 @@ def _scan(stored: Stored, end: int) -> Timeline:
             whole = False
             break
         if events or steps:
-            short = stored.takes_much()
+            short = stored.exceeds_memory()
             if short or not _feed(timeline, stored.read(place, next_place)):
                 whole = False
                 break
@@ -214,30 +220,30 @@ def _scan(stored: Stored, end: int) -> Timeline:
     if whole and end < stored.size:
         timeline.contents.notice(_("The end of this file is damaged; the recording itself is whole."))
     elif whole:
-        what = _("This recording was cut off: it was not finished, or a part of the file is missing.")
-        timeline.contents.notice(what)
+        notice = _("This recording was cut off: it was not finished, or a part of the file is missing.")
+        timeline.contents.notice(notice)
     elif short:
-        what = _(
+        notice = _(
             "This recording takes too much memory: what comes after step {step} is not shown.", step=timeline.steps
         )
-        timeline.contents.notice(what)
+        timeline.contents.notice(notice)
     else:
-        what = _("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
-        timeline.contents.notice(what)
+        notice = _("This file is damaged or cut off: what comes after step {step} is lost.", step=timeline.steps)
+        timeline.contents.notice(notice)
     return timeline
 
 
 def _feed(timeline: Timeline, frame: bytes) -> bool:
-    """Take in a frame; False where it is damaged, or holds what no program does."""
+    """Append a frame; return False if it is damaged or malicious."""
     try:
         timeline.take(frame)
-    except Exception:  # a recording may come from a stranger
+    except Exception:  # recordings are not trusted
         return False
     return True
 
 
-def _restore(stored: Stored, end: int) -> Timeline | None:
-    """The recording by its summary, or None where anything is amiss."""
+def _restore(stored: RecordingFile, end: int) -> Timeline | None:
+    """Load a file by its summary; return None if anything in it is inconsistent."""
     last = stored.size - _TRAILER.size
     _, crc, summary_crc, _ = _TRAILER.unpack(stored.read(last, stored.size))
     if _crc(stored, 0, end) != crc or _crc(stored, end, last) != summary_crc:
@@ -253,11 +259,11 @@ def _restore(stored: Stored, end: int) -> Timeline | None:
     for start, chunk in _headers(stored, end):
         length, events, steps = chunk
         place = start + wire.HEADER.size + length
-        if length > wire.MAX_LENGTH or place > end or steps > events or len(frames) >= MOST_FRAMES:
+        if length > wire.MAX_LENGTH or place > end or steps > events or len(frames) >= MAX_FRAMES:
             return None
         if events:
             frames.add_stored(start, place, events, steps)
-        elif len(timeline.seeker.keys) < MOST_FRAMES // 10:
+        elif len(timeline.seeker.keys) < MAX_FRAMES // 10:
             timeline.seeker.keys.append((len(frames), partial(stored.read, start, place)))
     if place != end or len(columns) != frames.steps:
         return None
@@ -267,8 +273,8 @@ def _restore(stored: Stored, end: int) -> Timeline | None:
     return timeline
 
 
-def _headers(stored: Stored, end: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
-    """Where each frame begins, and its header."""
+def _headers(stored: RecordingFile, end: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
+    """Yield the offset of each frame and its header (length, events, steps)."""
     place = _HEAD.size
     while place < end:
         header = stored.read(place, min(place + wire.HEADER.size, end))
@@ -278,15 +284,15 @@ def _headers(stored: Stored, end: int) -> Iterator[tuple[int, tuple[int, int, in
         place += wire.HEADER.size + wire.HEADER.unpack(header)[0]
 
 
-def _crc(stored: Stored, start: int, end: int) -> int:
+def _crc(stored: RecordingFile, start: int, end: int) -> int:
     crc = 0
     for chunk in stored.chunks(start, end):
         crc = zlib.crc32(chunk, crc)
     return crc
 
 
-def _summary_of(stored: Stored, start: int, end: int) -> Summary | None:
-    """What the end of the file tells, where it can be read in bounded memory."""
+def _summary_of(stored: RecordingFile, start: int, end: int) -> Summary | None:
+    """Return the decoded summary, or None if it is damaged or would take too much memory."""
     if end - start > MAX_SUMMARY:
         return None
     try:
@@ -322,13 +328,13 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
         book.add(saved)
     book.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
-    contents.turns = {loop: _array("I", turns) for loop, turns in summary.turns.items()}
-    contents.asides = summary.asides
+    contents.iteration_starts = {loop: _array("I", starts) for loop, starts in summary.iteration_starts.items()}
+    contents.side_events = summary.side_events
     for part in summary.printed:
         contents.print(part.step, part.stream, part.text)
     contents.run_end = summary.run_end
     contents.notices[:0] = summary.notices
-    contents.gaps = [aside.event for aside in summary.asides if isinstance(aside.event, Gap)]
+    contents.gaps = [aside.event for aside in summary.side_events if isinstance(aside.event, Gap)]
 
 
 def _array(code: str, data: bytes) -> array[int]:

@@ -1,6 +1,4 @@
-"""Values of the wire (see `events`) as JSON, as flat numbers and as short text.
-
-How many bytes tensors take."""
+"""Values on the wire (see `events`) as JSON, as flat numbers and as short text; sizes of tensors in bytes."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.wire_types import Value
 
-_TOGETHER = re.compile(r"in vmap, (\d+) at once")
-"""The recorder's note on what stands for several in `vmap`."""
+_IN_VMAP = re.compile(r"in vmap, (\d+) at once")
+"""The recorder's note on a tensor that stands for several in `vmap`."""
 _SIZES = {code: struct.calcsize("<" + code) for code in "?bBhHiIlLqQefd"}
 
 
 def to_json(value: Value, dtype: str) -> Any:
-    """Nested lists; nan and the infinities as strings; what cannot be a list as shape, dtype, stats and note."""
+    """Return a value as nested lists, with nan and infinities as strings, or a summary as a dict."""
     if isinstance(value, dict):
         if "data" in value:
             return _strict(_nested(value, dtype))
@@ -36,7 +34,7 @@ def to_json(value: Value, dtype: str) -> Any:
 
 
 def shape_of(value: Value) -> tuple[int, ...]:
-    """The shape of a value; of a list as deep as it goes, so a complex number's pair counts as a dimension."""
+    """Return the shape of a value. In a list, the pair of a complex number counts as a dimension."""
     if isinstance(value, dict):
         shape = value.get("shape")
         return tuple(size for size in shape if isinstance(size, int)) if isinstance(shape, (list, tuple)) else ()
@@ -48,14 +46,14 @@ def shape_of(value: Value) -> tuple[int, ...]:
 
 
 def elements(value: Value) -> list[Any] | None:
-    """All numbers of a list or of raw bytes, in order; None for a summary and for None."""
+    """Return all numbers of a list or of raw bytes, in order; None for a summary or None."""
     if isinstance(value, dict):
         return _numbers(value) if "data" in value else None
     return None if value is None else list(_flat(value))
 
 
 def short(value: Value, dtype: str, width: int) -> str:
-    """The value in at most `width` columns: `2.`, `[1. 2. 3. …]`, `3x4 mean 0.1`."""
+    """Format a value in at most `width` cells: `2.`, `[1. 2. 3. …]`, `3x4 mean 0.1`."""
     if value is None:
         return "None"[:width]
     if isinstance(value, dict) and "data" not in value:
@@ -63,7 +61,7 @@ def short(value: Value, dtype: str, width: int) -> str:
     nested = _nested(value, dtype) if isinstance(value, dict) else value
     pairs = dtype.startswith("complex")
     shape = shape_of(nested)[: -1 if pairs else None]
-    if math.prod(shape) == 1:  # [[2.]] is said as 2.
+    if math.prod(shape) == 1:  # [[2.]] becomes 2.
         for _ in shape:
             nested = nested[0]
         shape = ()
@@ -82,11 +80,13 @@ def short(value: Value, dtype: str, width: int) -> str:
 
 
 def number(value: Any, form: str = "z.4g", whole: str = ".", rounded: str = "") -> str:
-    """One number, by default with four significant digits and in the manner of torch: `2.`, `0.1`, `1.235e+06`, `True`.
+    """Format a number, by default as torch does with four significant digits: `2.`, `0.1`, `1.235e+06`, `True`.
 
-    A float is written in this form. Where that shows neither a point nor an exponent, `whole` follows a whole number,
-    and `rounded` one that only looks so; a whole one of up to five digits shows all of them. Two numbers are a complex
-    one.
+    Args:
+        value: The number; a pair is a complex number.
+        form: Format of floats. A whole number of up to five digits shows all of them.
+        whole: Suffix of a whole float whose text has neither point nor exponent.
+        rounded: The same for one that was rounded to a whole number.
     """
     if isinstance(value, (list, tuple)) and len(value) == 2:
         real, imaginary = (number(part, form, whole, rounded) for part in value)
@@ -110,7 +110,7 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _strict(value: Any) -> Any:
-    """The same with strings for the floats that JSON has not."""
+    """Replace floats that JSON does not have with strings."""
     if isinstance(value, float):
         return value if math.isfinite(value) else "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, (list, tuple)):
@@ -121,7 +121,7 @@ def _strict(value: Any) -> Any:
 
 
 def _numbers(blob: dict[str, Any]) -> list[Any]:
-    """The numbers in raw bytes; as many as fit, should the bytes be damaged."""
+    """Return the numbers in raw bytes; if those are damaged, as many as there are."""
     code, data = blob.get("code"), blob.get("data")
     if not isinstance(code, str) or code not in _SIZES or not isinstance(data, bytes):
         return []
@@ -132,7 +132,7 @@ def _numbers(blob: dict[str, Any]) -> list[Any]:
 
 
 def _nested(blob: dict[str, Any], dtype: str) -> Any:
-    """The nested list that raw bytes stand for; the flat numbers where the shape does not fit them."""
+    """Return raw bytes as a nested list, or as a flat one if the shape does not fit."""
     items = _numbers(blob)
     shape = shape_of(blob)
     if dtype.startswith("complex"):
@@ -157,13 +157,13 @@ def _is_pair(value: Any) -> bool:
 
 
 def _beginning(items: Any, pairs: bool, width: int) -> str:
-    """As many items as fit, and an ellipsis."""
+    """Format as many items as fit, and an ellipsis."""
     text, room = "[", width - len(" …]")
     for item in items:
-        more = ("" if text == "[" else " ") + _text(item, pairs)
-        if len(text) + len(more) > room:
+        part = ("" if text == "[" else " ") + _text(item, pairs)
+        if len(text) + len(part) > room:
             break
-        text += more
+        text += part
     return text + ("…]" if text == "[" else " …]")
 
 
@@ -177,10 +177,10 @@ def _overview(nested: Any, shape: tuple[int, ...], dtype: str) -> str:
 
 def _summary(value: dict[str, Any]) -> str:
     size = "x".join(map(str, shape_of(value)))
-    together = _TOGETHER.fullmatch(str(value.get("note") or ""))
-    if together is not None:
+    vmap = _IN_VMAP.fullmatch(str(value.get("note") or ""))
+    if vmap is not None:
         shape = str(list(shape_of(value)))
-        return _("shape {shape}, for {count} at once", shape=shape, count=together[1])
+        return _("shape {shape}, for {count} at once", shape=shape, count=vmap[1])
     stats = value.get("stats")
     if isinstance(stats, dict) and isinstance(stats.get("mean"), (int, float)):
         return f"{size} mean {number(float(stats['mean']))}"
@@ -192,11 +192,11 @@ _BITS = re.compile(r"\d+")
 
 @lru_cache(maxsize=256)
 def itemsize(dtype: str) -> int:
-    """The bytes of one element: `float32` has 4, `bool` 1, `complex64` 8. Of a packed dtype, those of a pack."""
+    """Return the bytes of one element: 4 for `float32`, 1 for `bool`, 8 for `complex64`, the pack of a packed dtype."""
     bits = _BITS.search(dtype)
     return 1 if bits is None else max(int(bits[0]) // 8, 1)
 
 
 def size_of(shape: Sequence[int], dtype: str) -> int:
-    """The bytes of all elements."""
+    """Return the bytes of all elements."""
     return prod(shape) * itemsize(dtype)

@@ -1,11 +1,10 @@
-"""How much memory msgpack takes once it is decoded, found without decoding it: 16 MB may be 16 million empty lists.
+"""Frames: the encoding of events in the pipe and in trace files.
 
-Frames: how events travel through the pipe and lie in a file.
-
-A frame is a header of three little-endian u32 (length of what follows, events in it, steps among them) and a zlib
-stream of a msgpack list of events. What is read may come from a stranger, so a frame is looked at before it is decoded:
-its length, what it inflates to, how many events there are, and how much memory they take. An event of a later format is
-skipped with a notice. What we write keeps within these bounds: `pack_all` divides what is too much for one frame."""
+A frame is a header of three little-endian u32 (length of the rest, number of events, of steps) and a zlib stream of a
+msgpack list of events. Recordings are not trusted, so limits are checked before a frame is decoded: its length, its
+inflated size, the number of events and the memory that they will take. An event of a later format is skipped with a
+notice. `pack_all` keeps what is written within the limits.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +22,22 @@ from tutor.i18n import _
 from tutor.trace.events import EVENTS, Event, Freed, Gap, Gone, Output
 
 LIST, DICT, TEXT, NUMBER, ITEM = 64, 240, 56, 40, 8
-"""Bytes for a list, for a dict with something in it, for a text or bytes besides what is in them, for a number, and for
-a place in a container."""
+"""Memory in bytes of a list, of a dict that is not empty, of a text without its characters, of a number, and of an item
+in a container."""
 BYTE = 32
-"""Nothing but a container takes more for each byte that encodes it: a text of one character, in two bytes, does."""
+"""Maximum memory per encoded byte of all but containers: that of a text of one character, in two bytes."""
 _CONTAINERS = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 _NOT_CONTAINERS = bytes(code for code in range(256) if code not in _CONTAINERS)
 _NOT_DICTS = bytes(code for code in range(256) if not 0x81 <= code <= 0x8F)
 _SHORT = re.compile(rb"[\x00-\x9f\xc0-\xc3\xe0-\xff]{4,}")
-"""Several items in a row of which each is one byte, containers included."""
+"""Several one-byte items in a row, containers included."""
 _WIDE = bytes(range(0xF0, 0xF5))
-"""The bytes that begin a character of four bytes: a text with one takes four bytes for each character."""
+"""First bytes of characters of four bytes: a text with such a character takes four bytes for each."""
 
 _FIXED = [0] * 256
-"""How many bytes follow a code, where that is always the same."""
+"""By code: the number of bytes that follow it, if that is fixed."""
 _COST = [ITEM] * 256
-"""What such a code takes."""
+"""By code: its memory, if the number of bytes is fixed."""
 for _code, _size in ((0xCA, 4), (0xCB, 8), (0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8), (0xD0, 1), (0xD1, 2),
                      (0xD2, 4), (0xD3, 8)):  # fmt: skip
     _FIXED[_code], _COST[_code] = _size, NUMBER
@@ -56,7 +55,7 @@ _TEXTS = frozenset((*range(0xA0, 0xC0), 0xD9, 0xDA, 0xDB))
 
 
 def items_of(payload: bytes) -> int | None:
-    """How many items a msgpack list announces; None where it is no list."""
+    """Return the number of items of a msgpack list by its header; None if it is not a list."""
     first = payload[0] if payload else 0
     if 0x90 <= first <= 0x9F:
         return first & 0x0F
@@ -66,7 +65,10 @@ def items_of(payload: bytes) -> int | None:
 
 
 def memory_of(payload: bytes, most: int = 32 << 20) -> int:
-    """The bytes of memory that the decoded data takes, about; once they are more than `most`, any such number."""
+    """Estimate the memory of decoded msgpack data in bytes, without decoding it.
+
+    16 MB may be 16 million empty lists. The estimate stops once it exceeds `most`.
+    """
     containers = len(payload.translate(None, _NOT_CONTAINERS))
     at_most = len(payload) * BYTE + containers * DICT
     if at_most <= most:
@@ -75,7 +77,7 @@ def memory_of(payload: bytes, most: int = 32 << 20) -> int:
 
 
 def _counted(payload: bytes, most: int) -> int:
-    """The same, item by item."""
+    """Estimate the memory item by item."""
     place, end, memory = 0, len(payload), 0
     fixed, cost, sized, short = _FIXED, _COST, _SIZED, _SHORT.match
     while place < end and memory <= most:
@@ -110,15 +112,15 @@ def _counted(payload: bytes, most: int) -> int:
 
 HEADER = struct.Struct("<III")
 MAX_LENGTH = 16 << 20
-"""No frame is longer than this, in the file or inflated."""
+"""Maximum length of a frame in bytes, compressed and inflated."""
 MAX_EVENTS = 4096
-"""No frame has more events than this."""
+"""Maximum number of events in a frame."""
 MAX_MEMORY = 32 << 20
-"""The events of a frame take at most so many bytes of memory, as `memory_of` estimates them."""
+"""Maximum memory for the events of a frame in bytes, as `memory_of` estimates it."""
 FULL = 512 << 10
-"""Events that take more bytes than this are written as several frames."""
+"""Encoded bytes of events above which they are written as several frames."""
 MAX_EVENT = MAX_LENGTH - (64 << 10)
-"""An event that takes more bytes than this is not written: what compresses to nothing takes some bytes more."""
+"""Maximum encoded bytes of an event; incompressible data grows a little when compressed."""
 
 Notice = Callable[[str], None]
 Buffer = bytes | bytearray | memoryview
@@ -128,34 +130,34 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 _TAGS = {kind.__struct_config__.tag: kind.__name__ for kind in EVENTS}
 _DIVISIBLE = frozenset(kind.__struct_config__.tag for kind in (Gone, Freed, Output))
-"""Events whose last field may be divided among several: the numbers of what is gone, text."""
+"""Tags of events whose last field, a list of numbers or a text, may be divided among several events."""
 _ANY: Any = reduce(or_, EVENTS)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @cache
 def decoder(kind: Any) -> Callable[[Buffer], Any]:
-    """What decodes this type. Made when there is need of it: for all that an event may hold it takes some 30 ms."""
+    """Return a function that decodes a type. Created on first use: for all events that takes some 30 ms."""
     return msgspec.msgpack.Decoder(kind).decode
 
 
 class WireError(ValueError):
-    """A frame that cannot be read; the text says why."""
+    """A frame that cannot be read; the message is the reason."""
 
 
 def pack(events: Sequence[bytes | tuple[Any, ...] | Event], steps: int, level: int = 0) -> bytes:
-    """One frame of these events; `bytes` are events that are encoded already, tuples are `(tag, field, ...)`."""
+    """Return a frame of events: `bytes` are already encoded, tuples are `(tag, field, ...)`."""
     return seal(_payload(events), len(events), steps, level)
 
 
 def pack_all(events: Sequence[tuple[Any, ...]], steps: Container[Any]) -> Iterator[tuple[bytes, int]]:
-    """Frames of these events, each within the bounds, and how many events are in it; `steps` are the tags of steps.
+    """Yield frames of events within the limits, and the number of events in each; `steps` are the tags of steps.
 
-    An event that is too much for a frame is divided; where it cannot be, a `Gap` stands in its place.
+    An event too large for a frame is divided, or replaced by a `Gap` if that is impossible.
     """
     try:
         payload = _payload(events)
-    except (TypeError, ValueError, OverflowError, RecursionError):  # text with halves of characters, numbers too large
+    except (TypeError, ValueError, OverflowError, RecursionError):  # text with lone surrogates, numbers too large
         payload = None
     if payload is not None and len(events) <= MAX_EVENTS and len(payload) <= FULL:
         yield seal(payload, len(events), sum([event[0] in steps for event in events]), 0), len(events)
@@ -183,12 +185,12 @@ def _payload(events: Sequence[bytes | tuple[Any, ...] | Event]) -> bytes:
     items = [msgspec.Raw(event) if type(event) is bytes else event for event in events]
     try:
         return _encode(items)
-    except UnicodeEncodeError:  # a path that is not UTF-8, or a half of a surrogate pair in what the program made
+    except UnicodeEncodeError:  # a path that is not UTF-8, or a lone surrogate in a text of the program
         return _encode([item if isinstance(item, msgspec.Raw) else _escaped(item) for item in items])
 
 
 def _escaped(item: Any) -> Any:
-    """The same, where what UTF-8 has no bytes for is written out (`\\udcff`)."""
+    """Return the same with lone surrogates, which UTF-8 cannot encode, as escapes (`\\udcff`)."""
     if isinstance(item, str):
         return item.encode("utf-8", "backslashreplace").decode()
     if isinstance(item, tuple | list):
@@ -199,13 +201,13 @@ def _escaped(item: Any) -> Any:
 
 
 def seal(payload: Buffer, events: int, steps: int, level: int) -> bytes:
-    """A frame around an encoded list of events."""
+    """Return a frame of an encoded list of events."""
     packed = zlib.compress(payload, level)
     return HEADER.pack(len(packed), events, steps) + packed
 
 
 def split(buffer: bytearray) -> Iterator[bytes]:
-    """Take the whole frames from the front of `buffer`, which keeps the rest; WireError where there cannot be one."""
+    """Remove complete frames from the front of `buffer` and yield them. Raises WireError if one is too long."""
     while len(buffer) >= HEADER.size:
         length = HEADER.unpack_from(buffer)[0]
         if length > MAX_LENGTH:
@@ -219,7 +221,7 @@ def split(buffer: bytearray) -> Iterator[bytes]:
 
 
 def inflate(frame: Buffer) -> bytes:
-    """The encoded list of events in a frame; WireError where it is damaged, or more than a frame may hold."""
+    """Return the encoded list of events in a frame. Raises WireError if it is damaged or exceeds a limit."""
     view = memoryview(frame)
     if len(view) < HEADER.size:
         raise WireError(_("data that is cut off, or inflates to too much"))
@@ -233,7 +235,7 @@ def inflate(frame: Buffer) -> bytes:
 
 
 def expand(packed: Buffer, limit: int) -> bytes:
-    """What was compressed; WireError where it is damaged or more than `limit` bytes."""
+    """Decompress data. Raises WireError if it is damaged or inflates to more than `limit` bytes."""
     stream = zlib.decompressobj()
     try:
         data = stream.decompress(packed, limit)
@@ -245,12 +247,12 @@ def expand(packed: Buffer, limit: int) -> bytes:
 
 
 def decode(frame: Buffer, notice: Notice | None = None) -> list[Event]:
-    """The events of a frame. Those that this version does not know are skipped, and `notice` is told."""
+    """Return the events of a frame, skipping unknown ones with a call of `notice`. Raises WireError."""
     return decode_payload(inflate(frame), notice)
 
 
 def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]:
-    """As `decode`, of what `inflate` gives."""
+    """As `decode`, for the result of `inflate`."""
     try:
         events: list[Event] = decoder(list[_ANY])(payload)
         return events
@@ -271,7 +273,7 @@ def decode_payload(payload: Buffer, notice: Notice | None = None) -> list[Event]
 
 
 def _unreadable(item: msgspec.Raw) -> str:
-    """Why an event was skipped."""
+    """Return a sentence on why an event was skipped."""
     try:
         tag = decoder(Any)(item)[0]
     except (*UNREADABLE, TypeError, LookupError):

@@ -1,7 +1,7 @@
-"""What a value on the wire may be, as types that are checked when an event is decoded: it may come from a stranger.
+"""Types of the values on the wire, with limits that are checked when an event is decoded: recordings are not trusted.
 
-`Value` is that of a tensor, `Scalar` that of a name, `Data` anything else that is written down as it is: knobs,
-options, cells, answers. Type checkers see `Any`: they have no lists of lists of any depth.
+`Value` is the value of a tensor, `Scalar` of a name, `Data` anything else that is stored as it is: knobs, options,
+cells, answers. Type checkers see `Any`: they have no lists of any depth.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
 import msgspec
 
 DIMENSIONS = 66
-"""How deep the lists of a value go: torch has 64 dimensions, and a complex number is a pair."""
+"""Maximum depth of the lists of a value: torch has 64 dimensions, and a complex number is a pair."""
 DEPTH = 5
-"""How deep other data goes."""
+"""Maximum depth of other data."""
 MOST_BYTES = 1 << 16
-"""The raw bytes of a value are at most so many: 1,000 elements are."""
+"""Maximum length of the raw bytes of a value; there are up to 1,000 elements."""
 
 MOST_ITEMS = 4096
-"""A list in a value has at most so many items: 1,000 numbers are written out."""
+"""Maximum number of items of a list in a value; there are up to 1,000 numbers."""
 MOST_GRADIENTS = 1 << 17
-"""So many gradients reach a node at most, or are sent on by it."""
+"""Maximum number of gradients that reach a node or are sent on by it."""
 
 Number = bool | int | float | None
 Raw = Annotated[bytes, msgspec.Meta(max_length=MOST_BYTES)]
 
 
 def _lists(kind: Any, depth: int) -> Any:
-    """`kind`, or lists of these up to a depth."""
+    """Return the type of `kind` or nested lists of it, up to a depth."""
     nested: Any = kind
     for _ in range(depth):
         nested = kind | Annotated[list[nested], msgspec.Meta(max_length=MOST_ITEMS)]
@@ -43,7 +43,7 @@ def _data(depth: int) -> Any:
 
 
 class Blob(TypedDict, total=False):
-    """The value of a tensor that is no list of numbers; see `events`."""
+    """A tensor's value that is not a list of numbers; see `events`."""
 
     shape: list[int]
     code: str

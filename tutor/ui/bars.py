@@ -19,7 +19,7 @@ from tutor import explain
 from tutor.explain.expressions import came_at, ran_at
 from tutor.i18n import N_, _
 from tutor.lesson import header
-from tutor.lesson.answers import shown
+from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
 from tutor.text_width import width as cells
 from tutor.trace.events import Answer
@@ -250,7 +250,7 @@ def _compared(screen: LessonScreen) -> list[Piece]:
         found = screen.gate.answer_of(screen.timeline, index)
         if not text or found is None or found[1].error is not None or screen.cursor not in (found[0], found[0] + 1):
             continue
-        value = (shown(found[1].value), "strong")
+        value = (format_answer(found[1].value), "strong")
         if right:
             told += [(f" {g.dot} ", "quiet")] if told else [(f"{g.yes} ", "leaf strong")]
             told += phrase("right: {value}", "leaf strong", value=value)

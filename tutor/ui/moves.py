@@ -98,9 +98,9 @@ def _turn(timeline: Timeline, step: int, number: int) -> int:
     """The start of a turn of the loop around this step; outside of one, of the loop that begins next, else the last."""
     frames = [frame for frame in timeline.state(step).frames if frame.iterations]  # a function may be called in one
     loop = next(reversed(frames[-1].iterations), None) if frames else None
-    turns = None if loop is None else timeline.contents.turns.get(loop)
+    turns = None if loop is None else timeline.contents.iteration_starts.get(loop)
     if not turns:
-        known = [found for found in timeline.contents.turns.values() if len(found)]
+        known = [found for found in timeline.contents.iteration_starts.values() if len(found)]
         later = [found for found in known if found[-1] > step]
         last = max(known, key=lambda found: found[-1], default=None)
         turns = min(later, key=lambda found: found[0], default=last)

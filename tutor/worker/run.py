@@ -28,7 +28,7 @@ from tutor.i18n import _
 from tutor.lesson import knobs as knobs_of
 from tutor.lesson.files import load
 from tutor.lesson.model import MISSING, Cell, Lesson, LessonError
-from tutor.lesson.overrides import edited
+from tutor.lesson.overrides import apply_edits
 from tutor.lesson.parser import read
 from tutor.recorder import patches
 from tutor.recorder.call_sites import Project
@@ -159,7 +159,7 @@ class Run:
     def _lesson(self) -> Lesson:
         lesson = written = read(Path(self._command.path))
         if self._changed:
-            lesson, self._text = edited(lesson, self._command.edits, self._command.attempts)
+            lesson, self._text = apply_edits(lesson, self._command.edits, self._command.attempts)
             # Tracebacks quote the lines that ran, and look no more at the file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
@@ -167,8 +167,8 @@ class Run:
             self._text = load(Path(lesson.path))
         wants_cuda = "cuda" in lesson.header.needs or (self._command.device or "").startswith("cuda")
         if wants_cuda and not torch.cuda.is_available():
-            mend = _("`gradtutor doctor` says more.")
-            raise LessonError(_("CUDA is not there: torch finds no GPU."), mend=mend, status=MISSING)
+            fix = _("`gradtutor doctor` says more.")
+            raise LessonError(_("CUDA is not there: torch finds no GPU."), fix=fix, status=MISSING)
         both = zip(written.code_cells, lesson.code_cells, strict=True)
         originals = {old.number: old.source for old, new in both if old.number and old.source != new.source}
         values = knobs_of.resolve(lesson, self._command.knobs, self._command.device)

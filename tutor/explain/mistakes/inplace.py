@@ -404,7 +404,7 @@ def _between(scene: FailureContext, lost: Overwritten, held: TensorState) -> str
     if (had and not has) or any(_holds_a_pass(scene, step, frame) for step in writes):
         return _("Compute {name} anew after {change}, the forward pass included.", name=root, change=places)
     backward = _("`{code}` on line {number}", code=code, number=line)
-    if has and any(one.step == lost.step for one in timeline.asides if isinstance(one.event, OptimizerStep)):
+    if has and any(one.step == lost.step for one in timeline.side_events if isinstance(one.event, OptimizerStep)):
         return _(
             "Compute {root} anew after {change}, the forward pass included, or let {change} come after {backward} (it "
             "then goes by the gradients of both passes).", root=root, change=places, backward=backward,

@@ -313,7 +313,7 @@ def unneeded(scene: FailureContext, graph: State, through: list[Crossing], first
 def _optimized(scene: FailureContext, since: int) -> set[int]:
     """The parameters of the optimizers that have stepped since."""
     found: set[int] = set()
-    for aside in scene.timeline.asides:
+    for aside in scene.timeline.side_events:
         if since < aside.step < scene.step and isinstance(aside.event, OptimizerStep):
             found.update(update.tensor for update in aside.event.updates)
             found.update(aside.event.others)
@@ -511,7 +511,9 @@ def _shared(
 
 def _stepped(scene: FailureContext, since: int) -> bool:
     """Whether an optimizer has made a step since then."""
-    return any(since < one.step < scene.step and isinstance(one.event, OptimizerStep) for one in scene.timeline.asides)
+    return any(
+        since < one.step < scene.step and isinstance(one.event, OptimizerStep) for one in scene.timeline.side_events
+    )
 
 
 def _called(scene: FailureContext, graph: State, crossing: Crossing) -> str | None:

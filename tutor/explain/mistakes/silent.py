@@ -167,7 +167,7 @@ def _run(timeline: Timeline) -> _Run:
         return run
     optimized: set[int] = set()
     first, name = 0, ""
-    for aside in timeline.asides:
+    for aside in timeline.side_events:
         if isinstance(aside.event, OptimizerStep):
             optimized.update(update.tensor for update in aside.event.updates)
             optimized.update(aside.event.others)

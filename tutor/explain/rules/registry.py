@@ -43,26 +43,34 @@ class Operand:
 
 @dataclass(frozen=True)
 class NodeView:
-    """A backward node with the operation that made it, as a rule sees it."""
+    """An autograd node and the operation that created it, as a derivative rule sees them.
+
+    A `Grid` has the numbers of a tensor, row by row. Inside a composite the inner tensors are not recorded, so operands
+    and result may have no numbers there; `Operand.numbers` then raises LookupError, and the rule claims nothing.
+    """
 
     node: str
+    """Name of the node without its namespace, for instance `MulBackward0`."""
     op: str
+    """Name of the operation, for instance `mul`."""
     operands: Sequence[Operand]
-    """The operation's; of a node inside a composite, one for each input of the node."""
+    """Operands of the operation, in order; for a node inside a composite, one for each input of the node."""
     result: Operand
-    """The node's; inside a composite without numbers."""
+    """Output of the node."""
     incoming: Grid
-    """What arrives; of a node with several results, all of it in one row, with zeros where nothing arrives."""
+    """Gradient that reached the node; for one with several outputs all of them in one row, zeros where none arrived."""
     whole: Sequence[Operand] = ()
-    """The operation's operands in any case."""
+    """Operands of the operation, also for a node inside a composite."""
     results: Sequence[Operand] = ()
+    """Outputs of the operation; empty for a node inside a composite."""
     inner: bool = False
-    """Whether it is a node inside a composite."""
+    """Whether the node is inside a composite."""
     dtype: str = "float32"
+    """Dtype of the result."""
     spots: Sequence[Sequence[int]] = ()
-    """Of a write to a part: the elements of the whole that it can be, in order."""
+    """For a write to a part of a tensor: the possible flat indices of the written elements, each in order."""
     index: Sequence[int] = ()
-    """Which elements the tensors in an index take of what its numbers and slices leave."""
+    """For an index with tensors: flat indices of the elements that they select after its numbers and slices."""
 
     def gives(self, ours: Grid) -> bool:
         """Whether the result is what a rule takes it for; yes where it was not recorded, inside a composite."""

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from tutor.i18n import N_, _, ngettext
-from tutor.trace.history import History
+from tutor.trace.history import ValueSeries
 from tutor.trace.state import TensorState
 from tutor.trace.values import elements, number
 from tutor.ui.details.writer import Page
@@ -186,7 +186,7 @@ _TALL = 7
 class Chart:
     """The chart of a history, drawn again only when there is more of it."""
 
-    def __init__(self, history: History, role: str) -> None:
+    def __init__(self, history: ValueSeries, role: str) -> None:
         self._history, self._role = history, role
         self._key: object = None
         self._canvas: Canvas | None = None

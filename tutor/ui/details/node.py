@@ -7,8 +7,8 @@ from tutor.explain.saved_tensors import fails, kept_by, what
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values
-from tutor.trace.graph import is_leaf, parts_of
-from tutor.trace.history import Reader, Runs
+from tutor.trace.graph import gradient_parts, is_leaf
+from tutor.trace.history import NodeRuns, Reader
 from tutor.trace.state import NodeState
 from tutor.trace.timeline import Timeline
 from tutor.ui.details import measure
@@ -34,7 +34,7 @@ class AboutNode:
         """The leaf of an `AccumulateGrad`."""
         self._dtype = tensor.dtype if tensor is not None else "float32"
         self.choice = measure.Choice(self.tensor.shape if self.tensor is not None else ())
-        self._runs = Runs(node.node)
+        self._runs = NodeRuns(node.node)
         self._reader = Reader(timeline, self._runs)
         self._read = False
 
@@ -82,7 +82,7 @@ class AboutNode:
             paths(page, self.timeline, self.state, self.tensor.tensor)
         if self._measuring is not None and self.tensor is not None:
             self._measuring.write(page, Namer(self.state)(self.tensor.tensor))
-        parts = parts_of(self.state, node.node)
+        parts = gradient_parts(self.state, node.node)
         if len(parts) > 1:
             page.heading(_("the parts that it is the sum of"))
             for source, part in parts:

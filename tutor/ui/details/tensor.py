@@ -8,7 +8,7 @@ from math import prod
 from tutor.explain.paths import paths_to
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import values
-from tutor.trace.history import Course, Reader, Uses, followed
+from tutor.trace.history import History, Reader, Uses, track
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.ui.details import measure
@@ -24,11 +24,11 @@ class AboutTensor:
     def __init__(self, timeline: Timeline, step: int, limit: int, tensor: TensorState, measuring: Measuring) -> None:
         self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
         self.tensor, self._measuring = tensor, measuring
-        what = followed(timeline, self.state, tensor.tensor)
+        what = track(timeline, self.state, tensor.tensor)
         self.name = clean(Namer(self.state)(tensor.tensor) or what.name)
         self.choice = measure.Choice(tensor.shape)
         self._uses = Uses(timeline, tensor.tensor)
-        self._course = Course(what)
+        self._course = History(what)
         self._reader = Reader(timeline, self._uses, self._course)
         self._charts = Chart(self._course.values, "value"), Chart(self._course.grads, "grad")
         self._read = False

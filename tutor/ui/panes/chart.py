@@ -15,7 +15,7 @@ from textual import events
 
 from tutor.i18n import N_, _
 from tutor.text_width import width
-from tutor.trace.history import READ, Course, Followed, History, Reader, followed
+from tutor.trace.history import EVENTS_PER_READ, History, Reader, Tracked, ValueSeries, track
 from tutor.trace.index import Point
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
@@ -51,10 +51,10 @@ class Series:
 class Added:
     """A tensor that the learner asked for: its value, of a leaf its gradient too; of many elements one, or the norm."""
 
-    def __init__(self, what: Followed, element: tuple[int, str] | None, grads: bool) -> None:
+    def __init__(self, what: Tracked, element: tuple[int, str] | None, grads: bool) -> None:
         self.what, self.element, self.grads = what, element, grads
         self._timeline: Timeline | None = None
-        self._course = Course(what)
+        self._course = History(what)
         self._made: dict[str, tuple[int, list[Point]]] = {}
 
     @property
@@ -66,7 +66,7 @@ class Added:
         """Read so many events further in the recording; whether that was all that there is."""
         if timeline is not self._timeline:
             self._timeline, self._made = timeline, {}
-            self._course = Course(self.what)
+            self._course = History(self.what)
             self._reader = Reader(timeline, self._course)
         return self._reader.read(most)
 
@@ -80,12 +80,12 @@ class Added:
             found.append((self._called(f"{name}.grad", grads), self._points("grad", grads), "grad"))
         return found
 
-    def _called(self, name: str, history: History) -> str:
+    def _called(self, name: str, history: ValueSeries) -> str:
         if history.single and self.element is None:
             return name
         return _("norm {name}", name=name) if self.element is None else f"{name}{self.element[1]}"
 
-    def _points(self, which: str, history: History) -> list[Point]:
+    def _points(self, which: str, history: ValueSeries) -> list[Point]:
         known = self._made.get(which)
         if known is None or known[0] != history.revision:
             element = None if self.element is None else self.element[0]
@@ -117,7 +117,7 @@ class Charted:
             return None
         if prod(known.shape) == 1:
             element = None
-        what = followed(timeline, state, tensor)
+        what = track(timeline, state, tensor)
         leaf = (known.is_leaf and known.requires_grad) or known.retains_grad
         added = Added(what, element, leaf)
         name = what.name if element is None else what.name + element[1]
@@ -142,7 +142,7 @@ class Charted:
         """Read on for what was asked for; whether that was all that there is."""
         if timeline is not self._timeline:
             self._timeline, self._by_step = timeline, {}
-        part = READ // max(len(self._added), 1)
+        part = EVENTS_PER_READ // max(len(self._added), 1)
         done = [added.read(timeline, part) for added in self._added.values()]
         return all(done)
 

@@ -35,19 +35,19 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
         return [(mine, "strong"), (_(" — walk on, the run will tell"), "note")] if mine else [(_("skipped"), "note")]
     if run.error is not None:
         return [(mine + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
-    value = (answers.shown(run.value), "strong")
+    value = (answers.format_answer(run.value), "strong")
     told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
     if not mine:
         return [(f"{_('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
     if right:
         return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
-    off = answers.partly(answers.parse(typed), run.value) if kind == "predict" else []
+    off = answers.partly_right(answers.parse(typed), run.value) if kind == "predict" else []
     if not off:
         return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *phrase(told, "error", value=value)]
     places = ", ".join("[" + ", ".join(map(str, each.place)) + "]" for each in off if not each.ok)
     correct = {each.place for each in off if each.ok}
     return [
-        *_marked(answers.alone(answers.parse(typed)), correct),
+        *_marked(answers.unwrap(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
         *phrase(told, "error", value=value),
         (_("; off at {places}", places=places), "error"),
@@ -57,7 +57,7 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
 def _marked(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...] = ()) -> list[Piece]:
     """A list as one types it, each number in the colour of right or wrong."""
     if not isinstance(value, (list, tuple)):
-        return [(answers.shown(value), "leaf strong" if place in right else "error strong")]
+        return [(answers.format_answer(value), "leaf strong" if place in right else "error strong")]
     found: list[Piece] = [("[", "quiet")]
     for at, item in enumerate(value):
         found += [(", ", "quiet")] if at else []

@@ -52,7 +52,7 @@ def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str
         if size > _KEPT:
             break
     pieces.reverse()
-    for aside in after(timeline.asides, since, step)[-_WARNINGS:]:
+    for aside in after(timeline.side_events, since, step)[-_WARNINGS:]:
         if isinstance(aside.event, ev.Warned):
             text = f"{aside.event.category}: {aside.event.message.strip()}"
             pieces.append((aside.step, "warning", " ".join(text.split())))
@@ -85,11 +85,11 @@ class Figures:
     def _read(self, timeline: Timeline) -> None:
         if timeline is not self._timeline:
             self._timeline, self._looked, self._steps, self._all, self._drawn = timeline, 0, [], [], None
-        for aside in timeline.asides[self._looked :]:
+        for aside in timeline.side_events[self._looked :]:
             if isinstance(aside.event, Figure):
                 self._steps.append(aside.step)
                 self._all.append(aside.event)
-        self._looked = len(timeline.asides)
+        self._looked = len(timeline.side_events)
 
     def any(self, timeline: Timeline | None) -> bool:
         """Whether the program draws at all."""
@@ -143,7 +143,7 @@ class OutputPane(Pane):
         timeline = self.timeline
         if timeline is None:
             return
-        warned = bisect_right(timeline.asides, self.cursor, key=lambda aside: aside.step)
+        warned = bisect_right(timeline.side_events, self.cursor, key=lambda aside: aside.step)
         printed = bisect_right(timeline.contents.printed, self.cursor, key=lambda part: part.step)
         key = (timeline, printed, warned, self.inner, current_language())
         self._grew = key != self._key
@@ -168,7 +168,7 @@ class OutputPane(Pane):
         if cursor != self._here:
             self._before, self._here = self._here, cursor
         text = "".join(part.text for part in after(timeline.contents.printed, self._before, cursor))
-        warned = sum(isinstance(aside.event, ev.Warned) for aside in after(timeline.asides, self._before, cursor))
+        warned = sum(isinstance(aside.event, ev.Warned) for aside in after(timeline.side_events, self._before, cursor))
         return text.count("\n") + (text[-1:] not in ("", "\n")) + warned
 
     def heading(self) -> Row:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutor.i18n import _
-from tutor.text_width import pad, right
+from tutor.text_width import align_right, pad
 from tutor.trace.events import Figure
 from tutor.trace.values import number
 from tutor.ui.render.segments import Glyphs, Piece, Row
@@ -175,7 +175,7 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
         if drawn.scaled:
             label = {0: _ENDS[0], height - 1: _ENDS[1]}.get(y, "")
         edge = glyphs.join_left if y in labels else glyphs.down
-        out.append(((right(label, size) + " ", "quiet"), (edge, "frame"), *_curve(drawn, y, here, glyphs)))
+        out.append(((align_right(label, size) + " ", "quiet"), (edge, "frame"), *_curve(drawn, y, here, glyphs)))
     axis = glyphs.bottom_left + glyphs.across * cells
     out.append(((" " * (size + 1), "quiet"), (axis, "frame")))
     out.append(((" " * (size + 2), "quiet"), *_feet(drawn, mark, here, cells)))
@@ -210,7 +210,7 @@ def _feet(drawn: Canvas, mark: int | None, here: int | None, cells: int) -> list
     left = first if at > len(first) else ""
     tail = last if at + len(text) < cells - len(last) else ""
     before = pad(left, at)
-    return [(before, "quiet"), (text, "now"), (right(tail, cells - at - len(text)), "quiet")]
+    return [(before, "quiet"), (text, "now"), (align_right(tail, cells - at - len(text)), "quiet")]
 
 
 _CURVES = {"plot", "scatter", "bar", "hist", "simple_bar"}

@@ -14,9 +14,9 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 
-from tutor.i18n import N_, _, next_language, ngettext, own_name
+from tutor.i18n import N_, _, native_name, next_language, ngettext
 from tutor.lesson import catalog
-from tutor.lesson.model import UNSEEN, Header, LessonError, in_language
+from tutor.lesson.model import HIDDEN_KINDS, Header, LessonError, in_language
 from tutor.lesson.model import Header as LessonHeader
 from tutor.study.progress import Progress, Store
 from tutor.text_width import wrapped
@@ -33,7 +33,7 @@ _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """What is there where CUDA is: asking CUDA itself would take a second, and torch."""
 
 
-_UNSEEN = re.compile(f'"({"|".join(UNSEEN)})"')
+_UNSEEN = re.compile(f'"({"|".join(HIDDEN_KINDS)})"')
 _TRANSLATED = re.compile(r'lang="(?!en")')
 _FAMILIES = (
     N_("tensors"),
@@ -262,7 +262,7 @@ _KEYS = (
 def _hints() -> tuple[Hint, ...]:
     return (
         Hint("↑ ↓", N_("choose"), "down", 2), Hint("Enter", N_("open"), "open", 0), Hint("?", N_("help"), "help", 1),
-        Hint("L", own_name(next_language()), "language", 3), Hint("q", N_("quit"), "quit", 0),
+        Hint("L", native_name(next_language()), "language", 3), Hint("q", N_("quit"), "quit", 0),
     )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from tutor.explain.expressions import find
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
-from tutor.trace.graph import is_leaf, sent_over
+from tutor.trace.graph import gradients_sent, is_leaf
 from tutor.trace.history import code_of
-from tutor.trace.module_calls import around
+from tutor.trace.module_calls import with_ancestors
 from tutor.trace.names import name_of, names_of
 from tutor.trace.operands import only_literal, op_texts
 from tutor.trace.state import NodeState, State
@@ -185,7 +185,7 @@ class Rows:
             return ""
         name = info.path.removeprefix(".")
         if not name or name.startswith("["):
-            outermost = around(self._state.modules, module)[0]
+            outermost = with_ancestors(self._state.modules, module)[0]
             root = self._roots[outermost] = self._roots.get(outermost) or self._root(outermost)
             name = root + name
         return clean(name if len(name) <= _NAME else "…" + name[1 - _NAME :])
@@ -201,7 +201,7 @@ class Rows:
                 name, dot, _ = self._name(node.tensor).rpartition(".")
                 if info is None or not dot or not name.endswith(info.path):
                     continue
-                if outermost in around(state.modules, info.module):
+                if outermost in with_ancestors(state.modules, info.module):
                     return name[: len(name) - len(info.path)]
         return ""
 
@@ -332,7 +332,7 @@ class Grapher:
         if changed:
             self._edges = self._edges.copy()
             for place in changed:
-                parts = [brief(part, "float32") for pair in shared[place] for part in sent_over(state, *pair)]
+                parts = [brief(part, "float32") for pair in shared[place] for part in gradients_sent(state, *pair)]
                 self._edges[place] = replace(self._edges[place], share=" + ".join(parts))
 
     # ------------------------------------------------------------ what stands where
@@ -410,7 +410,7 @@ class Grapher:
         elif item.kind == "leaf":
             users = self.skeleton.feeds.get(item.node, [])
             module = self._state.nodes[users[0]].module if users else None
-        chain = around(self._state.modules, module)
+        chain = with_ancestors(self._state.modules, module)
         return chain[-1] if chain else None
 
 

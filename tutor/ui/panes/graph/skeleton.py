@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tutor.i18n import N_
-from tutor.trace.graph import Edges, graph_of, is_leaf, part_of
-from tutor.trace.module_calls import Call, around, fold, is_torchs
+from tutor.trace.graph import Edges, graph_of, is_leaf, subgraph_of
+from tutor.trace.module_calls import Call, fold, is_torch_module, with_ancestors
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -122,11 +122,11 @@ class Builder:
         if state.modules[module].parent is None and any(one.parent == module for one in state.modules.values()):
             return True
         own = (one for one in state.modules if one != module and not self.is_torchs(state, one))
-        return any(module in around(state.modules, one) for one in own)
+        return any(module in with_ancestors(state.modules, one) for one in own)
 
     def is_torchs(self, state: State, module: int) -> bool:
         if module not in self._torchs:
-            self._torchs[module] = is_torchs(state.modules[module], self.timeline.book)
+            self._torchs[module] = is_torch_module(state.modules[module], self.timeline.book)
         return self._torchs[module]
 
     def build(self, state: State, unused: tuple[int, ...]) -> Skeleton:
@@ -135,7 +135,7 @@ class Builder:
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
         folded = fold(nodes, edges, state, self.timeline.book, closed, lambda module: self.is_torchs(state, module))
-        making = _Making(self, state, self.wishes.shows_others(operations), part_of(nodes))
+        making = _Making(self, state, self.wishes.shows_others(operations), subgraph_of(nodes))
         for row in folded.rows:
             if isinstance(row, Call):
                 making.call(row)
