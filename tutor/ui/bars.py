@@ -27,7 +27,7 @@ from tutor.trace.index import PassInfo
 from tutor.ui.bindings import Hint
 from tutor.ui.layout import LEAST
 from tutor.ui.panes.base import KeyPicked, StepPicked, Surface
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, phrase, row_width, shortened, shortened_rule
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, row_width, shortened, shortened_rule, styled
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
@@ -178,7 +178,7 @@ def said(screen: LessonScreen) -> list[Piece]:
     g = screen.explain.glyphs
     if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
         again: list[Piece] = (
-            [(f" {g.dot} ", "quiet"), *phrase("{r} runs again", r=("r", "key"))] if screen.session else []
+            [(f" {g.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if screen.session else []
         )
         return [
             (f"{g.no} ", "error"),
@@ -188,7 +188,7 @@ def said(screen: LessonScreen) -> list[Piece]:
     line = screen.prompts.pointing() or screen.code.cut_line()
     if line is not None:
         number, text = (f"{line[0]}", "value"), (clean(line[1].strip()), "strong")
-        return phrase("line {number}: {text}", number=number, text=text)
+        return styled("line {number}: {text}", number=number, text=text)
     if not step:
         return _before(screen)
     whole = end is not None and end.outcome == "ok"
@@ -218,17 +218,17 @@ def _done(screen: LessonScreen) -> list[Piece]:
         e, capital = ("e", "key"), ("S", "key")
         here = screen.exercising.here
         if here is not None and here.number in screen.gate.waiting:
-            return phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+            return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
         cell = min(screen.gate.waiting)
         end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
         text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
-        return phrase(text, cell=cell, go=(f"g {end}", "key"))
+        return styled(text, cell=cell, go=(f"g {end}", "key"))
     pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (_("this lesson is done"), "strong")]
     following = screen.owner.after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
-        pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
-    leave = [(f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
+        pieces += [(f" {g.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]
+    leave = [(f" {g.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
     return pieces + leave if row_width(pieces + leave) <= screen.size.width - 4 else pieces
 
 
@@ -253,19 +253,19 @@ def _compared(screen: LessonScreen) -> list[Piece]:
         value = (shown(found[1].value), "strong")
         if right:
             told += [(f" {g.dot} ", "quiet")] if told else [(f"{g.yes} ", "leaf strong")]
-            told += phrase("right: {value}", "leaf strong", value=value)
+            told += styled("right: {value}", "leaf strong", value=value)
             continue
         came = _came(screen, index, *found)
         way: list[Piece] = []
         if came is not None and came != screen.cursor:
             goes = N_("{key} goes to the step that made it so")
-            way = [(f" {g.dot} ", "quiet"), *phrase(goes, key=(f"g {came}", "key"))]
+            way = [(f" {g.dot} ", "quiet"), *styled(goes, key=(f"g {came}", "key"))]
         line, mine = found[1].last_line is not None, (clean(text), "strong")
         whole = N_("you said {mine}, it is line {value}") if line else N_("you said {mine}, the run gives {value}")
         brief = N_("it is line {value}") if line else N_("the run gives {value}")
-        told = [(f"{g.no} ", "error"), *phrase(whole, "error", mine=mine, value=value), *way]
+        told = [(f"{g.no} ", "error"), *styled(whole, "error", mine=mine, value=value), *way]
         if row_width(told) > screen.size.width - 4:  # what one said stands in the lesson pane too
-            told = [(f"{g.no} ", "error"), *phrase(brief, "error", value=value), *way]
+            told = [(f"{g.no} ", "error"), *styled(brief, "error", value=value), *way]
         return told
     return told
 
@@ -294,13 +294,13 @@ def _before(screen: LessonScreen) -> list[Piece]:
 
 def first_step(screen: LessonScreen) -> list[Piece]:
     """How a walk begins."""
-    return phrase("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
+    return styled("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
 
 
 def gate_said() -> list[Piece]:
     """Why it does not go on."""
     text = N_("first the question: {enter} answers it, {s} skips it")
-    return phrase(text, "plain", enter=("Enter", "key"), s=("s", "key"))
+    return styled(text, "plain", enter=("Enter", "key"), s=("s", "key"))
 
 
 def status(screen: LessonScreen) -> int:

@@ -18,7 +18,7 @@ from tutor.ui.details.writer import Page
 from tutor.ui.panes.readings import grad_of
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
-from tutor.ui.render.segments import Piece, phrase
+from tutor.ui.render.segments import Piece, styled
 
 if TYPE_CHECKING:
     from tutor.session.finite_differences import Difference
@@ -142,7 +142,7 @@ class Measuring:
             page.say(self._problem[:1].upper() + self._problem[1:], "plain")
         elif self._found is None:
             text = N_("{f} measures the derivative: the program runs again with a nudged input")
-            page.add(tuple(phrase(text, f=("f", "key"))))
+            page.add(tuple(styled(text, f=("f", "key"))))
         else:
             self._result(page, name, self._found)
 

@@ -15,7 +15,7 @@ from tutor.study.flow import Question
 from tutor.trace.navigation import PlaceError
 from tutor.ui import moves
 from tutor.ui.panes.base import Surface
-from tutor.ui.render.segments import Glyphs, Row, clean, phrase
+from tutor.ui.render.segments import Glyphs, Row, clean, styled
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -205,7 +205,7 @@ class Prompts:
         if screen.asking:
             screen.say((_("noted; here is another question"), "quiet"))
             return
-        screen.say(*phrase("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
+        screen.say(*styled("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
     def begin(self, char: str | None) -> bool:
         """Begin an answer with what was typed, if that can only be one."""

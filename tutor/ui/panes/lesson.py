@@ -25,7 +25,7 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
 from tutor.ui.panes.readings import role_of
 from tutor.ui.render import prose
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, phrase, ticked, tinted
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, ticked, tinted
 
 
 def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
@@ -38,18 +38,18 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
     value = (answers.shown(run.value), "strong")
     told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
     if not mine:
-        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
+        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *styled(told, "note", value=value)]
     if right:
         return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
     off = answers.partly(answers.parse(typed), run.value) if kind == "predict" else []
     if not off:
-        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *phrase(told, "error", value=value)]
+        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *styled(told, "error", value=value)]
     places = ", ".join("[" + ", ".join(map(str, each.place)) + "]" for each in off if not each.ok)
     correct = {each.place for each in off if each.ok}
     return [
         *_marked(answers.alone(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
-        *phrase(told, "error", value=value),
+        *styled(told, "error", value=value),
         (_("; off at {places}", places=places), "error"),
     ]
 
@@ -107,11 +107,11 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
         found += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
         for line in coloured(standing.solution):
             found += _code(line, cells)
-    keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
+    keys: list[Piece] = styled("{e} edits the code and tries it", e=("e", "key"))
     if standing.hints < standing.of_hints and not standing.solved:
-        keys += phrase(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
+        keys += styled(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
     if not standing.solution:
-        keys += phrase("{s} the solution", s=("   S", "key"))
+        keys += styled("{s} the solution", s=("   S", "key"))
     return [*found, EMPTY, *wrapped(keys, cells)]
 
 

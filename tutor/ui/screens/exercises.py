@@ -8,7 +8,7 @@ from tutor.explain import problem
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
 from tutor.ui.panes.lesson import Standing, outcome
-from tutor.ui.render.segments import phrase
+from tutor.ui.render.segments import styled
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -98,7 +98,7 @@ class Exercising:
         if ok and exercise.number == self.screen.gate.sections[-1].number:
             self.screen.notice = ()  # the end of the lesson says what comes next
         elif ok:
-            on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
+            on = styled("walk on with {arrow}", arrow=(g.arrow, "key"))
             self.screen.say((f"{g.yes} {_('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
         else:
             self.screen.say(*outcome(standing, g))
@@ -113,7 +113,7 @@ class Exercising:
             return
         count = screen.study.kept.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
-            screen.say(*phrase("there is no other hint: {s} shows the solution", s=("S", "key")))
+            screen.say(*styled("there is no other hint: {s} shows the solution", s=("S", "key")))
             return
         screen.study.hint(exercise.id, count + 1)
         self._look()
@@ -129,7 +129,7 @@ class Exercising:
             text = N_("{s} once more shows the solution")
             if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
                 text = N_("{s} once more shows the solution; {h} gives a hint")
-            screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
+            screen.say(*styled(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
         screen.gate.waiting.discard(exercise.number)

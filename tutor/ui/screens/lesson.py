@@ -34,7 +34,7 @@ from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.playback import Pacer, Player
 from tutor.ui.panes.tensors import TensorsPane
-from tutor.ui.render.segments import Piece, clean, phrase
+from tutor.ui.render.segments import Piece, clean, styled
 from tutor.ui.screens.exercises import Exercising
 from tutor.ui.screens.file_watcher import Reloader
 from tutor.ui.screens.run_control import Runner, WhatIf
@@ -131,7 +131,7 @@ class Commands:
         if self.screen.target.kind == "lesson":
             self.screen.owner.leave()
         else:
-            self.screen.say(*phrase("{q} quits", q=("q", "key")))
+            self.screen.say(*styled("{q} quits", q=("q", "key")))
 
     def go_to(self, step: int) -> None:
         """To a step that was picked."""
@@ -247,7 +247,7 @@ class Commands:
         tensor = self._tensor_of(*found) if found is not None else None
         if tensor is None:
             text = N_("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
-            screen.say(*phrase(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
+            screen.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
         else:
             self.chart_tensor(tensor)
 
@@ -262,7 +262,7 @@ class Commands:
         if charted and screen.focused is not screen.graph:
             screen.front["right"] = "chart"
         text = N_("{name} is charted") if charted else N_("{name} is charted no more")
-        screen.say(*phrase(text, name=(clean(name), "value")))
+        screen.say(*styled(text, name=(clean(name), "value")))
 
     def _tensor_of(self, subject: str, ref: int) -> int | None:
         """The tensor of a row: of a node's, the one that it made."""

@@ -24,7 +24,7 @@ from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
 from tutor.ui.panes.base import KeyPicked, LessonChosen, Pane, Surface
-from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, phrase
+from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp
@@ -198,7 +198,7 @@ class AboutPane(Pane, can_focus=False):
         if questions and progress.answers:
             text = N_("{right} of {count} questions right at the first try")
             lines.append([(_(text, right=progress.right, count=questions), "quiet")])
-        lines.append(phrase("{r} forgets it", r=("R", "key")))
+        lines.append(styled("{r} forgets it", r=("R", "key")))
         return lines
 
     def _counted(self, path: str) -> tuple[int, int, int]:
@@ -392,7 +392,7 @@ class LessonsScreen(Screen[None]):
         elif key == "language":
             cast("GradtutorApp", self.app).change_language()
         elif key == "leave":
-            self.explain.show(phrase("{q} quits", q=("q", "key")))
+            self.explain.show(styled("{q} quits", q=("q", "key")))
         elif key == "quit":
             self.app.exit(return_code=0)
 
@@ -404,7 +404,7 @@ class LessonsScreen(Screen[None]):
             self._forgetting = lesson.id
             title = in_language(lesson.title, self.language)
             text = N_("{r} once more forgets your answers and your place in {title}")
-            self.explain.show(phrase(text, "note", r=("R", "key"), title=title))
+            self.explain.show(styled(text, "note", r=("R", "key"), title=title))
         else:
             self._forgetting = ""
             store = Store()

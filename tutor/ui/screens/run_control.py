@@ -15,7 +15,7 @@ from tutor.lesson.model import Knob
 from tutor.study.runs import Run, Runs, name_of
 from tutor.trace.events import Failed
 from tutor.trace.navigation import counterpart
-from tutor.ui.render.segments import Piece, clean, phrase
+from tutor.ui.render.segments import Piece, clean, styled
 
 if TYPE_CHECKING:
     from tutor.session.session import Session
@@ -44,7 +44,7 @@ class WhatIf:
         if screen.session is None:
             screen.say((_("this is a recording: open its script to run it with something changed"), "quiet"))
         elif screen.running:
-            screen.say(*phrase("it still runs: {x} stops it", x=("x", "key")))
+            screen.say(*styled("it still runs: {x} stops it", x=("x", "key")))
         else:
             return True
         return False
@@ -58,7 +58,7 @@ class WhatIf:
             return
         known = self.known_knobs
         if not known:
-            screen.say(*phrase("nothing here is made to be turned: {e} edits the cell", e=("e", "key")))
+            screen.say(*styled("nothing here is made to be turned: {e} edits the cell", e=("e", "key")))
             return
         from tutor.ui.screens.knobs import Knobs
 
@@ -132,7 +132,7 @@ class WhatIf:
         screen, runner = self.screen, self.screen.runner
         if len(runner.runs.all) < 2:
             text = N_("there is one run so far: {k} or {e} makes another")
-            screen.say(*phrase(text, k=("k", "key"), e=("e", "key")))
+            screen.say(*styled(text, k=("k", "key"), e=("e", "key")))
             return
         screen.player.pause()
         screen.app.push_screen(RunsScreen(runner.runs, runner.walk, runner.compare))
@@ -195,7 +195,7 @@ class Runner:
         elif len(self.runs.all) > 1 and screen.cursor < timeline.steps - 1:
             failed = timeline.event(timeline.steps - 1)
             why = f"{failed.error}: {failed.message}" if isinstance(failed, Failed) else ended(end)
-            go = phrase("{end} goes there", end=("End", "key"))
+            go = styled("{end} goes there", end=("End", "key"))
             screen.say((f"{screen.explain.glyphs.no} {clean(why)}", "error"), (" ", "quiet"), *go)
 
     def _take_back(self, why: str) -> None:
@@ -240,7 +240,7 @@ class Runner:
         run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
-        screen.say(*phrase("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
+        screen.say(*styled("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
 
     def renew(self, session: Session) -> None:
         """Another recording of the run on the screen, of its file as it is now."""
@@ -275,7 +275,7 @@ class Runner:
         found = counterpart(now.timeline, now.cursor, run.timeline)
         self._show(run.session)
         self._go(run.cursor if found is None else found)
-        self.screen.say(*phrase("{name} is on the screen again", name=(clean(run.name), "value")))
+        self.screen.say(*styled("{name} is on the screen again", name=(clean(run.name), "value")))
 
     def compare(self) -> None:
         """Another run is the ghost, or none."""
@@ -314,5 +314,5 @@ class Runner:
 
     def _back(self, step: int) -> list[Piece]:
         dot = self.screen.header.glyphs.dot
-        back = phrase("back where you left, at step {step}", step=(f"{step}", "value"))
-        return [*back, (f" {dot} ", "quiet"), *phrase("{home} to the beginning", home=("Home", "key"))]
+        back = styled("back where you left, at step {step}", step=(f"{step}", "value"))
+        return [*back, (f" {dot} ", "quiet"), *styled("{home} to the beginning", home=("Home", "key"))]

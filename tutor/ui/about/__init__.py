@@ -1,1 +1,0 @@
-"""Everything about a tensor, a node or a step."""

@@ -1,1 +1,0 @@
-"""What the panes show, as rows of text: no widget, no screen, testable alone."""
