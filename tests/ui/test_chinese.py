@@ -136,7 +136,7 @@ async def test_a_recording(size: tuple[int, int]) -> None:
         screen = app.screen
         assert isinstance(screen, LessonScreen)
         for pane in ("tensors", "graph"):
-            screen.places.bring(pane)
+            screen.pane_layout.show_pane(pane)
             await reader.press("down", "c", "enter")
             await reader.read()
             await reader.press("f", "right", "escape")
@@ -151,9 +151,9 @@ async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
         await reader.press("right", "end", "right_curly_bracket", "b", "left_curly_bracket")
         screen = app.screen
         assert isinstance(screen, LessonScreen)
-        screen.places.bring("chart")
+        screen.pane_layout.show_pane("chart")
         await reader.press("v", "v", "c", "z", "z")
-        screen.places.bring("tensors")
+        screen.pane_layout.show_pane("tensors")
         await reader.press("down", "c", "enter")
         await reader.read()
         await reader.press("escape", *["tab"] * 6)

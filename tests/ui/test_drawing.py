@@ -191,7 +191,7 @@ def test_panes_fill_the_screen_and_do_not_overlap(
     asking = asking if prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
     front = {"left": "lesson" if prose else "code", "right": "graph"}
-    found = layout.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
+    found = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
     covered: set[tuple[int, int]] = set()
     for name, place in found.items():
         assert place.height >= (1 if name == "ask" else 3), name
@@ -202,15 +202,15 @@ def test_panes_fill_the_screen_and_do_not_overlap(
 
 
 def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
-    found = layout.places(80, 24, front={"left": "code", "right": "graph"})
+    found = layout.pane_regions(80, 24, front={"left": "code", "right": "graph"})
     assert set(found) == {"code", "graph", "tensors"}
-    assert set(layout.places(120, 36, front={})) == set(layout.PANES)
+    assert set(layout.pane_regions(120, 36, front={})) == set(layout.PANES)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[int, int]) -> None:
     short, long, longest = (
-        layout.places(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
+        layout.pane_regions(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
         for rows in (2, 10, 200)
     )  # fmt: skip
     assert long["lesson"].height >= 10 + 2, "the rows and the frame"

@@ -124,13 +124,13 @@ class Prompts:
             return
         label, example = PURPOSES[screen.prompt.purpose]
         screen.prompt.placeholder, screen.label.text = _(example), _(label)
-        screen.places.prompt()
+        screen.pane_layout.place_prompt()
 
     def close(self) -> None:
         """Back to the explanation."""
         self.screen.prompt.purpose = ""
-        self.screen.places.prompt()
-        self.screen.places.focus_pane()
+        self.screen.pane_layout.place_prompt()
+        self.screen.pane_layout.focus_pane()
         self.screen.soon()
 
     def submitted(self, event: Input.Submitted) -> None:
@@ -161,7 +161,7 @@ class Prompts:
         screen = self.screen
         step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
         screen.label.text = _("find") if step is not None else _("not found")
-        screen.places.prompt()
+        screen.pane_layout.place_prompt()
         screen.label.paint()
         if step is not None:
             screen.follow = False
@@ -201,7 +201,7 @@ class Prompts:
         except AnswerError as error:
             screen.say((str(error), "error"))
             return
-        screen.places.focus_pane()
+        screen.pane_layout.focus_pane()
         if screen.asking:
             screen.say((_("noted; here is another question"), "quiet"))
             return
@@ -214,7 +214,7 @@ class Prompts:
         begun = both if both in _BEGINNINGS and question is not None and question.kind == "predict" else char
         if not begun or (begun == char and char not in _ANSWERS):
             return False
-        self.screen.places.bring("lesson")
+        self.screen.pane_layout.show_pane("lesson")
         self.screen.set_focus(self.screen.ask)
         self.screen.ask.insert_text_at_cursor(begun)
         return True
@@ -225,7 +225,7 @@ class Prompts:
         question = screen.gate.asking(screen.timeline, screen.cursor)
         if question is not None:
             screen.study.skip(question.index)
-            screen.places.focus_pane()
+            screen.pane_layout.focus_pane()
             screen.say((_("skipped"), "quiet"))
         else:
             screen.say((_("nothing is asked here"), "quiet"))

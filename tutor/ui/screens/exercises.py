@@ -138,7 +138,7 @@ class Exercising:
     def _look(self) -> None:
         """The lesson pane comes into view, at its end."""
         screen = self.screen
-        screen.places.bring("lesson")
+        screen.pane_layout.show_pane("lesson")
         screen.shown, screen.notice = None, ()
         screen.lesson.look("end")
         screen.soon()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
 
@@ -338,13 +339,13 @@ class LessonsScreen(Screen[None]):
         width, height = self.size
         small = layout.too_small(width, height)
         left = width * 48 // 100
-        found: dict[Surface, layout.Place] = {
-            self.header: layout.Place(0, 0, width, 1),
-            self.catalog: layout.Place(0, 1, left, height - 3),
-            self.about: layout.Place(left, 1, width - left, height - 3),
-            self.explain: layout.Place(0, height - 2, width, 1),
-            self.keyline: layout.Place(0, height - 1, width, 1),
-            self.small: layout.Place(0, 0, width, height),
+        found: dict[Surface, Region] = {
+            self.header: Region(0, 0, width, 1),
+            self.catalog: Region(0, 1, left, height - 3),
+            self.about: Region(left, 1, width - left, height - 3),
+            self.explain: Region(0, height - 2, width, 1),
+            self.keyline: Region(0, height - 1, width, 1),
+            self.small: Region(0, 0, width, height),
         }
         for surface, place in found.items():
             surface.display = small == (surface is self.small)
