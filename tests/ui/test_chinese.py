@@ -16,7 +16,7 @@ from tutor.lesson import catalog
 from tutor.lesson.model import joined
 from tutor.paths import lessons_dir
 from tutor.ui.app import GradtutorApp
-from tutor.ui.moves import go
+from tutor.ui.moves import resolve_typed
 from tutor.ui.panes.graph.lanes import label_of
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -190,7 +190,7 @@ def test_lines_of_a_paragraph_are_joined_as_chinese_is() -> None:
 @pytest.mark.parametrize(("typed", "step"), [("行 3", 5), ("单元格2", 22), ("反向 1", 15), ("18", 18), ("末尾", 26)])
 def test_where_to_go_in_chinese(typed: str, step: int) -> None:
     use("zh")
-    assert go(timeline_of(two_paths()), 1, typed) == step
+    assert resolve_typed(timeline_of(two_paths()), 1, typed) == step
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -142,7 +142,7 @@ def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    made = bars.Bar(40, 40, bars.Backward().update(40, [PassInfo(1, 20, 30)]), [1, 10])
+    made = bars.Bar(40, 40, bars.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
     roles = {role: text for text, role in made.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
@@ -156,11 +156,11 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
     for number, length in enumerate(lengths):
         passes.append(PassInfo(number, step + 1, step + length))
         step += length + 2
-    whole = bars.Backward().update(step, passes)
+    whole = bars.BackwardSteps().update(step, passes)
     assert [at for at, back in enumerate(whole) if back] == [
         at for info in passes for at in range(info.start_step, (info.end_step or 0) + 1)
     ]
-    growing = bars.Backward()
+    growing = bars.BackwardSteps()
     for now in sorted(data.draw(st.lists(st.integers(0, step), max_size=5))):
         begun = [info for info in passes if info.start_step <= now]
         seen = [PassInfo(i.number, i.start_step, i.end_step if (i.end_step or 0) <= now else None) for i in begun]

@@ -148,7 +148,7 @@ class Prompts:
         if not text.strip():
             return
         try:
-            step = moves.go(screen.timeline, screen.cursor, text)
+            step = moves.resolve_typed(screen.timeline, screen.cursor, text)
         except PlaceError as error:
             screen.say((str(error), "error"))
             return
@@ -159,7 +159,7 @@ class Prompts:
 
     def _find(self, text: str) -> None:
         screen = self.screen
-        step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
+        step = moves.find_text(screen.timeline, screen.cursor, text.strip(), screen.limit)
         screen.label.text = _("find") if step is not None else _("not found")
         screen.pane_layout.place_prompt()
         screen.label.paint()

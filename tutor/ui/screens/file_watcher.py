@@ -43,7 +43,7 @@ class Reloader:
         if stamp is None or stamp == self._seen:
             return
         self._seen = stamp
-        session = screen.owner.again(screen.session)
+        session = screen.owner.rerun_with(screen.session)
         screen.run_worker(self._record(session), group="session", exclusive=True)
 
     async def _record(self, session: Session) -> None:

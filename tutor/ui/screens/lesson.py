@@ -19,7 +19,18 @@ from tutor.study.flow import Gate
 from tutor.study.progress import Study
 from tutor.trace.timeline import Timeline
 from tutor.ui import layout, moves
-from tutor.ui.bars import Explain, KeyLine, TimeBar, TitleBar, TooSmall, facts, first_step, gate_said, said, status
+from tutor.ui.bars import (
+    Explain,
+    KeyLine,
+    TimeBar,
+    TitleBar,
+    TooSmall,
+    exit_status,
+    explanation,
+    first_step_notice,
+    open_question_notice,
+    title_facts,
+)
 from tutor.ui.bindings import bindings, is_possible, possible_hints, typing_hints
 from tutor.ui.layout import PaneLayout
 from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
@@ -105,7 +116,9 @@ class Commands:
             self.say_gate()
         elif target is None:
             waits = screen.running and ahead
-            screen.say((screen.waiting if waits else moves.nowhere(screen.timeline, key), "quiet"), passing=waits)
+            screen.say(
+                (screen.waiting if waits else moves.no_move_reason(screen.timeline, key), "quiet"), passing=waits
+            )
         elif target > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit
@@ -122,7 +135,7 @@ class Commands:
     def say_gate(self) -> None:
         """Show the question that stops the cursor, and say that it has to be answered first."""
         self.screen.pane_layout.show_pane("lesson")
-        self.screen.say(*gate_said())
+        self.screen.say(*open_question_notice())
 
     def to_the_list(self) -> None:
         """Go to the list of lessons; a script of the learner's own has none."""
@@ -227,7 +240,7 @@ class Commands:
         elif screen.cursor:
             self.show_details("step", screen.cursor)
         else:
-            screen.say(*first_step(screen))
+            screen.say(*first_step_notice(screen))
 
     def show_details(self, subject: str, ref: int) -> None:
         """Open the details of a `tensor`, `node` or `step`."""
@@ -318,7 +331,7 @@ class LessonScreen(Screen[None]):
     cursor = var(0, init=False)
     """The current step. Everything else on the screen follows from it."""
 
-    status = property(status)
+    status = property(exit_status)
 
     def __init__(
         self, target: Target, *, session: Session | None, timeline: Timeline | None, language: str = "en"
@@ -471,8 +484,8 @@ class LessonScreen(Screen[None]):
                 pane.show(self.timeline, self.cursor)
         self.shown = key
         self.linker.update()
-        self.header.show(*facts(self))
-        self.explain.show(self.notice or said(self))
+        self.header.show(*title_facts(self))
+        self.explain.show(self.notice or explanation(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
         self._show_keys()
 
@@ -523,7 +536,7 @@ class LessonScreen(Screen[None]):
         self.linker.update()
         if self.prompts.pointing() or self.code.cut_line():
             self.notice = ()
-        self.explain.show(self.notice or said(self))
+        self.explain.show(self.notice or explanation(self))
         self._show_keys()
 
     def on_details_asked(self, message: DetailsAsked) -> None:

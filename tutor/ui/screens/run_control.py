@@ -179,7 +179,7 @@ class Runner:
         elif len(self.runs.all) > 1:
             self._take_back(session.refused.note)
         elif screen.owner.target is not None:
-            screen.owner.parting = session.refused.note
+            screen.owner.exit_message = session.refused.note
             screen.app.exit(return_code=session.refused.status)
         screen.soon()
 
@@ -221,7 +221,7 @@ class Runner:
         """The same once more, from its beginning."""
         screen = self.screen
         assert screen.session is not None
-        session = screen.owner.again(screen.session)
+        session = screen.owner.rerun_with(screen.session)
         self.runs.replace(session)
         screen.study.begin_again()
         self._place = None
@@ -235,7 +235,7 @@ class Runner:
         assert screen.session is not None
         assert now is not None
         now.cursor = screen.cursor
-        session = screen.owner.again(screen.session, **changes)
+        session = screen.owner.rerun_with(screen.session, **changes)
         self._come_to(now)
         run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
         screen.set_reactive(type(screen).cursor, 0)
@@ -252,7 +252,7 @@ class Runner:
         """Once more with other code for exercises; the cursor comes to the end of this code cell."""
         screen = self.screen
         assert screen.session is not None
-        session = screen.owner.again(screen.session, attempts=attempts)
+        session = screen.owner.rerun_with(screen.session, attempts=attempts)
         self.runs.replace(session)
 
         def place() -> int | None:
