@@ -312,7 +312,7 @@ async def test_a_knob_that_is_refused_leaves_its_keys_in_view(tmp_path: Path) ->
 async def test_a_saved_file_that_cannot_run_is_named_without_its_folder(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
         screen.target.path.write_text(LOOP.replace("range(3)", "range(3"), encoding="utf-8")
-        screen.reloader.look()
+        screen.file_watcher.check_file()
         for _ in range(100):
             await pilot.pause(0.1)
             if "01-one.py" in text(pilot.app):

@@ -226,7 +226,7 @@ def _closing(screen: LessonScreen) -> list[Piece]:
     glyphs = screen.explain.glyphs
     if screen.gate.waiting:
         e, capital = ("e", "key"), ("S", "key")
-        exercise = screen.exercising.here
+        exercise = screen.exercises.here
         if exercise is not None and exercise.number in screen.gate.waiting:
             return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
         cell = min(screen.gate.waiting)

@@ -175,9 +175,9 @@ def is_possible(screen: LessonScreen, key: str) -> bool:
         case "rerun" | "edit":
             return screen.session is not None and not screen.running
         case "knobs":
-            return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
+            return screen.session is not None and not screen.running and bool(screen.whatif.knobs_by_name)
         case "hint":
-            exercise = screen.exercising.here
+            exercise = screen.exercises.here
             progress = screen.study.kept
             return (
                 exercise is not None

@@ -44,8 +44,8 @@ from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.playback import Pacer, Player
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.segments import Piece, clean, styled
-from tutor.ui.screens.exercises import Exercising
-from tutor.ui.screens.file_watcher import Reloader
+from tutor.ui.screens.exercises import Exercises
+from tutor.ui.screens.file_watcher import FileWatcher
 from tutor.ui.screens.run_control import Runner, WhatIf
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Commands:
             "knobs": screen.whatif.knobs,
             "edit": screen.whatif.edit,
             "runs": screen.whatif.list_runs,
-            "hint": screen.exercising.hint,
-            "solution": screen.exercising.solution,
+            "hint": screen.exercises.hint,
+            "solution": screen.exercises.solution,
             "up": lambda: self.move_in_pane(-1),
             "down": lambda: self.move_in_pane(1),
             "next_pane": lambda: self.turn_panes(1),
@@ -244,9 +244,9 @@ class Commands:
 
     def show_details(self, subject: str, ref: int) -> None:
         """Open the details of a `tensor`, `node` or `step`."""
-        from tutor.ui.screens.details import about
+        from tutor.ui.screens.details import details_sheet
 
-        self.screen.app.push_screen(about(self.screen, subject, ref))
+        self.screen.app.push_screen(details_sheet(self.screen, subject, ref))
 
     def chart(self) -> None:
         """Chart the tensor under the mark, or remove it; in the chart, remove what was added last."""
@@ -296,7 +296,7 @@ class Commands:
     def rerun(self) -> None:
         """Run the program again; the answers stay."""
         if self.screen.session is not None and not self.screen.running:
-            self.screen.runner.again()
+            self.screen.runner.rerun()
 
     def help(self) -> None:
         from tutor.ui.screens.help import help_sheet
@@ -347,8 +347,8 @@ class LessonScreen(Screen[None]):
         self.prompts = Prompts(self)
         self.runner = Runner(self)
         self.whatif = WhatIf(self)
-        self.exercising = Exercising(self)
-        self.reloader = Reloader(self)
+        self.exercises = Exercises(self)
+        self.file_watcher = FileWatcher(self)
         self.commands = Commands(self)
         self.pane_layout = PaneLayout(self)
         self.linker = Linker(self)
@@ -390,7 +390,7 @@ class LessonScreen(Screen[None]):
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         if self.session is not None:
             self.runner.begin(self.session)
-            self.reloader.start()
+            self.file_watcher.start()
             self.call_after_refresh(prepare)  # while the worker imports torch
         self.soon()
 
@@ -402,8 +402,8 @@ class LessonScreen(Screen[None]):
         self.study.compare(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
-        self.runner.come_back()
-        self.exercising.arrived()
+        self.runner.restore_cursor()
+        self.exercises.arrived()
         self.pacer.later()
 
     def _adopt_document(self) -> None:
@@ -413,7 +413,7 @@ class LessonScreen(Screen[None]):
             self.gate = Gate(document)
             self.study.enter(self.gate)
             self.lesson.gate, self.lesson.given = self.gate, self.study.given
-            self.lesson.standing = self.exercising.standing
+            self.lesson.standing = self.exercises.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
