@@ -100,7 +100,7 @@ TABLE = [
 
 @given(cells=st.integers(12, 120))
 def test_a_table_fits_and_never_loses_value_and_grad(cells: int) -> None:
-    sizes = table.fitted(COLUMNS, TABLE, cells)
+    sizes = table.fit_columns(COLUMNS, TABLE, cells)
     for row in TABLE:
         assert row_width(table.line(COLUMNS, sizes, row)) <= cells
     assert sizes.widths[1] > 0
@@ -109,7 +109,7 @@ def test_a_table_fits_and_never_loses_value_and_grad(cells: int) -> None:
 
 def test_columns_go_in_their_order() -> None:
     def gone(cells: int) -> set[str]:
-        widths = table.fitted(COLUMNS, TABLE, cells).widths
+        widths = table.fit_columns(COLUMNS, TABLE, cells).widths
         return {column.title for column, size in zip(COLUMNS, widths, strict=True) if not size}
 
     assert gone(90) == set()
@@ -118,7 +118,7 @@ def test_columns_go_in_their_order() -> None:
 
 
 def test_a_cell_without_room_says_it_shorter() -> None:
-    sizes = table.fitted(COLUMNS, TABLE, 30)
+    sizes = table.fit_columns(COLUMNS, TABLE, 30)
     assert "f32" in text_of([table.line(COLUMNS, sizes, TABLE[0])])[0]
 
 
@@ -320,7 +320,7 @@ def test_what_is_not_a_number_is_left_out_and_counted() -> None:
 
 def test_many_points_are_thinned_without_losing_a_peak() -> None:
     points = [(x, 100.0 if x == 4321 else 0.0) for x in range(10_000)]
-    thin = plot.thinned(points, 80)
+    thin = plot.thin_out(points, 80)
     assert len(thin) <= 160
     assert (4321, 100.0) in thin
 

@@ -76,7 +76,7 @@ class Bar:
         Args:
             cells: Its width.
             steps: The number of steps of the recording.
-            back: For each step, whether it is in a backward pass, from `Backward.update`.
+            back: For each step, whether it is in a backward pass, from `BackwardSteps.update`.
             starts: The steps at which cells begin.
             limit: The last step that the cursor may reach; the rest is hidden. None hides nothing.
         """

@@ -67,7 +67,7 @@ def watch_terminal(callback: Callable[[int], None]) -> None:
 
 
 INPUT_INTERVAL = 0.1
-"""Seconds between two checks whether the input thread shall end, or an escape sequence is complete."""
+"""Seconds between two checks whether the input thread is to end, or an escape sequence is complete."""
 SIGNAL_ORDER_GRACE = 0.1
 """Seconds. Of SIGCONT and SIGTSTP that arrive together Python handles SIGCONT first, whatever their order."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"

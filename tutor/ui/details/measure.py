@@ -106,7 +106,7 @@ class Measurement:
         return bool(self._tensor.is_leaf) and self._tensor.requires_grad
 
     async def measure(self, choice: ElementChoice) -> None:
-        """Measure the derivative with respect to the chosen element, or by the one with the largest gradient."""
+        """Measure the derivative with respect to the chosen element, or to the one with the largest gradient."""
         from tutor.session.finite_differences import DifferenceError, difference
 
         self._difference, self._problem = None, ""

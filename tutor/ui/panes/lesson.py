@@ -331,7 +331,7 @@ class LessonPane(Pane):
             is_right = run is not None and run.value == number
             pieces = prose.pieces(markdown.spans(option), self.glyphs, role, value)
             pieces += [(f" {self.glyphs.yes}", "leaf strong")] if is_right else []
-            lines = prose.broken(pieces, max(cells - 5, 1))
+            lines = prose.wrap_prose(pieces, max(cells - 5, 1))
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
         return rows
 
