@@ -56,7 +56,8 @@ async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
 def said(app: GradtutorApp, label: str) -> list[str]:
     """What stands behind a label, with the rows under it that have none."""
     rows = [
-        "".join(piece for piece, _ in row) for row in sheet_of(app).details_pane.made(sheet_of(app).details_pane.inner)
+        "".join(piece for piece, _ in row)
+        for row in sheet_of(app).details_pane.rows_for(sheet_of(app).details_pane.inner)
     ]
     first = next(at for at, row in enumerate(rows) if row.startswith(label))
     found = [rows[first][16:]]

@@ -14,7 +14,7 @@ from tutor.trace.index import PassInfo
 from tutor.ui import bars, layout
 from tutor.ui.panes import code
 from tutor.ui.render import plot, prose, table
-from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, clean, difference, fit, row_width
+from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, changed_columns, clean, fit, row_width
 from tutor.ui.render.table import Cell, Column
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -60,7 +60,7 @@ def test_control_characters_are_shown_as_what_they_are() -> None:
 @given(old=PIECES, new=PIECES)
 def test_the_columns_that_differ_hold_every_difference(old: Row, new: Row) -> None:
     old, new = fit(old, 30), fit(new, 30)
-    columns = difference(old, new)
+    columns = changed_columns(old, new)
     if columns is None:
         assert old == new
         return

@@ -162,6 +162,7 @@ def title_facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
 
 
 def _title(screen: LessonScreen) -> tuple[str, str]:
+    """Return the family and the title to be shown."""
     document = screen.timeline.document
     titles = document.title if document is not None else _titles_of_file(screen)
     title = titles.get(screen.language) or next(iter(titles.values()), "")
@@ -468,6 +469,7 @@ class KeyLine(Surface):
 
 
 def _hint_pieces(hint: Hint) -> Row:
+    """Return the keys of a hint and its label."""
     return ((_(hint.keys), "key"), (f" {_(hint.label)}", "quiet"))
 
 

@@ -75,6 +75,7 @@ def pane_regions(
 
 
 def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, reading: int) -> dict[str, Region]:
+    """Return the regions for a terminal in which all panes are in view."""
     output = max(4, body * 15 // 100)
     lesson = max(8, (body - output) * 42 // 100) if prose else 0
     lesson = max(lesson, min(reading + 2, body - output - asking - CODE)) if prose else 0
@@ -99,6 +100,7 @@ def _wide(left: int, right: int, top: int, body: int, asking: int, prose: bool, 
 def _reading(
     left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int, rows: int
 ) -> dict[str, Region]:
+    """Return the regions for a small terminal while one reads: the lesson has the full width."""
     lesson = max(body * 11 // 20, min(rows + 2, body - asking - CODE))
     below, rest = top + lesson + asking, body - lesson - asking
     regions = {
@@ -112,6 +114,7 @@ def _reading(
 
 
 def _narrow(left: int, width: int, top: int, body: int, front: Mapping[str, str], asking: int) -> dict[str, Region]:
+    """Return the regions for a small terminal while code runs."""
     tensors = max(5, body * 2 // 5)
     upper = body - tensors
     left_pane = front.get("left", "code")
@@ -249,7 +252,7 @@ class PaneLayout:
         self.update()
         if screen.focused is not screen.panes[name]:
             screen.set_focus(screen.panes[name])
-        screen.soon()
+        screen.update_soon()
 
     def focus_pane(self) -> None:
         """Focus a visible pane; nothing where the terminal is too small for any."""

@@ -113,7 +113,7 @@ class Palette:
         self.shades = not (mono or few)
         """Whether there are enough colours for heat maps."""
         self._cache: dict[str, Style] = {}
-        self.glyphs: Glyphs = segments.for_terminal(not mono)
+        self.glyphs: Glyphs = segments.terminal_glyphs(not mono)
 
     def style(self, roles: str) -> Style:
         """Return the style of roles separated by spaces, the later ones on top; unknown roles change nothing."""

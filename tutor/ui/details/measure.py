@@ -147,6 +147,7 @@ class Measurement:
             self._write_result(page, name, self._difference)
 
     def _write_result(self, page: Page, name: str, result: Difference) -> None:
+        """Write the difference quotient beside the gradient of autograd."""
         to_glyphs = page.glyphs.text
         element, value = f"{name}{self._index}", (result.down + result.up) / 2
         nudge = (result.up - result.down) / 2
@@ -238,6 +239,7 @@ class HistoryChart:
         page.add(*plot.rows(self._canvas, None if mark is None else min(mark, self._canvas.last), page.glyphs))
 
     def _caption(self, canvas: Canvas) -> str:
+        """Return how many changes the chart shows, and how."""
         history = self._history
         facts = [ngettext("{count:,} change", "{count:,} changes", history.changes)]
         facts += [_("every {count}th drawn", count=history.stride)] if history.stride > 1 else []

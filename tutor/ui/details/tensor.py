@@ -70,6 +70,7 @@ class TensorDetails:
                 page.numbers(shown.value, shown.dtype, role)
 
     def _write_facts(self, page: Page) -> None:
+        """Write kind, shape, dtype, and where the numbers are stored."""
         tensor, glyphs = self.tensor, page.glyphs
         operation = tensor.grad_fn or _("an operation without gradient")
         kind = _("a leaf") if tensor.is_leaf else _("computed by {operation}", operation=operation)

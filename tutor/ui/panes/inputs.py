@@ -131,7 +131,7 @@ class Prompts:
         self.screen.prompt.purpose = ""
         self.screen.pane_layout.place_prompt()
         self.screen.pane_layout.focus_pane()
-        self.screen.soon()
+        self.screen.update_soon()
 
     def submitted(self, event: Input.Submitted) -> None:
         """Enter was pressed in one of the two."""

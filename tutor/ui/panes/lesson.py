@@ -25,7 +25,7 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
 from tutor.ui.panes.readings import role_of
 from tutor.ui.render import prose
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, ticked, tinted
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, styled_code, with_role
 
 
 def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
@@ -123,7 +123,7 @@ def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
         return [(f"{g.yes} {_('solved')}", "leaf strong")]
     if not standing.tried:
         return [(_(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
-    return [(f"{g.no} ", "error"), *ticked(standing.problem, "error")]
+    return [(f"{g.no} ", "error"), *styled_code(standing.problem, "error")]
 
 
 def _code(line: Row, cells: int) -> list[Row]:
@@ -230,7 +230,7 @@ class LessonPane(Pane):
         for at, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
             part = self._part(at, section, cells)
-            text.rows += part.rows if at == current else [tinted(row, "quiet") for row in part.rows]
+            text.rows += part.rows if at == current else [with_role(row, "quiet") for row in part.rows]
             if at == current - 1 and part.outcome is not None:
                 told = start + part.outcome
             if at == current:

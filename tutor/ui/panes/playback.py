@@ -93,7 +93,7 @@ class Player:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-            self.screen.soon()
+            self.screen.update_soon()
 
     def change(self, by: int) -> None:
         """Slower or faster."""

@@ -137,6 +137,7 @@ def _sample_columns(grid: Grid, cells: int) -> Grid:
 
 
 def _number_at(grid: Grid, y: int, x: int) -> float:
+    """Return the number at a row and column; inf below the last row."""
     return grid.numbers[y * grid.columns + x] if y < grid.rows else math.inf
 
 
@@ -152,6 +153,7 @@ def _merge_pieces(pieces: Sequence[Piece]) -> Row:
 
 
 def _whole_row(grid: Grid, y: int, marked: tuple[int, int] | None) -> Row:
+    """Return a row in which each number takes a whole cell, two columns wide."""
     pieces: list[Piece] = []
     for x in range(grid.columns):
         value = _number_at(grid, y, x)
@@ -162,6 +164,7 @@ def _whole_row(grid: Grid, y: int, marked: tuple[int, int] | None) -> Row:
 
 
 def _half_row(grid: Grid, y: int, marked: tuple[int, int] | None) -> Row:
+    """Return a row of half cells: two rows of numbers."""
     pieces: list[Piece] = []
     for x in range(grid.columns):
         names = []
@@ -178,6 +181,7 @@ def _half_row(grid: Grid, y: int, marked: tuple[int, int] | None) -> Row:
 
 
 def _shaded_row(grid: Grid, y: int, cell_width: int, marked: tuple[int, int] | None) -> Row:
+    """Return a row of characters."""
     pieces: list[Piece] = []
     for x in range(grid.columns):
         value = _number_at(grid, y, x)
@@ -202,6 +206,7 @@ def _legend(grid: Grid, glyphs: Glyphs, coloured: bool) -> Row:
 
 
 def _note(grid: Grid) -> list[Row]:
+    """Return what the map does not show, as a row, if there is anything."""
     notes = []
     if (grid.rows, grid.columns) != grid.of:
         text = N_("{rows} x {columns} of {all_rows:,} x {all_columns:,} numbers")

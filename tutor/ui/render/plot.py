@@ -206,6 +206,7 @@ def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
 
 
 def _curve_pieces(drawn: Canvas, y: int, mark_column: int | None, glyphs: Glyphs) -> list[Piece]:
+    """Return a row of the curves: bright before the mark, quiet after it."""
     pieces: list[Piece] = []
     for x, (char, role) in enumerate(zip(drawn.lines[y], drawn.roles[y], strict=True)):
         if x == mark_column:
@@ -310,6 +311,7 @@ def figure_rows(figure: Figure, cells: int, height: int, ascii_only: bool, colou
 
 
 def _call(call: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return name, arguments and keyword arguments of a recorded call; an empty name where it is malformed."""
     if not isinstance(call, list) or len(call) != 3:
         return "", [], {}
     name, args, kwargs = call
@@ -333,6 +335,7 @@ def _finite(argument: Any) -> Any:
 
 
 def _figure_pieces(ansi: str, role_of_code: dict[int, str], ascii_only: bool) -> list[Row]:
+    """Return what plotext has drawn as rows, with a role for each of its colours."""
     from rich.text import Text
 
     rows: list[Row] = []

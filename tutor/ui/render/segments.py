@@ -129,7 +129,7 @@ _SPELLING = str.maketrans(
 
 
 @lru_cache(2)
-def for_terminal(colours: bool = True) -> Glyphs:
+def terminal_glyphs(colours: bool = True) -> Glyphs:
     """Return the glyphs that this terminal can show, by the encoding of the locale (ignoring UTF-8 mode)."""
     encoding = locale.getencoding().lower().replace("-", "")
     if encoding not in ("utf8", "cp65001"):
@@ -203,12 +203,12 @@ def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
     return tuple(piece for piece in out if piece[0])
 
 
-def tinted(row: Row, role: str) -> Row:
+def with_role(row: Row, role: str) -> Row:
     """Return the row with `role` added to each piece."""
     return tuple((text, f"{roles} {role}") for text, roles in row)
 
 
-def difference(old: Row, new: Row) -> tuple[int, int] | None:
+def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:
     """Return the columns in which two rows differ, first and last (exclusive); None where they are the same.
 
     It compares whole pieces, which is exact enough to send little to the terminal.
@@ -255,7 +255,7 @@ def styled(text: str, role: str = "quiet", /, **values: Piece | str | int) -> li
     return pieces
 
 
-def ticked(text: str, role: str) -> list[Piece]:
+def styled_code(text: str, role: str) -> list[Piece]:
     """Split a text at its backticks: code becomes strong pieces, without the backticks."""
     parts = clean(text).split("`")
     if len(parts) % 2 == 0:

@@ -77,7 +77,7 @@ class Exercises:
             screen.runner.try_again(attempts, exercise.number)
             screen.say((_("your code runs …"), "quiet"))
 
-    def arrived(self) -> None:
+    def recording_grew(self) -> None:
         """Handle a growing recording: a check may have passed or failed."""
         screen = self.screen
         progress = screen.study.kept
@@ -145,4 +145,4 @@ class Exercises:
         screen.pane_layout.show_pane("lesson")
         screen.shown, screen.notice = None, ()
         screen.lesson.look("end")
-        screen.soon()
+        screen.update_soon()

@@ -47,6 +47,7 @@ class FileWatcher:
         screen.run_worker(self._record(session), group="session", exclusive=True)
 
     async def _record(self, session: Session) -> None:
+        """Record the new run, and show it at its end, or after a while."""
         screen = self.screen
         started = monotonic()
 
@@ -54,7 +55,7 @@ class FileWatcher:
             if screen.session is not session and session.timeline.steps and monotonic() - started > SHOW_AFTER:
                 self._show_run(session)
             if screen.session is session:
-                screen.arrived()
+                screen.recording_grew()
 
         try:
             await session.run(on_arrival)
@@ -67,8 +68,8 @@ class FileWatcher:
         if screen.session is not session:
             self._show_run(session)
         screen.owner.prepare()
-        screen.arrived()
-        screen.soon()
+        screen.recording_grew()
+        screen.update_soon()
 
     def _show_run(self, session: Session) -> None:
         """Show the new run, at the moment that the cursor had reached in the old one."""
@@ -82,7 +83,7 @@ class FileWatcher:
         screen.lesson.forget()
         screen.study.begin_again()
         screen.study.furthest = target
-        screen.arrived()
+        screen.recording_grew()
         screen.cursor = target
         screen.say((_("the file was saved, and has run again"), "quiet"))
 

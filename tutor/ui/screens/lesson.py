@@ -164,7 +164,7 @@ class Commands:
     def play(self) -> None:
         self.screen.follow = False
         self.screen.player.toggle()
-        self.screen.soon()
+        self.screen.update_soon()
 
     def pace(self, by: int) -> None:
         self.screen.player.change(by)
@@ -193,7 +193,7 @@ class Commands:
         screen = self.screen
         focused = screen.focused
         screen.zoomed = focused.NAME if screen.zoomed is None and isinstance(focused, Pane) else None
-        screen.soon()
+        screen.update_soon()
 
     def change_view(self) -> None:
         """Show the next view of the chart, if it has the focus; otherwise of the graph."""
@@ -352,7 +352,7 @@ class LessonScreen(Screen[None]):
         self.commands = Commands(self)
         self.pane_layout = PaneLayout(self)
         self.linker = Linker(self)
-        self.pacer = Pacer(self, self.catch_up)
+        self.pacer = Pacer(self, self.update_screen)
         self.follow = False
         """Whether the cursor follows a program that runs."""
         self.zoomed: str | None = None
@@ -392,9 +392,9 @@ class LessonScreen(Screen[None]):
             self.runner.begin(self.session)
             self.file_watcher.start()
             self.call_after_refresh(prepare)  # while the worker imports torch
-        self.soon()
+        self.update_soon()
 
-    def arrived(self) -> None:
+    def recording_grew(self) -> None:
         """Handle a growing recording."""
         if not self.is_mounted:
             return
@@ -403,7 +403,7 @@ class LessonScreen(Screen[None]):
         if self.passing:
             self.notice, self.passing = (), False
         self.runner.restore_cursor()
-        self.exercises.arrived()
+        self.exercises.recording_grew()
         self.pacer.later()
 
     def _adopt_document(self) -> None:
@@ -442,20 +442,20 @@ class LessonScreen(Screen[None]):
 
     def watch_cursor(self) -> None:
         self.notice = ()
-        self.soon()
+        self.update_soon()
 
     def say(self, *pieces: Piece, passing: bool = False) -> None:
         """Show a notice until the next step; with `passing`, until more is recorded."""
         self.notice, self.passing = pieces, passing
-        self.soon()
+        self.update_soon()
 
     # ------------------------------------------------------------ drawing
 
-    def soon(self) -> None:
+    def update_soon(self) -> None:
         """Schedule an update once all pending input is handled, so that held keys do not pile up."""
         self.pacer.soon()
 
-    def catch_up(self) -> None:
+    def update_screen(self) -> None:
         """Update the screen from the recording and the cursor."""
         if not self.is_mounted:
             return
@@ -509,7 +509,7 @@ class LessonScreen(Screen[None]):
         self.small.paint()
         if self.prompt.purpose:
             self.prompts.speak()
-        self.soon()
+        self.update_soon()
 
     def recolour(self) -> None:
         """Draw everything again in the colours of the new theme."""
@@ -519,7 +519,7 @@ class LessonScreen(Screen[None]):
     # ------------------------------------------------------------ messages and keys
 
     def on_resize(self) -> None:
-        self.soon()
+        self.update_soon()
 
     def on_step_picked(self, message: StepPicked) -> None:
         self.player.pause()

@@ -159,6 +159,7 @@ class Runner:
         self.screen.run_worker(self._record(session), group="session", exclusive=True)
 
     def _show(self, session: Session) -> None:
+        """Put a run on the screen."""
         screen = self.screen
         screen.player.pause()
         screen.follow = False
@@ -166,23 +167,24 @@ class Runner:
         self.compare()
 
     async def _record(self, session: Session) -> None:
+        """Record a run to its end, and then show how it ended."""
         screen = self.screen
         try:
-            await session.run(screen.arrived)
+            await session.run(screen.recording_grew)
         finally:
             await session.close()
         if session is not screen.session:
             return
         if session.refused is None:
             screen.owner.prepare()
-            screen.arrived()
+            screen.recording_grew()
             self._say_outcome()
         elif len(self.runs.all) > 1:
             self._restore_previous(session.refused.note)
         elif screen.owner.target is not None:
             screen.owner.exit_message = session.refused.note
             screen.app.exit(return_code=session.refused.status)
-        screen.soon()
+        screen.update_soon()
 
     def _say_outcome(self) -> None:
         """Say how a run ended that was stopped, or that failed while the cursor is at an earlier step."""
@@ -211,10 +213,11 @@ class Runner:
         self.screen.say((clean(reason), "error"))
 
     def _go(self, step: int) -> None:
+        """Move the cursor to a step of the run that was put on the screen."""
         screen = self.screen
-        screen.arrived()
+        screen.recording_grew()
         screen.cursor = step
-        screen.soon()
+        screen.update_soon()
 
     # ------------------------------------------------------------ other runs
 
@@ -283,7 +286,7 @@ class Runner:
         screen, ghost = self.screen, self.runs.ghost
         screen.chart.ghost = screen.tensors.ghost = None if ghost is None else ghost.timeline
         screen.shown = None
-        screen.soon()
+        screen.update_soon()
 
     def _keep_moment(self, previous: Run) -> None:
         """Let the cursor go to the moment at which it stands in the previous run."""
@@ -314,6 +317,7 @@ class Runner:
             screen.say(*self._welcome_back(screen.cursor))
 
     def _welcome_back(self, step: int) -> list[Piece]:
+        """Return the notice after the cursor went to where the learner left off."""
         dot = self.screen.header.glyphs.dot
         text = styled("back where you left, at step {step}", step=(f"{step}", "value"))
         return [*text, (f" {dot} ", "quiet"), *styled("{home} to the beginning", home=("Home", "key"))]

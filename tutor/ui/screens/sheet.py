@@ -40,9 +40,9 @@ class SheetPane(Pane):
         self._row_width = -1
 
     def prepare(self) -> None:
-        self.made(self.inner)
+        self.rows_for(self.inner)
 
-    def made(self, cells: int) -> list[Row]:
+    def rows_for(self, cells: int) -> list[Row]:
         """Return the rows for this width, made once."""
         if self._row_width != cells:
             self._row_width = cells
@@ -92,7 +92,7 @@ class Sheet(ModalScreen[None]):
         """Centre the sheet, with a margin around it."""
         width, height = self.app.size
         sheet_width = min(self._width, width - 4 if width > 70 else width)
-        sheet_height = min(max(height - 4, 3), max(len(self.pane.made(max(sheet_width - 4, 1))) + 2, 5))
+        sheet_height = min(max(height - 4, 3), max(len(self.pane.rows_for(max(sheet_width - 4, 1))) + 2, 5))
         styles = self.pane.styles
         styles.offset = ((width - sheet_width) // 2, (height - sheet_height) // 2)
         styles.width, styles.height = sheet_width, sheet_height
