@@ -165,7 +165,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("driver", "TerminalDriver.process_message"), ("app", "GradtutorApp.on_key")]
+    ("module", "name"), [("terminal", "TerminalDriver.process_message"), ("app", "GradtutorApp.on_key")]
 )
 def test_an_error_of_ours_never_ends_well(tmp_path: Path, module: str, name: str) -> None:
     (tmp_path / "breaks.py").write_text(BREAKS.format(module=module, name=name))

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Collection, Iterator
 from typing import IO, Any
 
-MARKS = {"phrase": "_"}
+MARKS = {"styled": "_"}
 """Functions of ours that translate a text as another function does that Babel knows."""
 
 

@@ -16,10 +16,10 @@ from tutor.session.session import Session
 from tutor.trace.names import names_of
 from tutor.trace.timeline import Timeline
 from tutor.ui.app import GradtutorApp
-from tutor.ui.details.measure import Choice
+from tutor.ui.details.measure import ElementChoice
 from tutor.ui.render import heatmap
 from tutor.ui.render.segments import ASCII, UNICODE
-from tutor.ui.screens.details import AboutSheet
+from tutor.ui.screens.details import DetailsSheet
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import DARK, LIGHT, palette
 
@@ -37,14 +37,14 @@ def lesson_of(app: GradtutorApp) -> LessonScreen:
     return found
 
 
-def sheet_of(app: GradtutorApp) -> AboutSheet:
-    assert isinstance(app.screen, AboutSheet)
-    assert app.screen.about_pane.failure is None
-    assert app.screen.about_pane.broken is None
+def sheet_of(app: GradtutorApp) -> DetailsSheet:
+    assert isinstance(app.screen, DetailsSheet)
+    assert app.screen.details_pane.failure is None
+    assert app.screen.details_pane.error is None
     return app.screen
 
 
-async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> AboutSheet:
+async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
     """The sheet about a tensor, as it is at the cursor."""
     screen = lesson_of(app)
     state = screen.timeline.state(screen.cursor)
@@ -55,7 +55,10 @@ async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> AboutSheet:
 
 def said(app: GradtutorApp, label: str) -> list[str]:
     """What stands behind a label, with the rows under it that have none."""
-    rows = ["".join(piece for piece, _ in row) for row in sheet_of(app).about_pane.made(sheet_of(app).about_pane.inner)]
+    rows = [
+        "".join(piece for piece, _ in row)
+        for row in sheet_of(app).details_pane.rows_for(sheet_of(app).details_pane.inner)
+    ]
     first = next(at for at, row in enumerate(rows) if row.startswith(label))
     found = [rows[first][16:]]
     for row in rows[first + 1 :]:
@@ -83,7 +86,7 @@ async def test_a_click_on_such_a_line_goes_there_too() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "end")
         sheet = await ask(app, pilot, "w")
-        row = min(sheet.about_pane._links)
+        row = min(sheet.details_pane._links)
         await pilot.click("#sheet", offset=(30, row + 1))
         await pilot.click("#sheet", offset=(30, row + 1))
         await pilot.pause()
@@ -159,7 +162,7 @@ async def test_an_element_is_chosen_by_its_index_or_by_moving(record: Forker) ->
 
 
 def test_an_index_that_there_is_not_chooses_nothing() -> None:
-    choice = Choice((3, 4))
+    choice = ElementChoice((3, 4))
     for char in "9,9":
         choice.type(char)
     assert choice.element is None
@@ -173,7 +176,7 @@ def test_an_index_that_there_is_not_chooses_nothing() -> None:
     assert choice.text == "[2, 3]"
     choice.erase()
     assert choice.element is None
-    single = Choice(())
+    single = ElementChoice(())
     single.type("0")
     single.step(1)
     assert single.element is None
@@ -384,8 +387,8 @@ async def test_a_damaged_recording_does_not_end_the_app() -> None:
         state.tensors[number].strides = 5  # type: ignore[assignment]
         screen.commands.show_details("tensor", number)
         await pilot.pause()
-        assert isinstance(app.screen, AboutSheet)
-        assert isinstance(app.screen.about_pane.broken, TypeError)
+        assert isinstance(app.screen, DetailsSheet)
+        assert isinstance(app.screen.details_pane.error, TypeError)
         assert "the rest of it cannot be shown" in text(app)
         await pilot.press("escape")
         await pilot.pause()

@@ -16,7 +16,7 @@ from tutor.lesson import catalog
 from tutor.lesson.model import join_lines
 from tutor.paths import lessons_dir
 from tutor.ui.app import GradtutorApp
-from tutor.ui.moves import go
+from tutor.ui.moves import resolve_typed
 from tutor.ui.panes.graph.lanes import label_of
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -136,7 +136,7 @@ async def test_a_recording(size: tuple[int, int]) -> None:
         screen = app.screen
         assert isinstance(screen, LessonScreen)
         for pane in ("tensors", "graph"):
-            screen.places.bring(pane)
+            screen.pane_layout.show_pane(pane)
             await reader.press("down", "c", "enter")
             await reader.read()
             await reader.press("f", "right", "escape")
@@ -151,9 +151,9 @@ async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
         await reader.press("right", "end", "right_curly_bracket", "b", "left_curly_bracket")
         screen = app.screen
         assert isinstance(screen, LessonScreen)
-        screen.places.bring("chart")
+        screen.pane_layout.show_pane("chart")
         await reader.press("v", "v", "c", "z", "z")
-        screen.places.bring("tensors")
+        screen.pane_layout.show_pane("tensors")
         await reader.press("down", "c", "enter")
         await reader.read()
         await reader.press("escape", *["tab"] * 6)
@@ -190,7 +190,7 @@ def test_lines_of_a_paragraph_are_joined_as_chinese_is() -> None:
 @pytest.mark.parametrize(("typed", "step"), [("行 3", 5), ("单元格2", 22), ("反向 1", 15), ("18", 18), ("末尾", 26)])
 def test_where_to_go_in_chinese(typed: str, step: int) -> None:
     use("zh")
-    assert go(timeline_of(two_paths()), 1, typed) == step
+    assert resolve_typed(timeline_of(two_paths()), 1, typed) == step
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -14,7 +14,7 @@ from tutor.trace.index import PassInfo
 from tutor.ui import bars, layout
 from tutor.ui.panes import code
 from tutor.ui.render import plot, prose, table
-from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, clean, difference, fit, row_width
+from tutor.ui.render.segments import ASCII, PLAIN, UNICODE, Row, changed_columns, clean, fit, row_width
 from tutor.ui.render.table import Cell, Column
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -60,7 +60,7 @@ def test_control_characters_are_shown_as_what_they_are() -> None:
 @given(old=PIECES, new=PIECES)
 def test_the_columns_that_differ_hold_every_difference(old: Row, new: Row) -> None:
     old, new = fit(old, 30), fit(new, 30)
-    columns = difference(old, new)
+    columns = changed_columns(old, new)
     if columns is None:
         assert old == new
         return
@@ -100,7 +100,7 @@ TABLE = [
 
 @given(cells=st.integers(12, 120))
 def test_a_table_fits_and_never_loses_value_and_grad(cells: int) -> None:
-    sizes = table.fitted(COLUMNS, TABLE, cells)
+    sizes = table.fit_columns(COLUMNS, TABLE, cells)
     for row in TABLE:
         assert row_width(table.line(COLUMNS, sizes, row)) <= cells
     assert sizes.widths[1] > 0
@@ -109,7 +109,7 @@ def test_a_table_fits_and_never_loses_value_and_grad(cells: int) -> None:
 
 def test_columns_go_in_their_order() -> None:
     def gone(cells: int) -> set[str]:
-        widths = table.fitted(COLUMNS, TABLE, cells).widths
+        widths = table.fit_columns(COLUMNS, TABLE, cells).widths
         return {column.title for column, size in zip(COLUMNS, widths, strict=True) if not size}
 
     assert gone(90) == set()
@@ -118,7 +118,7 @@ def test_columns_go_in_their_order() -> None:
 
 
 def test_a_cell_without_room_says_it_shorter() -> None:
-    sizes = table.fitted(COLUMNS, TABLE, 30)
+    sizes = table.fit_columns(COLUMNS, TABLE, 30)
     assert "f32" in text_of([table.line(COLUMNS, sizes, TABLE[0])])[0]
 
 
@@ -142,7 +142,7 @@ def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    made = bars.Bar(40, 40, bars.Backward().update(40, [PassInfo(1, 20, 30)]), [1, 10])
+    made = bars.Bar(40, 40, bars.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
     roles = {role: text for text, role in made.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
@@ -156,11 +156,11 @@ def test_what_belongs_to_passes_is_the_same_while_it_grows_and_after(lengths: li
     for number, length in enumerate(lengths):
         passes.append(PassInfo(number, step + 1, step + length))
         step += length + 2
-    whole = bars.Backward().update(step, passes)
+    whole = bars.BackwardSteps().update(step, passes)
     assert [at for at, back in enumerate(whole) if back] == [
         at for info in passes for at in range(info.start_step, (info.end_step or 0) + 1)
     ]
-    growing = bars.Backward()
+    growing = bars.BackwardSteps()
     for now in sorted(data.draw(st.lists(st.integers(0, step), max_size=5))):
         begun = [info for info in passes if info.start_step <= now]
         seen = [PassInfo(i.number, i.start_step, i.end_step if (i.end_step or 0) <= now else None) for i in begun]
@@ -191,7 +191,7 @@ def test_panes_fill_the_screen_and_do_not_overlap(
     asking = asking if prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
     front = {"left": "lesson" if prose else "code", "right": "graph"}
-    found = layout.places(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
+    found = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
     covered: set[tuple[int, int]] = set()
     for name, place in found.items():
         assert place.height >= (1 if name == "ask" else 3), name
@@ -202,15 +202,15 @@ def test_panes_fill_the_screen_and_do_not_overlap(
 
 
 def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
-    found = layout.places(80, 24, front={"left": "code", "right": "graph"})
+    found = layout.pane_regions(80, 24, front={"left": "code", "right": "graph"})
     assert set(found) == {"code", "graph", "tensors"}
-    assert set(layout.places(120, 36, front={})) == set(layout.PANES)
+    assert set(layout.pane_regions(120, 36, front={})) == set(layout.PANES)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_a_long_question_is_seen_whole_and_the_code_stays_in_view(size: tuple[int, int]) -> None:
     short, long, longest = (
-        layout.places(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
+        layout.pane_regions(*size, front={"left": "lesson", "right": "graph"}, asking=1, reading=rows)
         for rows in (2, 10, 200)
     )  # fmt: skip
     assert long["lesson"].height >= 10 + 2, "the rows and the frame"
@@ -320,7 +320,7 @@ def test_what_is_not_a_number_is_left_out_and_counted() -> None:
 
 def test_many_points_are_thinned_without_losing_a_peak() -> None:
     points = [(x, 100.0 if x == 4321 else 0.0) for x in range(10_000)]
-    thin = plot.thinned(points, 80)
+    thin = plot.thin_out(points, 80)
     assert len(thin) <= 160
     assert (4321, 100.0) in thin
 

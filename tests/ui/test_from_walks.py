@@ -133,7 +133,7 @@ async def test_a_lesson_has_its_title_before_its_run_has_told_it(tmp_path: Path)
 async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
         await pilot.press("end")
-        screen.places.bring("chart")
+        screen.pane_layout.show_pane("chart")
         await pilot.pause()
         assert "loss = 9. · pass 3 of 3" in text(pilot.app)
         assert "z shows the curve" in text(pilot.app)
@@ -227,7 +227,7 @@ async def test_the_tab_of_the_output_tells_that_more_is_in_it(tmp_path: Path) ->
         await pilot.press("end")
         await pilot.pause()
         assert "output +3 ─" in text(pilot.app)
-        screen_of(pilot.app).places.bring("output")
+        screen_of(pilot.app).pane_layout.show_pane("output")
         await pilot.pause()
         assert "output ─" in text(pilot.app)
 
@@ -312,7 +312,7 @@ async def test_a_knob_that_is_refused_leaves_its_keys_in_view(tmp_path: Path) ->
 async def test_a_saved_file_that_cannot_run_is_named_without_its_folder(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
         screen.target.path.write_text(LOOP.replace("range(3)", "range(3"), encoding="utf-8")
-        screen.reloader.look()
+        screen.file_watcher.check_file()
         for _ in range(100):
             await pilot.pause(0.1)
             if "01-one.py" in text(pilot.app):

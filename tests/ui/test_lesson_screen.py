@@ -500,7 +500,7 @@ async def test_a_file_that_cannot_be_run_ends_the_screen() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(0.1)
     assert app.return_code == 2
-    assert app.parting == "wrong.py:1: invalid syntax"
+    assert app.exit_message == "wrong.py:1: invalid syntax"
 
 
 async def test_a_growing_recording_is_the_same_as_a_whole_one() -> None:

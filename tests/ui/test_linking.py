@@ -48,7 +48,7 @@ async def go(pilot: Pilot[int], run: Recording, step: int, pane: str) -> LessonS
     await pilot.press("g", *str(step), "enter")
     screen = screen_of(app)
     screen.graph.views.wanted = "lanes"
-    screen.places.bring(pane)
+    screen.pane_layout.show_pane(pane)
     await pilot.pause()
     return screen
 

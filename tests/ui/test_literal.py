@@ -12,7 +12,7 @@ from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, TAUGHT, timeline_of, two_paths, viewer
 from tutor.trace import events as ev
 from tutor.ui.panes.base import Surface
-from tutor.ui.render.segments import ASCII, Row, for_terminal
+from tutor.ui.render.segments import ASCII, Row, terminal_glyphs
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.theme import palette
 
@@ -64,7 +64,7 @@ async def test_whatever_a_pane_draws_is_harmless() -> None:
 
 async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("locale.getencoding", lambda: "ANSI_X3.4-1968")
-    for_terminal.cache_clear()
+    terminal_glyphs.cache_clear()
     palette.cache_clear()
     try:
         app = viewer(two_paths(), TAUGHT)
@@ -77,7 +77,7 @@ async def test_in_a_terminal_without_unicode_all_is_ascii(monkeypatch: pytest.Mo
             await pilot.pause()
             assert text(app).isascii()
     finally:
-        for_terminal.cache_clear()
+        terminal_glyphs.cache_clear()
         palette.cache_clear()
 
 

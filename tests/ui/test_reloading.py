@@ -42,7 +42,7 @@ async def saved(pilot: Pilot[int], screen: LessonScreen, new: str) -> None:
     before = path.stat().st_mtime_ns
     os.utime(path, ns=(before, before + 1))
     screen.notice = ()
-    screen.reloader.look()
+    screen.file_watcher.check_file()
     while not screen.notice:
         await pilot.pause(0.05)
     await pilot.pause()
@@ -119,10 +119,10 @@ async def test_a_file_out_of_the_way_is_waited_for(tmp_path: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
         old, path = screen.timeline, screen.target.path
         path.rename(path.with_suffix(".old"))
-        screen.reloader.look()
+        screen.file_watcher.check_file()
         await pilot.pause()
         path.with_suffix(".old").rename(path)
-        screen.reloader.look()
+        screen.file_watcher.check_file()
         await pilot.pause()
         assert screen.timeline is old
         assert not screen.running

@@ -28,7 +28,7 @@ def test_an_iteration_is_found_from_inside_a_call_and_after_the_loop(record: For
     inside = next(step for step in range(1, timeline.steps) if timeline.view(step).function == "f")
     outside = timeline.steps
     for step in (inside, outside, 1):
-        found = moves.go(timeline, step, "iteration 3")
+        found = moves.resolve_typed(timeline, step, "iteration 3")
         assert timeline.view(found).iteration == 3
         assert timeline.view(found).code == "f(k)"
 
@@ -36,7 +36,7 @@ def test_an_iteration_is_found_from_inside_a_call_and_after_the_loop(record: For
 def test_where_there_is_no_loop_that_is_said() -> None:
     timeline = timeline_of(two_paths())
     with pytest.raises(PlaceError, match="no loop"):
-        moves.go(timeline, 3, "iteration 1")
+        moves.resolve_typed(timeline, 3, "iteration 1")
 
 
 async def test_playing_stops_at_the_end_and_says_so() -> None:

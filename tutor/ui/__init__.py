@@ -1,4 +1,4 @@
-"""The screen."""
+"""The full-screen interface, made with Textual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app: its screens, its themes, and an end that leaves no process and no dirty terminal."""
+"""The Textual app: its screens, themes and sessions, and an exit that leaves no process behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class GradtutorApp(App[int]):
-    """gradtutor on the screen."""
+    """The full-screen interface."""
 
     TITLE = "gradtutor"
     ENABLE_COMMAND_PALETTE = False
@@ -49,6 +49,16 @@ class GradtutorApp(App[int]):
         timeline: Timeline | None = None,
         language: str = "en",
     ) -> None:
+        """Make the app.
+
+        Args:
+            target: What to open first; None shows the list of lessons.
+            lessons: The folder of the lessons.
+            factory: Makes the session that runs a target.
+            workers: Keeps a worker process on standby, so that a run starts at once.
+            timeline: A recording to show instead of a run of `target`.
+            language: The language of the interface.
+        """
         super().__init__(TerminalDriver)
         self.target = target
         self.lessons = lessons
@@ -56,30 +66,30 @@ class GradtutorApp(App[int]):
         self.language = language
         use(language)
         self._factory = factory
-        self.parting = ""
-        """What to say on standard error once the screen is gone."""
-        self.last: threading.Timer | None = None
-        """Ends the process where the orderly end does not come."""
+        self.exit_message = ""
+        """A message for standard error, printed once the terminal is restored."""
+        self.exit_timer: threading.Timer | None = None
+        """A timer that ends the process if the orderly exit hangs."""
         self._standby = workers
         self._sessions: list[Session] = []
-        for each in theme.themes():
-            self.register_theme(each)
-        self.theme = theme.preferred()
+        for textual_theme in theme.themes():
+            self.register_theme(textual_theme)
+        self.theme = theme.preferred_theme()
 
-    # ------------------------------------------------------------ beginning
+    # ------------------------------------------------------------ start
 
     def on_mount(self) -> None:
         if self.no_color:
-            os.environ["NO_COLOR"] = "1"  # Textual took it away; the learner's program shall see it
+            os.environ["NO_COLOR"] = "1"  # Textual removed it, but the learner's program must see it
         if not self.is_headless:
             loop = asyncio.get_running_loop()
 
-            def tell(number: int) -> None:
-                with contextlib.suppress(RuntimeError):  # the loop has ended, and so do we
-                    loop.call_soon_threadsafe(self._signalled, number)
+            def on_signal(number: int) -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended already
+                    loop.call_soon_threadsafe(self._exit_on_signal, number)
 
-            terminal.on_signals(tell)
-            terminal.watch_terminal(tell)
+            terminal.on_signals(on_signal)
+            terminal.watch_terminal(on_signal)
         if self.target is not None:
             self.open(self.target, self.timeline)
             return
@@ -88,12 +98,12 @@ class GradtutorApp(App[int]):
         self.push_screen(LessonsScreen(self.lessons, self.language))
 
     def on_ready(self) -> None:
-        """The first screen is there."""
-        gc.freeze()  # or a key now and then waits 90 ms while all of Textual is looked through
+        """Tune the garbage collector once the first screen is shown."""
+        gc.freeze()  # else a collection of all Textual objects delays a key by 90 ms
         gc.enable()
 
     def open(self, target: Target, timeline: Timeline | None = None) -> None:
-        """Walk through a run of the target, or through a recording of one."""
+        """Open a run of the target, or the recording `timeline` of one."""
         from tutor.ui.screens.lesson import LessonScreen
 
         session = None
@@ -103,12 +113,13 @@ class GradtutorApp(App[int]):
         self.push_screen(LessonScreen(target, session=session, timeline=timeline, language=self.language))
 
     def on_lesson_chosen(self, message: LessonChosen) -> None:
+        """Open the chosen lesson."""
         from tutor.lesson.catalog import Target
 
         self.open(Target("lesson", Path(message.path), message.lesson))
 
     def change_language(self) -> None:
-        """The next language, at once and everywhere."""
+        """Switch all screens to the next language."""
         self.language = next_language()
         use(self.language)
         for screen in self.screen_stack:
@@ -116,8 +127,8 @@ class GradtutorApp(App[int]):
             if speak is not None:
                 speak(self.language)
 
-    def after(self, lesson: str) -> Header | None:
-        """The lesson that follows this one; None after the last."""
+    def lesson_after(self, lesson: str) -> Header | None:
+        """Return the lesson that follows the one with this id; None after the last."""
         from tutor.lesson import catalog
         from tutor.lesson.model import LessonError
 
@@ -129,83 +140,86 @@ class GradtutorApp(App[int]):
 
     # ------------------------------------------------------------ runs
 
-    def again(self, session: Session, **changes: Any) -> Session:
-        """The same run once more, with these changes to its command."""
+    def rerun_with(self, session: Session, **changes: Any) -> Session:
+        """Return a new session like this one, with these fields of its command changed."""
         new = session.again(**changes)
         self._sessions.append(new)
         return new
 
     def prepare(self) -> None:
-        """Let a process import torch while nobody waits for it, so that the next run starts at once."""
+        """Let a standby process import torch now, so that the next run starts at once."""
         if self._standby is not None:
             self._standby.prepare()
 
-    # ------------------------------------------------------------ end
+    # ------------------------------------------------------------ exit
 
     def leave(self) -> None:
-        """Back to the list of lessons."""
+        """Go back to the list of lessons."""
         from tutor.ui.screens.lesson_list import LessonsScreen
 
-        below, at = self.screen_stack[-2], self._stands_on()
+        below, lesson_id = self.screen_stack[-2], self._lesson_to_mark()
         if isinstance(below, LessonsScreen):
-            below.at = at
+            below.at = lesson_id
             self.pop_screen()
         else:
             self.target = None
-            self.switch_screen(LessonsScreen(self.lessons, self.language, at))
+            self.switch_screen(LessonsScreen(self.lessons, self.language, lesson_id))
 
-    def _stands_on(self) -> str:
-        """The lesson that the list stands on after the one that is left: it, or at its end what it said comes next."""
+    def _lesson_to_mark(self) -> str:
+        """Return the lesson to mark in the list: the one just left, or the next one if it is done."""
         from tutor.ui.screens.lesson import LessonScreen
 
         screen = self.screen
         if not isinstance(screen, LessonScreen):
             return ""
-        name = screen.target.name
-        ended = screen.study.done and screen.cursor == screen.timeline.steps
-        following = self.after(name) if ended else None
-        return name if following is None else following.id
+        lesson_id = screen.target.name
+        is_finished = screen.study.done and screen.cursor == screen.timeline.steps
+        following = self.lesson_after(lesson_id) if is_finished else None
+        return lesson_id if following is None else following.id
 
     def status(self) -> int:
-        """The exit status of what was opened: 1 where its program failed; a list of lessons ends well."""
+        """Return the exit status of the open target: 1 where its program failed, 0 for the list of lessons."""
         screen = next((screen for screen in self.screen_stack if hasattr(screen, "status")), None)
         return 0 if self.target is None or screen is None else int(screen.status)
 
     def on_key(self, event: events.Key) -> None:
-        """What no widget wanted."""
-        take = getattr(self.screen, "typed_ahead", None)
-        if take is not None and take(event):
+        """Offer a key that no widget handled to the screen."""
+        insert_key = getattr(self.screen, "typed_ahead", None)
+        if insert_key is not None and insert_key(event):
             event.stop().prevent_default()
 
     def action_interrupt(self) -> None:
-        """Ctrl-C: stop the program that runs, else leave."""
-        stop = getattr(self.screen, "stop_program", None)
-        if stop is None or not stop():
+        """Stop the running program (Ctrl-C); if none runs, exit."""
+        stop_program = getattr(self.screen, "stop_program", None)
+        if stop_program is None or not stop_program():
             self.exit(return_code=130)
 
     async def action_quit(self) -> None:
+        """Exit with the status of the open target."""
         self.exit(return_code=self.status())
 
     def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
-        """Leave the screen, and in the end by force: the end of a thread of the terminal's may not come."""
-        self._begin_to_leave(return_code)
+        """Exit, by force if need be: a thread that writes to the terminal may hang."""
+        self._start_exit_timer(return_code)
         super().exit(result, return_code, message)
 
     def panic(self, *renderables: Any) -> None:
-        """Leave with an error of ours: the status is never 0."""
-        self._begin_to_leave(1)
+        """Exit after an internal error; the exit status is never 0."""
+        self._start_exit_timer(1)
         self._return_code = self._return_code or 1
         super().panic(*renderables)
 
     def _handle_exception(self, error: Exception) -> None:
-        self._begin_to_leave(1)
+        self._start_exit_timer(1)
         super()._handle_exception(error)
 
-    def _begin_to_leave(self, status: int) -> None:
-        if self.last is None and self._driver is not None and not self.is_headless:
-            self.last = terminal.end_by_force(terminal.PATIENCE, status)
+    def _start_exit_timer(self, status: int) -> None:
+        """Start the timer that ends the process by force."""
+        if self.exit_timer is None and self._driver is not None and not self.is_headless:
+            self.exit_timer = terminal.exit_after(terminal.QUIT_GRACE, status)
 
-    def _signalled(self, number: int) -> None:
+    def _exit_on_signal(self, number: int) -> None:
+        """Exit after a signal, and kill all worker processes."""
         for session in self._sessions:
             session.kill()
         if self._standby is not None:
@@ -213,7 +227,7 @@ class GradtutorApp(App[int]):
         self.exit(return_code=128 + number)
 
     async def close_sessions(self) -> None:
-        """Leave no process behind."""
+        """Close all sessions and their processes."""
         for session in self._sessions:
             await session.close()
         if self._standby is not None:

@@ -1,8 +1,4 @@
-"""The bar of time: where the forward and the backward passes lie, the cells, and now.
-
-What the lines above and below the panes say at the cursor.
-
-The lines above and below the panes: where one is, what the step means, the bar of time, the keys."""
+"""The bars above and below the panes: title, explanation, time bar and key line, and what they say at the cursor."""
 
 from __future__ import annotations
 
@@ -27,35 +23,38 @@ from tutor.trace.index import PassInfo
 from tutor.ui.bindings import Hint
 from tutor.ui.layout import LEAST
 from tutor.ui.panes.base import KeyPicked, StepPicked, Surface
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, phrase, row_width, shortened, shortened_rule
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, row_width, shortened, shortened_rule, styled
 
 if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
     from tutor.ui.screens.lesson import LessonScreen
 
 
+# ------------------------------------------------------------ rows of the time bar
+
+
 def step_at(x: int, cells: int, steps: int) -> int:
-    """The step under column x of a bar."""
+    """Return the step under column `x` of a bar of `cells` columns."""
     if cells < 2 or not steps:
         return 0
     return max(0, min(steps, round(max(0, min(x, cells - 1)) * steps / (cells - 1))))
 
 
 def column_of(step: int, cells: int, steps: int) -> int:
-    """The column of a bar in which a step lies."""
+    """Return the column of a bar in which a step lies."""
     return round(step * (cells - 1) / steps) if steps else 0
 
 
-class Backward:
-    """Which steps belong to backward passes: a byte for each, from step 0 on, as long as the recording grows."""
+class BackwardSteps:
+    """A byte for each step from 0 on, 1 within a backward pass and 0 outside, kept up to date as a recording grows."""
 
     def __init__(self) -> None:
         self._back = bytearray(1)
         self._ended = 0
-        """So many passes from the first on have ended, and are in `_back`."""
+        """The number of leading passes that have ended and are in `_back`."""
 
     def update(self, steps: int, passes: Sequence[PassInfo]) -> bytearray:
-        """The bytes, 1 within a pass and 0 outside; only what is new is looked at."""
+        """Add the steps and passes that are new since the last call, and return the bytes."""
         self._back.extend(bytes(steps + 1 - len(self._back)))
         all_ended = True
         for info in islice(passes, self._ended, None):
@@ -67,45 +66,53 @@ class Backward:
 
 
 class Bar:
-    """A bar of so many cells for so many steps; only the cursor moves until it is made anew."""
+    """The time bar as a row of text. Only the cursor moves; another width or recording needs another `Bar`."""
 
     def __init__(
         self, cells: int, steps: int, back: bytes | bytearray, starts: Sequence[int], limit: int | None = None
     ) -> None:
-        """`back` is what `Backward` gives, `starts` where cells begin."""
+        """Prepare the bar.
+
+        Args:
+            cells: Its width.
+            steps: The number of steps of the recording.
+            back: For each step, whether it is in a backward pass, from `BackwardSteps.update`.
+            starts: The steps at which cells begin.
+            limit: The last step that the cursor may reach; the rest is hidden. None hides nothing.
+        """
         self.cells, self.steps = cells, steps
         self.limit = steps if limit is None else limit
-        """Beyond this step all is hidden until a question is answered."""
-        self.back = self._backward(back)
+        """The last step that the cursor may reach: the steps beyond are hidden until a question is answered."""
+        self.back = self._backward_columns(back)
         self.ticks = {column_of(start, cells, steps) for start in starts if start > 1}
 
-    def _backward(self, back: bytes | bytearray) -> list[bool]:
-        """For each column: whether most of its steps belong to backward passes."""
+    def _backward_columns(self, back: bytes | bytearray) -> list[bool]:
+        """Return for each column whether most of its steps are in backward passes."""
         size = self.steps / max(self.cells - 1, 1)
-        found = []
+        is_backward = []
         for column in range(self.cells):
             first, end = max(ceil((column - 0.5) * size), 0), ceil((column + 0.5) * size)
-            if first >= end:  # there are more columns than steps
+            if first >= end:  # more columns than steps
                 first = int(column * size)
                 end = first + 1
-            found.append(2 * back.count(1, first, end) > end - first)
-        return found
+            is_backward.append(2 * back.count(1, first, end) > end - first)
+        return is_backward
 
     def row(self, cursor: int, glyphs: Glyphs) -> Row:
-        """The bar with the cursor."""
-        here = column_of(cursor, self.cells, self.steps)
-        hidden = column_of(self.limit, self.cells, self.steps) if self.limit < self.steps else self.cells
+        """Draw the bar with the cursor."""
+        cursor_column = column_of(cursor, self.cells, self.steps)
+        last_visible = column_of(self.limit, self.cells, self.steps) if self.limit < self.steps else self.cells
         pieces: list[Piece] = []
         for column in range(self.cells):
-            if column == here:
+            if column == cursor_column:
                 pieces.append((glyphs.cursor, "now"))
                 continue
             back = self.back[column]
-            if column > hidden:
+            if column > last_visible:
                 text, role = glyphs.hidden, "faint"
             elif column in self.ticks:
-                text, role = glyphs.tick, "title" if column < here else "quiet"
-            elif column < here:
+                text, role = glyphs.tick, "title" if column < cursor_column else "quiet"
+            elif column < cursor_column:
                 text, role = (glyphs.past_back, "grad") if back else (glyphs.past, "value")
             else:
                 text, role = glyphs.future, "quiet" if back else "faint"
@@ -116,6 +123,8 @@ class Bar:
         return tuple(pieces)
 
 
+# ------------------------------------------------------------ texts at the cursor
+
 _ENDS = {
     "failed": N_("failed"),
     "exited": N_("ended early"),
@@ -124,24 +133,24 @@ _ENDS = {
 }
 
 
-def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
-    """The family and the title, and on the right the device, the cell, the step, and what one waits for."""
+def title_facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
+    """Return the family, the title, and the facts on the right of the title bar: device, cell, step, state."""
     timeline, document = screen.timeline, screen.timeline.document
     family, title = _title(screen)
     cells = sum(cell.get("number") is not None for cell in document.cells) if document else 0
     device = (document.device if document is not None else None) or "cpu"
     pieces: list[Piece] = []
-    g = screen.header.glyphs
+    glyphs = screen.header.glyphs
     if screen.running:
         phase = screen.session.phase if screen.session is not None else ""
         waiting = {"starting": _("starting Python"), "importing": _("importing torch")}.get(phase, _("running"))
-        pieces.append((f"{g.waiting} {waiting}", "now"))
+        pieces.append((f"{glyphs.waiting} {waiting}", "now"))
     elif timeline.run_end is not None and timeline.run_end.outcome == "stopped":
         pieces.append((_("stopped"), "grad"))
     elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS and timeline.run_end.status:
-        pieces.append((f"{g.no} {_(_ENDS[timeline.run_end.outcome])}", "error"))
+        pieces.append((f"{glyphs.no} {_(_ENDS[timeline.run_end.outcome])}", "error"))
     if screen.player.playing:
-        pieces.append((f"{g.now} {screen.player.speed}/s", "now"))
+        pieces.append((f"{glyphs.now} {screen.player.speed}/s", "now"))
     if document is not None:
         pieces.append((clean(device), "quiet"))
     if cells > 1:
@@ -153,8 +162,9 @@ def facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
 
 
 def _title(screen: LessonScreen) -> tuple[str, str]:
+    """Return the family and the title to be shown."""
     document = screen.timeline.document
-    titles = document.title if document is not None else _named(screen)
+    titles = document.title if document is not None else _titles_of_file(screen)
     title = titles.get(screen.language) or next(iter(titles.values()), "")
     name = screen.target.name
     family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
@@ -163,43 +173,44 @@ def _title(screen: LessonScreen) -> tuple[str, str]:
     return clean(_(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
 
 
-def _named(screen: LessonScreen) -> dict[str, str]:
-    """The titles that stand in a lesson's file, for as long as its run has not told them."""
+def _titles_of_file(screen: LessonScreen) -> dict[str, str]:
+    """Return the titles in a lesson's file, by language, for as long as its run has not sent them."""
     with contextlib.suppress(LessonError):
-        found = header.read(screen.target.path) if screen.target.kind == "lesson" else None
-        return found.title if found is not None else {}
+        lesson_header = header.read(screen.target.path) if screen.target.kind == "lesson" else None
+        return lesson_header.title if lesson_header is not None else {}
     return {}
 
 
-def said(screen: LessonScreen) -> list[Piece]:
-    """The explanation of the step; at the end of a run that ended badly, how it did."""
+def explanation(screen: LessonScreen) -> list[Piece]:
+    """Return the explanation of the current step; at the end of a run that failed, how it ended."""
     timeline, step = screen.timeline, screen.cursor
     end = timeline.run_end
-    g = screen.explain.glyphs
+    glyphs = screen.explain.glyphs
     if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
-        again: list[Piece] = (
-            [(f" {g.dot} ", "quiet"), *phrase("{r} runs again", r=("r", "key"))] if screen.session else []
+        rerun_hint: list[Piece] = (
+            [(f" {glyphs.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if screen.session else []
         )
         return [
-            (f"{g.no} ", "error"),
+            (f"{glyphs.no} ", "error"),
             (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
-            *again,
+            *rerun_hint,
         ]
-    line = screen.prompts.pointing() or screen.code.cut_line()
-    if line is not None:
-        number, text = (f"{line[0]}", "value"), (clean(line[1].strip()), "strong")
-        return phrase("line {number}: {text}", number=number, text=text)
+    marked = screen.prompts.pointing() or screen.code.cut_line()
+    if marked is not None:
+        number, text = (f"{marked[0]}", "value"), (clean(marked[1].strip()), "strong")
+        return styled("line {number}: {text}", number=number, text=text)
     if not step:
-        return _before(screen)
-    whole = end is not None and end.outcome == "ok"
-    if step == timeline.steps and whole and (screen.study.done or screen.gate.waiting):
-        told, done = _verdict(screen), _done(screen)
-        both = [*told, (f" {g.dot} ", "quiet"), *done]
-        if told and row_width(both) <= screen.size.width - 4:
-            return both
-        if told and screen.study.notice:
-            return told
-        return told if told and told[0][0].startswith(g.no) else done  # what was right stands in the lesson pane too
+        return _opening(screen)
+    is_complete = end is not None and end.outcome == "ok"
+    if step == timeline.steps and is_complete and (screen.study.done or screen.gate.waiting):
+        outcome, closing = _verdict(screen), _closing(screen)
+        line = [*outcome, (f" {glyphs.dot} ", "quiet"), *closing]
+        if outcome and row_width(line) <= screen.size.width - 4:
+            return line
+        if outcome and screen.study.notice:
+            return outcome
+        is_wrong = bool(outcome) and outcome[0][0].startswith(glyphs.no)
+        return outcome if is_wrong else closing  # the lesson pane shows right answers too
     verdict = _verdict(screen)
     if verdict:
         return verdict
@@ -207,112 +218,119 @@ def said(screen: LessonScreen) -> list[Piece]:
         pieces = [(clean(text), role) for text, role in explain.line(timeline, step)]
         shorter = shortened_rule if timeline.kind(step) == "node" else shortened
         return shorter(pieces, screen.size.width - 4)
-    except Exception as error:  # a recording may come from a stranger, and hold what no program does
+    except Exception as error:  # a recording may be malformed
         return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
 
 
-def _done(screen: LessonScreen) -> list[Piece]:
-    """The end of a lesson: what comes next."""
-    g = screen.explain.glyphs
+def _closing(screen: LessonScreen) -> list[Piece]:
+    """Return what to do at the end of a lesson."""
+    glyphs = screen.explain.glyphs
     if screen.gate.waiting:
         e, capital = ("e", "key"), ("S", "key")
-        here = screen.exercising.here
-        if here is not None and here.number in screen.gate.waiting:
-            return phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+        exercise = screen.exercises.here
+        if exercise is not None and exercise.number in screen.gate.waiting:
+            return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
         cell = min(screen.gate.waiting)
-        end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
+        cell_end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
         text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
-        return phrase(text, cell=cell, go=(f"g {end}", "key"))
-    pieces: list[Piece] = [(f"{g.yes} ", "leaf"), (_("this lesson is done"), "strong")]
-    following = screen.owner.after(screen.target.name)
+        return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
+    pieces: list[Piece] = [(f"{glyphs.yes} ", "leaf"), (_("this lesson is done"), "strong")]
+    following = screen.owner.lesson_after(screen.target.name)
     if following is not None:
         title = clean(in_language(following.title, screen.language))
-        pieces += [(f" {g.dot} ", "quiet"), *phrase("next: {title}", title=(title, "strong"))]
-    leave = [(f" {g.dot} ", "quiet"), *phrase("{esc} to the lessons", esc=("Esc", "key"))]
-    return pieces + leave if row_width(pieces + leave) <= screen.size.width - 4 else pieces
+        pieces += [(f" {glyphs.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]
+    leave_hint = [(f" {glyphs.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
+    return pieces + leave_hint if row_width(pieces + leave_hint) <= screen.size.width - 4 else pieces
 
 
 def _verdict(screen: LessonScreen) -> list[Piece]:
-    """Where the run tells what was asked: how it compares, and whether that could not be kept."""
-    told = _compared(screen)
-    if told and screen.study.notice:
-        told = [*told, (f" {screen.explain.glyphs.dot} ", "quiet"), (clean(screen.study.notice), "note")]
-    return told
+    """Return how the answers compare to the run where it reveals them, and whether saving them failed."""
+    verdict = _compare_answers(screen)
+    if verdict and screen.study.notice:
+        verdict = [*verdict, (f" {screen.explain.glyphs.dot} ", "quiet"), (clean(screen.study.notice), "note")]
+    return verdict
 
 
-def _compared(screen: LessonScreen) -> list[Piece]:
-    """Whether the answers were right; of several the first that was not."""
-    g = screen.explain.glyphs
+def _compare_answers(screen: LessonScreen) -> list[Piece]:
+    """Return whether the answers were right; of several wrong ones only the first."""
+    glyphs = screen.explain.glyphs
     if screen.timeline.kind(screen.cursor) != "cell_end":
         return []
-    told: list[Piece] = []
+    verdict: list[Piece] = []
     for index, (text, right) in screen.study.given.items():
-        found = screen.gate.answer_of(screen.timeline, index)
-        if not text or found is None or found[1].error is not None or screen.cursor not in (found[0], found[0] + 1):
+        answer = screen.gate.answer_of(screen.timeline, index)
+        if not text or answer is None:
             continue
-        value = (format_answer(found[1].value), "strong")
+        step, event = answer
+        if event.error is not None or screen.cursor not in (step, step + 1):
+            continue
+        value = (format_answer(event.value), "strong")
         if right:
-            told += [(f" {g.dot} ", "quiet")] if told else [(f"{g.yes} ", "leaf strong")]
-            told += phrase("right: {value}", "leaf strong", value=value)
+            verdict += [(f" {glyphs.dot} ", "quiet")] if verdict else [(f"{glyphs.yes} ", "leaf strong")]
+            verdict += styled("right: {value}", "leaf strong", value=value)
             continue
-        came = _came(screen, index, *found)
-        way: list[Piece] = []
-        if came is not None and came != screen.cursor:
-            goes = N_("{key} goes to the step that made it so")
-            way = [(f" {g.dot} ", "quiet"), *phrase(goes, key=(f"g {came}", "key"))]
-        line, mine = found[1].last_line is not None, (clean(text), "strong")
-        whole = N_("you said {mine}, it is line {value}") if line else N_("you said {mine}, the run gives {value}")
-        brief = N_("it is line {value}") if line else N_("the run gives {value}")
-        told = [(f"{g.no} ", "error"), *phrase(whole, "error", mine=mine, value=value), *way]
-        if row_width(told) > screen.size.width - 4:  # what one said stands in the lesson pane too
-            told = [(f"{g.no} ", "error"), *phrase(brief, "error", value=value), *way]
-        return told
-    return told
+        cause = _cause_of_answer(screen, index, step, event)
+        cause_hint: list[Piece] = []
+        if cause is not None and cause != screen.cursor:
+            hint = N_("{key} goes to the step that made it so")
+            cause_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {cause}", "key"))]
+        is_line, given = event.last_line is not None, (clean(text), "strong")
+        full = N_("you said {mine}, it is line {value}") if is_line else N_("you said {mine}, the run gives {value}")
+        brief = N_("it is line {value}") if is_line else N_("the run gives {value}")
+        verdict = [(f"{glyphs.no} ", "error"), *styled(full, "error", mine=given, value=value), *cause_hint]
+        if row_width(verdict) > screen.size.width - 4:  # the lesson pane shows the answer too
+            verdict = [(f"{glyphs.no} ", "error"), *styled(brief, "error", value=value), *cause_hint]
+        return verdict
+    return verdict
 
 
-def _came(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
-    """The step at which the answer of a question came to be what it is."""
-    came = screen.study.came
-    if index not in came:
-        of = next((one.of for one in screen.gate.questions if one.index == index), "")
+def _cause_of_answer(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
+    """Return the step that gave a question's expression its value; None where none is found."""
+    causes = screen.study.came
+    if index not in causes:
+        expression = next((question.of for question in screen.gate.questions if question.index == index), "")
         timeline = screen.timeline
-        came[index] = came_at(timeline, of, step) if answer.last_line is None else ran_at(timeline, answer)
-    return came[index]
+        causes[index] = came_at(timeline, expression, step) if answer.last_line is None else ran_at(timeline, answer)
+    return causes[index]
 
 
-def _before(screen: LessonScreen) -> list[Piece]:
+def _opening(screen: LessonScreen) -> list[Piece]:
+    """Return what to say before the first step."""
     timeline = screen.timeline
     if timeline.steps:
         notices = [*timeline.notices, *filter(None, [screen.study.notice])]
         if notices:
             return [(clean(notices[0]), "note")]
-        return gate_said() if screen.asking else first_step(screen)
+        return open_question_notice() if screen.asking else first_step_notice(screen)
     if screen.session is not None and screen.running:
         return [(screen.waiting, "quiet")]
     return [(_("nothing was recorded"), "quiet")]
 
 
-def first_step(screen: LessonScreen) -> list[Piece]:
-    """How a walk begins."""
-    return phrase("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
+def first_step_notice(screen: LessonScreen) -> list[Piece]:
+    """Return how to begin."""
+    return styled("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
 
 
-def gate_said() -> list[Piece]:
-    """Why it does not go on."""
+def open_question_notice() -> list[Piece]:
+    """Return why the cursor cannot go on: a question is open."""
     text = N_("first the question: {enter} answers it, {s} skips it")
-    return phrase(text, "plain", enter=("Enter", "key"), s=("s", "key"))
+    return styled(text, "plain", enter=("Enter", "key"), s=("s", "key"))
 
 
-def status(screen: LessonScreen) -> int:
-    """The exit status that the program's end stands for: 1 where it failed."""
+def exit_status(screen: LessonScreen) -> int:
+    """Return the exit status of the program's end: 0 where it ended well or was stopped."""
     end = screen.timeline.run_end
     if end is None or screen.session is None or end.outcome in ("ok", "stopped"):
         return 0
     return end.status if end.outcome == "refused" else int(end.status != 0)
 
 
-def spread(left: Row, right: Row, cells: int) -> Row:
-    """Two ends of a line; the left one gives way."""
+# ------------------------------------------------------------ widgets
+
+
+def justified(left: Row, right: Row, cells: int) -> Row:
+    """Return a line with text at both ends; the left one is cut where there is little room."""
     room = max(cells - row_width(right) - 1, 0)
     if row_width(left) > room:
         left = fit(left, room)
@@ -320,7 +338,7 @@ def spread(left: Row, right: Row, cells: int) -> Row:
 
 
 class TitleBar(Surface):
-    """The name of the program, the lesson, and where in it one is."""
+    """The name of the program, the lesson, and the place in it."""
 
     BASE = "bar"
 
@@ -331,7 +349,7 @@ class TitleBar(Surface):
         self.facts: list[Piece] = []
 
     def show(self, family: str, title: str, facts: list[Piece]) -> None:
-        """The crumbs on the left, the facts on the right."""
+        """Show the family and title on the left, the facts on the right."""
         self.family, self.title, self.facts = family, title, facts
         self.paint()
 
@@ -346,11 +364,11 @@ class TitleBar(Surface):
         for text, role in self.facts:
             if text:
                 right += [(text, f"bar {role}"), ("   " if width >= 100 else "  ", "bar")]
-        return [spread(tuple(left), (*right[:-1], (" ", "bar")), width)]
+        return [justified(tuple(left), (*right[:-1], (" ", "bar")), width)]
 
 
 class Explain(Surface):
-    """What the step means, in words and numbers."""
+    """The line that explains the current step."""
 
     BASE = "bar"
 
@@ -359,7 +377,7 @@ class Explain(Surface):
         self.pieces: Sequence[Piece] = ()
 
     def show(self, pieces: Sequence[Piece]) -> None:
-        """One line of text."""
+        """Show one line of text."""
         self.pieces = pieces
         self.paint()
 
@@ -369,21 +387,21 @@ class Explain(Surface):
 
 
 class TimeBar(Surface):
-    """The whole recording in one line; a click goes there."""
+    """The whole recording in one line; a click moves the cursor."""
 
     def __init__(self) -> None:
         super().__init__(id="timebar")
         self._bar = Bar(2, 0, b"", ())
-        self._back = Backward()
+        self._back = BackwardSteps()
         self._key: object = None
         self._cursor = 0
         self._timeline: Timeline | None = None
         self._limit = 0
 
     def show(self, timeline: Timeline, cursor: int, limit: int) -> None:
-        """Where the cursor stands, and how far it may go."""
+        """Show the cursor, and the last step that it may reach."""
         if timeline is not self._timeline:
-            self._key, self._back = None, Backward()
+            self._key, self._back = None, BackwardSteps()
         self._timeline, self._cursor, self._limit = timeline, cursor, limit
         self.paint()
 
@@ -420,51 +438,52 @@ class KeyLine(Surface):
         self._ends: list[tuple[int, str]] = []
 
     def show(self, hints: Sequence[Hint]) -> None:
-        """The hints in the order shown; as many as fit, the most important ones of them."""
+        """Show the hints in this order, leaving out the least important ones where there is little room."""
         if hints != self.hints or not self._shown:
             self.hints = hints
             self.paint()
 
     def rows(self, width: int, height: int) -> list[Row]:
         gap = 3 if width >= 100 else 2
-        sizes = {hint: row_width(_pieces(hint)) + gap for hint in self.hints}
-        kept: set[Hint] = set()
+        widths = {hint: row_width(_hint_pieces(hint)) + gap for hint in self.hints}
+        fitting: set[Hint] = set()
         room = width - 1 + gap - 1
         for hint in sorted(self.hints, key=lambda hint: hint.rank):
-            if sizes[hint] <= room:
-                room -= sizes[hint]
-                kept.add(hint)
+            if widths[hint] <= room:
+                room -= widths[hint]
+                fitting.add(hint)
         pieces: list[Piece] = [(" ", "plain")]
         self._ends = []
-        at = 1
+        end = 1
         for hint in self.hints:
-            if hint in kept:
-                pieces += [*_pieces(hint), (" " * gap, "plain")]
-                at += sizes[hint]
-                self._ends.append((at, hint.action))
+            if hint in fitting:
+                pieces += [*_hint_pieces(hint), (" " * gap, "plain")]
+                end += widths[hint]
+                self._ends.append((end, hint.action))
         return [tuple(pieces[:-1])]
 
     def on_click(self, event: events.Click) -> None:
-        place = bisect_right(self._ends, event.x, key=lambda end: end[0])
-        if place < len(self._ends):
-            self.post_message(KeyPicked(self._ends[place][1]))
+        index = bisect_right(self._ends, event.x, key=lambda end: end[0])
+        if index < len(self._ends):
+            self.post_message(KeyPicked(self._ends[index][1]))
 
 
-def _pieces(hint: Hint) -> Row:
+def _hint_pieces(hint: Hint) -> Row:
+    """Return the keys of a hint and its label."""
     return ((_(hint.keys), "key"), (f" {_(hint.label)}", "quiet"))
 
 
 class TooSmall(Surface):
-    """All that a very small terminal shows."""
+    """The only widget on a terminal that is too small."""
 
     def __init__(self) -> None:
         super().__init__(id="toosmall")
 
     def rows(self, width: int, height: int) -> list[Row]:
-        wide, tall = LEAST
+        least_width, least_height = LEAST
         text = [
             _("This terminal has {width}x{height} cells.", width=width, height=height),
-            _("gradtutor needs {width}x{height} or more.", width=wide, height=tall),
+            _("gradtutor needs {width}x{height} or more.", width=least_width, height=least_height),
             "",
             f"q {_('quit')}",
         ]

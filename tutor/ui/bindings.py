@@ -1,6 +1,4 @@
-"""The keys, as data: what is bound, what the footer and the help screen say of it.
-
-Which keys do something now; only those are shown."""
+"""Key bindings: which keys are bound, how the footer and the help screen describe them, which are possible now."""
 
 from __future__ import annotations
 
@@ -18,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """A key that does something on the lesson screen."""
+    """A key of a screen, and what it does."""
 
     id: str
     keys: str
-    """Textual's names, separated by commas."""
+    """The names that Textual gives the keys, separated by commas."""
     shown: str
     label: str
     about: str
-    """For the help screen; keys after one another with the same label share a line there."""
+    """Text for the help screen. Consecutive keys with the same label share a line there."""
 
 
 class Hint(NamedTuple):
@@ -36,7 +34,7 @@ class Hint(NamedTuple):
     label: str
     action: str
     rank: int
-    """The lower, the longer it stays as the terminal gets narrower."""
+    """Importance: as the terminal gets narrower, the hints with the highest rank go first."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -48,8 +46,8 @@ KEYS: tuple[Key, ...] = (
     Key("out", "o", "o", "into", N_("out of it")),
     Key("next_cell", "right_square_bracket,pagedown", "] PageDown", "cell", N_("the next cell")),
     Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", "cell", N_("the cell before")),
-    Key("next_iteration", "right_curly_bracket", "}", "turn", N_("the next iteration of this loop")),
-    Key("previous_iteration", "left_curly_bracket", "{", "turn", N_("the iteration before")),
+    Key("next_iteration", "right_curly_bracket", "}", "iteration", N_("the next iteration of this loop")),
+    Key("previous_iteration", "left_curly_bracket", "{", "iteration", N_("the iteration before")),
     Key("next_pass", "b", "b", "pass", N_("the next backward pass")),
     Key("previous_pass", "B", "B", "pass", N_("the pass before")),
     Key("first", "home", "Home", "end", N_("the beginning")),
@@ -117,36 +115,36 @@ HINTS: tuple[Hint, ...] = (
 
 
 BRACKET = "left_square_bracket"
-"""It leads to the cell before; but where a question is open a list begins with it."""
+"""The key `[`: it leads to the previous cell, but starts a list where a question waits for an answer."""
 
 
 def bindings(keys: Sequence[Key] = KEYS) -> list[BindingType]:
-    """What Textual is told."""
-    found: list[BindingType] = []
+    """Return the Textual bindings of these keys; each calls `action_do` with the key's id."""
+    result: list[BindingType] = []
     for key in keys:
         names = key.keys.split(",")
         if BRACKET in names:
             names.remove(BRACKET)
-            found.append(Binding(BRACKET, "do('bracket')", show=False))
+            result.append(Binding(BRACKET, "do('bracket')", show=False))
         action = f"do('{key.id}')"
-        found.append(
+        result.append(
             Binding(",".join(names), action, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
         )
-    return found
+    return result
 
 
-def hints_of_typing(does: str) -> list[Hint]:
-    """Where one types: there letters are text."""
-    return [Hint("Enter", does, "details", 0), Hint("Esc", N_("back"), "leave", 0)]
+def typing_hints(enter_label: str) -> list[Hint]:
+    """Return the hints for an input, where letters are text. `enter_label` says what Enter does."""
+    return [Hint("Enter", enter_label, "details", 0), Hint("Esc", N_("back"), "leave", 0)]
 
 
-def hints_now(works: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:
-    """Those that do something now."""
-    return [hint for hint in hints if works(hint.action)]
+def possible_hints(possible: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:
+    """Return the hints whose keys do something now, by `possible`."""
+    return [hint for hint in hints if possible(hint.action)]
 
 
-def works(screen: LessonScreen, key: str) -> bool:
-    """Whether this key does something at the cursor."""
+def is_possible(screen: LessonScreen, key: str) -> bool:
+    """Return whether a key does something at the cursor of this screen."""
     timeline, step, focused = screen.timeline, screen.cursor, screen.focused
     match key:
         case "play" | "next_pass" | "next_cell" if screen.asking:
@@ -177,11 +175,15 @@ def works(screen: LessonScreen, key: str) -> bool:
         case "rerun" | "edit":
             return screen.session is not None and not screen.running
         case "knobs":
-            return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
+            return screen.session is not None and not screen.running and bool(screen.whatif.knobs_by_name)
         case "hint":
-            here = screen.exercising.here
-            kept = screen.study.kept
-            return here is not None and here.id not in kept.solved and kept.hints.get(here.id, 0) < len(here.hints)
+            exercise = screen.exercises.here
+            progress = screen.study.kept
+            return (
+                exercise is not None
+                and exercise.id not in progress.solved
+                and progress.hints.get(exercise.id, 0) < len(exercise.hints)
+            )
         case "runs":
             return len(screen.runner.runs.all) > 1
         case _:
@@ -189,7 +191,7 @@ def works(screen: LessonScreen, key: str) -> bool:
 
 
 def _is_inside(screen: LessonScreen) -> bool:
-    """Whether the step is in a function, a composite operation or a backward pass."""
+    """Return whether the step is in a function call, a composite operation or a backward pass."""
     timeline, step = screen.timeline, screen.cursor
     columns = timeline.columns
     return columns.frame_depths[step - 1] > 1 or columns.depths[step - 1] > 0 or timeline.pass_of(step) is not None

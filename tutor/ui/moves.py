@@ -1,4 +1,4 @@
-"""Where a key leads, and where `g` and `/` lead: functions of a timeline and a step."""
+"""Where keys, the `g` prompt and a search lead: functions of a timeline and a step."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
     "previous_line": navigation.previous_line,
     "into": navigation.into,
     "out": navigation.out,
-    "next_cell": lambda timeline, step: navigation.next_cell(timeline, max(step, 1)),  # before the first one is in it
+    "next_cell": lambda timeline, step: navigation.next_cell(timeline, max(step, 1)),  # step 0 is before all cells
     "previous_cell": navigation.previous_cell,
     "next_iteration": navigation.next_iteration,
     "previous_iteration": navigation.previous_iteration,
     "next_pass": navigation.next_pass,
     "previous_pass": navigation.previous_pass,
 }
-NOWHERE = {
+_NO_MOVE = {
     "forward": N_("this is the last step"),
     "back": N_("this is the beginning"),
     "next_line": N_("no statement follows"),
@@ -47,38 +47,45 @@ NOWHERE = {
 _AHEAD = ("forward", "next_line", "next_cell", "next_iteration", "next_pass")
 
 _FORMS = N_("18, line 9, iteration 30, cell 2, pass 3 or end")
-_TURN = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
+_ITERATION = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 
 
-def nowhere(timeline: Timeline, key: str) -> str:
-    """What to say where a key leads nowhere; in a recording that was full, that there was more."""
+def no_move_reason(timeline: Timeline, key: str) -> str:
+    """Return what to say where a key leads nowhere; in a cut recording, that there was more."""
     if timeline.cut is None or key not in _AHEAD:
-        return _(NOWHERE[key])
-    return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(NOWHERE[key]), step=timeline.cut)
+        return _(_NO_MOVE[key])
+    return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(_NO_MOVE[key]), step=timeline.cut)
 
 
-def go(timeline: Timeline, step: int, text: str) -> int:
-    """The step that was typed: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`. Raises PlaceError."""
+def resolve_typed(timeline: Timeline, step: int, text: str) -> int:
+    """Return the step for a text typed at the `g` prompt: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`.
+
+    Raises:
+        PlaceError: There is no such step, with the reason for the learner.
+    """
     text = text.strip().lower()
-    text = _in_english(text)
-    if match := _TURN.fullmatch(text):
-        return _turn(timeline, step, int(match[1]))
+    text = _to_english(text)
+    if match := _ITERATION.fullmatch(text):
+        return _iteration_start(timeline, step, int(match[1]))
     if match := _PASS.fullmatch(text):
-        info = next((info for info in timeline.passes if info.number == int(match[1])), None)
-        if info is None:
+        pass_info = next((pass_info for pass_info in timeline.passes if pass_info.number == int(match[1])), None)
+        if pass_info is None:
             raise PlaceError(
                 ngettext("There is {count} backward pass.", "There are {count} backward passes.", len(timeline.passes))
             )
-        return info.start_step
+        return pass_info.start_step
     if match := re.fullmatch(r"(line|cell|l|c)\s*[: ]\s*(\d.*)", text):
         kind = "line" if match[1].startswith("l") else "cell"
         return resolve(timeline, f"{kind}:{match[2]}")
     return resolve(timeline, re.sub(r"^(?:step|s)\s*(?=\d)", "", text), _FORMS)
 
 
-def _in_english(text: str) -> str:
-    """The same with English words where the learner's language has others; a catalog may list several, apart by `|`."""
+def _to_english(text: str) -> str:
+    """Return the text with English keywords for those of the learner's language.
+
+    A catalog may list several words for one keyword, separated by `|`.
+    """
     words = {
         "cell ": pgettext("typed to go there", "cell"),
         "pass ": pgettext("typed to go there", "pass"),
@@ -87,65 +94,76 @@ def _in_english(text: str) -> str:
         "step ": pgettext("typed to go there", "step"),
         "end": pgettext("typed to go there", "end"),
     }
-    for english, said in words.items():
-        if said != english.strip():
-            for word in said.split("|"):
+    for english, translated in words.items():
+        if translated != english.strip():
+            for word in translated.split("|"):
                 text = text.replace(word, english)
     return text
 
 
-def _turn(timeline: Timeline, step: int, number: int) -> int:
-    """The start of a turn of the loop around this step; outside of one, of the loop that begins next, else the last."""
-    frames = [frame for frame in timeline.state(step).frames if frame.iterations]  # a function may be called in one
+def _iteration_start(timeline: Timeline, step: int, number: int) -> int:
+    """Return the step at which iteration `number` of the current loop begins.
+
+    Outside of a loop it is the next loop that begins, else the last one.
+
+    Raises:
+        PlaceError: There is no loop, or no such iteration.
+    """
+    frames = [frame for frame in timeline.state(step).frames if frame.iterations]  # a loop may call a function
     loop = next(reversed(frames[-1].iterations), None) if frames else None
-    turns = None if loop is None else timeline.contents.iteration_starts.get(loop)
-    if not turns:
-        known = [found for found in timeline.contents.iteration_starts.values() if len(found)]
-        later = [found for found in known if found[-1] > step]
-        last = max(known, key=lambda found: found[-1], default=None)
-        turns = min(later, key=lambda found: found[0], default=last)
-    if not turns:
+    starts = None if loop is None else timeline.contents.iteration_starts.get(loop)
+    if not starts:
+        loops = [begins for begins in timeline.contents.iteration_starts.values() if len(begins)]
+        unfinished = [begins for begins in loops if begins[-1] > step]
+        last_loop = max(loops, key=lambda begins: begins[-1], default=None)
+        starts = min(unfinished, key=lambda begins: begins[0], default=last_loop)
+    if not starts:
         raise PlaceError(_("There is no loop here."))
-    # In a loop within a loop the same number comes again and again: count from where this run of it began.
-    start = 0
+    # An inner loop has an iteration of this number in each run of it: count from where the current run began.
+    offset = 0
     if loop is not None:
-        turn = frames[-1].iterations[loop]
-        start = max(bisect_right(turns, step) - turn, 0)
-    if not 1 <= number <= len(turns) - start:
+        iteration = frames[-1].iterations[loop]
+        offset = max(bisect_right(starts, step) - iteration, 0)
+    if not 1 <= number <= len(starts) - offset:
         raise PlaceError(
-            ngettext("This loop has {count} iteration.", "This loop has {count} iterations.", len(turns) - start)
+            ngettext("This loop has {count} iteration.", "This loop has {count} iterations.", len(starts) - offset)
         )
-    return turns[start + number - 1]
+    return starts[offset + number - 1]
 
 
-def find(timeline: Timeline, step: int, text: str, limit: int) -> int | None:
-    """The next step, from the one after `step` round to it again, whose code or printed text holds `text`."""
-    wanted = text.lower()
-    if not wanted or not limit:
+def find_text(timeline: Timeline, step: int, text: str, limit: int) -> int | None:
+    """Return the next step whose code or output contains `text`, ignoring case; None where there is none.
+
+    The search starts after `step`, and wraps around at `limit` to end at `step` again.
+    """
+    needle = text.lower()
+    if not needle or not limit:
         return None
-    sites = {number for number, site in timeline.sites.items() if wanted in _code(timeline, site.file, site.span)}
-    printed = _printed(timeline, wanted, limit)
-    columns = timeline.columns.sites
-    kinds = timeline.columns.kinds
+    sites = {number for number, site in timeline.sites.items() if needle in _code(timeline, site.file, site.span)}
+    output_steps = _matching_output(timeline, needle, limit)
+    site_column = timeline.columns.sites
+    kind_column = timeline.columns.kinds
     for first, last in ((step, limit), (0, min(step, limit))):
-        in_code = next((at + 1 for at in range(first, last) if columns[at] in sites and kinds[at] in _OF_CODE), None)
-        in_text = next((at for at in printed if first < at <= last), None)
-        found = min((at for at in (in_code, in_text) if at is not None), default=None)
-        if found is not None:
-            return found
+        indices = range(first, last)
+        in_code = next((at + 1 for at in indices if site_column[at] in sites and kind_column[at] in _CODE_KINDS), None)
+        in_output = next((at for at in output_steps if first < at <= last), None)
+        nearest = min((at for at in (in_code, in_output) if at is not None), default=None)
+        if nearest is not None:
+            return nearest
     return None
 
 
-_OF_CODE = frozenset((navigation.LINE, navigation.OP))
+_CODE_KINDS = frozenset((navigation.LINE, navigation.OP))
 
 
 def _code(timeline: Timeline, file: int, span: tuple[int, int, int, int]) -> str:
-    return _head(" " * span[1] + (timeline.book.code(file, span) or "")).lower()
+    """Return the lower-case code of a site, without the body of a compound statement."""
+    return _without_body(" " * span[1] + (timeline.book.code(file, span) or "")).lower()
 
 
 @lru_cache(maxsize=1024)
-def _head(code: str) -> str:
-    """The code without the statements in it: what `for …:` does, not what is done there."""
+def _without_body(code: str) -> str:
+    """Return the code of a compound statement without its body: `for …:` alone."""
     try:
         statement = ast.parse(dedent(code)).body[0] if "\n" in code else None
     except (SyntaxError, ValueError, RecursionError, IndexError):
@@ -154,16 +172,16 @@ def _head(code: str) -> str:
     return "\n".join(code.split("\n")[: max(body[0].lineno - 1, 1)]) if isinstance(body, list) else code
 
 
-def _printed(timeline: Timeline, wanted: str, limit: int) -> list[int]:
-    """The steps by which a piece of output with this text in it was complete."""
+def _matching_output(timeline: Timeline, needle: str, limit: int) -> list[int]:
+    """Return the steps that complete a line or piece of output containing `needle`, up to `limit`."""
     steps = []
     line = ""
     for part in timeline.contents.printed:
         if part.step > limit:
             break
         line += part.text.lower()
-        if wanted in line:
+        if needle in line:
             steps.append(part.step)
             line = ""
-        line = line[-max(len(wanted), 1) :]
+        line = line[-max(len(needle), 1) :]
     return steps

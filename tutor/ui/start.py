@@ -1,4 +1,4 @@
-"""The way in: whether this terminal can show a screen, and the screen from its start to its end."""
+"""Entry point of the screen: check that the terminal can show it, and run the app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def refusal() -> str | None:
-    """Why there can be no full screen here, and what to do instead; None where there can."""
+    """Return why this terminal cannot show the screen, and what to use instead; None where it can."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _("there is no terminal here. --plain walks without one; `gradtutor steps` and `show` print.")
     if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
@@ -37,15 +37,22 @@ def run(
     timeline: Timeline | None = None,
     language: str = "en",
 ) -> int:
-    """Show the list of lessons, or open `target`; the exit status.
+    """Run the app until it exits, and return the exit status.
 
-    `timeline` is a recording to be walked instead of a run; `workers` has a process standing by, so that a run starts
-    at once. A target that cannot be run at all ends the screen, with the reason on standard error.
+    A target that cannot run at all ends the app, with the reason on standard error.
+
+    Args:
+        target: What to open; None shows the list of lessons.
+        lessons_dir: The folder of the lessons.
+        session_factory: Makes the session that runs a target.
+        workers: Keeps a worker process on standby, so that a run starts at once.
+        timeline: A recording to show instead of a run of `target`.
+        language: The language of the interface.
     """
-    gc.disable()  # until the screen is there: what is imported now stays anyway
+    gc.disable()  # until the screen is shown: nothing imported until then is garbage
     from tutor.study.progress import Store
     from tutor.ui.app import GradtutorApp
-    from tutor.ui.terminal import GRACE, end_by_force
+    from tutor.ui.terminal import SIGNAL_GRACE, exit_after
 
     app = GradtutorApp(
         target, lessons=lessons_dir, factory=session_factory, workers=workers, timeline=timeline, language=language
@@ -55,17 +62,17 @@ def run(
         try:
             await app.run_async()
         finally:
-            await app.close_sessions()  # the terminal is clean by now; no process may stay
+            await app.close_sessions()  # the terminal is restored by now
 
     try:
         asyncio.run(main())
     finally:
-        # A thread that writes to a terminal that is gone may never end, and Python would wait for it.
-        if app.last is not None:
-            app.last.cancel()
-        end_by_force(GRACE, 1 if sys.exc_info()[0] is not None else app.return_code or 0)
-    if app.parting:
-        print(f"gradtutor: {app.parting}", file=sys.stderr)
+        # A thread that writes to a closed terminal may hang, and Python would wait for it.
+        if app.exit_timer is not None:
+            app.exit_timer.cancel()
+        exit_after(SIGNAL_GRACE, 1 if sys.exc_info()[0] is not None else app.return_code or 0)
+    if app.exit_message:
+        print(f"gradtutor: {app.exit_message}", file=sys.stderr)
     if Store.unkept is not None:
         print(f"gradtutor: {Store.unkept}", file=sys.stderr)
     return app.return_code or 0

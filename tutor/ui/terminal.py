@@ -1,8 +1,7 @@
-"""The end of the process where the orderly one does not come: the terminal is gone, or the main thread is held up.
+"""The terminal: signals, a terminal that closes, a forced exit, and a Textual driver that survives all of them.
 
-Nothing here needs the main thread, but for the signals, which Python hands to it even while it waits for a file.
-
-The terminal as Textual drives it, made to last: bytes that are no text, stops, a terminal that goes."""
+The forced exit does not need the main thread, which may be blocked. Only signal handlers run in it.
+"""
 
 from __future__ import annotations
 
@@ -21,109 +20,109 @@ from typing import Any, TextIO
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-GRACE = 3.0
-"""Seconds that an orderly end may take after a signal: a terminal that is gone can block it for ever."""
-PATIENCE = 10.0
-"""Seconds that it may take where the learner leaves: a process may have to be killed first."""
-LOOK = 1.0
-"""Seconds between two looks whether the terminal is still there."""
+SIGNAL_GRACE = 3.0
+"""Seconds that an orderly exit may take after a signal; writing to a closed terminal can block for ever."""
+QUIT_GRACE = 10.0
+"""Seconds that it may take when the learner quits; a worker process may have to be killed first."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks whether the terminal is still open."""
 
 
-def end_by_force(seconds: float, status: int) -> threading.Timer:
-    """End this process after so many seconds, whatever it does then. Cancel it where all went well."""
-    last = threading.Timer(seconds, os._exit, (status,))
-    last.daemon = True
-    last.start()
-    return last
+def exit_after(seconds: float, status: int) -> threading.Timer:
+    """Start a timer that ends this process in `seconds` with `status`, and return it so that it can be cancelled."""
+    timer = threading.Timer(seconds, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
-def on_signals(tell: Callable[[int], None]) -> None:
-    """At SIGTERM and SIGHUP, `tell` is told the number, in the main thread, and the end by force begins."""
+def on_signals(callback: Callable[[int], None]) -> None:
+    """Call `callback` with the number of a SIGTERM or SIGHUP, in the main thread, and force the exit soon after."""
 
-    def signalled(number: int, frame: object) -> None:
-        end_by_force(GRACE, 128 + number)
-        tell(number)
+    def handle_signal(number: int, frame: object) -> None:
+        exit_after(SIGNAL_GRACE, 128 + number)
+        callback(number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(ValueError):  # not the main thread
-            signal.signal(number, signalled)
+            signal.signal(number, handle_signal)
 
 
-def watch_terminal(tell: Callable[[int], None]) -> None:
-    """When the terminal is gone, `tell` is told as of SIGHUP, in a thread, and the end by force begins.
+def watch_terminal(callback: Callable[[int], None]) -> None:
+    """Call `callback` with SIGHUP once the terminal is closed, in a thread, and force the exit soon after.
 
-    It may go without a signal: a program that is not of its session gets none.
+    A program outside of the terminal's session gets no signal when it closes.
     """
 
-    def look() -> None:
-        terminal = select.poll()
-        terminal.register(sys.stdin, 0)
-        while not terminal.poll(0):
-            time.sleep(LOOK)
-        end_by_force(GRACE, 128 + signal.SIGHUP)
-        tell(signal.SIGHUP)
+    def poll_terminal() -> None:
+        poll = select.poll()
+        poll.register(sys.stdin, 0)
+        while not poll.poll(0):
+            time.sleep(CHECK_INTERVAL)
+        exit_after(SIGNAL_GRACE, 128 + signal.SIGHUP)
+        callback(signal.SIGHUP)
 
     if sys.stdin.isatty():
-        threading.Thread(target=look, name="terminal-watch", daemon=True).start()
+        threading.Thread(target=poll_terminal, name="terminal-watch", daemon=True).start()
 
 
-WAIT = 0.1
-"""Seconds between two looks whether the input is to end, or a key is whole."""
-JUST = 0.1
-"""Seconds: where both have come, Python tells of the signal to go on before that to stop, whichever was first."""
+INPUT_INTERVAL = 0.1
+"""Seconds between two checks whether the input thread is to end, or an escape sequence is complete."""
+SIGNAL_ORDER_GRACE = 0.1
+"""Seconds. Of SIGCONT and SIGTSTP that arrive together Python handles SIGCONT first, whatever their order."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 class TerminalDriver(LinuxDriver):
-    """Draws on standard output, which is a terminal where there is a screen; standard error may be a file."""
+    """Draws on standard output, and handles stop signals, invalid input and a closed terminal."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stops = self._restarts = False
-        """Whether a stop or a restart is due."""
-        self._continued = -JUST
-        """When it was last told to go on."""
-        self._suspends = False
-        """Whether the terminal is given back only for a while."""
+        self._stop_pending = self._restart_pending = False
+        """Whether a stop is pending (`_stop_pending`), or taking the terminal back (`_restart_pending`)."""
+        self._continued_at = -SIGNAL_ORDER_GRACE
+        """When the last SIGCONT arrived."""
+        self._suspending = False
+        """Whether the terminal is only released for a while."""
         self._ended = False
         super().__init__(*arguments, **options)
         out = sys.__stdout__
         if out is not None and out.isatty():
             file = open(out.fileno(), "w", closefd=False, encoding=out.encoding, errors=out.errors)  # noqa: SIM115
-            self._file = _Lasting(file)  # type: ignore[assignment]
+            self._file = _SafeStream(file)  # type: ignore[assignment]
 
     # ------------------------------------------------------------ stops and continues
 
     def _sigtstp_application(self, *_: object) -> None:
-        if time.monotonic() - self._continued >= JUST:
-            self._stops = True
-            self._soon(self._stop)
+        if time.monotonic() - self._continued_at >= SIGNAL_ORDER_GRACE:
+            self._stop_pending = True
+            self._call_soon(self._stop)
 
     def _sigcont_application(self, *_: object) -> None:
-        self._continued = time.monotonic()
-        self._stops = False  # as the system does: a stop that is due is due no more
-        if not self._restarts:
-            self._restarts = True
-            self._soon(self._restart)
+        self._continued_at = time.monotonic()
+        self._stop_pending = False  # as in POSIX: SIGCONT discards a pending stop
+        if not self._restart_pending:
+            self._restart_pending = True
+            self._call_soon(self._restart)
 
-    def _soon(self, do: Callable[[], None]) -> None:
-        """Not at once: a signal comes at any moment, in the middle of another stop too."""
-        with contextlib.suppress(RuntimeError):  # the screen has ended
-            self._loop.call_soon_threadsafe(do)
+    def _call_soon(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in the event loop: a signal may arrive at any moment, even during another stop."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(callback)
 
     def _stop(self) -> None:
-        """Give the terminal back and stop, until a signal says to go on."""
-        if self._ended or not self._stops:
+        """Release the terminal and stop the process, until SIGCONT."""
+        if self._ended or not self._stop_pending:
             return
         if self._auto_restart and not self._must_signal_resume:
             self.suspend_application_mode()
             self._must_signal_resume = True
-        if self._stops:  # else it was told meanwhile to go on
+        if self._stop_pending:  # unless SIGCONT arrived meanwhile
             os.kill(os.getpid(), signal.SIGSTOP)
 
     def _restart(self) -> None:
-        """Take the terminal again: a shell may have had it meanwhile. The threads of before end first."""
-        self._restarts = False
+        """Take the terminal back, as a shell may have changed it; old threads end first."""
+        self._restart_pending = False
         if self._ended or not self._auto_restart:
             return
         if not self._must_signal_resume:
@@ -133,47 +132,47 @@ class TerminalDriver(LinuxDriver):
         self._app.refresh(layout=True)
 
     def suspend_application_mode(self) -> None:
-        """Give the terminal back for a while."""
-        self._suspends = True
+        """Release the terminal for a while."""
+        self._suspending = True
         try:
             super().suspend_application_mode()
         finally:
-            self._suspends = False
+            self._suspending = False
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back; where that is done already, there is nothing to do."""
-        self._ended = self._ended or not self._suspends
+        """Release the terminal, unless that is done already."""
+        self._ended = self._ended or not self._suspending
         if self._writer_thread is not None and self._writer_thread.is_alive():
             super().stop_application_mode()
 
     def close(self) -> None:
-        """Let the last of the writing end."""
+        """Wait for the writer thread."""
         if self._writer_thread is not None and self._writer_thread.is_alive():
             super().close()
 
     def write(self, data: str) -> None:
-        """Write, unless nobody takes it away any more: the queue would be full one day, and we stand still."""
+        """Write, unless the writer thread has ended: the queue would fill up and block."""
         if self._writer_thread is not None and self._writer_thread.is_alive():
             super().write(data)
 
     # ------------------------------------------------------------ input
 
     def run_input_thread(self) -> None:
-        """Read what is typed until the input is to end. Never blocks in a read, and never spins."""
+        """Read input until the exit event is set, without blocking in a read and without spinning."""
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         parser = XTermParser(self._debug)
-        descriptor = _opened(self.fileno)
+        descriptor = _reopen(self.fileno)
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         try:
             while not self.exit_event.is_set():
-                data = _read(descriptor) if poll.poll(WAIT * 1000) else None
-                if data == b"":  # it is gone, or at its end: no look at it would wait
-                    self.exit_event.wait(WAIT)
-                text = decode(data or b"").replace(_REPLACED, "")  # a byte that is no text is no key
+                data = _read(descriptor) if poll.poll(INPUT_INTERVAL * 1000) else None
+                if data == b"":  # closed, or at its end: polling would return at once
+                    self.exit_event.wait(INPUT_INTERVAL)
+                text = decode(data or b"").replace(_REPLACED, "")  # drop bytes that are not UTF-8
                 try:
                     messages = [*(parser.feed(text) if text else ()), *parser.tick()]
-                except Exception:  # what looked like a report of the terminal, or a key, is none
+                except Exception:  # an invalid escape sequence
                     messages, parser = [], XTermParser(self._debug)
                 for message in messages:
                     self.process_message(message)
@@ -182,15 +181,15 @@ class TerminalDriver(LinuxDriver):
                 os.close(descriptor)
 
 
-def _opened(terminal: int) -> int:
-    """The same terminal once more, so that reading from it never blocks; others that have it are not concerned."""
+def _reopen(terminal: int) -> int:
+    """Open the terminal once more for non-blocking reads, which leaves other users of it alone; return a descriptor."""
     with contextlib.suppress(OSError):
         return os.open(os.ttyname(terminal), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     return terminal
 
 
 def _read(descriptor: int) -> bytes | None:
-    """What has come; None where it went away again, nothing where nothing will come any more."""
+    """Return the bytes that can be read; None where there are none after all, `b""` at the end of the input."""
     try:
         return os.read(descriptor, 4096)
     except BlockingIOError:
@@ -199,8 +198,8 @@ def _read(descriptor: int) -> bytes | None:
         return b""
 
 
-class _Lasting:
-    """A stream of text that loses what it cannot write: who writes to it is a thread, and nobody hears of its end."""
+class _SafeStream:
+    """A text stream that drops what it cannot write: an error would end Textual's writer thread unnoticed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

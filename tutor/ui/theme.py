@@ -1,4 +1,4 @@
-"""Colours: one for each meaning, the same in every pane, told apart by eyes of every kind; dark and light."""
+"""Colours: one colour for each meaning, the same in all panes, for colour-blind eyes too; dark and light."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _COLOURS = {
         "statement": "#e6ebf2", "chosen": "#d5e3f3", "onmark": "#1c232c",
     },
 }  # fmt: skip
-# Grounds behind dark text: the same in both themes, bright enough to be found at once.
+# Backgrounds for dark text: the same in both themes, and bright, to catch the eye.
 _MARKER = {"now": "#f2e25c", "grad": "#f0a330"}
 
-# Of pictures of values: below zero, zero, above; apart for all kinds of eyes.
+# Heat maps: below zero, zero, above zero; distinguishable by colour-blind eyes.
 _HEAT = {DARK: ("#4a9bf5", "#232b36", "#f0a330"), LIGHT: ("#1264ad", "#e4e7ec", "#b85a00")}
 _HEAT_LEVELS = 8
-"""On either side of zero."""
+"""Colours on either side of zero."""
 
-# Where there are only 16 colours the nearest ones would fall together: these stay apart.
+# With only 16 colours the nearest ones would coincide; these stay distinct.
 _SIXTEEN = {
     DARK: {
         "leaf": "#00ff00", "value": "#00ffff", "grad": "#808000", "now": "#ffff00", "error": "#ff0000",
@@ -86,30 +86,37 @@ _ROLES = {
     "changed": "bold underline",
     "linked": "underline {value}",
 }
-# Without colours meaning must lie in weight, line and inversion.
+# Without colours, weight, underline and inversion carry the meaning.
 _MONO = {"statement": "bold", "here": "bold reverse", "back": "bold reverse underline", "chosen": "reverse",
          "tab": "bold reverse", "bar": "", "focus": "bold", "now": "bold", "node": "bold", "key": "bold",
          "linked": "underline"}  # fmt: skip
 
 
 class Palette:
-    """The style of each role in one theme."""
+    """The Rich style of each role in one theme."""
 
     def __init__(self, name: str, mono: bool, few: bool = False) -> None:
+        """Make the styles.
+
+        Args:
+            name: The theme.
+            mono: Whether the terminal shows no colours, so that weight, underline and inversion carry the meaning.
+            few: Whether the terminal has only 16 colours.
+        """
         colours = _COLOURS[name] | (_SIXTEEN[name] if few else {})
         marker = {f"{key}_ground": value for key, value in (_MARKER_SIXTEEN if few else _MARKER).items()}
         self.ground = Style.parse(f"{colours['ink']} on {colours['ground']}")
         self._roles = {role: Style.parse(text.format(**colours, **marker)) for role, text in _ROLES.items()}
-        self._roles.update(_heat(name, colours))
+        self._roles.update(_heat_styles(name, colours))
         if mono:
             self._roles.update({role: Style.parse(text) for role, text in _MONO.items()})
         self.shades = not (mono or few)
-        """Whether there are enough colours for pictures of values."""
+        """Whether there are enough colours for heat maps."""
         self._cache: dict[str, Style] = {}
-        self.glyphs: Glyphs = segments.for_terminal(not mono)
+        self.glyphs: Glyphs = segments.terminal_glyphs(not mono)
 
     def style(self, roles: str) -> Style:
-        """The style of some roles, the later ones on top; one that is not known looks plain."""
+        """Return the style of roles separated by spaces, the later ones on top; unknown roles change nothing."""
         style = self._cache.get(roles)
         if style is None:
             style = self.ground
@@ -119,40 +126,44 @@ class Palette:
         return style
 
 
-def _heat(name: str, colours: dict[str, str]) -> dict[str, Style]:
-    """`hot0` to `hot16` in front and `on0` to `on16` behind, 8 for zero; `nan`, and `now` for what is chosen."""
+def _heat_styles(name: str, colours: dict[str, str]) -> dict[str, Style]:
+    """Return the styles of a heat map: `hot0` to `hot16` as foreground, `on0` to `on16` as background, 8 for zero.
+
+    `nan` and `now` stand for numbers that are not finite and for the chosen element.
+    """
     below, zero, above = (tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5)) for colour in _HEAT[name])
-    found = {"nan": colours["error"], "now": colours["now"]}
-    for place in range(2 * _HEAT_LEVELS + 1):
-        end, share = (below if place < _HEAT_LEVELS else above), abs(place - _HEAT_LEVELS) / _HEAT_LEVELS
-        mixed = (round(a + (b - a) * share) for a, b in zip(zero, end, strict=True))
-        found[str(place)] = "#" + "".join(f"{part:02x}" for part in mixed)
-    fore = {f"hot{key}": Style(color=colour) for key, colour in found.items()}
-    return fore | {f"on{key}": Style(bgcolor=colour) for key, colour in found.items()}
+    colour_of = {"nan": colours["error"], "now": colours["now"]}
+    for level in range(2 * _HEAT_LEVELS + 1):
+        extreme, share = (below if level < _HEAT_LEVELS else above), abs(level - _HEAT_LEVELS) / _HEAT_LEVELS
+        mixed = (round(a + (b - a) * share) for a, b in zip(zero, extreme, strict=True))
+        colour_of[str(level)] = "#" + "".join(f"{part:02x}" for part in mixed)
+    fore = {f"hot{key}": Style(color=colour) for key, colour in colour_of.items()}
+    return fore | {f"on{key}": Style(bgcolor=colour) for key, colour in colour_of.items()}
 
 
 @lru_cache(8)
 def palette(name: str, mono: bool, few: bool) -> Palette:
+    """Return the palette of a theme, made once."""
     return Palette(name if name in _COLOURS else DARK, mono, few)
 
 
 def palette_of(app: App[object]) -> Palette:
-    """The palette of the app's theme."""
+    """Return the palette of the app's theme, for its terminal."""
     few = not app.is_headless and app.console.color_system == "standard"
     return palette(app.theme, app.no_color, few)
 
 
-def preferred() -> str:
-    """Light where the terminal says that its ground is light, or where the environment asks for it."""
-    asked = os.environ.get("GRADTUTOR_THEME", "")
-    if asked in ("light", "dark"):
-        return LIGHT if asked == "light" else DARK
-    ground = os.environ.get("COLORFGBG", "").rpartition(";")[2]
-    return LIGHT if ground in ("7", "15") else DARK
+def preferred_theme() -> str:
+    """Return the theme to begin with: from `GRADTUTOR_THEME`, else light if the terminal reports a light background."""
+    choice = os.environ.get("GRADTUTOR_THEME", "")
+    if choice in ("light", "dark"):
+        return LIGHT if choice == "light" else DARK
+    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
+    return LIGHT if background in ("7", "15") else DARK
 
 
 def themes() -> list[Theme]:
-    """The two themes, for what Textual draws itself: inputs, scrollbars, the ground."""
+    """Return the two themes for what Textual draws itself: inputs, scrollbars, the background."""
     from textual.theme import Theme
 
     return [

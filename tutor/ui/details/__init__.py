@@ -1,1 +1,1 @@
-"""Everything about a tensor, a node or a step, on a sheet."""
+"""What the details sheet says of a tensor, an autograd node or a step."""

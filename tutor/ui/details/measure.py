@@ -1,8 +1,4 @@
-"""Choosing one element of a tensor: by its index, typed, or by going from one to the next.
-
-A derivative measured by running the program again, beside what autograd found.
-
-The course of a value or a gradient on a sheet: a small chart."""
+"""Parts of the details of a tensor: choosing an element, measuring its derivative, charting its history."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from tutor.ui.details.writer import Page
 from tutor.ui.panes.readings import grad_of
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
-from tutor.ui.render.segments import Piece, phrase
+from tutor.ui.render.segments import Piece, styled
 
 if TYPE_CHECKING:
     from tutor.session.finite_differences import Difference
@@ -26,29 +22,29 @@ if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
 
-class Choice:
-    """The element that was chosen, if one was."""
+class ElementChoice:
+    """The chosen element of a tensor: by a typed index, or by going to the next or previous one."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         self._shape = tuple(shape)
         self._count = prod(shape)
         self.element: int | None = None
-        """Its place, row by row, from 0."""
+        """Its position in row-major order, from 0; None where no element is chosen."""
         self.typed = ""
-        """What was typed of an index so far."""
+        """The part of an index typed so far."""
 
     @property
     def text(self) -> str:
-        """`[1, 2]`"""
+        """The index of the element as text: `[1, 2]`."""
         return "[" + ", ".join(map(str, self.index(self.element or 0))) + "]"
 
     def index(self, element: int) -> tuple[int, ...]:
-        """The index of an element."""
-        found = []
+        """Return the index of an element."""
+        index = []
         for size in reversed(self._shape):
-            found.append(element % size)
+            index.append(element % size)
             element //= size
-        return tuple(reversed(found))
+        return tuple(reversed(index))
 
     @property
     def possible(self) -> bool:
@@ -56,81 +52,85 @@ class Choice:
         return self._count > 1
 
     def step(self, by: int) -> None:
-        """The next element, or the one before; from none the first."""
+        """Choose the next element, or the previous one; the first if none is chosen."""
         self.typed = ""
         if self.possible:
             self.element = 0 if self.element is None else max(0, min(self.element + by, self._count - 1))
 
     def type(self, char: str) -> None:
-        """A digit or a comma of an index; it counts as soon as it is one."""
+        """Add a digit or a comma to the typed index; a complete index chooses its element at once."""
         if not self.possible:
             return
         typed = self.typed + char
         parts = typed.split(",")
-        if not all(part.isdecimal() or (not part and at == len(parts) - 1) for at, part in enumerate(parts)):
+        if not all(
+            part.isdecimal() or (not part and position == len(parts) - 1) for position, part in enumerate(parts)
+        ):
             typed, parts = (char, [char]) if char.isdecimal() else ("", [])
         if len(typed) > 24:
             return
         self.typed = typed
         numbers = [int(part) for part in parts if part]
-        if len(numbers) == len(self._shape) and all(n < size for n, size in zip(numbers, self._shape, strict=True)):
-            self.element = sum(n * prod(self._shape[at + 1 :]) for at, n in enumerate(numbers))
+        if len(numbers) == len(self._shape) and all(
+            index < size for index, size in zip(numbers, self._shape, strict=True)
+        ):
+            self.element = sum(index * prod(self._shape[position + 1 :]) for position, index in enumerate(numbers))
 
     def erase(self) -> None:
-        """Take back what was typed last; with nothing typed, no element is chosen."""
+        """Remove the last typed character; with nothing typed, choose no element."""
         if self.typed:
             self.typed = self.typed[:-1]
         else:
             self.element = None
 
 
-_LETTERS = 6
-"""A longer name is w in the formula."""
-_FAR = 0.01
-"""A larger relative error is pointed out."""
+_SHORT_NAME = 6
+"""Names with more characters are `w` in the formula."""
+_LARGE_ERROR = 0.01
+"""The relative error above which the result is marked as wrong."""
 
 
-class Measuring:
-    """One measurement at a time, and what came of the last."""
+class Measurement:
+    """Measures a derivative by finite differences: the program runs again. Holds the last result."""
 
     def __init__(self, session: Session | None, timeline: Timeline, step: int, tensor: TensorState) -> None:
         self._session, self._timeline, self._step, self._tensor = session, timeline, step, tensor
         self.running = False
         self._index = ""
-        self._found: Difference | None = None
+        self._difference: Difference | None = None
         self._problem = ""
 
     @property
     def possible(self) -> bool:
-        """Whether there is anything to measure here: only leaves have a `.grad` that autograd sums up."""
+        """Whether the tensor is a leaf that requires a gradient: only these have a `.grad` to compare with."""
         return bool(self._tensor.is_leaf) and self._tensor.requires_grad
 
-    async def measure(self, choice: Choice) -> None:
-        """Measure the chosen element, or the one with the largest gradient."""
+    async def measure(self, choice: ElementChoice) -> None:
+        """Measure the derivative with respect to the chosen element, or to the one with the largest gradient."""
         from tutor.session.finite_differences import DifferenceError, difference
 
-        self._found, self._problem = None, ""
+        self._difference, self._problem = None, ""
         if self._session is None:
             self._problem = _(
                 "A derivative is measured by running the program again, and this is only a recording of it: "
                 "open the script itself, then f measures."
             )
             return
-        element = choice.element if choice.element is not None else self._steepest()
+        element = choice.element if choice.element is not None else self._largest_gradient()
         self._index = f"[{', '.join(map(str, choice.index(element)))}]" if choice.possible else ""
         try:
-            self._found = await difference(self._session, self._timeline, self._step, self._tensor.tensor, element)
+            self._difference = await difference(self._session, self._timeline, self._step, self._tensor.tensor, element)
         except DifferenceError as error:
             self._problem = str(error)
 
-    def _steepest(self) -> int:
-        """The element with the largest gradient."""
+    def _largest_gradient(self) -> int:
+        """Return the position of the element with the largest gradient."""
         grad = grad_of(self._timeline.state(self._step), self._tensor)
         flat = elements(grad.value) if grad is not None else None
-        return max(range(len(flat)), key=lambda at: abs(flat[at])) if flat else 0
+        return max(range(len(flat)), key=lambda position: abs(flat[position])) if flat else 0
 
     def write(self, page: Page, name: str) -> None:
-        """What is known of it."""
+        """Write the heading, and the result, the problem, or how to measure."""
         if not self.possible:
             return
         page.heading(_("measured by finite differences"))
@@ -140,34 +140,35 @@ class Measuring:
             page.say(_(text, more=page.glyphs.more, what=f"{name}{self._index}"))
         elif self._problem:
             page.say(self._problem[:1].upper() + self._problem[1:], "plain")
-        elif self._found is None:
+        elif self._difference is None:
             text = N_("{f} measures the derivative: the program runs again with a nudged input")
-            page.add(tuple(phrase(text, f=("f", "key"))))
+            page.add(tuple(styled(text, f=("f", "key"))))
         else:
-            self._result(page, name, self._found)
+            self._write_result(page, name, self._difference)
 
-    def _result(self, page: Page, name: str, found: Difference) -> None:
-        drawn = page.glyphs.text
-        what, middle = f"{name}{self._index}", (found.down + found.up) / 2
-        nudge = (found.up - found.down) / 2
-        minus, letter = drawn("−"), name if len(name) <= _LETTERS else "w"
+    def _write_result(self, page: Page, name: str, result: Difference) -> None:
+        """Write the difference quotient beside the gradient of autograd."""
+        to_glyphs = page.glyphs.text
+        element, value = f"{name}{self._index}", (result.down + result.up) / 2
+        nudge = (result.up - result.down) / 2
+        minus, letter = to_glyphs("−"), name if len(name) <= _SHORT_NAME else "w"
         text = N_("{what} = {value}, by h = {nudge}")
-        page.fact(_("nudged"), _(text, what=what, value=_plain(middle), nudge=_plain(nudge)))
-        page.fact(f"L({letter} + h)", _exact(found.high), "value")
-        page.fact(f"L({letter} {minus} h)", _exact(found.low), "value")
+        page.fact(_("nudged"), _(text, what=element, value=_plain(value), nudge=_plain(nudge)))
+        page.fact(f"L({letter} + h)", _exact(result.high), "value")
+        page.fact(f"L({letter} {minus} h)", _exact(result.low), "value")
         page.fact(
             _("measured"),
             f"(L({letter} + h) {minus} L({letter} {minus} h)) / 2h = "
-            f"({_exact(found.high)} {minus} {_exact(found.low)}) / {_plain(2 * nudge)} = {_plain(found.measured)}",
+            f"({_exact(result.high)} {minus} {_exact(result.low)}) / {_plain(2 * nudge)} = {_plain(result.measured)}",
             "strong",
         )
-        page.fact("autograd", _("{value} in this pass", value=_plain(found.autograd)), "grad")
-        share = f"{100 * found.error:.2g} %"
-        if found.error > _FAR:
+        page.fact("autograd", _("{value} in this pass", value=_plain(result.autograd)), "grad")
+        percent = f"{100 * result.error:.2g} %"
+        if result.error > _LARGE_ERROR:
             text = N_("{share}: a kink, too large a nudge, or a gradient that is not this derivative")
-            page.fact(_("apart by"), _(text, share=share), "error")
+            page.fact(_("apart by"), _(text, share=percent), "error")
         else:
-            page.fact(_("apart by"), share, "leaf")
+            page.fact(_("apart by"), percent, "leaf")
 
 
 def _plain(value: float) -> str:
@@ -175,16 +176,16 @@ def _plain(value: float) -> str:
 
 
 def _exact(value: float) -> str:
-    """With all the digits that tell two close numbers apart."""
+    """Return a number with the digits that distinguish two close ones."""
     return number(value, ".9g", "")
 
 
-_TALL = 7
+_CHART_ROWS = 7
 """Rows of a chart."""
 
 
-class Chart:
-    """The chart of a history, drawn again only when there is more of it."""
+class HistoryChart:
+    """The chart of a history, drawn again only when the history grows."""
 
     def __init__(self, history: ValueSeries, role: str) -> None:
         self._history, self._role = history, role
@@ -193,7 +194,15 @@ class Chart:
         self._measures: tuple[str, ...] = ()
 
     def write(self, page: Page, title: str, now: int, limit: int, element: tuple[int, str] | None) -> None:
-        """The chart, with a mark at step `now` and nothing after step `limit`; a word where there is none to draw."""
+        """Write the chart, or nothing where there are fewer than two points.
+
+        Args:
+            page: Where to write it.
+            title: The name of the tensor.
+            now: The step at which the chart has a mark.
+            limit: The last step that may be shown.
+            element: The position and index of the only element to be charted; None charts mean and norm.
+        """
         history = self._history
         measures = (N_("mean"), N_("norm")) if not history.single and element is None else (N_("value"),)
         curves = []
@@ -210,18 +219,18 @@ class Chart:
             plain = page.glyphs.ascii or (page.mono and len(curves) > 1)
             first = min(curve[0][0] for curve in curves if curve)
             cells = page.cells - 10
-            self._canvas = plot.canvas(curves, cells, _TALL, plain, roles, first)
+            self._canvas = plot.canvas(curves, cells, _CHART_ROWS, plain, roles, first)
             exact = page.cells - plot.margin(self._canvas) - 2
             if exact != cells:
-                self._canvas = plot.canvas(curves, exact, _TALL, plain, roles, first)
+                self._canvas = plot.canvas(curves, exact, _CHART_ROWS, plain, roles, first)
         assert self._canvas is not None
         named = title if element is None or history.single else f"{title}{element[1]}"
-        page.heading(_("{name} over time", name=named), (self._said(self._canvas), "quiet"))
+        page.heading(_("{name} over time", name=named), (self._caption(self._canvas), "quiet"))
         if len(curves) > 1:
             names: list[Piece] = []
-            for place, (measure, role) in enumerate(zip(measures, roles, strict=True)):
-                marker = f"{MARKERS[place]} " if page.glyphs.ascii or page.mono else ""
-                last = next((value for step, value in reversed(curves[place]) if step <= now), None)
+            for index, (measure, role) in enumerate(zip(measures, roles, strict=True)):
+                marker = f"{MARKERS[index]} " if page.glyphs.ascii or page.mono else ""
+                last = next((value for step, value in reversed(curves[index]) if step <= now), None)
                 names += [(marker, "quiet"), (_(measure), role)]
                 names += [] if last is None else [(f" = {number(last)}", "strong")]
                 names.append(("   ", "quiet"))
@@ -229,10 +238,11 @@ class Chart:
         mark = now if self._canvas.first <= now else None
         page.add(*plot.rows(self._canvas, None if mark is None else min(mark, self._canvas.last), page.glyphs))
 
-    def _said(self, canvas: Canvas) -> str:
+    def _caption(self, canvas: Canvas) -> str:
+        """Return how many changes the chart shows, and how."""
         history = self._history
-        told = [ngettext("{count:,} change", "{count:,} changes", history.changes)]
-        told += [_("every {count}th drawn", count=history.stride)] if history.stride > 1 else []
-        told += [_("each on its own scale")] if canvas.scaled else []
-        said = " · " + _(", ").join([*told, _("by step")])
-        return said + (" · " + _("{count} nan or inf, not drawn", count=canvas.unreal) if canvas.unreal else "")
+        facts = [ngettext("{count:,} change", "{count:,} changes", history.changes)]
+        facts += [_("every {count}th drawn", count=history.stride)] if history.stride > 1 else []
+        facts += [_("each on its own scale")] if canvas.scaled else []
+        text = " · " + _(", ").join([*facts, _("by step")])
+        return text + (" · " + _("{count} nan or inf, not drawn", count=canvas.unreal) if canvas.unreal else "")

@@ -1,4 +1,4 @@
-"""Everything about a step: what happened, and all that it changed."""
+"""The details of a step: what happened, and everything that it changed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import short
 from tutor.trace.wire_types import Value
 from tutor.ui.details import measure
-from tutor.ui.details.writer import Page, place
+from tutor.ui.details.writer import Page, step_summary
 from tutor.ui.panes.output import ROLES, lead_of
-from tutor.ui.panes.output import told as told_of
+from tutor.ui.panes.output import told as output_between
 from tutor.ui.render.segments import EMPTY, clean
 
-_MOST = 40
-"""So many changes of one kind are listed."""
+_MAX_ROWS = 40
+"""How many changes of one kind are listed."""
 
 _KINDS = {
     "cell": N_("the beginning of a cell"), "cell_end": N_("the end of a cell"), "line": N_("a statement"),
@@ -30,32 +30,32 @@ _KINDS = {
     "retained": N_("a gradient is retained"), "hook": N_("a hook runs"), "failed": N_("a failure"),
     "cut": N_("the recording is full"),
 }  # fmt: skip
-"""What a step may be, in words."""
+"""The kinds of steps, as texts of the interface."""
 
 
-class AboutStep:
-    """A step, what it was applied to, and what is otherwise after it."""
+class StepDetails:
+    """The details of a step: its operands and results, and what differs after it."""
 
     def __init__(self, timeline: Timeline, step: int) -> None:
         self.timeline, self.step = timeline, step
         self.tensor: TensorState | None = None
-        self.choice = measure.Choice(())
+        self.choice = measure.ElementChoice(())
 
     @property
     def name(self) -> str:
-        """What the frame calls it."""
+        """The title of the sheet."""
         return _("step {number}", number=self.step)
 
     def read(self) -> bool:
-        """There is nothing to look for."""
+        """Return True: nothing has to be searched in the recording."""
         return True
 
     def write(self, page: Page) -> None:
-        """All that is known."""
+        """Write all that is known."""
         timeline, step = self.timeline, self.step
         view = timeline.view(step)
-        said = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
-        page.add(*wrapped(said, page.cells), EMPTY)
+        pieces = [(clean(page.glyphs.text(text)), role) for text, role in explain.line(timeline, step)]
+        page.add(*wrapped(pieces, page.cells), EMPTY)
         page.fact(_("kind"), _(_KINDS.get(view.kind, view.kind)))
         if view.file is not None:
             page.fact(_("place"), f"{view.file}:{view.line}")
@@ -73,13 +73,13 @@ class AboutStep:
             page.say(why, "plain")
         cause = explain.cause(timeline, step)
         if cause is not None:
-            page.lead(_("decided at"), cause, place(timeline, cause))
-        self._operands(page)
-        self._changes(page)
-        self._optimizers(page)
+            page.link(_("decided at"), cause, step_summary(timeline, cause))
+        self._write_operands(page)
+        self._write_changes(page)
+        self._write_optimizers(page)
 
-    def _operands(self, page: Page) -> None:
-        """What an operation took and gave."""
+    def _write_operands(self, page: Page) -> None:
+        """Write the inputs and outputs of an operation."""
         timeline, step = self.timeline, self.step
         if timeline.kind(step) != "op":
             return
@@ -88,111 +88,116 @@ class AboutStep:
         inputs = getattr(event, "inputs", [])
         if len(inputs) != len(names):
             inputs = [number for number in inputs if number is not None]
-        for at, (name, number) in enumerate(zip(names, inputs, strict=False)):
-            held = None if number is None else before.tensors.get(number)
+        for index, (name, number) in enumerate(zip(names, inputs, strict=False)):
+            tensor = None if number is None else before.tensors.get(number)
             page.fact(
-                "" if at else _("took"), name if held is None else f"{name} = {_short(page, held.value, held.dtype)}"
+                "" if index else _("took"),
+                name if tensor is None else f"{name} = {_short(page, tensor.value, tensor.dtype)}",
             )
-        for at, number in enumerate(getattr(event, "outputs", [])[:_MOST]):
-            held = after.tensors.get(number)
-            name = (op_output(timeline, step) if not at else name_of(after, number)) or _("a tensor without a name")
-            if held is not None:
-                what = f"{name} = {_short(page, held.value, held.dtype)}"
-                text = _("{what}, shape {shape}", what=what, shape=list(held.shape))
-                page.fact("" if at else _("gave"), text, "value")
+        for index, number in enumerate(getattr(event, "outputs", [])[:_MAX_ROWS]):
+            tensor = after.tensors.get(number)
+            name = (op_output(timeline, step) if not index else name_of(after, number)) or _("a tensor without a name")
+            if tensor is not None:
+                description = f"{name} = {_short(page, tensor.value, tensor.dtype)}"
+                text = _("{what}, shape {shape}", what=description, shape=list(tensor.shape))
+                page.fact("" if index else _("gave"), text, "value")
 
-    def _changes(self, page: Page) -> None:
-        """Names, values, gradients and nodes that are other than before."""
+    def _write_changes(self, page: Page) -> None:
+        """Write the names, values, gradients and nodes that differ from before."""
         timeline, step = self.timeline, self.step
         changes = timeline.changed(step)
         before, after = timeline.state(step - 1), timeline.state(step)
-        told: list[tuple[str, str, str]] = []
+        rows: list[tuple[str, str, str]] = []
         for number in sorted(changes.tensors):
             new, old = after.tensors.get(number), before.tensors.get(number)
             name = None if new is None else name_of(after, number)
             if new is None or name is None or name.endswith(".grad"):
                 continue
             if old is None or old.value != new.value:
-                told.append((name, _became(page, old, new), "value"))
+                rows.append((name, _change_text(page, old, new), "value"))
             elif (old.version, old.grad_fn) != (new.version, new.grad_fn):
                 text = N_("version {old} {arrow} {new}, the same numbers")
-                told.append((name, _(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
+                rows.append((name, _(text, old=old.version, arrow=page.glyphs.arrow, new=new.version), "value"))
         for number in sorted(changes.grads):
             owner = after.tensors.get(number)
             if owner is not None:
-                old, new = _grad(before, before.tensors.get(number)), _grad(after, owner)
+                old, new = _grad_of(before, before.tensors.get(number)), _grad_of(after, owner)
                 name = readable(self.timeline, self.step, number)
-                told.append((f"{name}.grad", _became(page, old, new, "None"), "grad"))
-        told += self._bound(page, before, after)
+                rows.append((f"{name}.grad", _change_text(page, old, new, "None"), "grad"))
+        rows += self._changed_variables(page, before, after)
         for number in sorted(changes.nodes):
             node = after.nodes.get(number)
             if node is not None:
-                known = before.nodes.get(number)
-                did = _("made") if known is None else _("ran")
-                if known is not None and node.order:
-                    did = _("ran as number {number} of the pass", number=node.order)
+                previous = before.nodes.get(number)
+                action = _("made") if previous is None else _("ran")
+                if previous is not None and node.order:
+                    action = _("ran as number {number} of the pass", number=node.order)
                 of = "" if node.tensor is None else name_of(after, node.tensor) or ""
-                told.append((node.name, _("{did}, of {name}", did=did, name=of) if of else did, "node"))
-        printed = self._printed(page)
-        if told or not printed:
+                rows.append((node.name, _("{did}, of {name}", did=action, name=of) if of else action, "node"))
+        printed = self._write_output(page)
+        if rows or not printed:
             page.heading(_("what it changed"))
-        if not told and not printed:
+        if not rows and not printed:
             page.say(_("nothing that is shown here"))
-        for name, text, role in told[:_MOST]:
+        for name, text, role in rows[:_MAX_ROWS]:
             page.fact(name, text, role)
-        if len(told) > _MOST:
-            page.fact("", _("and {count:,} more", count=len(told) - _MOST), "quiet")
+        if len(rows) > _MAX_ROWS:
+            page.fact("", _("and {count:,} more", count=len(rows) - _MAX_ROWS), "quiet")
 
-    def _printed(self, page: Page) -> bool:
-        """What the program printed here, and what Python warned of; whether there is any."""
-        parts, _more = told_of(self.timeline, self.step - 1, self.step)
+    def _write_output(self, page: Page) -> bool:
+        """Write what the program printed and what Python warned of; return whether there is any."""
+        parts, _more = output_between(self.timeline, self.step - 1, self.step)
         lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
         if lines:
             page.heading(_("what it printed"))
-        for stream, line in lines[:_MOST]:
+        for stream, line in lines[:_MAX_ROWS]:
             page.say(lead_of(stream) + line, ROLES.get(stream, "plain"))
-        if len(lines) > _MOST:
-            page.say(_("and {count:,} more", count=len(lines) - _MOST))
+        if len(lines) > _MAX_ROWS:
+            page.say(_("and {count:,} more", count=len(lines) - _MAX_ROWS))
         return bool(lines)
 
-    def _bound(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
-        """Names that now mean another number or text."""
-        old = {(frame.frame, name): held for frame in before.frames for name, held in frame.names.items()}
-        told = []
+    def _changed_variables(self, page: Page, before: State, after: State) -> list[tuple[str, str, str]]:
+        """Return the names that refer to another number or text than before, as rows of the changes."""
+        old = {(frame.frame, name): variable for frame in before.frames for name, variable in frame.names.items()}
+        rows = []
         for frame in after.frames:
-            for name, held in frame.names.items():
-                known = old.get((frame.frame, name))
-                if held.what == "value" and (known is None or known.value != held.value):
-                    was = f"{known.value!r} {page.glyphs.arrow} " if known is not None and known.what == "value" else ""
-                    told.append((name, f"{was}{held.value!r}", "plain"))
-        return told
+            for name, variable in frame.names.items():
+                previous = old.get((frame.frame, name))
+                if variable.what == "value" and (previous is None or previous.value != variable.value):
+                    old_text = (
+                        f"{previous.value!r} {page.glyphs.arrow} "
+                        if previous is not None and previous.what == "value"
+                        else ""
+                    )
+                    rows.append((name, f"{old_text}{variable.value!r}", "plain"))
+        return rows
 
-    def _optimizers(self, page: Page) -> None:
-        """The steps of optimizers that were over here, each parameter in full."""
-        for told in steps_told(self.timeline, self.step):
-            short_formula = formula(told.event)
-            page.heading(f"{clean(told.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
-            for update in told.event.updates[:_MOST]:
-                first, *rest = report_lines(self.timeline, told, update)
+    def _write_optimizers(self, page: Page) -> None:
+        """Write each parameter's update, for the optimizer steps that ended here."""
+        for report in steps_told(self.timeline, self.step):
+            short_formula = formula(report.event)
+            page.heading(f"{clean(report.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
+            for update in report.event.updates[:_MAX_ROWS]:
+                first, *rest = report_lines(self.timeline, report, update)
                 page.say(first, "plain")
                 for line in rest:
                     page.say(f"  {line}", "grad")
-            left = len(told.event.updates[_MOST:]) + told.event.left_out
-            if left:
-                page.say(_("and {count:,} more", count=left))
+            omitted = len(report.event.updates[_MAX_ROWS:]) + report.event.left_out
+            if omitted:
+                page.say(_("and {count:,} more", count=omitted))
 
 
 def _short(page: Page, value: Value, dtype: str) -> str:
     return short(value, dtype, max(page.room - 20, 12))
 
 
-def _became(page: Page, old: TensorState | None, new: TensorState | None, none: str = "") -> str:
-    """`1. → 0.5`"""
+def _change_text(page: Page, old: TensorState | None, new: TensorState | None, none: str = "") -> str:
+    """Return `1. → 0.5`."""
     width = max((page.room - 3) // 2, 8)
-    was = none if old is None else short(old.value, old.dtype, width)
-    now = "None" if new is None else short(new.value, new.dtype, width)
-    return f"{was} {page.glyphs.arrow} {now}" if was else now
+    old_text = none if old is None else short(old.value, old.dtype, width)
+    new_text = "None" if new is None else short(new.value, new.dtype, width)
+    return f"{old_text} {page.glyphs.arrow} {new_text}" if old_text else new_text
 
 
-def _grad(state: State, tensor: TensorState | None) -> TensorState | None:
+def _grad_of(state: State, tensor: TensorState | None) -> TensorState | None:
     return None if tensor is None or tensor.grad is None else state.tensors.get(tensor.grad)

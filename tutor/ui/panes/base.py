@@ -19,7 +19,7 @@ from textual.widget import Widget
 from tutor.i18n import _
 from tutor.text_width import width
 from tutor.trace.events import Span
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, difference, fit, harmless, row_width
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, changed_columns, fit, harmless, row_width
 from tutor.ui.theme import Palette, palette_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Surface(Widget):
         dirty = [
             Region(columns[0], y, columns[1] - columns[0], 1)
             for y, (old, new) in enumerate(zip(shown, rows, strict=True))
-            if (columns := difference(old, new)) is not None
+            if (columns := changed_columns(old, new)) is not None
         ]
         if dirty:
             self.refresh(*dirty)

@@ -24,7 +24,7 @@ from tutor.ui.panes.base import Pane, StepPicked
 from tutor.ui.panes.output import Figures
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
-from tutor.ui.render.segments import Piece, Row, clean, phrase, row_width
+from tutor.ui.render.segments import Piece, Row, clean, row_width, styled
 
 MOST = 6
 """So many tensors at most are charted beside the scalars of `backward`."""
@@ -290,7 +290,7 @@ class ChartPane(Pane):
                 when = self._when(one, point)
                 found.append(((clean(one.name), one.role), (f" = {number(point.value)}", "strong"), (when, "quiet")))
         if any(len(one.points) > 1 for one in self._series):
-            found.append(tuple(phrase("{z} shows the curve", z=("z", "key"))))
+            found.append(tuple(styled("{z} shows the curve", z=("z", "key"))))
         return found
 
     def _when(self, one: Series, point: Point) -> str:

@@ -15,7 +15,7 @@ from tutor.study.flow import Question
 from tutor.trace.navigation import PlaceError
 from tutor.ui import moves
 from tutor.ui.panes.base import Surface
-from tutor.ui.render.segments import Glyphs, Row, clean, phrase
+from tutor.ui.render.segments import Glyphs, Row, clean, styled
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
@@ -124,14 +124,14 @@ class Prompts:
             return
         label, example = PURPOSES[screen.prompt.purpose]
         screen.prompt.placeholder, screen.label.text = _(example), _(label)
-        screen.places.prompt()
+        screen.pane_layout.place_prompt()
 
     def close(self) -> None:
         """Back to the explanation."""
         self.screen.prompt.purpose = ""
-        self.screen.places.prompt()
-        self.screen.places.focus_pane()
-        self.screen.soon()
+        self.screen.pane_layout.place_prompt()
+        self.screen.pane_layout.focus_pane()
+        self.screen.update_soon()
 
     def submitted(self, event: Input.Submitted) -> None:
         """Enter was pressed in one of the two."""
@@ -148,7 +148,7 @@ class Prompts:
         if not text.strip():
             return
         try:
-            step = moves.go(screen.timeline, screen.cursor, text)
+            step = moves.resolve_typed(screen.timeline, screen.cursor, text)
         except PlaceError as error:
             screen.say((str(error), "error"))
             return
@@ -159,9 +159,9 @@ class Prompts:
 
     def _find(self, text: str) -> None:
         screen = self.screen
-        step = moves.find(screen.timeline, screen.cursor, text.strip(), screen.limit)
+        step = moves.find_text(screen.timeline, screen.cursor, text.strip(), screen.limit)
         screen.label.text = _("find") if step is not None else _("not found")
-        screen.places.prompt()
+        screen.pane_layout.place_prompt()
         screen.label.paint()
         if step is not None:
             screen.follow = False
@@ -201,11 +201,11 @@ class Prompts:
         except AnswerError as error:
             screen.say((str(error), "error"))
             return
-        screen.places.focus_pane()
+        screen.pane_layout.focus_pane()
         if screen.asking:
             screen.say((_("noted; here is another question"), "quiet"))
             return
-        screen.say(*phrase("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
+        screen.say(*styled("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
     def begin(self, char: str | None) -> bool:
         """Begin an answer with what was typed, if that can only be one."""
@@ -214,7 +214,7 @@ class Prompts:
         begun = both if both in _BEGINNINGS and question is not None and question.kind == "predict" else char
         if not begun or (begun == char and char not in _ANSWERS):
             return False
-        self.screen.places.bring("lesson")
+        self.screen.pane_layout.show_pane("lesson")
         self.screen.set_focus(self.screen.ask)
         self.screen.ask.insert_text_at_cursor(begun)
         return True
@@ -225,7 +225,7 @@ class Prompts:
         question = screen.gate.asking(screen.timeline, screen.cursor)
         if question is not None:
             screen.study.skip(question.index)
-            screen.places.focus_pane()
+            screen.pane_layout.focus_pane()
             screen.say((_("skipped"), "quiet"))
         else:
             screen.say((_("nothing is asked here"), "quiet"))

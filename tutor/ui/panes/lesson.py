@@ -25,7 +25,7 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
 from tutor.ui.panes.readings import role_of
 from tutor.ui.render import prose
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, phrase, ticked, tinted
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, styled_code, with_role
 
 
 def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
@@ -38,18 +38,18 @@ def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyph
     value = (answers.format_answer(run.value), "strong")
     told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
     if not mine:
-        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *phrase(told, "note", value=value)]
+        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *styled(told, "note", value=value)]
     if right:
         return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
     off = answers.partly_right(answers.parse(typed), run.value) if kind == "predict" else []
     if not off:
-        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *phrase(told, "error", value=value)]
+        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *styled(told, "error", value=value)]
     places = ", ".join("[" + ", ".join(map(str, each.place)) + "]" for each in off if not each.ok)
     correct = {each.place for each in off if each.ok}
     return [
         *_marked(answers.unwrap(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
-        *phrase(told, "error", value=value),
+        *styled(told, "error", value=value),
         (_("; off at {places}", places=places), "error"),
     ]
 
@@ -107,11 +107,11 @@ def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells:
         found += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
         for line in coloured(standing.solution):
             found += _code(line, cells)
-    keys: list[Piece] = phrase("{e} edits the code and tries it", e=("e", "key"))
+    keys: list[Piece] = styled("{e} edits the code and tries it", e=("e", "key"))
     if standing.hints < standing.of_hints and not standing.solved:
-        keys += phrase(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
+        keys += styled(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
     if not standing.solution:
-        keys += phrase("{s} the solution", s=("   S", "key"))
+        keys += styled("{s} the solution", s=("   S", "key"))
     return [*found, EMPTY, *wrapped(keys, cells)]
 
 
@@ -123,7 +123,7 @@ def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
         return [(f"{g.yes} {_('solved')}", "leaf strong")]
     if not standing.tried:
         return [(_(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
-    return [(f"{g.no} ", "error"), *ticked(standing.problem, "error")]
+    return [(f"{g.no} ", "error"), *styled_code(standing.problem, "error")]
 
 
 def _code(line: Row, cells: int) -> list[Row]:
@@ -230,7 +230,7 @@ class LessonPane(Pane):
         for at, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
             part = self._part(at, section, cells)
-            text.rows += part.rows if at == current else [tinted(row, "quiet") for row in part.rows]
+            text.rows += part.rows if at == current else [with_role(row, "quiet") for row in part.rows]
             if at == current - 1 and part.outcome is not None:
                 told = start + part.outcome
             if at == current:
@@ -331,7 +331,7 @@ class LessonPane(Pane):
             is_right = run is not None and run.value == number
             pieces = prose.pieces(markdown.spans(option), self.glyphs, role, value)
             pieces += [(f" {self.glyphs.yes}", "leaf strong")] if is_right else []
-            lines = prose.broken(pieces, max(cells - 5, 1))
+            lines = prose.wrap_prose(pieces, max(cells - 5, 1))
             rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
         return rows
 

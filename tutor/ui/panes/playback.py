@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tutor.trace import navigation
-from tutor.ui.moves import nowhere
+from tutor.ui.moves import no_move_reason
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -93,7 +93,7 @@ class Player:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-            self.screen.soon()
+            self.screen.update_soon()
 
     def change(self, by: int) -> None:
         """Slower or faster."""
@@ -110,7 +110,7 @@ class Player:
         if following is None or following > screen.limit:
             self.pause()
             if following is None:
-                screen.say((nowhere(screen.timeline, "forward"), "quiet"))
+                screen.say((no_move_reason(screen.timeline, "forward"), "quiet"))
             else:
                 screen.commands.say_gate()
             return

@@ -103,7 +103,7 @@ class TensorsPane(Pane):
         if not self._table:
             self._note(_("tensors appear here as the code makes them"))
         cells = [row for row, subject in zip(self._table, self._subjects, strict=True) if subject is not None]
-        self._fit = table.fitted(self._columns, cells, self.inner, self._idle(state))
+        self._fit = table.fit_columns(self._columns, cells, self.inner, self._idle(state))
 
     def _idle(self, state: State) -> list[int]:
         """The columns that say nothing as long as no tensor here requires a gradient."""

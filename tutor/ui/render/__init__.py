@@ -1,1 +1,1 @@
-"""Rows of text for the panes: no widget, no screen, testable alone."""
+"""Functions that draw rows of text for the panes, without widgets or screens."""

@@ -1,8 +1,9 @@
-"""Curves in braille, drawn by plotext, with axes of our own, so that a mark can move without drawing them again.
+"""Curves and figures: curves in braille with movable marks, and the plotext figures of a program.
 
-Figures of the learner's own: recorded plotext calls, drawn again at the size of a pane.
-
-A recording may come from a stranger: only calls that draw are made again, with numbers, texts and lists of them."""
+plotext draws the curves; the axes are drawn here, so that a mark moves without drawing the curves again. A recording
+may be malformed: of the recorded plotext calls only those that draw are repeated, with numbers, texts and lists of
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +20,20 @@ from tutor.ui.render.segments import Glyphs, Piece, Row
 
 Points = Sequence[tuple[int, float]]
 MARKERS = "*+xo#%@"
-"""Of the first, second, … curve, where colours do not tell them apart."""
+"""The characters of the first, second, … curve, where colours do not tell them apart."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Curves without axes: for each row and column a character and the role of its curve."""
+    """Drawn curves without axes.
+
+    Attributes:
+        lines: The rows of characters.
+        roles: For each character the role of its curve.
+        low: The least value of the vertical axis.
+        high: Its greatest value.
+        last: The greatest x.
+    """
 
     lines: tuple[str, ...]
     roles: tuple[tuple[str, ...], ...]
@@ -32,42 +41,45 @@ class Canvas:
     high: float
     last: int
     unreal: int
-    """How many points were nan or infinite, and are not drawn."""
+    """The number of points that are nan or infinite, and not drawn."""
     first: int = 0
     scaled: bool = False
-    """Whether each curve is drawn from its own least to its own most."""
+    """Whether each curve has its own scale, from its least to its greatest value."""
     log: bool = False
-    """Whether the axis is logarithmic: `low` and `high` are powers of ten."""
+    """Whether the vertical axis is logarithmic: then `low` and `high` are powers of ten."""
 
     def label(self, height: float) -> str:
-        """The figure at a height of the axis."""
+        """Return the label of the axis at this value."""
         try:
             return number(float(f"{10**height if self.log else height:.4g}"))
         except OverflowError:
             return f"1e{height:.0f}"
 
 
+# ------------------------------------------------------------ drawing curves
+
+
 def spans(curves: Sequence[Points]) -> list[tuple[float, float]]:
-    """The least and the most of each curve, of what is finite."""
-    found = []
+    """Return the least and greatest finite value of each curve, 0 and 0 where there is none."""
+    bounds = []
     for curve in curves:
-        real = [y for _, y in curve if math.isfinite(y)]
-        found.append((min(real), max(real)) if real else (0.0, 0.0))
-    return found
+        finite = [y for _, y in curve if math.isfinite(y)]
+        bounds.append((min(finite), max(finite)) if finite else (0.0, 0.0))
+    return bounds
 
 
-def apart(curves: Sequence[Points]) -> bool:
-    """Whether on one scale some curve would be no more than a straight line."""
-    found = spans(curves)
-    all_of_it = max(high for _, high in found) - min(low for low, _ in found)
-    return len(found) > 1 and any(0 < high - low < all_of_it / _FLAT for low, high in found)
+def needs_own_scales(curves: Sequence[Points]) -> bool:
+    """Return whether some curve would look like a straight line on a common scale."""
+    bounds = spans(curves)
+    total = max(high for _, high in bounds) - min(low for low, _ in bounds)
+    return len(bounds) > 1 and any(0 < high - low < total / _FLAT_RATIO for low, high in bounds)
 
 
-_FLAT = 10
+_FLAT_RATIO = 10
 
 
-def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
-    """At most two points, the least and the greatest, for each of so many columns of dots."""
+def thin_out(points: Points, dots: int) -> list[tuple[int, float]]:
+    """Return at most two points, the least and the greatest, for each of `dots` columns of dots."""
     if len(points) <= 2 * dots:
         return list(points)
     first, last = points[0][0], points[-1][0]
@@ -75,45 +87,52 @@ def thinned(points: Points, dots: int) -> list[tuple[int, float]]:
     buckets: dict[int, list[tuple[int, float]]] = {}
     for point in points:
         buckets.setdefault(int((point[0] - first) / size), []).append(point)
-    out = []
+    extremes = []
     for bucket in buckets.values():
         least = min(bucket, key=lambda point: point[1])
         most = max(bucket, key=lambda point: point[1])
-        out += sorted({least, most})
-    return out
+        extremes += sorted({least, most})
+    return extremes
 
 
 def canvas(
     curves: Sequence[Points], cells: int, height: int, plain: bool = False, roles: Sequence[str] = ("value",),
     first: int = 0, together: bool = False, log: bool = False,
 ) -> Canvas:  # fmt: skip
-    """The curves in so many cells, from x = `first` on. `plain`: in ASCII, each with a marker of its own.
+    """Draw curves.
 
-    Where one scale does not suit them each has its own, unless they are to be compared (`together`). On a logarithmic
-    axis what is not above zero is left out.
+    Args:
+        curves: Points (x, y) of each curve.
+        cells: The width.
+        height: The rows.
+        plain: Whether to draw in ASCII, each curve with its own marker.
+        roles: The role of each curve, repeated if there are more curves.
+        first: The x of the left edge.
+        together: Whether the curves share a scale even where it does not suit them all.
+        log: Whether the vertical axis is logarithmic; values that are not positive are left out.
     """
-    given = sum(map(len, curves))
+    point_count = sum(map(len, curves))
     if log:
         curves = [[(x, math.log10(y)) for x, y in curve if y > 0 and math.isfinite(y)] for curve in curves]
-    scaled = not together and not log and apart(curves)
+    scaled = not together and not log and needs_own_scales(curves)
     if scaled:
         curves = [
             [(x, (y - low) / (high - low) if high > low else y - low + 0.5) for x, y in curve]
             for curve, (low, high) in zip(curves, spans(curves), strict=True)
         ]
-    from textual_plotext.plot import Plot  # late: it costs more than all of the screen
+    from textual_plotext.plot import Plot  # imported late: it takes longer than the whole screen
 
-    real = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
-    unreal = given - sum(map(len, real))
-    values = [y for curve in real for _, y in curve]
+    finite = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
+    unreal = point_count - sum(map(len, finite))
+    values = [y for curve in finite for _, y in curve]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    last = max(max((x for curve in real for x, _ in curve), default=0), first + 1)
+    last = max(max((x for curve in finite for x, _ in curve), default=0), first + 1)
     grid = [[" "] * cells for _ in range(height)]
-    painted = [[roles[0]] * cells for _ in range(height)]
-    for place, curve in enumerate(real):
-        points = thinned(curve, cells * 2)
+    cell_roles = [[roles[0]] * cells for _ in range(height)]
+    for index, curve in enumerate(finite):
+        points = thin_out(curve, cells * 2)
         if not points:
             continue
         plot = Plot()
@@ -127,14 +146,14 @@ def canvas(
         plot.xlim(first, last)
         plot.ylim(low, high)
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        marker = MARKERS[place % len(MARKERS)] if plain else "braille"
+        marker = MARKERS[index % len(MARKERS)] if plain else "braille"
         (plot.plot if len(points) > 1 else plot.scatter)(xs, ys, marker=marker)
         for y, line in enumerate(_text(plot.build()).split("\n")[:height]):
             for x, char in enumerate(line[:cells]):
                 if char != " ":
-                    grid[y][x] = _over(grid[y][x], char)
-                    painted[y][x] = roles[place % len(roles)]
-    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, painted)), low, high, last, unreal, first, scaled, log)
+                    grid[y][x] = _overlay(grid[y][x], char)
+                    cell_roles[y][x] = roles[index % len(roles)]
+    return Canvas(tuple(map("".join, grid)), tuple(map(tuple, cell_roles)), low, high, last, unreal, first, scaled, log)
 
 
 def _text(ansi: str) -> str:
@@ -143,52 +162,61 @@ def _text(ansi: str) -> str:
     return Text.from_ansi(ansi).plain
 
 
-def _over(below: str, above: str) -> str:
-    """Two cells of braille in one."""
+def _overlay(below: str, above: str) -> str:
+    """Return two characters drawn on top of each other: braille dots add up."""
     if "⠀" <= below <= "⣿" and "⠀" <= above <= "⣿":
         return chr(ord(below) | ord(above))
     return above
 
 
-_ENDS = ("most", "least")
-"""What stands at the axis where each curve has its own scale."""
+# ------------------------------------------------------------ axes and marks
+
+_SCALE_ENDS = ("most", "least")
+"""The labels of the axis where each curve has its own scale."""
 
 
 def margin(drawn: Canvas) -> int:
-    """How wide the figures on the left are."""
+    """Return the width of the labels on the left."""
     if drawn.scaled:
-        return max(map(len, _ENDS))
+        return max(map(len, _SCALE_ENDS))
     return max(len(drawn.label(value)) for value in (drawn.low, (drawn.low + drawn.high) / 2, drawn.high))
 
 
 def rows(drawn: Canvas, mark: int | None, glyphs: Glyphs) -> list[Row]:
-    """The canvas with its axes, and a mark at point x: what lies before it is bright, what comes is quiet."""
+    """Draw a canvas with its axes, and a mark at x: what lies before it is bright, what follows is quiet."""
     height, cells = len(drawn.lines), len(drawn.lines[0])
-    size = margin(drawn)
-    here = None if mark is None else round((mark - drawn.first) * (cells - 1) / (drawn.last - drawn.first))
+    label_width = margin(drawn)
+    mark_column = None if mark is None else round((mark - drawn.first) * (cells - 1) / (drawn.last - drawn.first))
     labels = {0: drawn.high, height - 1: drawn.low}
     if height >= 5:
         labels[(height - 1) // 2] = drawn.high + (drawn.low - drawn.high) * ((height - 1) // 2) / (height - 1)
-    out: list[Row] = []
+    lines: list[Row] = []
     for y in range(height):
         label = drawn.label(labels[y]) if y in labels else ""
         if drawn.scaled:
-            label = {0: _ENDS[0], height - 1: _ENDS[1]}.get(y, "")
+            label = {0: _SCALE_ENDS[0], height - 1: _SCALE_ENDS[1]}.get(y, "")
         edge = glyphs.join_left if y in labels else glyphs.down
-        out.append(((align_right(label, size) + " ", "quiet"), (edge, "frame"), *_curve(drawn, y, here, glyphs)))
+        lines.append(
+            (
+                (align_right(label, label_width) + " ", "quiet"),
+                (edge, "frame"),
+                *_curve_pieces(drawn, y, mark_column, glyphs),
+            )
+        )
     axis = glyphs.bottom_left + glyphs.across * cells
-    out.append(((" " * (size + 1), "quiet"), (axis, "frame")))
-    out.append(((" " * (size + 2), "quiet"), *_feet(drawn, mark, here, cells)))
-    return out
+    lines.append(((" " * (label_width + 1), "quiet"), (axis, "frame")))
+    lines.append(((" " * (label_width + 2), "quiet"), *_x_labels(drawn, mark, mark_column, cells)))
+    return lines
 
 
-def _curve(drawn: Canvas, y: int, here: int | None, glyphs: Glyphs) -> list[Piece]:
+def _curve_pieces(drawn: Canvas, y: int, mark_column: int | None, glyphs: Glyphs) -> list[Piece]:
+    """Return a row of the curves: bright before the mark, quiet after it."""
     pieces: list[Piece] = []
     for x, (char, role) in enumerate(zip(drawn.lines[y], drawn.roles[y], strict=True)):
-        if x == here:
+        if x == mark_column:
             piece = (glyphs.down if char in " ⠀" else char, "now")
         else:
-            piece = (char, role if here is not None and x < here else f"{role} quiet")
+            piece = (char, role if mark_column is not None and x < mark_column else f"{role} quiet")
         if pieces and pieces[-1][1] == piece[1]:
             pieces[-1] = (pieces[-1][0] + piece[0], piece[1])
         else:
@@ -196,84 +224,98 @@ def _curve(drawn: Canvas, y: int, here: int | None, glyphs: Glyphs) -> list[Piec
     return pieces
 
 
-def _feet(drawn: Canvas, mark: int | None, here: int | None, cells: int) -> list[Piece]:
-    """The figures under the axis: first, last, and the one at the mark where it has room."""
+def _x_labels(drawn: Canvas, mark: int | None, mark_column: int | None, cells: int) -> list[Piece]:
+    """Return the labels below the axis: first, last, and the one at the mark."""
     first, last = str(drawn.first), str(drawn.last)
     middle = cells - len(first) - len(last)
-    if mark is None or here is None:
+    if mark is None or mark_column is None:
         return [(first + " " * middle + last, "quiet")]
     text = str(mark)
-    # The ends stay: beside them a mark alone would be taken for one.
-    least = len(first) + 1 if mark > drawn.first else 0
-    most = cells - len(text) - (len(last) + 1 if mark < drawn.last else 0)
-    at = max(least, min(here - len(text) // 2, most))
-    left = first if at > len(first) else ""
-    tail = last if at + len(text) < cells - len(last) else ""
-    before = pad(left, at)
-    return [(before, "quiet"), (text, "now"), (align_right(tail, cells - at - len(text)), "quiet")]
+    # The end labels stay: alone, the label of the mark would look like one of them.
+    min_x = len(first) + 1 if mark > drawn.first else 0
+    max_x = cells - len(text) - (len(last) + 1 if mark < drawn.last else 0)
+    x = max(min_x, min(mark_column - len(text) // 2, max_x))
+    left_label = first if x > len(first) else ""
+    right_label = last if x + len(text) < cells - len(last) else ""
+    lead = pad(left_label, x)
+    return [(lead, "quiet"), (text, "now"), (align_right(right_label, cells - x - len(text)), "quiet")]
 
 
-_CURVES = {"plot", "scatter", "bar", "hist", "simple_bar"}
-_OTHERS = {
+# ------------------------------------------------------------ figures of the program
+
+_CURVE_CALLS = {"plot", "scatter", "bar", "hist", "simple_bar"}
+_OTHER_CALLS = {
     "title", "xlabel", "ylabel", "xlim", "ylim", "xscale", "yscale", "grid", "xticks", "yticks", "horizontal_line",
     "vertical_line", "hline", "vline", "text", "xreverse", "yreverse", "xfrequency", "yfrequency", "frame",
 }  # fmt: skip
 _ROLES = ("value", "grad", "leaf", "now", "error", "keyword")
 _CODES = {11 + place: role for place, role in enumerate(_ROLES)}
-"""By plotext's number of a colour: what it means here."""
+"""The role of each plotext colour number used here."""
 _NAMED = {
     "blue": "value", "cyan": "value", "orange": "grad", "yellow": "now", "green": "leaf", "red": "error",
     "magenta": "keyword", "gray": "quiet", "white": "plain", "black": "plain",
 }  # fmt: skip
-_MARKERS = "*+xo#%@"
 
 
 def figure_rows(figure: Figure, cells: int, height: int, ascii_only: bool, colours: bool) -> tuple[list[Row], str]:
-    """The figure in so many cells and rows, and what could not be drawn, in a few words."""
-    from textual_plotext.plot import Plot  # late: it costs more than all of the screen
+    """Draw a recorded figure.
+
+    Args:
+        figure: The recorded calls.
+        cells: The width.
+        height: The rows.
+        ascii_only: Whether to avoid all other characters.
+        colours: Whether the terminal has colours.
+
+    Returns:
+        The rows, and a sentence on what could not be drawn; empty if nothing.
+    """
+    from textual_plotext.plot import Plot  # imported late: it takes longer than the whole screen
 
     plot = Plot()
     plot.theme("clear")
     plot.plotsize(cells, height)
     left_out: list[str] = []
     unreal = curves = 0
-    chosen = dict(_CODES)
+    role_of_code = dict(_CODES)
     for call in figure.calls:
         name, args, kwargs = _call(call)
-        if name not in _CURVES | _OTHERS:
+        if name not in _CURVE_CALLS | _OTHER_CALLS:
             if name:
                 left_out.append(name)
             continue
-        unreal += sum(map(_unreal, args))
+        unreal += sum(map(_count_unreal, args))
         args = [_finite(argument) for argument in args]
-        if name in _CURVES:
+        if name in _CURVE_CALLS:
             code = 11 + curves % len(_ROLES)
-            wanted = kwargs.pop("color", None)
-            if isinstance(wanted, str) and wanted in _NAMED:
+            colour = kwargs.pop("color", None)
+            if isinstance(colour, str) and colour in _NAMED:
                 code = 31 + curves
-                chosen[code] = _NAMED[wanted]
+                role_of_code[code] = _NAMED[colour]
             kwargs["color"] = code
             plain = ascii_only or not colours
             if name in ("plot", "scatter"):
-                drawn = "braille" if name == "plot" else "•"  # a single dot of braille is easily overlooked
-                kwargs["marker"] = _MARKERS[curves % len(_MARKERS)] if plain else drawn
+                dot_style = "braille" if name == "plot" else "•"  # a single braille dot is easily overlooked
+                kwargs["marker"] = MARKERS[curves % len(MARKERS)] if plain else dot_style
             elif plain:
                 kwargs["marker"] = "#"
             curves += 1
         try:
             getattr(plot, name)(*args, **kwargs)
-        except Exception:  # arguments that only the script's own plotext would take, or a stranger's
+        except Exception:  # arguments that this plotext does not accept
             left_out.append(name)
     try:
         text = plot.build()
-    except Exception as error:  # plotext, on what it was given
+    except Exception as error:  # plotext may fail on any arguments
         return [((_("this figure cannot be drawn: {error}", error=type(error).__name__), "note"),)], ""
-    said = [_("{count} nan or inf", count=unreal)] if unreal else []
-    said += [", ".join(dict.fromkeys(left_out))] if left_out else []
-    return _pieces(text, chosen, ascii_only), _("not drawn: {what}", what="; ".join(said)) if said else ""
+    problems = [_("{count} nan or inf", count=unreal)] if unreal else []
+    problems += [", ".join(dict.fromkeys(left_out))] if left_out else []
+    note = _("not drawn: {what}", what="; ".join(problems)) if problems else ""
+    return _figure_pieces(text, role_of_code, ascii_only), note
 
 
 def _call(call: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return name, arguments and keyword arguments of a recorded call; an empty name where it is malformed."""
     if not isinstance(call, list) or len(call) != 3:
         return "", [], {}
     name, args, kwargs = call
@@ -282,35 +324,40 @@ def _call(call: Any) -> tuple[str, list[Any], dict[str, Any]]:
     return name, args, {str(key): value for key, value in kwargs.items() if key not in ("marker", "fillx", "style")}
 
 
-def _unreal(argument: Any) -> int:
+def _count_unreal(argument: Any) -> int:
+    """Return the number of values in an argument that are nan or infinite."""
     if isinstance(argument, list):
-        return sum(map(_unreal, argument))
+        return sum(map(_count_unreal, argument))
     return isinstance(argument, float) and not math.isfinite(argument)
 
 
 def _finite(argument: Any) -> Any:
-    """plotext takes nan for a gap, and does not survive an infinite number."""
+    """Return the argument with nan, which plotext draws as a gap, for infinite numbers, at which it fails."""
     if isinstance(argument, list):
-        return [_finite(one) for one in argument]
+        return [_finite(item) for item in argument]
     return math.nan if isinstance(argument, float) and not math.isfinite(argument) else argument
 
 
-def _pieces(ansi: str, chosen: dict[int, str], ascii_only: bool) -> list[Row]:
+def _figure_pieces(ansi: str, role_of_code: dict[int, str], ascii_only: bool) -> list[Row]:
+    """Return what plotext has drawn as rows, with a role for each of its colours."""
     from rich.text import Text
 
-    found: list[Row] = []
+    rows: list[Row] = []
     for line in Text.from_ansi(ansi).split("\n", allow_blank=False):
         row: list[Piece] = []
-        at = 0
+        end = 0
         for span in line.spans:
             colour = getattr(span.style, "color", None)
-            if colour is None or colour.number not in chosen:
+            if colour is None or colour.number not in role_of_code:
                 continue
-            row += [(line.plain[at : span.start], "quiet"), (line.plain[span.start : span.end], chosen[colour.number])]
-            at = span.end
-        row.append((line.plain[at:], "quiet"))
-        found.append(tuple((_ascii(text) if ascii_only else text, role) for text, role in row if text))
-    return found
+            row += [
+                (line.plain[end : span.start], "quiet"),
+                (line.plain[span.start : span.end], role_of_code[colour.number]),
+            ]
+            end = span.end
+        row.append((line.plain[end:], "quiet"))
+        rows.append(tuple((_ascii(text) if ascii_only else text, role) for text, role in row if text))
+    return rows
 
 
 def _ascii(text: str) -> str:

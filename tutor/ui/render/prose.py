@@ -1,4 +1,4 @@
-"""Prose of a lesson as rows of a given width."""
+"""The prose of a lesson as rows of text."""
 
 from __future__ import annotations
 
@@ -9,38 +9,48 @@ from tutor.text_width import cut, width, wrapped
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean
 
 _SHORT, _TIED = 20, "\N{NO-BREAK SPACE}"
-"""Code of so many cells is not broken at its spaces."""
+"""Code of at most `_SHORT` cells is kept on one line, by `_TIED` in place of its spaces."""
 
 
 def rows(
-    parts: list[Block], cells: int, glyphs: Glyphs, role: Callable[[str], str], live: Callable[[str], str | None]
+    blocks: list[Block], cells: int, glyphs: Glyphs, role: Callable[[str], str], live: Callable[[str], str | None]
 ) -> list[Row]:
-    """The rows of some blocks. `role` says what a piece of `code` means, `live` gives the value of an expression."""
+    """Return the rows of Markdown blocks.
+
+    Args:
+        blocks: The blocks.
+        cells: The width.
+        glyphs: The characters of this terminal.
+        role: Returns the role of a piece of code.
+        live: Returns the value of an expression as text; None where it has none yet.
+    """
     out: list[Row] = []
-    for place, block in enumerate(parts):
+    for index, block in enumerate(blocks):
         lead, margin = (
             text.replace(BULLET, glyphs.bullet).replace(QUOTE, glyphs.down) for text in (block.lead, block.margin)
         )
         width = max(cells - len(lead), 1)
         match block.kind:
             case "gap":
-                # Items of one list stay together.
-                near = parts[place - 1 : place + 2]
-                between = len(near) == 3 and near[0].kind == near[2].kind == "item"
-                inner: list[Row] = [] if between else [EMPTY]
+                # No gap between the items of a list.
+                neighbours = blocks[index - 1 : index + 2]
+                is_in_list = len(neighbours) == 3 and neighbours[0].kind == neighbours[2].kind == "item"
+                content: list[Row] = [] if is_in_list else [EMPTY]
             case "code":
-                inner = [(("  ", "plain"), (cut(clean(line), width - 2), "code")) for line in block.text.split("\n")]
+                content = [(("  ", "plain"), (cut(clean(line), width - 2), "code")) for line in block.text.split("\n")]
             case "rule":
-                inner = [((glyphs.rule * width, "faint"),)]
+                content = [((glyphs.rule * width, "faint"),)]
             case _:
                 base = "heading" if block.kind == "heading" else "plain"
-                inner = broken(pieces(block.spans, glyphs, role, live, base), width) or [EMPTY] * bool(lead)
-        out += [((margin if at else lead, "quiet"), *row) if lead else row for at, row in enumerate(inner)]
+                content = wrap_prose(pieces(block.spans, glyphs, role, live, base), width) or [EMPTY] * bool(lead)
+        out += [
+            ((margin if line_index else lead, "quiet"), *row) if lead else row for line_index, row in enumerate(content)
+        ]
     return out
 
 
-def broken(parts: list[Piece], cells: int) -> list[Row]:
-    """The rows of running text, in which short code stays together."""
+def wrap_prose(parts: list[Piece], cells: int) -> list[Row]:
+    """Wrap running text, keeping short code on one line."""
     return [tuple((text.replace(_TIED, " "), role) for text, role in row) for row in wrapped(parts, cells)]
 
 
@@ -48,7 +58,7 @@ def pieces(
     spans: tuple[Span, ...], glyphs: Glyphs, role: Callable[[str], str], live: Callable[[str], str | None],
     base: str = "plain",
 ) -> list[Piece]:  # fmt: skip
-    """The pieces of running text. `base` is the role of plain words in it."""
+    """Return the pieces of running text, with `base` as the role of plain words."""
     out: list[Piece] = []
     for span in spans:
         match span.kind:

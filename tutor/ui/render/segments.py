@@ -1,10 +1,7 @@
-"""The marks of the screen, and what stands for them in a terminal that has only ASCII.
+"""Rows of styled text: the glyphs of the screen, pieces of text with roles, and lines shortened to fit.
 
-A row of the screen: pieces of text, each with a role that says what it means, never how it looks.
-
-A sentence in the language of the interface, in pieces: what stands in its blanks has a role of its own.
-
-Explaining lines that have to fit: what matters least gives way."""
+A role says what a piece of text means (`grad`, `error`), never how it looks; `ui/theme.py` maps roles to styles.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +17,12 @@ from typing import TypeAlias
 from tutor.i18n import _
 from tutor.text_width import cut, width
 
+# ------------------------------------------------------------ glyphs
+
 
 @dataclass(frozen=True)
 class Glyphs:
-    """One character for each mark; meaning lies in the shape, colour only repeats it."""
+    """One character for each mark. The shape carries the meaning; colour only repeats it."""
 
     leaf: str = "■"
     op: str = "●"
@@ -50,7 +49,7 @@ class Glyphs:
     bullet: str = "•"
     rule: str = "─"
     thumb: str = "┃"
-    # A frame, and the lanes of the graph: corners and joins by the strokes that they have.
+    # Frames, and the lanes of the graph: corners and joins, named by their strokes.
     across: str = "─"
     down: str = "│"
     top_left: str = "╭"
@@ -62,7 +61,7 @@ class Glyphs:
     join_both: str = "┼"
     end_both: str = "┴"
     arrowhead: str = "▼"
-    # The bar of time.
+    # The time bar.
     past: str = "━"
     past_back: str = "━"
     future: str = "─"
@@ -73,28 +72,28 @@ class Glyphs:
 
     @property
     def double_joins(self) -> str:
-        """As `join_left`, `join_both`, `join_right`, for what is an input more than once."""
+        """Variants of `join_left`, `join_both` and `join_right` for a node that is an input more than once."""
         return "HHH" if self.ascii else "╡╪╞"
 
     @property
     def double_ends(self) -> str:
-        """As `bottom_right`, `end_both`, `bottom_left`, for what is an input more than once."""
+        """Variants of `bottom_right`, `end_both` and `bottom_left` for a node that is an input more than once."""
         return "UUU" if self.ascii else "╛╧╘"
 
     def stroke(self, strokes: int) -> str:
-        """A line of the graph where these strokes meet: 1 up, 2 down, 4 left, 8 right.
+        """Return the character of the graph for a set of strokes: the sum of 1 up, 2 down, 4 left and 8 right.
 
-        In ASCII `.` leads down, `'` up and `+` both; left and right are told by what stands beside it.
+        In ASCII `.` leads down, `'` up and `+` both; neighbouring characters show whether a line leads left or right.
         """
         return (_ASCII_STROKES if self.ascii else _STROKES)[strokes]
 
     def border(self, kind: str) -> str:
-        """The frame of a box: top left, across, top right, down, bottom left, bottom right."""
+        """Return the frame of a box: top left, across, top right, down, bottom left, bottom right."""
         borders = _ASCII_BORDERS if self.ascii else _BORDERS
         return borders.get(kind, borders["op"])
 
     def text(self, text: str) -> str:
-        """The text as this terminal can show it."""
+        """Return the text with what this terminal cannot show replaced."""
         if not self.ascii or text.isascii():
             return text
         return text.translate(_SPELLING).encode("ascii", "replace").decode()
@@ -110,7 +109,7 @@ _ASCII_BORDERS = {
 }  # fmt: skip
 UNICODE = Glyphs()
 PLAIN = replace(UNICODE, past_back="╍")
-"""Without colours: the backward stretch of the bar of time is told by its shape."""
+"""The glyphs for a terminal without colours: the backward stretch of the time bar differs by its shape."""
 ASCII = Glyphs(
     leaf="#", op="*", freed="o", given="%", module="&", freed_module="0", linked=":", full="]",
     grad="g", yes="y", no="x",
@@ -130,16 +129,18 @@ _SPELLING = str.maketrans(
 
 
 @lru_cache(2)
-def for_terminal(colours: bool = True) -> Glyphs:
-    """The marks that this terminal can show, by the encoding that the locale names (and not UTF-8 mode)."""
+def terminal_glyphs(colours: bool = True) -> Glyphs:
+    """Return the glyphs that this terminal can show, by the encoding of the locale (ignoring UTF-8 mode)."""
     encoding = locale.getencoding().lower().replace("-", "")
     if encoding not in ("utf8", "cp65001"):
         return ASCII
     return UNICODE if colours else PLAIN
 
 
+# ------------------------------------------------------------ rows of pieces
+
 Piece: TypeAlias = tuple[str, str]
-"""Text and its roles, separated by spaces: `"grad strong"`."""
+"""A text and its roles, separated by spaces: `"grad strong"`."""
 Row: TypeAlias = tuple[Piece, ...]
 
 EMPTY: Row = ()
@@ -147,19 +148,20 @@ TAB = "    "
 
 
 def row_width(row: Iterable[Piece]) -> int:
+    """Return the width of a row in cells."""
     return sum(width(text) for text, _ in row)
 
 
 def clean(text: str) -> str:
-    """The text without anything that a terminal would obey: a control character is shown as a picture of itself.
+    """Return the text with each control character replaced by a visible symbol, so that no terminal obeys it.
 
-    As many characters come out as went in, so that columns stay what they are; a tab stays a tab.
+    The number of characters stays the same, so columns stay aligned; a tab stays a tab.
     """
-    return text if text.isprintable() else "".join(map(_harmless, text))
+    return text if text.isprintable() else "".join(map(_visible_char, text))
 
 
 @lru_cache(4096)
-def _harmless(char: str) -> str:
+def _visible_char(char: str) -> str:
     if char == "\t" or char.isprintable():
         return char
     code = ord(char)
@@ -167,49 +169,49 @@ def _harmless(char: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
-    # Spaces of other kinds; a lone surrogate cannot be written at all; what turns text around is dropped.
+    # Unusual spaces become spaces, bidirectional controls a dot; a lone surrogate cannot be encoded at all.
     category = unicodedata.category(char)
     return " " if category.startswith("Z") else "·" if category == "Cf" else "�"
 
 
 def harmless(row: Row) -> Row:
-    """The row as `clean` leaves its texts, and without tabs: whatever a recording says, this is where it is drawn."""
+    """Return the row with its texts cleaned (see `clean`) and tabs replaced: the last step before drawing."""
     if all(text.isprintable() for text, _ in row):
         return row
     return tuple((clean(text).replace("\t", " "), roles) for text, roles in row)
 
 
 def fit(row: Row, cells: int, role: str = "plain", more: str = "…") -> Row:
-    """The row cut or filled to exactly so many cells."""
-    taken = 0
+    """Cut or pad a row to exactly `cells` cells."""
+    used = 0
     out: list[Piece] = []
     for text, roles in row:
-        size = width(text)
-        if taken + size > cells:
-            while out and taken == cells:  # the mark of the cut takes the last cell
+        text_width = width(text)
+        if used + text_width > cells:
+            while out and used == cells:  # the ellipsis takes the last cell
                 text, roles = out.pop()
-                taken -= width(text)
+                used -= width(text)
                 text += more
-            piece = cut(text, cells - taken, more)
+            piece = cut(text, cells - used, more)
             out.append((piece, roles))
-            taken += width(piece)
+            used += width(piece)
             break
         out.append((text, roles))
-        taken += size
-    if taken < cells:
-        out.append((" " * (cells - taken), role))
+        used += text_width
+    if used < cells:
+        out.append((" " * (cells - used), role))
     return tuple(piece for piece in out if piece[0])
 
 
-def tinted(row: Row, role: str) -> Row:
-    """The row with one more role on each piece."""
+def with_role(row: Row, role: str) -> Row:
+    """Return the row with `role` added to each piece."""
     return tuple((text, f"{roles} {role}") for text, roles in row)
 
 
-def difference(old: Row, new: Row) -> tuple[int, int] | None:
-    """The columns in which two rows differ, first and last (exclusive); None where they are the same.
+def changed_columns(old: Row, new: Row) -> tuple[int, int] | None:
+    """Return the columns in which two rows differ, first and last (exclusive); None where they are the same.
 
-    It looks at whole pieces, which is exact enough to send little to the terminal.
+    It compares whole pieces, which is exact enough to send little to the terminal.
     """
     if old == new:
         return None
@@ -229,67 +231,86 @@ def difference(old: Row, new: Row) -> tuple[int, int] | None:
     return start, max(end, start + 1)
 
 
-def phrase(text: str, role: str = "quiet", /, **values: Piece | str | int) -> list[Piece]:
-    """`phrase("back at step {step}", step=("9", "value"))`: the pieces in the order of the language."""
-    found: list[Piece] = []
-    for before, name, spec, _conversion in Formatter().parse(_(text)):
-        if before:
-            found.append((before, role))
+# ------------------------------------------------------------ styled texts
+
+
+def styled(text: str, role: str = "quiet", /, **values: Piece | str | int) -> list[Piece]:
+    """Translate a text and fill in its placeholders, keeping the roles of the values.
+
+    Args:
+        text: The English text; it is marked for translation, as by `_`.
+        role: The role of the words around the values.
+        values: What replaces each placeholder. A piece keeps its own role; anything else is formatted and takes `role`.
+
+    Returns:
+        The pieces, in the word order of the current language.
+    """
+    pieces: list[Piece] = []
+    for literal, name, spec, _conversion in Formatter().parse(_(text)):
+        if literal:
+            pieces.append((literal, role))
         if name:
             value = values[name]
-            found.append(value if isinstance(value, tuple) else (format(value, spec or ""), role))
-    return found
+            pieces.append(value if isinstance(value, tuple) else (format(value, spec or ""), role))
+    return pieces
 
 
-def ticked(text: str, role: str) -> list[Piece]:
-    """What a lesson says, where it is no prose; `code` in backticks stands out without them."""
+def styled_code(text: str, role: str) -> list[Piece]:
+    """Split a text at its backticks: code becomes strong pieces, without the backticks."""
     parts = clean(text).split("`")
     if len(parts) % 2 == 0:
         return [(clean(text), role)]
     return [(part, f"{role} strong" if at % 2 else role) for at, part in enumerate(parts) if part]
 
 
+# ------------------------------------------------------------ shortening
+
 _BETWEEN: Piece = (" · ", "quiet")
 _EQUALS = " = "
 _STEP = re.compile(r"\.?[^.\[\]]+|\[[^\]]*\]")
-_LEAST = 16
-"""Code is not cut to less."""
+_MIN_CODE = 16
+"""The width in cells below which code is not cut."""
 
 
 def shortened(pieces: list[Piece], cells: int) -> list[Piece]:
-    """A line of parts. What went wrong stays, then what has colour, then the last of what is said in quiet words, and
-    of that at least what stands before its colon."""
+    """Shorten a line of parts separated by `·` to fit `cells` cells.
+
+    Errors stay; then coloured parts, then the last of the quiet parts, of which at least the words before the colon
+    stay.
+    """
     if row_width(pieces) <= cells:
         return pieces
-    parts = [_worked_out(part) for part in _parts(pieces)]
-    wrong = [at for at, part in enumerate(parts) if any("error" in role for _, role in part)]
-    telling = [at for at, part in enumerate(parts) if not all(role == "quiet" for _, role in part)]
-    quiet = [at for at in reversed(range(len(parts))) if at not in telling]
-    kept: dict[int, list[Piece]] = {}
-    for at in dict.fromkeys([0, *wrong, *telling, *quiet]):
-        ways = [parts[at], *_briefer(parts[at])]
-        fits = next((way for way in ways if row_width(_joined({**kept, at: way})) <= cells), None)
-        needed = not kept or (len(kept) == 1 and at in telling)
-        if fits is not None or needed:
-            kept[at] = fits or parts[at]
-    return _code_cut(_joined(kept), cells)
+    parts = [_without_terms(part) for part in _split_parts(pieces)]
+    errors = [index for index, part in enumerate(parts) if any("error" in role for _, role in part)]
+    coloured = [index for index, part in enumerate(parts) if not all(role == "quiet" for _, role in part)]
+    quiet = [index for index in reversed(range(len(parts))) if index not in coloured]
+    chosen: dict[int, list[Piece]] = {}
+    for index in dict.fromkeys([0, *errors, *coloured, *quiet]):
+        variants = [parts[index], *_shorter_variants(parts[index])]
+        fitting = next(
+            (variant for variant in variants if row_width(_join_parts({**chosen, index: variant})) <= cells), None
+        )
+        needed = not chosen or (len(chosen) == 1 and index in coloured)
+        if fitting is not None or needed:
+            chosen[index] = fitting or parts[index]
+    return _cut_code(_join_parts(chosen), cells)
 
 
-def _code_cut(pieces: list[Piece], cells: int) -> list[Piece]:
-    """Of an operation that is still too long: the end of its code gives way, the result stays."""
-    too_many = row_width(pieces) - cells
-    for at, (text, role) in enumerate(pieces[:-1]):
-        room = width(text) - too_many
-        if too_many > 0 and role == "code" and pieces[at + 1][0] == _EQUALS and room >= _LEAST:
-            return [*pieces[:at], (cut(text, room), role), *pieces[at + 1 :]]
+def _cut_code(pieces: list[Piece], cells: int) -> list[Piece]:
+    """Shorten an operation that is still too wide: cut the end of its code, and keep its result."""
+    excess = row_width(pieces) - cells
+    for index, (text, role) in enumerate(pieces[:-1]):
+        room = width(text) - excess
+        if excess > 0 and role == "code" and pieces[index + 1][0] == _EQUALS and room >= _MIN_CODE:
+            return [*pieces[:index], (cut(text, room), role), *pieces[index + 1 :]]
     return pieces
 
 
-def _parts(pieces: list[Piece]) -> list[list[Piece]]:
+def _split_parts(pieces: list[Piece]) -> list[list[Piece]]:
     parts: list[list[Piece]] = [[]]
     for text, role in pieces:
-        begins = text.startswith(_BETWEEN[0])
-        if begins:
+        begins_part = text.startswith(_BETWEEN[0])
+        if begins_part:
             parts.append([])
         rest = text.removeprefix(_BETWEEN[0])
         if rest:
@@ -297,22 +318,24 @@ def _parts(pieces: list[Piece]) -> list[list[Piece]]:
     return [part for part in parts if part]
 
 
-def _joined(parts: dict[int, list[Piece]]) -> list[Piece]:
+def _join_parts(parts: dict[int, list[Piece]]) -> list[Piece]:
     joined: list[Piece] = []
-    for at in sorted(parts):
-        joined += [_BETWEEN, *parts[at]] if joined else parts[at]
+    for index in sorted(parts):
+        joined += [_BETWEEN, *parts[index]] if joined else parts[index]
     return joined
 
 
-def _worked_out(part: list[Piece]) -> list[Piece]:
-    """`y = a * b = 2.0 × 3.0 = 6.0` without the working."""
-    signs = [at for at, (text, _) in enumerate(part) if text == _EQUALS]
-    return [*part[: signs[0]], *part[signs[-1] :]] if len(signs) > 1 else part
+def _without_terms(part: list[Piece]) -> list[Piece]:
+    """Return `y = a * b = 2.0 × 3.0 = 6.0` without the intermediate terms."""
+    equals = [index for index, (text, _) in enumerate(part) if text == _EQUALS]
+    return [*part[: equals[0]], *part[equals[-1] :]] if len(equals) > 1 else part
 
 
-def _briefer(part: list[Piece]) -> list[list[Piece]]:
-    """Shorter ways to say a part: a sum without its terms, quiet words up to their colon, a list without its last
-    items."""
+def _shorter_variants(part: list[Piece]) -> list[list[Piece]]:
+    """Return shorter variants of a part, longest first.
+
+    A sum loses its terms, quiet words end before their colon, a list loses its last items.
+    """
     words, role = part[-1]
     if len(part) > 1:
         return [[*part[:-1], (words.rpartition(_EQUALS)[2], role)]] if role == "grad" and _EQUALS in words else []
@@ -324,19 +347,19 @@ def _briefer(part: list[Piece]) -> list[list[Piece]]:
 
 
 def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
-    """The line of a node: first the derivatives give way, then the formula; the numbers stay."""
+    """Shorten the line of a node: drop the derivatives first, then the formula; the numbers stay."""
     if row_width(pieces) <= cells:
         return pieces
     for is_rule in (True, False):
         out: list[Piece] = []
-        skip = False
+        skip_separator = False
         for place, (text, role) in enumerate(pieces):
-            if skip:  # the sign between what is gone and what follows
-                skip = False
+            if skip_separator:  # between the dropped piece and the next one
+                skip_separator = False
                 continue
-            follows = place and role == "value" and place + 1 < len(pieces)
-            if follows and (text.startswith("∂") if is_rule else pieces[place + 1][0] == _BETWEEN[0]):
-                skip = True
+            is_after_value = place and role == "value" and place + 1 < len(pieces)
+            if is_after_value and (text.startswith("∂") if is_rule else pieces[place + 1][0] == _BETWEEN[0]):
+                skip_separator = True
                 continue
             out.append((text, role))
         pieces = out
@@ -346,8 +369,11 @@ def shortened_rule(pieces: list[Piece], cells: int) -> list[Piece]:
 
 
 def shortened_path(name: str, cells: int) -> str:
-    """A tensor's path in so many cells: `m.t.layers[0].q.weight`. Its first steps give way to their first letters, as
-    paths differ at their ends and in their numbers; then the front goes."""
+    """Shorten the path of a tensor, as `m.t.layers[0].q.weight`, to fit `cells` cells.
+
+    The leading names are reduced to their initials first, as paths differ at their ends and in their indices; then the
+    front is cut off.
+    """
     steps = _STEP.findall(name)
     for place in range(len(steps) - 1):
         if width("".join(steps)) <= cells:

@@ -1,4 +1,4 @@
-"""A table that fits: columns shrink, then go, the least important first, and what matters most never does."""
+"""Tables that fit: columns shrink, then the least important are dropped."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from tutor.text_width import pad, width
 from tutor.ui.render.segments import Piece, Row
 
 SPARE, _AMPLE = 8, 14
-"""Columns that go as soon as that leave first, so that each that stays has so many cells."""
+"""Columns with at least this `goes` are dropped first, so that the others keep `_AMPLE` cells."""
 ROOMY = 72
-"""From so many cells on two stand between columns, below one."""
+"""From this width on columns are two cells apart, below it one."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, how narrow it may get, and how soon it goes (0: never).
+    """A column of a table.
 
-    `usual` is how wide it is at least where there is room: what comes and goes moves nothing.
+    Attributes:
+        title: Its title, translated when drawn.
+        minimum: Its least width.
+        goes: How soon it is dropped; 0 for never, the greatest number first.
+        maximum: Its greatest width.
+        usual: Its least width where there is room, so that changing content moves no columns.
+        centred: Whether its texts are centred.
     """
 
     title: str
@@ -32,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place; where the text has no room, what `brief` makes of it for so many cells."""
+    """The text of a cell. `brief` returns a shorter one for a width in which the text does not fit."""
 
     text: str
     role: str = "plain"
@@ -41,55 +47,57 @@ class Cell:
 
 @dataclass(frozen=True)
 class Fit:
-    """How wide each column is (0: it had to go), and the cells between."""
+    """The widths of the columns, 0 for a dropped one, and the cells between columns."""
 
     widths: tuple[int, ...] = ()
     gap: int = 1
 
 
-def fitted(columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int, idle: Collection[int] = ()) -> Fit:
-    """The widths of the columns in a table of so many cells. Columns that are `idle` go before any other is cut."""
+def fit_columns(
+    columns: Sequence[Column], table: Sequence[Sequence[Cell]], cells: int, idle: Collection[int] = ()
+) -> Fit:
+    """Return the widths of the columns of a table `cells` wide. `idle` columns are dropped before others are cut."""
     natural = []
-    for place, column in enumerate(columns):
-        widest = max((width(row[place].text) for row in table), default=0)
+    for index, column in enumerate(columns):
+        widest = max((width(row[index].text) for row in table), default=0)
         natural.append(min(max(widest, width(_(column.title)), column.usual), column.maximum))
-    kept = list(range(len(columns)))
+    shown = list(range(len(columns)))
     gap = 2 if cells >= ROOMY else 1
-    if sum(natural) + gap * (len(kept) - 1) > cells:
-        kept = [place for place in kept if place not in idle]
+    if sum(natural) + gap * (len(shown) - 1) > cells:
+        shown = [index for index in shown if index not in idle]
     ample = [
         min(size, column.minimum if column.goes else _AMPLE) for size, column in zip(natural, columns, strict=True)
     ]
-    if sum(ample) + gap * (len(kept) - 1) > cells:
-        kept = [place for place in kept if columns[place].goes < SPARE]
+    if sum(ample) + gap * (len(shown) - 1) > cells:
+        shown = [index for index in shown if columns[index].goes < SPARE]
     while True:
-        room = cells - gap * (len(kept) - 1)
-        narrow = sum(min(natural[place], columns[place].minimum) for place in kept)
-        leaving = [place for place in kept if columns[place].goes]
-        if narrow <= room or not leaving:
+        room = cells - gap * (len(shown) - 1)
+        narrow = sum(min(natural[index], columns[index].minimum) for index in shown)
+        removable = [index for index in shown if columns[index].goes]
+        if narrow <= room or not removable:
             break
-        kept.remove(max(leaving, key=lambda place: columns[place].goes))
+        shown.remove(max(removable, key=lambda index: columns[index].goes))
     widths = [0] * len(columns)
-    for place in kept:
-        widths[place] = min(natural[place], columns[place].minimum)
+    for index in shown:
+        widths[index] = min(natural[index], columns[index].minimum)
     spare = room - sum(widths)
     while spare > 0:
-        wanting = [place for place in kept if widths[place] < natural[place]]
-        if not wanting:
+        growing = [index for index in shown if widths[index] < natural[index]]
+        if not growing:
             break
-        for place in wanting[:spare]:
-            widths[place] += 1
+        for index in growing[:spare]:
+            widths[index] += 1
             spare -= 1
     if spare < 0:  # even what must stay has no room: the last of it is cut
-        for place in reversed(kept):
-            less = min(widths[place] - 1, -spare)
-            widths[place] -= less
-            spare += less
+        for index in reversed(shown):
+            reduction = min(widths[index] - 1, -spare)
+            widths[index] -= reduction
+            spare += reduction
     return Fit(tuple(widths), gap)
 
 
 def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
-    """One row of the table."""
+    """Return a row of the table."""
     pieces: list[Piece] = []
     for column, size, cell in zip(columns, fit.widths, row, strict=True):
         if not size:
@@ -100,16 +108,16 @@ def line(columns: Sequence[Column], fit: Fit, row: Sequence[Cell]) -> Row:
         if cell.brief is not None and width(text) > size:
             text = cell.brief(size)
         text = pad(text, size)
-        shown = text.rstrip()
-        if column.centred and shown:
-            before = (size - width(shown)) // 2
-            text = " " * before + shown + " " * (size - width(shown) - before)
-            pieces += [(" " * before, "plain"), (shown, cell.role), (text[before + len(shown) :], "plain")]
+        stripped = text.rstrip()
+        if column.centred and stripped:
+            padding = (size - width(stripped)) // 2
+            text = " " * padding + stripped + " " * (size - width(stripped) - padding)
+            pieces += [(" " * padding, "plain"), (stripped, cell.role), (text[padding + len(stripped) :], "plain")]
             continue
-        pieces += [(shown, cell.role), (text[len(shown) :], "plain")]
+        pieces += [(stripped, cell.role), (text[len(stripped) :], "plain")]
     return tuple(piece for piece in pieces if piece[0])
 
 
 def header(columns: Sequence[Column], fit: Fit) -> Row:
-    """The titles."""
+    """Return the row of titles."""
     return line(columns, fit, [Cell(_(column.title), "quiet strong") for column in columns])

@@ -1,1 +1,1 @@
-"""The screens: the list of lessons, a lesson, and sheets of text above it. Each is imported when it is first needed."""
+"""The screens: the list of lessons, a lesson, and modal screens above it. Each is imported when first shown."""

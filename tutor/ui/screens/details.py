@@ -1,4 +1,4 @@
-"""The sheet that tells everything about a thing: a mark on the lines that lead to a step, keys for an element."""
+"""The details sheet of a tensor, a node or a step: lines that link to a step, keys that choose an element."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tutor.i18n import _
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import TensorState
 from tutor.ui.bindings import Key, bindings
-from tutor.ui.details.measure import Choice, Measuring
-from tutor.ui.details.node import AboutNode
-from tutor.ui.details.step import AboutStep
-from tutor.ui.details.tensor import AboutTensor
+from tutor.ui.details.measure import ElementChoice, Measurement
+from tutor.ui.details.node import NodeDetails
+from tutor.ui.details.step import StepDetails
+from tutor.ui.details.tensor import TensorDetails
 from tutor.ui.details.writer import Page
 from tutor.ui.panes.base import DetailsAsked
 from tutor.ui.render.segments import Glyphs, Piece, Row
@@ -24,7 +24,7 @@ from tutor.ui.theme import palette_of
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
-_SOON = 0.02
+_READ_INTERVAL = 0.02
 """Seconds until more of a long recording is read."""
 
 _KEYS = (
@@ -39,66 +39,66 @@ _KEYS = (
 )
 
 
-class About(Protocol):
-    """What a sheet is about."""
+class Details(Protocol):
+    """What a details sheet shows."""
 
-    choice: Choice
+    choice: ElementChoice
 
     @property
     def name(self) -> str:
-        """What the frame calls it."""
+        """The title of the sheet."""
 
     @property
     def tensor(self) -> TensorState | None:
-        """What can be charted and measured."""
+        """The tensor that can be charted and measured, if there is one."""
 
     def read(self) -> bool:
-        """Read on in the recording; whether all of it was read."""
+        """Read on in the recording; return whether all of it has been read."""
 
     def write(self, page: Page) -> None:
-        """All that is known."""
+        """Write all that is known."""
 
 
-def about(screen: LessonScreen, subject: str, ref: int) -> AboutSheet:
-    """The sheet about `tensor`, `node` or `step` number `ref`, as it is at the cursor."""
+def details_sheet(screen: LessonScreen, subject: str, ref: int) -> DetailsSheet:
+    """Return the sheet of `tensor`, `node` or `step` number `ref`, as it is at the cursor."""
     timeline, step, limit = screen.timeline, screen.cursor, screen.limit
     state = timeline.state(step)
-    found: About
-    measuring: Measuring | None = None
+    details: Details
+    measurement: Measurement | None = None
     if subject == "tensor" and ref in state.tensors:
-        measuring = Measuring(screen.session, timeline, step, state.tensors[ref])
-        found = AboutTensor(timeline, step, limit, state.tensors[ref], measuring)
+        measurement = Measurement(screen.session, timeline, step, state.tensors[ref])
+        details = TensorDetails(timeline, step, limit, state.tensors[ref], measurement)
     elif subject == "node" and ref in state.nodes:
         node = state.nodes[ref]
         leaf = state.tensors.get(node.tensor or 0) if is_leaf(node) else None
-        measuring = None if leaf is None else Measuring(screen.session, timeline, step, leaf)
-        found = AboutNode(timeline, step, limit, node, measuring)
+        measurement = None if leaf is None else Measurement(screen.session, timeline, step, leaf)
+        details = NodeDetails(timeline, step, limit, node, measurement)
     else:
-        found = AboutStep(timeline, max(step, 1))
-    return AboutSheet(screen, found, measuring)
+        details = StepDetails(timeline, max(step, 1))
+    return DetailsSheet(screen, details, measurement)
 
 
-class AboutPane(SheetPane):
-    """The text of such a sheet; ↑ and ↓ stop at the lines that lead somewhere, else they scroll."""
+class DetailsPane(SheetPane):
+    """The text of a details sheet. Up and down go from link to link, and scroll where there is none near."""
 
     CHOOSES = True
 
-    def __init__(self, found: About, measuring: Measuring | None) -> None:
+    def __init__(self, details: Details, measurement: Measurement | None) -> None:
         super().__init__("", self._make)
-        self._about, self.measuring = found, measuring
+        self._details, self.measurement = details, measurement
         self._links: dict[int, int] = {}
         self._measured: int | None = None
-        self.broken: Exception | None = None
-        """Why not all is shown."""
+        self.error: Exception | None = None
+        """Why not everything is shown: an error in a malformed recording."""
 
     def _make(self, cells: int, glyphs: Glyphs) -> list[Row]:
         app: App[object] = self.app
         page = Page(cells, glyphs, palette_of(app).shades and not glyphs.ascii, app.no_color)
-        self.broken = None
+        self.error = None
         try:
-            self._about.write(page)
-        except Exception as error:  # a recording may come from a stranger
-            self.broken = error
+            self._details.write(page)
+        except Exception as error:  # a recording may be malformed
+            self.error = error
             page.add(((_("the rest of it cannot be shown"), "error"),))
         self._links, self._measured = page.links, page.measured
         if self.chosen not in self._links:
@@ -106,15 +106,15 @@ class AboutPane(SheetPane):
         return page.rows
 
     def called(self) -> str:
-        return self._about.name
+        return self._details.name
 
     def heading(self) -> Row:
         pieces: list[Piece] = []
-        typed = self._about.choice.typed
+        typed = self._details.choice.typed
         keys = [("Enter", _("go there"))] if self.chosen is not None else []
-        keys += [("← →", f"{_('element')} {typed}".rstrip())] if self._about.choice.possible else []
-        keys += [("c", _("chart"))] if self._about.tensor is not None else []
-        keys += [("f", _("measure"))] if self.measuring is not None and self.measuring.possible else []
+        keys += [("← →", f"{_('element')} {typed}".rstrip())] if self._details.choice.possible else []
+        keys += [("c", _("chart"))] if self._details.tensor is not None else []
+        keys += [("f", _("measure"))] if self.measurement is not None and self.measurement.possible else []
         for key, label in [*keys, ("Esc", _("back"))]:
             pieces += [(key, "key"), (f" {label}  ", "quiet")]
         return (*pieces[:-1], (f" {_('back')}", "quiet"))
@@ -124,24 +124,24 @@ class AboutPane(SheetPane):
         return None if step is None else ("step", step)
 
     def move(self, rows: int) -> None:
-        """To the next line that leads somewhere, if it is in view or just outside; else the text moves."""
+        """Go to the next link if it is visible or in the next row; otherwise scroll."""
         page = self.page
-        known = sorted(self._links)
+        rows_with_links = sorted(self._links)
         if rows > 0:
             start = self.chosen if self.chosen is not None else self.top - 1
-            found = next((at for at in known if at > start), None)
+            target = next((row for row in rows_with_links if row > start), None)
         else:
             start = self.chosen if self.chosen is not None else self.top + page
-            found = next((at for at in reversed(known) if at < start), None)
-        if found is not None and self.top - 1 <= found <= self.top + page:
-            self.chosen = found
-            self._bring_into_view(found, 0)
+            target = next((row for row in reversed(rows_with_links) if row < start), None)
+        if target is not None and self.top - 1 <= target <= self.top + page:
+            self.chosen = target
+            self._bring_into_view(target, 0)
         else:
             self.scroll_rows(rows)
         self.paint()
 
     def show_measured(self) -> None:
-        """Bring the measurement into view."""
+        """Scroll to the measurement."""
         if self._measured is not None:
             self._bring_into_view(min(self._measured + 8, self.count() - 1), 0)
             self._bring_into_view(self._measured, 0)
@@ -154,37 +154,37 @@ class AboutPane(SheetPane):
             self.paint()
 
 
-class AboutSheet(Sheet):
-    """Everything about a thing, until Esc, or until Enter goes to a step."""
+class DetailsSheet(Sheet):
+    """Shows the details until Esc, or until Enter goes to a step."""
 
     BINDINGS = bindings(_KEYS)
 
-    def __init__(self, screen: LessonScreen, found: About, measuring: Measuring | None) -> None:
-        self._screen, self._about = screen, found
-        self.about_pane = AboutPane(found, measuring)
-        self._complete = found.read()
-        super().__init__(self.about_pane, 104)
+    def __init__(self, screen: LessonScreen, details: Details, measurement: Measurement | None) -> None:
+        self._screen, self._details = screen, details
+        self.details_pane = DetailsPane(details, measurement)
+        self._complete = details.read()
+        super().__init__(self.details_pane, 104)
 
     def on_mount(self) -> None:
         super().on_mount()
         self._read_on()
 
     def _read_on(self) -> None:
-        """More of a long recording is read while the first of it can be seen."""
+        """Schedule reading more of a long recording, while its beginning is shown already."""
         if not self._complete:
-            self.set_timer(_SOON, self._read_more)
+            self.set_timer(_READ_INTERVAL, self._read_more)
 
     def _read_more(self) -> None:
-        self._complete = self._about.read()
+        self._complete = self._details.read()
         self._renew()
         self._read_on()
 
     def _renew(self) -> None:
-        self.about_pane.renew()
+        self.details_pane.renew()
         self.on_resize()
 
     def on_details_asked(self, message: DetailsAsked) -> None:
-        """A line that leads to a step was clicked twice."""
+        """Go to the step of a link that was double-clicked."""
         message.stop()
         self._go(message.ref)
 
@@ -193,20 +193,21 @@ class AboutSheet(Sheet):
         self.dismiss()
 
     def on_key(self, event: events.Key) -> None:
-        """Digits and commas are the index of an element."""
+        """Take digits and commas as the index of an element."""
         char = event.character
-        if char and (char.isdecimal() or char == ",") and self._about.choice.possible:
+        if char and (char.isdecimal() or char == ",") and self._details.choice.possible:
             event.stop()
-            self._about.choice.type(char)
+            self._details.choice.type(char)
             self._renew()
 
     def action_do(self, key: str) -> None:
-        pane, choice, tensor = self.about_pane, self._about.choice, self._about.tensor
+        """Perform the action of a key."""
+        pane, choice, tensor = self.details_pane, self._details.choice, self._details.tensor
         match key:
             case "enter":
-                found = pane.details()
-                if found is not None:
-                    self._go(found[1])
+                subject = pane.details()
+                if subject is not None:
+                    self._go(subject[1])
                 else:
                     self.dismiss()
             case "up" | "down":
@@ -223,19 +224,19 @@ class AboutSheet(Sheet):
                     self._screen.commands.chart_tensor(tensor.tensor, element)
                     self.dismiss()
             case "measure":
-                if pane.measuring is not None and pane.measuring.possible and not pane.measuring.running:
-                    pane.measuring.running = True
-                    self.run_worker(self._measure(pane.measuring), group="measuring")
+                if pane.measurement is not None and pane.measurement.possible and not pane.measurement.running:
+                    pane.measurement.running = True
+                    self.run_worker(self._measure(pane.measurement), group="measuring")
             case _:
                 super().action_do(key)
 
-    async def _measure(self, measuring: Measuring) -> None:
+    async def _measure(self, measurement: Measurement) -> None:
         self._renew()
-        self.about_pane.show_measured()
+        self.details_pane.show_measured()
         try:
-            await measuring.measure(self._about.choice)
+            await measurement.measure(self._details.choice)
         finally:
-            measuring.running = False
+            measurement.running = False
         if self.is_mounted:
             self._renew()
-            self.about_pane.show_measured()
+            self.details_pane.show_measured()

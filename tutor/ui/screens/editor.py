@@ -1,4 +1,4 @@
-"""A cell's code to be changed in place, or in an editor of the learner's own."""
+"""The editor of a cell's code, here or in the learner's own editor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tutor.ui.render.segments import Piece, Row, clean
 
 
 class _Foot(Surface):
-    """What is wrong, as many rows as that takes, and below it the keys."""
+    """The lines below the editor: the problem, wrapped, and the keys."""
 
     BASE = "bar"
 
@@ -31,17 +31,17 @@ class _Foot(Surface):
         self.problem = ""
         self.keys: list[Piece] = []
 
-    def said(self, width: int) -> list[Row]:
-        """What is wrong, for so many cells."""
+    def problem_rows(self, width: int) -> list[Row]:
+        """Return the rows of the problem, for this width."""
         return wrapped([(clean(self.problem), "error")], max(width - 2, 1)) if self.problem else []
 
     def rows(self, width: int, height: int) -> list[Row]:
-        rows: list[Row] = [((" ", "plain"), *row) for row in self.said(width)[: height - 1]]
+        rows: list[Row] = [((" ", "plain"), *row) for row in self.problem_rows(width)[: height - 1]]
         return [tuple((text, f"bar {role}") for text, role in row) for row in (*rows, tuple(self.keys))]
 
 
 class _Area(TextArea):
-    """Python in it: a new line begins where the one before does, after a colon one level deeper."""
+    """A Python text area: a new line keeps the indentation, and is one level deeper after a colon."""
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
@@ -57,7 +57,7 @@ class _Area(TextArea):
 
 
 class Editor(ModalScreen[tuple[str, bool]]):
-    """Gives the code as the learner left it, and whether it is to be run now."""
+    """Edits code; the result is the code and whether to run it now."""
 
     BINDINGS = [
         Binding("f5,ctrl+r", "run", "run", show=False, priority=True),
@@ -67,7 +67,14 @@ class Editor(ModalScreen[tuple[str, bool]]):
     ]
 
     def __init__(self, title: str, text: str, original: str, problem: str = "") -> None:
-        """`text` is what the learner had last, `original` what the lesson says; `problem` why it did not run."""
+        """Make the editor.
+
+        Args:
+            title: The title of the frame.
+            text: The code to begin with.
+            original: The code of the lesson.
+            problem: Why the code did not run, if it was tried.
+        """
         super().__init__()
         self._title, self._original, self._problem = title, original, problem
         self.area = _Area(
@@ -83,23 +90,23 @@ class Editor(ModalScreen[tuple[str, bool]]):
         glyphs = self.foot.glyphs
         self.area.border_title = clean(self._title)
         self.area.set_class(glyphs.ascii, "-ascii")
-        with contextlib.suppress(Exception):  # a language that is not installed: then it is plain
+        with contextlib.suppress(Exception):  # no highlighting without the language's parser
             self.area.theme = "css" if self.app.theme.endswith("light") else "vscode_dark"
         self.area.focus()
         self.say(self._problem)
 
     def on_resize(self) -> None:
         width, height = self.app.size
-        wide = width if width <= 90 else min(width - 8, 110)
-        foot = 1 + min(len(self.foot.said(wide)), height // 3)
-        tall = max(min(height - foot, max(self.area.document.line_count + 6, 14)), 4)
-        left, top = (width - wide) // 2, max((height - tall - foot) // 2, 0)
-        for widget, at, size in ((self.area, top, tall), (self.foot, top + tall, foot)):
-            widget.styles.offset = (left, at)
-            widget.styles.width, widget.styles.height = wide, size
+        editor_width = width if width <= 90 else min(width - 8, 110)
+        foot_height = 1 + min(len(self.foot.problem_rows(editor_width)), height // 3)
+        editor_height = max(min(height - foot_height, max(self.area.document.line_count + 6, 14)), 4)
+        left, top = (width - editor_width) // 2, max((height - editor_height - foot_height) // 2, 0)
+        for widget, y, rows in ((self.area, top, editor_height), (self.foot, top + editor_height, foot_height)):
+            widget.styles.offset = (left, y)
+            widget.styles.width, widget.styles.height = editor_width, rows
 
     def say(self, problem: str = "") -> None:
-        """The keys; above them what is wrong."""
+        """Show the keys, and above them the problem."""
         keys: list[Piece] = []
         for key, label in (
             ("F5", _("run")),
@@ -115,10 +122,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
 
     @property
     def text(self) -> str:
-        """What stands there now."""
+        """The code as it is now."""
         return self.area.text
 
     def action_run(self) -> None:
+        """Close the editor to run the code; a syntax error is shown instead."""
         try:
             compile(self.text, "<cell>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
@@ -132,15 +140,16 @@ class Editor(ModalScreen[tuple[str, bool]]):
         self.dismiss((self.text, True))
 
     def action_back(self) -> None:
+        """Close the editor without running the code."""
         self.dismiss((self.text, False))
 
     def action_original(self) -> None:
-        """As the lesson has it; Ctrl+Z brings the other back."""
+        """Restore the code of the lesson; Ctrl+Z undoes that."""
         self.area.replace(self._original, (0, 0), self.area.document.end)
         self.say()
 
     def action_outside(self) -> None:
-        """In the editor that the environment names."""
+        """Edit the code in the editor that `VISUAL` or `EDITOR` names."""
         command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
         if not command.strip():
             self.say(_("EDITOR names no editor"))

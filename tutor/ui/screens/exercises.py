@@ -1,4 +1,4 @@
-"""Exercises: trying one's own code, hints one at a time, and the solution on request."""
+"""Exercises on the lesson screen: trying code, hints one at a time, and the solution on request."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ from tutor.explain import problem
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
 from tutor.ui.panes.lesson import Standing, outcome
-from tutor.ui.render.segments import phrase
+from tutor.ui.render.segments import styled
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 
-class Exercising:
-    """The keys `H` and `S`, and `e` where the cell is an exercise."""
+class Exercises:
+    """The keys `H` and `S`, and `e` in the cell of an exercise."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
-        self._opening = ""
-        """The exercise whose solution would be shown if asked once more."""
-        self._trying: Exercise | None = None
-        """Whose outcome is to be told when the run has ended."""
+        self._solution_asked = ""
+        """The id of the exercise whose solution appears when the key is pressed again."""
+        self._running_exercise: Exercise | None = None
+        """The exercise that runs now, and whose outcome is to be shown."""
 
     @property
     def here(self) -> Exercise | None:
-        """The exercise that is to be read or done now."""
+        """The exercise at the cursor, if there is one."""
         return self.screen.gate.exercise(self.screen.timeline, self.screen.cursor)
 
     def standing(self, exercise: Exercise) -> Standing:
-        """How the learner stands with it."""
+        """Return how far the learner is with an exercise."""
         screen = self.screen
-        kept, document = screen.study.kept, screen.timeline.document
+        progress, document = screen.study.kept, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
         checked = screen.gate.checked(screen.timeline, exercise)
-        solved, starter = exercise.id in kept.solved, self.starter(exercise)
+        solved, starter = exercise.id in progress.solved, self.starter(exercise)
         return Standing(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
-            kept.attempts.get(exercise.id, starter) != starter,
-            "" if checked is None or checked.ok else problem(checked), kept.hints.get(exercise.id, 0),
-            len(exercise.hints), exercise.solution if solved or exercise.id in kept.opened else "", checked is not None,
+            progress.attempts.get(exercise.id, starter) != starter,
+            "" if checked is None or checked.ok else problem(checked), progress.hints.get(exercise.id, 0),
+            len(exercise.hints), exercise.solution if solved or exercise.id in progress.opened else "",
+            checked is not None,
         )  # fmt: skip
 
     # ------------------------------------------------------------ trying
 
     def starter(self, exercise: Exercise) -> str:
-        """The code as the lesson has it."""
+        """Return the code of the lesson."""
         return self.screen.whatif.original(exercise.number)
 
     def edit(self, exercise: Exercise) -> None:
-        """Change its code, and try it."""
+        """Open the editor with the learner's code."""
         from tutor.ui.screens.editor import Editor
 
         screen = self.screen
@@ -71,74 +72,77 @@ class Exercising:
         text, run = done
         screen.study.tried(exercise.id, text)
         if run:
-            self._trying = exercise
+            self._running_exercise = exercise
             attempts = {**screen.session.command.attempts, exercise.id: text}
             screen.runner.try_again(attempts, exercise.number)
             screen.say((_("your code runs …"), "quiet"))
 
-    def arrived(self) -> None:
-        """More is recorded: a check may have passed or failed."""
+    def recording_grew(self) -> None:
+        """Handle a growing recording: a check may have passed or failed."""
         screen = self.screen
-        kept = screen.study.kept
+        progress = screen.study.kept
         screen.gate.waiting = {
-            one.number for one in screen.gate.exercises.values() if one.id not in kept.solved | kept.opened
+            exercise.number
+            for exercise in screen.gate.exercises.values()
+            if exercise.id not in progress.solved | progress.opened
         }
         for exercise in screen.gate.exercises.values():
             checked = screen.gate.checked(screen.timeline, exercise)
             if checked is not None and checked.ok and exercise.id in screen.study.kept.attempts:
                 screen.study.solved(exercise.id)
                 screen.gate.waiting.discard(exercise.number)
-            if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
-                self._trying = None
+            running = self._running_exercise
+            if checked is not None and running is not None and running.id == exercise.id and screen.cursor:
+                self._running_exercise = None
                 screen.lesson.look("exercise")
-                self._tell(exercise, checked.ok)
+                self._show_outcome(exercise, checked.ok)
 
-    def _tell(self, exercise: Exercise, ok: bool) -> None:
-        g, standing = self.screen.explain.glyphs, self.standing(exercise)
+    def _show_outcome(self, exercise: Exercise, ok: bool) -> None:
+        glyphs, standing = self.screen.explain.glyphs, self.standing(exercise)
         if ok and exercise.number == self.screen.gate.sections[-1].number:
-            self.screen.notice = ()  # the end of the lesson says what comes next
+            self.screen.notice = ()  # the explanation says what comes next
         elif ok:
-            on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
-            self.screen.say((f"{g.yes} {_('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
+            hint = styled("walk on with {arrow}", arrow=(glyphs.arrow, "key"))
+            self.screen.say((f"{glyphs.yes} {_('solved')}", "leaf strong"), (f" {glyphs.dot} ", "quiet"), *hint)
         else:
-            self.screen.say(*outcome(standing, g))
+            self.screen.say(*outcome(standing, glyphs))
 
     # ------------------------------------------------------------ help
 
     def hint(self) -> None:
-        """The next hint."""
+        """Show the next hint."""
         screen, exercise = self.screen, self.here
         if exercise is None:
             screen.say((_("hints belong to exercises"), "quiet"))
             return
         count = screen.study.kept.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
-            screen.say(*phrase("there is no other hint: {s} shows the solution", s=("S", "key")))
+            screen.say(*styled("there is no other hint: {s} shows the solution", s=("S", "key")))
             return
         screen.study.hint(exercise.id, count + 1)
-        self._look()
+        self._show_lesson_end()
 
     def solution(self) -> None:
-        """The solution: at once where it is solved, else at the second time."""
+        """Show the solution: at once if the exercise is solved, otherwise when asked twice."""
         screen, exercise = self.screen, self.here
         if exercise is None:
             screen.say((_("solutions belong to exercises"), "quiet"))
             return
-        if exercise.id not in screen.study.kept.solved and self._opening != exercise.id:
-            self._opening = exercise.id
+        if exercise.id not in screen.study.kept.solved and self._solution_asked != exercise.id:
+            self._solution_asked = exercise.id
             text = N_("{s} once more shows the solution")
             if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
                 text = N_("{s} once more shows the solution; {h} gives a hint")
-            screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
+            screen.say(*styled(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
         screen.gate.waiting.discard(exercise.number)
-        self._look()
+        self._show_lesson_end()
 
-    def _look(self) -> None:
-        """The lesson pane comes into view, at its end."""
+    def _show_lesson_end(self) -> None:
+        """Show the end of the lesson pane."""
         screen = self.screen
-        screen.places.bring("lesson")
+        screen.pane_layout.show_pane("lesson")
         screen.shown, screen.notice = None, ()
         screen.lesson.look("end")
-        screen.soon()
+        screen.update_soon()

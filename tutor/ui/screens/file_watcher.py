@@ -1,4 +1,4 @@
-"""A file that is saved while it is open is run again, and the learner stays where they stood."""
+"""Runs a file again when it is saved while it is open; the cursor stays where it was."""
 
 from __future__ import annotations
 
@@ -15,82 +15,83 @@ if TYPE_CHECKING:
     from tutor.session.session import Session
     from tutor.ui.screens.lesson import LessonScreen
 
-LOOK = 0.5
-"""Seconds between two looks at the file."""
-PATIENCE = 2.0
-"""Seconds after which a run that goes on takes the screen, wherever it has come to."""
+CHECK_INTERVAL = 0.5
+"""Seconds between two checks of the file."""
+SHOW_AFTER = 2.0
+"""Seconds after which a run that takes longer is shown before its end."""
 
 
-class Reloader:
+class FileWatcher:
     """Watches the file of a lesson screen."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
         self._path = screen.target.path
-        self._seen = _stamp(self._path)
+        self._last_stamp = _stamp(self._path)
 
     def start(self) -> None:
-        """Looks at the file from now on; a recording's never changes what was recorded."""
+        """Begin to watch the file; a recording has none to watch."""
         if self.screen.session is not None:
-            self.screen.set_interval(LOOK, self.look)
+            self.screen.set_interval(CHECK_INTERVAL, self.check_file)
 
-    def look(self) -> None:
-        """Run the file again if it was saved since."""
+    def check_file(self) -> None:
+        """Run the file again if it was saved since the last check."""
         screen = self.screen
         if screen.session is None or not screen.is_current:
-            return  # somebody edits on another screen: later
+            return  # another screen is open: later
         stamp = _stamp(self._path)
-        if stamp is None or stamp == self._seen:
+        if stamp is None or stamp == self._last_stamp:
             return
-        self._seen = stamp
-        session = screen.owner.again(screen.session)
+        self._last_stamp = stamp
+        session = screen.owner.rerun_with(screen.session)
         screen.run_worker(self._record(session), group="session", exclusive=True)
 
     async def _record(self, session: Session) -> None:
+        """Record the new run, and show it at its end, or after a while."""
         screen = self.screen
-        began = monotonic()
+        started = monotonic()
 
-        def arrived() -> None:
-            if screen.session is not session and session.timeline.steps and monotonic() - began > PATIENCE:
-                self._take(session)
+        def on_arrival() -> None:
+            if screen.session is not session and session.timeline.steps and monotonic() - started > SHOW_AFTER:
+                self._show_run(session)
             if screen.session is session:
-                screen.arrived()
+                screen.recording_grew()
 
         try:
-            await session.run(arrived)
+            await session.run(on_arrival)
         finally:
             await session.close()
         if session.refused is not None:
-            # The folder is known, and would leave no room for what is wrong.
+            # The folder is known, and would leave no room for the reason.
             screen.say((clean(session.refused.note.replace(str(self._path), self._path.name)), "error"))
             return
         if screen.session is not session:
-            self._take(session)
+            self._show_run(session)
         screen.owner.prepare()
-        screen.arrived()
-        screen.soon()
+        screen.recording_grew()
+        screen.update_soon()
 
-    def _take(self, session: Session) -> None:
-        """The new run is on the screen, at the moment at which the learner stood in the old one."""
-        screen, before, step = self.screen, self.screen.timeline, self.screen.cursor
-        cell = before.cell(step) if step else None
-        found = counterpart(before, step, session.timeline) if step else 0
-        if found is None:  # that statement is gone: the beginning of its cell
-            found = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
-        screen.study.renumber(before.document, session.timeline.document)
-        screen.runner.renew(session)
+    def _show_run(self, session: Session) -> None:
+        """Show the new run, at the moment that the cursor had reached in the old one."""
+        screen, old_timeline, step = self.screen, self.screen.timeline, self.screen.cursor
+        cell = old_timeline.cell(step) if step else None
+        target = counterpart(old_timeline, step, session.timeline) if step else 0
+        if target is None:  # the statement is gone: go to the beginning of its cell
+            target = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
+        screen.study.renumber(old_timeline.document, session.timeline.document)
+        screen.runner.replace_recording(session)
         screen.lesson.forget()
         screen.study.begin_again()
-        screen.study.furthest = found
-        screen.arrived()
-        screen.cursor = found
+        screen.study.furthest = target
+        screen.recording_grew()
+        screen.cursor = target
         screen.say((_("the file was saved, and has run again"), "quiet"))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Changes with each save; None while an editor has the file out of the way."""
+    """Return the modification time and size of the file; None while an editor has moved it away."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""The help screen: keys and marks, from the same data that binds them."""
+"""The help sheet: keys and marks, from the data that binds and draws them."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ _ON_SHEETS = (
 
 
 def help_sheet() -> Sheet:
-    """What the keys do, and what the marks mean."""
+    """Return the sheet that explains the keys and the marks."""
     return Sheet(SheetPane(N_("help"), _rows))
 
 
-def _keys() -> list[tuple[str, str]]:
-    """The keys and what they do; two that go together share a line."""
-    found: list[tuple[str, str]] = []
+def _key_entries() -> list[tuple[str, str]]:
+    """Return the keys and what they do; consecutive keys with the same label share a line."""
+    entries: list[tuple[str, str]] = []
     before = ""
     for key in KEYS:
         if key.label == before:
-            shown, about = found.pop()
-            found.append((f"{shown}   {_(key.shown)}", _("{first}, {second}", first=about, second=_(key.about))))
+            shown, about = entries.pop()
+            entries.append((f"{shown}   {_(key.shown)}", _("{first}, {second}", first=about, second=_(key.about))))
         else:
-            found.append((_(key.shown), _(key.about)))
+            entries.append((_(key.shown), _(key.about)))
         before = key.label
-    return found
+    return entries
 
 
 def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
+    """Return the rows of the sheet."""
     intro = _("You walk through a recording of the program: forward, back, to any point of it.")
     rows: list[Row] = [*wrapped([(intro, "note")], cells)]
-    here = (("t", N_("on this sheet: light or dark")),)
+    on_this_sheet = (("t", N_("on this sheet: light or dark")),)
     sections = (
-        (N_("keys"), [*_keys(), *here]),
+        (N_("keys"), [*_key_entries(), *on_this_sheet]),
         (N_("on the list of lessons"), _ON_LIST),
         (N_("on the sheet that Enter opens"), _ON_SHEETS),
         (N_("on the chart"), _ON_CHART),
@@ -57,7 +58,7 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
     for title, entries in sections:
         rows += [EMPTY, ((_(title), "heading"),)]
         for shown, about in entries:
-            rows += _entry(shown, "key", _(about), cells)
+            rows += _entry_rows(shown, "key", _(about), cells)
     rows += [EMPTY, ((_("marks"), "heading"),)]
     marks = [
         (glyphs.leaf, "leaf", _("a leaf: a tensor that was made, not computed")),
@@ -78,11 +79,11 @@ def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
         (f"{glyphs.new} {_('new')}", "grad", _("a gradient that this step brought")),
     ]
     for mark, role, text in marks:
-        rows += _entry(mark, role, text, cells)
+        rows += _entry_rows(mark, role, text, cells)
     return rows
 
 
-def _entry(left: str, role: str, text: str, cells: int) -> list[Row]:
-    """A key or a mark, and beside it what it does or means."""
+def _entry_rows(left: str, role: str, text: str, cells: int) -> list[Row]:
+    """Return the rows of a key or mark, with its explanation beside it."""
     lines = wrapped([(text, "plain")], max(cells - _LEFT, 1))
-    return [((pad("" if at else f"  {left}", _LEFT), role), *line) for at, line in enumerate(lines)]
+    return [((pad("" if index else f"  {left}", _LEFT), role), *line) for index, line in enumerate(lines)]

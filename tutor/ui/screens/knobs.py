@@ -18,7 +18,7 @@ from tutor.ui.render.segments import Piece, Row, clean
 
 
 class _Text(Surface):
-    """Names and ranges of the knobs, around the fields."""
+    """The names and ranges of the knobs, around the input fields."""
 
     BASE = "bar"
 
@@ -31,7 +31,7 @@ class _Text(Surface):
 
 
 class Knobs(ModalScreen[dict[str, str] | None]):
-    """Gives the texts of the knobs that the next run is to have; None where the learner goes back."""
+    """A form; the result is the texts of the knobs that differ from their defaults, None where the learner cancels."""
 
     BINDINGS = [
         Binding("escape", "back", "back", show=False, priority=True),
@@ -58,33 +58,35 @@ class Knobs(ModalScreen[dict[str, str] | None]):
 
     def on_resize(self) -> None:
         columns, lines = self.app.size
-        wide, tall = min(columns, 78), min(len(self.fields) + 6, lines)
-        left, top = (columns - wide) // 2, (lines - tall) // 2
+        form_width, form_height = min(columns, 78), min(len(self.fields) + 6, lines)
+        left, top = (columns - form_width) // 2, (lines - form_height) // 2
         self.text.styles.offset = (left, top)
-        self.text.styles.width, self.text.styles.height = wide, tall
-        at = left + self._names + 4
+        self.text.styles.width, self.text.styles.height = form_width, form_height
+        x = left + self._name_width + 4
         for row, field in enumerate(self.fields.values()):
-            field.styles.offset = (at, top + 2 + row)
+            field.styles.offset = (x, top + 2 + row)
             field.styles.width = 16
-            field.display = row < tall - 6
+            field.display = row < form_height - 6
 
     @property
-    def _names(self) -> int:
+    def _name_width(self) -> int:
         return min(max(map(width, self._knobs)), 24)
 
     def rows(self) -> list[Row]:
-        """What stands around the fields."""
-        found: list[Row] = [()]
+        """Return the rows around the input fields."""
+        rows: list[Row] = [()]
         for name, knob in self._knobs.items():
-            found.append(((f" {pad(clean(name), self._names)}", "value"), (" " * 20, "plain"), (_range(knob), "quiet")))
+            rows.append(
+                ((f" {pad(clean(name), self._name_width)}", "value"), (" " * 20, "plain"), (_range(knob), "quiet"))
+            )
         keys: list[Piece] = [
             (" Enter", "key"),
             (f" {_('run')}   ", "quiet"),
             ("↑ ↓", "key"),
             (f" {_('choose')}   ", "quiet"),
         ]
-        found += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {_('back')}", "quiet"))]
-        return found
+        rows += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {_('back')}", "quiet"))]
+        return rows
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -98,17 +100,17 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         self.dismiss({name: text for name, text in texts.items() if text.strip() != str(self._knobs[name].default)})
 
     def action_move(self, by: int) -> None:
-        """To the next field."""
+        """Focus another field."""
         fields = list(self.fields.values())
-        here = next((at for at, field in enumerate(fields) if field.has_focus), 0)
-        fields[(here + by) % len(fields)].focus()
+        focused = next((index for index, field in enumerate(fields) if field.has_focus), 0)
+        fields[(focused + by) % len(fields)].focus()
 
     def action_back(self) -> None:
         self.dismiss(None)
 
 
 def _range(knob: Knob) -> str:
-    """What the knob may be."""
+    """Return the values that a knob may have, as text."""
     if knob.choices:
         return _(" or ").join(map(str, knob.choices))
     if knob.type == "boolean":

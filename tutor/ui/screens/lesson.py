@@ -1,6 +1,4 @@
-"""What the keys of the lesson screen do.
-
-The lesson screen: it holds the cursor, hands it to the panes, and acts on what they tell."""
+"""The lesson screen: it holds the cursor, passes it to the panes, and handles their messages and the keys."""
 
 from __future__ import annotations
 
@@ -21,9 +19,20 @@ from tutor.study.flow import Gate
 from tutor.study.progress import Study
 from tutor.trace.timeline import Timeline
 from tutor.ui import layout, moves
-from tutor.ui.bars import Explain, KeyLine, TimeBar, TitleBar, TooSmall, facts, first_step, gate_said, said, status
-from tutor.ui.bindings import bindings, hints_now, hints_of_typing, works
-from tutor.ui.layout import Arranger
+from tutor.ui.bars import (
+    Explain,
+    KeyLine,
+    TimeBar,
+    TitleBar,
+    TooSmall,
+    exit_status,
+    explanation,
+    first_step_notice,
+    open_question_notice,
+    title_facts,
+)
+from tutor.ui.bindings import bindings, is_possible, possible_hints, typing_hints
+from tutor.ui.layout import PaneLayout
 from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
@@ -34,9 +43,9 @@ from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.playback import Pacer, Player
 from tutor.ui.panes.tensors import TensorsPane
-from tutor.ui.render.segments import Piece, clean, phrase
-from tutor.ui.screens.exercises import Exercising
-from tutor.ui.screens.file_watcher import Reloader
+from tutor.ui.render.segments import Piece, clean, styled
+from tutor.ui.screens.exercises import Exercises
+from tutor.ui.screens.file_watcher import FileWatcher
 from tutor.ui.screens.run_control import Runner, WhatIf
 
 if TYPE_CHECKING:
@@ -46,11 +55,11 @@ if TYPE_CHECKING:
 
 
 class Commands:
-    """One function for each key in `keys.KEYS`."""
+    """One method for each key in `bindings.KEYS`."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
-        self._does: dict[str, Callable[[], object]] = {
+        self._actions: dict[str, Callable[[], object]] = {
             "first": self.first,
             "last": self.last,
             "play": self.play,
@@ -68,8 +77,8 @@ class Commands:
             "knobs": screen.whatif.knobs,
             "edit": screen.whatif.edit,
             "runs": screen.whatif.list_runs,
-            "hint": screen.exercising.hint,
-            "solution": screen.exercising.solution,
+            "hint": screen.exercises.hint,
+            "solution": screen.exercises.solution,
             "up": lambda: self.move_in_pane(-1),
             "down": lambda: self.move_in_pane(1),
             "next_pane": lambda: self.turn_panes(1),
@@ -83,58 +92,60 @@ class Commands:
         }
 
     def do(self, key: str) -> None:
-        """Do what a key does."""
+        """Perform the action of a key, by its id."""
         if key in ("into", "out") and self.fold(key):
             return
         if key in moves.MOVES:
             self.walk(key)
         else:
-            self._does[key]()
+            self._actions[key]()
 
     # ------------------------------------------------------------ walking
 
     def walk(self, key: str) -> None:
-        """A step of one of the kinds in `moves.MOVES`."""
+        """Move the cursor as a key of `moves.MOVES` does, or say why it cannot."""
         screen = self.screen
         screen.player.pause()
         screen.follow = False
         timeline, here = screen.timeline, screen.cursor
-        found = moves.MOVES[key](timeline, here)
-        if found is None and key == "next_cell" and here < timeline.steps:
-            found = timeline.steps
+        target = moves.MOVES[key](timeline, here)
+        if target is None and key == "next_cell" and here < timeline.steps:
+            target = timeline.steps
         ahead = not key.startswith(("back", "previous", "out"))
-        if found is None and screen.asking and ahead:
+        if target is None and screen.asking and ahead:
             self.say_gate()
-        elif found is None:
+        elif target is None:
             waits = screen.running and ahead
-            screen.say((screen.waiting if waits else moves.nowhere(screen.timeline, key), "quiet"), passing=waits)
-        elif found > screen.limit:
+            screen.say(
+                (screen.waiting if waits else moves.no_move_reason(screen.timeline, key), "quiet"), passing=waits
+            )
+        elif target > screen.limit:
             stuck = here == screen.limit
             screen.cursor = screen.limit
             if stuck:
                 self.say_gate()
         else:
-            screen.cursor = found
+            screen.cursor = target
 
     def bracket(self) -> None:
-        """The cell before; where a question is open, the beginning of a list."""
+        """Go to the previous cell; where a question is open, begin a list as the answer."""
         if not (self.screen.asking and self.screen.prompts.begin("[")):
             self.walk("previous_cell")
 
     def say_gate(self) -> None:
-        """Why it does not go on."""
-        self.screen.places.bring("lesson")
-        self.screen.say(*gate_said())
+        """Show the question that stops the cursor, and say that it has to be answered first."""
+        self.screen.pane_layout.show_pane("lesson")
+        self.screen.say(*open_question_notice())
 
     def to_the_list(self) -> None:
-        """From a lesson to the others; a script of one's own has none."""
+        """Go to the list of lessons; a script of the learner's own has none."""
         if self.screen.target.kind == "lesson":
             self.screen.owner.leave()
         else:
-            self.screen.say(*phrase("{q} quits", q=("q", "key")))
+            self.screen.say(*styled("{q} quits", q=("q", "key")))
 
     def go_to(self, step: int) -> None:
-        """To a step that was picked."""
+        """Move the cursor to a step that was picked."""
         self.screen.player.pause()
         self.screen.follow = False
         self.screen.cursor = step
@@ -143,7 +154,7 @@ class Commands:
         self.go_to(0)
 
     def last(self) -> None:
-        """To the end; along with a program that runs."""
+        """Go to the last step, and follow a program that still runs."""
         self.screen.player.pause()
         self.screen.follow = self.screen.running
         if self.screen.asking:
@@ -153,7 +164,7 @@ class Commands:
     def play(self) -> None:
         self.screen.follow = False
         self.screen.player.toggle()
-        self.screen.soon()
+        self.screen.update_soon()
 
     def pace(self, by: int) -> None:
         self.screen.player.change(by)
@@ -164,114 +175,118 @@ class Commands:
     # ------------------------------------------------------------ panes
 
     def turn_panes(self, by: int) -> None:
-        """The focus goes to the next pane; where panes share a place, that one comes to the front."""
+        """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
         screen = self.screen
         names = [name for name in layout.PANES if screen.gate.prose or name != "lesson"]
         if screen.asking:
             names.insert(1, "ask")
-        here = screen.focused.id if screen.focused is not None else None
-        name = names[(names.index(here) + by) % len(names)] if here in names else names[0]
+        focused_name = screen.focused.id if screen.focused is not None else None
+        name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
         if name == "ask":
-            screen.places.bring("lesson")
+            screen.pane_layout.show_pane("lesson")
             screen.ask.focus()
         else:
-            screen.places.bring(name)
+            screen.pane_layout.show_pane(name)
 
     def zoom(self) -> None:
+        """Give the focused pane the whole screen, or end that."""
         screen = self.screen
         focused = screen.focused
         screen.zoomed = focused.NAME if screen.zoomed is None and isinstance(focused, Pane) else None
-        screen.soon()
+        screen.update_soon()
 
     def change_view(self) -> None:
-        """The next view of the chart, where it has the focus; else of the graph, which comes to the front for it."""
+        """Show the next view of the chart, if it has the focus; otherwise of the graph."""
         if self.screen.focused is self.screen.chart:
             self.screen.say((self.screen.chart.next_view(), "quiet"))
             return
         if not self.screen.graph.display:
-            self.screen.places.bring("graph")
+            self.screen.pane_layout.show_pane("graph")
         self.screen.say((self.screen.graph.next_view(), "quiet"))
 
     def fold(self, key: str) -> bool:
-        """Open the module that the mark stands on in the graph, or close the one around it; whether there is one."""
+        """Open the module under the mark of the graph, or close the one around it; return whether there is one."""
         graph = self.screen.graph
         return self.screen.focused is graph and graph.fold(key == "into")
 
     def show_others(self) -> None:
-        """Data and numbers in the graph, or none."""
+        """Show or hide in the graph what needs no gradient."""
         shown = self.screen.graph.toggle_others()
-        said = (
+        message = (
             _("what needs no gradient is shown in the graph")
             if shown
             else _("what needs no gradient is hidden in the graph")
         )
-        self.screen.say((said, "quiet"))
+        self.screen.say((message, "quiet"))
 
     def move_in_pane(self, by: int) -> None:
+        """Move the mark of the focused pane, or the line that answers a question."""
         if isinstance(self.screen.focused, Pane):
             self.screen.focused.move(by)
         elif self.screen.focused is self.screen.ask:
             self.screen.prompts.point(by)
 
     def details(self) -> None:
-        """About what the mark of the pane stands on; else the answer, if one is asked for; else about the step."""
+        """Show the details of what is under the mark; else focus the answer field; else show the step's details."""
         screen = self.screen
-        found = screen.focused.details() if isinstance(screen.focused, Pane) else None
+        subject = screen.focused.details() if isinstance(screen.focused, Pane) else None
         if screen.prompts.points():
             return
-        if found is not None:
-            self.show_details(*found)
+        if subject is not None:
+            self.show_details(*subject)
         elif screen.asking:
-            screen.places.bring("lesson")
+            screen.pane_layout.show_pane("lesson")
             screen.set_focus(screen.ask)
         elif screen.cursor:
             self.show_details("step", screen.cursor)
         else:
-            screen.say(*first_step(screen))
+            screen.say(*first_step_notice(screen))
 
     def show_details(self, subject: str, ref: int) -> None:
-        """Everything about a tensor, a node or a step, on a sheet."""
-        from tutor.ui.screens.details import about
+        """Open the details of a `tensor`, `node` or `step`."""
+        from tutor.ui.screens.details import details_sheet
 
-        self.screen.app.push_screen(about(self.screen, subject, ref))
+        self.screen.app.push_screen(details_sheet(self.screen, subject, ref))
 
     def chart(self) -> None:
-        """Chart what the mark stands on, or no more; on the chart itself, take back what was added last."""
+        """Chart the tensor under the mark, or remove it; in the chart, remove what was added last."""
         screen = self.screen
         if screen.focused is screen.chart:
-            gone = screen.chart.charted.take_back()
-            said = _("{name} is charted no more", name=clean(gone)) if gone else _("nothing was added to the chart")
-            screen.say((said, "quiet"))
+            removed = screen.chart.charted.take_back()
+            message = (
+                _("{name} is charted no more", name=clean(removed)) if removed else _("nothing was added to the chart")
+            )
+            screen.say((message, "quiet"))
             return
-        found = screen.focused.details() if isinstance(screen.focused, Pane) else None
-        tensor = self._tensor_of(*found) if found is not None else None
+        subject = screen.focused.details() if isinstance(screen.focused, Pane) else None
+        tensor = self._row_tensor(*subject) if subject is not None else None
         if tensor is None:
             text = N_("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
-            screen.say(*phrase(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
+            screen.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
         else:
             self.chart_tensor(tensor)
 
     def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
-        """Chart a tensor over time, or one element of it; where it is charted, no more."""
+        """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
         screen = self.screen
-        told = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
-        if told is None:
+        toggled = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
+        if toggled is None:
             screen.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
             return
-        name, charted = told
-        if charted and screen.focused is not screen.graph:
+        name, is_charted = toggled
+        if is_charted and screen.focused is not screen.graph:
             screen.front["right"] = "chart"
-        text = N_("{name} is charted") if charted else N_("{name} is charted no more")
-        screen.say(*phrase(text, name=(clean(name), "value")))
+        text = N_("{name} is charted") if is_charted else N_("{name} is charted no more")
+        screen.say(*styled(text, name=(clean(name), "value")))
 
-    def _tensor_of(self, subject: str, ref: int) -> int | None:
-        """The tensor of a row: of a node's, the one that it made."""
+    def _row_tensor(self, subject: str, ref: int) -> int | None:
+        """Return the tensor of a row: of a node, the one that it computed."""
         if subject == "tensor":
             return ref
         node = self.screen.timeline.state(self.screen.cursor).nodes.get(ref) if subject == "node" else None
         return None if node is None else node.tensor
 
-    # ------------------------------------------------------------ all else
+    # ------------------------------------------------------------ other keys
 
     def stop(self) -> None:
         """Stop the program."""
@@ -281,7 +296,7 @@ class Commands:
     def rerun(self) -> None:
         """Run the program again; the answers stay."""
         if self.screen.session is not None and not self.screen.running:
-            self.screen.runner.again()
+            self.screen.runner.rerun()
 
     def help(self) -> None:
         from tutor.ui.screens.help import help_sheet
@@ -289,13 +304,13 @@ class Commands:
         self.screen.app.push_screen(help_sheet())
 
     def leave(self) -> None:
-        """One thing back: the prompt, the input, the mark, the zoom, the lesson."""
+        """Undo one thing: the prompt, the input, the mark, the zoom, or the lesson."""
         screen = self.screen
         focused = screen.focused
         if screen.prompt.purpose:
             screen.prompts.close()
         elif isinstance(focused, Input):
-            screen.places.focus_pane()
+            screen.pane_layout.focus_pane()
         elif isinstance(focused, Pane) and focused.chosen is not None:
             focused.mark(None)
         elif screen.zoomed:
@@ -305,18 +320,18 @@ class Commands:
 
 
 class LessonScreen(Screen[None]):
-    """A recording, from its first step to its last, while it grows and after."""
+    """Shows a recording, while it grows and after, at the step of the cursor."""
 
     BINDINGS = bindings()
     AUTO_FOCUS = ""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    """Who has the focus shows it itself; Textual would send all of the screen again."""
+    """The focused widget. Widgets draw their focus themselves; Textual would redraw the whole screen."""
 
     cursor = var(0, init=False)
-    """The step that is now. All else on the screen follows from it."""
+    """The current step. Everything else on the screen follows from it."""
 
-    status = property(status)
+    status = property(exit_status)
 
     def __init__(
         self, target: Target, *, session: Session | None, timeline: Timeline | None, language: str = "en"
@@ -332,21 +347,21 @@ class LessonScreen(Screen[None]):
         self.prompts = Prompts(self)
         self.runner = Runner(self)
         self.whatif = WhatIf(self)
-        self.exercising = Exercising(self)
-        self.reloader = Reloader(self)
+        self.exercises = Exercises(self)
+        self.file_watcher = FileWatcher(self)
         self.commands = Commands(self)
-        self.places = Arranger(self)
+        self.pane_layout = PaneLayout(self)
         self.linker = Linker(self)
-        self.pacer = Pacer(self, self.catch_up)
+        self.pacer = Pacer(self, self.update_screen)
         self.follow = False
-        """Whether the cursor goes along with a program that runs."""
+        """Whether the cursor follows a program that runs."""
         self.zoomed: str | None = None
         self.front = {"left": "lesson", "right": "graph"}
-        """Which pane is to be seen where several share a place."""
+        """The pane in front of each group that shares a region."""
         self.notice: Sequence[Piece] = ()
-        """What to say instead of the explanation, until the next step."""
+        """What replaces the explanation until the next step."""
         self.passing = False
-        """Whether that is only true until more is recorded."""
+        """Whether the notice holds only until more is recorded."""
         self.lesson, self.code, self.output = LessonPane(), CodePane(), OutputPane()
         self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
         self.panes: dict[str, Pane] = {
@@ -357,64 +372,64 @@ class LessonScreen(Screen[None]):
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self.shown: object = None
-        """What the panes show; None draws all of them anew."""
+        """What the panes show; None makes all of them draw again."""
 
-    # ------------------------------------------------------------ beginning and end
+    # ------------------------------------------------------------ mounting and recording
 
     def compose(self) -> ComposeResult:
-        # What comes and goes is first: Textual counts from the end, and sends again whatever gets another number.
+        # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
         yield from (self.small, self.label, self.prompt, self.ask)
         yield from self.panes.values()
         yield from (self.header, self.explain, self.timebar, self.keyline)
 
     def on_mount(self) -> None:
         self.lesson.language = self.language
-        self._know_document()
-        self.places.update()
-        self.set_focus(self.places.leading)
+        self._adopt_document()
+        self.pane_layout.update()
+        self.set_focus(self.pane_layout.leading)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         if self.session is not None:
             self.runner.begin(self.session)
-            self.reloader.start()
+            self.file_watcher.start()
             self.call_after_refresh(prepare)  # while the worker imports torch
-        self.soon()
+        self.update_soon()
 
-    def arrived(self) -> None:
-        """More of the recording is there."""
+    def recording_grew(self) -> None:
+        """Handle a growing recording."""
         if not self.is_mounted:
             return
-        self._know_document()
+        self._adopt_document()
         self.study.compare(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
-        self.runner.come_back()
-        self.exercising.arrived()
+        self.runner.restore_cursor()
+        self.exercises.recording_grew()
         self.pacer.later()
 
-    def _know_document(self) -> None:
-        """The prose and the questions, once they are known."""
+    def _adopt_document(self) -> None:
+        """Set up the prose and the questions as soon as the recording has the document."""
         document = self.timeline.document
         if document is not None and self.gate.document is not document:
             self.gate = Gate(document)
             self.study.enter(self.gate)
             self.lesson.gate, self.lesson.given = self.gate, self.study.given
-            self.lesson.standing = self.exercising.standing
+            self.lesson.standing = self.exercises.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
         self.study.leave(self.cursor)
 
-    # ------------------------------------------------------------ where one may be
+    # ------------------------------------------------------------ the cursor and its limit
 
     @property
     def limit(self) -> int:
-        """The last step that may be walked to."""
-        self._know_document()  # its questions hold from the moment at which it is there
+        """The last step that the cursor may reach."""
+        self._adopt_document()  # its questions hold as soon as it is there
         return self.gate.limit(self.timeline)
 
     @property
     def asking(self) -> bool:
-        """Whether a question waits for an answer now."""
+        """Whether a question waits for an answer at the cursor."""
         return self.gate.asking(self.timeline, self.cursor) is not None
 
     @property
@@ -427,58 +442,66 @@ class LessonScreen(Screen[None]):
 
     def watch_cursor(self) -> None:
         self.notice = ()
-        self.soon()
+        self.update_soon()
 
     def say(self, *pieces: Piece, passing: bool = False) -> None:
-        """A word to the learner, until the next step (`passing`: or until more is recorded)."""
+        """Show a notice until the next step; with `passing`, until more is recorded."""
         self.notice, self.passing = pieces, passing
-        self.soon()
+        self.update_soon()
 
     # ------------------------------------------------------------ drawing
 
-    def soon(self) -> None:
-        """Bring the screen up to date once what has come in so far is dealt with: held keys do not pile up."""
+    def update_soon(self) -> None:
+        """Schedule an update once all pending input is handled, so that held keys do not pile up."""
         self.pacer.soon()
 
-    def catch_up(self) -> None:
-        """Bring the screen up to date with the recording and the cursor."""
+    def update_screen(self) -> None:
+        """Update the screen from the recording and the cursor."""
         if not self.is_mounted:
             return
         if self.follow:
             self.cursor = self.limit
         self.study.reached(self.cursor, self.timeline, self.running)
         self.lesson.seen = self.study.furthest
-        self.places.turn()
-        asked = self.gate.question
+        self.pane_layout.follow_step()
+        question = self.gate.question
         self.code.reveal = self.gate.reveal
         self.tensors.asking = self.asking
-        self.chart.limit = self.limit if asked is not None else None
-        self.places.update()
+        self.chart.limit = self.limit if question is not None else None
+        self.pane_layout.update()
         if layout.too_small(*self.size):
             return
-        at = (self.cursor, min(self.timeline.steps, self.cursor + 1), asked, self.lesson.seen, dict(self.study.given))
+        key = (
+            self.cursor,
+            min(self.timeline.steps, self.cursor + 1),
+            question,
+            self.lesson.seen,
+            dict(self.study.given),
+        )
         for pane in self.panes.values():
-            # A step is what it was, however much is recorded after it; only curves grow.
-            if at != self.shown or pane is self.chart:
+            # A growing recording does not change earlier steps; only curves grow.
+            if key != self.shown or pane is self.chart:
                 pane.show(self.timeline, self.cursor)
-        self.shown = at
+        self.shown = key
         self.linker.update()
-        self.header.show(*facts(self))
-        self.explain.show(self.notice or said(self))
+        self.header.show(*title_facts(self))
+        self.explain.show(self.notice or explanation(self))
         self.timebar.show(self.timeline, self.cursor, self.limit)
         self._show_keys()
 
     def watch_focused(self) -> None:
-        """What the keys do depends on where one is."""
+        """Update the key line: the possible keys depend on the focus."""
         if self.is_mounted and not layout.too_small(*self.size):
             self._show_keys()
 
     def _show_keys(self) -> None:
-        does = self.prompts.does
-        self.keyline.show(hints_now(partial(works, self)) if does is None else hints_of_typing(does))
+        enter_label = self.prompts.does
+        self.keyline.show(
+            possible_hints(partial(is_possible, self)) if enter_label is None else typing_hints(enter_label)
+        )
 
     def speak(self, language: str) -> None:
-        """Another language: say all of it anew."""
+        """Change the language, and draw everything again."""
         self.language = self.lesson.language = language
         self.lesson.forget()
         self.shown, self.notice = None, ()
@@ -486,17 +509,17 @@ class LessonScreen(Screen[None]):
         self.small.paint()
         if self.prompt.purpose:
             self.prompts.speak()
-        self.soon()
+        self.update_soon()
 
     def recolour(self) -> None:
-        """The theme changed: draw all of it again."""
+        """Draw everything again in the colours of the new theme."""
         for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):
             surface.repaint()
 
-    # ------------------------------------------------------------ what the panes tell
+    # ------------------------------------------------------------ messages and keys
 
     def on_resize(self) -> None:
-        self.soon()
+        self.update_soon()
 
     def on_step_picked(self, message: StepPicked) -> None:
         self.player.pause()
@@ -504,7 +527,7 @@ class LessonScreen(Screen[None]):
         self.cursor = message.step
 
     def on_tab_clicked(self, message: TabClicked) -> None:
-        self.places.bring(message.name)
+        self.pane_layout.show_pane(message.name)
 
     def on_key_picked(self, message: KeyPicked) -> None:
         self.commands.do(message.action)
@@ -513,7 +536,7 @@ class LessonScreen(Screen[None]):
         self.linker.update()
         if self.prompts.pointing() or self.code.cut_line():
             self.notice = ()
-        self.explain.show(self.notice or said(self))
+        self.explain.show(self.notice or explanation(self))
         self._show_keys()
 
     def on_details_asked(self, message: DetailsAsked) -> None:
@@ -524,23 +547,23 @@ class LessonScreen(Screen[None]):
         self.prompts.submitted(event)
 
     def action_do(self, key: str) -> None:
-        """A key was pressed."""
+        """Perform the action of a key."""
         self.commands.do(key)
 
     def on_key(self, event: events.Key) -> None:
-        """What can only be an answer begins one."""
+        """Begin an answer with a key that can only belong to one."""
         if self.asking and not isinstance(self.focused, Input) and self.prompts.begin(event.character):
             event.stop()
 
     def typed_ahead(self, event: events.Key) -> bool:
-        """Take a letter that was typed before the input that it is for had the focus."""
+        """Insert a letter that was typed before the input had the focus; return whether it was one."""
         if not isinstance(self.focused, Input) or not event.is_printable or event.character is None:
             return False
         self.focused.insert_text_at_cursor(event.character)
         return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In an input only Esc, Enter, Tab and the arrows up and down are ours, and Enter comes as a message."""
+        """Leave all keys to a focused input but Esc, Tab and the arrows; Enter arrives as a message."""
         if action == "do" and isinstance(self.focused, Input):
             return parameters[0] in ("leave", "next_pane", "previous_pane", "up", "down")
         return True
@@ -549,12 +572,12 @@ class LessonScreen(Screen[None]):
 
     @property
     def waiting(self) -> str:
-        """What the program is at while there is nothing more to show."""
+        """What the program is doing while there is nothing more to show."""
         phases = {"starting": _("starting Python …"), "importing": _("importing torch …"), "running": _("running …")}
         return phases.get(self.session.phase, "") if self.session is not None else ""
 
     def stop_program(self) -> bool:
-        """Stop the program, if it runs."""
+        """Stop the program; return whether it ran."""
         if self.session is None or not self.running:
             return False
         self.say((_("stopping …"), "quiet"))
@@ -563,5 +586,5 @@ class LessonScreen(Screen[None]):
 
     @property
     def owner(self) -> GradtutorApp:
-        """The app, as what it is."""
+        """The app, with its own type."""
         return cast("GradtutorApp", self.app)

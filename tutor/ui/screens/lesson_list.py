@@ -1,6 +1,4 @@
-"""The panes of the list of lessons: the list, and what the lesson under the mark shows.
-
-The list of lessons: what there is, what is done, and first of all what to do next."""
+"""The list of lessons: which there are, which are done, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
 
@@ -24,13 +23,13 @@ from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
 from tutor.ui.panes.base import KeyPicked, LessonChosen, Pane, Surface
-from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, phrase
+from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp
 
 _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
-"""What is there where CUDA is: asking CUDA itself would take a second, and torch."""
+"""Device files that exist where CUDA does. Asking CUDA itself takes a second, and needs torch."""
 
 
 _UNSEEN = re.compile(f'"({"|".join(HIDDEN_KINDS)})"')
@@ -43,16 +42,16 @@ _FAMILIES = (
     N_("pitfalls"),
     N_("gpu"),
 )
-"""How a family is called; one of somebody else's lessons has its own name."""
+"""The families of lessons, as texts of the interface; families of other authors keep their own names."""
 
 
 class CatalogPane(Pane):
-    """Families with their lessons. The first entry is what to do next."""
+    """The families with their lessons. The first entry is the lesson to do next."""
 
     NAME = N_("lessons")
 
     class Moved(Message):
-        """The mark stands on another lesson."""
+        """Another lesson is marked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,14 +61,14 @@ class CatalogPane(Pane):
         self.language = "en"
         self._entries: list[tuple[str, Header | None]] = []
         """What is written in a row: `next`, a family, a lesson; and the lesson that it opens."""
-        self._at = 0
+        self._marked_entry = 0
 
     def fill(self, lessons: Sequence[Header], marks: Mapping[str, str], language: str, at: str = "") -> None:
         """Show these lessons; the mark goes to the lesson `at`, or stays on its own."""
         before = self.lesson.id if self.lesson is not None else ""
         self.lessons, self.marks, self.language = lessons, marks, language
         self._entries = []
-        following = self._following()
+        following = self._next_lesson()
         if following is not None:
             self._entries.append(("next", following))
         family = ""
@@ -79,24 +78,24 @@ class CatalogPane(Pane):
                 self._entries += [("", None), (family, None)]
             self._entries.append(("lesson", lesson))
         ids = [lesson.id if lesson is not None else None for _, lesson in self._entries]
-        self._at = next((ids.index(name) for name in (at, before) if name in ids), 0)
+        self._marked_entry = next((ids.index(name) for name in (at, before) if name in ids), 0)
         self.update()
 
     def in_view(self) -> int:
-        return self._at
+        return self._marked_entry
 
-    def _following(self) -> Header | None:
-        """What to do next: what was begun last, else the first that is not done."""
+    def _next_lesson(self) -> Header | None:
+        """Return the lesson to do next: the first one begun, else the first one not done."""
         for mark in ("begun", "new"):
             for lesson in self.lessons:
-                if self.marks.get(lesson.id, "new") == mark and not lacking(lesson):
+                if self.marks.get(lesson.id, "new") == mark and not missing_device(lesson):
                     return lesson
         return None
 
     @property
     def lesson(self) -> Header | None:
-        """The lesson under the mark."""
-        return self._entries[self._at][1] if self._at < len(self._entries) else None
+        """The marked lesson."""
+        return self._entries[self._marked_entry][1] if self._marked_entry < len(self._entries) else None
 
     def heading(self) -> Row:
         return EMPTY
@@ -108,33 +107,37 @@ class CatalogPane(Pane):
         if not self._entries:
             return ((_("no lessons here"), "note"),)
         kind, lesson = self._entries[index]
-        g = self.glyphs
+        glyphs = self.glyphs
         if lesson is None:
             return ((clean(_(kind)), "quiet"),) if kind else EMPTY
         title = clean(in_language(lesson.title, self.language) or lesson.id)
         mark = self.marks.get(lesson.id, "new")
-        here = index == self._at
+        is_marked = index == self._marked_entry
         if kind == "next":
             verb = _("go on with") if mark == "begun" else _("next")
-            pieces: list[Piece] = [(f"{g.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
+            pieces: list[Piece] = [(f"{glyphs.now} ", "now"), (f"{verb}  ", "quiet"), (title, "strong")]
         else:
-            signs: dict[str, Piece] = {"done": (g.yes, "leaf"), "begun": (g.begun, "grad"), "new": (" ", "plain")}
-            role = "quiet" if lacking(lesson) or mark == "done" else "plain"
-            pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if here else role)]
-            if lacking(lesson):
-                pieces.append((f"  {_('needs {what}', what=lacking(lesson))}", "note"))
-        if not here:
+            signs: dict[str, Piece] = {
+                "done": (glyphs.yes, "leaf"),
+                "begun": (glyphs.begun, "grad"),
+                "new": (" ", "plain"),
+            }
+            role = "quiet" if missing_device(lesson) or mark == "done" else "plain"
+            pieces = [("  ", "plain"), signs[mark], (f" {title}", "strong" if is_marked else role)]
+            if missing_device(lesson):
+                pieces.append((f"  {_('needs {what}', what=missing_device(lesson))}", "note"))
+        if not is_marked:
             return tuple(pieces)
         row = [(text, f"chosen {role}") for text, role in pieces]
-        return fit(tuple(row), cells, "chosen", g.more)
+        return fit(tuple(row), cells, "chosen", glyphs.more)
 
     def move(self, rows: int) -> None:
-        stops = [at for at, (_, lesson) in enumerate(self._entries) if lesson is not None]
+        stops = [index for index, (_, lesson) in enumerate(self._entries) if lesson is not None]
         if not stops:
             return
-        place = max(0, min(stops.index(self._at) + rows, len(stops) - 1))
-        self._at = stops[place]
-        self._bring_into_view(self._at, 2)
+        stop = max(0, min(stops.index(self._marked_entry) + rows, len(stops) - 1))
+        self._marked_entry = stops[stop]
+        self._bring_into_view(self._marked_entry, 2)
         self.paint()
         self.post_message(self.Moved())
 
@@ -143,14 +146,14 @@ class CatalogPane(Pane):
         if 0 < event.y < self.size.height - 1 and index < len(self._entries):
             lesson = self._entries[index][1]
             if lesson is not None:
-                self._at = index
+                self._marked_entry = index
                 self.paint()
                 self.post_message(self.Moved())
                 self.post_message(LessonChosen(lesson.id, lesson.path))
 
 
-class AboutPane(Pane, can_focus=False):
-    """What a lesson shows, how much there is of it, and what it needs."""
+class LessonInfoPane(Pane, can_focus=False):
+    """What the marked lesson shows, its length, and what it needs."""
 
     NAME = N_("about")
 
@@ -160,8 +163,8 @@ class AboutPane(Pane, can_focus=False):
         self._extents: dict[str, tuple[int, int, int]] = {}
         self._made: tuple[int, list[Row]] | tuple[()] = ()
 
-    def tell(self, lesson: Header | None, progress: Progress, language: str) -> None:
-        """Show this lesson, and what was done with it."""
+    def show_lesson(self, lesson: Header | None, progress: Progress, language: str) -> None:
+        """Show this lesson, and the learner's progress in it."""
         self._pieces, self._made = [], ()
         if lesson is not None:
             self._pieces = [
@@ -170,39 +173,39 @@ class AboutPane(Pane, can_focus=False):
                 [],
                 [(clean(in_language(lesson.summary, language)), "plain")],
                 [],
-                [(self._extent(lesson.path, progress.steps), "quiet")],
+                [(self._describe_extent(lesson.path, progress.steps), "quiet")],
             ]
             if lesson.needs:
-                role = "error" if lacking(lesson) else "quiet"
+                role = "error" if missing_device(lesson) else "quiet"
                 self._pieces.append([(_("needs {what}", what=", ".join(lesson.needs)), role)])
-                if lacking(lesson):
+                if missing_device(lesson):
                     self._pieces.append([(_("No CUDA device is found here, so it cannot run."), "note")])
-            self._pieces += self._state(lesson, progress)
+            self._pieces += self._describe_progress(lesson, progress)
         self.paint()
 
-    def _state(self, lesson: Header, progress: Progress) -> list[list[Piece]]:
-        """What was done with it: how far, and how many questions were right."""
+    def _describe_progress(self, lesson: Header, progress: Progress) -> list[list[Piece]]:
+        """Return how far the learner is, and how many answers were right."""
         if progress.mark == "new":
             return []
-        g = self.glyphs
+        glyphs = self.glyphs
         lines: list[list[Piece]] = [[]]
         if progress.done:
-            lines.append([(f"{g.yes} {_('done')}", "leaf")])
+            lines.append([(f"{glyphs.yes} {_('done')}", "leaf")])
         else:
-            at = ""
+            left_at = ""
             if progress.step:
                 text = N_(", left at step {step} of {steps}") if progress.steps else N_(", left at step {step}")
-                at = _(text, step=progress.step, steps=progress.steps)
-            lines.append([(f"{g.begun} {_('begun')}", "grad"), (at, "quiet")])
-        questions = self._counted(lesson.path)[1]
+                left_at = _(text, step=progress.step, steps=progress.steps)
+            lines.append([(f"{glyphs.begun} {_('begun')}", "grad"), (left_at, "quiet")])
+        questions = self._count_parts(lesson.path)[1]
         if questions and progress.answers:
             text = N_("{right} of {count} questions right at the first try")
             lines.append([(_(text, right=progress.right, count=questions), "quiet")])
-        lines.append(phrase("{r} forgets it", r=("R", "key")))
+        lines.append(styled("{r} forgets it", r=("R", "key")))
         return lines
 
-    def _counted(self, path: str) -> tuple[int, int, int]:
-        """How many code cells to walk, questions and exercises there are, from a glance at the file."""
+    def _count_parts(self, path: str) -> tuple[int, int, int]:
+        """Return the numbers of code cells, questions and exercises, from a quick scan of the file."""
         if path not in self._extents:
             try:
                 lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -214,17 +217,17 @@ class AboutPane(Pane, can_focus=False):
             self._extents[path] = len(code), questions, sum('"exercise"' in line for line in code)
         return self._extents[path]
 
-    def _extent(self, path: str, steps: int) -> str:
-        """`4 cells of code · 2 questions · 1 exercise · 41 steps`"""
-        cells, questions, exercises = self._counted(path)
-        said = [ngettext("{count} cell of code", "{count} cells of code", cells)] if cells else []
-        said += [ngettext("{count} question", "{count} questions", questions)] if questions else []
-        said += [ngettext("{count} exercise", "{count} exercises", exercises)] if exercises else []
-        said += [ngettext("{count} step", "{count} steps", steps)] if steps else []
-        return f" {self.glyphs.dot} ".join(said)
+    def _describe_extent(self, path: str, steps: int) -> str:
+        """Return `4 cells of code · 2 questions · 1 exercise · 41 steps`."""
+        cells, questions, exercises = self._count_parts(path)
+        parts = [ngettext("{count} cell of code", "{count} cells of code", cells)] if cells else []
+        parts += [ngettext("{count} question", "{count} questions", questions)] if questions else []
+        parts += [ngettext("{count} exercise", "{count} exercises", exercises)] if exercises else []
+        parts += [ngettext("{count} step", "{count} steps", steps)] if steps else []
+        return f" {self.glyphs.dot} ".join(parts)
 
     def _lines(self, cells: int) -> list[Row]:
-        """The rows for so many cells; made once."""
+        """Return the rows for this width, made once."""
         if not self._made or self._made[0] != cells:
             self._made = cells, [row for pieces in self._pieces for row in (wrapped(pieces, cells) or [EMPTY])]
         return self._made[1]
@@ -236,8 +239,8 @@ class AboutPane(Pane, can_focus=False):
         return self._lines(cells)[index]
 
 
-def lacking(lesson: Header) -> str:
-    """What the machine has not that the lesson needs."""
+def missing_device(lesson: Header) -> str:
+    """Return what the lesson needs and this machine lacks; empty if nothing."""
     if "cuda" in lesson.needs and not any(Path(device).exists() for device in _DEVICES):
         return "CUDA"
     return ""
@@ -267,7 +270,7 @@ def _hints() -> tuple[Hint, ...]:
 
 
 class LessonsScreen(Screen[None]):
-    """Families with their lessons; beside them what the lesson under the mark shows."""
+    """The lessons on the left; beside them what the marked one shows."""
 
     BINDINGS = bindings(_KEYS)
     AUTO_FOCUS = ""
@@ -276,18 +279,18 @@ class LessonsScreen(Screen[None]):
         super().__init__()
         self.folder = folder
         self.at = at
-        """The lesson to stand on when the list shows next; without one it stays where it is."""
+        """The lesson to mark when the list is shown next; empty to keep the mark."""
         self.language = language
         self._away = False
         self._progress: dict[str, Progress] = {}
-        self._forgetting = ""
-        """The lesson that would be forgotten if asked once more."""
+        self._forget_asked = ""
+        """The lesson that is forgotten if the key is pressed again."""
         self.catalog = CatalogPane()
-        self.about = AboutPane()
+        self.info = LessonInfoPane()
         self.header, self.explain, self.keyline, self.small = TitleBar(), Explain(), KeyLine(), TooSmall()
 
     def compose(self) -> ComposeResult:
-        yield from (self.header, self.catalog, self.about, self.explain, self.keyline, self.small)
+        yield from (self.header, self.catalog, self.info, self.explain, self.keyline, self.small)
 
     def on_mount(self) -> None:
         self.read()
@@ -297,27 +300,28 @@ class LessonsScreen(Screen[None]):
         self.set_timer(0.3, cast("GradtutorApp", self.app).prepare)
 
     def read(self) -> None:
-        """The lessons and what was done with them, from the disk."""
+        """Read the lessons and the progress from disk."""
         problem = ""
         lessons: tuple[LessonHeader, ...] = ()
         try:
-            found = catalog.load(self.folder)
-            lessons = found.lessons
-            if found.problems:
-                more = len(found.problems) - 1
-                problem = str(found.problems[0]) + (_(" (and {count} more)", count=more) if more else "")
+            contents = catalog.load(self.folder)
+            lessons = contents.lessons
+            if contents.problems:
+                others = len(contents.problems) - 1
+                problem = str(contents.problems[0]) + (_(" (and {count} more)", count=others) if others else "")
         except LessonError as error:
             problem = str(error)
         store = Store()
         progress = self._progress = store.load_all(lesson.id for lesson in lessons)
-        self.catalog.fill(lessons, {name: kept.mark for name, kept in progress.items()}, self.language, self.at)
+        marks = {name: lesson_progress.mark for name, lesson_progress in progress.items()}
+        self.catalog.fill(lessons, marks, self.language, self.at)
         self.at = ""
-        done = sum(kept.done for kept in progress.values())
+        done = sum(lesson_progress.done for lesson_progress in progress.values())
         self.header.show("", "", [(_("{done} of {count} done", done=done, count=len(lessons)), "quiet")])
         self.explain.show([(problem, "error")] if problem else self._greeting(store))
         self.keyline.show(_hints())
         self.keyline.paint()
-        self._tell()
+        self._show_marked()
 
     def _greeting(self, store: Store) -> list[tuple[str, str]]:
         if store.notice:
@@ -325,62 +329,62 @@ class LessonsScreen(Screen[None]):
         return [(_("walk real PyTorch code, forward and back in time"), "quiet")]
 
     def on_screen_suspend(self) -> None:
-        """A lesson was opened: there is news when it closes."""
+        """Note that another screen was opened, so that the progress may change."""
         self._away = True
 
     def on_screen_resume(self) -> None:
-        """Back from a lesson, or from a sheet."""
+        """Read the progress again after a lesson."""
         if self._away:
             self._away = False
             self.read()
 
     def on_resize(self) -> None:
         width, height = self.size
-        small = layout.too_small(width, height)
+        is_small = layout.too_small(width, height)
         left = width * 48 // 100
-        found: dict[Surface, layout.Place] = {
-            self.header: layout.Place(0, 0, width, 1),
-            self.catalog: layout.Place(0, 1, left, height - 3),
-            self.about: layout.Place(left, 1, width - left, height - 3),
-            self.explain: layout.Place(0, height - 2, width, 1),
-            self.keyline: layout.Place(0, height - 1, width, 1),
-            self.small: layout.Place(0, 0, width, height),
+        regions: dict[Surface, Region] = {
+            self.header: Region(0, 0, width, 1),
+            self.catalog: Region(0, 1, left, height - 3),
+            self.info: Region(left, 1, width - left, height - 3),
+            self.explain: Region(0, height - 2, width, 1),
+            self.keyline: Region(0, height - 1, width, 1),
+            self.small: Region(0, 0, width, height),
         }
-        for surface, place in found.items():
-            surface.display = small == (surface is self.small)
-            surface.styles.offset = (place.x, place.y)
-            surface.styles.width, surface.styles.height = place.width, place.height
+        for surface, region in regions.items():
+            surface.display = is_small == (surface is self.small)
+            surface.styles.offset = (region.x, region.y)
+            surface.styles.width, surface.styles.height = region.width, region.height
 
     def speak(self, language: str) -> None:
-        """Another language: say all of it anew."""
+        """Change the language, and draw everything again."""
         self.language = language
         self.read()
         self.small.paint()
 
     def recolour(self) -> None:
-        """The theme changed."""
-        for surface in (self.header, self.catalog, self.about, self.explain, self.keyline):
+        """Draw everything again in the colours of the new theme."""
+        for surface in (self.header, self.catalog, self.info, self.explain, self.keyline):
             surface.repaint()
 
-    def _tell(self) -> None:
+    def _show_marked(self) -> None:
         lesson = self.catalog.lesson
         name = lesson.id if lesson is not None else ""
-        self.about.tell(lesson, self._progress.get(name, Progress(name)), self.language)
+        self.info.show_lesson(lesson, self._progress.get(name, Progress(name)), self.language)
 
     def on_catalog_pane_moved(self) -> None:
-        self._tell()
+        self._show_marked()
 
     def on_key_picked(self, message: KeyPicked) -> None:
         self.action_do(message.action)
 
     def action_do(self, key: str) -> None:
-        """A key was pressed."""
+        """Perform the action of a key."""
         jumps = {"up": -1, "down": 1, "page_up": -10, "page_down": 10, "first": -10_000, "last": 10_000}
         lesson = self.catalog.lesson
         if key == "reset" and lesson is not None:
             self._forget(lesson)
             return
-        self._forgetting = ""
+        self._forget_asked = ""
         if key in jumps:
             self.catalog.move(jumps[key])
         elif key == "open" and lesson is not None:
@@ -392,22 +396,22 @@ class LessonsScreen(Screen[None]):
         elif key == "language":
             cast("GradtutorApp", self.app).change_language()
         elif key == "leave":
-            self.explain.show(phrase("{q} quits", q=("q", "key")))
+            self.explain.show(styled("{q} quits", q=("q", "key")))
         elif key == "quit":
             self.app.exit(return_code=0)
 
     def _forget(self, lesson: LessonHeader) -> None:
-        """At the second time: nothing was done with this lesson."""
+        """Forget the progress in this lesson when asked twice."""
         if self._progress.get(lesson.id, Progress(lesson.id)).mark == "new":
             self.explain.show([(_("there is nothing to forget: this lesson was not begun"), "quiet")])
-        elif self._forgetting != lesson.id:
-            self._forgetting = lesson.id
+        elif self._forget_asked != lesson.id:
+            self._forget_asked = lesson.id
             title = in_language(lesson.title, self.language)
             text = N_("{r} once more forgets your answers and your place in {title}")
-            self.explain.show(phrase(text, "note", r=("R", "key"), title=title))
+            self.explain.show(styled(text, "note", r=("R", "key"), title=title))
         else:
-            self._forgetting = ""
+            self._forget_asked = ""
             store = Store()
-            gone = store.reset(lesson.id)
+            is_reset = store.reset(lesson.id)
             self.read()
-            self.explain.show([(_("forgotten"), "quiet") if gone else (store.notice or "", "error")])
+            self.explain.show([(_("forgotten"), "quiet") if is_reset else (store.notice or "", "error")])

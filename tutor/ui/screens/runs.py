@@ -1,4 +1,4 @@
-"""The runs of a program: which is on the screen, which is shown behind it, and what to call them."""
+"""The list of runs of a program: which one is shown, which one is its ghost, and their names."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class RunsPane(Pane):
     def __init__(self, runs: Runs) -> None:
         super().__init__(id="runs")
         self.runs = runs
-        self.at = max(len(runs.all) - 1, 0)
-        self.said = ""
-        """What a key came to."""
+        self.selected = max(len(runs.all) - 1, 0)
+        self.message = ""
+        """A message about the last key."""
 
     def heading(self) -> Row:
         return EMPTY
@@ -55,37 +55,37 @@ class RunsPane(Pane):
             pieces: list[Piece] = []
             for key in (*_KEYS[3:-1], _KEYS[0]):
                 pieces += [(key.shown, "key"), (f" {_(key.label)}  ", "quiet")]
-            return tuple(pieces) if index > len(self.runs.all) else ((self.said, "note"),)
+            return tuple(pieces) if index > len(self.runs.all) else ((self.message, "note"),)
         run = self.runs.all[index]
-        g = self.glyphs
+        glyphs = self.glyphs
         mark = (
-            (f"{g.now} ", "now")
+            (f"{glyphs.now} ", "now")
             if run is self.runs.now
-            else (f"{g.freed} ", "quiet")
+            else (f"{glyphs.freed} ", "quiet")
             if run is self.runs.ghost
             else ("  ", "")
         )
-        row: Row = (mark, (pad(clean(run.name), max(cells - 40, 16)), "strong"), (f"  {told(run)}", "quiet"))
-        if index != self.at:
+        row: Row = (mark, (pad(clean(run.name), max(cells - 40, 16)), "strong"), (f"  {describe_run(run)}", "quiet"))
+        if index != self.selected:
             return row
-        return fit(tuple((text, f"chosen {role}") for text, role in row), cells, "chosen", g.more)
+        return fit(tuple((text, f"chosen {role}") for text, role in row), cells, "chosen", glyphs.more)
 
 
-def told(run: Run) -> str:
-    """How long it is, and what it came to."""
+def describe_run(run: Run) -> str:
+    """Return the length of a run and the last values of its curves."""
     timeline = run.timeline
     last = [f"{name} {number(points[-1].value)}" for name, points in list(timeline.series.items())[:2] if points]
     return _(", ").join([ngettext("{count:,} step", "{count:,} steps", timeline.steps), *last])
 
 
 class RunsScreen(ModalScreen[None]):
-    """Lets the learner choose; `walk` is called with the run to walk, `changed` when another is the ghost."""
+    """A modal list. `walk` is called with the run to show, `changed` when the ghost or a name changes."""
 
     BINDINGS = bindings(_KEYS)
 
     def __init__(self, runs: Runs, walk: Callable[[Run], None], changed: Callable[[], None]) -> None:
         super().__init__()
-        self.runs, self._walk, self._changed = runs, walk, changed
+        self.runs, self._show_run, self._report_change = runs, walk, changed
         self.pane = RunsPane(runs)
         self.field = Input(max_length=40)
         self.field.display = False
@@ -101,42 +101,43 @@ class RunsScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         columns, lines = self.app.size
-        wide, tall = min(columns, 84), min(self.pane.count() + 2, lines)
-        left, top = (columns - wide) // 2, (lines - tall) // 2
+        pane_width, pane_height = min(columns, 84), min(self.pane.count() + 2, lines)
+        left, top = (columns - pane_width) // 2, (lines - pane_height) // 2
         self.pane.styles.offset = (left, top)
-        self.pane.styles.width, self.pane.styles.height = wide, tall
-        self.field.styles.offset = (left + 4, top + 1 + self.pane.at)
-        self.field.styles.width = wide - 6
+        self.pane.styles.width, self.pane.styles.height = pane_width, pane_height
+        self.field.styles.offset = (left + 4, top + 1 + self.pane.selected)
+        self.field.styles.width = pane_width - 6
 
     def speak(self, _language: str) -> None:
-        """Another language: say all of it anew."""
+        """Change the language, and draw everything again."""
         self.pane.paint()
 
     def action_do(self, key: str) -> None:
-        """A key was pressed."""
+        """Perform the action of a key."""
         if self.field.display:
             if key == "leave":
-                self._named(None)
+                self._set_name(None)
             return
-        run = self.runs.all[self.pane.at]
-        self.pane.said = ""
+        run = self.runs.all[self.pane.selected]
+        self.pane.message = ""
         match key:
             case "ghost" | "drop" if run is self.runs.now:
-                self.pane.said = _("this run is on the screen: choose another one")
+                self.pane.message = _("this run is on the screen: choose another one")
             case "leave":
                 self.dismiss()
             case "up" | "down":
-                self.pane.at = max(0, min(self.pane.at + (1 if key == "down" else -1), len(self.runs.all) - 1))
+                index = self.pane.selected + (1 if key == "down" else -1)
+                self.pane.selected = max(0, min(index, len(self.runs.all) - 1))
             case "open":
                 self.dismiss()
-                self._walk(run)
+                self._show_run(run)
             case "ghost":
                 self.runs.ghost = None if run is self.runs.ghost else run
-                self._changed()
+                self._report_change()
             case "drop":
                 self.runs.drop(run)
-                self.pane.at = min(self.pane.at, len(self.runs.all) - 1)
-                self._changed()
+                self.pane.selected = min(self.pane.selected, len(self.runs.all) - 1)
+                self._report_change()
                 self.on_resize()
             case "language":
                 cast("GradtutorApp", self.app).change_language()
@@ -148,16 +149,16 @@ class RunsScreen(ModalScreen[None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._named(event.value.strip() or None)
+        self._set_name(event.value.strip() or None)
 
-    def _named(self, name: str | None) -> None:
+    def _set_name(self, name: str | None) -> None:
         if name:
-            self.runs.all[self.pane.at].name = name
-            self._changed()
+            self.runs.all[self.pane.selected].name = name
+            self._report_change()
         self.field.display = False
         self.pane.focus()
         self.pane.paint()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a name is typed letters are letters."""
+        """Leave letters to the input while a name is typed."""
         return not self.field.has_focus or parameters[:1] == ("leave",)

@@ -1,4 +1,4 @@
-"""A sheet of text above the screen: help, or everything about a tensor."""
+"""A sheet of text above the screen, as for help or details."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tutor.ui.render.segments import EMPTY, Glyphs, Row
 if TYPE_CHECKING:
     from tutor.ui.app import GradtutorApp
 
-Maker = Callable[[int, Glyphs], list[Row]]
-"""The rows of a sheet, for so many cells."""
+RowMaker = Callable[[int, Glyphs], list[Row]]
+"""Makes the rows of a sheet of a given width."""
 
 KEYS = (
     Key("leave", "escape,q,enter,question_mark", "Esc", "back", "back"),
@@ -33,25 +33,25 @@ KEYS = (
 class SheetPane(Pane):
     """The text of a sheet."""
 
-    def __init__(self, name: str, maker: Maker) -> None:
+    def __init__(self, name: str, maker: RowMaker) -> None:
         super().__init__(id="sheet")
-        self._titled, self._maker = name, maker
+        self._title, self._maker = name, maker
         self._rows: list[Row] = []
-        self._made_for = -1
+        self._row_width = -1
 
     def prepare(self) -> None:
-        self.made(self.inner)
+        self.rows_for(self.inner)
 
-    def made(self, cells: int) -> list[Row]:
-        """The rows for so many cells."""
-        if self._made_for != cells:
-            self._made_for = cells
+    def rows_for(self, cells: int) -> list[Row]:
+        """Return the rows for this width, made once."""
+        if self._row_width != cells:
+            self._row_width = cells
             self._rows = self._maker(cells, self.glyphs)
         return self._rows
 
     def renew(self) -> None:
-        """There is more to say, or something else."""
-        self._made_for = -1
+        """Make and draw the rows again."""
+        self._row_width = -1
         self.update()
 
     def update(self) -> None:
@@ -59,7 +59,7 @@ class SheetPane(Pane):
         self.paint()
 
     def called(self) -> str:
-        return _(self._titled)
+        return _(self._title)
 
     def heading(self) -> Row:
         return (("Esc", "key"), (f" {_('back')}", "quiet"))
@@ -72,7 +72,7 @@ class SheetPane(Pane):
 
 
 class Sheet(ModalScreen[None]):
-    """Shows the sheet until Esc."""
+    """A modal screen that shows a text until Esc."""
 
     BINDINGS = bindings(KEYS)
 
@@ -89,21 +89,21 @@ class Sheet(ModalScreen[None]):
         self.pane.focus()
 
     def on_resize(self) -> None:
-        """In the middle, with a little of the screen around it."""
+        """Centre the sheet, with a margin around it."""
         width, height = self.app.size
-        wide = min(self._width, width - 4 if width > 70 else width)
-        tall = min(max(height - 4, 3), max(len(self.pane.made(max(wide - 4, 1))) + 2, 5))
+        sheet_width = min(self._width, width - 4 if width > 70 else width)
+        sheet_height = min(max(height - 4, 3), max(len(self.pane.rows_for(max(sheet_width - 4, 1))) + 2, 5))
         styles = self.pane.styles
-        styles.offset = ((width - wide) // 2, (height - tall) // 2)
-        styles.width, styles.height = wide, tall
+        styles.offset = ((width - sheet_width) // 2, (height - sheet_height) // 2)
+        styles.width, styles.height = sheet_width, sheet_height
 
     def speak(self, _language: str) -> None:
-        """Another language: say all of it anew."""
+        """Change the language, and draw everything again."""
         self.pane.renew()
         self.on_resize()
 
     def action_do(self, key: str) -> None:
-        """Do what a key does."""
+        """Perform the action of a key."""
         page = max(self.pane.page - 1, 1)
         match key:
             case "leave":
