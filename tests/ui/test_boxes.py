@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tutor.ui.panes.graph.boxes import Around, Picture, Shape, Sheet, focus, picture
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.layers import arrange, route
+from tutor.ui.panes.graph.layered_layout import arrange, route
 from tutor.ui.render.segments import ASCII, UNICODE, Glyphs, row_width
 
 KINDS = ("leaf", "op", "constant", "input", "module")

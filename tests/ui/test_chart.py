@@ -9,7 +9,7 @@ from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.panes.chart import Charted
+from tutor.ui.panes.chart import ChartCurves
 from tutor.ui.render import plot
 from tutor.ui.render.segments import UNICODE
 
@@ -114,7 +114,7 @@ async def test_a_click_on_the_chart_goes_to_the_nearest_point() -> None:
 async def test_several_curves_are_told_apart_without_colours(record: Forker) -> None:
     timeline = record("import torch\nfor i in range(5):\n    a = torch.tensor(1.0 * i)\n    b = a * a\n").timeline
     state = timeline.state(timeline.steps)
-    chart = Charted()
+    chart = ChartCurves()
     for name in ("a", "b"):
         chart.toggle(timeline, state, names_of(state)[name])
     assert chart.read(timeline)
@@ -140,7 +140,7 @@ for k in range(1, 4):
     inside = next(step for step in range(1, timeline.steps) if (timeline.view(step).code or "").endswith(" * k"))
     inside = next(step for step in range(inside, timeline.steps) if timeline.kind(step) == "op") + 1
     state = timeline.state(inside)
-    chart = Charted()
+    chart = ChartCurves()
     assert chart.toggle(timeline, state, state.frames[-1].names["v"].ref) == ("v", True)
     assert chart.read(timeline)
     (one,) = chart.series(timeline, None)

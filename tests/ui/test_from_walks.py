@@ -14,7 +14,7 @@ from tutor.explain.paths import paths_to
 from tutor.lesson.catalog import Target
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.panes.chart import Charted
+from tutor.ui.panes.chart import ChartCurves
 from tutor.ui.render import plot
 from tutor.ui.render.segments import UNICODE
 from tutor.ui.screens.lesson_list import LessonsScreen
@@ -147,7 +147,7 @@ def test_what_has_no_name_is_charted_as_the_code_that_made_it(record: Forker) ->
     timeline = record("import torch\nw = torch.tensor(2.0, requires_grad=True)\nloss = (3 * w) ** 2\n").timeline
     state = timeline.state(timeline.steps)
     (unnamed,) = (one.tensor for one in state.tensors.values() if one.grad_fn == "MulBackward0")
-    assert Charted().toggle(timeline, state, unnamed) == ("3 * w", True)
+    assert ChartCurves().toggle(timeline, state, unnamed) == ("3 * w", True)
 
 
 async def test_escape_in_the_list_says_how_to_quit_and_q_does(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from tests.worker.recording import Forker
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
-from tutor.ui.panes.graph.skeleton import Builder, GraphOptions, Grower, Skeleton
-from tutor.ui.panes.readings import Flow
+from tutor.ui.panes.graph.structure import Builder, GraphOptions, Grower, Skeleton
+from tutor.ui.panes.tensors import GradientFlow
 
 LOOP = """\
 import torch
@@ -94,10 +94,10 @@ def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
 def test_what_flowed_is_the_same_when_gathered_step_by_step(record: Forker, script: str) -> None:
     timeline = record(script).timeline
-    flow, seen = Flow(State()), 0
+    flow, seen = GradientFlow(State()), 0
     for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -2)]:
         state = timeline.state(step)
-        flow, anew = flow.then(state), Flow(state)
+        flow, anew = flow.at_step(state), GradientFlow(state)
         for node in state.nodes.values():
             assert flow.reached(node) == anew.reached(node), step
             seen += len(anew.reached(node)[1]) > 1

@@ -15,9 +15,9 @@ from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
 from tutor.ui.panes.graph.model import Rows
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.graph.skeleton import Item
+from tutor.ui.panes.graph.structure import Item
 from tutor.ui.panes.graph.views import BoxesView
-from tutor.ui.panes.readings import figure, squeezed
+from tutor.ui.panes.tensor_text import shortened_value, value_text
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 
@@ -238,10 +238,10 @@ async def test_a_step_back_touches_only_what_is_in_view(
 @pytest.mark.parametrize("value", [67108864.0, 1.23456e-7, -0.00012345, [9.87e12]])
 def test_where_there_is_little_room_a_number_is_rounded_and_keeps_its_exponent(value: object, cells: int) -> None:
     (number,) = value if isinstance(value, list) else (value,)
-    assert float(figure(value, "float32", cells)) == pytest.approx(number, rel=0.2)
+    assert float(value_text(value, "float32", cells)) == pytest.approx(number, rel=0.2)
 
 
 @pytest.mark.parametrize(("cells", "expected"), [(40, "[[0.5 0.5 0.5] [0.5 0.5 0.5]]"), (12, "2x3 mean 0.5"),
                                                  (11, "mean 0.5"), (8, "mean 0.5"), (7, "2x3")])  # fmt: skip
 def test_of_several_rows_the_mean_is_told_whole(cells: int, expected: str) -> None:
-    assert squeezed([[0.5] * 3] * 2, "float32", cells) == expected
+    assert shortened_value([[0.5] * 3] * 2, "float32", cells) == expected

@@ -185,7 +185,7 @@ def said(screen: LessonScreen) -> list[Piece]:
             (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
             *again,
         ]
-    line = screen.prompts.pointing() or screen.code.cut_line()
+    line = screen.prompts.marked_line() or screen.code.clipped_line()
     if line is not None:
         number, text = (f"{line[0]}", "value"), (clean(line[1].strip()), "strong")
         return phrase("line {number}: {text}", number=number, text=text)

@@ -15,7 +15,7 @@ from tutor.ui.details import measure
 from tutor.ui.details.measure import Measuring
 from tutor.ui.details.tensor import paths
 from tutor.ui.details.writer import Page, leads, place
-from tutor.ui.panes.readings import Namer
+from tutor.ui.panes.tensor_text import TensorNames
 from tutor.ui.render.segments import clean
 
 _STATES = (N_("live"), N_("new"), N_("freed"))
@@ -45,7 +45,7 @@ class AboutNode:
 
     def write(self, page: Page) -> None:
         """All that is known."""
-        node, name, glyphs = self.node, Namer(self.state), page.glyphs
+        node, name, glyphs = self.node, TensorNames(self.state), page.glyphs
         page.fact(_("of") if is_leaf(node) else _("made"), name(node.tensor) or glyphs.none)
         inputs = [self.state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
         named = [glyphs.none if source is None else f"{source.name} {name(source.tensor)}".strip() for source in inputs]
@@ -81,7 +81,7 @@ class AboutNode:
         if self.tensor is not None:
             paths(page, self.timeline, self.state, self.tensor.tensor)
         if self._measuring is not None and self.tensor is not None:
-            self._measuring.write(page, Namer(self.state)(self.tensor.tensor))
+            self._measuring.write(page, TensorNames(self.state)(self.tensor.tensor))
         parts = parts_of(self.state, node.node)
         if len(parts) > 1:
             page.heading(_("the parts that it is the sum of"))

@@ -15,8 +15,7 @@ from tutor.trace.values import short
 from tutor.trace.wire_types import Value
 from tutor.ui.details import measure
 from tutor.ui.details.writer import Page, place
-from tutor.ui.panes.output import ROLES, lead_of
-from tutor.ui.panes.output import told as told_of
+from tutor.ui.panes.output import ROLES, output_between, stream_prefix
 from tutor.ui.render.segments import EMPTY, clean
 
 _MOST = 40
@@ -145,12 +144,12 @@ class AboutStep:
 
     def _printed(self, page: Page) -> bool:
         """What the program printed here, and what Python warned of; whether there is any."""
-        parts, _more = told_of(self.timeline, self.step - 1, self.step)
+        parts, _more = output_between(self.timeline, self.step - 1, self.step)
         lines = [(stream, line) for stream, text in parts for line in text.split("\n")]
         if lines:
             page.heading(_("what it printed"))
         for stream, line in lines[:_MOST]:
-            page.say(lead_of(stream) + line, ROLES.get(stream, "plain"))
+            page.say(stream_prefix(stream) + line, ROLES.get(stream, "plain"))
         if len(lines) > _MOST:
             page.say(_("and {count:,} more", count=len(lines) - _MOST))
         return bool(lines)

@@ -14,7 +14,7 @@ from tutor.trace.timeline import Timeline
 from tutor.ui.details import measure
 from tutor.ui.details.measure import Chart, Measuring
 from tutor.ui.details.writer import Page, few, leads, place
-from tutor.ui.panes.readings import Namer, grad_of
+from tutor.ui.panes.tensor_text import TensorNames, grad_of
 from tutor.ui.render.segments import clean
 
 
@@ -25,7 +25,7 @@ class AboutTensor:
         self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
         self.tensor, self._measuring = tensor, measuring
         what = followed(timeline, self.state, tensor.tensor)
-        self.name = clean(Namer(self.state)(tensor.tensor) or what.name)
+        self.name = clean(TensorNames(self.state)(tensor.tensor) or what.name)
         self.choice = measure.Choice(tensor.shape)
         self._uses = Uses(timeline, tensor.tensor)
         self._course = Course(what)
@@ -87,7 +87,7 @@ class AboutTensor:
 
     def _shared(self) -> str:
         """Which other tensors with a name see the same memory."""
-        name, own = Namer(self.state), self.tensor
+        name, own = TensorNames(self.state), self.tensor
         named = {
             name(other.tensor)
             for other in self.state.tensors.values()

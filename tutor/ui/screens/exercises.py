@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tutor.explain import problem
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
-from tutor.ui.panes.lesson import Standing, outcome
+from tutor.ui.panes.lesson import ExerciseStatus, exercise_outcome
 from tutor.ui.render.segments import phrase
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ class Exercising:
         """The exercise that is to be read or done now."""
         return self.screen.gate.exercise(self.screen.timeline, self.screen.cursor)
 
-    def standing(self, exercise: Exercise) -> Standing:
+    def standing(self, exercise: Exercise) -> ExerciseStatus:
         """How the learner stands with it."""
         screen = self.screen
         kept, document = screen.study.kept, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
         checked = screen.gate.checked(screen.timeline, exercise)
         solved, starter = exercise.id in kept.solved, self.starter(exercise)
-        return Standing(
+        return ExerciseStatus(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
             kept.attempts.get(exercise.id, starter) != starter,
             "" if checked is None or checked.ok else problem(checked), kept.hints.get(exercise.id, 0),
@@ -101,7 +101,7 @@ class Exercising:
             on = phrase("walk on with {arrow}", arrow=(g.arrow, "key"))
             self.screen.say((f"{g.yes} {_('solved')}", "leaf strong"), (f" {g.dot} ", "quiet"), *on)
         else:
-            self.screen.say(*outcome(standing, g))
+            self.screen.say(*exercise_outcome(standing, g))
 
     # ------------------------------------------------------------ help
 

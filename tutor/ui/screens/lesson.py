@@ -27,9 +27,9 @@ from tutor.ui.layout import Arranger
 from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
+from tutor.ui.panes.cross_highlight import Linker
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.highlight import Linker
-from tutor.ui.panes.inputs import Ask, Prompt, PromptLabel, Prompts
+from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, Prompts
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
 from tutor.ui.panes.playback import Pacer, Player
@@ -118,7 +118,7 @@ class Commands:
 
     def bracket(self) -> None:
         """The cell before; where a question is open, the beginning of a list."""
-        if not (self.screen.asking and self.screen.prompts.begin("[")):
+        if not (self.screen.asking and self.screen.prompts.begin_answer("[")):
             self.walk("previous_cell")
 
     def say_gate(self) -> None:
@@ -211,13 +211,13 @@ class Commands:
         if isinstance(self.screen.focused, Pane):
             self.screen.focused.move(by)
         elif self.screen.focused is self.screen.ask:
-            self.screen.prompts.point(by)
+            self.screen.prompts.move_marked_line(by)
 
     def details(self) -> None:
         """About what the mark of the pane stands on; else the answer, if one is asked for; else about the step."""
         screen = self.screen
         found = screen.focused.details() if isinstance(screen.focused, Pane) else None
-        if screen.prompts.points():
+        if screen.prompts.answer_marked_line():
             return
         if found is not None:
             self.show_details(*found)
@@ -239,7 +239,7 @@ class Commands:
         """Chart what the mark stands on, or no more; on the chart itself, take back what was added last."""
         screen = self.screen
         if screen.focused is screen.chart:
-            gone = screen.chart.charted.take_back()
+            gone = screen.chart.curves.remove_last()
             said = _("{name} is charted no more", name=clean(gone)) if gone else _("nothing was added to the chart")
             screen.say((said, "quiet"))
             return
@@ -254,7 +254,7 @@ class Commands:
     def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
         """Chart a tensor over time, or one element of it; where it is charted, no more."""
         screen = self.screen
-        told = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
+        told = screen.chart.curves.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
         if told is None:
             screen.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
             return
@@ -353,7 +353,7 @@ class LessonScreen(Screen[None]):
             pane.NAME: pane
             for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
         }  # fmt: skip
-        self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
+        self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self.shown: object = None
@@ -397,8 +397,8 @@ class LessonScreen(Screen[None]):
         if document is not None and self.gate.document is not document:
             self.gate = Gate(document)
             self.study.enter(self.gate)
-            self.lesson.gate, self.lesson.given = self.gate, self.study.given
-            self.lesson.standing = self.exercising.standing
+            self.lesson.gate, self.lesson.answered = self.gate, self.study.given
+            self.lesson.exercise_status = self.exercising.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
@@ -474,7 +474,7 @@ class LessonScreen(Screen[None]):
             self._show_keys()
 
     def _show_keys(self) -> None:
-        does = self.prompts.does
+        does = self.prompts.enter_action
         self.keyline.show(hints_now(partial(works, self)) if does is None else hints_of_typing(does))
 
     def speak(self, language: str) -> None:
@@ -485,7 +485,7 @@ class LessonScreen(Screen[None]):
         self.keyline.paint()
         self.small.paint()
         if self.prompt.purpose:
-            self.prompts.speak()
+            self.prompts.update_texts()
         self.soon()
 
     def recolour(self) -> None:
@@ -511,7 +511,7 @@ class LessonScreen(Screen[None]):
 
     def on_mark_moved(self) -> None:
         self.linker.update()
-        if self.prompts.pointing() or self.code.cut_line():
+        if self.prompts.marked_line() or self.code.clipped_line():
             self.notice = ()
         self.explain.show(self.notice or said(self))
         self._show_keys()
@@ -529,7 +529,7 @@ class LessonScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """What can only be an answer begins one."""
-        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin(event.character):
+        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin_answer(event.character):
             event.stop()
 
     def typed_ahead(self, event: events.Key) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tutor.i18n import ngettext
 from tutor.text_width import cut, width
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.layers import DOWN, UP, Layers, Spot, arrange, columns, most_ports, ports, route
+from tutor.ui.panes.graph.layered_layout import DOWN, UP, Layers, Spot, arrange, columns, most_ports, ports, route
 from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened_path
 
 MOST = 400

@@ -20,8 +20,8 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.wire_types import Value
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.skeleton import Builder, GraphOptions, Grower, Item, Skeleton
-from tutor.ui.panes.readings import Namer, Texts, brief, figure
+from tutor.ui.panes.graph.structure import Builder, GraphOptions, Grower, Item, Skeleton
+from tutor.ui.panes.tensor_text import TensorNames, ValueTexts, term_text, value_text
 from tutor.ui.render.segments import clean
 
 _VALUE = 24
@@ -44,7 +44,7 @@ class Rows:
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self._text = Texts(figure, _VALUE)
+        self._text = ValueTexts(value_text, _VALUE)
         self._given: dict[int, Said] = {}
         """Of each input and constant: what it was when the operation ran."""
         self._codes: dict[int, str] = {}
@@ -56,7 +56,7 @@ class Rows:
     def at(self, state: State, skeleton: Skeleton, now: int | None, sent: set[int]) -> Rows:
         """From now on about this point."""
         self._state, self._skeleton, self._now, self._sent = state, skeleton, now, sent
-        self._namer = Namer(state)
+        self._namer = TensorNames(state)
         self._lasting: dict[int, str] | None = None
         return self
 
@@ -83,7 +83,7 @@ class Rows:
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or _("scalar")
         grad, parts = self._reached(node)
-        shares = " + ".join(brief(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
+        shares = " + ".join(term_text(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
         if len(parts) > _TERMS:
             shares += _(" + {count:,} more", count=len(parts) - _TERMS)
         return NodeRow(
@@ -120,10 +120,10 @@ class Rows:
         else:
             value, dtype = value_of(self._state, node)
         if value is not None and not isinstance(value, str) and width(row.value) > cells:
-            row = replace(row, value=figure(value, dtype, cells))
+            row = replace(row, value=value_text(value, dtype, cells))
         grad = None if node is None or item.kind in ("constant", "input") else self._reached(node)[0]
         if grad is not None and width(row.grad) > grad_cells:
-            row = replace(row, grad=figure(grad, dtype, grad_cells))
+            row = replace(row, grad=value_text(grad, dtype, grad_cells))
         return row
 
     def _reached(self, node: NodeState) -> tuple[Value, list[Value]]:
@@ -332,7 +332,7 @@ class Grapher:
         if changed:
             self._edges = self._edges.copy()
             for place in changed:
-                parts = [brief(part, "float32") for pair in shared[place] for part in sent_over(state, *pair)]
+                parts = [term_text(part, "float32") for pair in shared[place] for part in sent_over(state, *pair)]
                 self._edges[place] = replace(self._edges[place], share=" + ".join(parts))
 
     # ------------------------------------------------------------ what stands where

@@ -10,7 +10,7 @@ from tutor.text_width import width
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.boxes import MOST, Around, Picture, Shape, Sheet, focus, picture
 from tutor.ui.panes.graph.lanes import Edge, Graph, Lanes, Measures, Widest, grown
-from tutor.ui.panes.graph.layers import Layers, arrange
+from tutor.ui.panes.graph.layered_layout import Layers, arrange
 from tutor.ui.render.segments import Glyphs, Row
 
 VIEWS = (N_("lanes"), N_("boxes"), N_("focus"))
