@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.panes.graph.boxes import Around, Picture, Shape, Sheet, focus, picture
+from tutor.ui.panes.graph.boxes import BoxDrawing, BoxLayout, IncidentEdges, Shape, layout_boxes, layout_neighbourhood
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.layered_layout import arrange, route
+from tutor.ui.panes.graph.layered_layout import arrange_layers, route_edges
 from tutor.ui.render.segments import ASCII, UNICODE, Glyphs, row_width
 
 KINDS = ("leaf", "op", "constant", "input", "module")
@@ -47,8 +47,8 @@ def graphs(draws: st.DrawFn) -> Graph:
     return graph_of(nodes, list(draws(st.permutations(edges))))
 
 
-def drawn(graph: Graph, found: Picture, glyphs: Glyphs) -> list[str]:
-    rows = [Sheet(found, graph, glyphs).row(y, 0, found.width) for y in range(found.height)]
+def drawn(graph: Graph, found: BoxLayout, glyphs: Glyphs) -> list[str]:
+    rows = [BoxDrawing(found, graph, glyphs).row(y, 0, found.width) for y in range(found.height)]
     assert all(row_width(row) <= found.width for row in rows)
     return ["".join(text for text, _ in row).ljust(found.width) for row in rows]
 
@@ -133,7 +133,7 @@ class Reader:
 @given(graph=graphs())
 def test_what_is_drawn_is_the_graph(shape: Shape, glyphs: Glyphs, graph: Graph) -> None:
     pairs = [(edge.source, edge.to) for edge in graph.edges]
-    found = picture(arrange(graph.nodes, pairs), pairs, shape)
+    found = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, shape)
     assert found is not None
     reader = Reader(drawn(graph, found, glyphs), shape, glyphs)
     assert set(reader.boxes.values()) == set(graph.nodes)
@@ -158,7 +158,7 @@ def channels(draws: st.DrawFn) -> dict[int, list[int]]:
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @given(lines=channels())
 def test_every_way_between_two_layers_can_be_followed(glyphs: Glyphs, lines: dict[int, list[int]]) -> None:
-    rows = route(lines).rows
+    rows = route_edges(lines).rows
     text = ["".join(glyphs.stroke(row[x]) if x in row else " " for x in range(100)) for row in rows]
     reader = Reader(text, SHAPES[0], glyphs)
     reader.boxes = {(-1, start): start for start in lines}
@@ -168,7 +168,7 @@ def test_every_way_between_two_layers_can_be_followed(glyphs: Glyphs, lines: dic
 
 
 def test_two_lines_that_change_places_take_a_way_round() -> None:
-    rows = route({0: [4], 4: [0]}).rows
+    rows = route_edges({0: [4], 4: [0]}).rows
     assert ["".join(UNICODE.stroke(row[x]) if x in row else " " for x in range(7)).rstrip() for row in rows] == [
         "╰───│─╮",
         "╭───╯ │",
@@ -182,7 +182,7 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
     glyphs: Glyphs, graph: Graph, cells: int, page: int, data: st.DataObject
 ) -> None:
     node = data.draw(st.sampled_from(list(graph.nodes)))
-    found = focus(node, graph.edges, Around(graph.edges), cells, page)
+    found = layout_neighbourhood(node, graph.edges, IncidentEdges(graph.edges), cells, page)
     assert found is not None
     lines = drawn(graph, found, glyphs)
     reader = Reader(lines, found.shape, glyphs)
@@ -202,9 +202,9 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
 @given(graph=graphs(), left=st.integers(-20, 60), cells=st.integers(1, 60))
 def test_a_part_of_the_picture_is_that_part(graph: Graph, left: int, cells: int) -> None:
     pairs = [(edge.source, edge.to) for edge in graph.edges]
-    found = picture(arrange(graph.nodes, pairs), pairs, SHAPES[0])
+    found = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, SHAPES[0])
     assert found is not None
-    sheet = Sheet(found, graph, UNICODE)
+    sheet = BoxDrawing(found, graph, UNICODE)
     for y in range(found.height):
         whole, part = (
             "".join(text for text, _ in row) for row in (sheet.row(y, 0, found.width), sheet.row(y, left, cells))
@@ -225,10 +225,10 @@ def test_values_never_move_the_drawing(names: tuple[str, ...], data: st.DataObje
     plain = NodeRow(1, label, name, value, grad, parts, kind)
     for row in (plain, replace(plain, now=True), replace(plain, new=True, freed=True, code=name, name="")):
         graph = graph_of([1], [], {1: row}.__getitem__)
-        found = picture(arrange([1], []), [], shape)
+        found = layout_boxes(arrange_layers([1], []), [], shape)
         assert found is not None
         for y in range(shape.height):
-            assert row_width(Sheet(found, graph, UNICODE).row(y, found.boxes[1].x, 100)) == shape.width
+            assert row_width(BoxDrawing(found, graph, UNICODE).row(y, found.boxes[1].x, 100)) == shape.width
 
 
 def test_the_drawing_of_the_design() -> None:
@@ -241,7 +241,7 @@ def test_the_drawing_of_the_design() -> None:
         5: NodeRow(5, "mul", "y", "6.0000", "1.0000", freed=True),
     }
     pairs = [(edge.source, edge.to) for edge in edges]
-    found = picture(arrange(list(rows), pairs), pairs, Shape(17, 3, 3))
+    found = layout_boxes(arrange_layers(list(rows), pairs), pairs, Shape(17, 3, 3))
     assert found is not None
     shown = drawn(graph_of(list(rows), edges, rows.__getitem__), found, UNICODE)
     assert [line.rstrip() for line in shown] == [
@@ -264,6 +264,6 @@ def test_the_drawing_of_the_design() -> None:
 def test_a_long_chain_with_one_leaf_goes_straight_down() -> None:
     nodes = list(range(200))
     pairs = [(node - 1, node) for node in nodes[1:]] + [(0, node) for node in nodes[2:]]
-    found = picture(arrange(nodes, pairs), pairs, Shape(17, 3, 3))
+    found = layout_boxes(arrange_layers(nodes, pairs), pairs, Shape(17, 3, 3))
     assert found is not None
     assert found.width < 2 * 17

@@ -13,7 +13,7 @@ from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
-from tutor.ui.panes.graph.model import Rows
+from tutor.ui.panes.graph.model import NodeTexts
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.graph.structure import Item
 from tutor.ui.panes.graph.views import BoxesView
@@ -165,7 +165,7 @@ async def test_what_is_now_stays_in_view_in_a_wide_drawing(record: Forker) -> No
         for step in run.steps_of("accumulate"):
             rows = await go(app, pilot, step)
             assert isinstance(pane._view, BoxesView)
-            assert pane._view.picture.width > pane.inner
+            assert pane._view.layout.width > pane.inner
             assert any("┏▶ leaves[" in line for line in rows), rows
 
 
@@ -212,18 +212,18 @@ async def test_a_step_back_touches_only_what_is_in_view(
         steps = run.steps_of("node")
         await go(app, pilot, steps[0])
         asked: list[int] = []
-        made = Rows.row
+        made = NodeTexts.row
 
-        def counted(self: Rows, item: Item) -> NodeRow:
+        def counted(self: NodeTexts, item: Item) -> NodeRow:
             asked.append(item.number)
             return made(self, item)
 
         def never(*_: object) -> None:
             raise AssertionError("the graph is laid out again")
 
-        monkeypatch.setattr(Rows, "row", counted)
-        monkeypatch.setattr(views, "grown", never)
-        monkeypatch.setattr(views, "Around", never)
+        monkeypatch.setattr(NodeTexts, "row", counted)
+        monkeypatch.setattr(views, "extend_lanes", never)
+        monkeypatch.setattr(views, "IncidentEdges", never)
         for step in steps[1:20]:
             asked.clear()
             await go(app, pilot, step)

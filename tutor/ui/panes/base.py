@@ -178,7 +178,7 @@ class Linked:
     """Whether it belongs to the learner's selection (True) or to the node that runs now (False)."""
 
 
-NOTHING = Linked()
+NOTHING_LINKED = Linked()
 
 
 class Pane(Surface, can_focus=True):

@@ -14,7 +14,7 @@ from tutor.trace.events import Document, Source, Span
 from tutor.trace.state import State
 from tutor.trace.timeline import StepView, Timeline
 from tutor.ui.panes.base import Pane
-from tutor.ui.panes.cross_highlight import LINES
+from tutor.ui.panes.cross_highlight import LINE_STRIDE
 from tutor.ui.render.segments import TAB, Glyphs, Piece, Row, clean
 
 # ------------------------------------------------------------ lines of code
@@ -401,7 +401,7 @@ class CodePane(Pane):
         if index >= min(self._count, len(self._listing.lines)):
             return None
         place = self._places.get(index)
-        return None if place is None else ("line", place[0] * LINES + place[1])
+        return None if place is None else ("line", place[0] * LINE_STRIDE + place[1])
 
     def details(self) -> tuple[str, int] | None:
         return None

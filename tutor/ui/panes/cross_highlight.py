@@ -1,6 +1,7 @@
-"""What belongs together in the panes: a node of the graph, the code that made it, and its tensor.
+"""Cross-highlighting: what is selected in one pane is highlighted in the others.
 
-The screen holds one thing that is marked, and asks here for what belongs to it; each pane shows its own part of that.
+A graph node, the code that made it and its tensor belong together. The screen has one `CrossHighlighter`, which finds
+what belongs to the selection (or to the node that runs now) and hands it to each pane.
 """
 
 from __future__ import annotations
@@ -14,68 +15,75 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.timeline import Timeline
-from tutor.ui.panes.base import NOTHING, Linked, Pane
-from tutor.ui.panes.graph.model import now_of
+from tutor.ui.panes.base import NOTHING_LINKED, Linked, Pane
+from tutor.ui.panes.graph.model import current_node
 
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
 _OP = KIND_NUMBERS["op"]
-_RUNS = 32
-"""Of so many of the last operations of a line it is told which tensors they made,"""
-_FAR = 50_000
-"""and they are looked for in so many steps."""
+_MAX_RUNS = 32
+"""Number of a line's last operations whose tensors are highlighted."""
+_MAX_STEPS = 50_000
+"""Number of steps searched back for them."""
 
 
-class Linker:
-    """Finds what belongs to what; what took long to find is remembered."""
+class CrossHighlighter:
+    """Finds what belongs together, and caches the step at which a tensor was made."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
-        self._made: dict[tuple[Timeline, int], int | None] = {}
+        self._sites_cache: dict[tuple[Timeline, int], int | None] = {}
 
     def update(self) -> None:
-        """Hand the panes what belongs to what is marked; where nothing is, to the node that runs now."""
+        """Hand each pane what belongs to the selection; without one, to the node that runs now."""
         screen = self.screen
         timeline, step = screen.timeline, screen.cursor
         pane = screen.focused if isinstance(screen.focused, Pane) else None
         marked = None if pane is None else pane.marked()
         try:
             linked = self.of(timeline, step, *marked) if marked is not None else self.now(timeline, step)
-        except (IndexError, KeyError):  # a recording may come from a stranger, and refer to what is not there
-            linked = NOTHING
-        for one in screen.panes.values():
-            one.link(NOTHING if one is pane and marked is not None else linked)
+        except (IndexError, KeyError):  # a recording from elsewhere may be inconsistent
+            linked = NOTHING_LINKED
+        for other in screen.panes.values():
+            other.link(NOTHING_LINKED if other is pane and marked is not None else linked)
 
     def now(self, timeline: Timeline, step: int) -> Linked:
-        """What belongs to the node that the backward pass is at."""
+        """Return what belongs to the node that the backward pass is at."""
         event = timeline.event(step) if step else None
         if event is None or isinstance(event, ev.Op):
-            return NOTHING
+            return NOTHING_LINKED
         state = timeline.state(step)
-        node = now_of(event, state)
-        return NOTHING if node not in state.nodes else self._node(timeline, state, node, False)
+        node = current_node(event, state)
+        return NOTHING_LINKED if node not in state.nodes else self._node(timeline, state, node, False)
 
     def of(self, timeline: Timeline, step: int, subject: str, ref: int) -> Linked:
-        """What belongs to a node, to a tensor, or to a line of code (its place in the recording's line numbers)."""
+        """Return what belongs to a subject.
+
+        Args:
+            timeline: The recording.
+            step: The cursor.
+            subject: `node`, `tensor` or `line`.
+            ref: The number of the node or tensor; of a line, `file * LINE_STRIDE + line`.
+        """
         state = timeline.state(step)
         if subject == "node" and ref in state.nodes:
             return self._node(timeline, state, ref, True)
         if subject == "tensor" and ref in state.tensors:
             return self._tensor(timeline, state, ref)
         if subject == "line":
-            return self._line(timeline, state, *divmod(ref, LINES))
-        return NOTHING
+            return self._line(timeline, state, *divmod(ref, LINE_STRIDE))
+        return NOTHING_LINKED
 
     def _node(self, timeline: Timeline, state: State, number: int, chosen: bool) -> Linked:
         node = state.nodes[number]
         tensor = None if node.tensor is None else state.tensors.get(node.tensor)
-        still = tensor is not None and (is_leaf(node) or tensor.node == number)
+        is_current = tensor is not None and (is_leaf(node) or tensor.node == number)
         site = timeline.sites.get(node.site)
         if site is None and is_leaf(node) and node.tensor is not None:
-            site = self._maker(timeline, state, node.tensor)
-        tensors = frozenset((tensor.tensor,)) if tensor is not None and still else frozenset[int]()
-        return Linked(frozenset((number,)), tensors, _place(site), chosen)
+            site = self._creation_site(timeline, state, node.tensor)
+        tensors = frozenset((tensor.tensor,)) if tensor is not None and is_current else frozenset[int]()
+        return Linked(frozenset((number,)), tensors, _code_span(site), chosen)
 
     def _tensor(self, timeline: Timeline, state: State, number: int) -> Linked:
         tensor = state.tensors[number]
@@ -83,13 +91,13 @@ class Linker:
         site = timeline.sites.get(node.site) if node is not None else None
         nodes = {node.node} if node is not None else {-number}
         if node is None:
-            nodes |= {one.node for one in state.nodes.values() if one.tensor == number and is_leaf(one)}
+            nodes |= {leaf.node for leaf in state.nodes.values() if leaf.tensor == number and is_leaf(leaf)}
         if site is None:
-            site = self._maker(timeline, state, number)
-        return Linked(frozenset(nodes), frozenset((number,)), _place(site), True)
+            site = self._creation_site(timeline, state, number)
+        return Linked(frozenset(nodes), frozenset((number,)), _code_span(site), True)
 
     def _line(self, timeline: Timeline, state: State, file: int, line: int) -> Linked:
-        """What the operations of a line made, as far as it is still there."""
+        """Return the nodes and tensors that the operations of a line made, if they still exist."""
         sites = {
             number
             for number, site in timeline.sites.items()
@@ -101,36 +109,36 @@ class Linker:
             event = timeline.event(step)
             if isinstance(event, ev.Op):
                 tensors.update(event.outputs)
-        made = {number for number in tensors if number is not None and number in state.tensors}
-        nodes |= {node.node for node in state.nodes.values() if is_leaf(node) and node.tensor in made}
-        return Linked(frozenset(nodes | {-number for number in made}), frozenset(made), None, True)
+        existing = {number for number in tensors if number is not None and number in state.tensors}
+        nodes |= {node.node for node in state.nodes.values() if is_leaf(node) and node.tensor in existing}
+        return Linked(frozenset(nodes | {-number for number in existing}), frozenset(existing), None, True)
 
-    def _maker(self, timeline: Timeline, state: State, tensor: int) -> SiteInfo | None:
-        """Where the step stands at which a tensor came to be."""
+    def _creation_site(self, timeline: Timeline, state: State, tensor: int) -> SiteInfo | None:
+        """Return the code of the step at which a tensor first appeared."""
         key = (timeline, tensor)
-        if key not in self._made:
+        if key not in self._sites_cache:
             steps = range(state.step + 1)
-            found = bisect_left(steps, True, key=lambda step: tensor in timeline.state(step).tensors)
-            self._made[key] = timeline.columns.sites[found - 1] if 0 < found <= state.step else None
-        return timeline.sites.get(self._made[key] or 0)
+            first = bisect_left(steps, True, key=lambda step: tensor in timeline.state(step).tensors)
+            self._sites_cache[key] = timeline.columns.sites[first - 1] if 0 < first <= state.step else None
+        return timeline.sites.get(self._sites_cache[key] or 0)
 
 
-LINES = 1 << 32
-"""A line of code is told by one number: its file times this, plus the line."""
+LINE_STRIDE = 1 << 32
+"""A line of code is identified by a single number: its file times this, plus the line."""
 
 
-def _place(site: SiteInfo | None) -> tuple[int, Span] | None:
+def _code_span(site: SiteInfo | None) -> tuple[int, Span] | None:
     return None if site is None else (site.file, site.span)
 
 
 def _last_runs(timeline: Timeline, step: int, sites: set[int]) -> list[int]:
-    """The last steps up to this one at which an operation at one of the sites ran."""
-    columns, found = timeline.columns, list[int]()
-    place = step
-    while len(found) < _RUNS:
-        place = columns.kinds.rfind(_OP, max(step - _FAR, 0), place)
-        if place < 0:
+    """Return the last steps up to `step` at which an operation at one of the sites ran."""
+    columns, steps = timeline.columns, list[int]()
+    index = step
+    while len(steps) < _MAX_RUNS:
+        index = columns.kinds.rfind(_OP, max(step - _MAX_STEPS, 0), index)
+        if index < 0:
             break
-        if columns.sites[place] in sites:
-            found.append(place + 1)
-    return found
+        if columns.sites[index] in sites:
+            steps.append(index + 1)
+    return steps

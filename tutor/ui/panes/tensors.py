@@ -14,7 +14,7 @@ from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Changes, Timeline
 from tutor.trace.wire_types import Value
 from tutor.ui.panes.base import Pane
-from tutor.ui.panes.graph.model import touched
+from tutor.ui.panes.graph.model import nodes_with_new_grad
 from tutor.ui.panes.tensor_text import ValueTexts, grad_of, shortened_value
 from tutor.ui.render import table
 from tutor.ui.render.segments import Row, clean, shortened_path
@@ -70,7 +70,7 @@ class TensorsPane(Pane):
         self._table, self._subjects, self._text_rows, self._first_change = [], [], {}, None
         self._names = []
         self._flow = self._flow.at_step(state)
-        self._sent = touched(self.timeline.event(self.cursor) if self.cursor else None, state)
+        self._sent = nodes_with_new_grad(self.timeline.event(self.cursor) if self.cursor else None, state)
         other = self._other_state()
         self._columns = COLUMNS if other is None else (*COLUMNS[:2], _CHANGE, *COLUMNS[2:])
         any_passing = False

@@ -27,12 +27,12 @@ from tutor.ui.layout import Arranger
 from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
-from tutor.ui.panes.cross_highlight import Linker
+from tutor.ui.panes.cross_highlight import CrossHighlighter
 from tutor.ui.panes.graph.pane import GraphPane
 from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, Prompts
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
-from tutor.ui.panes.playback import Pacer, Player
+from tutor.ui.panes.playback import Player, RedrawScheduler
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.segments import Piece, clean, phrase
 from tutor.ui.screens.exercises import Exercising
@@ -156,7 +156,7 @@ class Commands:
         self.screen.soon()
 
     def pace(self, by: int) -> None:
-        self.screen.player.change(by)
+        self.screen.player.change_speed(by)
         self.screen.say(
             (ngettext("{count} step a second", "{count} steps a second", self.screen.player.speed), "quiet")
         )
@@ -336,8 +336,8 @@ class LessonScreen(Screen[None]):
         self.reloader = Reloader(self)
         self.commands = Commands(self)
         self.places = Arranger(self)
-        self.linker = Linker(self)
-        self.pacer = Pacer(self, self.catch_up)
+        self.linker = CrossHighlighter(self)
+        self.pacer = RedrawScheduler(self, self.catch_up)
         self.follow = False
         """Whether the cursor goes along with a program that runs."""
         self.zoomed: str | None = None

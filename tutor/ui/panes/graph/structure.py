@@ -1,8 +1,8 @@
-"""Which nodes and edges the graph pane draws: what stays the same from step to step while no node comes or goes.
+"""Structure of the graph pane: which nodes, modules, inputs and edges are drawn.
 
-Skeletons of a graph that grows: where operations only came at its end, what was there stays as it is.
-
-To make all of it anew with each of 10,000 nodes would take longer than all else in a step."""
+It stays the same from step to step until nodes come or go. Where operations were only added at the end, it is extended
+rather than rebuilt: rebuilding the structure of 10,000 nodes would dominate the time of a step.
+"""
 
 from __future__ import annotations
 
@@ -19,139 +19,141 @@ from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.ui.panes.graph.lanes import Edge
 
-SMALL = 12
-"""Of at most so many operations everything is shown: numbers, data, and what is inside of torch's own modules."""
-_WITH_NUMBERS = """add sub mul div truediv true_divide floordiv floor_divide pow mod remainder fmod matmul
+_SMALL = 12
+"""With at most this many operations, constants, inputs and the inside of torch's own modules are shown."""
+_ARITHMETIC_NAMES = """add sub mul div truediv true_divide floordiv floor_divide pow mod remainder fmod matmul
     radd rsub rmul rdiv rtruediv rfloordiv rpow rmod iadd isub imul itruediv idiv ipow subtract multiply divide
     maximum minimum where lerp clamp clip masked_fill float_power"""
-"""Operations whose numbers are part of the arithmetic; those of `sum(0)` or `view(2, 3)` are not."""
-_NUMERIC = frozenset(_WITH_NUMBERS.split())
+"""Operations whose constants are shown, unlike those of `sum(0)` or `view(2, 3)`."""
+_ARITHMETIC = frozenset(_ARITHMETIC_NAMES.split())
 
 
 class Item(NamedTuple):
-    """One thing drawn."""
+    """A thing drawn in the graph."""
 
     number: int
     kind: str
     """leaf, op, constant, input, module, or heading (a line of text between two graphs)."""
     node: int = 0
-    """The node; of a module the one that made its output; of an input the one that it was first given to."""
+    """The node; of a module, the node that made its output; of an input, the node that used it first."""
     nodes: tuple[int, ...] = ()
-    """All nodes of a module, its parameters included."""
+    """All nodes of a module, including its parameters."""
     place: int = 0
-    """Of a constant or an input: where it stands among the inputs of the operation."""
+    """Of a constant or an input: its index among the operation's inputs."""
     tensor: int | None = None
     module: int | None = None
-    """Of a module, which; of a node, the innermost around it."""
+    """Of a module: its number; of a node: the innermost module around it."""
     text: str = ""
 
 
 @dataclass
-class Skeleton:
-    """The items in drawing order, and what joins them."""
+class GraphStructure:
+    """The items in drawing order, and the edges between them."""
 
     items: dict[int, Item]
     edges: list[Edge]
-    """Without shares."""
+    """Edges, without the gradients sent over them."""
     shared: dict[int, Edges]
-    """By place in `edges`, where the source has several uses: the edges between nodes that it stands for."""
+    """By index in `edges`, if the source has several consumers: the edges between nodes that it stands for."""
     item_of: dict[int, int]
-    """By node: the item that it is, or is folded into."""
-    feeds: dict[int, list[int]]
-    """By node: those that were computed from it, once for each time."""
+    """By node: its item, or the item of the module it is folded into."""
+    consumers: dict[int, list[int]]
+    """By node: its consumers, once for each use."""
     operations: int
     numbers: list[int] = field(init=False)
-    """Those of the items, in order."""
+    """Numbers of the items, in order."""
     users: dict[int, list[int]] = field(init=False)
-    """By node: the places of the shared edges that its gradients are sent over."""
+    """By node: the indices of the shared edges that its gradients are sent over."""
 
-    apart: bool = field(init=False)
+    has_headings: bool = field(init=False)
     """Whether there are headings."""
 
     def __post_init__(self) -> None:
         self.numbers = list(self.items)
-        self.apart = any(item.kind == "heading" for item in self.items.values())
+        self.has_headings = any(item.kind == "heading" for item in self.items.values())
         self.users = {}
-        for place, between in self.shared.items():
-            for target in {target for _, target in between}:
-                self.users.setdefault(target, []).append(place)
+        for index, node_edges in self.shared.items():
+            for target in {target for _, target in node_edges}:
+                self.users.setdefault(target, []).append(index)
 
 
 @dataclass
 class GraphOptions:
-    """What the learner asked to see."""
+    """What the learner chose to show."""
 
     others: bool | None = None
-    """Inputs without gradient and constants; None: where the graph is small."""
+    """Whether inputs without gradient and constants are shown; None: if the graph is small."""
     opened: dict[int, bool] = field(default_factory=dict)
-    """Modules opened or closed by hand."""
+    """By module: whether the learner opened or closed it."""
 
     def shows_others(self, operations: int) -> bool:
-        return operations <= SMALL if self.others is None else self.others
+        return operations <= _SMALL if self.others is None else self.others
 
 
-Drawn = dict[tuple[int, int], Edge]
-"""Edges as they were drawn last: to make 20,000 of them again would take longer than all else in a step."""
+EdgeCache = dict[tuple[int, int], Edge]
+"""Edges as drawn last: building 20,000 edges again would dominate the time of a step."""
 
 
-class Builder:
-    """Makes skeletons of one recording; the same thing has the same number in all of them."""
+class StructureBuilder:
+    """Builds structures for a recording; an item has the same number in all of them."""
 
-    def __init__(self, timeline: Timeline, wishes: GraphOptions) -> None:
+    def __init__(self, timeline: Timeline, options: GraphOptions) -> None:
         self.timeline = timeline
-        self.wishes = wishes
+        self.options = options
         self._numbers: dict[tuple[object, ...], int] = {}
-        self._torchs: dict[int, bool] = {}
-        self._edges: Drawn = {}
+        self._torch_modules: dict[int, bool] = {}
+        self._edges: EdgeCache = {}
         self.items: dict[int, Item] = {}
-        """Those of the last skeleton."""
+        """Items of the last structure."""
 
-    def number(self, *what: object) -> int:
-        """The number of something that is no node."""
-        return self._numbers.setdefault(what, -(1 << 40) - len(self._numbers))
+    def number(self, *key: object) -> int:
+        """Return the number of an item that is not a node; negative."""
+        return self._numbers.setdefault(key, -(1 << 40) - len(self._numbers))
 
     def is_closed(self, state: State, module: int, operations: int) -> bool:
-        """Whether a module is drawn as one node."""
-        asked = self.wishes.opened.get(module)
-        if asked is not None:
-            return not asked
-        return operations > SMALL and self.is_torchs(state, module) and not self._is_frame(state, module)
+        """Return whether a module is drawn as a single node."""
+        opened = self.options.opened.get(module)
+        if opened is not None:
+            return not opened
+        return operations > _SMALL and self.is_torchs(state, module) and not self._is_container(state, module)
 
-    def _is_frame(self, state: State, module: int) -> bool:
-        """Whether a module of torch's is all of the network, or holds modules of the learner's own."""
-        if state.modules[module].parent is None and any(one.parent == module for one in state.modules.values()):
+    def _is_container(self, state: State, module: int) -> bool:
+        """Return whether a module of torch's is the whole network, or contains modules of the learner's."""
+        if state.modules[module].parent is None and any(info.parent == module for info in state.modules.values()):
             return True
-        own = (one for one in state.modules if one != module and not self.is_torchs(state, one))
-        return any(module in around(state.modules, one) for one in own)
+        own_modules = (other for other in state.modules if other != module and not self.is_torchs(state, other))
+        return any(module in around(state.modules, other) for other in own_modules)
 
     def is_torchs(self, state: State, module: int) -> bool:
-        if module not in self._torchs:
-            self._torchs[module] = is_torchs(state.modules[module], self.timeline.book)
-        return self._torchs[module]
+        """Return whether a module's class is torch's."""
+        if module not in self._torch_modules:
+            self._torch_modules[module] = is_torchs(state.modules[module], self.timeline.book)
+        return self._torch_modules[module]
 
-    def build(self, state: State, unused: tuple[int, ...]) -> Skeleton:
-        """The graph on show; `unused` are leaves that no operation has used yet."""
+    def build(self, state: State, unused: tuple[int, ...]) -> GraphStructure:
+        """Build the structure of the visible graph; `unused` are leaves that no operation has used yet."""
         nodes, edges = graph_of(state)
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
         folded = fold(nodes, edges, state, self.timeline.book, closed, lambda module: self.is_torchs(state, module))
-        making = _Making(self, state, self.wishes.shows_others(operations), part_of(nodes))
+        collector = _ItemCollector(self, state, self.options.shows_others(operations), part_of(nodes))
         for row in folded.rows:
             if isinstance(row, Call):
-                making.call(row)
+                collector.add_call(row)
             else:
-                making.node(row)
+                collector.add_node(row)
         for tensor in unused:
-            making.items[-tensor] = Item(-tensor, "leaf", tensor=tensor)
-        self.items = making.items
-        drawn, shared = _joined(edges, making.item_of, self._edges)
-        return Skeleton(making.items, drawn + making.edges, shared, making.item_of, _feeds(edges), operations)
+            collector.items[-tensor] = Item(-tensor, "leaf", tensor=tensor)
+        self.items = collector.items
+        drawn, shared = _item_edges(edges, collector.item_of, self._edges)
+        drawn += collector.edges
+        return GraphStructure(collector.items, drawn, shared, collector.item_of, _consumers(edges), operations)
 
 
-class _Making:
-    """The items of a skeleton, one after the other."""
+class _ItemCollector:
+    """Collects the items of a structure in drawing order."""
 
-    def __init__(self, builder: Builder, state: State, others: bool, parts: dict[int, int]) -> None:
+    def __init__(self, builder: StructureBuilder, state: State, others: bool, parts: dict[int, int]) -> None:
         self.builder = builder
         self.state = state
         self.others = others
@@ -161,12 +163,13 @@ class _Making:
         self.item_of: dict[int, int] = {}
         self._part = 0
 
-    def node(self, node: NodeState) -> None:
+    def add_node(self, node: NodeState) -> None:
+        """Add a node, and the inputs and constants of its operation."""
         leaf = is_leaf(node)
         if not leaf:
-            self._head(node)
+            self._add_heading(node)
             if self.others:
-                self._inputs(node, node.node)
+                self._add_inputs(node, node.node)
         item = self.builder.items.get(node.node)
         if item is None or item.tensor != node.tensor or item.module != node.module:
             kind = "leaf" if leaf else "op"
@@ -174,18 +177,19 @@ class _Making:
         self.items[node.node] = item
         self.item_of[node.node] = node.node
 
-    def call(self, call: Call) -> None:
+    def add_call(self, call: Call) -> None:
+        """Add a folded call of a module."""
         nodes = [self.state.nodes[number] for number in call.nodes]
         number = self.builder.number("call", call.module, call.nodes[0])
-        self._head(nodes[0])
+        self._add_heading(nodes[0])
         for node in nodes if self.others else ():
-            self._inputs(node, number, nodes[0], call.module)
+            self._add_inputs(node, number, nodes[0], call.module)
         inside = (*call.nodes, *call.leaves)
         self.items[number] = Item(number, "module", call.nodes[-1], inside, tensor=nodes[-1].tensor, module=call.module)
         self.item_of.update(dict.fromkeys(inside, number))
 
-    def _head(self, node: NodeState) -> None:
-        """A line above the first node of each further graph."""
+    def _add_heading(self, node: NodeState) -> None:
+        """Add a heading above the first node of each further graph."""
         part = self.parts.get(node.node, 0)
         if part <= self._part:
             return
@@ -196,15 +200,17 @@ class _Making:
             text = N_("the graph of the gradients (made in pass {number})")
         self.items[number] = Item(number, "heading", place=part // 2, text=text)
 
-    def _inputs(self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None) -> None:
-        """What the operation was given besides; of a module's, what came from outside of its call."""
-        timeline, found = self.builder.timeline, set[int]()
+    def _add_inputs(
+        self, node: NodeState, user: int, first: NodeState | None = None, module: int | None = None
+    ) -> None:
+        """Add the other inputs and the constants of an operation; of a module's, only those from outside its call."""
+        timeline, added = self.builder.timeline, set[int]()
         site = timeline.sites.get(node.site)
-        numeric = site is not None and (site.op or "").strip("_") in _NUMERIC and module is None
+        arithmetic = site is not None and (site.op or "").strip("_") in _ARITHMETIC and module is None
         count = len(node.others) + sum(source is not None for source in node.inputs)
         for place, tensor, version in node.others:
             if tensor is None:
-                if not numeric or not shows_operands(timeline, node.site, count):
+                if not arithmetic or not shows_operands(timeline, node.site, count):
                     continue
                 number = self.builder.number("constant", node.node, place)
                 self.items[number] = Item(number, "constant", node.node, place=place)
@@ -213,92 +219,95 @@ class _Making:
                     continue
                 number = self.builder.number("input", tensor, version)
                 self.items.setdefault(number, Item(number, "input", node.node, place=place, tensor=tensor))
-            if number not in found:
-                found.add(number)
+            if number not in added:
+                added.add(number)
                 self.edges.append(Edge(number, user))
 
     def _belongs(self, tensor: int, first: NodeState, module: int) -> bool:
-        """Whether a tensor is a buffer of the module's, or was made while it ran."""
-        held = self.state.tensors.get(tensor)
+        """Return whether a tensor is a buffer of the module, or was made inside its call."""
+        record = self.state.tensors.get(tensor)
         path = self.state.modules[module].path
-        named = held is not None and path != "" and f"{path}." in (held.label or "")
-        return named or tensor > (first.tensor or tensor)
+        is_buffer = record is not None and path != "" and f"{path}." in (record.label or "")
+        return is_buffer or tensor > (first.tensor or tensor)
 
 
-def _joined(edges: Edges, item_of: dict[int, int], known: Drawn) -> tuple[list[Edge], dict[int, Edges]]:
-    """The edges between items, each once, and what lies between the nodes in those whose source has several uses."""
-    count: dict[int, int] = {}
+def _item_edges(edges: Edges, item_of: dict[int, int], cache: EdgeCache) -> tuple[list[Edge], dict[int, Edges]]:
+    """Return the edges between items, and by index of those with a shared source the node edges they stand for."""
+    uses: dict[int, int] = {}
     pairs: dict[tuple[int, int], Edges] = {}
     for edge in edges:
-        pair = item_of[edge[0]], item_of[edge[1]]
-        if pair[0] != pair[1]:
-            count[pair[0]] = count.get(pair[0], 0) + 1
-            if pair in pairs:
-                pairs[pair].append(edge)
+        items = item_of[edge[0]], item_of[edge[1]]
+        if items[0] != items[1]:
+            uses[items[0]] = uses.get(items[0], 0) + 1
+            if items in pairs:
+                pairs[items].append(edge)
             else:
-                pairs[pair] = [edge]
+                pairs[items] = [edge]
     shared = {
-        place: [*dict.fromkeys(between)] for place, (pair, between) in enumerate(pairs.items()) if count[pair[0]] > 1
+        index: [*dict.fromkeys(node_edges)]
+        for index, (items, node_edges) in enumerate(pairs.items())
+        if uses[items[0]] > 1
     }
-    drawn: Drawn = {}
-    for pair, between in pairs.items():
-        edge_drawn = known.get(pair)
-        if edge_drawn is None or edge_drawn.times != len(between):
-            edge_drawn = Edge(*pair, times=len(between))
-        drawn[pair] = edge_drawn
-    known.clear()
-    known.update(drawn)
+    drawn: EdgeCache = {}
+    for items, node_edges in pairs.items():
+        item_edge = cache.get(items)
+        if item_edge is None or item_edge.times != len(node_edges):
+            item_edge = Edge(*items, times=len(node_edges))
+        drawn[items] = item_edge
+    cache.clear()
+    cache.update(drawn)
     return list(drawn.values()), shared
 
 
-def _feeds(edges: Edges) -> dict[int, list[int]]:
-    feeds: dict[int, list[int]] = {}
+def _consumers(edges: Edges) -> dict[int, list[int]]:
+    """Return the consumers of each node, once for each use."""
+    consumers: dict[int, list[int]] = {}
     for source, target in edges:
-        feeds.setdefault(source, []).append(target)
-    return feeds
+        consumers.setdefault(source, []).append(target)
+    return consumers
 
 
-_MANY = 64
-"""Where more nodes came at once, all is made anew."""
+_MAX_ADDED = 64
+"""If more nodes were added at once, the structure is rebuilt."""
 
 
-class Grower:
-    """Makes skeletons, out of the last one where that is enough."""
+class IncrementalBuilder:
+    """Builds structures by extending the last one, if possible."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: StructureBuilder) -> None:
         self.builder = builder
-        self._last: Skeleton | None = None
-        """The last one, where it can grow."""
+        self._last: GraphStructure | None = None
+        """The last structure, if it can be extended."""
         self._shown: set[int] = set()
         self._opened: dict[int, bool] = {}
         self._order = (0, 0)
 
-    def build(self, state: State, unused: tuple[int, ...]) -> Skeleton:
-        """The graph on show; `unused` are leaves that no operation has used yet."""
-        skeleton = None if unused else self._grown(state)
-        if skeleton is None:
-            skeleton = self.builder.build(state, unused)
-            self._last = skeleton if self._can_grow(skeleton, state) else None
-            self._opened = dict(self.builder.wishes.opened)
+    def build(self, state: State, unused: tuple[int, ...]) -> GraphStructure:
+        """Build the structure of the visible graph; `unused` are leaves that no operation has used yet."""
+        structure = None if unused else self._extended(state)
+        if structure is None:
+            structure = self.builder.build(state, unused)
+            self._last = structure if self._is_extensible(structure, state) else None
+            self._opened = dict(self.builder.options.opened)
         else:
-            self._last, self.builder.items = skeleton, skeleton.items
+            self._last, self.builder.items = structure, structure.items
         self._shown = state.shown.copy()
-        return skeleton
+        return structure
 
-    def _can_grow(self, skeleton: Skeleton, state: State) -> bool:
-        """Whether it has nothing but nodes, one item each, and the last of them is an operation."""
-        numbers = skeleton.numbers
+    def _is_extensible(self, structure: GraphStructure, state: State) -> bool:
+        """Return whether it consists of nodes only, and the last one is an operation."""
+        numbers = structure.numbers
         if not numbers or min(numbers) < 0 or is_leaf(state.nodes[numbers[-1]]):
             return False
         self._order = max(_order(node) for number in numbers if not is_leaf(node := state.nodes[number]))
-        return not self.builder.wishes.shows_others(skeleton.operations)
+        return not self.builder.options.shows_others(structure.operations)
 
-    def _grown(self, state: State) -> Skeleton | None:
-        """The last skeleton with the nodes that came since; None where they do not just follow."""
-        before, wishes = self._last, self.builder.wishes
-        if before is None or wishes.opened != self._opened or wishes.shows_others(before.operations):
+    def _extended(self, state: State) -> GraphStructure | None:
+        """Return the last structure with the new nodes appended; None if it must be rebuilt."""
+        last, options = self._last, self.builder.options
+        if last is None or options.opened != self._opened or options.shows_others(last.operations):
             return None
-        if not self._shown <= state.shown or len(state.shown) > len(self._shown) + _MANY:
+        if not self._shown <= state.shown or len(state.shown) > len(self._shown) + _MAX_ADDED:
             return None
         nodes = [state.nodes[number] for number in state.shown - self._shown if number in state.nodes]
         leaves = {node.node: node for node in nodes if is_leaf(node)}
@@ -307,53 +316,57 @@ class Grower:
             return None
         if not operations or _order(operations[0]) <= self._order:
             return None
-        new = _copied(before)
+        extended = _copy(last)
         for node in operations:
             sources = [source[0] for source in node.inputs if source is not None and source[0] in state.shown]
             for source in sources:
                 leaf = leaves.pop(source, None)
                 if leaf is not None:
-                    _place(new, leaf, "leaf")
-                elif source not in new.items:
+                    _append(extended, leaf, "leaf")
+                elif source not in extended.items:
                     return None
-            _place(new, node, "op")
-            _join(new, sources, node.node)
+            _append(extended, node, "op")
+            _connect(extended, sources, node.node)
         if leaves:
             return None
         self._order = _order(operations[-1])
-        new.operations += len(operations)
-        return new
+        extended.operations += len(operations)
+        return extended
 
 
 def _order(node: NodeState) -> tuple[int, int]:
-    """In this order operations ran."""
+    """Return the sort key of the order in which operations ran."""
     return node.sequence, node.node
 
 
-def _copied(skeleton: Skeleton) -> Skeleton:
-    new = copy(skeleton)
-    new.items, new.item_of, new.numbers = skeleton.items.copy(), skeleton.item_of.copy(), skeleton.numbers.copy()
-    new.edges, new.feeds = skeleton.edges.copy(), skeleton.feeds.copy()
-    new.shared, new.users = skeleton.shared.copy(), skeleton.users.copy()
-    return new
+def _copy(structure: GraphStructure) -> GraphStructure:
+    copied = copy(structure)
+    copied.items, copied.item_of, copied.numbers = (
+        structure.items.copy(),
+        structure.item_of.copy(),
+        structure.numbers.copy(),
+    )
+    copied.edges, copied.consumers = structure.edges.copy(), structure.consumers.copy()
+    copied.shared, copied.users = structure.shared.copy(), structure.users.copy()
+    return copied
 
 
-def _place(new: Skeleton, node: NodeState, kind: str) -> None:
-    new.items[node.node] = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor)
-    new.item_of[node.node] = node.node
-    new.numbers.append(node.node)
+def _append(structure: GraphStructure, node: NodeState, kind: str) -> None:
+    structure.items[node.node] = Item(node.node, kind, node.node, (node.node,), tensor=node.tensor)
+    structure.item_of[node.node] = node.node
+    structure.numbers.append(node.node)
 
 
-def _join(new: Skeleton, sources: list[int], node: int) -> None:
-    """The edges to a node; where a source has several uses by now, shares will be written on its edges."""
+def _connect(structure: GraphStructure, sources: list[int], node: int) -> None:
+    """Add the edges to a node; edges from a source with several consumers become shared."""
     for source in dict.fromkeys(sources):
-        times, fed = sources.count(source), new.feeds.get(source, [])
-        new.feeds[source] = [*fed, *[node] * times]
-        places = [len(new.edges)]
-        new.edges.append(Edge(source, node, times=times))
-        if len(fed) == 1:
-            places.append(next(place for place, edge in enumerate(new.edges) if edge.source == source))
-        for place in places if len(fed) + times > 1 else ():
-            edge = new.edges[place]
-            new.shared[place] = [(edge.source, edge.to)]
-            new.users[edge.to] = [*new.users.get(edge.to, ()), place]
+        times, consumers = sources.count(source), structure.consumers.get(source, [])
+        structure.consumers[source] = [*consumers, *[node] * times]
+        indices = [len(structure.edges)]
+        structure.edges.append(Edge(source, node, times=times))
+        if len(consumers) == 1:
+            indices.append(next(index for index, edge in enumerate(structure.edges) if edge.source == source))
+        for index in indices if len(consumers) + times > 1 else ():
+            edge = structure.edges[index]
+            structure.shared[index] = [(edge.source, edge.to)]
+            structure.users[edge.to] = [*structure.users.get(edge.to, ()), index]
