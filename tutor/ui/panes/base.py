@@ -94,10 +94,12 @@ class Surface(Widget):
 
     @property
     def palette(self) -> Palette:
+        """The colours and characters in use."""
         return palette_of(self.app)
 
     @property
     def glyphs(self) -> Glyphs:
+        """The characters to draw with."""
         return self.palette.glyphs
 
     def rows(self, width: int, height: int) -> list[Row]:
@@ -182,7 +184,7 @@ NOTHING_LINKED = Linked()
 
 
 class Pane(Surface, can_focus=True):
-    """Base of all panes: frame, title, scrolling, selection; builds only the visible rows."""
+    """Base of all panes: frame, title, scrolling and selection; only the visible rows are built."""
 
     NAME: ClassVar[str] = ""
     CHOOSES: ClassVar[bool] = False
@@ -356,7 +358,7 @@ class Pane(Surface, can_focus=True):
         start = round((height - size) * self.top / (total - page))
         return range(start, start + size)
 
-    def parted(self, *parts: Row) -> Row:
+    def join_heading(self, *parts: Row) -> Row:
         """Join the parts of a heading with dots, dropping the first ones if there is no room beside the tabs."""
         shown = [part for part in parts if part]
         beside = sum(width(tab.text) + 2 for tab in self.tabs) + 3

@@ -386,7 +386,7 @@ class ChartPane(Pane):
         if self._canvas.unreal:
             why = N_("{count} not above zero, not drawn") if self._canvas.log else N_("{count} nan or inf, not drawn")
             nonfinite = ((_(why, count=self._canvas.unreal), "error"),)
-        return self.parted(tuple(names), *(((text, "quiet"),) for text in parts), nonfinite, self._reading_note())
+        return self.join_heading(tuple(names), *(((text, "quiet"),) for text in parts), nonfinite, self._reading_note())
 
     def heading(self) -> Row:
         return self._title

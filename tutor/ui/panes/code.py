@@ -323,7 +323,7 @@ class CodePane(Pane):
         if self._full is not None:
             iteration = _("full here")
         parts = ((file, "title strong"), (function, "title strong"), (iteration, "now"))
-        return self.parted(*((part,) if part[0] else () for part in parts))
+        return self.join_heading(*((part,) if part[0] else () for part in parts))
 
     def heading(self) -> Row:
         return self._title

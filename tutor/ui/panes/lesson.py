@@ -228,8 +228,8 @@ class LessonPane(Pane):
         elif self._pinned:
             self.top = text.first if text.asked is None else max(text.first, min(text.asked, last))
 
-    def look(self, what: str) -> None:
-        """Bring the `exercise` or the `end` of the section to read now into view, at the next update."""
+    def keep_in_view(self, what: str) -> None:
+        """Keep the `exercise` or the `end` of the section to read now visible from the next update on."""
         self._next_pinned = what
 
     def rows_to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
@@ -301,7 +301,7 @@ class LessonPane(Pane):
                 break
         return part
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Drop what was laid out: the language changed."""
         self._blocks = {}
         self._parts = {}

@@ -71,6 +71,7 @@ class Player:
 
     @property
     def playing(self) -> bool:
+        """Whether the recording is being played."""
         return self._timer is not None
 
     @property
@@ -79,6 +80,7 @@ class Player:
         return SPEEDS[self.speed_index]
 
     def toggle(self) -> None:
+        """Start or pause."""
         if self.playing:
             self.pause()
         else:

@@ -14,7 +14,7 @@ from tutor.trace.wire_types import Value
 
 
 class TensorNames:
-    """Look up the learner's names of many tensors at one step."""
+    """The learner's names of tensors at a step."""
 
     def __init__(self, state: State) -> None:
         self.state = state

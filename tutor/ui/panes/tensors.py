@@ -34,7 +34,7 @@ COLUMNS = (
 _VALUE_WIDTH = 60
 _GRADIENT_COLUMNS = ("req", "grad_fn", "grad")
 _CHANGE = Column(N_("change"), 6, 1, 16)
-"""Difference from the previous run, where there is one."""
+"""Difference from the previous run, if there is one."""
 
 
 class TensorsPane(Pane):

@@ -90,7 +90,7 @@ class Exercising:
                 screen.gate.waiting.discard(exercise.number)
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
-                screen.lesson.look("exercise")
+                screen.lesson.keep_in_view("exercise")
                 self._tell(exercise, checked.ok)
 
     def _tell(self, exercise: Exercise, ok: bool) -> None:
@@ -140,5 +140,5 @@ class Exercising:
         screen = self.screen
         screen.places.bring("lesson")
         screen.shown, screen.notice = None, ()
-        screen.lesson.look("end")
+        screen.lesson.keep_in_view("end")
         screen.soon()

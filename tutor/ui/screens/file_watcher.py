@@ -79,7 +79,7 @@ class Reloader:
             found = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
         screen.study.renumber(before.document, session.timeline.document)
         screen.runner.renew(session)
-        screen.lesson.forget()
+        screen.lesson.clear_cache()
         screen.study.begin_again()
         screen.study.furthest = found
         screen.arrived()

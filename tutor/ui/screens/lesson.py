@@ -480,7 +480,7 @@ class LessonScreen(Screen[None]):
     def speak(self, language: str) -> None:
         """Another language: say all of it anew."""
         self.language = self.lesson.language = language
-        self.lesson.forget()
+        self.lesson.clear_cache()
         self.shown, self.notice = None, ()
         self.keyline.paint()
         self.small.paint()

@@ -45,7 +45,7 @@ _OPERAND_LABELS = {"constant": N_("constant"), "input": N_("input")}
 
 
 class NodeTexts:
-    """Makes the rows of nodes at one step after another of a recording."""
+    """Makes the rows of nodes, step after step of a recording."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GraphPane(Pane):
-    """The graph at the cursor, in one of three views."""
+    """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
     NAME = N_("graph")
     CHOOSES = True
@@ -81,12 +81,12 @@ class GraphPane(Pane):
         if not last.ran:
             return ((title, "grad"),)
         if not last.running and not isinstance(event, ev.BackwardEnd):
-            return self.parted(((title, "grad"),), ((_("over"), "quiet"),))
+            return self.join_heading(((title, "grad"),), ((_("over"), "quiet"),))
         place = _("node {number} of {count}", number=len(last.ran), count=self._total(state))
-        return self.parted(((title, "grad"),), ((place, "quiet"),))
+        return self.join_heading(((title, "grad"),), ((place, "quiet"),))
 
     def _total(self, state: State) -> int:
-        """Return how many nodes this pass runs: as recorded if it has ended, else as many as are shown."""
+        """Return how many nodes this pass runs: as recorded if it has ended, else the number of visible nodes."""
         assert state.last_pass is not None
         assert self.timeline is not None
         number = state.last_pass.number
@@ -105,7 +105,7 @@ class GraphPane(Pane):
         if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
         view_name = ((f"{name}, {_(self.views.refused)}" if self.views.refused else name, "quiet"),)
-        return self.parted(view_name, self._title) if self.tabs else self.parted(self._title, view_name)
+        return self.join_heading(view_name, self._title) if self.tabs else self.join_heading(self._title, view_name)
 
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:

@@ -87,6 +87,7 @@ class GraphOptions:
     """By module: whether the learner opened or closed it."""
 
     def shows_others(self, operations: int) -> bool:
+        """Return whether inputs without gradient and constants are shown."""
         return operations <= _SMALL if self.others is None else self.others
 
 
@@ -272,7 +273,7 @@ _MAX_ADDED = 64
 
 
 class IncrementalBuilder:
-    """Builds structures by extending the last one, if possible."""
+    """Builds structures by extending the last one if possible."""
 
     def __init__(self, builder: StructureBuilder) -> None:
         self.builder = builder
