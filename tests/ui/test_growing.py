@@ -46,7 +46,7 @@ x.sum().backward()
 """
 
 
-def told(structure: GraphStructure) -> tuple[object, ...]:
+def contents_of(structure: GraphStructure) -> tuple[object, ...]:
     users = {node: sorted(places) for node, places in structure.users.items()}
     return (
         list(structure.items.items()), structure.numbers, structure.edges, structure.shared, structure.item_of,
@@ -56,7 +56,7 @@ def told(structure: GraphStructure) -> tuple[object, ...]:
 
 def unused(state: State) -> tuple[int, ...]:
     used = {node.tensor for node in state.nodes.values() if is_leaf(node)}
-    leaves = (one.tensor for one in state.tensors.values() if one.is_leaf and one.requires_grad)
+    leaves = (each.tensor for each in state.tensors.values() if each.is_leaf and each.requires_grad)
     return tuple(sorted(tensor for tensor in leaves if tensor not in used))
 
 
@@ -70,7 +70,7 @@ def test_an_extended_structure_is_the_one_built_anew(record: Forker, script: str
         state = timeline.state(step)
         structure = incremental.build(state, unused(state))
         anew = builder.build(state, unused(state))
-        assert told(structure) == told(anew), step
+        assert contents_of(structure) == contents_of(anew), step
 
 
 def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.MonkeyPatch) -> None:

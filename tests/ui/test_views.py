@@ -94,8 +94,8 @@ async def test_v_goes_round_the_views_and_says_which() -> None:
             await pilot.press("v")
             await pilot.pause()
             assert f"· {view} " in shown(app)[0]
-            said = "one node of the graph" if view == "focus" else f"the graph as {view}"
-            assert said in text(app)
+            message = "one node of the graph" if view == "focus" else f"the graph as {view}"
+            assert message in text(app)
 
 
 async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
@@ -108,14 +108,14 @@ async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
             assert pane._view is not None
             assert pane._view.name == view
             pane.choose(0)
-            found = []
+            details = []
             for _ in range(6):
-                found.append(pane.details())
+                details.append(pane.details())
                 await pilot.press("down")
                 await pilot.pause()
                 marked = {piece.strip() for row in pane._shown for piece, role in row if "chosen" in role.split()}
                 assert marked, "the mark is not to be seen"
-            assert found == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
+            assert details == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
             await pilot.press("enter")
             await pilot.pause()
             assert isinstance(app.screen, Sheet)
@@ -188,13 +188,13 @@ async def test_a_graph_that_outgrew_the_boxes_stays_in_lanes(record: Forker) -> 
     app = viewed(run)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        pane, found = graph_of(app), []
+        pane, names = graph_of(app), []
         for step in run.steps_of("op")[1:]:
             await go(app, pilot, step)
             assert pane._view is not None
-            found.append(pane._view.name)
-        assert found == sorted(found)  # boxes first, then lanes
-        assert {*found} == {"boxes", "lanes"}
+            names.append(pane._view.name)
+        assert names == sorted(names)  # boxes first, then lanes
+        assert {*names} == {"boxes", "lanes"}
         rows = await go(app, pilot, run.steps_of("op")[3])
         assert not any("┏" in line for line in rows)
 
@@ -212,11 +212,11 @@ async def test_a_step_back_touches_only_what_is_in_view(
         steps = run.steps_of("node")
         await go(app, pilot, steps[0])
         asked: list[int] = []
-        made = NodeTexts.row
+        build_row = NodeTexts.row
 
         def counted(self: NodeTexts, item: Item) -> NodeRow:
             asked.append(item.number)
-            return made(self, item)
+            return build_row(self, item)
 
         def never(*_: object) -> None:
             raise AssertionError("the graph is laid out again")
