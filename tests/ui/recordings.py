@@ -120,7 +120,7 @@ for epoch in range(20):
 
 def training(turns: int = 20) -> list[ev.Event]:
     """A loop with a backward pass in each turn: the loss falls from 9, and is `inf` once."""
-    found: list[ev.Event] = [
+    events: list[ev.Event] = [
         ev.Document("loop.py", {}, [_code(0, 1, 1, LOOP)], {"lr": 0.5}, "cpu"),
         ev.CellStart(1), ev.FrameStart(1, "<module>", 1), ev.Source(1, "/home/ada/loop.py", LOOP),
         *_line(1, 1, 37), ev.Site(2, 1, (1, 4, 1, 37), "<module>", 1, "ones"), ev.Op(2, 1, [None], [1]),
@@ -132,7 +132,7 @@ def training(turns: int = 20) -> list[ev.Event]:
     for turn in range(1, turns + 1):
         tensor, node = 10 + turn, 10 + turn
         value = float("inf") if turn == 5 else 9.0 / turn
-        found += [
+        events += [
             ev.Line(3, 1), ev.Iteration(1, 3, turn), ev.Bind(1, "epoch", "value", 0, turn - 1), ev.Line(4, 1),
             ev.Op(5, 1, [1], [tensor]), ev.GraphNode(node, "PowBackward0", [(1, 0)], tensor, turn),
             ev.Snapshot(tensor, 4, 0, tensor, node, None, value), ev.Bind(1, "loss", "tensor", tensor),
@@ -140,7 +140,7 @@ def training(turns: int = 20) -> list[ev.Event]:
             ev.Node(node, [1.0], [[2.0]]), ev.Accumulate(1, 1, 9, [2.0], [2.0 * turn]), ev.BackwardEnd(turn, True),
             ev.Output("stdout", f"{turn}\n"),
         ]  # fmt: skip
-    return [*found, ev.LoopEnd(1, 3), ev.CellEnd(1, "ok"), ev.RunEnd("ok", 0)]
+    return [*events, ev.LoopEnd(1, 3), ev.CellEnd(1, "ok"), ev.RunEnd("ok", 0)]
 
 
 def frames_of(events: Sequence[ev.Event], size: int = 12) -> list[bytes]:

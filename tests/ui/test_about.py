@@ -32,9 +32,9 @@ def app_of(timeline: Timeline) -> GradtutorApp:
 
 
 def lesson_of(app: GradtutorApp) -> LessonScreen:
-    found = next(screen for screen in app.screen_stack if isinstance(screen, LessonScreen))
-    assert [pane.failure for pane in found.panes.values()] == [None] * 6
-    return found
+    lesson = next(screen for screen in app.screen_stack if isinstance(screen, LessonScreen))
+    assert [pane.failure for pane in lesson.panes.values()] == [None] * 6
+    return lesson
 
 
 def sheet_of(app: GradtutorApp) -> DetailsSheet:
@@ -53,19 +53,19 @@ async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
     return sheet_of(app)
 
 
-def said(app: GradtutorApp, label: str) -> list[str]:
+def facts_of(app: GradtutorApp, label: str) -> list[str]:
     """What stands behind a label, with the rows under it that have none."""
     rows = [
         "".join(piece for piece, _ in row)
         for row in sheet_of(app).details_pane.rows_for(sheet_of(app).details_pane.inner)
     ]
     first = next(at for at, row in enumerate(rows) if row.startswith(label))
-    found = [rows[first][16:]]
+    facts = [rows[first][16:]]
     for row in rows[first + 1 :]:
         if row[:16].strip() or not row.strip():
             break
-        found.append(row[16:])
-    return [row.strip() for row in found]
+        facts.append(row[16:])
+    return [row.strip() for row in facts]
 
 
 async def test_where_a_tensor_was_made_and_who_takes_it_lead_there() -> None:
@@ -73,8 +73,8 @@ async def test_where_a_tensor_was_made_and_who_takes_it_lead_there() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "end")
         await ask(app, pilot, "w")
-        assert said(app, "made") == ["→ step 5 · line 3 · torch.tensor([1.0], requires_grad=True) → w"]
-        assert said(app, "used by") == ["→ step 9 · line 6 · x + w → a", "→ step 11 · line 7 · w + 1 → b"]
+        assert facts_of(app, "made") == ["→ step 5 · line 3 · torch.tensor([1.0], requires_grad=True) → w"]
+        assert facts_of(app, "used by") == ["→ step 9 · line 6 · x + w → a", "→ step 11 · line 7 · w + 1 → b"]
         await pilot.press("down", "down", "down", "enter")
         await pilot.pause()
         assert lesson_of(app) is app.screen
@@ -98,7 +98,7 @@ async def test_what_a_question_hides_is_not_on_the_sheet() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end")
         await ask(app, pilot, "w")
-        assert said(app, "used by") == ["nothing so far"]
+        assert facts_of(app, "used by") == ["nothing so far"]
 
 
 async def test_a_course_is_drawn_over_all_turns_of_a_loop() -> None:
@@ -120,7 +120,7 @@ async def test_a_course_ends_where_the_recording_may_be_seen(record: Forker) -> 
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end")
         await ask(app, pilot, "a")
-        assert said(app, "made")[0].startswith("→ step")
+        assert facts_of(app, "made")[0].startswith("→ step")
         assert "a over time · 31 changes" in text(app)
         assert any(line.strip("│ ┃").startswith("31. ┤") for line in lines(app))
 
@@ -145,18 +145,18 @@ async def test_an_element_is_chosen_by_its_index_or_by_moving(record: Forker) ->
         await pilot.press("1", ",", "2")
         await pilot.pause()
         assert "element [1, 2]" in text(app)
-        assert said(app, "value ")[0] == "-14."
-        assert said(app, "grad ")[0] == "6."
+        assert facts_of(app, "value ")[0] == "-14."
+        assert facts_of(app, "grad ")[0] == "6."
         assert "w[1, 2] over time · 2 changes" in text(app)
         await pilot.press("right")
         await pilot.pause()
-        assert said(app, "grad ")[0] == "7."
+        assert facts_of(app, "grad ")[0] == "7."
         await pilot.press("left", "left", "left")
         await pilot.pause()
-        assert said(app, "grad ")[0] == "4."
+        assert facts_of(app, "grad ")[0] == "4."
         await pilot.press("c")
         await pilot.pause()
-        series = {one.name: [point.value for point in one.points] for one in lesson_of(app).chart._series}
+        series = {curve.name: [point.value for point in curve.points] for curve in lesson_of(app).chart._series}
         assert series["w[1, 0]"] == [5.0, 1.0]
         assert series["w.grad[1, 0]"] == [4.0]
 
@@ -291,11 +291,11 @@ y.backward()
         node = next(node for node in state.nodes.values() if node.name == "MulBackward0")
         screen.commands.show_details("node", node.node)
         await pilot.pause()
-        assert said(app, "it made") == ["y = a·b"]
-        assert said(app, "to a") == ["∂y/∂a = b", "grad(a) = 1.0 × 2.0 = 2.0"]
-        assert said(app, "to b") == ["∂y/∂b = a", "grad(b) = 1.0 × 3.0 = 3.0"]
-        assert said(app, "there since")[0].endswith("a * b → y")
-        ran = said(app, "ran")
+        assert facts_of(app, "it made") == ["y = a·b"]
+        assert facts_of(app, "to a") == ["∂y/∂a = b", "grad(a) = 1.0 × 2.0 = 2.0"]
+        assert facts_of(app, "to b") == ["∂y/∂b = a", "grad(b) = 1.0 × 3.0 = 3.0"]
+        assert facts_of(app, "there since")[0].endswith("a * b → y")
+        ran = facts_of(app, "ran")
         assert len(ran) == 1
         await pilot.press("down", "down", "enter")
         await pilot.pause()
@@ -307,14 +307,14 @@ async def test_a_step_tells_all_that_it_changed() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "g", *"20", "enter", "enter")
         await pilot.pause()
-        assert said(app, "w.grad") == ["None → 5."]
+        assert facts_of(app, "w.grad") == ["None → 5."]
         assert "ran as number 5 of the pass, of w" in text(app)
         await pilot.press("escape", "g", *"13", "enter", "enter")
         await pilot.pause()
-        assert said(app, "took") == ["a = 3.", "b = 2."]
-        assert said(app, "gave") == ["y = 6., shape [1]"]
-        assert said(app, "y ") == ["6."]
-        assert said(app, "MulBackward0") == ["made, of y"]
+        assert facts_of(app, "took") == ["a = 3.", "b = 2."]
+        assert facts_of(app, "gave") == ["y = 6., shape [1]"]
+        assert facts_of(app, "y ") == ["6."]
+        assert facts_of(app, "MulBackward0") == ["made, of y"]
 
 
 async def test_an_optimizers_step_is_told_in_full(record: Forker) -> None:
@@ -370,11 +370,11 @@ async def test_a_derivative_is_measured_beside_that_of_autograd(tmp_path: Path) 
             await pilot.pause(0.05)
             if "apart by" in text(app) or "measuring" not in text(app):
                 break
-        assert said(app, "nudged")[0].startswith("v[1] = 2., by h = ")
-        assert said(app, "autograd") == ["12. in this pass"]
-        measured = said(app, "measured" + " " * 8)
+        assert facts_of(app, "nudged")[0].startswith("v[1] = 2., by h = ")
+        assert facts_of(app, "autograd") == ["12. in this pass"]
+        measured = facts_of(app, "measured" + " " * 8)
         assert float(" ".join(measured).rpartition("= ")[2]) == pytest.approx(12.0, rel=1e-3)
-        assert float(said(app, "apart by")[0].split()[0]) < 0.1
+        assert float(facts_of(app, "apart by")[0].split()[0]) < 0.1
 
 
 async def test_a_damaged_recording_does_not_end_the_app() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutor.ui.panes.graph.boxes import Around, Picture, Shape, Sheet, focus, picture
+from tutor.ui.panes.graph.boxes import BoxDrawing, BoxLayout, IncidentEdges, Shape, layout_boxes, layout_neighbourhood
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.layers import arrange, route
+from tutor.ui.panes.graph.layered_layout import arrange_layers, route_edges
 from tutor.ui.render.segments import ASCII, UNICODE, Glyphs, row_width
 
 KINDS = ("leaf", "op", "constant", "input", "module")
@@ -47,10 +47,10 @@ def graphs(draws: st.DrawFn) -> Graph:
     return graph_of(nodes, list(draws(st.permutations(edges))))
 
 
-def drawn(graph: Graph, found: Picture, glyphs: Glyphs) -> list[str]:
-    rows = [Sheet(found, graph, glyphs).row(y, 0, found.width) for y in range(found.height)]
-    assert all(row_width(row) <= found.width for row in rows)
-    return ["".join(text for text, _ in row).ljust(found.width) for row in rows]
+def drawn(graph: Graph, layout: BoxLayout, glyphs: Glyphs) -> list[str]:
+    rows = [BoxDrawing(layout, graph, glyphs).row(y, 0, layout.width) for y in range(layout.height)]
+    assert all(row_width(row) <= layout.width for row in rows)
+    return ["".join(text for text, _ in row).ljust(layout.width) for row in rows]
 
 
 class Reader:
@@ -62,12 +62,12 @@ class Reader:
         """By cell: the node whose box covers it."""
         corners = "+#" if glyphs.ascii else "┏╭┌╔"
         for y, line in enumerate(lines):
-            for found in re.finditer(r"\bn(\d\d)\b", line):
-                left = max(line.rfind(corner, 0, found.start()) for corner in corners)
+            for match in re.finditer(r"\bn(\d\d)\b", line):
+                left = max(line.rfind(corner, 0, match.start()) for corner in corners)
                 for x in range(left, left + shape.width):
                     for down in range(shape.height):
                         assert (y + down, x) not in self.boxes, "a box covers another"
-                        self.boxes[y + down, x] = int(found[1])
+                        self.boxes[y + down, x] = int(match[1])
 
     def strokes(self, place: Place) -> int:
         y, x = place
@@ -118,14 +118,14 @@ class Reader:
         return sources[0]
 
     def edges(self) -> Traced:
-        found = []
+        edges = []
         for y, line in enumerate(self.lines):
             for x, char in enumerate(line):
                 if char == self.glyphs.arrowhead and (y, x) not in self.boxes:
                     label = re.match(r"[0-9×x~…]*", line[x + 1 :])
                     assert label
-                    found.append((self.source(y, x), self.boxes[y + 1, x], label[0]))
-        return sorted(found)
+                    edges.append((self.source(y, x), self.boxes[y + 1, x], label[0]))
+        return sorted(edges)
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
@@ -133,9 +133,9 @@ class Reader:
 @given(graph=graphs())
 def test_what_is_drawn_is_the_graph(shape: Shape, glyphs: Glyphs, graph: Graph) -> None:
     pairs = [(edge.source, edge.to) for edge in graph.edges]
-    found = picture(arrange(graph.nodes, pairs), pairs, shape)
-    assert found is not None
-    reader = Reader(drawn(graph, found, glyphs), shape, glyphs)
+    layout = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, shape)
+    assert layout is not None
+    reader = Reader(drawn(graph, layout, glyphs), shape, glyphs)
     assert set(reader.boxes.values()) == set(graph.nodes)
     read = reader.edges()
     assert sorted((source, to) for source, to, _ in read) == sorted(pairs)
@@ -158,7 +158,7 @@ def channels(draws: st.DrawFn) -> dict[int, list[int]]:
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 @given(lines=channels())
 def test_every_way_between_two_layers_can_be_followed(glyphs: Glyphs, lines: dict[int, list[int]]) -> None:
-    rows = route(lines).rows
+    rows = route_edges(lines).rows
     text = ["".join(glyphs.stroke(row[x]) if x in row else " " for x in range(100)) for row in rows]
     reader = Reader(text, SHAPES[0], glyphs)
     reader.boxes = {(-1, start): start for start in lines}
@@ -168,7 +168,7 @@ def test_every_way_between_two_layers_can_be_followed(glyphs: Glyphs, lines: dic
 
 
 def test_two_lines_that_change_places_take_a_way_round() -> None:
-    rows = route({0: [4], 4: [0]}).rows
+    rows = route_edges({0: [4], 4: [0]}).rows
     assert ["".join(UNICODE.stroke(row[x]) if x in row else " " for x in range(7)).rstrip() for row in rows] == [
         "╰───│─╮",
         "╭───╯ │",
@@ -182,10 +182,10 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
     glyphs: Glyphs, graph: Graph, cells: int, page: int, data: st.DataObject
 ) -> None:
     node = data.draw(st.sampled_from(list(graph.nodes)))
-    found = focus(node, graph.edges, Around(graph.edges), cells, page)
-    assert found is not None
-    lines = drawn(graph, found, glyphs)
-    reader = Reader(lines, found.shape, glyphs)
+    layout = layout_neighbourhood(node, graph.edges, IncidentEdges(graph.edges), cells, page)
+    assert layout is not None
+    lines = drawn(graph, layout, glyphs)
+    reader = Reader(lines, layout.shape, glyphs)
     shown = set(reader.boxes.values())
     around = [edge for edge in graph.edges if node in (edge.source, edge.to) and {edge.source, edge.to} <= shown]
     assert sorted((source, to) for source, to, _ in reader.edges()) == sorted((edge.source, edge.to) for edge in around)
@@ -195,19 +195,19 @@ def test_what_stands_around_a_node_is_what_the_graph_has_there(
     # What is not shown is counted.
     hidden = {"input": len(inputs - shown), "use": len(users - shown)}
     expected = [f"+{count} {name}{'' if count == 1 else 's'}" for name, count in hidden.items() if count]
-    assert [note.text for note in found.notes] == expected
+    assert [note.text for note in layout.notes] == expected
     assert len(users & shown) == min(len(users), 3)
 
 
 @given(graph=graphs(), left=st.integers(-20, 60), cells=st.integers(1, 60))
 def test_a_part_of_the_picture_is_that_part(graph: Graph, left: int, cells: int) -> None:
     pairs = [(edge.source, edge.to) for edge in graph.edges]
-    found = picture(arrange(graph.nodes, pairs), pairs, SHAPES[0])
-    assert found is not None
-    sheet = Sheet(found, graph, UNICODE)
-    for y in range(found.height):
+    layout = layout_boxes(arrange_layers(graph.nodes, pairs), pairs, SHAPES[0])
+    assert layout is not None
+    sheet = BoxDrawing(layout, graph, UNICODE)
+    for y in range(layout.height):
         whole, part = (
-            "".join(text for text, _ in row) for row in (sheet.row(y, 0, found.width), sheet.row(y, left, cells))
+            "".join(text for text, _ in row) for row in (sheet.row(y, 0, layout.width), sheet.row(y, left, cells))
         )
         wanted = (" " * max(-left, 0) + whole[max(left, 0) :])[:cells]
         assert part[:cells].rstrip() == wanted.rstrip()
@@ -225,10 +225,10 @@ def test_values_never_move_the_drawing(names: tuple[str, ...], data: st.DataObje
     plain = NodeRow(1, label, name, value, grad, parts, kind)
     for row in (plain, replace(plain, now=True), replace(plain, new=True, freed=True, code=name, name="")):
         graph = graph_of([1], [], {1: row}.__getitem__)
-        found = picture(arrange([1], []), [], shape)
-        assert found is not None
+        layout = layout_boxes(arrange_layers([1], []), [], shape)
+        assert layout is not None
         for y in range(shape.height):
-            assert row_width(Sheet(found, graph, UNICODE).row(y, found.boxes[1].x, 100)) == shape.width
+            assert row_width(BoxDrawing(layout, graph, UNICODE).row(y, layout.boxes[1].x, 100)) == shape.width
 
 
 def test_the_drawing_of_the_design() -> None:
@@ -241,9 +241,9 @@ def test_the_drawing_of_the_design() -> None:
         5: NodeRow(5, "mul", "y", "6.0000", "1.0000", freed=True),
     }
     pairs = [(edge.source, edge.to) for edge in edges]
-    found = picture(arrange(list(rows), pairs), pairs, Shape(17, 3, 3))
-    assert found is not None
-    shown = drawn(graph_of(list(rows), edges, rows.__getitem__), found, UNICODE)
+    layout = layout_boxes(arrange_layers(list(rows), pairs), pairs, Shape(17, 3, 3))
+    assert layout is not None
+    shown = drawn(graph_of(list(rows), edges, rows.__getitem__), layout, UNICODE)
     assert [line.rstrip() for line in shown] == [
         "┏━ x ━━━━━━━━━━━┓   ┏━ w ━━━━━━━━━━━┓",
         "┃ = 2.0000      ┃   ┃ = 1.0000      ┃",
@@ -264,6 +264,6 @@ def test_the_drawing_of_the_design() -> None:
 def test_a_long_chain_with_one_leaf_goes_straight_down() -> None:
     nodes = list(range(200))
     pairs = [(node - 1, node) for node in nodes[1:]] + [(0, node) for node in nodes[2:]]
-    found = picture(arrange(nodes, pairs), pairs, Shape(17, 3, 3))
-    assert found is not None
-    assert found.width < 2 * 17
+    layout = layout_boxes(arrange_layers(nodes, pairs), pairs, Shape(17, 3, 3))
+    assert layout is not None
+    assert layout.width < 2 * 17

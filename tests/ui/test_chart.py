@@ -9,7 +9,7 @@ from tests.ui.recordings import SCRIPT, TAUGHT, training, two_paths, viewer
 from tests.worker.recording import Forker
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.panes.chart import Charted
+from tutor.ui.panes.chart import ChartCurves
 from tutor.ui.render import plot
 from tutor.ui.render.segments import UNICODE
 
@@ -27,7 +27,7 @@ async def mark(app: GradtutorApp, pilot: Pilot[int], name: str) -> None:
 
 
 def charted(app: GradtutorApp) -> dict[str, list[float]]:
-    return {one.name: [point.value for point in one.points] for one in screen_of(app).chart._series}
+    return {curve.name: [point.value for point in curve.points] for curve in screen_of(app).chart._series}
 
 
 async def test_c_charts_a_leaf_with_its_gradient_and_takes_it_away_again() -> None:
@@ -38,10 +38,10 @@ async def test_c_charts_a_leaf_with_its_gradient_and_takes_it_away_again() -> No
         await mark(app, pilot, "w")
         await pilot.press("c")
         await pilot.pause()
-        found = charted(app)
-        assert list(found) == ["loss", "w", "w.grad"]
-        assert found["w"] == [1.0]
-        assert found["w.grad"] == [2.0 * turn for turn in range(1, 21)]
+        curves = charted(app)
+        assert list(curves) == ["loss", "w", "w.grad"]
+        assert curves["w"] == [1.0]
+        assert curves["w.grad"] == [2.0 * turn for turn in range(1, 21)]
         assert "w is charted" in text(app)
         assert "by step" in text(app)
         for _ in range(3):
@@ -114,15 +114,15 @@ async def test_a_click_on_the_chart_goes_to_the_nearest_point() -> None:
 async def test_several_curves_are_told_apart_without_colours(record: Forker) -> None:
     timeline = record("import torch\nfor i in range(5):\n    a = torch.tensor(1.0 * i)\n    b = a * a\n").timeline
     state = timeline.state(timeline.steps)
-    chart = Charted()
+    chart = ChartCurves()
     for name in ("a", "b"):
         chart.toggle(timeline, state, names_of(state)[name])
     assert chart.read(timeline)
-    series = {one.name: one for one in chart.series(timeline, None)}
+    series = {curve.name: curve for curve in chart.series(timeline, None)}
     assert [point.value for point in series["a"].points] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert [point.value for point in series["b"].points] == [0.0, 1.0, 4.0, 9.0, 16.0]
     assert series["a"].role != series["b"].role
-    drawn = plot.canvas([[(p.x, p.value) for p in one.points] for one in series.values()], 40, 10, plain=True)
+    drawn = plot.canvas([[(p.x, p.value) for p in curve.points] for curve in series.values()], 40, 10, plain=True)
     assert {"*", "+"} <= set("".join(drawn.lines))
 
 
@@ -140,13 +140,13 @@ for k in range(1, 4):
     inside = next(step for step in range(1, timeline.steps) if (timeline.view(step).code or "").endswith(" * k"))
     inside = next(step for step in range(inside, timeline.steps) if timeline.kind(step) == "op") + 1
     state = timeline.state(inside)
-    chart = Charted()
+    chart = ChartCurves()
     assert chart.toggle(timeline, state, state.frames[-1].names["v"].ref) == ("v", True)
     assert chart.read(timeline)
-    (one,) = chart.series(timeline, None)
-    assert one.name == "norm v"
-    assert [point.value for point in one.points] == [5.0, 10.0, 15.0]
-    (some,) = chart.series(timeline, one.points[1].step)
+    (curve,) = chart.series(timeline, None)
+    assert curve.name == "norm v"
+    assert [point.value for point in curve.points] == [5.0, 10.0, 15.0]
+    (some,) = chart.series(timeline, curve.points[1].step)
     assert len(some.points) == 2
 
 

@@ -78,9 +78,9 @@ assert y.item() == w.item() ** 2, "还不是平方。"
 class Reader:
     """Looks for words that are neither Chinese nor anybody's name for something."""
 
-    def __init__(self, pilot: Pilot[int], known: str = "") -> None:
+    def __init__(self, pilot: Pilot[int], foreign: str = "") -> None:
         self.pilot = pilot
-        self._names = {*TORCH.split(), *KEYS.split(), *CODE.split(), *re.findall(r"[A-Za-z_][\w.]*", known)}
+        self._names = {*TORCH.split(), *KEYS.split(), *CODE.split(), *re.findall(r"[A-Za-z_][\w.]*", foreign)}
         self.left: dict[str, str] = {}
         """English words, each with the key and the screen at which it was seen first."""
 
@@ -111,10 +111,10 @@ class Reader:
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_list_of_lessons(size: tuple[int, int]) -> None:
     headers = catalog.load(lessons_dir()).lessons
-    known = " ".join(f"{one.id} {one.title.get('zh', '')} {one.summary.get('zh', '')}" for one in headers)
+    foreign = " ".join(f"{header.id} {header.title.get('zh', '')} {header.summary.get('zh', '')}" for header in headers)
     app = GradtutorApp(lessons=lessons_dir(), language="zh")
     async with app.run_test(size=size) as pilot:
-        reader = Reader(pilot, known)
+        reader = Reader(pilot, foreign)
         await reader.press("down", "end", "R", "home", "question_mark")
         await reader.read()
         reader.check()
@@ -122,10 +122,10 @@ async def test_the_list_of_lessons(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_recording(size: tuple[int, int]) -> None:
-    known = f"{LESSON_IN_ENGLISH.cells} {LESSON_IN_ENGLISH.title} {PRINTED_AND_WARNED}"
+    foreign = f"{LESSON_IN_ENGLISH.cells} {LESSON_IN_ENGLISH.title} {PRINTED_AND_WARNED}"
     app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=timeline_of(two_paths()), language="zh")
     async with app.run_test(size=size) as pilot:
-        reader = Reader(pilot, known)
+        reader = Reader(pilot, foreign)
         await reader.press("left", "p", "o", "left_square_bracket", "k", "e", "w", "H", "S", "x")
         await reader.press("end", "right", "slash", *"qq", "enter", "escape", "g", *"99", "enter")
         await reader.press("5", "enter", *["right"] * 20)

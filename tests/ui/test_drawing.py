@@ -73,7 +73,7 @@ def test_the_columns_that_differ_hold_every_difference(old: Row, new: Row) -> No
 @given(row=PIECES, cells=st.integers(4, 30))
 def test_wrapped_text_has_room_and_loses_nothing_but_spaces(row: Row, cells: int) -> None:
     rows = wrapped(row, cells)
-    assert all(row_width(one) <= cells for one in rows)
+    assert all(row_width(line) <= cells for line in rows)
     shown = "".join(text_of(rows)).split()
     assert "".join(shown) == "".join("".join(text for text, _ in row).split())
 
@@ -137,17 +137,17 @@ def test_the_cursor_stands_once_and_within(steps: int, cells: int, cursor: int) 
 @given(steps=st.integers(1, 300), cells=st.integers(2, 200))
 def test_a_click_on_the_cursor_changes_little(steps: int, cells: int) -> None:
     for step in range(0, steps + 1, 7):
-        found = bars.step_at(bars.column_of(step, cells, steps), cells, steps)
-        assert abs(found - step) <= steps / (cells - 1)
+        result = bars.step_at(bars.column_of(step, cells, steps), cells, steps)
+        assert abs(result - step) <= steps / (cells - 1)
 
 
 def test_backward_is_told_from_forward_by_colour_and_without() -> None:
-    made = bars.Bar(40, 40, bars.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
-    roles = {role: text for text, role in made.row(40, PLAIN)}
+    bar = bars.Bar(40, 40, bars.BackwardSteps().update(40, [PassInfo(1, 20, 30)]), [1, 10])
+    roles = {role: text for text, role in bar.row(40, PLAIN)}
     assert set(roles["value"]) == {"━"}
     assert set(roles["grad"]) == {"╍"}
-    assert "┼" in text_of([made.row(40, PLAIN)])[0]
-    assert text_of([made.row(40, ASCII)])[0].isascii()
+    assert "┼" in text_of([bar.row(40, PLAIN)])[0]
+    assert text_of([bar.row(40, ASCII)])[0].isascii()
 
 
 @given(st.lists(st.integers(1, 6), max_size=40), st.data())
@@ -191,9 +191,9 @@ def test_panes_fill_the_screen_and_do_not_overlap(
     asking = asking if prose else 0
     zoomed = None if zoomed == "lesson" and not prose else zoomed
     front = {"left": "lesson" if prose else "code", "right": "graph"}
-    found = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
+    places = layout.pane_regions(cols, rows, front=front, zoomed=zoomed, asking=asking, prose=prose, reading=reading)
     covered: set[tuple[int, int]] = set()
-    for name, place in found.items():
+    for name, place in places.items():
         assert place.height >= (1 if name == "ask" else 3), name
         area = set(itertools.product(range(place.x, place.x + place.width), range(place.y, place.y + place.height)))
         assert not covered & area
@@ -202,8 +202,8 @@ def test_panes_fill_the_screen_and_do_not_overlap(
 
 
 def test_a_narrow_terminal_keeps_graph_code_and_tensors() -> None:
-    found = layout.pane_regions(80, 24, front={"left": "code", "right": "graph"})
-    assert set(found) == {"code", "graph", "tensors"}
+    places = layout.pane_regions(80, 24, front={"left": "code", "right": "graph"})
+    assert set(places) == {"code", "graph", "tensors"}
     assert set(layout.pane_regions(120, 36, front={})) == set(layout.PANES)
 
 

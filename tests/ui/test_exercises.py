@@ -109,8 +109,8 @@ async def test_hints_come_one_at_a_time_and_the_solution_when_asked_twice(tmp_pa
         await pilot.press("S")
         await pilot.pause(0.1)
         assert "y = w * w" in text(pilot.app)
-    kept = Store().load("graph/one")
-    assert (kept.hints, kept.opened, kept.solved) == ({"square": 2}, {"square"}, set())
+    progress = Store().load("graph/one")
+    assert (progress.hints, progress.opened, progress.solved) == ({"square": 2}, {"square"}, set())
 
 
 async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: Path) -> None:

@@ -30,7 +30,7 @@ for turn in range(3):
 """
 
 
-def said(rows: list[Row]) -> str:
+def text_of(rows: list[Row]) -> str:
     return "\n".join("".join(piece for piece, _ in row) for row in rows)
 
 
@@ -80,9 +80,9 @@ def test_on_a_log_axis_powers_of_ten_are_evenly_apart() -> None:
 def test_numbers_that_are_none_are_left_out_and_told(ascii_only: bool) -> None:
     calls = [["plot", [[0, 1, 2], [1.0, math.inf, 3.0]], {"label": "a"}], ["title", ["what"], {}]]
     rows, left_out = plot.figure_rows(Figure(calls), 50, 12, ascii_only, True)
-    assert "what" in said(rows)
+    assert "what" in text_of(rows)
     assert left_out == "not drawn: 1 nan or inf"
-    assert not ascii_only or said(rows).isascii()
+    assert not ascii_only or text_of(rows).isascii()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tutor.explain.paths import paths_to
 from tutor.lesson.catalog import Target
 from tutor.trace.names import names_of
 from tutor.ui.app import GradtutorApp
-from tutor.ui.panes.chart import Charted
+from tutor.ui.panes.chart import ChartCurves
 from tutor.ui.render import plot
 from tutor.ui.render.segments import UNICODE
 from tutor.ui.screens.lesson_list import LessonsScreen
@@ -102,11 +102,11 @@ assert y.item() == 9
 
 
 async def test_an_untried_exercise_is_called_unfinished_or_wrong(tmp_path: Path) -> None:
-    for kind, said in (("bug", "there is a bug in the code: its check fails"), ("fill", "the code is not finished")):
+    for kind, message in (("bug", "there is a bug in the code: its check fails"), ("fill", "the code is not finished")):
         async with opened(tmp_path, EXERCISE.replace('"bug"', f'"{kind}"')) as (pilot, _):
             await pilot.press("s", "end")
             await pilot.pause()
-            assert said in text(pilot.app)
+            assert message in text(pilot.app)
 
 
 async def test_the_list_counts_what_a_learner_walks(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) ->
 def test_what_has_no_name_is_charted_as_the_code_that_made_it(record: Forker) -> None:
     timeline = record("import torch\nw = torch.tensor(2.0, requires_grad=True)\nloss = (3 * w) ** 2\n").timeline
     state = timeline.state(timeline.steps)
-    (unnamed,) = (one.tensor for one in state.tensors.values() if one.grad_fn == "MulBackward0")
-    assert Charted().toggle(timeline, state, unnamed) == ("3 * w", True)
+    (unnamed,) = (tensor.tensor for tensor in state.tensors.values() if tensor.grad_fn == "MulBackward0")
+    assert ChartCurves().toggle(timeline, state, unnamed) == ("3 * w", True)
 
 
 async def test_escape_in_the_list_says_how_to_quit_and_q_does(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_mark_near_the_end_of_an_axis_is_not_taken_for_it() -> None:
     curve = [(x, float(x)) for x in range(1501)]
     drawn = plot.canvas([curve], 40, 4, plain=True)
     for mark, feet in ((0, ["0", "1500"]), (14, ["0", "14", "1500"]), (1499, ["0", "1499", "1500"])):
-        assert "".join(said for said, _ in plot.rows(drawn, mark, UNICODE)[-1]).split() == feet
+        assert "".join(label for label, _ in plot.rows(drawn, mark, UNICODE)[-1]).split() == feet
 
 
 def test_what_a_path_passes_is_called_by_its_code(record: Forker) -> None:

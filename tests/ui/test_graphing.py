@@ -11,7 +11,7 @@ from tests.trace.conftest import build_timeline, chance_events
 from tests.worker.recording import Forker, Recording
 from tutor.trace.graph import subgraph_of
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
-from tutor.ui.panes.graph.model import Grapher
+from tutor.ui.panes.graph.model import GraphModel
 
 MLP = """\
 import torch
@@ -30,23 +30,23 @@ def rows(graph: Graph) -> list[NodeRow]:
 
 
 def row(graph: Graph, name: str) -> NodeRow:
-    (found,) = [one for one in rows(graph) if one.name == name]
-    return found
+    (match,) = [node for node in rows(graph) if node.name == name]
+    return match
 
 
 def named(graph: Graph) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.name or one.code, one.value) for one in rows(graph)]
+    return [(node.kind, node.name or node.code, node.value) for node in rows(graph)]
 
 
 def joined(graph: Graph) -> set[tuple[str, str, str]]:
     """Edges by what stands at their ends, with their share."""
-    said = {one.node: one.name or one.code or one.value for one in rows(graph)}
-    return {(said[edge.source], said[edge.to], edge.share) for edge in graph.edges}
+    texts = {node.node: node.name or node.code or node.value for node in rows(graph)}
+    return {(texts[edge.source], texts[edge.to], edge.share) for edge in graph.edges}
 
 
-def at_end(run: Recording) -> tuple[Grapher, Graph]:
-    grapher = Grapher()
-    return grapher, grapher.at(run.timeline, run.timeline.steps)
+def at_end(run: Recording) -> tuple[GraphModel, Graph]:
+    model = GraphModel()
+    return model, model.at(run.timeline, run.timeline.steps)
 
 
 def before_end_of_pass(run: Recording, number: int = 1) -> int:
@@ -92,23 +92,24 @@ b = a + x
 """
     )
     _, graph = at_end(run)
-    assert [(one.name, one.value) for one in rows(graph) if one.kind == "input"] == [("x", "3.0000"), ("x", "13.0000")]
+    inputs = [(node.name, node.value) for node in rows(graph) if node.kind == "input"]
+    assert inputs == [("x", "3.0000"), ("x", "13.0000")]
     assert {edge for edge in joined(graph) if edge[0] == "x"} == {("x", "a", ""), ("x", "b", "")}
 
 
 def test_what_needs_no_gradient_is_hidden_in_large_graphs_and_by_a_toggle(record: Forker) -> None:
     run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(12):\n    y = y * 2\n")
-    grapher, graph = at_end(run)
-    assert [one.kind for one in rows(graph)] == ["leaf"] + ["constant", "op"] * 12
-    assert not grapher.toggle_others()
-    graph = grapher.at(run.timeline, run.timeline.steps)
-    assert [one.kind for one in rows(graph)] == ["leaf"] + ["op"] * 12
+    model, graph = at_end(run)
+    assert [node.kind for node in rows(graph)] == ["leaf"] + ["constant", "op"] * 12
+    assert not model.toggle_others()
+    graph = model.at(run.timeline, run.timeline.steps)
+    assert [node.kind for node in rows(graph)] == ["leaf"] + ["op"] * 12
     longer = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w\nfor i in range(13):\n    y = y * 2\n")
-    grapher, graph = at_end(longer)
-    assert [one.kind for one in rows(graph)] == ["leaf"] + ["op"] * 13
-    assert grapher.toggle_others()
-    graph = grapher.at(longer.timeline, longer.timeline.steps)
-    assert [one.kind for one in rows(graph)] == ["leaf"] + ["constant", "op"] * 13
+    model, graph = at_end(longer)
+    assert [node.kind for node in rows(graph)] == ["leaf"] + ["op"] * 13
+    assert model.toggle_others()
+    graph = model.at(longer.timeline, longer.timeline.steps)
+    assert [node.kind for node in rows(graph)] == ["leaf"] + ["constant", "op"] * 13
 
 
 def test_edges_that_fan_out_say_their_shares(record: Forker) -> None:
@@ -125,16 +126,16 @@ y.backward()
 """
     )
     shares = {("w", "a", "2"), ("w", "b", "3"), ("w", "c", "2 + 2")}
-    grapher = Grapher()
+    model = GraphModel()
     seen = []
     for step in range(run.steps_of("backward")[0], before_end_of_pass(run) + 1):
-        graph = grapher.at(run.timeline, step)
+        graph = model.at(run.timeline, step)
         seen.append({edge for edge in joined(graph) if edge[2]})
         assert seen[-1] <= shares
     assert seen[0] == set()
     assert seen[-1] == shares
     assert row(graph, "w").grad == "9.0000"
-    backward = grapher.at(run.timeline, run.steps_of("backward")[0])
+    backward = model.at(run.timeline, run.steps_of("backward")[0])
     assert not any(edge.share for edge in backward.edges)
     assert {edge.times for edge in graph.edges if (edge.source, edge.to) == _ends(graph, "w", "c")} == {2}
 
@@ -149,7 +150,7 @@ def test_shares_are_the_same_whichever_way_one_came(record: Forker) -> None:
         "y = (x + w) * (w + 1)\ny.backward()\n"
     )
     steps = range(run.steps_of("backward")[0], run.timeline.steps + 1)
-    forward, back = Grapher(), Grapher()
+    forward, back = GraphModel(), GraphModel()
     there = [joined(forward.at(run.timeline, step)) for step in steps]
     again = [joined(back.at(run.timeline, step)) for step in reversed(steps)]
     assert there == again[::-1]
@@ -162,38 +163,38 @@ def test_shares_are_the_same_whichever_way_one_came(record: Forker) -> None:
 def test_a_small_network_is_open_and_its_modules_can_be_closed(record: Forker) -> None:
     run = record(MLP)
     step = run.steps_of("backward")[0]
-    grapher = Grapher()
-    graph = grapher.at(run.timeline, step)
-    assert [one.label for one in rows(graph) if one.kind == "op"] == [
+    model = GraphModel()
+    graph = model.at(run.timeline, step)
+    assert [node.label for node in rows(graph) if node.kind == "op"] == [
         "t", "addmm", "relu", "t", "addmm", "sub", "pow", "mean",
     ]  # fmt: skip
-    assert [one.name for one in rows(graph) if one.kind == "leaf"] == [
+    assert [node.name for node in rows(graph) if node.kind == "leaf"] == [
         "net[0].weight", "net[0].bias", "net[2].weight", "net[2].bias",
     ]  # fmt: skip
     weight = row(graph, "net[0].weight").node
-    assert grapher.can_close(weight)
-    assert not grapher.can_open(weight)
-    assert grapher.close(weight) is not None
-    graph = grapher.at(run.timeline, step)
+    assert model.can_close(weight)
+    assert not model.can_open(weight)
+    assert model.close(weight) is not None
+    graph = model.at(run.timeline, step)
     linear = row(graph, "net[0]")
     assert (linear.label, linear.kind) == ("Linear", "module")
-    assert [one.name for one in rows(graph) if one.kind == "leaf"] == ["net[2].weight", "net[2].bias"]
+    assert [node.name for node in rows(graph) if node.kind == "leaf"] == ["net[2].weight", "net[2].bias"]
     assert {edge for edge in joined(graph) if "net[0]" in edge} == {
         ("x", "net[0]", ""), ("net[0]", row_code(graph, "relu"), ""),
     }  # fmt: skip
-    assert grapher.close(linear.node) is not None  # the module around it: all of the network
-    graph = grapher.at(run.timeline, step)
-    assert [one.label for one in rows(graph) if one.kind == "module"] == ["Sequential"]
+    assert model.close(linear.node) is not None  # the module around it: all of the network
+    graph = model.at(run.timeline, step)
+    assert [node.label for node in rows(graph) if node.kind == "module"] == ["Sequential"]
     assert row(graph, "net").value == f"{run.timeline.state(step).nodes[_output(run, step)].value[0][0]:.4f}"
-    inside = grapher.open(row(graph, "net").node)
+    inside = model.open(row(graph, "net").node)
     assert inside is not None
-    graph = grapher.at(run.timeline, step)
+    graph = model.at(run.timeline, step)
     assert row(graph, "net[0]").kind == "module"  # as it was left
 
 
 def row_code(graph: Graph, label: str) -> str:
-    (found,) = [one for one in rows(graph) if one.label == label]
-    return found.name or found.code or found.value
+    (match,) = [node for node in rows(graph) if node.label == label]
+    return match.name or match.code or match.value
 
 
 def _output(run: Recording, step: int) -> int:
@@ -203,23 +204,23 @@ def _output(run: Recording, step: int) -> int:
 
 def test_a_closed_module_says_what_reached_its_output_and_how_far_it_is(record: Forker) -> None:
     run = record(MLP)
-    grapher = Grapher()
+    model = GraphModel()
     first = run.steps_of("backward")[0]
-    graph = grapher.at(run.timeline, first)
-    grapher.close(row(graph, "net[2].weight").node)
-    said = []
+    graph = model.at(run.timeline, first)
+    model.close(row(graph, "net[2].weight").node)
+    texts = []
     for step in range(first, before_end_of_pass(run)):
-        graph = grapher.at(run.timeline, step)
-        (module,) = [one for one in rows(graph) if one.kind == "module"]
+        graph = model.at(run.timeline, step)
+        (module,) = [node for node in rows(graph) if node.kind == "module"]
         if module.now:
             assert graph.now == module.node
-            said.append(module.name)
-    assert said == [f"net[2] {count}/4" for count in (1, 2, 3, 4)]
+            texts.append(module.name)
+    assert texts == [f"net[2] {count}/4" for count in (1, 2, 3, 4)]
     state = run.timeline.state(before_end_of_pass(run))
-    made = state.nodes[_output(run, state.step)]
-    assert made.grad_outputs is not None
-    (module,) = [one for one in rows(grapher.at(run.timeline, state.step)) if one.kind == "module"]
-    assert module.grad == f"{made.grad_outputs[0][0][0]:.4f}"
+    output = state.nodes[_output(run, state.step)]
+    assert output.grad_outputs is not None
+    (module,) = [node for node in rows(model.at(run.timeline, state.step)) if node.kind == "module"]
+    assert module.grad == f"{output.grad_outputs[0][0][0]:.4f}"
     assert module.freed
 
 
@@ -254,17 +255,18 @@ def main():
 main()
 """
     )
-    grapher = Grapher()
-    graph = grapher.at(run.timeline, before_end_of_pass(run))
-    assert [(one.label, one.name) for one in rows(graph) if one.kind == "module"] == [
+    model = GraphModel()
+    graph = model.at(run.timeline, before_end_of_pass(run))
+    assert [(node.label, node.name) for node in rows(graph) if node.kind == "module"] == [
         ("Linear", "model[0].up"), ("Linear", "model[0].down"), ("Linear", "model[1].up"), ("Linear", "model[1].down"),
     ]  # fmt: skip
-    assert [one.label for one in rows(graph) if one.kind == "op"] == ["relu", "add", "relu", "add", "mul", "add", "sum"]
+    operations = [node.label for node in rows(graph) if node.kind == "op"]
+    assert operations == ["relu", "add", "relu", "add", "mul", "add", "sum"]
     assert row(graph, "model[2].scale").kind == "leaf"
     # Inside forward a parameter is called as outside of it.
     inside = run.op("x * self.scale")
-    assert row(grapher.at(run.timeline, inside), "model[2].scale").kind == "leaf"
-    end = grapher.at(run.timeline, run.timeline.steps)  # main is over, and its names with it
+    assert row(model.at(run.timeline, inside), "model[2].scale").kind == "leaf"
+    end = model.at(run.timeline, run.timeline.steps)  # main is over, and its names with it
     assert row(end, "model[2].scale").kind == "leaf"
 
 
@@ -289,15 +291,15 @@ x = torch.ones(1, 1)
 y = twice(twice(fc(fc(x)))).sum()
 """
     )
-    grapher, graph = at_end(run)
+    model, graph = at_end(run)
     for name in ("fc.weight", "twice.weight"):
-        grapher.close(row(graph, name).node)
-    graph = grapher.at(run.timeline, run.timeline.steps)
-    modules = [one for one in rows(graph) if one.kind == "module"]
-    assert [(one.label, one.name) for one in modules] == [("Linear", "fc")] * 2 + [("Twice", "twice")] * 2
+        model.close(row(graph, name).node)
+    graph = model.at(run.timeline, run.timeline.steps)
+    modules = [node for node in rows(graph) if node.kind == "module"]
+    assert [(node.label, node.name) for node in modules] == [("Linear", "fc")] * 2 + [("Twice", "twice")] * 2
     chain = {(edge.source, edge.to) for edge in graph.edges}
     assert all((a.node, b.node) in chain for a, b in pairwise(modules))
-    assert [one.name for one in rows(graph) if one.kind == "leaf"] == ["fc.weight", "fc.bias", "twice.weight"]
+    assert [node.name for node in rows(graph) if node.kind == "leaf"] == ["fc.weight", "fc.bias", "twice.weight"]
 
 
 # ---------------------------------------------------------------- double backward, freed nodes, large graphs
@@ -320,77 +322,77 @@ h.backward()
 
 
 def test_the_graph_of_the_gradients_stands_below_the_first_one(double: Recording) -> None:
-    grapher = Grapher()
-    graph = grapher.at(double.timeline, before_end_of_pass(double, 2))
-    kinds = [one.label if one.kind == "heading" else one.kind for one in rows(graph)]
+    model = GraphModel()
+    graph = model.at(double.timeline, before_end_of_pass(double, 2))
+    kinds = [entry.label if entry.kind == "heading" else entry.kind for entry in rows(graph)]
     second = kinds.index("the graph of the gradients (made in pass 1)")
     third = kinds.index("computed from these gradients")
     assert second < third
-    before = [one.name for one in rows(graph)[:second] if one.kind == "op"]
+    before = [entry.name for entry in rows(graph)[:second] if entry.kind == "op"]
     assert before == ["y"]  # z is not on the way from h
     assert row(graph, "g") in rows(graph)[second:third]
     assert row(graph, "h") in rows(graph)[third:]
-    assert graph.apart
+    assert graph.has_headings
     assert (row(graph, "g").value, row(graph, "x").grad) == ("32.0000", "96.0000")
-    places = {one.node: place for place, one in enumerate(rows(graph))}
+    places = {entry.node: place for place, entry in enumerate(rows(graph))}
     assert all(places[edge.source] < places[edge.to] for edge in graph.edges)
-    headings = [one.node for one in rows(graph) if one.kind == "heading"]
-    assert all(grapher.subject(node) is None for node in headings)
+    headings = [entry.node for entry in rows(graph) if entry.kind == "heading"]
+    assert all(model.subject(node) is None for node in headings)
     assert not any(edge.source in headings or edge.to in headings for edge in graph.edges)
 
 
 def test_nodes_of_the_second_graph_say_which_gradient_they_computed(double: Recording) -> None:
     """dz/dy = x = 2; x gets y = 8 through z, and 2·3x² = 24 through y: g = 32."""
-    grapher = Grapher()
-    graph = grapher.at(double.timeline, before_end_of_pass(double))
-    second = [one for one in rows(graph) if one.kind == "op" and one.name not in ("y", "z")]
-    assert {(one.name, one.value) for one in second if one.name} == {
+    model = GraphModel()
+    graph = model.at(double.timeline, before_end_of_pass(double))
+    second = [node for node in rows(graph) if node.kind == "op" and node.name not in ("y", "z")]
+    assert {(node.name, node.value) for node in second if node.name} == {
         ("∇y", "2.0000"), ("∇x via z", "8.0000"), ("∇x via y", "24.0000"), ("g", "32.0000"),
     }  # fmt: skip
     assert graph.now is None
-    at_node = grapher.at(double.timeline, double.steps_of("node")[0])
-    assert {one.name for one in rows(at_node) if one.name.startswith("∇")} == {"∇y", "∇x via z"}
+    at_node = model.at(double.timeline, double.steps_of("node")[0])
+    assert {node.name for node in rows(at_node) if node.name.startswith("∇")} == {"∇y", "∇x via z"}
 
 
 def test_parts_of_a_graph_come_in_the_order_in_which_they_were_made(double: Recording) -> None:
     state = double.end
     parts = subgraph_of(list(state.nodes.values()))
-    made = {state.tensors[node.tensor].label: parts[node.node] for node in state.nodes.values() if node.tensor}
-    assert made["x"] == 0
-    assert {made.get("g"), made.get("h")} <= {2, 3, None}
+    counts = {state.tensors[node.tensor].label: parts[node.node] for node in state.nodes.values() if node.tensor}
+    assert counts["x"] == 0
+    assert {counts.get("g"), counts.get("h")} <= {2, 3, None}
     assert {node.of_pass for node in state.nodes.values() if parts[node.node] == 2} == {1}
 
 
 def test_nodes_that_let_go_are_shown_as_freed(record: Forker) -> None:
     run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w * w\ny.backward()\n")
     end = before_end_of_pass(run)
-    grapher = Grapher()
-    assert not row(grapher.at(run.timeline, end - 1), "y").freed
-    assert row(grapher.at(run.timeline, end), "y").freed
-    assert not row(grapher.at(run.timeline, end), "w").freed
+    model = GraphModel()
+    assert not row(model.at(run.timeline, end - 1), "y").freed
+    assert row(model.at(run.timeline, end), "y").freed
+    assert not row(model.at(run.timeline, end), "w").freed
 
 
 def test_what_does_not_change_is_not_made_again(record: Forker) -> None:
     run = record("import torch\nw = torch.ones(1, requires_grad=True)\ny = w * 2\nfor i in range(3):\n    print(i)\n")
-    grapher = Grapher()
+    model = GraphModel()
     first = run.op("w * 2")
-    graph = grapher.at(run.timeline, first)
-    skeleton = grapher.skeleton
+    graph = model.at(run.timeline, first)
+    structure = model.structure
     for step in range(first, run.timeline.steps + 1):
-        later = grapher.at(run.timeline, step)
+        later = model.at(run.timeline, step)
         assert later.nodes is graph.nodes
         assert later.edges is graph.edges
-    assert grapher.skeleton is skeleton
+    assert model.structure is structure
 
 
 def test_graphs_made_by_chance_have_edges_between_what_is_drawn() -> None:
     for seed in range(25):
         timeline = build_timeline(chance_events(Random(seed).randint, 120))
-        grapher = Grapher()
+        model = GraphModel()
         for step in range(timeline.steps + 1):
-            graph = grapher.at(timeline, step)
+            graph = model.at(timeline, step)
             place = {node: at for at, node in enumerate(graph.nodes)}
-            assert [one.node for one in rows(graph)] == [*graph.nodes]
+            assert [entry.node for entry in rows(graph)] == [*graph.nodes]
             assert all(place[edge.source] < place[edge.to] for edge in graph.edges)
             state = timeline.state(step)
             shown = {node for node in state.shown if node in state.nodes}

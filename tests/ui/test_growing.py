@@ -7,8 +7,8 @@ import pytest
 from tests.worker.recording import Forker
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import State
-from tutor.ui.panes.graph.skeleton import Builder, GraphOptions, Grower, Skeleton
-from tutor.ui.panes.readings import Flow
+from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, StructureBuilder
+from tutor.ui.panes.tensors import GradientFlow
 
 LOOP = """\
 import torch
@@ -46,58 +46,58 @@ x.sum().backward()
 """
 
 
-def told(skeleton: Skeleton) -> tuple[object, ...]:
-    users = {node: sorted(places) for node, places in skeleton.users.items()}
+def contents_of(structure: GraphStructure) -> tuple[object, ...]:
+    users = {node: sorted(places) for node, places in structure.users.items()}
     return (
-        list(skeleton.items.items()), skeleton.numbers, skeleton.edges, skeleton.shared, skeleton.item_of,
-        skeleton.feeds, skeleton.operations, users, skeleton.apart,
+        list(structure.items.items()), structure.numbers, structure.edges, structure.shared, structure.item_of,
+        structure.consumers, structure.operations, users, structure.has_headings,
     )  # fmt: skip
 
 
 def unused(state: State) -> tuple[int, ...]:
     used = {node.tensor for node in state.nodes.values() if is_leaf(node)}
-    leaves = (one.tensor for one in state.tensors.values() if one.is_leaf and one.requires_grad)
+    leaves = (each.tensor for each in state.tensors.values() if each.is_leaf and each.requires_grad)
     return tuple(sorted(tensor for tensor in leaves if tensor not in used))
 
 
 @pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
 @pytest.mark.parametrize("others", [None, True, False])
-def test_a_grown_skeleton_is_the_one_made_anew(record: Forker, script: str, others: bool | None) -> None:
+def test_an_extended_structure_is_the_one_built_anew(record: Forker, script: str, others: bool | None) -> None:
     timeline = record(script).timeline
-    builder = Builder(timeline, GraphOptions(others))
-    grower = Grower(builder)
+    builder = StructureBuilder(timeline, GraphOptions(others))
+    incremental = IncrementalBuilder(builder)
     for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -1), *range(1, timeline.steps + 1, 3)]:
         state = timeline.state(step)
-        skeleton = grower.build(state, unused(state))
+        structure = incremental.build(state, unused(state))
         anew = builder.build(state, unused(state))
-        assert told(skeleton) == told(anew), step
+        assert contents_of(structure) == contents_of(anew), step
 
 
 def test_a_long_loop_is_not_made_anew(record: Forker, monkeypatch: pytest.MonkeyPatch) -> None:
     start = "import torch\nw = torch.ones((), requires_grad=True)\nh = w\n"
     timeline = record(f"{start}for _ in range(40):\n    h = h * w\n").timeline
-    builder = Builder(timeline, GraphOptions())
-    grower = Grower(builder)
+    builder = StructureBuilder(timeline, GraphOptions())
+    incremental = IncrementalBuilder(builder)
     built, build = [], builder.build
 
-    def counted(state: State, unused: tuple[int, ...]) -> Skeleton:
+    def counted(state: State, unused: tuple[int, ...]) -> GraphStructure:
         built.append(state.step)
         return build(state, unused)
 
     monkeypatch.setattr(builder, "build", counted)
     for step in range(1, timeline.steps + 1):
-        skeleton = grower.build(timeline.state(step), ())
-    assert skeleton.operations == 40
+        structure = incremental.build(timeline.state(step), ())
+    assert structure.operations == 40
     assert max(step for step in built if timeline.kind(step) == "op") < timeline.steps // 2
 
 
 @pytest.mark.parametrize("script", [LOOP, SECOND, MODULES])
 def test_what_flowed_is_the_same_when_gathered_step_by_step(record: Forker, script: str) -> None:
     timeline = record(script).timeline
-    flow, seen = Flow(State()), 0
+    flow, seen = GradientFlow(State()), 0
     for step in [*range(1, timeline.steps + 1), *range(timeline.steps, 0, -2)]:
         state = timeline.state(step)
-        flow, anew = flow.then(state), Flow(state)
+        flow, anew = flow.at_step(state), GradientFlow(state)
         for node in state.nodes.values():
             assert flow.reached(node) == anew.reached(node), step
             seen += len(anew.reached(node)[1]) > 1

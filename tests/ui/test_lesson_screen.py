@@ -38,9 +38,9 @@ async def open_all(pilot: Pilot[int]) -> None:
 
 def row(app: GradtutorApp, *parts: str) -> str:
     """The line of the screen with these words."""
-    found = [line for line in lines(app) if all(part in line for part in parts)]
-    assert found, f"no line with {parts} in\n{text(app)}"
-    return found[0]
+    matches = [line for line in lines(app) if all(part in line for part in parts)]
+    assert matches, f"no line with {parts} in\n{text(app)}"
+    return matches[0]
 
 
 async def test_the_first_screen_says_where_one_is_and_what_to_press() -> None:
@@ -156,7 +156,7 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "options", "typed", "told", "taken"),
+    ("question", "options", "typed", "message", "answer"),
     [
         ("line", {}, "None", "The answer is a line from 6 to 9.", "9"),
         ("line", {}, "10", "The answer is a line from 6 to 9.", "6"),
@@ -164,17 +164,17 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
     ],
 )
 async def test_what_is_no_answer_to_this_question_is_asked_again(
-    question: str, options: dict[str, list[str]], typed: str, told: str, taken: str
+    question: str, options: dict[str, list[str]], typed: str, message: str, answer: str
 ) -> None:
     cells = [{**cell, "question": question, "options": options} if "question" in cell else cell for cell in CELLS]
     app = viewer(two_paths(msgspec.structs.replace(LESSON, cells=cells)), TAUGHT)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "enter", *typed, "enter")
         await pilot.pause()
-        assert told in text(app)
+        assert message in text(app)
         assert screen_of(app).asking
         screen_of(app).ask.value = ""
-        await pilot.press(taken, "enter")
+        await pilot.press(answer, "enter")
         await pilot.pause()
         assert not screen_of(app).asking
 

@@ -102,9 +102,12 @@ b = a + 1  # a comment that makes this line longer than there is room for it at 
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told"), [("1", "2", "right: 1 · right: 2"), ("1", "3", "you said 3"), ("4", "2", "you said 4")]
+    ("first", "second", "message"),
+    [("1", "2", "right: 1 · right: 2"), ("1", "3", "you said 3"), ("4", "2", "you said 4")],
 )
-async def test_two_questions_are_told_together(tmp_path: Path, home: Path, first: str, second: str, told: str) -> None:
+async def test_two_questions_are_told_together(
+    tmp_path: Path, home: Path, first: str, second: str, message: str
+) -> None:
     async with opened(tmp_path, TWO, size=(80, 24)) as (pilot, screen):
         await pilot.press("end", *first, "enter", *second, "enter")
         await pilot.pause()
@@ -114,7 +117,7 @@ async def test_two_questions_are_told_together(tmp_path: Path, home: Path, first
         await pilot.press("left", "right")
         await pilot.pause()
         assert screen.timeline.kind(screen.cursor) == "cell_end"
-        assert told in text(pilot.app)
+        assert message in text(pilot.app)
         screen.code.focus()
         at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
         screen.code.choose(at)

@@ -32,16 +32,16 @@ def run(record: Forker) -> Recording:
     return record(SCRIPT)
 
 
-def said(run: Recording, step: int, cells: int) -> str:
+def explanation(run: Recording, step: int, cells: int) -> str:
     return "".join(text for text, _ in shortened(line(run.timeline, step), cells))
 
 
 def test_a_pass_begins_with_its_loss_and_not_with_its_gradient_alone(run: Recording) -> None:
     first, second, *_ = run.steps_of("backward")
     whole = "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0 · keeps its graph"
-    assert said(run, first, 100) == whole
-    assert said(run, first, 76) == "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0"
-    assert said(run, second, 20).startswith("backward pass 2 begins at total_of_all")
+    assert explanation(run, first, 100) == whole
+    assert explanation(run, first, 76) == "backward pass 1 begins at total_of_all = 0.001434 with gradient 1.0"
+    assert explanation(run, second, 20).startswith("backward pass 2 begins at total_of_all")
 
 
 def test_the_end_of_a_pass_says_of_a_second_one_what_there_is_room_for(run: Recording) -> None:
@@ -56,33 +56,33 @@ def test_the_end_of_a_pass_says_of_a_second_one_what_there_is_room_for(run: Reco
         60: f"backward pass 3 is over · {again}",
         30: "backward pass 3 is over",
     }.items():
-        assert said(run, end, cells) == expected
+        assert explanation(run, end, cells) == expected
 
 
 def test_what_went_wrong_stays_and_the_working_goes_first(run: Recording) -> None:
     broken = next(step for step in run.steps_of("op") if any(role == "error" for _, role in line(run.timeline, step)))
-    assert "backward will fail" in said(run, broken, 118)
+    assert "backward will fail" in explanation(run, broken, 118)
     product = run.op("total_of_all.detach() * b.detach() * 1.000001")
     whole = line(run.timeline, product)
     cells = row_width(whole) - 1
-    assert said(run, product, cells) == "".join(text for text, _ in whole[:3] + whole[-2:])
+    assert explanation(run, product, cells) == "".join(text for text, _ in whole[:3] + whole[-2:])
 
 
 def test_of_a_list_the_first_items_stay() -> None:
-    told = "SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; w2 4.0 - 0.1 × 1.0 = 3.9; 1 more parameter"
-    pieces = [("cell 1 is done", "plain"), (" · ", "quiet"), (told, "value")]
-    one = "cell 1 is done · SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; …"
-    assert "".join(text for text, _ in shortened(pieces, 76)) == one
-    assert "".join(text for text, _ in shortened(pieces, 90)) == f"{one[:-1]}w2 4.0 - 0.1 × 1.0 = 3.9; …"
+    sentence = "SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; w2 4.0 - 0.1 × 1.0 = 3.9; 1 more parameter"
+    pieces = [("cell 1 is done", "plain"), (" · ", "quiet"), (sentence, "value")]
+    short = "cell 1 is done · SGD.step: w1 3.0 - 0.1 × 2.0 = 2.8; …"
+    assert "".join(text for text, _ in shortened(pieces, 76)) == short
+    assert "".join(text for text, _ in shortened(pieces, 90)) == f"{short[:-1]}w2 4.0 - 0.1 × 1.0 = 3.9; …"
 
 
 def test_the_code_of_an_operation_gives_way_to_its_result(run: Recording) -> None:
     product = run.op("total_of_all.detach() * b.detach() * 1.000001")
-    assert said(run, product, 60) == "mul · third_of_all = total_of_all.detach() * b.d… = 0.002868"
+    assert explanation(run, product, 60) == "mul · third_of_all = total_of_all.detach() * b.d… = 0.002868"
 
 
 def test_the_formula_of_a_node_gives_way_to_its_numbers(run: Recording) -> None:
-    node = next(step for step in run.steps_of("node") if "(a * b)·torch" in said(run, step, 200))
+    node = next(step for step in run.steps_of("node") if "(a * b)·torch" in explanation(run, step, 200))
     short = "".join(text for text, _ in shortened_rule(line(run.timeline, node), 76))
     assert short.startswith("MulBackward0 · grad(a * b) = 1.0 × 0.000239 = 0.000239")
 

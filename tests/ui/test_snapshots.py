@@ -15,8 +15,8 @@ AT_A_NODE = ["end", "5", "enter", "b", "right", "right"]
 
 @pytest.fixture(params=list(SIZES.values()), ids=list(SIZES))
 def size(request: pytest.FixtureRequest) -> tuple[int, int]:
-    found: tuple[int, int] = request.param
-    return found
+    param: tuple[int, int] = request.param
+    return param
 
 
 def test_the_beginning(snap_compare: Compare, size: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from tutor.ui.panes.lesson import verdict
 from tutor.ui.render.segments import ASCII, UNICODE
 
 
-def told(kind: str, typed: str, right: bool | None, value: Any) -> str:
+def verdict_text(kind: str, typed: str, right: bool | None, value: Any) -> str:
     return "".join(text for text, _ in verdict(kind, typed, right, Answer(1, value), UNICODE))
 
 
@@ -30,7 +30,7 @@ def told(kind: str, typed: str, right: bool | None, value: Any) -> str:
     ],
 )  # fmt: skip
 def test_an_answer_beside_the_run(kind: str, typed: str, right: bool | None, value: Any, line: str) -> None:
-    assert told(kind, typed, right, value) == line
+    assert verdict_text(kind, typed, right, value) == line
 
 
 def test_each_number_of_a_list_has_the_colour_of_right_or_wrong() -> None:

@@ -13,11 +13,11 @@ from tests.worker.recording import Forker, Recording
 from tutor.ui.app import GradtutorApp
 from tutor.ui.panes.graph import views
 from tutor.ui.panes.graph.lanes import NodeRow
-from tutor.ui.panes.graph.model import Rows
+from tutor.ui.panes.graph.model import NodeTexts
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.graph.skeleton import Item
+from tutor.ui.panes.graph.structure import Item
 from tutor.ui.panes.graph.views import BoxesView
-from tutor.ui.panes.readings import figure, squeezed
+from tutor.ui.panes.tensor_text import shortened_value, value_text
 from tutor.ui.screens.lesson import LessonScreen
 from tutor.ui.screens.sheet import Sheet
 
@@ -94,8 +94,8 @@ async def test_v_goes_round_the_views_and_says_which() -> None:
             await pilot.press("v")
             await pilot.pause()
             assert f"· {view} " in shown(app)[0]
-            said = "one node of the graph" if view == "focus" else f"the graph as {view}"
-            assert said in text(app)
+            message = "one node of the graph" if view == "focus" else f"the graph as {view}"
+            assert message in text(app)
 
 
 async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
@@ -108,14 +108,14 @@ async def test_nodes_are_chosen_in_drawing_order_in_every_view() -> None:
             assert pane._view is not None
             assert pane._view.name == view
             pane.choose(0)
-            found = []
+            details = []
             for _ in range(6):
-                found.append(pane.details())
+                details.append(pane.details())
                 await pilot.press("down")
                 await pilot.pause()
                 marked = {piece.strip() for row in pane._shown for piece, role in row if "chosen" in role.split()}
                 assert marked, "the mark is not to be seen"
-            assert found == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
+            assert details == [("node", node) for node in (1, 2, 3, 4, 4, 5)]  # the number 1 belongs to 4
             await pilot.press("enter")
             await pilot.pause()
             assert isinstance(app.screen, Sheet)
@@ -165,7 +165,7 @@ async def test_what_is_now_stays_in_view_in_a_wide_drawing(record: Forker) -> No
         for step in run.steps_of("accumulate"):
             rows = await go(app, pilot, step)
             assert isinstance(pane._view, BoxesView)
-            assert pane._view.picture.width > pane.inner
+            assert pane._view.layout.width > pane.inner
             assert any("┏▶ leaves[" in line for line in rows), rows
 
 
@@ -188,13 +188,13 @@ async def test_a_graph_that_outgrew_the_boxes_stays_in_lanes(record: Forker) -> 
     app = viewed(run)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        pane, found = graph_of(app), []
+        pane, names = graph_of(app), []
         for step in run.steps_of("op")[1:]:
             await go(app, pilot, step)
             assert pane._view is not None
-            found.append(pane._view.name)
-        assert found == sorted(found)  # boxes first, then lanes
-        assert {*found} == {"boxes", "lanes"}
+            names.append(pane._view.name)
+        assert names == sorted(names)  # boxes first, then lanes
+        assert {*names} == {"boxes", "lanes"}
         rows = await go(app, pilot, run.steps_of("op")[3])
         assert not any("┏" in line for line in rows)
 
@@ -212,18 +212,18 @@ async def test_a_step_back_touches_only_what_is_in_view(
         steps = run.steps_of("node")
         await go(app, pilot, steps[0])
         asked: list[int] = []
-        made = Rows.row
+        build_row = NodeTexts.row
 
-        def counted(self: Rows, item: Item) -> NodeRow:
+        def counted(self: NodeTexts, item: Item) -> NodeRow:
             asked.append(item.number)
-            return made(self, item)
+            return build_row(self, item)
 
         def never(*_: object) -> None:
             raise AssertionError("the graph is laid out again")
 
-        monkeypatch.setattr(Rows, "row", counted)
-        monkeypatch.setattr(views, "grown", never)
-        monkeypatch.setattr(views, "Around", never)
+        monkeypatch.setattr(NodeTexts, "row", counted)
+        monkeypatch.setattr(views, "extend_lanes", never)
+        monkeypatch.setattr(views, "IncidentEdges", never)
         for step in steps[1:20]:
             asked.clear()
             await go(app, pilot, step)
@@ -238,10 +238,10 @@ async def test_a_step_back_touches_only_what_is_in_view(
 @pytest.mark.parametrize("value", [67108864.0, 1.23456e-7, -0.00012345, [9.87e12]])
 def test_where_there_is_little_room_a_number_is_rounded_and_keeps_its_exponent(value: object, cells: int) -> None:
     (number,) = value if isinstance(value, list) else (value,)
-    assert float(figure(value, "float32", cells)) == pytest.approx(number, rel=0.2)
+    assert float(value_text(value, "float32", cells)) == pytest.approx(number, rel=0.2)
 
 
 @pytest.mark.parametrize(("cells", "expected"), [(40, "[[0.5 0.5 0.5] [0.5 0.5 0.5]]"), (12, "2x3 mean 0.5"),
                                                  (11, "mean 0.5"), (8, "mean 0.5"), (7, "2x3")])  # fmt: skip
 def test_of_several_rows_the_mean_is_told_whole(cells: int, expected: str) -> None:
-    assert squeezed([[0.5] * 3] * 2, "float32", cells) == expected
+    assert shortened_value([[0.5] * 3] * 2, "float32", cells) == expected

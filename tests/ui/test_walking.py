@@ -28,9 +28,9 @@ def test_an_iteration_is_found_from_inside_a_call_and_after_the_loop(record: For
     inside = next(step for step in range(1, timeline.steps) if timeline.view(step).function == "f")
     outside = timeline.steps
     for step in (inside, outside, 1):
-        found = moves.resolve_typed(timeline, step, "iteration 3")
-        assert timeline.view(found).iteration == 3
-        assert timeline.view(found).code == "f(k)"
+        reached = moves.resolve_typed(timeline, step, "iteration 3")
+        assert timeline.view(reached).iteration == 3
+        assert timeline.view(reached).code == "f(k)"
 
 
 def test_where_there_is_no_loop_that_is_said() -> None:

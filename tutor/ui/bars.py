@@ -195,7 +195,7 @@ def explanation(screen: LessonScreen) -> list[Piece]:
             (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
             *rerun_hint,
         ]
-    marked = screen.prompts.pointing() or screen.code.cut_line()
+    marked = screen.prompts.marked_line() or screen.code.clipped_line()
     if marked is not None:
         number, text = (f"{marked[0]}", "value"), (clean(marked[1].strip()), "strong")
         return styled("line {number}: {text}", number=number, text=text)

@@ -193,7 +193,7 @@ class PaneLayout:
             reading=reading,
         )  # fmt: skip
         if question is not None:
-            screen.ask.about(question, framed=wide, glyphs=screen.header.glyphs)
+            screen.ask.ask_for(question, framed=wide, glyphs=screen.header.glyphs)
         for name, widget in (*screen.panes.items(), ("ask", screen.ask)):
             widget.display = name in regions
             if name in regions:
@@ -213,11 +213,11 @@ class PaneLayout:
     def _rows_to_read(self, width: int) -> int:
         """Return the rows of the prose to be read now, in a pane of this width."""
         screen = self.screen
-        return max(screen.lesson.to_read(screen.timeline, screen.cursor, width - FRAME), 1)
+        return max(screen.lesson.rows_to_read(screen.timeline, screen.cursor, width - FRAME), 1)
 
     def _tabs(self, wide: bool, reading: bool) -> None:
         self.screen.lesson.tabs = self.screen.tensors.tabs = ()
-        news_count = self.screen.output.news(self.screen.timeline, self.screen.cursor)
+        news_count = self.screen.output.count_new_lines(self.screen.timeline, self.screen.cursor)
         for group in (("code", "output"), BELOW) if reading else (LEFT, RIGHT):
             names = [name for name in group if self._prose or name != "lesson"]
             for name in names:

@@ -11,7 +11,7 @@ from tutor.trace.history import ValueSeries
 from tutor.trace.state import TensorState
 from tutor.trace.values import elements, number
 from tutor.ui.details.writer import Page
-from tutor.ui.panes.readings import grad_of
+from tutor.ui.panes.tensor_text import grad_of
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
 from tutor.ui.render.segments import Piece, styled

@@ -15,7 +15,7 @@ from tutor.ui.details import measure
 from tutor.ui.details.measure import Measurement
 from tutor.ui.details.tensor import write_paths
 from tutor.ui.details.writer import Page, add_links, step_summary
-from tutor.ui.panes.readings import Namer
+from tutor.ui.panes.tensor_text import TensorNames
 from tutor.ui.render.segments import clean
 
 _STATES = (N_("live"), N_("new"), N_("freed"))
@@ -47,7 +47,7 @@ class NodeDetails:
 
     def write(self, page: Page) -> None:
         """Write all that is known."""
-        node, name, glyphs = self.node, Namer(self.state), page.glyphs
+        node, name, glyphs = self.node, TensorNames(self.state), page.glyphs
         page.fact(_("of") if is_leaf(node) else _("made"), name(node.tensor) or glyphs.none)
         inputs = [self.state.nodes.get(source[0]) if source is not None else None for source in node.inputs]
         input_names = [
@@ -85,7 +85,7 @@ class NodeDetails:
         if self.tensor is not None:
             write_paths(page, self.timeline, self.state, self.tensor.tensor)
         if self._measurement is not None and self.tensor is not None:
-            self._measurement.write(page, Namer(self.state)(self.tensor.tensor))
+            self._measurement.write(page, TensorNames(self.state)(self.tensor.tensor))
         parts = gradient_parts(self.state, node.node)
         if len(parts) > 1:
             page.heading(_("the parts that it is the sum of"))

@@ -15,8 +15,7 @@ from tutor.trace.values import short
 from tutor.trace.wire_types import Value
 from tutor.ui.details import measure
 from tutor.ui.details.writer import Page, step_summary
-from tutor.ui.panes.output import ROLES, lead_of
-from tutor.ui.panes.output import told as output_between
+from tutor.ui.panes.output import ROLES, output_between, stream_prefix
 from tutor.ui.render.segments import EMPTY, clean
 
 _MAX_ROWS = 40
@@ -151,7 +150,7 @@ class StepDetails:
         if lines:
             page.heading(_("what it printed"))
         for stream, line in lines[:_MAX_ROWS]:
-            page.say(lead_of(stream) + line, ROLES.get(stream, "plain"))
+            page.say(stream_prefix(stream) + line, ROLES.get(stream, "plain"))
         if len(lines) > _MAX_ROWS:
             page.say(_("and {count:,} more", count=len(lines) - _MAX_ROWS))
         return bool(lines)

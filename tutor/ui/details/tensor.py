@@ -14,7 +14,7 @@ from tutor.trace.timeline import Timeline
 from tutor.ui.details import measure
 from tutor.ui.details.measure import HistoryChart, Measurement
 from tutor.ui.details.writer import Page, add_links, has_few_numbers, step_summary
-from tutor.ui.panes.readings import Namer, grad_of
+from tutor.ui.panes.tensor_text import TensorNames, grad_of
 from tutor.ui.render.segments import clean
 
 
@@ -27,7 +27,7 @@ class TensorDetails:
         self.timeline, self.step, self.limit, self.state = timeline, step, limit, timeline.state(step)
         self.tensor, self._measurement = tensor, measurement
         tracked = track(timeline, self.state, tensor.tensor)
-        self.name = clean(Namer(self.state)(tensor.tensor) or tracked.name)
+        self.name = clean(TensorNames(self.state)(tensor.tensor) or tracked.name)
         self.choice = measure.ElementChoice(tensor.shape)
         self._uses = Uses(timeline, tensor.tensor)
         self._course = History(tracked)
@@ -90,7 +90,7 @@ class TensorDetails:
 
     def _shared_names(self) -> str:
         """Return the names of other tensors that share its storage, as a part of a sentence."""
-        name, own = Namer(self.state), self.tensor
+        name, own = TensorNames(self.state), self.tensor
         names = {
             name(other.tensor)
             for other in self.state.tensors.values()

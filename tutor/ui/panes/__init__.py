@@ -1,1 +1,1 @@
-"""The panes. Each is given a timeline and a cursor and shows what it shows; none talks to another."""
+"""The panes of the lesson screen. Each shows a timeline at the cursor; none refers to another."""

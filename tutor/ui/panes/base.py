@@ -1,8 +1,8 @@
-"""What the panes tell the screen, in the past tense; the screen acts.
+"""The base of all panes: a framed, scrolling list of rows, one of which may be selected.
 
-A widget that is rows of text, and sends to the terminal only what changed in them.
-
-A framed pane: a title or tabs above, rows inside, a thumb in the frame that says where in a long text one is."""
+`Surface` draws rows with Textual's Line API and refreshes only the columns that changed. `Pane` adds the frame, the
+tabs, the scroll thumb and the selection. Panes and bars post the messages below; the screen handles them.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from tutor.trace.timeline import Timeline
 
 
+# ------------------------------------------------------------ messages
+
+
 class TabClicked(Message):
-    """A tab in the frame of a pane was clicked."""
+    """Posted when a tab in a pane's frame is clicked."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -35,11 +38,11 @@ class TabClicked(Message):
 
 
 class MarkMoved(Message):
-    """The mark of a pane stands on another row, or on none."""
+    """Posted when the selection of a pane moved or was cleared, and when its focus changed."""
 
 
 class DetailsAsked(Message):
-    """Everything about a row of a pane is wanted."""
+    """Posted to show the details of a tensor or node."""
 
     def __init__(self, subject: str, ref: int) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class DetailsAsked(Message):
 
 
 class StepPicked(Message):
-    """A step was picked on the bar of time."""
+    """Posted to move the cursor to a step: by the bar of time, or by the chart."""
 
     def __init__(self, step: int) -> None:
         super().__init__()
@@ -56,7 +59,7 @@ class StepPicked(Message):
 
 
 class KeyPicked(Message):
-    """A key in the footer was clicked."""
+    """Posted when a key in the footer is clicked; `action` is what the key does."""
 
     def __init__(self, action: str) -> None:
         super().__init__()
@@ -64,7 +67,7 @@ class KeyPicked(Message):
 
 
 class LessonChosen(Message):
-    """A lesson in the list was opened."""
+    """Posted when a lesson in the list is opened."""
 
     def __init__(self, lesson: str, path: str) -> None:
         super().__init__()
@@ -72,11 +75,17 @@ class LessonChosen(Message):
         self.path = path
 
 
+# ------------------------------------------------------------ rows of text
+
+
 class Surface(Widget):
-    """Rows drawn with the Line API. `paint` asks `rows` for all of them and repaints the columns that differ."""
+    """Base of widgets made of text rows, drawn with the Line API.
+
+    `paint` asks `rows` for all of them and refreshes only the columns that differ from those on the screen.
+    """
 
     BASE = "plain"
-    """The role of what is not covered by text."""
+    """Style role of cells that no text covers."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -85,18 +94,20 @@ class Surface(Widget):
 
     @property
     def palette(self) -> Palette:
+        """The colours and characters in use."""
         return palette_of(self.app)
 
     @property
     def glyphs(self) -> Glyphs:
+        """The characters to draw with."""
         return self.palette.glyphs
 
     def rows(self, width: int, height: int) -> list[Row]:
-        """What to show in so many cells."""
+        """Return the rows to show in `width` by `height` cells."""
         raise NotImplementedError
 
     def paint(self) -> None:
-        """Bring the screen up to date with `rows`."""
+        """Refresh the parts of the screen that differ from `rows`."""
         width, height = self.size
         if not width or not height:
             return
@@ -116,7 +127,7 @@ class Surface(Widget):
             self.refresh(*dirty)
 
     def repaint(self) -> None:
-        """Draw all of it again if the colours changed."""
+        """Draw everything again if the palette changed."""
         if self._drawn_with is not self.palette:
             self._shown = []
             self.paint()
@@ -134,45 +145,50 @@ class Surface(Widget):
         return Strip([Segment(text(piece), style(roles)) for piece, roles in self._shown[y]], width)
 
 
+# ------------------------------------------------------------ panes
+
+
 FRAME = 4
-"""Columns that the frame and the space beside it take."""
+"""Columns taken by the frame and the space inside it."""
 
 
 @dataclass(frozen=True)
 class Tab:
-    """The name of a pane that shares this place, and whether it is the one on show."""
+    """The name of one of the panes that share a place."""
 
     name: str
     active: bool
+    """Whether this pane is the visible one."""
     new: int = 0
-    """So many lines are new in it, and not in view."""
+    """Number of new lines in it that are not visible."""
 
     @property
     def text(self) -> str:
+        """The translated name, with the number of new lines."""
         return f"{_(self.name)} +{self.new}" if self.new else _(self.name)
 
 
 @dataclass(frozen=True)
 class Linked:
-    """What belongs to one thing."""
+    """What panes highlight together: a node, its tensor, and the code that made them."""
 
     nodes: frozenset[int] = frozenset()
     tensors: frozenset[int] = frozenset()
     code: tuple[int, Span] | None = None
-    """The file, and the part of it that made the thing."""
+    """File number and span of the expression."""
     chosen: bool = False
-    """Whether the learner chose it, rather than that it is now."""
+    """Whether it belongs to the learner's selection (True) or to the node that runs now (False)."""
 
 
-NOTHING = Linked()
+NOTHING_LINKED = Linked()
 
 
 class Pane(Surface, can_focus=True):
-    """What all panes share: frame, title, scrolling, and rows made only for what can be seen."""
+    """Base of all panes: frame, title, scrolling and selection; only the visible rows are built."""
 
     NAME: ClassVar[str] = ""
     CHOOSES: ClassVar[bool] = False
-    """Whether ↑ and ↓ move a mark over rows about which there is more to know."""
+    """Whether ↑ and ↓ move a selection over the rows, rather than scroll."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id or self.NAME)
@@ -181,86 +197,86 @@ class Pane(Surface, can_focus=True):
         self.tabs: tuple[Tab, ...] = ()
         self.top = 0
         self.chosen: int | None = None
-        self._marked: tuple[str, int] | None = None  # what stands there: the mark goes along with it
+        self._marked: tuple[str, int] | None = None  # subject of the selection, which follows it from step to step
         self.linked: Linked | None = None
-        """What belongs to what is marked in another pane, or runs now."""
+        """What to highlight: what belongs to the selection in another pane, or to the node that runs now."""
         self.failure: Exception | None = None
-        """Why nothing is shown: a recording may come from a stranger, and hold what no program does."""
+        """The exception that kept the pane from drawing: a recording from elsewhere may be inconsistent."""
 
-    # ------------------------------------------------------------ for the panes
+    # ------------------------------------------------------------ to be overridden
 
-    def called(self) -> str:
-        """What the frame says it is."""
+    def title_text(self) -> str:
+        """Return the title in the frame."""
         return _(self.NAME)
 
     def prepare(self) -> None:
-        """Work out what to show at the cursor, before any row is asked for."""
+        """Compute what to show at the cursor, before rows are requested."""
 
     def count(self) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         return 0
 
     def row(self, index: int, cells: int) -> Row:
-        """One row, for so many cells."""
+        """Return a row, to be shown in `cells` cells."""
         return EMPTY
 
     def heading(self) -> Row:
-        """What follows the name of the pane in the frame."""
+        """Return what follows the title in the frame."""
         return EMPTY
 
     def head(self, cells: int) -> Row | None:
-        """A first row that does not scroll."""
+        """Return the header row, which does not scroll; None if there is none."""
         return None
 
     def in_view(self) -> int | None:
-        """The row that must be seen now."""
+        """Return the row to keep visible; None if any will do."""
         return None
 
     def subject(self, index: int) -> tuple[str, int] | None:
-        """What there is to know about what can be chosen (a row, where nothing else is said): `("tensor", 3)`."""
+        """Return what a choice (by default, a row) stands for, e.g. `("tensor", 3)`; None if it cannot be selected."""
         return None
 
     def choices(self) -> int:
-        """How many things can be chosen."""
+        """Return how many things can be selected."""
         return self.count()
 
     def row_of(self, choice: int) -> int | None:
-        """The row that what was chosen stands in."""
+        """Return the row that shows a choice."""
         return choice
 
     def choice_at(self, index: int, column: int) -> int | None:
-        """What can be chosen at this place."""
+        """Return the choice at a row and column, or None."""
         return index if index < self.count() and self.subject(index) is not None else None
 
     def is_marked(self, index: int) -> bool:
-        """Whether all of this row is what was chosen."""
+        """Return whether the whole row is the selected one."""
         return index == self.chosen
 
     def place_of(self, subject: str, ref: int) -> int | None:
-        """The row that a thing stands in."""
+        """Return the choice that stands for a subject, or None."""
         return next((index for index in range(self.choices()) if self.subject(index) == (subject, ref)), None)
 
     def linked_row(self) -> int | None:
-        """The row to be seen where the learner marked something in another pane."""
+        """Return the row to bring into view when something is selected in another pane."""
         return None
 
     # ------------------------------------------------------------ showing
 
     def show(self, timeline: Timeline, cursor: int) -> None:
-        """Show this point of this recording."""
+        """Show a step of a recording."""
         self.timeline, self.cursor = timeline, cursor
         self.update()
 
     def update(self) -> None:
-        """Work it out again, keep in view what is now, and paint."""
+        """Prepare the rows again, keep the current one visible, and paint."""
         if not self.display:
             return
         self.failure = None
         try:
             self.prepare()
-            if self._marked is not None and self._standing() != self._marked:
+            if self._marked is not None and self._selected_subject() != self._marked:
                 self.chosen = self.place_of(*self._marked)
-                self._marked = self._standing() or self._marked
+                self._marked = self._selected_subject() or self._marked
             row = self.in_view()
             if row is not None:
                 self._bring_into_view(row)
@@ -270,7 +286,7 @@ class Pane(Surface, can_focus=True):
             self.paint()
 
     def link(self, linked: Linked) -> None:
-        """Mark what belongs to what is marked in another pane."""
+        """Highlight what belongs to the selection in another pane."""
         if linked == self.linked:
             return
         self.linked = linked
@@ -282,12 +298,12 @@ class Pane(Surface, can_focus=True):
 
     @property
     def page(self) -> int:
-        """How many rows can be seen at once."""
+        """The number of rows visible at once."""
         return max(self.size.height - 2 - (self.head(self.inner) is not None), 0)
 
     @property
     def inner(self) -> int:
-        """How many cells a row has."""
+        """The width of a row, in cells."""
         return max(self.size.width - FRAME, 0)
 
     def _bring_into_view(self, row: int, margin: int = 1) -> None:
@@ -318,12 +334,12 @@ class Pane(Surface, can_focus=True):
         for y, row in enumerate(body):
             side = (bar, "title") if y in thumb else (down, edge)
             rows.append(((down + " ", edge), *fit(row, inner, "plain", self.glyphs.more), (" ", "plain"), side))
-        g = self.glyphs
-        rows.append(((g.bottom_left + g.across * (width - 2) + g.bottom_right, edge),))
+        glyphs = self.glyphs
+        rows.append(((glyphs.bottom_left + glyphs.across * (width - 2) + glyphs.bottom_right, edge),))
         return rows
 
     def _body(self) -> list[Row]:
-        """The rows inside the frame."""
+        """Return the rows inside the frame."""
         inner, total = self.inner, self.count()
         head = self.head(inner)
         body = [] if head is None else [head]
@@ -335,14 +351,15 @@ class Pane(Surface, can_focus=True):
         return body
 
     def _thumb(self, height: int, page: int, total: int) -> range:
+        """Return the rows of the frame that the scroll thumb covers."""
         if total <= page or not page:
             return range(0)
         size = max(1, height * page // total)
         start = round((height - size) * self.top / (total - page))
         return range(start, start + size)
 
-    def parted(self, *parts: Row) -> Row:
-        """Parts of a heading, with dots between them. Beside tabs there may be no room for all: the last ones count."""
+    def join_heading(self, *parts: Row) -> Row:
+        """Join the parts of a heading with dots, dropping the first ones if there is no room beside the tabs."""
         shown = [part for part in parts if part]
         beside = sum(width(tab.text) + 2 for tab in self.tabs) + 3
         dot = (f" {self.glyphs.dot} ", "quiet")
@@ -355,62 +372,62 @@ class Pane(Surface, can_focus=True):
         return row
 
     def _frame_top(self, cells: int) -> Row:
-        g, edge = self.glyphs, "focus" if self.has_focus else "frame"
-        title: list[Piece] = [(g.top_left + g.across, edge)]
+        glyphs, edge = self.glyphs, "focus" if self.has_focus else "frame"
+        title: list[Piece] = [(glyphs.top_left + glyphs.across, edge)]
         tabs = [(f" {tab.text} ", "tab" if tab.active else "now" if tab.new else "quiet") for tab in self.tabs]
-        title += tabs or [(f" {self.called()} ", "title strong" if self.has_focus else "title")]
-        more = self.heading() if self.failure is None else EMPTY
-        if more:
-            title += [(f"{g.dot} ", "quiet"), *more, (" ", "quiet")]
-        row = fit(tuple(title), max(cells - 2, 0), edge, g.more) if row_width(title) > cells - 2 else tuple(title)
-        return (*row, (g.across * (cells - 1 - row_width(row)) + g.top_right, edge))
+        title += tabs or [(f" {self.title_text()} ", "title strong" if self.has_focus else "title")]
+        heading = self.heading() if self.failure is None else EMPTY
+        if heading:
+            title += [(f"{glyphs.dot} ", "quiet"), *heading, (" ", "quiet")]
+        row = fit(tuple(title), max(cells - 2, 0), edge, glyphs.more) if row_width(title) > cells - 2 else tuple(title)
+        return (*row, (glyphs.across * (cells - 1 - row_width(row)) + glyphs.top_right, edge))
 
-    # ------------------------------------------------------------ hands on it
+    # ------------------------------------------------------------ keys and mouse
 
     def move(self, rows: int) -> None:
-        """Up or down: the mark where the pane has one, else the text."""
+        """Move the selection by `rows` if the pane has one, else scroll."""
         if not self.CHOOSES:
             self.scroll_rows(rows)
             return
         total = self.choices()
-        at = self.first_choice() if self.chosen is None else self.chosen + rows
-        for index in range(max(0, min(at, total - 1)), total if rows > 0 else -1, 1 if rows > 0 else -1):
+        start = self.first_choice() if self.chosen is None else self.chosen + rows
+        for index in range(max(0, min(start, total - 1)), total if rows > 0 else -1, 1 if rows > 0 else -1):
             if self.subject(index) is not None:
                 self.choose(index)
                 break
 
     def first_choice(self) -> int:
-        """Where the mark comes first."""
+        """Return the choice that is selected first."""
         return self.in_view() or self.top
 
     def choose(self, choice: int) -> None:
-        """The mark goes there, and is in view."""
+        """Select a choice and bring it into view."""
         row = self.row_of(choice)
         if row is not None:
             self._bring_into_view(row, 0)
         self.mark(choice)
 
     def mark(self, index: int | None) -> None:
-        """Put the mark on a row, or take it away."""
+        """Select a choice, or clear the selection (None)."""
         self.chosen = index
         self._marked = None if index is None else self.subject(index)
         self.paint()
         self.post_message(MarkMoved())
 
     def marked(self) -> tuple[str, int] | None:
-        """What the mark stands on, for the other panes to show what belongs to it."""
+        """Return the subject of the selection, for other panes to highlight what belongs to it."""
         return self._marked if self.chosen is not None else None
 
     def scroll_rows(self, rows: int) -> None:
-        """Move the text under the frame."""
+        """Scroll by `rows`."""
         self.top += rows
         self.paint()
 
     def details(self) -> tuple[str, int] | None:
-        """What the mark stands on."""
-        return self._standing()
+        """Return the subject whose details Enter shows."""
+        return self._selected_subject()
 
-    def _standing(self) -> tuple[str, int] | None:
+    def _selected_subject(self) -> tuple[str, int] | None:
         return None if self.chosen is None or self.chosen >= self.choices() else self.subject(self.chosen)
 
     def watch_has_focus(self, has_focus: bool) -> None:
@@ -436,16 +453,16 @@ class Pane(Surface, can_focus=True):
         choice = self.choice_at(self.top + event.y - first, event.x - 2)
         if choice is None:
             return
-        again = choice == self.chosen
+        repeated = choice == self.chosen
         self.mark(choice)
-        if again and (subject := self.details()) is not None:
+        if repeated and (subject := self.details()) is not None:
             self.post_message(DetailsAsked(*subject))
 
     def _click_title(self, x: int) -> None:
-        at = 2
+        end = 2
         for tab in self.tabs:
-            at += width(tab.text) + 2
-            if x < at:
+            end += width(tab.text) + 2
+            if x < end:
                 self.post_message(TabClicked(tab.name))
                 return
 

@@ -1,6 +1,7 @@
-"""Where one types: an answer, a place to go to, a text to find.
+"""Text fields of the lesson screen: the answer to a question, and the prompt for "go to" and "find".
 
-What happens to text that is typed: a place to go to, a text to find, an answer."""
+`Prompts` handles what is typed in them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from tutor.ui.render.segments import Glyphs, Row, clean, styled
 if TYPE_CHECKING:
     from tutor.ui.screens.lesson import LessonScreen
 
-LONGEST = 500
+_MAX_LENGTH = 500
 _EXAMPLES = {
     "predict": N_("0.25, [1, 2], True or None, within a thousandth"),
     "choice": N_("the number of your choice"),
@@ -28,39 +29,42 @@ _EXAMPLES = {
 }
 
 
-class Ask(Input):
-    """The answer to the question that is open."""
+# ------------------------------------------------------------ widgets
+
+
+class AnswerInput(Input):
+    """The field for the answer to the open question."""
 
     def __init__(self) -> None:
-        super().__init__(id="ask", max_length=LONGEST, select_on_focus=False)
+        super().__init__(id="ask", max_length=_MAX_LENGTH, select_on_focus=False)
         self.display = False
-        self._about: Question | None = None
-        self._said: object = None
-        """In which language that is said, and whether in a frame."""
+        self._question: Question | None = None
+        self._texts_for: object = None
+        """The language and the framing that the texts were made for."""
 
-    def about(self, question: Question, framed: bool, glyphs: Glyphs) -> None:
-        """Say what is asked for; a new question begins with an empty field."""
+    def ask_for(self, question: Question, framed: bool, glyphs: Glyphs) -> None:
+        """Show what is asked; a new question clears the field."""
         self.set_class(framed, "-framed")
         self.set_class(glyphs.ascii, "-ascii")
-        if question != self._about:
-            self._about, self._said = question, None
+        if question != self._question:
+            self._question, self._texts_for = question, None
             self.value = ""
-        if self._said == (current_language(), framed):
+        if self._texts_for == (current_language(), framed):
             return
-        self._said = current_language(), framed
+        self._texts_for = current_language(), framed
         example = _(_EXAMPLES.get(question.kind, _EXAMPLES["predict"]))
         example = glyphs.text(example)
         self.placeholder = example if framed else _("answer: {example}", example=example)
-        asked = {
+        title = {
             "predict": _("your answer: {expression}", expression=clean(question.of)),
             "line": _("which line?"),
         }.get(question.kind, _("your choice"))
-        self.border_title = Content(f"? {asked}").markup
+        self.border_title = Content(f"? {title}").markup
         self.border_subtitle = f"Enter {_('answer')}  s {_('skip')}"
 
 
 class PromptLabel(Surface):
-    """What is to be typed in the prompt."""
+    """The label in front of the prompt."""
 
     BASE = "bar"
 
@@ -74,67 +78,70 @@ class PromptLabel(Surface):
 
 
 class Prompt(Input):
-    """A line in place of the explanation: where to go, or what to find."""
+    """The prompt, shown in place of the explanation."""
 
     def __init__(self) -> None:
-        super().__init__(id="prompt", max_length=LONGEST)
+        super().__init__(id="prompt", max_length=_MAX_LENGTH)
         self.display = False
         self.purpose = ""
-        """`go` or `find`."""
+        """`go` or `find`; empty while it is closed."""
+
+
+# ------------------------------------------------------------ handling of input
 
 
 PURPOSES = {
     "go": (N_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
     "find": (N_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
 }
-_ANSWERS = "0123456789-.TFNI["
-"""With these an answer can begin, and no key has another meaning for them."""
-_BEGINNINGS = ("na", "in")
-"""Of nan and inf: what the keys of their first letters mean leads nowhere where a question is open."""
+_ANSWER_STARTS = "0123456789-.TFNI["
+"""Characters that begin an answer; none of them is a key of the screen."""
+_ANSWER_PREFIXES = ("na", "in")
+"""First letters of nan and inf; their first letters are also keys, which do nothing while a question is open."""
 
 
 class Prompts:
-    """The line for typing and the field for answers of a lesson screen."""
+    """Controller of the prompt and the answer field of a lesson screen."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
-        self._before = ""
-        """The key pressed last where a question is open."""
+        self._last_key = ""
+        """The last key pressed while a question is open."""
 
     @property
-    def does(self) -> str | None:
-        """What Enter does where one types; None where one does not."""
+    def enter_action(self) -> str | None:
+        """What Enter does in the focused field; None if no field has the focus."""
         if self.screen.focused is self.screen.ask:
             return N_("answer")
         purpose = PURPOSES.get(self.screen.prompt.purpose) if self.screen.focused is self.screen.prompt else None
         return None if purpose is None else purpose[0]
 
     def open(self, purpose: str) -> None:
-        """Show the line, in place of the explanation."""
+        """Show the prompt in place of the explanation."""
         screen = self.screen
         screen.player.pause()
         screen.prompt.purpose, screen.prompt.value = purpose, ""
-        self.speak()
-        screen.set_focus(screen.prompt)  # at once: what was typed ahead is for it
+        self.update_texts()
+        screen.set_focus(screen.prompt)  # at once, so that it gets the keys typed ahead
 
-    def speak(self) -> None:
-        """Say what is to be typed."""
+    def update_texts(self) -> None:
+        """Set the label and the placeholder of the prompt."""
         screen = self.screen
-        if screen.prompt.purpose not in PURPOSES:  # it is closed
+        if screen.prompt.purpose not in PURPOSES:  # closed
             return
         label, example = PURPOSES[screen.prompt.purpose]
         screen.prompt.placeholder, screen.label.text = _(example), _(label)
         screen.pane_layout.place_prompt()
 
     def close(self) -> None:
-        """Back to the explanation."""
+        """Return to the explanation."""
         self.screen.prompt.purpose = ""
         self.screen.pane_layout.place_prompt()
         self.screen.pane_layout.focus_pane()
         self.screen.update_soon()
 
     def submitted(self, event: Input.Submitted) -> None:
-        """Enter was pressed in one of the two."""
+        """Handle Enter in either field."""
         if event.input is self.screen.ask:
             self._answer(event.value)
         elif self.screen.prompt.purpose == "go":
@@ -167,22 +174,23 @@ class Prompts:
             screen.follow = False
             screen.cursor = step
 
-    def pointing(self) -> tuple[int, str] | None:
-        """The marked line of code, where the question is "which line?": its number and its text."""
+    def marked_line(self) -> tuple[int, str] | None:
+        """Return the number and text of the marked line of code if a "which line?" question is open, else None."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
-        asked = question is not None and question.kind == "line" and screen.focused in (screen.code, screen.ask)
-        return screen.code.line() if asked else None
+        if question is None or question.kind != "line" or screen.focused not in (screen.code, screen.ask):
+            return None
+        return screen.code.line()
 
-    def points(self) -> bool:
-        """The answer to "which line?" is the line that is marked in the code; whether there was one."""
-        line = self.pointing() if self.screen.focused is self.screen.code else None
+    def answer_marked_line(self) -> bool:
+        """Answer "which line?" with the line marked in the code pane; return whether there is one."""
+        line = self.marked_line() if self.screen.focused is self.screen.code else None
         if line is not None:
             self._answer(str(line[0]))
         return line is not None
 
-    def point(self, by: int) -> None:
-        """In the field for the answer to "which line?": another line is marked in the code, and is the answer."""
+    def move_marked_line(self, by: int) -> None:
+        """Mark another line of code and put its number into the answer field, if the question is "which line?"."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
         if question is not None and question.kind == "line":
@@ -207,20 +215,21 @@ class Prompts:
             return
         screen.say(*styled("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
 
-    def begin(self, char: str | None) -> bool:
-        """Begin an answer with what was typed, if that can only be one."""
-        both, self._before = self._before + (char or ""), char or ""
+    def begin_answer(self, char: str | None) -> bool:
+        """Begin an answer with the typed character if it can only be that; return whether it was."""
+        last_two, self._last_key = self._last_key + (char or ""), char or ""
         question = self.screen.gate.question
-        begun = both if both in _BEGINNINGS and question is not None and question.kind == "predict" else char
-        if not begun or (begun == char and char not in _ANSWERS):
+        is_number = last_two in _ANSWER_PREFIXES and question is not None and question.kind == "predict"
+        start = last_two if is_number else char
+        if not start or (start == char and char not in _ANSWER_STARTS):
             return False
         self.screen.pane_layout.show_pane("lesson")
         self.screen.set_focus(self.screen.ask)
-        self.screen.ask.insert_text_at_cursor(begun)
+        self.screen.ask.insert_text_at_cursor(start)
         return True
 
     def skip(self) -> None:
-        """No answer: what the question hides is open."""
+        """Skip the open question, which reveals what it hides."""
         screen = self.screen
         question = screen.gate.asking(screen.timeline, screen.cursor)
         if question is not None:

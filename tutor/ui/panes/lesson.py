@@ -1,8 +1,7 @@
-"""What became of an answer, in a line: right, wrong and where, skipped, or not yet known.
+"""The lesson pane: the prose, questions, answers and exercises of a lesson, up to the question that is open.
 
-An exercise in the lesson pane: what to do, what became of it, the hints and the solution asked for.
-
-The lesson pane: the prose up to the question that is open, the part that is to be read now in full light."""
+The section that belongs to the cell at the cursor begins at the top; earlier sections are dimmed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tutor.explain.expressions import live
+from tutor.explain.expressions import find, live
 from tutor.i18n import N_, _
 from tutor.lesson import answers, markdown
 from tutor.lesson.markdown import Block
@@ -23,148 +22,168 @@ from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.code import coloured
-from tutor.ui.panes.readings import role_of
 from tutor.ui.render import prose
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, styled, styled_code, with_role
 
+# ------------------------------------------------------------ answers to questions
+
 
 def verdict(kind: str, typed: str, right: bool | None, run: Answer | None, glyphs: Glyphs) -> list[Piece]:
-    """An answer (empty: skipped) beside what the run gave, which is None until the learner has come to it."""
-    mine = clean(typed)
+    """Return the pieces that compare an answer with the run's.
+
+    Args:
+        kind: The kind of question: `predict`, `choice` or `line`.
+        typed: What the learner typed; empty if the question was skipped.
+        right: Whether that is right; None if unknown.
+        run: What the run gave; None before the learner has got to that step.
+        glyphs: The characters to draw with.
+    """
+    answer = clean(typed)
     if run is None:
-        return [(mine, "strong"), (_(" — walk on, the run will tell"), "note")] if mine else [(_("skipped"), "note")]
+        if not answer:
+            return [(_("skipped"), "note")]
+        return [(answer, "strong"), (_(" — walk on, the run will tell"), "note")]
     if run.error is not None:
-        return [(mine + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
+        return [(answer + " ", "strong"), (_("the run has no answer: {error}", error=clean(_(run.error))), "error")]
     value = (answers.format_answer(run.value), "strong")
-    told = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
-    if not mine:
-        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *styled(told, "note", value=value)]
+    template = N_("it is line {value}") if kind == "line" else N_("the run gives {value}")
+    if not answer:
+        return [(f"{_('skipped')} {glyphs.dot} ", "note"), *styled(template, "note", value=value)]
     if right:
-        return [(mine, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
-    off = answers.partly_right(answers.parse(typed), run.value) if kind == "predict" else []
-    if not off:
-        return [(mine, "error strong"), (f" {glyphs.no} ", "error"), *styled(told, "error", value=value)]
-    places = ", ".join("[" + ", ".join(map(str, each.place)) + "]" for each in off if not each.ok)
-    correct = {each.place for each in off if each.ok}
+        return [(answer, "leaf strong"), (f" {glyphs.yes} {_('right')}", "leaf")]
+    elements = answers.partly_right(answers.parse(typed), run.value) if kind == "predict" else []
+    if not elements:
+        return [(answer, "error strong"), (f" {glyphs.no} ", "error"), *styled(template, "error", value=value)]
+    places = ", ".join("[" + ", ".join(map(str, element.place)) + "]" for element in elements if not element.ok)
+    correct = {element.place for element in elements if element.ok}
     return [
-        *_marked(answers.unwrap(answers.parse(typed)), correct),
+        *_marked_list(answers.unwrap(answers.parse(typed)), correct),
         (f" {glyphs.no} ", "error"),
-        *styled(told, "error", value=value),
+        *styled(template, "error", value=value),
         (_("; off at {places}", places=places), "error"),
     ]
 
 
-def _marked(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...] = ()) -> list[Piece]:
-    """A list as one types it, each number in the colour of right or wrong."""
+def _marked_list(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...] = ()) -> list[Piece]:
+    """Return a list as typed, each number coloured by whether it is right."""
     if not isinstance(value, (list, tuple)):
         return [(answers.format_answer(value), "leaf strong" if place in right else "error strong")]
-    found: list[Piece] = [("[", "quiet")]
-    for at, item in enumerate(value):
-        found += [(", ", "quiet")] if at else []
-        found += _marked(item, right, (*place, at))
-    return [*found, ("]", "quiet")]
+    pieces: list[Piece] = [("[", "quiet")]
+    for index, item in enumerate(value):
+        pieces += [(", ", "quiet")] if index else []
+        pieces += _marked_list(item, right, (*place, index))
+    return [*pieces, ("]", "quiet")]
+
+
+# ------------------------------------------------------------ exercises
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a learner stands with an exercise."""
+class ExerciseStatus:
+    """The learner's progress in an exercise."""
 
     kind: str
-    """fill or bug."""
+    """`fill` or `bug`."""
     solved: bool
     tried: bool
     problem: str
-    """Why the check failed, to the learner; empty where it passed or has not run."""
+    """Message of the failed check; empty if it passed or has not run."""
     hints: int
-    of_hints: int
+    """Number of hints shown."""
+    hint_count: int
+    """Number of hints the lesson has."""
     solution: str
-    """The lesson's own, where it is to be seen."""
+    """The lesson's solution, if it may be seen."""
     ran: bool
-    """Whether the check has told of this run what it will."""
+    """Whether this run has reached the exercise's check."""
 
 
-_WORDS: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
+_KIND_NAMES: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
 
-_UNTRIED: Mapping[str, str] = {
+_UNTRIED_TEXTS: Mapping[str, str] = {
     "fill": N_("the code is not finished: its check fails"),
     "bug": N_("there is a bug in the code: its check fails"),
 }
 
 
-def rows(standing: Standing, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs) -> list[Row]:
-    """The block, for so many cells; each of `hints` gives its text for so many cells."""
-    g = glyphs
-    head: list[Piece] = [(_("exercise"), "now"), (f" {g.dot} {_(_WORDS.get(standing.kind, standing.kind))}", "quiet")]
-    found: list[Row] = [EMPTY, tuple(head)]
-    found += wrapped(outcome(standing, g), cells)
-    for at, hint in enumerate(hints[: standing.hints]):
-        found += [
+def exercise_rows(
+    status: ExerciseStatus, hints: Sequence[Callable[[int], list[Row]]], cells: int, glyphs: Glyphs
+) -> list[Row]:
+    """Return the block of an exercise, in `cells` columns; each of `hints` renders a hint to a number of columns."""
+    kind = _(_KIND_NAMES.get(status.kind, status.kind))
+    rows: list[Row] = [EMPTY, ((_("exercise"), "now"), (f" {glyphs.dot} {kind}", "quiet"))]
+    rows += wrapped(exercise_outcome(status, glyphs), cells)
+    for index, hint in enumerate(hints[: status.hints]):
+        rows += [
             EMPTY,
-            ((_("hint {number} of {count}", number=at + 1, count=standing.of_hints), "heading"),),
+            ((_("hint {number} of {count}", number=index + 1, count=status.hint_count), "heading"),),
             *hint(cells),
         ]
-    if standing.solution:
-        found += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
-        for line in coloured(standing.solution):
-            found += _code(line, cells)
+    if status.solution:
+        rows += [EMPTY, ((_("the lesson's own solution"), "heading"),)]
+        for line in coloured(status.solution):
+            rows += _wrapped_code(line, cells)
     keys: list[Piece] = styled("{e} edits the code and tries it", e=("e", "key"))
-    if standing.hints < standing.of_hints and not standing.solved:
-        keys += styled(N_("{h} a hint") if not standing.hints else N_("{h} another hint"), h=("   H", "key"))
-    if not standing.solution:
+    if status.hints < status.hint_count and not status.solved:
+        keys += styled(N_("{h} a hint") if not status.hints else N_("{h} another hint"), h=("   H", "key"))
+    if not status.solution:
         keys += styled("{s} the solution", s=("   S", "key"))
-    return [*found, EMPTY, *wrapped(keys, cells)]
+    return [*rows, EMPTY, *wrapped(keys, cells)]
 
 
-def outcome(standing: Standing, g: Glyphs) -> list[Piece]:
-    """What became of it."""
-    if not standing.ran:
+def exercise_outcome(status: ExerciseStatus, glyphs: Glyphs) -> list[Piece]:
+    """Return what became of the exercise: not run yet, solved, not tried, or why its check failed."""
+    if not status.ran:
         return [(_("walk on, or try it now"), "note")]
-    if standing.solved and not standing.problem:
-        return [(f"{g.yes} {_('solved')}", "leaf strong")]
-    if not standing.tried:
-        return [(_(_UNTRIED.get(standing.kind, _UNTRIED["fill"])), "note")]
-    return [(f"{g.no} ", "error"), *styled_code(standing.problem, "error")]
+    if status.solved and not status.problem:
+        return [(f"{glyphs.yes} {_('solved')}", "leaf strong")]
+    if not status.tried:
+        return [(_(_UNTRIED_TEXTS.get(status.kind, _UNTRIED_TEXTS["fill"])), "note")]
+    return [(f"{glyphs.no} ", "error"), *styled_code(status.problem, "error")]
 
 
-def _code(line: Row, cells: int) -> list[Row]:
-    """A line of code, and where it is too long what is left of it, further to the right."""
+def _wrapped_code(line: Row, cells: int) -> list[Row]:
+    """Return a line of code; if it is too long, its rest is indented further."""
     text = "".join(piece for piece, _ in line)
     if len(text) + 2 <= cells:
         return [(("  ", "plain"), *line)]
     indent = len(text) - len(text.lstrip()) + 2
     rows = wrapped(line[1:] if line[0][0].isspace() else line, max(cells - indent - 4, 1))
-    return [((" " * (indent + 4 * bool(at)), "plain"), *row) for at, row in enumerate(rows)]
+    return [((" " * (indent + 4 * bool(index)), "plain"), *row) for index, row in enumerate(rows)]
+
+
+# ------------------------------------------------------------ the pane
 
 
 @dataclass
 class _Part:
-    """A section, laid out; its places are rows of it."""
+    """The rows of a section; the other fields are indices of them."""
 
     rows: list[Row] = field(default_factory=list)
     question: int | None = None
-    """The one that is open."""
+    """Number of the open question's cell."""
     asked: int | None = None
-    """Where the last question begins that the run has not answered yet."""
+    """The row at which the last question without a result begins."""
     outcome: int | None = None
-    """Where it says what became of the last answer."""
+    """The row with the result of the last answer."""
     exercise: int | None = None
 
 
 @dataclass
 class _Text:
-    """All that may be read, laid out."""
+    """The rows of all sections that may be read."""
 
     rows: list[Row] = field(default_factory=list)
     first: int = 0
-    """The row at which begins what is to be read now."""
+    """The first row of the section to read now."""
     end: int = 0
-    """The row after it."""
+    """The row after that section."""
     asked: int | None = None
-    """The first row of the last question that the run has not answered yet."""
+    """The first row of the last question without a result."""
     exercise: int | None = None
     """The first row of the exercise."""
     reading: tuple[int, int | None] = (-1, None)
-    """Which section it is, and the question in it that is open."""
+    """The section to read now, and the open question in it."""
 
 
 class LessonPane(Pane):
@@ -175,32 +194,32 @@ class LessonPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.gate = Gate(None)
-        self.given: Mapping[int, tuple[str, bool | None]] = {}
-        """By question: what was answered (empty: skipped), and whether it was right (None: not yet known)."""
+        self.answered: Mapping[int, tuple[str, bool | None]] = {}
+        """By question: what was typed (empty: skipped), and whether it is right (None: not known yet)."""
         self.seen = 0
-        """The furthest step that was on the screen."""
+        """The furthest step shown so far."""
         self.language = "en"
-        self.standing: Callable[[Exercise], Standing] | None = None
-        """How the learner stands with an exercise."""
+        self.exercise_status: Callable[[Exercise], ExerciseStatus] | None = None
+        """Returns the learner's progress in an exercise."""
         self._rows: list[Row] = []
         self._reading = _Text().reading
         self._pinned = "first"
-        """What of the text stays in view: its `first` row, its `end`, its `exercise`; nothing once one has scrolled."""
-        self._looking = ""
-        """The same, for the next time that the text is laid out."""
+        """Which row stays in view: `first`, `end` or `exercise`; empty once the learner has scrolled."""
+        self._next_pinned = ""
+        """The same, for when the text is laid out next."""
         self._blocks: dict[int, list[Block]] = {}
         self._parts: dict[int, tuple[object, _Part]] = {}
-        """By section: what it was laid out for, and how it came out."""
+        """By section: what it was laid out for, and the result."""
 
     def prepare(self) -> None:
         if self.timeline is None:
             return
-        text = self._written(self.inner)
+        text = self._lay_out_text(self.inner)
         self._rows = text.rows
         if text.reading != self._reading:
             self._reading, self._pinned = text.reading, "first"
-        self._pinned, self._looking = self._looking or self._pinned, ""
-        # Where there is no room for all, what one has read already makes room for what one has not.
+        self._pinned, self._next_pinned = self._next_pinned or self._pinned, ""
+        # If there is no room for all, what has been read makes room for what has not.
         last = max(0, text.end - self.page)
         if self._pinned == "end" or (self._pinned == "exercise" and text.exercise is None):
             self.top = last
@@ -209,63 +228,63 @@ class LessonPane(Pane):
         elif self._pinned:
             self.top = text.first if text.asked is None else max(text.first, min(text.asked, last))
 
-    def look(self, at: str) -> None:
-        """Bring the `exercise` of what is to be read into view, or its `end`."""
-        self._looking = at
+    def keep_in_view(self, what: str) -> None:
+        """Keep the `exercise` or the `end` of the section to read now visible from the next update on."""
+        self._next_pinned = what
 
-    def to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
-        """How many rows what is to be read at this step has, at this width."""
+    def rows_to_read(self, timeline: Timeline, cursor: int, cells: int) -> int:
+        """Return how many rows the section to read at a step has in `cells` columns."""
         self.timeline, self.cursor = timeline, cursor
-        text = self._written(cells)
+        text = self._lay_out_text(cells)
         return text.end - text.first
 
-    def _written(self, cells: int) -> _Text:
-        """All that may be read, and what of it is to be read now."""
+    def _lay_out_text(self, cells: int) -> _Text:
+        """Lay out all sections that may be read."""
         assert self.timeline is not None
         current = self.gate.section(self.timeline, self.cursor)
         text = _Text()
-        told: int | None = None
-        # What comes later is not read before its time.
+        outcome: int | None = None
+        # Sections beyond the furthest step shown stay hidden.
         reached = max(current, self.gate.section(self.timeline, min(self.seen, self.timeline.steps)))
-        for at, section in enumerate(self.gate.sections[: reached + 1]):
+        for index, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
-            part = self._part(at, section, cells)
-            text.rows += part.rows if at == current else [with_role(row, "quiet") for row in part.rows]
-            if at == current - 1 and part.outcome is not None:
-                told = start + part.outcome
-            if at == current:
-                text.first, text.end, text.reading = start, len(text.rows), (at, part.question)
+            part = self._part(index, section, cells)
+            text.rows += part.rows if index == current else [with_role(row, "quiet") for row in part.rows]
+            if index == current - 1 and part.outcome is not None:
+                outcome = start + part.outcome
+            if index == current:
+                text.first, text.end, text.reading = start, len(text.rows), (index, part.question)
                 text.asked = None if part.asked is None else start + part.asked
                 text.exercise = None if part.exercise is None else start + part.exercise
             if part.question is not None:
                 break
-            following = self.gate.sections[at + 1 : reached + 1]
+            following = self.gate.sections[index + 1 : reached + 1]
             if section.number is not None and any(later.cells for later in following):
                 text.rows += [EMPTY, self._rule(section.number, cells), EMPTY] if part.rows else []
-        if told is not None and self.timeline.kind(self.cursor) == "cell_end":
-            text.first = told  # the run has just told whether the answer was right
+        if outcome is not None and self.timeline.kind(self.cursor) == "cell_end":
+            text.first = outcome  # this step showed whether the answer is right
         return text
 
-    def _part(self, at: int, section: Section, cells: int) -> _Part:
-        """A section, laid out; what was true when it was read stays so, wherever the learner walks from there."""
+    def _part(self, number: int, section: Section, cells: int) -> _Part:
+        """Lay out a section. Values in it are those when it was first read, wherever the cursor goes later."""
         assert self.timeline is not None
-        step = self.gate.read_at(self.timeline, at, self.cursor)
+        step = self.gate.read_at(self.timeline, number, self.cursor)
         question = self.gate.question
         open_question = None if question is None or question.index not in section.cells else question.index
         exercise = self.gate.exercises.get(section.number or 0)
-        standing = None
-        if exercise is not None and self.standing is not None and open_question is None:
-            standing = self.standing(exercise)
-        said = tuple((self.given.get(index), self._told(index)) for index in section.cells)
-        key = (self.timeline, step, cells, self.language, self.glyphs, open_question, standing, said)
-        held = self._parts.get(at)
-        if held is None or held[0] != key:
+        status = None
+        if exercise is not None and self.exercise_status is not None and open_question is None:
+            status = self.exercise_status(exercise)
+        results = tuple((self.answered.get(index), self._result(index)) for index in section.cells)
+        key = (self.timeline, step, cells, self.language, self.glyphs, open_question, status, results)
+        cached = self._parts.get(number)
+        if cached is None or cached[0] != key:
             part = self._lay_out(section, self.timeline.state(step), cells, open_question)
-            if exercise is not None and standing is not None:
+            if exercise is not None and status is not None:
                 part.exercise = len(part.rows)
-                part.rows += self._exercise(exercise, standing, self.timeline.state(step), cells)
-            self._parts[at] = held = key, part
-        return held[1]
+                part.rows += self._exercise(exercise, status, self.timeline.state(step), cells)
+            self._parts[number] = cached = key, part
+        return cached[1]
 
     def _lay_out(self, section: Section, state: State, cells: int, open_question: int | None) -> _Part:
         part = _Part(question=open_question)
@@ -274,7 +293,7 @@ class LessonPane(Pane):
             first = len(part.rows)
             part.rows += self._cell(index, state, cells)
             outcome = self._outcome(index, cells)
-            if index == open_question or (outcome and self._told(index) is None):
+            if index == open_question or (outcome and self._result(index) is None):
                 part.asked = first
             part.outcome = len(part.rows) if outcome else part.outcome
             part.rows += outcome
@@ -282,8 +301,8 @@ class LessonPane(Pane):
                 break
         return part
 
-    def forget(self) -> None:
-        """The texts are in another language now."""
+    def clear_cache(self) -> None:
+        """Drop what was laid out: the language changed."""
         self._blocks = {}
         self._parts = {}
 
@@ -291,22 +310,22 @@ class LessonPane(Pane):
         self._pinned = ""
         super().scroll_rows(rows)
 
-    def _exercise(self, exercise: Exercise, standing: Standing, state: State, cells: int) -> list[Row]:
+    def _exercise(self, exercise: Exercise, status: ExerciseStatus, state: State, cells: int) -> list[Row]:
         def hint(index: int) -> Callable[[int], list[Row]]:
             return lambda cells: self._prose(index, state, cells)
 
-        return rows(standing, [hint(index) for index in exercise.hints], max(cells, 1), self.glyphs)
+        return exercise_rows(status, [hint(index) for index in exercise.hints], max(cells, 1), self.glyphs)
 
     def _prose(self, index: int, state: State, cells: int) -> list[Row]:
-        """The text of a cell."""
+        """Return the rows of a prose cell."""
         assert self.timeline is not None
         assert self.gate.document is not None
         if index not in self._blocks:
             cell = self.gate.document.cells[index]
-            found = markdown.blocks(in_language(cell.get("text") or {}, self.language))
-            if cell.get("options"):  # they are listed with their numbers after it
-                found = [block for block in found if block.item is None]
-            self._blocks[index] = found
+            blocks = markdown.blocks(in_language(cell.get("text") or {}, self.language))
+            if cell.get("options"):  # they follow, numbered
+                blocks = [block for block in blocks if block.item is None]
+            self._blocks[index] = blocks
         role, value = partial(role_of, state), partial(live, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
@@ -316,7 +335,7 @@ class LessonPane(Pane):
                    more=self.glyphs.rule)  # fmt: skip
 
     def _cell(self, index: int, state: State, cells: int) -> list[Row]:
-        """The rows of a cell."""
+        """Return the rows of a cell: its prose and, of a question, its options."""
         assert self.timeline is not None
         assert self.gate.document is not None
         role, value = partial(role_of, state), partial(live, state)
@@ -324,32 +343,32 @@ class LessonPane(Pane):
         if cell.get("kind") != "question":
             return self._prose(index, state, cells)
         inner = self._prose(index, state, cells - 2)
-        rows = [((("? ", "now") if not at else ("  ", "plain")), *row) for at, row in enumerate(inner)]
-        run = self._told(index)
+        rows = [((("? ", "now") if not place else ("  ", "plain")), *row) for place, row in enumerate(inner)]
+        result = self._result(index)
         options = cell.get("options") or {}
         for number, option in enumerate(options.get(self.language) or next(iter(options.values()), ()), 1):
-            is_right = run is not None and run.value == number
+            is_right = result is not None and result.value == number
             pieces = prose.pieces(markdown.spans(option), self.glyphs, role, value)
             pieces += [(f" {self.glyphs.yes}", "leaf strong")] if is_right else []
             lines = prose.wrap_prose(pieces, max(cells - 5, 1))
-            rows += [((f"  {number}  " if not at else "     ", "now"), *line) for at, line in enumerate(lines)]
+            rows += [((f"  {number}  " if not place else "     ", "now"), *line) for place, line in enumerate(lines)]
         return rows
 
-    def _told(self, index: int) -> Answer | None:
-        """What the run gives for a question that was answered or skipped, once the learner has come to it."""
+    def _result(self, index: int) -> Answer | None:
+        """Return what the run gives for an answered or skipped question; None before the learner has got there."""
         assert self.timeline is not None
-        known = self.gate.answer_of(self.timeline, index) if index in self.given else None
-        return known[1] if known is not None and known[0] <= self.seen else None
+        answer = self.gate.answer_of(self.timeline, index) if index in self.answered else None
+        return answer[1] if answer is not None and answer[0] <= self.seen else None
 
     def _outcome(self, index: int, cells: int) -> list[Row]:
-        """What became of an answer."""
+        """Return the rows that compare an answer with the run's."""
         assert self.timeline is not None
         assert self.gate.document is not None
-        given = self.given.get(index)
-        if given is None:
+        answer = self.answered.get(index)
+        if answer is None:
             return []
         kind = str(self.gate.document.cells[index].get("question"))
-        pieces = verdict(kind, *given, self._told(index), self.glyphs)
+        pieces = verdict(kind, *answer, self._result(index), self.glyphs)
         return [(("  ", "plain"), *row) for row in wrapped(pieces, max(cells - 2, 1))]
 
     def heading(self) -> Row:
@@ -361,5 +380,19 @@ class LessonPane(Pane):
         return max(len(self._rows), 1)
 
     def row(self, index: int, cells: int) -> Row:
-        known = self.gate.document is not None
-        return self._rows[index] if self._rows else ((_("a script without prose"), "note"),) if known else EMPTY
+        is_lesson = self.gate.document is not None
+        return self._rows[index] if self._rows else ((_("a script without prose"), "note"),) if is_lesson else EMPTY
+
+
+# ------------------------------------------------------------ code in prose
+
+
+def role_of(state: State, text: str) -> str:
+    """Return the role of a piece of code in prose: `leaf`, `value`, `grad`, or empty for anything else."""
+    name = text.strip().removesuffix(".item()")
+    if name.endswith(".grad"):
+        return "grad"
+    tensor, _ = find(state, name)
+    if tensor is None:
+        return ""
+    return "leaf" if tensor.is_leaf and tensor.requires_grad else "value"

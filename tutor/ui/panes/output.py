@@ -1,8 +1,7 @@
-"""What the program printed between two steps, and what Python warned of there.
+"""The output pane: printed text and Python's warnings up to the cursor, without terminal control sequences.
 
-The figure that the program itself had drawn last, at the cursor.
-
-The output pane: what the program printed, as text that no terminal obeys, and what Python warned of."""
+`ProgramFigures` draws the figures that the program itself shows, for the chart pane.
+"""
 
 from __future__ import annotations
 
@@ -20,39 +19,46 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.render import plot
 from tutor.ui.render.segments import Glyphs, Row, clean
 
-_KEPT = 200_000
-"""Characters: of more than this, the end is told."""
-_WARNINGS = 1_000
-"""So many of the last warnings are told."""
+_MAX_CHARACTERS = 200_000
+"""Of longer output, only the end is shown."""
+_MAX_WARNINGS = 1_000
+"""Only this many of the last warnings are shown."""
 ROLES = {"stdout": "plain", "stderr": "grad", "warning": "grad"}
-"""By stream."""
+"""Style role of each stream."""
 
 
-class _Placed(Protocol):
+# ------------------------------------------------------------ printed text and warnings
+
+
+class _AtStep(Protocol):
     @property
     def step(self) -> int: ...
 
 
-_Part = TypeVar("_Part", bound=_Placed)
+_Part = TypeVar("_Part", bound=_AtStep)
 
 
-def after(parts: Sequence[_Part], since: int, step: int) -> Sequence[_Part]:
-    """Those that come after one step, up to another."""
-    first, last = (bisect_right(parts, at, key=lambda part: part.step) for at in (since, step))
+def in_steps(parts: Sequence[_Part], since: int, step: int) -> Sequence[_Part]:
+    """Return the parts recorded after step `since`, up to and including `step`."""
+    first, last = (bisect_right(parts, bound, key=lambda part: part.step) for bound in (since, step))
     return parts[first:last]
 
 
-def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str]], bool]:
-    """Stream and text in their order, pieces of one stream joined; and whether this is only the end of it."""
+def output_between(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str]], bool]:
+    """Return the output of the steps after `since`, up to and including `step`.
+
+    Returns:
+        Pairs of stream and text in order, adjacent pieces of a stream joined; and whether the beginning was cut off.
+    """
     pieces: list[tuple[int, str, str]] = []
     size = 0
-    for part in reversed(after(timeline.contents.printed, since, step)):
-        pieces.append((part.step, part.stream, part.text[-_KEPT:]))
+    for part in reversed(in_steps(timeline.contents.printed, since, step)):
+        pieces.append((part.step, part.stream, part.text[-_MAX_CHARACTERS:]))
         size += len(part.text)
-        if size > _KEPT:
+        if size > _MAX_CHARACTERS:
             break
     pieces.reverse()
-    for aside in after(timeline.side_events, since, step)[-_WARNINGS:]:
+    for aside in in_steps(timeline.side_events, since, step)[-_MAX_WARNINGS:]:
         if isinstance(aside.event, ev.Warned):
             text = f"{aside.event.category}: {aside.event.message.strip()}"
             pieces.append((aside.step, "warning", " ".join(text.split())))
@@ -63,71 +69,78 @@ def told(timeline: Timeline, since: int, step: int) -> tuple[list[tuple[str, str
             joined[-1] = (stream, joined[-1][1] + text)
         else:
             joined.append((stream, text))
-    return [(stream, text.removesuffix("\n")) for stream, text in joined], size > _KEPT
+    return [(stream, text.removesuffix("\n")) for stream, text in joined], size > _MAX_CHARACTERS
 
 
-def lead_of(stream: str) -> str:
-    """What stands before what came from there."""
+def stream_prefix(stream: str) -> str:
+    """Return the text in front of each line of a stream."""
     return "" if stream == "stdout" else "! " if stream == "stderr" else _("warning: ")
 
 
-class Figures:
-    """Finds and draws it; what was drawn last is kept."""
+# ------------------------------------------------------------ figures drawn by the program
+
+
+class ProgramFigures:
+    """Finds and draws the last figure up to a step."""
 
     def __init__(self) -> None:
         self._timeline: Timeline | None = None
-        self._looked = 0
+        self._read_count = 0
         self._steps: list[int] = []
-        self._all: list[Figure] = []
-        self._at = 0
+        self._figures: list[Figure] = []
+        self._count = 0
         self._drawn: tuple[object, list[Row], str] | None = None
 
     def _read(self, timeline: Timeline) -> None:
         if timeline is not self._timeline:
-            self._timeline, self._looked, self._steps, self._all, self._drawn = timeline, 0, [], [], None
-        for aside in timeline.side_events[self._looked :]:
+            self._timeline, self._read_count, self._steps, self._figures, self._drawn = timeline, 0, [], [], None
+        for aside in timeline.side_events[self._read_count :]:
             if isinstance(aside.event, Figure):
                 self._steps.append(aside.step)
-                self._all.append(aside.event)
-        self._looked = len(timeline.side_events)
+                self._figures.append(aside.event)
+        self._read_count = len(timeline.side_events)
 
     def any(self, timeline: Timeline | None) -> bool:
-        """Whether the program draws at all."""
+        """Return whether the program draws a figure."""
         if timeline is not None:
             self._read(timeline)
-        return bool(self._all)
+        return bool(self._figures)
 
     def find(self, timeline: Timeline, step: int) -> bool:
-        """Look for the last one up to a step; whether there is one."""
+        """Find the last figure up to a step; return whether there is one."""
         self._read(timeline)
-        self._at = bisect_right(self._steps, step)
-        return self._at > 0
+        self._count = bisect_right(self._steps, step)
+        return self._count > 0
 
     def rows(self, pane: Pane) -> list[Row]:
-        """The one that was found, in the room that the pane has."""
+        """Return the figure that was found, as large as the pane allows."""
         height = pane.size.height - 2
         if height < 5 or pane.inner < 16:
             return [((_("there is no room for the figure"), "note"),)]
-        key = (self._timeline, self._at, height, pane.inner, pane.glyphs.ascii, pane.app.no_color, current_language())
+        looks = (pane.glyphs.ascii, pane.app.no_color, current_language())
+        key = (self._timeline, self._count, height, pane.inner, looks)
         if self._drawn is None or self._drawn[0] != key:
-            one = self._all[self._at - 1]
-            rows, left_out = plot.figure_rows(one, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
+            figure = self._figures[self._count - 1]
+            rows, left_out = plot.figure_rows(figure, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
             self._drawn = key, rows, left_out
         return self._drawn[1]
 
     def title(self, glyphs: Glyphs) -> Row:
-        """Which of how many it is, and what of it could not be drawn."""
-        said: Row = ((_("figure {number} of {count}", number=self._at, count=len(self._all)), "value"),)
+        """Return the number of the figure, and what could not be drawn."""
+        title: Row = ((_("figure {number} of {count}", number=self._count, count=len(self._figures)), "value"),)
         left_out = self._drawn[2] if self._drawn is not None else ""
-        return (*said, (f" {glyphs.dot} {left_out}", "error")) if left_out else said
+        return (*title, (f" {glyphs.dot} {left_out}", "error")) if left_out else title
+
+
+# ------------------------------------------------------------ the pane
 
 
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
-"""What colours text: the chart draws figures anew, so here their characters do."""
+"""Colour sequences in a figure's characters: the chart draws figures again, with its own colours."""
 
 
 class OutputPane(Pane):
-    """Printed text up to the cursor; the end of it is in view."""
+    """Printed text up to the cursor, scrolled to its end."""
 
     NAME = N_("output")
 
@@ -137,7 +150,7 @@ class OutputPane(Pane):
         self._key: object = None
         self._grew = False
         self._cut = False
-        self._before = self._here = 0
+        self._previous_cursor = self._last_cursor = 0
 
     def prepare(self) -> None:
         timeline = self.timeline
@@ -152,24 +165,25 @@ class OutputPane(Pane):
         self._key = key
         self._rows = []
         draws = timeline.state(self.cursor).figures > 0
-        parts, self._cut = told(timeline, -1, self.cursor)
+        parts, self._cut = output_between(timeline, -1, self.cursor)
         for stream, text in parts:
-            role, lead = ROLES.get(stream, "plain"), lead_of(stream)
+            role, lead = ROLES.get(stream, "plain"), stream_prefix(stream)
             for line in text.split("\n"):
-                # A bare carriage return writes over the line, as progress bars do.
+                # A bare carriage return overwrites the line, as progress bars do.
                 line = line.rstrip("\r").rpartition("\r")[2]
                 if draws:
                     line = _COLOURS.sub("", line)
                 shown = clean(cut(line.expandtabs(8), self.inner * 20, self.glyphs.more))
                 self._rows += wrapped([(lead, f"{role} strong"), (shown, role)], self.inner) or [()]
 
-    def news(self, timeline: Timeline, cursor: int) -> int:
-        """How many lines were printed, and how often it warned, on the way from where the learner stood before."""
-        if cursor != self._here:
-            self._before, self._here = self._here, cursor
-        text = "".join(part.text for part in after(timeline.contents.printed, self._before, cursor))
-        warned = sum(isinstance(aside.event, ev.Warned) for aside in after(timeline.side_events, self._before, cursor))
-        return text.count("\n") + (text[-1:] not in ("", "\n")) + warned
+    def count_new_lines(self, timeline: Timeline, cursor: int) -> int:
+        """Return how many lines and warnings were printed since the cursor's previous position."""
+        if cursor != self._last_cursor:
+            self._previous_cursor, self._last_cursor = self._last_cursor, cursor
+        text = "".join(part.text for part in in_steps(timeline.contents.printed, self._previous_cursor, cursor))
+        asides = in_steps(timeline.side_events, self._previous_cursor, cursor)
+        warnings = sum(isinstance(aside.event, ev.Warned) for aside in asides)
+        return text.count("\n") + (text[-1:] not in ("", "\n")) + warnings
 
     def heading(self) -> Row:
         return ((_("the end of it; there was more"), "note"),) if self._cut else ()

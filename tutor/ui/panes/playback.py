@@ -1,6 +1,4 @@
-"""When to draw: at once for a key, in good time for what a running program records.
-
-Playing a recording: a step at a time, at a pace that can be changed."""
+"""Playback of a recording at a number of steps per second, and the scheduling of redraws."""
 
 from __future__ import annotations
 
@@ -17,12 +15,12 @@ if TYPE_CHECKING:
 
     from tutor.ui.screens.lesson import LessonScreen
 
-REST = 4
-"""For each millisecond of drawing so many without, in which the recording is read: the program comes first."""
+_REST = 4
+"""Idle time per time spent drawing, so that reading the recording takes precedence."""
 
 
-class Pacer:
-    """Calls `draw` of a widget, once for all that has come in meanwhile."""
+class RedrawScheduler:
+    """Coalesces requests to redraw a widget."""
 
     def __init__(self, widget: Widget, draw: Callable[[], None]) -> None:
         self._widget = widget
@@ -31,56 +29,58 @@ class Pacer:
         self._not_before = 0.0
 
     def soon(self) -> None:
-        """Draw once the keys that have come in are dealt with: held keys do not pile up."""
+        """Redraw after the pending key events, so that held keys do not pile up."""
         if not self._due:
             self._due = True
-            self._widget.call_later(self._now)
+            self._widget.call_later(self._redraw)
 
     def later(self) -> None:
-        """Draw once there is time for it."""
-        rest = self._not_before - perf_counter()
-        if rest <= 0:
+        """Redraw when the time to rest since the last drawing is over."""
+        delay = self._not_before - perf_counter()
+        if delay <= 0:
             self.soon()
         elif not self._waiting:
             self._waiting = True
-            self._widget.set_timer(rest, self._rested)
+            self._widget.set_timer(delay, self._rested)
 
     def _rested(self) -> None:
         self._waiting = False
         self.soon()
 
-    def _now(self) -> None:
-        began = perf_counter()
+    def _redraw(self) -> None:
+        start = perf_counter()
         try:
             self._draw()
         finally:
             self._due = False
-        ended = perf_counter()
-        self._not_before = ended + REST * (ended - began)
+        end = perf_counter()
+        self._not_before = end + _REST * (end - start)
 
 
-PACES = (1, 2, 4, 8, 15, 30)
-"""Steps a second."""
+SPEEDS = (1, 2, 4, 8, 15, 30)
+"""Steps per second."""
 
 
 class Player:
-    """Moves the cursor of a screen while it plays."""
+    """Moves the cursor of a screen step by step."""
 
     def __init__(self, screen: LessonScreen) -> None:
         self.screen = screen
-        self.pace = 2
+        self.speed_index = 2
         self._timer: Timer | None = None
 
     @property
     def playing(self) -> bool:
+        """Whether the recording is being played."""
         return self._timer is not None
 
     @property
     def speed(self) -> int:
-        """Steps a second."""
-        return PACES[self.pace]
+        """Steps per second."""
+        return SPEEDS[self.speed_index]
 
     def toggle(self) -> None:
+        """Start or pause."""
         if self.playing:
             self.pause()
         else:
@@ -95,23 +95,23 @@ class Player:
             self._timer = None
             self.screen.update_soon()
 
-    def change(self, by: int) -> None:
-        """Slower or faster."""
-        self.pace = max(0, min(self.pace + by, len(PACES) - 1))
+    def change_speed(self, by: int) -> None:
+        """Play faster or slower."""
+        self.speed_index = max(0, min(self.speed_index + by, len(SPEEDS) - 1))
         if self.playing:
             self.pause()
             self._start()
 
     def _step(self) -> None:
         screen = self.screen
-        following = navigation.forward(screen.timeline, screen.cursor)
-        if following is None and screen.running:
+        next_step = navigation.forward(screen.timeline, screen.cursor)
+        if next_step is None and screen.running:
             return
-        if following is None or following > screen.limit:
+        if next_step is None or next_step > screen.limit:
             self.pause()
-            if following is None:
+            if next_step is None:
                 screen.say((no_move_reason(screen.timeline, "forward"), "quiet"))
             else:
                 screen.commands.say_gate()
             return
-        screen.cursor = following
+        screen.cursor = next_step

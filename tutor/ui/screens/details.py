@@ -105,7 +105,7 @@ class DetailsPane(SheetPane):
             self.chosen = None
         return page.rows
 
-    def called(self) -> str:
+    def title_text(self) -> str:
         return self._details.name
 
     def heading(self) -> Row:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tutor.explain import problem
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
-from tutor.ui.panes.lesson import Standing, outcome
+from tutor.ui.panes.lesson import ExerciseStatus, exercise_outcome
 from tutor.ui.render.segments import styled
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ class Exercises:
         """The exercise at the cursor, if there is one."""
         return self.screen.gate.exercise(self.screen.timeline, self.screen.cursor)
 
-    def standing(self, exercise: Exercise) -> Standing:
+    def standing(self, exercise: Exercise) -> ExerciseStatus:
         """Return how far the learner is with an exercise."""
         screen = self.screen
         progress, document = screen.study.kept, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
         checked = screen.gate.checked(screen.timeline, exercise)
         solved, starter = exercise.id in progress.solved, self.starter(exercise)
-        return Standing(
+        return ExerciseStatus(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
             progress.attempts.get(exercise.id, starter) != starter,
             "" if checked is None or checked.ok else problem(checked), progress.hints.get(exercise.id, 0),
@@ -94,7 +94,7 @@ class Exercises:
             running = self._running_exercise
             if checked is not None and running is not None and running.id == exercise.id and screen.cursor:
                 self._running_exercise = None
-                screen.lesson.look("exercise")
+                screen.lesson.keep_in_view("exercise")
                 self._show_outcome(exercise, checked.ok)
 
     def _show_outcome(self, exercise: Exercise, ok: bool) -> None:
@@ -105,7 +105,7 @@ class Exercises:
             hint = styled("walk on with {arrow}", arrow=(glyphs.arrow, "key"))
             self.screen.say((f"{glyphs.yes} {_('solved')}", "leaf strong"), (f" {glyphs.dot} ", "quiet"), *hint)
         else:
-            self.screen.say(*outcome(standing, glyphs))
+            self.screen.say(*exercise_outcome(standing, glyphs))
 
     # ------------------------------------------------------------ help
 
@@ -144,5 +144,5 @@ class Exercises:
         screen = self.screen
         screen.pane_layout.show_pane("lesson")
         screen.shown, screen.notice = None, ()
-        screen.lesson.look("end")
+        screen.lesson.keep_in_view("end")
         screen.update_soon()

@@ -80,7 +80,7 @@ class FileWatcher:
             target = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
         screen.study.renumber(old_timeline.document, session.timeline.document)
         screen.runner.replace_recording(session)
-        screen.lesson.forget()
+        screen.lesson.clear_cache()
         screen.study.begin_again()
         screen.study.furthest = target
         screen.recording_grew()

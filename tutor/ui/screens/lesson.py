@@ -36,12 +36,12 @@ from tutor.ui.layout import PaneLayout
 from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
 from tutor.ui.panes.chart import ChartPane
 from tutor.ui.panes.code import CodePane
+from tutor.ui.panes.cross_highlight import CrossHighlighter
 from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.highlight import Linker
-from tutor.ui.panes.inputs import Ask, Prompt, PromptLabel, Prompts
+from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, Prompts
 from tutor.ui.panes.lesson import LessonPane
 from tutor.ui.panes.output import OutputPane
-from tutor.ui.panes.playback import Pacer, Player
+from tutor.ui.panes.playback import Player, RedrawScheduler
 from tutor.ui.panes.tensors import TensorsPane
 from tutor.ui.render.segments import Piece, clean, styled
 from tutor.ui.screens.exercises import Exercises
@@ -129,7 +129,7 @@ class Commands:
 
     def bracket(self) -> None:
         """Go to the previous cell; where a question is open, begin a list as the answer."""
-        if not (self.screen.asking and self.screen.prompts.begin("[")):
+        if not (self.screen.asking and self.screen.prompts.begin_answer("[")):
             self.walk("previous_cell")
 
     def say_gate(self) -> None:
@@ -167,7 +167,7 @@ class Commands:
         self.screen.update_soon()
 
     def pace(self, by: int) -> None:
-        self.screen.player.change(by)
+        self.screen.player.change_speed(by)
         self.screen.say(
             (ngettext("{count} step a second", "{count} steps a second", self.screen.player.speed), "quiet")
         )
@@ -224,13 +224,13 @@ class Commands:
         if isinstance(self.screen.focused, Pane):
             self.screen.focused.move(by)
         elif self.screen.focused is self.screen.ask:
-            self.screen.prompts.point(by)
+            self.screen.prompts.move_marked_line(by)
 
     def details(self) -> None:
         """Show the details of what is under the mark; else focus the answer field; else show the step's details."""
         screen = self.screen
         subject = screen.focused.details() if isinstance(screen.focused, Pane) else None
-        if screen.prompts.points():
+        if screen.prompts.answer_marked_line():
             return
         if subject is not None:
             self.show_details(*subject)
@@ -252,7 +252,7 @@ class Commands:
         """Chart the tensor under the mark, or remove it; in the chart, remove what was added last."""
         screen = self.screen
         if screen.focused is screen.chart:
-            removed = screen.chart.charted.take_back()
+            removed = screen.chart.curves.remove_last()
             message = (
                 _("{name} is charted no more", name=clean(removed)) if removed else _("nothing was added to the chart")
             )
@@ -269,7 +269,7 @@ class Commands:
     def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
         """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
         screen = self.screen
-        toggled = screen.chart.charted.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
+        toggled = screen.chart.curves.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
         if toggled is None:
             screen.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
             return
@@ -351,8 +351,8 @@ class LessonScreen(Screen[None]):
         self.file_watcher = FileWatcher(self)
         self.commands = Commands(self)
         self.pane_layout = PaneLayout(self)
-        self.linker = Linker(self)
-        self.pacer = Pacer(self, self.update_screen)
+        self.linker = CrossHighlighter(self)
+        self.pacer = RedrawScheduler(self, self.update_screen)
         self.follow = False
         """Whether the cursor follows a program that runs."""
         self.zoomed: str | None = None
@@ -368,7 +368,7 @@ class LessonScreen(Screen[None]):
             pane.NAME: pane
             for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
         }  # fmt: skip
-        self.ask, self.prompt, self.label = Ask(), Prompt(), PromptLabel()
+        self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
         self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
         self.small = TooSmall()
         self.shown: object = None
@@ -412,8 +412,8 @@ class LessonScreen(Screen[None]):
         if document is not None and self.gate.document is not document:
             self.gate = Gate(document)
             self.study.enter(self.gate)
-            self.lesson.gate, self.lesson.given = self.gate, self.study.given
-            self.lesson.standing = self.exercises.standing
+            self.lesson.gate, self.lesson.answered = self.gate, self.study.given
+            self.lesson.exercise_status = self.exercises.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
@@ -495,7 +495,7 @@ class LessonScreen(Screen[None]):
             self._show_keys()
 
     def _show_keys(self) -> None:
-        enter_label = self.prompts.does
+        enter_label = self.prompts.enter_action
         self.keyline.show(
             possible_hints(partial(is_possible, self)) if enter_label is None else typing_hints(enter_label)
         )
@@ -503,12 +503,12 @@ class LessonScreen(Screen[None]):
     def speak(self, language: str) -> None:
         """Change the language, and draw everything again."""
         self.language = self.lesson.language = language
-        self.lesson.forget()
+        self.lesson.clear_cache()
         self.shown, self.notice = None, ()
         self.keyline.paint()
         self.small.paint()
         if self.prompt.purpose:
-            self.prompts.speak()
+            self.prompts.update_texts()
         self.update_soon()
 
     def recolour(self) -> None:
@@ -534,7 +534,7 @@ class LessonScreen(Screen[None]):
 
     def on_mark_moved(self) -> None:
         self.linker.update()
-        if self.prompts.pointing() or self.code.cut_line():
+        if self.prompts.marked_line() or self.code.clipped_line():
             self.notice = ()
         self.explain.show(self.notice or explanation(self))
         self._show_keys()
@@ -552,7 +552,7 @@ class LessonScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Begin an answer with a key that can only belong to one."""
-        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin(event.character):
+        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin_answer(event.character):
             event.stop()
 
     def typed_ahead(self, event: events.Key) -> bool:

@@ -58,7 +58,7 @@ class SheetPane(Pane):
         self.prepare()
         self.paint()
 
-    def called(self) -> str:
+    def title_text(self) -> str:
         return _(self._title)
 
     def heading(self) -> Row:

@@ -1,1 +1,1 @@
-"""The graph pane: what it shows, and its three views."""
+"""The graph pane: what it shows, how it is laid out, and its three views."""

@@ -1,10 +1,8 @@
-"""The graph as boxes in layers, with lines between them: where everything stands, before it is characters.
+"""The graph as boxes in layers: their layout, and the characters of boxes, edges and gradients.
 
-Nothing here looks at values: they change from step to step, and must not move the drawing.
-
-A picture of boxes as rows of text: what each box says, the lines between, the shares at the arrows.
-
-One node, what it was computed from and who uses it, as boxes: small enough for any pane and any graph."""
+The layout does not depend on values, so that it stays the same while they change. `layout_boxes` lays out a whole
+graph, `layout_neighbourhood` a node with its inputs and consumers.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +13,37 @@ from typing import NamedTuple
 from tutor.i18n import ngettext
 from tutor.text_width import cut, width
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.layers import DOWN, UP, Layers, Spot, arrange, columns, most_ports, ports, route
+from tutor.ui.panes.graph.layered_layout import (
+    DOWN,
+    UP,
+    Layers,
+    Spot,
+    arrange_layers,
+    assign_columns,
+    most_ports,
+    ports,
+    route_edges,
+)
 from tutor.ui.render.segments import Glyphs, Piece, Row, clean, row_width, shortened_path
 
-MOST = 400
-"""How many nodes are drawn as boxes at most."""
+MAX_NODES = 400
+"""Maximum number of nodes drawn as boxes."""
+
+
+# ------------------------------------------------------------ layout
 
 
 class Shape(NamedTuple):
-    """How large the boxes are, and how far apart they stand."""
+    """The size of boxes and the gap between them."""
 
     width: int
     gap: int
     height: int
-    """3 rows, or 2 where there is little room."""
+    """3 rows, or 2 if there is little room."""
 
 
 class Box(NamedTuple):
-    """Where a box stands: its top left corner."""
+    """The position of a box: its top left corner."""
 
     node: int
     x: int
@@ -40,17 +51,17 @@ class Box(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """Where an edge enters a box."""
+    """The position at which an edge enters a box."""
 
     x: int
     edge: int
-    """Which edge, by its place in the list."""
+    """The index of the edge."""
     room: int
-    """How many cells there are beside it for its share."""
+    """Number of cells beside it, for the gradient."""
 
 
 class Note(NamedTuple):
-    """A word beside the boxes."""
+    """A text beside the boxes."""
 
     x: int
     y: int
@@ -59,15 +70,15 @@ class Note(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Boxes and lines."""
+class BoxLayout:
+    """The positions of boxes, edges and notes."""
 
     shape: Shape
     width: int
     height: int
     boxes: Mapping[int, Box]
     rows: Sequence[Sequence[Box]]
-    """By row: the boxes that take part in it."""
+    """By row: the boxes that cover it."""
     strokes: Sequence[Mapping[int, int]]
     """By row, by column: the strokes that meet there."""
     arrows: Sequence[Sequence[Arrow]]
@@ -75,108 +86,115 @@ class Picture:
     notes: tuple[Note, ...] = ()
 
 
-def picture(found: Layers, edges: Sequence[tuple[int, int]], shape: Shape) -> Picture | None:
-    """The boxes and lines of a graph in layers; None where more lines enter a box than it has room for."""
-    if any(len(above) > most_ports(shape.width) for spot, above in found.up.items() if not spot.passing):
+def layout_boxes(layers: Layers, edges: Sequence[tuple[int, int]], shape: Shape) -> BoxLayout | None:
+    """Lay out a graph given in layers.
+
+    Returns:
+        The layout; None if more edges enter a box than it has room for.
+    """
+    if any(len(above) > most_ports(shape.width) for spot, above in layers.up.items() if not spot.passing):
         return None
-    at = columns(found, shape.width, shape.gap)
+    column_of = assign_columns(layers, shape.width, shape.gap)
     half = shape.width // 2
-    numbers: dict[tuple[int, int], list[int]] = {}
+    edges_between: dict[tuple[int, int], list[int]] = {}
     for number, edge in reversed(list(enumerate(edges))):
-        numbers.setdefault(edge, []).append(number)
+        edges_between.setdefault(edge, []).append(number)
     boxes: dict[int, Box] = {}
     rows: list[list[Box]] = []
     strokes: list[dict[int, int]] = []
     arrows: list[list[Arrow]] = []
-    for depth, layer in enumerate(found.layers):
+    for depth, layer in enumerate(layers.layers):
         if depth:
-            lines, entering = _channel(found, layer, at, shape, numbers)
-            tracks = route(lines).rows
-            strokes += [*tracks, {at[spot]: UP | DOWN for spot in layer if spot.passing}]
+            lines, entering = _edges_into(layers, layer, column_of, shape, edges_between)
+            tracks = route_edges(lines).rows
+            strokes += [*tracks, {column_of[spot]: UP | DOWN for spot in layer if spot.passing}]
             arrows += [*([] for _ in tracks), entering]
             rows += [[] for _ in range(len(tracks) + 1)]
-        here = [Box(spot.node, at[spot] - half, len(rows)) for spot in layer if not spot.passing]
-        boxes.update({box.node: box for box in here})
-        rows += [here] * shape.height
-        strokes += [{at[spot]: UP | DOWN for spot in layer if spot.passing}] * shape.height
+        row_boxes = [Box(spot.node, column_of[spot] - half, len(rows)) for spot in layer if not spot.passing]
+        boxes.update({box.node: box for box in row_boxes})
+        rows += [row_boxes] * shape.height
+        strokes += [{column_of[spot]: UP | DOWN for spot in layer if spot.passing}] * shape.height
         arrows += [[]] * shape.height
     width = max((box.x + shape.width for box in boxes.values()), default=0)
     width = max(width, 1 + max((max(row) for row in strokes if row), default=0))
-    return Picture(shape, width, len(rows), boxes, rows, strokes, arrows)
+    return BoxLayout(shape, width, len(rows), boxes, rows, strokes, arrows)
 
 
-def _channel(
-    found: Layers,
+def _edges_into(
+    layers: Layers,
     layer: Sequence[Spot],
-    at: Mapping[Spot, int],
+    column_of: Mapping[Spot, int],
     shape: Shape,
-    numbers: dict[tuple[int, int], list[int]],
+    edges_between: dict[tuple[int, int], list[int]],
 ) -> tuple[dict[int, list[int]], list[Arrow]]:
-    """The lines that come down to a layer, and the arrows at their ends."""
+    """Return the lines that lead down to a layer, and the arrows at their ends."""
     lines: dict[int, list[int]] = {}
     arrows: list[Arrow] = []
     for spot in layer:
-        above = sorted(found.up.get(spot, ()), key=at.__getitem__)
+        above = sorted(layers.up.get(spot, ()), key=column_of.__getitem__)
         if spot.passing:
-            lines.setdefault(at[above[0]], []).append(at[spot])
+            lines.setdefault(column_of[above[0]], []).append(column_of[spot])
             continue
-        doors = ports(at[spot], shape.width, len(above)) if above else []
-        ends = [*doors[1:], at[spot] + shape.width // 2 + 1]
-        for source, door, end in zip(above, doors, ends, strict=False):
-            lines.setdefault(at[source], []).append(door)
-            arrows.append(Arrow(door, numbers[source.node, spot.node].pop(), end - door - 1))
+        entries = ports(column_of[spot], shape.width, len(above)) if above else []
+        ends = [*entries[1:], column_of[spot] + shape.width // 2 + 1]
+        for source, entry, end in zip(above, entries, ends, strict=False):
+            lines.setdefault(column_of[source], []).append(entry)
+            arrows.append(Arrow(entry, edges_between[source.node, spot.node].pop(), end - entry - 1))
     return lines, arrows
 
 
-_DIMMED = ("constant", "input")
-_TIGHT = 6
-"""In less than so many cells an operation and a name make no sense together."""
+# ------------------------------------------------------------ drawing
+
+
+_OPERANDS = ("constant", "input")
+_MIN_ROOM = 6
+"""With less room, an operation is not shown beside a name."""
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A picture and what to write into it."""
+class BoxDrawing:
+    """Draws a layout with the texts of the nodes."""
 
-    picture: Picture
+    layout: BoxLayout
     graph: Graph
     glyphs: Glyphs
     _fitted: dict[int, tuple[NodeRow, NodeRow]] = field(default_factory=dict)
-    """By node: its row, and that row with what has room in a box."""
+    """By node: its row, and that row with its values shortened to the box."""
 
     def row(self, y: int, left: int, cells: int, chosen: int | None = None) -> Row:
-        """One row of the picture: so many cells from a column on; the mark stands on a chosen node."""
-        seen = (box for box in self.picture.rows[y] if left - self.picture.shape.width < box.x < left + cells)
-        placed = [(box.x, self._card(box, y - box.y, chosen)) for box in seen]
-        placed += [(x, ((text, "quiet"),)) for x, text in self._lines(y)]
-        placed += self._arrows(y)
-        placed += [(note.x, ((cut(note.text, note.room), "note"),)) for note in self.picture.notes if note.y == y]
+        """Return `cells` cells of row `y` from column `left` on, with the node `chosen` shown as selected."""
+        visible = (box for box in self.layout.rows[y] if left - self.layout.shape.width < box.x < left + cells)
+        parts = [(box.x, self._box_line(box, y - box.y, chosen)) for box in visible]
+        parts += [(x, ((text, "quiet"),)) for x, text in self._lines(y)]
+        parts += self._arrows(y)
+        parts += [(note.x, ((cut(note.text, note.room), "note"),)) for note in self.layout.notes if note.y == y]
         row: list[Piece] = []
-        at = left
-        for x, pieces in sorted(placed, key=lambda one: one[0]):
+        column = left
+        for x, pieces in sorted(parts, key=lambda part: part[0]):
             end = x + row_width(pieces)
             if end <= left or x >= left + cells:
                 continue
-            if x > at:
-                row.append((" " * (x - at), "plain"))
-            row += pieces if x >= left else _without(pieces, left - x)
-            at = end
+            if x > column:
+                row.append((" " * (x - column), "plain"))
+            row += pieces if x >= left else _without_first(pieces, left - x)
+            column = end
         return tuple(row)
 
     def _lines(self, y: int) -> Iterable[tuple[int, str]]:
-        """The strokes of a row, those side by side as one text."""
-        strokes = self.picture.strokes[y]
-        run, text = 0, ""
+        """Yield the strokes of a row as (column, text), joining adjacent ones."""
+        strokes = self.layout.strokes[y]
+        start, text = 0, ""
         for x in sorted(strokes):
-            if x != run + len(text):
+            if x != start + len(text):
                 if text:
-                    yield run, text
-                run, text = x, ""
+                    yield start, text
+                start, text = x, ""
             text += self.glyphs.stroke(strokes[x])
         if text:
-            yield run, text
+            yield start, text
 
     def _arrows(self, y: int) -> Iterable[tuple[int, Row]]:
-        for arrow in self.picture.arrows[y]:
+        for arrow in self.layout.arrows[y]:
             edge = self.graph.edges[arrow.edge]
             share = clean(edge.share) or ("" if edge.times == 1 else f"×{edge.times}")
             if width(share) > arrow.room:
@@ -185,19 +203,19 @@ class Sheet:
             yield arrow.x, ((self.glyphs.arrowhead, role), (share, role))
 
     def _row(self, node: int) -> NodeRow:
-        """What is said of a node, in words that have room in a box."""
-        row, shape = self.graph.row(node), self.picture.shape
-        known = self._fitted.get(node)
-        if known is None or known[0] != row:
+        """Return the row of a node, with its values shortened to the box."""
+        row, shape = self.graph.row(node), self.layout.shape
+        cached = self._fitted.get(node)
+        if cached is None or cached[0] != row:
             fitted = self.graph.fitted(row, self._value_room(row), shape.width - (7 if shape.width >= 15 else 4))
-            known = self._fitted[node] = row, fitted
-        return known[1]
+            cached = self._fitted[node] = row, fitted
+        return cached[1]
 
-    def _card(self, box: Box, line: int, chosen: int | None) -> Row:
-        """One line of a box, exactly as wide as it is."""
-        row, shape = self._row(box.node), self.picture.shape
+    def _box_line(self, box: Box, line: int, chosen: int | None) -> Row:
+        """Return a line of a box, exactly as wide as the box."""
+        row, shape = self._row(box.node), self.layout.shape
         border = self.glyphs.border("freed" if row.freed and row.kind == "op" else row.kind)
-        quiet = row.kind in _DIMMED or (row.freed and row.kind == "op")
+        quiet = row.kind in _OPERANDS or (row.freed and row.kind == "op")
         frame = "now" if row.now else "quiet" if quiet else "leaf" if row.kind == "leaf" else "op"
         if line == 0:
             pieces = self._top(row, border, frame, quiet)
@@ -211,15 +229,15 @@ class Sheet:
         return tuple((text, f"chosen {role}") for text, role in pieces) if box.node == chosen else pieces
 
     def _value_room(self, row: NodeRow) -> int:
-        shape = self.picture.shape
+        shape = self.layout.shape
         if shape.height > 2:
             return shape.width - 6
-        told = width(row.name or row.code) + (width(row.label) + 1 if row.kind in ("op", "module") else 0)
-        return max(shape.width - 7 - told, 4)
+        used = width(row.name or row.code) + (width(row.label) + 1 if row.kind in ("op", "module") else 0)
+        return max(shape.width - 7 - used, 4)
 
     def _top(self, row: NodeRow, border: str, frame: str, quiet: bool) -> Row:
-        """The upper edge: the mark of now or of a node let go, what it does, its name; in a low box its value too."""
-        shape, glyphs = self.picture.shape, self.glyphs
+        """Return the upper edge: marker, operation and name; in a low box also the value."""
+        shape, glyphs = self.layout.shape, self.glyphs
         mark = glyphs.now if row.now else glyphs.freed if row.freed and row.kind == "op" else ""
         room = shape.width - 4 - len(mark)
         value = clean(row.value) if shape.height == 2 else ""
@@ -227,45 +245,45 @@ class Sheet:
         label = clean(row.label) if row.kind in ("op", "module") or not name else ""
         if value and (value == name or (row.kind == "constant" and not name)):
             name, label, value = value, "", ""
-        after = f" = {value}" if value else ""
+        value_part = f" = {value}" if value else ""
         if row.kind == "leaf":
             name = shortened_path(name, max(room, 3))
-        between = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
-        if label and name and width(label + between + name + after) > room:
-            between = " "
-            # The operation says more than a long name, and a short name more than a long operation.
-            spare = room - width(between + after)
-            if spare < _TIGHT:
-                label, name = "", cut(name, max(room - width(after), 3), glyphs.more)
-            elif width(name) <= spare // 2:
-                label = cut(label, spare - width(name), glyphs.more)
+        separator = f" {border[1]} " if shape.height > 2 and border[1].strip() else " "
+        if label and name and width(label + separator + name + value_part) > room:
+            separator = " "
+            # Prefer the operation to a long name, and a short name to a long operation.
+            available = room - width(separator + value_part)
+            if available < _MIN_ROOM:
+                label, name = "", cut(name, max(room - width(value_part), 3), glyphs.more)
+            elif width(name) <= available // 2:
+                label = cut(label, available - width(name), glyphs.more)
             else:
-                label = cut(label, max(spare - width(name), spare // 2), glyphs.more)
-                name = cut(name, spare - width(label), glyphs.more)
-        lead = border[1] if width(label + between * bool(label and name) + name + after) < room else ""
+                label = cut(label, max(available - width(name), available // 2), glyphs.more)
+                name = cut(name, available - width(label), glyphs.more)
+        lead = border[1] if width(label + separator * bool(label and name) + name + value_part) < room else ""
         if mark:
             lead = mark
         role = "here" if row.now else "quiet" if quiet else "leaf" if row.kind == "leaf" else "op"
-        bright = "quiet" if quiet or not row.name else "strong"
+        name_role = "quiet" if quiet or not row.name else "strong"
         if row.kind == "leaf" and not row.now:
-            bright = "leaf strong"
+            name_role = "leaf strong"
         if row.linked and not row.now:
-            role, bright = f"{role} linked", f"{bright} linked"
+            role, name_role = f"{role} linked", f"{name_role} linked"
         pieces: list[Piece] = [(border[0] + lead, frame), (" ", "plain")]
         if label:
             pieces.append((label, role))
         if name:
-            pieces += [(between, frame)] if label else []
-            pieces.append((name, role if row.now and not label else bright))
-        if after:
+            pieces += [(separator, frame)] if label else []
+            pieces.append((name, role if row.now and not label else name_role))
+        if value_part:
             pieces += [(" = ", "quiet"), (value, "quiet" if quiet else "plain")]
-        pieces = _held(pieces, shape.width - 2, glyphs.more)
+        pieces = _clipped(pieces, shape.width - 2, glyphs.more)
         pieces.append((" ", "plain"))
         return (*pieces, (border[1] * (shape.width - 1 - row_width(pieces)) + border[2], frame))
 
     def _bottom(self, row: NodeRow, border: str, frame: str) -> Row:
-        """The lower edge, and in it the gradient that reached the node."""
-        shape, glyphs = self.picture.shape, self.glyphs
+        """Return the lower edge, with the gradient that reached the node."""
+        shape, glyphs = self.layout.shape, self.glyphs
         if not row.grad:
             return ((border[4] + border[1] * (shape.width - 2) + border[5], frame),)
         lead = border[4] + (border[1] if shape.width >= 15 else "")
@@ -281,20 +299,20 @@ class Sheet:
         return (*pieces, (border[1] * (shape.width - 1 - row_width(pieces)) + border[5], frame))
 
 
-def _held(pieces: list[Piece], cells: int, more: str) -> list[Piece]:
-    """The pieces in at most so many cells."""
-    taken = 0
-    for at, (text, role) in enumerate(pieces):
+def _clipped(pieces: list[Piece], cells: int, more: str) -> list[Piece]:
+    """Return the pieces, cut to `cells` cells."""
+    used = 0
+    for index, (text, role) in enumerate(pieces):
         size = width(text)
-        if taken + size > cells:
-            return [*pieces[:at], (cut(text, cells - taken, more), role)]
-        taken += size
+        if used + size > cells:
+            return [*pieces[:index], (cut(text, cells - used, more), role)]
+        used += size
     return pieces
 
 
-def _without(pieces: Row, cells: int) -> Row:
-    """The row from so many cells on; of a wide character cut in half a blank is left."""
-    out: list[Piece] = []
+def _without_first(pieces: Row, cells: int) -> Row:
+    """Return the row without its first cells; half a wide character becomes a blank."""
+    rest: list[Piece] = []
     for text, role in pieces:
         size = width(text)
         if cells >= size:
@@ -304,69 +322,85 @@ def _without(pieces: Row, cells: int) -> Row:
             first = width(text[0])
             text = " " * max(first - cells, 0) + text[1:]
             cells -= min(cells, first)
-        out.append((text, role))
-    return tuple(out)
+        rest.append((text, role))
+    return tuple(rest)
 
 
-_USES = 3
-"""How many consumers are shown."""
+# ------------------------------------------------------------ a node and its neighbours
 
 
-class Around:
-    """Which edges lead to each node and which from it, by their places in the list."""
+_MAX_CONSUMERS = 3
+"""Maximum number of consumers shown."""
+
+
+class IncidentEdges:
+    """The indices of the edges into and out of each node."""
 
     def __init__(self, edges: Sequence[Edge]) -> None:
         self.into: dict[int, list[int]] = {}
         self.out: dict[int, list[int]] = {}
-        for place, edge in enumerate(edges):
-            self.into.setdefault(edge.to, []).append(place)
-            self.out.setdefault(edge.source, []).append(place)
+        for index, edge in enumerate(edges):
+            self.into.setdefault(edge.to, []).append(index)
+            self.out.setdefault(edge.source, []).append(index)
 
 
-def focus(node: int, edges: Sequence[Edge], around: Around, cells: int, page: int) -> Picture | None:
-    """The boxes around a node, for so many cells and rows. What there is no room for is counted beside it."""
-    into, out = around.into.get(node, ()), around.out.get(node, ())
-    inputs = list(dict.fromkeys(edges[place].source for place in into))
-    users = list(dict.fromkeys(edges[place].to for place in out))
-    for abreast in range(min(max(len(inputs), 1), 9), 0, -1):
-        found = _around(node, inputs[:abreast], users[:_USES], (into, out), edges, cells, page)
-        if found is not None and (abreast == 1 or (found.width <= cells and found.height <= page)):
-            return _noted(found, node, len(inputs[abreast:]), len(users[_USES:]))
+def layout_neighbourhood(
+    node: int, edges: Sequence[Edge], incident: IncidentEdges, cells: int, page: int
+) -> BoxLayout | None:
+    """Lay out a node with its inputs and consumers in `cells` by `page` cells; notes count those without room.
+
+    Args:
+        node: The node.
+        edges: The edges of the graph.
+        incident: The edges into and out of each node.
+        cells: The width of the pane.
+        page: The height of the pane.
+
+    Returns:
+        The layout; None if there is no room for one.
+    """
+    into, out = incident.into.get(node, ()), incident.out.get(node, ())
+    inputs = list(dict.fromkeys(edges[index].source for index in into))
+    consumers = list(dict.fromkeys(edges[index].to for index in out))
+    for columns in range(min(max(len(inputs), 1), 9), 0, -1):
+        layout = _layout_around(node, inputs[:columns], consumers[:_MAX_CONSUMERS], (into, out), edges, cells, page)
+        if layout is not None and (columns == 1 or (layout.width <= cells and layout.height <= page)):
+            return _with_counts(layout, node, len(inputs[columns:]), len(consumers[_MAX_CONSUMERS:]))
     return None
 
 
-def _around(
+def _layout_around(
     node: int,
     inputs: Sequence[int],
-    users: Sequence[int],
-    around: tuple[Sequence[int], Sequence[int]],
+    consumers: Sequence[int],
+    incident: tuple[Sequence[int], Sequence[int]],
     edges: Sequence[Edge],
     cells: int,
     page: int,
-) -> Picture | None:
-    """The picture of a node with these inputs and consumers: with high boxes where there is room for them."""
-    into, out = around
-    shown = [place for place in into if edges[place].source in inputs] + [
-        place for place in out if edges[place].to in users
+) -> BoxLayout | None:
+    """Lay out a node with these inputs and consumers; boxes are high if there is room."""
+    into, out = incident
+    shown = [index for index in into if edges[index].source in inputs] + [
+        index for index in out if edges[index].to in consumers
     ]
-    pairs = [(edges[place].source, edges[place].to) for place in shown]
-    layers = arrange([*inputs, node, *users], pairs)
-    abreast = max(len(inputs), len(users), 2)
-    width = max(min((cells - (abreast - 1)) // abreast, 25), 11)
+    pairs = [(edges[index].source, edges[index].to) for index in shown]
+    layers = arrange_layers([*inputs, node, *consumers], pairs)
+    columns = max(len(inputs), len(consumers), 2)
+    width = max(min((cells - (columns - 1)) // columns, 25), 11)
     for height in (3, 2):
-        found = picture(layers, pairs, Shape(width - 1 + width % 2, 1, height))
-        if found is None or found.height <= page or height == 2:
+        layout = layout_boxes(layers, pairs, Shape(width - 1 + width % 2, 1, height))
+        if layout is None or layout.height <= page or height == 2:
             break
-    if found is None:
+    if layout is None:
         return None
-    arrows = [[arrow._replace(edge=shown[arrow.edge]) for arrow in row] for row in found.arrows]
-    return replace(found, arrows=arrows)
+    arrows = [[arrow._replace(edge=shown[arrow.edge]) for arrow in row] for row in layout.arrows]
+    return replace(layout, arrows=arrows)
 
 
-def _noted(found: Picture, node: int, inputs: int, users: int) -> Picture:
-    """The picture with a word on how many there is no room for."""
-    box = found.boxes[node]
-    words = [ngettext("+{count} input", "+{count} inputs", inputs)] if inputs else []
-    words += [ngettext("+{count} use", "+{count} uses", users)] if users else []
-    notes = tuple(Note(0, box.y + line, box.x - 1, word) for line, word in enumerate(words))
-    return replace(found, notes=notes)
+def _with_counts(layout: BoxLayout, node: int, inputs: int, consumers: int) -> BoxLayout:
+    """Return the layout with notes that count what is not shown."""
+    box = layout.boxes[node]
+    texts = [ngettext("+{count} input", "+{count} inputs", inputs)] if inputs else []
+    texts += [ngettext("+{count} use", "+{count} uses", consumers)] if consumers else []
+    notes = tuple(Note(0, box.y + line, box.x - 1, text) for line, text in enumerate(texts))
+    return replace(layout, notes=notes)

@@ -1,6 +1,8 @@
-"""What the graph pane says of each thing in the graph: its name, what it holds, the gradient that reached it.
+"""Model of the graph pane: the graph at the cursor, with the texts of each node and the gradients sent over each edge.
 
-What the graph pane shows at a point: the graph, and for each thing in it what there is to know and to do."""
+`NodeTexts` makes the text of a node: its name, its value and the gradient that reached it. `GraphModel` holds what the
+learner chose to show, and reuses what did not change since the last step.
+"""
 
 from __future__ import annotations
 
@@ -20,72 +22,76 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.wire_types import Value
 from tutor.ui.panes.graph import lanes as drawing
 from tutor.ui.panes.graph.lanes import Edge, Graph, NodeRow
-from tutor.ui.panes.graph.skeleton import Builder, GraphOptions, Grower, Item, Skeleton
-from tutor.ui.panes.readings import Namer, Texts, brief, figure
+from tutor.ui.panes.graph.structure import GraphOptions, GraphStructure, IncrementalBuilder, Item, StructureBuilder
+from tutor.ui.panes.tensor_text import TensorNames, ValueTexts, term_text, value_text
 from tutor.ui.render.segments import clean
 
-_VALUE = 24
-"""The widest a value gets."""
-_NAME = 18
-"""The widest a module's name gets."""
-_TERMS = 12
-"""Of so many shares each is said."""
-_OUTER = 4
-"""In so many frames, from the outermost on, parameters are looked for by name."""
+_VALUE_WIDTH = 24
+"""Maximum width of a value, in cells."""
+_NAME_WIDTH = 18
+"""Maximum width of a module's name, in characters."""
+_MAX_TERMS = 12
+"""Maximum number of shares of a gradient that are listed."""
+_OUTER_FRAMES = 4
+"""Number of outermost frames in which parameters are looked up by name."""
 
-Said = tuple[str, Value, str]
+OperandText = tuple[str, Value, str]
 """A name, a value and its dtype."""
 
-_GIVEN = {"constant": N_("constant"), "input": N_("input")}
+_OPERAND_LABELS = {"constant": N_("constant"), "input": N_("input")}
 
 
-class Rows:
-    """Makes rows for one point after the other of one recording."""
+# ------------------------------------------------------------ texts of nodes
+
+
+class NodeTexts:
+    """Makes the rows of nodes, step after step of a recording."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
-        self._text = Texts(figure, _VALUE)
-        self._given: dict[int, Said] = {}
-        """Of each input and constant: what it was when the operation ran."""
-        self._codes: dict[int, str] = {}
-        self._derived: dict[int, str] = {}
-        """By node of a second graph: what it computed."""
-        self._roots: dict[int, str] = {}
+        self._text = ValueTexts(value_text, _VALUE_WIDTH)
+        self._operands: dict[int, OperandText] = {}
+        """By item: the text of an input or a constant when the operation ran."""
+        self._expressions: dict[int, str] = {}
+        self._derivative_names: dict[int, str] = {}
+        """By node of a second graph: the name of what it computed."""
+        self._root_names: dict[int, str] = {}
         """By outermost module: its name."""
 
-    def at(self, state: State, skeleton: Skeleton, now: int | None, sent: set[int]) -> Rows:
-        """From now on about this point."""
-        self._state, self._skeleton, self._now, self._sent = state, skeleton, now, sent
-        self._namer = Namer(state)
-        self._lasting: dict[int, str] | None = None
+    def at_step(self, state: State, structure: GraphStructure, now: int | None, sent: set[int]) -> NodeTexts:
+        """Set the step that the following calls are about, and return self."""
+        self._state, self._structure, self._now, self._sent = state, structure, now, sent
+        self._names = TensorNames(state)
+        self._parameter_names: dict[int, str] | None = None
         return self
 
     def row(self, item: Item) -> NodeRow:
-        """The row of a thing."""
+        """Return the row of an item."""
         if item.kind == "heading":
             return NodeRow(item.number, _(item.text, number=item.place), "", "", kind="heading")
         if item.kind in ("constant", "input"):
-            name, value, dtype = self._what_was_given(item)
+            name, value, dtype = self._operand(item)
             text = value if isinstance(value, str) else self._text(value, dtype) if value is not None else ""
-            return NodeRow(item.number, _(_GIVEN[item.kind]), name, text, kind=item.kind)
+            return NodeRow(item.number, _(_OPERAND_LABELS[item.kind]), name, text, kind=item.kind)
         if item.kind == "module":
             return self._module(item)
         node = self._state.nodes.get(item.node)
         if node is None:
             node = NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, [])
         row = self._node(node, item, item.number == self._now)
-        name = self._name(node.tensor) or self._derivative(node)
-        return replace(row, name=name, code="" if name else self._code(node))
+        name = self._name(node.tensor) or self._derivative_name(node)
+        return replace(row, name=name, code="" if name else self._expression(node))
 
     def _node(self, node: NodeState, item: Item, now: bool) -> NodeRow:
+        """Return the row of a node, without its name."""
         value, dtype = value_of(self._state, node)
         text = "" if value is None else self._text(value, dtype)
         if value is None and node.shape is not None:
             text = "x".join(map(str, node.shape)) or _("scalar")
-        grad, parts = self._reached(node)
-        shares = " + ".join(brief(part, dtype) for part in parts[:_TERMS]) if len(parts) > 1 else ""
-        if len(parts) > _TERMS:
-            shares += _(" + {count:,} more", count=len(parts) - _TERMS)
+        grad, parts = self._grad_and_shares(node)
+        shares = " + ".join(term_text(part, dtype) for part in parts[:_MAX_TERMS]) if len(parts) > 1 else ""
+        if len(parts) > _MAX_TERMS:
+            shares += _(" + {count:,} more", count=len(parts) - _MAX_TERMS)
         return NodeRow(
             item.number, drawing.label_of(node.name), "", text,
             grad=self._text(grad, dtype) if grad is not None else shares,
@@ -94,14 +100,14 @@ class Rows:
         )  # fmt: skip
 
     def _module(self, item: Item) -> NodeRow:
-        """A module is what its output is; while it runs backward, how far it has come."""
+        """Return the row of a folded module: that of its output, with its progress while it runs backward."""
         nodes = [self._state.nodes[number] for number in item.nodes if number in self._state.nodes]
-        now = self._now in item.nodes
-        row = self._node(self._state.nodes[item.node], item, now)
-        ran = sum(node.order > 0 for node in nodes)
+        is_current = self._now in item.nodes
+        row = self._node(self._state.nodes[item.node], item, is_current)
+        ran_count = sum(node.order > 0 for node in nodes)
         name = self.module_name(item.module or 0)
-        if now and ran:
-            name = f"{name} {ran}/{len(nodes)}"
+        if is_current and ran_count:
+            name = f"{name} {ran_count}/{len(nodes)}"
         kind = self._state.modules[item.module or 0].kind
         return replace(row, label=clean(kind), name=name, freed=any(node.state == "freed" for node in nodes),
                        new=self._sent_to_output(item))  # fmt: skip
@@ -110,93 +116,96 @@ class Rows:
         return item.node in self._sent
 
     def fitted(self, row: NodeRow, cells: int, grad_cells: int) -> NodeRow:
-        """The row with its value and its gradient in so many cells, as far as that goes."""
-        item = self._skeleton.items[row.node]
+        """Return the row with its value and its gradient shortened to these numbers of cells, as far as possible."""
+        item = self._structure.items[row.node]
         node = self._state.nodes.get(item.node)
         if item.kind in ("constant", "input"):
-            _, value, dtype = self._what_was_given(item)
-        elif node is None:  # a leaf that nothing has used yet
+            _, value, dtype = self._operand(item)
+        elif node is None:  # a leaf that no operation has used yet
             value, dtype = value_of(self._state, NodeState(item.number, "AccumulateGrad", [], item.tensor, -1, []))
         else:
             value, dtype = value_of(self._state, node)
         if value is not None and not isinstance(value, str) and width(row.value) > cells:
-            row = replace(row, value=figure(value, dtype, cells))
-        grad = None if node is None or item.kind in ("constant", "input") else self._reached(node)[0]
+            row = replace(row, value=value_text(value, dtype, cells))
+        grad = None if node is None or item.kind in ("constant", "input") else self._grad_and_shares(node)[0]
         if grad is not None and width(row.grad) > grad_cells:
-            row = replace(row, grad=figure(grad, dtype, grad_cells))
+            row = replace(row, grad=value_text(grad, dtype, grad_cells))
         return row
 
-    def _reached(self, node: NodeState) -> tuple[Value, list[Value]]:
-        """The gradient that reached a node, and the shares that it is the sum of, in the order in which they came."""
+    def _grad_and_shares(self, node: NodeState) -> tuple[Value, list[Value]]:
+        """Return the gradient that reached a node, and the shares that add up to it, in order of arrival."""
         state = self._state
-        users = (state.nodes.get(number) for number in dict.fromkeys(self._skeleton.feeds.get(node.node, ())))
-        ran = sorted((user for user in users if user is not None and user.order), key=lambda user: user.order)
-        parts = [
+        consumers = (state.nodes.get(number) for number in dict.fromkeys(self._structure.consumers.get(node.node, ())))
+        executed = sorted((node for node in consumers if node is not None and node.order), key=lambda node: node.order)
+        shares = [
             value
-            for user in ran
-            for source, value in zip(user.inputs, user.grad_inputs or (), strict=False)
+            for consumer in executed
+            for source, value in zip(consumer.inputs, consumer.grad_inputs or (), strict=False)
             if source is not None and source[0] == node.node and value is not None
         ]
         if node.grad_outputs:
-            return node.grad_outputs[0], parts
-        return (parts[0], parts) if len(parts) == 1 else (None, parts)
+            return node.grad_outputs[0], shares
+        return (shares[0], shares) if len(shares) == 1 else (None, shares)
 
     # ------------------------------------------------------------ names
 
     def _name(self, tensor: int | None) -> str:
-        """A parameter is called by the path of its module, also in the function in which it is at work."""
-        held = None if tensor is None else self._state.tensors.get(tensor)
-        if held is not None and held.class_name == "Parameter":
-            if self._lasting is None:
-                self._lasting = {}
-                for frame in self._state.frames[:_OUTER]:
+        """Return the name of a tensor; a parameter keeps its path in the model, also within functions that use it."""
+        record = None if tensor is None else self._state.tensors.get(tensor)
+        if record is not None and record.class_name == "Parameter":
+            if self._parameter_names is None:
+                self._parameter_names = {}
+                for frame in self._state.frames[:_OUTER_FRAMES]:
                     for name, number in names_of(self._state, frame).items():
-                        self._lasting.setdefault(number, name)
-            lasting = self._lasting.get(held.tensor)
-            if lasting is not None:
-                return lasting
-        return self._namer(tensor)
+                        self._parameter_names.setdefault(number, name)
+            path = self._parameter_names.get(record.tensor)
+            if path is not None:
+                return path
+        return self._names(tensor)
 
-    def _derivative(self, node: NodeState) -> str:
-        """What a node of the second graph computed: the gradient of what, and over which of its uses if of several."""
-        name = self._derived.get(node.node, "")
-        passed = None if node.of is None or name else self._state.nodes.get(node.of[0])
-        if node.of is None or passed is None:
+    def _derivative_name(self, node: NodeState) -> str:
+        """Return the name of the gradient that a node of a second graph computed, with the use it came through."""
+        name = self._derivative_names.get(node.node, "")
+        forward_node = None if node.of is None or name else self._state.nodes.get(node.of[0])
+        if node.of is None or forward_node is None:
             return name
-        which = node.of[1]
-        source = passed.inputs[which] if 0 <= which < len(passed.inputs) else None
-        of = passed if which < 0 or source is None else self._state.nodes.get(source[0], passed)
-        called, through = self._name(of.tensor), self._name(passed.tensor)
-        if called:
+        input_index = node.of[1]
+        source = forward_node.inputs[input_index] if 0 <= input_index < len(forward_node.inputs) else None
+        differentiated = forward_node
+        if input_index >= 0 and source is not None:
+            differentiated = self._state.nodes.get(source[0], forward_node)
+        of_name, forward_name = self._name(differentiated.tensor), self._name(forward_node.tensor)
+        if of_name:
             uses = sum(
-                came is not None and came[0] == of.node
-                for one in self._state.nodes.values()
-                if one.node < node.node and one.of_pass != node.of_pass
-                for came in one.inputs
+                source is not None and source[0] == differentiated.node
+                for user in self._state.nodes.values()
+                if user.node < node.node and user.of_pass != node.of_pass
+                for source in user.inputs
             )
-            via = _(" via {name}", name=through) if of is not passed and uses > 1 and through else ""
-            name = self._derived[node.node] = f"∇{called}{via}"
+            is_input = differentiated is not forward_node
+            via = _(" via {name}", name=forward_name) if is_input and uses > 1 and forward_name else ""
+            name = self._derivative_names[node.node] = f"∇{of_name}{via}"
         return name
 
     def module_name(self, module: int) -> str:
-        """The name of a module: `fc1`, `net[0]`; of the outermost what the learner calls it."""
+        """Return the name of a module: `fc1`, `net[0]`; of the outermost, the learner's name for it."""
         info = self._state.modules.get(module)
         if info is None:
             return ""
         name = info.path.removeprefix(".")
         if not name or name.startswith("["):
             outermost = with_ancestors(self._state.modules, module)[0]
-            root = self._roots[outermost] = self._roots.get(outermost) or self._root(outermost)
+            root = self._root_names[outermost] = self._root_names.get(outermost) or self._root_name(outermost)
             name = root + name
-        return clean(name if len(name) <= _NAME else "…" + name[1 - _NAME :])
+        return clean(name if len(name) <= _NAME_WIDTH else "…" + name[1 - _NAME_WIDTH :])
 
-    def _root(self, outermost: int) -> str:
-        """What the learner calls the outermost module, by the name of one of its parameters."""
+    def _root_name(self, outermost: int) -> str:
+        """Return the learner's name for an outermost module, found in the path of one of its parameters."""
         state = self._state
         for node in state.nodes.values():
             if node.tensor is None or node.sequence >= 0:
                 continue
-            for number in self._skeleton.feeds.get(node.node, ()):
+            for number in self._structure.consumers.get(node.node, ()):
                 info = state.modules.get(state.nodes[number].module or 0)
                 name, dot, _ = self._name(node.tensor).rpartition(".")
                 if info is None or not dot or not name.endswith(info.path):
@@ -205,34 +214,34 @@ class Rows:
                     return name[: len(name) - len(info.path)]
         return ""
 
-    def _code(self, node: NodeState) -> str:
-        """The expression that made what has no name."""
-        known = self._codes.get(node.node)
-        if known is None:
-            known = self._codes[node.node] = clean(code_of(self.timeline, node))
-        return known
+    def _expression(self, node: NodeState) -> str:
+        """Return the expression that made an unnamed value."""
+        expression = self._expressions.get(node.node)
+        if expression is None:
+            expression = self._expressions[node.node] = clean(code_of(self.timeline, node))
+        return expression
 
-    def _what_was_given(self, item: Item) -> Said:
-        """What an operation was given, as it was then."""
-        said = self._given.get(item.number)
-        if said is None:
-            said = self._given[item.number] = self._look(item)
-        return said
+    def _operand(self, item: Item) -> OperandText:
+        """Return the text of an input or constant as it was when the operation ran."""
+        operand = self._operands.get(item.number)
+        if operand is None:
+            operand = self._operands[item.number] = self._find_operand(item)
+        return operand
 
-    def _look(self, item: Item) -> Said:
+    def _find_operand(self, item: Item) -> OperandText:
         node = self._state.nodes[item.node]
         step = self.timeline.operation(node)
         if step is None:
             return "", None, ""
         if item.tensor is None and sum(tensor is None for _, tensor, _ in node.others) == 1:
             text = only_literal(self.timeline, node.site)
-            if text is not None:  # no need to go back to where it ran
+            if text is not None:  # no need to restore the state in which it ran
                 return "", clean(text), ""
         before = self.timeline.state(step - 1)
         if item.tensor is not None:
-            held = before.tensors.get(item.tensor)
-            if held is not None:
-                return clean(name_of(before, item.tensor) or ""), held.value, held.dtype
+            record = before.tensors.get(item.tensor)
+            if record is not None:
+                return clean(name_of(before, item.tensor) or ""), record.value, record.dtype
             return "", None, ""
         event, texts = self.timeline.event(step), op_texts(self.timeline, step)
         if not isinstance(event, ev.Op) or texts is None or item.place >= len(texts):
@@ -240,33 +249,36 @@ class Rows:
         text = clean(texts[item.place])
         tensor, _ = find(before, text)
         frames = [*reversed(before.frames[1:]), *before.frames[:1]]
-        bound = next((frame.names[text] for frame in frames if text in frame.names), None)
-        if tensor is None and bound is not None and isinstance(bound.value, (int, float)):
-            return text, repr(bound.value), ""
+        binding = next((frame.names[text] for frame in frames if text in frame.names), None)
+        if tensor is None and binding is not None and isinstance(binding.value, (int, float)):
+            return text, repr(binding.value), ""
         return ("", text, "") if text[:1] in "0123456789.-+([" else (text, None, "")
 
 
 def value_of(state: State, node: NodeState) -> tuple[Value, str]:
-    """What a node made, or what the leaf holds; and of which kind its numbers are."""
+    """Return the value that a node made or a leaf holds, and its dtype."""
     tensor = None if node.tensor is None else state.tensors.get(node.tensor)
     dtype = tensor.dtype if tensor is not None else "float32"
     return (node.value if tensor is None or node.sequence >= 0 else tensor.value), dtype
 
 
-EMPTY = Skeleton({}, [], {}, {}, {}, 0)
+# ------------------------------------------------------------ the graph at the cursor
 
 
-class Grapher:
-    """Makes the graph at a point; what did not change since the last one is kept."""
+_EMPTY = GraphStructure({}, [], {}, {}, {}, 0)
+
+
+class GraphModel:
+    """The graph at a step; reuses what did not change since the last one."""
 
     def __init__(self) -> None:
-        self.wishes = GraphOptions()
-        self.skeleton = EMPTY
+        self.options = GraphOptions()
+        self.structure = _EMPTY
         self.linked: frozenset[int] = frozenset()
-        """Nodes that are linked with what is marked in another pane."""
+        """Nodes linked with the selection in another pane."""
         self._timeline: Timeline | None = None
-        self._grower: Grower | None = None
-        self._rows: Rows | None = None
+        self._builder: IncrementalBuilder | None = None
+        self._texts: NodeTexts | None = None
         self._state = State()
         self._key: object = None
         self._leaves: set[int | None] = set()
@@ -275,79 +287,81 @@ class Grapher:
         self._pass: int | None = None
 
     def at(self, timeline: Timeline, cursor: int) -> Graph:
-        """The graph at a point."""
+        """Return the graph at a step."""
         if timeline is not self._timeline:
             self._timeline = timeline
-            self.wishes.opened = {}
-            self._grower, self._key = Grower(Builder(timeline, self.wishes)), None
-            self._rows = Rows(timeline)
-        assert self._rows is not None
+            self.options.opened = {}
+            self._builder, self._key = IncrementalBuilder(StructureBuilder(timeline, self.options)), None
+            self._texts = NodeTexts(timeline)
+        assert self._texts is not None
         state = self._state = timeline.state(cursor)
         event = timeline.event(cursor) if cursor else None
-        self._follow(state)
-        self._share(state)
-        now = now_of(event, state)
-        known: dict[int, NodeRow] = {}
-        say = self._rows.at(state, self.skeleton, now, touched(event, state))
+        self._update_structure(state)
+        self._update_shares(state)
+        now = current_node(event, state)
+        rows: dict[int, NodeRow] = {}
+        texts = self._texts.at_step(state, self.structure, now, nodes_with_new_grad(event, state))
 
         def row(number: int) -> NodeRow:
-            made = known.get(number)
-            if made is None:
-                made = known[number] = say.row(self.skeleton.items[number])
-            return replace(made, linked=True) if self.is_linked(number) and not made.now else made
+            built = rows.get(number)
+            if built is None:
+                built = rows[number] = texts.row(self.structure.items[number])
+            return replace(built, linked=True) if self.is_linked(number) and not built.now else built
 
-        here = None if now is None else self.skeleton.item_of.get(now, now if now in self.skeleton.items else None)
-        return Graph(self.skeleton.numbers, self._edges, row, say.fitted, here, self.skeleton.apart)
+        current = None if now is None else self.structure.item_of.get(now, now if now in self.structure.items else None)
+        return Graph(self.structure.numbers, self._edges, row, texts.fitted, current, self.structure.has_headings)
 
-    def _follow(self, state: State) -> None:
-        """Make the skeleton anew where nodes came or went, or the learner wants to see other things."""
-        assert self._grower is not None
+    def _update_structure(self, state: State) -> None:
+        """Rebuild the structure if nodes came or went, or the options changed."""
+        assert self._builder is not None
         shown = self._key[0] if isinstance(self._key, tuple) else None
         if shown != state.shown:
             grew = shown is not None and shown <= state.shown
-            fresh = state.shown - shown if shown is not None and grew else state.shown
-            nodes = (state.nodes[number] for number in fresh if number in state.nodes)
+            added = state.shown - shown if shown is not None and grew else state.shown
+            nodes = (state.nodes[number] for number in added if number in state.nodes)
             leaves = {node.tensor for node in nodes if is_leaf(node)}
             self._leaves = self._leaves | leaves if grew else leaves
         unused = _unused(state, self._leaves)
-        key = (state.shown, unused, self.wishes.others, dict(self.wishes.opened))
+        key = (state.shown, unused, self.options.others, dict(self.options.opened))
         if key != self._key:
             self._key = (state.shown.copy(), *key[1:])
-            self.skeleton = self._grower.build(state, unused)
-            self._edges, self._ran, self._pass = self.skeleton.edges, [], None
+            self.structure = self._builder.build(state, unused)
+            self._edges, self._ran, self._pass = self.structure.edges, [], None
 
-    def _share(self, state: State) -> None:
-        """Write the shares on the edges over which gradients went since the last time."""
+    def _update_shares(self, state: State) -> None:
+        """Write the gradients on the edges over which they were sent since the last step."""
         last = state.last_pass if state.showing_pass else None
-        ran = [] if last is None else last.ran
-        number = None if last is None else last.number
-        before, self._ran = self._ran, ran
-        shorter, longer = sorted((before, ran), key=len)
-        if number != self._pass or longer[: len(shorter)] != shorter:
-            self._edges, shorter = self.skeleton.edges, []
-            longer = ran
-        self._pass = number
-        users, shared = self.skeleton.users, self.skeleton.shared
-        changed = {place for node in longer[len(shorter) :] for place in users.get(node, ())}
+        executed = [] if last is None else last.ran
+        pass_number = None if last is None else last.number
+        executed_before, self._ran = self._ran, executed
+        shorter, longer = sorted((executed_before, executed), key=len)
+        if pass_number != self._pass or longer[: len(shorter)] != shorter:
+            self._edges, shorter = self.structure.edges, []
+            longer = executed
+        self._pass = pass_number
+        edges_of, node_edges = self.structure.users, self.structure.shared
+        changed = {index for node in longer[len(shorter) :] for index in edges_of.get(node, ())}
         if changed:
             self._edges = self._edges.copy()
-            for place in changed:
-                parts = [brief(part, "float32") for pair in shared[place] for part in gradients_sent(state, *pair)]
-                self._edges[place] = replace(self._edges[place], share=" + ".join(parts))
+            for index in changed:
+                shares = [
+                    term_text(part, "float32") for pair in node_edges[index] for part in gradients_sent(state, *pair)
+                ]
+                self._edges[index] = replace(self._edges[index], share=" + ".join(shares))
 
-    # ------------------------------------------------------------ what stands where
+    # ------------------------------------------------------------ items and subjects
 
     def is_linked(self, number: int) -> bool:
-        """Whether an item is linked with what is marked elsewhere."""
-        item = self.skeleton.items.get(number)
+        """Return whether an item is linked with the selection in another pane."""
+        item = self.structure.items.get(number)
         if item is None:
             return False
-        data = -item.tensor if item.kind == "input" and item.tensor is not None else number
-        return not self.linked.isdisjoint((*item.nodes, number, data))
+        tensor_number = -item.tensor if item.kind == "input" and item.tensor is not None else number
+        return not self.linked.isdisjoint((*item.nodes, number, tensor_number))
 
     def subject(self, number: int) -> tuple[str, int] | None:
-        """What there is to know about an item."""
-        item = self.skeleton.items.get(number)
+        """Return the node or tensor that an item stands for, or None."""
+        item = self.structure.items.get(number)
         if item is None or item.kind == "heading":
             return None
         if item.kind in ("leaf", "op", "module") and item.node:
@@ -357,74 +371,77 @@ class Grapher:
         return ("node", item.node) if item.node else None
 
     def item_of(self, subject: str, ref: int) -> int | None:
-        """The item that stands for a node or a tensor; what has no node may be told as its tensor, negative."""
+        """Return the item of a node or tensor, or None; what has no node may be given as its tensor, negated."""
         if subject == "node" and ref > 0:
-            return self.skeleton.item_of.get(ref)
+            return self.structure.item_of.get(ref)
         if subject == "node":
             ref = -ref
-        held = self._state.tensors.get(ref)
-        if held is not None and held.node in self.skeleton.item_of:
-            return self.skeleton.item_of[held.node]
-        found = (item.number for item in self.skeleton.items.values() if item.tensor == ref)
-        return next(found, None)
+        record = self._state.tensors.get(ref)
+        if record is not None and record.node in self.structure.item_of:
+            return self.structure.item_of[record.node]
+        numbers = (item.number for item in self.structure.items.values() if item.tensor == ref)
+        return next(numbers, None)
 
-    # ------------------------------------------------------------ what the learner may do
+    # ------------------------------------------------------------ options
 
     def toggle_others(self) -> bool:
-        """Show inputs without gradient and constants, or hide them; whether they are shown now."""
-        self.wishes.others = not self.wishes.shows_others(self.skeleton.operations)
-        return self.wishes.others
+        """Show or hide inputs without gradient and constants; return whether they are shown now."""
+        self.options.others = not self.options.shows_others(self.structure.operations)
+        return self.options.others
 
     def can_open(self, number: int) -> bool:
-        """Whether an item is a closed module."""
-        item = self.skeleton.items.get(number)
+        """Return whether an item is a closed module."""
+        item = self.structure.items.get(number)
         return item is not None and item.kind == "module"
 
     def can_close(self, number: int) -> bool:
-        """Whether an item stands in a module that is open."""
-        return self._closable(number) is not None
+        """Return whether an item is inside an open module."""
+        return self._module_to_close(number) is not None
 
     def open(self, number: int) -> int | None:
-        """Show what is in a module; the item to mark then."""
-        item = self.skeleton.items.get(number)
+        """Open a module; return the node to select then."""
+        item = self.structure.items.get(number)
         if item is None or item.kind != "module" or item.module is None:
             return None
-        self.wishes.opened[item.module] = True
+        self.options.opened[item.module] = True
         return item.nodes[0]
 
     def close(self, number: int) -> int | None:
-        """Draw the innermost module around an item as one node; a node in it."""
-        module = self._closable(number)
+        """Fold the innermost module around an item; return a node in it."""
+        module = self._module_to_close(number)
         if module is None:
             return None
-        self.wishes.opened[module] = False
-        return self.skeleton.items[number].node
+        self.options.opened[module] = False
+        return self.structure.items[number].node
 
-    def _closable(self, number: int) -> int | None:
-        item = self.skeleton.items.get(number)
+    def _module_to_close(self, number: int) -> int | None:
+        item = self.structure.items.get(number)
         if item is None or item.kind not in ("op", "leaf", "module") or not item.node:
             return None
         module = item.module
         if item.kind == "module" and module is not None:
             module = self._state.modules[module].parent
         elif item.kind == "leaf":
-            users = self.skeleton.feeds.get(item.node, [])
-            module = self._state.nodes[users[0]].module if users else None
+            consumers = self.structure.consumers.get(item.node, [])
+            module = self._state.nodes[consumers[0]].module if consumers else None
         chain = with_ancestors(self._state.modules, module)
         return chain[-1] if chain else None
 
 
 def _unused(state: State, used: set[int | None]) -> tuple[int, ...]:
-    """Leaves with a name that no operation has used yet: autograd has no node for them. Not beside a backward pass."""
+    """Return named leaves that no operation has used yet (autograd has no node for them); none beside a pass."""
     if state.showing_pass:
         return ()
     named = {number for frame in state.frames for number in names_of(state, frame).values()} - used
     tensors = (state.tensors[number] for number in named if number is not None)
-    return tuple(sorted(one.tensor for one in tensors if one.is_leaf and one.requires_grad))
+    return tuple(sorted(tensor.tensor for tensor in tensors if tensor.is_leaf and tensor.requires_grad))
 
 
-def now_of(event: ev.Event | None, state: State) -> int | None:
-    """The node that just ran, or that the operation just made; of a leaf that nothing has used its tensor, negative."""
+# ------------------------------------------------------------ nodes of a step
+
+
+def current_node(event: ev.Event | None, state: State) -> int | None:
+    """Return the node that just ran or was just made; a leaf that no operation has used is its tensor, negated."""
     if isinstance(event, (ev.Node, ev.Accumulate)) or (isinstance(event, ev.HookRan) and event.node is not None):
         return event.node
     if isinstance(event, ev.Op) and event.outputs:
@@ -440,8 +457,8 @@ def now_of(event: ev.Event | None, state: State) -> int | None:
     return None
 
 
-def touched(event: ev.Event | None, state: State) -> set[int]:
-    """The nodes whose gradient this step changed: those that it was sent to, and a leaf that took it."""
+def nodes_with_new_grad(event: ev.Event | None, state: State) -> set[int]:
+    """Return the nodes whose gradient this step changed: those it was sent to, or the leaf that accumulated it."""
     if isinstance(event, ev.Accumulate):
         return {event.node}
     if isinstance(event, ev.Node):

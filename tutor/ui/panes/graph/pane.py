@@ -1,4 +1,4 @@
-"""The graph pane: it grows as the code runs, and gradients appear in it as the backward pass climbs it."""
+"""The graph pane: the autograd graph as it grows, and the gradients that the backward pass sends through it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tutor.trace import events as ev
 from tutor.trace.state import State
 from tutor.ui.panes.base import Pane
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
-from tutor.ui.panes.graph.model import Grapher
-from tutor.ui.panes.graph.views import Chooser, LanesView, View
+from tutor.ui.panes.graph.model import GraphModel
+from tutor.ui.panes.graph.views import LanesView, View, ViewSelector
 from tutor.ui.render.segments import Row
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class GraphPane(Pane):
-    """The graph at the cursor, in one of three views."""
+    """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
     NAME = N_("graph")
     CHOOSES = True
 
     def __init__(self) -> None:
         super().__init__()
-        self.grapher = Grapher()
-        self.views = Chooser()
-        self._graph = Graph((), (), _nothing, _as_it_is)
+        self.model = GraphModel()
+        self.views = ViewSelector()
+        self._graph = Graph((), (), _no_row, _unchanged)
         self._view: View | None = None
         self._place: dict[int, int] = {}
         self._placed: Sequence[int] = ()
-        self._at: int | None = None
-        """The node that the view is about: what is now, or what was chosen since."""
+        self._centre: int | None = None
+        """The node that the view shows: the current one, or the selected one since."""
         self._title: Row = ()
         self._totals: dict[int, int] = {}
         self._hint = ""
@@ -42,14 +42,14 @@ class GraphPane(Pane):
         timeline = self.timeline
         if timeline is None:
             return
-        graph = self._graph = self.grapher.at(timeline, self.cursor)
+        graph = self._graph = self.model.at(timeline, self.cursor)
         state = timeline.state(self.cursor)
         event = timeline.event(self.cursor) if self.cursor else None
         if self._placed is not graph.nodes:
             self._placed = graph.nodes
             self._place = {node: index for index, node in enumerate(graph.nodes)}
-        if graph.now is not None or self._at not in self._place:
-            self._at = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
+        if graph.now is not None or self._centre not in self._place:
+            self._centre = graph.now if graph.now is not None else graph.nodes[-1] if graph.nodes else None
         self._title = self._heading(state, event)
         self._hint = "" if graph.nodes else _("leaves and operations appear here")
         if state.full:
@@ -57,11 +57,11 @@ class GraphPane(Pane):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self._view = self.views.view(self._graph, self._at, self.inner, self.page, self.glyphs, self._view)
+        self._view = self.views.view(self._graph, self._centre, self.inner, self.page, self.glyphs, self._view)
 
     def next_view(self) -> str:
-        """Show the graph in another way; a word on which."""
-        view = self.views.turn(self._view.name if self._view is not None else "lanes")
+        """Switch to the next view; return its name for the message line."""
+        view = self.views.next_view(self._view.name if self._view is not None else "lanes")
         self.top = 0
         self.update()
         if self.views.refused:
@@ -75,18 +75,18 @@ class GraphPane(Pane):
         if last is None or not state.showing_pass:
             return ((_("forward"), "value"),) if state.shown else ()
         text = N_("backward pass {number}") if last.call == "backward" else N_("autograd.grad, pass {number}")
-        if self.tabs:  # there is less room beside tabs
+        if self.tabs:  # less room beside tabs
             text = N_("pass {number}")
         title = _(text, number=last.number)
         if not last.ran:
             return ((title, "grad"),)
         if not last.running and not isinstance(event, ev.BackwardEnd):
-            return self.parted(((title, "grad"),), ((_("over"), "quiet"),))
+            return self.join_heading(((title, "grad"),), ((_("over"), "quiet"),))
         place = _("node {number} of {count}", number=len(last.ran), count=self._total(state))
-        return self.parted(((title, "grad"),), ((place, "quiet"),))
+        return self.join_heading(((title, "grad"),), ((place, "quiet"),))
 
     def _total(self, state: State) -> int:
-        """How many nodes this pass runs: as recorded where it has ended, else as many as can be reached."""
+        """Return how many nodes this pass runs: as recorded if it has ended, else the number of visible nodes."""
         assert state.last_pass is not None
         assert self.timeline is not None
         number = state.last_pass.number
@@ -94,8 +94,8 @@ class GraphPane(Pane):
             info = next((info for info in self.timeline.passes if info.number == number), None)
             if info is None or info.end_step is None:
                 return max(len(state.shown), len(state.last_pass.ran))
-            ended = self.timeline.state(info.end_step).last_pass
-            self._totals[number] = len(ended.ran) if ended is not None else len(state.last_pass.ran)
+            last_pass = self.timeline.state(info.end_step).last_pass
+            self._totals[number] = len(last_pass.ran) if last_pass is not None else len(state.last_pass.ran)
         return self._totals[number]
 
     def heading(self) -> Row:
@@ -104,13 +104,13 @@ class GraphPane(Pane):
         name = _(self._view.name)
         if self._view.name == "lanes" and self.views.wanted is None and not self.views.refused:
             return self._title
-        said = ((f"{name}, {_(self.views.refused)}" if self.views.refused else name, "quiet"),)
-        return self.parted(said, self._title) if self.tabs else self.parted(self._title, said)
+        view_name = ((f"{name}, {_(self.views.refused)}" if self.views.refused else name, "quiet"),)
+        return self.join_heading(view_name, self._title) if self.tabs else self.join_heading(self._title, view_name)
 
     def rows(self, width: int, height: int) -> list[Row]:
         if self._view is not None and self.failure is None:
             self._bound()
-            self._view.look(self.top, self.page, self.inner)
+            self._view.prepare_rows(self.top, self.page, self.inner)
         return super().rows(width, height)
 
     def count(self) -> int:
@@ -125,16 +125,16 @@ class GraphPane(Pane):
     def in_view(self) -> int | None:
         return None if self._graph.now is None or self._view is None else self._view.row_of(self._graph.now)
 
-    # ------------------------------------------------------------ what is chosen
+    # ------------------------------------------------------------ selection
 
     def subject(self, index: int) -> tuple[str, int] | None:
-        return self.grapher.subject(self._graph.nodes[index]) if index < len(self._graph.nodes) else None
+        return self.model.subject(self._graph.nodes[index]) if index < len(self._graph.nodes) else None
 
     def choices(self) -> int:
         return len(self._graph.nodes)
 
     def first_choice(self) -> int:
-        return self._place.get(self._at, 0) if self._at is not None else 0
+        return self._place.get(self._centre, 0) if self._centre is not None else 0
 
     def row_of(self, choice: int) -> int | None:
         return None if self._view is None else self._view.row_of(self._graph.nodes[choice])
@@ -148,52 +148,52 @@ class GraphPane(Pane):
         return index == self.chosen and isinstance(self._view, LanesView)
 
     def place_of(self, subject: str, ref: int) -> int | None:
-        item = self.grapher.item_of(subject, ref)
+        item = self.model.item_of(subject, ref)
         return None if item is None else self._place.get(item)
 
     def link(self, linked: Linked) -> None:
-        self.grapher.linked = linked.nodes
+        self.model.linked = linked.nodes
         super().link(linked)
 
     def linked_row(self) -> int | None:
-        """The row of what is marked in another pane; the view is about that, then."""
+        """Return the row of the selection in another pane, and centre the view on it."""
         nodes = self.linked.nodes if self.linked is not None else ()
         places = [place for node in nodes if (place := self.place_of("node", node)) is not None]
         if not places:
             return None
-        self._at = self._graph.nodes[min(places)]
+        self._centre = self._graph.nodes[min(places)]
         self._lay_out()
         return self.row_of(min(places))
 
     def choose(self, choice: int) -> None:
-        self._at = self._graph.nodes[choice]
+        self._centre = self._graph.nodes[choice]
         self._lay_out()
         row = self.row_of(choice)
         if row is not None:
             self._bring_into_view(row)
         self.mark(choice)
 
-    # ------------------------------------------------------------ what is shown of it
+    # ------------------------------------------------------------ options
 
     def toggle_others(self) -> bool:
-        """Show what needs no gradient, or hide it; whether it is shown now."""
-        shown = self.grapher.toggle_others()
+        """Show or hide inputs without gradient and constants; return whether they are shown now."""
+        shown = self.model.toggle_others()
         self.update()
         return shown
 
     def can_fold(self, inward: bool) -> bool:
-        """Whether the mark stands on a closed module, or in one that is open."""
+        """Return whether the selection is a closed module (`inward`), or is inside an open one."""
         if self.chosen is None or self.chosen >= len(self._graph.nodes):
             return False
         number = self._graph.nodes[self.chosen]
-        return self.grapher.can_open(number) if inward else self.grapher.can_close(number)
+        return self.model.can_open(number) if inward else self.model.can_close(number)
 
     def fold(self, inward: bool) -> bool:
-        """Open the module that the mark stands on, or close the one around it; whether there is one."""
+        """Open the selected module (`inward`), or close the one around the selection; return whether there is one."""
         if self.chosen is None or not self.can_fold(inward):
             return False
         number = self._graph.nodes[self.chosen]
-        node = self.grapher.open(number) if inward else self.grapher.close(number)
+        node = self.model.open(number) if inward else self.model.close(number)
         if node is not None:
             self._marked = ("node", node)
             self.update()
@@ -202,9 +202,9 @@ class GraphPane(Pane):
         return True
 
 
-def _nothing(node: int) -> NodeRow:
+def _no_row(node: int) -> NodeRow:
     raise KeyError(node)
 
 
-def _as_it_is(row: NodeRow, value: int, grad: int) -> NodeRow:
+def _unchanged(row: NodeRow, value: int, grad: int) -> NodeRow:
     return row

@@ -1,4 +1,4 @@
-"""The three views of the graph, as rows to be shown in a pane: lanes, boxes, and one node with those around it."""
+"""The three views of the graph: lanes, boxes, and a node with its neighbours; and which of them fits the pane."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ from typing import Protocol
 
 from tutor.i18n import N_
 from tutor.text_width import width
-from tutor.ui.panes.graph import lanes as drawing
-from tutor.ui.panes.graph.boxes import MOST, Around, Picture, Shape, Sheet, focus, picture
-from tutor.ui.panes.graph.lanes import Edge, Graph, Lanes, Measures, Widest, grown
-from tutor.ui.panes.graph.layers import Layers, arrange
+from tutor.ui.panes.graph import lanes as lane_rows
+from tutor.ui.panes.graph.boxes import (
+    MAX_NODES,
+    BoxDrawing,
+    BoxLayout,
+    IncidentEdges,
+    Shape,
+    layout_boxes,
+    layout_neighbourhood,
+)
+from tutor.ui.panes.graph.lanes import ColumnWidths, Edge, Graph, Lanes, Widest, extend_lanes
+from tutor.ui.panes.graph.layered_layout import Layers, arrange_layers
 from tutor.ui.render.segments import Glyphs, Row
 
 VIEWS = (N_("lanes"), N_("boxes"), N_("focus"))
-_FEW = 200
-"""Of so many rows all are looked at to find how wide each part must be; of more, those that have been in view."""
+_MEASURED_ROWS = 200
+"""Up to this many rows, all are measured; of more, those that have been visible."""
 
 
 class View(Protocol):
-    """What the pane needs to know of a view."""
+    """The interface of a view to the pane."""
 
     @property
     def name(self) -> str:
         """One of VIEWS."""
 
     def count(self) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
 
-    def look(self, top: int, page: int, cells: int) -> None:
-        """These rows are about to be drawn."""
+    def prepare_rows(self, top: int, page: int, cells: int) -> None:
+        """Prepare to draw the rows from `top` on."""
 
     def row(self, index: int, cells: int, chosen: int | None) -> Row:
-        """One row."""
+        """Return a row."""
 
     def row_of(self, node: int) -> int | None:
-        """The row that must be in view, with one on either side, to see a node."""
+        """Return the row to keep visible, with one on either side, to show a node; None if it is not shown."""
 
     def node_at(self, index: int, column: int) -> int | None:
-        """The node at a place."""
+        """Return the node at a row and column, or None."""
 
 
 class LanesView:
@@ -49,26 +57,28 @@ class LanesView:
     def __init__(self, graph: Graph, lanes: Lanes, glyphs: Glyphs, widest: Widest) -> None:
         self.graph, self.lanes, self.glyphs = graph, lanes, glyphs
         self.widest = widest
-        """The label, the name and the value: so many cells has had the widest."""
-        self._sizes: Measures | None = None
+        """Greatest widths so far of label, name, expression and value."""
+        self._widths: ColumnWidths | None = None
 
     def count(self) -> int:
         return len(self.graph.nodes)
 
-    def look(self, top: int, page: int, cells: int) -> None:
-        nodes = self.graph.nodes if len(self.graph.nodes) <= _FEW else self.graph.nodes[top : top + page]
+    def prepare_rows(self, top: int, page: int, cells: int) -> None:
+        nodes = self.graph.nodes if len(self.graph.nodes) <= _MEASURED_ROWS else self.graph.nodes[top : top + page]
         rows = [self.graph.row(node) for node in nodes]
-        self.widest = drawing.widest(rows, self.widest)
-        now = self.row_of(self.graph.now) if self.graph.now is not None else None
-        self._sizes = drawing.measure(self.widest, self.lanes, cells, 0 if now is None else self.lanes.at[now])
+        self.widest = lane_rows.widest(rows, self.widest)
+        current_row = self.row_of(self.graph.now) if self.graph.now is not None else None
+        self._widths = lane_rows.column_widths(
+            self.widest, self.lanes, cells, 0 if current_row is None else self.lanes.at[current_row]
+        )
 
     def row(self, index: int, cells: int, chosen: int | None) -> Row:
-        sizes = self._sizes
-        assert sizes is not None
+        widths = self._widths
+        assert widths is not None
         row = self.graph.row(self.graph.nodes[index])
-        if width(row.value) > sizes.value or width(row.grad) > sizes.grad:
-            row = self.graph.fitted(row, sizes.value, sizes.grad)
-        return drawing.line(row, self.lanes, index, sizes, self.glyphs)
+        if width(row.value) > widths.value or width(row.grad) > widths.grad:
+            row = self.graph.fitted(row, widths.value, widths.grad)
+        return lane_rows.node_line(row, self.lanes, index, widths, self.glyphs)
 
     def row_of(self, node: int) -> int | None:
         return self.lanes.place.get(node)
@@ -78,110 +88,110 @@ class LanesView:
 
 
 class BoxesView:
-    """A picture of boxes, of which the pane may show a part."""
+    """Boxes, of which the pane may show a part."""
 
-    def __init__(self, name: str, graph: Graph, picture: Picture, glyphs: Glyphs) -> None:
+    def __init__(self, name: str, graph: Graph, layout: BoxLayout, glyphs: Glyphs) -> None:
         self.name = name
-        self.picture = picture
-        self._sheet = Sheet(picture, graph, glyphs)
+        self.layout = layout
+        self._drawing = BoxDrawing(layout, graph, glyphs)
         self.left = 0
-        """The column of the picture that the pane begins with."""
+        """The first visible column."""
 
     def count(self) -> int:
-        return self.picture.height
+        return self.layout.height
 
-    def bring(self, node: int | None, left: int, cells: int) -> None:
-        """Begin at `left`, or where the box of a node is in view; in the middle, where there is room for all."""
-        spare = cells - self.picture.width
-        box = None if node is None else self.picture.boxes.get(node)
+    def scroll_to(self, node: int | None, left: int, cells: int) -> None:
+        """Begin at column `left`, or where the box of a node is visible; centre the graph if it fits."""
+        spare = cells - self.layout.width
+        box = None if node is None else self.layout.boxes.get(node)
         if spare >= 0:
             self.left = -(spare // 2)
             return
         if box is not None:
-            left = max(min(left, box.x - 1), box.x + self.picture.shape.width + 1 - cells)
+            left = max(min(left, box.x - 1), box.x + self.layout.shape.width + 1 - cells)
         self.left = max(0, min(left, -spare))
 
-    def look(self, top: int, page: int, cells: int) -> None:
+    def prepare_rows(self, top: int, page: int, cells: int) -> None:
         pass
 
     def row(self, index: int, cells: int, chosen: int | None) -> Row:
-        return self._sheet.row(index, self.left, cells, chosen)
+        return self._drawing.row(index, self.left, cells, chosen)
 
     def row_of(self, node: int) -> int | None:
-        box = self.picture.boxes.get(node)
+        box = self.layout.boxes.get(node)
         return None if box is None else box.y + 1
 
     def node_at(self, index: int, column: int) -> int | None:
-        if index >= len(self.picture.rows):
+        if index >= len(self.layout.rows):
             return None
-        x, size = self.left + column, self.picture.shape.width
-        return next((box.node for box in self.picture.rows[index] if box.x <= x < box.x + size), None)
+        x, box_width = self.left + column, self.layout.shape.width
+        return next((box.node for box in self.layout.rows[index] if box.x <= x < box.x + box_width), None)
 
 
 _SHAPES = (Shape(25, 3, 3), Shape(21, 3, 3), Shape(17, 3, 3), Shape(25, 3, 2), Shape(21, 3, 2), Shape(19, 1, 2),
            Shape(17, 1, 2))  # fmt: skip
-"""Boxes as they are tried: the first that fit are taken."""
-_LOW = Shape(17, 1, 2)
-"""Boxes where not all of them fit, but where so low ones need not be scrolled down."""
+"""Shapes in order of preference."""
+_LOW_SHAPE = Shape(17, 1, 2)
+"""Shape used if not all boxes fit, but low ones need no scrolling down."""
 
 
-class Chooser:
-    """Finds the view of a graph, and keeps what was laid out as long as the graph stays the same."""
+class ViewSelector:
+    """Selects the view of a graph, and reuses its layout while the graph stays the same."""
 
     def __init__(self) -> None:
         self.wanted: str | None = None
-        """The view asked for; None: boxes where all fits, else lanes."""
+        """The view asked for; None: boxes if all fit, else lanes."""
         self.refused = ""
-        """Why it is not the one asked for."""
+        """Why the view is not the one asked for; empty if it is."""
         self._nodes: Sequence[int] = ()
         self._lanes: Lanes | None = None
-        self._drawn: tuple[Lanes, Sequence[Edge]] = (Lanes(), ())
-        """The last lanes, and what edges they are of: where the graph only grew, they grow."""
+        self._last_lanes: tuple[Lanes, Sequence[Edge]] = (Lanes(), ())
+        """The last lanes, and the edges they are for: if nodes were only added, they are extended."""
         self._layers: Layers | None = None
-        self._pictures: dict[Shape, Picture | None] = {}
-        self._around: Around | None = None
-        self._focus: tuple[object, Picture | None] = ((), None)
+        self._layouts: dict[Shape, BoxLayout | None] = {}
+        self._incident_edges: IncidentEdges | None = None
+        self._neighbourhood: tuple[object, BoxLayout | None] = ((), None)
         self._widest: Widest = (0, 0, 0, 0)
         self._left = 0
         self._outgrown: tuple[int, int] | None = None
-        """The size of the pane in which boxes did not fit once: they do not come back as soon as they would."""
+        """Pane size at which boxes no longer fitted: they do not return as soon as they fit again."""
 
-    def turn(self, shown: str) -> str:
-        """Ask for the next view."""
+    def next_view(self, shown: str) -> str:
+        """Ask for the next view; return its name."""
         self.wanted = VIEWS[(VIEWS.index(self.wanted or shown) + 1) % len(VIEWS)]
         return self.wanted
 
     def view(self, graph: Graph, node: int | None, cells: int, page: int, glyphs: Glyphs, before: View | None) -> View:
-        """The view of a graph around a node, for so many cells and rows."""
+        """Return the view of a graph around a node, in `cells` by `page` cells."""
         if graph.nodes is not self._nodes:
             fewer = len(graph.nodes) < len(self._nodes)
-            self._nodes, self._lanes, self._layers, self._around = graph.nodes, None, None, None
-            self._pictures, self._focus = {}, ((), None)
+            self._nodes, self._lanes, self._layers, self._incident_edges = graph.nodes, None, None, None
+            self._layouts, self._neighbourhood = {}, ((), None)
             self._widest = (0, 0, 0, 0) if fewer else self._widest
         if isinstance(before, LanesView):
             self._widest = before.widest if len(before.graph.nodes) <= len(graph.nodes) else self._widest
-        found: Picture | None = None
+        boxes: BoxLayout | None = None
         self.refused = ""
         if self.wanted == "focus" and node is not None:
             key = node, cells, page
-            if self._around is None:
-                self._around = Around(graph.edges)
-            if self._focus[0] != key:
-                self._focus = key, focus(node, graph.edges, self._around, cells, page)
-            found = self._focus[1]
-        elif self.wanted == "boxes" or (self.wanted is None and not graph.apart):
-            found = self._boxes(graph, cells, page)
-        if found is None:
+            if self._incident_edges is None:
+                self._incident_edges = IncidentEdges(graph.edges)
+            if self._neighbourhood[0] != key:
+                self._neighbourhood = key, layout_neighbourhood(node, graph.edges, self._incident_edges, cells, page)
+            boxes = self._neighbourhood[1]
+        elif self.wanted == "boxes" or (self.wanted is None and not graph.has_headings):
+            boxes = self._lay_out_boxes(graph, cells, page)
+        if boxes is None:
             if self.wanted in ("boxes", "focus") and graph.nodes:
                 self.refused = N_("too large for focus") if self.wanted == "focus" else N_("too large for boxes")
-            return LanesView(graph, self._in_lanes(graph), glyphs, self._widest)
-        view = BoxesView("focus" if self.wanted == "focus" else "boxes", graph, found, glyphs)
-        view.bring(node, before.left if isinstance(before, BoxesView) and before.name == view.name else 0, cells)
+            return LanesView(graph, self._lay_out_lanes(graph), glyphs, self._widest)
+        view = BoxesView("focus" if self.wanted == "focus" else "boxes", graph, boxes, glyphs)
+        view.scroll_to(node, before.left if isinstance(before, BoxesView) and before.name == view.name else 0, cells)
         return view
 
-    def _in_lanes(self, graph: Graph) -> Lanes:
+    def _lay_out_lanes(self, graph: Graph) -> Lanes:
         if self._lanes is None:
-            before, edges = self._drawn
+            before, edges = self._last_lanes
             rows, count = len(before.nodes), len(edges)
             added = graph.edges[count:]
             if (
@@ -191,34 +201,34 @@ class Chooser:
             ):
                 before, added, rows = Lanes(), graph.edges, 0
             pairs = [(edge.source, edge.to) for edge in added for _ in range(min(edge.times, 2))]
-            self._lanes = grown(before, graph.nodes[rows:], pairs)
-            self._drawn = self._lanes, graph.edges
+            self._lanes = extend_lanes(before, graph.nodes[rows:], pairs)
+            self._last_lanes = self._lanes, graph.edges
         return self._lanes
 
-    def _boxes(self, graph: Graph, cells: int, page: int) -> Picture | None:
-        """The boxes, as large as fits; where none fit, those that are scrolled, if they were asked for."""
+    def _lay_out_boxes(self, graph: Graph, cells: int, page: int) -> BoxLayout | None:
+        """Return the largest boxes that fit; if none do, boxes to be scrolled if they were asked for, else None."""
         if self.wanted is None and self._outgrown == (cells, page):
             return None
         pairs = [(edge.source, edge.to) for edge in graph.edges]
-        if self._layers is None and len(graph.nodes) <= MOST:
-            drawn = [node for node in graph.nodes if graph.row(node).kind != "heading"]
-            self._layers = arrange(drawn, pairs)
+        if self._layers is None and len(graph.nodes) <= MAX_NODES:
+            nodes = [node for node in graph.nodes if graph.row(node).kind != "heading"]
+            self._layers = arrange_layers(nodes, pairs)
         depth = len(self._layers.layers) if self._layers is not None else 0
         for shape in _SHAPES:
-            least = depth * (shape.height + 1) - 1
-            found = self._picture(shape, pairs) if least <= page else None
-            if found is not None and found.width <= cells and found.height <= page:
-                return found
+            min_height = depth * (shape.height + 1) - 1
+            boxes = self._layout_in(shape, pairs) if min_height <= page else None
+            if boxes is not None and boxes.width <= cells and boxes.height <= page:
+                return boxes
         if self.wanted is None:
             self._outgrown = cells, page
             return None
-        high = [found for shape in _SHAPES[:3] if (found := self._picture(shape, pairs)) is not None]
-        low = self._picture(_LOW, pairs)
-        if low is not None and low.height <= page < min((found.height for found in high), default=0):
+        high = [boxes for shape in _SHAPES[:3] if (boxes := self._layout_in(shape, pairs)) is not None]
+        low = self._layout_in(_LOW_SHAPE, pairs)
+        if low is not None and low.height <= page < min((boxes.height for boxes in high), default=0):
             return low
-        return next((found for found in high if found.width <= cells), high[-1] if high else None)
+        return next((boxes for boxes in high if boxes.width <= cells), high[-1] if high else None)
 
-    def _picture(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> Picture | None:
-        if shape not in self._pictures:
-            self._pictures[shape] = None if self._layers is None else picture(self._layers, pairs, shape)
-        return self._pictures[shape]
+    def _layout_in(self, shape: Shape, pairs: Sequence[tuple[int, int]]) -> BoxLayout | None:
+        if shape not in self._layouts:
+            self._layouts[shape] = None if self._layers is None else layout_boxes(self._layers, pairs, shape)
+        return self._layouts[shape]
