@@ -24,18 +24,18 @@ Ran = Callable[[int, Any, Any], None]
 Accumulated = Callable[[int, torch.Tensor, Any], None]
 
 
-class Watcher:
+class RecorderHook:
     """A hook of the recorder's on a node. It stays behind those of the learner's: it is to see what they leave."""
 
     __slots__ = ()
 
 
-class _Hook(Watcher):
+class _Hook(RecorderHook):
     """The post hook of a node; tells when the node ran and when it is gone. Returns None, so nothing changes."""
 
     __slots__ = ("graph", "serial")
 
-    def __init__(self, serial: int, graph: Graph) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder) -> None:
         self.serial = serial
         self.graph = graph
 
@@ -51,7 +51,7 @@ class _LeafHook(_Hook):
 
     __slots__ = ("leaf",)
 
-    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder, leaf: weakref.ref[torch.Tensor]) -> None:
         super().__init__(serial, graph)
         self.leaf = leaf
 
@@ -61,12 +61,12 @@ class _LeafHook(_Hook):
             self.graph.accumulated(self.serial, leaf, grad_outputs)
 
 
-class _Arrival(Watcher):
+class _Arrival(RecorderHook):
     """The hook before an `AccumulateGrad` whose leaf has hooks that run once its gradient is written."""
 
     __slots__ = ("graph", "leaf", "serial")
 
-    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder, leaf: weakref.ref[torch.Tensor]) -> None:
         self.serial = serial
         self.graph = graph
         self.leaf = leaf
@@ -77,12 +77,12 @@ class _Arrival(Watcher):
             self.graph.arrived(self.serial, leaf, grad_outputs[0])
 
 
-class _OwnBefore(Watcher):
+class _OwnBefore(RecorderHook):
     """The hook before a custom `autograd.Function`."""
 
     __slots__ = ("graph", "serial")
 
-    def __init__(self, serial: int, graph: Graph) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder) -> None:
         self.serial = serial
         self.graph = graph
 
@@ -100,7 +100,7 @@ class _OwnHook(_Hook):
         self.graph.ran(self.serial, grad_inputs, grad_outputs)
 
 
-class Graph:
+class GraphRecorder:
     """The table of nodes."""
 
     def __init__(self, waiting: list[Any], ran: Ran, accumulated: Accumulated) -> None:
@@ -184,15 +184,15 @@ class Graph:
         events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
         return serial
 
-    def expect(self, leaf: torch.Tensor) -> None:
+    def hook_leaf(self, leaf: torch.Tensor) -> None:
         """The leaf is given its first hook that runs once its gradient is written; its node may be known already."""
         if may_lack_hooks_after(leaf):
             node = torch.autograd.graph.get_gradient_edge(leaf).node
-            known = self.known(node)
+            known = self.number_of(node)
             if known is not None:
                 node.register_prehook(_Arrival(known, self, weakref.ref(leaf)))
 
-    def made_by(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
+    def record_created(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
         """Tells of the nodes that computed the gradients of a node that ran, in a pass with `create_graph`."""
         for first, gradients in ((-1, grad_outputs[:1]), (0, grad_inputs)):
             for place, gradient in enumerate(gradients, first):
@@ -212,7 +212,7 @@ class Graph:
         else:
             self.waiting.append((_FREED, [node]))
 
-    def known(self, grad_fn: Any) -> int | None:
+    def number_of(self, grad_fn: Any) -> int | None:
         """The number of a node, if it has one."""
         number = grad_fn.metadata.get(_KEY)
         return None if number is None else int(number)

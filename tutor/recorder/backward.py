@@ -19,15 +19,15 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge
 
-from tutor.recorder.autograd_graph import Graph
-from tutor.recorder.call_sites import OpSite, Place
-from tutor.recorder.containers import Groups
-from tutor.recorder.operations import Operations, quiet
-from tutor.recorder.originals import own
-from tutor.recorder.other_processes import are_in_use
-from tutor.recorder.tensors import Storage, TensorRecord, Tensors, grad_fn_of, overlap, version_of
+from tutor.recorder.autograd_graph import GraphRecorder
+from tutor.recorder.call_sites import CallSite, OpSite
+from tutor.recorder.containers import ContainerRecorder
+from tutor.recorder.operations import OperationRecorder, quiet
+from tutor.recorder.originals import torch_function
+from tutor.recorder.other_processes import is_distributed
+from tutor.recorder.tensors import Storage, TensorRecord, TensorRecorder, grad_fn_of, overlap, version_of
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count, pop_mode, push_mode
-from tutor.recorder.user_hooks import Hooks
+from tutor.recorder.user_hooks import HookRecorder
 from tutor.recorder.values import LIST, summary_of, unmeasured, value_of
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
 from tutor.trace.index import Named, behind, is_charted
@@ -36,7 +36,7 @@ from tutor.trace.names import best_of, is_indexed
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
 
 
-class Call:
+class BackwardCall:
     """What a backward call was asked to do, whichever of the three it is."""
 
     def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class Call:
         self.accumulated: list[Any] = []
         """What `backward(inputs=…)` writes gradients to."""
         self.edges: list[Any] = []
-        if func is own(torch.Tensor, "backward"):
+        if func is torch_function(torch.Tensor, "backward"):
             self.name = "backward"
             given = kwargs
             if len(args) > 1:
@@ -55,7 +55,7 @@ class Call:
             self.gradient = [] if gradient is None else [gradient]
         else:
             given = inspect.signature(func).bind(*args, **kwargs).arguments
-            is_grad = func is own(torch.autograd, "grad")
+            is_grad = func is torch_function(torch.autograd, "grad")
             self.name = "grad" if is_grad else "backward"
             asked = _listed(given["outputs" if is_grad else "tensors"])
             self.roots = [root for root in asked if isinstance(root, torch.Tensor)]
@@ -80,15 +80,15 @@ _KEY = "gradtutor name"
 _Tensor = torch.Tensor
 
 
-class Charting:
+class LossRecorder:
     """Tells points of curves, from live tensors."""
 
-    def __init__(self, append: Callable[[Any], None], groups: Groups, own: dict[int, Any]) -> None:
+    def __init__(self, append: Callable[[Any], None], containers: ContainerRecorder, own: dict[int, Any]) -> None:
         self._append = append
-        self._groups = groups
+        self._containers = containers
         self._own = own
 
-    def note(self, name: str, value: Any) -> None:
+    def note_loss(self, name: str, value: Any) -> None:
         """A name was stored to; its tensor may be a loss, or a part of one."""
         if type(value) is not _Tensor:
             return
@@ -97,13 +97,13 @@ class Charting:
             if node is not None and value.numel() == 1 and _KEY not in node.metadata:
                 node.metadata[_KEY] = name, value.detach()
 
-    def tell(self, call: Call, site: OpSite, number: int) -> None:
+    def record(self, call: BackwardCall, site: OpSite, number: int) -> None:
         """A pass begins, called at a site of this number. Function modes are off."""
         depth: int = site.event[7]
         if not is_charted(call.name, call.create_graph, depth):
             return
         scalars = [(place, root) for place, root in enumerate(call.roots) if root.numel() == 1]
-        scope = _Scope(self._frames(), self._groups) if scalars else None
+        scope = _Scope(self._frames(), self._containers) if scalars else None
         for place, root in scalars:
             assert scope is not None
             name, parts = scope.name(root), list[Named]()
@@ -129,7 +129,7 @@ class Charting:
 class _Scope:
     """What the scalars are called that names in the learner's frames mean."""
 
-    def __init__(self, frames: Iterator[dict[str, Any]], groups: Groups) -> None:
+    def __init__(self, frames: Iterator[dict[str, Any]], containers: ContainerRecorder) -> None:
         self._names: dict[int, str] = {}
         """By `id`: they are held here meanwhile."""
         self._made: dict[Any, torch.Tensor] = {}
@@ -139,7 +139,7 @@ class _Scope:
             for name, thing in list(names.items()):
                 if name.startswith((".", "__")):
                     continue
-                for suffix, tensor in groups.inside(thing):
+                for suffix, tensor in containers.tensors_in(thing):
                     if id(tensor) not in self._names and tensor.numel() == 1:
                         several.setdefault(id(tensor), (tensor, []))[1].append(name + suffix)
             for number, (tensor, called) in several.items():
@@ -188,55 +188,55 @@ class BackwardRecorder:
 
     def __init__(
         self,
-        operations: Operations,
-        tensors: Tensors,
-        charting: Charting,
+        operations: OperationRecorder,
+        tensors: TensorRecorder,
+        losses: LossRecorder,
         waiting: list[Any],
         is_other_thread: Callable[[], bool],
     ) -> None:
-        self._charting = charting
+        self._losses = losses
         self._operations = operations
         self._tensors = tensors
         self._append = waiting.append
         self._is_other_thread = is_other_thread
-        self.graph = Graph(waiting, self.ran, self.accumulated)
+        self.graph = GraphRecorder(waiting, self.ran, self.accumulated)
         self.graph.arrived = self.arrived
         self.graph.entered = self.entered
         self.graph.left = self.left
-        self.hooks = Hooks(operations, tensors, waiting.append)
+        self.hooks = HookRecorder(operations, tensors, waiting.append)
         self.hooks.value, self.hooks.written = self._value, self.written
         self.hooks.on = lambda: self.on and not is_other_thread()
         self.hooks.is_other_thread = is_other_thread
         self._arriving: dict[int, tuple[int, Any]] = {}
-        self._told: set[int] = set()
+        self._recorded: set[int] = set()
         self._number = 0
         self._written: list[tuple[weakref.ref[torch.Tensor], TensorRecord]] = []
         """The leaves whose gradient this pass has written."""
-        self._asked: list[weakref.ref[torch.Tensor]] = []
+        self._retain_grad_called: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
         self._measured = 0
-        self._within = 0
+        self._running_passes = 0
         self._unseen = False
         self.on = False
         self._buffers: dict[int, Storage] = {}
         """By `id`: memory that gradients share with other tensors, and that this pass has written to."""
         self.full = False
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     # ------------------------------------------------------------ a pass
 
-    def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
+    def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: CallSite, site: OpSite, frame: int) -> Any:
         """Runs and records `Tensor.backward`, `autograd.backward` or `autograd.grad`."""
         with quiet():
             try:
-                call = Call(func, args, kwargs)
+                call = BackwardCall(func, args, kwargs)
                 if self.full:
-                    self._charting.tell(call, site, self._operations.send(site))
+                    self._losses.record(call, site, self._operations.send(site))
                 else:
                     _begins = self._begin(call, site, frame)  # held: a leaf's node lives as long as somebody wants it
             except Exception as error:  # a call that torch will refuse; or ours
                 if not isinstance(error, TypeError):
-                    self.trouble(error)
+                    self.on_error(error)
                 return place.call(func, args, kwargs)
         if self.full:
             return place.call(func, args, kwargs)
@@ -244,7 +244,7 @@ class BackwardRecorder:
         number = self._number
         done = False
         creating, self.graph.creating = self.graph.creating, call.create_graph
-        self._within += 1
+        self._running_passes += 1
         try:
             if torch.cuda.is_initialized():
                 # The engine would run nodes on a thread of the device's, away from our modes.
@@ -254,24 +254,24 @@ class BackwardRecorder:
                 result = place.call(func, args, kwargs)
             done = True
         finally:
-            self._within -= 1
+            self._running_passes -= 1
             while mode_count() > depth:  # a backward of the learner's was left by an exception
                 pop_mode()
             self.graph.creating = creating
             with quiet():
                 if done and call.name == "grad":
-                    self._captured(call, result)
+                    self._record_captured(call, result)
                 if done:
-                    self._accumulated(call.accumulated)
+                    self._record_inputs(call.accumulated)
                 if not done:
                     self.hooks.changes.clear()
                 for node in tuple(self._retaining):  # those whose node did not run, as it failed or was not needed
-                    self._retained(node)
+                    self._record_retained(node)
                 self._append((_BACKWARD_END, number, done))
-                self._look_at_gradients()
+                self._record_rewritten()
         return result
 
-    def _begin(self, call: Call, site: OpSite, frame: int) -> list[Any]:
+    def _begin(self, call: BackwardCall, site: OpSite, frame: int) -> list[Any]:
         """Tells that a pass begins; the nodes at which it does."""
         self._number += 1
         roots = [self._tensors.serial(root) for root in call.roots]
@@ -282,13 +282,13 @@ class BackwardRecorder:
                 self.graph.node(grad_fn, serial, unknown)
                 for event in unknown:
                     self._append(event)
-        if self._asked:
-            alive = [(ref, tensor) for ref in self._asked if (tensor := ref()) is not None]
-            self._asked = [ref for ref, _ in alive]
+        if self._retain_grad_called:
+            alive = [(ref, tensor) for ref in self._retain_grad_called if (tensor := ref()) is not None]
+            self._retain_grad_called = [ref for ref, _ in alive]
             self._retaining = {
                 number: ref
                 for ref, tensor in alive
-                if tensor.grad_fn is not None and (number := self.graph.known(tensor.grad_fn)) is not None
+                if tensor.grad_fn is not None and (number := self.graph.number_of(tensor.grad_fn)) is not None
             }
         gradient = [None if g is None else self._value(g) for g in call.gradient]
         self._append(
@@ -299,12 +299,12 @@ class BackwardRecorder:
         )  # fmt: skip
         return begins
 
-    def _look_at_gradients(self) -> None:
+    def _record_rewritten(self) -> None:
         """Record the gradients that something else has written since: callbacks of the engine, DDP's buckets."""
         written, self._written = self._written, []
-        exchanged = are_in_use()  # their writes raise no version
+        exchanged = is_distributed()  # their writes raise no version
         if exchanged:
-            self._tensors.look_again()
+            self._tensors.record_changed()
         for ref, known in written:
             leaf = ref()
             if leaf is None:
@@ -317,27 +317,27 @@ class BackwardRecorder:
             elif held.serial != known.grad:
                 self._tensors.record(leaf, known, value=False)
             elif exchanged or self._tensors.has_new_value(grad, held):
-                self._tensors.changed(grad, held)
+                self._tensors.record_write(grad, held)
         buffers, self._buffers = self._buffers, {}
         for known in [known for storage in buffers.values() for known in storage.views]:
             tensor = known.ref()
             if tensor is not None and self._tensors.has_new_value(tensor, known):
                 self._tensors.record(tensor, known)
 
-    def _accumulated(self, tensors: list[Any]) -> None:
+    def _record_inputs(self, tensors: list[Any]) -> None:
         """`backward(inputs=…)` has written a gradient to these. It calls `retain_grad` of those that are no leaves."""
-        asked = [ref() for ref in self._asked]
+        asked = [ref() for ref in self._retain_grad_called]
         for tensor in tensors:
             if not isinstance(tensor, torch.Tensor) or any(tensor is other for other in asked):
                 continue
             if grad_fn_of(tensor) is not None and tensor.grad is not None:
-                known = self._tensors.meet(tensor)
+                known = self._tensors.register(tensor)
                 grad = self._tensors.gradient(tensor.grad)
                 self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
                 self._tensors.record(tensor, known, value=False)
-                self.asked_to_retain(tensor)
+                self.retain_grad_called(tensor)
 
-    def _captured(self, call: Call, result: Any) -> None:
+    def _record_captured(self, call: BackwardCall, result: Any) -> None:
         results = result if isinstance(result, tuple | list) else (result,)
         for tensor, gradient in zip(call.inputs, results, strict=False):
             if not isinstance(tensor, torch.Tensor):
@@ -357,13 +357,13 @@ class BackwardRecorder:
             return
         try:
             with quiet():
-                if not self._within:
-                    self._tell_unseen()
+                if not self._running_passes:
+                    self._record_unseen_pass()
                     return
                 if self._retaining:
-                    self._retained(node)
+                    self._record_retained(node)
                 if self.hooks.changes:
-                    self.hooks.tell(node)
+                    self.hooks.record(node)
                 value = self._value
                 self._append(
                     (
@@ -372,9 +372,9 @@ class BackwardRecorder:
                     )
                 )  # fmt: skip
                 if self.graph.creating:
-                    self.graph.made_by(node, grad_inputs, grad_outputs)
+                    self.graph.record_created(node, grad_inputs, grad_outputs)
         except Exception as error:  # an exception here would abort the learner's pass
-            self.trouble(error)
+            self.on_error(error)
 
     def accumulated(self, node: int, leaf: torch.Tensor, grad_outputs: Any) -> None:
         """An `AccumulateGrad` ran: the leaf's gradient has been written."""
@@ -383,28 +383,30 @@ class BackwardRecorder:
         try:
             with quiet():
                 if self.hooks.changes:
-                    self.hooks.tell(node)
-                if self._told and node in self._told:  # before a hook of the learner's, which may have used it up
-                    self._told.remove(node)
+                    self.hooks.record(node)
+                if (
+                    self._recorded and node in self._recorded
+                ):  # before a hook of the learner's, which may have used it up
+                    self._recorded.remove(node)
                     return
                 incoming = grad_outputs[0]
                 self._accumulate(node, leaf, None if incoming is None else self._value(incoming))
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
     def _accumulate(self, node: int, leaf: torch.Tensor, incoming: Any) -> None:
         tensors = self._tensors
-        known = tensors.meet(leaf)
+        known = tensors.register(leaf)
         grad = leaf.grad
         self._written.append((known.ref, known))
-        if not self._within:
-            self._tell_unseen()
+        if not self._running_passes:
+            self._record_unseen_pass()
             tensors.record(leaf, known)
             return
         if grad is None:
             self._append((_ACCUMULATE, node, known.serial, 0, incoming, None))
             return
-        held = tensors.meet(grad)
+        held = tensors.register(grad)
         storage = None
         if held.version == -1:
             if _is_plain(grad, leaf):
@@ -414,9 +416,9 @@ class BackwardRecorder:
         held.version = version = version_of(grad)
         known.grad = held.serial
         self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
-        self._added_to(grad, held)
+        self._record_sharing(grad, held)
 
-    def _added_to(self, grad: torch.Tensor, held: TensorRecord) -> None:
+    def _record_sharing(self, grad: torch.Tensor, held: TensorRecord) -> None:
         """A gradient was added to where it stands: what looks into the same memory (the flat buffer that all gradients
         are parts of) has changed with it. What is large, or elsewhere in it, is looked at when the pass is over."""
         storage = held.storage
@@ -428,7 +430,7 @@ class BackwardRecorder:
             if tensor is not None and other is not held and tensor.numel() <= LIST and overlap(tensor, grad):
                 self._tensors.record(tensor, other)
 
-    def _tell_unseen(self) -> None:
+    def _record_unseen_pass(self) -> None:
         """A pass runs that nobody saw begin: in another thread, or from gradient edges alone."""
         if not self._unseen:
             self._unseen = True
@@ -441,27 +443,27 @@ class BackwardRecorder:
         try:
             with quiet():
                 if self.hooks.changes:
-                    self.hooks.tell(node)
-                self._told.discard(node)
+                    self.hooks.record(node)
+                self._recorded.discard(node)
                 serial = self._tensors.serial(leaf)
                 self._arriving[serial] = node, None if gradient is None else self._value(gradient)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
     def written(self, leaf: torch.Tensor) -> None:
         """It was written, and the first of those hooks is about to run."""
         arrived = self._arriving.pop(self._tensors.serial(leaf), None)
         if arrived is not None:
             node, incoming = arrived
-            self._told.add(node)
+            self._recorded.add(node)
             self._accumulate(node, leaf, incoming)
 
-    def _retained(self, node: int) -> None:
+    def _record_retained(self, node: int) -> None:
         ref = self._retaining.get(node)
         tensor = ref() if ref is not None else None
         if tensor is None or tensor.grad is None:
             return
-        known = self._tensors.meet(tensor)
+        known = self._tensors.register(tensor)
         held = self._tensors.find(tensor.grad)
         if held is not None and held.serial == known.grad and not self._tensors.has_new_value(tensor.grad, held):
             return
@@ -478,7 +480,7 @@ class BackwardRecorder:
         value = value_of(gradient)
         if value is None:
             count = gradient.numel()
-            if self._measured + count > self._tensors.work // 16 + _LARGE:
+            if self._measured + count > self._tensors.elements_seen // 16 + _LARGE:
                 return unmeasured(gradient)
             self._measured += count
             value = summary_of(gradient)
@@ -487,9 +489,9 @@ class BackwardRecorder:
 
     # ------------------------------------------------------------ the learner's code
 
-    def asked_to_retain(self, tensor: torch.Tensor) -> None:
+    def retain_grad_called(self, tensor: torch.Tensor) -> None:
         """`retain_grad` was called on a non-leaf."""
-        self._asked.append(weakref.ref(tensor))
+        self._retain_grad_called.append(weakref.ref(tensor))
 
     def entered(self, node: int) -> None:
         """The Python `backward` of a custom Function is about to run: its operations are the learner's."""
@@ -497,7 +499,7 @@ class BackwardRecorder:
             return
         if self.hooks.changes:
             with quiet():
-                self.hooks.tell(node)
+                self.hooks.record(node)
         push_mode(self._operations)
 
     def left(self) -> None:

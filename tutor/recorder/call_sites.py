@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-from tutor.recorder.compilers import Twins
-from tutor.recorder.event_writer import Sink
-from tutor.recorder.rewrite import Places, characters, compile_recorded, source_lines
-from tutor.recorder.written import Written
+from tutor.recorder.compilers import PlainCode
+from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.rewrite import SiteAllocator, characters, compile_recorded, source_lines
+from tutor.recorder.written import WrittenArguments
 from tutor.trace.events import Site, Source, Span
 
 _MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
@@ -43,16 +43,16 @@ class Project:
         self._folder = os.path.dirname(os.path.realpath(script))
         self._root = _root_of(self._folder)
         self._libraries = _libraries()
-        self._passing = _passing()
+        self._cache_folders = _passing()
         """Where libraries leave what they have generated or fetched; the script may lie there too."""
-        self._kinds: dict[str, bool | None] = {}
+        self._own_folders: dict[str, bool | None] = {}
 
     def is_own(self, path: str, asked_by_own: Callable[[], bool] = lambda: True) -> bool:
         """Whether a module's file is the learner's; `asked_by_own` tells whether code of theirs imports it."""
         folder = os.path.dirname(path)
-        if folder not in self._kinds:
-            self._kinds[folder] = self._kind(os.path.realpath(folder))
-        kind = self._kinds[folder]
+        if folder not in self._own_folders:
+            self._own_folders[folder] = self._classify(os.path.realpath(folder))
+        kind = self._own_folders[folder]
         return asked_by_own() if kind is None else kind
 
     def name_of(self, path: str, module: str) -> str:
@@ -66,7 +66,7 @@ class Project:
         length = module.count(".") + 1 + (parts[-1] == "__init__.py")
         return os.path.join(*parts[-length:])
 
-    def _kind(self, folder: str) -> bool | None:
+    def _classify(self, folder: str) -> bool | None:
         """Whether the modules in a folder are the learner's; None where that depends on who imports them."""
         installed = not _INSTALLED.isdisjoint(folder.split(os.sep))
         if installed or any(_is_below(folder, library) for library in self._libraries):
@@ -74,7 +74,7 @@ class Project:
         for root in (self._folder, self._root):
             if _is_below(folder, root):
                 return not any(_holds_libraries(place) for place in _between(root, folder))
-        return None if any(_is_below(folder, passing) for passing in self._passing) else True
+        return None if any(_is_below(folder, passing) for passing in self._cache_folders) else True
 
 
 def _between(root: str, folder: str) -> Iterator[str]:
@@ -148,15 +148,15 @@ MOST_TEXT = 3 << 20
 def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip
 
 
-class Place:
+class CallSite:
     """Where a call into torch stands: in the learner's code or in a library's."""
 
-    __slots__ = ("call", "code", "key", "own", "sites")
+    __slots__ = ("call", "code", "is_own", "key", "sites")
 
-    def __init__(self, frame: types.FrameType, own: bool) -> None:
+    def __init__(self, frame: types.FrameType, is_own: bool) -> None:
         self.code = frame.f_code
         self.key = id(frame.f_code) + frame.f_lasti
-        self.own = own
+        self.is_own = is_own
         self.sites: dict[Any, OpSite] = {}
         self.call = stand_in(frame)
 
@@ -193,30 +193,30 @@ class OpSite:
         self.sent = False
         self.looked: set[int] = set()
         """For which inputs that need a gradient it was told what its nodes keep."""
-        self.writes: Written | None = None
+        self.writes: WrittenArguments | None = None
         """Which arguments the operation writes to; set when it first runs."""
 
 
-class Code:
+class SourceRecorder:
     """The learner's files, their statements, and the places in them."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._append = sink.waiting.append
-        self._send = sink.send
+    def __init__(self, writer: EventWriter) -> None:
+        self._append = writer.waiting.append
+        self._send = writer.send
         self._sites = 0
         self._files: dict[str, int] = {}
         self._futures: dict[str, int] = {}
         self._lines: dict[int, list[str]] = {}
         self._statements: dict[int, list[tuple[Span, int]]] = {}
-        self._ordered: dict[int, list[tuple[Span, int]]] = {}
+        self._sorted_statements: dict[int, list[tuple[Span, int]]] = {}
         """The statements by where they begin."""
         self._loops: dict[int, dict[Span, Span]] = {}
         """The loops and comprehensions by what they iterate over, where iterations are placed at that."""
         self._positions: dict[int, list[Any]] = {}
-        self.own: dict[int, tuple[types.CodeType, int]] = {}
+        self.own_code: dict[int, tuple[types.CodeType, int]] = {}
         """By `id` of a code object of the learner's: itself, and its file."""
         self.callbacks: dict[str, Callable[..., Any]] = {}
-        self.twins = Twins()
+        self.plain_code = PlainCode()
         self.names: dict[str, str] = {}
         """What to call a file, by its full path."""
 
@@ -230,11 +230,13 @@ class Code:
             self._statements[file] = []
             self._send(Source(file, self.names.get(path, path), text[:MOST_TEXT]))
         flags = self._futures.get(path, 0)
-        code, plain = compile_recorded(source, path, self._places(file), self.callbacks, imported=imported, flags=flags)
+        code, plain = compile_recorded(
+            source, path, self._allocator(file), self.callbacks, imported=imported, flags=flags
+        )
         self._futures[path] = flags | (code.co_flags & _FUTURES)
         self._adopt(code, file)
         self._adopt(plain, file)
-        self.twins.pair(code, plain)
+        self.plain_code.pair(code, plain)
         return code
 
     def lines_of(self, site: int) -> tuple[int, int]:
@@ -251,12 +253,12 @@ class Code:
         return self._files.get(path)
 
     def _adopt(self, code: types.CodeType, file: int) -> None:
-        self.own[id(code)] = (code, file)
+        self.own_code[id(code)] = (code, file)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self._adopt(constant, file)
 
-    def _places(self, file: int) -> Places:
+    def _allocator(self, file: int) -> SiteAllocator:
         def statement(span: Span, function: str) -> int:
             self._sites += 1
             self._statements[file].append((span, self._sites))
@@ -269,7 +271,7 @@ class Code:
             return self._sites
 
         loops = self._loops.setdefault(file, {})
-        return Places(statement, call, loops.__setitem__)
+        return SiteAllocator(statement, call, loops.__setitem__)
 
     def span(self, code: types.CodeType, lasti: int) -> Span:
         """Where the instruction stands in the source, in characters."""
@@ -278,7 +280,7 @@ class Code:
             positions = self._positions[id(code)] = list(code.co_positions())
         line, last, column, end = positions[lasti // 2]
         first = line or code.co_firstlineno
-        file = self.own[id(code)][1]
+        file = self.own_code[id(code)][1]
         lines = self._lines.get(file, [])
         span = (first, characters(lines, first, column or 0), last or first, characters(lines, last or first, end or 0))
         return self._loops[file].get(span, span) if code.co_code[lasti] in _ITERATING else span
@@ -289,9 +291,10 @@ class Code:
         """A new place of an operation, in the learner's code at `lasti`."""
         self._sites += 1
         span = self.span(code, lasti)
-        file = self.own[id(code)][1]
+        file = self.own_code[id(code)][1]
         event = (
-            _SITE, self._sites, file, span, code.co_name, self._around(file, span), op, depth, parent, inplace,
+            _SITE, self._sites, file, span, code.co_name, self._enclosing_statement(file, span), op, depth, parent,
+            inplace,
         )  # fmt: skip
         return OpSite(event, self._sites, inplace)
 
@@ -303,11 +306,11 @@ class Code:
         event = (tag, self._sites, file, span, function, statement, op, depth + 1, parent, inplace)
         return OpSite(event, self._sites, inplace)
 
-    def _around(self, file: int, span: Span) -> int:
+    def _enclosing_statement(self, file: int, span: Span) -> int:
         """The innermost statement around a span: of those that hold it the one that begins last."""
-        statements = self._ordered.get(file, [])
+        statements = self._sorted_statements.get(file, [])
         if len(statements) != len(self._statements[file]):
-            statements = self._ordered[file] = sorted(self._statements[file], key=_start)
+            statements = self._sorted_statements[file] = sorted(self._statements[file], key=_start)
         for at in range(bisect_right(statements, span[:2], key=_start) - 1, -1, -1):
             statement, site = statements[at]
             if span[2:] <= statement[2:]:

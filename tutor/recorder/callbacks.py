@@ -11,16 +11,17 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tutor.recorder.event_writer import Sink
+from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
-from tutor.recorder.modules import Modules
-from tutor.recorder.patches import NEAR, refuse
+from tutor.recorder.modules import ModuleRecorder
+from tutor.recorder.patches import CHECKED_DEPTH, check_recursion
 from tutor.recorder.signals import DeferredSignals
-from tutor.recorder.tensors import Tensors
-from tutor.recorder.threads import Threads
+from tutor.recorder.tensors import TensorRecorder
+from tutor.recorder.threads import ThreadWatcher
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.unrecorded import Unrecorded
-from tutor.recorder.variables import Bindings, Frame
+from tutor.recorder.variables import Frame, VariableRecorder
+from tutor.trace.command import STATEMENT, CrashLocation
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 
 
@@ -34,40 +35,40 @@ _RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERAT
 _getframe = sys._getframe
 
 
-class Frames:
+class FrameRecorder:
     """The callbacks, and the frames that they are called from."""
 
     def __init__(
         self,
-        sink: Sink,
-        tensors: Tensors,
-        names: Bindings,
-        page: Any,
+        writer: EventWriter,
+        tensors: TensorRecorder,
+        names: VariableRecorder,
+        location: CrashLocation,
         file_of: Callable[[str], int | None],
         caught: Callable[[], None],
         own: dict[int, Any],
-        threads: Threads,
+        threads: ThreadWatcher,
         signals: DeferredSignals,
     ) -> None:
-        self._append = sink.waiting.append
-        self._sink = sink
+        self._append = writer.waiting.append
+        self._writer = writer
         self._tensors = tensors
         self.names = names
-        self._page = page
+        self._location = location.numbers
         self._file_of = file_of
         self._on_caught = caught
-        self.modules = Modules(sink.waiting.append, own)
+        self.modules = ModuleRecorder(writer.waiting.append, own)
         self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
         self._serials = 0
         self._threads = threads
         self._signals = signals
-        self._due = signals.waiting
-        self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
+        self._due_signals = signals.waiting
+        self._other_thread = Frame(0, 0, None)  # frames of other threads, which are not recorded
         self.current: Frame | None = None
         self.script: Frame | None = None
         self.on = False
-        self.note: Callable[[str, Any], None] | None = None
+        self.on_name_stored: Callable[[str, Any], None] | None = None
         """Past the budget: takes note of a name and its value."""
         self._raised = (0, 0)
         self.callbacks: dict[str, Callable[..., Any]] = {
@@ -85,16 +86,16 @@ class Frames:
 
     def module(self, path: str) -> Frame:
         """The frame of the script, which starts now."""
-        frame = self.script = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
+        frame = self.script = self._start_frame("<module>", self._file_of(path) or 1, 0, resumable=False)
         self._modules[path] = frame
         return frame
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Holds nothing of the learner's any more."""
         for frame in (*self._modules.values(), *self.by_id.values()):
             frame.holders.clear()
 
-    def _start(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
+    def _start_frame(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
         self._serials += 1
         frame = Frame(self._serials, key, self.current)
         self.current = frame
@@ -134,17 +135,17 @@ class Frames:
 
     def line(self, site: int) -> None:
         """A statement is about to run."""
-        self._page[0] = site
-        if self._due:
+        self._location[STATEMENT] = site
+        if self._due_signals:
             self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
-            self.arrive(site, self.by_id.get(id(python)) or self.find(python))
+            self.record_line(site, self.by_id.get(id(python)) or self.find(python))
 
     def line_scan(self, site: int) -> None:
         """A statement is about to run after one that may have changed what a container holds."""
-        self._page[0] = site
-        if self._due:
+        self._location[STATEMENT] = site
+        if self._due_signals:
             self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
@@ -153,37 +154,37 @@ class Frames:
             while around is not None:
                 self.names.scan(around)
                 around = around.outer
-            self.arrive(site, frame)
+            self.record_line(site, frame)
 
-    def arrive(self, site: int, frame: Frame | None) -> None:
+    def record_line(self, site: int, frame: Frame | None) -> None:
         """Tells of a statement that is about to run."""
-        if frame is None or frame is self._elsewhere:
+        if frame is None or frame is self._other_thread:
             return
         self.current = frame
         if self._threads.active:
-            self._threads.look_again()
+            self._threads.record_changed()
         if self._tensors.exposed:
             with DisableTorchFunction():
-                self._tensors.compare_exposed()
+                self._tensors.record_exposed()
         self._append((_LINE, site, frame.serial))
-        if len(self._sink.waiting) >= self._sink.limit:
-            self._sink.flush()
+        if len(self._writer.waiting) >= self._writer.flush_at:
+            self._writer.flush()
 
     def bind(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name was stored to; `made_at` is the place of the call that gave the value."""
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 self.names.store(frame, name, value, made_at)
-        elif self.note is not None:
-            self.note(name, value)
+        elif self.on_name_stored is not None:
+            self.on_name_stored(name, value)
 
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
         """A name declared `global` or `nonlocal` was stored to."""
         python = _getframe(1)
         frame = self.find(python) if self.on else None
-        if frame is None or frame is self._elsewhere:
+        if frame is None or frame is self._other_thread:
             return
         code = python.f_code
         owner: Frame | None = self._modules.get(code.co_filename)
@@ -199,7 +200,7 @@ class Frames:
         """A name was stored to by `:=`."""
         if self.on:
             frame = self.find(_getframe(1))
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 self.names.store(frame, name, value, 0)
         return value
 
@@ -218,24 +219,24 @@ class Frames:
 
     def look(self) -> None:
         """A tensor was written to where no function mode sees it."""
-        if self.on and not self._threads.is_other():
+        if self.on and not self._threads.is_other_thread():
             with DisableTorchFunction():
-                self._tensors.look_again()
+                self._tensors.record_changed()
 
     def enter(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
         """A function of the learner's was entered with these arguments."""
         python = _getframe(1)
-        if self._threads.is_other():
-            self.by_id[id(python)] = self._elsewhere
+        if self._threads.is_other_thread():
+            self.by_id[id(python)] = self._other_thread
             return
         if not self.on:
             return
         around = self.current
-        if around is not None and around.depth > NEAR:
-            refuse()
+        if around is not None and around.depth > CHECKED_DEPTH:
+            check_recursion()
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
-        frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
+        frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
         if code.co_name == "<module>":
             self._modules.setdefault(code.co_filename, frame)
@@ -243,7 +244,7 @@ class Frames:
             frame.code = code
         frame.module = around.module if around is not None else None
         if code.co_name == "forward":
-            frame.module = self.modules.entered(values, python, frame.module)
+            frame.module = self.modules.enter_forward(values, python, frame.module)
         for name, value in zip(names, values, strict=True):
             self.names.store(frame, name, value, 0)
 
@@ -251,7 +252,7 @@ class Frames:
         """The function was left, in whatever way."""
         python = _getframe(1)
         frame = self.by_id.pop(id(python), None)
-        if frame is None or frame is self._elsewhere or frame is self.script:
+        if frame is None or frame is self._other_thread or frame is self.script:
             return  # the script's: entered while nothing was recorded, where the frame of an earlier cell was
         error = sys.exc_info()[1]
         if error is not None and id(error) != self._raised[0]:
@@ -273,7 +274,7 @@ class Frames:
         """The body of a loop begins another turn."""
         if self.on:
             frame = self.find(_getframe(1))
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 number = frame.loops[loop] = frame.loops.get(loop, 0) + 1
                 self._append((_ITERATION, frame.serial, loop, number))
 

@@ -26,7 +26,7 @@ from tutor.recorder.torch_private import EVAL_FRAME, frames_up, optimize_context
 from tutor.recorder.unrecorded import Unrecorded
 
 
-class Twins:
+class PlainCode:
     """Knows the learner's functions, and the plain code of each."""
 
     def __init__(self) -> None:
@@ -49,13 +49,13 @@ class Twins:
                     if code.co_freevars == other.co_freevars:
                         self._plain[id(code)] = other
 
-    def defined(self, function: Any) -> Any:
+    def add_function(self, function: Any) -> Any:
         """A `def` of the learner's has made a function."""
         self._functions.add(function)
         return function
 
     @contextlib.contextmanager
-    def plain(self) -> Iterator[None]:
+    def in_place(self) -> Iterator[None]:
         """Inside, the learner's functions have their plain code."""
         if self._inside:
             yield
@@ -95,7 +95,7 @@ _MADE_AT_ONCE = (
 )  # fmt: skip
 
 
-def step_aside(unseen: Unseen) -> None:
+def exclude_compiled_code(unseen: Unseen) -> None:
     """From now on what torch compiles runs `unseen`, as one operation, and so does the compiling itself."""
     for module, name in _MADE_AT_ONCE:
         if hasattr(module, name):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn import Parameter
 
-from tutor.recorder.call_sites import Code, OpSite, Place
+from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.op_kinds import PLAIN
 from tutor.recorder.torch_private import DisableTorchFunction, DispatchMode, may_dispatch, schema_of
 
@@ -52,24 +52,24 @@ def _is_plain_product(left: torch.Tensor, right: torch.Tensor) -> bool:
     return right.dim() <= 2 or (right.is_contiguous() and left.shape[:-2] == right.shape[:-2])
 
 
-class Composites:
+class CompositeRecorder:
     """Calls composites and records what they are made of, by `record`."""
 
-    def __init__(self, code: Code, record: Callable[..., None], trouble: Callable[[Exception], None]) -> None:
+    def __init__(self, code: SourceRecorder, record: Callable[..., None], trouble: Callable[[Exception], None]) -> None:
         self._code = code
         self._record = record
-        self._trouble = trouble
+        self._on_error = trouble
         self._sites: dict[tuple[int, str], OpSite] = {}
 
-    def call(self, place: Place, func: Any, args: Any, kwargs: dict[str, Any], site: OpSite, frame: int) -> Any:
+    def call(self, place: CallSite, func: Any, args: Any, kwargs: dict[str, Any], site: OpSite, frame: int) -> Any:
         """Calls the composite at `site`."""
-        inside = _Inside(lambda name, *call: self._tell(site, frame, name, *call))
+        inside = _DispatchedCalls(lambda name, *call: self._record_call(site, frame, name, *call))
         with inside:
             result = place.call(func, args, kwargs)
-        inside.tell()
+        inside.flush()
         return result
 
-    def _tell(self, outer: OpSite, frame: int, name: str, *call: Any) -> None:
+    def _record_call(self, outer: OpSite, frame: int, name: str, *call: Any) -> None:
         site = self._sites.get((outer.serial, name))
         if site is None:
             site = self._sites[outer.serial, name] = self._code.inner_site(outer, name)
@@ -77,10 +77,10 @@ class Composites:
             with DisableTorchFunction():
                 self._record(PLAIN, *call, site, frame)
         except Exception as error:  # the learner's program must not suffer from ours
-            self._trouble(error)
+            self._on_error(error)
 
 
-class _Inside(DispatchMode):
+class _DispatchedCalls(DispatchMode):
     """The calls of one composite, told one by one.
 
     A call is told when the next one comes: by then autograd has given its result a `grad_fn`, and no in-place call has
@@ -89,22 +89,22 @@ class _Inside(DispatchMode):
 
     def __init__(self, told: Callable[..., None]) -> None:
         super().__init__()
-        self._told = told
+        self._record = told
         self._last: tuple[Any, ...] | None = None
-        self._kept: list[Any] = []
+        self._results: list[Any] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = schema_of(func).name.rpartition("::")[2].lstrip("_").removesuffix("_forward")
         if name in _SILENT:
             return func(*args, **(kwargs or {}))
-        self.tell()
+        self.flush()
         result = func(*args, **(kwargs or {}))
         self._last = name, func, args, kwargs or {}, result
-        self._kept.append(result)  # or its Python object, by which it is known, might go
+        self._results.append(result)  # or its Python object, by which it is known, might go
         return result
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """The last call is over."""
         call, self._last = self._last, None
         if call is not None:
-            self._told(*call)
+            self._record(*call)

@@ -32,7 +32,7 @@ _HOLDING = (list, tuple, dict, Module, types.SimpleNamespace)
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
-class Holder:
+class TrackedContainer:
     """A container that a name means: its number and what it held when last looked at."""
 
     __slots__ = ("_object", "containers", "items", "serial")
@@ -56,7 +56,7 @@ class Holder:
         return thing() if type(thing) is weakref.ref else thing
 
 
-class Groups:
+class ContainerRecorder:
     """Gives containers numbers, and tells what they hold when that changed."""
 
     def __init__(
@@ -68,19 +68,19 @@ class Groups:
         self._serials = 0
         self._containers: list[tuple[str, str, int]] = []
 
-    def holds(self, thing: Any) -> bool:
+    def may_hold_tensors(self, thing: Any) -> bool:
         """Whether `thing` may hold tensors that the learner can name through it."""
         kind = type(thing)
         return issubclass(kind, _HOLDING) or self._is_own(kind)
 
-    def hold(self, thing: Any) -> Holder:
+    def track(self, thing: Any) -> TrackedContainer:
         """A holder for `thing`, already looked at."""
         self._serials += 1
-        holder = Holder(self._serials, thing)
-        self.look(holder)
+        holder = TrackedContainer(self._serials, thing)
+        self.record(holder)
         return holder
 
-    def look(self, holder: Holder) -> None:
+    def record(self, holder: TrackedContainer) -> None:
         """Sends what the container holds if that is new. Function modes must be off."""
         thing = holder.get()
         if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
@@ -95,11 +95,11 @@ class Groups:
             holder.containers = self._containers
         holder.items = items
 
-    def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    def tensors_in(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
         """The tensors that can be named through a thing, itself included. Function modes must be off."""
         if issubclass(type(thing), torch.Tensor):
             yield "", thing
-        elif self.holds(thing):
+        elif self.may_hold_tensors(thing):
             try:
                 yield from self._walk(thing, "", 0, 0)
             except Exception:  # changed by another thread meanwhile, or an object that defies reading

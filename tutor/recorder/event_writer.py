@@ -37,7 +37,7 @@ def move_up(descriptor: int) -> int:
     return moved
 
 
-class Guarded:
+class GuardedDescriptor:
     """A descriptor that is used only while it still is the file that it was."""
 
     def __init__(self, number: int) -> None:
@@ -62,29 +62,29 @@ _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
 _AFTER_CUT = frozenset(kind.__struct_config__.tag for kind in (Cut, CellStart, CellEnd, Failed))
 """The steps that there are once the recording is full."""
 _OUTPUT = Output.__struct_config__.tag
-FAR = 65_536
+OVERRUN = 65_536
 """So many events over the budget are taken to the end of a statement, where the recording is cut."""
 WAIT = 0.025
 """Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
 
 
-def flat(event: Event) -> tuple[Any, ...]:
+def wire_tuple(event: Event) -> tuple[Any, ...]:
     """An event as the tuple that it is on the wire."""
     return (type(event).__struct_config__.tag, *msgspec.structs.astuple(event))
 
 
-class Sink:
+class EventWriter:
     """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor."""
 
     def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[str], bool]) -> None:
         self.waiting: list[tuple[Any, ...]] = []
-        self._descriptor = Guarded(descriptor)
+        self._descriptor = GuardedDescriptor(descriptor)
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._full = full
+        self._on_full = full
         """Told why; answers whether the recording was cut: not where nothing is being recorded."""
         self._is_full = False
-        self.limit = min(FRAME_EVENTS, max_events)
+        self.flush_at = min(FRAME_EVENTS, max_events)
         """How many events may wait: when there are so many, `flush` is due."""
         self._events = 0
         self._bytes = 0
@@ -92,18 +92,18 @@ class Sink:
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self._open = True
-        self._flushes = False
+        self._has_thread = False
         """Whether there is a thread that flushes by time."""
-        self.idle: Callable[[], None] = lambda: None
+        self.on_idle: Callable[[], None] = lambda: None
         """Called with every look."""
-        self.lost: Callable[[], None] = lambda: None
+        self.on_closed: Callable[[], None] = lambda: None
         """Called when the program has closed the descriptor."""
-        self.unsent: Callable[[str, str], None] = lambda stream, text: None
+        self.on_unsent: Callable[[str, str], None] = lambda stream, text: None
         """Called then with what was printed and is not in the recording."""
 
     def start(self) -> None:
         """Starts to flush by time too."""
-        self._flushes = True
+        self._has_thread = True
         self._stop.acquire()
         self._stopped.acquire()
         try:
@@ -113,9 +113,9 @@ class Sink:
 
     def stop(self) -> None:
         """Ends the flushing by time, for a fork or for good; in a forked child there is none."""
-        if not self._flushes:
+        if not self._has_thread:
             return
-        self._flushes = False
+        self._has_thread = False
         self._stop.release()
         self._stopped.acquire()  # until the thread has ended
         self._stopped.release()
@@ -131,12 +131,12 @@ class Sink:
         seen = 0
         while not self._stop.acquire(timeout=WAIT):
             with contextlib.suppress(Exception):  # the program may have closed what is looked at
-                self.idle()
+                self.on_idle()
             waits = len(self.waiting)
             if waits and seen:
                 self._write()
-                if self._events >= self._max_events + FAR or self._bytes >= 2 * self._max_bytes:
-                    self._look()
+                if self._events >= self._max_events + OVERRUN or self._bytes >= 2 * self._max_bytes:
+                    self._check_budget()
                 waits = 0
             seen = waits
         self._stop.release()
@@ -144,17 +144,17 @@ class Sink:
 
     def send(self, event: Event) -> None:
         """Adds an event that is not on the hot path."""
-        self.waiting.append(flat(event))
+        self.waiting.append(wire_tuple(event))
 
     def flush(self) -> None:
         """Writes what waits; at the end of the budget, between two statements, no more is recorded."""
         self._write()
-        self._look()
+        self._check_budget()
 
-    def _look(self) -> None:
+    def _check_budget(self) -> None:
         over = self._events >= self._max_events, self._bytes >= self._max_bytes
         if any(over) and not self._is_full:
-            self._is_full = self._full("events" if over[0] else "bytes")
+            self._is_full = self._on_full("events" if over[0] else "bytes")
             self._write()
 
     def _write(self) -> None:
@@ -164,17 +164,19 @@ class Sink:
                 return
             del self.waiting[: len(batch)]
             if not self._descriptor.is_same:
-                self._lose(batch)
+                self._drop(batch)
                 return
             if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
                 batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
             for frame, count in pack_all(batch, _STEPS):
                 self._events += count
                 self._bytes += len(frame)
-                self._put(frame)
-            self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+                self._write_frame(frame)
+            self.flush_at = (
+                FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+            )
 
-    def _put(self, frame: bytes) -> None:
+    def _write_frame(self, frame: bytes) -> None:
         view = memoryview(frame)
         try:
             while view and self._open:
@@ -182,13 +184,13 @@ class Sink:
         except OSError:
             self._open = False  # the front end is gone, and our input's end will tell us so
 
-    def _lose(self, batch: list[tuple[Any, ...]]) -> None:
+    def _drop(self, batch: list[tuple[Any, ...]]) -> None:
         """The program has closed our pipe, or given its number to a file; what it printed before is shown."""
         self._open = False
-        self.lost()
+        self.on_closed()
         for event in batch:
             if event[0] == _OUTPUT:
-                self.unsent(event[1], event[2])
+                self.on_unsent(event[1], event[2])
 
     @property
     def is_open(self) -> bool:

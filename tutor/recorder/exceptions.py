@@ -29,9 +29,9 @@ from typing import Any
 
 from torch.overrides import handle_torch_function
 
-from tutor.recorder.call_sites import STAND_IN, Code
+from tutor.recorder.call_sites import STAND_IN, SourceRecorder
 from tutor.recorder.originals import name_of
-from tutor.recorder.patches import refuse
+from tutor.recorder.patches import check_recursion
 from tutor.recorder.torch_private import OpOverload
 from tutor.trace.events import Failed, Span
 
@@ -40,7 +40,7 @@ _OURS = tuple(
     for package in ("recorder", "worker")
 )
 _HANDLE = handle_torch_function.__code__
-_REFUSE = refuse.__code__
+_REFUSE = check_recursion.__code__
 _OVERLOAD = OpOverload.__call__.__code__
 _TEXT = 4000
 _FILE = re.compile(r'^([ |]+)File "([^"\n]+)"', re.MULTILINE)
@@ -88,9 +88,9 @@ def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
             chain.pop()  # a function that Python would not have called
         elif code is _OVERLOAD and from_us:
             pass  # our dispatch mode calls on through torch's own Python
-        elif code is not _HANDLE and not is_ours(code):
+        elif code is not _HANDLE and not is_recorder_code(code):
             chain.append(trace)
-        from_us = is_ours(code)
+        from_us = is_recorder_code(code)
         trace = trace.tb_next
     for one, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
         if one.tb_next is not following:
@@ -98,17 +98,17 @@ def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
     return chain[0] if chain else None
 
 
-def is_ours(code: types.CodeType) -> bool:
+def is_recorder_code(code: types.CodeType) -> bool:
     """Whether a frame with this code is the recorder's."""
     return code.co_name == STAND_IN or code.co_filename.startswith(_OURS)
 
 
-def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
+def failed_event(error: BaseException, code: SourceRecorder, frame: int | None, *, caught: bool) -> Failed:
     """The event that tells of an exception whose traceback has been stripped."""
     file = span = function = None
     trace = trace_of(error)
     while trace is not None:
-        own = code.own.get(id(trace.tb_frame.f_code))
+        own = code.own_code.get(id(trace.tb_frame.f_code))
         if own is not None:
             function, file = trace.tb_frame.f_code.co_name, own[1]
             span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
@@ -130,7 +130,7 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
     )
 
 
-def _place_of(error: Any, code: Code) -> tuple[int | None, Span | None]:
+def _place_of(error: Any, code: SourceRecorder) -> tuple[int | None, Span | None]:
     """The file and the span of a syntax error. A program may have made the error, and put anything there."""
     numbers = error.lineno, error.end_lineno or error.lineno, error.offset or 1, error.end_offset or 1
     if type(error.filename) is not str or any(type(number) is not int or number > _FAR for number in numbers):
@@ -166,7 +166,7 @@ def _quiet(error: BaseException) -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
-def _shortened(text: str, code: Code) -> str:
+def _shortened(text: str, code: SourceRecorder) -> str:
     """A traceback with the paths that a recording has elsewhere: it does not say where files lie on this machine."""
     names = dict(code.names)
     main = os.path.dirname(next(iter(names), "")) + os.sep
@@ -180,7 +180,7 @@ def _shortened(text: str, code: Code) -> str:
     return _without_own_paths(_FILE.sub(short, text), code)
 
 
-def _without_own_paths(text: str, code: Code) -> str:
+def _without_own_paths(text: str, code: SourceRecorder) -> str:
     """Where Python names the file of a module that lacks what is imported, the name that a recording has for it."""
     for path, name in code.names.items():
         text = text.replace(f"({path})", f"({name})")
@@ -239,11 +239,11 @@ def print_ignored(error: BaseException, thing: object) -> None:
                 )
             )
         return
-    say_error(f"Exception ignored in: {thing!r}")
+    print_line(f"Exception ignored in: {thing!r}")
     display(error)
 
 
-def say_error(text: str) -> None:
+def print_line(text: str) -> None:
     """A line on standard error, if it can be written."""
     with contextlib.suppress(BaseException):
         sys.stderr.write(text + "\n")
@@ -320,7 +320,7 @@ def _visible(
             repeated = frame.f_back
             if visible and frame_of(visible[-1]) is repeated:  # of a traceback
                 visible.pop()
-        elif frame is not repeated and not is_ours(frame.f_code):
+        elif frame is not repeated and not is_recorder_code(frame.f_code):
             visible.append(entry)
     return visible
 
@@ -351,7 +351,7 @@ def _hidden(frame: types.FrameType | None, level: int) -> int:
         if code is _HANDLE:
             hidden += 2
             frame = frame.f_back
-        elif is_ours(code):
+        elif is_recorder_code(code):
             hidden += 1
         elif not ("importlib" in code.co_filename and "_bootstrap" in code.co_filename):  # Python does not count these
             level -= 1

@@ -20,7 +20,7 @@ from tutor.trace import events as ev
 _MODULE = ev.Module.__struct_config__.tag
 
 
-class Modules:
+class ModuleRecorder:
     """Gives modules numbers, and tells of each before its first use."""
 
     def __init__(self, append: Callable[[Any], None], own: dict[int, Any]) -> None:
@@ -28,17 +28,17 @@ class Modules:
         self._own = own
         """The learner's code objects, by `id`."""
         self._known: dict[int, tuple[weakref.ref[Module], int]] = {}
-        self._told: dict[int, tuple[weakref.ref[Module], str]] = {}
+        self._modules: dict[int, tuple[weakref.ref[Module], str]] = {}
         """By number: the module, and its path."""
 
-    def entered(self, values: tuple[Any, ...], frame: types.FrameType, around: int | None) -> int | None:
+    def enter_forward(self, values: tuple[Any, ...], frame: types.FrameType, around: int | None) -> int | None:
         """The number of the module whose `forward` of the learner's own is entered in `frame`, called by code in the
         module `around`."""
         if not values or not issubclass(type(values[0]), Module):
             return around
         return self._serial(values[0], frame.f_back, around)
 
-    def around(self, frame: types.FrameType | None, learner: types.FrameType, otherwise: int | None) -> int | None:
+    def enclosing(self, frame: types.FrameType | None, learner: types.FrameType, otherwise: int | None) -> int | None:
         """The number of the module of a library's whose `forward` has called code in `frame`; `otherwise` where none
         stands below the learner's own frame."""
         while frame is not None and frame is not learner:
@@ -59,10 +59,10 @@ class Modules:
                 parent = self._serial(above, caller.f_back, otherwise)
                 break
             caller = caller.f_back
-        serial = len(self._told) + 1
+        serial = len(self._modules) + 1
         path = self._path(module, parent)
         self._known[id(module)] = weakref.ref(module), serial
-        self._told[serial] = weakref.ref(module), path
+        self._modules[serial] = weakref.ref(module), path
         self._append((_MODULE, serial, name_of(type(module)), path, parent))
         return serial
 
@@ -70,7 +70,7 @@ class Modules:
         """Where it stands below the outermost module around it."""
         if parent is None:
             return ""
-        ref, path = self._told[parent]
+        ref, path = self._modules[parent]
         above = ref()
         return "" if above is None else path + (_find(above, module, set()) or "")
 

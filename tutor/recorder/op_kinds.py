@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tutor.recorder.call_sites import STAND_IN
-from tutor.recorder.originals import name_of, own
+from tutor.recorder.originals import name_of, torch_function
 from tutor.recorder.torch_private import OpOverload
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -68,9 +68,16 @@ _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
 def kind_of(func: Any) -> int:
     """Which kind of call this is."""
-    if func in (own(torch.Tensor, "backward"), own(torch.autograd, "backward"), own(torch.autograd, "grad")):
+    if func in (
+        torch_function(torch.Tensor, "backward"),
+        torch_function(torch.autograd, "backward"),
+        torch_function(torch.autograd, "grad"),
+    ):
         return BACKWARD
-    if func in (own(torch.nn.functional, "batch_norm"), own(torch.nn.functional, "instance_norm")):
+    if func in (
+        torch_function(torch.nn.functional, "batch_norm"),
+        torch_function(torch.nn.functional, "instance_norm"),
+    ):
         return STATISTICS
     name = _name_of(func)
     if name in ("__get__", "__set__", "__delete__"):

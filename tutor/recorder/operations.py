@@ -16,16 +16,17 @@ from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.recorder import op_kinds, saved
-from tutor.recorder.call_sites import Code, OpSite, Place
-from tutor.recorder.callbacks import Frames
-from tutor.recorder.composites import COMPOSITES, PRODUCTS, Composites, is_composite
-from tutor.recorder.event_writer import Sink
+from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
+from tutor.recorder.callbacks import FrameRecorder
+from tutor.recorder.composites import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
+from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.originals import original
 from tutor.recorder.signals import DeferredSignals
-from tutor.recorder.tensors import Tensors, grad_fn_of, is_outside, looks_into
+from tutor.recorder.tensors import TensorRecorder, grad_fn_of, is_outside, looks_into
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count
 from tutor.recorder.variables import Frame
 from tutor.recorder.written import written_by
+from tutor.trace.command import OPERATION, CrashLocation
 from tutor.trace.events import Op, Saved
 
 _OP = Op.__struct_config__.tag
@@ -40,7 +41,7 @@ _SCALARS = (float, int, bool, str, type(None))
 _COMPOSITES = COMPOSITES | PRODUCTS
 _COPIES = (float, int, bool, complex, list)
 
-Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
+Handler = Callable[[Any, Any, dict[str, Any], CallSite, OpSite, int], Any]
 
 
 def quiet() -> Any:
@@ -48,32 +49,38 @@ def quiet() -> Any:
     return DisableTorchFunction()
 
 
-class Operations(TorchFunctionMode):
+class OperationRecorder(TorchFunctionMode):
     """Records operations; backward passes and hooks are handed to `special`."""
 
     def __init__(
-        self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any, signals: DeferredSignals
+        self,
+        writer: EventWriter,
+        code: SourceRecorder,
+        frames: FrameRecorder,
+        tensors: TensorRecorder,
+        location: CrashLocation,
+        signals: DeferredSignals,
     ) -> None:
         super().__init__()
-        self._append = sink.waiting.append
+        self._append = writer.waiting.append
         self._code = code
         self._frames = frames
         self._by_id = frames.by_id
-        self._known = tensors.by_id
+        self._records = tensors.by_id
         self._tensors = tensors
-        self._page = page
+        self._location = location.numbers
         self._signals = signals
-        self._due = signals.waiting
+        self._due_signals = signals.waiting
         self._kinds: dict[Any, int] = {}
         self._replaced: dict[Any, Any] = {}
         """What torch means by functions of the program's that stand in the places of its own."""
-        self._places: dict[int, Place] = {}
-        self._within: dict[Any, OpSite] = {}
-        self.special: dict[int, Special] = {}
-        self.retaining: Callable[[torch.Tensor], None] = lambda tensor: None
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self._places: dict[int, CallSite] = {}
+        self._library_sites: dict[Any, OpSite] = {}
+        self.handlers: dict[int, Handler] = {}
+        self.on_retain_grad: Callable[[torch.Tensor], None] = lambda tensor: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
         self.off = False
-        self._composites = Composites(code, self._record, lambda error: self.trouble(error))
+        self._composites = CompositeRecorder(code, self._record, lambda error: self.on_error(error))
         self._functions: set[int] = set()
         """Where custom Functions were called that have told what they save."""
         self._module: int | None = None
@@ -90,17 +97,17 @@ class Operations(TorchFunctionMode):
         if kind == op_kinds.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
         if kind == op_kinds.GRAD_READ and self._frames.on:
-            known = self._known.get(id(args[0]))
+            known = self._records.get(id(args[0]))
             if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
                 result = func(*args)
                 try:
-                    held = self._known.get(id(result))
+                    held = self._records.get(id(result))
                     same = held is not None and held.serial == known.grad and held.version is not None
                     if result is None or not same or held.version != result._version:  # type: ignore[union-attr]
                         with quiet():
                             self._grad_read(args[0], result)
                 except Exception as error:  # the program may have replaced what we read
-                    self.trouble(error)
+                    self.on_error(error)
                 return result
         if kwargs is None:
             kwargs = {}
@@ -110,12 +117,12 @@ class Operations(TorchFunctionMode):
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = Place(frame, id(frame.f_code) in self._code.own)
+            place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
         if not self._frames.on and kind != op_kinds.BACKWARD:
             return place.call(func, args, kwargs)
         if kind == op_kinds.POINTER or kind == op_kinds.CONVERTING:
             result = place.call(func, args, kwargs)
-            if kind == op_kinds.POINTER and place.own:
+            if kind == op_kinds.POINTER and place.is_own:
                 with quiet():
                     self._tensors.expose(args[0])
             return result
@@ -125,25 +132,25 @@ class Operations(TorchFunctionMode):
                 with quiet():
                     self._grad_read(args[0], result)
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
             return result
         if kind == op_kinds.SET_DATA and looks_into(args[0], args[1]):
             return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
-        site = place.sites.get(func) if place.own else None
+        site = place.sites.get(func) if place.is_own else None
         learner = frame
         if site is None:
             found = self._site(frame, place, func, kwargs)
             if found is None:
                 return place.call(func, args, kwargs)
             site, learner = found
-        self._page[1] = site.serial
+        self._location[OPERATION] = site.serial
         owner = self._by_id.get(id(learner))
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
         self._module = owner.module if owner is not None else None
-        if not place.own:
-            self._module = self._frames.modules.around(frame, learner, self._module)
-        if kind in self.special:
-            result = self.special[kind](func, args, kwargs, place, site, serial)
+        if not place.is_own:
+            self._module = self._frames.modules.enclosing(frame, learner, self._module)
+        if kind in self.handlers:
+            result = self.handlers[kind](func, args, kwargs, place, site, serial)
         else:
             if func in _COMPOSITES and is_composite(func, args):
                 result = self._composites.call(place, func, args, kwargs, site, serial)
@@ -156,16 +163,16 @@ class Operations(TorchFunctionMode):
                 else:
                     self._record(kind, func, args, kwargs, result, site, serial)
             except Exception as error:  # the learner's program must not suffer from ours
-                self.trouble(error)
-        if self._due:
+                self.on_error(error)
+        if self._due_signals:
             self._signals.run(frame)
         return result
 
     def _site(
-        self, frame: types.FrameType, place: Place, func: Any, kwargs: dict[str, Any]
+        self, frame: types.FrameType, place: CallSite, func: Any, kwargs: dict[str, Any]
     ) -> tuple[OpSite, types.FrameType] | None:
         """The site of a call met for the first time, or made by a library on the learner's behalf."""
-        own = self._code.own
+        own = self._code.own_code
         learner: types.FrameType | None = frame
         while learner is not None and id(learner.f_code) not in own:
             if learner.f_code.co_filename == _IMPORTING:  # a library runs operations of its own as it is imported
@@ -173,14 +180,14 @@ class Operations(TorchFunctionMode):
             learner = learner.f_back
         if learner is None:
             return None
-        key = None if place.own else (place.key, id(learner.f_code) + learner.f_lasti, func)
-        site = self._within.get(key) if key else None
+        key = None if place.is_own else (place.key, id(learner.f_code) + learner.f_lasti, func)
+        site = self._library_sites.get(key) if key else None
         if site is None:
             depth, parent = op_kinds.composite(frame, learner)
             inplace = op_kinds.is_inplace(func, kwargs)
             site = self._code.op_site(learner.f_code, learner.f_lasti, op_kinds.op_name(func), depth, parent, inplace)
             if key:
-                self._within[key] = site
+                self._library_sites[key] = site
             else:
                 place.sites[func] = site
         return site, learner
@@ -192,7 +199,7 @@ class Operations(TorchFunctionMode):
             self._append(site.event)
         return site.serial
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Holds nothing of the learner's any more: stand-ins have their globals."""
         self._places.clear()
 
@@ -207,7 +214,7 @@ class Operations(TorchFunctionMode):
             writes = site.writes = written_by(func)
         inputs: list[int | None] = []
         written: list[Any] = []
-        known_at = self._known.get
+        known_at = self._records.get
         needs = 1
         for argument in args:
             kind_of_argument = type(argument)
@@ -255,35 +262,35 @@ class Operations(TorchFunctionMode):
         else:
             self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
         if needs not in site.looked:
-            self._look_at_saved(site, needs, new or written, args, kwargs)
+            self._record_saved(site, needs, new or written, args, kwargs)
         for tensor, known in new:
             tensors.record(tensor, known)
         if kind in (op_kinds.SET_DATA, op_kinds.RESHAPE):
-            tensors.moved(args[0], tensors.meet(args[0]))
+            tensors.record_new_storage(args[0], tensors.register(args[0]))
         for tensor, known in written:
-            tensors.changed(tensor, known)
+            tensors.record_write(tensor, known)
         if kind in (op_kinds.META, op_kinds.SET_GRAD):
             tensor = args[0]
-            known = tensors.meet(tensor)
-            tensors.described(tensor, known)
+            known = tensors.register(tensor)
+            tensors.record_meta(tensor, known)
             if func is _SHARE and tensor.device.type == "cpu":
                 tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
-                self.retaining(tensor)
+                self.on_retain_grad(tensor)
         elif kind == op_kinds.STATISTICS:
             for tensor in op_kinds.statistics(func, args, kwargs):
-                tensors.changed(tensor, tensors.meet(tensor))
+                tensors.record_write(tensor, tensors.register(tensor))
         elif kind == op_kinds.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
         elif kind == op_kinds.PARTS and isinstance(result, _Tensor):
-            tensors.count_together(tensors.meet(args[0]), tensors.meet(result))
+            tensors.share_version_counter(tensors.register(args[0]), tensors.register(result))
 
-    def _look_at_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
+    def _record_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
         """Tells what the nodes keep that the operation makes, when it makes the first one of such inputs."""
         for tensor, _ in made[:1]:
             if grad_fn_of(tensor) is not None:
                 site.looked.add(needs)
-                told = saved.of_operation(tensor, args, kwargs, self._tensors.graph.known)
+                told = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
                 if told is not None:
                     self._append((_SAVED, site.serial, *told))
 
@@ -295,7 +302,7 @@ class Operations(TorchFunctionMode):
             tensors = self._tensors
             known = tensors.find(argument)
             if known is None:
-                known = tensors.memory.owner(argument)  # of `w.data`, which nobody named, it is w
+                known = tensors.memory.alias_of(argument)  # of `w.data`, which nobody named, it is w
                 if known is None:
                     known = tensors.record_new(argument)
             elif tensors.has_new_value(argument, known):
@@ -320,14 +327,14 @@ class Operations(TorchFunctionMode):
         tensors = self._tensors
         listed = {id(known) for _, known in written}
         for tensor in _tensors_in(arguments):
-            known = tensors.find(tensor) or tensors.memory.owner(tensor)
+            known = tensors.find(tensor) or tensors.memory.alias_of(tensor)
             if known is not None and id(known) not in listed:
                 listed.add(id(known))
                 written.append((known.ref(), known))
 
     def _output(self, result: Any, outputs: list[int], new: list[Any], written: list[Any]) -> None:
         tensors = self._tensors
-        known = tensors.meet(result)
+        known = tensors.register(result)
         if known.version == -1:  # nothing was sent of it yet
             new.append((result, known))
         elif tensors.has_new_value(result, known) and all(known is not other for _, other in written):
@@ -336,18 +343,18 @@ class Operations(TorchFunctionMode):
 
     def _grad_read(self, owner: Any, grad: Any) -> None:
         """`.grad` was read. No step; but it shows a gradient that was set where nobody saw it."""
-        known = self._tensors.meet(owner)
+        known = self._tensors.register(owner)
         serial = 0 if grad is None else self._tensors.gradient(grad)
         if known.version == -1 or (known.grad != serial and (grad is None or owner.is_leaf)):
             self._tensors.record(owner, known, value=known.version == -1)
 
-    def applied(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
+    def call_function(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
         """Calls a custom Function's `apply`, which no mode sees, on behalf of a frame of the learner's, and tells of
         it as of an operation that has the name of the class."""
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = Place(frame, True)
+            place = self._places[key] = CallSite(frame, True)
         site = place.sites.get(cls)
         if site is None:
             site = place.sites[cls] = self._code.op_site(frame.f_code, frame.f_lasti, cls.__name__, 0, None, False)
@@ -360,16 +367,16 @@ class Operations(TorchFunctionMode):
                     serial = owner.serial if owner is not None else self._frames.serial_at(frame)
                     self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)
                     results = result if isinstance(result, tuple) else (result,)
-                    made = [(one, self._tensors.meet(one)) for one in results if isinstance(one, _Tensor)]
+                    made = [(one, self._tensors.register(one)) for one in results if isinstance(one, _Tensor)]
                     if not site.looked:
-                        self._look_at_saved(site, 0, made, args, kwargs)
+                        self._record_saved(site, 0, made, args, kwargs)
                     for tensor, known in made:  # what its forward told of had no node yet
                         self._tensors.record(tensor, known)
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
         return result
 
-    def has_node(self, results: Any) -> None:
+    def record_library_function(self, results: Any) -> None:
         """A Function of a library gave these: what was met while its forward ran had no node yet."""
         if not self._frames.on:
             return
@@ -380,19 +387,19 @@ class Operations(TorchFunctionMode):
                     if known is not None and known.version != -1 and grad_fn_of(tensor) is not None:
                         self._tensors.record(tensor, known)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
-    def made(self, place: int, frame: Frame, result: Any) -> None:
+    def record_made(self, place: int, frame: Frame, result: Any) -> None:
         """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
-        known = self._tensors.meet(result)
-        inputs, kept = saved.kept_by_function(result, self._number)
+        known = self._tensors.register(result)
+        inputs, kept = saved.saved_by_function(result, self._serial_of)
         self._append((_OP, place, frame.serial, inputs, [known.serial]))
         if kept and place not in self._functions:
             self._functions.add(place)
             self._append((_SAVED, place, type(result.grad_fn).__name__, kept))
         self._tensors.record(result, known)
 
-    def _number(self, tensor: torch.Tensor) -> int | None:
+    def _serial_of(self, tensor: torch.Tensor) -> int | None:
         known = self._tensors.find(tensor)
         return None if known is None else known.serial
 

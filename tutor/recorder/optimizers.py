@@ -13,24 +13,24 @@ from tutor.recorder.originals import name_of
 from tutor.recorder.values import value_of
 from tutor.trace.events import Event, OptimizerStep, Update
 
-PARAMETERS = 64
+MAX_PARAMETERS = 64
 """So many parameters of a step are told one by one."""
 _PLAIN = (int, float, bool, str, type(None))
 
 
-class Optimizers:
+class OptimizerRecorder:
     """Watches all optimizers through torch's own hooks around `step`."""
 
     def __init__(self, send: Callable[[Event], None], serial: Callable[[torch.Tensor], int]) -> None:
         self._send = send
         self._serial = serial
         self._before: dict[int, list[Any]] = {}
-        self._others: dict[int, list[int]] = {}
+        self._unlisted: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
-        self.stepped_unseen: Callable[[list[torch.Tensor]], None] = lambda parameters: None
+        self.on_unrecorded_step: Callable[[list[torch.Tensor]], None] = lambda parameters: None
         """Called with the parameters of a step that is not recorded: in another thread, in compiled code."""
-        self.where: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.location: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     def watch(self) -> None:
         """From now on steps are told of."""
@@ -41,33 +41,33 @@ class Optimizers:
         if self.on():
             try:
                 with quiet():
-                    self._before[id(optimizer)] = self._look(optimizer, _closure(args, kwargs))
+                    self._before[id(optimizer)] = self._read_parameters(optimizer, _closure(args, kwargs))
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
 
     def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self.on():
-            self.stepped_unseen([parameter for group in optimizer.param_groups for parameter in group["params"]])
+            self.on_unrecorded_step([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return
-        before, others = self._before.pop(id(optimizer), None), self._others.pop(id(optimizer), [])
+        before, others = self._before.pop(id(optimizer), None), self._unlisted.pop(id(optimizer), [])
         if before is None:
             return
         try:
             with quiet():
-                self._tell(optimizer, before, others)
+                self._record_step(optimizer, before, others)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
-    def _look(self, optimizer: Any, closure: bool) -> list[Any]:
+    def _read_parameters(self, optimizer: Any, closure: bool) -> list[Any]:
         """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it. With a
         closure, which works the gradients out anew, they are those at the end."""
         found: list[Any] = []
-        others = self._others[id(optimizer)] = []
+        others = self._unlisted[id(optimizer)] = []
         for group, options in enumerate(optimizer.param_groups):
             for parameter in options["params"]:
                 if not closure and parameter.grad is None:
                     continue
-                if len(found) >= PARAMETERS:
+                if len(found) >= MAX_PARAMETERS:
                     others.append(self._serial(parameter))
                 else:
                     state = _state(optimizer.state.get(parameter, {}))
@@ -75,7 +75,7 @@ class Optimizers:
                     found.append((group, parameter, value_of(parameter), grad, state))
         return found
 
-    def _tell(self, optimizer: Any, before: list[Any], others: list[int]) -> None:
+    def _record_step(self, optimizer: Any, before: list[Any], others: list[int]) -> None:
         updates = [
             Update(
                 self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
@@ -89,7 +89,7 @@ class Optimizers:
             {key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
         ]
         everything = sum(len(group["params"]) for group in optimizer.param_groups)
-        site, frame = self.where()
+        site, frame = self.location()
         name, left_out = name_of(type(optimizer)), everything - len(updates)
         told = {update.tensor for update in updates}
         others += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in told]

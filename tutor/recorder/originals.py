@@ -41,7 +41,7 @@ _BUILT_IN = (
 _before: list[dict[str, Any]] = []
 
 
-def remember() -> None:
+def remember_torch_functions() -> None:
     """Before the program begins: what stands in these namespaces now is torch's own, or the recorder's."""
     _before[:] = [
         {
@@ -53,7 +53,7 @@ def remember() -> None:
     ]
 
 
-def own(namespace: Any, name: str) -> Any:
+def torch_function(namespace: Any, name: str) -> Any:
     """The function that had the name before the program began."""
     return _before[_NAMESPACES.index(namespace)][name] if _before else getattr(namespace, name)
 

@@ -33,17 +33,17 @@ from torch.multiprocessing import reductions
 
 from tutor.recorder.call_sites import Project
 from tutor.recorder.operations import quiet
-from tutor.recorder.tensors import Storage, Tensors
+from tutor.recorder.tensors import Storage, TensorRecorder
 from tutor.recorder.torch_private import writing_collectives
 
 _reducers: dict[type, Callable[[Any], Any]] = ForkingPickler._extra_reducers  # type: ignore[attr-defined]
 _LOADER = "torch.utils.data"
 
 
-class SharedMemory:
+class SharedMemoryWatcher:
     """Has the tensors compared that another process may write to."""
 
-    def __init__(self, tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
 
@@ -100,15 +100,15 @@ and of the buffers before each pass."""
 _WAITING = ("wait", "synchronize", "block_current_stream")
 
 
-def are_in_use() -> bool:
+def is_distributed() -> bool:
     """Whether this process is one of several that exchange tensors."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-class Collectives:
+class CollectiveWatcher:
     """Notes what collectives write to."""
 
-    def __init__(self, tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
         self._pending: list[tuple[weakref.ref[Any], Storage]] = []
@@ -121,16 +121,16 @@ class Collectives:
         group, work = torch.distributed.ProcessGroup, torch.distributed.Work
         for name in (*_WRITING, *writing_collectives(group)):
             if hasattr(group, name):
-                setattr(group, name, self._followed(getattr(group, name), self._begins))
+                setattr(group, name, self._wrap(getattr(group, name), self._begin_work))
         distributed: Any = torch.distributed
         for name in _AT_ONCE:
             if hasattr(distributed, name):
-                setattr(distributed, name, self._followed(getattr(distributed, name), self._writes))
+                setattr(distributed, name, self._wrap(getattr(distributed, name), self._record_written))
         for name in _WAITING:
             if hasattr(work, name):
-                setattr(work, name, self._followed(getattr(work, name), self._ends))
+                setattr(work, name, self._wrap(getattr(work, name), self._end_work))
 
-    def _followed(self, original: Callable[..., Any], then: Callable[[Any, Iterable[Any]], None]) -> Callable[..., Any]:
+    def _wrap(self, original: Callable[..., Any], then: Callable[[Any, Iterable[Any]], None]) -> Callable[..., Any]:
         @functools.wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
@@ -141,7 +141,7 @@ class Collectives:
 
         return method
 
-    def _begins(self, work: Any, arguments: Iterable[Any]) -> None:
+    def _begin_work(self, work: Any, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is None:
@@ -151,13 +151,13 @@ class Collectives:
             if storage is not None:
                 self._pending.append((weakref.ref(work), storage))
 
-    def _writes(self, result: None, arguments: Iterable[Any]) -> None:
+    def _record_written(self, result: None, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is not None:
-                self._tensors.conceal(storage)
+                self._tensors.unexpose_storage(storage)
 
-    def _ends(self, result: Any, arguments: Iterable[Any]) -> None:
+    def _end_work(self, result: Any, arguments: Iterable[Any]) -> None:
         work = next(iter(arguments))
         ended = [storage for held, storage in self._pending if held() is work]
         self._pending = [
@@ -167,9 +167,9 @@ class Collectives:
         ]
         waiting = {id(storage): storage for _, storage in self._pending}.values()
         for storage in [*waiting, *ended]:  # what is not waited for yet may be ready as well
-            self._tensors.conceal(storage)
+            self._tensors.unexpose_storage(storage)
         for storage in waiting:
-            self._tensors.reveal(storage)
+            self._tensors.expose_storage(storage)
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
@@ -194,24 +194,24 @@ _TOOLS = frozenset(
 _HELPERS = ("torch.utils.data.", "multiprocessing.managers", "torch._inductor.", "torch._dynamo.", "triton.")
 
 
-class Children:
+class ChildProcessWatcher:
     """Calls `say` with a word for how, whenever the program has started a Python process with code of its own."""
 
     def __init__(self, project: Project, own: dict[int, Any], say: Callable[[str], None]) -> None:
         self._project = project
         self._own = own
-        self._say = say
+        self._report = say
 
     def watch(self) -> None:
         """From now on."""
         process: Any = multiprocessing.process.BaseProcess
-        process.start = self._after(process.start, self._by_process)
+        process.start = self._wrap_start(process.start, self._how_of_process)
         popen: Any = subprocess.Popen
-        popen.__init__ = self._after(popen.__init__, self._by_command)
-        os.fork = self._after(os.fork, self._by_fork)
-        os.system = self._after(os.system, self._by_shell)
+        popen.__init__ = self._wrap_start(popen.__init__, self._how_of_popen)
+        os.fork = self._wrap_start(os.fork, self._how_of_fork)
+        os.system = self._wrap_start(os.system, self._how_of_shell)
 
-    def _after(self, start: Callable[..., Any], judge: Callable[..., str | None]) -> Callable[..., Any]:
+    def _wrap_start(self, start: Callable[..., Any], judge: Callable[..., str | None]) -> Callable[..., Any]:
         @functools.wraps(start)
         def started(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -220,26 +220,26 @@ class Children:
                 how = None
             result = start(*args, **kwargs)
             if how is not None and not (start.__name__ == "fork" and result == 0):
-                self._say(how)
+                self._report(how)
             return result
 
         return started
 
-    def _by_process(self, process: Any) -> str | None:
+    def _how_of_process(self, process: Any) -> str | None:
         module = getattr(getattr(process, "_target", None), "__module__", None) or ""
         helps = module.startswith(_HELPERS) or self._starter().startswith(_HELPERS)
         return None if helps else "torch.multiprocessing" if module.startswith("torch.") else "multiprocessing"
 
-    def _by_fork(self) -> str | None:
+    def _how_of_fork(self) -> str | None:
         return "os.fork" if id(sys._getframe(2).f_code) in self._own else None
 
-    def _by_shell(self, command: str) -> str | None:
-        return self._judged(command)
+    def _how_of_shell(self, command: str) -> str | None:
+        return self._how_of_command(command)
 
-    def _by_command(self, popen: Any, args: Any, *more: Any, **kwargs: Any) -> str | None:
-        return self._judged(args)
+    def _how_of_popen(self, popen: Any, args: Any, *more: Any, **kwargs: Any) -> str | None:
+        return self._how_of_command(args)
 
-    def _judged(self, args: Any) -> str | None:
+    def _how_of_command(self, args: Any) -> str | None:
         if isinstance(args, str | bytes | os.PathLike):
             commands = _split(os.fsdecode(args))
         else:
@@ -253,14 +253,14 @@ class Children:
             if name in _LAUNCHERS:
                 return name
             if word == sys.executable or _PYTHON.fullmatch(name):
-                return self._what_python_runs(words[at + 1 :])
+                return self._how_of_python(words[at + 1 :])
             if " " in word and at and os.path.basename(words[0]) in _BEFORE:  # `sh -c "python …"`
                 return next((how for command in _split(word) if (how := self._runs_python(command))), None)
             if os.path.basename(words[0]) not in _BEFORE and "=" not in words[0]:
                 return None
         return None
 
-    def _what_python_runs(self, words: Sequence[str]) -> str | None:
+    def _how_of_python(self, words: Sequence[str]) -> str | None:
         at = 0
         while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "-c", "-m"):
             if words[at] in ("-V", "-VV", "--version", "-h", "--help"):

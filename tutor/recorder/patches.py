@@ -83,18 +83,18 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-DEEPEST = 20_000
+SYNTAX_DEPTH = 20_000
 """Frames that may be needed for an expression as deep as the compiler takes it: it takes some 3,000 levels."""
-ROOM = 60
+RESERVED_FRAMES = 60
 """Frames that the recorder may need above the learner's deepest."""
-NEAR = 100
+CHECKED_DEPTH = 100
 """With fewer frames of the learner's functions than this nobody is near the limit."""
 _limit = sys.getrecursionlimit
 _set_limit = sys.setrecursionlimit
 _ours = 0
 
 
-def make_room() -> None:
+def raise_recursion_limit() -> None:
     """From now on what the caller calls is the outermost frame of the learner's code."""
     global _ours
     depth, frame = 0, sys._getframe(1)
@@ -102,15 +102,15 @@ def make_room() -> None:
         depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
     if not _ours:
         sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
-        _set_limit(_limit() + depth + ROOM)
+        _set_limit(_limit() + depth + RESERVED_FRAMES)
         _ours = depth
 
 
 @contextlib.contextmanager
-def room_for_syntax() -> Iterator[None]:
+def deep_recursion() -> Iterator[None]:
     """What Python compiles may be nested deeper than our functions can follow within the limit for calls."""
     before = _limit()
-    _set_limit(max(before, DEEPEST))
+    _set_limit(max(before, SYNTAX_DEPTH))
     try:
         yield
     finally:
@@ -119,18 +119,18 @@ def room_for_syntax() -> Iterator[None]:
 
 def getrecursionlimit() -> int:
     """The limit that the learner's code sees."""
-    return _limit() - _ours - ROOM
+    return _limit() - _ours - RESERVED_FRAMES
 
 
 def setrecursionlimit(limit: int, /) -> None:
     """Sets it."""
-    _set_limit(limit + _ours + ROOM if limit > 0 else limit)
+    _set_limit(limit + _ours + RESERVED_FRAMES if limit > 0 else limit)
 
 
-def refuse() -> None:
+def check_recursion() -> None:
     """Raises RecursionError where Python would not have called the function that called our caller."""
     try:
-        sys._getframe(_limit() - ROOM + 2)
+        sys._getframe(_limit() - RESERVED_FRAMES + 2)
     except ValueError:  # the stack is not as deep
         return
     raise RecursionError("maximum recursion depth exceeded")
@@ -140,7 +140,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _Watcher = Callable[[types.FrameType, str, Any], Any]
 
 
-def watch() -> None:
+def shield_from_tracers() -> None:
     """From now on those that are installed see the program's code, and that of others."""
     for name in ("trace", "profile"):
         _watch(f"set{name}", f"get{name}")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tutor.recorder.patches import room_for_syntax
+from tutor.recorder.patches import deep_recursion
 from tutor.trace.events import Span
 
 
@@ -43,7 +43,7 @@ def characters(lines: list[str], line: int, column: int) -> int:
     return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
 
 
-def iterated(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
+def iterables(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
     """What each loop and comprehension iterates over, with that loop or comprehension."""
     for node in ast.walk(tree):
         if isinstance(node, ast.For):
@@ -88,12 +88,12 @@ def captured_names(pattern: ast.pattern) -> list[str]:
     return names
 
 
-def is_text(node: ast.expr) -> bool:
+def is_string(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def split_docstring(body: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    if isinstance(body[0], ast.Expr) and is_text(body[0].value):
+    if isinstance(body[0], ast.Expr) and is_string(body[0].value):
         return body[:1], body[1:]
     return [], body
 
@@ -147,7 +147,7 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 
 @dataclass(frozen=True)
-class Places:
+class SiteAllocator:
     """Hands out the numbers of places; `statement` for statements, `call` for a call whose result may be a tensor
     that torch made unseen (`torch.from_numpy`, `nn.Parameter`). Where the compiler places the iteration of a loop at
     what it iterates over, `loop` is told both, the loop last."""
@@ -160,7 +160,7 @@ class Places:
 def compile_recorded(
     source: str,
     filename: str,
-    places: Places,
+    places: SiteAllocator,
     callbacks: dict[str, Callable[..., Any]],
     *,
     imported: bool = False,
@@ -175,13 +175,13 @@ def compile_recorded(
     plain: types.CodeType = compile(
         source, filename, "exec", flags, dont_inherit=True
     )  # for its errors and warnings, before ours
-    with warnings.catch_warnings(), room_for_syntax():
+    with warnings.catch_warnings(), deep_recursion():
         warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
         try:
             tree = ast.parse(source, filename)
             lines = source_lines(source)
             if _ITERATES_AT_ITS_OPERAND:
-                for over, loop in iterated(tree):
+                for over, loop in iterables(tree):
                     places.loop(span_of(over, lines), span_of(loop, lines))
             _Rewriter(lines, places).module(tree, imported=imported)
             code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
@@ -202,7 +202,7 @@ def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> typ
 
 
 class _Rewriter:
-    def __init__(self, lines: list[str], places: Places) -> None:
+    def __init__(self, lines: list[str], places: SiteAllocator) -> None:
         self._lines = lines
         self._places = places
         self._function = "<module>"
@@ -221,7 +221,7 @@ class _Rewriter:
     def module(self, tree: ast.Module, *, imported: bool) -> None:
         """Docstring and `__future__` imports must stay first."""
         body, head = tree.body, 0
-        if body and isinstance(body[0], ast.Expr) and is_text(body[0].value):
+        if body and isinstance(body[0], ast.Expr) and is_string(body[0].value):
             head = 1
         while head < len(body) and isinstance(body[head], ast.ImportFrom) and body[head].module == "__future__":  # type: ignore[attr-defined]
             head += 1
@@ -238,7 +238,7 @@ class _Rewriter:
             number = self._places.statement(self.span(statement), self._function)
             out.append(self._call("line_scan" if scan else "line", [ast.Constant(number)], statement))
             scan = may_change_containers(statement)
-            out.extend(self._rewritten(statement, number))
+            out.extend(self._rewrite(statement, number))
         return out
 
     def _call(self, name: str, args: list[ast.expr], at: ast.AST) -> ast.stmt:
@@ -250,7 +250,7 @@ class _Rewriter:
 
     # ------------------------------------------------------------ statements
 
-    def _rewritten(self, node: ast.stmt, number: int) -> list[ast.stmt]:
+    def _rewrite(self, node: ast.stmt, number: int) -> list[ast.stmt]:
         before, self._statement = self._statement, number
         try:
             method = getattr(self, "_" + type(node).__name__.lower(), None)
@@ -266,7 +266,7 @@ class _Rewriter:
         """Rewrites walrus assignments in the expressions of a statement, without entering its blocks."""
         _Walrus(self).visit_fields(node)
 
-    def _binds(self, targets: Iterable[ast.AST], at: ast.AST, place: int = 0) -> list[ast.stmt]:
+    def _bind_calls(self, targets: Iterable[ast.AST], at: ast.AST, place: int = 0) -> list[ast.stmt]:
         out: list[ast.stmt] = []
         for name in stored_names(targets):
             args: list[ast.expr] = [ast.Constant(name), ast.Name(name, ast.Load())]
@@ -277,16 +277,16 @@ class _Rewriter:
 
     def _assign(self, node: ast.Assign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        binds = self._binds(node.targets, node, self._made_by(node.value, number))
-        return [node, *self._look(node.targets, node), *binds]
+        binds = self._bind_calls(node.targets, node, self._call_site(node.value, number))
+        return [node, *self._look_calls(node.targets, node), *binds]
 
     def _annassign(self, node: ast.AnnAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
         if node.value is None:
             return [node]
-        return [node, *self._binds([node.target], node, self._made_by(node.value, number))]
+        return [node, *self._bind_calls([node.target], node, self._call_site(node.value, number))]
 
-    def _made_by(self, value: ast.expr, number: int) -> int:
+    def _call_site(self, value: ast.expr, number: int) -> int:
         """The place of a call in case its result turns out to be a tensor that torch did not tell of."""
         if not isinstance(value, ast.Call):
             return 0
@@ -300,9 +300,9 @@ class _Rewriter:
 
     def _augassign(self, node: ast.AugAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        return [node, *self._look([node.target], node), *self._binds([node.target], node)]
+        return [node, *self._look_calls([node.target], node), *self._bind_calls([node.target], node)]
 
-    def _look(self, targets: list[ast.expr], at: ast.AST) -> list[ast.stmt]:
+    def _look_calls(self, targets: list[ast.expr], at: ast.AST) -> list[ast.stmt]:
         """After `z.real = …`, of which torch tells no function mode."""
         written = any(isinstance(node, ast.Attribute) and node.attr in ("real", "imag") for node in targets)
         return [self._call("look", [], at)] if written else []
@@ -311,7 +311,7 @@ class _Rewriter:
         if any(alias.name == "*" for alias in node.names):
             return [node, self._call("star", [], node)]
         names = [ast.Name(alias.asname or alias.name, ast.Store()) for alias in node.names]
-        return [node, *self._binds(names, node)]
+        return [node, *self._bind_calls(names, node)]
 
     def _delete(self, node: ast.Delete, number: int) -> list[ast.stmt]:
         out: list[ast.stmt] = [node]
@@ -320,7 +320,7 @@ class _Rewriter:
 
     def _for(self, node: ast.For | ast.AsyncFor, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        first = [self._iterate(node, number), *self._binds([node.target], node)]
+        first = [self._iterate(node, number), *self._bind_calls([node.target], node)]
         return self._loop(node, number, first)
 
     _asyncfor = _for
@@ -360,7 +360,7 @@ class _Rewriter:
         self._expressions(node)
         targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
         left = len(self._headers)
-        node.body = [*self._binds(targets, node), *self._block(node.body, scan_first=True)]
+        node.body = [*self._bind_calls(targets, node), *self._block(node.body, scan_first=True)]
         # `suppress` and its like end loops by an exception that nobody else sees.
         ends = [self._call("loop_end", [ast.Constant(loop)], node) for loop in self._headers[left:]]
         return [node, *ends]
@@ -384,7 +384,7 @@ class _Rewriter:
         self._expressions(node)
         for case in node.cases:
             names = [ast.Name(name, ast.Store()) for name in captured_names(case.pattern)]
-            case.body = [*self._binds(names, node), *self._block(case.body, scan_first=True)]
+            case.body = [*self._bind_calls(names, node), *self._block(case.body, scan_first=True)]
         return [node]
 
     def _functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, number: int) -> list[ast.stmt]:

@@ -15,17 +15,17 @@ from torch.autograd.function import BackwardCFunction
 from tutor.recorder.torch_private import saved_hooks_are_on, saved_names, saved_value, storage_id
 
 INPUT, OUTPUT, OWN = range(3)
-Kept = tuple[str, int, int, int]
+SavedTensor = tuple[str, int, int, int]
 """Of a saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), which of them, and the bytes of an own."""
-Node = tuple[str, list[bool], list[Kept]]
+InnerNode = tuple[str, list[bool], list[SavedTensor]]
 """Of a node inside of an operation: its name, which inputs need a gradient, and what it saves."""
 _MOST_INSIDE = 200
 _SCALARS = (float, int, bool, str, type(None))
 
 
-def of_operation(
+def saved_by_operation(
     tensor: torch.Tensor, args: Any, kwargs: dict[str, Any], known: Callable[[Any], int | None]
-) -> tuple[str, list[Kept], list[bool], list[Node]] | None:
+) -> tuple[str, list[SavedTensor], list[bool], list[InnerNode]] | None:
     """What the node that made `tensor`, and those inside of the operation, save, where these were its arguments: the
     node's name, what it saves, which of its inputs need a gradient, and the same of those inside. None: nothing.
 
@@ -62,8 +62,8 @@ def _needs(node: Any) -> list[bool]:
     return [before is not None for before, _ in node.next_functions]
 
 
-def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[Kept]:
-    kept: list[Kept] = []
+def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[SavedTensor]:
+    kept: list[SavedTensor] = []
     if isinstance(node, BackwardCFunction):  # a custom Function: what it gave to `ctx.save_for_backward`
         for place, held in enumerate(_saved_tensors(node)):
             if held is not None:
@@ -80,14 +80,16 @@ def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tenso
     return kept
 
 
-def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int | None]) -> tuple[list[int], list[Kept]]:
+def saved_by_function(
+    tensor: torch.Tensor, known: Callable[[torch.Tensor], int | None]
+) -> tuple[list[int], list[SavedTensor]]:
     """The same of a custom Function (`ctx.save_for_backward`). Nobody saw its arguments: those that it saves stand for
     them, by their numbers."""
     node: Any = tensor.grad_fn
     if not isinstance(node, BackwardCFunction) or saved_hooks_are_on():
         return [], []
     inputs: list[int] = []
-    kept: list[Kept] = []
+    kept: list[SavedTensor] = []
     for place, held in enumerate(_saved_tensors(node)):
         if held is None:
             continue

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from tutor.recorder.call_sites import STAND_IN
-from tutor.recorder.exceptions import is_ours
+from tutor.recorder.exceptions import is_recorder_code
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _Handler = Callable[[int, types.FrameType | None], Any]
@@ -54,7 +54,7 @@ class DeferredSignals:
             handler, number = self.waiting.pop(0)
             handler(number, frame)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """At the end of the program, as Python does it: no handler of the program's holds anything any more."""
         for number in self._handlers:
             self._signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -69,14 +69,14 @@ class DeferredSignals:
     def _install(self, signalnum: int, handler: Any) -> Any:
         previous = self._installed(signalnum)
         if callable(handler):
-            deferred = self._deferred(handler)
+            deferred = self._defer(handler)
             self._signal(signalnum, deferred)
             self._handlers[signalnum] = handler, deferred
         else:
             self._signal(signalnum, handler)
         return previous
 
-    def _deferred(self, handler: _Handler) -> _Handler:
+    def _defer(self, handler: _Handler) -> _Handler:
         def gradtutor_handler(number: int, frame: types.FrameType | None) -> None:
             if _is_in_recorder(frame):
                 self.waiting.append((handler, number))
@@ -92,7 +92,7 @@ def _is_in_recorder(frame: types.FrameType | None) -> bool:
         code = frame.f_code
         if code.co_name == STAND_IN:
             return False
-        if is_ours(code):
+        if is_recorder_code(code):
             return True
         if not code.co_filename.startswith(("<", _TORCH)):
             return False

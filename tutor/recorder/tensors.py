@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from tutor.recorder.autograd_graph import Graph
+from tutor.recorder.autograd_graph import GraphRecorder
 from tutor.recorder.originals import name_of
 from tutor.recorder.torch_private import storage_id
 from tutor.recorder.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
@@ -36,7 +36,7 @@ class TensorRecord:
     fingerprint: Any = None
     """Of the value when it was last looked at, kept where no version counter tells of a change."""
 
-    counting: list[TensorRecord] | None = None
+    sharing_version: list[TensorRecord] | None = None
     """Tensors that share its version counter though not its memory."""
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
@@ -55,7 +55,7 @@ class Storage:
         self.views = [view]
 
 
-class Memory:
+class StorageTable:
     """The table of memory blocks, by the address of the storage's C++ object."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Memory:
         known.storage = storage
         return storage
 
-    def owner(self, t: torch.Tensor) -> TensorRecord | None:
+    def alias_of(self, t: torch.Tensor) -> TensorRecord | None:
         """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
         try:
             storage = self._storages.get(storage_id(t.untyped_storage()))
@@ -177,28 +177,28 @@ _WATCHED = 1 << 16
 """Up to this many elements a value without a trusted version counter is compared at each statement."""
 
 
-class Tensors:
+class TensorRecorder:
     """The table of known tensors. Its methods expect function modes to be off."""
 
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
-        self.graph: Graph  # set by the recorder, as is the next
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.graph: GraphRecorder  # set by the recorder, as is the next
+        self.on_error: Callable[[Exception], None] = lambda error: None
         self.by_id: dict[int, TensorRecord] = {}
         """By `id`; whoever looks here must check the weak reference."""
-        self.memory = Memory()
+        self.memory = StorageTable()
         self._metas: dict[Any, int] = {}
         self._serials = 0
         self._sweep_at = 64
         self._replaced: list[int] = []
         """Tensors that are gone, and whose `id` another one has by now."""
         self.exposed: list[Storage] = []
-        self.work = 0
+        self.elements_seen = 0
         """Elements of the large tensors that were met: what measuring may cost is a share of it, not of time, so that
         two machines record alike."""
         self._measured = 0
-        self._waived = False
-        self._distrusted: set[int] = set()
+        self._unlimited = False
+        self._marked_changed: set[int] = set()
         """By `id` of their records: tensors that were written to unseen."""
         self._unmeasured: dict[int, TensorRecord] = {}
 
@@ -207,7 +207,7 @@ class Tensors:
         known = self.by_id.get(id(t))
         return known if known is not None and known.ref() is t else None
 
-    def meet(self, t: torch.Tensor) -> TensorRecord:
+    def register(self, t: torch.Tensor) -> TensorRecord:
         """The record of `t`, made (but nothing sent yet) when it is new."""
         key = id(t)
         known = self.by_id.get(key)
@@ -229,7 +229,7 @@ class Tensors:
 
     def record_new(self, t: torch.Tensor) -> TensorRecord:
         """Sends the first snapshot of `t`, which no operation was seen to make."""
-        known = self.meet(t)
+        known = self.register(t)
         self.record(t, known)
         if is_outside(t):
             self.expose(t)
@@ -253,9 +253,9 @@ class Tensors:
         try:
             self._snapshot(t, known, value)
         except Exception as error:  # the learner's program must not suffer from what we cannot read
-            self.trouble(error)
+            self.on_error(error)
 
-    def written(self, t: torch.Tensor, known: TensorRecord) -> None:
+    def record_values(self, t: torch.Tensor, known: TensorRecord) -> None:
         """Sends a snapshot of `t`, whose elements were written to and nothing else: the usual update of a leaf."""
         storage = known.storage
         if not self._is_plain_leaf(t, known) or storage is None or storage.exposed:
@@ -350,18 +350,18 @@ class Tensors:
         """The number of a tensor that stands in a `.grad`."""
         known = self.find(grad)
         if known is None:
-            known = self.meet(grad)
+            known = self.register(grad)
             self.record(grad, known)
         elif self.has_new_value(grad, known):
-            self.changed(grad, known)
+            self.record_write(grad, known)
         return known.serial
 
     def _value(self, t: torch.Tensor, known: TensorRecord) -> Any:
         value = value_of(t)
         if value is None:
             count = t.numel()
-            self.work += count
-            if self._waived or self._measured + count <= self.work // 16 + (1 << 22):
+            self.elements_seen += count
+            if self._unlimited or self._measured + count <= self.elements_seen // 16 + (1 << 22):
                 self._measured += count
                 summary = summary_of(t)
                 if known.storage is not None and known.storage.exposed and count > _WATCHED:
@@ -376,17 +376,17 @@ class Tensors:
         waiting, self._unmeasured = self._unmeasured, {}
         for storage in self.exposed:
             waiting.update({known.serial: known for known in storage.views if known.fingerprint is None})
-        self._waived = True
+        self._unlimited = True
         for known in waiting.values():
             tensor = known.ref()
             if tensor is not None:
                 self.record(tensor, known)
-        self._waived = False
+        self._unlimited = False
 
-    def changed(self, t: torch.Tensor, known: TensorRecord) -> None:
+    def record_write(self, t: torch.Tensor, known: TensorRecord) -> None:
         """`t` was written to: all that look into the same memory have changed with it."""
-        self.written(t, known)
-        for other in known.counting or ():
+        self.record_values(t, known)
+        for other in known.sharing_version or ():
             tensor = other.ref()
             if tensor is not None and self.has_new_value(tensor, other):
                 self.record(tensor, other)
@@ -399,10 +399,10 @@ class Tensors:
             if tensor is not None:
                 alive.append(other)
                 if other is not known:
-                    self.written(tensor, other)
+                    self.record_values(tensor, other)
         storage.views = alive
 
-    def described(self, t: torch.Tensor, known: TensorRecord) -> None:
+    def record_meta(self, t: torch.Tensor, known: TensorRecord) -> None:
         """Something other than the elements of `t` was changed, which its views may share: `requires_grad`."""
         self.record(t, known, value=known.version == -1)  # one met here may share another's memory
         storage = known.storage
@@ -411,11 +411,11 @@ class Tensors:
             if tensor is not None and view is not known and tensor.requires_grad != view.requires_grad:
                 self.record(tensor, view, value=False)
 
-    def moved(self, t: torch.Tensor, known: TensorRecord) -> None:
+    def record_new_storage(self, t: torch.Tensor, known: TensorRecord) -> None:
         """`t.data = ...` gave it other memory; its version counter it still shares with its former views."""
         former = [] if known.storage is None else [view for view in known.storage.views if view is not known]
         for view in former:
-            self.count_together(known, view)
+            self.share_version_counter(known, view)
         self.memory.forget(known)
         self.record(t, known)
         for view in former:
@@ -423,10 +423,10 @@ class Tensors:
             if tensor is not None and self.has_new_value(tensor, view):
                 self.record(tensor, view)
 
-    def count_together(self, known: TensorRecord, other: TensorRecord) -> None:
+    def share_version_counter(self, known: TensorRecord, other: TensorRecord) -> None:
         """Note that two tensors share a version counter, but not their memory."""
         for first, second in ((known, other), (other, known)):
-            first.counting = [*(held for held in first.counting or () if held.ref() is not None), second]
+            first.sharing_version = [*(held for held in first.sharing_version or () if held.ref() is not None), second]
 
     def has_new_value(self, t: torch.Tensor, known: TensorRecord) -> bool:
         """Whether `t` was written to since it was last recorded, as far as a look at it tells."""
@@ -434,13 +434,13 @@ class Tensors:
             return known.version != t._version
         return bool(fingerprint_of(t, _WATCHED) != known.fingerprint)
 
-    def distrust(self, tensors: list[torch.Tensor]) -> None:
+    def mark_changed(self, tensors: list[torch.Tensor]) -> None:
         """Note that these were written to unseen, whatever their versions say: a fused optimizer in compiled code."""
-        self._distrusted.update(id(known) for tensor in tensors if (known := self.find(tensor)) is not None)
+        self._marked_changed.update(id(known) for tensor in tensors if (known := self.find(tensor)) is not None)
 
-    def look_again(self) -> None:
+    def record_changed(self) -> None:
         """Records the known tensors that have changed where nobody saw it: in a thread, in compiled code."""
-        distrusted, self._distrusted = self._distrusted, set()
+        distrusted, self._marked_changed = self._marked_changed, set()
         for known in list(self.by_id.values()):
             tensor = known.ref()
             if tensor is None or known.version == -1:
@@ -448,13 +448,13 @@ class Tensors:
             try:
                 is_new = id(known) in distrusted or self.has_new_value(tensor, known)
                 if is_new or tensor.shape != known.shape:
-                    self.changed(tensor, known)
+                    self.record_write(tensor, known)
                 grad = tensor.grad if known.is_leaf else None
                 held = None if grad is None else self.find(grad)
                 if known.is_leaf and (known.grad if grad is None else held is None or held.serial != known.grad):
                     self.record(tensor, known, value=False)
             except Exception as error:  # the learner's program must not suffer from what we cannot read
-                self.trouble(error)
+                self.on_error(error)
 
     def record_all(self) -> None:
         """Records all known tensors that live, whether they have changed or not."""
@@ -468,16 +468,16 @@ class Tensors:
 
         Returns that memory, or None where this was known.
         """
-        known = self.meet(t)
+        known = self.register(t)
         if known.storage is None:
             self.record(t, known)
         storage = known.storage
         if storage is None or storage.exposed:
             return None
-        self.reveal(storage)
+        self.expose_storage(storage)
         return storage
 
-    def reveal(self, storage: Storage) -> None:
+    def expose_storage(self, storage: Storage) -> None:
         """Note that this memory can be written to unseen from now on."""
         storage.exposed = True
         self.exposed.append(storage)
@@ -488,7 +488,7 @@ class Tensors:
                 if view.fingerprint is None and view.version != -1:
                     self.record(tensor, view)  # to say so
 
-    def conceal(self, storage: Storage) -> None:
+    def unexpose_storage(self, storage: Storage) -> None:
         """Note that this memory is no longer written to unseen, and record what it holds."""
         storage.exposed = False
         if storage in self.exposed:
@@ -498,7 +498,7 @@ class Tensors:
             if tensor is not None:
                 self.record(tensor, known)
 
-    def compare_exposed(self) -> None:
+    def record_exposed(self) -> None:
         """Records the tensors whose memory was changed from outside."""
         for storage in self.exposed:
             for known in storage.views:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tutor.recorder.tensors import Tensors
+from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.trace.events import Event, Gap
 
@@ -27,10 +27,10 @@ _WORKERS = "multiprocessing.pool", "worker"
 """Not so the threads of a `ThreadPool`, which run what they are given."""
 
 
-class Threads:
+class ThreadWatcher:
     """Looks again at the tensors after other threads may have used torch."""
 
-    def __init__(self, send: Callable[[Event], None], tensors: Tensors, own: dict[int, Any]) -> None:
+    def __init__(self, send: Callable[[Event], None], tensors: TensorRecorder, own: dict[int, Any]) -> None:
         self._send = send
         self._tensors = tensors
         self._own = own
@@ -52,19 +52,19 @@ class Threads:
                 self._alive.append(thread)
                 self.active = True
                 if not _is_housekeeping(thread):
-                    self._note(thread.name)
+                    self._notice(thread.name)
             start(thread)
 
         threading.Thread.start = start_noticed  # type: ignore[method-assign, assignment]
 
-    def is_other(self) -> bool:
+    def is_other_thread(self) -> bool:
         """Whether the calling thread is not the main one; then it is using torch, or running the learner's code."""
         if _thread.get_ident() == self._main:
             return False
-        self._note(threading.current_thread().name)
+        self._notice(threading.current_thread().name)
         return True
 
-    def look_again(self) -> None:
+    def record_changed(self) -> None:
         """At a statement of the main thread: record what the others have changed."""
         while self._waiting:
             self._send(Gap(0, "thread", detail=self._waiting.pop(0)))
@@ -75,9 +75,9 @@ class Threads:
             if ended:
                 self._tensors.record_all()
             else:
-                self._tensors.look_again()
+                self._tensors.record_changed()
 
-    def _note(self, name: str) -> None:
+    def _notice(self, name: str) -> None:
         self.active = True
         kind = re.sub(r"\d+", "", name)  # a pool has many
         if kind not in self._announced:

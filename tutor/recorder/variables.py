@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
-from tutor.recorder.containers import Groups, Holder
-from tutor.recorder.tensors import TensorRecord, Tensors, is_outside
+from tutor.recorder.containers import ContainerRecorder, TrackedContainer
+from tutor.recorder.tensors import TensorRecord, TensorRecorder, is_outside
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.trace.events import Bind
 
@@ -38,7 +38,7 @@ class Frame:
         self.loops: dict[int, int] = {}
         self.module: int | None = None
         """The innermost `nn.Module` in whose `forward` it is."""
-        self.holders: dict[str, Holder] = {}
+        self.holders: dict[str, TrackedContainer] = {}
         self.bound: set[str] = set()
 
 
@@ -47,23 +47,23 @@ def _large(value: int) -> str:
     return str(value)[:_TEXT] if value.bit_length() < _BITS else f"an int of {value.bit_length():,} bits"
 
 
-class Bindings:
+class VariableRecorder:
     """Tells what names mean. Function modes are on when it is called."""
 
     def __init__(
         self,
         append: Callable[[Any], None],
-        tensors: Tensors,
-        groups: Groups,
+        tensors: TensorRecorder,
+        containers: ContainerRecorder,
         made: Callable[[int, Frame, torch.Tensor], None],
     ) -> None:
         self._append = append
         self._tensors = tensors
-        self._groups = groups
+        self._containers = containers
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
         """The names bound last, with the numbers of their tensors."""
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
         """Tells what a name means now."""
@@ -82,24 +82,24 @@ class Bindings:
                 known = self._tensors.find(value)
                 if known is None or (made_at and not known.requires_grad):
                     with DisableTorchFunction():
-                        serial = self._met(value, known, frame, made_at)
+                        serial = self._serial_of_unseen(value, known, frame, made_at)
                 else:
                     serial = known.serial
                 self._append((_BIND, frame.serial, name, "tensor", serial))
                 frame.bound.add(name)
                 self.recent.append((name, serial))
-            elif self._groups.holds(value):
+            elif self._containers.may_hold_tensors(value):
                 with DisableTorchFunction():
-                    holder = self._groups.hold(value)
+                    holder = self._containers.track(value)
                 frame.holders[name] = holder
                 self._append((_BIND, frame.serial, name, "group", holder.serial))
                 frame.bound.add(name)
             elif name in frame.bound:
                 self.forget(frame, name)
         except Exception as error:  # what the program has replaced in torch, or an object that defies reading
-            self.trouble(error)
+            self.on_error(error)
 
-    def _met(self, tensor: torch.Tensor, known: TensorRecord | None, frame: Frame, made_at: int) -> int:
+    def _serial_of_unseen(self, tensor: torch.Tensor, known: TensorRecord | None, frame: Frame, made_at: int) -> int:
         """The number of a tensor that no operation told of."""
         if known is None:
             if made_at:
@@ -136,4 +136,4 @@ class Bindings:
         if frame.holders:
             with DisableTorchFunction():
                 for holder in frame.holders.values():
-                    self._groups.look(holder)
+                    self._containers.record(holder)

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
-from tutor.recorder.call_sites import Code
-from tutor.recorder.operations import Operations, quiet
-from tutor.recorder.tensors import Tensors
+from tutor.recorder.call_sites import SourceRecorder
+from tutor.recorder.operations import OperationRecorder, quiet
+from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.torch_private import mode_count, script_kinds
 
 
-def watch(operations: Operations, code: Code) -> None:
+def watch_functions(operations: OperationRecorder, code: SourceRecorder) -> None:
     """From now on calls from the learner's code are told of as operations, wherever they stand in an expression."""
     original: Any = inspect.getattr_static(torch.autograd.Function, "apply")  # written in C, or in Python
 
@@ -29,16 +29,16 @@ def watch(operations: Operations, code: Code) -> None:
         if operations.off or not mode_count():
             return original.__get__(None, cls)(*args, **kwargs)
         frame = sys._getframe(1)
-        if id(frame.f_code) not in code.own:  # a library's, as that of a module's backward hooks
+        if id(frame.f_code) not in code.own_code:  # a library's, as that of a module's backward hooks
             result = original.__get__(None, cls)(*args, **kwargs)
-            operations.has_node(result)
+            operations.record_library_function(result)
             return result
-        return operations.applied(cls, original.__get__(None, cls), args, kwargs, frame)
+        return operations.call_function(cls, original.__get__(None, cls), args, kwargs, frame)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
 
 
-def show_hidden() -> None:
+def show_hidden_functions() -> None:
     """From now on function modes see `Tensor.set_` and `torch.range` like any other function."""
     for owner, name in ((torch.Tensor, "set_"), (torch, "range")):
         setattr(owner, name, _shown(getattr(owner, name)))
@@ -86,7 +86,7 @@ def _is_silent(backward: Callable[..., Any]) -> bool:
     return not mode.asked
 
 
-def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
+def watch_swaps(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
     """From now on tensors that `torch.utils.swap_tensors` exchanges are recorded anew.
 
     It refuses tensors that are weakly referenced, and the recorder refers to those that it knows, so it is given them
@@ -107,18 +107,18 @@ def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
             if is_on():
                 with quiet():
                     for tensor, known in records:
-                        tensors.moved(tensor, known)
+                        tensors.record_new_storage(tensor, known)
 
     torch.utils.swap_tensors = swap_tensors
 
 
-def watch_scripted(tensors: Tensors, is_on: Callable[[], bool]) -> None:
+def watch_scripted(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
     """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
     for kind in script_kinds():
         kind.__call__ = _looking(kind.__call__, tensors, is_on)
 
 
-def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
+def _looking(original: Any, tensors: TensorRecorder, is_on: Callable[[], bool]) -> Any:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -126,7 +126,7 @@ def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
         finally:
             if is_on():
                 with quiet():
-                    tensors.look_again()
+                    tensors.record_changed()
 
     return call
 

@@ -23,7 +23,7 @@ _IN_PLACE = frozenset({
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenArguments:
     """The arguments that a function writes to: their positions, and their names where they are given by keyword."""
 
     positions: frozenset[int] = frozenset()
@@ -41,12 +41,12 @@ class Written:
                 yield argument
 
 
-NOTHING = Written(names=frozenset({"out"}))
+NOTHING = WrittenArguments(names=frozenset({"out"}))
 """A function that writes to nothing but what it is given as `out`."""
-_FIRST = Written(frozenset({0}), frozenset({"out", "input", "self"}))
+_FIRST = WrittenArguments(frozenset({0}), frozenset({"out", "input", "self"}))
 
 
-def written_by(func: Any) -> Written:
+def written_by(func: Any) -> WrittenArguments:
     """Return which arguments a call of `func` writes to."""
     if isinstance(func, OpOverload):
         return _by_schemas([schema_of(func)], func.overloadpacket.__name__)
@@ -56,11 +56,11 @@ def written_by(func: Any) -> Written:
     if name.startswith("__") and name.endswith("__"):
         return _FIRST if name[2:-2] in _IN_PLACE else NOTHING
     if isinstance(func, types.FunctionType):  # such as those of torch.nn.init
-        return Written(every=True) if name.endswith("_") else NOTHING
+        return WrittenArguments(every=True) if name.endswith("_") else NOTHING
     return _by_schemas(schemas_named(name), name)
 
 
-def _by_schemas(schemas: list[Any], name: str) -> Written:
+def _by_schemas(schemas: list[Any], name: str) -> WrittenArguments:
     """What these schemas of an operation say, or its name where there are none."""
     if not schemas or any(schema is None for schema in schemas):
         return _FIRST if name.endswith("_") else NOTHING
@@ -74,4 +74,4 @@ def _by_schemas(schemas: list[Any], name: str) -> Written:
                     positions.add(position)
     if 0 in positions:
         names.add("input")  # what Python's bindings call `self`
-    return Written(frozenset(positions), frozenset(names))
+    return WrittenArguments(frozenset(positions), frozenset(names))

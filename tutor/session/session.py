@@ -15,16 +15,16 @@ import msgspec
 from tutor import i18n
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import MISSING
-from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, never_began
+from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, describe_failed_start
 from tutor.trace import wire
 from tutor.trace.command import RunCommand, signal_name
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 
-PAUSE = 0.03
+UPDATE_INTERVAL = 0.03
 """Seconds between two notices of what has come, at the least."""
-PRINTED = 1 << 20
+MAX_PRINTED = 1 << 20
 """So many bytes are kept of what C code and child processes print."""
 
 Updated = Callable[[], None]
@@ -54,13 +54,13 @@ class Session:
         """starting (Python), importing (torch), running, ended."""
         self.refused: RunEnd | None = None
         """Set where the file could not be run at all: malformed, or a knob that it does not have."""
-        self.imported = False
+        self.torch_imported = False
         """Whether its process has come so far as to have torch."""
         self._worker: WorkerProcess | None = None
         self._stopping = False
         self._updated: Updated = lambda: None
         self._writer: Writer | None = None
-        self._due = False
+        self._update_due = False
 
     def again(self, **changes: Any) -> Session:
         """A new session that runs the same once more, with these changes to its `command`."""
@@ -120,8 +120,8 @@ class Session:
             for name, reader in zip(("stdout", "stderr"), worker.printed, strict=True)
         ]
         try:
-            self.imported = await worker.ready()
-            if self.imported:
+            self.torch_imported = await worker.ready()
+            if self.torch_imported:
                 self._enter("running")
                 await worker.run(msgspec.structs.replace(self.command, language=i18n.current_language()))
             await self._read_frames(worker)
@@ -136,9 +136,9 @@ class Session:
         if end is not None and end.outcome == "refused":
             self.refused = end
         elif end is None and not self._stopping and not self.timeline.cells:
-            self._never_began(status)
+            self._end_failed_start(status)
         elif end is None:
-            self._died(worker, status)
+            self._end_died(worker, status)
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
@@ -171,12 +171,12 @@ class Session:
             except OSError:  # the program goes on; when it has ended there may be room again
                 self._writer.abandon()
                 self._writer = None
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_later(PAUSE, self._tell)
+        if not self._update_due:
+            self._update_due = True
+            asyncio.get_running_loop().call_later(UPDATE_INTERVAL, self._notify)
 
-    def _tell(self) -> None:
-        self._due = False
+    def _notify(self) -> None:
+        self._update_due = False
         self._updated()
 
     def _add(self, events: list[Event]) -> None:
@@ -187,7 +187,7 @@ class Session:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         kept = lost = 0
         while data := await reader.read(1 << 16):
-            room = max(0, PRINTED - kept)
+            room = max(0, MAX_PRINTED - kept)
             kept += len(data[:room])
             lost += len(data[room:])
             text = decoder.decode(data[:room])
@@ -202,20 +202,20 @@ class Session:
         self._add([end])
         self.refused = end
 
-    def _never_began(self, status: int) -> None:
+    def _end_failed_start(self, status: int) -> None:
         """The worker ended before the first cell: what it printed last is the only word on why."""
         printed = {"stdout": "", "stderr": ""}
         for part in self.timeline.contents.printed:
             printed[part.stream] += part.text
-        said = never_began(status, "\n".join(printed.values()))
-        if not self.imported and status >= 0:
+        said = describe_failed_start(status, "\n".join(printed.values()))
+        if not self.torch_imported and status >= 0:
             self._refuse(RunEnd("refused", MISSING, said))
         else:
             self._add([RunEnd("died" if status < 0 else "exited", 128 - status if status < 0 else status or 1, said)])
 
-    def _died(self, worker: WorkerProcess, status: int) -> None:
+    def _end_died(self, worker: WorkerProcess, status: int) -> None:
         """The worker ended without a word: note how, and where."""
-        statement, operation = worker.doing
+        statement, operation = worker.crash_location
         sites = self.timeline.sites
         site = sites.get(statement)
         if operation in sites and sites[operation].statement == statement:

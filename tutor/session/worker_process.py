@@ -22,17 +22,17 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from tutor.i18n import N_, _
 from tutor.lesson.model import joined
 from tutor.trace import command as commands
-from tutor.trace.command import LOST, READY, RunCommand, signal_name
+from tutor.trace.command import OPERATION, PIPE_CLOSED, READY, STATEMENT, CrashLocation, RunCommand, signal_name
 
-GRACE = 1.0
+STOP_TIMEOUT = 1.0
 """Seconds that a stopped run has to end by itself."""
-POLL = 0.005
+POLL_INTERVAL = 0.005
 """Seconds between two looks whether a process that is about to end has ended."""
 
 
-LONGEST_LINE = 300
+MAX_QUOTED = 300
 """So many characters are quoted of what a process printed."""
-NEEDED = 8
+MIN_DESCRIPTORS = 8
 """An event loop opens fewer descriptors than this."""
 
 
@@ -46,7 +46,7 @@ class StartError(Exception):
         )
 
 
-def never_began(status: int, printed: str) -> str:
+def describe_failed_start(status: int, printed: str) -> str:
     """What is said of a process that ended before the first line of the code: what it printed last is all there is."""
     last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
     if status < 0:
@@ -56,14 +56,14 @@ def never_began(status: int, printed: str) -> str:
         text = N_("the process that runs the code ended with exit status {status} before the first line.")
         said = _(text, status=status)
     if last:
-        said = joined([said, _("It printed last: `{line}`.", line=quoted(last))])
+        said = joined([said, _("It printed last: `{line}`.", line=quote_line(last))])
     return joined([said, _("`gradtutor doctor` says more.")])
 
 
-def quoted(line: str) -> str:
+def quote_line(line: str) -> str:
     """A line of what a process printed, short enough to be read."""
     text = " ".join(line.split())
-    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
@@ -102,14 +102,14 @@ class WorkerProcess:
         process: Process,
         control: socket.socket,
         events: int,
-        page: mmap.mmap,
+        location: CrashLocation,
         printed: list[Printed],
     ) -> None:
         self._process = process
         self._control = control
         self.events = events
         """The descriptor that frames come from."""
-        self._page = page
+        self._location = location.numbers
         self._printed = printed
 
     @classmethod
@@ -140,11 +140,11 @@ class WorkerProcess:
             printed = [pipe(), pipe()]
             file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
-            page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+            location = CrashLocation(mmap.mmap(file.fileno(), mmap.PAGESIZE))
             process = await launch((given.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
             ours.pop_all()  # from here on `end` closes them
         control.setblocking(False)
-        return cls(process, control, events, page, [await _reader(pipe[0]) for pipe in printed])
+        return cls(process, control, events, location, [await _reader(pipe[0]) for pipe in printed])
 
     async def ready(self) -> bool:
         """Waits until torch is imported; False where the process ended instead."""
@@ -165,15 +165,14 @@ class WorkerProcess:
         return self._printed[0][0], self._printed[1][0]
 
     @property
-    def doing(self) -> tuple[int, int]:
+    def crash_location(self) -> tuple[int, int]:
         """The sites of the statement and of the operation that run, or ran when it died; 0 for none."""
-        numbers = memoryview(self._page).cast("I")
-        return numbers[0], numbers[1]
+        return self._location[STATEMENT], self._location[OPERATION]
 
     @property
     def lost_its_pipe(self) -> bool:
         """Whether the program has closed the pipe that frames come through."""
-        return bool(memoryview(self._page).cast("I")[LOST])
+        return bool(self._location[PIPE_CLOSED])
 
     @property
     def alive(self) -> bool:
@@ -185,7 +184,7 @@ class WorkerProcess:
         asyncio's own `wait` would wait for the pipes too, which a child of the learner's may hold open for ever.
         """
         while self._process.returncode is None:
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
         return self._process.returncode
 
     def interrupt(self) -> None:
@@ -197,7 +196,7 @@ class WorkerProcess:
         """Interrupts it, and kills it where that does not help."""
         self.interrupt()
         try:
-            await asyncio.wait_for(self.wait(), GRACE)
+            await asyncio.wait_for(self.wait(), STOP_TIMEOUT)
         except TimeoutError:
             self.kill()
             await self.wait()
@@ -286,7 +285,7 @@ def check_room() -> None:
     """Raise StartError where too few descriptors are left: asyncio would leave half an event loop behind."""
     opened: list[int] = []
     try:
-        for _ in range(NEEDED):
+        for _ in range(MIN_DESCRIPTORS):
             opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise StartError(error) from None

@@ -16,20 +16,20 @@ import signal
 import socket
 import sys
 
-from tutor.recorder.event_writer import Guarded, move_up
+from tutor.recorder.event_writer import GuardedDescriptor, move_up
 
 
 def main() -> None:
     """Stands by, runs, ends."""
-    control_number, events, page_number = (move_up(int(argument)) for argument in sys.argv[1:4])
+    control_number, events, memory_file = (move_up(int(argument)) for argument in sys.argv[1:4])
     control = socket.socket(fileno=control_number)
     _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
-    page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")
-    os.close(page_number)
+    memory = mmap.mmap(memory_file, mmap.PAGESIZE)
+    os.close(memory_file)
     _raise_stack_limit()
 
     from tutor.recorder.recorder import Recorder
-    from tutor.trace.command import READY, RunCommand, decode
+    from tutor.trace.command import READY, CrashLocation, RunCommand, decode
     from tutor.worker.run import Run, nudge_when_due
 
     try:
@@ -41,7 +41,7 @@ def main() -> None:
         return
     command = decode(line, RunCommand)
 
-    guard = Guarded(control.fileno())
+    guard = GuardedDescriptor(control.fileno())
 
     def look_at_control() -> None:
         if not guard.is_same:  # the program has closed it, or given its number to another
@@ -50,8 +50,8 @@ def main() -> None:
         if readable and not control.recv(1, socket.MSG_PEEK):
             os.killpg(os.getpid(), signal.SIGKILL)
 
-    recorder = Recorder(events, page, command.max_events, command.max_bytes)
-    recorder.sink.idle = look_at_control
+    recorder = Recorder(events, CrashLocation(memory), command.max_events, command.max_bytes)
+    recorder.writer.on_idle = look_at_control
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
     status = Run(command, recorder).run()

@@ -29,7 +29,7 @@ class Exercise:
         self._path = path
         self._before = _random_state()
 
-    def raised(self, failure: Failed) -> Checked:
+    def outcome_of_exception(self, failure: Failed) -> Checked:
         """The outcome where the code itself has failed."""
         line = None if failure.span is None else failure.span[0]
         return self._outcome(failure.message, line, how="stopped", error=failure.error)

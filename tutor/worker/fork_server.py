@@ -15,7 +15,7 @@ import sys
 import weakref
 from importlib import import_module
 
-from tutor.trace.command import HEADER, STATUS, ForkRequest, decode
+from tutor.trace.command import HEADER, STATUS, CrashLocation, ForkRequest, decode
 
 _MOST = 8
 """Descriptors of a request."""
@@ -99,9 +99,8 @@ def record(text: bytes, descriptors: list[int]) -> None:
     draw_anew()
     print_to(printed)
     signal.alarm(request.seconds)
-    page = memoryview(bytearray(4096)).cast("I")
     command = request.command
-    recorder = Recorder(events, page, command.max_events, command.max_bytes)
+    recorder = Recorder(events, CrashLocation(bytearray(12)), command.max_events, command.max_bytes)
     os._exit(Run(command, recorder).run())
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tutor.recorder.call_sites import Project
-from tutor.recorder.exceptions import is_ours
+from tutor.recorder.exceptions import is_recorder_code
 from tutor.recorder.recorder import Recorder
 
 _Loader = importlib.machinery.SourceFileLoader
@@ -52,14 +52,14 @@ def _is_asked_by_own(recorder: Recorder) -> bool:
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and _imports(frame):
         frame = frame.f_back
-    return frame is not None and id(frame.f_code) in recorder.code.own
+    return frame is not None and id(frame.f_code) in recorder.code.own_code
 
 
 def _imports(frame: types.FrameType) -> bool:
     """Whether a frame is a part of how Python imports, or of how we take part in it."""
     code = frame.f_code
     python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
-    return python or is_ours(code)
+    return python or is_recorder_code(code)
 
 
 _IMPORTING = ("importlib", "importlib.util", "runpy")

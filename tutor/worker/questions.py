@@ -24,14 +24,14 @@ MAIN = 1
 
 def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
     """What the run gives for a question, its code cell having ended."""
-    with unnoticed(recorder):
+    with unrecorded(recorder):
         try:
             return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
         except Exception as error:
             return Answer(question.index, None, f"{type(error).__name__}: {error}")
 
 
-class Watch:
+class LineWatch:
     """Finds the statement of a cell after which a condition is true for the first time: "which line?"."""
 
     def __init__(self, question: Cell, names: dict[str, Any], recorder: Recorder) -> None:
@@ -42,61 +42,61 @@ class Watch:
         self._runs: Counter[int] = Counter()
         self._last = 0
         self._answer: Answer | None = None
-        if self._true():
-            self._answer = self._wrong(N_("the condition is true before the cell begins"))
+        if self._is_true():
+            self._answer = self._no_answer(N_("the condition is true before the cell begins"))
 
-    def arriving(self, site: int, frame: Frame | None) -> None:
+    def before_statement(self, site: int, frame: Frame | None) -> None:
         """A statement is about to run."""
         if frame is not None and frame.serial == MAIN:
-            self._look()
+            self._check()
             self._last = site
             self._runs[site] += 1
 
     def end(self) -> Answer:
         """The cell has ended: the answer."""
-        self._look()
-        return self._answer or self._wrong(N_("the condition never becomes true"))
+        self._check()
+        return self._answer or self._no_answer(N_("the condition never becomes true"))
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """The statement before has run."""
-        if self._answer is None and self._last and self._true():
+        if self._answer is None and self._last and self._is_true():
             first, last = self._recorder.code.lines_of(self._last)
             self._answer = Answer(self._question.index, first, None, last, self._runs[self._last])
 
-    def _true(self) -> bool:
-        with unnoticed(self._recorder):
+    def _is_true(self) -> bool:
+        with unrecorded(self._recorder):
             try:
                 return bool(eval(self._condition, self._names))
             except Exception:  # a name that is not there yet
                 return False
 
-    def _wrong(self, why: str) -> Answer:
+    def _no_answer(self, why: str) -> Answer:
         return Answer(self._question.index, None, why)
 
 
 @contextlib.contextmanager
-def watching(watches: list[Watch], recorder: Recorder) -> Iterator[None]:
+def watching(watches: list[LineWatch], recorder: Recorder) -> Iterator[None]:
     """Lets these watches see each statement that runs inside."""
     if not watches:
         yield
         return
     frames = recorder.frames
-    arrive = frames.arrive
+    arrive = frames.record_line
 
     def arriving(site: int, frame: Frame | None) -> None:
         for watch in watches:
-            watch.arriving(site, frame)
+            watch.before_statement(site, frame)
         arrive(site, frame)
 
-    frames.arrive = arriving  # type: ignore[method-assign]
+    frames.record_line = arriving  # type: ignore[method-assign]
     try:
         yield
     finally:
-        frames.arrive = arrive  # type: ignore[method-assign]
+        frames.record_line = arrive  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
-def unnoticed(recorder: Recorder) -> Iterator[None]:
+def unrecorded(recorder: Recorder) -> Iterator[None]:
     """What runs inside is not recorded, warns of nothing and draws no random number."""
     state, plain = torch.get_rng_state(), random.getstate()
     with recorder.unseen(), warnings.catch_warnings():

@@ -16,27 +16,27 @@ from collections.abc import Callable
 from os import write
 from typing import Any, TextIO
 
-from tutor.recorder.event_writer import Guarded, Sink
+from tutor.recorder.event_writer import EventWriter, GuardedDescriptor
 from tutor.recorder.originals import name_of
 from tutor.trace.events import Gap, Output, Warned
 
 _OUTPUT = Output.__struct_config__.tag
-KEPT = 1 << 20
+MAX_OUTPUT = 1 << 20
 """So many characters of a run's output are kept."""
 
 
-class Printed:
+class OutputRecorder:
     """Both streams, and how much of them was kept."""
 
-    def __init__(self, sink: Sink, file_of: Callable[[str], int | None]) -> None:
-        self._sink = sink
+    def __init__(self, writer: EventWriter, file_of: Callable[[str], int | None]) -> None:
+        self._writer = writer
         self._file_of = file_of
         """The number of a file of the learner's."""
-        self._kept = 0
-        self._lost = 0
+        self._recorded = 0
+        self._dropped = 0
         self._in_child = False
-        sink.unsent = self._print_through
-        self._guards = {"stdout": Guarded(1), "stderr": Guarded(2)}
+        writer.on_unsent = self._print_through
+        self._guards = {"stdout": GuardedDescriptor(1), "stderr": GuardedDescriptor(2)}
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
@@ -49,7 +49,7 @@ class Printed:
         def show_and_send(message: warnings.WarningMessage) -> None:
             number = self._file_of(message.filename)
             line = None if number is None else message.lineno
-            self._sink.send(Warned(name_of(message.category), str(message.message), number, line))
+            self._writer.send(Warned(name_of(message.category), str(message.message), number, line))
             show(message)
 
         module._showwarnmsg = show_and_send
@@ -58,14 +58,14 @@ class Printed:
         self._in_child = True
 
     @property
-    def goes_elsewhere(self) -> bool:
+    def bypasses_recording(self) -> bool:
         """Whether text goes where that of C code goes: in a forked child, and where nothing is recorded any more."""
-        return self._in_child or not self._sink.is_open
+        return self._in_child or not self._writer.is_open
 
-    def let_out(self) -> None:
+    def flush_recorded(self) -> None:
         """Before text goes elsewhere: what was printed before it, and waits to be sent."""
         if not self._in_child:
-            self._sink.flush()
+            self._writer.flush()
 
     def _print_through(self, stream: str, text: str) -> None:
         """Print what cannot be sent any more."""
@@ -76,22 +76,22 @@ class Printed:
 
     def add(self, stream: str, text: str) -> None:
         """Records printed text, joined to what was printed just before."""
-        room = KEPT - self._kept
+        room = MAX_OUTPUT - self._recorded
         if len(text) > room:
-            self._lost += len(text) - room
+            self._dropped += len(text) - room
             text = text[:room]
         if not text:
             return
-        self._kept += len(text)
-        with self._sink.lock:
-            waiting = self._sink.waiting
+        self._recorded += len(text)
+        with self._writer.lock:
+            waiting = self._writer.waiting
             last: Any = waiting[-1] if waiting else None
             if type(last) is tuple and last[0] == _OUTPUT and last[1] == stream and len(last[2]) < 4096:
                 waiting[-1] = (_OUTPUT, stream, last[2] + text)
             else:
                 waiting.append((_OUTPUT, stream, text))
         if len(text) > 4096:
-            self._sink.flush()
+            self._writer.flush()
 
     def flush(self) -> None:
         """Flush both streams, those that the program has neither closed nor taken apart."""
@@ -102,24 +102,24 @@ class Printed:
     def close(self) -> None:
         """Flushes, and says what was not kept."""
         self.flush()
-        if self._lost:
-            self._sink.send(Gap(0, "printed", self._lost))
-            self._lost = 0
+        if self._dropped:
+            self._writer.send(Gap(0, "printed", self._dropped))
+            self._dropped = 0
 
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:
         raw = _Raw(self, name, descriptor)
         buffer = _Through(raw)
-        text = _Text(self._sink, buffer, errors)
+        text = _Text(self._writer, buffer, errors)
         text.mode = "w"  # type: ignore[misc]
         return text
 
 
 class _Raw(io.RawIOBase):
-    def __init__(self, printed: Printed, stream: str, descriptor: int) -> None:
+    def __init__(self, printed: OutputRecorder, stream: str, descriptor: int) -> None:
         self._printed = printed
         self.name = f"<{stream}>"
         self._stream = stream
-        self._descriptor = Guarded(descriptor)
+        self._descriptor = GuardedDescriptor(descriptor)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def writable(self) -> bool:
@@ -133,8 +133,8 @@ class _Raw(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         text = bytes(data)
-        if self._printed.goes_elsewhere or not self._descriptor.is_same:
-            self._printed.let_out()
+        if self._printed.bypasses_recording or not self._descriptor.is_same:
+            self._printed.flush_recorded()
             return write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
@@ -143,13 +143,13 @@ class _Raw(io.RawIOBase):
 class _Text(io.TextIOWrapper):
     """A stream whose `flush` sends what was printed, so that it outlives a process that ends at once."""
 
-    def __init__(self, sink: Sink, buffer: io.BufferedWriter, errors: str) -> None:
+    def __init__(self, writer: EventWriter, buffer: io.BufferedWriter, errors: str) -> None:
         super().__init__(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
-        self._sink = sink
+        self._writer = writer
 
     def flush(self) -> None:
         super().flush()
-        self._sink.flush()
+        self._writer.flush()
 
 
 class _Through(io.BufferedWriter):
