@@ -1,7 +1,7 @@
-"""Knows the autograd nodes: gives each a number, tells of it with its inputs, and hooks it once.
+"""Record the autograd graph: number each node, send it with its inputs, and hook it once.
 
-A wrapper of a node cannot be weakly referenced and its `id` is reused, so the number lies in `node.metadata`. The hook
-is owned by the node: it runs in every pass through it, and when it is collected, the node is gone.
+A node's wrapper cannot be weakly referenced and its `id` is reused, so the number is kept in `node.metadata`. The node
+owns the hook: it runs in every backward pass through the node, and is collected with it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Accumulated = Callable[[int, torch.Tensor, Any], None]
 
 
 class RecorderHook:
-    """A hook of the recorder's on a node. It stays behind those of the learner's: it is to see what they leave."""
+    """A hook of the recorder on a node. It is kept behind the learner's hooks, to see their results."""
 
     __slots__ = ()
 
 
 class _Hook(RecorderHook):
-    """The post hook of a node; tells when the node ran and when it is gone. Returns None, so nothing changes."""
+    """The post hook of a node: records that the node ran, and that it is gone."""
 
     __slots__ = ("graph", "serial")
 
@@ -62,7 +62,7 @@ class _LeafHook(_Hook):
 
 
 class _Arrival(RecorderHook):
-    """The hook before an `AccumulateGrad` whose leaf has hooks that run once its gradient is written."""
+    """The pre-hook of an `AccumulateGrad` whose leaf has post-accumulate-grad hooks."""
 
     __slots__ = ("graph", "leaf", "serial")
 
@@ -78,7 +78,7 @@ class _Arrival(RecorderHook):
 
 
 class _OwnBefore(RecorderHook):
-    """The hook before a custom `autograd.Function`."""
+    """The pre-hook of a custom `autograd.Function`."""
 
     __slots__ = ("graph", "serial")
 
@@ -91,7 +91,7 @@ class _OwnBefore(RecorderHook):
 
 
 class _OwnHook(_Hook):
-    """The post hook of a custom `autograd.Function`, whose `backward` is Python of the learner's."""
+    """The post hook of a custom `autograd.Function`, whose `backward` is the learner's Python."""
 
     __slots__ = ()
 
@@ -101,7 +101,18 @@ class _OwnHook(_Hook):
 
 
 class GraphRecorder:
-    """The table of nodes."""
+    """Record autograd nodes.
+
+    Attributes:
+        waiting: The event writer's list.
+        ran: Called when a node ran.
+        accumulated: Called when an `AccumulateGrad` ran.
+        arrived: Called before an `AccumulateGrad` whose leaf has post-accumulate-grad hooks.
+        entered: Called before the `backward` of a custom Function.
+        left: Called after it.
+        creating: Whether a backward pass with `create_graph` runs.
+        serial_of_leaf: Returns the number of a leaf tensor; set by the recorder.
+    """
 
     def __init__(self, waiting: list[Any], ran: Ran, accumulated: Accumulated) -> None:
         self.waiting = waiting
@@ -111,36 +122,40 @@ class GraphRecorder:
         self.entered: Callable[[int], None] = lambda node: None
         self.left: Callable[[], None] = lambda: None
         self.creating = False
-        """Whether a pass with `create_graph` runs."""
-        self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
+        self.serial_of_leaf: Callable[[torch.Tensor], int] = id
         self._serials = 0
         self._saved: dict[type, list[str]] = {}
 
     def node(self, grad_fn: Any, tensor: int | None, events: list[Any]) -> int:
-        """The number of a node. Unknown ones are numbered and hooked, with all before them, and told of in `events`,
-        inputs first; `tensor` is what the node's output became."""
+        """Return the number of a node; number and hook it, and all unknown nodes before it.
+
+        Args:
+            grad_fn: The node.
+            tensor: The number of the tensor that is the node's output, or None.
+            events: Takes the events of the unknown nodes, inputs first.
+        """
         metadata = grad_fn.metadata
-        known: int | None = metadata.get(_KEY)
-        if known is not None:
-            return known
+        previous: int | None = metadata.get(_KEY)
+        if previous is not None:
+            return previous
         inputs = grad_fn.next_functions
         numbered: list[tuple[int, int] | None] = []
-        for following, index in inputs:
-            if following is None:
+        for source, index in inputs:
+            if source is None:
                 numbered.append(None)
                 continue
-            number = following.metadata.get(_KEY)
+            number = source.metadata.get(_KEY)
             if number is None:
-                if following.next_functions:
-                    self._add_all_before(following, events)
-                    number = following.metadata[_KEY]
+                if source.next_functions:
+                    self._add_all_before(source, events)
+                    number = source.metadata[_KEY]
                 else:
-                    number = self._add(following, following.metadata, [], None, events)
+                    number = self._add(source, source.metadata, [], None, events)
             numbered.append((number, index))
         return self._add(grad_fn, metadata, numbered, tensor, events)
 
     def _add_all_before(self, grad_fn: Any, events: list[Any]) -> None:
-        """Iteratively: a graph can be far deeper than the stack."""
+        """Add a node and all unknown ones before it. Iterative: a graph can be far deeper than the stack."""
         stack = [grad_fn]
         while stack:
             node = stack[-1]
@@ -185,15 +200,15 @@ class GraphRecorder:
         return serial
 
     def hook_leaf(self, leaf: torch.Tensor) -> None:
-        """The leaf is given its first hook that runs once its gradient is written; its node may be known already."""
+        """Hook a known `AccumulateGrad` whose leaf is given its first post-accumulate-grad hook."""
         if may_lack_hooks_after(leaf):
             node = torch.autograd.graph.get_gradient_edge(leaf).node
-            known = self.number_of(node)
-            if known is not None:
-                node.register_prehook(_Arrival(known, self, weakref.ref(leaf)))
+            number = self.number_of(node)
+            if number is not None:
+                node.register_prehook(_Arrival(number, self, weakref.ref(leaf)))
 
     def record_created(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
-        """Tells of the nodes that computed the gradients of a node that ran, in a pass with `create_graph`."""
+        """Record the nodes that computed the gradients of a node, in a pass with `create_graph`."""
         for first, gradients in ((-1, grad_outputs[:1]), (0, grad_inputs)):
             for place, gradient in enumerate(gradients, first):
                 grad_fn = None if gradient is None else gradient.grad_fn
@@ -205,7 +220,7 @@ class GraphRecorder:
                 self.waiting.extend(events)
 
     def freed(self, node: int) -> None:
-        """A node is gone. Nodes go in bunches: they share an event."""
+        """Record that a node is gone; nodes freed together share an event."""
         last = self.waiting[-1] if self.waiting else None
         if last is not None and last[0] == _FREED:
             last[1].append(node)
@@ -213,6 +228,6 @@ class GraphRecorder:
             self.waiting.append((_FREED, [node]))
 
     def number_of(self, grad_fn: Any) -> int | None:
-        """The number of a node, if it has one."""
+        """Return the number of a node; None if it is unknown."""
         number = grad_fn.metadata.get(_KEY)
         return None if number is None else int(number)

@@ -1,8 +1,8 @@
-"""Finds the tensors inside containers, modules and the learner's own objects, under what one would type for them.
+"""Record the tensors inside containers, modules and the learner's own objects, under the expressions that name them.
 
-Two levels of lists, tuples and dicts of up to 20 items; parameters and buffers of a module by their path; attributes
-of the learner's own objects, one level. No code of the learner's may run while we look: types are asked instead of
-objects (`isinstance` reads `__class__`), and containers by the methods of Python's own.
+Covers two levels of lists, tuples and dicts of up to 20 items; the parameters and buffers of a module by their path;
+the attributes of the learner's own objects, one level. It must not run the learner's code: it checks types, since
+`isinstance` reads `__class__`, and reads containers by Python's own methods.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 class TrackedContainer:
-    """A container that a name means: its number and what it held when last looked at."""
+    """A container that a name means: its number, and what it held when last recorded."""
 
     __slots__ = ("_object", "containers", "items", "serial")
 
@@ -41,7 +41,7 @@ class TrackedContainer:
         self.serial = serial
         self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
-        # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
+        # Lists, tuples and dicts cannot be weakly referenced. The names hold them just as long.
         if issubclass(type(thing), (list, tuple, dict)):
             self._object: Any = thing
         else:
@@ -51,13 +51,13 @@ class TrackedContainer:
                 self._object = thing
 
     def get(self) -> Any:
-        """The container, or None when it is gone."""
+        """Return the container; None if it is gone."""
         thing = self._object
         return thing() if type(thing) is weakref.ref else thing
 
 
 class ContainerRecorder:
-    """Gives containers numbers, and tells what they hold when that changed."""
+    """Number containers, and record what they hold when it has changed."""
 
     def __init__(
         self, append: Callable[[Any], None], serial: Callable[[torch.Tensor], int], is_own: Callable[[type], bool]
@@ -69,26 +69,26 @@ class ContainerRecorder:
         self._containers: list[tuple[str, str, int]] = []
 
     def may_hold_tensors(self, thing: Any) -> bool:
-        """Whether `thing` may hold tensors that the learner can name through it."""
+        """Return whether the learner may name tensors through `thing`."""
         kind = type(thing)
         return issubclass(kind, _HOLDING) or self._is_own(kind)
 
     def track(self, thing: Any) -> TrackedContainer:
-        """A holder for `thing`, already looked at."""
+        """Number a container, record it, and return its `TrackedContainer`."""
         self._serials += 1
         holder = TrackedContainer(self._serials, thing)
         self.record(holder)
         return holder
 
     def record(self, holder: TrackedContainer) -> None:
-        """Sends what the container holds if that is new. Function modes must be off."""
+        """Send what the container holds, if it has changed. Function modes must be off."""
         thing = holder.get()
         if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
             return
         try:
             self._containers = []
             items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
-        except Exception:  # changed by another thread meanwhile, or an object that defies reading
+        except Exception:  # changed by another thread meanwhile, or an object that cannot be read
             return
         if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
             self._append((_GROUP, holder.serial, items, self._containers))
@@ -96,13 +96,13 @@ class ContainerRecorder:
         holder.items = items
 
     def tensors_in(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
-        """The tensors that can be named through a thing, itself included. Function modes must be off."""
+        """Yield the tensors that can be named through `thing`, with the suffix to type. Function modes must be off."""
         if issubclass(type(thing), torch.Tensor):
             yield "", thing
         elif self.may_hold_tensors(thing):
             try:
                 yield from self._walk(thing, "", 0, 0)
-            except Exception:  # changed by another thread meanwhile, or an object that defies reading
+            except Exception:  # changed by another thread meanwhile, or an object that cannot be read
                 return
 
     def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
@@ -151,7 +151,7 @@ class ContainerRecorder:
 
 
 def step_to(module: Module, name: str) -> str:
-    """What to add to a module's name for the member of this name."""
+    """Return the suffix that names a member of a module: `[0]`, `['key']` or `.name`."""
     if name.isdigit() and isinstance(module, _INDEXED):
         return f"[{name}]"
     if isinstance(module, _KEYED) and not _is_attribute(type(module), name):
@@ -160,26 +160,26 @@ def step_to(module: Module, name: str) -> str:
 
 
 def _is_attribute(kind: type, key: str) -> bool:
-    """Whether one may write `.key` for `['key']`: it is a name, and the class uses it for nothing else."""
+    """Return whether `.key` can stand for `['key']`: it is a name that the class does not use."""
     plain = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
     return plain and not any(key in base.__dict__ for base in kind.__mro__)
 
 
 def _is_typable(key: Any) -> bool:
-    """Whether a key's `repr` is what one would type for it."""
+    """Return whether the `repr` of a key is the expression for it."""
     return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
 
 
 def _attributes(thing: Any) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    attributes: list[tuple[str, Any]] = []
     for kind in type(thing).__mro__:
         members = kind.__dict__
         table: Any = members.get("__dict__")
         if type(table) in _SLOTS:
-            found += table.__get__(thing).items()
+            attributes += table.__get__(thing).items()
         slots = members.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if type(members.get(name)) in _SLOTS and name not in ("__dict__", "__weakref__"):
                 with contextlib.suppress(AttributeError):  # not set yet
-                    found.append((name, members[name].__get__(thing)))
-    return found
+                    attributes.append((name, members[name].__get__(thing)))
+    return attributes

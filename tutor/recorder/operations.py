@@ -1,7 +1,7 @@
-"""The function mode that sees every call into torch: the hot path of recording operations.
+"""Record operations: the function mode that sees every call into torch. This is a hot path.
 
-Inside its own handler the mode is off, so the tensors can be read there without being seen. What speed asked for:
-`type(x) is Tensor` before `isinstance`, one look-up for a place, tuples instead of structs.
+Inside its own handler the mode is off, so tensors can be read there unseen. For speed: `type(x) is Tensor` before
+`isinstance`, one look-up for a call site, tuples instead of structs.
 """
 
 from __future__ import annotations
@@ -45,12 +45,19 @@ Handler = Callable[[Any, Any, dict[str, Any], CallSite, OpSite, int], Any]
 
 
 def quiet() -> Any:
-    """Function modes off, and `__torch_function__` of subclasses: what is read inside is not the learner's doing."""
+    """Turn function modes and `__torch_function__` of subclasses off, so that reads inside are not recorded."""
     return DisableTorchFunction()
 
 
 class OperationRecorder(TorchFunctionMode):
-    """Records operations; backward passes and hooks are handed to `special`."""
+    """Record operations; hand backward passes and the registering of hooks to `handlers`.
+
+    Attributes:
+        handlers: By kind of call, what makes and records it in place of this class.
+        on_retain_grad: Called with a tensor after its `retain_grad()`.
+        on_error: Called with an error of the recorder.
+        off: Whether nothing is recorded any more.
+    """
 
     def __init__(
         self,
@@ -73,7 +80,7 @@ class OperationRecorder(TorchFunctionMode):
         self._due_signals = signals.waiting
         self._kinds: dict[Any, int] = {}
         self._replaced: dict[Any, Any] = {}
-        """What torch means by functions of the program's that stand in the places of its own."""
+        """Torch's functions, by the functions that the program has put in their places."""
         self._places: dict[int, CallSite] = {}
         self._library_sites: dict[Any, OpSite] = {}
         self.handlers: dict[int, Handler] = {}
@@ -82,7 +89,7 @@ class OperationRecorder(TorchFunctionMode):
         self.off = False
         self._composites = CompositeRecorder(code, self._record, lambda error: self.on_error(error))
         self._functions: set[int] = set()
-        """Where custom Functions were called that have told what they save."""
+        """Call sites of custom Functions whose saved tensors were sent."""
         self._module: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -97,13 +104,17 @@ class OperationRecorder(TorchFunctionMode):
         if kind == op_kinds.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
         if kind == op_kinds.GRAD_READ and self._frames.on:
-            known = self._records.get(id(args[0]))
-            if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
+            record = self._records.get(id(args[0]))
+            if record is not None and record.is_leaf and record.ref() is args[0]:  # so torch does not warn
                 result = func(*args)
                 try:
-                    held = self._records.get(id(result))
-                    same = held is not None and held.serial == known.grad and held.version is not None
-                    if result is None or not same or held.version != result._version:  # type: ignore[union-attr]
+                    grad_record = self._records.get(id(result))
+                    same = (
+                        grad_record is not None
+                        and grad_record.serial == record.grad
+                        and grad_record.version is not None
+                    )
+                    if result is None or not same or grad_record.version != result._version:  # type: ignore[union-attr]
                         with quiet():
                             self._grad_read(args[0], result)
                 except Exception as error:  # the program may have replaced what we read
@@ -135,14 +146,14 @@ class OperationRecorder(TorchFunctionMode):
                 self.on_error(error)
             return result
         if kind == op_kinds.SET_DATA and looks_into(args[0], args[1]):
-            return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
+            return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
         site = place.sites.get(func) if place.is_own else None
         learner = frame
         if site is None:
-            found = self._site(frame, place, func, kwargs)
-            if found is None:
+            site_and_frame = self._site(frame, place, func, kwargs)
+            if site_and_frame is None:
                 return place.call(func, args, kwargs)
-            site, learner = found
+            site, learner = site_and_frame
         self._location[OPERATION] = site.serial
         owner = self._by_id.get(id(learner))
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
@@ -162,7 +173,7 @@ class OperationRecorder(TorchFunctionMode):
                         self._record(kind, func, args, kwargs, result, site, serial)
                 else:
                     self._record(kind, func, args, kwargs, result, site, serial)
-            except Exception as error:  # the learner's program must not suffer from ours
+            except Exception as error:  # our errors must not stop the learner's program
                 self.on_error(error)
         if self._due_signals:
             self._signals.run(frame)
@@ -171,11 +182,14 @@ class OperationRecorder(TorchFunctionMode):
     def _site(
         self, frame: types.FrameType, place: CallSite, func: Any, kwargs: dict[str, Any]
     ) -> tuple[OpSite, types.FrameType] | None:
-        """The site of a call met for the first time, or made by a library on the learner's behalf."""
+        """Return the site of a call that is new, or that a library makes for the learner, and the learner's frame.
+
+        None where no code of the learner's is on the stack.
+        """
         own = self._code.own_code
         learner: types.FrameType | None = frame
         while learner is not None and id(learner.f_code) not in own:
-            if learner.f_code.co_filename == _IMPORTING:  # a library runs operations of its own as it is imported
+            if learner.f_code.co_filename == _IMPORTING:  # operations that a library runs while it is imported
                 return None
             learner = learner.f_back
         if learner is None:
@@ -192,18 +206,18 @@ class OperationRecorder(TorchFunctionMode):
                 place.sites[func] = site
         return site, learner
 
-    def send(self, site: OpSite) -> int:
-        """The number of a site; tells of it before its first use."""
+    def send_site(self, site: OpSite) -> int:
+        """Return the number of a site; send its event before its first use."""
         if not site.sent:
             site.sent = True
             self._append(site.event)
         return site.serial
 
     def release(self) -> None:
-        """Holds nothing of the learner's any more: stand-ins have their globals."""
+        """Drop references to the learner's objects: stand-ins hold their globals."""
         self._places.clear()
 
-    # ------------------------------------------------------------ what it did
+    # ------------------------------------------------------------ recording
 
     def _record(
         self, kind: int, func: Any, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int
@@ -214,17 +228,17 @@ class OperationRecorder(TorchFunctionMode):
             writes = site.writes = written_by(func)
         inputs: list[int | None] = []
         written: list[Any] = []
-        known_at = self._records.get
+        record_at = self._records.get
         needs = 1
         for argument in args:
             kind_of_argument = type(argument)
             if kind_of_argument is _Tensor or kind_of_argument is Parameter:
-                known = known_at(id(argument))
-                if known is not None and known.ref() is argument:
-                    version = known.version
+                record = record_at(id(argument))
+                if record is not None and record.ref() is argument:
+                    version = record.version
                     if version is not None and version == argument._version:  # type: ignore[union-attr]
-                        inputs.append(known.serial)
-                        needs += needs + known.requires_grad
+                        inputs.append(record.serial)
+                        needs += needs + record.requires_grad
                         continue
             elif kind_of_argument is float or kind_of_argument is int:
                 inputs.append(None)
@@ -251,28 +265,28 @@ class OperationRecorder(TorchFunctionMode):
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new, written)
         elif result is None and site.inplace and kind == op_kinds.PLAIN and inputs and inputs[0] is not None:
-            outputs.append(inputs[0])  # `h[0] = v` gives nothing; what it makes is h
+            outputs.append(inputs[0])  # `h[0] = v` returns nothing; its output is h
         if kind != op_kinds.PLAIN:
             if kind == op_kinds.LEAVES and not isinstance(result, _COPIES):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
         if self._module is None:
-            self._append((_OP, self.send(site), frame, inputs, outputs))
+            self._append((_OP, self.send_site(site), frame, inputs, outputs))
         else:
-            self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
+            self._append((_OP, self.send_site(site), frame, inputs, outputs, self._module))
         if needs not in site.looked:
             self._record_saved(site, needs, new or written, args, kwargs)
-        for tensor, known in new:
-            tensors.record(tensor, known)
+        for tensor, record in new:
+            tensors.record(tensor, record)
         if kind in (op_kinds.SET_DATA, op_kinds.RESHAPE):
             tensors.record_new_storage(args[0], tensors.register(args[0]))
-        for tensor, known in written:
-            tensors.record_write(tensor, known)
+        for tensor, record in written:
+            tensors.record_write(tensor, record)
         if kind in (op_kinds.META, op_kinds.SET_GRAD):
             tensor = args[0]
-            known = tensors.register(tensor)
-            tensors.record_meta(tensor, known)
+            record = tensors.register(tensor)
+            tensors.record_meta(tensor, record)
             if func is _SHARE and tensor.device.type == "cpu":
                 tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
@@ -285,14 +299,14 @@ class OperationRecorder(TorchFunctionMode):
         elif kind == op_kinds.PARTS and isinstance(result, _Tensor):
             tensors.share_version_counter(tensors.register(args[0]), tensors.register(result))
 
-    def _record_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
-        """Tells what the nodes keep that the operation makes, when it makes the first one of such inputs."""
-        for tensor, _ in made[:1]:
+    def _record_saved(self, site: OpSite, needs: int, results: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
+        """Send what the operation's nodes save, the first time that these inputs need a gradient."""
+        for tensor, _ in results[:1]:
             if grad_fn_of(tensor) is not None:
                 site.looked.add(needs)
-                told = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
-                if told is not None:
-                    self._append((_SAVED, site.serial, *told))
+                saved_events = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
+                if saved_events is not None:
+                    self._append((_SAVED, site.serial, *saved_events))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
@@ -300,14 +314,14 @@ class OperationRecorder(TorchFunctionMode):
             inputs.append(None)
         elif kind is _Tensor or kind is Parameter or isinstance(argument, _Tensor):
             tensors = self._tensors
-            known = tensors.find(argument)
-            if known is None:
-                known = tensors.memory.alias_of(argument)  # of `w.data`, which nobody named, it is w
-                if known is None:
-                    known = tensors.record_new(argument)
-            elif tensors.has_new_value(argument, known):
-                written.append((argument, known))
-            inputs.append(known.serial)
+            record = tensors.find(argument)
+            if record is None:
+                record = tensors.storages.alias_of(argument)  # of an unnamed `w.data` it is w
+                if record is None:
+                    record = tensors.record_new(argument)
+            elif tensors.has_new_value(argument, record):
+                written.append((argument, record))
+            inputs.append(record.serial)
         elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _NESTED):
             for item in argument:
                 self._input(item, inputs, written)
@@ -319,38 +333,39 @@ class OperationRecorder(TorchFunctionMode):
             if not isinstance(argument, _SCALARS):
                 before = len(inputs)
                 self._input(argument, inputs, written)
-                if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
+                if inputs[before:] == [None]:  # a keyword that is no tensor is not listed
                     inputs.pop()
 
     def _add_written(self, arguments: Iterable[Any], written: list[Any]) -> None:
-        """Adds the tensors among arguments that were written to, whatever their version says."""
+        """Add the tensors among arguments that were written to, whatever their version says."""
         tensors = self._tensors
-        listed = {id(known) for _, known in written}
+        listed = {id(record) for _, record in written}
         for tensor in _tensors_in(arguments):
-            known = tensors.find(tensor) or tensors.memory.alias_of(tensor)
-            if known is not None and id(known) not in listed:
-                listed.add(id(known))
-                written.append((known.ref(), known))
+            record = tensors.find(tensor) or tensors.storages.alias_of(tensor)
+            if record is not None and id(record) not in listed:
+                listed.add(id(record))
+                written.append((record.ref(), record))
 
     def _output(self, result: Any, outputs: list[int], new: list[Any], written: list[Any]) -> None:
         tensors = self._tensors
-        known = tensors.register(result)
-        if known.version == -1:  # nothing was sent of it yet
-            new.append((result, known))
-        elif tensors.has_new_value(result, known) and all(known is not other for _, other in written):
-            written.append((result, known))
-        outputs.append(known.serial)
+        record = tensors.register(result)
+        if record.version == -1:  # nothing sent yet
+            new.append((result, record))
+        elif tensors.has_new_value(result, record) and all(record is not other for _, other in written):
+            written.append((result, record))
+        outputs.append(record.serial)
 
     def _grad_read(self, owner: Any, grad: Any) -> None:
-        """`.grad` was read. No step; but it shows a gradient that was set where nobody saw it."""
-        known = self._tensors.register(owner)
+        """Record a gradient that was set unseen, when the learner reads `.grad`. Reading is no step."""
+        record = self._tensors.register(owner)
         serial = 0 if grad is None else self._tensors.gradient(grad)
-        if known.version == -1 or (known.grad != serial and (grad is None or owner.is_leaf)):
-            self._tensors.record(owner, known, value=known.version == -1)
+        if record.version == -1 or (record.grad != serial and (grad is None or owner.is_leaf)):
+            self._tensors.record(owner, record, value=record.version == -1)
 
     def call_function(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
-        """Calls a custom Function's `apply`, which no mode sees, on behalf of a frame of the learner's, and tells of
-        it as of an operation that has the name of the class."""
+        """Call a custom Function's `apply`, which no mode sees, in the learner's frame; record it as an operation named
+        after the class.
+        """
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:
@@ -367,45 +382,47 @@ class OperationRecorder(TorchFunctionMode):
                     serial = owner.serial if owner is not None else self._frames.serial_at(frame)
                     self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)
                     results = result if isinstance(result, tuple) else (result,)
-                    made = [(one, self._tensors.register(one)) for one in results if isinstance(one, _Tensor)]
+                    made = [
+                        (output, self._tensors.register(output)) for output in results if isinstance(output, _Tensor)
+                    ]
                     if not site.looked:
                         self._record_saved(site, 0, made, args, kwargs)
-                    for tensor, known in made:  # what its forward told of had no node yet
-                        self._tensors.record(tensor, known)
+                    for tensor, record in made:  # while its forward ran they had no node
+                        self._tensors.record(tensor, record)
             except Exception as error:
                 self.on_error(error)
         return result
 
     def record_library_function(self, results: Any) -> None:
-        """A Function of a library gave these: what was met while its forward ran had no node yet."""
+        """Record the results of a library's Function again: while its forward ran they had no node."""
         if not self._frames.on:
             return
         try:
             with DisableTorchFunction():
                 for tensor in _tensors_in((results,)):
-                    known = self._tensors.find(tensor)
-                    if known is not None and known.version != -1 and grad_fn_of(tensor) is not None:
-                        self._tensors.record(tensor, known)
+                    record = self._tensors.find(tensor)
+                    if record is not None and record.version != -1 and grad_fn_of(tensor) is not None:
+                        self._tensors.record(tensor, record)
         except Exception as error:
             self.on_error(error)
 
     def record_made(self, place: int, frame: Frame, result: Any) -> None:
-        """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
-        known = self._tensors.register(result)
-        inputs, kept = saved.saved_by_function(result, self._serial_of)
-        self._append((_OP, place, frame.serial, inputs, [known.serial]))
-        if kept and place not in self._functions:
+        """Record a tensor that a call made unseen (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
+        record = self._tensors.register(result)
+        inputs, saved_tensors = saved.saved_by_function(result, self._serial_of)
+        self._append((_OP, place, frame.serial, inputs, [record.serial]))
+        if saved_tensors and place not in self._functions:
             self._functions.add(place)
-            self._append((_SAVED, place, type(result.grad_fn).__name__, kept))
-        self._tensors.record(result, known)
+            self._append((_SAVED, place, type(result.grad_fn).__name__, saved_tensors))
+        self._tensors.record(result, record)
 
     def _serial_of(self, tensor: torch.Tensor) -> int | None:
-        known = self._tensors.find(tensor)
-        return None if known is None else known.serial
+        record = self._tensors.find(tensor)
+        return None if record is None else record.serial
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
-    """The tensors among arguments, those in lists and tuples too."""
+    """Yield the tensors among arguments, also those in lists and tuples."""
     for argument in arguments:
         if isinstance(argument, _Tensor):
             yield argument

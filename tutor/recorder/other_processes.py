@@ -145,8 +145,8 @@ class CollectiveWatcher:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is None:
-                known = self._tensors.find(tensor)
-                handed = [held for _, held in self._pending if known is not None and held is known.storage]
+                record = self._tensors.find(tensor)
+                handed = [held for _, held in self._pending if record is not None and held is record.storage]
                 storage = handed[0] if handed else None
             if storage is not None:
                 self._pending.append((weakref.ref(work), storage))
@@ -272,8 +272,8 @@ class ChildProcessWatcher:
         if what == "-m":
             module = words[at + 1] if at + 1 < len(words) else ""
             launches = module in ("torch.distributed.run", "torch.distributed.launch") or module.endswith(".launch")
-            known = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
-            return "torch.distributed.run" if launches else None if known else "subprocess"
+            record = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
+            return "torch.distributed.run" if launches else None if record else "subprocess"
         if os.path.basename(what) in _LAUNCHERS:
             return os.path.basename(what)
         return "subprocess" if self._project.is_own(os.path.abspath(what)) else None

@@ -96,18 +96,18 @@ def watch_swaps(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
 
     @functools.wraps(original)
     def swap_tensors(t1: torch.Tensor, t2: torch.Tensor) -> None:
-        records = [(tensor, known) for tensor in (t1, t2) if (known := tensors.find(tensor)) is not None]
-        for _, known in records:
-            known.ref = _nothing  # type: ignore[assignment]
+        records = [(tensor, record) for tensor in (t1, t2) if (record := tensors.find(tensor)) is not None]
+        for _, record in records:
+            record.ref = _nothing  # type: ignore[assignment]
         try:
             original(t1, t2)
         finally:
-            for tensor, known in records:
-                known.ref = weakref.ref(tensor)
+            for tensor, record in records:
+                record.ref = weakref.ref(tensor)
             if is_on():
                 with quiet():
-                    for tensor, known in records:
-                        tensors.record_new_storage(tensor, known)
+                    for tensor, record in records:
+                        tensors.record_new_storage(tensor, record)
 
     torch.utils.swap_tensors = swap_tensors
 
