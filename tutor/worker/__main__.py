@@ -1,8 +1,10 @@
-"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE PARENT`, three descriptors that it inherits and the
-number of the front end's process, which may be gone by the time that this one could ask for it.
+"""The worker process: `python -P -m tutor.worker CONTROL EVENTS MEMORY PARENT`.
 
-It imports torch, says that it is ready, and stands by until the front end sends a run over the control socket. It
-runs that one, then ends. When the control socket closes, it ends at once, with its children.
+CONTROL, EVENTS and MEMORY are descriptors that it inherits; PARENT is the process number of the front end, which may
+have died before this process could ask for it.
+
+The worker imports torch, reports that it is ready, and stands by until the front end sends a run over the control
+socket. It runs that one and ends. When the control socket closes, it ends at once, with its children.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from tutor.recorder.event_writer import GuardedDescriptor, move_up
 
 
 def main() -> None:
-    """Stands by, runs, ends."""
+    """Stand by, run, end."""
     control_number, events, memory_file = (move_up(int(argument)) for argument in sys.argv[1:4])
     control = socket.socket(fileno=control_number)
     _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
@@ -55,12 +57,12 @@ def main() -> None:
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
     status = Run(command, recorder).run()
-    # Not by way of the interpreter's own end: nothing may follow the last event, and libraries may crash there.
+    # Skip the interpreter's shutdown: nothing may follow the last event, and libraries may crash there.
     os._exit(status)
 
 
 def _end_with(parent: int) -> None:
-    """Linux ends this process when the front end dies, even while C code holds the interpreter."""
+    """Have Linux kill this process when the front end dies, even while C code holds the interpreter."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -69,12 +71,12 @@ def _end_with(parent: int) -> None:
 
 
 def _raise_stack_limit() -> None:
-    """Walking and freeing a graph of 100,000 nodes takes more stack than the usual 8 MiB."""
+    """Raise the stack limit: walking and freeing a graph of 100,000 nodes takes more than the usual 8 MiB."""
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     try:
         resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
     except (ValueError, OSError):
-        return  # not allowed here: then such graphs stay out of reach
+        return  # not allowed here: such graphs may crash then
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Compiles the learner's own modules, however they are imported, with the recorder's calls in them.
+"""Compile the learner's modules, however they are imported, with the recorder's calls in them.
 
-It takes the place of the function by which Python's loader of source files gives a module's code. So whatever finds the
-file (a path, an editable install, `importlib.util.spec_from_file_location`, `runpy`) is left as it is, and nothing of
-ours shows in `sys.meta_path` or in a module's `__loader__`.
+The hook replaces `SourceFileLoader.get_code`. So whatever finds the file (a path, an editable install,
+`importlib.util.spec_from_file_location`, `runpy`) stays as it is, and nothing of ours shows in `sys.meta_path` or in a
+module's `__loader__`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
 
 
 def install(project: Project, recorder: Recorder) -> None:
-    """From now on the modules of the project are recorded."""
+    """Record the project's modules from now on."""
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
         path = loader.get_filename(name)
         if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
             return _plain_code(loader, name)
-        # Compiled anew each time: a .pyc would hold code without the recorder's calls, or with them.
+        # Compiled each time: a .pyc would hold code without the recorder's calls, or leak them.
         source = importlib.util.decode_source(loader.get_data(path))
         code = recorder.code
         if path not in code.names:
-            called = project.name_of(path, name)
-            code.names[path] = path if called in code.names.values() else called
+            name_shown = project.name_of(path, name)
+            code.names[path] = path if name_shown in code.names.values() else name_shown
         recorder.own_module(name)
         return code.compile(source, path, imported=True)
 
@@ -48,7 +48,7 @@ def install(project: Project, recorder: Recorder) -> None:
 
 
 def _is_asked_by_own(recorder: Recorder) -> bool:
-    """Whether the import that runs was asked for by code of the learner's."""
+    """Return whether the learner's code asked for the import that runs."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and _imports(frame):
         frame = frame.f_back
@@ -56,7 +56,7 @@ def _is_asked_by_own(recorder: Recorder) -> bool:
 
 
 def _imports(frame: types.FrameType) -> bool:
-    """Whether a frame is a part of how Python imports, or of how we take part in it."""
+    """Return whether a frame is part of Python's import machinery or of ours."""
     code = frame.f_code
     python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
     return python or is_recorder_code(code)

@@ -1,4 +1,4 @@
-"""What answers a lesson's questions: worked out in the learner's names, leaving no trace of it."""
+"""Evaluate the answers to a lesson's questions in the learner's names, without leaving a trace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAIN = 1
 
 
 def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
-    """What the run gives for a question, its code cell having ended."""
+    """Return the answer to a question whose code cell has ended."""
     with unrecorded(recorder):
         try:
             return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
@@ -32,7 +32,8 @@ def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
 
 
 class LineWatch:
-    """Finds the statement of a cell after which a condition is true for the first time: "which line?"."""
+    """Finds the statement of a cell after which a condition is true for the first time, for questions of kind
+    "line"."""
 
     def __init__(self, question: Cell, names: dict[str, Any], recorder: Recorder) -> None:
         self._question = question
@@ -46,19 +47,19 @@ class LineWatch:
             self._answer = self._no_answer(N_("the condition is true before the cell begins"))
 
     def before_statement(self, site: int, frame: Frame | None) -> None:
-        """A statement is about to run."""
+        """Check the condition after the statement before this one."""
         if frame is not None and frame.serial == MAIN:
             self._check()
             self._last = site
             self._runs[site] += 1
 
     def end(self) -> Answer:
-        """The cell has ended: the answer."""
+        """Return the answer; the cell has ended."""
         self._check()
         return self._answer or self._no_answer(N_("the condition never becomes true"))
 
     def _check(self) -> None:
-        """The statement before has run."""
+        """Note the last statement as the answer if the condition has become true."""
         if self._answer is None and self._last and self._is_true():
             first, last = self._recorder.code.lines_of(self._last)
             self._answer = Answer(self._question.index, first, None, last, self._runs[self._last])
@@ -67,7 +68,7 @@ class LineWatch:
         with unrecorded(self._recorder):
             try:
                 return bool(eval(self._condition, self._names))
-            except Exception:  # a name that is not there yet
+            except Exception:  # a name that is not bound yet
                 return False
 
     def _no_answer(self, why: str) -> Answer:
@@ -76,7 +77,7 @@ class LineWatch:
 
 @contextlib.contextmanager
 def watching(watches: list[LineWatch], recorder: Recorder) -> Iterator[None]:
-    """Lets these watches see each statement that runs inside."""
+    """Let these watches see each statement that runs inside."""
     if not watches:
         yield
         return
@@ -97,7 +98,7 @@ def watching(watches: list[LineWatch], recorder: Recorder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unrecorded(recorder: Recorder) -> Iterator[None]:
-    """What runs inside is not recorded, warns of nothing and draws no random number."""
+    """Run what is inside unrecorded, without warnings, and restore the random state."""
     state, plain = torch.get_rng_state(), random.getstate()
     with recorder.unseen(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -107,7 +108,7 @@ def unrecorded(recorder: Recorder) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """An answer as numbers, lists, bool, None or text."""
+    """Return a value as numbers, lists, bool, None or text."""
     if isinstance(value, torch.Tensor):
         return _plain(value.detach().tolist())
     if isinstance(value, list | tuple):

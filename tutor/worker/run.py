@@ -1,6 +1,7 @@
-"""Adds a little to one element of a tensor on the way, where the front end measures a derivative.
+"""Run a script or a lesson from its first cell to its last, as `python` would, and record it.
 
-Runs a script or a lesson from its first cell to its last, as `python` would, and records it."""
+For finite differences, one element of a tensor is nudged on the way.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ from tutor.worker.stdio import OutputRecorder
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
-    """Has the recorder nudge the tensor just before its statement."""
+    """Nudge the tensor just before its statement."""
     frames = recorder.frames
     arrive, lines = frames.record_line, 0
 
@@ -69,16 +70,16 @@ def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
         lines += frame is not None and frame.serial > 0
         if lines == nudge.line:
             frames.record_line = arrive  # type: ignore[method-assign]
-            for known in list(recorder.tensors.by_id.values()):
-                tensor = known.ref()
-                if known.serial == nudge.tensor and tensor is not None:
+            for record in list(recorder.tensors.by_id.values()):
+                tensor = record.ref()
+                if record.serial == nudge.tensor and tensor is not None:
                     _move(tensor, nudge)
 
     frames.record_line = arriving  # type: ignore[method-assign]
 
 
 def _move(tensor: torch.Tensor, nudge: Nudge) -> None:
-    """By way of `.data`, so that neither a graph nor a version tells of it."""
+    """Change the element through `.data`, unseen by autograd and version counters."""
     with DisableTorchFunction():
         data = tensor.data
         place = torch.unravel_index(torch.tensor(nudge.element), data.shape)
@@ -87,11 +88,16 @@ def _move(tensor: torch.Tensor, nudge: Nudge) -> None:
 
 STOPPED = 130
 UNFLUSHED = 120
-"""What Python ends with where it cannot flush what was printed."""
+"""Python's exit status where it cannot flush its output."""
 
 
 class Run:
-    """One run of one file in this process."""
+    """One run of one file in this process.
+
+    Args:
+        command: What to run.
+        recorder: Records it.
+    """
 
     def __init__(self, command: RunCommand, recorder: Recorder) -> None:
         self._command = command
@@ -101,15 +107,15 @@ class Run:
         self._path = os.path.abspath(command.path)
         self._text = ""
         self._changed = bool(command.edits or command.attempts)
-        """Whether other code runs than the file has."""
+        """Whether the code differs from the file."""
         self._outcome, self._status, self._outcome_note = "ok", 0, ""
         self._unrecorded_code_ran = False
-        """Whether code that was not recorded has run since the last cell."""
+        """Whether unrecorded code has run since the last cell."""
         self._told_full = False
-        """Whether the recording has been told that it is full."""
+        """Whether the `Gap` that says so was sent."""
 
     def run(self) -> int:
-        """Runs all; returns the exit status of the learner's program."""
+        """Run all cells; return the exit status of the learner's program."""
         recorder = self._recorder
         i18n.use(self._command.language)
         try:
@@ -118,7 +124,7 @@ class Run:
             self._send(RunEnd("refused", error.status, str(error)))
             recorder.writer.wait_until_written()
             return error.status
-        gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
+        gc.freeze()  # else the first full collection traverses all of torch: 70 ms
         self._become_main()
         self._printed.install()
         attribute_warnings()
@@ -138,7 +144,7 @@ class Run:
                 asked += [cell] if cell.question else []
                 continue
             if cell.number is None:
-                continue  # they are part of their exercise
+                continue  # part of its exercise
             code = self._compile(cell, whole)
             if not begun:
                 begun = True
@@ -157,10 +163,15 @@ class Run:
     # ------------------------------------------------------------ parts of a run
 
     def _read_lesson(self) -> Lesson:
+        """Read the file, with the edits, attempts and knobs of the command; send its `Document`.
+
+        Raises:
+            LessonError: The file is malformed, or needs a GPU that is missing.
+        """
         lesson = written = read(Path(self._command.path))
         if self._changed:
             lesson, self._text = edited(lesson, self._command.edits, self._command.attempts)
-            # Tracebacks quote the lines that ran, and look no more at the file.
+            # Tracebacks quote the lines that ran, not the file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
         else:
@@ -187,7 +198,7 @@ class Run:
         return lesson
 
     def _become_main(self) -> None:
-        """`__main__` is the learner's script, so that pickling and spawned children work."""
+        """Make the learner's script `__main__`, so that pickling and spawned children work."""
         main = self._main = types.ModuleType("__main__")
         main.__dict__.update(__file__=self._path, __builtins__=builtins, __annotations__={}, __cached__=None)
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
@@ -201,7 +212,7 @@ class Run:
         ChildProcessWatcher(project, self._recorder.code.own_code, self._recorder.record_other_process).watch()
 
     def _compile(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
-        """The cell's code; what a learner has put there may be no Python."""
+        """Return the code of a cell, or the error where it is not valid Python."""
         try:
             source = "\n" * (cell.first_line - 1) + cell.source
             return self._recorder.code.compile(source, self._path, whole=whole)
@@ -211,6 +222,7 @@ class Run:
     def _run_cell(
         self, cell: Cell, code: types.CodeType | SyntaxError, asked: list[Cell], exercise: Exercise | None
     ) -> None:
+        """Run a cell; send its events, the answers to `asked` and the outcome of its exercise."""
         recorder = self._recorder
         names = self._main.__dict__
         number = cell.number or 1
@@ -263,7 +275,7 @@ class Run:
             self._solve(exercise)
 
     def _check(self, exercise: Exercise, failure: Failed | None) -> bool:
-        """Tells whether what stands in the exercise cell passes; True also where the run is over."""
+        """Send the outcome of an exercise cell; return whether it passed, True also where the run is over."""
         if self._outcome not in ("ok", "failed"):
             return True
         try:
@@ -275,7 +287,7 @@ class Run:
         return outcome.ok
 
     def _solve(self, exercise: Exercise) -> None:
-        """The solution, unseen, for the cells that follow."""
+        """Run the solution, unrecorded, for the cells that follow."""
         self._unrecorded_code_ran = True
         try:
             self._send(exercise.solve(self._main.__dict__))
@@ -287,15 +299,15 @@ class Run:
 
     def _end_exited(self, error: SystemExit) -> None:
         self._outcome = "exited"
-        self._status, said = exit_status(error)
-        if said is not None:
-            print_exit(said)
+        self._status, message = exit_status(error)
+        if message is not None:
+            print_exit(message)
 
     def _print_exception(self, error: BaseException) -> None:
-        """As Python would, through the learner's own `excepthook` if there is one."""
+        """Print an exception as Python would, by the learner's own `excepthook` if there is one."""
         hook: Any = getattr(sys, "excepthook", None)
         if self._changed and hook is sys.__excepthook__:
-            traceback.print_exception(error)  # Python's own quotes the file, not what ran
+            traceback.print_exception(error)  # `sys.__excepthook__` quotes the file, not the code that ran
         elif not hasattr(sys, "excepthook"):
             print_line("sys.excepthook is missing")
             display(error)
@@ -318,7 +330,7 @@ class Run:
         self._recorder.full_snapshot(self._main.__dict__)
 
     def _finish(self) -> int:
-        """What Python does at its end: waits for threads, runs exit handlers, drops the module."""
+        """Do what Python does at its end: wait for threads, run exit handlers, drop the module."""
         recorder = self._recorder
         recorder.close()
         if self._outcome != "stopped":
@@ -342,7 +354,7 @@ class Run:
         return self._status
 
     def _drop_module(self) -> None:
-        """Lets go of what the names hold, so that objects with a `__del__` have their say: to Python's own streams."""
+        """Clear the names of the module, so that `__del__` methods run while Python's own streams are in place."""
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, name, getattr(sys, f"__{name}__", None))
         self._recorder.signals.release()
@@ -350,13 +362,13 @@ class Run:
         sys.modules.pop("__main__", None)
         del self._main
         gc.collect()
-        left = main()
-        if left is not None:
-            left.__dict__.clear()
+        module = main()
+        if module is not None:
+            module.__dict__.clear()
 
 
 def _text_with(lesson: Lesson, text: str) -> str:
-    """The file's text, its knobs set."""
+    """Return the file's text with its knobs set."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for cell in lesson.code_cells:
         if cell.knobs:

@@ -1,7 +1,7 @@
-"""Standard output and error of the learner's code: what is printed becomes events, in order.
+"""Record standard output and error of the learner's code as events, in order.
 
-Only Python's own streams come here. What C code and child processes write to descriptors 1 and 2 the front end reads
-from pipes.
+Only Python's own streams come here. The front end reads from pipes what C code and child processes write to descriptors
+1 and 2.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from tutor.trace.events import Gap, Output, Warned
 
 _OUTPUT = Output.__struct_config__.tag
 MAX_OUTPUT = 1 << 20
-"""So many characters of a run's output are kept."""
+"""Characters of a run's output that are recorded."""
 
 
 class OutputRecorder:
-    """Both streams, and how much of them was kept."""
+    """Records both streams, up to `MAX_OUTPUT` characters.
+
+    Attributes:
+        streams: The replacements for `sys.stdout` and `sys.stderr`.
+    """
 
     def __init__(self, writer: EventWriter, file_of: Callable[[str], int | None]) -> None:
         self._writer = writer
         self._file_of = file_of
-        """The number of a file of the learner's."""
+        """Returns the number of a file of the learner's; None for others."""
         self._recorded = 0
         self._dropped = 0
         self._in_child = False
@@ -40,7 +44,7 @@ class OutputRecorder:
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
-        """Puts the streams in Python's places, and listens to warnings."""
+        """Replace Python's streams, and record warnings."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc, assignment]
         os.register_at_fork(after_in_child=self._forked)
         module: Any = warnings
@@ -59,23 +63,23 @@ class OutputRecorder:
 
     @property
     def bypasses_recording(self) -> bool:
-        """Whether text goes where that of C code goes: in a forked child, and where nothing is recorded any more."""
+        """Whether text goes to the descriptor: in a forked child, and once nothing is recorded any more."""
         return self._in_child or not self._writer.is_open
 
     def flush_recorded(self) -> None:
-        """Before text goes elsewhere: what was printed before it, and waits to be sent."""
+        """Send what waits, before text goes to the descriptor."""
         if not self._in_child:
             self._writer.flush()
 
     def _print_through(self, stream: str, text: str) -> None:
-        """Print what cannot be sent any more."""
+        """Print text that cannot be sent any more."""
         guard = self._guards[stream]
         if guard.is_same:
             with contextlib.suppress(OSError):
                 write(guard.number, text.encode(errors="replace"))
 
     def add(self, stream: str, text: str) -> None:
-        """Records printed text, joined to what was printed just before."""
+        """Record printed text, joined to what was printed just before."""
         room = MAX_OUTPUT - self._recorded
         if len(text) > room:
             self._dropped += len(text) - room
@@ -94,13 +98,13 @@ class OutputRecorder:
             self._writer.flush()
 
     def flush(self) -> None:
-        """Flush both streams, those that the program has neither closed nor taken apart."""
+        """Flush the streams that the program has neither closed nor detached."""
         for stream in self.streams:
             with contextlib.suppress(ValueError):
                 stream.flush()
 
     def close(self) -> None:
-        """Flushes, and says what was not kept."""
+        """Flush, and record how much was dropped."""
         self.flush()
         if self._dropped:
             self._writer.send(Gap(0, "printed", self._dropped))
@@ -141,7 +145,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Text(io.TextIOWrapper):
-    """A stream whose `flush` sends what was printed, so that it outlives a process that ends at once."""
+    """A stream whose `flush` sends what was printed, so that it survives a process that ends at once."""
 
     def __init__(self, writer: EventWriter, buffer: io.BufferedWriter, errors: str) -> None:
         super().__init__(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
@@ -153,7 +157,7 @@ class _Text(io.TextIOWrapper):
 
 
 class _Through(io.BufferedWriter):
-    """Keeps nothing back, so that text stands at the step that printed it."""
+    """A buffer that keeps nothing back, so that text belongs to the step that printed it."""
 
     def write(self, data: Any) -> int:
         count = super().write(data)
