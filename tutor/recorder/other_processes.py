@@ -1,17 +1,15 @@
-"""Notices tensors whose memory other processes share: they can be written to where nobody sees it.
+"""Record what other processes do: memory that they share, collectives, and Python processes that are started.
 
-A tensor is moved to shared memory by `share_memory_()` (an operation, see `operations`), or when it is pickled for
-another process: as an argument of `Process`, or through a queue.
+Shared memory: other processes can write to it unseen. A tensor is moved there by `share_memory_()` (an operation, see
+`operations`), or when it is pickled for another process, as an argument of `Process` or through a queue.
 
-Watches the collectives of `torch.distributed`, which write to tensors without raising their version.
+Collectives of `torch.distributed` write to tensors without raising their versions. All their Python functions end in
+methods of `ProcessGroup`. Between the call and the `wait` of its work a tensor may be written to at any time, so it is
+compared at each statement; after the `wait` it is recorded. Works are waited for one by one, in any order.
 
-The methods of `ProcessGroup` are what all of its Python functions end in. Between the call and the `wait` of its work
-a tensor may be written to at any time, so it is compared at each statement; after the `wait` it counts as written. Of
-several works each is waited for by itself, in any order.
-
-Notes where the program starts other Python processes: what runs in them is not recorded.
-
-Workers of a DataLoader, servers of managers and compilers' helpers run no code that one would look for."""
+Processes: what runs in another Python process is not recorded, and the recording says so. Workers of a DataLoader,
+servers of managers and helpers of compilers do not count, since none of the learner's code is looked for there.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +39,14 @@ _LOADER = "torch.utils.data"
 
 
 class SharedMemoryWatcher:
-    """Has the tensors compared that another process may write to."""
+    """Exposes the tensors that another process may write to."""
 
     def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
 
     def watch(self) -> None:
-        """From now on tensors that go to other processes, or come from them, are compared at each statement."""
+        """Expose the tensors that are sent to other processes, or come from them, from now on."""
         for kind in [kind for kind in _reducers if issubclass(kind, torch.Tensor)]:
             ForkingPickler.register(kind, self._sending(_reducers[kind]))
         rebuild: Any = reductions.rebuild_tensor
@@ -59,7 +57,7 @@ class SharedMemoryWatcher:
                 self._expose(tensor)
             return tensor
 
-        # Found by its name when a tensor arrives, so it must have the same.
+        # It is found by its name when a tensor arrives.
         rebuild_shared.__name__ = rebuild_shared.__qualname__ = rebuild.__name__
         rebuild_shared.__module__ = rebuild.__module__
         reductions.rebuild_tensor = rebuild_shared
@@ -78,7 +76,7 @@ class SharedMemoryWatcher:
 
 
 def _is_loading() -> bool:
-    """Whether a batch arrives from a worker of a DataLoader, which does not write to it any more."""
+    """Return whether a batch arrives from a worker of a DataLoader, which does not write to it again."""
     frame = sys._getframe(2)
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_LOADER):
@@ -93,29 +91,28 @@ _WRITING = (
     "reduce_scatter", "reduce_scatter_tensor_coalesced", "reduce_scatter_single",
     "reduce_scatter_single_coalesced", "alltoall", "alltoall_base", "all_to_all_single", "recv", "recv_anysource",
 )  # fmt: skip
-"""The methods of `ProcessGroup` that write to tensors; which of them a torch has differs."""
-_AT_ONCE = ("_broadcast_coalesced",)
-"""Functions of C++ that have written when they return: of the parameters of all ranks DDP makes those of the first,
-and of the buffers before each pass."""
-_WAITING = ("wait", "synchronize", "block_current_stream")
+"""The methods of `ProcessGroup` that write to tensors, in any version of torch."""
+_SYNCHRONOUS = ("_broadcast_coalesced",)
+"""C++ functions that have written when they return. DDP calls them for parameters, and for buffers before each pass."""
+_WAITS = ("wait", "synchronize", "block_current_stream")
 
 
 def is_distributed() -> bool:
-    """Whether this process is one of several that exchange tensors."""
+    """Return whether this process exchanges tensors with others."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 class CollectiveWatcher:
-    """Notes what collectives write to."""
+    """Records what collectives write to."""
 
     def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
         self._pending: list[tuple[weakref.ref[Any], Storage]] = []
-        """Works that were not waited for yet, and memory that was handed to them."""
+        """Works that were not waited for yet, and the memory that they may write to."""
 
     def watch(self) -> None:
-        """From now on their tensors are looked at."""
+        """Record the tensors of collectives from now on."""
         if not torch.distributed.is_available():
             return
         group, work = torch.distributed.ProcessGroup, torch.distributed.Work
@@ -123,10 +120,10 @@ class CollectiveWatcher:
             if hasattr(group, name):
                 setattr(group, name, self._wrap(getattr(group, name), self._begin_work))
         distributed: Any = torch.distributed
-        for name in _AT_ONCE:
+        for name in _SYNCHRONOUS:
             if hasattr(distributed, name):
                 setattr(distributed, name, self._wrap(getattr(distributed, name), self._record_written))
-        for name in _WAITING:
+        for name in _WAITS:
             if hasattr(work, name):
                 setattr(work, name, self._wrap(getattr(work, name), self._end_work))
 
@@ -146,8 +143,8 @@ class CollectiveWatcher:
             storage = self._tensors.expose(tensor)
             if storage is None:
                 record = self._tensors.find(tensor)
-                handed = [held for _, held in self._pending if record is not None and held is record.storage]
-                storage = handed[0] if handed else None
+                storages = [pending for _, pending in self._pending if record is not None and pending is record.storage]
+                storage = storages[0] if storages else None
             if storage is not None:
                 self._pending.append((weakref.ref(work), storage))
 
@@ -166,7 +163,7 @@ class CollectiveWatcher:
             if held() is not work and any(view.ref() is not None for view in storage.views)
         ]
         waiting = {id(storage): storage for _, storage in self._pending}.values()
-        for storage in [*waiting, *ended]:  # what is not waited for yet may be ready as well
+        for storage in [*waiting, *ended]:  # the others may have written as well
             self._tensors.unexpose_storage(storage)
         for storage in waiting:
             self._tensors.expose_storage(storage)
@@ -182,12 +179,12 @@ def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
 
 _PYTHON = re.compile(r"(python|pypy|ipython)[\d.]*t?w?(\.exe)?")
 _LAUNCHERS = frozenset({"torchrun", "accelerate", "deepspeed", "horovodrun", "torchx", "lightning", "fabric", "ray"})
-_BEFORE = frozenset({
+_PREFIXES = frozenset({
     "env", "exec", "nice", "nohup", "numactl", "setsid", "stdbuf", "sudo", "taskset", "time", "timeout", "xargs",
     "mpirun", "mpiexec", "srun", "sh", "bash", "zsh", "dash",
 })  # fmt: skip
-"""Programs that run the one that stands after them."""
-_TAKES_ONE = frozenset({"-X", "-W", "--check-hash-based-pycs"})
+"""Programs that run the command in their arguments."""
+_OPTIONS_WITH_VALUE = frozenset({"-X", "-W", "--check-hash-based-pycs"})
 _TOOLS = frozenset(
     {"pip", "venv", "virtualenv", "ensurepip", "compileall", "site", "sysconfig", "platform", "uv", "conda"}
 )
@@ -195,15 +192,21 @@ _HELPERS = ("torch.utils.data.", "multiprocessing.managers", "torch._inductor.",
 
 
 class ChildProcessWatcher:
-    """Calls `say` with a word for how, whenever the program has started a Python process with code of its own."""
+    """Reports that the program starts a Python process with code of its own.
 
-    def __init__(self, project: Project, own: dict[int, Any], say: Callable[[str], None]) -> None:
+    Args:
+        project: Which files are the learner's.
+        own: The learner's code objects, by `id`.
+        report: Called with how it was started, such as "os.fork".
+    """
+
+    def __init__(self, project: Project, own: dict[int, Any], report: Callable[[str], None]) -> None:
         self._project = project
         self._own = own
-        self._report = say
+        self._report = report
 
     def watch(self) -> None:
-        """From now on."""
+        """Report processes from now on."""
         process: Any = multiprocessing.process.BaseProcess
         process.start = self._wrap_start(process.start, self._how_of_process)
         popen: Any = subprocess.Popen
@@ -216,7 +219,7 @@ class ChildProcessWatcher:
         def started(*args: Any, **kwargs: Any) -> Any:
             try:
                 how = judge(*args, **kwargs)
-            except Exception:  # arguments that no process can be started with
+            except Exception:  # the arguments are invalid
                 how = None
             result = start(*args, **kwargs)
             if how is not None and not (start.__name__ == "fork" and result == 0):
@@ -247,16 +250,16 @@ class ChildProcessWatcher:
         return next((how for command in commands if (how := self._runs_python(command))), None)
 
     def _runs_python(self, words: Sequence[str]) -> str | None:
-        """How a command runs Python code of the learner's; None where it does not."""
+        """Return how a command runs Python code of the learner's; None where it does not."""
         for at, word in enumerate(words):
             name = os.path.basename(word)
             if name in _LAUNCHERS:
                 return name
             if word == sys.executable or _PYTHON.fullmatch(name):
                 return self._how_of_python(words[at + 1 :])
-            if " " in word and at and os.path.basename(words[0]) in _BEFORE:  # `sh -c "python …"`
+            if " " in word and at and os.path.basename(words[0]) in _PREFIXES:  # `sh -c "python …"`
                 return next((how for command in _split(word) if (how := self._runs_python(command))), None)
-            if os.path.basename(words[0]) not in _BEFORE and "=" not in words[0]:
+            if os.path.basename(words[0]) not in _PREFIXES and "=" not in words[0]:
                 return None
         return None
 
@@ -265,21 +268,21 @@ class ChildProcessWatcher:
         while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "-c", "-m"):
             if words[at] in ("-V", "-VV", "--version", "-h", "--help"):
                 return None
-            at += 2 if words[at] in _TAKES_ONE else 1
-        what = words[at] if at < len(words) else "-"
-        if what in ("-", "-c"):
+            at += 2 if words[at] in _OPTIONS_WITH_VALUE else 1
+        target = words[at] if at < len(words) else "-"
+        if target in ("-", "-c"):
             return "subprocess" if self._starter() == "" else None
-        if what == "-m":
+        if target == "-m":
             module = words[at + 1] if at + 1 < len(words) else ""
             launches = module in ("torch.distributed.run", "torch.distributed.launch") or module.endswith(".launch")
-            record = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
-            return "torch.distributed.run" if launches else None if record else "subprocess"
-        if os.path.basename(what) in _LAUNCHERS:
-            return os.path.basename(what)
-        return "subprocess" if self._project.is_own(os.path.abspath(what)) else None
+            is_tool = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
+            return "torch.distributed.run" if launches else None if is_tool else "subprocess"
+        if os.path.basename(target) in _LAUNCHERS:
+            return os.path.basename(target)
+        return "subprocess" if self._project.is_own(os.path.abspath(target)) else None
 
     def _starter(self) -> str:
-        """The module that starts the process, but for Python's own; empty where it is the learner's."""
+        """Return the module that starts the process, not counting Python's own; "" for the learner's code."""
         frame: types.FrameType | None = sys._getframe(1)
         while frame is not None:
             name = str(frame.f_globals.get("__name__"))
@@ -292,7 +295,7 @@ class ChildProcessWatcher:
 
 
 def _split(command: str) -> list[list[str]]:
-    """The commands in a line for a shell, as words."""
+    """Split a shell line into commands, each a list of words."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     commands: list[list[str]] = [[]]

@@ -1,8 +1,8 @@
-"""The learner's own hooks: what each of them changed; and that the recorder's run after them.
+"""Record what each of the learner's hooks changes, and keep the recorder's hooks behind them.
 
-A hook of a tensor is wrapped when it is registered. Hooks of nodes (`grad_fn.register_hook`, `register_prehook`) are no
-torch functions: what registers them ends in a Python function of torch's, whose place is taken here; so is that of the
-one which hands hooks for saved tensors to autograd, since `checkpoint` runs its forward again in such a hook.
+A tensor's hook is wrapped when it is registered. Hooks of nodes (`grad_fn.register_hook`, `register_prehook`) are not
+registered by torch functions, but end in a Python function of torch, which is replaced here. So is the one that sets
+saved-tensor hooks, since `checkpoint` runs its forward again in such a hook.
 """
 
 from __future__ import annotations
@@ -31,19 +31,26 @@ from tutor.trace.events import HookRan
 
 _HOOK_RAN = HookRan.__struct_config__.tag
 _Change = tuple[str, Any, Any, int | None]
-"""A hook's name, a gradient before and after it, and, of a hook after a node, to which input of the node it goes."""
+"""A hook's name, a gradient before and after it, and, for a post hook, the input of the node that it goes to."""
 
 
 class HookRecorder:
-    """Wraps the learner's hooks in ones that tell what they did."""
+    """Wraps the learner's hooks in ones that record what they did.
+
+    Attributes:
+        changes: Changes by hooks of a node whose number is not known yet.
+        value: Returns the recorded form of a gradient.
+        on: Returns whether hooks are recorded.
+        is_other_thread: Returns whether another thread than the main one runs.
+        written: Called before a post-accumulate-grad hook runs.
+    """
 
     def __init__(self, operations: OperationRecorder, tensors: TensorRecorder, append: Callable[[Any], None]) -> None:
         self._operations = operations
         self._tensors = tensors
         self._append = append
         self.changes: list[_Change] = []
-        """What hooks of a node did that has not yet told which it is."""
-        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None  # set by the passes, as are the next three
+        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None
         self.on: Callable[[], bool] = lambda: False
         self.is_other_thread: Callable[[], bool] = lambda: False
         self.written: Callable[[torch.Tensor], None] = lambda leaf: None
@@ -52,7 +59,7 @@ class HookRecorder:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Records the operations of the learner's code that the engine calls."""
+        """Record the operations inside: learner's code that the engine calls."""
         if self.is_other_thread() or any(mode_at(place) is self._operations for place in range(mode_count())):
             yield
             return
@@ -65,7 +72,7 @@ class HookRecorder:
     # ------------------------------------------------------------ of tensors
 
     def register(self, func: Any, args: Any, kwargs: dict[str, Any], place: CallSite, site: OpSite, frame: int) -> Any:
-        """Registers a hook of a tensor's inside one that tells what it did."""
+        """Register a tensor's hook inside one that records what it did."""
         if "hook" in kwargs:
             args, kwargs = (*args, kwargs["hook"]), {k: v for k, v in kwargs.items() if k != "hook"}
         if len(args) == 2 and callable(args[1]):
@@ -88,7 +95,7 @@ class HookRecorder:
             with self.recording():
                 result = hook(grad)
             if self.on():
-                with quiet():  # one that returns nothing may still have written to what it was given
+                with quiet():  # a hook without a result may have written to its argument
                     after = self.value(result if isinstance(result, torch.Tensor) else grad)
                 self._append((_HOOK_RAN, tensor, name, before, after))
             return result
@@ -96,7 +103,7 @@ class HookRecorder:
         return gradtutor_hook
 
     def _wrap_post_accumulate_hook(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
-        """Of a hook that runs once the gradient of a leaf has been written."""
+        """Wrap a hook that runs once the gradient of a leaf is written."""
         name = _name(hook)
 
         @_wraps(hook)
@@ -119,33 +126,33 @@ class HookRecorder:
     # ------------------------------------------------------------ of nodes
 
     def _register_node_hook(self, hooks: Any, hook: Any) -> Any:
-        """Stands in the place of torch's own function, which adds a hook to those of a node."""
+        """Replacement for torch's function that adds a hook to a node."""
         if isinstance(hook, RecorderHook):
             return register_hook(hooks, hook)
-        ours = next((item for item in hooks.items() if isinstance(item[1], RecorderHook)), None) if hooks else None
+        own_item = next((item for item in hooks.items() if isinstance(item[1], RecorderHook)), None) if hooks else None
         try:
             module = str(getattr(hook, "__module__", None) or "")
         except Exception:  # the program's own
             module = ""
-        added = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._wrap_node_hook(hook))
-        if ours is not None:  # to the end: torch takes them in the order in which they came
-            del hooks[ours[0]]
-            hooks[ours[0]] = ours[1]
-        return added
+        handle = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._wrap_node_hook(hook))
+        if own_item is not None:  # to the end: they run in the order of the dict
+            del hooks[own_item[0]]
+            hooks[own_item[0]] = own_item[1]
+        return handle
 
     def _wrap_node_hook(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         name = _name(hook)
 
         @_wraps(hook)
         def gradtutor_hook(*gradients: Any) -> Any:
-            given = gradients[0]  # what it may change: what the node sends, or before it ran what has reached it
+            incoming = gradients[0]  # grad_inputs of a post hook, grad_outputs of a pre-hook
             with quiet():
-                before = [self._value(one) for one in given] if self.on() else []
+                before = [self._value(gradient) for gradient in incoming] if self.on() else []
             with self.recording():
                 result = hook(*gradients)
             if self.on():
                 with quiet():
-                    after = [self._value(one) for one in (given if result is None else result)]
+                    after = [self._value(gradient) for gradient in (incoming if result is None else result)]
                 self._add_changes(name, before, after, sent=len(gradients) == 2)
             return result
 
@@ -157,8 +164,8 @@ class HookRecorder:
     def _add_changes(self, name: str, before: list[Any], after: list[Any], *, sent: bool) -> None:
         pairs = [(place, *pair) for place, pair in enumerate(zip(before, after, strict=False))]
         changed = [pair for pair in pairs if repr(pair[1]) != repr(pair[2])]
-        looked = [pair for pair in pairs if pair[1] is not None][:1]
-        for place, old, new in changed or looked:
+        unchanged = [pair for pair in pairs if pair[1] is not None][:1]
+        for place, old, new in changed or unchanged:
             self.changes.append((name, old, new, place if sent else None))
 
     def _wrap_saved_hook(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -170,7 +177,7 @@ class HookRecorder:
         return gradtutor_hook
 
     def record(self, node: int) -> None:
-        """Of the hooks of this node that have run: only what runs after them knows which node it is."""
+        """Send what the hooks of this node changed: only what runs after them knows the node."""
         changes, self.changes = self.changes, []
         for name, before, after, place in changes:
             self._append((_HOOK_RAN, 0, name, before, after, node, place))
@@ -185,7 +192,7 @@ def _name(hook: Any) -> str:
 
 
 def _wraps(hook: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a stand-in have the hook's name: torch says it where a hook answers what it must not."""
+    """Give a stand-in the hook's name, which torch's errors about wrong results mention."""
 
     def named(stand_in: Callable[..., Any]) -> Callable[..., Any]:
         stand_in.__name__ = _name(hook)

@@ -1,6 +1,5 @@
-"""Sees the calls of custom `autograd.Function`s: `apply` is no function that torch tells its modes of.
-
-Makes functions of torch visible that write to tensors and that no function mode sees."""
+"""Show function modes what they do not see: custom `autograd.Function`s, and functions of torch that write to
+tensors."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from tutor.recorder.torch_private import mode_count, script_kinds
 
 
 def watch_functions(operations: OperationRecorder, code: SourceRecorder) -> None:
-    """From now on calls from the learner's code are told of as operations, wherever they stand in an expression."""
+    """Record calls of custom Functions as operations from now on, wherever they are in an expression."""
     original: Any = inspect.getattr_static(torch.autograd.Function, "apply")  # written in C, or in Python
 
     @functools.wraps(torch.autograd.Function.apply)
@@ -39,7 +38,7 @@ def watch_functions(operations: OperationRecorder, code: SourceRecorder) -> None
 
 
 def show_hidden_functions() -> None:
-    """From now on function modes see `Tensor.set_` and `torch.range` like any other function."""
+    """Show function modes `Tensor.set_` and `torch.range` from now on."""
     for owner, name in ((torch.Tensor, "set_"), (torch, "range")):
         setattr(owner, name, _shown(getattr(owner, name)))
 
@@ -55,7 +54,7 @@ def _shown(original: Any) -> Any:
 
 
 def show_backward() -> None:
-    """From now on function modes see `torch.autograd.backward`, of which older torches tell them nothing."""
+    """Show function modes `torch.autograd.backward`, which older versions of torch do not."""
     original: Any = torch.autograd.backward
     if not _is_silent(original):
         return
@@ -70,7 +69,7 @@ def show_backward() -> None:
 
 
 def _is_silent(backward: Callable[..., Any]) -> bool:
-    """Whether modes are not asked when this is called."""
+    """Return whether function modes do not see this function."""
 
     class Asked(TorchFunctionMode):
         asked = False
@@ -87,10 +86,9 @@ def _is_silent(backward: Callable[..., Any]) -> bool:
 
 
 def watch_swaps(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
-    """From now on tensors that `torch.utils.swap_tensors` exchanges are recorded anew.
+    """Record tensors again after `torch.utils.swap_tensors`.
 
-    It refuses tensors that are weakly referenced, and the recorder refers to those that it knows, so it is given them
-    without.
+    It rejects weakly referenced tensors, as the recorder's are, so their references are removed meanwhile.
     """
     original: Any = torch.utils.swap_tensors
 
@@ -113,7 +111,7 @@ def watch_swaps(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
 
 
 def watch_scripted(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
-    """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
+    """Record changed tensors after each run of code that `torch.jit` has compiled."""
     for kind in script_kinds():
         kind.__call__ = _looking(kind.__call__, tensors, is_on)
 
@@ -132,4 +130,4 @@ def _looking(original: Any, tensors: TensorRecorder, is_on: Callable[[], bool]) 
 
 
 def _nothing() -> None:
-    """Stands in for a weak reference."""
+    """Stand in for a weak reference."""

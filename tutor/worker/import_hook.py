@@ -40,7 +40,7 @@ def install(project: Project, recorder: Recorder) -> None:
 
     def get_code(loader: _Loader, name: str) -> types.CodeType | None: return code_of(loader, name)  # fmt: skip
 
-    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    # Python leaves frames of these names out of the tracebacks of imports.
     get_code.__code__ = get_code.__code__.replace(
         co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
     )
