@@ -37,23 +37,23 @@ class TrackedContainer:
 
     __slots__ = ("_object", "containers", "items", "serial")
 
-    def __init__(self, serial: int, thing: Any) -> None:
+    def __init__(self, serial: int, value: Any) -> None:
         self.serial = serial
         self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
         # Lists, tuples and dicts cannot be weakly referenced. The names hold them just as long.
-        if issubclass(type(thing), (list, tuple, dict)):
-            self._object: Any = thing
+        if issubclass(type(value), (list, tuple, dict)):
+            self._object: Any = value
         else:
             try:
-                self._object = weakref.ref(thing)
+                self._object = weakref.ref(value)
             except TypeError:
-                self._object = thing
+                self._object = value
 
     def get(self) -> Any:
         """Return the container; None if it is gone."""
-        thing = self._object
-        return thing() if type(thing) is weakref.ref else thing
+        value = self._object
+        return value() if type(value) is weakref.ref else value
 
 
 class ContainerRecorder:
@@ -68,26 +68,26 @@ class ContainerRecorder:
         self._serials = 0
         self._containers: list[tuple[str, str, int]] = []
 
-    def may_hold_tensors(self, thing: Any) -> bool:
+    def may_hold_tensors(self, value: Any) -> bool:
         """Return whether the learner may name tensors through `thing`."""
-        kind = type(thing)
+        kind = type(value)
         return issubclass(kind, _HOLDING) or self._is_own(kind)
 
-    def track(self, thing: Any) -> TrackedContainer:
+    def track(self, value: Any) -> TrackedContainer:
         """Number a container, record it, and return its `TrackedContainer`."""
         self._serials += 1
-        holder = TrackedContainer(self._serials, thing)
+        holder = TrackedContainer(self._serials, value)
         self.record(holder)
         return holder
 
     def record(self, holder: TrackedContainer) -> None:
         """Send what the container holds, if it has changed. Function modes must be off."""
-        thing = holder.get()
-        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
+        value = holder.get()
+        if value is None or (type(value) is list and not holder.items and _PLAIN.issuperset(map(type, value[:_ITEMS]))):
             return
         try:
             self._containers = []
-            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
+            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(value, "", 0, 0)]
         except Exception:  # changed by another thread meanwhile, or an object that cannot be read
             return
         if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
@@ -95,40 +95,40 @@ class ContainerRecorder:
             holder.containers = self._containers
         holder.items = items
 
-    def tensors_in(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    def tensors_in(self, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield the tensors that can be named through `thing`, with the suffix to type. Function modes must be off."""
-        if issubclass(type(thing), torch.Tensor):
-            yield "", thing
-        elif self.may_hold_tensors(thing):
+        if issubclass(type(value), torch.Tensor):
+            yield "", value
+        elif self.may_hold_tensors(value):
             try:
-                yield from self._walk(thing, "", 0, 0)
+                yield from self._walk(value, "", 0, 0)
             except Exception:  # changed by another thread meanwhile, or an object that cannot be read
                 return
 
-    def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
-        kind = type(thing)
+    def _walk(self, value: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
+        kind = type(value)
         if issubclass(kind, torch.Tensor):
             if prefix:
-                yield prefix, thing
+                yield prefix, value
         elif issubclass(kind, Module):
-            yield from self._module(thing, prefix, set(), level)
+            yield from self._module(value, prefix, set(), level)
         elif issubclass(kind, (list, tuple)):
             if level < 2:
                 plain = list if issubclass(kind, list) else tuple
-                self._containers.append((prefix, name_of(kind), min(plain.__len__(thing), _ITEMS)))
-                items = plain.__getitem__(thing, slice(_ITEMS))
+                self._containers.append((prefix, name_of(kind), min(plain.__len__(value), _ITEMS)))
+                items = plain.__getitem__(value, slice(_ITEMS))
                 for index, item in enumerate(items):
                     if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
         elif issubclass(kind, dict):
             if level < 2:
-                self._containers.append((prefix, name_of(kind), min(dict.__len__(thing), _ITEMS)))
-                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
+                self._containers.append((prefix, name_of(kind), min(dict.__len__(value), _ITEMS)))
+                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(value)
                 for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
                     if type(item) not in _SCALARS and _is_typable(key):
                         yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
         elif objects < 1 and (self._is_own(kind) or issubclass(kind, types.SimpleNamespace)):
-            for name, item in _attributes(thing):
+            for name, item in _attributes(value):
                 if type(item) not in _SCALARS:
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
 
@@ -170,16 +170,16 @@ def _is_typable(key: Any) -> bool:
     return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
 
 
-def _attributes(thing: Any) -> list[tuple[str, Any]]:
+def _attributes(value: Any) -> list[tuple[str, Any]]:
     attributes: list[tuple[str, Any]] = []
-    for kind in type(thing).__mro__:
+    for kind in type(value).__mro__:
         members = kind.__dict__
         table: Any = members.get("__dict__")
         if type(table) in _SLOTS:
-            attributes += table.__get__(thing).items()
+            attributes += table.__get__(value).items()
         slots = members.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if type(members.get(name)) in _SLOTS and name not in ("__dict__", "__weakref__"):
                 with contextlib.suppress(AttributeError):  # not set yet
-                    attributes.append((name, members[name].__get__(thing)))
+                    attributes.append((name, members[name].__get__(value)))
     return attributes

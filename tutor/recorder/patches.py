@@ -55,7 +55,7 @@ def record_figures(send: Callable[[Figure], None], unseen: Callable[[], Any]) ->
             if name in _FORGETS:
                 calls.clear()
             elif name in _SHOWS:
-                send(Figure([list(one) for one in calls]))
+                send(Figure([list(drawn) for drawn in calls]))
             else:
                 with unseen():
                     calls.append([name, [_plain(a) for a in args], {k: _plain(v) for k, v in kwargs.items()}])
