@@ -115,7 +115,7 @@ def run(
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end
     if end is not None and not session.began:
-        raise Refusal(end.note, FAILED if session.imported else MISSING)
+        raise Refusal(end.note, FAILED if session.torch_imported else MISSING)
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
 
 

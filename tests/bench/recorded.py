@@ -19,6 +19,7 @@ import torch
 
 from tests.e2e.terminal import resident
 from tutor.recorder.recorder import Recorder
+from tutor.trace.command import CrashLocation
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "7"))
 ENDLESS = 1 << 40
@@ -46,20 +47,19 @@ class Work:
 
     def recorded(self) -> float:
         """Seconds that it takes to run it and to send all that was recorded."""
-        page = memoryview(bytearray(4096)).cast("I")
-        recorder = Recorder(self._pipe, page, ENDLESS, ENDLESS)
+        recorder = Recorder(self._pipe, CrashLocation(bytearray(12)), ENDLESS, ENDLESS)
         code = recorder.code.compile(self.source, self.path)
         with recorder.switched_on():
             recorder.frames.module(self.path)
-        recorder.sink.start()
+        recorder.writer.start()
         names = {"__name__": "__main__"}
         started = time.perf_counter()
         with recorder.recording():
             exec(code, names)
-        recorder.sink.wait_until_written()
+        recorder.writer.wait_until_written()
         seconds = time.perf_counter() - started
-        self.events, self.bytes = recorder.sink.events, recorder.sink._bytes
-        recorder.sink.stop()
+        self.events, self.bytes = recorder.writer.events, recorder.writer._bytes
+        recorder.writer.stop()
         recorder.close()
         return seconds
 

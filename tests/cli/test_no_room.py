@@ -15,7 +15,7 @@ import pytest
 from tests.cli.test_cli import GOOD, environment, script
 from tests.cli.test_full_disk import namespace
 from tests.e2e.terminal import GRADTUTOR
-from tutor.session.worker_process import LONGEST_LINE, never_began
+from tutor.session.worker_process import MAX_QUOTED, describe_failed_start
 from tutor.trace import tracefile
 
 STEPS = ("steps", "script.py")
@@ -145,8 +145,8 @@ def test_a_current_folder_that_is_gone(tmp_path: Path, words: Sequence[str]) -> 
 
 def test_what_a_process_printed_is_quoted_in_part() -> None:
     """A process without memory may print the same words without end."""
-    said = never_began(1, "first\n" + "no memory " * 10_000)
-    assert len(said) < LONGEST_LINE + 200
+    said = describe_failed_start(1, "first\n" + "no memory " * 10_000)
+    assert len(said) < MAX_QUOTED + 200
     assert "no memory …`" in said
 
 

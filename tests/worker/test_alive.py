@@ -24,7 +24,7 @@ def counts(record: Forker, tmp_path_factory: pytest.TempPathFactory) -> tuple[li
     return found, json.loads(plain.stdout.splitlines()[-1])
 
 
-SWEPT = ("Known", "Storage")
+SWEPT = ("TensorRecord", "Storage")
 """Records of tensors: those of the dead go in sweeps, so their number sways."""
 
 

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from tests.worker.recording import Forker
-from tutor.recorder.patches import room_for_syntax
+from tutor.recorder.patches import deep_recursion
 
 DEEP = {
     "sum": "x = " + "+".join(["1"] * 2500) + "\nprint(x)\n",
@@ -27,7 +27,7 @@ def test_it_is_recorded(record: Forker, name: str) -> None:
     assert timeline.run_end is not None
     assert timeline.run_end.outcome == "ok"
     try:
-        with room_for_syntax():
+        with deep_recursion():
             compile(ast.parse(DEEP[name]), "deep.py", "exec")
     except RecursionError:
         pytest.skip("Python 3.12 compiles text that is nested deeper than a tree may be: it runs unrecorded")

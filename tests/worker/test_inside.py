@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from tests.worker.recording import Forker, value_in
-from tutor.recorder.composites import COMPOSITES, PRODUCTS, _Inside, is_composite
+from tutor.recorder.composites import COMPOSITES, PRODUCTS, _DispatchedCalls, is_composite
 from tutor.trace import events as ev
 from tutor.trace import navigation
 
@@ -55,7 +55,7 @@ CALLS: dict[str, tuple[Any, Callable[..., Any]]] = {
 def test_looking_inside_changes_neither_values_nor_graph(name: str) -> None:
     call = CALLS[name][1]
     plain, seen = call(_given()), None
-    with _Inside(lambda *inner: None):
+    with _DispatchedCalls(lambda *inner: None):
         seen = call(_given())
     assert torch.equal(plain, seen)
     assert _graph(plain) == _graph(seen)
@@ -170,6 +170,6 @@ class _Looking(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if is_composite(func, args):
-            with _Inside(lambda *inner: None):
+            with _DispatchedCalls(lambda *inner: None):
                 return func(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tutor.lesson.model import MISSING, LessonError
-from tutor.session.worker_process import StartError, check_folder, environment, never_began, unnamed_file
+from tutor.session.worker_process import StartError, check_folder, describe_failed_start, environment, unnamed_file
 from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline
@@ -89,7 +89,7 @@ class ForkServer:
             return LessonError(str(error), status=MISSING)
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4096))
         printed = self._errors.read().decode(errors="replace")
-        return LessonError(never_began(status, printed), status=MISSING)
+        return LessonError(describe_failed_start(status, printed), status=MISSING)
 
     def close(self) -> None:
         """End the process."""

@@ -1,7 +1,7 @@
-"""Knows the autograd nodes: gives each a number, tells of it with its inputs, and hooks it once.
+"""Record the autograd graph: number each node, send it with its inputs, and hook it once.
 
-A wrapper of a node cannot be weakly referenced and its `id` is reused, so the number lies in `node.metadata`. The hook
-is owned by the node: it runs in every pass through it, and when it is collected, the node is gone.
+A node's wrapper cannot be weakly referenced and its `id` is reused, so the number is kept in `node.metadata`. The node
+owns the hook: it runs in every backward pass through the node, and is collected with it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Ran = Callable[[int, Any, Any], None]
 Accumulated = Callable[[int, torch.Tensor, Any], None]
 
 
-class Watcher:
-    """A hook of the recorder's on a node. It stays behind those of the learner's: it is to see what they leave."""
+class RecorderHook:
+    """A hook of the recorder on a node. It is kept behind the learner's hooks, to see their results."""
 
     __slots__ = ()
 
 
-class _Hook(Watcher):
-    """The post hook of a node; tells when the node ran and when it is gone. Returns None, so nothing changes."""
+class _Hook(RecorderHook):
+    """The post hook of a node: records that the node ran, and that it is gone."""
 
     __slots__ = ("graph", "serial")
 
-    def __init__(self, serial: int, graph: Graph) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder) -> None:
         self.serial = serial
         self.graph = graph
 
@@ -51,7 +51,7 @@ class _LeafHook(_Hook):
 
     __slots__ = ("leaf",)
 
-    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder, leaf: weakref.ref[torch.Tensor]) -> None:
         super().__init__(serial, graph)
         self.leaf = leaf
 
@@ -61,12 +61,12 @@ class _LeafHook(_Hook):
             self.graph.accumulated(self.serial, leaf, grad_outputs)
 
 
-class _Arrival(Watcher):
-    """The hook before an `AccumulateGrad` whose leaf has hooks that run once its gradient is written."""
+class _Arrival(RecorderHook):
+    """The pre-hook of an `AccumulateGrad` whose leaf has post-accumulate-grad hooks."""
 
     __slots__ = ("graph", "leaf", "serial")
 
-    def __init__(self, serial: int, graph: Graph, leaf: weakref.ref[torch.Tensor]) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder, leaf: weakref.ref[torch.Tensor]) -> None:
         self.serial = serial
         self.graph = graph
         self.leaf = leaf
@@ -77,12 +77,12 @@ class _Arrival(Watcher):
             self.graph.arrived(self.serial, leaf, grad_outputs[0])
 
 
-class _OwnBefore(Watcher):
-    """The hook before a custom `autograd.Function`."""
+class _OwnBefore(RecorderHook):
+    """The pre-hook of a custom `autograd.Function`."""
 
     __slots__ = ("graph", "serial")
 
-    def __init__(self, serial: int, graph: Graph) -> None:
+    def __init__(self, serial: int, graph: GraphRecorder) -> None:
         self.serial = serial
         self.graph = graph
 
@@ -91,7 +91,7 @@ class _OwnBefore(Watcher):
 
 
 class _OwnHook(_Hook):
-    """The post hook of a custom `autograd.Function`, whose `backward` is Python of the learner's."""
+    """The post hook of a custom `autograd.Function`, whose `backward` is the learner's Python."""
 
     __slots__ = ()
 
@@ -100,8 +100,19 @@ class _OwnHook(_Hook):
         self.graph.ran(self.serial, grad_inputs, grad_outputs)
 
 
-class Graph:
-    """The table of nodes."""
+class GraphRecorder:
+    """Record autograd nodes.
+
+    Attributes:
+        waiting: The event writer's list.
+        ran: Called when a node ran.
+        accumulated: Called when an `AccumulateGrad` ran.
+        arrived: Called before an `AccumulateGrad` whose leaf has post-accumulate-grad hooks.
+        entered: Called before the `backward` of a custom Function.
+        left: Called after it.
+        creating: Whether a backward pass with `create_graph` runs.
+        serial_of_leaf: Returns the number of a leaf tensor; set by the recorder.
+    """
 
     def __init__(self, waiting: list[Any], ran: Ran, accumulated: Accumulated) -> None:
         self.waiting = waiting
@@ -111,36 +122,40 @@ class Graph:
         self.entered: Callable[[int], None] = lambda node: None
         self.left: Callable[[], None] = lambda: None
         self.creating = False
-        """Whether a pass with `create_graph` runs."""
-        self.serial_of_leaf: Callable[[torch.Tensor], int] = id  # set by the recorder
+        self.serial_of_leaf: Callable[[torch.Tensor], int] = id
         self._serials = 0
         self._saved: dict[type, list[str]] = {}
 
     def node(self, grad_fn: Any, tensor: int | None, events: list[Any]) -> int:
-        """The number of a node. Unknown ones are numbered and hooked, with all before them, and told of in `events`,
-        inputs first; `tensor` is what the node's output became."""
+        """Return the number of a node; number and hook it, and all unknown nodes before it.
+
+        Args:
+            grad_fn: The node.
+            tensor: The number of the tensor that is the node's output, or None.
+            events: Takes the events of the unknown nodes, inputs first.
+        """
         metadata = grad_fn.metadata
-        known: int | None = metadata.get(_KEY)
-        if known is not None:
-            return known
+        previous: int | None = metadata.get(_KEY)
+        if previous is not None:
+            return previous
         inputs = grad_fn.next_functions
         numbered: list[tuple[int, int] | None] = []
-        for following, index in inputs:
-            if following is None:
+        for source, index in inputs:
+            if source is None:
                 numbered.append(None)
                 continue
-            number = following.metadata.get(_KEY)
+            number = source.metadata.get(_KEY)
             if number is None:
-                if following.next_functions:
-                    self._add_all_before(following, events)
-                    number = following.metadata[_KEY]
+                if source.next_functions:
+                    self._add_all_before(source, events)
+                    number = source.metadata[_KEY]
                 else:
-                    number = self._add(following, following.metadata, [], None, events)
+                    number = self._add(source, source.metadata, [], None, events)
             numbered.append((number, index))
         return self._add(grad_fn, metadata, numbered, tensor, events)
 
     def _add_all_before(self, grad_fn: Any, events: list[Any]) -> None:
-        """Iteratively: a graph can be far deeper than the stack."""
+        """Add a node and all unknown ones before it. Iterative: a graph can be far deeper than the stack."""
         stack = [grad_fn]
         while stack:
             node = stack[-1]
@@ -184,16 +199,16 @@ class Graph:
         events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
         return serial
 
-    def expect(self, leaf: torch.Tensor) -> None:
-        """The leaf is given its first hook that runs once its gradient is written; its node may be known already."""
+    def hook_leaf(self, leaf: torch.Tensor) -> None:
+        """Hook a known `AccumulateGrad` whose leaf is given its first post-accumulate-grad hook."""
         if may_lack_hooks_after(leaf):
             node = torch.autograd.graph.get_gradient_edge(leaf).node
-            known = self.known(node)
-            if known is not None:
-                node.register_prehook(_Arrival(known, self, weakref.ref(leaf)))
+            number = self.number_of(node)
+            if number is not None:
+                node.register_prehook(_Arrival(number, self, weakref.ref(leaf)))
 
-    def made_by(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
-        """Tells of the nodes that computed the gradients of a node that ran, in a pass with `create_graph`."""
+    def record_created(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
+        """Record the nodes that computed the gradients of a node, in a pass with `create_graph`."""
         for first, gradients in ((-1, grad_outputs[:1]), (0, grad_inputs)):
             for place, gradient in enumerate(gradients, first):
                 grad_fn = None if gradient is None else gradient.grad_fn
@@ -205,14 +220,14 @@ class Graph:
                 self.waiting.extend(events)
 
     def freed(self, node: int) -> None:
-        """A node is gone. Nodes go in bunches: they share an event."""
+        """Record that a node is gone; nodes freed together share an event."""
         last = self.waiting[-1] if self.waiting else None
         if last is not None and last[0] == _FREED:
             last[1].append(node)
         else:
             self.waiting.append((_FREED, [node]))
 
-    def known(self, grad_fn: Any) -> int | None:
-        """The number of a node, if it has one."""
+    def number_of(self, grad_fn: Any) -> int | None:
+        """Return the number of a node; None if it is unknown."""
         number = grad_fn.metadata.get(_KEY)
         return None if number is None else int(number)

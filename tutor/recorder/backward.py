@@ -1,11 +1,9 @@
-"""What a backward call was asked to do, read from its arguments.
+"""Record backward passes: which nodes run, in the engine's order, which gradients reach them and which they send.
 
-Past the budget: the losses that backward passes begin at, under the names that the recording gave them before.
-
-No event tells what names mean then, so they are looked up where they are: in the frames that run. A loss whose function
-is over is known by the name that was first bound to it, which its node keeps. See `trace/losses.py` for what is told.
-
-Records backward passes: which nodes run, in the engine's order, what reaches them and what they send on."""
+Past the budget only the losses are recorded, for the chart (`trace.index`): their names are looked up in the frames
+that run, since no event says then what names mean. A loss whose function has returned is known by the name that was
+first bound to it, which its node keeps in `metadata`.
+"""
 
 from __future__ import annotations
 
@@ -19,77 +17,90 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge
 
-from tutor.recorder.autograd_graph import Graph
-from tutor.recorder.call_sites import OpSite, Place
-from tutor.recorder.containers import Groups
-from tutor.recorder.operations import Operations, quiet
-from tutor.recorder.originals import own
-from tutor.recorder.other_processes import are_in_use
-from tutor.recorder.tensors import Storage, TensorRecord, Tensors, grad_fn_of, overlap, version_of
+from tutor.recorder.autograd_graph import GraphRecorder
+from tutor.recorder.call_sites import CallSite, OpSite
+from tutor.recorder.containers import ContainerRecorder
+from tutor.recorder.operations import OperationRecorder, quiet
+from tutor.recorder.originals import torch_function
+from tutor.recorder.other_processes import is_distributed
+from tutor.recorder.tensors import Storage, TensorRecord, TensorRecorder, grad_fn_of, overlap, version_of
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count, pop_mode, push_mode
-from tutor.recorder.user_hooks import Hooks
+from tutor.recorder.user_hooks import HookRecorder
 from tutor.recorder.values import LIST, summary_of, unmeasured, value_of
 from tutor.trace.events import Accumulate, Backward, BackwardEnd, Captured, Event, Gap, Node, Point, Retained
 from tutor.trace.index import Named, is_charted, named_scalars
 from tutor.trace.names import best_name, is_indexed
 
+# ------------------------------------------------------------ the call
+
 _BACKWARD_ARGUMENTS = ("gradient", "retain_graph", "create_graph", "inputs")
 
 
-class Call:
-    """What a backward call was asked to do, whichever of the three it is."""
+class BackwardCall:
+    """The arguments of `Tensor.backward`, `autograd.backward` or `autograd.grad`.
+
+    Attributes:
+        name: `backward` or `grad`.
+        roots: The tensors that the pass begins at.
+        edges: The nodes of the `GradientEdge`s that it begins at.
+        gradient: The gradients of the roots; empty where none is given.
+        inputs: What `autograd.grad` returns the gradients of.
+        accumulated: What `backward(inputs=…)` writes gradients to.
+        create_graph: Whether the pass builds a graph of itself.
+        retain_graph: Whether the graph is kept.
+    """
 
     def __init__(self, func: Any, args: Any, kwargs: dict[str, Any]) -> None:
         self.inputs: list[Any] = []
-        """Of `autograd.grad`: what it gives the gradients of."""
         self.accumulated: list[Any] = []
-        """What `backward(inputs=…)` writes gradients to."""
         self.edges: list[Any] = []
-        if func is own(torch.Tensor, "backward"):
+        if func is torch_function(torch.Tensor, "backward"):
             self.name = "backward"
-            given = kwargs
+            arguments = kwargs
             if len(args) > 1:
-                given = {**dict(zip(_BACKWARD_ARGUMENTS, args[1:], strict=False)), **kwargs}
+                arguments = {**dict(zip(_BACKWARD_ARGUMENTS, args[1:], strict=False)), **kwargs}
             self.roots = [args[0]]
-            gradient = given.get("gradient")
+            gradient = arguments.get("gradient")
             self.gradient = [] if gradient is None else [gradient]
         else:
-            given = inspect.signature(func).bind(*args, **kwargs).arguments
-            is_grad = func is own(torch.autograd, "grad")
+            arguments = inspect.signature(func).bind(*args, **kwargs).arguments
+            is_grad = func is torch_function(torch.autograd, "grad")
             self.name = "grad" if is_grad else "backward"
-            asked = _listed(given["outputs" if is_grad else "tensors"])
-            self.roots = [root for root in asked if isinstance(root, torch.Tensor)]
-            self.edges = [root.node for root in asked if isinstance(root, GradientEdge)]
-            gradients = given.get("grad_outputs" if is_grad else "grad_tensors")
+            roots = _listed(arguments["outputs" if is_grad else "tensors"])
+            self.roots = [root for root in roots if isinstance(root, torch.Tensor)]
+            self.edges = [root.node for root in roots if isinstance(root, GradientEdge)]
+            gradients = arguments.get("grad_outputs" if is_grad else "grad_tensors")
             self.gradient = [] if gradients is None else _listed(gradients)
             if is_grad:
-                self.inputs = _listed(given["inputs"])
-        if self.name == "backward" and given.get("inputs") is not None:
-            self.accumulated = _listed(given["inputs"])
-        self.create_graph = bool(given.get("create_graph"))
-        retain = given.get("retain_graph")
+                self.inputs = _listed(arguments["inputs"])
+        if self.name == "backward" and arguments.get("inputs") is not None:
+            self.accumulated = _listed(arguments["inputs"])
+        self.create_graph = bool(arguments.get("create_graph"))
+        retain = arguments.get("retain_graph")
         self.retain_graph = self.create_graph if retain is None else bool(retain)
 
 
-def _listed(thing: Any) -> list[Any]:
-    return list(thing) if isinstance(thing, tuple | list) and not isinstance(thing, GradientEdge) else [thing]
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple | list) and not isinstance(value, GradientEdge) else [value]
 
+
+# ------------------------------------------------------------ losses past the budget
 
 _POINT = Point.__struct_config__.tag
 _KEY = "gradtutor name"
 _Tensor = torch.Tensor
 
 
-class Charting:
-    """Tells points of curves, from live tensors."""
+class LossRecorder:
+    """Record the points of loss curves from living tensors, past the budget."""
 
-    def __init__(self, append: Callable[[Any], None], groups: Groups, own: dict[int, Any]) -> None:
+    def __init__(self, append: Callable[[Any], None], containers: ContainerRecorder, own: dict[int, Any]) -> None:
         self._append = append
-        self._groups = groups
+        self._containers = containers
         self._own = own
 
-    def note(self, name: str, value: Any) -> None:
-        """A name was stored to; its tensor may be a loss, or a part of one."""
+    def note_loss(self, name: str, value: Any) -> None:
+        """Note the first name bound to a scalar, which may be a loss or a term of one."""
         if type(value) is not _Tensor:
             return
         with DisableTorchFunction():
@@ -97,13 +108,13 @@ class Charting:
             if node is not None and value.numel() == 1 and _KEY not in node.metadata:
                 node.metadata[_KEY] = name, value.detach()
 
-    def tell(self, call: Call, site: OpSite, number: int) -> None:
-        """A pass begins, called at a site of this number. Function modes are off."""
+    def record(self, call: BackwardCall, site: OpSite, number: int) -> None:
+        """Send the losses of a pass that is called at a site of this number. Function modes are off."""
         depth: int = site.event[7]
         if not is_charted(call.name, call.create_graph, depth):
             return
         scalars = [(place, root) for place, root in enumerate(call.roots) if root.numel() == 1]
-        scope = _Scope(self._frames(), self._groups) if scalars else None
+        scope = _Scope(self._frames(), self._containers) if scalars else None
         for place, root in scalars:
             assert scope is not None
             name, parts = scope.name(root), list[Named]()
@@ -112,38 +123,38 @@ class Charting:
             self._append((_POINT, name or "", _value(root), number, place, len(call.roots), parts))
 
     def _frames(self) -> Iterator[dict[str, Any]]:
-        """The names of the learner's frames, as `trace.scope.scopes` orders them."""
+        """Yield the names of the learner's frames, in the order of `trace.names.scopes`."""
         frame: types.FrameType | None = sys._getframe(1)
-        found = []
+        scopes = []
         while frame is not None:
             if id(frame.f_code) in self._own:
-                found.append(frame.f_locals)
+                scopes.append(frame.f_locals)
             frame = frame.f_back
         main = sys.modules["__main__"].__dict__
-        yield from found[:1]
-        if not found or found[0] is not main:
+        yield from scopes[:1]
+        if not scopes or scopes[0] is not main:
             yield main
-        yield from (names for names in found[1:] if names is not main)
+        yield from (names for names in scopes[1:] if names is not main)
 
 
 class _Scope:
-    """What the scalars are called that names in the learner's frames mean."""
+    """The names of the scalars in the learner's frames."""
 
-    def __init__(self, frames: Iterator[dict[str, Any]], groups: Groups) -> None:
+    def __init__(self, frames: Iterator[dict[str, Any]], containers: ContainerRecorder) -> None:
         self._names: dict[int, str] = {}
-        """By `id`: they are held here meanwhile."""
+        """By `id` of the tensor."""
         self._made: dict[Any, torch.Tensor] = {}
-        """By the node that made them."""
+        """By `grad_fn`."""
         for names in frames:
-            several: dict[int, tuple[torch.Tensor, list[str]]] = {}
-            for name, thing in list(names.items()):
+            scalars: dict[int, tuple[torch.Tensor, list[str]]] = {}
+            for name, value in list(names.items()):
                 if name.startswith((".", "__")):
                     continue
-                for suffix, tensor in groups.inside(thing):
+                for suffix, tensor in containers.tensors_in(value):
                     if id(tensor) not in self._names and tensor.numel() == 1:
-                        several.setdefault(id(tensor), (tensor, []))[1].append(name + suffix)
-            for number, (tensor, called) in several.items():
-                self._names[number] = best_name(called, type(tensor).__name__)
+                        scalars.setdefault(id(tensor), (tensor, []))[1].append(name + suffix)
+            for number, (tensor, candidates) in scalars.items():
+                self._names[number] = best_name(candidates, type(tensor).__name__)
                 if tensor.grad_fn is not None:
                     self._made.setdefault(tensor.grad_fn, tensor)
 
@@ -156,8 +167,8 @@ class _Scope:
         tensor = self._made.get(node)
         if tensor is not None:
             return self._names[id(tensor)], _value(tensor)
-        name, held = node.metadata.get(_KEY, (None, None))
-        return None if held is None else (name, _value(held))
+        name, scalar = node.metadata.get(_KEY, (None, None))
+        return None if scalar is None else (name, _value(scalar))
 
 
 def _value(tensor: torch.Tensor) -> float:
@@ -172,6 +183,9 @@ def _inputs(node: Any) -> list[Any]:
     return [source for source, _ in node.next_functions]
 
 
+# ------------------------------------------------------------ passes
+
+
 def _tag(kind: type[Event]) -> Any:
     return kind.__struct_config__.tag
 
@@ -184,59 +198,67 @@ _float32, _strided = torch.float32, torch.strided
 
 
 class BackwardRecorder:
-    """Counts and records the passes. The hooks of nodes call it from inside the engine, with function modes off."""
+    """Number and record backward passes. The hooks of nodes call it from the engine, with function modes off.
+
+    Attributes:
+        graph: Records the nodes.
+        hooks: Records what the learner's hooks change.
+        on: Whether events are sent.
+        full: Whether the budget is used up, and only losses are recorded.
+        on_error: Called with an error of the recorder.
+    """
 
     def __init__(
         self,
-        operations: Operations,
-        tensors: Tensors,
-        charting: Charting,
+        operations: OperationRecorder,
+        tensors: TensorRecorder,
+        losses: LossRecorder,
         waiting: list[Any],
         is_other_thread: Callable[[], bool],
     ) -> None:
-        self._charting = charting
+        self._losses = losses
         self._operations = operations
         self._tensors = tensors
         self._append = waiting.append
         self._is_other_thread = is_other_thread
-        self.graph = Graph(waiting, self.ran, self.accumulated)
+        self.graph = GraphRecorder(waiting, self.ran, self.accumulated)
         self.graph.arrived = self.arrived
         self.graph.entered = self.entered
         self.graph.left = self.left
-        self.hooks = Hooks(operations, tensors, waiting.append)
+        self.hooks = HookRecorder(operations, tensors, waiting.append)
         self.hooks.value, self.hooks.written = self._value, self.written
         self.hooks.on = lambda: self.on and not is_other_thread()
         self.hooks.is_other_thread = is_other_thread
         self._arriving: dict[int, tuple[int, Any]] = {}
-        self._told: set[int] = set()
+        self._recorded: set[int] = set()
         self._number = 0
         self._written: list[tuple[weakref.ref[torch.Tensor], TensorRecord]] = []
-        """The leaves whose gradient this pass has written."""
-        self._asked: list[weakref.ref[torch.Tensor]] = []
+        """Leaves whose gradient this pass has written."""
+        self._retain_grad_called: list[weakref.ref[torch.Tensor]] = []
         self._retaining: dict[int, weakref.ref[torch.Tensor]] = {}
         self._measured = 0
-        self._within = 0
+        self._running_passes = 0
         self._unseen = False
         self.on = False
         self._buffers: dict[int, Storage] = {}
-        """By `id`: memory that gradients share with other tensors, and that this pass has written to."""
+        """Memory that gradients share with other tensors and that this pass has written to, by `id`."""
         self.full = False
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     # ------------------------------------------------------------ a pass
 
-    def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
-        """Runs and records `Tensor.backward`, `autograd.backward` or `autograd.grad`."""
+    def run(self, func: Any, args: Any, kwargs: dict[str, Any], place: CallSite, site: OpSite, frame: int) -> Any:
+        """Run and record `Tensor.backward`, `autograd.backward` or `autograd.grad`; return its result."""
         with quiet():
             try:
-                call = Call(func, args, kwargs)
+                call = BackwardCall(func, args, kwargs)
                 if self.full:
-                    self._charting.tell(call, site, self._operations.send(site))
+                    self._losses.record(call, site, self._operations.send_site(site))
                 else:
-                    _begins = self._begin(call, site, frame)  # held: a leaf's node lives as long as somebody wants it
-            except Exception as error:  # a call that torch will refuse; or ours
+                    _beginnings = self._begin(call, site, frame)  # keeps the nodes of leaves alive
+            except Exception as error:  # a call that torch will reject, or an error of ours
                 if not isinstance(error, TypeError):
-                    self.trouble(error)
+                    self.on_error(error)
                 return place.call(func, args, kwargs)
         if self.full:
             return place.call(func, args, kwargs)
@@ -244,100 +266,100 @@ class BackwardRecorder:
         number = self._number
         done = False
         creating, self.graph.creating = self.graph.creating, call.create_graph
-        self._within += 1
+        self._running_passes += 1
         try:
             if torch.cuda.is_initialized():
-                # The engine would run nodes on a thread of the device's, away from our modes.
+                # Otherwise the engine runs nodes on a thread of the device, without our modes.
                 with torch.autograd.set_multithreading_enabled(False):
                     result = place.call(func, args, kwargs)
             else:
                 result = place.call(func, args, kwargs)
             done = True
         finally:
-            self._within -= 1
-            while mode_count() > depth:  # a backward of the learner's was left by an exception
+            self._running_passes -= 1
+            while mode_count() > depth:  # an exception left a backward of the learner's
                 pop_mode()
             self.graph.creating = creating
             with quiet():
                 if done and call.name == "grad":
-                    self._captured(call, result)
+                    self._record_captured(call, result)
                 if done:
-                    self._accumulated(call.accumulated)
+                    self._record_inputs(call.accumulated)
                 if not done:
                     self.hooks.changes.clear()
-                for node in tuple(self._retaining):  # those whose node did not run, as it failed or was not needed
-                    self._retained(node)
+                for node in tuple(self._retaining):  # their node did not run
+                    self._record_retained(node)
                 self._append((_BACKWARD_END, number, done))
-                self._look_at_gradients()
+                self._record_rewritten()
         return result
 
-    def _begin(self, call: Call, site: OpSite, frame: int) -> list[Any]:
-        """Tells that a pass begins; the nodes at which it does."""
+    def _begin(self, call: BackwardCall, site: OpSite, frame: int) -> list[Any]:
+        """Record that a pass begins; return the nodes that it begins at, with the numbers of their tensors."""
         self._number += 1
         roots = [self._tensors.serial(root) for root in call.roots]
-        begins = [(_first(root), serial) for root, serial in zip(call.roots, roots, strict=True)]
-        for grad_fn, serial in [*begins, *((node, None) for node in call.edges)]:
+        beginnings = [(_first(root), serial) for root, serial in zip(call.roots, roots, strict=True)]
+        for grad_fn, serial in [*beginnings, *((node, None) for node in call.edges)]:
             if grad_fn is not None:
                 unknown: list[Any] = []
                 self.graph.node(grad_fn, serial, unknown)
                 for event in unknown:
                     self._append(event)
-        if self._asked:
-            alive = [(ref, tensor) for ref in self._asked if (tensor := ref()) is not None]
-            self._asked = [ref for ref, _ in alive]
+        if self._retain_grad_called:
+            alive = [(ref, tensor) for ref in self._retain_grad_called if (tensor := ref()) is not None]
+            self._retain_grad_called = [ref for ref, _ in alive]
             self._retaining = {
                 number: ref
                 for ref, tensor in alive
-                if tensor.grad_fn is not None and (number := self.graph.known(tensor.grad_fn)) is not None
+                if tensor.grad_fn is not None and (number := self.graph.number_of(tensor.grad_fn)) is not None
             }
         gradient = [None if g is None else self._value(g) for g in call.gradient]
         self._append(
             (
-                _BACKWARD, self._operations.send(site), frame, self._number, call.name, roots, call.retain_graph,
+                _BACKWARD, self._operations.send_site(site), frame, self._number, call.name, roots, call.retain_graph,
                 call.create_graph, gradient,
             )
         )  # fmt: skip
-        return begins
+        return beginnings
 
-    def _look_at_gradients(self) -> None:
-        """Record the gradients that something else has written since: callbacks of the engine, DDP's buckets."""
+    def _record_rewritten(self) -> None:
+        """Record gradients written after the pass: by callbacks of the engine, by buckets of DDP."""
         written, self._written = self._written, []
-        exchanged = are_in_use()  # their writes raise no version
-        if exchanged:
-            self._tensors.look_again()
-        for ref, known in written:
+        distributed = is_distributed()  # collectives write without raising the version
+        if distributed:
+            self._tensors.record_changed()
+        for ref, record in written:
             leaf = ref()
             if leaf is None:
                 continue
             grad = leaf.grad
-            held = None if grad is None else self._tensors.find(grad)
-            if held is None or grad is None:
-                if known.grad:
-                    self._tensors.record(leaf, known, value=False)
-            elif held.serial != known.grad:
-                self._tensors.record(leaf, known, value=False)
-            elif exchanged or self._tensors.has_new_value(grad, held):
-                self._tensors.changed(grad, held)
+            grad_record = None if grad is None else self._tensors.find(grad)
+            if grad_record is None or grad is None:
+                if record.grad:
+                    self._tensors.record(leaf, record, value=False)
+            elif grad_record.serial != record.grad:
+                self._tensors.record(leaf, record, value=False)
+            elif distributed or self._tensors.has_new_value(grad, grad_record):
+                self._tensors.record_write(grad, grad_record)
         buffers, self._buffers = self._buffers, {}
-        for known in [known for storage in buffers.values() for known in storage.views]:
-            tensor = known.ref()
-            if tensor is not None and self._tensors.has_new_value(tensor, known):
-                self._tensors.record(tensor, known)
+        for record in [record for storage in buffers.values() for record in storage.views]:
+            tensor = record.ref()
+            if tensor is not None and self._tensors.has_new_value(tensor, record):
+                self._tensors.record(tensor, record)
 
-    def _accumulated(self, tensors: list[Any]) -> None:
-        """`backward(inputs=…)` has written a gradient to these. It calls `retain_grad` of those that are no leaves."""
-        asked = [ref() for ref in self._asked]
+    def _record_inputs(self, tensors: list[Any]) -> None:
+        """Record the gradients that `backward(inputs=…)` has written; non-leaves among them retain theirs."""
+        retaining = [ref() for ref in self._retain_grad_called]
         for tensor in tensors:
-            if not isinstance(tensor, torch.Tensor) or any(tensor is other for other in asked):
+            if not isinstance(tensor, torch.Tensor) or any(tensor is other for other in retaining):
                 continue
             if grad_fn_of(tensor) is not None and tensor.grad is not None:
-                known = self._tensors.meet(tensor)
+                record = self._tensors.register(tensor)
                 grad = self._tensors.gradient(tensor.grad)
-                self._append((_RETAINED, known.serial, grad, self._value(tensor.grad)))
-                self._tensors.record(tensor, known, value=False)
-                self.asked_to_retain(tensor)
+                self._append((_RETAINED, record.serial, grad, self._value(tensor.grad)))
+                self._tensors.record(tensor, record, value=False)
+                self.retain_grad_called(tensor)
 
-    def _captured(self, call: Call, result: Any) -> None:
+    def _record_captured(self, call: BackwardCall, result: Any) -> None:
         results = result if isinstance(result, tuple | list) else (result,)
         for tensor, gradient in zip(call.inputs, results, strict=False):
             if not isinstance(tensor, torch.Tensor):
@@ -349,21 +371,21 @@ class BackwardRecorder:
                 value = self._value(gradient)
             self._append((_CAPTURED, self._tensors.serial(tensor), serial, value))
 
-    # ------------------------------------------------------------ from inside the engine
+    # ------------------------------------------------------------ called from the engine
 
     def ran(self, node: int, grad_inputs: Any, grad_outputs: Any) -> None:
-        """A node ran."""
+        """Record that a node ran."""
         if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
-                if not self._within:
-                    self._tell_unseen()
+                if not self._running_passes:
+                    self._record_unseen_pass()
                     return
                 if self._retaining:
-                    self._retained(node)
+                    self._record_retained(node)
                 if self.hooks.changes:
-                    self.hooks.tell(node)
+                    self.hooks.record(node)
                 value = self._value
                 self._append(
                     (
@@ -372,153 +394,162 @@ class BackwardRecorder:
                     )
                 )  # fmt: skip
                 if self.graph.creating:
-                    self.graph.made_by(node, grad_inputs, grad_outputs)
-        except Exception as error:  # an exception here would abort the learner's pass
-            self.trouble(error)
+                    self.graph.record_created(node, grad_inputs, grad_outputs)
+        except Exception as error:  # an exception here would end the learner's pass
+            self.on_error(error)
 
     def accumulated(self, node: int, leaf: torch.Tensor, grad_outputs: Any) -> None:
-        """An `AccumulateGrad` ran: the leaf's gradient has been written."""
+        """Record that an `AccumulateGrad` ran: the leaf's gradient is written."""
         if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
                 if self.hooks.changes:
-                    self.hooks.tell(node)
-                if self._told and node in self._told:  # before a hook of the learner's, which may have used it up
-                    self._told.remove(node)
+                    self.hooks.record(node)
+                if self._recorded and node in self._recorded:  # before a hook of the learner's
+                    self._recorded.remove(node)
                     return
                 incoming = grad_outputs[0]
                 self._accumulate(node, leaf, None if incoming is None else self._value(incoming))
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
     def _accumulate(self, node: int, leaf: torch.Tensor, incoming: Any) -> None:
         tensors = self._tensors
-        known = tensors.meet(leaf)
+        record = tensors.register(leaf)
         grad = leaf.grad
-        self._written.append((known.ref, known))
-        if not self._within:
-            self._tell_unseen()
-            tensors.record(leaf, known)
+        self._written.append((record.ref, record))
+        if not self._running_passes:
+            self._record_unseen_pass()
+            tensors.record(leaf, record)
             return
         if grad is None:
-            self._append((_ACCUMULATE, node, known.serial, 0, incoming, None))
+            self._append((_ACCUMULATE, node, record.serial, 0, incoming, None))
             return
-        held = tensors.meet(grad)
+        grad_record = tensors.register(grad)
         storage = None
-        if held.version == -1:
+        if grad_record.version == -1:
             if _is_plain(grad, leaf):
-                storage = tensors.place(grad, held)
+                storage = tensors.storage_serial(grad, grad_record)
             else:
-                tensors.record(grad, held)
-        held.version = version = version_of(grad)
-        known.grad = held.serial
-        self._append((_ACCUMULATE, node, known.serial, held.serial, incoming, self._value(grad), version, storage))
-        self._added_to(grad, held)
+                tensors.record(grad, grad_record)
+        grad_record.version = version = version_of(grad)
+        record.grad = grad_record.serial
+        self._append(
+            (_ACCUMULATE, node, record.serial, grad_record.serial, incoming, self._value(grad), version, storage)
+        )
+        self._record_sharing(grad, grad_record)
 
-    def _added_to(self, grad: torch.Tensor, held: TensorRecord) -> None:
-        """A gradient was added to where it stands: what looks into the same memory (the flat buffer that all gradients
-        are parts of) has changed with it. What is large, or elsewhere in it, is looked at when the pass is over."""
-        storage = held.storage
+    def _record_sharing(self, grad: torch.Tensor, grad_record: TensorRecord) -> None:
+        """Record the small tensors that overlap a gradient after it was added to in place (a flat buffer of gradients).
+
+        Large or disjoint ones in the same memory are compared when the pass is over.
+        """
+        storage = grad_record.storage
         if storage is None or len(storage.views) == 1:
             return
         self._buffers[id(storage)] = storage
         for other in list(storage.views):
             tensor = other.ref()
-            if tensor is not None and other is not held and tensor.numel() <= LIST and overlap(tensor, grad):
+            if tensor is not None and other is not grad_record and tensor.numel() <= LIST and overlap(tensor, grad):
                 self._tensors.record(tensor, other)
 
-    def _tell_unseen(self) -> None:
-        """A pass runs that nobody saw begin: in another thread, or from gradient edges alone."""
+    def _record_unseen_pass(self) -> None:
+        """Record, once, that a pass runs whose begin was not seen: in a thread, or from gradient edges alone."""
         if not self._unseen:
             self._unseen = True
             self._append((_GAP, 0, "backward"))
 
     def arrived(self, node: int, leaf: torch.Tensor, gradient: torch.Tensor | None) -> None:
-        """A gradient is about to be written to a leaf, after which hooks of the learner's run."""
+        """Note a gradient about to be written to a leaf that has post-accumulate-grad hooks."""
         if not self.on or self._is_other_thread():
             return
         try:
             with quiet():
                 if self.hooks.changes:
-                    self.hooks.tell(node)
-                self._told.discard(node)
+                    self.hooks.record(node)
+                self._recorded.discard(node)
                 serial = self._tensors.serial(leaf)
                 self._arriving[serial] = node, None if gradient is None else self._value(gradient)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
     def written(self, leaf: torch.Tensor) -> None:
-        """It was written, and the first of those hooks is about to run."""
+        """Record that gradient: it is written, and the first of those hooks is about to run."""
         arrived = self._arriving.pop(self._tensors.serial(leaf), None)
         if arrived is not None:
             node, incoming = arrived
-            self._told.add(node)
+            self._recorded.add(node)
             self._accumulate(node, leaf, incoming)
 
-    def _retained(self, node: int) -> None:
+    def _record_retained(self, node: int) -> None:
         ref = self._retaining.get(node)
         tensor = ref() if ref is not None else None
         if tensor is None or tensor.grad is None:
             return
-        known = self._tensors.meet(tensor)
-        held = self._tensors.find(tensor.grad)
-        if held is not None and held.serial == known.grad and not self._tensors.has_new_value(tensor.grad, held):
+        record = self._tensors.register(tensor)
+        grad_record = self._tensors.find(tensor.grad)
+        if (
+            grad_record is not None
+            and grad_record.serial == record.grad
+            and not self._tensors.has_new_value(tensor.grad, grad_record)
+        ):
             return
-        known.grad = self._tensors.gradient(tensor.grad)
-        self._append((_RETAINED, known.serial, known.grad, self._value(tensor.grad)))
+        record.grad = self._tensors.gradient(tensor.grad)
+        self._append((_RETAINED, record.serial, record.grad, self._value(tensor.grad)))
 
     def _value(self, gradient: torch.Tensor) -> Any:
         if type(gradient) is _Tensor and gradient.dtype is _float32 and gradient.layout is _strided:
             try:
                 if gradient.numel() <= LIST:
                     return gradient.tolist()
-            except Exception:  # a wrapper of functorch's: let `value_of` say so
+            except Exception:  # a functorch wrapper, which `value_of` describes
                 return value_of(gradient)
         value = value_of(gradient)
         if value is None:
             count = gradient.numel()
-            if self._measured + count > self._tensors.work // 16 + _LARGE:
+            if self._measured + count > self._tensors.elements_seen // 16 + _LARGE:
                 return unmeasured(gradient)
             self._measured += count
             value = summary_of(gradient)
             value.pop("heat", None)
         return value
 
-    # ------------------------------------------------------------ the learner's code
+    # ------------------------------------------------------------ called for the learner's code
 
-    def asked_to_retain(self, tensor: torch.Tensor) -> None:
-        """`retain_grad` was called on a non-leaf."""
-        self._asked.append(weakref.ref(tensor))
+    def retain_grad_called(self, tensor: torch.Tensor) -> None:
+        """Note that `retain_grad` was called on a non-leaf."""
+        self._retain_grad_called.append(weakref.ref(tensor))
 
     def entered(self, node: int) -> None:
-        """The Python `backward` of a custom Function is about to run: its operations are the learner's."""
+        """Record operations from here on: the Python `backward` of a custom Function begins."""
         if self._is_other_thread():
             return
         if self.hooks.changes:
             with quiet():
-                self.hooks.tell(node)
+                self.hooks.record(node)
         push_mode(self._operations)
 
     def left(self) -> None:
-        """That `backward` has returned."""
+        """Stop recording operations: that `backward` has returned."""
         if not self._is_other_thread() and mode_count():
             pop_mode()
 
 
 def _first(root: torch.Tensor) -> Any:
-    """The node at which a pass from this tensor begins; a leaf's writes its gradient at once."""
+    """Return the node that a pass from this tensor begins at: for a leaf its `AccumulateGrad`; None if there is
+    none."""
     node = grad_fn_of(root)
     if node is not None or not root.requires_grad:
         return node
     try:
         return torch.autograd.graph.get_gradient_edge(root).node
-    except RuntimeError:  # what torch refuses to tell of this tensor, it will not begin a pass with
+    except RuntimeError:  # torch will not begin a pass at this tensor either
         return None
 
 
 def _is_plain(grad: torch.Tensor, leaf: torch.Tensor) -> bool:
-    """Whether a new gradient is as its leaf in all but the values: not with `create_graph`, nor where it is sparse."""
+    """Return whether a new gradient differs from its leaf only in value; not with `create_graph`, nor if sparse."""
     if grad.requires_grad or grad.layout is not leaf.layout or type(grad) is not _Tensor or grad.dtype != leaf.dtype:
         return False
     return grad.layout is not _strided or grad.stride() == leaf.stride()

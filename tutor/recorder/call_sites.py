@@ -1,9 +1,8 @@
-"""Decides by where a file lies whether it is the learner's own or a library's.
+"""Record the learner's source files, statements and call sites; decide which files are the learner's.
 
-Knows which code is the learner's, and where in it a call stands.
-
-A place is named by `id(code) + f_lasti` of the calling frame: unique, since an instruction lies inside its code
-object, and for ever, since the code objects are kept."""
+A call site is named by `id(code) + f_lasti` of the calling frame: unique, since an instruction lies inside its code
+object, and permanent, since the code objects are kept.
+"""
 
 from __future__ import annotations
 import __future__
@@ -22,42 +21,54 @@ from typing import Any
 
 import torch
 
-from tutor.recorder.compilers import Twins
-from tutor.recorder.event_writer import Sink
-from tutor.recorder.rewrite import Places, characters, compile_recorded, source_lines
-from tutor.recorder.written import Written
+from tutor.recorder.compilers import PlainCode
+from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.rewrite import SiteAllocator, characters, compile_recorded, source_lines
+from tutor.recorder.written import WrittenArguments
 from tutor.trace.events import Site, Source, Span
+
+# ------------------------------------------------------------ the learner's files
 
 _MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 _INSTALLED = frozenset({"site-packages", "dist-packages", "node_modules", "__pypackages__", ".tox", ".nox", ".eggs"})
-"""Folders that a package manager fills."""
+"""Folders of package managers."""
 _COPIED = frozenset({"vendor", "vendored", "_vendor", "third_party", "third-party", "thirdparty"})
-"""Folders for copies of other people's code; a package of the learner's own may have such a name too."""
+"""Folders of copied libraries, unless they are packages of the learner's."""
 
 
 class Project:
-    """The learner's files are those of the script's folder, of the project around it, and of every other folder that
-    modules are imported from, unless it holds libraries."""
+    """The learner's files: those in the script's folder, in the project around it, and in every other folder that
+    modules are imported from, unless it holds libraries.
+    """
 
     def __init__(self, script: str) -> None:
         self._folder = os.path.dirname(os.path.realpath(script))
         self._root = _root_of(self._folder)
         self._libraries = _libraries()
-        self._passing = _passing()
-        """Where libraries leave what they have generated or fetched; the script may lie there too."""
-        self._kinds: dict[str, bool | None] = {}
+        self._caches = _cache_folders()
+        """Folders where libraries put generated or downloaded files; the script may lie there too."""
+        self._own_folders: dict[str, bool | None] = {}
 
     def is_own(self, path: str, asked_by_own: Callable[[], bool] = lambda: True) -> bool:
-        """Whether a module's file is the learner's; `asked_by_own` tells whether code of theirs imports it."""
+        """Return whether a module's file is the learner's.
+
+        Args:
+            path: The file.
+            asked_by_own: Returns whether the learner's code imports it; asked for files in caches and temporary
+                folders.
+        """
         folder = os.path.dirname(path)
-        if folder not in self._kinds:
-            self._kinds[folder] = self._kind(os.path.realpath(folder))
-        kind = self._kinds[folder]
+        if folder not in self._own_folders:
+            self._own_folders[folder] = self._classify(os.path.realpath(folder))
+        kind = self._own_folders[folder]
         return asked_by_own() if kind is None else kind
 
     def name_of(self, path: str, module: str) -> str:
-        """What to call a file: its path below the script's folder or the project's, else the end that its module has
-        in common with it."""
+        """Return the name to show for a file.
+
+        It is the path below the script's folder or the project's, else the end of the path that matches the module's
+        name.
+        """
         place = os.path.realpath(path)
         for folder in (self._folder, self._root):
             if _is_below(place, folder):
@@ -66,26 +77,26 @@ class Project:
         length = module.count(".") + 1 + (parts[-1] == "__init__.py")
         return os.path.join(*parts[-length:])
 
-    def _kind(self, folder: str) -> bool | None:
-        """Whether the modules in a folder are the learner's; None where that depends on who imports them."""
+    def _classify(self, folder: str) -> bool | None:
+        """Return whether the modules in a folder are the learner's; None where that depends on who imports them."""
         installed = not _INSTALLED.isdisjoint(folder.split(os.sep))
         if installed or any(_is_below(folder, library) for library in self._libraries):
             return False
         for root in (self._folder, self._root):
             if _is_below(folder, root):
                 return not any(_holds_libraries(place) for place in _between(root, folder))
-        return None if any(_is_below(folder, passing) for passing in self._passing) else True
+        return None if any(_is_below(folder, passing) for passing in self._caches) else True
 
 
 def _between(root: str, folder: str) -> Iterator[str]:
-    """The folders from below `root` down to `folder`."""
+    """Yield the folders from `folder` up to `root`, without `root`."""
     while folder != root:
         yield folder
         folder = os.path.dirname(folder)
 
 
 def _holds_libraries(folder: str) -> bool:
-    """Whether a folder within a project is a virtual environment, or holds copies of libraries."""
+    """Return whether a folder of a project is a virtual environment, or holds copies of libraries."""
     if any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyvenv.cfg", "conda-meta")):
         return True
     name = os.path.basename(folder)
@@ -93,9 +104,9 @@ def _holds_libraries(folder: str) -> bool:
 
 
 def _root_of(folder: str) -> str:
-    """The nearest folder, from this one up, that is marked as that of a project; this one where there is none.
+    """Return the nearest folder, from this one up, that is marked as a project; this one where there is none.
 
-    A home folder, the one for temporary files and the root of the file system hold many things, marked or not.
+    The home folder, the one for temporary files and the root of the file system do not count, marked or not.
     """
     ends = {os.path.realpath(place) for place in (os.path.expanduser("~"), *_temporary(), "/tmp", os.sep)}
     place = folder
@@ -107,24 +118,25 @@ def _root_of(folder: str) -> str:
 
 
 def _libraries() -> tuple[str, ...]:
-    """The folders of Python's own library, of what is installed, and of torch and this package wherever they lie."""
+    """Return the folders of the standard library, of installed packages, of torch and of this package."""
     paths = sysconfig.get_paths()
-    found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    found += [os.path.dirname(os.__file__), site.getusersitepackages(), *site.getsitepackages()]
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += [os.path.dirname(os.__file__), site.getusersitepackages(), *site.getsitepackages()]
     beside_torch = os.path.dirname(os.path.dirname(torch.__file__))
-    found += [os.path.join(beside_torch, name) for name in ("torch", "torchgen", "functorch")]
-    found.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return tuple({os.path.realpath(path) for path in found})
+    folders += [os.path.join(beside_torch, name) for name in ("torch", "torchgen", "functorch")]
+    folders.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return tuple({os.path.realpath(path) for path in folders})
 
 
-def _passing() -> list[str]:
+def _cache_folders() -> list[str]:
+    """Return the folders of caches and temporary files."""
     home = os.path.expanduser("~")
     caches = [os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), os.path.join(home, "Library", "Caches")]
     return [os.path.realpath(place) for place in (*caches, *_temporary(), torch.hub.get_dir())]
 
 
 def _temporary() -> list[str]:
-    """The folder for temporary files; there may be none that can be written."""
+    """Return the folder for temporary files, if there is a writable one."""
     try:
         return [tempfile.gettempdir()]
     except OSError:
@@ -132,39 +144,48 @@ def _temporary() -> list[str]:
 
 
 def _is_below(path: str, folder: str) -> bool:
-    """Whether a path is this folder or lies below it."""
+    """Return whether a path is this folder or lies below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
+
+# ------------------------------------------------------------ call sites
 
 _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
 _ITERATING = {opcode.opmap[name] for name in ("GET_ITER", "FOR_ITER")}
 _SITE = Site.__struct_config__.tag
-MOST_TEXT = 3 << 20
-"""So many characters of a file are in the recording: four bytes each at most, they go into one frame."""
+MAX_SOURCE = 3 << 20
+"""Characters of a file that are recorded: at four bytes each at most, they fit into one frame."""
 
 
 def _call(func: Any, args: Any, kwargs: Any) -> Any: return func(*args, **kwargs)  # fmt: skip
 
 
-class Place:
-    """Where a call into torch stands: in the learner's code or in a library's."""
+class CallSite:
+    """The site of a call into torch, in the learner's code or in a library's.
 
-    __slots__ = ("call", "code", "key", "own", "sites")
+    Attributes:
+        key: Its name, see the module.
+        is_own: Whether it is in the learner's code.
+        sites: The operations called from it, by function.
+        call: Calls a function from a frame that looks like this one.
+    """
 
-    def __init__(self, frame: types.FrameType, own: bool) -> None:
+    __slots__ = ("call", "code", "is_own", "key", "sites")
+
+    def __init__(self, frame: types.FrameType, is_own: bool) -> None:
         self.code = frame.f_code
         self.key = id(frame.f_code) + frame.f_lasti
-        self.own = own
+        self.is_own = is_own
         self.sites: dict[Any, OpSite] = {}
         self.call = stand_in(frame)
 
 
 def stand_in(frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
-    """A function that calls another from a frame with this frame's file, line and globals.
+    """Return a function that calls another from a frame with this frame's file, line and globals.
 
-    Torch's warnings are then counted and printed for the learner's line, not for ours.
+    So torch counts its warnings, and prints them, for the learner's line.
     """
     code = frame.f_code
     return types.FunctionType(
@@ -178,11 +199,20 @@ def stand_in(frame: types.FrameType) -> Callable[[Any, Any, Any], Any]:
 
 
 STAND_IN = "gradtutor stand-in"
-"""The name of the code of these functions, by which tracebacks drop them."""
+"""The name of their code, by which tracebacks leave them out."""
 
 
 class OpSite:
-    """The place of an operation; `sent` once the recording knows of it."""
+    """The site of an operation.
+
+    Attributes:
+        event: Its `Site` event, as a tuple.
+        serial: Its number.
+        inplace: Whether the operation writes to its first argument.
+        sent: Whether the event was sent.
+        looked: The combinations of inputs that need a gradient whose saved tensors were sent.
+        writes: Which arguments the operation writes to; None until it first runs.
+    """
 
     __slots__ = ("event", "inplace", "looked", "sent", "serial", "writes")
 
@@ -192,71 +222,87 @@ class OpSite:
         self.inplace = inplace
         self.sent = False
         self.looked: set[int] = set()
-        """For which inputs that need a gradient it was told what its nodes keep."""
-        self.writes: Written | None = None
-        """Which arguments the operation writes to; set when it first runs."""
+        self.writes: WrittenArguments | None = None
 
 
-class Code:
-    """The learner's files, their statements, and the places in them."""
+class SourceRecorder:
+    """Compile the learner's files, and record them with their statements and call sites.
 
-    def __init__(self, sink: Sink) -> None:
-        self._append = sink.waiting.append
-        self._send = sink.send
+    Attributes:
+        own_code: The learner's code objects by `id`, each with the number of its file.
+        callbacks: The recorder's functions that rewritten code calls.
+        plain_code: The learner's functions with the code as they wrote it.
+        names: The names to show for files, by full path.
+    """
+
+    def __init__(self, writer: EventWriter) -> None:
+        self._append = writer.waiting.append
+        self._send = writer.send
         self._sites = 0
         self._files: dict[str, int] = {}
         self._futures: dict[str, int] = {}
         self._lines: dict[int, list[str]] = {}
         self._statements: dict[int, list[tuple[Span, int]]] = {}
-        self._ordered: dict[int, list[tuple[Span, int]]] = {}
-        """The statements by where they begin."""
+        self._sorted_statements: dict[int, list[tuple[Span, int]]] = {}
+        """The statements in the order in which they begin."""
         self._loops: dict[int, dict[Span, Span]] = {}
-        """The loops and comprehensions by what they iterate over, where iterations are placed at that."""
+        """The span of each loop by that of its iterable, where iterations have the position of the iterable."""
         self._positions: dict[int, list[Any]] = {}
-        self.own: dict[int, tuple[types.CodeType, int]] = {}
-        """By `id` of a code object of the learner's: itself, and its file."""
+        self.own_code: dict[int, tuple[types.CodeType, int]] = {}
         self.callbacks: dict[str, Callable[..., Any]] = {}
-        self.twins = Twins()
+        self.plain_code = PlainCode()
         self.names: dict[str, str] = {}
-        """What to call a file, by its full path."""
 
     def compile(self, source: str, path: str, *, whole: str | None = None, imported: bool = False) -> types.CodeType:
-        """Compiles a file of the learner's, or with `whole` a cell of the file whose text that is."""
+        """Compile a file of the learner's, or a cell of one.
+
+        Args:
+            source: The code.
+            path: The file.
+            whole: The file's whole text, if `source` is a cell.
+            imported: Whether it is a module.
+
+        Raises:
+            SyntaxError: As `compile` does.
+        """
         file = self._files.get(path)
         text = source if whole is None else whole
         if file is None or self._lines[file] != source_lines(text):  # a module may be imported again, changed
             file = self._files[path] = len(self._lines) + 1
             self._lines[file] = source_lines(text)
             self._statements[file] = []
-            self._send(Source(file, self.names.get(path, path), text[:MOST_TEXT]))
+            self._send(Source(file, self.names.get(path, path), text[:MAX_SOURCE]))
         flags = self._futures.get(path, 0)
-        code, plain = compile_recorded(source, path, self._places(file), self.callbacks, imported=imported, flags=flags)
+        code, plain = compile_recorded(
+            source, path, self._allocator(file), self.callbacks, imported=imported, flags=flags
+        )
         self._futures[path] = flags | (code.co_flags & _FUTURES)
         self._adopt(code, file)
         self._adopt(plain, file)
-        self.twins.pair(code, plain)
+        self.plain_code.pair(code, plain)
         return code
 
     def lines_of(self, site: int) -> tuple[int, int]:
-        """The first and the last line of a statement; of a loop or another block, those of its header."""
-        for found in self._statements.values():
-            for (first, _, last, _), number in found:
+        """Return the first and last line of a statement, of a block those of its header; 0, 0 for an unknown site."""
+        for statements in self._statements.values():
+            for (first, _, last, _), number in statements:
                 if number == site:
-                    inner = [span[0] for span, _ in found if first < span[0] <= last]
-                    return first, min([last, *(line - 1 for line in inner)])
+                    inner_lines = [span[0] for span, _ in statements if first < span[0] <= last]
+                    return first, min([last, *(line - 1 for line in inner_lines)])
         return 0, 0
 
     def file_of(self, path: str) -> int | None:
-        """The number of a file of the learner's."""
+        """Return the number of a file of the learner's; None for others."""
         return self._files.get(path)
 
     def _adopt(self, code: types.CodeType, file: int) -> None:
-        self.own[id(code)] = (code, file)
+        """Add a code object, and those inside it, to the learner's."""
+        self.own_code[id(code)] = (code, file)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self._adopt(constant, file)
 
-    def _places(self, file: int) -> Places:
+    def _allocator(self, file: int) -> SiteAllocator:
         def statement(span: Span, function: str) -> int:
             self._sites += 1
             self._statements[file].append((span, self._sites))
@@ -269,16 +315,16 @@ class Code:
             return self._sites
 
         loops = self._loops.setdefault(file, {})
-        return Places(statement, call, loops.__setitem__)
+        return SiteAllocator(statement, call, loops.__setitem__)
 
     def span(self, code: types.CodeType, lasti: int) -> Span:
-        """Where the instruction stands in the source, in characters."""
+        """Return the span of an instruction in the source, in characters."""
         positions = self._positions.get(id(code))
         if positions is None:
             positions = self._positions[id(code)] = list(code.co_positions())
         line, last, column, end = positions[lasti // 2]
         first = line or code.co_firstlineno
-        file = self.own[id(code)][1]
+        file = self.own_code[id(code)][1]
         lines = self._lines.get(file, [])
         span = (first, characters(lines, first, column or 0), last or first, characters(lines, last or first, end or 0))
         return self._loops[file].get(span, span) if code.co_code[lasti] in _ITERATING else span
@@ -286,28 +332,29 @@ class Code:
     def op_site(
         self, code: types.CodeType, lasti: int, op: str, depth: int, parent: str | None, inplace: bool
     ) -> OpSite:
-        """A new place of an operation, in the learner's code at `lasti`."""
+        """Return a new site of an operation, in the learner's code at `lasti`."""
         self._sites += 1
         span = self.span(code, lasti)
-        file = self.own[id(code)][1]
+        file = self.own_code[id(code)][1]
         event = (
-            _SITE, self._sites, file, span, code.co_name, self._around(file, span), op, depth, parent, inplace,
+            _SITE, self._sites, file, span, code.co_name, self._enclosing_statement(file, span), op, depth, parent,
+            inplace,
         )  # fmt: skip
         return OpSite(event, self._sites, inplace)
 
     def inner_site(self, outer: OpSite, op: str) -> OpSite:
-        """A new place of an operation that the one at `outer` is made of."""
+        """Return a new site of an operation that is part of the composite at `outer`."""
         self._sites += 1
         tag, _, file, span, function, statement, parent, depth, *_ = outer.event
         inplace = op.endswith("_")
         event = (tag, self._sites, file, span, function, statement, op, depth + 1, parent, inplace)
         return OpSite(event, self._sites, inplace)
 
-    def _around(self, file: int, span: Span) -> int:
-        """The innermost statement around a span: of those that hold it the one that begins last."""
-        statements = self._ordered.get(file, [])
+    def _enclosing_statement(self, file: int, span: Span) -> int:
+        """Return the site of the innermost statement around a span: of those around it the last to begin."""
+        statements = self._sorted_statements.get(file, [])
         if len(statements) != len(self._statements[file]):
-            statements = self._ordered[file] = sorted(self._statements[file], key=_start)
+            statements = self._sorted_statements[file] = sorted(self._statements[file], key=_start)
         for at in range(bisect_right(statements, span[:2], key=_start) - 1, -1, -1):
             statement, site = statements[at]
             if span[2:] <= statement[2:]:

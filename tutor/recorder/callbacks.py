@@ -1,7 +1,7 @@
-"""What rewritten code calls: statements, names, functions, loops.
+"""Record statements, names, function calls and loops: the callbacks that rewritten code calls. This is a hot path.
 
-These run in the learner's frames at every statement, with function modes on, so they touch a tensor's attributes only
-under `DisableTorchFunction`, and mostly they do not touch it at all.
+They run in the learner's frames at every statement, with function modes on, so they read a tensor's attributes only
+under `DisableTorchFunction`, and mostly not at all.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tutor.recorder.event_writer import Sink
+from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.exceptions import trace_of
-from tutor.recorder.modules import Modules
-from tutor.recorder.patches import NEAR, refuse
+from tutor.recorder.modules import ModuleRecorder
+from tutor.recorder.patches import CHECKED_DEPTH, check_recursion
 from tutor.recorder.signals import DeferredSignals
-from tutor.recorder.tensors import Tensors
-from tutor.recorder.threads import Threads
+from tutor.recorder.tensors import TensorRecorder
+from tutor.recorder.threads import ThreadWatcher
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.unrecorded import Unrecorded
-from tutor.recorder.variables import Bindings, Frame
+from tutor.recorder.variables import Frame, VariableRecorder
+from tutor.trace.command import STATEMENT, CrashLocation
 from tutor.trace.events import Event, FrameEnd, FrameStart, Iteration, Line, LoopEnd
 
 
@@ -34,41 +35,49 @@ _RESUMABLE = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERAT
 _getframe = sys._getframe
 
 
-class Frames:
-    """The callbacks, and the frames that they are called from."""
+class FrameRecorder:
+    """Record frames, statements, loops and exceptions.
+
+    Attributes:
+        callbacks: By name, the functions that rewritten code calls (see `rewrite.CALLBACKS`).
+        by_id: The recorded frames by `id` of Python's frame.
+        current: The frame of the last statement; None before the first.
+        script: The frame of the script; None before it starts.
+        on: Whether events are sent.
+        on_name_stored: Past the budget, called with each name stored and its value; else None.
+    """
 
     def __init__(
         self,
-        sink: Sink,
-        tensors: Tensors,
-        names: Bindings,
-        page: Any,
+        writer: EventWriter,
+        tensors: TensorRecorder,
+        names: VariableRecorder,
+        location: CrashLocation,
         file_of: Callable[[str], int | None],
         caught: Callable[[], None],
         own: dict[int, Any],
-        threads: Threads,
+        threads: ThreadWatcher,
         signals: DeferredSignals,
     ) -> None:
-        self._append = sink.waiting.append
-        self._sink = sink
+        self._append = writer.waiting.append
+        self._writer = writer
         self._tensors = tensors
         self.names = names
-        self._page = page
+        self._location = location.numbers
         self._file_of = file_of
         self._on_caught = caught
-        self.modules = Modules(sink.waiting.append, own)
+        self.modules = ModuleRecorder(writer.waiting.append, own)
         self.by_id: dict[int, Frame] = {}
         self._modules: dict[str, Frame] = {}
         self._serials = 0
         self._threads = threads
         self._signals = signals
-        self._due = signals.waiting
-        self._elsewhere = Frame(0, 0, None)  # frames of other threads, which are not recorded
+        self._due_signals = signals.waiting
+        self._other_thread = Frame(0, 0, None)  # for the frames of other threads, which are not recorded
         self.current: Frame | None = None
         self.script: Frame | None = None
         self.on = False
-        self.note: Callable[[str, Any], None] | None = None
-        """Past the budget: takes note of a name and its value."""
+        self.on_name_stored: Callable[[str, Any], None] | None = None
         self._raised = (0, 0)
         self.callbacks: dict[str, Callable[..., Any]] = {
             "line": self.line, "line_scan": self.line_scan, "bind": self.bind, "bind_outer": self.bind_outer,
@@ -78,23 +87,23 @@ class Frames:
         }  # fmt: skip
 
     def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
-        """In pickled code the callbacks do nothing."""
+        """Pickle as an object whose callbacks do nothing."""
         return Unrecorded, ()
 
     # ------------------------------------------------------------ finding the frame
 
     def module(self, path: str) -> Frame:
-        """The frame of the script, which starts now."""
-        frame = self.script = self._start("<module>", self._file_of(path) or 1, 0, resumable=False)
+        """Start the frame of the script and return it."""
+        frame = self.script = self._start_frame("<module>", self._file_of(path) or 1, 0, resumable=False)
         self._modules[path] = frame
         return frame
 
-    def let_go(self) -> None:
-        """Holds nothing of the learner's any more."""
+    def release(self) -> None:
+        """Drop references to the learner's objects."""
         for frame in (*self._modules.values(), *self.by_id.values()):
             frame.holders.clear()
 
-    def _start(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
+    def _start_frame(self, function: str, file: int, key: int, *, resumable: bool) -> Frame:
         self._serials += 1
         frame = Frame(self._serials, key, self.current)
         self.current = frame
@@ -103,22 +112,22 @@ class Frames:
         return frame
 
     def serial_at(self, frame: types.FrameType) -> int:
-        """The number of the frame that an operation called from `frame` belongs to."""
-        found = self.by_id.get(id(frame)) or self.find(frame) or self.current
-        return found.serial if found is not None else 1
+        """Return the number of the frame that an operation called from `frame` belongs to."""
+        record = self.by_id.get(id(frame)) or self.find(frame) or self.current
+        return record.serial if record is not None else 1
 
     def raised_in(self, error: BaseException) -> int | None:
-        """The number of the frame that raised this exception."""
+        """Return the number of the frame that raised this exception; None if there is none."""
         if self._raised[0] == id(error):
             return self._raised[1]
         return self.current.serial if self.current is not None else None
 
     def find(self, frame: types.FrameType | None) -> Frame | None:
-        """The record of a frame of the learner's, or of the one around a lambda or comprehension."""
+        """Return the record of the learner's frame, or of the one around a lambda or comprehension; None for others."""
         while frame is not None:
-            found = self.by_id.get(id(frame))
-            if found is not None:
-                return found
+            record = self.by_id.get(id(frame))
+            if record is not None:
+                return record
             code = frame.f_code
             if code.co_name == "<module>":
                 module = self._modules.get(code.co_filename)
@@ -133,57 +142,57 @@ class Frames:
     # ------------------------------------------------------------ the callbacks
 
     def line(self, site: int) -> None:
-        """A statement is about to run."""
-        self._page[0] = site
-        if self._due:
+        """Record that a statement is about to run."""
+        self._location[STATEMENT] = site
+        if self._due_signals:
             self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
-            self.arrive(site, self.by_id.get(id(python)) or self.find(python))
+            self.record_line(site, self.by_id.get(id(python)) or self.find(python))
 
     def line_scan(self, site: int) -> None:
-        """A statement is about to run after one that may have changed what a container holds."""
-        self._page[0] = site
-        if self._due:
+        """As `line`, after a statement that may have changed what a container holds."""
+        self._location[STATEMENT] = site
+        if self._due_signals:
             self._signals.run(_getframe(1))
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
-            around = frame
-            while around is not None:
-                self.names.scan(around)
-                around = around.outer
-            self.arrive(site, frame)
+            outer = frame
+            while outer is not None:
+                self.names.scan(outer)
+                outer = outer.outer
+            self.record_line(site, frame)
 
-    def arrive(self, site: int, frame: Frame | None) -> None:
-        """Tells of a statement that is about to run."""
-        if frame is None or frame is self._elsewhere:
+    def record_line(self, site: int, frame: Frame | None) -> None:
+        """Send a statement that is about to run in `frame`."""
+        if frame is None or frame is self._other_thread:
             return
         self.current = frame
         if self._threads.active:
-            self._threads.look_again()
+            self._threads.record_changed()
         if self._tensors.exposed:
             with DisableTorchFunction():
-                self._tensors.compare_exposed()
+                self._tensors.record_exposed()
         self._append((_LINE, site, frame.serial))
-        if len(self._sink.waiting) >= self._sink.limit:
-            self._sink.flush()
+        if len(self._writer.waiting) >= self._writer.flush_at:
+            self._writer.flush()
 
     def bind(self, name: str, value: Any, made_at: int = 0) -> None:
-        """A name was stored to; `made_at` is the place of the call that gave the value."""
+        """Record that a name was stored to; `made_at` is the site of the call that made the value, or 0."""
         if self.on:
             python = _getframe(1)
             frame = self.by_id.get(id(python)) or self.find(python)
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 self.names.store(frame, name, value, made_at)
-        elif self.note is not None:
-            self.note(name, value)
+        elif self.on_name_stored is not None:
+            self.on_name_stored(name, value)
 
     def bind_outer(self, name: str, value: Any, made_at: int = 0) -> None:
-        """A name declared `global` or `nonlocal` was stored to."""
+        """As `bind`, for a name declared `global` or `nonlocal`."""
         python = _getframe(1)
         frame = self.find(python) if self.on else None
-        if frame is None or frame is self._elsewhere:
+        if frame is None or frame is self._other_thread:
             return
         code = python.f_code
         owner: Frame | None = self._modules.get(code.co_filename)
@@ -191,78 +200,78 @@ class Frames:
             self.names.store(frame, name, value, made_at)
             owner = frame.outer
             while owner is not None and not (owner.code and _is_within(code, owner.code) and name in owner.bound):
-                owner = owner.outer  # none is left where a closure outlives the function around it
+                owner = owner.outer  # None where a closure outlives the function around it
         if owner is not None:
             self.names.store(owner, name, value, made_at)
 
     def bind_expr(self, name: str, value: Any) -> Any:
-        """A name was stored to by `:=`."""
+        """As `bind`, for `:=`; return the value."""
         if self.on:
             frame = self.find(_getframe(1))
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 self.names.store(frame, name, value, 0)
         return value
 
     def unbind(self, name: str) -> None:
-        """A name was deleted."""
+        """Record that a name was deleted."""
         frame = self.find(_getframe(1)) if self.on else None
         if frame is not None and name in frame.bound:
             self.names.forget(frame, name)
 
     def star(self) -> None:
-        """`from m import *` may have stored anything."""
+        """Record all names after `from m import *`."""
         python = _getframe(1)
         frame = self.find(python) if self.on else None
         if frame is not None:
             self.names.store_all(frame, python.f_globals)
 
     def look(self) -> None:
-        """A tensor was written to where no function mode sees it."""
-        if self.on and not self._threads.is_other():
+        """Record tensors after a write that no function mode sees."""
+        if self.on and not self._threads.is_other_thread():
             with DisableTorchFunction():
-                self._tensors.look_again()
+                self._tensors.record_changed()
 
     def enter(self, names: tuple[str, ...], values: tuple[Any, ...]) -> None:
-        """A function of the learner's was entered with these arguments."""
+        """Record that a function of the learner's was entered with these arguments."""
         python = _getframe(1)
-        if self._threads.is_other():
-            self.by_id[id(python)] = self._elsewhere
+        if self._threads.is_other_thread():
+            self.by_id[id(python)] = self._other_thread
             return
         if not self.on:
             return
-        around = self.current
-        if around is not None and around.depth > NEAR:
-            refuse()
+        outer = self.current
+        if outer is not None and outer.depth > CHECKED_DEPTH:
+            check_recursion()
         code = python.f_code
         file = self._file_of(code.co_filename) or 1
-        frame = self._start(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
+        frame = self._start_frame(code.co_name, file, id(python), resumable=bool(code.co_flags & _RESUMABLE))
         self.by_id[frame.key] = frame
         if code.co_name == "<module>":
             self._modules.setdefault(code.co_filename, frame)
         else:
             frame.code = code
-        frame.module = around.module if around is not None else None
+        frame.module = outer.module if outer is not None else None
         if code.co_name == "forward":
-            frame.module = self.modules.entered(values, python, frame.module)
+            frame.module = self.modules.enter_forward(values, python, frame.module)
         for name, value in zip(names, values, strict=True):
             self.names.store(frame, name, value, 0)
 
     def leave(self) -> None:
-        """The function was left, in whatever way."""
+        """Record that the function was left, normally or by an exception."""
         python = _getframe(1)
         frame = self.by_id.pop(id(python), None)
-        if frame is None or frame is self._elsewhere or frame is self.script:
-            return  # the script's: entered while nothing was recorded, where the frame of an earlier cell was
+        if frame is None or frame is self._other_thread or frame is self.script:
+            return  # the script's: entered unrecorded, with the `id` of an earlier cell's frame
         error = sys.exc_info()[1]
         if error is not None and id(error) != self._raised[0]:
             trace = trace_of(error)
             if trace is not None and trace.tb_frame is python:  # not one that a caller is handling
                 self._raised = (id(error), frame.serial)
         if self.on:
-            around = frame.outer
-            while around is not None:
-                self.names.scan(around)
-                around = around.outer
+            outer = frame.outer
+            while outer is not None:
+                self.names.scan(outer)
+                outer = outer.outer
             self._append((_FRAME_END, frame.serial))
         if self._modules.get(python.f_code.co_filename) is frame:
             del self._modules[python.f_code.co_filename]
@@ -270,22 +279,22 @@ class Frames:
             self.current = frame.outer
 
     def iterate(self, loop: int) -> None:
-        """The body of a loop begins another turn."""
+        """Record that another iteration of a loop begins."""
         if self.on:
             frame = self.find(_getframe(1))
-            if frame is not None and frame is not self._elsewhere:
+            if frame is not None and frame is not self._other_thread:
                 number = frame.loops[loop] = frame.loops.get(loop, 0) + 1
                 self._append((_ITERATION, frame.serial, loop, number))
 
     def loop_end(self, loop: int) -> None:
-        """A loop was left."""
+        """Record that a loop was left."""
         if self.on:
             frame = self.find(_getframe(1))
             if frame is not None and frame.loops.pop(loop, None) is not None:
                 self._append((_LOOP_END, frame.serial, loop))
 
     def caught(self, loops: tuple[int, ...]) -> None:
-        """An `except` of the learner's begins; the exception left these loops."""
+        """Record that an `except` begins, and that the exception left these loops."""
         for loop in loops:
             frame = self.find(_getframe(1))
             if self.on and frame is not None and frame.loops.pop(loop, None) is not None:
@@ -294,5 +303,5 @@ class Frames:
 
 
 def _is_within(code: types.CodeType, outer: types.CodeType) -> bool:
-    """Whether a function is defined inside another."""
+    """Return whether a function is defined inside another."""
     return code.co_qualname.startswith(f"{outer.co_qualname}.<locals>.")

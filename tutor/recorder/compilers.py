@@ -1,12 +1,9 @@
-"""The learner's functions as they wrote them, for whoever reads code: torch's compilers trace bytecode.
+"""Keep the recorder away from torch's compilers, which read bytecode and trace what runs.
 
-Each rewritten code object has a plain twin. While something is compiled, or what was compiled runs, all functions of
-the learner's have their plain code; a frame that is running keeps the code that it was begun with.
-
-Keeps the recorder out of the way of torch's compilers, which read bytecode and trace what they see.
-
-What is handed to one of them decides, not what stands in a file. Making it and running it goes unseen, with plain code
-everywhere; its run is one operation of whoever calls it."""
+Each rewritten code object has a plain twin. While something is compiled, or something compiled runs, nothing is
+recorded, and all functions of the learner's have their plain code; a running frame keeps the code that it began with.
+A run of compiled code is one operation of its caller.
+"""
 
 from __future__ import annotations
 
@@ -26,37 +23,37 @@ from tutor.recorder.torch_private import EVAL_FRAME, frames_up, optimize_context
 from tutor.recorder.unrecorded import Unrecorded
 
 
-class Twins:
-    """Knows the learner's functions, and the plain code of each."""
+class PlainCode:
+    """The learner's functions, and the plain code of each."""
 
     def __init__(self) -> None:
         self._plain: dict[int, types.CodeType] = {}
-        """By `id` of the rewritten code, which is kept alive by whoever knows it as the learner's."""
+        """By `id` of the rewritten code, which `SourceRecorder.own_code` keeps alive."""
         self._functions: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
         self._inside = False
 
     def __reduce__(self) -> tuple[type[Unrecorded], tuple[()]]:
-        """In pickled code the callbacks do nothing."""
+        """Pickle as an object whose callbacks do nothing."""
         return Unrecorded, ()
 
     def pair(self, rewritten: types.CodeType, plain: types.CodeType) -> None:
-        """Two compilations of the same text: the functions in them are matched by name and line."""
-        both = _by_place(rewritten), _by_place(plain)
-        for place, codes in both[0].items():
-            others = both[1].get(place, [])
+        """Match the functions in two compilations of the same text by name and line."""
+        codes_by_place = _codes_by_place(rewritten), _codes_by_place(plain)
+        for place, codes in codes_by_place[0].items():
+            others = codes_by_place[1].get(place, [])
             if len(codes) == len(others):
                 for code, other in zip(codes, others, strict=True):
                     if code.co_freevars == other.co_freevars:
                         self._plain[id(code)] = other
 
-    def defined(self, function: Any) -> Any:
-        """A `def` of the learner's has made a function."""
+    def add_function(self, function: Any) -> Any:
+        """Add a function that a `def` of the learner's has made, and return it."""
         self._functions.add(function)
         return function
 
     @contextlib.contextmanager
-    def plain(self) -> Iterator[None]:
-        """Inside, the learner's functions have their plain code."""
+    def in_place(self) -> Iterator[None]:
+        """Give the learner's functions their plain code inside."""
         if self._inside:
             yield
             return
@@ -77,30 +74,31 @@ class Twins:
                     function.__code__ = code
 
 
-def _by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
-    found: dict[tuple[str, int], list[types.CodeType]] = defaultdict(list)
+def _codes_by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
+    """Return the code objects inside this one by qualified name and first line."""
+    codes: dict[tuple[str, int], list[types.CodeType]] = defaultdict(list)
     waiting = [code]
     while waiting:
         for constant in waiting.pop().co_consts:
             if isinstance(constant, types.CodeType):
-                found[constant.co_qualname, constant.co_firstlineno].append(constant)
+                codes[constant.co_qualname, constant.co_firstlineno].append(constant)
                 waiting.append(constant)
-    return found
+    return codes
 
 
 Unseen = Callable[[], contextlib.AbstractContextManager[None]]
-_MADE_AT_ONCE = (
+_COMPILERS = (
     (torch.jit, "trace"), (torch.jit, "trace_module"), (torch.export, "export"), (torch.export, "draft_export"),
     (torch.export, "export_for_training"), (torch.onnx, "export"),
 )  # fmt: skip
 
 
-def step_aside(unseen: Unseen) -> None:
-    """From now on what torch compiles runs `unseen`, as one operation, and so does the compiling itself."""
-    for module, name in _MADE_AT_ONCE:
+def exclude_compiled_code(unseen: Unseen) -> None:
+    """Run what torch compiles, and the compiling itself, in `unseen` from now on."""
+    for module, name in _COMPILERS:
         if hasattr(module, name):
-            setattr(module, name, _aside(getattr(module, name), unseen))
-    torch.jit.script = _script_aside(torch.jit.script, unseen)
+            setattr(module, name, _in_unseen(getattr(module, name), unseen))
+    torch.jit.script = _script_in_unseen(torch.jit.script, unseen)
     if EVAL_FRAME in sys.modules:
         _watch_dynamo(unseen)
     else:
@@ -116,9 +114,9 @@ def _watch_dynamo(unseen: Unseen) -> None:
     @functools.wraps(compiled)
     def compile_aside(self: Any, function: Any) -> Any:
         with unseen():
-            made = compiled(self, function)
-        # A module's `forward` has come through here by itself, a class is made up of methods that have.
-        return made if isinstance(made, torch.nn.Module | type) else _aside(made, unseen)
+            result = compiled(self, function)
+        # The `forward` of a module and the methods of a class have been compiled here themselves.
+        return result if isinstance(result, torch.nn.Module | type) else _in_unseen(result, unseen)
 
     context.__call__ = compile_aside
 
@@ -133,14 +131,14 @@ def _when_imported(name: str, do: Callable[[], None]) -> None:
             loader.exec_module = plain  # type: ignore[method-assign]
             do()
 
-    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    # Python leaves frames of these names out of the tracebacks of imports.
     exec_module.__code__ = exec_module.__code__.replace(
         co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
     )
     loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
-def _aside(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
+def _in_unseen(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with unseen():
@@ -149,10 +147,10 @@ def _aside(function: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
     return wrapped
 
 
-def _script_aside(script: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
+def _script_in_unseen(script: Callable[..., Any], unseen: Unseen) -> Callable[..., Any]:
     @functools.wraps(script)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if len(args) < 3:  # it looks for names in the frame of its caller, which is one further away
+        if len(args) < 3:  # it looks for names in its caller's frame, now one further out
             kwargs = frames_up(kwargs)
         with unseen():
             return script(*args, **kwargs)

@@ -1,8 +1,8 @@
-"""Finds the tensors inside containers, modules and the learner's own objects, under what one would type for them.
+"""Record the tensors inside containers, modules and the learner's own objects, under the expressions that name them.
 
-Two levels of lists, tuples and dicts of up to 20 items; parameters and buffers of a module by their path; attributes
-of the learner's own objects, one level. No code of the learner's may run while we look: types are asked instead of
-objects (`isinstance` reads `__class__`), and containers by the methods of Python's own.
+Covers two levels of lists, tuples and dicts of up to 20 items; the parameters and buffers of a module by their path;
+the attributes of the learner's own objects, one level. It must not run the learner's code: it checks types, since
+`isinstance` reads `__class__`, and reads containers by Python's own methods.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ _HOLDING = (list, tuple, dict, Module, types.SimpleNamespace)
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
-class Holder:
-    """A container that a name means: its number and what it held when last looked at."""
+class TrackedContainer:
+    """A container that a name means: its number, and what it held when last recorded."""
 
     __slots__ = ("_object", "containers", "items", "serial")
 
-    def __init__(self, serial: int, thing: Any) -> None:
+    def __init__(self, serial: int, value: Any) -> None:
         self.serial = serial
         self.containers: list[tuple[str, str, int]] = []
         self.items: list[tuple[str, int]] | None = None
-        # Lists, tuples and dicts cannot be weakly referenced. Names hold them just as long as we do.
-        if issubclass(type(thing), (list, tuple, dict)):
-            self._object: Any = thing
+        # Lists, tuples and dicts cannot be weakly referenced. The names hold them just as long.
+        if issubclass(type(value), (list, tuple, dict)):
+            self._object: Any = value
         else:
             try:
-                self._object = weakref.ref(thing)
+                self._object = weakref.ref(value)
             except TypeError:
-                self._object = thing
+                self._object = value
 
     def get(self) -> Any:
-        """The container, or None when it is gone."""
-        thing = self._object
-        return thing() if type(thing) is weakref.ref else thing
+        """Return the container; None if it is gone."""
+        value = self._object
+        return value() if type(value) is weakref.ref else value
 
 
-class Groups:
-    """Gives containers numbers, and tells what they hold when that changed."""
+class ContainerRecorder:
+    """Number containers, and record what they hold when it has changed."""
 
     def __init__(
         self, append: Callable[[Any], None], serial: Callable[[torch.Tensor], int], is_own: Callable[[type], bool]
@@ -68,67 +68,67 @@ class Groups:
         self._serials = 0
         self._containers: list[tuple[str, str, int]] = []
 
-    def holds(self, thing: Any) -> bool:
-        """Whether `thing` may hold tensors that the learner can name through it."""
-        kind = type(thing)
+    def may_hold_tensors(self, value: Any) -> bool:
+        """Return whether the learner may name tensors through `thing`."""
+        kind = type(value)
         return issubclass(kind, _HOLDING) or self._is_own(kind)
 
-    def hold(self, thing: Any) -> Holder:
-        """A holder for `thing`, already looked at."""
+    def track(self, value: Any) -> TrackedContainer:
+        """Number a container, record it, and return its `TrackedContainer`."""
         self._serials += 1
-        holder = Holder(self._serials, thing)
-        self.look(holder)
+        holder = TrackedContainer(self._serials, value)
+        self.record(holder)
         return holder
 
-    def look(self, holder: Holder) -> None:
-        """Sends what the container holds if that is new. Function modes must be off."""
-        thing = holder.get()
-        if thing is None or (type(thing) is list and not holder.items and _PLAIN.issuperset(map(type, thing[:_ITEMS]))):
+    def record(self, holder: TrackedContainer) -> None:
+        """Send what the container holds, if it has changed. Function modes must be off."""
+        value = holder.get()
+        if value is None or (type(value) is list and not holder.items and _PLAIN.issuperset(map(type, value[:_ITEMS]))):
             return
         try:
             self._containers = []
-            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(thing, "", 0, 0)]
-        except Exception:  # changed by another thread meanwhile, or an object that defies reading
+            items = [(suffix, self._serial(tensor)) for suffix, tensor in self._walk(value, "", 0, 0)]
+        except Exception:  # changed by another thread meanwhile, or an object that cannot be read
             return
         if (items != holder.items or self._containers != holder.containers) and (items or holder.items):
             self._append((_GROUP, holder.serial, items, self._containers))
             holder.containers = self._containers
         holder.items = items
 
-    def inside(self, thing: Any) -> Iterator[tuple[str, torch.Tensor]]:
-        """The tensors that can be named through a thing, itself included. Function modes must be off."""
-        if issubclass(type(thing), torch.Tensor):
-            yield "", thing
-        elif self.holds(thing):
+    def tensors_in(self, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield the tensors that can be named through `thing`, with the suffix to type. Function modes must be off."""
+        if issubclass(type(value), torch.Tensor):
+            yield "", value
+        elif self.may_hold_tensors(value):
             try:
-                yield from self._walk(thing, "", 0, 0)
-            except Exception:  # changed by another thread meanwhile, or an object that defies reading
+                yield from self._walk(value, "", 0, 0)
+            except Exception:  # changed by another thread meanwhile, or an object that cannot be read
                 return
 
-    def _walk(self, thing: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
-        kind = type(thing)
+    def _walk(self, value: Any, prefix: str, level: int, objects: int) -> Iterator[tuple[str, torch.Tensor]]:
+        kind = type(value)
         if issubclass(kind, torch.Tensor):
             if prefix:
-                yield prefix, thing
+                yield prefix, value
         elif issubclass(kind, Module):
-            yield from self._module(thing, prefix, set(), level)
+            yield from self._module(value, prefix, set(), level)
         elif issubclass(kind, (list, tuple)):
             if level < 2:
                 plain = list if issubclass(kind, list) else tuple
-                self._containers.append((prefix, name_of(kind), min(plain.__len__(thing), _ITEMS)))
-                items = plain.__getitem__(thing, slice(_ITEMS))
+                self._containers.append((prefix, name_of(kind), min(plain.__len__(value), _ITEMS)))
+                items = plain.__getitem__(value, slice(_ITEMS))
                 for index, item in enumerate(items):
                     if type(item) not in _SCALARS:
                         yield from self._walk(item, f"{prefix}[{index}]", level + 1, objects)
         elif issubclass(kind, dict):
             if level < 2:
-                self._containers.append((prefix, name_of(kind), min(dict.__len__(thing), _ITEMS)))
-                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(thing)
+                self._containers.append((prefix, name_of(kind), min(dict.__len__(value), _ITEMS)))
+                pairs = (OrderedDict if issubclass(kind, OrderedDict) else dict).items(value)
                 for _, (key, item) in zip(range(_ITEMS), pairs, strict=False):
                     if type(item) not in _SCALARS and _is_typable(key):
                         yield from self._walk(item, f"{prefix}[{key!r}]", level + 1, objects)
         elif objects < 1 and (self._is_own(kind) or issubclass(kind, types.SimpleNamespace)):
-            for name, item in _attributes(thing):
+            for name, item in _attributes(value):
                 if type(item) not in _SCALARS:
                     yield from self._walk(item, f"{prefix}.{name}", max(level, 1), objects + 1)
 
@@ -151,7 +151,7 @@ class Groups:
 
 
 def step_to(module: Module, name: str) -> str:
-    """What to add to a module's name for the member of this name."""
+    """Return the suffix that names a member of a module: `[0]`, `['key']` or `.name`."""
     if name.isdigit() and isinstance(module, _INDEXED):
         return f"[{name}]"
     if isinstance(module, _KEYED) and not _is_attribute(type(module), name):
@@ -160,26 +160,26 @@ def step_to(module: Module, name: str) -> str:
 
 
 def _is_attribute(kind: type, key: str) -> bool:
-    """Whether one may write `.key` for `['key']`: it is a name, and the class uses it for nothing else."""
+    """Return whether `.key` can stand for `['key']`: it is a name that the class does not use."""
     plain = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
     return plain and not any(key in base.__dict__ for base in kind.__mro__)
 
 
 def _is_typable(key: Any) -> bool:
-    """Whether a key's `repr` is what one would type for it."""
+    """Return whether the `repr` of a key is the expression for it."""
     return type(key) in _SCALARS or (type(key) is tuple and _SCALARS.issuperset(map(type, key)))
 
 
-def _attributes(thing: Any) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for kind in type(thing).__mro__:
+def _attributes(value: Any) -> list[tuple[str, Any]]:
+    attributes: list[tuple[str, Any]] = []
+    for kind in type(value).__mro__:
         members = kind.__dict__
         table: Any = members.get("__dict__")
         if type(table) in _SLOTS:
-            found += table.__get__(thing).items()
+            attributes += table.__get__(value).items()
         slots = members.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if type(members.get(name)) in _SLOTS and name not in ("__dict__", "__weakref__"):
                 with contextlib.suppress(AttributeError):  # not set yet
-                    found.append((name, members[name].__get__(thing)))
-    return found
+                    attributes.append((name, members[name].__get__(value)))
+    return attributes

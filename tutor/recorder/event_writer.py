@@ -1,9 +1,10 @@
-"""Keeps the recorder's descriptors apart from those of the learner's program, which may close or replace any.
+"""Write events to the pipe: about every 256 events, and 50 ms after the last at the latest.
 
-Where events go: a list that is encoded and written about every 256 events, and 50 ms after the last at the latest.
+Events are encoded in the calling thread: another thread was slower. The thread here only flushes what has waited; it
+has no `threading` object, so the learner's `threading.enumerate()` does not show it, and it ends before a fork.
 
-Encoding happens inline: a thread for it was slower. The thread here only wakes to flush what has waited; it has no
-`threading` object, so the learner's `threading.enumerate()` does not show it, and it ends before a fork."""
+The recorder's descriptors are kept out of the way of the program, which may close or replace any.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ from tutor.trace.events import STEP_KINDS, CellEnd, CellStart, Cut, Event, Faile
 from tutor.trace.wire import pack_all
 
 _HIGH = 512
-"""Where programs that close "all" descriptors, or count them, seldom look."""
+"""Above the descriptors that programs which close "all" of them usually try."""
 
 
 def move_up(descriptor: int) -> int:
-    """Move a descriptor out of the way of the program's, and close the old one. Returns the new number."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    lowest = _HIGH if most == resource.RLIM_INFINITY or most > 2 * _HIGH else most // 2
+    """Move a descriptor to a high number that the program is unlikely to use, and return that number."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    lowest = _HIGH if limit == resource.RLIM_INFINITY or limit > 2 * _HIGH else limit // 2
     try:
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
     except OSError:  # no room there
@@ -37,8 +38,8 @@ def move_up(descriptor: int) -> int:
     return moved
 
 
-class Guarded:
-    """A descriptor that is used only while it still is the file that it was."""
+class GuardedDescriptor:
+    """A descriptor that is used only while it is still the same file."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -60,101 +61,110 @@ class Guarded:
 FRAME_EVENTS = 256
 _STEPS = frozenset(kind.__struct_config__.tag for kind in STEP_KINDS)
 _AFTER_CUT = frozenset(kind.__struct_config__.tag for kind in (Cut, CellStart, CellEnd, Failed))
-"""The steps that there are once the recording is full."""
+"""Steps that are still written once the recording is cut."""
 _OUTPUT = Output.__struct_config__.tag
-FAR = 65_536
-"""So many events over the budget are taken to the end of a statement, where the recording is cut."""
+OVERRUN = 65_536
+"""Events over the budget that a statement may send before the recording is cut within it."""
 WAIT = 0.025
-"""Seconds between two looks at what waits; twice this is the longest that an event is kept back."""
+"""Seconds between two checks of what waits; an event waits at most twice as long."""
 
 
-def flat(event: Event) -> tuple[Any, ...]:
-    """An event as the tuple that it is on the wire."""
+def wire_tuple(event: Event) -> tuple[Any, ...]:
+    """Return an event as the tuple that it is on the wire."""
     return (type(event).__struct_config__.tag, *msgspec.structs.astuple(event))
 
 
-class Sink:
-    """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor."""
+class EventWriter:
+    """Collects events (tuples as `events.py` lays them out) and writes them as frames to a descriptor.
+
+    Args:
+        descriptor: The pipe.
+        max_events: The budget in events.
+        max_bytes: The budget in bytes.
+        full: Called when the budget is used up, with `events` or `bytes`; returns whether the recording was cut.
+
+    Attributes:
+        waiting: Events that are not written yet.
+        flush_at: How many may wait before `flush` is due.
+        lock: Held while `waiting` is written.
+        on_idle: Called about every 25 ms.
+        on_closed: Called when the program has closed the descriptor.
+        on_unsent: Called then with each output that is not in the recording: stream and text.
+    """
 
     def __init__(self, descriptor: int, max_events: int, max_bytes: int, full: Callable[[str], bool]) -> None:
         self.waiting: list[tuple[Any, ...]] = []
-        self._descriptor = Guarded(descriptor)
+        self._descriptor = GuardedDescriptor(descriptor)
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._full = full
-        """Told why; answers whether the recording was cut: not where nothing is being recorded."""
+        self._on_full = full
         self._is_full = False
-        self.limit = min(FRAME_EVENTS, max_events)
-        """How many events may wait: when there are so many, `flush` is due."""
+        self.flush_at = min(FRAME_EVENTS, max_events)
         self._events = 0
         self._bytes = 0
         self.lock = _thread.allocate_lock()
         self._stop = _thread.allocate_lock()
         self._stopped = _thread.allocate_lock()
         self._open = True
-        self._flushes = False
-        """Whether there is a thread that flushes by time."""
-        self.idle: Callable[[], None] = lambda: None
-        """Called with every look."""
-        self.lost: Callable[[], None] = lambda: None
-        """Called when the program has closed the descriptor."""
-        self.unsent: Callable[[str, str], None] = lambda stream, text: None
-        """Called then with what was printed and is not in the recording."""
+        self._has_thread = False
+        self.on_idle: Callable[[], None] = lambda: None
+        self.on_closed: Callable[[], None] = lambda: None
+        self.on_unsent: Callable[[str, str], None] = lambda stream, text: None
 
     def start(self) -> None:
-        """Starts to flush by time too."""
-        self._flushes = True
+        """Start the thread that flushes by time."""
+        self._has_thread = True
         self._stop.acquire()
         self._stopped.acquire()
         try:
             _thread.start_new_thread(self._flush_by_time, ())
-        except RuntimeError:  # there can be no more threads: then what waits goes with what comes after
+        except RuntimeError:  # no thread is left: then events wait for the next flush
             self._stopped.release()
 
     def stop(self) -> None:
-        """Ends the flushing by time, for a fork or for good; in a forked child there is none."""
-        if not self._flushes:
+        """End that thread, for a fork or for good."""
+        if not self._has_thread:
             return
-        self._flushes = False
+        self._has_thread = False
         self._stop.release()
         self._stopped.acquire()  # until the thread has ended
         self._stopped.release()
 
     def close_in_child(self) -> None:
-        """In a forked child: it must not write into the parent's recording."""
+        """In a forked child: write nothing more into the parent's recording."""
         self._open = False
         self.waiting.clear()
-        if self._descriptor.is_same:  # or the recording would seem to go on as long as the child
+        if self._descriptor.is_same:  # or the recording would stay open as long as the child lives
             close(self._descriptor.number)
 
     def _flush_by_time(self) -> None:
-        seen = 0
+        waited = 0
         while not self._stop.acquire(timeout=WAIT):
-            with contextlib.suppress(Exception):  # the program may have closed what is looked at
-                self.idle()
-            waits = len(self.waiting)
-            if waits and seen:
+            with contextlib.suppress(Exception):  # the program may have closed the control socket
+                self.on_idle()
+            count = len(self.waiting)
+            if count and waited:
                 self._write()
-                if self._events >= self._max_events + FAR or self._bytes >= 2 * self._max_bytes:
-                    self._look()
-                waits = 0
-            seen = waits
+                if self._events >= self._max_events + OVERRUN or self._bytes >= 2 * self._max_bytes:
+                    self._check_budget()
+                count = 0
+            waited = count
         self._stop.release()
         self._stopped.release()
 
     def send(self, event: Event) -> None:
-        """Adds an event that is not on the hot path."""
-        self.waiting.append(flat(event))
+        """Add an event. Hot paths append tuples to `waiting` themselves."""
+        self.waiting.append(wire_tuple(event))
 
     def flush(self) -> None:
-        """Writes what waits; at the end of the budget, between two statements, no more is recorded."""
+        """Write what waits; then cut the recording if the budget is used up. Called between statements."""
         self._write()
-        self._look()
+        self._check_budget()
 
-    def _look(self) -> None:
+    def _check_budget(self) -> None:
         over = self._events >= self._max_events, self._bytes >= self._max_bytes
         if any(over) and not self._is_full:
-            self._is_full = self._full("events" if over[0] else "bytes")
+            self._is_full = self._on_full("events" if over[0] else "bytes")
             self._write()
 
     def _write(self) -> None:
@@ -164,44 +174,46 @@ class Sink:
                 return
             del self.waiting[: len(batch)]
             if not self._descriptor.is_same:
-                self._lose(batch)
+                self._drop(batch)
                 return
-            if self._is_full:  # a statement that the end of the budget came upon may still tell of what it did
+            if self._is_full:  # the statement that used the budget up may have sent more
                 batch = [event for event in batch if event[0] not in _STEPS or event[0] in _AFTER_CUT]
             for frame, count in pack_all(batch, _STEPS):
                 self._events += count
                 self._bytes += len(frame)
-                self._put(frame)
-            self.limit = FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+                self._write_frame(frame)
+            self.flush_at = (
+                FRAME_EVENTS if self._is_full else max(min(FRAME_EVENTS, self._max_events - self._events), 0)
+            )
 
-    def _put(self, frame: bytes) -> None:
+    def _write_frame(self, frame: bytes) -> None:
         view = memoryview(frame)
         try:
             while view and self._open:
                 view = view[write(self._descriptor.number, view) :]
         except OSError:
-            self._open = False  # the front end is gone, and our input's end will tell us so
+            self._open = False  # the front end is gone; the control socket shows that too
 
-    def _lose(self, batch: list[tuple[Any, ...]]) -> None:
-        """The program has closed our pipe, or given its number to a file; what it printed before is shown."""
+    def _drop(self, batch: list[tuple[Any, ...]]) -> None:
+        """Stop writing: the program has closed or replaced the pipe. Pass on the output among the events."""
         self._open = False
-        self.lost()
+        self.on_closed()
         for event in batch:
             if event[0] == _OUTPUT:
-                self.unsent(event[1], event[2])
+                self.on_unsent(event[1], event[2])
 
     @property
     def is_open(self) -> bool:
-        """Whether what is sent reaches the front end."""
+        """Whether events still reach the front end."""
         return self._open and self._descriptor.is_same
 
     @property
     def events(self) -> int:
-        """How many events were written."""
+        """The number of events written."""
         return self._events
 
     def wait_until_written(self) -> None:
-        """Writes all that waits, now."""
+        """Write all that waits, now."""
         while self.waiting and self._open:
             self.flush()
             sleep(0)

@@ -1,13 +1,9 @@
-"""Turns exceptions into events, and takes our frames out of tracebacks.
+"""Turn exceptions into events, and leave the recorder's frames out of tracebacks, stacks and warnings.
 
-Takes the recorder's frames out of the stacks that Python shows: `traceback`, `inspect`, `logging`, anomaly mode.
-
-Exceptions are stripped when they leave the recorder (see `failures`); what reads the stack itself meets its frames.
-
-Attributes the warnings of Python code to the frames that a plain run has.
-
-`warnings.warn(…, stacklevel=n)` counts frames, and a recorded call has some of the recorder's on the way. (Warnings of
-C++ code have no such count: see `code.stand_in`.)"""
+Exceptions are stripped when they leave the recorder. What reads the stack itself (`traceback`, `inspect`, `logging`,
+anomaly mode) is given one without its frames. `warnings.warn(…, stacklevel=n)` counts frames, so those of the recorder
+are added to n; warnings of C++ code have no such count, see `call_sites.stand_in`.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +25,9 @@ from typing import Any
 
 from torch.overrides import handle_torch_function
 
-from tutor.recorder.call_sites import STAND_IN, Code
+from tutor.recorder.call_sites import STAND_IN, SourceRecorder
 from tutor.recorder.originals import name_of
-from tutor.recorder.patches import refuse
+from tutor.recorder.patches import check_recursion
 from tutor.recorder.torch_private import OpOverload
 from tutor.trace.events import Failed, Span
 
@@ -40,17 +36,17 @@ _OURS = tuple(
     for package in ("recorder", "worker")
 )
 _HANDLE = handle_torch_function.__code__
-_REFUSE = refuse.__code__
+_REFUSE = check_recursion.__code__
 _OVERLOAD = OpOverload.__call__.__code__
 _TEXT = 4000
 _FILE = re.compile(r'^([ |]+)File "([^"\n]+)"', re.MULTILINE)
-"""A line of a traceback, also within that of a group."""
+"""A line of a traceback, also of an exception group."""
 _PACKAGES = re.compile(r".*/(?=(?:site|dist)-packages/)")
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _FAR = 1 << 31
-"""Lines and columns that no file has."""
+"""Beyond the lines and columns of any file."""
 
-# What Python itself asks, past all that a class defines.
+# Python's own descriptors, whatever a class overrides.
 _OF_ANY: dict[str, Any] = dict(vars(BaseException))
 trace_of = _OF_ANY["__traceback__"].__get__
 _set_trace = _OF_ANY["__traceback__"].__set__
@@ -61,60 +57,61 @@ _display = sys.__excepthook__
 
 
 def strip(error: BaseException) -> None:
-    """Takes the frames of the recorder out of the tracebacks of an exception and of those behind it."""
+    """Remove the recorder's frames from the tracebacks of an exception, its causes, contexts and parts."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
             continue
-        seen.add(id(each))
-        _set_trace(each, stripped(trace_of(each)))
-        waiting += [_cause_of(each), _context_of(each)]
-        if issubclass(type(each), BaseExceptionGroup):
-            waiting += _parts_of(each)
+        seen.add(id(current))
+        _set_trace(current, stripped(trace_of(current)))
+        waiting += [_cause_of(current), _context_of(current)]
+        if issubclass(type(current), BaseExceptionGroup):
+            waiting += _parts_of(current)
 
 
 def stripped(trace: types.TracebackType | None) -> types.TracebackType | None:
-    """A traceback without the frames of the recorder."""
+    """Return a traceback without the recorder's frames; None if nothing is left."""
     chain: list[types.TracebackType] = []
     from_us = False
     while trace is not None:
         code = trace.tb_frame.f_code
         if code is _HANDLE and chain:
-            if not from_us:  # torch's function that asked the mode; it stands once more behind our frames
+            if not from_us:  # torch's function that called the mode; it runs again inside our frames
                 chain.pop()
         elif code is _REFUSE:
             chain.pop()  # a function that Python would not have called
         elif code is _OVERLOAD and from_us:
-            pass  # our dispatch mode calls on through torch's own Python
-        elif code is not _HANDLE and not is_ours(code):
+            pass  # called by our dispatch mode
+        elif code is not _HANDLE and not is_recorder_code(code):
             chain.append(trace)
-        from_us = is_ours(code)
+        from_us = is_recorder_code(code)
         trace = trace.tb_next
-    for one, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
-        if one.tb_next is not following:
-            one.tb_next = following
+    for entry, following in zip(chain, [*chain[1:], None], strict=False):  # empty for a cause that was never raised
+        if entry.tb_next is not following:
+            entry.tb_next = following
     return chain[0] if chain else None
 
 
-def is_ours(code: types.CodeType) -> bool:
-    """Whether a frame with this code is the recorder's."""
+def is_recorder_code(code: types.CodeType) -> bool:
+    """Return whether a frame with this code is the recorder's."""
     return code.co_name == STAND_IN or code.co_filename.startswith(_OURS)
 
 
-def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool) -> Failed:
-    """The event that tells of an exception whose traceback has been stripped."""
+def failed_event(error: BaseException, code: SourceRecorder, frame: int | None, *, caught: bool) -> Failed:
+    """Return the event of an exception whose traceback is stripped; `frame` is the number of the frame that raised
+    it."""
     file = span = function = None
     trace = trace_of(error)
     while trace is not None:
-        own = code.own.get(id(trace.tb_frame.f_code))
+        own = code.own_code.get(id(trace.tb_frame.f_code))
         if own is not None:
             function, file = trace.tb_frame.f_code.co_name, own[1]
             span = code.span(trace.tb_frame.f_code, trace.tb_lasti)
         trace = trace.tb_next
     if type(error) in (SyntaxError, IndentationError, TabError) and file is None:
-        file, span = _place_of(error, code)  # a cell that is no Python: nothing of it has run
+        file, span = _place_of(error, code)  # a cell that is not valid Python
     message = text_of(error)
     if isinstance(error, ImportError):
         message = _without_own_paths(message, code)
@@ -130,8 +127,8 @@ def failed(error: BaseException, code: Code, frame: int | None, *, caught: bool)
     )
 
 
-def _place_of(error: Any, code: Code) -> tuple[int | None, Span | None]:
-    """The file and the span of a syntax error. A program may have made the error, and put anything there."""
+def _place_of(error: Any, code: SourceRecorder) -> tuple[int | None, Span | None]:
+    """Return the file and the span of a syntax error, or None, None. The program may have made it, with any content."""
     numbers = error.lineno, error.end_lineno or error.lineno, error.offset or 1, error.end_offset or 1
     if type(error.filename) is not str or any(type(number) is not int or number > _FAR for number in numbers):
         return None, None
@@ -140,7 +137,7 @@ def _place_of(error: Any, code: Code) -> tuple[int | None, Span | None]:
 
 
 def _formatted(error: BaseException) -> str:
-    """The traceback as Python prints it; what the program's own methods must not do is left out of it."""
+    """Return the traceback as Python prints it; without what the program's own methods fail to return."""
     with _quiet(error):
         try:
             return "".join(_format_exception(error))
@@ -154,7 +151,7 @@ def _formatted(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet(error: BaseException) -> Iterator[None]:
-    """What a class's own `__str__` prints while it is asked by us, and not by the program, does not come out."""
+    """Discard what a class's own `__str__` prints while the recorder calls it."""
     if not any(isinstance(base.__dict__.get("__str__"), types.FunctionType) for base in type.mro(type(error))):
         yield
         return
@@ -166,38 +163,38 @@ def _quiet(error: BaseException) -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
-def _shortened(text: str, code: Code) -> str:
-    """A traceback with the paths that a recording has elsewhere: it does not say where files lie on this machine."""
+def _shortened(text: str, code: SourceRecorder) -> str:
+    """Return a traceback with the paths of the recording, which do not show where files are on this machine."""
     names = dict(code.names)
     main = os.path.dirname(next(iter(names), "")) + os.sep
 
-    def short(found: re.Match[str]) -> str:
-        path = found[2]
+    def short(match: re.Match[str]) -> str:
+        path = match[2]
         if path.startswith(_STANDARD):
             path = os.path.relpath(path, os.path.dirname(_STANDARD.rstrip(os.sep)))
-        return f'{found[1]}File "{names.get(found[2]) or _PACKAGES.sub("", path).removeprefix(main)}"'
+        return f'{match[1]}File "{names.get(match[2]) or _PACKAGES.sub("", path).removeprefix(main)}"'
 
     return _without_own_paths(_FILE.sub(short, text), code)
 
 
-def _without_own_paths(text: str, code: Code) -> str:
-    """Where Python names the file of a module that lacks what is imported, the name that a recording has for it."""
+def _without_own_paths(text: str, code: SourceRecorder) -> str:
+    """Replace the learner's paths in the message of an ImportError by the names that the recording has."""
     for path, name in code.names.items():
         text = text.replace(f"({path})", f"({name})")
     return text
 
 
 def text_of(error: BaseException) -> str:
-    """`str(error)`, whatever the learner's `__str__` does."""
+    """Return `str(error)`, or "" where the learner's `__str__` fails."""
     with _quiet(error):
         try:
-            return str.__str__(str(error))  # of a subclass that text as it is
-        except BaseException:  # the learner's own
+            return str.__str__(str(error))  # skips a `__str__` of a subclass of str
+        except BaseException:  # the learner's `__str__`
             return ""
 
 
 def exit_status(error: SystemExit) -> tuple[int, object | None]:
-    """The status that Python would exit with, and the object whose text it would print first."""
+    """Return the status that Python would exit with, and the object that it would print first, or None."""
     code: Any = error.code
     if code is None:
         return 0, None
@@ -208,7 +205,7 @@ def exit_status(error: SystemExit) -> tuple[int, object | None]:
 
 
 def print_exit(code: object) -> None:
-    """Print what a program gave to `sys.exit`, as Python does: to standard error, or to its descriptor."""
+    """Print the argument of `sys.exit` as Python does: to standard error, or to its descriptor."""
     stream: Any = getattr(sys, "stderr", None)
     with contextlib.suppress(BaseException):  # the program's own
         if stream is None:
@@ -223,13 +220,13 @@ def print_exit(code: object) -> None:
 
 
 def display(error: BaseException) -> None:
-    """Print an exception as Python does by itself, whatever its class and standard error are."""
+    """Print an exception as Python does, whatever its class and standard error are."""
     with contextlib.suppress(BaseException):
         _display(type(error), error, trace_of(error))
 
 
 def print_ignored(error: BaseException, thing: object) -> None:
-    """Tell of an error that ends nothing, by the program's `unraisablehook` if there is one."""
+    """Print an error that ends nothing, by the program's `unraisablehook` if there is one."""
     hook: Any = getattr(sys, "unraisablehook", None)
     if hook is not sys.__unraisablehook__ and callable(hook):
         with contextlib.suppress(BaseException):
@@ -239,18 +236,18 @@ def print_ignored(error: BaseException, thing: object) -> None:
                 )
             )
         return
-    say_error(f"Exception ignored in: {thing!r}")
+    print_line(f"Exception ignored in: {thing!r}")
     display(error)
 
 
-def say_error(text: str) -> None:
-    """A line on standard error, if it can be written."""
+def print_line(text: str) -> None:
+    """Print a line to standard error, if it is writable."""
     with contextlib.suppress(BaseException):
         sys.stderr.write(text + "\n")
 
 
 def flush_at_end() -> bool:
-    """Flush standard output and error as Python does at its end; whether both could be."""
+    """Flush standard output and error as Python does at its end; return whether both could be flushed."""
     flushed = True
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name, None)
@@ -273,7 +270,7 @@ def _is_closed(stream: Any) -> bool:
 
 
 def hide_frames(outermost: types.CodeType) -> None:
-    """From now on leave the recorder's frames out of stacks, and all from `outermost` on, which calls the program."""
+    """Leave the recorder's frames out of stacks from now on, and those from `outermost` outwards."""
     summary: Any = traceback.StackSummary
     extract = summary._extract_from_extended_frame_gen.__func__
 
@@ -292,7 +289,7 @@ def hide_frames(outermost: types.CodeType) -> None:
 
 
 def _hide_in_unraisable() -> None:
-    """Errors that Python can only print, as those of `__del__` and of exit handlers, come up in our frames too."""
+    """Strip errors that Python can only print, as those of `__del__` and of exit handlers."""
     show: Any = sys.unraisablehook
 
     @functools.wraps(show)
@@ -306,9 +303,9 @@ def _hide_in_unraisable() -> None:
 def _visible(
     entries: Iterable[Any], frame_of: Callable[[Any], types.FrameType], outermost: types.CodeType
 ) -> list[Any]:
-    """The entries that a plain run has, of a stack from the innermost frame outwards, or of a traceback.
+    """Return the entries that a plain run has, of a stack from the innermost frame outwards, or of a traceback.
 
-    `handle_torch_function` and the function of torch's that called it are hidden: that function runs once more within.
+    `handle_torch_function` and the torch function that called it are left out, since that function runs again inside.
     """
     visible: list[Any] = []
     repeated: types.FrameType | None = None
@@ -320,13 +317,13 @@ def _visible(
             repeated = frame.f_back
             if visible and frame_of(visible[-1]) is repeated:  # of a traceback
                 visible.pop()
-        elif frame is not repeated and not is_ours(frame.f_code):
+        elif frame is not repeated and not is_recorder_code(frame.f_code):
             visible.append(entry)
     return visible
 
 
 def attribute_warnings() -> None:
-    """From now on `warnings.warn` passes over the recorder's frames."""
+    """Make `warnings.warn` skip the recorder's frames from now on."""
     original = warnings.warn
 
     @functools.wraps(original)
@@ -340,10 +337,9 @@ def attribute_warnings() -> None:
 
 
 def _hidden(frame: types.FrameType | None, level: int) -> int:
-    """How many frames of the recorder's stand among the first `level` frames of the program, from `frame` outwards.
+    """Return how many of the recorder's frames are among the first `level` of the program, from `frame` outwards.
 
-    `handle_torch_function` and the function of torch's that called it are hidden too: that function runs once more
-    below the recorder.
+    `handle_torch_function` and the torch function that called it count too, since that function runs again inside.
     """
     hidden = 0
     while frame is not None and level:
@@ -351,7 +347,7 @@ def _hidden(frame: types.FrameType | None, level: int) -> int:
         if code is _HANDLE:
             hidden += 2
             frame = frame.f_back
-        elif is_ours(code):
+        elif is_recorder_code(code):
             hidden += 1
         elif not ("importlib" in code.co_filename and "_bootstrap" in code.co_filename):  # Python does not count these
             level -= 1

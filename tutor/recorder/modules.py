@@ -1,7 +1,7 @@
-"""Tells in which module's `forward` an operation runs.
+"""Record in which module's `forward` an operation runs.
 
-Hooks on modules or another `__call__` would show in the learner's tracebacks and to compilers. So we look at the
-frames: a `forward` of the learner's says so when it is entered; one of a library's is found above the operation.
+Module hooks or another `__call__` would show in the learner's tracebacks and to compilers, so the frames are read: the
+learner's `forward` reports its entry; a library's is found above the operation on the stack.
 """
 
 from __future__ import annotations
@@ -20,63 +20,65 @@ from tutor.trace import events as ev
 _MODULE = ev.Module.__struct_config__.tag
 
 
-class Modules:
-    """Gives modules numbers, and tells of each before its first use."""
+class ModuleRecorder:
+    """Number modules, and record each before its first use."""
 
     def __init__(self, append: Callable[[Any], None], own: dict[int, Any]) -> None:
         self._append = append
         self._own = own
         """The learner's code objects, by `id`."""
         self._known: dict[int, tuple[weakref.ref[Module], int]] = {}
-        self._told: dict[int, tuple[weakref.ref[Module], str]] = {}
-        """By number: the module, and its path."""
+        self._modules: dict[int, tuple[weakref.ref[Module], str]] = {}
+        """The modules and their paths, by number."""
 
-    def entered(self, values: tuple[Any, ...], frame: types.FrameType, around: int | None) -> int | None:
-        """The number of the module whose `forward` of the learner's own is entered in `frame`, called by code in the
-        module `around`."""
+    def enter_forward(self, values: tuple[Any, ...], frame: types.FrameType, around: int | None) -> int | None:
+        """Return the number of the module whose `forward` is entered in `frame`; else `around`, the module of its
+        caller."""
         if not values or not issubclass(type(values[0]), Module):
             return around
         return self._serial(values[0], frame.f_back, around)
 
-    def around(self, frame: types.FrameType | None, learner: types.FrameType, otherwise: int | None) -> int | None:
-        """The number of the module of a library's whose `forward` has called code in `frame`; `otherwise` where none
-        stands below the learner's own frame."""
+    def enclosing(self, frame: types.FrameType | None, learner: types.FrameType, otherwise: int | None) -> int | None:
+        """Return the number of the library module whose `forward` runs between `frame` and the learner's frame; else
+        `otherwise`.
+        """
         while frame is not None and frame is not learner:
-            module = _of(frame)
+            module = _module_of(frame)
             if module is not None:
                 return self._serial(module, frame.f_back, otherwise)
             frame = frame.f_back
         return otherwise
 
     def _serial(self, module: Module, caller: types.FrameType | None, otherwise: int | None) -> int:
-        known = self._known.get(id(module))
-        if known is not None and known[0]() is module:
-            return known[1]
+        previous = self._known.get(id(module))
+        if previous is not None and previous[0]() is module:
+            return previous[1]
         parent, above = otherwise, None
         while caller is not None and id(caller.f_code) not in self._own:
-            above = _of(caller)
+            above = _module_of(caller)
             if above is not None:
                 parent = self._serial(above, caller.f_back, otherwise)
                 break
             caller = caller.f_back
-        serial = len(self._told) + 1
+        serial = len(self._modules) + 1
         path = self._path(module, parent)
         self._known[id(module)] = weakref.ref(module), serial
-        self._told[serial] = weakref.ref(module), path
+        self._modules[serial] = weakref.ref(module), path
         self._append((_MODULE, serial, name_of(type(module)), path, parent))
         return serial
 
     def _path(self, module: Module, parent: int | None) -> str:
-        """Where it stands below the outermost module around it."""
+        """Return the path of a module below the outermost module around it."""
         if parent is None:
             return ""
-        ref, path = self._told[parent]
+        ref, path = self._modules[parent]
         above = ref()
-        return "" if above is None else path + (_find(above, module, set()) or "")
+        return "" if above is None else path + (_path_below(above, module, set()) or "")
 
 
-def _of(frame: types.FrameType) -> Module | None:
-    """The module whose `forward` this frame is. Reading a frame's locals holds them until it ends: no other's are."""
+def _module_of(frame: types.FrameType) -> Module | None:
+    """Return the module whose `forward` this frame is. Reads the locals of no other frame, since that keeps them
+    alive."""
     code = frame.f_code
     if code.co_name != "forward" or code.co_varnames[:1] != ("self",):
         return None
@@ -84,13 +86,13 @@ def _of(frame: types.FrameType) -> Module | None:
     return module if issubclass(type(module), Module) else None
 
 
-def _find(above: Module, module: Module, seen: set[int]) -> str | None:
+def _path_below(above: Module, module: Module, seen: set[int]) -> str | None:
     for name, child in above.__dict__.get("_modules", {}).items():
         if child is module:
             return step_to(above, name)
         if child is not None and id(child) not in seen:
             seen.add(id(child))
-            below = _find(child, module, seen)
+            below = _path_below(child, module, seen)
             if below is not None:
                 return step_to(above, name) + below
     return None

@@ -1,4 +1,4 @@
-"""What to call an operation, what kind of call it is, and what stands around it."""
+"""Classify calls into torch: their kinds, their names, and the composites around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tutor.recorder.call_sites import STAND_IN
-from tutor.recorder.originals import name_of, own
+from tutor.recorder.originals import name_of, torch_function
 from tutor.recorder.torch_private import OpOverload
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
@@ -33,15 +33,15 @@ _TRANSFORMS = {
     "_vjp_with_argnums": "torch.func.vjp", "jvp": "torch.func.jvp", "hessian": "torch.func.hessian",
     "linearize": "torch.func.linearize", "functionalize": "torch.func.functionalize",
 }  # fmt: skip
-"""What to call a transform, by the function of torch's that it begins with."""
+"""The names of transforms, by the torch functions that they begin with."""
 _FORWARD = ("forward", "_call_impl", "_wrapped_call_impl", "__call__")
 
 IGNORE, PLAIN, LEAVES, BACKWARD, GRAD_READ, SET_DATA, SET_GRAD = range(7)
 META, HOOK, OUTSIDE, RESHAPE, STATISTICS, POINTER, CONVERTING, PARTS = range(7, 15)
-"""Kinds of calls: not recorded; an operation; one that leaves torch; a backward pass; reading `.grad`; writing
-`.data`; writing `.grad`; changing what is said of a tensor but no element; registering a hook; sharing memory; giving a
-tensor another shape in place; writing running statistics; handing out memory that can then be written to unseen; giving
-Python a number, which may warn; giving the parts of a sparse tensor."""
+"""Kinds of calls, in this order: not recorded; an operation; one whose result leaves torch; a backward pass; reading
+`.grad`; writing `.data`; writing `.grad`; changing metadata but no element; registering a hook; sharing memory;
+reshaping in place; writing running statistics; exposing memory that can then be written to unseen; converting to a
+Python number, which may warn; reading the parts of a sparse tensor."""
 
 _QUIET = {
     "dim", "size", "numel", "nelement", "stride", "element_size", "is_floating_point", "is_complex", "is_contiguous",
@@ -67,10 +67,17 @@ _GIVES_TENSOR = {"T", "mT", "H", "mH", "real", "imag"}
 
 
 def kind_of(func: Any) -> int:
-    """Which kind of call this is."""
-    if func in (own(torch.Tensor, "backward"), own(torch.autograd, "backward"), own(torch.autograd, "grad")):
+    """Return the kind of a call."""
+    if func in (
+        torch_function(torch.Tensor, "backward"),
+        torch_function(torch.autograd, "backward"),
+        torch_function(torch.autograd, "grad"),
+    ):
         return BACKWARD
-    if func in (own(torch.nn.functional, "batch_norm"), own(torch.nn.functional, "instance_norm")):
+    if func in (
+        torch_function(torch.nn.functional, "batch_norm"),
+        torch_function(torch.nn.functional, "instance_norm"),
+    ):
         return STATISTICS
     name = _name_of(func)
     if name in ("__get__", "__set__", "__delete__"):
@@ -98,13 +105,13 @@ def kind_of(func: Any) -> int:
 
 
 def _name_of(func: Any) -> str:
-    """The name of a function, without that of an overload (`torch.ops.aten.add_.Tensor`)."""
+    """Return the name of a function, without that of an overload (`torch.ops.aten.add_.Tensor`)."""
     name = str(getattr(func, "__name__", ""))
     return name.partition(".")[0] if isinstance(func, OpOverload) else name
 
 
 def op_name(func: Any) -> str:
-    """The name as one says it: `__rsub__` is rsub; `t.grad = …` is set_grad."""
+    """Return the name to show: `__rsub__` is rsub; `t.grad = …` is set_grad."""
     name = _name_of(func) or type(func).__name__
     if name in ("__get__", "__set__", "__delete__"):
         attribute = str(getattr(getattr(func, "__self__", None), "__name__", "attribute"))
@@ -115,7 +122,7 @@ def op_name(func: Any) -> str:
 
 
 def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether by its name the call writes to a tensor that it was given."""
+    """Return whether by its name the call writes to an argument."""
     name = _name_of(func)
     if name.startswith("__") and name.endswith("__"):
         return name in ("__setitem__", "__set__", "__delete__") or (name[2] == "i" and name[2:-2] in _INPLACE)
@@ -123,12 +130,14 @@ def is_inplace(func: Any, kwargs: dict[str, Any]) -> bool:
 
 
 def statistics(func: Any, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]:
-    """The running mean and variance that a normalisation wrote to; torch gives them no new version for that."""
-    given = dict(zip(("input", "running_mean", "running_var", "weight", "bias", "wrote"), args, strict=False)) | kwargs
+    """Return the running mean and variance that a normalisation wrote to without raising their versions."""
+    arguments = (
+        dict(zip(("input", "running_mean", "running_var", "weight", "bias", "wrote"), args, strict=False)) | kwargs
+    )
     usual = func is torch.nn.functional.instance_norm
-    wrote = given.get("wrote", given.get("training", given.get("use_input_stats", usual)))
-    found = (given.get("running_mean"), given.get("running_var")) if wrote else ()
-    return [tensor for tensor in found if tensor is not None]
+    wrote = arguments.get("wrote", arguments.get("training", arguments.get("use_input_stats", usual)))
+    written = (arguments.get("running_mean"), arguments.get("running_var")) if wrote else ()
+    return [tensor for tensor in written if tensor is not None]
 
 
 _INPLACE = {
@@ -138,9 +147,9 @@ _INPLACE = {
 
 
 def composite(frame: types.FrameType | None, learner: types.FrameType) -> tuple[int, str | None]:
-    """How deep an operation called from `frame` stands in composites of libraries, and the outermost one's name.
+    """Return the depth of an operation called from `frame` in a library's composites, and the name of the outermost.
 
-    The `forward` of torch's own modules is the network, no composite; what merely passes calls on is none either.
+    Not a composite are the `forward` of torch's own modules, and functions that merely pass a call on.
     """
     outermost: types.FrameType | None = None
     inside_forward = False

@@ -1,7 +1,7 @@
-"""The function mode that sees every call into torch: the hot path of recording operations.
+"""Record operations: the function mode that sees every call into torch. This is a hot path.
 
-Inside its own handler the mode is off, so the tensors can be read there without being seen. What speed asked for:
-`type(x) is Tensor` before `isinstance`, one look-up for a place, tuples instead of structs.
+Inside its own handler the mode is off, so tensors can be read there unseen. For speed: `type(x) is Tensor` before
+`isinstance`, one look-up for a call site, tuples instead of structs.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.recorder import op_kinds, saved
-from tutor.recorder.call_sites import Code, OpSite, Place
-from tutor.recorder.callbacks import Frames
-from tutor.recorder.composites import COMPOSITES, PRODUCTS, Composites, is_composite
-from tutor.recorder.event_writer import Sink
+from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
+from tutor.recorder.callbacks import FrameRecorder
+from tutor.recorder.composites import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
+from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.originals import original
 from tutor.recorder.signals import DeferredSignals
-from tutor.recorder.tensors import Tensors, grad_fn_of, is_outside, looks_into
+from tutor.recorder.tensors import TensorRecorder, grad_fn_of, is_outside, looks_into
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count
 from tutor.recorder.variables import Frame
 from tutor.recorder.written import written_by
+from tutor.trace.command import OPERATION, CrashLocation
 from tutor.trace.events import Op, Saved
 
 _OP = Op.__struct_config__.tag
@@ -40,42 +41,55 @@ _SCALARS = (float, int, bool, str, type(None))
 _COMPOSITES = COMPOSITES | PRODUCTS
 _COPIES = (float, int, bool, complex, list)
 
-Special = Callable[[Any, Any, dict[str, Any], Place, OpSite, int], Any]
+Handler = Callable[[Any, Any, dict[str, Any], CallSite, OpSite, int], Any]
 
 
 def quiet() -> Any:
-    """Function modes off, and `__torch_function__` of subclasses: what is read inside is not the learner's doing."""
+    """Turn function modes and `__torch_function__` of subclasses off, so that reads inside are not recorded."""
     return DisableTorchFunction()
 
 
-class Operations(TorchFunctionMode):
-    """Records operations; backward passes and hooks are handed to `special`."""
+class OperationRecorder(TorchFunctionMode):
+    """Record operations; hand backward passes and the registering of hooks to `handlers`.
+
+    Attributes:
+        handlers: By kind of call, what makes and records it in place of this class.
+        on_retain_grad: Called with a tensor after its `retain_grad()`.
+        on_error: Called with an error of the recorder.
+        off: Whether nothing is recorded any more.
+    """
 
     def __init__(
-        self, sink: Sink, code: Code, frames: Frames, tensors: Tensors, page: Any, signals: DeferredSignals
+        self,
+        writer: EventWriter,
+        code: SourceRecorder,
+        frames: FrameRecorder,
+        tensors: TensorRecorder,
+        location: CrashLocation,
+        signals: DeferredSignals,
     ) -> None:
         super().__init__()
-        self._append = sink.waiting.append
+        self._append = writer.waiting.append
         self._code = code
         self._frames = frames
         self._by_id = frames.by_id
-        self._known = tensors.by_id
+        self._records = tensors.by_id
         self._tensors = tensors
-        self._page = page
+        self._location = location.numbers
         self._signals = signals
-        self._due = signals.waiting
+        self._due_signals = signals.waiting
         self._kinds: dict[Any, int] = {}
         self._replaced: dict[Any, Any] = {}
-        """What torch means by functions of the program's that stand in the places of its own."""
-        self._places: dict[int, Place] = {}
-        self._within: dict[Any, OpSite] = {}
-        self.special: dict[int, Special] = {}
-        self.retaining: Callable[[torch.Tensor], None] = lambda tensor: None
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        """Torch's functions, by the functions that the program has put in their places."""
+        self._places: dict[int, CallSite] = {}
+        self._library_sites: dict[Any, OpSite] = {}
+        self.handlers: dict[int, Handler] = {}
+        self.on_retain_grad: Callable[[torch.Tensor], None] = lambda tensor: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
         self.off = False
-        self._composites = Composites(code, self._record, lambda error: self.trouble(error))
+        self._composites = CompositeRecorder(code, self._record, lambda error: self.on_error(error))
         self._functions: set[int] = set()
-        """Where custom Functions were called that have told what they save."""
+        """Call sites of custom Functions whose saved tensors were sent."""
         self._module: int | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -90,17 +104,21 @@ class Operations(TorchFunctionMode):
         if kind == op_kinds.IGNORE or self.off:
             return func(*args, **kwargs) if kwargs else func(*args)
         if kind == op_kinds.GRAD_READ and self._frames.on:
-            known = self._known.get(id(args[0]))
-            if known is not None and known.is_leaf and known.ref() is args[0]:  # no warning can come of it
+            record = self._records.get(id(args[0]))
+            if record is not None and record.is_leaf and record.ref() is args[0]:  # so torch does not warn
                 result = func(*args)
                 try:
-                    held = self._known.get(id(result))
-                    same = held is not None and held.serial == known.grad and held.version is not None
-                    if result is None or not same or held.version != result._version:  # type: ignore[union-attr]
+                    grad_record = self._records.get(id(result))
+                    same = (
+                        grad_record is not None
+                        and grad_record.serial == record.grad
+                        and grad_record.version is not None
+                    )
+                    if result is None or not same or grad_record.version != result._version:  # type: ignore[union-attr]
                         with quiet():
                             self._grad_read(args[0], result)
                 except Exception as error:  # the program may have replaced what we read
-                    self.trouble(error)
+                    self.on_error(error)
                 return result
         if kwargs is None:
             kwargs = {}
@@ -110,12 +128,12 @@ class Operations(TorchFunctionMode):
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = Place(frame, id(frame.f_code) in self._code.own)
+            place = self._places[key] = CallSite(frame, id(frame.f_code) in self._code.own_code)
         if not self._frames.on and kind != op_kinds.BACKWARD:
             return place.call(func, args, kwargs)
         if kind == op_kinds.POINTER or kind == op_kinds.CONVERTING:
             result = place.call(func, args, kwargs)
-            if kind == op_kinds.POINTER and place.own:
+            if kind == op_kinds.POINTER and place.is_own:
                 with quiet():
                     self._tensors.expose(args[0])
             return result
@@ -125,25 +143,25 @@ class Operations(TorchFunctionMode):
                 with quiet():
                     self._grad_read(args[0], result)
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
             return result
         if kind == op_kinds.SET_DATA and looks_into(args[0], args[1]):
-            return place.call(func, args, kwargs)  # what `t.data -= …` ends with: the change itself was recorded
-        site = place.sites.get(func) if place.own else None
+            return place.call(func, args, kwargs)  # the end of `t.data -= …`: the write itself was recorded
+        site = place.sites.get(func) if place.is_own else None
         learner = frame
         if site is None:
-            found = self._site(frame, place, func, kwargs)
-            if found is None:
+            site_and_frame = self._site(frame, place, func, kwargs)
+            if site_and_frame is None:
                 return place.call(func, args, kwargs)
-            site, learner = found
-        self._page[1] = site.serial
+            site, learner = site_and_frame
+        self._location[OPERATION] = site.serial
         owner = self._by_id.get(id(learner))
         serial = owner.serial if owner is not None else self._frames.serial_at(learner)
         self._module = owner.module if owner is not None else None
-        if not place.own:
-            self._module = self._frames.modules.around(frame, learner, self._module)
-        if kind in self.special:
-            result = self.special[kind](func, args, kwargs, place, site, serial)
+        if not place.is_own:
+            self._module = self._frames.modules.enclosing(frame, learner, self._module)
+        if kind in self.handlers:
+            result = self.handlers[kind](func, args, kwargs, place, site, serial)
         else:
             if func in _COMPOSITES and is_composite(func, args):
                 result = self._composites.call(place, func, args, kwargs, site, serial)
@@ -155,48 +173,51 @@ class Operations(TorchFunctionMode):
                         self._record(kind, func, args, kwargs, result, site, serial)
                 else:
                     self._record(kind, func, args, kwargs, result, site, serial)
-            except Exception as error:  # the learner's program must not suffer from ours
-                self.trouble(error)
-        if self._due:
+            except Exception as error:  # our errors must not stop the learner's program
+                self.on_error(error)
+        if self._due_signals:
             self._signals.run(frame)
         return result
 
     def _site(
-        self, frame: types.FrameType, place: Place, func: Any, kwargs: dict[str, Any]
+        self, frame: types.FrameType, place: CallSite, func: Any, kwargs: dict[str, Any]
     ) -> tuple[OpSite, types.FrameType] | None:
-        """The site of a call met for the first time, or made by a library on the learner's behalf."""
-        own = self._code.own
+        """Return the site of a call that is new, or that a library makes for the learner, and the learner's frame.
+
+        None where no code of the learner's is on the stack.
+        """
+        own = self._code.own_code
         learner: types.FrameType | None = frame
         while learner is not None and id(learner.f_code) not in own:
-            if learner.f_code.co_filename == _IMPORTING:  # a library runs operations of its own as it is imported
+            if learner.f_code.co_filename == _IMPORTING:  # operations that a library runs while it is imported
                 return None
             learner = learner.f_back
         if learner is None:
             return None
-        key = None if place.own else (place.key, id(learner.f_code) + learner.f_lasti, func)
-        site = self._within.get(key) if key else None
+        key = None if place.is_own else (place.key, id(learner.f_code) + learner.f_lasti, func)
+        site = self._library_sites.get(key) if key else None
         if site is None:
             depth, parent = op_kinds.composite(frame, learner)
             inplace = op_kinds.is_inplace(func, kwargs)
             site = self._code.op_site(learner.f_code, learner.f_lasti, op_kinds.op_name(func), depth, parent, inplace)
             if key:
-                self._within[key] = site
+                self._library_sites[key] = site
             else:
                 place.sites[func] = site
         return site, learner
 
-    def send(self, site: OpSite) -> int:
-        """The number of a site; tells of it before its first use."""
+    def send_site(self, site: OpSite) -> int:
+        """Return the number of a site; send its event before its first use."""
         if not site.sent:
             site.sent = True
             self._append(site.event)
         return site.serial
 
-    def let_go(self) -> None:
-        """Holds nothing of the learner's any more: stand-ins have their globals."""
+    def release(self) -> None:
+        """Drop references to the learner's objects: stand-ins hold their globals."""
         self._places.clear()
 
-    # ------------------------------------------------------------ what it did
+    # ------------------------------------------------------------ recording
 
     def _record(
         self, kind: int, func: Any, args: Any, kwargs: dict[str, Any], result: Any, site: OpSite, frame: int
@@ -207,17 +228,17 @@ class Operations(TorchFunctionMode):
             writes = site.writes = written_by(func)
         inputs: list[int | None] = []
         written: list[Any] = []
-        known_at = self._known.get
+        record_at = self._records.get
         needs = 1
         for argument in args:
             kind_of_argument = type(argument)
             if kind_of_argument is _Tensor or kind_of_argument is Parameter:
-                known = known_at(id(argument))
-                if known is not None and known.ref() is argument:
-                    version = known.version
+                record = record_at(id(argument))
+                if record is not None and record.ref() is argument:
+                    version = record.version
                     if version is not None and version == argument._version:  # type: ignore[union-attr]
-                        inputs.append(known.serial)
-                        needs += needs + known.requires_grad
+                        inputs.append(record.serial)
+                        needs += needs + record.requires_grad
                         continue
             elif kind_of_argument is float or kind_of_argument is int:
                 inputs.append(None)
@@ -244,48 +265,48 @@ class Operations(TorchFunctionMode):
                         if isinstance(inner, _Tensor):
                             self._output(inner, outputs, new, written)
         elif result is None and site.inplace and kind == op_kinds.PLAIN and inputs and inputs[0] is not None:
-            outputs.append(inputs[0])  # `h[0] = v` gives nothing; what it makes is h
+            outputs.append(inputs[0])  # `h[0] = v` returns nothing; its output is h
         if kind != op_kinds.PLAIN:
             if kind == op_kinds.LEAVES and not isinstance(result, _COPIES):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
         if self._module is None:
-            self._append((_OP, self.send(site), frame, inputs, outputs))
+            self._append((_OP, self.send_site(site), frame, inputs, outputs))
         else:
-            self._append((_OP, self.send(site), frame, inputs, outputs, self._module))
+            self._append((_OP, self.send_site(site), frame, inputs, outputs, self._module))
         if needs not in site.looked:
-            self._look_at_saved(site, needs, new or written, args, kwargs)
-        for tensor, known in new:
-            tensors.record(tensor, known)
+            self._record_saved(site, needs, new or written, args, kwargs)
+        for tensor, record in new:
+            tensors.record(tensor, record)
         if kind in (op_kinds.SET_DATA, op_kinds.RESHAPE):
-            tensors.moved(args[0], tensors.meet(args[0]))
-        for tensor, known in written:
-            tensors.changed(tensor, known)
+            tensors.record_new_storage(args[0], tensors.register(args[0]))
+        for tensor, record in written:
+            tensors.record_write(tensor, record)
         if kind in (op_kinds.META, op_kinds.SET_GRAD):
             tensor = args[0]
-            known = tensors.meet(tensor)
-            tensors.described(tensor, known)
+            record = tensors.register(tensor)
+            tensors.record_meta(tensor, record)
             if func is _SHARE and tensor.device.type == "cpu":
                 tensors.expose(tensor)
             if tensor.requires_grad and tensor.retains_grad:
-                self.retaining(tensor)
+                self.on_retain_grad(tensor)
         elif kind == op_kinds.STATISTICS:
             for tensor in op_kinds.statistics(func, args, kwargs):
-                tensors.changed(tensor, tensors.meet(tensor))
+                tensors.record_write(tensor, tensors.register(tensor))
         elif kind == op_kinds.OUTSIDE and outputs and is_outside(result):
             tensors.expose(result)
         elif kind == op_kinds.PARTS and isinstance(result, _Tensor):
-            tensors.count_together(tensors.meet(args[0]), tensors.meet(result))
+            tensors.share_version_counter(tensors.register(args[0]), tensors.register(result))
 
-    def _look_at_saved(self, site: OpSite, needs: int, made: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
-        """Tells what the nodes keep that the operation makes, when it makes the first one of such inputs."""
-        for tensor, _ in made[:1]:
+    def _record_saved(self, site: OpSite, needs: int, results: list[Any], args: Any, kwargs: dict[str, Any]) -> None:
+        """Send what the operation's nodes save, the first time that these inputs need a gradient."""
+        for tensor, _ in results[:1]:
             if grad_fn_of(tensor) is not None:
                 site.looked.add(needs)
-                told = saved.of_operation(tensor, args, kwargs, self._tensors.graph.known)
-                if told is not None:
-                    self._append((_SAVED, site.serial, *told))
+                saved_events = saved.saved_by_operation(tensor, args, kwargs, self._tensors.graph.number_of)
+                if saved_events is not None:
+                    self._append((_SAVED, site.serial, *saved_events))
 
     def _input(self, argument: Any, inputs: list[int | None], written: list[Any]) -> None:
         kind = type(argument)
@@ -293,14 +314,14 @@ class Operations(TorchFunctionMode):
             inputs.append(None)
         elif kind is _Tensor or kind is Parameter or isinstance(argument, _Tensor):
             tensors = self._tensors
-            known = tensors.find(argument)
-            if known is None:
-                known = tensors.memory.owner(argument)  # of `w.data`, which nobody named, it is w
-                if known is None:
-                    known = tensors.record_new(argument)
-            elif tensors.has_new_value(argument, known):
-                written.append((argument, known))
-            inputs.append(known.serial)
+            record = tensors.find(argument)
+            if record is None:
+                record = tensors.storages.alias_of(argument)  # of an unnamed `w.data` it is w
+                if record is None:
+                    record = tensors.record_new(argument)
+            elif tensors.has_new_value(argument, record):
+                written.append((argument, record))
+            inputs.append(record.serial)
         elif (kind is list or kind is tuple) and argument and isinstance(argument[0], _NESTED):
             for item in argument:
                 self._input(item, inputs, written)
@@ -312,42 +333,43 @@ class Operations(TorchFunctionMode):
             if not isinstance(argument, _SCALARS):
                 before = len(inputs)
                 self._input(argument, inputs, written)
-                if inputs[before:] == [None]:  # a keyword that is no tensor has no place in the list
+                if inputs[before:] == [None]:  # a keyword that is no tensor is not listed
                     inputs.pop()
 
     def _add_written(self, arguments: Iterable[Any], written: list[Any]) -> None:
-        """Adds the tensors among arguments that were written to, whatever their version says."""
+        """Add the tensors among arguments that were written to, whatever their version says."""
         tensors = self._tensors
-        listed = {id(known) for _, known in written}
+        listed = {id(record) for _, record in written}
         for tensor in _tensors_in(arguments):
-            known = tensors.find(tensor) or tensors.memory.owner(tensor)
-            if known is not None and id(known) not in listed:
-                listed.add(id(known))
-                written.append((known.ref(), known))
+            record = tensors.find(tensor) or tensors.storages.alias_of(tensor)
+            if record is not None and id(record) not in listed:
+                listed.add(id(record))
+                written.append((record.ref(), record))
 
     def _output(self, result: Any, outputs: list[int], new: list[Any], written: list[Any]) -> None:
         tensors = self._tensors
-        known = tensors.meet(result)
-        if known.version == -1:  # nothing was sent of it yet
-            new.append((result, known))
-        elif tensors.has_new_value(result, known) and all(known is not other for _, other in written):
-            written.append((result, known))
-        outputs.append(known.serial)
+        record = tensors.register(result)
+        if record.version == -1:  # nothing sent yet
+            new.append((result, record))
+        elif tensors.has_new_value(result, record) and all(record is not other for _, other in written):
+            written.append((result, record))
+        outputs.append(record.serial)
 
     def _grad_read(self, owner: Any, grad: Any) -> None:
-        """`.grad` was read. No step; but it shows a gradient that was set where nobody saw it."""
-        known = self._tensors.meet(owner)
+        """Record a gradient that was set unseen, when the learner reads `.grad`. Reading is no step."""
+        record = self._tensors.register(owner)
         serial = 0 if grad is None else self._tensors.gradient(grad)
-        if known.version == -1 or (known.grad != serial and (grad is None or owner.is_leaf)):
-            self._tensors.record(owner, known, value=known.version == -1)
+        if record.version == -1 or (record.grad != serial and (grad is None or owner.is_leaf)):
+            self._tensors.record(owner, record, value=record.version == -1)
 
-    def applied(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
-        """Calls a custom Function's `apply`, which no mode sees, on behalf of a frame of the learner's, and tells of
-        it as of an operation that has the name of the class."""
+    def call_function(self, cls: type, apply: Any, args: Any, kwargs: dict[str, Any], frame: types.FrameType) -> Any:
+        """Call a custom Function's `apply`, which no mode sees, in the learner's frame; record it as an operation named
+        after the class.
+        """
         key = id(frame.f_code) + frame.f_lasti
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = Place(frame, True)
+            place = self._places[key] = CallSite(frame, True)
         site = place.sites.get(cls)
         if site is None:
             site = place.sites[cls] = self._code.op_site(frame.f_code, frame.f_lasti, cls.__name__, 0, None, False)
@@ -360,45 +382,47 @@ class Operations(TorchFunctionMode):
                     serial = owner.serial if owner is not None else self._frames.serial_at(frame)
                     self._record(op_kinds.PLAIN, apply, args, kwargs, result, site, serial)
                     results = result if isinstance(result, tuple) else (result,)
-                    made = [(one, self._tensors.meet(one)) for one in results if isinstance(one, _Tensor)]
+                    made = [
+                        (output, self._tensors.register(output)) for output in results if isinstance(output, _Tensor)
+                    ]
                     if not site.looked:
-                        self._look_at_saved(site, 0, made, args, kwargs)
-                    for tensor, known in made:  # what its forward told of had no node yet
-                        self._tensors.record(tensor, known)
+                        self._record_saved(site, 0, made, args, kwargs)
+                    for tensor, record in made:  # while its forward ran they had no node
+                        self._tensors.record(tensor, record)
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
         return result
 
-    def has_node(self, results: Any) -> None:
-        """A Function of a library gave these: what was met while its forward ran had no node yet."""
+    def record_library_function(self, results: Any) -> None:
+        """Record the results of a library's Function again: while its forward ran they had no node."""
         if not self._frames.on:
             return
         try:
             with DisableTorchFunction():
                 for tensor in _tensors_in((results,)):
-                    known = self._tensors.find(tensor)
-                    if known is not None and known.version != -1 and grad_fn_of(tensor) is not None:
-                        self._tensors.record(tensor, known)
+                    record = self._tensors.find(tensor)
+                    if record is not None and record.version != -1 and grad_fn_of(tensor) is not None:
+                        self._tensors.record(tensor, record)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
-    def made(self, place: int, frame: Frame, result: Any) -> None:
-        """A call made a tensor that torch did not tell of (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
-        known = self._tensors.meet(result)
-        inputs, kept = saved.kept_by_function(result, self._number)
-        self._append((_OP, place, frame.serial, inputs, [known.serial]))
-        if kept and place not in self._functions:
+    def record_made(self, place: int, frame: Frame, result: Any) -> None:
+        """Record a tensor that a call made unseen (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
+        record = self._tensors.register(result)
+        inputs, saved_tensors = saved.saved_by_function(result, self._serial_of)
+        self._append((_OP, place, frame.serial, inputs, [record.serial]))
+        if saved_tensors and place not in self._functions:
             self._functions.add(place)
-            self._append((_SAVED, place, type(result.grad_fn).__name__, kept))
-        self._tensors.record(result, known)
+            self._append((_SAVED, place, type(result.grad_fn).__name__, saved_tensors))
+        self._tensors.record(result, record)
 
-    def _number(self, tensor: torch.Tensor) -> int | None:
-        known = self._tensors.find(tensor)
-        return None if known is None else known.serial
+    def _serial_of(self, tensor: torch.Tensor) -> int | None:
+        record = self._tensors.find(tensor)
+        return None if record is None else record.serial
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
-    """The tensors among arguments, those in lists and tuples too."""
+    """Yield the tensors among arguments, also those in lists and tuples."""
     for argument in arguments:
         if isinstance(argument, _Tensor):
             yield argument

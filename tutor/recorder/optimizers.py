@@ -1,4 +1,4 @@
-"""Tells what an optimizer's step does to each parameter: old value, gradient, state, new value."""
+"""Record what an optimizer's step does to each parameter: old value, gradient, state, new value."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from tutor.recorder.originals import name_of
 from tutor.recorder.values import value_of
 from tutor.trace.events import Event, OptimizerStep, Update
 
-PARAMETERS = 64
-"""So many parameters of a step are told one by one."""
+MAX_PARAMETERS = 64
+"""Parameters of a step that are recorded with their values."""
 _PLAIN = (int, float, bool, str, type(None))
 
 
-class Optimizers:
-    """Watches all optimizers through torch's own hooks around `step`."""
+class OptimizerRecorder:
+    """Record the steps of all optimizers, by torch's own hooks around `step`.
+
+    Attributes:
+        on: Returns whether steps are recorded.
+        on_unrecorded_step: Called with the parameters of a step in another thread or in compiled code.
+        location: Returns the site of the running statement, and the number of its frame.
+        on_error: Called with an error of the recorder.
+    """
 
     def __init__(self, send: Callable[[Event], None], serial: Callable[[torch.Tensor], int]) -> None:
         self._send = send
         self._serial = serial
         self._before: dict[int, list[Any]] = {}
-        self._others: dict[int, list[int]] = {}
+        self._unlisted: dict[int, list[int]] = {}
         self.on: Callable[[], bool] = lambda: False
-        self.stepped_unseen: Callable[[list[torch.Tensor]], None] = lambda parameters: None
-        """Called with the parameters of a step that is not recorded: in another thread, in compiled code."""
-        self.where: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.on_unrecorded_step: Callable[[list[torch.Tensor]], None] = lambda parameters: None
+        self.location: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     def watch(self) -> None:
-        """From now on steps are told of."""
+        """Record steps from now on."""
         register_optimizer_step_pre_hook(self._begins)
         register_optimizer_step_post_hook(self._ends)
 
@@ -41,41 +47,43 @@ class Optimizers:
         if self.on():
             try:
                 with quiet():
-                    self._before[id(optimizer)] = self._look(optimizer, _closure(args, kwargs))
+                    self._before[id(optimizer)] = self._read_parameters(optimizer, _has_closure(args, kwargs))
             except Exception as error:
-                self.trouble(error)
+                self.on_error(error)
 
     def _ends(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self.on():
-            self.stepped_unseen([parameter for group in optimizer.param_groups for parameter in group["params"]])
+            self.on_unrecorded_step([parameter for group in optimizer.param_groups for parameter in group["params"]])
             return
-        before, others = self._before.pop(id(optimizer), None), self._others.pop(id(optimizer), [])
+        before, others = self._before.pop(id(optimizer), None), self._unlisted.pop(id(optimizer), [])
         if before is None:
             return
         try:
             with quiet():
-                self._tell(optimizer, before, others)
+                self._record_step(optimizer, before, others)
         except Exception as error:
-            self.trouble(error)
+            self.on_error(error)
 
-    def _look(self, optimizer: Any, closure: bool) -> list[Any]:
-        """Of each parameter that has a gradient: its group, itself, its gradient, and what is kept for it. With a
-        closure, which works the gradients out anew, they are those at the end."""
-        found: list[Any] = []
-        others = self._others[id(optimizer)] = []
+    def _read_parameters(self, optimizer: Any, closure: bool) -> list[Any]:
+        """Return group, parameter, value, gradient and state of each parameter that has a gradient.
+
+        With a closure, which computes the gradients again, the gradients are None.
+        """
+        parameters: list[Any] = []
+        unlisted = self._unlisted[id(optimizer)] = []
         for group, options in enumerate(optimizer.param_groups):
             for parameter in options["params"]:
                 if not closure and parameter.grad is None:
                     continue
-                if len(found) >= PARAMETERS:
-                    others.append(self._serial(parameter))
+                if len(parameters) >= MAX_PARAMETERS:
+                    unlisted.append(self._serial(parameter))
                 else:
                     state = _state(optimizer.state.get(parameter, {}))
                     grad = None if closure else value_of(parameter.grad)
-                    found.append((group, parameter, value_of(parameter), grad, state))
-        return found
+                    parameters.append((group, parameter, value_of(parameter), grad, state))
+        return parameters
 
-    def _tell(self, optimizer: Any, before: list[Any], others: list[int]) -> None:
+    def _record_step(self, optimizer: Any, before: list[Any], unlisted: list[int]) -> None:
         updates = [
             Update(
                 self._serial(parameter), group, value, _grad(parameter) if grad is None else grad,
@@ -88,16 +96,16 @@ class Optimizers:
         options = [
             {key: _plain(value) for key, value in group.items() if key != "params"} for group in optimizer.param_groups
         ]
-        everything = sum(len(group["params"]) for group in optimizer.param_groups)
-        site, frame = self.where()
-        name, left_out = name_of(type(optimizer)), everything - len(updates)
-        told = {update.tensor for update in updates}
-        others += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in told]
-        self._send(OptimizerStep(name, site, frame, options, updates, left_out, others))
+        parameter_count = sum(len(group["params"]) for group in optimizer.param_groups)
+        site, frame = self.location()
+        name, left_out = name_of(type(optimizer)), parameter_count - len(updates)
+        listed = {update.tensor for update in updates}
+        unlisted += [number for _, parameter, *_ in before if (number := self._serial(parameter)) not in listed]
+        self._send(OptimizerStep(name, site, frame, options, updates, left_out, unlisted))
 
 
-def _closure(args: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a step was given a function that works the loss and its gradients out."""
+def _has_closure(args: Any, kwargs: dict[str, Any]) -> bool:
+    """Return whether a step was given a function that computes the loss and its gradients again."""
     return any(argument is not None for argument in (*args[1:2], kwargs.get("closure")))
 
 
@@ -106,17 +114,18 @@ def _grad(parameter: torch.Tensor) -> Any:
 
 
 def _state(state: Any) -> dict[str, Any]:
-    """What the optimizer keeps for a parameter: momentum buffer, moments, the number of steps, lists of these."""
-    kept = {}
+    """Return what the optimizer stores for a parameter: momentum buffer, moments, the number of steps, lists of
+    these."""
+    state_values = {}
     for name, value in state.items():
-        shown = value_of(value) if isinstance(value, torch.Tensor) else _numbers(value)
-        if shown is not None:
-            kept[str(name)] = shown
-    return kept
+        state_value = value_of(value) if isinstance(value, torch.Tensor) else _numbers(value)
+        if state_value is not None:
+            state_values[str(name)] = state_value
+    return state_values
 
 
 def _numbers(value: Any) -> Any:
-    """A number, or lists of numbers and of the elements of tensors; None for anything else."""
+    """Return a number, or lists of numbers and of the elements of tensors; None for anything else."""
     if isinstance(value, torch.Tensor):
         shown = value_of(value)
         if not isinstance(shown, dict):
@@ -128,7 +137,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The same of an option, which may be text."""
+    """As `_numbers`, for an option, which may be text."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, torch.Tensor):

@@ -1,9 +1,8 @@
-"""The names of classes, whatever their metaclasses, or who has renamed them, make of these.
+"""Torch's own functions where the program has replaced them, and names of classes whatever their metaclasses do.
 
-Torch's own functions, where the program has put others in their places.
-
-Torch looks up by name which function it tells a mode of: inside of `torch.Tensor.add`, called by what a program has put
-in its place, that is what the program has put there. Called once more it would do once more what it does."""
+Torch looks up by name which function it reports to a mode: inside the original `torch.Tensor.add`, called by a
+replacement, it reports the replacement. Calling that again would repeat what it does.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +19,12 @@ _MODULE = type.__dict__["__module__"].__get__
 
 
 def name_of(kind: type) -> str:
-    """The name of a class."""
+    """Return the name of a class."""
     return str(_NAME(kind))
 
 
 def module_of(kind: type) -> str:
-    """The module that a class is from; empty where that is no text."""
+    """Return the module of a class; "" where that is no text."""
     try:
         module: Any = _MODULE(kind)
     except AttributeError:
@@ -41,8 +40,8 @@ _BUILT_IN = (
 _before: list[dict[str, Any]] = []
 
 
-def remember() -> None:
-    """Before the program begins: what stands in these namespaces now is torch's own, or the recorder's."""
+def remember_torch_functions() -> None:
+    """Note what is in torch's namespaces before the program begins."""
     _before[:] = [
         {
             name: value
@@ -53,19 +52,19 @@ def remember() -> None:
     ]
 
 
-def own(namespace: Any, name: str) -> Any:
-    """The function that had the name before the program began."""
+def torch_function(namespace: Any, name: str) -> Any:
+    """Return the function that had this name before the program began."""
     return _before[_NAMESPACES.index(namespace)][name] if _before else getattr(namespace, name)
 
 
 def original(func: Any) -> Any:
-    """The function of torch's that a mode is told of: the one that stood where the program has put `func`."""
+    """Return the torch function that the program has replaced by `func`; `func` itself if there is none."""
     if type(func) in _BUILT_IN or (type(func) is types.FunctionType and func.__code__.co_filename.startswith(_TORCH)):
         return func
-    found = [
+    replaced = [
         before[name]
         for namespace, before in zip(_NAMESPACES, _before, strict=False)
         for name, value in list(vars(namespace).items())
         if value is func and name in before
     ]
-    return found[0] if len(found) == 1 else func
+    return replaced[0] if len(replaced) == 1 else func

@@ -1,17 +1,15 @@
-"""Notices tensors whose memory other processes share: they can be written to where nobody sees it.
+"""Record what other processes do: memory that they share, collectives, and Python processes that are started.
 
-A tensor is moved to shared memory by `share_memory_()` (an operation, see `operations`), or when it is pickled for
-another process: as an argument of `Process`, or through a queue.
+Shared memory: other processes can write to it unseen. A tensor is moved there by `share_memory_()` (an operation, see
+`operations`), or when it is pickled for another process, as an argument of `Process` or through a queue.
 
-Watches the collectives of `torch.distributed`, which write to tensors without raising their version.
+Collectives of `torch.distributed` write to tensors without raising their versions. All their Python functions end in
+methods of `ProcessGroup`. Between the call and the `wait` of its work a tensor may be written to at any time, so it is
+compared at each statement; after the `wait` it is recorded. Works are waited for one by one, in any order.
 
-The methods of `ProcessGroup` are what all of its Python functions end in. Between the call and the `wait` of its work
-a tensor may be written to at any time, so it is compared at each statement; after the `wait` it counts as written. Of
-several works each is waited for by itself, in any order.
-
-Notes where the program starts other Python processes: what runs in them is not recorded.
-
-Workers of a DataLoader, servers of managers and compilers' helpers run no code that one would look for."""
+Processes: what runs in another Python process is not recorded, and the recording says so. Workers of a DataLoader,
+servers of managers and helpers of compilers do not count, since none of the learner's code is looked for there.
+"""
 
 from __future__ import annotations
 
@@ -33,22 +31,22 @@ from torch.multiprocessing import reductions
 
 from tutor.recorder.call_sites import Project
 from tutor.recorder.operations import quiet
-from tutor.recorder.tensors import Storage, Tensors
+from tutor.recorder.tensors import Storage, TensorRecorder
 from tutor.recorder.torch_private import writing_collectives
 
 _reducers: dict[type, Callable[[Any], Any]] = ForkingPickler._extra_reducers  # type: ignore[attr-defined]
 _LOADER = "torch.utils.data"
 
 
-class SharedMemory:
-    """Has the tensors compared that another process may write to."""
+class SharedMemoryWatcher:
+    """Exposes the tensors that another process may write to."""
 
-    def __init__(self, tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
 
     def watch(self) -> None:
-        """From now on tensors that go to other processes, or come from them, are compared at each statement."""
+        """Expose the tensors that are sent to other processes, or come from them, from now on."""
         for kind in [kind for kind in _reducers if issubclass(kind, torch.Tensor)]:
             ForkingPickler.register(kind, self._sending(_reducers[kind]))
         rebuild: Any = reductions.rebuild_tensor
@@ -59,7 +57,7 @@ class SharedMemory:
                 self._expose(tensor)
             return tensor
 
-        # Found by its name when a tensor arrives, so it must have the same.
+        # It is found by its name when a tensor arrives.
         rebuild_shared.__name__ = rebuild_shared.__qualname__ = rebuild.__name__
         rebuild_shared.__module__ = rebuild.__module__
         reductions.rebuild_tensor = rebuild_shared
@@ -78,7 +76,7 @@ class SharedMemory:
 
 
 def _is_loading() -> bool:
-    """Whether a batch arrives from a worker of a DataLoader, which does not write to it any more."""
+    """Return whether a batch arrives from a worker of a DataLoader, which does not write to it again."""
     frame = sys._getframe(2)
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_LOADER):
@@ -93,44 +91,43 @@ _WRITING = (
     "reduce_scatter", "reduce_scatter_tensor_coalesced", "reduce_scatter_single",
     "reduce_scatter_single_coalesced", "alltoall", "alltoall_base", "all_to_all_single", "recv", "recv_anysource",
 )  # fmt: skip
-"""The methods of `ProcessGroup` that write to tensors; which of them a torch has differs."""
-_AT_ONCE = ("_broadcast_coalesced",)
-"""Functions of C++ that have written when they return: of the parameters of all ranks DDP makes those of the first,
-and of the buffers before each pass."""
-_WAITING = ("wait", "synchronize", "block_current_stream")
+"""The methods of `ProcessGroup` that write to tensors, in any version of torch."""
+_SYNCHRONOUS = ("_broadcast_coalesced",)
+"""C++ functions that have written when they return. DDP calls them for parameters, and for buffers before each pass."""
+_WAITS = ("wait", "synchronize", "block_current_stream")
 
 
-def are_in_use() -> bool:
-    """Whether this process is one of several that exchange tensors."""
+def is_distributed() -> bool:
+    """Return whether this process exchanges tensors with others."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-class Collectives:
-    """Notes what collectives write to."""
+class CollectiveWatcher:
+    """Records what collectives write to."""
 
-    def __init__(self, tensors: Tensors, is_on: Callable[[], bool]) -> None:
+    def __init__(self, tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
         self._tensors = tensors
         self._is_on = is_on
         self._pending: list[tuple[weakref.ref[Any], Storage]] = []
-        """Works that were not waited for yet, and memory that was handed to them."""
+        """Works that were not waited for yet, and the memory that they may write to."""
 
     def watch(self) -> None:
-        """From now on their tensors are looked at."""
+        """Record the tensors of collectives from now on."""
         if not torch.distributed.is_available():
             return
         group, work = torch.distributed.ProcessGroup, torch.distributed.Work
         for name in (*_WRITING, *writing_collectives(group)):
             if hasattr(group, name):
-                setattr(group, name, self._followed(getattr(group, name), self._begins))
+                setattr(group, name, self._wrap(getattr(group, name), self._begin_work))
         distributed: Any = torch.distributed
-        for name in _AT_ONCE:
+        for name in _SYNCHRONOUS:
             if hasattr(distributed, name):
-                setattr(distributed, name, self._followed(getattr(distributed, name), self._writes))
-        for name in _WAITING:
+                setattr(distributed, name, self._wrap(getattr(distributed, name), self._record_written))
+        for name in _WAITS:
             if hasattr(work, name):
-                setattr(work, name, self._followed(getattr(work, name), self._ends))
+                setattr(work, name, self._wrap(getattr(work, name), self._end_work))
 
-    def _followed(self, original: Callable[..., Any], then: Callable[[Any, Iterable[Any]], None]) -> Callable[..., Any]:
+    def _wrap(self, original: Callable[..., Any], then: Callable[[Any, Iterable[Any]], None]) -> Callable[..., Any]:
         @functools.wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
@@ -141,23 +138,23 @@ class Collectives:
 
         return method
 
-    def _begins(self, work: Any, arguments: Iterable[Any]) -> None:
+    def _begin_work(self, work: Any, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is None:
-                known = self._tensors.find(tensor)
-                handed = [held for _, held in self._pending if known is not None and held is known.storage]
-                storage = handed[0] if handed else None
+                record = self._tensors.find(tensor)
+                storages = [pending for _, pending in self._pending if record is not None and pending is record.storage]
+                storage = storages[0] if storages else None
             if storage is not None:
                 self._pending.append((weakref.ref(work), storage))
 
-    def _writes(self, result: None, arguments: Iterable[Any]) -> None:
+    def _record_written(self, result: None, arguments: Iterable[Any]) -> None:
         for tensor in _tensors_in(arguments):
             storage = self._tensors.expose(tensor)
             if storage is not None:
-                self._tensors.conceal(storage)
+                self._tensors.unexpose_storage(storage)
 
-    def _ends(self, result: Any, arguments: Iterable[Any]) -> None:
+    def _end_work(self, result: Any, arguments: Iterable[Any]) -> None:
         work = next(iter(arguments))
         ended = [storage for held, storage in self._pending if held() is work]
         self._pending = [
@@ -166,10 +163,10 @@ class Collectives:
             if held() is not work and any(view.ref() is not None for view in storage.views)
         ]
         waiting = {id(storage): storage for _, storage in self._pending}.values()
-        for storage in [*waiting, *ended]:  # what is not waited for yet may be ready as well
-            self._tensors.conceal(storage)
+        for storage in [*waiting, *ended]:  # the others may have written as well
+            self._tensors.unexpose_storage(storage)
         for storage in waiting:
-            self._tensors.reveal(storage)
+            self._tensors.expose_storage(storage)
 
 
 def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
@@ -182,64 +179,70 @@ def _tensors_in(arguments: Iterable[Any]) -> Iterator[torch.Tensor]:
 
 _PYTHON = re.compile(r"(python|pypy|ipython)[\d.]*t?w?(\.exe)?")
 _LAUNCHERS = frozenset({"torchrun", "accelerate", "deepspeed", "horovodrun", "torchx", "lightning", "fabric", "ray"})
-_BEFORE = frozenset({
+_PREFIXES = frozenset({
     "env", "exec", "nice", "nohup", "numactl", "setsid", "stdbuf", "sudo", "taskset", "time", "timeout", "xargs",
     "mpirun", "mpiexec", "srun", "sh", "bash", "zsh", "dash",
 })  # fmt: skip
-"""Programs that run the one that stands after them."""
-_TAKES_ONE = frozenset({"-X", "-W", "--check-hash-based-pycs"})
+"""Programs that run the command in their arguments."""
+_OPTIONS_WITH_VALUE = frozenset({"-X", "-W", "--check-hash-based-pycs"})
 _TOOLS = frozenset(
     {"pip", "venv", "virtualenv", "ensurepip", "compileall", "site", "sysconfig", "platform", "uv", "conda"}
 )
 _HELPERS = ("torch.utils.data.", "multiprocessing.managers", "torch._inductor.", "torch._dynamo.", "triton.")
 
 
-class Children:
-    """Calls `say` with a word for how, whenever the program has started a Python process with code of its own."""
+class ChildProcessWatcher:
+    """Reports that the program starts a Python process with code of its own.
 
-    def __init__(self, project: Project, own: dict[int, Any], say: Callable[[str], None]) -> None:
+    Args:
+        project: Which files are the learner's.
+        own: The learner's code objects, by `id`.
+        report: Called with how it was started, such as "os.fork".
+    """
+
+    def __init__(self, project: Project, own: dict[int, Any], report: Callable[[str], None]) -> None:
         self._project = project
         self._own = own
-        self._say = say
+        self._report = report
 
     def watch(self) -> None:
-        """From now on."""
+        """Report processes from now on."""
         process: Any = multiprocessing.process.BaseProcess
-        process.start = self._after(process.start, self._by_process)
+        process.start = self._wrap_start(process.start, self._how_of_process)
         popen: Any = subprocess.Popen
-        popen.__init__ = self._after(popen.__init__, self._by_command)
-        os.fork = self._after(os.fork, self._by_fork)
-        os.system = self._after(os.system, self._by_shell)
+        popen.__init__ = self._wrap_start(popen.__init__, self._how_of_popen)
+        os.fork = self._wrap_start(os.fork, self._how_of_fork)
+        os.system = self._wrap_start(os.system, self._how_of_shell)
 
-    def _after(self, start: Callable[..., Any], judge: Callable[..., str | None]) -> Callable[..., Any]:
+    def _wrap_start(self, start: Callable[..., Any], judge: Callable[..., str | None]) -> Callable[..., Any]:
         @functools.wraps(start)
         def started(*args: Any, **kwargs: Any) -> Any:
             try:
                 how = judge(*args, **kwargs)
-            except Exception:  # arguments that no process can be started with
+            except Exception:  # the arguments are invalid
                 how = None
             result = start(*args, **kwargs)
             if how is not None and not (start.__name__ == "fork" and result == 0):
-                self._say(how)
+                self._report(how)
             return result
 
         return started
 
-    def _by_process(self, process: Any) -> str | None:
+    def _how_of_process(self, process: Any) -> str | None:
         module = getattr(getattr(process, "_target", None), "__module__", None) or ""
         helps = module.startswith(_HELPERS) or self._starter().startswith(_HELPERS)
         return None if helps else "torch.multiprocessing" if module.startswith("torch.") else "multiprocessing"
 
-    def _by_fork(self) -> str | None:
+    def _how_of_fork(self) -> str | None:
         return "os.fork" if id(sys._getframe(2).f_code) in self._own else None
 
-    def _by_shell(self, command: str) -> str | None:
-        return self._judged(command)
+    def _how_of_shell(self, command: str) -> str | None:
+        return self._how_of_command(command)
 
-    def _by_command(self, popen: Any, args: Any, *more: Any, **kwargs: Any) -> str | None:
-        return self._judged(args)
+    def _how_of_popen(self, popen: Any, args: Any, *more: Any, **kwargs: Any) -> str | None:
+        return self._how_of_command(args)
 
-    def _judged(self, args: Any) -> str | None:
+    def _how_of_command(self, args: Any) -> str | None:
         if isinstance(args, str | bytes | os.PathLike):
             commands = _split(os.fsdecode(args))
         else:
@@ -247,39 +250,39 @@ class Children:
         return next((how for command in commands if (how := self._runs_python(command))), None)
 
     def _runs_python(self, words: Sequence[str]) -> str | None:
-        """How a command runs Python code of the learner's; None where it does not."""
+        """Return how a command runs Python code of the learner's; None where it does not."""
         for at, word in enumerate(words):
             name = os.path.basename(word)
             if name in _LAUNCHERS:
                 return name
             if word == sys.executable or _PYTHON.fullmatch(name):
-                return self._what_python_runs(words[at + 1 :])
-            if " " in word and at and os.path.basename(words[0]) in _BEFORE:  # `sh -c "python …"`
+                return self._how_of_python(words[at + 1 :])
+            if " " in word and at and os.path.basename(words[0]) in _PREFIXES:  # `sh -c "python …"`
                 return next((how for command in _split(word) if (how := self._runs_python(command))), None)
-            if os.path.basename(words[0]) not in _BEFORE and "=" not in words[0]:
+            if os.path.basename(words[0]) not in _PREFIXES and "=" not in words[0]:
                 return None
         return None
 
-    def _what_python_runs(self, words: Sequence[str]) -> str | None:
+    def _how_of_python(self, words: Sequence[str]) -> str | None:
         at = 0
         while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "-c", "-m"):
             if words[at] in ("-V", "-VV", "--version", "-h", "--help"):
                 return None
-            at += 2 if words[at] in _TAKES_ONE else 1
-        what = words[at] if at < len(words) else "-"
-        if what in ("-", "-c"):
+            at += 2 if words[at] in _OPTIONS_WITH_VALUE else 1
+        target = words[at] if at < len(words) else "-"
+        if target in ("-", "-c"):
             return "subprocess" if self._starter() == "" else None
-        if what == "-m":
+        if target == "-m":
             module = words[at + 1] if at + 1 < len(words) else ""
             launches = module in ("torch.distributed.run", "torch.distributed.launch") or module.endswith(".launch")
-            known = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
-            return "torch.distributed.run" if launches else None if known else "subprocess"
-        if os.path.basename(what) in _LAUNCHERS:
-            return os.path.basename(what)
-        return "subprocess" if self._project.is_own(os.path.abspath(what)) else None
+            is_tool = module.partition(".")[0] in sys.stdlib_module_names | _TOOLS | {"torch", "tutor"}
+            return "torch.distributed.run" if launches else None if is_tool else "subprocess"
+        if os.path.basename(target) in _LAUNCHERS:
+            return os.path.basename(target)
+        return "subprocess" if self._project.is_own(os.path.abspath(target)) else None
 
     def _starter(self) -> str:
-        """The module that starts the process, but for Python's own; empty where it is the learner's."""
+        """Return the module that starts the process, not counting Python's own; "" for the learner's code."""
         frame: types.FrameType | None = sys._getframe(1)
         while frame is not None:
             name = str(frame.f_globals.get("__name__"))
@@ -292,7 +295,7 @@ class Children:
 
 
 def _split(command: str) -> list[list[str]]:
-    """The commands in a line for a shell, as words."""
+    """Split a shell line into commands, each a list of words."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     commands: list[list[str]] = [[]]

@@ -1,14 +1,14 @@
-"""Records what a script draws with plotext: the calls, so that the figure can be drawn again at any size.
+"""Patches of Python and plotext, so that the program runs as in a plain run.
 
-Gives the learner's code just as many frames as Python would, although some of ours stand below and above it.
+The recursion limit: the real one is higher than the one that the learner's code sees. The learner's functions are
+checked against the latter, so that the recorder always has room; other recursion gets a little more than in a plain
+run.
 
-The real limit is higher than the one that the learner's code sees. Functions of the learner's are refused at the
-latter, so that the recorder always has room to work; what recurses otherwise gets a little more than in a plain run.
+Trace functions, profilers and audit hooks of the program are not called in the recorder's code: they would wait for
+locks that it holds, or call it again.
 
-Keeps what the program installs to watch Python itself away from the recorder's own code.
-
-A trace function, a profiler or an audit hook of the program's is called wherever Python comes by, in the middle of the
-recorder too; there it would wait for what the recorder holds, or call the recorder once more."""
+Figures: the calls of plotext are recorded, so that a figure can be drawn again at any size.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ELEMENTS = 10_000
 
 
 def record_figures(send: Callable[[Figure], None], unseen: Callable[[], Any]) -> None:
-    """From now on plotext tells of the figures that are shown. Nothing that it does or prints changes."""
+    """Record the figures that plotext shows from now on; what it does and prints stays the same."""
     import plotext
 
     calls: list[list[Any]] = []
@@ -55,7 +55,7 @@ def record_figures(send: Callable[[Figure], None], unseen: Callable[[], Any]) ->
             if name in _FORGETS:
                 calls.clear()
             elif name in _SHOWS:
-                send(Figure([list(one) for one in calls]))
+                send(Figure([list(drawn) for drawn in calls]))
             else:
                 with unseen():
                     calls.append([name, [_plain(a) for a in args], {k: _plain(v) for k, v in kwargs.items()}])
@@ -69,7 +69,7 @@ def record_figures(send: Callable[[Figure], None], unseen: Callable[[], Any]) ->
 
 
 def _plain(value: Any) -> Any:
-    """Numbers, texts and lists, as msgpack takes them."""
+    """Return numbers, texts and lists, as msgpack takes them."""
     if isinstance(value, torch.Tensor):
         return _plain(value.detach().flatten()[:_ELEMENTS].tolist())
     if hasattr(value, "tolist"):  # numpy's
@@ -83,34 +83,35 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-DEEPEST = 20_000
-"""Frames that may be needed for an expression as deep as the compiler takes it: it takes some 3,000 levels."""
-ROOM = 60
-"""Frames that the recorder may need above the learner's deepest."""
-NEAR = 100
-"""With fewer frames of the learner's functions than this nobody is near the limit."""
+SYNTAX_DEPTH = 20_000
+"""Frames for an expression as deep as the compiler accepts, some 3,000 levels."""
+RESERVED_FRAMES = 60
+"""Frames that the recorder may need above the learner's deepest one."""
+CHECKED_DEPTH = 100
+"""The limit is checked only for frames deeper than this."""
 _limit = sys.getrecursionlimit
 _set_limit = sys.setrecursionlimit
 _ours = 0
 
 
-def make_room() -> None:
-    """From now on what the caller calls is the outermost frame of the learner's code."""
+def raise_recursion_limit() -> None:
+    """Raise the recursion limit: what the caller calls is the outermost frame of the learner's code from now on."""
     global _ours
     depth, frame = 0, sys._getframe(1)
     while frame is not None:
         depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
     if not _ours:
         sys.getrecursionlimit, sys.setrecursionlimit = getrecursionlimit, setrecursionlimit
-        _set_limit(_limit() + depth + ROOM)
+        _set_limit(_limit() + depth + RESERVED_FRAMES)
         _ours = depth
 
 
 @contextlib.contextmanager
-def room_for_syntax() -> Iterator[None]:
-    """What Python compiles may be nested deeper than our functions can follow within the limit for calls."""
+def deep_recursion() -> Iterator[None]:
+    """Raise the recursion limit inside: code that Python compiles may be nested deeper than our functions can
+    recurse."""
     before = _limit()
-    _set_limit(max(before, DEEPEST))
+    _set_limit(max(before, SYNTAX_DEPTH))
     try:
         yield
     finally:
@@ -118,19 +119,23 @@ def room_for_syntax() -> Iterator[None]:
 
 
 def getrecursionlimit() -> int:
-    """The limit that the learner's code sees."""
-    return _limit() - _ours - ROOM
+    """Return the limit that the learner's code sees."""
+    return _limit() - _ours - RESERVED_FRAMES
 
 
 def setrecursionlimit(limit: int, /) -> None:
-    """Sets it."""
-    _set_limit(limit + _ours + ROOM if limit > 0 else limit)
+    """Set the limit that the learner's code sees."""
+    _set_limit(limit + _ours + RESERVED_FRAMES if limit > 0 else limit)
 
 
-def refuse() -> None:
-    """Raises RecursionError where Python would not have called the function that called our caller."""
+def check_recursion() -> None:
+    """Check that Python would have called the function that called our caller.
+
+    Raises:
+        RecursionError: It would be deeper than the limit that the learner's code sees.
+    """
     try:
-        sys._getframe(_limit() - ROOM + 2)
+        sys._getframe(_limit() - RESERVED_FRAMES + 2)
     except ValueError:  # the stack is not as deep
         return
     raise RecursionError("maximum recursion depth exceeded")
@@ -140,8 +145,8 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _Watcher = Callable[[types.FrameType, str, Any], Any]
 
 
-def watch() -> None:
-    """From now on those that are installed see the program's code, and that of others."""
+def shield_from_tracers() -> None:
+    """Keep trace functions, profilers and audit hooks that are installed from now on out of the recorder's code."""
     for name in ("trace", "profile"):
         _watch(f"set{name}", f"get{name}")
     add = sys.addaudithook
@@ -170,7 +175,7 @@ def _watch(set_name: str, get_name: str) -> None:
 
 
 class _Away:
-    """A trace function or a profiler that is not called in our frames."""
+    """A trace function or profiler that is not called in our frames."""
 
     __slots__ = ("function",)
 
@@ -184,7 +189,7 @@ class _Away:
 
 
 def _audited(hook: Callable[[str, tuple[Any, ...]], Any]) -> Callable[[str, tuple[Any, ...]], None]:
-    """The hook, but not while it runs, and not for frames being looked at, which is what the recorder does most."""
+    """Return the hook, not called while it runs, nor for `sys._getframe`, which the recorder calls most."""
     running: set[int] = set()
 
     def gradtutor_hook(event: str, words: tuple[Any, ...]) -> None:

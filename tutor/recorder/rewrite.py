@@ -1,11 +1,9 @@
-"""Questions about the learner's syntax tree: where a node stands, what it stores, what it may change.
+"""Rewrite the learner's syntax tree so that running it calls the recorder.
 
-Rewrites the learner's syntax tree so that running it tells the recorder what happens.
-
-Before each statement stands one call with the statement's number, after each store one with the name and the value.
-This costs 0.2 µs a statement where `sys.settrace` costs 14. The calls stand on constants that are swapped for the
-recorder's functions in the finished code object, so no name of ours shows in `globals()` or `locals()`, line numbers
-stay, and so do docstrings."""
+One call with the statement's number precedes each statement; one with the name and the value follows each store. This
+costs 0.2 µs a statement, `sys.settrace` 14. The callees are constants, replaced by the recorder's functions in the
+finished code object: no name of ours shows in `globals()` or `locals()`, and line numbers and docstrings stay.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +15,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from tutor.recorder.patches import room_for_syntax
+from tutor.recorder.patches import deep_recursion
 from tutor.trace.events import Span
+
+# ------------------------------------------------------------ questions about the tree
 
 
 def source_lines(source: str) -> list[str]:
-    """The lines as the compiler counts them (`splitlines` breaks at form feeds and other marks too)."""
+    """Return the lines as the compiler counts them (`splitlines` also breaks at form feeds and the like)."""
     return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def span_of(node: ast.AST, lines: list[str]) -> Span:
-    """Where a node stands, in characters (`ast` counts UTF-8 bytes)."""
+    """Return the span of a node in characters (`ast` counts UTF-8 bytes)."""
     first, last = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
     return (
         first,
@@ -38,13 +38,13 @@ def span_of(node: ast.AST, lines: list[str]) -> Span:
 
 
 def characters(lines: list[str], line: int, column: int) -> int:
-    """A column in characters, from one in UTF-8 bytes."""
+    """Convert a column in UTF-8 bytes to one in characters."""
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     return column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
 
 
-def iterated(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
-    """What each loop and comprehension iterates over, with that loop or comprehension."""
+def iterables(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """Yield what each loop and comprehension iterates over, with that loop or comprehension."""
     for node in ast.walk(tree):
         if isinstance(node, ast.For):
             yield node.iter, node
@@ -54,7 +54,7 @@ def iterated(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
 
 
 def stored_names(targets: Iterable[ast.AST]) -> list[str]:
-    """The plain names that an assignment to these targets stores."""
+    """Return the plain names that an assignment to these targets stores."""
     names: list[str] = []
     for target in targets:
         if isinstance(target, ast.Name):
@@ -67,7 +67,7 @@ def stored_names(targets: Iterable[ast.AST]) -> list[str]:
 
 
 def declared_outer(scope: ast.AST) -> set[str]:
-    """The names that a function declares `global` or `nonlocal`; those of functions within it are their own."""
+    """Return the names that a function declares `global` or `nonlocal`, without those of functions inside it."""
     names: set[str] = set()
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
@@ -80,6 +80,7 @@ def declared_outer(scope: ast.AST) -> set[str]:
 
 
 def captured_names(pattern: ast.pattern) -> list[str]:
+    """Return the names that a pattern of `match` binds."""
     names = []
     for node in ast.walk(pattern):
         name = getattr(node, "name", None) or getattr(node, "rest", None)
@@ -88,25 +89,28 @@ def captured_names(pattern: ast.pattern) -> list[str]:
     return names
 
 
-def is_text(node: ast.expr) -> bool:
+def is_string(node: ast.expr) -> bool:
+    """Return whether a node is a string literal."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def split_docstring(body: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    if isinstance(body[0], ast.Expr) and is_text(body[0].value):
+    """Split a body into its docstring, if any, and the rest."""
+    if isinstance(body[0], ast.Expr) and is_string(body[0].value):
         return body[:1], body[1:]
     return [], body
 
 
 def has_call(node: ast.AST) -> bool:
+    """Return whether an expression may run other code: a call, an `await` or a `yield`."""
     return any(isinstance(child, ast.Call | ast.Await | ast.Yield | ast.YieldFrom) for child in ast.walk(node))
 
 
 def may_change_containers(node: ast.stmt) -> bool:
-    """Whether a list, dict, module or object may hold other tensors after this statement.
+    """Return whether a list, dict, module or object may hold other tensors after this statement.
 
-    Functions of the learner's look for themselves when they are left, so calls of these names matter only where they
-    are torch's or Python's own.
+    The learner's functions are scanned when they are left, so calls of these names matter only where they are torch's
+    or Python's own.
     """
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
@@ -134,11 +138,13 @@ _HARMLESS = {
 }  # fmt: skip
 
 
+# ------------------------------------------------------------ rewriting
+
 CALLBACKS = (
     "line", "line_scan", "bind", "bind_outer", "bind_expr", "unbind", "enter", "leave", "iterate", "loop_end",
     "caught", "star", "look", "defined",
 )  # fmt: skip
-"""The recorder's functions that rewritten code calls; see `hooks.Hooks` for what each is given."""
+"""The recorder's functions that rewritten code calls; see `callbacks.FrameRecorder` for their arguments."""
 
 _ITERATES_AT_ITS_OPERAND = sys.version_info >= (3, 13)
 _MARK = {name: b"\0gradtutor:" + name.encode() for name in CALLBACKS}
@@ -147,10 +153,16 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Hands out the numbers of places; `statement` for statements, `call` for a call whose result may be a tensor
-    that torch made unseen (`torch.from_numpy`, `nn.Parameter`). Where the compiler places the iteration of a loop at
-    what it iterates over, `loop` is told both, the loop last."""
+class SiteAllocator:
+    """Hands out the numbers of sites.
+
+    Attributes:
+        statement: Returns the number of a statement, given its span and function.
+        call: Returns the number of a call, given its span, function, statement and name, whose result may be a tensor
+            that torch made unseen (`torch.from_numpy`, `nn.Parameter`).
+        loop: Called with the spans of an iterable and its loop, where the compiler gives the iteration the iterable's
+            position (Python 3.13).
+    """
 
     statement: Callable[[Span, str], int]
     call: Callable[[Span, str, int, str], int]
@@ -160,37 +172,47 @@ class Places:
 def compile_recorded(
     source: str,
     filename: str,
-    places: Places,
+    sites: SiteAllocator,
     callbacks: dict[str, Callable[..., Any]],
     *,
     imported: bool = False,
     flags: int = 0,
 ) -> tuple[types.CodeType, types.CodeType]:
-    """Compiles `source` with the recorder's calls in it, and as it is; an `imported` module says when it begins and
-    ends.
+    """Compile `source` with the recorder's calls in it, and as it is.
 
-    `flags` are the `__future__` features that earlier cells of the file have asked for. Raises SyntaxError and warns
-    just as `compile` does.
+    Args:
+        source: The code.
+        filename: The path for tracebacks.
+        sites: Numbers the statements and calls.
+        callbacks: The recorder's functions, by the names of `CALLBACKS`.
+        imported: Whether it is a module that reports its begin and end.
+        flags: The `__future__` features that earlier cells of the file have asked for.
+
+    Returns:
+        The rewritten code and the plain code; the plain code twice where the rewritten one is nested too deeply to
+        compile.
+
+    Raises:
+        SyntaxError: As `compile` does; it also warns as `compile` does.
     """
-    plain: types.CodeType = compile(
-        source, filename, "exec", flags, dont_inherit=True
-    )  # for its errors and warnings, before ours
-    with warnings.catch_warnings(), room_for_syntax():
-        warnings.simplefilter("ignore")  # "'bytes' object is not callable": our marks
+    plain: types.CodeType = compile(source, filename, "exec", flags, dont_inherit=True)
+    with warnings.catch_warnings(), deep_recursion():
+        warnings.simplefilter("ignore")  # of our marks: "'bytes' object is not callable"
         try:
             tree = ast.parse(source, filename)
             lines = source_lines(source)
             if _ITERATES_AT_ITS_OPERAND:
-                for over, loop in iterated(tree):
-                    places.loop(span_of(over, lines), span_of(loop, lines))
-            _Rewriter(lines, places).module(tree, imported=imported)
+                for iterable, loop in iterables(tree):
+                    sites.loop(span_of(iterable, lines), span_of(loop, lines))
+            _Rewriter(lines, sites).module(tree, imported=imported)
             code: types.CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
-        except (RecursionError, MemoryError, ValueError, SyntaxError):  # nested deeper than the compiler takes from us
+        except (RecursionError, MemoryError, ValueError, SyntaxError):  # too deeply nested once rewritten
             return plain, plain
     return _swap(code, callbacks), plain
 
 
 def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> types.CodeType:
+    """Return the code with the marks among its constants replaced by the callbacks."""
     constants: list[Any] = []
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -202,16 +224,18 @@ def _swap(code: types.CodeType, callbacks: dict[str, Callable[..., Any]]) -> typ
 
 
 class _Rewriter:
-    def __init__(self, lines: list[str], places: Places) -> None:
+    """Rewrites the statements of a module."""
+
+    def __init__(self, lines: list[str], sites: SiteAllocator) -> None:
         self._lines = lines
-        self._places = places
+        self._sites = sites
         self._function = "<module>"
         self._loops: list[int] = []
         self._headers: list[int] = []
         self._outer_names: set[str] = set()
         self._statement = 0
 
-    # ------------------------------------------------------------ places
+    # ------------------------------------------------------------ positions
 
     def span(self, node: ast.AST) -> Span:
         return span_of(node, self._lines)
@@ -219,9 +243,9 @@ class _Rewriter:
     # ------------------------------------------------------------ blocks
 
     def module(self, tree: ast.Module, *, imported: bool) -> None:
-        """Docstring and `__future__` imports must stay first."""
+        """Rewrite a module; its docstring and `__future__` imports stay first."""
         body, head = tree.body, 0
-        if body and isinstance(body[0], ast.Expr) and is_text(body[0].value):
+        if body and isinstance(body[0], ast.Expr) and is_string(body[0].value):
             head = 1
         while head < len(body) and isinstance(body[head], ast.ImportFrom) and body[head].module == "__future__":  # type: ignore[attr-defined]
             head += 1
@@ -229,17 +253,17 @@ class _Rewriter:
         tree.body = body[:head] + (self._scope_of(rest, (), [], body[head], body[-1]) if imported and rest else rest)
 
     def _block(self, body: list[ast.stmt], *, scan_first: bool = False) -> list[ast.stmt]:
-        out: list[ast.stmt] = []
+        statements: list[ast.stmt] = []
         scan = scan_first
         for statement in body:
             if isinstance(statement, ast.Global | ast.Nonlocal):
-                out.append(statement)
+                statements.append(statement)
                 continue
-            number = self._places.statement(self.span(statement), self._function)
-            out.append(self._call("line_scan" if scan else "line", [ast.Constant(number)], statement))
+            number = self._sites.statement(self.span(statement), self._function)
+            statements.append(self._call("line_scan" if scan else "line", [ast.Constant(number)], statement))
             scan = may_change_containers(statement)
-            out.extend(self._rewritten(statement, number))
-        return out
+            statements.extend(self._rewrite(statement, number))
+        return statements
 
     def _call(self, name: str, args: list[ast.expr], at: ast.AST) -> ast.stmt:
         return _place(ast.Expr(self._call_expr(name, args)), at)
@@ -250,7 +274,7 @@ class _Rewriter:
 
     # ------------------------------------------------------------ statements
 
-    def _rewritten(self, node: ast.stmt, number: int) -> list[ast.stmt]:
+    def _rewrite(self, node: ast.stmt, number: int) -> list[ast.stmt]:
         before, self._statement = self._statement, number
         try:
             method = getattr(self, "_" + type(node).__name__.lower(), None)
@@ -263,31 +287,33 @@ class _Rewriter:
             self._statement = before
 
     def _expressions(self, node: ast.AST) -> None:
-        """Rewrites walrus assignments in the expressions of a statement, without entering its blocks."""
+        """Rewrite walrus assignments in the expressions of a statement, not in its blocks."""
         _Walrus(self).visit_fields(node)
 
-    def _binds(self, targets: Iterable[ast.AST], at: ast.AST, place: int = 0) -> list[ast.stmt]:
-        out: list[ast.stmt] = []
+    def _bind_calls(self, targets: Iterable[ast.AST], at: ast.AST, place: int = 0) -> list[ast.stmt]:
+        """Return a call for each name that these targets store; `place` is the site of the call that made the value,
+        or 0."""
+        statements: list[ast.stmt] = []
         for name in stored_names(targets):
             args: list[ast.expr] = [ast.Constant(name), ast.Name(name, ast.Load())]
             if place:
                 args.append(ast.Constant(place))
-            out.append(self._call("bind_outer" if name in self._outer_names else "bind", args, at))
-        return out
+            statements.append(self._call("bind_outer" if name in self._outer_names else "bind", args, at))
+        return statements
 
     def _assign(self, node: ast.Assign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        binds = self._binds(node.targets, node, self._made_by(node.value, number))
-        return [node, *self._look(node.targets, node), *binds]
+        binds = self._bind_calls(node.targets, node, self._call_site(node.value, number))
+        return [node, *self._look_calls(node.targets, node), *binds]
 
     def _annassign(self, node: ast.AnnAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
         if node.value is None:
             return [node]
-        return [node, *self._binds([node.target], node, self._made_by(node.value, number))]
+        return [node, *self._bind_calls([node.target], node, self._call_site(node.value, number))]
 
-    def _made_by(self, value: ast.expr, number: int) -> int:
-        """The place of a call in case its result turns out to be a tensor that torch did not tell of."""
+    def _call_site(self, value: ast.expr, number: int) -> int:
+        """Return the site of a call whose result may be a tensor that torch made unseen; 0 for other expressions."""
         if not isinstance(value, ast.Call):
             return 0
         callee = value.func
@@ -296,14 +322,14 @@ class _Rewriter:
         name = (
             callee.attr if isinstance(callee, ast.Attribute) else callee.id if isinstance(callee, ast.Name) else "call"
         )
-        return self._places.call(self.span(value), self._function, number, name)
+        return self._sites.call(self.span(value), self._function, number, name)
 
     def _augassign(self, node: ast.AugAssign, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        return [node, *self._look([node.target], node), *self._binds([node.target], node)]
+        return [node, *self._look_calls([node.target], node), *self._bind_calls([node.target], node)]
 
-    def _look(self, targets: list[ast.expr], at: ast.AST) -> list[ast.stmt]:
-        """After `z.real = …`, of which torch tells no function mode."""
+    def _look_calls(self, targets: list[ast.expr], at: ast.AST) -> list[ast.stmt]:
+        """Return the call after `z.real = …`, which no function mode sees."""
         written = any(isinstance(node, ast.Attribute) and node.attr in ("real", "imag") for node in targets)
         return [self._call("look", [], at)] if written else []
 
@@ -311,16 +337,20 @@ class _Rewriter:
         if any(alias.name == "*" for alias in node.names):
             return [node, self._call("star", [], node)]
         names = [ast.Name(alias.asname or alias.name, ast.Store()) for alias in node.names]
-        return [node, *self._binds(names, node)]
+        return [node, *self._bind_calls(names, node)]
 
     def _delete(self, node: ast.Delete, number: int) -> list[ast.stmt]:
-        out: list[ast.stmt] = [node]
-        out += [self._call("unbind", [ast.Constant(t.id)], node) for t in node.targets if isinstance(t, ast.Name)]
-        return out
+        statements: list[ast.stmt] = [node]
+        statements += [
+            self._call("unbind", [ast.Constant(target.id)], node)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        ]
+        return statements
 
     def _for(self, node: ast.For | ast.AsyncFor, number: int) -> list[ast.stmt]:
         self._expressions(node)
-        first = [self._iterate(node, number), *self._binds([node.target], node)]
+        first = [self._iterate(node, number), *self._bind_calls([node.target], node)]
         return self._loop(node, number, first)
 
     _asyncfor = _for
@@ -333,7 +363,7 @@ class _Rewriter:
         return self._call("iterate", [ast.Constant(number)], node)
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, number: int, first: list[ast.stmt]) -> list[ast.stmt]:
-        """The header is about to run again at the end of the body and at each `continue`, as a debugger shows it."""
+        """Repeat the header's call at the end of the body and at each `continue`, as a debugger shows it."""
         self._loops.append(number)
         self._headers.append(number)
         node.body = first + self._block(node.body, scan_first=True)
@@ -342,7 +372,7 @@ class _Rewriter:
         if not isinstance(node.body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise):
             node.body.append(again)
         end = self._call("loop_end", [ast.Constant(number)], node)
-        if node.orelse:  # no turn of the loop
+        if node.orelse:  # it is no iteration
             node.orelse = [end, *self._block(node.orelse, scan_first=True)]
         return [node, end]
 
@@ -359,18 +389,18 @@ class _Rewriter:
     def _with(self, node: ast.With | ast.AsyncWith, number: int) -> list[ast.stmt]:
         self._expressions(node)
         targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
-        left = len(self._headers)
-        node.body = [*self._binds(targets, node), *self._block(node.body, scan_first=True)]
-        # `suppress` and its like end loops by an exception that nobody else sees.
-        ends = [self._call("loop_end", [ast.Constant(loop)], node) for loop in self._headers[left:]]
+        outer_count = len(self._headers)
+        node.body = [*self._bind_calls(targets, node), *self._block(node.body, scan_first=True)]
+        # `suppress` and the like swallow exceptions that have left loops.
+        ends = [self._call("loop_end", [ast.Constant(loop)], node) for loop in self._headers[outer_count:]]
         return [node, *ends]
 
     _asyncwith = _with
 
     def _try(self, node: ast.Try, number: int) -> list[ast.stmt]:
-        left = len(self._headers)
+        outer_count = len(self._headers)
         node.body = self._block(node.body)
-        loops = tuple(self._headers[left:])  # an exception leaves them without a word
+        loops = tuple(self._headers[outer_count:])  # an exception may leave them
         for handler in node.handlers:
             caught = self._call("caught", [_constant(loops)], handler)
             handler.body = [caught, *self._block(handler.body, scan_first=True)]
@@ -384,13 +414,13 @@ class _Rewriter:
         self._expressions(node)
         for case in node.cases:
             names = [ast.Name(name, ast.Store()) for name in captured_names(case.pattern)]
-            case.body = [*self._binds(names, node), *self._block(case.body, scan_first=True)]
+            case.body = [*self._bind_calls(names, node), *self._block(case.body, scan_first=True)]
         return [node]
 
     def _functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, number: int) -> list[ast.stmt]:
-        a = node.args
-        names = [p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
-        names += [p.arg for p in (a.vararg, a.kwarg) if p is not None]
+        arguments = node.args
+        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        names += [argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
         values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in names]
         self._scope(node, node.name, tuple(names), values)
         node.decorator_list.append(ast.copy_location(ast.Constant(_MARK["defined"]), node))
@@ -419,7 +449,7 @@ class _Rewriter:
     def _scope_of(
         self, body: list[ast.stmt], names: tuple[str, ...], values: list[ast.expr], first: ast.stmt, last: ast.stmt
     ) -> list[ast.stmt]:
-        """A body that says when it is entered, and when it is left in whatever way."""
+        """Return a body that reports when it is entered, and when it is left, also by an exception."""
         enter = self._call("enter", [_constant(names), ast.Tuple(values, ast.Load())], first)
         leave = self._call("leave", [], last)
         guarded = ast.Try(body=body or [ast.Pass()], handlers=[], orelse=[], finalbody=[leave])
@@ -427,7 +457,7 @@ class _Rewriter:
 
 
 class _Walrus(ast.NodeTransformer):
-    """`(x := f())` tells of x; lambdas and comprehensions are entered, blocks are not."""
+    """Adds a call for the name of each `:=`; enters lambdas and comprehensions, not blocks."""
 
     def __init__(self, rewriter: _Rewriter) -> None:
         self._rewriter = rewriter
@@ -446,7 +476,7 @@ class _Walrus(ast.NodeTransformer):
 
 
 def _place(node: _Node, at: ast.AST) -> _Node:
-    """Gives our nodes the place of the learner's statement, so that tracebacks through them name its line."""
+    """Give our nodes the position of the learner's statement, for the lines in tracebacks."""
     for child in ast.walk(node):
         if not hasattr(child, "lineno") and isinstance(child, ast.expr | ast.stmt):
             ast.copy_location(child, at)

@@ -1,7 +1,7 @@
-"""Finds out what an autograd node saves for its backward.
+"""Find out what an autograd node saves for its backward.
 
-Reading a node's `_saved_*` costs time and, under saved-tensor hooks, runs code of the learner's. What a node saves is
-the same at each visit of a place, so it is read once there, and then known in terms of the operation's own tensors.
+Reading a node's `_saved_*` takes time and, under saved-tensor hooks, runs the learner's code. A node saves the same at
+each visit of a site, so it is read once there, and described in terms of the operation's own tensors.
 """
 
 from __future__ import annotations
@@ -15,123 +15,147 @@ from torch.autograd.function import BackwardCFunction
 from tutor.recorder.torch_private import saved_hooks_are_on, saved_names, saved_value, storage_id
 
 INPUT, OUTPUT, OWN = range(3)
-Kept = tuple[str, int, int, int]
-"""Of a saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), which of them, and the bytes of an own."""
-Node = tuple[str, list[bool], list[Kept]]
-"""Of a node inside of an operation: its name, which inputs need a gradient, and what it saves."""
+SavedTensor = tuple[str, int, int, int]
+"""A saved tensor: its name, whose it is (`INPUT`, `OUTPUT`, `OWN`), its place there, and its bytes if it is its own."""
+InnerNode = tuple[str, list[bool], list[SavedTensor]]
+"""A node inside an operation: its name, which inputs need a gradient, and what it saves."""
 _MOST_INSIDE = 200
 _SCALARS = (float, int, bool, str, type(None))
 
 
-def of_operation(
-    tensor: torch.Tensor, args: Any, kwargs: dict[str, Any], known: Callable[[Any], int | None]
-) -> tuple[str, list[Kept], list[bool], list[Node]] | None:
-    """What the node that made `tensor`, and those inside of the operation, save, where these were its arguments: the
-    node's name, what it saves, which of its inputs need a gradient, and the same of those inside. None: nothing.
+def saved_by_operation(
+    tensor: torch.Tensor, args: Any, kwargs: dict[str, Any], number_of: Callable[[Any], int | None]
+) -> tuple[str, list[SavedTensor], list[bool], list[InnerNode]] | None:
+    """Return what the nodes of an operation save: the one that made `tensor`, and those inside the operation.
 
-    `known` tells the nodes that were there before. Function modes are off.
+    Function modes must be off.
+
+    Args:
+        tensor: The output of the operation.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
+        number_of: Returns the number of a node from before, or None.
+
+    Returns:
+        The node's name, what it saves, which of its inputs need a gradient, and the same of the nodes inside; None
+        where nothing is saved.
     """
     if saved_hooks_are_on():
         return None
-    given = [*_tensors(args), *_named(kwargs, _places(args))]
+    arguments = [*_tensors(args), *_named(kwargs, _place_count(args))]
     node = tensor.grad_fn
-    inner = [(type(one).__name__, _needs(one), _kept_by(one, given, tensor)) for one in _inside(node, known)]
-    kept = _kept_by(node, given, tensor)
-    if not kept and not any(saves for _, _, saves in inner):
+    inner = [
+        (type(inner_node).__name__, _inputs_needing_grad(inner_node), _saved_by(inner_node, arguments, tensor))
+        for inner_node in _nodes_inside(node, number_of)
+    ]
+    saved_tensors = _saved_by(node, arguments, tensor)
+    if not saved_tensors and not any(saves for _, _, saves in inner):
         return None
-    return type(node).__name__, kept, _needs(node), inner
+    return type(node).__name__, saved_tensors, _inputs_needing_grad(node), inner
 
 
-def _inside(node: Any, known: Callable[[Any], int | None]) -> list[Any]:
-    """The unknown nodes that lead to this one, breadth first, without leaves; none where they are too many."""
-    found: list[Any] = []
+def _nodes_inside(node: Any, number_of: Callable[[Any], int | None]) -> list[Any]:
+    """Return the unknown nodes before this one, breadth first, without leaves; none where they are too many."""
+    nodes: list[Any] = []
     waiting = [node]
-    for one in waiting:
-        for before, _ in one.next_functions:
-            if before is None or any(before is other for other in found) or known(before) is not None:
+    for current in waiting:
+        for source, _ in current.next_functions:
+            if source is None or any(source is other for other in nodes) or number_of(source) is not None:
                 continue
-            if type(before).__name__ != "AccumulateGrad":
-                if len(found) == _MOST_INSIDE:
+            if type(source).__name__ != "AccumulateGrad":
+                if len(nodes) == _MOST_INSIDE:
                     return []
-                found.append(before)
-                waiting.append(before)
-    return found
+                nodes.append(source)
+                waiting.append(source)
+    return nodes
 
 
-def _needs(node: Any) -> list[bool]:
-    return [before is not None for before, _ in node.next_functions]
+def _inputs_needing_grad(node: Any) -> list[bool]:
+    """Return which inputs of a node need a gradient."""
+    return [source is not None for source, _ in node.next_functions]
 
 
-def _kept_by(node: Any, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> list[Kept]:
-    kept: list[Kept] = []
-    if isinstance(node, BackwardCFunction):  # a custom Function: what it gave to `ctx.save_for_backward`
-        for place, held in enumerate(_saved_tensors(node)):
-            if held is not None:
-                kept.append((f"saved_tensors[{place}]", *_whose(held, given, made)))
-        return kept
+def _saved_by(node: Any, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor) -> list[SavedTensor]:
+    """Return what a node saves."""
+    saved_tensors: list[SavedTensor] = []
+    if isinstance(node, BackwardCFunction):  # a custom Function: its `ctx.save_for_backward`
+        for place, value in enumerate(_saved_tensors(node)):
+            if value is not None:
+                saved_tensors.append((f"saved_tensors[{place}]", *_whose(value, arguments, output)))
+        return saved_tensors
     for name in saved_names(type(node)):
         try:
-            held = saved_value(node, name)
-        except Exception:  # freed already, or not to be read from Python
+            value = saved_value(node, name)
+        except Exception:  # freed, or not readable from Python
             continue
-        for one in held if isinstance(held, list | tuple) else (held,):
-            if isinstance(one, torch.Tensor):
-                kept.append((name, *_whose(one, given, made)))
-    return kept
+        for tensor in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(tensor, torch.Tensor):
+                saved_tensors.append((name, *_whose(tensor, arguments, output)))
+    return saved_tensors
 
 
-def kept_by_function(tensor: torch.Tensor, known: Callable[[torch.Tensor], int | None]) -> tuple[list[int], list[Kept]]:
-    """The same of a custom Function (`ctx.save_for_backward`). Nobody saw its arguments: those that it saves stand for
-    them, by their numbers."""
+def saved_by_function(
+    tensor: torch.Tensor, number_of: Callable[[torch.Tensor], int | None]
+) -> tuple[list[int], list[SavedTensor]]:
+    """Return the numbers of the inputs of a custom Function, and what it saves.
+
+    Its arguments were not seen, so the tensors that it saves stand for them.
+    """
     node: Any = tensor.grad_fn
     if not isinstance(node, BackwardCFunction) or saved_hooks_are_on():
         return [], []
     inputs: list[int] = []
-    kept: list[Kept] = []
-    for place, held in enumerate(_saved_tensors(node)):
-        if held is None:
+    saved_tensors: list[SavedTensor] = []
+    for place, saved in enumerate(_saved_tensors(node)):
+        if saved is None:
             continue
-        number, name = known(held), f"saved_tensors[{place}]"
-        if number is None or held is tensor:
-            kept.append((name, *_whose(held, [], tensor)))
+        number, name = number_of(saved), f"saved_tensors[{place}]"
+        if number is None or saved is tensor:
+            saved_tensors.append((name, *_whose(saved, [], tensor)))
         else:
-            kept.append((name, INPUT, len(inputs), 0))
+            saved_tensors.append((name, INPUT, len(inputs), 0))
             inputs.append(number)
-    return inputs, kept
+    return inputs, saved_tensors
 
 
 def _saved_tensors(node: Any) -> tuple[torch.Tensor | None, ...]:
     try:
         saved: tuple[torch.Tensor | None, ...] = node.saved_tensors
-    except RuntimeError:  # a pass has let go of them
+    except RuntimeError:  # freed by a pass
         return ()
     return saved
 
 
-def _whose(held: torch.Tensor, given: list[tuple[int, torch.Tensor]], made: torch.Tensor) -> tuple[int, int, int]:
-    """Two views of one storage are told apart by where they begin and how they go on; a view that nobody gave stands
-    for what it looks into."""
+def _whose(
+    saved: torch.Tensor, arguments: list[tuple[int, torch.Tensor]], output: torch.Tensor
+) -> tuple[int, int, int]:
+    """Return whose a saved tensor is, its place there, and its bytes if it is the node's own.
+
+    Views of one storage are told apart by offset, shape and strides; a view that was no argument stands for its base.
+    """
     try:
-        address, look = storage_id(held.untyped_storage()), _look(held)
-        sharing = [(INPUT, place) for place, one in given if storage_id(one.untyped_storage()) == address]
-        whole = [(INPUT, place) for place, one in given if (INPUT, place) in sharing and _look(one) == look]
-        if storage_id(made.untyped_storage()) == address:
-            (whole if _look(made) == look else sharing).append((OUTPUT, 0))
+        address, layout = storage_id(saved.untyped_storage()), _layout(saved)
+        sharing = [(INPUT, place) for place, argument in arguments if storage_id(argument.untyped_storage()) == address]
+        whole = [
+            (INPUT, place) for place, argument in arguments if (INPUT, place) in sharing and _layout(argument) == layout
+        ]
+        if storage_id(output.untyped_storage()) == address:
+            (whole if _layout(output) == layout else sharing).append((OUTPUT, 0))
         for whose, place in (*whole, *sharing):
             return whose, place, 0
     except Exception:  # sparse: no storage to compare
         return OWN, 0, 0
-    return OWN, 0, held.numel() * held.element_size()
+    return OWN, 0, saved.numel() * saved.element_size()
 
 
-def _look(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """How a tensor looks into its storage."""
+def _layout(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Return how a tensor is laid out in its storage."""
     return tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
 
 
-def _places(args: Any) -> int:
-    """How many places the arguments take in `Op.inputs`."""
-    return sum(_places(one) if _is_nested(one) else 1 for one in args)
+def _place_count(args: Any) -> int:
+    """Return how many places the arguments take in `Op.inputs`."""
+    return sum(_place_count(argument) if _is_nested(argument) else 1 for argument in args)
 
 
 def _is_nested(argument: Any) -> bool:
@@ -143,11 +167,11 @@ def _is_nested(argument: Any) -> bool:
 
 
 def _tensors(args: Any, place: int = 0) -> Iterator[tuple[int, torch.Tensor]]:
-    """The tensors among the arguments with their places in `Op.inputs`."""
+    """Yield the tensors among the arguments, with their places in `Op.inputs`."""
     for argument in args:
         if _is_nested(argument):
             yield from _tensors(argument, place)
-            place += _places(argument)
+            place += _place_count(argument)
             continue
         if isinstance(argument, torch.Tensor):
             yield place, argument
@@ -155,11 +179,11 @@ def _tensors(args: Any, place: int = 0) -> Iterator[tuple[int, torch.Tensor]]:
 
 
 def _named(kwargs: dict[str, Any], place: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """The same of those given by name: what is no tensor has no place there."""
+    """As `_tensors`, for keyword arguments: those that are no tensors have no place there."""
     for argument in kwargs.values():
         if isinstance(argument, torch.Tensor):
             yield place, argument
             place += 1
         elif _is_nested(argument):
             yield from _tensors(argument, place)
-            place += _places(argument)
+            place += _place_count(argument)

@@ -1,8 +1,8 @@
-"""Runs the program's signal handlers in the program's code, never in the middle of the recorder's.
+"""Run the program's signal handlers in the program's code, never inside the recorder's.
 
-Python runs a handler wherever the main thread happens to be. What it raises there belongs to the learner's program, as
-time limits made with SIGALRM do; in the recorder's own code it would be taken for an error of the recorder. So a
-handler that comes upon that code waits for the next statement, or the end of the operation.
+Python runs a handler wherever the main thread is. What it raises (a time limit made with SIGALRM) belongs to the
+program; inside the recorder it would be taken for an error of the recorder. So a handler that interrupts the recorder
+is deferred to the next statement, or to the end of the operation.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from typing import Any
 import torch
 
 from tutor.recorder.call_sites import STAND_IN
-from tutor.recorder.exceptions import is_ours
+from tutor.recorder.exceptions import is_recorder_code
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _Handler = Callable[[int, types.FrameType | None], Any]
 
 
 class DeferredSignals:
-    """Wraps the handlers that the program installs."""
+    """Wraps the handlers that the program installs.
+
+    Attributes:
+        waiting: The handlers that are due, and their signals.
+    """
 
     def __init__(self) -> None:
         self.waiting: list[tuple[_Handler, int]] = []
-        """Handlers that are due, and their signals."""
         self._handlers: dict[int, tuple[Any, Any]] = {}
-        """By signal: what the program has installed, and what stands in its place."""
+        """The program's handler and its wrapper, by signal."""
         self._signal: Any = signal.signal
         self._getsignal: Any = signal.getsignal
 
     def watch(self) -> None:
-        """From now on; an interrupt is handled as Python does by itself."""
+        """Wrap handlers from now on; handle an interrupt as Python does by default."""
 
         @functools.wraps(self._signal)
         def install(signalnum: int, handler: Any, /) -> Any:
@@ -54,8 +57,8 @@ class DeferredSignals:
             handler, number = self.waiting.pop(0)
             handler(number, frame)
 
-    def let_go(self) -> None:
-        """At the end of the program, as Python does it: no handler of the program's holds anything any more."""
+    def release(self) -> None:
+        """Reset the handlers at the end of the program, as Python does, so that they keep nothing alive."""
         for number in self._handlers:
             self._signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         self._handlers.clear()
@@ -69,14 +72,14 @@ class DeferredSignals:
     def _install(self, signalnum: int, handler: Any) -> Any:
         previous = self._installed(signalnum)
         if callable(handler):
-            deferred = self._deferred(handler)
+            deferred = self._defer(handler)
             self._signal(signalnum, deferred)
             self._handlers[signalnum] = handler, deferred
         else:
             self._signal(signalnum, handler)
         return previous
 
-    def _deferred(self, handler: _Handler) -> _Handler:
+    def _defer(self, handler: _Handler) -> _Handler:
         def gradtutor_handler(number: int, frame: types.FrameType | None) -> None:
             if _is_in_recorder(frame):
                 self.waiting.append((handler, number))
@@ -87,12 +90,12 @@ class DeferredSignals:
 
 
 def _is_in_recorder(frame: types.FrameType | None) -> bool:
-    """Whether the recorder's own code runs: above the last call that it makes for the program."""
+    """Return whether the recorder's own code runs, above the last call that it makes for the program."""
     while frame is not None:
         code = frame.f_code
         if code.co_name == STAND_IN:
             return False
-        if is_ours(code):
+        if is_recorder_code(code):
             return True
         if not code.co_filename.startswith(("<", _TORCH)):
             return False

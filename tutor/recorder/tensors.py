@@ -1,9 +1,8 @@
-"""Memory blocks and the tensors that look into them: what changes together.
-
-Knows every tensor that the learner's code has met: its number, and what was last recorded of it.
+"""Record tensors: their numbers, their values, the memory they share, and when they are gone.
 
 Tensors are never kept alive. A number belongs to a Python object, found by `id` and checked by a weak reference at
-each look-up (`id` is reused at once); the dead are told of in sweeps whose cost is shared by the new."""
+each look-up (an `id` is reused at once). Dead ones are reported in sweeps, whose cost is shared among the new ones.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tutor.recorder.autograd_graph import Graph
+from tutor.recorder.autograd_graph import GraphRecorder
 from tutor.recorder.originals import name_of
 from tutor.recorder.torch_private import storage_id
 from tutor.recorder.values import CODES, LIST, dtype_name, fingerprint_of, is_readable, summary_of, unmeasured, value_of
@@ -21,8 +20,10 @@ from tutor.trace.events import Gone, Meta, Snapshot
 
 
 class TensorRecord:
-    """What was recorded of one tensor. Class attributes, not slots with an `__init__`: half of the tensors are
-    temporaries, and making one of these is on the hot path."""
+    """What was last recorded of one tensor.
+
+    Class attributes, not slots with an `__init__`: half of the tensors are temporaries, and this is on the hot path.
+    """
 
     version: int | None = -1
     meta = 0
@@ -30,14 +31,14 @@ class TensorRecord:
     requires_grad = False
     is_leaf = True
     small = False
-    """A leaf of few elements, whose snapshot needs no care."""
+    """Whether it is a leaf of few elements, which can be recorded the fast way."""
     storage: Storage | None = None
     grad = 0
     fingerprint: Any = None
-    """Of the value when it was last looked at, kept where no version counter tells of a change."""
+    """Of the value last seen, where no version counter shows changes."""
 
-    counting: list[TensorRecord] | None = None
-    """Tensors that share its version counter though not its memory."""
+    sharing_version: list[TensorRecord] | None = None
+    """Tensors that share its version counter, but not its memory."""
 
     def __init__(self, ref: weakref.ref[torch.Tensor], serial: int) -> None:
         self.ref = ref
@@ -48,31 +49,31 @@ class Storage:
     """One memory block, and the tensors seen to look into it."""
 
     exposed = False
-    """Whether it can be written to where torch does not see it."""
+    """Whether it can be written to without torch seeing it."""
 
     def __init__(self, serial: int, view: TensorRecord) -> None:
         self.serial = serial
         self.views = [view]
 
 
-class Memory:
-    """The table of memory blocks, by the address of the storage's C++ object."""
+class StorageTable:
+    """The memory blocks, by the address of the storage's C++ object."""
 
     def __init__(self) -> None:
         self._storages: dict[int, Storage] = {}
         self._serials = 0
 
-    def storage_of(self, t: torch.Tensor, known: TensorRecord) -> Storage | None:
-        """The block that `t` looks into; `known` is noted as one of those who do, and of no other."""
+    def storage_of(self, t: torch.Tensor, record: TensorRecord) -> Storage | None:
+        """Return the block that `t` looks into, and register `record` with it alone; None for a tensor without one."""
         try:
             address = storage_id(t.untyped_storage())
         except Exception:  # sparse tensors and wrappers have none
             return None
         storage = self._storages.get(address)
-        if known.storage is not None:
-            if known.storage is storage:
+        if record.storage is not None:
+            if record.storage is storage:
                 return storage
-            self.forget(known)  # torch.load gives a tensor its memory together with its shape
+            self.forget(record)  # torch.load gives a tensor its memory together with its shape
         if storage is not None:
             for view in storage.views:
                 if view.ref() is not None:
@@ -81,43 +82,43 @@ class Memory:
                 storage = None
         if storage is None:
             self._serials = serial = self._serials + 1
-            storage = self._storages[address] = Storage(serial, known)
+            storage = self._storages[address] = Storage(serial, record)
         else:
-            storage.views.append(known)
-        known.storage = storage
+            storage.views.append(record)
+        record.storage = storage
         return storage
 
-    def owner(self, t: torch.Tensor) -> TensorRecord | None:
-        """The known tensor that `t`, itself unknown, is another face of (`w.data` is one of w)."""
+    def alias_of(self, t: torch.Tensor) -> TensorRecord | None:
+        """Return the record of a known tensor with the memory, shape and history of `t` (w, for `w.data`)."""
         try:
             storage = self._storages.get(storage_id(t.untyped_storage()))
             if storage is not None:
-                for known in storage.views:
-                    tensor = known.ref()
+                for record in storage.views:
+                    tensor = record.ref()
                     if tensor is not None and tensor.data_ptr() == t.data_ptr() and tensor.shape == t.shape:
-                        return known if grad_fn_of(tensor) is grad_fn_of(t) and tensor.dtype == t.dtype else None
+                        return record if grad_fn_of(tensor) is grad_fn_of(t) and tensor.dtype == t.dtype else None
         except Exception:  # no storage at all
             return None
         return None
 
-    def forget(self, known: TensorRecord) -> None:
-        """`known` does not look into its block any more, or not surely."""
-        storage, known.storage = known.storage, None
-        if storage is not None and known in storage.views:
-            storage.views.remove(known)
+    def forget(self, record: TensorRecord) -> None:
+        """Remove a record from its block, as the tensor may have moved to another."""
+        storage, record.storage = record.storage, None
+        if storage is not None and record in storage.views:
+            storage.views.remove(record)
 
     def forget_dead(self) -> None:
-        """Drops the blocks that no living tensor looks into."""
+        """Drop the blocks that no living tensor looks into."""
         for key, storage in list(self._storages.items()):
-            storage.views = [known for known in storage.views if known.ref() is not None]
+            storage.views = [record for record in storage.views if record.ref() is not None]
             if not storage.views:
                 del self._storages[key]
 
 
 def grad_fn_of(t: torch.Tensor) -> Any:
-    """The node that made `t`; None for a leaf, and where torch refuses to tell.
+    """Return the node that made `t`; None for a leaf, and where torch raises.
 
-    It does of a view made under `no_grad`, or by an operation with several outputs, whose base was written to since.
+    It raises for a view made under `no_grad`, or by an operation with several outputs, whose base was written to since.
     """
     try:
         return t.grad_fn
@@ -126,7 +127,7 @@ def grad_fn_of(t: torch.Tensor) -> Any:
 
 
 def version_of(t: torch.Tensor) -> int | None:
-    """The version of `t`; None for one made in `inference_mode`, which has no counter."""
+    """Return the version of `t`; None for a tensor made in `inference_mode`, which has no counter."""
     try:
         return t._version
     except RuntimeError:
@@ -134,7 +135,7 @@ def version_of(t: torch.Tensor) -> int | None:
 
 
 def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether `t` already is what `t.data = other` would make it."""
+    """Return whether `t` already has the memory and layout that `t.data = other` would give it."""
     try:
         same = storage_id(t.untyped_storage()) == storage_id(other.untyped_storage())
         return (
@@ -148,13 +149,14 @@ def looks_into(t: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def overlap(t: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two that look into the same block may have elements in common: whether their stretches of it meet."""
+    """Return whether two tensors in the same block may share elements: whether their address ranges meet."""
     first, last = _stretch(t)
     begin, end = _stretch(other)
     return first < end and begin < last
 
 
 def _stretch(t: torch.Tensor) -> tuple[int, int]:
+    """Return the first address of a tensor, and the one after its last."""
     if not t.numel():
         return 0, 0
     start, size = t.data_ptr(), t.element_size()
@@ -162,128 +164,135 @@ def _stretch(t: torch.Tensor) -> tuple[int, int]:
 
 
 def is_outside(t: torch.Tensor) -> bool:
-    """Whether its memory came from elsewhere (`torch.from_numpy`): torch cannot resize such."""
+    """Return whether the memory of `t` is not torch's (`torch.from_numpy`), so that torch cannot resize it."""
     try:
         return not t.untyped_storage().resizable()
     except Exception:  # no storage at all
         return False
 
 
+# ------------------------------------------------------------ the recorder of tensors
+
 _SNAPSHOT = Snapshot.__struct_config__.tag
 _META = Meta.__struct_config__.tag
 _GONE = Gone.__struct_config__.tag
 _strided = torch.strided
 _WATCHED = 1 << 16
-"""Up to this many elements a value without a trusted version counter is compared at each statement."""
+"""Values of at most this many elements are compared at each statement, where versions do not show changes."""
 
 
-class Tensors:
-    """The table of known tensors. Its methods expect function modes to be off."""
+class TensorRecorder:
+    """Record snapshots of tensors, and keep the table of known ones. Function modes must be off.
+
+    Attributes:
+        by_id: The records by `id` of their tensors; a caller must check the weak reference.
+        storages: The memory blocks.
+        exposed: Blocks that can be written to unseen; they are compared at each statement.
+        elements_seen: Elements of all large tensors met. Measuring may cost a share of it, not of time, so that two
+            machines record alike.
+    """
 
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
-        self.graph: Graph  # set by the recorder, as is the next
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.graph: GraphRecorder  # set by the recorder, like `on_error`
+        self.on_error: Callable[[Exception], None] = lambda error: None
         self.by_id: dict[int, TensorRecord] = {}
-        """By `id`; whoever looks here must check the weak reference."""
-        self.memory = Memory()
+        self.storages = StorageTable()
         self._metas: dict[Any, int] = {}
         self._serials = 0
         self._sweep_at = 64
         self._replaced: list[int] = []
-        """Tensors that are gone, and whose `id` another one has by now."""
+        """Numbers of dead tensors whose `id` another one has by now."""
         self.exposed: list[Storage] = []
-        self.work = 0
-        """Elements of the large tensors that were met: what measuring may cost is a share of it, not of time, so that
-        two machines record alike."""
+        self.elements_seen = 0
         self._measured = 0
-        self._waived = False
-        self._distrusted: set[int] = set()
-        """By `id` of their records: tensors that were written to unseen."""
+        self._unlimited = False
+        self._marked_changed: set[int] = set()
+        """Tensors that were written to unseen, by `id` of their records."""
         self._unmeasured: dict[int, TensorRecord] = {}
 
     def find(self, t: torch.Tensor) -> TensorRecord | None:
-        """What is known of `t`, if it was met."""
-        known = self.by_id.get(id(t))
-        return known if known is not None and known.ref() is t else None
+        """Return the record of `t`; None if it is unknown."""
+        record = self.by_id.get(id(t))
+        return record if record is not None and record.ref() is t else None
 
-    def meet(self, t: torch.Tensor) -> TensorRecord:
-        """The record of `t`, made (but nothing sent yet) when it is new."""
+    def register(self, t: torch.Tensor) -> TensorRecord:
+        """Return the record of `t`; make one, without sending anything, if it is unknown."""
         key = id(t)
-        known = self.by_id.get(key)
-        if known is not None:
-            if known.ref() is t:
-                return known
+        record = self.by_id.get(key)
+        if record is not None:
+            if record.ref() is t:
+                return record
             del self.by_id[key]
-            self._replaced.append(known.serial)
+            self._replaced.append(record.serial)
         if len(self.by_id) + len(self._replaced) >= self._sweep_at:
             self.sweep()
         self._serials += 1
-        known = TensorRecord(weakref.ref(t), self._serials)
-        self.by_id[key] = known
-        return known
+        record = TensorRecord(weakref.ref(t), self._serials)
+        self.by_id[key] = record
+        return record
 
     def serial(self, t: torch.Tensor) -> int:
-        """The number of `t`; a tensor met for the first time is recorded."""
+        """Return the number of `t`; record it if it is unknown."""
         return (self.find(t) or self.record_new(t)).serial
 
     def record_new(self, t: torch.Tensor) -> TensorRecord:
-        """Sends the first snapshot of `t`, which no operation was seen to make."""
-        known = self.meet(t)
-        self.record(t, known)
+        """Send the first snapshot of `t`, which no recorded operation made."""
+        record = self.register(t)
+        self.record(t, record)
         if is_outside(t):
             self.expose(t)
-        return known
+        return record
 
     def sweep(self) -> None:
-        """Forgets the tensors that are gone, and says so."""
+        """Forget the tensors that are gone, and send their numbers."""
         gone, self._replaced = self._replaced, []
-        for key, known in [(key, known) for key, known in self.by_id.items() if known.ref() is None]:
+        for key, record in [(key, record) for key, record in self.by_id.items() if record.ref() is None]:
             del self.by_id[key]
-            gone.append(known.serial)
+            gone.append(record.serial)
         if gone:
             self._append((_GONE, gone))
-        self.memory.forget_dead()
+        self.storages.forget_dead()
         self._sweep_at = 64 + 2 * len(self.by_id)
 
     # ------------------------------------------------------------ recording
 
-    def record(self, t: torch.Tensor, known: TensorRecord, *, value: bool = True) -> None:
-        """Sends a snapshot of `t`; with `value` False its elements are as they were."""
+    def record(self, t: torch.Tensor, record: TensorRecord, *, value: bool = True) -> None:
+        """Send a snapshot of `t`; without its elements where `value` is False."""
         try:
-            self._snapshot(t, known, value)
-        except Exception as error:  # the learner's program must not suffer from what we cannot read
-            self.trouble(error)
+            self._snapshot(t, record, value)
+        except Exception as error:  # an unreadable tensor must not stop the learner's program
+            self.on_error(error)
 
-    def written(self, t: torch.Tensor, known: TensorRecord) -> None:
-        """Sends a snapshot of `t`, whose elements were written to and nothing else: the usual update of a leaf."""
-        storage = known.storage
-        if not self._is_plain_leaf(t, known) or storage is None or storage.exposed:
-            self.record(t, known)
+    def record_values(self, t: torch.Tensor, record: TensorRecord) -> None:
+        """Send a snapshot of `t`, of which only the elements have changed: fast for small leaves."""
+        storage = record.storage
+        if not self._is_plain_leaf(t, record) or storage is None or storage.exposed:
+            self.record(t, record)
             return
-        known.version = version = t._version
+        record.version = version = t._version
         self._append(
-            (_SNAPSHOT, known.serial, known.meta, version, storage.serial, None, known.grad or None, t.tolist())
+            (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, t.tolist())
         )
 
     @staticmethod
-    def _is_plain_leaf(t: torch.Tensor, known: TensorRecord) -> bool:
-        """Whether `t` is a small leaf of which nothing but the elements can have changed."""
-        if not known.small or t.shape != known.shape or t.requires_grad != known.requires_grad:
+    def _is_plain_leaf(t: torch.Tensor, record: TensorRecord) -> bool:
+        """Return whether `t` is a small leaf of which only the elements can have changed."""
+        if not record.small or t.shape != record.shape or t.requires_grad != record.requires_grad:
             return False
         try:
             return t.grad_fn is None
-        except RuntimeError:  # torch refuses to tell
+        except RuntimeError:  # torch raises
             return False
 
-    def _snapshot(self, t: torch.Tensor, known: TensorRecord, value: bool) -> None:
+    def _snapshot(self, t: torch.Tensor, record: TensorRecord, value: bool) -> None:
         new_nodes: list[Any] = []
         node: int | None = None
         grad: int | None = None
         grad_tensor: torch.Tensor | None = None
         name: str | None = None
         retains = False
-        is_leaf: bool | None = None  # where torch refuses to tell
+        is_leaf: bool | None = None  # where torch raises
         try:
             grad_fn = t.grad_fn
             is_leaf = grad_fn is None
@@ -295,7 +304,7 @@ class Tensors:
         else:
             requires_grad = True
             name = type(grad_fn).__name__
-            node = self.graph.node(grad_fn, known.serial, new_nodes)
+            node = self.graph.node(grad_fn, record.serial, new_nodes)
             retains = t.retains_grad
             if retains:
                 grad_tensor = t.grad
@@ -316,81 +325,83 @@ class Tensors:
             meta = self._metas.get(key)
         if meta is None:
             meta = self._new_meta(key)
-        storage = known.storage
-        if storage is None or meta != known.meta:
-            storage = self.memory.storage_of(t, known)
+        storage = record.storage
+        if storage is None or meta != record.meta:
+            storage = self.storages.storage_of(t, record)
         if grad_tensor is not None:
             grad = self.gradient(grad_tensor)
-        known.grad = grad or 0
-        known.meta = meta
-        known.shape = shape
-        known.requires_grad = requires_grad
-        known.is_leaf = is_leaf is True
-        known.small = small and known.is_leaf and version is not None and is_readable(t)
-        known.version = version
-        shown: Any = None
+        record.grad = grad or 0
+        record.meta = meta
+        record.shape = shape
+        record.requires_grad = requires_grad
+        record.is_leaf = is_leaf is True
+        record.small = small and record.is_leaf and version is not None and is_readable(t)
+        record.version = version
+        value_sent: Any = None
         if value:
             try:
-                shown = t.tolist() if small and is_readable(t) else self._value(t, known)
+                value_sent = t.tolist() if small and is_readable(t) else self._value(t, record)
             except Exception:  # a meta tensor, a wrapper of functorch's: let `value_of` say so
-                known.small = False
-                shown = self._value(t, known)
+                record.small = False
+                value_sent = self._value(t, record)
         if version is None or (storage is not None and storage.exposed):
-            known.fingerprint = fingerprint_of(t, _WATCHED)
-        self._append((_SNAPSHOT, known.serial, meta, version, storage.serial if storage else None, node, grad, shown))
+            record.fingerprint = fingerprint_of(t, _WATCHED)
+        self._append(
+            (_SNAPSHOT, record.serial, meta, version, storage.serial if storage else None, node, grad, value_sent)
+        )
         for event in new_nodes:
             self._append(event)
 
-    def place(self, t: torch.Tensor, known: TensorRecord) -> int | None:
-        """Notes the memory of a tensor that another event tells of, and gives its number."""
-        storage = self.memory.storage_of(t, known)
+    def storage_serial(self, t: torch.Tensor, record: TensorRecord) -> int | None:
+        """Register the memory of a tensor that another event describes; return the number of the block."""
+        storage = self.storages.storage_of(t, record)
         return None if storage is None else storage.serial
 
     def gradient(self, grad: torch.Tensor) -> int:
-        """The number of a tensor that stands in a `.grad`."""
-        known = self.find(grad)
-        if known is None:
-            known = self.meet(grad)
-            self.record(grad, known)
-        elif self.has_new_value(grad, known):
-            self.changed(grad, known)
-        return known.serial
+        """Return the number of a `.grad`; record it if it is new or has changed."""
+        record = self.find(grad)
+        if record is None:
+            record = self.register(grad)
+            self.record(grad, record)
+        elif self.has_new_value(grad, record):
+            self.record_write(grad, record)
+        return record.serial
 
-    def _value(self, t: torch.Tensor, known: TensorRecord) -> Any:
+    def _value(self, t: torch.Tensor, record: TensorRecord) -> Any:
         value = value_of(t)
         if value is None:
             count = t.numel()
-            self.work += count
-            if self._waived or self._measured + count <= self.work // 16 + (1 << 22):
+            self.elements_seen += count
+            if self._unlimited or self._measured + count <= self.elements_seen // 16 + (1 << 22):
                 self._measured += count
                 summary = summary_of(t)
-                if known.storage is not None and known.storage.exposed and count > _WATCHED:
+                if record.storage is not None and record.storage.exposed and count > _WATCHED:
                     summary["note"] += ", in memory shared with what is not torch: as last measured"
                 return summary
-            self._unmeasured[known.serial] = known
+            self._unmeasured[record.serial] = record
             return unmeasured(t)
         return value
 
     def measure_all(self) -> None:
-        """Sends the statistics of the large tensors that were put off, or are written to unseen, and still live."""
+        """Send the postponed statistics of large living tensors, and those of tensors written to unseen."""
         waiting, self._unmeasured = self._unmeasured, {}
         for storage in self.exposed:
-            waiting.update({known.serial: known for known in storage.views if known.fingerprint is None})
-        self._waived = True
-        for known in waiting.values():
-            tensor = known.ref()
+            waiting.update({record.serial: record for record in storage.views if record.fingerprint is None})
+        self._unlimited = True
+        for record in waiting.values():
+            tensor = record.ref()
             if tensor is not None:
-                self.record(tensor, known)
-        self._waived = False
+                self.record(tensor, record)
+        self._unlimited = False
 
-    def changed(self, t: torch.Tensor, known: TensorRecord) -> None:
-        """`t` was written to: all that look into the same memory have changed with it."""
-        self.written(t, known)
-        for other in known.counting or ():
+    def record_write(self, t: torch.Tensor, record: TensorRecord) -> None:
+        """Record `t` after a write, and every tensor that shares its memory or version counter."""
+        self.record_values(t, record)
+        for other in record.sharing_version or ():
             tensor = other.ref()
             if tensor is not None and self.has_new_value(tensor, other):
                 self.record(tensor, other)
-        storage = known.storage
+        storage = record.storage
         if storage is None or len(storage.views) == 1:
             return
         alive = []
@@ -398,87 +409,88 @@ class Tensors:
             tensor = other.ref()
             if tensor is not None:
                 alive.append(other)
-                if other is not known:
-                    self.written(tensor, other)
+                if other is not record:
+                    self.record_values(tensor, other)
         storage.views = alive
 
-    def described(self, t: torch.Tensor, known: TensorRecord) -> None:
-        """Something other than the elements of `t` was changed, which its views may share: `requires_grad`."""
-        self.record(t, known, value=known.version == -1)  # one met here may share another's memory
-        storage = known.storage
+    def record_meta(self, t: torch.Tensor, record: TensorRecord) -> None:
+        """Record `t` and its views after a change of `requires_grad` or the like, without their elements."""
+        self.record(t, record, value=record.version == -1)  # a new one may share another's memory
+        storage = record.storage
         for view in [] if storage is None else list(storage.views):
             tensor = view.ref()
-            if tensor is not None and view is not known and tensor.requires_grad != view.requires_grad:
+            if tensor is not None and view is not record and tensor.requires_grad != view.requires_grad:
                 self.record(tensor, view, value=False)
 
-    def moved(self, t: torch.Tensor, known: TensorRecord) -> None:
-        """`t.data = ...` gave it other memory; its version counter it still shares with its former views."""
-        former = [] if known.storage is None else [view for view in known.storage.views if view is not known]
+    def record_new_storage(self, t: torch.Tensor, record: TensorRecord) -> None:
+        """Record `t` after `t.data = ...`: it has other memory, but shares its version with its former views."""
+        former = [] if record.storage is None else [view for view in record.storage.views if view is not record]
         for view in former:
-            self.count_together(known, view)
-        self.memory.forget(known)
-        self.record(t, known)
+            self.share_version_counter(record, view)
+        self.storages.forget(record)
+        self.record(t, record)
         for view in former:
             tensor = view.ref()
             if tensor is not None and self.has_new_value(tensor, view):
                 self.record(tensor, view)
 
-    def count_together(self, known: TensorRecord, other: TensorRecord) -> None:
+    def share_version_counter(self, record: TensorRecord, other: TensorRecord) -> None:
         """Note that two tensors share a version counter, but not their memory."""
-        for first, second in ((known, other), (other, known)):
-            first.counting = [*(held for held in first.counting or () if held.ref() is not None), second]
+        for first, second in ((record, other), (other, record)):
+            first.sharing_version = [*(held for held in first.sharing_version or () if held.ref() is not None), second]
 
-    def has_new_value(self, t: torch.Tensor, known: TensorRecord) -> bool:
-        """Whether `t` was written to since it was last recorded, as far as a look at it tells."""
-        if known.version is not None:
-            return known.version != t._version
-        return bool(fingerprint_of(t, _WATCHED) != known.fingerprint)
+    def has_new_value(self, t: torch.Tensor, record: TensorRecord) -> bool:
+        """Return whether `t` was written to since it was last recorded, by its version or fingerprint."""
+        if record.version is not None:
+            return record.version != t._version
+        return bool(fingerprint_of(t, _WATCHED) != record.fingerprint)
 
-    def distrust(self, tensors: list[torch.Tensor]) -> None:
-        """Note that these were written to unseen, whatever their versions say: a fused optimizer in compiled code."""
-        self._distrusted.update(id(known) for tensor in tensors if (known := self.find(tensor)) is not None)
+    def mark_changed(self, tensors: list[torch.Tensor]) -> None:
+        """Note that these were written to, whatever their versions: by a fused optimizer in compiled code."""
+        self._marked_changed.update(id(record) for tensor in tensors if (record := self.find(tensor)) is not None)
 
-    def look_again(self) -> None:
-        """Records the known tensors that have changed where nobody saw it: in a thread, in compiled code."""
-        distrusted, self._distrusted = self._distrusted, set()
-        for known in list(self.by_id.values()):
-            tensor = known.ref()
-            if tensor is None or known.version == -1:
+    def record_changed(self) -> None:
+        """Record the known tensors that were changed unseen: in a thread, in compiled code."""
+        distrusted, self._marked_changed = self._marked_changed, set()
+        for record in list(self.by_id.values()):
+            tensor = record.ref()
+            if tensor is None or record.version == -1:
                 continue
             try:
-                is_new = id(known) in distrusted or self.has_new_value(tensor, known)
-                if is_new or tensor.shape != known.shape:
-                    self.changed(tensor, known)
-                grad = tensor.grad if known.is_leaf else None
+                is_new = id(record) in distrusted or self.has_new_value(tensor, record)
+                if is_new or tensor.shape != record.shape:
+                    self.record_write(tensor, record)
+                grad = tensor.grad if record.is_leaf else None
                 held = None if grad is None else self.find(grad)
-                if known.is_leaf and (known.grad if grad is None else held is None or held.serial != known.grad):
-                    self.record(tensor, known, value=False)
-            except Exception as error:  # the learner's program must not suffer from what we cannot read
-                self.trouble(error)
+                if record.is_leaf and (record.grad if grad is None else held is None or held.serial != record.grad):
+                    self.record(tensor, record, value=False)
+            except Exception as error:  # an unreadable tensor must not stop the learner's program
+                self.on_error(error)
 
     def record_all(self) -> None:
-        """Records all known tensors that live, whether they have changed or not."""
-        for known in list(self.by_id.values()):
-            tensor = known.ref()
+        """Record all living known tensors, changed or not."""
+        for record in list(self.by_id.values()):
+            tensor = record.ref()
             if tensor is not None:
-                self.record(tensor, known)
+                self.record(tensor, record)
 
     def expose(self, t: torch.Tensor) -> Storage | None:
         """Note that the memory of `t` can be written to unseen from now on (numpy, a raw pointer, another process).
 
-        Returns that memory, or None where this was known.
+        Returns:
+            The memory block; None if it was exposed already.
         """
-        known = self.meet(t)
-        if known.storage is None:
-            self.record(t, known)
-        storage = known.storage
+        record = self.register(t)
+        if record.storage is None:
+            self.record(t, record)
+        storage = record.storage
         if storage is None or storage.exposed:
             return None
-        self.reveal(storage)
+        self.expose_storage(storage)
         return storage
 
-    def reveal(self, storage: Storage) -> None:
-        """Note that this memory can be written to unseen from now on."""
+    def expose_storage(self, storage: Storage) -> None:
+        """Note that this block can be written to unseen from now on."""
         storage.exposed = True
         self.exposed.append(storage)
         for view in storage.views:
@@ -486,28 +498,28 @@ class Tensors:
             if tensor is not None:
                 view.fingerprint = fingerprint_of(tensor, _WATCHED)
                 if view.fingerprint is None and view.version != -1:
-                    self.record(tensor, view)  # to say so
+                    self.record(tensor, view)  # as unmeasured
 
-    def conceal(self, storage: Storage) -> None:
-        """Note that this memory is no longer written to unseen, and record what it holds."""
+    def unexpose_storage(self, storage: Storage) -> None:
+        """Note that this block is no longer written to unseen, and record what it holds."""
         storage.exposed = False
         if storage in self.exposed:
             self.exposed.remove(storage)
-        for known in storage.views:
-            tensor = known.ref()
+        for record in storage.views:
+            tensor = record.ref()
             if tensor is not None:
-                self.record(tensor, known)
+                self.record(tensor, record)
 
-    def compare_exposed(self) -> None:
-        """Records the tensors whose memory was changed from outside."""
+    def record_exposed(self) -> None:
+        """Record the tensors whose exposed memory has changed."""
         for storage in self.exposed:
-            for known in storage.views:
-                tensor = known.ref()
-                if tensor is not None and fingerprint_of(tensor, _WATCHED) != known.fingerprint:
-                    self.record(tensor, known)
+            for record in storage.views:
+                tensor = record.ref()
+                if tensor is not None and fingerprint_of(tensor, _WATCHED) != record.fingerprint:
+                    self.record(tensor, record)
         self.exposed = [storage for storage in self.exposed if any(k.ref() is not None for k in storage.views)]
 
-    # ------------------------------------------------------------ what rarely changes
+    # ------------------------------------------------------------ metadata
 
     def _new_meta(self, key: Any) -> int:
         shape, dtype, device, strides, requires_grad, name, retains, layout, kind, is_leaf = key

@@ -1,7 +1,7 @@
-"""Notices the learner's other threads: what they do is not recorded, but what they leave in tensors is.
+"""Notice the learner's other threads: what they do is not recorded, but what they change in tensors is.
 
 Function modes, frames and the table of tensors belong to the main thread. While a thread that the learner's code has
-started lives, and once after it has ended, all known tensors are looked at again at each statement of the main thread.
+started is alive, and once after it has ended, all known tensors are compared at each statement of the main thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tutor.recorder.tensors import Tensors
+from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.trace.events import Event, Gap
 
@@ -24,13 +24,17 @@ _THIRD_PARTY = os.path.join(_STANDARD_LIBRARY, "site-packages") + os.sep
 
 _HOUSEKEEPING = re.compile(r"(asyncio|subprocess|logging|multiprocessing|concurrent\.futures\.process)\b")
 _WORKERS = "multiprocessing.pool", "worker"
-"""Not so the threads of a `ThreadPool`, which run what they are given."""
+"""The threads of a `ThreadPool`, which run the learner's functions."""
 
 
-class Threads:
-    """Looks again at the tensors after other threads may have used torch."""
+class ThreadWatcher:
+    """Records tensors after other threads may have changed them.
 
-    def __init__(self, send: Callable[[Event], None], tensors: Tensors, own: dict[int, Any]) -> None:
+    Attributes:
+        active: Whether tensors may have changed since they were last compared.
+    """
+
+    def __init__(self, send: Callable[[Event], None], tensors: TensorRecorder, own: dict[int, Any]) -> None:
         self._send = send
         self._tensors = tensors
         self._own = own
@@ -38,13 +42,12 @@ class Threads:
         self._main = _thread.get_ident()
         self._alive: list[threading.Thread] = []
         self._waiting: list[str] = []
-        """Names of threads that the recording does not tell of yet."""
+        """Names of threads that the recording does not mention yet."""
         self._announced: set[str] = set()
         self.active = False
-        """Whether tensors may have changed since the last look."""
 
     def watch(self) -> None:
-        """From now on threads that the learner's code starts are noticed."""
+        """Notice the threads that the learner's code starts from now on."""
         start = threading.Thread.start
 
         def start_noticed(thread: threading.Thread) -> None:
@@ -52,20 +55,20 @@ class Threads:
                 self._alive.append(thread)
                 self.active = True
                 if not _is_housekeeping(thread):
-                    self._note(thread.name)
+                    self._notice(thread.name)
             start(thread)
 
         threading.Thread.start = start_noticed  # type: ignore[method-assign, assignment]
 
-    def is_other(self) -> bool:
-        """Whether the calling thread is not the main one; then it is using torch, or running the learner's code."""
+    def is_other_thread(self) -> bool:
+        """Return whether the caller is not in the main thread; notice that thread."""
         if _thread.get_ident() == self._main:
             return False
-        self._note(threading.current_thread().name)
+        self._notice(threading.current_thread().name)
         return True
 
-    def look_again(self) -> None:
-        """At a statement of the main thread: record what the others have changed."""
+    def record_changed(self) -> None:
+        """Record, at a statement of the main thread, what the others have changed."""
         while self._waiting:
             self._send(Gap(0, "thread", detail=self._waiting.pop(0)))
         alive = [thread for thread in self._alive if thread.is_alive() or thread.ident is None]
@@ -75,9 +78,9 @@ class Threads:
             if ended:
                 self._tensors.record_all()
             else:
-                self._tensors.look_again()
+                self._tensors.record_changed()
 
-    def _note(self, name: str) -> None:
+    def _notice(self, name: str) -> None:
         self.active = True
         kind = re.sub(r"\d+", "", name)  # a pool has many
         if kind not in self._announced:
@@ -85,7 +88,7 @@ class Threads:
             self._waiting.append(name)
 
     def _is_learners(self) -> bool:
-        """Whether the learner's code starts a thread, itself or through the standard library."""
+        """Return whether the learner's code starts a thread, itself or through the standard library."""
         frame = sys._getframe(2)
         while frame is not None:
             if id(frame.f_code) in self._own:
@@ -98,9 +101,9 @@ class Threads:
 
 
 def _is_housekeeping(thread: threading.Thread) -> bool:
-    """Whether the standard library has started it for itself: to feed a queue, to wait for a process, to shut down.
+    """Return whether the standard library starts a thread for itself: to feed a queue, wait for a process, shut down.
 
-    Should it come to run the learner's code all the same, it is noticed then.
+    If it runs the learner's code all the same, it is noticed then.
     """
     run = getattr(thread, "_target", None) or type(thread).run
     place = getattr(run, "__module__", None) or ""

@@ -1,11 +1,11 @@
-"""Every private name of torch that the recorder uses, with what is done where a torch does not have it.
+"""All private names of torch that the recorder uses, and what happens where a version of torch lacks one.
 
-No other module of the package touches one: a test reads them all. Each is looked up here by `getattr` with a default,
-or by `_module`, so that a test can take it away; `NAMES` says what a recording then lacks. Not here, on purpose:
+No other module uses one: a test reads them all. Each is looked up here by `getattr` with a default, or by `_module`, so
+that a test can take it away; `NAMES` says what a recording then lacks. Left out on purpose:
 
-- `Tensor._version` is read as it is, on the hottest path; where it is missing a stand-in is given to `torch.Tensor`.
-- Names that are only compared with what torch tells of itself: of functions that a mode is told of (`naming`), of
-  torch's own files and modules in the stack. One that does not exist is never met.
+- `Tensor._version` is read directly, on the hottest path; where it is missing, `torch.Tensor` is given a replacement.
+- Names that are only compared with what torch reports: of functions that a mode sees (`op_kinds`), of torch's own files
+  and modules on the stack. A missing one is never met.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _overrides: Any = torch.overrides
 
 
 def _modes() -> list[Any]:
-    """The function modes that are on, the innermost last."""
+    """Return the function modes that are on, the innermost last."""
     listed: list[Any] = getattr(_overrides, "_get_current_function_mode_stack", list)()
     return listed
 
@@ -131,7 +131,7 @@ _pop_hooks: Any = getattr(_autograd, "_pop_saved_tensors_default_hooks", None)
 
 
 class _Pushed(threading.local):
-    """How many hooks for saved tensors this thread has on, counted."""
+    """The number of saved-tensor hooks that are on in this thread."""
 
     count = 0
 
@@ -140,14 +140,14 @@ _pushed = _Pushed()
 
 
 def saved_hooks_are_on() -> bool:
-    """Whether reading what a node saves would run hooks of the learner's."""
+    """Return whether reading what a node saves would run hooks of the learner's."""
     if _top_hooks is not None:
         return _top_hooks(True) is not None
     return _pushed.count > 0
 
 
 def wrap_saved_hooks(visible: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]) -> None:
-    """From now on hooks for saved tensors are `visible` ones."""
+    """Pass saved-tensor hooks through `visible` from now on."""
     if _push_hooks is None:
         return
 
@@ -170,7 +170,7 @@ register_hook: Any = getattr(_HookMixin, "_register_hook", None)
 
 
 def replace_register_hook(function: Callable[[Any, Any], Any]) -> None:
-    """From now on `function` adds hooks to those of nodes."""
+    """Let `function` add hooks to nodes from now on."""
     if register_hook is not None:
         _HookMixin._register_hook = staticmethod(function)
 
@@ -182,12 +182,12 @@ OpOverloadPacket: Any = type(torch.ops.aten.add)
 
 
 def schema_of(overload: Any) -> Any:
-    """The schema of an overload; None where torch does not tell it."""
+    """Return the schema of an overload; None where torch has none."""
     return getattr(overload, "_schema", None)
 
 
 def schemas_named(name: str) -> Any:
-    """The schemas of the operations of a name in `aten`; none where torch does not tell them."""
+    """Return the schemas of the `aten` operations of this name."""
     listed = getattr(_C, "_jit_get_schemas_for_operator", None)
     return [] if listed is None else listed(f"aten::{name}")
 
@@ -205,7 +205,7 @@ _SEES_DISPATCH = all(
 
 
 class DispatchMode(_dispatch_mode or object):  # type: ignore[misc]
-    """Sees the calls below autograd."""
+    """A dispatch mode: sees the calls below autograd."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -213,12 +213,12 @@ class DispatchMode(_dispatch_mode or object):  # type: ignore[misc]
 
 
 def may_dispatch() -> bool:
-    """Whether a `DispatchMode` can be put around a call: none is on, and no transform runs."""
+    """Return whether a `DispatchMode` can be put around a call: none is on, and no transform runs."""
     return _SEES_DISPATCH and _peek() is None and not _dispatch_modes()
 
 
 def together(t: torch.Tensor) -> int:
-    """How many tensors this one stands for inside `torch.vmap`; 0 elsewhere."""
+    """Return how many tensors this one stands for inside `torch.vmap`; 0 elsewhere."""
     names = ("is_functorch_wrapped_tensor", "get_unwrapped", "is_batchedtensor", "maybe_get_bdim")
     is_wrapped, unwrapped, is_batched, dimension = (getattr(_transforms, name, None) for name in names)
     if is_wrapped is None or unwrapped is None or is_batched is None or dimension is None:
@@ -237,7 +237,7 @@ WithoutTransforms: Any = getattr(_C, "_DisableFuncTorch", None)
 
 
 def below_transforms(t: torch.Tensor) -> torch.Tensor | None:
-    """What a tensor is below the transforms that run; None where it stands for several, and where none runs."""
+    """Return what a tensor is below the running transforms; None where it stands for several, or none runs."""
     is_wrapped: Any = getattr(_transforms, "is_functorch_wrapped_tensor", None)
     unwrapped: Any = getattr(_transforms, "get_unwrapped", None)
     missing = WithoutTransforms is None or is_wrapped is None or unwrapped is None or _peek is None
@@ -252,7 +252,7 @@ def below_transforms(t: torch.Tensor) -> torch.Tensor | None:
 
 
 def _address(storage: Any) -> int:
-    """Where a block begins; an error for one without memory, which all share."""
+    """Return where a block begins; raise for a storage without memory, since those share an address."""
     address: int = storage.data_ptr()
     if not address:
         raise RuntimeError("a storage without memory")
@@ -270,23 +270,23 @@ if getattr(_probe, "_version", None) is None:
 
 
 def is_zeros(t: torch.Tensor) -> bool:
-    """Whether `t` is autograd's own stand-in for zeros, without memory."""
+    """Return whether `t` is autograd's placeholder for zeros, without memory."""
     return bool(getattr(t, "_is_zerotensor", bool)())
 
 
 def stored_count(t: torch.Tensor) -> int | None:
-    """How many elements a sparse tensor stores; None where torch does not tell."""
+    """Return how many elements a sparse tensor stores; None where torch does not say."""
     stored = getattr(t, "_nnz", None)
     return None if stored is None else int(stored())
 
 
 def has_hooks_after(leaf: torch.Tensor) -> bool:
-    """Whether hooks run once the gradient of this leaf is written."""
+    """Return whether a leaf has, or may have, post-accumulate-grad hooks."""
     return getattr(leaf, "_post_accumulate_grad_hooks", {}) is not None
 
 
 def may_lack_hooks_after(leaf: torch.Tensor) -> bool:
-    """Whether it may be that none ever did."""
+    """Return whether a leaf may never have had a post-accumulate-grad hook."""
     return getattr(leaf, "_post_accumulate_grad_hooks", None) is None
 
 
@@ -302,17 +302,17 @@ _RAW, _SAVED = "_raw_saved_", "_saved_"
 
 
 def saved_names(kind: type) -> list[str]:
-    """The names of what nodes of this type save."""
+    """Return the names of what nodes of this type save."""
     return [name[len(_RAW) :] for name in dir(kind) if name.startswith(_RAW)]
 
 
 def saved_value(node: Any, name: str) -> Any:
-    """What a node saved under this name. Raises what torch raises where it is freed already."""
+    """Return what a node saved under this name; raise what torch raises where it is freed."""
     return getattr(node, _SAVED + name, None)
 
 
 def is_compiled(kind: type) -> bool:
-    """Whether a node of this type runs a backward that torch has compiled: no Python of the learner's."""
+    """Return whether nodes of this type run a backward that torch has compiled, no Python of the learner's."""
     return getattr(kind, "_forward_cls", kind).__module__.startswith("torch._functorch._aot_autograd.")
 
 
@@ -324,17 +324,17 @@ second."""
 
 
 def import_dynamo() -> None:
-    """Import what any optimizer would."""
+    """Import what any optimizer imports."""
     _module("torch._dynamo")
 
 
 def optimize_context(eval_frame: Any) -> Any:
-    """The class whose instances compile what they are called with; None in another torch."""
+    """Return the class whose instances compile their argument; None in other versions of torch."""
     return getattr(eval_frame, "OptimizeContext", None)
 
 
 def script_kinds() -> list[Any]:
-    """The types of what `torch.jit` has compiled."""
+    """Return the types of what `torch.jit` has compiled."""
     kinds = (torch.jit.ScriptFunction, getattr(_C, "ScriptMethod", None))
     return [kind for kind in kinds if kind is not None]
 
@@ -344,8 +344,7 @@ _script_parameters = signature(torch.jit.script).parameters
 
 
 def frames_up(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keywords of a call of `torch.jit.script`, which looks for names in the frame of its caller, from a frame
-    further in."""
+    """Return the keywords for `torch.jit.script` called from one frame further in: it reads its caller's names."""
     if _FRAMES_UP not in _script_parameters:
         return kwargs
     return {**kwargs, _FRAMES_UP: kwargs.get(_FRAMES_UP, 0) + 1}
@@ -355,6 +354,6 @@ def frames_up(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def writing_collectives(group: Any) -> list[str]:
-    """The private methods of `ProcessGroup` that write to tensors; which of them a torch has differs."""
+    """Return the private methods of `ProcessGroup` that write to tensors, as far as torch has them."""
     names = ("_allgather_base", "_reduce_scatter_base")
     return [name for name in names if getattr(group, name, None) is not None]

@@ -1,4 +1,4 @@
-"""What stands in the recorder's place in code that was pickled (cloudpickle, dill), for another process mostly."""
+"""The recorder's replacement in code that was pickled (cloudpickle, dill), usually for another process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class Unrecorded:
-    """Has all callbacks, and none of them does anything."""
+    """Has all callbacks; none does anything."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _given
+        return _last_argument
 
 
-def _given(*args: Any) -> Any:
-    """What some callbacks are called for: the last thing that they are given."""
+def _last_argument(*args: Any) -> Any:
+    """Return the last argument, as the callbacks in expressions do."""
     return args[-1] if args else None

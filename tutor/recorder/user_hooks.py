@@ -1,8 +1,8 @@
-"""The learner's own hooks: what each of them changed; and that the recorder's run after them.
+"""Record what each of the learner's hooks changes, and keep the recorder's hooks behind them.
 
-A hook of a tensor is wrapped when it is registered. Hooks of nodes (`grad_fn.register_hook`, `register_prehook`) are no
-torch functions: what registers them ends in a Python function of torch's, whose place is taken here; so is that of the
-one which hands hooks for saved tensors to autograd, since `checkpoint` runs its forward again in such a hook.
+A tensor's hook is wrapped when it is registered. Hooks of nodes (`grad_fn.register_hook`, `register_prehook`) are not
+registered by torch functions, but end in a Python function of torch, which is replaced here. So is the one that sets
+saved-tensor hooks, since `checkpoint` runs its forward again in such a hook.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from tutor.recorder.autograd_graph import Watcher
-from tutor.recorder.call_sites import OpSite, Place
-from tutor.recorder.operations import Operations, quiet
-from tutor.recorder.originals import name_of, own
-from tutor.recorder.tensors import Tensors
+from tutor.recorder.autograd_graph import RecorderHook
+from tutor.recorder.call_sites import CallSite, OpSite
+from tutor.recorder.operations import OperationRecorder, quiet
+from tutor.recorder.originals import name_of, torch_function
+from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.torch_private import (
     mode_at,
     mode_count,
@@ -31,28 +31,35 @@ from tutor.trace.events import HookRan
 
 _HOOK_RAN = HookRan.__struct_config__.tag
 _Change = tuple[str, Any, Any, int | None]
-"""A hook's name, a gradient before and after it, and, of a hook after a node, to which input of the node it goes."""
+"""A hook's name, a gradient before and after it, and, for a post hook, the input of the node that it goes to."""
 
 
-class Hooks:
-    """Wraps the learner's hooks in ones that tell what they did."""
+class HookRecorder:
+    """Wraps the learner's hooks in ones that record what they did.
 
-    def __init__(self, operations: Operations, tensors: Tensors, append: Callable[[Any], None]) -> None:
+    Attributes:
+        changes: Changes by hooks of a node whose number is not known yet.
+        value: Returns the recorded form of a gradient.
+        on: Returns whether hooks are recorded.
+        is_other_thread: Returns whether another thread than the main one runs.
+        written: Called before a post-accumulate-grad hook runs.
+    """
+
+    def __init__(self, operations: OperationRecorder, tensors: TensorRecorder, append: Callable[[Any], None]) -> None:
         self._operations = operations
         self._tensors = tensors
         self._append = append
         self.changes: list[_Change] = []
-        """What hooks of a node did that has not yet told which it is."""
-        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None  # set by the passes, as are the next three
+        self.value: Callable[[torch.Tensor], Any] = lambda gradient: None
         self.on: Callable[[], bool] = lambda: False
         self.is_other_thread: Callable[[], bool] = lambda: False
         self.written: Callable[[torch.Tensor], None] = lambda leaf: None
-        replace_register_hook(self._registered)
-        wrap_saved_hooks(self._visible)
+        replace_register_hook(self._register_node_hook)
+        wrap_saved_hooks(self._wrap_saved_hook)
 
     @contextlib.contextmanager
-    def seen(self) -> Iterator[None]:
-        """Records the operations of the learner's code that the engine calls."""
+    def recording(self) -> Iterator[None]:
+        """Record the operations inside: learner's code that the engine calls."""
         if self.is_other_thread() or any(mode_at(place) is self._operations for place in range(mode_count())):
             yield
             return
@@ -64,39 +71,39 @@ class Hooks:
 
     # ------------------------------------------------------------ of tensors
 
-    def register(self, func: Any, args: Any, kwargs: dict[str, Any], place: Place, site: OpSite, frame: int) -> Any:
-        """Registers a hook of a tensor's inside one that tells what it did."""
+    def register(self, func: Any, args: Any, kwargs: dict[str, Any], place: CallSite, site: OpSite, frame: int) -> Any:
+        """Register a tensor's hook inside one that records what it did."""
         if "hook" in kwargs:
             args, kwargs = (*args, kwargs["hook"]), {k: v for k, v in kwargs.items() if k != "hook"}
         if len(args) == 2 and callable(args[1]):
             with quiet():
                 serial = self._tensors.serial(args[0])
-                if func is own(torch.Tensor, "register_hook"):
-                    args = (args[0], self._watched(args[1], serial))
+                if func is torch_function(torch.Tensor, "register_hook"):
+                    args = (args[0], self._wrap_tensor_hook(args[1], serial))
                 elif args[0].is_leaf and args[0].requires_grad:
-                    self._tensors.graph.expect(args[0])
-                    args = (args[0], self._watched_after(args[1], serial))
+                    self._tensors.graph.hook_leaf(args[0])
+                    args = (args[0], self._wrap_post_accumulate_hook(args[1], serial))
         return place.call(func, args, kwargs)
 
-    def _watched(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
+    def _wrap_tensor_hook(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
         name = _name(hook)
 
         @_wraps(hook)
         def gradtutor_hook(grad: Any) -> Any:
             with quiet():
                 before = self.value(grad) if self.on() else None
-            with self.seen():
+            with self.recording():
                 result = hook(grad)
             if self.on():
-                with quiet():  # one that returns nothing may still have written to what it was given
+                with quiet():  # a hook without a result may have written to its argument
                     after = self.value(result if isinstance(result, torch.Tensor) else grad)
                 self._append((_HOOK_RAN, tensor, name, before, after))
             return result
 
         return gradtutor_hook
 
-    def _watched_after(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
-        """Of a hook that runs once the gradient of a leaf has been written."""
+    def _wrap_post_accumulate_hook(self, hook: Callable[[Any], Any], tensor: int) -> Callable[[Any], Any]:
+        """Wrap a hook that runs once the gradient of a leaf is written."""
         name = _name(hook)
 
         @_wraps(hook)
@@ -106,7 +113,7 @@ class Hooks:
                 if self.on():
                     self.written(leaf)
                     before = None if leaf.grad is None else self.value(leaf.grad)
-            with self.seen():
+            with self.recording():
                 result = hook(leaf)
             if self.on():
                 with quiet():
@@ -118,35 +125,35 @@ class Hooks:
 
     # ------------------------------------------------------------ of nodes
 
-    def _registered(self, hooks: Any, hook: Any) -> Any:
-        """Stands in the place of torch's own function, which adds a hook to those of a node."""
-        if isinstance(hook, Watcher):
+    def _register_node_hook(self, hooks: Any, hook: Any) -> Any:
+        """Replacement for torch's function that adds a hook to a node."""
+        if isinstance(hook, RecorderHook):
             return register_hook(hooks, hook)
-        ours = next((item for item in hooks.items() if isinstance(item[1], Watcher)), None) if hooks else None
+        own_item = next((item for item in hooks.items() if isinstance(item[1], RecorderHook)), None) if hooks else None
         try:
             module = str(getattr(hook, "__module__", None) or "")
         except Exception:  # the program's own
             module = ""
-        added = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._watched_at_node(hook))
-        if ours is not None:  # to the end: torch takes them in the order in which they came
-            del hooks[ours[0]]
-            hooks[ours[0]] = ours[1]
-        return added
+        handle = register_hook(hooks, hook if module.partition(".")[0] == "torch" else self._wrap_node_hook(hook))
+        if own_item is not None:  # to the end: they run in the order of the dict
+            del hooks[own_item[0]]
+            hooks[own_item[0]] = own_item[1]
+        return handle
 
-    def _watched_at_node(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrap_node_hook(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         name = _name(hook)
 
         @_wraps(hook)
         def gradtutor_hook(*gradients: Any) -> Any:
-            given = gradients[0]  # what it may change: what the node sends, or before it ran what has reached it
+            incoming = gradients[0]  # grad_inputs of a post hook, grad_outputs of a pre-hook
             with quiet():
-                before = [self._value(one) for one in given] if self.on() else []
-            with self.seen():
+                before = [self._value(gradient) for gradient in incoming] if self.on() else []
+            with self.recording():
                 result = hook(*gradients)
             if self.on():
                 with quiet():
-                    after = [self._value(one) for one in (given if result is None else result)]
-                self._note(name, before, after, sent=len(gradients) == 2)
+                    after = [self._value(gradient) for gradient in (incoming if result is None else result)]
+                self._add_changes(name, before, after, sent=len(gradients) == 2)
             return result
 
         return gradtutor_hook
@@ -154,23 +161,23 @@ class Hooks:
     def _value(self, gradient: Any) -> Any:
         return self.value(gradient) if isinstance(gradient, torch.Tensor) else None
 
-    def _note(self, name: str, before: list[Any], after: list[Any], *, sent: bool) -> None:
+    def _add_changes(self, name: str, before: list[Any], after: list[Any], *, sent: bool) -> None:
         pairs = [(place, *pair) for place, pair in enumerate(zip(before, after, strict=False))]
         changed = [pair for pair in pairs if repr(pair[1]) != repr(pair[2])]
-        looked = [pair for pair in pairs if pair[1] is not None][:1]
-        for place, old, new in changed or looked:
+        unchanged = [pair for pair in pairs if pair[1] is not None][:1]
+        for place, old, new in changed or unchanged:
             self.changes.append((name, old, new, place if sent else None))
 
-    def _visible(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _wrap_saved_hook(self, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @_wraps(hook)
         def gradtutor_hook(saved: Any) -> Any:
-            with self.seen():
+            with self.recording():
                 return hook(saved)
 
         return gradtutor_hook
 
-    def tell(self, node: int) -> None:
-        """Of the hooks of this node that have run: only what runs after them knows which node it is."""
+    def record(self, node: int) -> None:
+        """Send what the hooks of this node changed: only what runs after them knows the node."""
         changes, self.changes = self.changes, []
         for name, before, after, place in changes:
             self._append((_HOOK_RAN, 0, name, before, after, node, place))
@@ -185,7 +192,7 @@ def _name(hook: Any) -> str:
 
 
 def _wraps(hook: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a stand-in have the hook's name: torch says it where a hook answers what it must not."""
+    """Give a stand-in the hook's name, which torch's errors about wrong results mention."""
 
     def named(stand_in: Callable[..., Any]) -> Callable[..., Any]:
         stand_in.__name__ = _name(hook)

@@ -1,7 +1,8 @@
-"""Reads what a tensor holds, for the recording. Never keeps it, never copies a large one as a whole.
+"""Read what a tensor holds, for the recording: in full, or as statistics. Never keeps it, never copies all of a large
+one.
 
-The calls here must not be seen by function modes: callers run them inside a mode's own handler, in a node hook, or
-under `DisableTorchFunction()`.
+Function modes must not see these calls: callers are inside a mode's own handler, in a node hook, or under
+`DisableTorchFunction()`.
 """
 
 from __future__ import annotations
@@ -20,40 +21,44 @@ from tutor.recorder.originals import name_of
 from tutor.recorder.torch_private import WithoutTransforms, below_transforms, is_zeros, stored_count, together
 
 FULL = 1000
-"""Up to this many elements a value is recorded in full."""
+"""Values of at most this many elements are recorded in full."""
 LIST = 8
-"""Up to this many elements as a list, beyond as bytes (0.6 µs where 1,000 elements cost 8.7 as a list)."""
+"""Values of at most this many elements are lists, larger ones bytes (1,000 elements cost 0.6 µs, 8.7 as a list)."""
 _OVERLAPPING = 1 << 28
-"""Elements that are measured at most where they are not all in memory of their own."""
+"""At most this many elements are measured where they overlap in memory."""
 CHUNK = 1 << 20
+"""Elements that are measured at a time."""
 HEAT = 64
+"""Rows and columns of a heat map, at most."""
 CORNER = 3
+"""Rows and columns of a corner."""
 
 CODES = {
     torch.float32: "f", torch.float64: "d", torch.int64: "q", torch.int32: "i", torch.int16: "h", torch.int8: "b",
     torch.uint8: "B", torch.bool: "?",
 }  # fmt: skip
 """The dtypes whose bytes can be sent as they are, and `array`'s codes for them."""
-_What = TypeVar("_What")
+_T = TypeVar("_T")
 _strided = torch.strided
 _Tensor, _Parameter, _NO_DISPATCH = torch.Tensor, torch.nn.Parameter, torch.Tensor.__torch_dispatch__
 
 
 def value_of(t: torch.Tensor) -> Any:
-    """A value of up to 1,000 elements as `events.py` describes it, a note for what has none; None where it is larger.
+    """Return a value of up to 1,000 elements as `events.py` describes it, a note for an unreadable one, None for a
+    larger one.
 
     Costs a copy to the host on CUDA.
     """
     try:
         return _read(_value_of, t)
     except Exception as error:  # a subclass or wrapper that cannot be read: say so
-        if type(t) is torch.Tensor and is_zeros(t):  # autograd's own stand-in for zeros, without memory
+        if type(t) is torch.Tensor and is_zeros(t):  # autograd's placeholder for zeros, without memory
             return value_of(t.detach().clone())
         return unreadable(t, None if t.is_meta or t.is_quantized else error)
 
 
-def _read(read: Callable[[torch.Tensor], _What], t: torch.Tensor) -> _What:
-    """What `read` gives of `t`; of what it is below transforms, where it cannot be read inside."""
+def _read(read: Callable[[torch.Tensor], _T], t: torch.Tensor) -> _T:
+    """Return `read(t)`; where `t` cannot be read inside transforms, of the tensor below them."""
     try:
         return read(t)
     except Exception:
@@ -65,7 +70,7 @@ def _read(read: Callable[[torch.Tensor], _What], t: torch.Tensor) -> _What:
 
 
 def _value_of(t: torch.Tensor) -> Any:
-    """The same as `value_of`; an error where the elements cannot be read."""
+    """As `value_of`, but raise where the elements cannot be read."""
     count = t.numel()
     if not is_readable(t):
         return unreadable(t)
@@ -83,7 +88,7 @@ def _value_of(t: torch.Tensor) -> Any:
 
 
 def _bytes_of(t: torch.Tensor) -> bytes:
-    """A copy of the elements, in a row. (`t.numpy()` would keep the learner from resizing `t` from then on.)"""
+    """Return a contiguous copy of the elements. (`t.numpy()` would keep the learner from resizing `t` afterwards.)"""
     data = t.detach().resolve_neg()
     if data.device.type != "cpu":
         data = data.cpu()
@@ -92,9 +97,9 @@ def _bytes_of(t: torch.Tensor) -> bytes:
 
 
 def is_readable(t: torch.Tensor) -> bool:
-    """Whether `t` has elements of its own that can be read without running Python code of its class.
+    """Return whether `t` has elements that can be read without running Python code of its class.
 
-    A DTensor has not, nor a parameter that a lazy module will make.
+    A DTensor has none, nor has an uninitialised parameter of a lazy module.
     """
     kind = type(t)
     if kind is _Tensor or kind is _Parameter:
@@ -103,9 +108,9 @@ def is_readable(t: torch.Tensor) -> bool:
 
 
 def fingerprint_of(t: torch.Tensor, most: int) -> Any:
-    """What tells this value of `t` from another: the value itself up to 1,000 elements, a checksum up to `most`.
+    """Return what tells this value of `t` from another: the value up to 1,000 elements, a checksum up to `most`.
 
-    Returns None where `t` has more elements.
+    None where `t` has more elements, or cannot be read.
     """
     value = value_of(t)
     if value is not None:
@@ -119,7 +124,7 @@ def fingerprint_of(t: torch.Tensor, most: int) -> Any:
 
 
 def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any]:
-    """What to record of a tensor whose elements cannot be listed."""
+    """Return the summary of a tensor whose elements cannot be listed: its shape, dtype and a note that says why."""
     try:
         shape: tuple[int, ...] = tuple(int(n) for n in t.shape)
     except Exception:
@@ -148,10 +153,8 @@ def unreadable(t: torch.Tensor, error: Exception | None = None) -> dict[str, Any
 
 
 def _is_released(t: torch.Tensor, count: int) -> bool:
-    """Whether the memory of the `count` elements was given back, by `untyped_storage().resize_(0)`.
-
-    Reading it would crash.
-    """
+    """Return whether the memory of the `count` elements was freed by `untyped_storage().resize_(0)`: reading it would
+    crash."""
     try:
         size = t.untyped_storage().nbytes()
         if size >= count * t.itemsize:
@@ -169,7 +172,7 @@ def _stored(t: torch.Tensor) -> int | None:
 
 
 def unmeasured(t: torch.Tensor) -> dict[str, Any]:
-    """A large tensor that was not measured at this step, to keep recording fast."""
+    """Return the summary of a large tensor that is not measured at this step, to keep recording fast."""
     return {
         "shape": tuple(t.shape),
         "dtype": dtype_name(t.dtype),
@@ -179,22 +182,22 @@ def unmeasured(t: torch.Tensor) -> dict[str, Any]:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """`float32`, without `torch.`."""
+    """Return the name without `torch.`: `float32`."""
     return str(dtype)[6:]
 
 
 def _plain(value: Any) -> Any:
-    """Complex numbers as [re, im]."""
+    """Return complex numbers as [re, im]."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return [value.real, value.imag] if isinstance(value, complex) else value
 
 
 def summary_of(t: torch.Tensor) -> dict[str, Any]:
-    """Shape, statistics, corners and a heat map of a tensor that is too large to list.
+    """Return shape, statistics, corners and a heat map of a tensor that is too large to list.
 
-    The statistics are of the finite elements; `std` is the unbiased one, as `torch.std` gives it. Works through the
-    tensor a million elements at a time, on its device.
+    The statistics are of the finite elements; `std` is the unbiased one, as `torch.std` returns it. Reads the tensor a
+    million elements at a time, on its device.
     """
     if t.layout is not _strided or t.is_nested or t.is_quantized or t.is_meta or not is_readable(t):
         return unreadable(t)
@@ -205,13 +208,13 @@ def summary_of(t: torch.Tensor) -> dict[str, Any]:
 
 
 def _summary_of(t: torch.Tensor) -> dict[str, Any]:
-    """The same as `summary_of`; an error where the elements cannot be read."""
+    """As `summary_of`, but raise where the elements cannot be read."""
     base = {"shape": tuple(t.shape), "dtype": dtype_name(t.dtype)}
     note = f"{t.numel():,} elements"
     with torch.no_grad():
         data, times = _once(t.detach())
         if data.numel() > _OVERLAPPING and data.untyped_storage().nbytes() < data.numel() * data.itemsize:
-            return unmeasured(t)  # windows over a memory that is far smaller: nobody would wait for them
+            return unmeasured(t)  # overlapping windows over a far smaller memory would take too long
         if data.dtype.is_complex:
             data, note = data.abs(), note + ", measured by magnitude"
         stats = _stats(data, times)
@@ -220,7 +223,7 @@ def _summary_of(t: torch.Tensor) -> dict[str, Any]:
 
 
 def _once(t: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """The tensor without what `expand` repeats in it, and how often that is there."""
+    """Return the tensor without the repetitions of `expand`, and how often each element is repeated."""
     times = 1
     for dim, (size, stride) in enumerate(zip(t.shape, t.stride(), strict=True)):
         if stride == 0 and size > 1:
@@ -229,6 +232,7 @@ def _once(t: torch.Tensor) -> tuple[torch.Tensor, int]:
 
 
 def _chunks(t: torch.Tensor) -> Any:
+    """Yield the tensor in parts of about a million elements."""
     if t.numel() <= CHUNK or t.dim() == 0:
         yield t
     elif t.numel() // t.shape[0] > CHUNK:
@@ -239,6 +243,7 @@ def _chunks(t: torch.Tensor) -> Any:
 
 
 def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
+    """Return the statistics of a tensor whose elements each count `times` times."""
     low, high, count, mean, spread = math.inf, -math.inf, 0, 0.0, 0.0
     nan = inf = zero = 0
     for chunk in _chunks(t):
@@ -248,26 +253,28 @@ def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
             [torch.isnan(part).sum(), torch.isinf(part).sum(), (part == 0).sum(), finite.sum()]
         ).tolist()
         nan, inf, zero = nan + int(measured[0]), inf + int(measured[1]), zero + int(measured[2])
-        here = int(measured[3])
-        if not here:
+        finite_count = int(measured[3])
+        if not finite_count:
             continue
-        if here < part.numel():
+        if finite_count < part.numel():
             part = part[finite]
         variance, average = torch.var_mean(part, correction=0)
         smallest, largest = torch.aminmax(part)
-        a, v, s, g = torch.stack([average, variance, smallest, largest]).tolist()
-        low, high = min(low, s), max(high, g)
-        delta = a - mean
-        total = count + here
-        mean += delta * here / total
-        spread += v * here + delta * delta * count * here / total  # Chan, Golub and LeVeque 1983
+        part_mean, part_variance, part_low, part_high = torch.stack([average, variance, smallest, largest]).tolist()
+        low, high = min(low, part_low), max(high, part_high)
+        delta = part_mean - mean
+        total = count + finite_count
+        mean += delta * finite_count / total
+        spread += (
+            part_variance * finite_count + delta * delta * count * finite_count / total
+        )  # Chan, Golub and LeVeque 1983
         count = total
-    known = count > 0
+    measurable = count > 0
     count, spread, nan, inf, zero = count * times, spread * times, nan * times, inf * times, zero * times
     return {
-        "min": low if known else None,
-        "max": high if known else None,
-        "mean": mean if known else None,
+        "min": low if measurable else None,
+        "max": high if measurable else None,
+        "mean": mean if measurable else None,
         "std": math.sqrt(spread / (count - 1)) if count > 1 else None,
         "nan": nan,
         "inf": inf,
@@ -276,11 +283,14 @@ def _stats(t: torch.Tensor, times: int) -> dict[str, Any]:
 
 
 def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
-    """The corners, and every so-manieth element as a map of at most 64x64 bytes: rows, columns, the bytes, and what
-    0 and 254 stand for, the least and the most of those in the map. 255 is what is not finite."""
+    """Return the corners, and evenly spaced elements as a map of at most 64x64 bytes.
+
+    The map is [rows, columns, bytes, low, high]: 0 stands for `low` and 254 for `high`, the least and greatest finite
+    elements in the map; 255 marks what is not finite.
+    """
     if t.dim() < 2:
         rows = t.reshape(1, -1)
-    else:  # a view of all where there is one, else the first matrix: never a copy of the whole
+    else:  # a view of all, or else the first matrix: never a copy of all
         rows = t.view(-1, t.shape[-1]) if t.is_contiguous() else t[(0,) * (t.dim() - 2)]
     height, width = rows.shape
     at_rows = _ends(height)
@@ -300,6 +310,7 @@ def _pictures(t: torch.Tensor) -> tuple[Any, list[Any]]:
 
 
 def _ends(length: int) -> list[int]:
+    """Return the first and last three of `length` indices, or all where there are few."""
     if length <= 2 * CORNER:
         return list(range(length))
     return [*range(CORNER), *range(length - CORNER, length)]

@@ -1,4 +1,4 @@
-"""What the names in the learner's frames mean: told when one is stored to, and when a container has changed."""
+"""Record what names in the learner's frames mean: when one is stored to, and when a container has changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
-from tutor.recorder.containers import Groups, Holder
-from tutor.recorder.tensors import TensorRecord, Tensors, is_outside
+from tutor.recorder.containers import ContainerRecorder, TrackedContainer
+from tutor.recorder.tensors import TensorRecord, TensorRecorder, is_outside
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.trace.events import Bind
 
@@ -24,7 +24,19 @@ _RECENT = 256
 
 
 class Frame:
-    """One activation of a function of the learner's."""
+    """One activation of a learner's function.
+
+    Attributes:
+        serial: Its number.
+        key: The `id` of Python's frame.
+        outer: The frame that called it; None for the script.
+        depth: How many frames are outside it.
+        code: The function's code; None for a module.
+        loops: The number of iterations of each running loop, by its site.
+        module: The innermost `nn.Module` in whose `forward` it runs; None outside.
+        holders: The containers that names mean.
+        bound: The names that the recording shows.
+    """
 
     __slots__ = ("bound", "code", "depth", "holders", "key", "loops", "module", "outer", "serial")
 
@@ -34,39 +46,41 @@ class Frame:
         self.outer = outer
         self.depth: int = outer.depth + 1 if outer is not None else 0
         self.code: types.CodeType | None = None
-        """Of a function; None for a module."""
         self.loops: dict[int, int] = {}
         self.module: int | None = None
-        """The innermost `nn.Module` in whose `forward` it is."""
-        self.holders: dict[str, Holder] = {}
+        self.holders: dict[str, TrackedContainer] = {}
         self.bound: set[str] = set()
 
 
 def _large(value: int) -> str:
-    """A whole number as text; one of many digits, which Python refuses to write, by its length."""
+    """Return an int as text; for one with too many digits for Python to write, its length in bits."""
     return str(value)[:_TEXT] if value.bit_length() < _BITS else f"an int of {value.bit_length():,} bits"
 
 
-class Bindings:
-    """Tells what names mean. Function modes are on when it is called."""
+class VariableRecorder:
+    """Record what names mean. Callers have function modes on.
+
+    Attributes:
+        recent: The tensor names bound last, with the tensors' numbers.
+        on_error: Called with an error of the recorder.
+    """
 
     def __init__(
         self,
         append: Callable[[Any], None],
-        tensors: Tensors,
-        groups: Groups,
+        tensors: TensorRecorder,
+        containers: ContainerRecorder,
         made: Callable[[int, Frame, torch.Tensor], None],
     ) -> None:
         self._append = append
         self._tensors = tensors
-        self._groups = groups
+        self._containers = containers
         self._made = made
         self.recent: deque[tuple[str, int]] = deque(maxlen=_RECENT)
-        """The names bound last, with the numbers of their tensors."""
-        self.trouble: Callable[[Exception], None] = lambda error: None
+        self.on_error: Callable[[Exception], None] = lambda error: None
 
     def store(self, frame: Frame, name: str, value: Any, made_at: int) -> None:
-        """Tells what a name means now."""
+        """Record what a name means now; `made_at` is the site of the call that made the value, or 0."""
         try:
             kind = type(value)
             if kind is float or kind is int or kind is bool or value is None or kind is str:
@@ -79,61 +93,61 @@ class Bindings:
             elif kind is _Tensor or kind is Parameter or issubclass(kind, _Tensor):
                 if frame.holders:
                     frame.holders.pop(name, None)
-                known = self._tensors.find(value)
-                if known is None or (made_at and not known.requires_grad):
+                record = self._tensors.find(value)
+                if record is None or (made_at and not record.requires_grad):
                     with DisableTorchFunction():
-                        serial = self._met(value, known, frame, made_at)
+                        serial = self._serial_of_unseen(value, record, frame, made_at)
                 else:
-                    serial = known.serial
+                    serial = record.serial
                 self._append((_BIND, frame.serial, name, "tensor", serial))
                 frame.bound.add(name)
                 self.recent.append((name, serial))
-            elif self._groups.holds(value):
+            elif self._containers.may_hold_tensors(value):
                 with DisableTorchFunction():
-                    holder = self._groups.hold(value)
+                    holder = self._containers.track(value)
                 frame.holders[name] = holder
                 self._append((_BIND, frame.serial, name, "group", holder.serial))
                 frame.bound.add(name)
             elif name in frame.bound:
                 self.forget(frame, name)
-        except Exception as error:  # what the program has replaced in torch, or an object that defies reading
-            self.trouble(error)
+        except Exception as error:  # replaced parts of torch, or an object that cannot be read
+            self.on_error(error)
 
-    def _met(self, tensor: torch.Tensor, known: TensorRecord | None, frame: Frame, made_at: int) -> int:
-        """The number of a tensor that no operation told of."""
-        if known is None:
+    def _serial_of_unseen(self, tensor: torch.Tensor, record: TensorRecord | None, frame: Frame, made_at: int) -> int:
+        """Return the number of a tensor that no recorded operation made."""
+        if record is None:
             if made_at:
                 self._made(made_at, frame, tensor)
-            known = self._tensors.find(tensor)
-            if known is None:
-                known = self._tensors.record_new(tensor)
+            record = self._tensors.find(tensor)
+            if record is None:
+                record = self._tensors.record_new(tensor)
             elif is_outside(tensor):
                 self._tensors.expose(tensor)
-        elif tensor.requires_grad:  # a custom Function gave its own result a grad_fn
+        elif tensor.requires_grad:  # a custom Function gave its result a grad_fn
             self._made(made_at, frame, tensor)
-        return known.serial
+        return record.serial
 
     def forget(self, frame: Frame, name: str) -> None:
-        """A name means nothing of interest any more."""
+        """Record that a name means nothing of interest any more."""
         frame.bound.discard(name)
         frame.holders.pop(name, None)
         self._append((_BIND, frame.serial, name, "none"))
 
     def store_all(self, frame: Frame, names: dict[str, Any]) -> None:
-        """Tells what all names of a module mean."""
+        """Record what all names of a module mean."""
         for name, value in list(names.items()):
             if not name.startswith("__"):
                 self.store(frame, name, value, 0)
 
     def store_unseen(self, frame: Frame, names: dict[str, Any]) -> None:
-        """Tells of a module's names that came or went by way of `exec` or `globals()`."""
+        """Record a module's names that `exec` or `globals()` bound or deleted."""
         for name in frame.bound.difference(names):
             self.forget(frame, name)
         self.store_all(frame, {name: value for name, value in names.items() if name not in frame.bound})
 
     def scan(self, frame: Frame) -> None:
-        """Looks again at what the names of a frame hold."""
+        """Record what the containers of a frame hold, if it has changed."""
         if frame.holders:
             with DisableTorchFunction():
                 for holder in frame.holders.values():
-                    self._groups.look(holder)
+                    self._containers.record(holder)

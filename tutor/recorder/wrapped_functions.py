@@ -1,6 +1,5 @@
-"""Sees the calls of custom `autograd.Function`s: `apply` is no function that torch tells its modes of.
-
-Makes functions of torch visible that write to tensors and that no function mode sees."""
+"""Show function modes what they do not see: custom `autograd.Function`s, and functions of torch that write to
+tensors."""
 
 from __future__ import annotations
 
@@ -14,14 +13,14 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
-from tutor.recorder.call_sites import Code
-from tutor.recorder.operations import Operations, quiet
-from tutor.recorder.tensors import Tensors
+from tutor.recorder.call_sites import SourceRecorder
+from tutor.recorder.operations import OperationRecorder, quiet
+from tutor.recorder.tensors import TensorRecorder
 from tutor.recorder.torch_private import mode_count, script_kinds
 
 
-def watch(operations: Operations, code: Code) -> None:
-    """From now on calls from the learner's code are told of as operations, wherever they stand in an expression."""
+def watch_functions(operations: OperationRecorder, code: SourceRecorder) -> None:
+    """Record calls of custom Functions as operations from now on, wherever they are in an expression."""
     original: Any = inspect.getattr_static(torch.autograd.Function, "apply")  # written in C, or in Python
 
     @functools.wraps(torch.autograd.Function.apply)
@@ -29,17 +28,17 @@ def watch(operations: Operations, code: Code) -> None:
         if operations.off or not mode_count():
             return original.__get__(None, cls)(*args, **kwargs)
         frame = sys._getframe(1)
-        if id(frame.f_code) not in code.own:  # a library's, as that of a module's backward hooks
+        if id(frame.f_code) not in code.own_code:  # a library's, as that of a module's backward hooks
             result = original.__get__(None, cls)(*args, **kwargs)
-            operations.has_node(result)
+            operations.record_library_function(result)
             return result
-        return operations.applied(cls, original.__get__(None, cls), args, kwargs, frame)
+        return operations.call_function(cls, original.__get__(None, cls), args, kwargs, frame)
 
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
 
 
-def show_hidden() -> None:
-    """From now on function modes see `Tensor.set_` and `torch.range` like any other function."""
+def show_hidden_functions() -> None:
+    """Show function modes `Tensor.set_` and `torch.range` from now on."""
     for owner, name in ((torch.Tensor, "set_"), (torch, "range")):
         setattr(owner, name, _shown(getattr(owner, name)))
 
@@ -55,7 +54,7 @@ def _shown(original: Any) -> Any:
 
 
 def show_backward() -> None:
-    """From now on function modes see `torch.autograd.backward`, of which older torches tell them nothing."""
+    """Show function modes `torch.autograd.backward`, which older versions of torch do not."""
     original: Any = torch.autograd.backward
     if not _is_silent(original):
         return
@@ -70,7 +69,7 @@ def show_backward() -> None:
 
 
 def _is_silent(backward: Callable[..., Any]) -> bool:
-    """Whether modes are not asked when this is called."""
+    """Return whether function modes do not see this function."""
 
     class Asked(TorchFunctionMode):
         asked = False
@@ -86,39 +85,38 @@ def _is_silent(backward: Callable[..., Any]) -> bool:
     return not mode.asked
 
 
-def watch_swaps(tensors: Tensors, is_on: Callable[[], bool]) -> None:
-    """From now on tensors that `torch.utils.swap_tensors` exchanges are recorded anew.
+def watch_swaps(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
+    """Record tensors again after `torch.utils.swap_tensors`.
 
-    It refuses tensors that are weakly referenced, and the recorder refers to those that it knows, so it is given them
-    without.
+    It rejects weakly referenced tensors, as the recorder's are, so their references are removed meanwhile.
     """
     original: Any = torch.utils.swap_tensors
 
     @functools.wraps(original)
     def swap_tensors(t1: torch.Tensor, t2: torch.Tensor) -> None:
-        records = [(tensor, known) for tensor in (t1, t2) if (known := tensors.find(tensor)) is not None]
-        for _, known in records:
-            known.ref = _nothing  # type: ignore[assignment]
+        records = [(tensor, record) for tensor in (t1, t2) if (record := tensors.find(tensor)) is not None]
+        for _, record in records:
+            record.ref = _nothing  # type: ignore[assignment]
         try:
             original(t1, t2)
         finally:
-            for tensor, known in records:
-                known.ref = weakref.ref(tensor)
+            for tensor, record in records:
+                record.ref = weakref.ref(tensor)
             if is_on():
                 with quiet():
-                    for tensor, known in records:
-                        tensors.moved(tensor, known)
+                    for tensor, record in records:
+                        tensors.record_new_storage(tensor, record)
 
     torch.utils.swap_tensors = swap_tensors
 
 
-def watch_scripted(tensors: Tensors, is_on: Callable[[], bool]) -> None:
-    """From now on the tensors are looked at again after each run of what `torch.jit` has compiled."""
+def watch_scripted(tensors: TensorRecorder, is_on: Callable[[], bool]) -> None:
+    """Record changed tensors after each run of code that `torch.jit` has compiled."""
     for kind in script_kinds():
         kind.__call__ = _looking(kind.__call__, tensors, is_on)
 
 
-def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
+def _looking(original: Any, tensors: TensorRecorder, is_on: Callable[[], bool]) -> Any:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -126,10 +124,10 @@ def _looking(original: Any, tensors: Tensors, is_on: Callable[[], bool]) -> Any:
         finally:
             if is_on():
                 with quiet():
-                    tensors.look_again()
+                    tensors.record_changed()
 
     return call
 
 
 def _nothing() -> None:
-    """Stands in for a weak reference."""
+    """Stand in for a weak reference."""

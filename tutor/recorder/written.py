@@ -1,7 +1,7 @@
-"""Which of its arguments a call into torch writes to.
+"""Tell which of its arguments a call into torch writes to, by the schemas of operations.
 
-The version counter of a tensor tells that too, but not always: fused optimizers, `torch.amp` and batch normalisation
-write without raising it, and a tensor made in `inference_mode` has none. The schema of an operation says it of all.
+Version counters do not always tell: fused optimizers, `torch.amp` and batch normalisation write without raising them,
+and a tensor made in `inference_mode` has none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from tutor.recorder.torch_private import OpOverload, OpOverloadPacket, schema_of, schemas_named
 
 _STATISTICS = frozenset({"running_mean", "running_var"})
-"""Arguments that batch normalisation writes to, though not every schema says so."""
+"""Arguments that batch normalisation writes to, though some schemas do not say so."""
 _IN_PLACE = frozenset({
     "iadd", "isub", "imul", "itruediv", "idiv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor",
     "ilshift", "irshift", "setitem", "set", "delete",
@@ -23,16 +23,21 @@ _IN_PLACE = frozenset({
 
 
 @dataclass(frozen=True)
-class Written:
-    """The arguments that a function writes to: their positions, and their names where they are given by keyword."""
+class WrittenArguments:
+    """The arguments that a function writes to.
+
+    Attributes:
+        positions: Their positions.
+        names: Their names as keywords.
+        every: Whether it may write to any tensor among its arguments: a Python function whose name ends with `_`.
+    """
 
     positions: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
     every: bool = False
-    """Whether any tensor among the arguments may be written to: a Python function whose name ends with `_`."""
 
     def among(self, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
-        """The arguments of a call that it writes to."""
+        """Yield the arguments of a call that it writes to."""
         for position, argument in enumerate(args) if self.every or self.positions else ():
             if self.every or position in self.positions:
                 yield argument
@@ -41,12 +46,12 @@ class Written:
                 yield argument
 
 
-NOTHING = Written(names=frozenset({"out"}))
-"""A function that writes to nothing but what it is given as `out`."""
-_FIRST = Written(frozenset({0}), frozenset({"out", "input", "self"}))
+NOTHING = WrittenArguments(names=frozenset({"out"}))
+"""A function that writes to nothing but its argument `out`."""
+_FIRST = WrittenArguments(frozenset({0}), frozenset({"out", "input", "self"}))
 
 
-def written_by(func: Any) -> Written:
+def written_by(func: Any) -> WrittenArguments:
     """Return which arguments a call of `func` writes to."""
     if isinstance(func, OpOverload):
         return _by_schemas([schema_of(func)], func.overloadpacket.__name__)
@@ -56,12 +61,12 @@ def written_by(func: Any) -> Written:
     if name.startswith("__") and name.endswith("__"):
         return _FIRST if name[2:-2] in _IN_PLACE else NOTHING
     if isinstance(func, types.FunctionType):  # such as those of torch.nn.init
-        return Written(every=True) if name.endswith("_") else NOTHING
+        return WrittenArguments(every=True) if name.endswith("_") else NOTHING
     return _by_schemas(schemas_named(name), name)
 
 
-def _by_schemas(schemas: list[Any], name: str) -> Written:
-    """What these schemas of an operation say, or its name where there are none."""
+def _by_schemas(schemas: list[Any], name: str) -> WrittenArguments:
+    """Return what these schemas of an operation say; without any, what its name says."""
     if not schemas or any(schema is None for schema in schemas):
         return _FIRST if name.endswith("_") else NOTHING
     positions, names = set[int](), {"out"}
@@ -74,4 +79,4 @@ def _by_schemas(schemas: list[Any], name: str) -> Written:
                     positions.add(position)
     if 0 in positions:
         names.add("input")  # what Python's bindings call `self`
-    return Written(frozenset(positions), frozenset(names))
+    return WrittenArguments(frozenset(positions), frozenset(names))

@@ -1,7 +1,8 @@
-"""Measures a derivative by finite differences: the program runs again, one element nudged down, then up.
+"""Measure a derivative by finite differences: run the program again with one element nudged down, then up.
 
 The central difference (L(w + h) - L(w - h)) / 2h, as in Burden and Faires, *Numerical Analysis*, 4.1: its error falls
-with h squared, and what rounding does to L grows with 1 / h; the best h is about the cube root of the precision.
+with h squared, and the rounding of L adds one that grows with 1 / h; the best h is about the cube root of the
+precision.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
 _BITS = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
-"""Of the fraction."""
+"""Bits of the fraction."""
 
 
 class DifferenceError(Exception):
@@ -30,28 +31,43 @@ class DifferenceError(Exception):
 
 @dataclass(frozen=True)
 class Difference:
-    """What was measured: the derivative of the pass's root by one element of a leaf."""
+    """A measured derivative of a pass's root by one element of a leaf.
+
+    Attributes:
+        element: The index of the element, row by row, from 0.
+        down: The element's value for `low`.
+        up: Its value for `high`.
+        low: The root (the sum over several roots or elements, each times its gradient at the start of the pass).
+        high: The same for `up`.
+        measured: (high - low) / (up - down).
+        autograd: The gradient that the recorded pass sent to the element.
+        error: The difference of the two, relative to the larger one.
+    """
 
     element: int
-    """Which element, row by row, from 0."""
     down: float
-    """What it was set to for `low`, and `up` for `high`."""
     up: float
     low: float
-    """The root's value (of several roots or elements: their sum, times the gradient that the pass began with)."""
     high: float
     measured: float
-    """(high - low) / (up - down)."""
     autograd: float
-    """What this pass sent to that element."""
     error: float
-    """How far the two are apart, relative to the larger one."""
 
 
 async def difference(session: Session, timeline: Timeline, step: int, tensor: int, element: int) -> Difference:
-    """Measures the derivative of the pass that is on show at `step` by one element of the leaf number `tensor`.
+    """Measure the derivative of the pass shown at `step` by one element of a leaf.
 
-    Runs the session's program three times more, up to that pass. Raises DifferenceError where that cannot be done.
+    Runs the session's program three more times, up to that pass.
+
+    Args:
+        session: The session to run again.
+        timeline: Its recording.
+        step: The step whose last pass is meant.
+        tensor: The number of the leaf.
+        element: The index of the element, row by row, from 0.
+
+    Raises:
+        DifferenceError: It cannot be measured.
     """
     state = timeline.state(step)
     leaf, node = _leaf(state, tensor)
@@ -80,6 +96,7 @@ async def difference(session: Session, timeline: Timeline, step: int, tensor: in
 
 
 def _leaf(state: State, tensor: int) -> tuple[TensorState, NodeState]:
+    """Return the state of the leaf and of its `AccumulateGrad`."""
     leaf = state.tensors.get(tensor)
     if leaf is None or not leaf.is_leaf or not leaf.requires_grad:
         raise DifferenceError(_("only the gradient of a leaf can be measured: a tensor that no operation made."))
@@ -95,13 +112,16 @@ def _leaf(state: State, tensor: int) -> tuple[TensorState, NodeState]:
 
 
 def _name(leaf: TensorState) -> str:
+    """Return the leaf's name, or its number."""
     return leaf.label or _("tensor {number}", number=leaf.tensor)
 
 
 def _line_before_use(timeline: Timeline, state: State, leaf: TensorState, node: NodeState) -> int:
-    """The how-manieth statement it is that first uses the leaf in this graph."""
-    consumers = [one for one in state.nodes.values() if any(source and source[0] == node.node for source in one.inputs)]
-    steps = [step for one in consumers if (step := timeline.operation(one)) is not None]
+    """Return the number, from 1, of the statement that first uses the leaf in this graph."""
+    consumers = [
+        other for other in state.nodes.values() if any(source and source[0] == node.node for source in other.inputs)
+    ]
+    steps = [step for other in consumers if (step := timeline.operation(other)) is not None]
     if not steps:
         raise DifferenceError(_("the recording does not tell where {name} was used.", name=_name(leaf)))
     line, kinds = KIND_NUMBERS["line"], timeline.columns.kinds
@@ -114,29 +134,29 @@ def _line_before_use(timeline: Timeline, state: State, leaf: TensorState, node: 
 
 
 def _nudge(value: float, dtype: str) -> float:
-    """A power of two near the cube root of the precision, in proportion to the value."""
+    """Return a power of two near the cube root of the precision, in proportion to the value."""
     return float(2.0 ** round(math.log2(max(abs(value), 1.0)) - (_BITS[dtype] + 1) / 3))
 
 
 def _added(value: float, amount: float, dtype: str) -> float:
-    """The sum as that dtype holds it."""
+    """Return the sum as the dtype holds it."""
     code = {"float32": "f", "float16": "e"}.get(dtype)
     if code is None:
-        return value + amount  # bfloat16 is coarse anyway
+        return value + amount  # close enough for bfloat16
     return float(struct.unpack(code, struct.pack(code, value + amount))[0])
 
 
 def _root(timeline: Timeline, number: int) -> float:
-    """What the pass was called on, as one number."""
+    """Return the weighted sum of the roots of a pass."""
     info = next(info for info in timeline.passes if info.number == number)
     state = timeline.state(info.start_step)
     assert state.last_pass is not None
     total = 0.0
     for place, root in enumerate(state.last_pass.roots):
         values = elements(state.tensors[root].value) if root in state.tensors else None
-        given = state.last_pass.gradient[place : place + 1]
-        weights = elements(given[0]) if given and given[0] is not None else None
-        if values is None or (given and given[0] is not None and weights is None):
+        gradient = state.last_pass.gradient[place : place + 1]
+        weights = elements(gradient[0]) if gradient and gradient[0] is not None else None
+        if values is None or (gradient and gradient[0] is not None and weights is None):
             raise DifferenceError(
                 _("what the pass began with is too large: the recording has no single elements of it.")
             )
@@ -147,7 +167,7 @@ def _root(timeline: Timeline, number: int) -> float:
 
 
 async def _run(session: Session, nudge: Nudge, number: int) -> float:
-    """The root of a pass in a run with this nudge."""
+    """Return the root of a pass in a run with this nudge."""
     run = session.again(nudge=nudge)
     reached = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""A run as the front end sees it: starts a worker, feeds a timeline with what it sends, tells how it ended."""
+"""Run a target in a worker process and feed a timeline with its events."""
 
 from __future__ import annotations
 
@@ -15,23 +15,40 @@ import msgspec
 from tutor import i18n
 from tutor.lesson.catalog import Target
 from tutor.lesson.model import MISSING
-from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, never_began
+from tutor.session.worker_process import StartError, WorkerProcess, Workers, check_room, describe_failed_start
 from tutor.trace import wire
 from tutor.trace.command import RunCommand, signal_name
 from tutor.trace.events import CellEnd, Event, Failed, Gap, Output, RunEnd
 from tutor.trace.timeline import Timeline
 from tutor.trace.tracefile import Writer, save
 
-PAUSE = 0.03
-"""Seconds between two notices of what has come, at the least."""
-PRINTED = 1 << 20
-"""So many bytes are kept of what C code and child processes print."""
+UPDATE_INTERVAL = 0.03
+"""Seconds between two calls of `updated`, at least."""
+MAX_PRINTED = 1 << 20
+"""Bytes that are kept of what C code and child processes print."""
 
 Updated = Callable[[], None]
 
 
 class Session:
-    """One run of one target, from its start to its end."""
+    """One run of one target, from its start to its end.
+
+    Args:
+        target: The lesson or script.
+        workers: Where its worker process comes from; by default workers of its own.
+        knobs: Values for knobs of the lesson, by name.
+        device: The value for its `device` knob; None for the lesson's own.
+        args: The program's command-line arguments.
+        max_events: The budget of the recording in events.
+        max_bytes: The budget in bytes.
+
+    Attributes:
+        command: What the worker is asked to run.
+        timeline: The recording, which grows while the program runs.
+        phase: "starting" (Python), "importing" (torch), "running" or "ended".
+        refused: The end of a run that could not start, as the file is malformed or has no such knob; else None.
+        torch_imported: Whether the worker has imported torch.
+    """
 
     def __init__(
         self,
@@ -51,41 +68,43 @@ class Session:
         )
         self.timeline = Timeline()
         self.phase = "starting"
-        """starting (Python), importing (torch), running, ended."""
         self.refused: RunEnd | None = None
-        """Set where the file could not be run at all: malformed, or a knob that it does not have."""
-        self.imported = False
-        """Whether its process has come so far as to have torch."""
+        self.torch_imported = False
         self._worker: WorkerProcess | None = None
         self._stopping = False
         self._updated: Updated = lambda: None
         self._writer: Writer | None = None
-        self._due = False
+        self._update_due = False
 
     def again(self, **changes: Any) -> Session:
-        """A new session that runs the same once more, with these changes to its `command`."""
+        """Return a new session for the same run, with these changes to its `command`."""
         new = Session(self.target, workers=self.workers)
         new.command = msgspec.structs.replace(self.command, **changes)
         return new
 
     @property
     def exit_status(self) -> int:
-        """What the program's run ended with."""
+        """The exit status of the program; 1 while it runs."""
         end = self.timeline.run_end
         return 1 if end is None else end.status
 
     @property
     def began(self) -> bool:
-        """Whether the program has come to its first line, or was stopped before; else the end's note says why not."""
+        """Whether the program has reached its first line, or was stopped before; if not, the end's note says why."""
         end = self.timeline.run_end
         return bool(self.timeline.cells) or end is None or not end.note or end.outcome == "stopped"
 
     # ------------------------------------------------------------ running
 
     async def run(self, updated: Updated = lambda: None, *, out: Path | None = None) -> None:
-        """Runs the target to its end; `updated` is called when there is more to show, every 30 ms at most.
+        """Run the target to its end.
 
-        With `out` the recording is written there as it grows; raises OSError where it cannot be.
+        Args:
+            updated: Called when there is more to show, at most every 30 ms.
+            out: A file that the recording is written to as it grows.
+
+        Raises:
+            OSError: The recording cannot be written.
         """
         self._updated = updated
         if out is not None:
@@ -120,15 +139,15 @@ class Session:
             for name, reader in zip(("stdout", "stderr"), worker.printed, strict=True)
         ]
         try:
-            self.imported = await worker.ready()
-            if self.imported:
+            self.torch_imported = await worker.ready()
+            if self.torch_imported:
                 self._enter("running")
                 await worker.run(msgspec.structs.replace(self.command, language=i18n.current_language()))
             await self._read_frames(worker)
             status = await worker.wait()
             if worker.lost_its_pipe:
                 self._add([Gap(0, "pipe")])
-            await asyncio.wait(printed, timeout=0.2)  # a grandchild may hold them open for ever
+            await asyncio.wait(printed, timeout=0.2)  # a grandchild may keep them open
         finally:
             for task in printed:
                 task.cancel()
@@ -136,9 +155,9 @@ class Session:
         if end is not None and end.outcome == "refused":
             self.refused = end
         elif end is None and not self._stopping and not self.timeline.cells:
-            self._never_began(status)
+            self._end_failed_start(status)
         elif end is None:
-            self._died(worker, status)
+            self._end_died(worker, status)
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
@@ -156,8 +175,8 @@ class Session:
                 buffer += data
                 for frame in wire.split(buffer):
                     self._feed(frame)
-                    await asyncio.sleep(0)  # the screen comes first
-        except wire.WireError as error:  # the learner's code wrote into our pipe
+                    await asyncio.sleep(0)  # so that the screen stays responsive
+        except wire.WireError as error:  # the learner's code wrote into the pipe
             self._add([Gap(0, "damaged", detail=str(error))])
             worker.kill()
         finally:
@@ -168,27 +187,27 @@ class Session:
         if self._writer is not None:
             try:
                 self._writer.catch_up()
-            except OSError:  # the program goes on; when it has ended there may be room again
+            except OSError:  # try again when the program has ended: there may be room then
                 self._writer.abandon()
                 self._writer = None
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_later(PAUSE, self._tell)
+        if not self._update_due:
+            self._update_due = True
+            asyncio.get_running_loop().call_later(UPDATE_INTERVAL, self._notify)
 
-    def _tell(self) -> None:
-        self._due = False
+    def _notify(self) -> None:
+        self._update_due = False
         self._updated()
 
     def _add(self, events: list[Event]) -> None:
-        """Events that only the front end can know of."""
+        """Feed events that only the front end can know of."""
         self._feed(wire.pack(events, sum(event.kind is not None for event in events)))
 
     async def _read_printed(self, name: str, reader: asyncio.StreamReader) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        kept = lost = 0
+        size = lost = 0
         while data := await reader.read(1 << 16):
-            room = max(0, PRINTED - kept)
-            kept += len(data[:room])
+            room = max(0, MAX_PRINTED - size)
+            size += len(data[:room])
             lost += len(data[room:])
             text = decoder.decode(data[:room])
             if text:
@@ -196,30 +215,30 @@ class Session:
         if lost:
             self._add([Gap(0, "bytes", lost)])
 
-    # ------------------------------------------------------------ its end
+    # ------------------------------------------------------------ ending
 
     def _refuse(self, end: RunEnd) -> None:
         self._add([end])
         self.refused = end
 
-    def _never_began(self, status: int) -> None:
-        """The worker ended before the first cell: what it printed last is the only word on why."""
+    def _end_failed_start(self, status: int) -> None:
+        """End the run of a worker that ended before the first cell; its last output is the only clue."""
         printed = {"stdout": "", "stderr": ""}
         for part in self.timeline.contents.printed:
             printed[part.stream] += part.text
-        said = never_began(status, "\n".join(printed.values()))
-        if not self.imported and status >= 0:
-            self._refuse(RunEnd("refused", MISSING, said))
+        note = describe_failed_start(status, "\n".join(printed.values()))
+        if not self.torch_imported and status >= 0:
+            self._refuse(RunEnd("refused", MISSING, note))
         else:
-            self._add([RunEnd("died" if status < 0 else "exited", 128 - status if status < 0 else status or 1, said)])
+            self._add([RunEnd("died" if status < 0 else "exited", 128 - status if status < 0 else status or 1, note)])
 
-    def _died(self, worker: WorkerProcess, status: int) -> None:
-        """The worker ended without a word: note how, and where."""
-        statement, operation = worker.doing
+    def _end_died(self, worker: WorkerProcess, status: int) -> None:
+        """End the run of a worker that sent no end; note how and where it died."""
+        statement, operation = worker.crash_location
         sites = self.timeline.sites
         site = sites.get(statement)
         if operation in sites and sites[operation].statement == statement:
-            site = sites[operation]  # else it is that of an earlier statement
+            site = sites[operation]  # else the number is an earlier statement's
         place = ""
         if site is not None:
             path = self.timeline.sources[site.file].path
@@ -230,28 +249,28 @@ class Session:
         events: list[Event] = []
         cells = self.timeline.cells
         outcome = "stopped" if self._stopping else "exited" if status >= 0 else "died"
-        told = 130 if self._stopping else status if status >= 0 else 128 - status
+        exit_status = 130 if self._stopping else status if status >= 0 else 128 - status
         if cells and cells[-1].end is None:
             if outcome == "died" and site is not None:
                 events.append(Failed(signal_name(-status), "", site.file, site.span, site.function, None))
-            events.append(CellEnd(cells[-1].cell, outcome, status=told, place=place))
-        events.append(RunEnd(outcome, told, place=place))
+            events.append(CellEnd(cells[-1].cell, outcome, status=exit_status, place=place))
+        events.append(RunEnd(outcome, exit_status, place=place))
         self._add(events)
 
     async def stop(self) -> None:
-        """Stops the run: KeyboardInterrupt first, then the kill. What was recorded stays."""
+        """Stop the run by KeyboardInterrupt, then by a kill; keep what was recorded."""
         if self._worker is not None and self._worker.alive:
             self._stopping = True
             await self._worker.stop()
 
     async def close(self) -> None:
-        """Leaves no process of this run behind."""
+        """End all processes of this run."""
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.end()
 
     def kill(self) -> None:
-        """As `close`, when there is no time (a signal)."""
+        """As `close`, at once, for signal handlers."""
         if self._worker is not None:
             self._worker.kill()
 
@@ -259,19 +278,26 @@ class Session:
 def record_blocking(
     session: Session, *, out: Path | None = None, echo: Callable[[str, str], None] | None = None
 ) -> Timeline:
-    """Runs a session without a screen. `echo` is given what is printed, stream and text, as it comes.
+    """Run a session without a screen, to its end; Ctrl-C stops the run and keeps the recording.
 
-    Ctrl-C stops the run and keeps the recording. Raises StartError where nothing at all can be begun.
+    Args:
+        session: The session.
+        out: A file that the recording is written to as it grows.
+        echo: Called with what is printed, as it comes: stream and text.
+
+    Raises:
+        OSError: The recording cannot be written.
+        StartError: There are too few descriptors for an event loop.
     """
-    told = 0
+    echoed = 0
 
     def updated() -> None:
-        nonlocal told
-        if echo is not None and session.timeline.cells:  # else it says why it cannot start
+        nonlocal echoed
+        if echo is not None and session.timeline.cells:  # else the end's note quotes what was printed
             parts = session.timeline.contents.printed
-            for part in parts[told:]:
+            for part in parts[echoed:]:
                 echo(part.stream, part.text)
-            told = len(parts)
+            echoed = len(parts)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""A worker process as the front end sees it: started, told to run, stopped, ended with its children.
+"""Start, control and end the worker process.
 
-It stands by with torch imported until it is told to run. What it sends comes through a pipe of its own, what C code
-and child processes print through descriptors 1 and 2.
+A worker imports torch and stands by until it is sent a run. Its events come through a pipe; two more pipes carry what C
+code and child processes print to descriptors 1 and 2.
 """
 
 from __future__ import annotations
@@ -22,22 +22,20 @@ from typing import BinaryIO, Protocol, TypeAlias, cast
 from tutor.i18n import N_, _
 from tutor.lesson.model import join_lines
 from tutor.trace import command as commands
-from tutor.trace.command import LOST, READY, RunCommand, signal_name
+from tutor.trace.command import OPERATION, PIPE_CLOSED, READY, STATEMENT, CrashLocation, RunCommand, signal_name
 
-GRACE = 1.0
-"""Seconds that a stopped run has to end by itself."""
-POLL = 0.005
-"""Seconds between two looks whether a process that is about to end has ended."""
-
-
-LONGEST_LINE = 300
-"""So many characters are quoted of what a process printed."""
-NEEDED = 8
-"""An event loop opens fewer descriptors than this."""
+STOP_TIMEOUT = 1.0
+"""Seconds that an interrupted run has to end before it is killed."""
+POLL_INTERVAL = 0.005
+"""Seconds between two checks whether a process has ended."""
+MAX_QUOTED = 300
+"""Characters of a printed line that are quoted."""
+MIN_DESCRIPTORS = 8
+"""More descriptors than an event loop opens."""
 
 
 class StartError(Exception):
-    """No process can be started here; the text says so in a sentence."""
+    """A process cannot be started; the text says why."""
 
     def __init__(self, error: Exception | str) -> None:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
@@ -46,31 +44,31 @@ class StartError(Exception):
         )
 
 
-def never_began(status: int, printed: str) -> str:
-    """What is said of a process that ended before the first line of the code: what it printed last is all there is."""
+def describe_failed_start(status: int, printed: str) -> str:
+    """Return a sentence on a process that ended before the first line of the code, with its last output."""
     last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
     if status < 0:
         name = signal_name(-status)
-        said = _("the process that runs the code died of {name} before the first line.", name=name)
+        sentence = _("the process that runs the code died of {name} before the first line.", name=name)
     else:
         text = N_("the process that runs the code ended with exit status {status} before the first line.")
-        said = _(text, status=status)
+        sentence = _(text, status=status)
     if last:
-        said = join_lines([said, _("It printed last: `{line}`.", line=quoted(last))])
-    return join_lines([said, _("`gradtutor doctor` says more.")])
+        sentence = join_lines([sentence, _("It printed last: `{line}`.", line=quote_line(last))])
+    return join_lines([sentence, _("`gradtutor doctor` says more.")])
 
 
-def quoted(line: str) -> str:
-    """A line of what a process printed, short enough to be read."""
+def quote_line(line: str) -> str:
+    """Return a printed line with single spaces, cut at `MAX_QUOTED` characters."""
     text = " ".join(line.split())
-    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 Printed: TypeAlias = tuple[asyncio.StreamReader, asyncio.ReadTransport]
 
 
 class Process(Protocol):
-    """What has been launched."""
+    """A started process."""
 
     @property
     def pid(self) -> int: ...
@@ -82,11 +80,11 @@ class Process(Protocol):
 
 
 Launch: TypeAlias = Callable[[Sequence[int], int, int], Awaitable[Process]]
-"""Starts `tutor.worker` with three descriptors, and two to print to, as the leader of a session of its own."""
+"""Starts `tutor.worker` in a new session, given its three descriptors, and two to print to."""
 
 
 async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
-    """Start it in a Python of its own."""
+    """Start a worker in a Python of its own."""
     return await asyncio.create_subprocess_exec(
         sys.executable or "", "-P", "-m", "tutor.worker", *map(str, descriptors), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
@@ -95,38 +93,49 @@ async def launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Proces
 
 
 class WorkerProcess:
-    """One worker. Make it with `start`; whatever happens then, `end` leaves no process behind."""
+    """One worker process. Make it with `start`; whatever happens then, `end` leaves no process behind.
+
+    Args:
+        process: The process.
+        control: The socket that it takes commands from.
+        events: The descriptor that its frames come from.
+        location: Where the program is, in shared memory.
+        printed: What comes through its descriptors 1 and 2.
+    """
 
     def __init__(
         self,
         process: Process,
         control: socket.socket,
         events: int,
-        page: mmap.mmap,
+        location: CrashLocation,
         printed: list[Printed],
     ) -> None:
         self._process = process
         self._control = control
         self.events = events
-        """The descriptor that frames come from."""
-        self._page = page
+        self._location = location.numbers
         self._printed = printed
 
     @classmethod
     async def start(cls, launch: Launch = launch) -> WorkerProcess:
-        """Starts a process that imports torch and stands by. Raises StartError."""
+        """Start a process that imports torch and stands by.
+
+        Raises:
+            StartError: It cannot be started.
+        """
         check_folder()
         try:
             return await cls._start(launch)
-        except (OSError, RuntimeError) as error:  # no such Python; no descriptor, process, thread or room is left
+        except (OSError, RuntimeError) as error:  # no such Python, or no descriptor, process, thread or memory left
             raise StartError(error) from None
 
     @classmethod
     async def _start(cls, launch: Launch) -> WorkerProcess:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
-            control, given = socket.socketpair()
+            control, worker_end = socket.socketpair()
             ours.enter_context(control)
-            theirs.enter_context(given)
+            theirs.enter_context(worker_end)
 
             def pipe() -> tuple[int, int]:
                 read_end, write_end = os.pipe()
@@ -136,83 +145,82 @@ class WorkerProcess:
 
             events, write_end = pipe()
             _widen(write_end)
-            # Not `PIPE`: its `wait` waits for all who hold the pipes, a child that the program left behind too.
+            # Not `PIPE`: `wait` would wait for every process that holds the pipes, also children left behind.
             printed = [pipe(), pipe()]
             file = theirs.enter_context(unnamed_file())
             file.truncate(mmap.PAGESIZE)
-            page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
-            process = await launch((given.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
-            ours.pop_all()  # from here on `end` closes them
+            location = CrashLocation(mmap.mmap(file.fileno(), mmap.PAGESIZE))
+            process = await launch((worker_end.fileno(), write_end, file.fileno()), printed[0][1], printed[1][1])
+            ours.pop_all()  # `end` closes them from here on
         control.setblocking(False)
-        return cls(process, control, events, page, [await _reader(pipe[0]) for pipe in printed])
+        return cls(process, control, events, location, [await _reader(pipe[0]) for pipe in printed])
 
     async def ready(self) -> bool:
-        """Waits until torch is imported; False where the process ended instead."""
+        """Wait until torch is imported; return False where the process ended instead."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             return await loop.sock_recv(self._control, len(READY)) == READY
         return False
 
     async def run(self, command: RunCommand) -> None:
-        """Tells it what to run."""
+        """Send what to run."""
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):  # it is gone: whoever reads its events will see that
+        with contextlib.suppress(OSError):  # it has died, which the reader of its events finds out
             await loop.sock_sendall(self._control, commands.encode(command) + b"\n")
 
     @property
     def printed(self) -> tuple[asyncio.StreamReader, asyncio.StreamReader]:
-        """What came through descriptors 1 and 2."""
+        """Readers of what came through descriptors 1 and 2."""
         return self._printed[0][0], self._printed[1][0]
 
     @property
-    def doing(self) -> tuple[int, int]:
+    def crash_location(self) -> tuple[int, int]:
         """The sites of the statement and of the operation that run, or ran when it died; 0 for none."""
-        numbers = memoryview(self._page).cast("I")
-        return numbers[0], numbers[1]
+        return self._location[STATEMENT], self._location[OPERATION]
 
     @property
     def lost_its_pipe(self) -> bool:
-        """Whether the program has closed the pipe that frames come through."""
-        return bool(memoryview(self._page).cast("I")[LOST])
+        """Whether the program has closed the pipe of its recording."""
+        return bool(self._location[PIPE_CLOSED])
 
     @property
     def alive(self) -> bool:
         return self._process.returncode is None
 
     async def wait(self) -> int:
-        """Its exit status; minus the signal's number where one ended it.
+        """Wait for the process; return its exit status, or minus the number of the signal that killed it.
 
-        asyncio's own `wait` would wait for the pipes too, which a child of the learner's may hold open for ever.
+        asyncio's own `wait` would also wait for the pipes, which a child of the program may keep open.
         """
         while self._process.returncode is None:
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
         return self._process.returncode
 
     def interrupt(self) -> None:
-        """Raises KeyboardInterrupt in the learner's code."""
+        """Raise KeyboardInterrupt in the learner's code."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
 
     async def stop(self) -> None:
-        """Interrupts it, and kills it where that does not help."""
+        """Interrupt the process, and kill it if it is still alive after `STOP_TIMEOUT`."""
         self.interrupt()
         try:
-            await asyncio.wait_for(self.wait(), GRACE)
+            await asyncio.wait_for(self.wait(), STOP_TIMEOUT)
         except TimeoutError:
             self.kill()
             await self.wait()
 
     def kill(self) -> None:
-        """Ends it and its children at once. Needs no running loop."""
+        """Kill the process and its children. Needs no running loop."""
         if self.alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def end(self) -> None:
-        """Ends it if it still runs, and closes what belongs to it."""
+        """Kill the process if it still runs, and close its pipes."""
         self.kill()
         await self.wait()
-        # Children that outlived it would hold its pipes open.
+        # Children that outlived it would keep its pipes open.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._control.close()
@@ -221,7 +229,7 @@ class WorkerProcess:
 
 
 async def _reader(descriptor: int) -> Printed:
-    """What comes through a pipe, and how to close it."""
+    """Return a reader for a pipe, and the transport that closes it."""
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
@@ -230,23 +238,27 @@ async def _reader(descriptor: int) -> Printed:
 
 
 class Workers:
-    """Keeps one worker standing by, so that a run starts at once."""
+    """Keeps one worker on stand-by, so that a run starts at once."""
 
     def __init__(self, launch: Launch = launch) -> None:
         self._launch = launch
         self._standby: asyncio.Task[WorkerProcess] | None = None
 
     def prepare(self) -> None:
-        """Starts the stand-by worker if there is none. Returns at once."""
+        """Start the stand-by worker if there is none. Returns at once."""
         if self._standby is None:
             self._standby = asyncio.create_task(WorkerProcess.start(self._launch))
 
     async def take(self) -> WorkerProcess:
-        """The stand-by worker, or a new one where it has died meanwhile."""
+        """Return the stand-by worker, or a new one if it has died.
+
+        Raises:
+            StartError: No worker can be started.
+        """
         self.prepare()
         standby, self._standby = self._standby, None
         assert standby is not None
-        with contextlib.suppress(StartError):  # by now there may be room again
+        with contextlib.suppress(StartError):  # a new one may be able to start by now
             worker = await standby
             if worker.alive:
                 return worker
@@ -254,28 +266,32 @@ class Workers:
         return await WorkerProcess.start(self._launch)
 
     async def close(self) -> None:
-        """Leaves no process behind."""
+        """End the stand-by worker."""
         standby, self._standby = self._standby, None
         if standby is not None:
             with contextlib.suppress(StartError):
                 await (await standby).end()
 
     def kill(self) -> None:
-        """As `close`, when there is no time (a signal)."""
+        """As `close`, at once, for signal handlers."""
         standby = self._standby
         if standby is not None and standby.done() and not standby.cancelled() and standby.exception() is None:
             standby.result().kill()
 
 
 def unnamed_file() -> BinaryIO:
-    """A new file without a name: in memory where the system has such, so that no disk need have room for it."""
+    """Return a new file without a name: in memory where the system supports it, so that no disk space is needed."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("gradtutor"), "w+b")
     return cast(BinaryIO, tempfile.TemporaryFile())
 
 
 def check_folder() -> None:
-    """Raise StartError where the current folder is gone: the libraries of torch cannot be loaded there."""
+    """Check that the current folder exists: torch's libraries cannot be loaded otherwise.
+
+    Raises:
+        StartError: It is gone.
+    """
     try:
         os.getcwd()
     except OSError as error:
@@ -283,10 +299,14 @@ def check_folder() -> None:
 
 
 def check_room() -> None:
-    """Raise StartError where too few descriptors are left: asyncio would leave half an event loop behind."""
+    """Check that there are descriptors left for an event loop; asyncio would fail half-way.
+
+    Raises:
+        StartError: There are too few.
+    """
     opened: list[int] = []
     try:
-        for _ in range(NEEDED):
+        for _ in range(MIN_DESCRIPTORS):
             opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         raise StartError(error) from None
@@ -296,19 +316,19 @@ def check_room() -> None:
 
 
 def _widen(pipe: int) -> None:
-    """Room for what a run sends in a few ms, so that it need not wait while the screen is drawn (Linux only)."""
+    """Enlarge a pipe (Linux only), so that a run need not wait while the screen is drawn."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with contextlib.suppress(OSError):  # above what this user may have
+        with contextlib.suppress(OSError):  # above the limit of this user
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the folder that `tutor` lies in where Python would not find it otherwise (`-P` hides the cwd)."""
+    """Return our environment, with the folder of `tutor` in PYTHONPATH where `-P` would hide it."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     known = {os.path.realpath(path) for path in sys.path if path}
     try:
         here = os.path.realpath(os.curdir)
-    except OSError:  # the folder that we stand in is gone
+    except OSError:  # the current folder is gone
         here = ""
     if here != root and root in known:
         return dict(os.environ)

@@ -69,13 +69,13 @@ def _torch() -> tuple[list[Row], bool]:
     try:
         found = json.loads(told.stdout.decode().strip().rpartition("\n")[2])
     except ValueError:
-        from tutor.session.worker_process import quoted
+        from tutor.session.worker_process import quote_line
 
         lines = told.stderr.decode(errors="replace").strip().splitlines() or [_("it says nothing")]
         mend = _(
             "Install torch (https://pytorch.org/get-started): recordings can be viewed without it, lessons not run."
         )
-        return [("torch", quoted(lines[-1]), mend)], False
+        return [("torch", quote_line(lines[-1]), mend)], False
     return _of_torch(found)
 
 

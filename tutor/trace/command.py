@@ -22,8 +22,23 @@ READY = b"ready\n"
 """Sent by the worker once torch is imported."""
 
 
-LOST = 2
-"""Index of the number in the shared page that is set if the program closed the pipe of its recording."""
+STATEMENT, OPERATION, PIPE_CLOSED = range(3)
+"""Indices of `CrashLocation.numbers`."""
+
+
+class CrashLocation:
+    """Where the program is: memory shared with the front end, which reads it after a crash of the worker.
+
+    Args:
+        memory: A buffer of at least 12 bytes, zeroed.
+
+    Attributes:
+        numbers: The sites of the statement and of the operation that run, 0 for none; and 1 once the program has closed
+            the pipe of its recording.
+    """
+
+    def __init__(self, memory: Any) -> None:
+        self.numbers: memoryview = memoryview(memory).cast("I")
 
 
 class Nudge(msgspec.Struct, frozen=True):

@@ -1,8 +1,10 @@
-"""The worker: `python -P -m tutor.worker CONTROL EVENTS PAGE PARENT`, three descriptors that it inherits and the
-number of the front end's process, which may be gone by the time that this one could ask for it.
+"""The worker process: `python -P -m tutor.worker CONTROL EVENTS MEMORY PARENT`.
 
-It imports torch, says that it is ready, and stands by until the front end sends a run over the control socket. It
-runs that one, then ends. When the control socket closes, it ends at once, with its children.
+CONTROL, EVENTS and MEMORY are descriptors that it inherits; PARENT is the process number of the front end, which may
+have died before this process could ask for it.
+
+The worker imports torch, reports that it is ready, and stands by until the front end sends a run over the control
+socket. It runs that one and ends. When the control socket closes, it ends at once, with its children.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ import signal
 import socket
 import sys
 
-from tutor.recorder.event_writer import Guarded, move_up
+from tutor.recorder.event_writer import GuardedDescriptor, move_up
 
 
 def main() -> None:
-    """Stands by, runs, ends."""
-    control_number, events, page_number = (move_up(int(argument)) for argument in sys.argv[1:4])
+    """Stand by, run, end."""
+    control_number, events, memory_file = (move_up(int(argument)) for argument in sys.argv[1:4])
     control = socket.socket(fileno=control_number)
     _end_with(int(sys.argv[4]) if len(sys.argv) > 4 else os.getppid())
-    page = memoryview(mmap.mmap(page_number, mmap.PAGESIZE)).cast("I")
-    os.close(page_number)
+    memory = mmap.mmap(memory_file, mmap.PAGESIZE)
+    os.close(memory_file)
     _raise_stack_limit()
 
     from tutor.recorder.recorder import Recorder
-    from tutor.trace.command import READY, RunCommand, decode
+    from tutor.trace.command import READY, CrashLocation, RunCommand, decode
     from tutor.worker.run import Run, nudge_when_due
 
     try:
@@ -41,7 +43,7 @@ def main() -> None:
         return
     command = decode(line, RunCommand)
 
-    guard = Guarded(control.fileno())
+    guard = GuardedDescriptor(control.fileno())
 
     def look_at_control() -> None:
         if not guard.is_same:  # the program has closed it, or given its number to another
@@ -50,17 +52,17 @@ def main() -> None:
         if readable and not control.recv(1, socket.MSG_PEEK):
             os.killpg(os.getpid(), signal.SIGKILL)
 
-    recorder = Recorder(events, page, command.max_events, command.max_bytes)
-    recorder.sink.idle = look_at_control
+    recorder = Recorder(events, CrashLocation(memory), command.max_events, command.max_bytes)
+    recorder.writer.on_idle = look_at_control
     if command.nudge is not None:
         nudge_when_due(recorder, command.nudge)
     status = Run(command, recorder).run()
-    # Not by way of the interpreter's own end: nothing may follow the last event, and libraries may crash there.
+    # Skip the interpreter's shutdown: nothing may follow the last event, and libraries may crash there.
     os._exit(status)
 
 
 def _end_with(parent: int) -> None:
-    """Linux ends this process when the front end dies, even while C code holds the interpreter."""
+    """Have Linux kill this process when the front end dies, even while C code holds the interpreter."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -69,12 +71,12 @@ def _end_with(parent: int) -> None:
 
 
 def _raise_stack_limit() -> None:
-    """Walking and freeing a graph of 100,000 nodes takes more stack than the usual 8 MiB."""
+    """Raise the stack limit: walking and freeing a graph of 100,000 nodes takes more than the usual 8 MiB."""
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     try:
         resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
     except (ValueError, OSError):
-        return  # not allowed here: then such graphs stay out of reach
+        return  # not allowed here: such graphs may crash then
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Checks what stands in an exercise cell, and runs the lesson's own solution where that fails. Both are not recorded.
+"""Check an exercise cell, and run the lesson's solution where the check fails. Neither is recorded.
 
-So a learner's run walks their code like any other, and the cells after it work, solved or not.
+So the recording shows the learner's code alone, and the cells after it work whether it is solved or not.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Exercise:
         self._path = path
         self._before = _random_state()
 
-    def raised(self, failure: Failed) -> Checked:
-        """The outcome where the code itself has failed."""
+    def outcome_of_exception(self, failure: Failed) -> Checked:
+        """Return the outcome of code that has raised an exception."""
         line = None if failure.span is None else failure.span[0]
         return self._outcome(failure.message, line, how="stopped", error=failure.error)
 
     def check(self, names: dict[str, Any], of: str = "attempt") -> Checked:
-        """The outcome of the check on these names of the program."""
-        # What the check stores is its own affair; what it draws too.
+        """Run the check on these names; return the outcome. `of` is what is checked: "attempt" or "solution"."""
+        # Names that the check binds and random numbers that it draws must not show.
         state = _random_state()
         try:
             with _muted():
@@ -50,7 +50,7 @@ class Exercise:
         return Checked(self._cell.index, self._cell.exercise or "", True, of=of)
 
     def solve(self, names: dict[str, Any]) -> Checked:
-        """Runs the solution as if it had stood in place of the attempt, and tells whether its check passes then."""
+        """Run the solution in place of the attempt; return the outcome of its check."""
         _set_random_state(self._before)
         try:
             with _muted():
@@ -67,27 +67,27 @@ class Exercise:
         exec(compile(source, self._path, "exec", dont_inherit=True), names)
 
     def _failed(self, error: BaseException, of: str) -> Checked:
-        """A check's failure. What it says may be one text, or one for each language."""
+        """Return the outcome of a failed check. Its message may be one text, or one for each language."""
         line = self._line(error)
         if isinstance(error, AssertionError):
-            said = error.args[0] if error.args and isinstance(error.args[0], dict) else text_of(error)
-            return self._outcome(said, line, of)
+            message = error.args[0] if error.args and isinstance(error.args[0], dict) else text_of(error)
+            return self._outcome(message, line, of)
         if isinstance(error, NameError) and error.name:
             return self._outcome("", line, of, how="name", error=error.name)
         return self._outcome(text_of(error), line, of, how="check", error=type(error).__name__)
 
     def _outcome(
-        self, said: str | dict[Any, Any], line: int | None, of: str = "attempt", how: str = "", error: str = ""
+        self, text: str | dict[Any, Any], line: int | None, of: str = "attempt", how: str = "", error: str = ""
     ) -> Checked:
         message = (
-            {str(language): " ".join(str(text).split()) for language, text in said.items()}
-            if isinstance(said, dict)
-            else " ".join(said.split())
+            {str(language): " ".join(str(part).split()) for language, part in text.items()}
+            if isinstance(text, dict)
+            else " ".join(text.split())
         )
         return Checked(self._cell.index, self._cell.exercise or "", False, message, line, of, how, error)
 
     def _line(self, error: BaseException) -> int | None:
-        """The line of the file at which the check, or the solution, failed."""
+        """Return the line of the file at which the check or the solution failed; None if unknown."""
         line, trace = None, error.__traceback__
         while trace is not None:
             code = trace.tb_frame.f_code
@@ -99,7 +99,7 @@ class Exercise:
 
 @contextlib.contextmanager
 def _muted() -> Iterator[None]:
-    """Nothing that is printed or warned of inside comes out."""
+    """Discard what is printed and warned of inside."""
     with (
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),

@@ -1,7 +1,7 @@
-"""A process that imports torch once, then runs each lesson it is told of in a fork of itself: for checks and tests.
+"""A fork server: imports torch once, then runs each requested lesson in a fork. For checks and tests.
 
-`python -P -m tutor.worker.fork_server SOCKET`. A request is a header, its descriptors, and its text (see
-`tutor.trace.command`); the first descriptor takes the answer, the exit status of the fork once it has ended.
+`python -P -m tutor.worker.fork_server SOCKET`. A request is a header, its descriptors and its text (see
+`tutor.trace.command`). The first descriptor takes the answer: the exit status of the fork when it has ended.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import sys
 import weakref
 from importlib import import_module
 
-from tutor.trace.command import HEADER, STATUS, ForkRequest, decode
+from tutor.trace.command import HEADER, STATUS, CrashLocation, ForkRequest, decode
 
 _MOST = 8
-"""Descriptors of a request."""
+"""Descriptors of a request, at most."""
 
 
 def main() -> None:
@@ -28,19 +28,19 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Import what each fork would import by itself: torch, what reads a lesson, what any optimizer needs."""
+    """Import what each fork would import itself: torch, the reader of lessons, what any optimizer needs."""
     # Asking whether there is a GPU must not touch CUDA here, or no fork could use it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     for module in ("jupytext", "tutor.worker.run"):
         import_module(module)
     from tutor.recorder.torch_private import import_dynamo
 
-    with contextlib.suppress(OSError):  # it wants a folder for temporary files; most lessons need neither
+    with contextlib.suppress(OSError):  # it needs a folder for temporary files; most lessons need neither
         import_dynamo()
 
 
 def serve(control: int) -> tuple[bytes, list[int]]:
-    """Fork for each request. Returns in the fork, with the request; the process itself ends with the client."""
+    """Fork for each request. Return the request in the fork; the server itself exits with the client."""
     client = socket.socket(fileno=control)
     client.set_inheritable(False)
     running: dict[int, int] = {}
@@ -48,16 +48,16 @@ def serve(control: int) -> tuple[bytes, list[int]]:
     def answer(*_: object) -> None:
         """Send the exit status of each fork that has ended."""
         for child in list(running):
-            with contextlib.suppress(ChildProcessError):  # another signal came in between, and told of it
+            with contextlib.suppress(ChildProcessError):  # another signal came in between and was handled first
                 ended, status = os.waitpid(child, os.WNOHANG)
                 if ended:
                     _send(running.pop(child), os.waitstatus_to_exitcode(status))
 
     signal.signal(signal.SIGCHLD, answer)
     for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
-        finalizer.atexit = False  # torch's: they take its libraries apart, which is most of the time of a short run
+        finalizer.atexit = False  # torch's take most of the time of a short run
     gc.collect()
-    gc.freeze()  # no collection in a fork looks at, and so copies, all that torch has imported
+    gc.freeze()  # so that collections in forks do not copy what torch has imported
     while True:
         header, descriptors, _, _ = socket.recv_fds(client, HEADER.size, _MOST)
         if not header:
@@ -65,7 +65,7 @@ def serve(control: int) -> tuple[bytes, list[int]]:
         length, count = HEADER.unpack(header)
         assert len(descriptors) == count
         text = client.recv(length, socket.MSG_WAITALL)
-        # Not before the fork is known can it be asked how it ended.
+        # Its end must not be handled before `running` knows it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         child = os.fork()
         if not child:
@@ -84,13 +84,13 @@ def serve(control: int) -> tuple[bytes, list[int]]:
 
 
 def _send(answer: int, status: int) -> None:
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+    with contextlib.suppress(BrokenPipeError):  # the client is gone
         os.write(answer, STATUS.pack(status))
     os.close(answer)
 
 
 def record(text: bytes, descriptors: list[int]) -> None:
-    """In the fork: do what the worker process does. Never returns."""
+    """In the fork: run like the worker process. Never returns."""
     from tutor.recorder.recorder import Recorder
     from tutor.worker.run import Run
 
@@ -99,14 +99,13 @@ def record(text: bytes, descriptors: list[int]) -> None:
     draw_anew()
     print_to(printed)
     signal.alarm(request.seconds)
-    page = memoryview(bytearray(4096)).cast("I")
     command = request.command
-    recorder = Recorder(events, page, command.max_events, command.max_bytes)
+    recorder = Recorder(events, CrashLocation(bytearray(12)), command.max_events, command.max_bytes)
     os._exit(Run(command, recorder).run())
 
 
 def draw_anew() -> None:
-    """Let random numbers that are not seeded be others in each fork, as they are in each process."""
+    """Seed the random generators differently in each fork, as in each process."""
     import torch
 
     torch.default_generator.seed()
@@ -115,7 +114,7 @@ def draw_anew() -> None:
 
 
 def print_to(descriptors: list[int]) -> None:
-    """Make these standard output and error, if there are any."""
+    """Make these descriptors, if there are any, standard output and error."""
     for number, descriptor in enumerate(descriptors, 1):
         os.dup2(descriptor, number)
         os.close(descriptor)

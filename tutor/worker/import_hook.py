@@ -1,8 +1,8 @@
-"""Compiles the learner's own modules, however they are imported, with the recorder's calls in them.
+"""Compile the learner's modules, however they are imported, with the recorder's calls in them.
 
-It takes the place of the function by which Python's loader of source files gives a module's code. So whatever finds the
-file (a path, an editable install, `importlib.util.spec_from_file_location`, `runpy`) is left as it is, and nothing of
-ours shows in `sys.meta_path` or in a module's `__loader__`.
+The hook replaces `SourceFileLoader.get_code`. So whatever finds the file (a path, an editable install,
+`importlib.util.spec_from_file_location`, `runpy`) stays as it is, and nothing of ours shows in `sys.meta_path` or in a
+module's `__loader__`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tutor.recorder.call_sites import Project
-from tutor.recorder.exceptions import is_ours
+from tutor.recorder.exceptions import is_recorder_code
 from tutor.recorder.recorder import Recorder
 
 _Loader = importlib.machinery.SourceFileLoader
@@ -23,24 +23,24 @@ _plain_code: Callable[[Any, str], types.CodeType | None] = _Loader.get_code
 
 
 def install(project: Project, recorder: Recorder) -> None:
-    """From now on the modules of the project are recorded."""
+    """Record the project's modules from now on."""
 
     def code_of(loader: _Loader, name: str) -> types.CodeType | None:
         path = loader.get_filename(name)
         if type(loader) is not _Loader or not project.is_own(path, lambda: _is_asked_by_own(recorder)):
             return _plain_code(loader, name)
-        # Compiled anew each time: a .pyc would hold code without the recorder's calls, or with them.
+        # Compiled each time: a .pyc would hold code without the recorder's calls, or leak them.
         source = importlib.util.decode_source(loader.get_data(path))
         code = recorder.code
         if path not in code.names:
-            called = project.name_of(path, name)
-            code.names[path] = path if called in code.names.values() else called
+            name_shown = project.name_of(path, name)
+            code.names[path] = path if name_shown in code.names.values() else name_shown
         recorder.own_module(name)
         return code.compile(source, path, imported=True)
 
     def get_code(loader: _Loader, name: str) -> types.CodeType | None: return code_of(loader, name)  # fmt: skip
 
-    # Python takes its own frames out of the tracebacks of imports, and knows them by these names.
+    # Python leaves frames of these names out of the tracebacks of imports.
     get_code.__code__ = get_code.__code__.replace(
         co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
     )
@@ -48,18 +48,18 @@ def install(project: Project, recorder: Recorder) -> None:
 
 
 def _is_asked_by_own(recorder: Recorder) -> bool:
-    """Whether the import that runs was asked for by code of the learner's."""
+    """Return whether the learner's code asked for the import that runs."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and _imports(frame):
         frame = frame.f_back
-    return frame is not None and id(frame.f_code) in recorder.code.own
+    return frame is not None and id(frame.f_code) in recorder.code.own_code
 
 
 def _imports(frame: types.FrameType) -> bool:
-    """Whether a frame is a part of how Python imports, or of how we take part in it."""
+    """Return whether a frame is part of Python's import machinery or of ours."""
     code = frame.f_code
     python = code.co_filename.startswith("<frozen importlib") or frame.f_globals.get("__name__") in _IMPORTING
-    return python or is_ours(code)
+    return python or is_recorder_code(code)
 
 
 _IMPORTING = ("importlib", "importlib.util", "runpy")

@@ -1,4 +1,4 @@
-"""What answers a lesson's questions: worked out in the learner's names, leaving no trace of it."""
+"""Evaluate the answers to a lesson's questions in the learner's names, without leaving a trace."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ MAIN = 1
 
 
 def answer(question: Cell, names: dict[str, Any], recorder: Recorder) -> Answer:
-    """What the run gives for a question, its code cell having ended."""
-    with unnoticed(recorder):
+    """Return the answer to a question whose code cell has ended."""
+    with unrecorded(recorder):
         try:
             return Answer(question.index, copy.deepcopy(_plain(eval(question.of or "None", names))))
         except Exception as error:
             return Answer(question.index, None, f"{type(error).__name__}: {error}")
 
 
-class Watch:
-    """Finds the statement of a cell after which a condition is true for the first time: "which line?"."""
+class LineWatch:
+    """Finds the statement of a cell after which a condition is true for the first time, for questions of kind
+    "line"."""
 
     def __init__(self, question: Cell, names: dict[str, Any], recorder: Recorder) -> None:
         self._question = question
@@ -42,62 +43,62 @@ class Watch:
         self._runs: Counter[int] = Counter()
         self._last = 0
         self._answer: Answer | None = None
-        if self._true():
-            self._answer = self._wrong(N_("the condition is true before the cell begins"))
+        if self._is_true():
+            self._answer = self._no_answer(N_("the condition is true before the cell begins"))
 
-    def arriving(self, site: int, frame: Frame | None) -> None:
-        """A statement is about to run."""
+    def before_statement(self, site: int, frame: Frame | None) -> None:
+        """Check the condition after the statement before this one."""
         if frame is not None and frame.serial == MAIN:
-            self._look()
+            self._check()
             self._last = site
             self._runs[site] += 1
 
     def end(self) -> Answer:
-        """The cell has ended: the answer."""
-        self._look()
-        return self._answer or self._wrong(N_("the condition never becomes true"))
+        """Return the answer; the cell has ended."""
+        self._check()
+        return self._answer or self._no_answer(N_("the condition never becomes true"))
 
-    def _look(self) -> None:
-        """The statement before has run."""
-        if self._answer is None and self._last and self._true():
+    def _check(self) -> None:
+        """Note the last statement as the answer if the condition has become true."""
+        if self._answer is None and self._last and self._is_true():
             first, last = self._recorder.code.lines_of(self._last)
             self._answer = Answer(self._question.index, first, None, last, self._runs[self._last])
 
-    def _true(self) -> bool:
-        with unnoticed(self._recorder):
+    def _is_true(self) -> bool:
+        with unrecorded(self._recorder):
             try:
                 return bool(eval(self._condition, self._names))
-            except Exception:  # a name that is not there yet
+            except Exception:  # a name that is not bound yet
                 return False
 
-    def _wrong(self, why: str) -> Answer:
+    def _no_answer(self, why: str) -> Answer:
         return Answer(self._question.index, None, why)
 
 
 @contextlib.contextmanager
-def watching(watches: list[Watch], recorder: Recorder) -> Iterator[None]:
-    """Lets these watches see each statement that runs inside."""
+def watching(watches: list[LineWatch], recorder: Recorder) -> Iterator[None]:
+    """Let these watches see each statement that runs inside."""
     if not watches:
         yield
         return
     frames = recorder.frames
-    arrive = frames.arrive
+    arrive = frames.record_line
 
     def arriving(site: int, frame: Frame | None) -> None:
         for watch in watches:
-            watch.arriving(site, frame)
+            watch.before_statement(site, frame)
         arrive(site, frame)
 
-    frames.arrive = arriving  # type: ignore[method-assign]
+    frames.record_line = arriving  # type: ignore[method-assign]
     try:
         yield
     finally:
-        frames.arrive = arrive  # type: ignore[method-assign]
+        frames.record_line = arrive  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
-def unnoticed(recorder: Recorder) -> Iterator[None]:
-    """What runs inside is not recorded, warns of nothing and draws no random number."""
+def unrecorded(recorder: Recorder) -> Iterator[None]:
+    """Run what is inside unrecorded, without warnings, and restore the random state."""
     state, plain = torch.get_rng_state(), random.getstate()
     with recorder.unseen(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -107,7 +108,7 @@ def unnoticed(recorder: Recorder) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """An answer as numbers, lists, bool, None or text."""
+    """Return a value as numbers, lists, bool, None or text."""
     if isinstance(value, torch.Tensor):
         return _plain(value.detach().tolist())
     if isinstance(value, list | tuple):

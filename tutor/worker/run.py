@@ -1,6 +1,7 @@
-"""Adds a little to one element of a tensor on the way, where the front end measures a derivative.
+"""Run a script or a lesson from its first cell to its last, as `python` would, and record it.
 
-Runs a script or a lesson from its first cell to its last, as `python` would, and records it."""
+For finite differences, one element of a tensor is nudged on the way.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from tutor.lesson.overrides import apply_edits
 from tutor.lesson.parser import read
 from tutor.recorder import patches
 from tutor.recorder.call_sites import Project
-from tutor.recorder.compilers import step_aside
+from tutor.recorder.compilers import exclude_compiled_code
 from tutor.recorder.exceptions import (
     attribute_warnings,
     display,
@@ -41,12 +42,12 @@ from tutor.recorder.exceptions import (
     hide_frames,
     print_exit,
     print_ignored,
-    say_error,
+    print_line,
     strip,
 )
 from tutor.recorder.originals import name_of
-from tutor.recorder.other_processes import Children
-from tutor.recorder.patches import make_room, record_figures
+from tutor.recorder.other_processes import ChildProcessWatcher
+from tutor.recorder.patches import raise_recursion_limit, record_figures
 from tutor.recorder.recorder import Recorder
 from tutor.recorder.torch_private import DisableTorchFunction
 from tutor.recorder.variables import Frame
@@ -54,31 +55,31 @@ from tutor.trace.command import Nudge, RunCommand
 from tutor.trace.events import CellEnd, CellStart, Document, Failed, Gap, RunEnd
 from tutor.worker import import_hook
 from tutor.worker.exercises import Exercise
-from tutor.worker.questions import Watch, answer, watching
-from tutor.worker.stdio import Printed
+from tutor.worker.questions import LineWatch, answer, watching
+from tutor.worker.stdio import OutputRecorder
 
 
 def nudge_when_due(recorder: Recorder, nudge: Nudge) -> None:
-    """Has the recorder nudge the tensor just before its statement."""
+    """Nudge the tensor just before its statement."""
     frames = recorder.frames
-    arrive, lines = frames.arrive, 0
+    arrive, lines = frames.record_line, 0
 
     def arriving(site: int, frame: Frame | None) -> None:
         nonlocal lines
         arrive(site, frame)
         lines += frame is not None and frame.serial > 0
         if lines == nudge.line:
-            frames.arrive = arrive  # type: ignore[method-assign]
-            for known in list(recorder.tensors.by_id.values()):
-                tensor = known.ref()
-                if known.serial == nudge.tensor and tensor is not None:
+            frames.record_line = arrive  # type: ignore[method-assign]
+            for record in list(recorder.tensors.by_id.values()):
+                tensor = record.ref()
+                if record.serial == nudge.tensor and tensor is not None:
                     _move(tensor, nudge)
 
-    frames.arrive = arriving  # type: ignore[method-assign]
+    frames.record_line = arriving  # type: ignore[method-assign]
 
 
 def _move(tensor: torch.Tensor, nudge: Nudge) -> None:
-    """By way of `.data`, so that neither a graph nor a version tells of it."""
+    """Change the element through `.data`, unseen by autograd and version counters."""
     with DisableTorchFunction():
         data = tensor.data
         place = torch.unravel_index(torch.tensor(nudge.element), data.shape)
@@ -87,47 +88,52 @@ def _move(tensor: torch.Tensor, nudge: Nudge) -> None:
 
 STOPPED = 130
 UNFLUSHED = 120
-"""What Python ends with where it cannot flush what was printed."""
+"""Python's exit status where it cannot flush its output."""
 
 
 class Run:
-    """One run of one file in this process."""
+    """One run of one file in this process.
+
+    Args:
+        command: What to run.
+        recorder: Records it.
+    """
 
     def __init__(self, command: RunCommand, recorder: Recorder) -> None:
         self._command = command
         self._recorder = recorder
-        self._send = recorder.sink.send
-        self._printed = Printed(recorder.sink, recorder.code.file_of)
+        self._send = recorder.writer.send
+        self._printed = OutputRecorder(recorder.writer, recorder.code.file_of)
         self._path = os.path.abspath(command.path)
         self._text = ""
         self._changed = bool(command.edits or command.attempts)
-        """Whether other code runs than the file has."""
-        self._outcome, self._status, self._note = "ok", 0, ""
-        self._behind = False
-        """Whether code that was not recorded has run since the last cell."""
-        self._cut = False
-        """Whether the recording has been told that it is full."""
+        """Whether the code differs from the file."""
+        self._outcome, self._status, self._outcome_note = "ok", 0, ""
+        self._unrecorded_code_ran = False
+        """Whether unrecorded code has run since the last cell."""
+        self._told_full = False
+        """Whether the `Gap` that says so was sent."""
 
     def run(self) -> int:
-        """Runs all; returns the exit status of the learner's program."""
+        """Run all cells; return the exit status of the learner's program."""
         recorder = self._recorder
         i18n.use(self._command.language)
         try:
-            lesson = self._lesson()
+            lesson = self._read_lesson()
         except LessonError as error:
             self._send(RunEnd("refused", error.status, str(error)))
-            recorder.sink.wait_until_written()
+            recorder.writer.wait_until_written()
             return error.status
-        gc.freeze()  # or the first full collection looks at all that torch has imported: 70 ms
+        gc.freeze()  # else the first full collection traverses all of torch: 70 ms
         self._become_main()
         self._printed.install()
         attribute_warnings()
-        hide_frames(Run._cell.__code__)
+        hide_frames(Run._run_cell.__code__)
         recorder.signals.watch()
-        patches.watch()
-        recorder.sink.start()
+        patches.shield_from_tracers()
+        recorder.writer.start()
         whole = _text_with(lesson, self._text)
-        step_aside(recorder.compiled)
+        exclude_compiled_code(recorder.compiled)
         if "plotext" in whole:
             record_figures(self._send, recorder.unseen)
         recorder.code.names[self._path] = self._command.name
@@ -138,29 +144,34 @@ class Run:
                 asked += [cell] if cell.question else []
                 continue
             if cell.number is None:
-                continue  # they are part of their exercise
-            code = self._compiled(cell, whole)
+                continue  # part of its exercise
+            code = self._compile(cell, whole)
             if not begun:
                 begun = True
                 with recorder.switched_on():
                     recorder.frames.module(self._path)
             exercise = Exercise(lesson, cell, self._path) if cell.kind == "exercise" else None
-            self._cell(cell, code, asked, exercise)
+            self._run_cell(cell, code, asked, exercise)
             asked = []
             may_fail = exercise is not None or "raises-exception" in cell.attributes.get("tags", ())
             if self._outcome == "failed" and may_fail:
-                self._outcome, self._status, self._note = "ok", 0, ""
+                self._outcome, self._status, self._outcome_note = "ok", 0, ""
             if self._outcome != "ok":
                 break
         return self._finish()
 
     # ------------------------------------------------------------ parts of a run
 
-    def _lesson(self) -> Lesson:
+    def _read_lesson(self) -> Lesson:
+        """Read the file, with the edits, attempts and knobs of the command; send its `Document`.
+
+        Raises:
+            LessonError: The file is malformed, or needs a GPU that is missing.
+        """
         lesson = written = read(Path(self._command.path))
         if self._changed:
             lesson, self._text = apply_edits(lesson, self._command.edits, self._command.attempts)
-            # Tracebacks quote the lines that ran, and look no more at the file.
+            # Tracebacks quote the lines that ran, not the file.
             lines = self._text.splitlines(keepends=True)
             linecache.cache[self._path] = (len(self._text), None, lines, self._path)
         else:
@@ -187,7 +198,7 @@ class Run:
         return lesson
 
     def _become_main(self) -> None:
-        """`__main__` is the learner's script, so that pickling and spawned children work."""
+        """Make the learner's script `__main__`, so that pickling and spawned children work."""
         main = self._main = types.ModuleType("__main__")
         main.__dict__.update(__file__=self._path, __builtins__=builtins, __annotations__={}, __cached__=None)
         loader = importlib.machinery.SourceFileLoader("__main__", self._path)
@@ -198,29 +209,30 @@ class Run:
         sys.path.insert(0, folder)
         project = Project(self._path)
         import_hook.install(project, self._recorder)
-        Children(project, self._recorder.code.own, self._recorder.started_elsewhere).watch()
+        ChildProcessWatcher(project, self._recorder.code.own_code, self._recorder.record_other_process).watch()
 
-    def _compiled(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
-        """The cell's code; what a learner has put there may be no Python."""
+    def _compile(self, cell: Cell, whole: str) -> types.CodeType | SyntaxError:
+        """Return the code of a cell, or the error where it is not valid Python."""
         try:
             source = "\n" * (cell.first_line - 1) + cell.source
             return self._recorder.code.compile(source, self._path, whole=whole)
         except SyntaxError as error:
             return error
 
-    def _cell(
+    def _run_cell(
         self, cell: Cell, code: types.CodeType | SyntaxError, asked: list[Cell], exercise: Exercise | None
     ) -> None:
+        """Run a cell; send its events, the answers to `asked` and the outcome of its exercise."""
         recorder = self._recorder
         names = self._main.__dict__
         number = cell.number or 1
         self._send(CellStart(number, self._knobs))
-        recorder.sink.flush()
-        if self._behind:
-            self._behind = False
+        recorder.writer.flush()
+        if self._unrecorded_code_ran:
+            self._unrecorded_code_ran = False
             with recorder.switched_on():
                 recorder.catch_up(names)
-        watches = [Watch(question, names, recorder) for question in asked if question.question == "line"]
+        watches = [LineWatch(question, names, recorder) for question in asked if question.question == "line"]
         failure: Failed | None = None
         started = perf_counter()
         try:
@@ -228,24 +240,24 @@ class Run:
                 raise code
             try:
                 with recorder.recording(), watching(watches, recorder):
-                    make_room()
+                    raise_recursion_limit()
                     exec(code, names)
                     recorder.scan(names)
             finally:
                 if recorder.full:
-                    self._past_budget()
+                    self._snapshot_past_budget()
         except SystemExit as error:
-            self._exited(error)
+            self._end_exited(error)
         except KeyboardInterrupt as error:
             strip(error)
-            self._stopped()
+            self._end_stopped()
         except BaseException as error:
             strip(error)
             with recorder.switched_on():
                 failure = recorder.failed(error)
             self._outcome, self._status = "failed", 1
-            self._note = name_of(type(error))
-            self._print(error)
+            self._outcome_note = name_of(type(error))
+            self._print_exception(error)
         seconds = perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
@@ -257,68 +269,68 @@ class Run:
                 if question.question != "line":
                     self._send(answer(question, names, recorder))
         solved = exercise is None or self._check(exercise, failure)
-        self._send(CellEnd(number, self._outcome, self._note, seconds, self._status))
-        recorder.sink.flush()
+        self._send(CellEnd(number, self._outcome, self._outcome_note, seconds, self._status))
+        recorder.writer.flush()
         if exercise is not None and not solved:
             self._solve(exercise)
 
     def _check(self, exercise: Exercise, failure: Failed | None) -> bool:
-        """Tells whether what stands in the exercise cell passes; True also where the run is over."""
+        """Send the outcome of an exercise cell; return whether it passed, True also where the run is over."""
         if self._outcome not in ("ok", "failed"):
             return True
         try:
-            outcome = exercise.check(self._main.__dict__) if failure is None else exercise.raised(failure)
+            outcome = exercise.check(self._main.__dict__) if failure is None else exercise.outcome_of_exception(failure)
         except KeyboardInterrupt:
-            self._stopped()
+            self._end_stopped()
             return True
         self._send(outcome)
         return outcome.ok
 
     def _solve(self, exercise: Exercise) -> None:
-        """The solution, unseen, for the cells that follow."""
-        self._behind = True
+        """Run the solution, unrecorded, for the cells that follow."""
+        self._unrecorded_code_ran = True
         try:
             self._send(exercise.solve(self._main.__dict__))
         except KeyboardInterrupt:
-            self._stopped()
+            self._end_stopped()
 
-    def _stopped(self) -> None:
-        self._outcome, self._status, self._note = "stopped", STOPPED, ""
+    def _end_stopped(self) -> None:
+        self._outcome, self._status, self._outcome_note = "stopped", STOPPED, ""
 
-    def _exited(self, error: SystemExit) -> None:
+    def _end_exited(self, error: SystemExit) -> None:
         self._outcome = "exited"
-        self._status, said = exit_status(error)
-        if said is not None:
-            print_exit(said)
+        self._status, message = exit_status(error)
+        if message is not None:
+            print_exit(message)
 
-    def _print(self, error: BaseException) -> None:
-        """As Python would, through the learner's own `excepthook` if there is one."""
+    def _print_exception(self, error: BaseException) -> None:
+        """Print an exception as Python would, by the learner's own `excepthook` if there is one."""
         hook: Any = getattr(sys, "excepthook", None)
         if self._changed and hook is sys.__excepthook__:
-            traceback.print_exception(error)  # Python's own quotes the file, not what ran
+            traceback.print_exception(error)  # `sys.__excepthook__` quotes the file, not the code that ran
         elif not hasattr(sys, "excepthook"):
-            say_error("sys.excepthook is missing")
+            print_line("sys.excepthook is missing")
             display(error)
         else:
             try:
                 hook(type(error), error, error.__traceback__)
             except SystemExit as exiting:
-                self._exited(exiting)
+                self._end_exited(exiting)
             except BaseException as second:  # the learner's hook failed: Python prints both
                 strip(second)
-                say_error("Error in sys.excepthook:")
+                print_line("Error in sys.excepthook:")
                 display(second)
-                say_error("\nOriginal exception was:")
+                print_line("\nOriginal exception was:")
                 display(error)
 
-    def _past_budget(self) -> None:
-        if not self._cut:
-            self._cut = True
-            self._send(Gap(0, "full", self._recorder.sink.events))
+    def _snapshot_past_budget(self) -> None:
+        if not self._told_full:
+            self._told_full = True
+            self._send(Gap(0, "full", self._recorder.writer.events))
         self._recorder.full_snapshot(self._main.__dict__)
 
     def _finish(self) -> int:
-        """What Python does at its end: waits for threads, runs exit handlers, drops the module."""
+        """Do what Python does at its end: wait for threads, run exit handlers, drop the module."""
         recorder = self._recorder
         recorder.close()
         if self._outcome != "stopped":
@@ -336,27 +348,27 @@ class Run:
                 strip(error)
                 display(error)
         self._printed.close()
-        self._send(RunEnd(self._outcome, self._status, self._note))
-        recorder.sink.wait_until_written()
-        recorder.sink.stop()
+        self._send(RunEnd(self._outcome, self._status, self._outcome_note))
+        recorder.writer.wait_until_written()
+        recorder.writer.stop()
         return self._status
 
     def _drop_module(self) -> None:
-        """Lets go of what the names hold, so that objects with a `__del__` have their say: to Python's own streams."""
+        """Clear the names of the module, so that `__del__` methods run while Python's own streams are in place."""
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, name, getattr(sys, f"__{name}__", None))
-        self._recorder.signals.let_go()
+        self._recorder.signals.release()
         main = weakref.ref(self._main)
         sys.modules.pop("__main__", None)
         del self._main
         gc.collect()
-        left = main()
-        if left is not None:
-            left.__dict__.clear()
+        module = main()
+        if module is not None:
+            module.__dict__.clear()
 
 
 def _text_with(lesson: Lesson, text: str) -> str:
-    """The file's text, its knobs set."""
+    """Return the file's text with its knobs set."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for cell in lesson.code_cells:
         if cell.knobs:

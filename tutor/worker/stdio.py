@@ -1,7 +1,7 @@
-"""Standard output and error of the learner's code: what is printed becomes events, in order.
+"""Record standard output and error of the learner's code as events, in order.
 
-Only Python's own streams come here. What C code and child processes write to descriptors 1 and 2 the front end reads
-from pipes.
+Only Python's own streams come here. The front end reads from pipes what C code and child processes write to descriptors
+1 and 2.
 """
 
 from __future__ import annotations
@@ -16,31 +16,35 @@ from collections.abc import Callable
 from os import write
 from typing import Any, TextIO
 
-from tutor.recorder.event_writer import Guarded, Sink
+from tutor.recorder.event_writer import EventWriter, GuardedDescriptor
 from tutor.recorder.originals import name_of
 from tutor.trace.events import Gap, Output, Warned
 
 _OUTPUT = Output.__struct_config__.tag
-KEPT = 1 << 20
-"""So many characters of a run's output are kept."""
+MAX_OUTPUT = 1 << 20
+"""Characters of a run's output that are recorded."""
 
 
-class Printed:
-    """Both streams, and how much of them was kept."""
+class OutputRecorder:
+    """Records both streams, up to `MAX_OUTPUT` characters.
 
-    def __init__(self, sink: Sink, file_of: Callable[[str], int | None]) -> None:
-        self._sink = sink
+    Attributes:
+        streams: The replacements for `sys.stdout` and `sys.stderr`.
+    """
+
+    def __init__(self, writer: EventWriter, file_of: Callable[[str], int | None]) -> None:
+        self._writer = writer
         self._file_of = file_of
-        """The number of a file of the learner's."""
-        self._kept = 0
-        self._lost = 0
+        """Returns the number of a file of the learner's; None for others."""
+        self._recorded = 0
+        self._dropped = 0
         self._in_child = False
-        sink.unsent = self._print_through
-        self._guards = {"stdout": Guarded(1), "stderr": Guarded(2)}
+        writer.on_unsent = self._print_through
+        self._guards = {"stdout": GuardedDescriptor(1), "stderr": GuardedDescriptor(2)}
         self.streams = (self._open("stdout", 1, "strict"), self._open("stderr", 2, "backslashreplace"))
 
     def install(self) -> None:
-        """Puts the streams in Python's places, and listens to warnings."""
+        """Replace Python's streams, and record warnings."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams  # type: ignore[misc, assignment]
         os.register_at_fork(after_in_child=self._forked)
         module: Any = warnings
@@ -49,7 +53,7 @@ class Printed:
         def show_and_send(message: warnings.WarningMessage) -> None:
             number = self._file_of(message.filename)
             line = None if number is None else message.lineno
-            self._sink.send(Warned(name_of(message.category), str(message.message), number, line))
+            self._writer.send(Warned(name_of(message.category), str(message.message), number, line))
             show(message)
 
         module._showwarnmsg = show_and_send
@@ -58,68 +62,68 @@ class Printed:
         self._in_child = True
 
     @property
-    def goes_elsewhere(self) -> bool:
-        """Whether text goes where that of C code goes: in a forked child, and where nothing is recorded any more."""
-        return self._in_child or not self._sink.is_open
+    def bypasses_recording(self) -> bool:
+        """Whether text goes to the descriptor: in a forked child, and once nothing is recorded any more."""
+        return self._in_child or not self._writer.is_open
 
-    def let_out(self) -> None:
-        """Before text goes elsewhere: what was printed before it, and waits to be sent."""
+    def flush_recorded(self) -> None:
+        """Send what waits, before text goes to the descriptor."""
         if not self._in_child:
-            self._sink.flush()
+            self._writer.flush()
 
     def _print_through(self, stream: str, text: str) -> None:
-        """Print what cannot be sent any more."""
+        """Print text that cannot be sent any more."""
         guard = self._guards[stream]
         if guard.is_same:
             with contextlib.suppress(OSError):
                 write(guard.number, text.encode(errors="replace"))
 
     def add(self, stream: str, text: str) -> None:
-        """Records printed text, joined to what was printed just before."""
-        room = KEPT - self._kept
+        """Record printed text, joined to what was printed just before."""
+        room = MAX_OUTPUT - self._recorded
         if len(text) > room:
-            self._lost += len(text) - room
+            self._dropped += len(text) - room
             text = text[:room]
         if not text:
             return
-        self._kept += len(text)
-        with self._sink.lock:
-            waiting = self._sink.waiting
+        self._recorded += len(text)
+        with self._writer.lock:
+            waiting = self._writer.waiting
             last: Any = waiting[-1] if waiting else None
             if type(last) is tuple and last[0] == _OUTPUT and last[1] == stream and len(last[2]) < 4096:
                 waiting[-1] = (_OUTPUT, stream, last[2] + text)
             else:
                 waiting.append((_OUTPUT, stream, text))
         if len(text) > 4096:
-            self._sink.flush()
+            self._writer.flush()
 
     def flush(self) -> None:
-        """Flush both streams, those that the program has neither closed nor taken apart."""
+        """Flush the streams that the program has neither closed nor detached."""
         for stream in self.streams:
             with contextlib.suppress(ValueError):
                 stream.flush()
 
     def close(self) -> None:
-        """Flushes, and says what was not kept."""
+        """Flush, and record how much was dropped."""
         self.flush()
-        if self._lost:
-            self._sink.send(Gap(0, "printed", self._lost))
-            self._lost = 0
+        if self._dropped:
+            self._writer.send(Gap(0, "printed", self._dropped))
+            self._dropped = 0
 
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:
         raw = _Raw(self, name, descriptor)
         buffer = _Through(raw)
-        text = _Text(self._sink, buffer, errors)
+        text = _Text(self._writer, buffer, errors)
         text.mode = "w"  # type: ignore[misc]
         return text
 
 
 class _Raw(io.RawIOBase):
-    def __init__(self, printed: Printed, stream: str, descriptor: int) -> None:
+    def __init__(self, printed: OutputRecorder, stream: str, descriptor: int) -> None:
         self._printed = printed
         self.name = f"<{stream}>"
         self._stream = stream
-        self._descriptor = Guarded(descriptor)
+        self._descriptor = GuardedDescriptor(descriptor)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def writable(self) -> bool:
@@ -133,27 +137,27 @@ class _Raw(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         text = bytes(data)
-        if self._printed.goes_elsewhere or not self._descriptor.is_same:
-            self._printed.let_out()
+        if self._printed.bypasses_recording or not self._descriptor.is_same:
+            self._printed.flush_recorded()
             return write(self._descriptor.number, text)
         self._printed.add(self._stream, self._decoder.decode(text))
         return len(text)
 
 
 class _Text(io.TextIOWrapper):
-    """A stream whose `flush` sends what was printed, so that it outlives a process that ends at once."""
+    """A stream whose `flush` sends what was printed, so that it survives a process that ends at once."""
 
-    def __init__(self, sink: Sink, buffer: io.BufferedWriter, errors: str) -> None:
+    def __init__(self, writer: EventWriter, buffer: io.BufferedWriter, errors: str) -> None:
         super().__init__(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
-        self._sink = sink
+        self._writer = writer
 
     def flush(self) -> None:
         super().flush()
-        self._sink.flush()
+        self._writer.flush()
 
 
 class _Through(io.BufferedWriter):
-    """Keeps nothing back, so that text stands at the step that printed it."""
+    """A buffer that keeps nothing back, so that text belongs to the step that printed it."""
 
     def write(self, data: Any) -> int:
         count = super().write(data)

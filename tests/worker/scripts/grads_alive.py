@@ -17,8 +17,9 @@ def count():
             found[kind.__qualname__] = found.get(kind.__qualname__, 0) + 1
         elif issubclass(kind, torch.Tensor):
             found["tensors"] += 1
-        elif kind.__name__ == "function" and thing.__name__.startswith("gradtutor"):
-            found[thing.__name__] = found.get(thing.__name__, 0) + 1
+        elif kind.__name__ == "function" and thing.__qualname__.rpartition(".")[2].startswith("gradtutor"):
+            name = thing.__qualname__.rpartition(".")[2]
+            found[name] = found.get(name, 0) + 1
     return found
 """
 

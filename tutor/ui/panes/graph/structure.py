@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tutor.i18n import N_
 from tutor.trace.graph import Edges, graph_of, is_leaf, subgraph_of
-from tutor.trace.module_calls import Call, with_ancestors, fold, is_torch_module
+from tutor.trace.module_calls import Call, fold, is_torch_module, with_ancestors
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
