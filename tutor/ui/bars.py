@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from tutor import explain
-from tutor.explain.expressions import came_at, ran_at
+from tutor.explain.expressions import answering_step, last_change_step
 from tutor.i18n import N_, _
 from tutor.lesson import header
 from tutor.lesson.answers import shown
@@ -182,7 +182,7 @@ def said(screen: LessonScreen) -> list[Piece]:
         )
         return [
             (f"{g.no} ", "error"),
-            (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
+            (clean(" ".join(explain.describe_end(end).split())) or _(_ENDS[end.outcome]), "error"),
             *again,
         ]
     line = screen.prompts.pointing() or screen.code.cut_line()
@@ -276,7 +276,9 @@ def _came(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | 
     if index not in came:
         of = next((one.of for one in screen.gate.questions if one.index == index), "")
         timeline = screen.timeline
-        came[index] = came_at(timeline, of, step) if answer.last_line is None else ran_at(timeline, answer)
+        came[index] = (
+            last_change_step(timeline, of, step) if answer.last_line is None else answering_step(timeline, answer)
+        )
     return came[index]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutor.explain.node import node_line, rule_json, summarize_node
-from tutor.explain.saved_tensors import fails, kept_by, what
+from tutor.explain.saved_tensors import fails_later, saved_by, saved_name
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values
@@ -90,17 +90,17 @@ class AboutNode:
 
     def _saves(self, page: Page) -> None:
         """What the node keeps for its backward, where that is known; else only under which names it may."""
-        kept = kept_by(self.state, self.node)
+        kept = saved_by(self.state, self.node)
         if not kept:
             page.fact(_("may save"), ", ".join(self.node.saved) or _("nothing"))
         for at, one in enumerate(kept):
-            told = [_("{what} as {name}", what=what(self.state, one), name=one.name)]
+            told = [_("{what} as {name}", what=saved_name(self.state, one), name=one.name)]
             told.append(_("{count:,} bytes", count=one.bytes))
             told += [] if one.version is None else [_("version {number}", number=one.version)]
             if not one.fits:
                 told.append(
                     _("now at version {number}: backward will fail", number=one.now)
-                    if fails(self.timeline, self.step, one)
+                    if fails_later(self.timeline, self.step, one)
                     else _("now at version {number}: backward would fail", number=one.now)
                 )
             told += [_("let go")] if one.freed else []

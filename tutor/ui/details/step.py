@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tutor import explain
-from tutor.explain.optimizers import formula, report_lines, steps_told
-from tutor.explain.provenance import readable
+from tutor.explain.optimizers import finished_steps, formula, report_lines
+from tutor.explain.provenance import readable_name
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace.names import name_of
@@ -121,7 +121,7 @@ class AboutStep:
             owner = after.tensors.get(number)
             if owner is not None:
                 old, new = _grad(before, before.tensors.get(number)), _grad(after, owner)
-                name = readable(self.timeline, self.step, number)
+                name = readable_name(self.timeline, self.step, number)
                 told.append((f"{name}.grad", _became(page, old, new, "None"), "grad"))
         told += self._bound(page, before, after)
         for number in sorted(changes.nodes):
@@ -169,7 +169,7 @@ class AboutStep:
 
     def _optimizers(self, page: Page) -> None:
         """The steps of optimizers that were over here, each parameter in full."""
-        for told in steps_told(self.timeline, self.step):
+        for told in finished_steps(self.timeline, self.step):
             short_formula = formula(told.event)
             page.heading(f"{clean(told.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
             for update in told.event.updates[:_MOST]:

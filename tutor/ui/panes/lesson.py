@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tutor.explain.expressions import live
+from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _
 from tutor.lesson import answers, markdown
 from tutor.lesson.markdown import Block
@@ -307,7 +307,7 @@ class LessonPane(Pane):
             if cell.get("options"):  # they are listed with their numbers after it
                 found = [block for block in found if block.item is None]
             self._blocks[index] = found
-        role, value = partial(role_of, state), partial(live, state)
+        role, value = partial(role_of, state), partial(evaluate, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
     def _rule(self, number: int, cells: int) -> Row:
@@ -319,7 +319,7 @@ class LessonPane(Pane):
         """The rows of a cell."""
         assert self.timeline is not None
         assert self.gate.document is not None
-        role, value = partial(role_of, state), partial(live, state)
+        role, value = partial(role_of, state), partial(evaluate, state)
         cell = self.gate.document.cells[index]
         if cell.get("kind") != "question":
             return self._prose(index, state, cells)

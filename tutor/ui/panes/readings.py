@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tutor.explain.expressions import find, old
+from tutor.explain.expressions import look_up, old_name
 from tutor.explain.formatting import is_rebound
 from tutor.trace import values
 from tutor.trace.names import lasting_name, names_by_tensor
@@ -29,7 +29,9 @@ class Namer:
             held = self.state.tensors[tensor]
             name = lasting_name(self.state, held)
             if name is not None and held.is_leaf and is_rebound(self.state, tensor):
-                return old(name)  # or one takes it for the tensor that has the name now, and wonders at its `.grad`
+                return old_name(
+                    name
+                )  # or one takes it for the tensor that has the name now, and wonders at its `.grad`
         return name or ""
 
 
@@ -168,7 +170,7 @@ def role_of(state: State, text: str) -> str:
     name = text.strip().removesuffix(".item()")
     if name.endswith(".grad"):
         return "grad"
-    tensor, _ = find(state, name)
+    tensor, _ = look_up(state, name)
     if tensor is None:
         return ""
     return "leaf" if tensor.is_leaf and tensor.requires_grad else "value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.explain import problem
+from tutor.explain import describe_check_failure
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
 from tutor.ui.panes.lesson import Standing, outcome
@@ -39,7 +39,7 @@ class Exercising:
         return Standing(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
             kept.attempts.get(exercise.id, starter) != starter,
-            "" if checked is None or checked.ok else problem(checked), kept.hints.get(exercise.id, 0),
+            "" if checked is None or checked.ok else describe_check_failure(checked), kept.hints.get(exercise.id, 0),
             len(exercise.hints), exercise.solution if solved or exercise.id in kept.opened else "", checked is not None,
         )  # fmt: skip
 
