@@ -71,9 +71,8 @@ def describe_first_nonfinite(timeline: Timeline, step: int) -> str | None:
         fix = _fix(node.name, operand, event, made.dtype)
         divisor = state.tensors.get(operand.tensor or 0) if node.name in _QUOTIENTS else None
         root = state.nodes.get(divisor.node or 0) if divisor is not None else None
-        if (
-            fix is not None and root is not None and root.name in _FINITE_ABOVE_ZERO
-        ):  # of no use after it: 0 × inf is nan
+        if fix is not None and root is not None and root.name in _FINITE_ABOVE_ZERO:
+            # a fix after the root would not help: 0 × inf is nan
             root_operation = find_operation(timeline, step, root.node)
             operand = None if root_operation is None else _culprit(root_operation, root.name)
             fix = None if operand is None else _clamp_fix(operand.name, made.dtype)
@@ -107,7 +106,7 @@ def _culprit(made: RecordedOp, node: str) -> Operand | None:
     name."""
     place = 1 if node == "DivBackward0" else 0
     if node == "ReciprocalBackward0" and len(made.operands) > 1:  # of 1 / x
-        place = next((at for at, one in enumerate(made.operands) if one.tensor is not None), 0)
+        place = next((index for index, operand in enumerate(made.operands) if operand.tensor is not None), 0)
     operand = made.operands[place] if place < len(made.operands) else None
     if operand is None or operand.tensor is None or "%" in operand.name or "…" in operand.name:
         return None

@@ -274,6 +274,9 @@ def _result(tensor: TensorState, name: str | None, code: str | None, call: str |
     return Operand(enclosed(text), tensor.shape, grid_of(tensor), tensor.tensor)
 
 
+# ---------------------------------------------------------------- names of operands
+
+
 def operands_of(
     timeline: Timeline, step: int, event: Op, before: State, after: State, within: int = 0
 ) -> list[Operand]:
@@ -415,6 +418,8 @@ def as_grid(value: object, shape: tuple[int, ...], dtype: str) -> Grid | None:
     return Grid(shape, tuple(float(x) for x in items))
 
 
+# ---------------------------------------------------------------- writes to a part of a tensor
+
 WRITES = ("CopySlices", "IndexPutBackward0")
 _REMADE = ("AsStridedBackward0", "SelectBackward0", "SliceBackward0", "ViewBackward0", "TBackward0",
           "TransposeBackward0", "IndexBackward0")  # fmt: skip
@@ -450,12 +455,10 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
         return None
     before, after = timeline.state(write_step - 1), timeline.state(write_step)
     if node.name == "IndexBackward0":
-        made, first = (
-            find_operation(timeline, step, node.node),
-            next((tensor for tensor in event.inputs if tensor is not None), None),
-        )
-        elements = None if first is None or site.depth else taken_by(timeline, write_step, first)
-        return made if made is None or elements is None else replace(made, index=elements.inner)
+        made = find_operation(timeline, step, node.node)
+        first = next((tensor for tensor in event.inputs if tensor is not None), None)
+        selection = None if first is None or site.depth else taken_by(timeline, write_step, first)
+        return made if made is None or selection is None else replace(made, index=selection.inner)
     if node.name not in WRITES:
         return _remade_view(after, write_step, node) if site.inplace else None
     whole = next((tensor for tensor in after.tensors.values() if tensor.node == node.node), None)
@@ -469,15 +472,15 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
     op, code = (site.op or "").strip("_"), timeline.view(write_step).code
     if op == "setitem":
         index = _index_text(code)
-        elements = None if index is None else index_taken(timeline, write_step, index, previous)
-        spots = [] if elements is None else [elements.places]
+        selection = None if index is None else index_taken(timeline, write_step, index, previous)
+        spots = [] if selection is None else [selection.places]
         indexed = before.tensors.get(event.inputs[0] or 0)
         if indexed is not None and indexed.tensor != whole.tensor:  # through a view
-            inner_elements = index_taken(timeline, write_step, index or "", indexed)
+            view_selection = index_taken(timeline, write_step, index or "", indexed)
             spots = (
                 []
-                if inner_elements is None
-                else [tuple(spot[at] for at in inner_elements.places) for spot in _possible_spots(indexed, previous)]
+                if view_selection is None
+                else [tuple(spot[at] for at in view_selection.places) for spot in _possible_spots(indexed, previous)]
             )
         place = f"[{index}]" if index is not None else _("a part")
         others = [Operand(place, (), None), others[-1]]
@@ -546,7 +549,7 @@ def _possible_spots(part: TensorState, whole: TensorState) -> Iterator[list[int]
             yield places
 
 
-# ---------------------------------------------------------------- what an index takes
+# ---------------------------------------------------------------- elements that an index selects
 
 
 def _index_text(code: str | None) -> str | None:

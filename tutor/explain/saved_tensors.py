@@ -159,7 +159,7 @@ def changed_tensors(timeline: Timeline, since: int, step: int) -> set[int]:
     }
 
 
-# ---------------------------------------------------------------- a change of what is kept
+# ---------------------------------------------------------------- changes in place
 
 
 def invalidated(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[SavedTensor]:
@@ -351,7 +351,7 @@ class _ChangedNodeView(NodeView):
         return True
 
 
-# ---------------------------------------------------------------- when they are changed
+# ---------------------------------------------------------------- changes that autograd cannot see
 
 
 def describe_unseen_changes(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[tuple[str, str]]:
@@ -419,7 +419,7 @@ def _name_or_view_of(state: State, saved: SavedTensor) -> str:
     return saved_name(state, saved)
 
 
-# ---------------------------------------------------------------- at the node
+# ---------------------------------------------------------------- wrong gradients of unseen changes
 
 
 def describe_unseen_at_node(timeline: Timeline, step: int) -> str | None:
@@ -529,7 +529,7 @@ def _wrong_gradients(
     )
     changed = replace(made, operands=operands, result=_with_grid(made.result, now))
     used_gradients, right_gradients = (
-        _gradients_by_rule(make_node_view(state, node, event, operand, arrived)) for operand in (changed, made)
+        _gradients_by_rule(make_node_view(state, node, event, operation, arrived)) for operation in (changed, made)
     )
     gradients = []
     for place, value in enumerate(event.grad_inputs):

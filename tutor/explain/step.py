@@ -347,7 +347,7 @@ def _dtype(timeline: Timeline, step: int, tensor: int) -> str:
     return "float32" if tensor_state is None else tensor_state.dtype
 
 
-# ---------------------------------------------------------------- all else
+# ---------------------------------------------------------------- nodes and failures
 
 
 def _node(timeline: Timeline, step: int) -> list[Part]:
