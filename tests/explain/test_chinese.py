@@ -27,7 +27,7 @@ from tests.worker.recording import Forker, Recording
 from tutor import i18n
 from tutor.explain import explanation, formatting, line, plain
 from tutor.explain.node import rule_json
-from tutor.explain.optimizers import formula, report_lines, steps_told
+from tutor.explain.optimizers import finished_steps, formula, report_lines
 from tutor.trace.events import Failed
 
 ON_BEHALF = (
@@ -121,7 +121,7 @@ def all_texts(recording: Recording, step: int) -> list[str]:
     rule = rule_json(timeline, step) if timeline.kind(step) == "node" else None
     for one in [] if rule is None else rule["inputs"]:
         told += [one["text"], one["working"], (one["element"] or {"text": ""})["text"]]
-    for step_told in steps_told(timeline, step):
+    for step_told in finished_steps(timeline, step):
         told.append(formula(step_told.event) or "")
         for update in step_told.event.updates:
             told += report_lines(timeline, step_told, update)

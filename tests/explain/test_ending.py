@@ -28,7 +28,7 @@ def _english_afterwards() -> Iterator[None]:
 def told(timeline: Timeline) -> tuple[str, str]:
     """The end of the run, and the line of its last step."""
     assert timeline.run_end is not None
-    return explain.ended(timeline.run_end), explain.plain(timeline, timeline.steps)
+    return explain.describe_end(timeline.run_end), explain.plain(timeline, timeline.steps)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_what_is_missing_is_told_in_each_language(gap: ev.Gap, english: str, chi
 def test_a_check_is_told_as_far_as_it_was_recorded() -> None:
     both = ev.Checked(1, "slope", False, {"en": "It is 3.", "zh": "它是 3。"})
     older = msgspec.msgpack.decode(msgspec.msgpack.encode([54, 1, "slope", False, "It is 3.", 7]), type=ev.Checked)
-    assert [explain.problem(one) for one in (both, older)] == ["It is 3.", "It is 3."]
+    assert [explain.describe_check_failure(one) for one in (both, older)] == ["It is 3.", "It is 3."]
     use("zh")
-    assert [explain.problem(one) for one in (both, older)] == ["它是 3。", "It is 3."]
+    assert [explain.describe_check_failure(one) for one in (both, older)] == ["它是 3。", "It is 3."]

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutor.explain.rules.arrays import Grid, agree, broadcast_shape, count
+from tutor.explain.rules.arrays import Grid, allclose, broadcast_shape, count
 
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
@@ -61,10 +61,10 @@ def test_products() -> None:
 
 
 def test_agreement_allows_rounding_and_no_more() -> None:
-    assert agree(Grid((1,), (0.1,)), Grid((1,), (float(torch.tensor(0.1)),)), "float32")
-    assert not agree(Grid((1,), (0.1,)), Grid((1,), (0.1001,)), "float32")
-    assert not agree(Grid((1,), (0.1,)), Grid((), (0.1,)), "float32")
-    assert not agree(Grid((1,), (1.0,)), Grid((1,), (1.0,)), "int64")
-    assert agree(Grid((1,), (math.nan,)), Grid((1,), (math.nan,)), "float64")
-    assert not agree(Grid((1,), (1.0,)), Grid((1,), (math.nan,)), "float64")
-    assert agree(Grid((1,), (math.inf,)), Grid((1,), (math.inf,)), "float64")
+    assert allclose(Grid((1,), (0.1,)), Grid((1,), (float(torch.tensor(0.1)),)), "float32")
+    assert not allclose(Grid((1,), (0.1,)), Grid((1,), (0.1001,)), "float32")
+    assert not allclose(Grid((1,), (0.1,)), Grid((), (0.1,)), "float32")
+    assert not allclose(Grid((1,), (1.0,)), Grid((1,), (1.0,)), "int64")
+    assert allclose(Grid((1,), (math.nan,)), Grid((1,), (math.nan,)), "float64")
+    assert not allclose(Grid((1,), (1.0,)), Grid((1,), (math.nan,)), "float64")
+    assert allclose(Grid((1,), (math.inf,)), Grid((1,), (math.inf,)), "float64")

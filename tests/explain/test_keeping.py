@@ -6,8 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.saved_tensors import kept_by, second_pass
-from tutor.explain.step import notes
+from tutor.explain.saved_tensors import describe_second_pass, saved_by
+from tutor.explain.step import describe_side_effects
 from tutor.trace import navigation
 from tutor.trace.history import last_write, storage_aliases, views
 
@@ -175,7 +175,7 @@ def test_each_tensor_kept_is_found_however_it_was_given(record: Forker) -> None:
     made = {named.get(node.tensor or 0): node for node in state.nodes.values() if node.name != "AccumulateGrad"}
 
     def kept(name: str) -> list[tuple[str, str | None, int, int | None]]:
-        return sorted((one.name, named.get(one.tensor), one.bytes, one.version) for one in kept_by(state, made[name]))
+        return sorted((one.name, named.get(one.tensor), one.bytes, one.version) for one in saved_by(state, made[name]))
 
     assert kept("y") == [
         ("saved_tensors[0]", "own", 8, 0), ("saved_tensors[1]", "y", 8, 0),
@@ -194,8 +194,8 @@ def test_what_cross_entropy_is_made_of_keeps_what_it_needs(record: Forker) -> No
     state, numbers = run.end, run.names()
     nodes = {node.name: node for node in state.nodes.values()}
     inner = nodes["LogSoftmaxBackward0"]
-    assert [(one.name, one.tensor, one.bytes) for one in kept_by(state, inner)] == [("result", inner.tensor, 24)]
-    loss = kept_by(state, nodes["NllLossBackward0"])
+    assert [(one.name, one.tensor, one.bytes) for one in saved_by(state, inner)] == [("result", inner.tensor, 24)]
+    loss = saved_by(state, nodes["NllLossBackward0"])
     assert {(one.name, one.tensor, one.bytes) for one in loss} >= {
         ("self", inner.tensor, 24), ("target", numbers["y"], 16)
     }  # fmt: skip
@@ -224,11 +224,11 @@ def test_a_change_inside_of_an_optimizer_is_told_to_who_walks_over_it(broken: Re
 def test_what_is_kept(broken: Recording) -> None:
     state = broken.timeline.state(broken.op("w * w"))
     node = next(node for node in state.nodes.values() if node.tensor == broken.names()["e"])
-    kept = kept_by(state, node)
+    kept = saved_by(state, node)
     assert [(one.name, one.tensor, one.bytes, one.version, one.fits, one.freed) for one in kept] == [
         (name, broken.names()["w"], 8, 0, True, False) for name in ("other", "self")
     ]
-    assert not any(one.fits for one in kept_by(broken.end, broken.end.nodes[node.node]))
+    assert not any(one.fits for one in saved_by(broken.end, broken.end.nodes[node.node]))
 
 
 def test_changes_that_autograd_cannot_see(unseen: Recording) -> None:
@@ -276,7 +276,7 @@ def test_why_a_second_pass_would_fail_or_not(twice: Recording) -> None:
     assert "second pass" not in said[3]  # its graph is kept
     assert "second pass" not in said[4]  # nobody holds that graph
     ends = twice.steps_of("backward_end")
-    assert second_pass(twice.timeline.state(ends[0] - 1)) is None
+    assert describe_second_pass(twice.timeline.state(ends[0] - 1)) is None
 
 
 def test_saved_tensors_are_freed_as_the_nodes_run(twice: Recording) -> None:
@@ -287,7 +287,7 @@ def test_saved_tensors_are_freed_as_the_nodes_run(twice: Recording) -> None:
     for step in range(start, end + 1):
         state = timeline.state(step)
         nodes = [state.nodes[number] for number in sorted(state.shown) if state.nodes[number].kept]
-        freed.append([kept_by(state, node)[0].freed for node in nodes])
+        freed.append([saved_by(state, node)[0].freed for node in nodes])
     assert freed[0] == [False, False]
     assert freed[-1] == [True, True]
     assert [False, True] in freed
@@ -312,7 +312,7 @@ def test_weights_clipped_by_data_between_forward_and_backward(record: Forker) ->
         "x = torch.ones(2, 2, requires_grad=True)\nscore = net(x)\n"
         "for p in net.parameters():\n    p.data.clamp_(-0.01, 0.01)\nscore.mean().backward()\n"
     )
-    said = [text for step in range(1, run.timeline.steps + 1) for text, _ in notes(run.timeline, step)]
+    said = [text for step in range(1, run.timeline.steps + 1) for text, _ in describe_side_effects(run.timeline, step)]
     assert not [text for text in said if "its second" in text]
     assert len([text for text in said if text.startswith("net[0].weight.T was kept by")]) == 1
     last, first = (text for text in said if "changed where autograd cannot see it" in text)
@@ -324,6 +324,6 @@ def test_weights_clipped_by_data_between_forward_and_backward(record: Forker) ->
 
 def test_no_pass_uses_what_was_changed(record: Forker) -> None:
     run = record("import torch\nw = torch.ones(2, requires_grad=True)\nm = (w * w).sum()\nw.data.mul_(2)\n")
-    said = [part for step in run.steps_of("op") for part in notes(run.timeline, step)]
+    said = [part for step in run.steps_of("op") for part in describe_side_effects(run.timeline, step)]
     assert [role for text, role in said if "backward would use [2.0 2.0]" in text] == ["quiet"]
     assert not [text for text, _ in said if "will use" in text]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.recording import Forker, Recording
-from tutor.explain.expressions import live
+from tutor.explain.expressions import evaluate
 
 SCRIPT = """\
 import torch
@@ -34,11 +34,11 @@ def run(record: Forker) -> Recording:
     ],
 )  # fmt: skip
 def test_live(run: Recording, expression: str, expected: str | None) -> None:
-    assert live(run.end, expression) == expected
+    assert evaluate(run.end, expression) == expected
 
 
 def test_before_the_pass(run: Recording) -> None:
     before = run.timeline.state(run.line(7))
-    assert live(before, "s.grad") == "None"
-    assert live(before, "s.grad.item()") is None
-    assert live(run.timeline.state(0), "s") is None
+    assert evaluate(before, "s.grad") == "None"
+    assert evaluate(before, "s.grad.item()") is None
+    assert evaluate(run.timeline.state(0), "s") is None

@@ -8,7 +8,15 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.optimizers import OptimizerReport, agrees, cleared, report_lines, says, steps_told, working
+from tutor.explain.optimizers import (
+    OptimizerReport,
+    agrees,
+    describe_report,
+    describe_zero_grad,
+    finished_steps,
+    report_lines,
+    work_out_update,
+)
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
 
@@ -90,7 +98,7 @@ def test_every_formula_gives_what_torch_gave(run: Recording) -> None:
     assert len(events) == len(CASES) * 2 * 4
     for event in events:
         for update, dtype in zip(event.updates, ("float32", "float32", "float64"), strict=True):
-            found = working(event, update, dtype)
+            found = work_out_update(event, update, dtype)
             assert found is not None, (event.optimizer, event.options, update)
             assert eval(found.lines[-1][1].translate({215: "*", 178: "**2"}), {"sqrt": math.sqrt}) == pytest.approx(
                 found.lines[-1][2], rel=1e-4, abs=2e-3
@@ -115,7 +123,7 @@ def test_a_wrong_number_is_not_claimed(run: Recording) -> None:
                 update.tensor, update.group, update.before, update.grad, [wrong], update.state_before,
                 update.state_after,
             )  # fmt: skip
-            assert working(event, altered) is None
+            assert work_out_update(event, altered) is None
 
 
 def test_an_independent_computation() -> None:
@@ -154,27 +162,29 @@ def test_what_has_no_formula_or_does_other_things_claims_nothing(others: Recordi
     def at_end(event: OptimizerStep) -> OptimizerReport:
         return OptimizerReport(timeline.steps, event)
 
-    assert says(timeline, at_end(first)).endswith("1.0 - 0.1 × 2.0 = 0.8; 2 more parameters")
-    assert working(first, first.updates[0]) is not None
-    assert all(working(first, update) is None for update in first.updates[1:])  # too large to be recorded in full
-    assert working(nadam, nadam.updates[0]) is None
-    assert "→" in says(timeline, at_end(nadam))
+    assert describe_report(timeline, at_end(first)).endswith("1.0 - 0.1 × 2.0 = 0.8; 2 more parameters")
+    assert work_out_update(first, first.updates[0]) is not None
+    assert all(
+        work_out_update(first, update) is None for update in first.updates[1:]
+    )  # too large to be recorded in full
+    assert work_out_update(nadam, nadam.updates[0]) is None
+    assert "→" in describe_report(timeline, at_end(nadam))
     assert any("gradient" in text for text in report_lines(timeline, at_end(nadam), nadam.updates[0]))
-    assert working(own, own.updates[0]) is None
-    assert working(by_tensor, by_tensor.updates[0]) is not None
-    assert says(timeline, at_end(none)) == "SGD.step: no parameter has a gradient"
+    assert work_out_update(own, own.updates[0]) is None
+    assert work_out_update(by_tensor, by_tensor.updates[0]) is not None
+    assert describe_report(timeline, at_end(none)) == "SGD.step: no parameter has a gradient"
 
 
 def test_each_step_is_told_once_outside(others: Recording) -> None:
     timeline = others.timeline
     outside = [step for step in range(1, timeline.steps + 1) if not timeline.columns.depths[step - 1]]
-    found = [one.event for step in outside for one in steps_told(timeline, step)]
+    found = [one.event for step in outside for one in finished_steps(timeline, step)]
     assert found == told(others)
 
 
 def test_zero_grad(others: Recording) -> None:
     timeline = others.timeline
-    said = [text for step in range(1, timeline.steps + 1) if (text := cleared(timeline, step)) is not None]
+    said = [text for step in range(1, timeline.steps + 1) if (text := describe_zero_grad(timeline, step)) is not None]
     assert said[0].startswith("NAdam.zero_grad: w.grad 2.0 → None")
     assert said[1].startswith("SGD.zero_grad: w.grad ")
     assert said[1].endswith(" → filled with zeros")
@@ -198,10 +208,10 @@ def test_the_gradients_of_a_closure(record: Forker) -> None:
     assert run.status == 0, run.stderr
     sgd, adam, lbfgs = told(run)
     assert sgd.updates[0].grad == [2.0, -4.0]
-    assert working(sgd, sgd.updates[0]) is not None
-    assert working(adam, adam.updates[0]) is not None
-    assert says(run.timeline, OptimizerReport(run.timeline.steps, lbfgs)).startswith("LBFGS.step: w [")
-    assert working(lbfgs, lbfgs.updates[0]) is None
+    assert work_out_update(sgd, sgd.updates[0]) is not None
+    assert work_out_update(adam, adam.updates[0]) is not None
+    assert describe_report(run.timeline, OptimizerReport(run.timeline.steps, lbfgs)).startswith("LBFGS.step: w [")
+    assert work_out_update(lbfgs, lbfgs.updates[0]) is None
 
 
 FUSED = """\
@@ -228,4 +238,4 @@ def test_fused_steps_with_a_scheduler(record: Forker) -> None:
         [0.1, 0.02], [0.05, 0.01], [0.025, 0.005],
     ]  # fmt: skip
     assert len(events) == 12
-    assert all(working(event, update) is not None for event in events for update in event.updates)
+    assert all(work_out_update(event, update) is not None for event in events for update in event.updates)

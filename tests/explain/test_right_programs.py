@@ -9,7 +9,7 @@ import pytest
 from tests.explain.fixes import BEGIN
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.step import notes
+from tutor.explain.step import describe_side_effects
 
 RIGHT = {
     "bn train": """
@@ -254,7 +254,7 @@ def test_a_right_program_alarms_nobody(right: Recording, number: int) -> None:
     timeline = right.timeline
     steps = [step for step in range(1, timeline.steps + 1) if timeline.view(step).function == f"program_{number}"]
     assert len(steps) > 5
-    said = {step: [text for text, role in notes(timeline, step) if role == "error"] for step in steps}
+    said = {step: [text for text, role in describe_side_effects(timeline, step) if role == "error"] for step in steps}
     assert {step: text for step, text in said.items() if text} == {}
     assert not [step for step in steps if "was kept by" in plain(timeline, step)]
 

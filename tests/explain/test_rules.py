@@ -12,7 +12,7 @@ from tutor.explain.node import NodeSummary, rule_json, summarize_node
 from tutor.explain.rules.arrays import Grid
 from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView
 from tutor.explain.step import line, plain
-from tutor.explain.verify import element
+from tutor.explain.verify import work_out_element
 
 SCALARS = """\
 import torch
@@ -168,7 +168,7 @@ def test_the_terms_of_an_element_add_up(record: Forker) -> None:
     for step, one in stories(recording):
         for claim in one.claims:
             assert one.arrived is not None
-            worked = element(claim, one.arrived)
+            worked = work_out_element(claim, one.arrived)
             assert worked is not None, (recording.code(step), one)
             ours = sum(x * slope for x, slope in worked.terms)
             assert ours == pytest.approx(worked.sent, rel=1e-4, abs=1e-4)

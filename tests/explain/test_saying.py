@@ -105,8 +105,8 @@ def test_operations_of_all_sorts(much: Recording) -> None:
 def test_lines_say_where_they_are(much: Recording) -> None:
     told = all_plain(much, "line")
     assert told[1] == "Line 2: w = torch.tensor([1.0], requires_grad=True)"
-    assert "Line 4, in model, turn 2: return w * x" in told
-    assert "Line 8, turn 1: with torch.no_grad():" in told
+    assert "Line 4, in model, iteration 2: return w * x" in told
+    assert "Line 8, iteration 1: with torch.no_grad():" in told
 
 
 def test_the_backward_pass_from_start_to_end(much: Recording) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain.node import rule_json
-from tutor.explain.step import notes
+from tutor.explain.step import describe_side_effects
 
 HEAD = """\
 import torch
@@ -25,7 +25,7 @@ def said(recording: Recording, words: str) -> list[tuple[int, str]]:
     timeline = recording.timeline
     found = []
     for step in range(1, timeline.steps + 1):
-        found += [(step, text) for text, _ in notes(timeline, step) if words in text]
+        found += [(step, text) for text, _ in describe_side_effects(timeline, step) if words in text]
     return found
 
 
@@ -230,8 +230,9 @@ def test_what_no_optimizer_changes_is_marked(record: Forker, name: str) -> None:
     assert found
     assert parameter in found[-1]
     assert "came in 3 passes" in found[-1]
-    assert {role for step in range(1, recording.timeline.steps + 1) for text, role in notes(recording.timeline, step)
-            if "no optimizer" in text} == {"quiet"}  # fmt: skip
+    steps = range(1, recording.timeline.steps + 1)
+    notes = [note for step in steps for note in describe_side_effects(recording.timeline, step)]
+    assert {role for text, role in notes if "no optimizer" in text} == {"quiet"}
 
 
 def test_the_addition_to_an_old_gradient_is_marked(record: Forker) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.transforms import named
+from tutor.explain.transforms import describe_transform
 
 FUNCTIONS = """\
 import torch
@@ -20,7 +20,9 @@ def f(t):
 
 
 def said(recorded: Recording, kind: str) -> list[str]:
-    return [text for step in recorded.steps_of(kind) if (text := named(recorded.timeline, step)) is not None]
+    return [
+        text for step in recorded.steps_of(kind) if (text := describe_transform(recorded.timeline, step)) is not None
+    ]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +42,9 @@ def test_whose_pass_it_is(code: str, name: str, result: list[float], record: For
     *inside, own = recorded.steps_of("backward")
     assert inside
     for step in inside:
-        assert (named(recorded.timeline, step) or "").startswith(name)
+        assert (describe_transform(recorded.timeline, step) or "").startswith(name)
         assert name in plain(recorded.timeline, step)
-    assert named(recorded.timeline, own) is None
+    assert describe_transform(recorded.timeline, own) is None
     assert recorded.value("r") == result
     assert recorded.grad("x") is None
 
@@ -93,7 +95,7 @@ def test_modes_without_gradients(record: Forker) -> None:
     found = {
         recorded.code(step): text
         for step in recorded.steps_of("op")
-        if (text := named(recorded.timeline, step)) is not None
+        if (text := describe_transform(recorded.timeline, step)) is not None
     }
     assert {code: text.split(" ")[0] for code, text in found.items()} == {
         "w * 3": "gradients", "w -= 1": "autograd", "w * 4": "made", "w.detach()": "the",

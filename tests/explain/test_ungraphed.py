@@ -6,7 +6,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.transforms import named
+from tutor.explain.transforms import describe_transform
 
 DATA = """\
 import torch
@@ -52,7 +52,7 @@ z = Net().forward(x)
 
 def notes(recording: Recording) -> list[tuple[str | None, str]]:
     steps = range(1, recording.timeline.steps + 1)
-    found = ((recording.code(step), named(recording.timeline, step)) for step in steps)
+    found = ((recording.code(step), describe_transform(recording.timeline, step)) for step in steps)
     return [(code, said) for code, said in found if said is not None]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.provenance import result_of
+from tutor.explain.provenance import describe_result_of
 from tutor.text import steps
 
 NUMBERED = re.compile(r"%\d+")
@@ -146,7 +146,7 @@ def test_results_of_nodes() -> None:
         "AvgPool2DBackward0": "avg_pool2d(…)",
         "MulBackward": "Mul.apply(…)", "MyReLUBackward": "MyReLU.apply(…)", "CopySlices": "copy_slices(…)",
     }  # fmt: skip
-    assert {node: result_of(node) for node in named} == named
+    assert {node: describe_result_of(node) for node in named} == named
 
 
 def test_a_parameter_that_only_an_optimizer_holds_is_no_tensor_of_its_own(record: Forker) -> None:

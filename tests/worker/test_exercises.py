@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tutor.check.runner import Ran, Runner
-from tutor.explain import problem
+from tutor.explain import describe_check_failure
 from tutor.i18n import use
 from tutor.trace.command import RunCommand
 from tutor.trace.events import Answer, Checked
@@ -134,7 +134,7 @@ def test_a_right_attempt_runs_alone(attempt: Try) -> None:
 def test_a_wrong_attempt_is_told_why(attempt: Try, code: str, message: str, line: int) -> None:
     ran = attempt(code)
     first, second = outcomes(ran)
-    assert (first.ok, problem(first), first.line) == (False, message, line)
+    assert (first.ok, describe_check_failure(first), first.line) == (False, message, line)
     assert second.ok
     assert ran.status == 0
     assert value(ran, "after") == [12.0]
@@ -146,10 +146,10 @@ def test_a_wrong_attempt_is_told_why_in_the_language_that_is_spoken_now(attempt:
     )
     assert both != LESSON
     said = [outcomes(attempt(code, both))[0] for code in ("grad = w.detach()", "slope = 6", "raise ValueError")]
-    assert problem(said[0]) == "grad is 3"
+    assert describe_check_failure(said[0]) == "grad is 3"
     use("zh")
     try:
-        assert [problem(one) for one in said] == [
+        assert [describe_check_failure(one) for one in said] == [
             "grad 是 3", "没有 `grad`：你的代码没有定义它。", "你的代码出错停下了：ValueError。",
         ]  # fmt: skip
     finally:

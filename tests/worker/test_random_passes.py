@@ -14,7 +14,7 @@ from tests.worker.random_passes import AGAIN, OPERATIONS, gathered, script
 from tests.worker.recording import Forker, Recording
 from tests.worker.test_gradients import stream_of
 from tests.worker.test_recorded_equals_plain import compare_names
-from tutor.explain.saved_tensors import second_pass
+from tutor.explain.saved_tensors import describe_second_pass
 from tutor.explain.verify import adds_up
 from tutor.trace import events as ev
 from tutor.trace.graph import gradient_parts
@@ -98,7 +98,7 @@ def second_passes_are_foretold(recorded: Recording, programs: list[str]) -> None
             continue
         assert before.end_step is not None
         assert info.end_step is not None
-        said = second_pass(timeline.state(before.end_step))
+        said = describe_second_pass(timeline.state(before.end_step))
         ended = timeline.event(info.end_step)
         assert isinstance(ended, ev.BackwardEnd)
         if said is not None:

@@ -21,8 +21,8 @@ import msgspec
 from tutor import i18n
 from tutor.check.runner import Ran, Runner
 from tutor.check.static import Finding, live_lines
-from tutor.explain import ended, problem
-from tutor.explain.expressions import find, live
+from tutor.explain import describe_check_failure, describe_end
+from tutor.explain.expressions import evaluate, look_up
 from tutor.i18n import N_, _
 from tutor.lesson import answers
 from tutor.lesson.markdown import blocks, live_values
@@ -99,13 +99,13 @@ _NONE = object()
 def _value(state: State, name: str) -> Any:
     """What a name holds; `_NONE` where it is not known."""
     base = name.removesuffix(".item()")
-    tensor, plain = find(state, base)
+    tensor, plain = look_up(state, base)
     if tensor is not None:
         return _list(tensor.value, tensor.dtype)
     if plain is not None:
         return plain
     owner, _, last = base.rpartition(".")
-    tensor = find(state, owner)[0] if owner else None
+    tensor = look_up(state, owner)[0] if owner else None
     if tensor is not None and last == "grad":
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         return None if grad is None else _list(grad.value, grad.dtype)
@@ -181,7 +181,7 @@ def unsolved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 _(
                     "the solution of `{exercise}`, run after the starter, fails: {why}",
                     exercise=outcome.exercise,
-                    why=problem(outcome),
+                    why=describe_check_failure(outcome),
                 ),
                 _("Let it define all that it changes."),
             )
@@ -198,7 +198,7 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 _(
                     "the solution of `{exercise}` does not pass its check: {why}",
                     exercise=outcome.exercise,
-                    why=problem(outcome),
+                    why=describe_check_failure(outcome),
                 ),
                 _("It must stand alone, in place of the starter."),
             )
@@ -288,7 +288,7 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             end = timeline.event(info.end)
             assert isinstance(end, ev.CellEnd)
             what, fix = (
-                _("the cell does not come to its end: {why}.", why=ended(end) or end.outcome),
+                _("the cell does not come to its end: {why}.", why=describe_end(end) or end.outcome),
                 _("A lesson must come to its end."),
             )
         yield Finding(lesson.path, line, " ".join(what.split()), fix)
@@ -406,7 +406,7 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             continue
         state = timeline.state(step)
         for line, expression in live_lines(cell):
-            if live(state, expression) is None:
+            if evaluate(state, expression) is None:
                 what = _("the live value `{expression}` has no value here.", expression=expression)
                 fix = _(
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."

@@ -1,8 +1,7 @@
-"""Pieces of the learner's source as operands: is it a number, does it need parentheses.
+"""Read and evaluate simple expressions of the learner's code: `2.0`, `w`, `w.grad.item()`.
 
-What a simple expression of the learner's is worth at a point: `w.grad.item()` in prose, `w` in a question.
-
-Where an answer came from: the step of the run at which the value that a question asks for came to be."""
+Also where the value of one came from: the step that last changed it.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +23,17 @@ _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.Li
 
 @lru_cache(maxsize=2048)
 def literal(text: str | None) -> bool | int | float | None:
-    """The number that a piece of source says, if it is one."""
+    """Return the number that a piece of source is; None if it is none."""
     try:
-        found = ast.literal_eval((text or "").strip())
+        value = ast.literal_eval((text or "").strip())
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return None
-    return found if isinstance(found, (bool, int, float)) else None
+    return value if isinstance(value, (bool, int, float)) else None
 
 
 @lru_cache(maxsize=2048)
 def enclosed(text: str) -> str:
-    """The source in parentheses, unless it binds as tightly as a name."""
+    """Put source in parentheses, unless it binds as tightly as a name."""
     if text.isidentifier() or text.startswith("%") or text == "?":
         return text
     try:
@@ -45,39 +44,41 @@ def enclosed(text: str) -> str:
 
 
 def _closes_at_end(text: str) -> bool:
-    """Whether the parenthesis that a text begins with is closed by its last character."""
+    """Return whether the first parenthesis is closed by the last character."""
     depth = 0
-    for place, sign in enumerate(text):
-        depth += (sign == "(") - (sign == ")")
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
         if not depth:
-            return place == len(text) - 1
+            return position == len(text) - 1
     return False
 
 
-def old(name: str) -> str:
-    """What to call what a tensor held before it was changed in place."""
+def old_name(name: str) -> str:
+    """Return a name for what a tensor held before it was changed in place."""
     return _("(old {name})", name=name)
 
 
-def renewed(name: str) -> str:
-    """The name that `old` was given."""
+def current_name(name: str) -> str:
+    """Undo `old_name`."""
     before, _blank, after = _("(old {name})").partition("{name}")
     return name.removeprefix(before).removesuffix(after) if name.startswith(before) else name
 
 
-_SIMPLE = re.compile(
+# ---------------------------------------------------------------- values of expressions
+
+_EXPRESSION = re.compile(
     r"(?P<name>.+?)(?P<grad>\.grad)?"
     r"(?P<last>\.(?:item\(\)|tolist\(\)|shape|dtype|device|requires_grad|is_leaf|data))?"
 )
 _WIDTH = 60
 
 
-def live(state: State, expression: str) -> str | None:
-    """The expression's value; None where it has none here, or is not simple."""
-    match = _SIMPLE.fullmatch(expression.strip())
+def evaluate(state: State, expression: str) -> str | None:
+    """Return the value of an expression; None where it has none here, or is not simple."""
+    match = _EXPRESSION.fullmatch(expression.strip())
     if match is None:
         return None
-    tensor, plain = find(state, match["name"])
+    tensor, plain = look_up(state, match["name"])
     if tensor is None:
         if plain is None or match["grad"] or match["last"]:
             return None
@@ -86,24 +87,26 @@ def live(state: State, expression: str) -> str | None:
         tensor = None if tensor.grad is None else state.tensors.get(tensor.grad)
         if tensor is None:
             return None if match["last"] else "None"
-    return _part(tensor, (match["last"] or "").lstrip("."))
+    return _evaluate_attribute(tensor, (match["last"] or "").lstrip("."))
 
 
-def _part(tensor: TensorState, part: str) -> str:
-    said = {
+def _evaluate_attribute(tensor: TensorState, attribute: str) -> str:
+    """Return an attribute of a tensor as text; without one, its value."""
+    text = {
         "shape": str(list(tensor.shape)),
         "dtype": f"torch.{tensor.dtype}",
         "device": tensor.device,
         "requires_grad": str(tensor.requires_grad),
         "is_leaf": str(tensor.is_leaf),
-    }.get(part)
-    if said is not None:
-        return said
+    }.get(attribute)
+    if text is not None:
+        return text
     return short(tensor.value, tensor.dtype, _WIDTH).removesuffix(".")
 
 
-def find(state: State, name: str) -> tuple[TensorState | None, Any]:
-    """What a name means in the innermost frame, or in the module: a tensor, or a plain value."""
+def look_up(state: State, name: str) -> tuple[TensorState | None, Any]:
+    """Return what a name means in the innermost frame, or in the module: a tensor, or a plain value; None and None for
+    nothing."""
     for frame in (state.frames[-1], state.frames[0]) if state.frames else ():
         tensor = names_of(state, frame).get(name)
         if tensor is not None:
@@ -114,29 +117,34 @@ def find(state: State, name: str) -> tuple[TensorState | None, Any]:
     return None, None
 
 
-_REACH = 400
-"""So many steps back it is looked for."""
-_NAMES = re.compile(r"[A-Za-z_]\w*(?:\.\w+\b(?!\()|\[[^\]]*\])*(?:\.(?:item|tolist)\(\))?")
+# ---------------------------------------------------------------- where a value came from
+
+_MOST_STEPS_BACK = 400
+"""Most steps that are searched back."""
+_NAME_PATTERN = re.compile(r"[A-Za-z_]\w*(?:\.\w+\b(?!\()|\[[^\]]*\])*(?:\.(?:item|tolist)\(\))?")
 
 
-def came_at(timeline: Timeline, expression: str, step: int) -> int | None:
-    """The step at which the things that an expression speaks of got the values that they have after `step`: the last
-    that changed one of them. None where that is not to be told: nothing is known of them, they had their values before
-    the cell, or all too long."""
-    known = timeline.state(step)
-    names = [name for name in dict.fromkeys(_NAMES.findall(expression)) if live(known, name) is not None]
+def last_change_step(timeline: Timeline, expression: str, step: int) -> int | None:
+    """Return the step at which the tensors and values in an expression got their values; None where that is unknown.
+
+    It is unknown where no name in it has a value, where they had their values before the cell began, and where the
+    change is too far back.
+    """
+    state = timeline.state(step)
+    names = [name for name in dict.fromkeys(_NAME_PATTERN.findall(expression)) if evaluate(state, name) is not None]
     cell = timeline.cell(step)
-    start = next((info.start for info in timeline.cells if info.cell == cell), 0)
-    values = [live(known, name) for name in names]
-    for at in range(step, max(start, step - _REACH), -1):
-        before = timeline.state(at - 1)
-        if [live(before, name) for name in names] != values:
-            return at
+    cell_start = next((info.start for info in timeline.cells if info.cell == cell), 0)
+    values = [evaluate(state, name) for name in names]
+    for earlier in range(step, max(cell_start, step - _MOST_STEPS_BACK), -1):
+        before = timeline.state(earlier - 1)
+        if [evaluate(before, name) for name in names] != values:
+            return earlier
     return None
 
 
-def ran_at(timeline: Timeline, answer: Answer) -> int | None:
-    """Of a question "which line?": the last step of the statement's run that made the condition true."""
+def answering_step(timeline: Timeline, answer: Answer) -> int | None:
+    """Return the last step of the statement that made the condition of a "which line?" question true; None where it was
+    not recorded."""
     try:
         return resolve(timeline, f"line:{answer.value}#{answer.count}")
     except PlaceError:  # it was cut short, or is not in the recording

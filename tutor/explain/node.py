@@ -1,6 +1,4 @@
-"""What a backward node did: what reached it, what it sent, and the rule that says why.
-
-What a backward node did, in words: its rule and the numbers of this run."""
+"""Explain the run of a backward node: the gradient that reached it, what it sent on, and the rule that says why."""
 
 from __future__ import annotations
 
@@ -11,19 +9,25 @@ from typing import Any
 
 from tutor.explain import formatting
 from tutor.explain.formatting import Part, label
-from tutor.explain.provenance import inner_tensor, made_by, maker, result_of, unnamed
+from tutor.explain.provenance import (
+    describe_result_of,
+    find_operation,
+    find_operation_or_write,
+    inner_tensor,
+    source_of_unnamed,
+)
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import Product, in_general, shape_text
+from tutor.explain.rules.registry import Product, general_rule, shape_text
 from tutor.explain.verify import (
     Element,
     VerifiedGrad,
     adds_up,
-    arrival,
-    claims,
-    element,
+    has_single_gradient,
+    incoming_gradient,
     is_inner,
-    single_arrival,
     too_large,
+    verify_rule,
+    work_out_element,
 )
 from tutor.i18n import _
 from tutor.trace.events import Node
@@ -33,37 +37,46 @@ from tutor.trace.timeline import Timeline
 from tutor.trace.values import to_json
 from tutor.trace.wire_types import Value
 
+__all__ = ["NodeSummary", "incoming_parts", "node_line", "node_plain", "rule_json", "summarize_node"]
+
 _SHORT = 24
-"""Parts of a gradient are written out up to so many characters each."""
+"""Most characters of a part of a gradient that is written out."""
+_TERMS = 4
+"""Most terms of a sum that are written out."""
+_LONG = 36
+"""A longer equation comes after what follows from it."""
+_G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
+"""The incoming gradient, in the formula of a rule."""
 
 
 @dataclass(frozen=True)
 class NodeSummary:
-    """A node's step: what reached it, what it sent where, and what could be worked out of that."""
+    """A run of a node: what reached it, what it sent where, and what could be verified of that."""
 
     node: str
     result: str | None
-    """What to call the node's result; None where it has no name."""
+    """Name of the node's result; None where it has none."""
     equation: str | None
     incoming: Sequence[Value]
     sent: Sequence[tuple[str, Value]]
-    """To what (a tensor's name, or a node's), and the gradient; without the inputs that get none."""
+    """Pairs of a target (name of a tensor or of a node) and its gradient; without the inputs that get none."""
     dtype: str
     claims: Sequence[VerifiedGrad]
-    """All that were sent, or nothing: half a story would be taken for the whole."""
+    """The verified shares: all gradients sent are explained, or none."""
     arrived: Grid | None
     general: str | None = None
-    """The rule in general, where the numbers are too many to be recorded and so to be worked out."""
+    """The rule in letters, where the values are too many to be recorded and verified."""
     of_pass: int | None = None
-    """The pass while which the node was made: it is of the graph of a gradient."""
+    """The backward pass that made the node, where it is of the graph of a gradient."""
     parts: Sequence[str] = ()
-    """Of what arrived, what each consumer sent: where they are several, can be written out, and add up to it."""
+    """What each consumer of the node's result sent, where they are several, can be written out, and add up to what
+    arrived."""
     code: str | None = None
-    """The code of a custom Function's call, for which there is no rule."""
+    """The code of a custom Function's call, which has no rule."""
 
 
 def summarize_node(timeline: Timeline, step: int) -> NodeSummary | None:
-    """What is to be said of a node's step; None where the recording does not know the node."""
+    """Return a summary of a node's step; None where the step is none, or the node is not recorded."""
     event = timeline.event(step)
     state = timeline.moment(step)
     if not isinstance(event, Node):
@@ -71,48 +84,49 @@ def summarize_node(timeline: Timeline, step: int) -> NodeSummary | None:
     node = state.nodes.get(event.node)
     if node is None:
         return None
-    made = made_by(timeline, step, node)
+    made = find_operation_or_write(timeline, step, node)
     targets = [_target(timeline, step, state, source) for source in node.inputs]
-    nameless = inner_tensor("" if made is None else (made.code or "").partition("(")[0])
+    unnamed_target = inner_tensor("" if made is None else (made.code or "").partition("(")[0])
     sent = [
-        (target or nameless, value)
+        (target or unnamed_target, value)
         for target, value in zip(targets, event.grad_inputs, strict=False)
         if value is not None
     ]
     arrived, equation, general = None, None, None
-    agreed: list[VerifiedGrad] = []
+    verified: list[VerifiedGrad] = []
     if made is not None:
-        arrived = arrival(event, made, is_inner(state, node, made))
+        arrived = incoming_gradient(event, made, is_inner(state, node, made))
         if arrived is not None:
-            equation, agreed = claims(state, node, event, made, arrived)
-        if not agreed and too_large(event, made):
-            general = in_general(node.name)
-    if not agreed and node.name == "CopySlices":
-        general = in_general(node.name)
-    own = made is not None and made.named and made.node == event.node and single_arrival(event, made)
-    result = made.result.name if made is not None and own else None
-    held = state.tensors.get(node.tensor or 0)
-    dtype = made.dtype if made is not None else held.dtype if held is not None else "float32"
-    parts = parts_told(state, event.node, event.grad_outputs, dtype)
-    function = made is not None and made.node == event.node and node.name.endswith("Backward")
+            equation, verified = verify_rule(state, node, event, made, arrived)
+        if not verified and too_large(event, made):
+            general = general_rule(node.name)
+    if not verified and node.name == "CopySlices":
+        general = general_rule(node.name)
+    is_own = made is not None and made.named and made.node == event.node and has_single_gradient(event, made)
+    result = made.result.name if made is not None and is_own else None
+    tensor = state.tensors.get(node.tensor or 0)
+    dtype = made.dtype if made is not None else tensor.dtype if tensor is not None else "float32"
+    parts = incoming_parts(state, event.node, event.grad_outputs, dtype)
+    is_function = made is not None and made.node == event.node and node.name.endswith("Backward")
     return NodeSummary(
-        node.name, result, equation, event.grad_outputs, sent, dtype, agreed, arrived, general, node.of_pass, parts,
-        formatting.code(made.code) if made is not None and function else None,
+        node.name, result, equation, event.grad_outputs, sent, dtype, verified, arrived, general, node.of_pass, parts,
+        formatting.code(made.code) if made is not None and is_function else None,
     )  # fmt: skip
 
 
-def parts_told(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
-    """What consumers of a node sent to it, if there is a sum to be written out. They do not add up where a hook has
-    changed their sum, or where the pass began at the node itself."""
+def incoming_parts(state: State, node: int, arrived: Sequence[Value], dtype: str) -> list[str]:
+    """Return what the consumers of a node's result sent, formatted; empty where there is no sum to write out. They do
+    not add up where a hook changed the sum, or where the pass began at the node."""
     parts = [part for _, part in gradient_parts(state, node)]
     shares = [formatting.value(part, dtype) for part in parts]
-    short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
-    together = arrived[0] if len(arrived) == 1 else None
-    return shares if short and together is not None and adds_up(parts, together, dtype) is not False else []
+    is_short = len(shares) > 1 and all(len(share) <= _SHORT for share in shares)
+    total = arrived[0] if len(arrived) == 1 else None
+    return shares if is_short and total is not None and adds_up(parts, total, dtype) is not False else []
 
 
 def _target(timeline: Timeline, step: int, state: State, source: tuple[int, int] | None) -> str | None:
-    """What gets a gradient: its tensor's name, or what made it."""
+    """Return the name of what gets a gradient: of its tensor, or of the operation that made it; None where nothing
+    does."""
     node = None if source is None else state.nodes.get(source[0])
     if node is None:
         return None
@@ -120,46 +134,40 @@ def _target(timeline: Timeline, step: int, state: State, source: tuple[int, int]
     if name is not None and not name.startswith("%"):
         return name
     if is_leaf(node):
-        return unnamed(timeline, step, node.tensor or 0) or _("a leaf without a name")
-    made = maker(timeline, step, node.node)
-    known = made is not None and made.node == node.node and not made.result.name.startswith("%")
-    return made.result.name if made is not None and known else result_of(node.name)
-
-
-__all__ = ["NodeSummary", "node_line", "node_plain", "rule_json", "summarize_node"]
-
-# So many terms of a sum are written out.
-_TERMS = 4
-# An equation of more characters stands behind what follows from it.
-_LONG = 36
-_G = re.compile(r"(?<![A-Za-z0-9_.])[Gg](?![A-Za-z0-9_.(])|side by side")
-"""What arrives, in the formula of a rule."""
+        return source_of_unnamed(timeline, step, node.tensor or 0) or _("a leaf without a name")
+    made = find_operation(timeline, step, node.node)
+    is_named = made is not None and made.node == node.node and not made.result.name.startswith("%")
+    return made.result.name if made is not None and is_named else describe_result_of(node.name)
 
 
 def rule_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
-    """The rule of a node's step with this run's numbers; None where none is claimed."""
-    told = summarize_node(timeline, step)
-    if told is None or not told.claims or told.equation is None or told.arrived is None:
+    """Return the rule of a node's step with the values of this run; None where none is verified."""
+    summary = summarize_node(timeline, step)
+    if summary is None or not summary.claims or summary.equation is None or summary.arrived is None:
         return None
     inputs = []
-    for claim in told.claims:
-        worked = element(claim, told.arrived)
+    for claim in summary.claims:
+        element = work_out_element(claim, summary.arrived)
         inputs.append(
             {
-                "of": _bare(claim.share.target.name),
-                "text": _derivative("∂", told, claim),
-                "grad": to_json(_nested(claim.sent.flat, claim.sent.shape), told.dtype),
-                "working": _working(claim, told.arrived),
+                "of": _strip_parentheses(claim.share.target.name),
+                "text": _derivative("∂", summary, claim),
+                "grad": to_json(_nested(claim.sent.flat, claim.sent.shape), summary.dtype),
+                "working": _gradient_working(claim, summary.arrived),
                 "element": None
-                if worked is None
-                else {"index": list(worked.index), "text": _sum(worked), "grad": to_json(worked.sent, told.dtype)},
+                if element is None
+                else {
+                    "index": list(element.index),
+                    "text": _element_working(element),
+                    "grad": to_json(element.sent, summary.dtype),
+                },
             }
         )
-    return {"formula": _equation(told), "inputs": inputs}
+    return {"formula": _equation(summary), "inputs": inputs}
 
 
 def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
-    """Numbers in a row as nested lists."""
+    """Return flat values as nested lists."""
     items: list[Any] = list(flat)
     for size in reversed(shape[1:]):
         items = [items[start : start + size] for start in range(0, len(items), size)] if size else items
@@ -169,198 +177,214 @@ def _nested(flat: Sequence[float], shape: Sequence[int]) -> Any:
 # ---------------------------------------------------------------- in words
 
 
-def node_line(told: NodeSummary) -> list[Part]:
-    """`MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0`"""
-    parts: list[Part] = [(told.node, "node")]
-    if not told.claims or told.equation is None or told.arrived is None:
-        return parts + _numbers_only(told)
-    equation: list[Part] = [(" · ", "quiet"), (_equation(told), "value")]
-    late = len(_equation(told)) > _LONG  # the line may be cut: what is sent comes first then
-    parts += [] if late else equation
-    alike = _alike(told)
-    for claim in told.claims:
+def node_line(summary: NodeSummary) -> list[Part]:
+    """Return the line of a node: `MulBackward0 · y = a·b · ∂y/∂a = b → grad(a) = 1.0 × 2.0 = 2.0`."""
+    parts: list[Part] = [(summary.node, "node")]
+    if not summary.claims or summary.equation is None or summary.arrived is None:
+        return parts + _unexplained_line(summary)
+    equation: list[Part] = [(" · ", "quiet"), (_equation(summary), "value")]
+    equation_last = len(_equation(summary)) > _LONG  # the line may be cut: what is sent comes first then
+    parts += [] if equation_last else equation
+    common_formula = _common_formula(summary)
+    for claim in summary.claims:
         target = claim.share.target.name
         parts.append((" · ", "quiet"))
-        parts += [] if alike else [(_derivative("∂", told, claim), "value"), (" → ", "quiet")]
-        parts.append((f"grad({_bare(target)}) = {_working(claim, told.arrived)}", "grad"))
-        worked = _worked(claim, told.arrived)
-        if worked is not None:
-            which = f"{_at(worked)} = " if worked.index else ""
-            begin = _(", of which {element}") if which else _(", which is {element}")
-            parts += formatting.laid(begin, "quiet", element=(f"{which}{_sum(worked)}", "grad"))
-    parts += [(" · ", "quiet"), (_("each gets {formula}", formula=alike), "plain")] if alike else []
-    return parts + _came(told) + (equation if late else [])
+        parts += [] if common_formula else [(_derivative("∂", summary, claim), "value"), (" → ", "quiet")]
+        parts.append((f"grad({_strip_parentheses(target)}) = {_gradient_working(claim, summary.arrived)}", "grad"))
+        element = _element_to_show(claim, summary.arrived)
+        if element is not None:
+            left = f"{_index_text(element)} = " if element.index else ""
+            template = _(", of which {element}") if left else _(", which is {element}")
+            parts += formatting.styled(template, "quiet", element=(f"{left}{_element_working(element)}", "grad"))
+    parts += [(" · ", "quiet"), (_("each gets {formula}", formula=common_formula), "plain")] if common_formula else []
+    return parts + _incoming_text(summary) + (equation if equation_last else [])
 
 
-def _alike(told: NodeSummary) -> str | None:
-    """The formula, where several get the same of what arrives: it is said once then, after the numbers."""
-    formulas = {claim.share.formula if _speaks_of_g(claim) else None for claim in told.claims}
-    return formulas.pop() if len(formulas) == 1 < len(told.claims) else None
+def _common_formula(summary: NodeSummary) -> str | None:
+    """Return the formula that all targets share, to be said once after the values; None where they differ."""
+    formulas = {claim.share.formula if _formula_has_g(claim) else None for claim in summary.claims}
+    return formulas.pop() if len(formulas) == 1 < len(summary.claims) else None
 
 
-def _came(told: NodeSummary) -> list[Part]:
-    """What arrived, where it is a sum, or a formula calls it G."""
-    if any(_G.search(claim.share.formula) for claim in told.claims if _speaks_of_g(claim)):
-        return [(" · ", "quiet"), (_("G = {gradient} arrived", gradient=_arrival(told)), "grad")]
-    arrived = _("{gradient} arrived", gradient=_arrival(told))
-    return [(" · ", "quiet"), (arrived, "grad")] if told.parts else []
+def _incoming_text(summary: NodeSummary) -> list[Part]:
+    """Return what arrived, where it is a sum, or a formula calls it G."""
+    if any(_G.search(claim.share.formula) for claim in summary.claims if _formula_has_g(claim)):
+        return [(" · ", "quiet"), (_("G = {gradient} arrived", gradient=_incoming_sum(summary)), "grad")]
+    arrived = _("{gradient} arrived", gradient=_incoming_sum(summary))
+    return [(" · ", "quiet"), (arrived, "grad")] if summary.parts else []
 
 
-def _arrival(told: NodeSummary) -> str:
-    """`2.0 + 3.0 = 5.0`, or `5.0`."""
-    arrives = formatting.joined([formatting.value(value, told.dtype) for value in told.incoming if value is not None])
-    return f"{formatting.added(told.parts)} = {arrives}" if told.parts else arrives
+def _incoming_sum(summary: NodeSummary) -> str:
+    """Return the incoming gradient, and the sum that it is: `2.0 + 3.0 = 5.0`, or `5.0`."""
+    gradient = formatting.joined(
+        [formatting.value(value, summary.dtype) for value in summary.incoming if value is not None]
+    )
+    return f"{formatting.added(summary.parts)} = {gradient}" if summary.parts else gradient
 
 
-def node_plain(told: NodeSummary) -> str:
-    """The same to be read aloud."""
-    arrives = _arrival(told)
-    if not told.claims or told.equation is None or told.arrived is None:
-        return _numbers_plain(told, arrives)
-    named = any(_speaks_of_g(claim) for claim in told.claims)
-    begin = (
+def node_plain(summary: NodeSummary) -> str:
+    """Return the line of a node as sentences."""
+    gradient = _incoming_sum(summary)
+    if not summary.claims or summary.equation is None or summary.arrived is None:
+        return _unexplained_plain(summary, gradient)
+    has_g = any(_formula_has_g(claim) for claim in summary.claims)
+    template = (
         _("{node}, of {equation}: the gradient G, {gradient}, arrives.")
-        if named
+        if has_g
         else _("{node}, of {equation}: the gradient {gradient} arrives.")
     )
-    said = [begin.format(node=told.node, equation=_equation(told), gradient=arrives)]
-    for claim in told.claims:
-        what = {"target": _bare(claim.share.target.name), "gradient": _gets(claim, told.arrived)}
-        if _speaks_of_g(claim):
-            said.append(_("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **what))
+    sentences = [template.format(node=summary.node, equation=_equation(summary), gradient=gradient)]
+    for claim in summary.claims:
+        values = {
+            "target": _strip_parentheses(claim.share.target.name),
+            "gradient": _gradient_plain(claim, summary.arrived),
+        }
+        if _formula_has_g(claim):
+            sentences.append(_("{target} gets {gradient}, which is {formula}.", formula=claim.share.formula, **values))
         else:
-            derivative = _derivative("d", told, claim)
-            said.append(_("{target} gets {gradient}, as {derivative}.", derivative=derivative, **what))
-        worked = _worked(claim, told.arrived)
-        if worked is not None and worked.index:
-            said.append(_("Its element {index} is {sum}.", index=_at(worked), sum=_sum(worked)))
-        elif worked is not None:
-            said.append(_("It is {sum}.", sum=_sum(worked)))
-    return formatting.close(formatting.sentences(said))
+            derivative = _derivative("d", summary, claim)
+            sentences.append(_("{target} gets {gradient}, as {derivative}.", derivative=derivative, **values))
+        element = _element_to_show(claim, summary.arrived)
+        if element is not None and element.index:
+            sentences.append(
+                _("Its element {index} is {sum}.", index=_index_text(element), sum=_element_working(element))
+            )
+        elif element is not None:
+            sentences.append(_("It is {sum}.", sum=_element_working(element)))
+    return formatting.close_wide(formatting.sentences(sentences))
 
 
-def _numbers_plain(told: NodeSummary, arrives: str) -> str:
-    node = told.node + _made_in(told)
-    if told.code:
-        node = _("{node}, of {code}", node=node, code=told.code)
-    said = _("{node}: no gradient arrives", node=node)
-    if arrives:
-        said = _("{node}: the gradient {gradient} arrives", node=node, gradient=arrives)
-    if told.general:
-        said = _("{said}; in general, {rule}", said=said, rule=told.general)
+def _unexplained_plain(summary: NodeSummary, gradient: str) -> str:
+    """Return the sentence of a node whose rule is not verified."""
+    node = summary.node + _graph_of_pass(summary)
+    if summary.code:
+        node = _("{node}, of {code}", node=node, code=summary.code)
+    text = _("{node}: no gradient arrives", node=node)
+    if gradient:
+        text = _("{node}: the gradient {gradient} arrives", node=node, gradient=gradient)
+    if summary.general:
+        text = _("{said}; in general, {rule}", said=text, rule=summary.general)
     sends = [
-        _("{gradient} to {target}", gradient=formatting.value(value, told.dtype), target=target)
-        for target, value in told.sent
+        _("{gradient} to {target}", gradient=formatting.value(value, summary.dtype), target=target)
+        for target, value in summary.sent
     ]
     if not sends:
-        return _("{said}, and it sends nothing on.", said=said)
-    return _("{said}, and it sends {gradients}.", said=said, gradients=formatting.joined(sends))
+        return _("{said}, and it sends nothing on.", said=text)
+    return _("{said}, and it sends {gradients}.", said=text, gradients=formatting.joined(sends))
 
 
-def _speaks_of_g(claim: VerifiedGrad) -> bool:
-    """Whether a formula says all of what is sent, with G for what arrives; others say a derivative."""
+def _formula_has_g(claim: VerifiedGrad) -> bool:
+    """Return whether the formula says all that is sent, with G for what arrives; others are derivatives."""
     return isinstance(claim.share, Product) and _G.search(claim.share.formula) is not None
 
 
-def _gets(claim: VerifiedGrad, arrived: Grid) -> str:
-    """The working, to be read aloud: a shape is said to be one, a number that stands everywhere too."""
-    said, sent = _working(claim, arrived), claim.sent
-    if said == shape_text(sent.shape):
-        return _("a gradient of shape {shape}", shape=said)
+def _gradient_plain(claim: VerifiedGrad, arrived: Grid) -> str:
+    """Return the working for a sentence: a shape is called one, and so is a value that all elements have."""
+    working, sent = _gradient_working(claim, arrived), claim.sent
+    if working == shape_text(sent.shape):
+        return _("a gradient of shape {shape}", shape=working)
     if sent.single is None or len(sent.flat) < 2:
-        return said
-    return _("{number} in each of its {count} elements", number=said, count=len(sent.flat))
+        return working
+    return _("{number} in each of its {count} elements", number=working, count=len(sent.flat))
 
 
-def _equation(told: NodeSummary) -> str:
-    return f"{told.result} = {told.equation}" if told.result is not None else str(told.equation)
+def _equation(summary: NodeSummary) -> str:
+    """Return the equation, with the name of the result where it has one."""
+    return f"{summary.result} = {summary.equation}" if summary.result is not None else str(summary.equation)
 
 
-def _derivative(sign: str, told: NodeSummary, claim: VerifiedGrad) -> str:
-    """`∂y/∂a = b`; of what has no name `∂/∂a = b`; of a product of matrices `G·Bᵀ`."""
-    if _speaks_of_g(claim):
+def _derivative(sign: str, summary: NodeSummary, claim: VerifiedGrad) -> str:
+    """Return `∂y/∂a = b`; `∂/∂a = b` for a result without a name; the formula where it has G."""
+    if _formula_has_g(claim):
         return claim.share.formula
-    above, below = _after(sign, told.result or ""), _after(sign, claim.share.target.name)
-    return f"{above}/{below} = {claim.share.formula}"
+    numerator, denominator = _differential(sign, summary.result or ""), _differential(sign, claim.share.target.name)
+    return f"{numerator}/{denominator} = {claim.share.formula}"
 
 
-def _after(sign: str, name: str) -> str:
-    """`∂y`, `∂(model.w)`, `∂(f(x))`."""
-    plain = not name or name.startswith("%") or _bare(name) != name or name.isidentifier()
-    return f"{sign}{name}" if plain else f"{sign}({name})"
+def _differential(sign: str, name: str) -> str:
+    """Return `∂y`, `∂(model.w)`, `∂(f(x))`."""
+    is_simple = not name or name.startswith("%") or _strip_parentheses(name) != name or name.isidentifier()
+    return f"{sign}{name}" if is_simple else f"{sign}({name})"
 
 
-def _bare(name: str) -> str:
-    """Without the parentheses around all of it: `grad(a + b)`, not `grad((a + b))`."""
+def _strip_parentheses(name: str) -> str:
+    """Remove parentheses around all of a name: `grad(a + b)`, not `grad((a + b))`."""
     depth = 0
-    for place, sign in enumerate(name):
-        depth += (sign == "(") - (sign == ")")
+    for position, character in enumerate(name):
+        depth += (character == "(") - (character == ")")
         if depth == 0:  # the first parenthesis is closed here
-            return name[1:-1] if name.startswith("(") and place == len(name) - 1 else name
+            return name[1:-1] if name.startswith("(") and position == len(name) - 1 else name
     return name
 
 
-def _working(claim: VerifiedGrad, arrived: Grid) -> str:
-    """`1.0 × 2.0 = 2.0`, as far as the numbers can be written out."""
+def _gradient_working(claim: VerifiedGrad, arrived: Grid) -> str:
+    """Return how a gradient was computed, as far as it can be written out: `1.0 × 2.0 = 2.0`."""
     share = claim.share
     result = formatting.grid(claim.sent) or shape_text(claim.sent.shape)
     if isinstance(share, Product):
         if " = " not in share.shapes:  # what is moved, rather than multiplied
             return result
         return share.shapes if formatting.grid(claim.sent) is None else f"{share.shapes} = {result}"
-    came, local = _factor(arrived), formatting.term(_factor(share.grid))
+    incoming, derivative = _grid_text(arrived), formatting.term(_grid_text(share.grid))
     stretched = len(arrived.flat) // max(len(claim.sent.flat), 1)
     if stretched <= 1:
-        return f"{came} × {local} = {result}"
-    return _("sum over {count} of {product} = {result}", count=stretched, product=f"{came} × {local}", result=result)
+        return f"{incoming} × {derivative} = {result}"
+    return _(
+        "sum over {count} of {product} = {result}", count=stretched, product=f"{incoming} × {derivative}", result=result
+    )
 
 
-def _worked(claim: VerifiedGrad, arrived: Grid) -> Element | None:
-    """One element of a gradient, where the numbers of all are not written out above."""
+def _element_to_show(claim: VerifiedGrad, arrived: Grid) -> Element | None:
+    """Return one element worked out, where `_gradient_working` does not write out all of them; else None."""
     share = claim.share
     if isinstance(share, Product):
-        worked = element(claim, arrived)
-        plain = worked is None or (len(worked.terms) < 2 and formatting.grid(claim.sent) is not None)
-        return None if plain else worked
-    spelled = all(formatting.grid(grid) is not None for grid in (arrived, share.grid, claim.sent))
-    several = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
-    return None if spelled and not several else element(claim, arrived)
+        element = work_out_element(claim, arrived)
+        is_written_out = element is None or (len(element.terms) < 2 and formatting.grid(claim.sent) is not None)
+        return None if is_written_out else element
+    all_written_out = all(formatting.grid(grid) is not None for grid in (arrived, share.grid, claim.sent))
+    is_summed = len(arrived.flat) > len(claim.sent.flat) and arrived.single is None
+    return None if all_written_out and not is_summed else work_out_element(claim, arrived)
 
 
-def _at(worked: Element) -> str:
-    return "[" + ", ".join(map(str, worked.index)) + "]"
+def _index_text(element: Element) -> str:
+    return "[" + ", ".join(map(str, element.index)) + "]"
 
 
-def _sum(worked: Element) -> str:
-    """`0.5 × 2.0 + 1.0 × 3.0 = 4.0`"""
+def _element_working(element: Element) -> str:
+    """Return how an element was computed: `0.5 × 2.0 + 1.0 × 3.0 = 4.0`."""
     products = [
-        f"{formatting.term(formatting.number(x))} × {formatting.term(formatting.number(slope))}"
-        for x, slope in worked.terms
+        f"{formatting.term(formatting.number(x))} × {formatting.term(formatting.number(derivative))}"
+        for x, derivative in element.terms
     ]
     if len(products) > _TERMS:
         products = [*products[: _TERMS - 1], "…"]
-        said, count = " + ".join(products), len(worked.terms)
-        return _("{sum} ({count} terms) = {result}", sum=said, count=count, result=formatting.number(worked.sent))
-    return f"{' + '.join(products)} = {formatting.number(worked.sent)}" if products else formatting.number(worked.sent)
+        sum_text, count = " + ".join(products), len(element.terms)
+        return _("{sum} ({count} terms) = {result}", sum=sum_text, count=count, result=formatting.number(element.sent))
+    return (
+        f"{' + '.join(products)} = {formatting.number(element.sent)}" if products else formatting.number(element.sent)
+    )
 
 
-def _factor(values: Grid) -> str:
+def _grid_text(values: Grid) -> str:
     return formatting.grid(values) or shape_text(values.shape)
 
 
-def _made_in(told: NodeSummary) -> str:
-    return "" if told.of_pass is None else _(", of the graph that pass {number} made", number=told.of_pass)
+def _graph_of_pass(summary: NodeSummary) -> str:
+    return "" if summary.of_pass is None else _(", of the graph that pass {number} made", number=summary.of_pass)
 
 
-def _numbers_only(told: NodeSummary) -> list[Part]:
+def _unexplained_line(summary: NodeSummary) -> list[Part]:
+    """Return the parts of a node whose rule is not verified."""
     parts: list[Part] = []
-    arrives = [formatting.value(value, told.dtype) for value in told.incoming if value is not None]
-    if told.code:
-        parts += [(" · ", "quiet"), (told.code, "code")]
-    if told.general:
-        parts += [(" · ", "quiet"), (told.general, "value")]
-    if arrives:
-        parts += formatting.laid(_(" · arrives {gradient}"), "quiet", gradient=(", ".join(arrives), "grad"))
-    for target, value in told.sent:
-        parts += [(" → ", "quiet"), (f"grad({target}) = {formatting.value(value, told.dtype)}", "grad")]
-    return parts + ([] if told.of_pass is None else [(_(" · in pass {number}'s graph", number=told.of_pass), "quiet")])
+    gradients = [formatting.value(value, summary.dtype) for value in summary.incoming if value is not None]
+    if summary.code:
+        parts += [(" · ", "quiet"), (summary.code, "code")]
+    if summary.general:
+        parts += [(" · ", "quiet"), (summary.general, "value")]
+    if gradients:
+        parts += formatting.styled(_(" · arrives {gradient}"), "quiet", gradient=(", ".join(gradients), "grad"))
+    for target, value in summary.sent:
+        parts += [(" → ", "quiet"), (f"grad({target}) = {formatting.value(value, summary.dtype)}", "grad")]
+    return parts + (
+        [] if summary.of_pass is None else [(_(" · in pass {number}'s graph", number=summary.of_pass), "quiet")]
+    )

@@ -1,8 +1,8 @@
-"""The formulas of optimizers, for one element of a parameter: from its old value, gradient and state to the new ones.
+"""Explain optimizer steps: the formula of each, worked out for one element of a parameter, and what zero_grad cleared.
 
+A formula is shown only where it gives what torch computed.
 Source: the algorithm in the documentation of each optimizer (`torch.optim.SGD` and so on), with all its options.
-
-What an optimizer's step did to each parameter: its formula with this run's numbers, where they agree."""
+"""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from tutor.explain import formatting
 from tutor.explain.formatting import number, term
-from tutor.explain.provenance import readable
+from tutor.explain.provenance import readable_name
+from tutor.explain.rules.arrays import unravel_index
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import navigation
 from tutor.trace.events import OptimizerStep, Update
@@ -26,25 +27,25 @@ from tutor.trace.wire_types import Value
 
 @dataclass(frozen=True)
 class Element:
-    """One element before the step, and the options of its group."""
+    """One element of a parameter before the step, with the options of its group."""
 
     value: float
     grad: float
     state: Mapping[str, float]
-    """What the optimizer kept for it; nothing where it had kept nothing yet."""
+    """The optimizer's state for the element; empty before its first step."""
     options: Mapping[str, Any]
     steps: float
-    """How many steps the optimizer counts, this one included; 0 where it does not count."""
+    """The number of steps so far, with this one; 0 where the optimizer does not count them."""
 
     def option(self, name: str, default: float = 0.0) -> float:
-        """An option as a number. Raises ValueError where it is none."""
-        held = self.options.get(name, default)
-        while isinstance(held, (list, tuple)) and len(held) == 1:
-            held = held[0]
-        return float(default if held is None else held)
+        """Return an option as a number. Raises ValueError where it is none."""
+        value = self.options.get(name, default)
+        while isinstance(value, (list, tuple)) and len(value) == 1:
+            value = value[0]
+        return float(default if value is None else value)
 
     def pair(self, name: str) -> tuple[float, float]:
-        """An option of two numbers."""
+        """Return an option of two numbers, as betas."""
         first, second = self.options[name]
         return float(first), float(second)
 
@@ -56,110 +57,141 @@ class Worked:
     value: float
     state: Mapping[str, float]
     working: Callable[[], list[tuple[str, str]]]
-    """What is computed, in order, and how: the state first, the parameter (named "") last, without their results."""
+    """The computations as pairs of a name and a text without its result: the state first, the parameter (named "")
+    last."""
     more: Mapping[str, float] = field(default_factory=dict)
-    """Results on the way that are not kept."""
+    """Intermediate results that are not kept as state."""
 
 
 Formula = Callable[[Element], Worked]
 
 
+# ---------------------------------------------------------------- formulas
+
+
 def sgd(x: Element) -> Worked:
-    """value - lr × grad; with momentum, the buffer in place of the gradient."""
+    """Compute value - lr × grad; with momentum, the buffer in place of the gradient."""
     lr, momentum, damping = x.option("lr"), x.option("momentum"), x.option("dampening")
-    grad, said = _gradient(x)
+    grad, grad_text = _gradient(x)
     state: dict[str, float] = {}
     lines: list[tuple[str, str]] = []
-    move, moved = grad, said
+    direction, direction_text = grad, grad_text
     if momentum:
-        old = x.state.get("momentum_buffer")
-        buffer = grad if old is None else momentum * old + (1 - damping) * grad
+        previous = x.state.get("momentum_buffer")
+        buffer = grad if previous is None else momentum * previous + (1 - damping) * grad
         state["momentum_buffer"] = buffer
-        share = said if not damping else f"{number(1 - damping)} × {term(said)}"
-        lines.append(("momentum_buffer", said if old is None else f"{number(momentum)} × {_n(old)} + {term(share)}"))
-        move, moved = buffer, _n(buffer)
+        grad_share = grad_text if not damping else f"{number(1 - damping)} × {term(grad_text)}"
+        lines.append(
+            (
+                "momentum_buffer",
+                grad_text
+                if previous is None
+                else f"{number(momentum)} × {_number_term(previous)} + {term(grad_share)}",
+            )
+        )
+        direction, direction_text = buffer, _number_term(buffer)
         if x.options.get("nesterov"):
-            move, moved = grad + momentum * buffer, f"({said} + {number(momentum)} × {_n(buffer)})"
-    new = x.value - lr * move
-    return Worked(new, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {_whole(moved)}")])
+            direction, direction_text = (
+                grad + momentum * buffer,
+                f"({grad_text} + {number(momentum)} × {_number_term(buffer)})",
+            )
+    new = x.value - lr * direction
+    return Worked(
+        new, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {_parenthesized(direction_text)}")]
+    )
 
 
 def adam(x: Element) -> Worked:
-    """value - lr × m' / (√v' + eps): m and v are running means of the gradient and its square, m' and v' without
-    their start at 0."""
+    """Compute value - lr × m̂ / (√v̂ + eps): m and v are running means of the gradient and its square, m̂ and v̂ the
+    same with bias correction."""
     return _adam(x, bool(x.options.get("decoupled_weight_decay")))
 
 
 def adamw(x: Element) -> Worked:
-    """Adam with the weight decay taken from the value itself, not by way of the gradient."""
+    """Compute Adam with the weight decay taken from the value, not added to the gradient."""
     return _adam(x, True)
 
 
 def _adam(x: Element, decoupled: bool) -> Worked:
     lr, eps, decay = x.option("lr"), x.option("eps"), x.option("weight_decay")
-    one, two = x.pair("betas")
-    grad, said = _gradient(x, 0.0 if decoupled else decay)
-    start, begun = x.value, number(x.value)
+    beta1, beta2 = x.pair("betas")
+    grad, grad_text = _gradient(x, 0.0 if decoupled else decay)
+    decayed, decayed_text = x.value, number(x.value)
     if decoupled and decay:
-        start, begun = x.value * (1 - lr * decay), f"{number(x.value)} × (1 - {number(lr)} × {number(decay)})"
+        decayed, decayed_text = x.value * (1 - lr * decay), f"{number(x.value)} × (1 - {number(lr)} × {number(decay)})"
     m0, v0 = x.state.get("exp_avg", 0.0), x.state.get("exp_avg_sq", 0.0)
-    m, v = one * m0 + (1 - one) * grad, two * v0 + (1 - two) * grad * grad
+    m, v = beta1 * m0 + (1 - beta1) * grad, beta2 * v0 + (1 - beta2) * grad * grad
     state = {"exp_avg": m, "exp_avg_sq": v}
     largest = v
     if x.options.get("amsgrad"):
         largest = state["max_exp_avg_sq"] = max(x.state.get("max_exp_avg_sq", 0.0), v)
-    up, below = m / (1 - one**x.steps), sqrt(largest / (1 - two**x.steps))
+    mean, root = m / (1 - beta1**x.steps), sqrt(largest / (1 - beta2**x.steps))
 
     def working() -> list[tuple[str, str]]:
         lines = [
-            ("exp_avg", f"{number(one)} × {_n(m0)} + {number(1 - one)} × {_whole(said)}"),
-            ("exp_avg_sq", f"{number(two)} × {_n(v0)} + {number(1 - two)} × {_whole(said)}²"),
+            ("exp_avg", f"{number(beta1)} × {_number_term(m0)} + {number(1 - beta1)} × {_parenthesized(grad_text)}"),
+            (
+                "exp_avg_sq",
+                f"{number(beta2)} × {_number_term(v0)} + {number(1 - beta2)} × {_parenthesized(grad_text)}²",
+            ),
         ]
         if largest is not v or x.options.get("amsgrad"):
-            was = number(x.state.get("max_exp_avg_sq", 0.0))
-            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=was, new=number(v))))
-        first, second = f"1 - {number(one)}^{x.steps:g}", f"1 - {number(two)}^{x.steps:g}"
+            previous = number(x.state.get("max_exp_avg_sq", 0.0))
+            lines.append(("max_exp_avg_sq", _("the larger of {old} and {new}", old=previous, new=number(v))))
+        first, second = f"1 - {number(beta1)}^{x.steps:g}", f"1 - {number(beta2)}^{x.steps:g}"
         lines.append(("update", f"{number(m)} / ({first}) / (sqrt({number(largest)} / ({second})) + {number(eps)})"))
-        return [*lines, ("", f"{begun} - {number(lr)} × {_n(up / (below + eps))}")]
+        return [*lines, ("", f"{decayed_text} - {number(lr)} × {_number_term(mean / (root + eps))}")]
 
-    return Worked(start - lr * up / (below + eps), state, working, {"update": up / (below + eps)})
+    return Worked(decayed - lr * mean / (root + eps), state, working, {"update": mean / (root + eps)})
 
 
 def rmsprop(x: Element) -> Worked:
-    """value - lr × grad / (√mean of the squares + eps)."""
+    """Compute value - lr × grad / (√(mean of the squares) + eps)."""
     lr, alpha, eps, momentum = x.option("lr"), x.option("alpha"), x.option("eps"), x.option("momentum")
-    grad, said = _gradient(x)
-    old = x.state.get("square_avg", 0.0)
-    mean = alpha * old + (1 - alpha) * grad * grad
+    grad, grad_text = _gradient(x)
+    previous = x.state.get("square_avg", 0.0)
+    mean = alpha * previous + (1 - alpha) * grad * grad
     state = {"square_avg": mean}
-    lines = [("square_avg", f"{number(alpha)} × {_n(old)} + {number(1 - alpha)} × {_whole(said)}²")]
-    spread, root = mean, f"sqrt({number(mean)})"
+    lines = [
+        (
+            "square_avg",
+            f"{number(alpha)} × {_number_term(previous)} + {number(1 - alpha)} × {_parenthesized(grad_text)}²",
+        )
+    ]
+    variance, root = mean, f"sqrt({number(mean)})"
     if x.options.get("centered"):
-        was = x.state.get("grad_avg", 0.0)
-        middle = state["grad_avg"] = alpha * was + (1 - alpha) * grad
-        lines.append(("grad_avg", f"{number(alpha)} × {_n(was)} + {number(1 - alpha)} × {_whole(said)}"))
-        spread, root = mean - middle * middle, f"sqrt({number(mean)} - {_n(middle)}²)"
-    move = grad / (sqrt(spread) + eps)
-    moved = f"{_whole(said)} / ({root} + {number(eps)})"
+        previous_mean = x.state.get("grad_avg", 0.0)
+        grad_mean = state["grad_avg"] = alpha * previous_mean + (1 - alpha) * grad
+        lines.append(
+            (
+                "grad_avg",
+                f"{number(alpha)} × {_number_term(previous_mean)} + {number(1 - alpha)} × {_parenthesized(grad_text)}",
+            )
+        )
+        variance, root = mean - grad_mean * grad_mean, f"sqrt({number(mean)} - {_number_term(grad_mean)}²)"
+    direction = grad / (sqrt(variance) + eps)
+    direction_text = f"{_parenthesized(grad_text)} / ({root} + {number(eps)})"
     if momentum:
-        kept = x.state.get("momentum_buffer", 0.0)
-        lines.append(("momentum_buffer", f"{number(momentum)} × {_n(kept)} + {moved}"))
-        move = state["momentum_buffer"] = momentum * kept + move
-        moved = _n(move)
-    return Worked(x.value - lr * move, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {moved}")])
+        buffer = x.state.get("momentum_buffer", 0.0)
+        lines.append(("momentum_buffer", f"{number(momentum)} × {_number_term(buffer)} + {direction_text}"))
+        direction = state["momentum_buffer"] = momentum * buffer + direction
+        direction_text = _number_term(direction)
+    return Worked(
+        x.value - lr * direction, state, lambda: [*lines, ("", f"{number(x.value)} - {number(lr)} × {direction_text}")]
+    )
 
 
 def adagrad(x: Element) -> Worked:
-    """value - lr × grad / (√sum of the squares + eps)."""
-    slower = 1 + (x.steps - 1) * x.option("lr_decay")
-    lr, eps = x.option("lr") / slower, x.option("eps", 1e-10)
-    grad, said = _gradient(x)
-    old = x.state.get("sum", 0.0)
-    total = old + grad * grad
-    lines = [("sum", f"{number(old)} + {_whole(said)}²")]
+    """Compute value - lr × grad / (√(sum of the squares) + eps)."""
+    decay_factor = 1 + (x.steps - 1) * x.option("lr_decay")
+    lr, eps = x.option("lr") / decay_factor, x.option("eps", 1e-10)
+    grad, grad_text = _gradient(x)
+    previous = x.state.get("sum", 0.0)
+    total = previous + grad * grad
+    lines = [("sum", f"{number(previous)} + {_parenthesized(grad_text)}²")]
     new = x.value - lr * grad / (sqrt(total) + eps)
-    moved = f"{number(x.value)} - {number(lr)} × {_whole(said)} / (sqrt({number(total)}) + {number(eps)})"
-    return Worked(new, {"sum": total}, lambda: [*lines, ("", moved)])
+    text = f"{number(x.value)} - {number(lr)} × {_parenthesized(grad_text)} / (sqrt({number(total)}) + {number(eps)})"
+    return Worked(new, {"sum": total}, lambda: [*lines, ("", text)])
 
 
 FORMULAS: dict[str, tuple[Formula, str]] = {
@@ -169,36 +201,40 @@ FORMULAS: dict[str, tuple[Formula, str]] = {
     "RMSprop": (rmsprop, N_("value - lr × grad / (√mean of grad² + eps)")),
     "Adagrad": (adagrad, N_("value - lr × grad / (√sum of grad² + eps)")),
 }
-"""By the optimizer's class: its formula, and how one says it in short."""
+"""By class of the optimizer: its formula, and the formula as text."""
 
 
 def _gradient(x: Element, decay: float | None = None) -> tuple[float, str]:
-    """The gradient as the formula takes it, turned round where one climbs, with the weight decay; and in words."""
+    """Return the gradient as the formula uses it, with weight decay and negated for `maximize`; and its text."""
     decay = x.option("weight_decay") if decay is None else decay
     grad = -x.grad if x.options.get("maximize") else x.grad
-    said = number(grad)
-    return (grad + decay * x.value, f"({said} + {number(decay)} × {_n(x.value)})") if decay else (grad, said)
+    text = number(grad)
+    return (grad + decay * x.value, f"({text} + {number(decay)} × {_number_term(x.value)})") if decay else (grad, text)
 
 
-def _n(x: float) -> str:
+def _number_term(x: float) -> str:
     return term(number(x))
 
 
-def _whole(text: str) -> str:
-    """In parentheses where it is negative; a sum has its own already."""
+def _parenthesized(text: str) -> str:
+    """Put a negative number in parentheses; a sum has them already."""
     return term(text)
 
 
+# ---------------------------------------------------------------- steps in a recording
+
+
 _NAMED = 2
-"""So many parameters are worked out in the line of a step."""
-_MEANS = ("exp_avg", "grad_avg", "momentum_buffer")
-"""What is a sum of gradients, and so may be much smaller than they are."""
+"""Most parameters that are worked out in the line of a step."""
+_SUMS_OF_GRADIENTS = ("exp_avg", "grad_avg", "momentum_buffer")
+"""State that is a sum of gradients, and so may be much smaller than they are."""
 _ROUNDING = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""Relative rounding error by dtype."""
 
 
 @dataclass(frozen=True)
 class OptimizerReport:
-    """An optimizer's step, and the step of the recording after which it was over."""
+    """An optimizer step, and the step of the recording after which it was over."""
 
     step: int
     event: OptimizerStep
@@ -206,218 +242,236 @@ class OptimizerReport:
 
 @dataclass(frozen=True)
 class Working:
-    """How one element of a parameter came about: `lines` are what was computed and how, with the result."""
+    """How one element of a parameter was computed."""
 
     index: tuple[int, ...]
     lines: list[tuple[str, str, float]]
-    """What (the parameter's own line is the last, named ""), the working, the result."""
+    """Name (the parameter's own line is the last, named ""), working and result of each computation."""
 
     @property
     def update(self) -> str:
-        """`1.0 - 0.1 × 2.0 = 0.8`"""
+        """The parameter's own line: `1.0 - 0.1 × 2.0 = 0.8`."""
         _, text, result = self.lines[-1]
         return f"{text} = {formatting.number(result)}"
 
 
-def steps_told(timeline: Timeline, step: int) -> list[OptimizerReport]:
-    """The optimizers' steps that were over at this step. What ran inside of one may be walked over: who walks over it
-    is told at the next step outside."""
-    last = step - 1
+def finished_steps(timeline: Timeline, step: int) -> list[OptimizerReport]:
+    """Return the optimizer steps that were over at this step. One inside another call, which a learner may walk over,
+    is returned at the next step outside too."""
+    previous = step - 1
     if _depth(timeline, step) == 0:
-        last = (navigation.back(timeline, step, inside=0) or 0) if step > 1 else 0
+        previous = (navigation.back(timeline, step, inside=0) or 0) if step > 1 else 0
     return [
-        told
-        for told in _between(timeline, last, step)
-        if told.step > last and (told.step == step or _depth(timeline, told.step) > 0)
+        report
+        for report in _reports_between(timeline, previous, step)
+        if report.step > previous and (report.step == step or _depth(timeline, report.step) > 0)
     ]
 
 
 def last_step(timeline: Timeline, step: int) -> OptimizerReport | None:
-    """The last step of an optimizer that was over at this point."""
-    asides = timeline.side_events
-    for place in range(bisect_right(asides, step, key=lambda aside: aside.step) - 1, -1, -1):
-        event = asides[place].event
+    """Return the last optimizer step that was over at this step; None before the first."""
+    side_events = timeline.side_events
+    for index in range(bisect_right(side_events, step, key=lambda aside: aside.step) - 1, -1, -1):
+        event = side_events[index].event
         if isinstance(event, OptimizerStep):
-            return OptimizerReport(asides[place].step, event)
+            return OptimizerReport(side_events[index].step, event)
     return None
 
 
-def _between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
-    asides = timeline.side_events
-    for place in range(bisect_right(asides, since, key=lambda aside: aside.step), len(asides)):
-        aside = asides[place]
-        if aside.step > step:
+def _reports_between(timeline: Timeline, since: int, step: int) -> Iterator[OptimizerReport]:
+    side_events = timeline.side_events
+    for index in range(bisect_right(side_events, since, key=lambda side_event: side_event.step), len(side_events)):
+        side_event = side_events[index]
+        if side_event.step > step:
             return
-        if isinstance(aside.event, OptimizerStep):
-            yield OptimizerReport(aside.step, aside.event)
+        if isinstance(side_event.event, OptimizerStep):
+            yield OptimizerReport(side_event.step, side_event.event)
 
 
 def _depth(timeline: Timeline, step: int) -> int:
     return timeline.columns.depths[step - 1] if 0 < step <= timeline.steps else 0
 
 
-# ---------------------------------------------------------------- the formula
+# ---------------------------------------------------------------- verifying a formula
 
 
-def working(event: OptimizerStep, update: Update, dtype: str = "float32", element: int | None = None) -> Working | None:
-    """The formula with the numbers of one element (by default the one that moved most), if it gives what torch gave
-    for the whole parameter and all that is kept for it. None: nothing is claimed."""
-    worked = _evaluated(event, update, dtype)
+def work_out_update(
+    event: OptimizerStep, update: Update, dtype: str = "float32", element: int | None = None
+) -> Working | None:
+    """Work out the formula for one element of a parameter.
+
+    Args:
+        event: The optimizer step.
+        update: The update of the parameter.
+        dtype: The parameter's dtype.
+        element: Flat index; by default the element that moved most.
+
+    Returns:
+        The working; None where the formula is not known, or does not give what torch computed for the whole parameter
+        and its state.
+    """
+    worked = _evaluate(event, update, dtype)
     if not worked:
         return None
     before, after = elements(update.before) or [], elements(update.after) or []
     if element is None:
-        element = max(range(len(worked)), key=lambda place: abs(after[place] - before[place]))
+        element = max(range(len(worked)), key=lambda index: abs(after[index] - before[index]))
     chosen = worked[element]
     results: Mapping[str, float] = {**chosen.state, **chosen.more, "": chosen.value}
-    report_lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
-    return Working(_index(shape_of(update.after), element), report_lines)
+    lines = [(name, text, results[name]) for name, text in chosen.working() if name in results]
+    return Working(unravel_index(element, shape_of(update.after)), lines)
 
 
 def formula(event: OptimizerStep) -> str | None:
-    """The optimizer's formula in short."""
-    known = FORMULAS.get(event.optimizer)
-    return None if known is None else _(known[1])
+    """Return the optimizer's formula in short; None where it is not known."""
+    entry = FORMULAS.get(event.optimizer)
+    return None if entry is None else _(entry[1])
 
 
 def agrees(event: OptimizerStep, update: Update, dtype: str = "float32") -> bool:
-    """Whether the optimizer's formula gives what torch gave."""
-    return bool(_evaluated(event, update, dtype))
+    """Return whether the optimizer's formula gives what torch computed."""
+    return bool(_evaluate(event, update, dtype))
 
 
-def _evaluated(event: OptimizerStep, update: Update, dtype: str) -> list[Worked]:
-    """The formula for each element; nothing where one does not agree, or there are no numbers to try it on."""
-    known, unit = FORMULAS.get(event.optimizer), _ROUNDING.get(dtype)
+def _evaluate(event: OptimizerStep, update: Update, dtype: str) -> list[Worked]:
+    """Return the formula's result for each element; empty where one does not agree, or values are not known."""
+    entry, rounding = FORMULAS.get(event.optimizer), _ROUNDING.get(dtype)
     before, grad, after = (elements(value) for value in (update.before, update.grad, update.after))
-    if known is None or unit is None or not 0 <= update.group < len(event.options) or not before or not grad:
+    if entry is None or rounding is None or not 0 <= update.group < len(event.options) or not before or not grad:
         return []
     if after is None or not len(before) == len(grad) == len(after):
         return []
-    old, new = _columns(update.state_before, len(before)), _columns(update.state_after, len(before))
+    old, new = _columns_of(update.state_before, len(before)), _columns_of(update.state_after, len(before))
     counted = elements(update.state_after.get("step")) or [0]
-    found = []
+    results = []
     try:
-        for place, (was, slope, now) in enumerate(zip(before, grad, after, strict=True)):
-            state = {name: column[place] for name, column in old.items()}
-            element = Element(was, slope, state, event.options[update.group], float(counted[0]))
-            worked = known[0](element)
-            if not _agrees(worked, element, now, {name: column[place] for name, column in new.items()}, unit):
+        for index, (old_value, gradient, new_value) in enumerate(zip(before, grad, after, strict=True)):
+            state = {name: column[index] for name, column in old.items()}
+            element = Element(old_value, gradient, state, event.options[update.group], float(counted[0]))
+            worked = entry[0](element)
+            if not _element_agrees(
+                worked, element, new_value, {name: column[index] for name, column in new.items()}, rounding
+            ):
                 return []
-            found.append(worked)
+            results.append(worked)
     except (LookupError, ArithmeticError, ValueError, TypeError):
         return []  # options or numbers that are not what they are taken for
-    return found
+    return results
 
 
-def _agrees(worked: Worked, x: Element, now: float, state: Mapping[str, float], unit: float) -> bool:
-    """The same but for rounding: of the sum at its end, and of what was computed on the way."""
-    room = 8 * unit * max(abs(x.value), abs(now)) + 1000 * unit * abs(worked.value - x.value)
-    if not (isfinite(now) and abs(worked.value - now) <= room):
+def _element_agrees(worked: Worked, x: Element, new_value: float, state: Mapping[str, float], rounding: float) -> bool:
+    """Return whether an element and its state agree with the formula, up to rounding: of the result, and of what was
+    computed on the way."""
+    tolerance = 8 * rounding * max(abs(x.value), abs(new_value)) + 1000 * rounding * abs(worked.value - x.value)
+    if not (isfinite(new_value) and abs(worked.value - new_value) <= tolerance):
         return False
-    for name, kept in worked.state.items():
-        size = [abs(kept), 1e-30, *([abs(x.grad), abs(x.state.get(name, 0.0))] if name in _MEANS else [])]
-        if name not in state or not abs(kept - state[name]) <= 1000 * unit * max(size):
+    for name, expected in worked.state.items():
+        sizes = [
+            abs(expected),
+            1e-30,
+            *([abs(x.grad), abs(x.state.get(name, 0.0))] if name in _SUMS_OF_GRADIENTS else []),
+        ]
+        if name not in state or not abs(expected - state[name]) <= 1000 * rounding * max(sizes):
             return False
     return True
 
 
-def _columns(state: Mapping[str, Value], count: int) -> dict[str, list[float]]:
-    """What is kept for each element."""
-    found = {}
+def _columns_of(state: Mapping[str, Value], count: int) -> dict[str, list[float]]:
+    """Return the state that has a value for each element."""
+    columns = {}
     for name, value in state.items():
         column = elements(value)
         if column is not None and len(column) == count and name != "step":
-            found[name] = column
-    return found
-
-
-def _index(shape: tuple[int, ...], element: int) -> tuple[int, ...]:
-    index: list[int] = []
-    for size in reversed(shape):
-        element, place = divmod(element, size)
-        index.insert(0, place)
-    return tuple(index)
+            columns[name] = column
+    return columns
 
 
 # ---------------------------------------------------------------- in words
 
 
-def says(timeline: Timeline, told: OptimizerReport) -> str:
-    """`SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`"""
-    event = told.event
-    said = [_says(timeline, told, update) for update in event.updates[:_NAMED]]
-    more = len(event.updates) - len(said) + event.left_out
-    if more and said:
-        said.append(ngettext("{count} more parameter", "{count} more parameters", more))
-    return f"{event.optimizer}.step: {formatting.listed(said) or _('no parameter has a gradient')}"
+def describe_report(timeline: Timeline, report: OptimizerReport) -> str:
+    """Return an optimizer step as text: `SGD.step: w 1.0 - 0.1 × 2.0 = 0.8`."""
+    event = report.event
+    texts = [_describe_update(timeline, report, update) for update in event.updates[:_NAMED]]
+    more = len(event.updates) - len(texts) + event.left_out
+    if more and texts:
+        texts.append(ngettext("{count} more parameter", "{count} more parameters", more))
+    return f"{event.optimizer}.step: {formatting.listed(texts) or _('no parameter has a gradient')}"
 
 
-def _says(timeline: Timeline, told: OptimizerReport, update: Update) -> str:
-    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
-    found = working(told.event, update, dtype)
-    if found is None:
+def _describe_update(timeline: Timeline, report: OptimizerReport, update: Update) -> str:
+    name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
+    working = work_out_update(report.event, update, dtype)
+    if working is None:
         return f"{name} {formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
-    return f"{name}{place_text(found.index, update)} {found.update}"
+    return f"{name}{place_text(working.index, update)} {working.update}"
 
 
 def place_text(index: tuple[int, ...], update: Update) -> str:
-    """`[0, 1]`, of a parameter with several elements."""
+    """Return the index of an element, `[0, 1]`; empty for a parameter of one element."""
     return f"[{', '.join(map(str, index))}]" if len(elements(update.after) or ()) > 1 else ""
 
 
 def state_dtype(state: State, update: Update) -> str:
-    """The parameter's dtype."""
-    held = state.tensors.get(update.tensor)
-    return "float32" if held is None else held.dtype
+    """Return the parameter's dtype."""
+    tensor_state = state.tensors.get(update.tensor)
+    return "float32" if tensor_state is None else tensor_state.dtype
 
 
-def report_lines(timeline: Timeline, told: OptimizerReport, update: Update) -> list[str]:
-    """Everything about one update: gradient, state and value, old and new; the working where the formula agrees."""
-    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
+def report_lines(timeline: Timeline, report: OptimizerReport, update: Update) -> list[str]:
+    """Return all of one update: gradient, state and value, old and new; the working where the formula agrees."""
+    name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
     change = f"{formatting.value(update.before, dtype)} → {formatting.value(update.after, dtype)}"
-    said = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
+    lines = [_("{name}: {change}, gradient {gradient}", name=name, change=change,
                gradient=formatting.value(update.grad, dtype))]  # fmt: skip
     for key, value in update.state_after.items():
-        was = update.state_before.get(key)
-        said.append(f"{key}: {formatting.value(was, dtype)} → {formatting.value(value, dtype)}")
-    found = working(told.event, update, dtype)
-    for what, text, result in found.lines if found is not None else ():
-        said.append(
-            f"{what or name}{place_text(found.index, update) if found else ''} = {text} = {formatting.number(result)}"
-        )
-    return said
+        previous = update.state_before.get(key)
+        lines.append(f"{key}: {formatting.value(previous, dtype)} → {formatting.value(value, dtype)}")
+    working = work_out_update(report.event, update, dtype)
+    if working is not None:
+        place = place_text(working.index, update)
+        for key, text, result in working.lines:
+            lines.append(f"{key or name}{place} = {text} = {formatting.number(result)}")
+    return lines
 
 
 # ---------------------------------------------------------------- zero_grad
 
 
-def cleared(timeline: Timeline, step: int) -> str | None:
-    """`SGD.zero_grad: w.grad 2.0 → None`, at the first step outside of it."""
+def describe_zero_grad(timeline: Timeline, step: int) -> str | None:
+    """Return `SGD.zero_grad: w.grad 2.0 → None` at the first step after the call; None elsewhere."""
     if step < 2 or _depth(timeline, step) or not _depth(timeline, step - 1):
         return None
-    last = navigation.back(timeline, step, inside=0) or 0
-    sites = (timeline.sites.get(timeline.columns.sites[place - 1]) for place in range(last + 1, step))
+    previous_step = navigation.back(timeline, step, inside=0) or 0
+    sites = (timeline.sites.get(timeline.columns.sites[place - 1]) for place in range(previous_step + 1, step))
     call = next(
         (site.parent for site in sites if site is not None and (site.parent or "").endswith(".zero_grad")), None
     )
     if call is None:
         return None
-    before, after = timeline.state(last), timeline.state(step - 1)
-    said = []
+    before, after = timeline.state(previous_step), timeline.state(step - 1)
+    changes = []
     for serial, tensor in before.tensors.items():
-        old = None if tensor.grad is None else before.tensors.get(tensor.grad)
-        new = after.tensors.get(serial)
-        if old is None or new is None:
+        old_grad = None if tensor.grad is None else before.tensors.get(tensor.grad)
+        tensor_after = after.tensors.get(serial)
+        if old_grad is None or tensor_after is None:
             continue
-        now = None if new.grad is None else after.tensors.get(new.grad)
-        if now is None or (now is not old and now.value != old.value):
-            was, name = formatting.value(old.value, old.dtype), readable(timeline, last, serial)
-            zeros = now is not None and not any(elements(now.value) or [1])
-            held = (
-                "None" if now is None else _("filled with zeros") if zeros else formatting.value(now.value, now.dtype)
+        new_grad = None if tensor_after.grad is None else after.tensors.get(tensor_after.grad)
+        if new_grad is None or (new_grad is not old_grad and new_grad.value != old_grad.value):
+            old_text, name = (
+                formatting.value(old_grad.value, old_grad.dtype),
+                readable_name(timeline, previous_step, serial),
             )
-            said.append(f"{name}.grad {was} → {held}")
-    more = len(said) - _NAMED
+            zeros = new_grad is not None and not any(elements(new_grad.value) or [1])
+            new_text = (
+                "None"
+                if new_grad is None
+                else _("filled with zeros")
+                if zeros
+                else formatting.value(new_grad.value, new_grad.dtype)
+            )
+            changes.append(f"{name}.grad {old_text} → {new_text}")
+    more = len(changes) - _NAMED
     if more > 0:
-        said[_NAMED:] = [ngettext("{count} more gradient", "{count} more gradients", more)]
-    return f"{call}: {formatting.listed(said)}" if said else None
+        changes[_NAMED:] = [ngettext("{count} more gradient", "{count} more gradients", more)]
+    return f"{call}: {formatting.listed(changes)}" if changes else None

@@ -1,5 +1,5 @@
-"""What runs a pass, or the forward again, on the learner's behalf: transforms, `checkpoint`, forward mode, modules'
-hooks. Each is named as what it is, at the steps where it shows."""
+"""Say what runs a backward pass, or the forward again, for the learner: transforms of torch.func, `checkpoint`, forward
+mode, module hooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PASSES = {
 }
 _FUNCTIONAL = "torch.autograd.functional."
 
-_FIRST = {
+_STAND_INS = {
     "torch.func.grad": N_("torch.func.grad differentiates with respect to a stand-in of the argument, not your tensor"),
     "torch.func.grad_and_value": N_(
         "torch.func.grad_and_value differentiates with respect to a stand-in of the argument, not your tensor"
@@ -62,54 +62,54 @@ _SECOND_TIME = N_(
 )
 
 
-def named(timeline: Timeline, step: int) -> str | None:
-    """What runs here that is not the learner's own call; None where nothing does."""
-    found = _named(timeline, step)
-    return None if found is None else _(found)
+def describe_transform(timeline: Timeline, step: int) -> str | None:
+    """Return what runs at this step that is not the learner's own call; None where nothing does."""
+    text = _find_transform(timeline, step)
+    return None if text is None else _(text)
 
 
-def _named(timeline: Timeline, step: int) -> str | None:
+def _find_transform(timeline: Timeline, step: int) -> str | None:
     event = timeline.event(step)
     if isinstance(event, Backward):
         site = timeline.sites.get(event.site)
-        return None if site is None or site.parent is None else _of_pass(site.parent)
+        return None if site is None or site.parent is None else _pass_text(site.parent)
     if isinstance(event, Op):
-        return _of_operation(timeline, step, event)
+        return _operation_text(timeline, step, event)
     if isinstance(event, Node):
         node = timeline.state(step).nodes.get(event.node)
         return None if node is None else _NODES.get(node.name)
     if isinstance(event, Line):
-        return taken(timeline, step) or _again(timeline, step, event)
+        return taken(timeline, step) or _second_forward_text(timeline, step, event)
     return None
 
 
-def _of_pass(parent: str) -> str | None:
+def _pass_text(parent: str) -> str | None:
     if parent.startswith(_FUNCTIONAL):
         return _("{function} runs this pass inside, to give back what it finds; it writes no .grad", function=parent)
     return _PASSES.get(parent)
 
 
-def _of_operation(timeline: Timeline, step: int, event: Op) -> str | None:
+def _operation_text(timeline: Timeline, step: int, event: Op) -> str | None:
     site = timeline.sites.get(event.site)
     if site is None or site.op is None:
         return None
     if site.op in _DUALS:
         return _DUALS[site.op]
     if site.depth:
-        return _FIRST.get(site.parent or "") if site.op == "requires_grad_" else None
+        return _STAND_INS.get(site.parent or "") if site.op == "requires_grad_" else None
     return ungraphed(timeline, step, event, site)
 
 
-def _again(timeline: Timeline, step: int, event: Line) -> str | None:
-    """Of the first statement of a function that a pass calls, and that ran before any pass did."""
-    running = timeline.pass_of(step)
-    if running is None or not any("checkpoint" in source.text for source in timeline.sources.values()):
+def _second_forward_text(timeline: Timeline, step: int, event: Line) -> str | None:
+    """Return that a function runs a second time, at its first statement inside a backward pass; None elsewhere."""
+    current_pass = timeline.pass_of(step)
+    if current_pass is None or not any("checkpoint" in source.text for source in timeline.sources.values()):
         return None
     frames = timeline.state(step - 1).frames
-    began = timeline.event(running.start_step)
-    if len(frames) < 2 or not isinstance(began, Backward) or frames[-2].frame != began.frame:
+    pass_start = timeline.event(current_pass.start_step)
+    if len(frames) < 2 or not isinstance(pass_start, Backward) or frames[-2].frame != pass_start.frame:
         return None
     if frames[-1].frame != event.frame or frames[-1].site is not None:  # not the first of its frame
         return None
-    before = timeline.columns.sites.index(event.site) + 1
-    return _SECOND_TIME if before < step and timeline.pass_of(before) is None else None
+    first_step = timeline.columns.sites.index(event.site) + 1
+    return _SECOND_TIME if first_step < step and timeline.pass_of(first_step) is None else None

@@ -1,6 +1,7 @@
-"""Whether recorded parts add up to a recorded whole: a sum is written out only where it holds.
+"""Verify derivative rules against recorded gradients: a rule is shown only where it gives what autograd sent.
 
-A rule on trial: evaluated on the recorded values, and believed where it gives what the engine really sent."""
+Also whether recorded parts add up to a recorded whole.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +10,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, inner_tensor, result_of
-from tutor.explain.rules.arrays import Grid, Shape, agree, coarser, count, places_of
+from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, describe_result_of, inner_tensor
+from tutor.explain.rules.arrays import (
+    Grid,
+    Shape,
+    allclose,
+    broadcast_indices,
+    coarser_dtype,
+    count,
+    is_close,
+    unravel_index,
+)
 from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView, Operand, Product
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import elements, shape_of
 from tutor.trace.wire_types import Value
 
-_ROOM = {"float64": 1e-10, "complex128": 1e-10, "float16": 4e-3, "bfloat16": 3e-2}
+_SUM_TOLERANCE = {"float64": 1e-10, "complex128": 1e-10, "float16": 4e-3, "bfloat16": 3e-2}
 
 
 def adds_up(parts: Sequence[Value], whole: Value, dtype: str) -> bool | None:
-    """Whether the parts are the whole, but for rounding; None where their numbers were not recorded."""
+    """Return whether the parts add up to the whole, up to rounding; None where their values were not recorded."""
     total = elements(whole)
     rows = [elements(part) for part in parts]
     if total is None or not rows or any(row is None for row in rows):
@@ -30,35 +40,38 @@ def adds_up(parts: Sequence[Value], whole: Value, dtype: str) -> bool | None:
     if any(len(row) != len(total) for row in numbers):
         return False
     largest = max((abs(x) for row in (*numbers, total) for x in row if math.isfinite(x)), default=0.0)
-    room = _ROOM.get(dtype, 1e-5) * largest
+    tolerance = _SUM_TOLERANCE.get(dtype, 1e-5) * largest
     return all(
-        _same(sum(column), float(wanted), room)
-        for column, wanted in zip(zip(*numbers, strict=True), total, strict=True)
+        is_close(sum(column), float(expected), tolerance)
+        for column, expected in zip(zip(*numbers, strict=True), total, strict=True)
     )
-
-
-def _same(ours: float, theirs: float, room: float) -> bool:
-    if math.isnan(ours) or math.isnan(theirs):
-        return math.isnan(ours) and math.isnan(theirs)
-    return ours == theirs or abs(ours - theirs) <= room
 
 
 @dataclass(frozen=True)
 class VerifiedGrad:
-    """A share of the gradient that the rule gives and the engine sent."""
+    """A share of the gradient that the rule gives and autograd sent."""
 
     share: Local | Product
     sent: Grid
     place: int = 0
-    """Which input of the node."""
+    """Index of the node's input."""
 
 
-def arrival(event: Node, made: RecordedOp, inner: bool) -> Grid | None:
-    """What reached a node, in numbers; of several results all in one row, with zeros where nothing came."""
-    if single_arrival(event, made):
+def incoming_gradient(event: Node, made: RecordedOp, is_part: bool) -> Grid | None:
+    """Return the gradient that reached a node; None where its values are not known.
+
+    Args:
+        event: The run of the node.
+        made: The operation that made the node.
+        is_part: Whether the node is inside a composite operation.
+
+    Returns:
+        The gradient; of several results, all of them flattened and concatenated, with zeros where there is none.
+    """
+    if has_single_gradient(event, made):
         value = event.grad_outputs[0]
-        return as_grid(value, shape_of(value) if inner else made.result.shape, made.dtype)
-    if inner or len(event.grad_outputs) > len(made.results):
+        return as_grid(value, shape_of(value) if is_part else made.result.shape, made.dtype)
+    if is_part or len(event.grad_outputs) > len(made.results):
         return None
     flat: list[float] = []
     for value, result in zip(event.grad_outputs, made.results, strict=False):
@@ -69,38 +82,44 @@ def arrival(event: Node, made: RecordedOp, inner: bool) -> Grid | None:
     return Grid((len(flat),), tuple(flat))
 
 
-def single_arrival(event: Node, made: RecordedOp) -> bool:
-    """Whether only what the operation gave to the learner has a gradient; a node may have other results of its own."""
+def has_single_gradient(event: Node, made: RecordedOp) -> bool:
+    """Return whether the gradient is of one result alone, the only one that the operation gave to the learner; a node
+    may have more."""
     return len(event.grad_outputs) == 1 or (
         len(made.results) == 1 and all(value is None for value in event.grad_outputs[1:])
     )
 
 
-def claims(
+def verify_rule(
     state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid
 ) -> tuple[str | None, list[VerifiedGrad]]:
-    """The rule's equation and shares, where each agrees with what the engine sent; nothing where two rules do."""
-    found: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
-    for explanation in _explanations(view_of(state, node, event, made, arrived)):
-        agreed = _agreed(state, node, event, made, arrived, explanation)
+    """Return the rule's equation and verified shares.
+
+    Every explanation that the rule gives is tried. None and no shares: none agrees with what autograd sent, or two with
+    different formulas do.
+    """
+    readings: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
+    for explanation in _apply_rule(make_node_view(state, node, event, made, arrived)):
+        agreed = _verify_shares(state, node, event, made, arrived, explanation)
         if agreed:
-            found.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
-    if len(found) != 1:
+            readings.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
+    if len(readings) != 1:
         return None, []
-    equation, agreed = next(iter(found.values()))
-    inner = inner_tensor((made.code or "").partition("(")[0])
-    shares = [replace(claim.share, formula=_called(claim.share.formula, inner)) for claim in agreed]
-    return _called(equation, inner), [replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)]
+    equation, agreed = next(iter(readings.values()))
+    inner_name = inner_tensor((made.code or "").partition("(")[0])
+    shares = [replace(claim.share, formula=_name_unknown(claim.share.formula, inner_name)) for claim in agreed]
+    return _name_unknown(equation, inner_name), [
+        replace(claim, share=share) for claim, share in zip(agreed, shares, strict=True)
+    ]
 
 
-def _called(text: str, inner: str) -> str:
-    """A formula with a name for the operand that nothing is known of."""
-    return inner if text == UNKNOWN else re.sub(r"(?<![^\s(\[·])\?(?![^\s)\]·,²ᵀ])", inner, text)
+def _name_unknown(text: str, inner_name: str) -> str:
+    """Put a name in the place of the unknown operand."""
+    return inner_name if text == UNKNOWN else re.sub(r"(?<![^\s(\[·])\?(?![^\s)\]·,²ᵀ])", inner_name, text)
 
 
 def is_inner(state: State, node: NodeState, made: RecordedOp) -> bool:
-    """Whether a node is a part of what a composite did: its own result, or what it was computed from, is not the
-    operation's."""
+    """Return whether a node is inside a composite: its result, or one of its inputs, is not the operation's."""
     if node.node != made.node:
         return True
     if made.spots or node.name in WRITES:
@@ -113,10 +132,10 @@ def _is_hidden(state: State, number: int) -> bool:
     return node is not None and node.tensor is None and node.sequence >= 0 and node.name != "CopySlices"
 
 
-def view_of(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
-    """What the rule sees."""
-    inner = is_inner(state, node, made)
-    if not inner:
+def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
+    """Return what the rule sees of a node."""
+    is_part = is_inner(state, node, made)
+    if not is_part:
         return NodeView(
             node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype,
             made.spots, made.index,
@@ -125,121 +144,128 @@ def view_of(state: State, node: NodeState, event: Node, made: RecordedOp, arrive
         _inner_operand(state, source, value, made)
         for source, value in zip(node.inputs, event.grad_inputs, strict=False)
     ]
-    own = node.node == made.node
-    result = made.result if own else Operand("", arrived.shape, None)
+    is_last = node.node == made.node
+    result = made.result if is_last else Operand("", arrived.shape, None)
     return NodeView(
         node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index
     )
 
 
 def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:
-    """What a node inside a composite was computed from: an operand of the composite's, or what another node made."""
-    feeding = None if source is None else state.nodes.get(source[0])
+    """Return an input of a node inside a composite: an operand of the composite, or the result of another node."""
+    source_node = None if source is None else state.nodes.get(source[0])
     shape: Shape = () if value is None else shape_of(value)
-    if feeding is None:
+    if source_node is None:
         return Operand(UNKNOWN, shape, None)
     for operand in made.operands:
-        held = state.tensors.get(operand.tensor or 0)
+        tensor = state.tensors.get(operand.tensor or 0)
         if operand.tensor is not None and (
-            feeding.tensor == operand.tensor or (held is not None and source is not None and held.node == source[0])
+            source_node.tensor == operand.tensor
+            or (tensor is not None and source is not None and tensor.node == source[0])
         ):
             return operand
-    return Operand(result_of(feeding.name), shape, None)
+    return Operand(describe_result_of(source_node.name), shape, None)
 
 
-def _explanations(view: NodeView) -> list[Explanation]:
+def _apply_rule(view: NodeView) -> list[Explanation]:
+    """Return the explanations that the node's rule gives; none where values are missing or cannot be divided."""
     rule = RULES.get(view.node)
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     try:
-        said = None if rule is None else rule(view)
-        if isinstance(said, Explanation):
-            return [said]
-        for one in said or ():
-            found.append(one)
+        result = None if rule is None else rule(view)
+        if isinstance(result, Explanation):
+            return [result]
+        for explanation in result or ():
+            explanations.append(explanation)
     except (LookupError, ArithmeticError, ValueError, TypeError):
         return []  # numbers that are not there, or that Python will not divide: then nothing is claimed
-    return found
+    return explanations
 
 
-def _agreed(
+def _verify_shares(
     state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid, explanation: Explanation
 ) -> list[VerifiedGrad]:
-    agreed = []
+    """Return the shares of an explanation if all of them agree with what autograd sent, else none."""
+    verified = []
     for place, value in enumerate(event.grad_inputs):
         if value is None:
             continue
         share = explanation.shares[place] if place < len(explanation.shares) else None
         if share is None or not _leads_to(state, node, place, share.target.tensor):
             return []
-        held = state.tensors.get(share.target.tensor or 0)
-        dtype = made.dtype if held is None else coarser(made.dtype, held.dtype)
+        tensor = state.tensors.get(share.target.tensor or 0)
+        dtype = made.dtype if tensor is None else coarser_dtype(made.dtype, tensor.dtype)
         sent = as_grid(value, share.target.shape, made.dtype)
-        if sent is None or not _agrees(share, arrived, sent, dtype):
+        if sent is None or not _share_agrees(share, arrived, sent, dtype):
             return []
-        agreed.append(VerifiedGrad(share, sent, place))
-    return agreed
+        verified.append(VerifiedGrad(share, sent, place))
+    return verified
 
 
-def _agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bool:
+def _share_agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bool:
     try:
-        ours = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
+        expected = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
     except (ArithmeticError, ValueError):
         return False
     scale = max([share.scale if isinstance(share, Product) else 0.0, *map(abs, arrived.flat)])
-    return agree(ours, sent, dtype, scale if math.isfinite(scale) else 0.0)
+    return allclose(expected, sent, dtype, scale if math.isfinite(scale) else 0.0)
 
 
 def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
-    """Whether that input of the node is this tensor: its own node, or the leaf's `AccumulateGrad`."""
+    """Return whether an input of the node is this tensor: its own node, or the leaf's AccumulateGrad."""
     source = node.inputs[place] if place < len(node.inputs) else None
     if source is None:
         return True
     if tensor is None:
         return _is_hidden(state, source[0])
-    feeding = state.nodes.get(source[0])
-    held = state.tensors.get(tensor)
-    if feeding is not None and feeding.tensor is None and feeding.name == "CopySlices":
+    source_node = state.nodes.get(source[0])
+    tensor_state = state.tensors.get(tensor)
+    if source_node is not None and source_node.tensor is None and source_node.name == "CopySlices":
         return True  # of a tensor that was written to through a view; it has another node by now
-    return feeding is None or feeding.tensor == tensor or (held is not None and held.node == source[0])
+    return (
+        source_node is None
+        or source_node.tensor == tensor
+        or (tensor_state is not None and tensor_state.node == source[0])
+    )
 
 
 @dataclass(frozen=True)
 class Element:
-    """How one element of a gradient comes about."""
+    """How one element of a gradient is computed."""
 
     index: tuple[int, ...]
     terms: Sequence[tuple[float, float]]
-    """What arrived times the derivative, to be added up; none: nothing arrives there."""
+    """Pairs of incoming gradient and derivative, to be multiplied and added up; empty: no gradient reaches the
+    element."""
     sent: float
 
 
-def element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
-    """One element worked out: the first that is nan or inf, else the first that is not zero. None where it is not
-    known, or the rule has no terms."""
+def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
+    """Work out one element of a gradient: the first that is nan or inf, else the first that is not zero.
+
+    Returns:
+        The element; None where the gradient is empty, or the rule has no terms.
+    """
     share, sent = claim.share, claim.sent
     if not sent.flat:
         return None
-    wrong = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
-    chosen = next(wrong, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
+    nonfinite = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
+    chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
     if isinstance(share, Product):
         if share.terms is None:
             return None
         terms = share.terms(chosen)
     else:
         product = arrived * share.grid
-        came, slopes = arrived.expand(product.shape).flat, share.grid.expand(product.shape).flat
-        places = places_of(share.target.shape, product.shape)
-        terms = [(came[at], slopes[at]) for at, place in enumerate(places) if place == chosen]
-    index = []
-    rest = chosen
-    for size in reversed(sent.shape):
-        index.append(rest % size)
-        rest //= size
-    return Element(tuple(reversed(index)), [term for term in terms if term[1] != 0] or terms[:1], sent.flat[chosen])
+        incoming, derivatives = arrived.expand(product.shape).flat, share.grid.expand(product.shape).flat
+        places = broadcast_indices(share.target.shape, product.shape)
+        terms = [(incoming[at], derivatives[at]) for at, place in enumerate(places) if place == chosen]
+    nonzero = [term for term in terms if term[1] != 0]
+    return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])
 
 
 def too_large(event: Node, made: RecordedOp) -> bool:
-    """Whether some of the numbers were too many to be recorded."""
+    """Return whether some of the values were too many to be recorded."""
     values = [value for value in (*event.grad_outputs, *event.grad_inputs) if value is not None]
     if any(isinstance(value, dict) and "data" not in value for value in values):
         return True

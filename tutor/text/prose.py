@@ -6,7 +6,7 @@ import shutil
 
 import msgspec
 
-from tutor.explain.expressions import live
+from tutor.explain.expressions import evaluate
 from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell, in_language, join_lines
 from tutor.text_width import wrap
@@ -63,7 +63,7 @@ class Prose:
             start, end = block.start, block.end
             part = text[start:end]
             for value in (value for value in values if start <= value.start < end):
-                known = live(state, value.text) or "…"
+                known = evaluate(state, value.text) or "…"
                 part = part[: value.start - start] + known + part[value.end - start :]
             if block.kind == "text" and not block.lead:
                 lines += wrap(join_lines(row.strip() for row in part.splitlines()), width)

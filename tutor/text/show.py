@@ -15,16 +15,16 @@ from tutor.explain import explanation, plain
 from tutor.explain.formatting import label, value
 from tutor.explain.optimizers import (
     OptimizerReport,
+    finished_steps,
     formula,
     last_step,
     place_text,
     report_lines,
     state_dtype,
-    steps_told,
-    working,
+    work_out_update,
 )
-from tutor.explain.provenance import readable
-from tutor.explain.saved_tensors import fails, kept_by, what, whose
+from tutor.explain.provenance import readable_name
+from tutor.explain.saved_tensors import fails_later, node_label, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
 from tutor.text.format import dtype_of, gradient, guarded, safe, table, write_object
 from tutor.text_width import cut
@@ -51,7 +51,7 @@ def saved(state: State, node: NodeState) -> list[dict[str, Any]]:
             "fits": kept.fits,
             "freed": kept.freed,
         }
-        for kept in kept_by(state, node)
+        for kept in saved_by(state, node)
     ]
 
 
@@ -80,8 +80,8 @@ def _optimizer(timeline: Timeline, told: OptimizerReport) -> dict[str, Any]:
 
 
 def _update(timeline: Timeline, told: OptimizerReport, update: Update) -> dict[str, Any]:
-    name, dtype = readable(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
-    found = working(told.event, update, dtype)
+    name, dtype = readable_name(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
+    found = work_out_update(told.event, update, dtype)
     return {
         "parameter": name,
         "group": update.group,
@@ -102,14 +102,14 @@ def saved_lines(timeline: Timeline, step: int) -> list[str]:
     """`MulBackward0 of y keeps a as self, 4 bytes, version 0`, a line for each tensor kept."""
     said, state = [], timeline.state(step)
     for node in graph_of(state)[0]:
-        for kept in kept_by(state, node):
+        for kept in saved_by(state, node):
             own = "" if kept.tensor else _(" of its own")
             text = N_("{node} kept {what}{own}") if kept.freed else N_("{node} keeps {what}{own}")
-            named = what(state, kept)
+            named = saved_name(state, kept)
             if named != kept.name:
                 named = _("{what} as {name}", what=named, name=kept.name)
             parts = [
-                _(text, node=whose(state, node), what=named, own=own),
+                _(text, node=node_label(state, node), what=named, own=own),
                 ngettext("{count} byte", "{count} bytes", kept.bytes),
             ]
             parts += [_("version {number}", number=kept.version)] if kept.version is not None else []
@@ -117,7 +117,7 @@ def saved_lines(timeline: Timeline, step: int) -> list[str]:
             if not kept.freed and not kept.fits:
                 end = (
                     N_("which is at version {number} now: backward will fail")
-                    if fails(timeline, step, kept)
+                    if fails_later(timeline, step, kept)
                     else N_("which is at version {number} now: backward would fail")
                 )
                 parts.append(_(end, number=kept.now))
@@ -149,7 +149,7 @@ def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
 def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
     """The optimizer's step that was over here, each parameter in full."""
     said = []
-    for told in steps_told(timeline, step):
+    for told in finished_steps(timeline, step):
         short = formula(told.event)
         said += ["", f"{told.event.optimizer}.step" + (f": {short}" if short else "")]
         for update in told.event.updates[:_ROWS_INSIDE]:

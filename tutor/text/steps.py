@@ -10,9 +10,9 @@ import msgspec
 
 from tutor.explain import explanation, message, plain
 from tutor.explain.node import rule_json
-from tutor.explain.outcomes import place
+from tutor.explain.outcomes import cut_location
 from tutor.explain.paths import paths_to
-from tutor.explain.provenance import unnamed
+from tutor.explain.provenance import source_of_unnamed
 from tutor.i18n import _
 from tutor.text.format import dtype_of, gradient, guarded, safe, write_object
 from tutor.text.show import optimizer_at
@@ -110,7 +110,9 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
     dtype = dtype_of(after, event.tensor)
     yield (
         "tensor",
-        name_of(after, event.tensor) or unnamed(timeline, step, event.tensor) or placeholder_name(event.tensor),
+        name_of(after, event.tensor)
+        or source_of_unnamed(timeline, step, event.tensor)
+        or placeholder_name(event.tensor),
     )
     yield "old", None if old is None else gradient(old.value, old.dtype)
     yield "incoming", gradient(event.incoming, dtype)
@@ -167,7 +169,7 @@ def _cut(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, A
     event = view.event
     assert isinstance(event, ev.Cut)
     yield "count", event.events
-    yield "place", place(timeline, step)
+    yield "place", cut_location(timeline, step)
     yield "iterations", list(event.iterations)
     yield "reason", event.reason
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TextIO
 
-from tutor.explain import cause, explanation, line, problem
+from tutor.explain import cause, describe_check_failure, explanation, line
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
@@ -84,7 +84,7 @@ class Questions:
                 if event.ok:
                     return _("Exercise {name}: solved.", name=event.exercise)
                 text = N_("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
-                return _(text, name=event.exercise, problem=problem(event))
+                return _(text, name=event.exercise, problem=describe_check_failure(event))
         return None
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:

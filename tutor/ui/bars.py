@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from tutor import explain
-from tutor.explain.expressions import came_at, ran_at
+from tutor.explain.expressions import answering_step, last_change_step
 from tutor.i18n import N_, _
 from tutor.lesson import header
 from tutor.lesson.answers import format_answer
@@ -192,7 +192,7 @@ def explanation(screen: LessonScreen) -> list[Piece]:
         )
         return [
             (f"{glyphs.no} ", "error"),
-            (clean(" ".join(explain.ended(end).split())) or _(_ENDS[end.outcome]), "error"),
+            (clean(" ".join(explain.describe_end(end).split())) or _(_ENDS[end.outcome]), "error"),
             *rerun_hint,
         ]
     marked = screen.prompts.marked_line() or screen.code.clipped_line()
@@ -290,7 +290,11 @@ def _cause_of_answer(screen: LessonScreen, index: int, step: int, answer: Answer
     if index not in causes:
         expression = next((question.of for question in screen.gate.questions if question.index == index), "")
         timeline = screen.timeline
-        causes[index] = came_at(timeline, expression, step) if answer.last_line is None else ran_at(timeline, answer)
+        causes[index] = (
+            last_change_step(timeline, expression, step)
+            if answer.last_line is None
+            else answering_step(timeline, answer)
+        )
     return causes[index]
 
 

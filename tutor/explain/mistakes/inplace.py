@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from tutor.explain.formatting import joined, sentences
 from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parsed
 from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, crossings, detaching, leading_to
-from tutor.explain.saved_tensors import Kept, kept_by, version_of, whose
+from tutor.explain.saved_tensors import SavedTensor, node_label, saved_by, version_of
 from tutor.i18n import _
 from tutor.text_width import cut
 from tutor.trace.events import Line, Op, OptimizerStep, Snapshot
@@ -161,7 +161,7 @@ _BYTES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "ComplexFloat": 8, 
 class Overwritten:
     """A tensor that a node had kept, and the step that wrote to it first."""
 
-    kept: Kept
+    kept: SavedTensor
     made: int | None
     """The step of the operation that made the node."""
     step: int
@@ -177,15 +177,15 @@ class Told:
     now: int
 
 
-def all_overwritten(scene: FailureContext) -> list[Kept]:
+def all_overwritten(scene: FailureContext) -> list[SavedTensor]:
     """What the nodes that the failed pass had still to run keep, where it has been written to."""
     state = scene.stopped
-    held = (kept for node in _waiting(state) for kept in kept_by(state, node))
+    held = (kept for node in _waiting(state) for kept in saved_by(state, node))
     told = (_with_last_version(scene, kept) for kept in held if not kept.freed and kept.storage is not None)
     return [kept for kept in told if not kept.fits]
 
 
-def _with_last_version(scene: FailureContext, kept: Kept) -> Kept:
+def _with_last_version(scene: FailureContext, kept: SavedTensor) -> SavedTensor:
     """With the last version of what was collected since, as a local of a function is; the node holds its memory."""
     if kept.now is not None or kept.version is None:
         return kept
@@ -194,7 +194,7 @@ def _with_last_version(scene: FailureContext, kept: Kept) -> Kept:
     return replace(kept, now=versions[-1]) if versions else kept
 
 
-def _versions(scene: FailureContext, kept: Kept, since: int) -> Iterator[tuple[int, int]]:
+def _versions(scene: FailureContext, kept: SavedTensor, since: int) -> Iterator[tuple[int, int]]:
     """The steps after which a result that has the kept memory was looked at, and its version."""
     for step in range(since + 1, min(scene.step, since + _FARTHEST)):
         for event in scene.timeline.following(step):
@@ -209,7 +209,7 @@ def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
     state = scene.stopped
     found = [kept for kept in all_overwritten(scene) if (kept.version, kept.now) == (told.then, told.now)]
     ready = _ready(state)
-    narrower: tuple[Callable[[Kept], bool], ...] = (
+    narrower: tuple[Callable[[SavedTensor], bool], ...] = (
         lambda kept: kept.node.node in ready,
         lambda kept: _has_shape(state, kept, told.shape),
         lambda kept: kept.bytes == math.prod(told.shape) * _BYTES.get(told.type, 0),
@@ -223,7 +223,7 @@ def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
     return Overwritten(last, made, first_write(scene, last, made or 0))
 
 
-def first_write(scene: FailureContext, kept: Kept, since: int) -> int:
+def first_write(scene: FailureContext, kept: SavedTensor, since: int) -> int:
     """The first step after which a tensor has another version than the one that was kept: versions only grow."""
     if version_of(scene.stopped, kept.tensor, kept.storage) is None:
         later = (step for step, version in _versions(scene, kept, since) if version > (kept.version or 0))
@@ -239,7 +239,7 @@ def first_write(scene: FailureContext, kept: Kept, since: int) -> int:
     return last
 
 
-def owner(scene: FailureContext, kept: Kept, step: int) -> TensorState | None:
+def owner(scene: FailureContext, kept: SavedTensor, step: int) -> TensorState | None:
     """The tensor that the memory belongs to, as the learner knows it: the leaf, else the largest one, with a name if
     there is one."""
     state = scene.timeline.state(step)
@@ -263,7 +263,7 @@ def _ready(state: State) -> set[int]:
     return waiting - blocked
 
 
-def _has_shape(state: State, kept: Kept, shape: tuple[int, ...]) -> bool:
+def _has_shape(state: State, kept: SavedTensor, shape: tuple[int, ...]) -> bool:
     held = state.tensors.get(kept.tensor)
     return held is not None and sorted(held.shape) == sorted(shape)
 
@@ -320,7 +320,7 @@ def _written_name(scene: FailureContext, lost: Overwritten) -> str | None:
 def _whose(scene: FailureContext, lost: Overwritten) -> str:
     """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = lost.kept.node
-    said = whose(scene.stopped, node, lost.kept.tensor)
+    said = node_label(scene.stopped, node, lost.kept.tensor)
     if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
         return said
     return _("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
@@ -333,7 +333,7 @@ def _where(scene: FailureContext, step: int) -> str:
     return scene.where(step, statement if stored and "\n" not in statement else None)
 
 
-def _pieces(scene: FailureContext, kept: Kept, made: int) -> list[str]:
+def _pieces(scene: FailureContext, kept: SavedTensor, made: int) -> list[str]:
     """The expressions in the code of an operation that look into the memory that its node has kept."""
     state = scene.timeline.state(made - 1)
     named = {name for name, number in names_of(state).items() if state.tensors[number].storage == kept.storage}
@@ -436,7 +436,7 @@ def _holds_a_pass(scene: FailureContext, step: int, frame: int) -> bool:
     return earlier[-1].start_step > line and scene.timeline.state(step - 1).frames[-1].frame != frame
 
 
-def _made(scene: FailureContext, kept: Kept) -> int | None:
+def _made(scene: FailureContext, kept: SavedTensor) -> int | None:
     return scene.timeline.columns.operation(kept.node.operation or kept.node.within)
 
 

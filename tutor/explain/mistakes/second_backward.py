@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tutor.explain.formatting import joined, sentences
 from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parsed
-from tutor.explain.saved_tensors import kept_by
+from tutor.explain.saved_tensors import saved_by
 from tutor.i18n import _
 from tutor.trace.events import Bind, Op, OptimizerStep
 from tutor.trace.index import PassInfo
@@ -571,4 +571,4 @@ def leading_to(graph: State, wanted: set[int]) -> set[int]:
 
 def _is_stale(graph: State, nodes: Iterable[int]) -> bool:
     """Whether something that these nodes had kept has been written to since: keeping the graph would not help."""
-    return any(not kept.fits for number in nodes for kept in kept_by(graph, graph.nodes[number]))
+    return any(not kept.fits for number in nodes for kept in saved_by(graph, graph.nodes[number]))

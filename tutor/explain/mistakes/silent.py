@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from tutor.explain import formatting
-from tutor.explain.provenance import readable
+from tutor.explain.provenance import readable_name
 from tutor.explain.rules.arrays import Shape, broadcast_shape, count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
@@ -369,7 +369,7 @@ def ungraphed(timeline: Timeline, step: int, event: Op, site: SiteInfo) -> str |
     if site.op == "set_data":
         return _(
             "{name} gets other memory, and autograd does not see the change",
-            name=readable(timeline, step, inputs[0].tensor),
+            name=readable_name(timeline, step, inputs[0].tensor),
         )
     if site.op not in _DIFFERENTIABLE or not made:
         return None

@@ -1,8 +1,9 @@
-"""Small tensors as plain numbers: enough arithmetic to work a derivative out again and compare it with torch's.
+"""Small tensors as plain numbers: arithmetic with broadcasting, and indexing.
 
-What an index in the learner's code means: which elements of a tensor it takes, in which order.
-
-Source: https://numpy.org/doc/stable/user/basics.indexing.html, which torch follows."""
+Enough to work a derivative out again and compare it with torch's, and to find which elements an index in the learner's
+code selects.
+Source of indexing: https://numpy.org/doc/stable/user/basics.indexing.html, which torch follows.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +17,25 @@ Shape = tuple[int, ...]
 
 
 def count(shape: Sequence[int]) -> int:
-    """How many elements a tensor of this shape has."""
+    """Return the number of elements of a shape."""
     return math.prod(shape)
 
 
 def broadcast_shape(a: Shape, b: Shape) -> Shape:
-    """The shape of `a + b`. Raises ValueError where torch would refuse."""
-    out = []
+    """Return the shape of `a + b`. Raises ValueError where the shapes cannot be broadcast."""
+    sizes = []
     for i in range(max(len(a), len(b)), 0, -1):
-        p = a[-i] if i <= len(a) else 1
-        q = b[-i] if i <= len(b) else 1
-        if p != q and 1 not in (p, q):
+        size_a = a[-i] if i <= len(a) else 1
+        size_b = b[-i] if i <= len(b) else 1
+        if size_a != size_b and 1 not in (size_a, size_b):
             raise ValueError(f"{a} and {b} do not fit")
-        out.append(q if p == 1 else p)
-    return tuple(out)
+        sizes.append(size_b if size_a == 1 else size_a)
+    return tuple(sizes)
 
 
-def places_of(shape: Shape, to: Shape) -> list[int]:
-    """For each element of a tensor of shape `to`: which element of one of `shape` is stretched there."""
+def broadcast_indices(shape: Shape, to: Shape) -> list[int]:
+    """Return, for each element of a tensor of shape `to`, the flat index of the element of one of `shape` that is
+    broadcast there."""
     strides = [0] * len(to)
     step = 1
     for i in range(1, len(shape) + 1):
@@ -48,39 +50,43 @@ def places_of(shape: Shape, to: Shape) -> list[int]:
 
 @dataclass(frozen=True)
 class Grid:
-    """A tensor's numbers in one row, with its shape."""
+    """The values of a tensor, flat, and its shape."""
 
     shape: Shape
     flat: tuple[float, ...]
 
     @classmethod
     def of(cls, shape: Sequence[int], flat: Sequence[float]) -> Grid:
+        """Build a grid. Raises ValueError where the values do not fit the shape."""
         if count(shape) != len(flat):
             raise ValueError("as many numbers as the shape says are needed")
         return cls(tuple(shape), tuple(flat))
 
     @classmethod
     def full(cls, shape: Sequence[int], number: float) -> Grid:
+        """Build a grid of equal values."""
         return cls(tuple(shape), (number,) * count(shape))
 
     @property
     def single(self) -> float | None:
-        """The number, where all elements hold the same one."""
+        """The value that all elements have; None where they differ."""
         first = self.flat[0] if self.flat else None
         return first if all(x == first for x in self.flat) else None
 
     def map(self, function: Callable[[float], float]) -> Grid:
+        """Apply a function to each element."""
         return Grid(self.shape, tuple(function(x) for x in self.flat))
 
     def expand(self, shape: Shape) -> Grid:
-        """Stretched to a shape that it fits."""
+        """Broadcast to a shape. Raises ValueError where that cannot be."""
         if self.shape == shape:
             return self
         if broadcast_shape(self.shape, shape) != shape:
             raise ValueError(f"{self.shape} does not stretch to {shape}")
-        return Grid(shape, tuple(self.flat[at] for at in places_of(self.shape, shape)))
+        return Grid(shape, tuple(self.flat[at] for at in broadcast_indices(self.shape, shape)))
 
     def combine(self, other: Grid, function: Callable[[float, float], float]) -> Grid:
+        """Apply a function to the elements of two grids, with broadcasting."""
         shape = broadcast_shape(self.shape, other.shape)
         a, b = self.expand(shape).flat, other.expand(shape).flat
         return Grid(shape, tuple(function(x, y) for x, y in zip(a, b, strict=True)))
@@ -89,24 +95,27 @@ class Grid:
         return self.combine(other, lambda x, y: x * y)
 
     def sum_to(self, shape: Shape) -> Grid:
-        """What undoes broadcasting: the sum over the places that each element of `shape` was stretched to."""
+        """Undo broadcasting: sum over the dimensions along which `shape` was stretched."""
         if self.shape == shape:
             return self
         if broadcast_shape(shape, self.shape) != self.shape:
             raise ValueError(f"{shape} does not stretch to {self.shape}")
         sums = [0.0] * count(shape)
-        for at, x in zip(places_of(shape, self.shape), self.flat, strict=True):
+        for at, x in zip(broadcast_indices(shape, self.shape), self.flat, strict=True):
             sums[at] += x
         return Grid(shape, tuple(sums))
 
     def reshape(self, shape: Shape) -> Grid:
+        """Return the same values in another shape."""
         return Grid.of(shape, self.flat)
 
     def transpose(self) -> Grid:
+        """Transpose a matrix."""
         rows, columns = self.shape
         return Grid((columns, rows), tuple(self.flat[r * columns + c] for c in range(columns) for r in range(rows)))
 
     def matmul(self, other: Grid) -> Grid:
+        """Multiply two matrices. Raises ValueError where the shapes do not fit."""
         (rows, inner), (same, columns) = self.shape, other.shape
         if inner != same:
             raise ValueError(f"{self.shape} and {other.shape} do not fit")
@@ -119,194 +128,212 @@ def _dot(a: Sequence[float], b: Sequence[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True))
 
 
-# How far torch's result may lie from one worked out in double precision, relative to the largest number involved.
 _TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
+"""By dtype, the allowed difference between torch's result and one in double precision, relative to the largest number
+involved."""
 
 
-def coarser(a: str, b: str) -> str:
-    """Of two dtypes the one that rounds more."""
+def coarser_dtype(a: str, b: str) -> str:
+    """Return the dtype, of two, that rounds more."""
     return max(a, b, key=lambda dtype: _TOLERANCE.get(dtype, 1.0))
 
 
-def agree(ours: Grid, theirs: Grid, dtype: str, scale: float = 0.0) -> bool:
-    """Whether two results are the same but for rounding. `scale`: the largest number that went into them."""
+def allclose(actual: Grid, expected: Grid, dtype: str, scale: float = 0.0) -> bool:
+    """Return whether two results are equal up to rounding in a dtype; nan equals nan.
+
+    Args:
+        actual: Values worked out here.
+        expected: Values of torch.
+        dtype: Name of the dtype that torch used.
+        scale: Largest absolute value that went into the results.
+    """
     tolerance = _TOLERANCE.get(dtype)
-    if tolerance is None or ours.shape != theirs.shape:
+    if tolerance is None or actual.shape != expected.shape:
         return False
-    size = max([scale, *(abs(x) for x in theirs.flat if math.isfinite(x))], default=scale)
-    return all(_same(a, b, tolerance * (size + 1e-30)) for a, b in zip(ours.flat, theirs.flat, strict=True))
+    largest = max([scale, *(abs(x) for x in expected.flat if math.isfinite(x))], default=scale)
+    return all(is_close(a, b, tolerance * (largest + 1e-30)) for a, b in zip(actual.flat, expected.flat, strict=True))
 
 
-def _same(a: float, b: float, room: float) -> bool:
+def is_close(a: float, b: float, tolerance: float) -> bool:
+    """Return whether two numbers differ by at most a tolerance; nan equals nan."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
-    return a == b or abs(a - b) <= room
+    return a == b or abs(a - b) <= tolerance
 
 
-def solved(function: Callable[[float], float], value: float, low: float, high: float) -> float:
-    """Where a function that rises or falls all the way has a value, to four digits."""
-    rises = function(high) > function(low)
+def solve_monotonic(function: Callable[[float], float], value: float, low: float, high: float) -> float:
+    """Return where a monotonic function has a value, by bisection, to four digits."""
+    is_increasing = function(high) > function(low)
     for _ in range(80):
         middle = (low + high) / 2
-        if (function(middle) < value) == rises:
+        if (function(middle) < value) == is_increasing:
             low = middle
         else:
             high = middle
     return float(f"{(low + high) / 2:.4g}")
 
 
+# ---------------------------------------------------------------- indices in source
+
 Item = int | slice | None | bool | Grid
-Look = Callable[[str], "int | tuple[Grid, bool] | None"]
-"""What a piece of source is: a whole number, or a tensor and whether it is a mask."""
+NameLookup = Callable[[str], "int | tuple[Grid, bool] | None"]
+"""From a piece of source to a whole number, or to a tensor and whether it is a mask; None where it is not known."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The elements that an index takes. `shape` is what numbers and slices alone leave, `inner` which elements of that
-    the tensors in the index take then, and `places` what all of it takes of the whole, with the shape of the result."""
+class IndexedElements:
+    """The elements that an index selects."""
 
     result: Shape
+    """Shape of the result."""
     places: tuple[int, ...]
+    """For each element of the result, its flat index in the indexed tensor."""
     shape: Shape
+    """Shape that the numbers and slices of the index leave."""
     inner: tuple[int, ...]
+    """For each element of the result, its flat index in what the numbers and slices leave."""
 
 
-def taken(text: str, shape: Shape, look: Look) -> Taken | None:
-    """What `x[text]` takes of a tensor of this shape; None where it is not known."""
+def resolve_index(text: str, shape: Shape, look_up: NameLookup) -> IndexedElements | None:
+    """Return what `x[text]` selects from a tensor of this shape; None where it is not known."""
     try:
         tree = ast.parse(f"x[{text}]", mode="eval").body
         assert isinstance(tree, ast.Subscript)
         nodes = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
-        return _take([_item(node, look) for node in nodes], shape)
+        return _select([_parse_item(node, look_up) for node in nodes], shape)
     except (SyntaxError, ValueError, LookupError, TypeError, RecursionError, AssertionError):
         return None
 
 
-def _item(node: ast.expr, look: Look) -> Item | EllipsisType:
+def _parse_item(node: ast.expr, look_up: NameLookup) -> Item | EllipsisType:
+    """Parse one item of an index. Raises LookupError or ValueError where it is not known."""
     if isinstance(node, ast.Slice):
-        return slice(*(None if part is None else _whole(part, look) for part in (node.lower, node.upper, node.step)))
+        return slice(
+            *(None if part is None else _parse_int(part, look_up) for part in (node.lower, node.upper, node.step))
+        )
     if isinstance(node, ast.Constant) and (node.value is None or node.value is ... or isinstance(node.value, bool)):
         return node.value
     if isinstance(node, ast.List):
         values = ast.literal_eval(node)
-        mask = all(isinstance(x, bool) for x in values)
-        listed = Grid.of((len(values),), [float(x) for x in values])
-        return _mask(listed) if mask else listed
-    held = None if isinstance(node, ast.Constant | ast.UnaryOp) else look(ast.unparse(node))
-    if isinstance(held, tuple):
-        return _mask(held[0]) if held[1] else held[0]
-    return _whole(node, look)
+        is_mask = all(isinstance(x, bool) for x in values)
+        grid = Grid.of((len(values),), [float(x) for x in values])
+        return _as_mask(grid) if is_mask else grid
+    value = None if isinstance(node, ast.Constant | ast.UnaryOp) else look_up(ast.unparse(node))
+    if isinstance(value, tuple):
+        return _as_mask(value[0]) if value[1] else value[0]
+    return _parse_int(node, look_up)
 
 
 class _Mask(Grid):
-    """A grid of truths."""
+    """A grid of booleans."""
 
 
-def _mask(grid: Grid) -> Grid:
+def _as_mask(grid: Grid) -> Grid:
     return _Mask(grid.shape, grid.flat)
 
 
-def _whole(node: ast.expr, look: Look) -> int:
+def _parse_int(node: ast.expr, look_up: NameLookup) -> int:
+    """Evaluate a whole number in an index. Raises LookupError where it is none."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_whole(node.operand, look)
+        return -_parse_int(node.operand, look_up)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub | ast.Mult):
-        a, b = _whole(node.left, look), _whole(node.right, look)
+        a, b = _parse_int(node.left, look_up), _parse_int(node.right, look_up)
         return a + b if isinstance(node.op, ast.Add) else a - b if isinstance(node.op, ast.Sub) else a * b
-    held = look(ast.unparse(node))
-    if type(held) is not int:
+    value = look_up(ast.unparse(node))
+    if type(value) is not int:
         raise LookupError("no whole number")
-    return held
+    return value
 
 
-def _take(items: Sequence[Item | EllipsisType], shape: Shape) -> Taken:
-    """Numbers, slices and None first, one dimension after the other; then the tensors, together."""
-    own = [one for one in items if one is not None and one is not ... and one is not True]
-    used = sum(len(one.shape) if isinstance(one, _Mask) else 1 for one in own)
-    rest: list[Item] = [slice(None)] * (len(shape) - used)
-    full: list[Item] = []
+def _select(items: Sequence[Item | EllipsisType], shape: Shape) -> IndexedElements:
+    """Apply an index: numbers, slices and None, one dimension after the other; then the tensors, together."""
+    consuming = [item for item in items if item is not None and item is not ... and item is not True]
+    indexed_dimensions = sum(len(item.shape) if isinstance(item, _Mask) else 1 for item in consuming)
+    missing: list[Item] = [slice(None)] * (len(shape) - indexed_dimensions)
+    all_items: list[Item] = []
     for item in items:
-        full += rest if item is ... else [item]
+        all_items += missing if item is ... else [item]
     if ... not in [item for item in items if not isinstance(item, Grid)]:
-        full += rest
-    sizes, places, tensors = list(shape), _of(shape), list[tuple[int, Grid]]()
-    at = 0
-    for item in full:
-        sizes, places, at = _one(item, sizes, places, at, tensors)
-    left = tuple(sizes)
+        all_items += missing
+    sizes, places, tensors = list(shape), _all_indices(shape), list[tuple[int, Grid]]()
+    dimension = 0
+    for item in all_items:
+        sizes, places, dimension = _apply_item(item, sizes, places, dimension, tensors)
+    remaining = tuple(sizes)
     if not tensors:
-        return Taken(left, tuple(places), left, tuple(range(len(places))))
-    result, inner = _together(left, tensors)
-    return Taken(result, tuple(places[i] for i in inner), left, tuple(inner))
+        return IndexedElements(remaining, tuple(places), remaining, tuple(range(len(places))))
+    result, inner = _apply_tensors(remaining, tensors)
+    return IndexedElements(result, tuple(places[i] for i in inner), remaining, tuple(inner))
 
 
-def _of(shape: Shape) -> list[int]:
+def _all_indices(shape: Shape) -> list[int]:
     return list(range(count(shape)))
 
 
-def _one(
-    item: Item, sizes: list[int], places: list[int], at: int, tensors: list[tuple[int, Grid]]
+def _apply_item(
+    item: Item, sizes: list[int], places: list[int], dimension: int, tensors: list[tuple[int, Grid]]
 ) -> tuple[list[int], list[int], int]:
-    """After one item of the index: sizes, places, and which dimension is next."""
+    """Apply one item of an index; return the sizes, the flat indices, and the next dimension."""
     if item is None or item is True:
-        return [*sizes[:at], 1, *sizes[at:]], places, at + 1
+        return [*sizes[:dimension], 1, *sizes[dimension:]], places, dimension + 1
     if isinstance(item, _Mask):
-        if item.shape != tuple(sizes[at : at + len(item.shape)]):
+        if item.shape != tuple(sizes[dimension : dimension + len(item.shape)]):
             raise ValueError("a mask of another shape")
-        found = [divmod_all(place, item.shape) for place, x in enumerate(item.flat) if x]
-        for dimension in range(len(item.shape)):
-            column = tuple(float(index[dimension]) for index in found)
-            tensors.append((at + dimension, Grid((len(found),), column)))
-        return sizes, places, at + len(item.shape)
+        coordinates = [unravel_index(place, item.shape) for place, x in enumerate(item.flat) if x]
+        for axis in range(len(item.shape)):
+            column = tuple(float(index[axis]) for index in coordinates)
+            tensors.append((dimension + axis, Grid((len(coordinates),), column)))
+        return sizes, places, dimension + len(item.shape)
     if isinstance(item, Grid):
-        tensors.append((at, item))
-        return sizes, places, at + 1
+        tensors.append((dimension, item))
+        return sizes, places, dimension + 1
     if not isinstance(item, int | slice) or item is False:
         raise LookupError("not an index")
-    size = sizes[at]
-    kept = list(range(*item.indices(size))) if isinstance(item, slice) else [range(size)[item]]
-    inner = count(sizes[at + 1 :])
-    outer = count(sizes[:at])
-    places = [places[(o * size + k) * inner + i] for o in range(outer) for k in kept for i in range(inner)]
+    size = sizes[dimension]
+    selected = list(range(*item.indices(size))) if isinstance(item, slice) else [range(size)[item]]
+    inner = count(sizes[dimension + 1 :])
+    outer = count(sizes[:dimension])
+    places = [places[(o * size + k) * inner + i] for o in range(outer) for k in selected for i in range(inner)]
     if isinstance(item, slice):
-        return [*sizes[:at], len(kept), *sizes[at + 1 :]], places, at + 1
-    return [*sizes[:at], *sizes[at + 1 :]], places, at
+        return [*sizes[:dimension], len(selected), *sizes[dimension + 1 :]], places, dimension + 1
+    return [*sizes[:dimension], *sizes[dimension + 1 :]], places, dimension
 
 
-def divmod_all(place: int, shape: Shape) -> tuple[int, ...]:
-    """The coordinates of a place."""
-    index: list[int] = []
+def unravel_index(place: int, shape: Shape) -> tuple[int, ...]:
+    """Return the coordinates of a flat index."""
+    coordinates: list[int] = []
     for size in reversed(shape):
-        place, k = divmod(place, size)
-        index.insert(0, k)
-    return tuple(index)
+        place, coordinate = divmod(place, size)
+        coordinates.insert(0, coordinate)
+    return tuple(coordinates)
 
 
-def _together(shape: Shape, tensors: list[tuple[int, Grid]]) -> tuple[Shape, list[int]]:
-    """What index tensors take: side by side they stand where the first did, else their dimensions come first."""
+def _apply_tensors(shape: Shape, tensors: list[tuple[int, Grid]]) -> tuple[Shape, list[int]]:
+    """Apply index tensors: adjacent, their dimensions stand where the first did; else they come first."""
     common: Shape = ()
     for _dimension, grid in tensors:
         common = broadcast_shape(common, grid.shape)
-    gone = [dimension for dimension, _ in tensors]
-    first = gone[0] if gone == list(range(gone[0], gone[0] + len(gone))) else 0
-    kept = [dimension for dimension in range(len(shape)) if dimension not in gone]
-    before = [dimension for dimension in kept if dimension < first] if first else []
-    after = [dimension for dimension in kept if dimension not in before]
-    columns = [[int(grid.flat[i]) for i in places_of(grid.shape, common)] for _dimension, grid in tensors]
+    indexed = [dimension for dimension, _ in tensors]
+    first = indexed[0] if indexed == list(range(indexed[0], indexed[0] + len(indexed))) else 0
+    remaining = [dimension for dimension in range(len(shape)) if dimension not in indexed]
+    before = [dimension for dimension in remaining if dimension < first] if first else []
+    after = [dimension for dimension in remaining if dimension not in before]
+    columns = [[int(grid.flat[i]) for i in broadcast_indices(grid.shape, common)] for _dimension, grid in tensors]
     sizes = [shape[dimension] for dimension in (*before, *after)]
     result = (*sizes[: len(before)], *common, *sizes[len(before) :])
-    found = []
-    for index in (divmod_all(place, result) for place in range(count(result))):
-        here = dict(zip(before, index, strict=False))
-        here.update(zip(after, index[len(before) + len(common) :], strict=True))
-        where = 0
-        for size, k in zip(common, index[len(before) : len(before) + len(common)], strict=True):
-            where = where * size + k
+    selected = []
+    for index in (unravel_index(place, result) for place in range(count(result))):
+        coordinates = dict(zip(before, index, strict=False))
+        coordinates.update(zip(after, index[len(before) + len(common) :], strict=True))
+        position = 0
+        for size, coordinate in zip(common, index[len(before) : len(before) + len(common)], strict=True):
+            position = position * size + coordinate
         for (dimension, _grid), column in zip(tensors, columns, strict=True):
-            here[dimension] = column[where] % shape[dimension]
+            coordinates[dimension] = column[position] % shape[dimension]
         place = 0
         for dimension, size in enumerate(shape):
-            place = place * size + here[dimension]
-        found.append(place)
-    return result, found
+            place = place * size + coordinates[dimension]
+        selected.append(place)
+    return result, selected

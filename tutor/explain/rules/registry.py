@@ -1,9 +1,9 @@
-"""The registry of derivative rules: what a backward node multiplies its gradient by, and why.
+"""Registry of derivative rules: what a backward node multiplies its gradient by, and why.
 
-A rule is a function from a `NodeView` to an `Explanation` with one share for each input of the node, or to several
-where the recording does not tell which holds (over which dimension was the softmax?). It says what it believes;
-`claims` evaluates it on the recorded values, compares the result with what the engine really sent, and a rule is shown
-only where the two agree.
+A rule is a function from a `NodeView` to an `Explanation` with one share for each input of the node. Where the
+recording lacks an argument (softmax over which dimension?), a rule yields one explanation for each value that is
+possible. `verify` evaluates each on the recorded values and compares it with the gradients that autograd sent; only a
+rule that agrees is shown.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tutor.explain.rules.arrays import Grid, Shape, agree, count
+from tutor.explain.rules.arrays import Grid, Shape, allclose, count
 from tutor.i18n import _
 
-# Above this many multiplications a gradient is not worked out again, and so nothing is claimed of it.
 MOST_WORK = 200_000
+"""Most multiplications spent on one gradient; larger ones are not verified, and not explained."""
 
 Terms = Callable[[int], Sequence[tuple[float, float]]]
-"""For an element of the target: what arrives times which derivative, to be added up."""
+"""From the index of an element of the target to the terms of its gradient: (incoming gradient, derivative)."""
 Rows = Callable[[int], Sequence[tuple[int, float]]]
-"""The same with the place of what arrives instead of the number itself: a row of the transposed Jacobian."""
+"""From the index of an element of the target to its row of the transposed Jacobian: (index into the incoming gradient,
+derivative)."""
 
 
 @dataclass(frozen=True)
 class Operand:
-    """An argument or the result of an operation: what to call it, and what it held. `grid` is None where the numbers
-    are too many, or none; `tensor` is None for a literal, and for what an operation made on the way (a transpose)."""
+    """An argument or the result of an operation.
+
+    `grid` is None where the values were not recorded or are not real numbers. `tensor` is None for a literal, and for
+    an intermediate that the operation made (a transpose).
+    """
 
     name: str
     shape: Shape
@@ -35,7 +39,7 @@ class Operand:
 
     @property
     def numbers(self) -> Grid:
-        """Raises LookupError where the numbers are not there: the rule then claims nothing."""
+        """The values. Raises LookupError where they were not recorded: the rule then explains nothing."""
         if self.grid is None:
             raise LookupError(self.name)
         return self.grid
@@ -54,34 +58,35 @@ class NodeView:
     op: str
     """Name of the operation, for instance `mul`."""
     operands: Sequence[Operand]
-    """Operands of the operation, in order; for a node inside a composite, one for each input of the node."""
+    """The operation's operands; of a node inside a composite, one for each input of the node."""
     result: Operand
-    """Output of the node."""
+    """The node's result; inside a composite without values."""
     incoming: Grid
-    """Gradient that reached the node; for one with several outputs all of them in one row, zeros where none arrived."""
+    """The gradient that reaches the node. Of a node with several results: their gradients flattened and concatenated,
+    with zeros where there is none."""
     whole: Sequence[Operand] = ()
-    """Operands of the operation, also for a node inside a composite."""
+    """The operands of the whole operation, also for a node inside a composite."""
     results: Sequence[Operand] = ()
     """Outputs of the operation; empty for a node inside a composite."""
     inner: bool = False
-    """Whether the node is inside a composite."""
+    """Whether the node is inside a composite operation."""
     dtype: str = "float32"
     """Dtype of the result."""
     spots: Sequence[Sequence[int]] = ()
-    """For a write to a part of a tensor: the possible flat indices of the written elements, each in order."""
+    """Of a write to a view: the flat indices of the base that the view can have, in order."""
     index: Sequence[int] = ()
-    """For an index with tensors: flat indices of the elements that they select after its numbers and slices."""
+    """Flat indices that the tensors in an index select from what its numbers and slices leave."""
 
-    def gives(self, ours: Grid) -> bool:
-        """Whether the result is what a rule takes it for; yes where it was not recorded, inside a composite."""
-        theirs = self.result.grid
-        return self.inner if theirs is None else agree(ours, theirs, self.dtype)
+    def gives(self, expected: Grid) -> bool:
+        """Return whether the result has these values; True inside a composite, where they were not recorded."""
+        actual = self.result.grid
+        return self.inner if actual is None else allclose(expected, actual, self.dtype)
 
 
 @dataclass(frozen=True)
 class Local:
-    """A derivative taken element by element: the gradient that arrives is multiplied by `grid`, then summed over the
-    places that the target was stretched to."""
+    """An element-wise derivative: the incoming gradient times `grid`, summed over the dimensions that broadcasting
+    stretched."""
 
     target: Operand
     formula: str
@@ -90,8 +95,8 @@ class Local:
 
 @dataclass(frozen=True)
 class Product:
-    """A derivative that mixes elements: the gradient of the target is `grid`; `shapes` says it in shapes, `terms` how
-    one element comes about."""
+    """A derivative that mixes elements, with the gradient of the target worked out: `grid` holds its values, `shapes`
+    describes it in shapes, `terms` gives the terms of one element."""
 
     target: Operand
     formula: str
@@ -99,12 +104,12 @@ class Product:
     shapes: str
     terms: Terms | None = None
     scale: float = 0.0
-    """The largest number that is added up on the way: rounding is in proportion to it."""
+    """The largest absolute term: the rounding error is in proportion to it."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a rule says about a node: the operation as an equation, and one share for each input of the node."""
+    """What a rule says of a node: the operation as an equation, and one share for each input of the node."""
 
     equation: str
     shares: Sequence[Local | Product | None]
@@ -116,15 +121,19 @@ RULES: dict[str, Rule] = {}
 _GENERAL: dict[str, str | Callable[[], str]] = {}
 
 
-def in_general(node: str) -> str | None:
-    """What a node's rule says of any numbers: for those that are too many to be recorded."""
-    said = _GENERAL.get(node)
-    return said if said is None else _(said) if isinstance(said, str) else said()
+def general_rule(node: str) -> str | None:
+    """Return the rule of a node in letters, for values too many to be recorded; None where there is none."""
+    rule = _GENERAL.get(node)
+    return rule if rule is None else _(rule) if isinstance(rule, str) else rule()
 
 
 def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Rule], Rule]:
-    """Registers the rule for autograd nodes of these names (without `torch::autograd::`). What it says in general is a
-    marked text, or puts one together from several."""
+    """Register a rule for backward nodes with these names (without `torch::autograd::`).
+
+    Args:
+        nodes: Names of nodes, as `MulBackward0`.
+        general: The rule in letters: a text marked for translation, or a function that puts one together.
+    """
 
     def register(rule: Rule) -> Rule:
         for node in nodes:
@@ -136,49 +145,66 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Ru
     return register
 
 
-def mixed(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
-    """A derivative that is known by its rows. Raises LookupError where it is too much work."""
+def vjp_from_rows(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
+    """Compute a gradient from the rows of the transposed Jacobian. Raises LookupError where it is too much work."""
 
     def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], slope) for place, slope in rows(element)]
+        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
 
-    found, work, scale = [], 0, 0.0
+    gradient, work, scale = [], 0, 0.0
     for element in range(count(target.shape)):
-        row = [x * slope for x, slope in terms(element)]
+        row = [x * derivative for x, derivative in terms(element)]
         work += len(row)
         if work > MOST_WORK:
             raise LookupError("too large to work out again")
-        found.append(sum(row))
+        gradient.append(sum(row))
         scale = max([scale, *map(abs, row)])
-    return known(target, formula, incoming, found, rows, scale)
+    return vjp_from_values(target, formula, incoming, gradient, rows, scale)
 
 
-def known(
-    target: Operand, formula: str, incoming: Grid, flat: Sequence[float], rows: Rows, scale: float = 0.0
+def vjp_from_values(
+    target: Operand, formula: str, incoming: Grid, values: Sequence[float], rows: Rows, scale: float = 0.0
 ) -> Product:
-    """The same where there is a shorter way to the numbers than by the rows."""
+    """Build a gradient from values that were computed in a shorter way than by the rows."""
 
     def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], slope) for place, slope in rows(element)]
+        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
 
     shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
-    return Product(target, formula, Grid(target.shape, tuple(flat)), shapes, terms, scale)
+    return Product(target, formula, Grid(target.shape, tuple(values)), shapes, terms, scale)
 
 
-def routed(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
-    """Each element of the result is one of the target's: `places` says which (below zero: none)."""
-    arrive: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
+def vjp_by_scatter(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
+    """Scatter a gradient: each element of the result is a copy of one of the target's.
+
+    Args:
+        target: Operand that gets the gradient.
+        formula: Text of the derivative.
+        incoming: Gradient that reaches the node.
+        places: For each element of the result, the flat index of its source in the target; negative for none.
+    """
+    rows: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
     for place, element in enumerate(places):
         if element >= 0:
-            arrive[element].append((place, 1.0))
-    return mixed(target, formula, incoming, arrive.__getitem__)
+            rows[element].append((place, 1.0))
+    return vjp_from_rows(target, formula, incoming, rows.__getitem__)
 
 
-def spread(target: Operand, formula: str, incoming: Grid, places: Sequence[int], slopes: Sequence[float]) -> Product:
-    """Each element of the target went into one of the result's, `places`, with a derivative."""
-    return mixed(target, formula, incoming, lambda element: [(places[element], slopes[element])])
+def vjp_by_gather(
+    target: Operand, formula: str, incoming: Grid, places: Sequence[int], derivatives: Sequence[float]
+) -> Product:
+    """Gather a gradient: each element of the target went into one element of the result.
+
+    Args:
+        target: Operand that gets the gradient.
+        formula: Text of the derivative.
+        incoming: Gradient that reaches the node.
+        places: For each element of the target, the flat index of its element of the result.
+        derivatives: For each element of the target, the derivative.
+    """
+    return vjp_from_rows(target, formula, incoming, lambda element: [(places[element], derivatives[element])])
 
 
 def shape_text(shape: Shape) -> str:
-    """`[20, 1]`, as in the tensors pane."""
+    """Format a shape as in the tensors pane: `[20, 1]`."""
     return "[" + ", ".join(map(str, shape)) + "]"

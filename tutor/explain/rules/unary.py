@@ -1,33 +1,36 @@
-"""Derivatives of functions of one element: exponentials, logarithms, trigonometry, rounding.
+"""Derivative rules of functions of one tensor, element by element.
 
+- exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, abs, sign, frac, trunc, floor, ceil, round
+- sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, erf, erfc, erfinv, deg2rad, rad2deg
+- sigmoid, logsigmoid, logit, relu, leaky_relu, rrelu, prelu, elu, selu, celu, gelu, silu, mish, softplus, hardsigmoid,
+  hardswish, softshrink, hardshrink, threshold, glu, nan_to_num
+- clamp, clamp_min, clamp_max, hardtanh (relu6)
+
+A parameter that was not recorded (a negative slope, beta) is solved from the result.
 Source: https://pytorch.org/docs/stable/torch.html (*Pointwise Ops*), https://pytorch.org/docs/stable/nn.functional.html
 (*Non-linear activation functions*), and `tools/autograd/derivatives.yaml` in PyTorch.
-
-Derivatives of activations that have parameters or several pieces. A parameter that the code does not tell is found
-from the numbers: the result says what it must have been.
-
-Source: https://pytorch.org/docs/stable/nn.functional.html (*Non-linear activation functions*), and
-`tools/autograd/derivatives.yaml` in PyTorch."""
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 
-from tutor.explain.rules.arrays import Grid, count, solved
-from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, explains, spread
-from tutor.explain.rules.scans import lanes
+from tutor.explain.rules.arrays import Grid, count, solve_monotonic
+from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, explains, vjp_by_gather
+from tutor.explain.rules.scans import rows_by_dimension
 from tutor.i18n import N_, _
 
-Slope = Callable[[float, float], float]
+Derivative = Callable[[float, float], float]
 
 
 def sigmoid(x: float) -> float:
+    """Return the logistic function, without overflow."""
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def divide(x: float, y: float) -> float:
-    """As torch divides: by 0 too."""
+    """Divide as torch does: by zero to inf or nan."""
     if y:
         return x / y
     return math.copysign(math.inf, x) * math.copysign(1.0, y) if x and x == x else math.nan
@@ -41,8 +44,10 @@ def _sign(x: float) -> float:
     return (x > 0) - (x < 0) + 0.0
 
 
-# Node: the function, its derivative with the argument as {a} and the result as {y}, and the same in Python.
-_FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
+# ---------------------------------------------------------------- functions without parameters
+
+# By node: the function as text, its derivative as text with the argument as {a} and the result as {y}, the derivative.
+_FUNCTIONS: dict[str, tuple[str, str, Derivative]] = {
     "ExpBackward0": ("exp({a})", "{y}", lambda x, y: y),
     "Exp2Backward0": ("2^{a}", "{y}·ln(2)", lambda x, y: y * math.log(2)),
     "Expm1Backward0": ("exp({a}) - 1", "{y} + 1", lambda x, y: y + 1),
@@ -87,23 +92,25 @@ _FUNCTIONS: dict[str, tuple[str, str, Slope]] = {
 }
 
 
-def _register(node: str, equation: str, formula: str, slope: Slope) -> None:
+def _register_function(node: str, equation: str, formula: str, derivative: Derivative) -> None:
+    """Register the rule of a function with no parameters."""
+
     def general() -> str:
-        made = _(equation, a="a")
-        says = f"∂({made})/∂a = {_(formula, a='a', y='y')}"
-        return f"y = {made}, {says}" if "{y}" in formula else says
+        function = _(equation, a="a")
+        text = f"∂({function})/∂a = {_(formula, a='a', y='y')}"
+        return f"y = {function}, {text}" if "{y}" in formula else text
 
     @explains(node, general=general)
     def rule(view: NodeView) -> Explanation:
         a, y = _argument(view), view.result
         result = (a.numbers if "{y}" not in formula else y.numbers) if y.grid is None else y.grid
         argument = result if "{a}" not in formula else a.numbers  # what a rule does not need may be unknown
-        share = Local(a, _(formula, a=a.name, y=y.name), argument.combine(result, slope))
+        share = Local(a, _(formula, a=a.name, y=y.name), argument.combine(result, derivative))
         return Explanation(_(equation, a=a.name), [share])
 
 
 def _argument(view: NodeView) -> Operand:
-    """What the function was applied to; the l1 loss is the mean of |p - t|, and what `abs` got has no name."""
+    """Return what the function was applied to; inside l1_loss, the mean of |p - t|, that is the difference."""
     if view.inner and view.op == "l1_loss" and len(view.whole) >= 2:
         p, t = view.whole[:2]
         return Operand(f"({p.name} - {t.name})", view.incoming.shape, p.numbers.combine(t.numbers, _minus))
@@ -114,63 +121,65 @@ def _minus(x: float, y: float) -> float:
     return x - y
 
 
-for _node, (_equation, _formula, _slope) in _FUNCTIONS.items():
-    _register(_node, _equation, _formula, _slope)
+for _node, (_equation, _formula_text, _slope) in _FUNCTIONS.items():
+    _register_function(_node, _equation, _formula_text, _slope)
 
 
-_SELU_SCALE, _SELU_SLOPE = 1.0507009873554805, 1.6732632423543772
+# ---------------------------------------------------------------- activations
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
-def _bell(x: float) -> float:
+def _normal_density(x: float) -> float:
     return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
 @explains("ReluBackward0", general=N_("∂relu(a)/∂a = 1 where a > 0, else 0"))
 def relu(node: NodeView) -> Explanation:
-    """∂relu(a)/∂a = 1 where a > 0, else 0."""
+    """Explain relu: ∂relu(a)/∂a = 1 where a > 0, else 0."""
     a = node.operands[0]
-    slope = a.numbers.map(lambda x: 1.0 if x > 0 else 0.0)
+    derivative = a.numbers.map(lambda x: 1.0 if x > 0 else 0.0)
     formula = {1.0: _("1, as {a} > 0", a=a.name), 0.0: _("0, as {a} ≤ 0", a=a.name)}.get(
-        -1.0 if slope.single is None else slope.single, _("1 where {a} > 0, else 0", a=a.name)
+        -1.0 if derivative.single is None else derivative.single, _("1 where {a} > 0, else 0", a=a.name)
     )
-    return Explanation(f"relu({a.name})", [Local(a, formula, slope)])
+    return Explanation(f"relu({a.name})", [Local(a, formula, derivative)])
 
 
-@explains("LeakyReluBackward0", "LeakyReluBackward1", general=N_("∂y/∂a = 1 where a > 0, else the slope n"))
+@explains("LeakyReluBackward0", "LeakyReluBackward1", general=N_("∂y/∂a = 1 where a > 0, else n, the negative_slope"))
 def leaky_relu(node: NodeView) -> Explanation:
-    """∂y/∂a = 1 where a > 0, else the slope that the numbers show."""
+    """Explain leaky_relu: ∂y/∂a = 1 where a > 0, else the negative slope that the result shows."""
     a, y = node.operands[0], node.result.numbers
-    pairs = [(x, out) for x, out in zip(a.numbers.flat, y.flat, strict=True) if x < 0]
-    x, out = min(pairs, default=(1.0, 0.01))
-    slope = float(f"{out / x:.5g}")
-    if not node.gives(a.numbers.map(lambda x: x if x > 0 else slope * x)):
+    pairs = [(x, result) for x, result in zip(a.numbers.flat, y.flat, strict=True) if x < 0]
+    x, result = min(pairs, default=(1.0, 0.01))
+    negative_slope = float(f"{result / x:.5g}")
+    if not node.gives(a.numbers.map(lambda x: x if x > 0 else negative_slope * x)):
         raise LookupError(a.name)
     share = Local(
         a,
-        _("1 where {a} > 0, else {slope}", a=a.name, slope=f"{slope:g}"),
-        a.numbers.map(lambda x: 1.0 if x > 0 else slope),
+        _("1 where {a} > 0, else {n}", a=a.name, n=f"{negative_slope:g}"),
+        a.numbers.map(lambda x: 1.0 if x > 0 else negative_slope),
     )
-    return Explanation(_("{a} where {a} > 0, else {slope}·{a}", a=a.name, slope=f"{slope:g}"), [share])
+    return Explanation(_("{a} where {a} > 0, else {n}·{a}", a=a.name, n=f"{negative_slope:g}"), [share])
 
 
 @explains("GeluBackward0", general=N_("∂gelu(a)/∂a = Φ(a) + a·φ(a), with Φ and φ of the normal distribution"))
 def gelu(node: NodeView) -> Iterator[Explanation]:
-    """a·Φ(a), or with tanh in the place of Φ."""
+    """Explain gelu: a·Φ(a), or the approximation with tanh."""
     a = node.operands[0]
 
     def normal(x: float) -> float:
         return (1 + math.erf(x / math.sqrt(2))) / 2
 
     if node.gives(a.numbers.map(lambda x: x * normal(x))):
-        slope = a.numbers.map(lambda x: normal(x) + x * _bell(x))
-        yield Explanation(f"{a.name}·Φ({a.name})", [Local(a, f"Φ({a.name}) + {a.name}·φ({a.name})", slope)])
+        derivative = a.numbers.map(lambda x: normal(x) + x * _normal_density(x))
+        yield Explanation(f"{a.name}·Φ({a.name})", [Local(a, f"Φ({a.name}) + {a.name}·φ({a.name})", derivative)])
 
     def inside(x: float) -> float:
         return math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
     if node.gives(a.numbers.map(lambda x: x * (1 + inside(x)) / 2)):
         inner = f"√(2/π)·({a.name} + 0.044715·{a.name}³)"
-        slope = a.numbers.map(
+        derivative = a.numbers.map(
             lambda x: (
                 (1 + inside(x)) / 2 + x / 2 * (1 - inside(x) ** 2) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
             )
@@ -178,23 +187,25 @@ def gelu(node: NodeView) -> Iterator[Explanation]:
         formula = _(
             "(1 + t)/2 + {a}/2·(1 - t²)·√(2/π)·(1 + 0.134145·{a}²), with t = tanh({inner})", a=a.name, inner=inner
         )
-        yield Explanation(f"{a.name}/2·(1 + tanh({inner}))", [Local(a, formula, slope)])
+        yield Explanation(f"{a.name}/2·(1 + tanh({inner}))", [Local(a, formula, derivative)])
 
 
 @explains("SoftplusBackward0", general="y = log(1 + exp(n·a))/n: ∂y/∂a = sigmoid(n·a)")
 def softplus(node: NodeView) -> Iterator[Explanation]:
-    """log(1 + exp(n·a))/n, with n as the numbers show it."""
+    """Explain softplus: log(1 + exp(n·a))/n, with n (beta) solved from the result."""
     a, y = node.operands[0], node.result.numbers
 
-    def of(x: float, n: float) -> float:
+    def function(x: float, n: float) -> float:
         return max(x, 0.0) + math.log1p(math.exp(-abs(n * x))) / n
 
-    x, out = min(zip(a.numbers.flat, y.flat, strict=True), key=lambda pair: abs(pair[0]))
-    for n in (1.0, solved(lambda n: of(x, n), out, 1e-3, 1e3)):
-        if node.gives(a.numbers.map(lambda x, n=n: x if n * x > 20 else of(x, n))):  # type: ignore[misc]
-            by, below = ("", "") if n == 1 else (f"{n:g}·", f"/{n:g}")
-            slope = a.numbers.map(lambda x, n=n: 1.0 if n * x > 20 else sigmoid(n * x))  # type: ignore[misc]
-            yield Explanation(f"log(1 + exp({by}{a.name})){below}", [Local(a, f"sigmoid({by}{a.name})", slope)])
+    x, result = min(zip(a.numbers.flat, y.flat, strict=True), key=lambda pair: abs(pair[0]))
+    for n in (1.0, solve_monotonic(lambda n: function(x, n), result, 1e-3, 1e3)):
+        if node.gives(a.numbers.map(lambda x, n=n: x if n * x > 20 else function(x, n))):  # type: ignore[misc]
+            factor, divisor = ("", "") if n == 1 else (f"{n:g}·", f"/{n:g}")
+            derivative = a.numbers.map(lambda x, n=n: 1.0 if n * x > 20 else sigmoid(n * x))  # type: ignore[misc]
+            yield Explanation(
+                f"log(1 + exp({factor}{a.name})){divisor}", [Local(a, f"sigmoid({factor}{a.name})", derivative)]
+            )
             return
 
 
@@ -206,83 +217,90 @@ def softplus(node: NodeView) -> Iterator[Explanation]:
     general=N_("∂y/∂a = s where a > 0, else s·n·exp(a)"),
 )
 def elu(node: NodeView) -> Iterator[Explanation]:
-    """s·a where a > 0, else s·n·(exp(a) - 1), with s and n as the numbers show them; `celu` takes exp(a/n)."""
+    """Explain elu, selu and celu: s·a where a > 0, else s·n·(exp(a) - 1), with s and n solved from the result; celu has
+    exp(a/n)."""
     a = node.operands[0]
     pairs = list(zip(a.numbers.flat, node.result.numbers.flat, strict=True))
-    low, under = min(pairs)
+    smallest, result = min(pairs)
     smooth = node.node.startswith("Celu")
 
-    def of(x: float, n: float) -> float:
+    def function(x: float, n: float) -> float:
         return x if x > 0 else n * math.expm1(x / n if smooth else x)
 
-    ways = [(1.0, 1.0), (_SELU_SCALE, _SELU_SLOPE)]
-    if low < 0 and smooth:
-        ways.append((1.0, solved(lambda n: of(low, n), under, 1e-2, 1e2)))
-    elif low < 0:
-        ways.append((1.0, float(f"{under / math.expm1(low):.5g}")))
-    for s, n in ways:
-        if node.gives(a.numbers.map(lambda x, s=s, n=n: s * of(x, n))):  # type: ignore[misc]
-            below = s if smooth else s * n
-            slope = a.numbers.map(
-                lambda x, s=s, n=n, below=below: s if x > 0 else below * math.exp(x / n if smooth else x)  # type: ignore[misc]
+    candidates = [(1.0, 1.0), (_SELU_SCALE, _SELU_ALPHA)]
+    if smallest < 0 and smooth:
+        candidates.append((1.0, solve_monotonic(lambda n: function(smallest, n), result, 1e-2, 1e2)))
+    elif smallest < 0:
+        candidates.append((1.0, float(f"{result / math.expm1(smallest):.5g}")))
+    for s, n in candidates:
+        if node.gives(a.numbers.map(lambda x, s=s, n=n: s * function(x, n))):  # type: ignore[misc]
+            scale = s if smooth else s * n
+            derivative = a.numbers.map(
+                lambda x, s=s, n=n, scale=scale: s if x > 0 else scale * math.exp(x / n if smooth else x)  # type: ignore[misc]
             )
-            by = "" if below == 1 else f"{below:.6g}·"
+            factor = "" if scale == 1 else f"{scale:.6g}·"
             power = f"exp({a.name}/{n:g})" if smooth and n != 1 else f"exp({a.name})"
-            formula = _("{s} where {a} > 0, else {by}{power}", s=f"{s:.6g}", a=a.name, by=by, power=power)
-            yield Explanation(f"{node.op.strip('_')}({a.name})", [Local(a, formula, slope)])
+            formula = _("{s} where {a} > 0, else {by}{power}", s=f"{s:.6g}", a=a.name, by=factor, power=power)
+            yield Explanation(f"{node.op.strip('_')}({a.name})", [Local(a, formula, derivative)])
             return
 
 
-def _pieces(name: str, node: str, formula: str, slope: Callable[[float, float], float]) -> None:
-    """A function with a derivative of several pieces; {a} stands for what it is applied to."""
+def _register_activation(name: str, node: str, formula: str, derivative: Callable[[float, float], float]) -> None:
+    """Register the rule of a piecewise activation; {a} in its formula is the argument."""
 
     @explains(node, general=lambda: f"y = {name}(a): ∂y/∂a = {_(formula, a='a')}")
     def rule(view: NodeView) -> Explanation:
         a = view.operands[0]
-        share = Local(a, _(formula, a=a.name), a.numbers.combine(view.result.numbers, slope))
+        share = Local(a, _(formula, a=a.name), a.numbers.combine(view.result.numbers, derivative))
         return Explanation(f"{name}({a.name})", [share])
 
 
-_pieces("hardsigmoid", "HardsigmoidBackward0", N_("1/6 where -3 < {a} < 3, else 0"), lambda x, y: (-3 < x < 3) / 6)
-_pieces(
+_register_activation(
+    "hardsigmoid", "HardsigmoidBackward0", N_("1/6 where -3 < {a} < 3, else 0"), lambda x, y: (-3 < x < 3) / 6
+)
+_register_activation(
     "hardswish", "HardswishBackward0", N_("0 where {a} ≤ -3, 1 where {a} ≥ 3, else {a}/3 + 1/2"),
     lambda x, y: 0.0 if x <= -3 else 1.0 if x >= 3 else x / 3 + 0.5,
 )  # fmt: skip
-_pieces("softshrink", "SoftshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
-_pieces("hardshrink", "HardshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0))
-_pieces("threshold", "ThresholdBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
-_pieces("threshold", "ThresholdBackward1", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
-_pieces("nan_to_num", "NanToNumBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
-_pieces(
-    "rrelu", "RreluWithNoiseBackward0", N_("1 where {a} ≥ 0, else the slope that was drawn"),
+_register_activation(
+    "softshrink", "SoftshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0)
+)
+_register_activation(
+    "hardshrink", "HardshrinkBackward0", N_("0 where {a} was set to 0, else 1"), lambda x, y: float(y != 0)
+)
+_register_activation("threshold", "ThresholdBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_register_activation("threshold", "ThresholdBackward1", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_register_activation("nan_to_num", "NanToNumBackward0", N_("1 where {a} was kept, else 0"), lambda x, y: float(x == y))
+_register_activation(
+    "rrelu", "RreluWithNoiseBackward0", N_("1 where {a} ≥ 0, else the negative slope that was drawn"),
     lambda x, y: y / x if x < 0 else 1.0,
 )  # fmt: skip
 
 
 @explains("MishBackward0", general=N_("y = a·t with t = tanh(log(1 + exp(a))): ∂y/∂a = t + a·(1 - t²)·sigmoid(a)"))
 def mish(node: NodeView) -> Explanation:
-    """a·tanh(softplus(a))."""
+    """Explain mish: a·tanh(softplus(a))."""
     a = node.operands[0]
 
-    def slope(x: float) -> float:
+    def derivative(x: float) -> float:
         t = math.tanh(max(x, 0.0) + math.log1p(math.exp(-abs(x))))
         return t + x * (1 - t * t) * sigmoid(x)
 
     formula = _("t + {a}·(1 - t²)·sigmoid({a}), with t = tanh(log(1 + exp({a})))", a=a.name)
-    return Explanation(f"{a.name}·tanh(log(1 + exp({a.name})))", [Local(a, formula, a.numbers.map(slope))])
+    return Explanation(f"{a.name}·tanh(log(1 + exp({a.name})))", [Local(a, formula, a.numbers.map(derivative))])
 
 
 @explains("PreluKernelBackward0", general=N_("∂y/∂a = 1 where a > 0, else w; ∂y/∂w = 0 where a > 0, else a"))
 def prelu(node: NodeView) -> Explanation:
-    """a where a > 0, else w·a."""
+    """Explain prelu: a where a > 0, else w·a."""
     a, w = node.operands[:2]
     if node.inner:  # the weight in a shape that fits
         w = Operand(node.whole[1].name, w.shape, node.whole[1].numbers.reshape(w.shape))
-    by_a = a.numbers.combine(w.numbers, lambda x, n: 1.0 if x > 0 else n)
-    by_w = a.numbers.map(lambda x: 0.0 if x > 0 else x)
+    derivative_a = a.numbers.combine(w.numbers, lambda x, n: 1.0 if x > 0 else n)
+    derivative_w = a.numbers.map(lambda x: 0.0 if x > 0 else x)
     shares = [
-        Local(a, _("1 where {a} > 0, else {w}", a=a.name, w=w.name), by_a),
-        Local(w, _("0 where {a} > 0, else {a}", a=a.name), by_w),
+        Local(a, _("1 where {a} > 0, else {w}", a=a.name, w=w.name), derivative_a),
+        Local(w, _("0 where {a} > 0, else {a}", a=a.name), derivative_w),
     ]
     return Explanation(_("{a} where {a} > 0, else {w}·{a}", a=a.name, w=w.name), shares)
 
@@ -291,23 +309,54 @@ def prelu(node: NodeView) -> Explanation:
     "GluBackward0", general=N_("y = p·sigmoid(q), with p and q the halves of a: sigmoid(q) for p, y·(1 - s) for q")
 )
 def glu(node: NodeView) -> Iterator[Explanation]:
-    """The first half times the sigmoid of the second."""
+    """Explain glu: the first half times the sigmoid of the second."""
     a = node.operands[0]
-    n = a.numbers.flat
-    for rows in lanes(a.shape):
+    values = a.numbers.flat
+    for rows in rows_by_dimension(a.shape):
         half = len(rows[0]) // 2
         pairs = [(row[i], row[i + half]) for row in rows for i in range(half)]
         order = sorted(range(len(pairs)), key=lambda at: pairs[at])
         shape = node.incoming.shape
         if 2 * half != len(rows[0]) or 2 * count(shape) != count(a.shape):
             continue
-        if not node.gives(Grid(shape, tuple(n[p] * sigmoid(n[q]) for p, q in (pairs[at] for at in order)))):
+        if not node.gives(Grid(shape, tuple(values[p] * sigmoid(values[q]) for p, q in (pairs[at] for at in order)))):
             continue
-        places, slopes = [0] * len(n), [0.0] * len(n)
+        targets, derivatives = [0] * len(values), [0.0] * len(values)
         for place, at in enumerate(order):
             p, q = pairs[at]
-            places[p] = places[q] = place
-            slopes[p], slopes[q] = sigmoid(n[q]), n[p] * sigmoid(n[q]) * sigmoid(-n[q])
+            targets[p] = targets[q] = place
+            derivatives[p], derivatives[q] = sigmoid(values[q]), values[p] * sigmoid(values[q]) * sigmoid(-values[q])
         formula = _("sigmoid(q) for p, p·sigmoid(q)·(1 - sigmoid(q)) for q")
         yield Explanation(_("p·sigmoid(q), with p and q the halves of {a}", a=a.name),
-                          [spread(a, formula, node.incoming, places, slopes)])  # fmt: skip
+                          [vjp_by_gather(a, formula, node.incoming, targets, derivatives)])  # fmt: skip
+
+
+# ---------------------------------------------------------------- clamp
+
+
+@explains("ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "HardtanhBackward0",
+          general=N_("∂y/∂a = 1 where a lies between the bounds, else 0"))  # fmt: skip
+def clamp(node: NodeView) -> Explanation:
+    """Explain clamp and hardtanh with numbers as bounds: 1 where a was kept, else 0."""
+    a = node.operands[0]
+    derivative = a.numbers.combine(node.result.numbers, lambda x, y: float(x == y))
+    return Explanation(
+        _("{a} within bounds", a=a.name), [Local(a, _("1 where {a} was kept, else 0", a=a.name), derivative)]
+    )
+
+
+@explains("ClampBackward0", general=N_("∂y/∂a = 1 where a lies between the bounds, else 0; the bound gets the rest"))
+def clamp_by_tensors(node: NodeView) -> Explanation:
+    """Explain clamp with tensors as bounds: the input or the bound that was taken gets the gradient."""
+    a, *bounds = node.operands
+    low, high = (bounds[0], bounds[-1])
+    y = node.result.numbers
+    kept_mask = a.numbers.combine(y, lambda x, out: float(x == out))
+    raised_mask = a.numbers.combine(y, lambda x, out: float(out > x))
+    lowered_mask = a.numbers.combine(y, lambda x, out: float(out < x))
+    shares = [
+        Local(a, _("1 where {a} was kept, else 0", a=a.name), kept_mask),
+        Local(low, _("1 where {a} was below {low}, else 0", a=a.name, low=low.name), raised_mask),
+        Local(high, _("1 where {a} was above {high}, else 0", a=a.name, high=high.name), lowered_mask),
+    ]
+    return Explanation(_("{a} within bounds", a=a.name), shares)

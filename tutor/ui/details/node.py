@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutor.explain.node import node_line, rule_json, summarize_node
-from tutor.explain.saved_tensors import fails, kept_by, what
+from tutor.explain.saved_tensors import fails_later, saved_by, saved_name
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace import values
@@ -94,17 +94,17 @@ class NodeDetails:
 
     def _write_saved(self, page: Page) -> None:
         """Write what the node saves for backward; where that is unknown, the names under which it may."""
-        saved = kept_by(self.state, self.node)
+        saved = saved_by(self.state, self.node)
         if not saved:
             page.fact(_("may save"), ", ".join(self.node.saved) or _("nothing"))
         for index, tensor in enumerate(saved):
-            facts = [_("{what} as {name}", what=what(self.state, tensor), name=tensor.name)]
+            facts = [_("{what} as {name}", what=saved_name(self.state, tensor), name=tensor.name)]
             facts.append(_("{count:,} bytes", count=tensor.bytes))
             facts += [] if tensor.version is None else [_("version {number}", number=tensor.version)]
             if not tensor.fits:
                 facts.append(
                     _("now at version {number}: backward will fail", number=tensor.now)
-                    if fails(self.timeline, self.step, tensor)
+                    if fails_later(self.timeline, self.step, tensor)
                     else _("now at version {number}: backward would fail", number=tensor.now)
                 )
             facts += [_("let go")] if tensor.freed else []

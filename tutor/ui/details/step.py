@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tutor import explain
-from tutor.explain.optimizers import formula, report_lines, steps_told
-from tutor.explain.provenance import readable
+from tutor.explain.optimizers import finished_steps, formula, report_lines
+from tutor.explain.provenance import readable_name
 from tutor.i18n import N_, _
 from tutor.text_width import wrapped
 from tutor.trace.names import name_of
@@ -121,7 +121,7 @@ class StepDetails:
             owner = after.tensors.get(number)
             if owner is not None:
                 old, new = _grad_of(before, before.tensors.get(number)), _grad_of(after, owner)
-                name = readable(self.timeline, self.step, number)
+                name = readable_name(self.timeline, self.step, number)
                 rows.append((f"{name}.grad", _change_text(page, old, new, "None"), "grad"))
         rows += self._changed_variables(page, before, after)
         for number in sorted(changes.nodes):
@@ -173,7 +173,7 @@ class StepDetails:
 
     def _write_optimizers(self, page: Page) -> None:
         """Write each parameter's update, for the optimizer steps that ended here."""
-        for report in steps_told(self.timeline, self.step):
+        for report in finished_steps(self.timeline, self.step):
             short_formula = formula(report.event)
             page.heading(f"{clean(report.event.optimizer)}.step", (f"  {short_formula or ''}", "value"))
             for update in report.event.updates[:_MAX_ROWS]:

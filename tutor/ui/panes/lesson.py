@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tutor.explain.expressions import find, live
+from tutor.explain.expressions import evaluate, look_up
 from tutor.i18n import N_, _
 from tutor.lesson import answers, markdown
 from tutor.lesson.markdown import Block
@@ -326,7 +326,7 @@ class LessonPane(Pane):
             if cell.get("options"):  # they follow, numbered
                 blocks = [block for block in blocks if block.item is None]
             self._blocks[index] = blocks
-        role, value = partial(role_of, state), partial(live, state)
+        role, value = partial(role_of, state), partial(evaluate, state)
         return prose.rows(self._blocks[index], max(cells, 1), self.glyphs, role, value)
 
     def _rule(self, number: int, cells: int) -> Row:
@@ -338,7 +338,7 @@ class LessonPane(Pane):
         """Return the rows of a cell: its prose and, of a question, its options."""
         assert self.timeline is not None
         assert self.gate.document is not None
-        role, value = partial(role_of, state), partial(live, state)
+        role, value = partial(role_of, state), partial(evaluate, state)
         cell = self.gate.document.cells[index]
         if cell.get("kind") != "question":
             return self._prose(index, state, cells)
@@ -392,7 +392,7 @@ def role_of(state: State, text: str) -> str:
     name = text.strip().removesuffix(".item()")
     if name.endswith(".grad"):
         return "grad"
-    tensor, _ = find(state, name)
+    tensor, _ = look_up(state, name)
     if tensor is None:
         return ""
     return "leaf" if tensor.is_leaf and tensor.requires_grad else "value"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from tutor.explain.expressions import old
+from tutor.explain.expressions import old_name
 from tutor.explain.formatting import is_rebound
 from tutor.trace import values
 from tutor.trace.names import lasting_name, names_by_tensor
@@ -29,7 +29,7 @@ class TensorNames:
             record = self.state.tensors[tensor]
             name = lasting_name(self.state, record)
             if name is not None and record.is_leaf and is_rebound(self.state, tensor):
-                return old(name)  # not to be confused with the tensor that now has this name
+                return old_name(name)  # not to be confused with the tensor that now has this name
         return name or ""
 
 

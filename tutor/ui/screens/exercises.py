@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tutor.explain import problem
+from tutor.explain import describe_check_failure
 from tutor.i18n import N_, _
 from tutor.study.flow import Exercise
 from tutor.ui.panes.lesson import ExerciseStatus, exercise_outcome
@@ -39,8 +39,9 @@ class Exercises:
         return ExerciseStatus(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
             progress.attempts.get(exercise.id, starter) != starter,
-            "" if checked is None or checked.ok else problem(checked), progress.hints.get(exercise.id, 0),
-            len(exercise.hints), exercise.solution if solved or exercise.id in progress.opened else "",
+            "" if checked is None or checked.ok else describe_check_failure(checked),
+            progress.hints.get(exercise.id, 0), len(exercise.hints),
+            exercise.solution if solved or exercise.id in progress.opened else "",
             checked is not None,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tutor.explain import ended
+from tutor.explain import describe_end
 from tutor.i18n import N_, _
 from tutor.lesson.model import Knob
 from tutor.study.runs import Run, Runs, name_of
@@ -197,7 +197,7 @@ class Runner:
             screen.say((_("stopped"), "grad"))
         elif len(self.runs.all) > 1 and screen.cursor < timeline.steps - 1:
             failed = timeline.event(timeline.steps - 1)
-            why = f"{failed.error}: {failed.message}" if isinstance(failed, Failed) else ended(end)
+            why = f"{failed.error}: {failed.message}" if isinstance(failed, Failed) else describe_end(end)
             hint = styled("{end} goes there", end=("End", "key"))
             screen.say((f"{screen.explain.glyphs.no} {clean(why)}", "error"), (" ", "quiet"), *hint)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tutor.explain.expressions import find
+from tutor.explain.expressions import look_up
 from tutor.i18n import N_, _
 from tutor.text_width import width
 from tutor.trace import events as ev
@@ -247,7 +247,7 @@ class NodeTexts:
         if not isinstance(event, ev.Op) or texts is None or item.place >= len(texts):
             return "", None, ""
         text = clean(texts[item.place])
-        tensor, _ = find(before, text)
+        tensor, _ = look_up(before, text)
         frames = [*reversed(before.frames[1:]), *before.frames[:1]]
         binding = next((frame.names[text] for frame in frames if text in frame.names), None)
         if tensor is None and binding is not None and isinstance(binding.value, (int, float)):
