@@ -17,11 +17,10 @@ PATIENCE = 60.0
 
 async def draw() -> str:
     """The lesson, walked to its first node of the backward pass, as SVG."""
-    from tutor.lesson.find import resolve
-    from tutor.process import Workers
-
+    from tutor.lesson.catalog import resolve
     from tutor.paths import lessons_dir
-    from tutor.session import Session
+    from tutor.session.session import Session
+    from tutor.session.worker_process import Workers
     from tutor.ui.app import GradtutorApp
     from tutor.ui.screens.lesson import LessonScreen
 

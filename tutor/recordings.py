@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from tutor.i18n import _, ngettext
 from tutor.text.format import OutputError, close_quietly
-from tutor.trace import tracefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,12 +61,12 @@ def session_of(target: Target, arguments: Arguments, workers: Workers | None = N
 
 def load(target: Target, arguments: Arguments) -> Timeline:
     """A recording from its file."""
-    from tutor.trace.tracefile import TraceError
+    from tutor.trace.tracefile import TraceError, load
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
-        return tracefile.load(target.path)
+        return load(target.path)
     except TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
