@@ -18,8 +18,9 @@ PATIENCE = 60.0
 async def draw() -> str:
     """The lesson, walked to its first node of the backward pass, as SVG."""
     from tutor.lesson.find import resolve
-    from tutor.paths import lessons_dir
     from tutor.process import Workers
+
+    from tutor.paths import lessons_dir
     from tutor.session import Session
     from tutor.ui.app import GradtutorApp
     from tutor.ui.screens.lesson import LessonScreen

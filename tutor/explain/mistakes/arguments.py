@@ -14,15 +14,15 @@ from tutor.explain.mistakes.context import (
     Diagnosis,
     FailureContext,
     Operands,
-    argument,
-    called,
-    enclosed,
-    function,
-    meant,
+    call_argument,
+    failing_call,
+    function_name,
     mistake,
-    parsed,
+    parenthesize,
+    parse_code,
+    resolve_operands,
 )
-from tutor.explain.mistakes.dtypes_and_devices import dtype_of
+from tutor.explain.mistakes.dtypes_and_devices import parse_dtype
 from tutor.explain.mistakes.lost_history import by_name
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
@@ -34,7 +34,7 @@ from tutor.trace.values import elements
 
 @mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'")
 def backward_of_no_tensor(scene: FailureContext, match: re.Match[str]) -> str | None:
-    source = scene.called_on("backward")
+    source = scene.receiver_of("backward")
     if source is None or source.startswith(("'", '"')):
         return None
     if match["kind"] == "NoneType":
@@ -52,12 +52,12 @@ def backward_of_no_tensor(scene: FailureContext, match: re.Match[str]) -> str | 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
 def flag_of_a_result(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    name = scene.called_on("requires_grad") or scene.called_on("requires_grad_")
+    name = scene.receiver_of("requires_grad") or scene.receiver_of("requires_grad_")
     if name is None:
         return None
     return _(
         "{name} was computed from tensors that require grad, so it does too. {fix} is the same numbers without the "
-        "history.", name=name, fix=f"{enclosed(name)}.detach()",
+        "history.", name=name, fix=f"{parenthesize(name)}.detach()",
     )  # fmt: skip
 
 
@@ -65,23 +65,23 @@ def flag_of_a_result(scene: FailureContext, _match: re.Match[str]) -> str | None
 @mistake("RuntimeError", r"^cannot register a hook on a tensor that doesn't require gradient")
 @mistake("RuntimeError", r"^One of the differentiated Tensors does not require grad")
 def needs_no_gradient(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    name = scene.called_on("retain_grad") or scene.called_on("register_hook") or _differentiated(scene)
+    name = scene.receiver_of("retain_grad") or scene.receiver_of("register_hook") or _differentiated(scene)
     if name is None:
         return None
     return _(
         "{name} does not require grad, so no gradient is worked out for it. Write {fix} before it is used.",
-        name=name, fix=f"{enclosed(name)}.requires_grad_()",
+        name=name, fix=f"{parenthesize(name)}.requires_grad_()",
     )  # fmt: skip
 
 
 def _differentiated(scene: FailureContext) -> str | None:
     """What a gradient is asked for by, in `torch.autograd.grad(y, [x])`, and does not require grad."""
     operands = Operands(scene)
-    arguments = operands.call()
+    arguments = operands.arguments()
     wanted = arguments[1] if len(arguments) > 1 else None
     parts = wanted.elts if isinstance(wanted, (ast.List, ast.Tuple)) else [wanted]
     for one in parts:
-        tensor = None if one is None else operands.meant_by(one)
+        tensor = None if one is None else operands.resolve(one)
         if one is not None and tensor is not None and not tensor.requires_grad:
             return ast.unparse(one)
     return None
@@ -91,9 +91,9 @@ def _differentiated(scene: FailureContext) -> str | None:
 def deep_copy(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
     for one in Operands(scene).all():
         if not one.tensor.is_leaf:
-            made = scene.maker(one.tensor.tensor)
-            by = _(" ({place})", place=scene.where(made[0])) if made is not None else ""
-            fix = f"{enclosed(one.source)}.detach().clone()"
+            made = scene.producer(one.tensor.tensor)
+            by = _(" ({place})", place=scene.place_of(made[0])) if made is not None else ""
+            fix = f"{parenthesize(one.source)}.detach().clone()"
             said = _(
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
                 "Copy the numbers alone: {fix}.", name=one.source, by=by, fix=fix,
@@ -114,7 +114,7 @@ def deep_copy(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
 def _computed_inside(scene: FailureContext) -> str | None:
     """The tensor with a history that an object among the arguments holds."""
     operands = Operands(scene)
-    for copied in operands.call(1):
+    for copied in operands.arguments(1):
         source = ast.unparse(copied)
         for name, serial in operands.names.items():
             held = scene.state.tensors.get(serial)
@@ -145,9 +145,9 @@ def truth_of_many(scene: FailureContext, _match: re.Match[str]) -> str:
     asked = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) else value
     if isinstance(asked, ast.Call) and ast.unparse(asked.func) == "bool" and asked.args:
         asked = asked.args[0]
-    if asked is None or not (isinstance(asked, ast.Compare) or Operands(scene).meant_by(asked) is not None):
+    if asked is None or not (isinstance(asked, ast.Compare) or Operands(scene).resolve(asked) is not None):
         return begin
-    source = enclosed(ast.unparse(asked))
+    source = parenthesize(ast.unparse(asked))
     return sentences([begin, _("Say whether all must be true, {all}, or one is enough, {any}.",
                                 all=f"{source}.all()", any=f"{source}.any()")])  # fmt: skip
 
@@ -168,7 +168,7 @@ def _element_by_element(value: ast.expr) -> str | None:
 
 @mistake("TypeError", r"^params argument given to the optimizer should be an iterable of Tensors or dicts, but got")
 def optimizer_of_one(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    given = Operands(scene).call(1)
+    given = Operands(scene).arguments(1)
     if not given:
         return None
     name = ast.unparse(given[0])
@@ -227,7 +227,7 @@ def output_and_state(scene: FailureContext, _match: re.Match[str]) -> str:
 
 @mistake("TypeError", r"^cannot assign '[\w.]+' as parameter '(?P<name>\w+)'")
 def no_parameter(scene: FailureContext, match: re.Match[str]) -> str:
-    statements = [node for node in parsed(scene.statement).body if isinstance(node, ast.Assign)]
+    statements = [node for node in parse_code(scene.statement).body if isinstance(node, ast.Assign)]
     assignment = next((one for one in statements if ast.unparse(one.targets[0]).endswith(match["name"])), None)
     fix = "nn.Parameter(…)" if assignment is None else (
         f"{ast.unparse(assignment.targets[0])} = nn.Parameter({ast.unparse(assignment.value)})"
@@ -298,7 +298,7 @@ def _without(scene: FailureContext, prefix: str) -> str:
         (ast.unparse(node.args[0]) for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args),
         "state",
     )
-    return f'{{key.removeprefix("{prefix}"): value for key, value in {enclosed(given)}.items()}}'
+    return f'{{key.removeprefix("{prefix}"): value for key, value in {parenthesize(given)}.items()}}'
 
 
 @mistake(
@@ -342,12 +342,12 @@ def grows_in_place(scene: FailureContext, match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^all elements of (?P<which>input|target) should be between 0 and 1")
 def no_probability(scene: FailureContext, match: re.Match[str]) -> str | None:
-    call = called(scene)
+    call = failing_call(scene)
     if call is None:
         return None
     place = 0 if match["which"] == "input" else 1
-    node = argument(call, place, match["which"])
-    given = [] if node is None else meant(Operands(scene), [node])
+    node = call_argument(call, place, match["which"])
+    given = [] if node is None else resolve_operands(Operands(scene), [node])
     values = (elements(given[0].tensor.value) or ()) if given else ()
     wrong = next((x for x in values if not 0 <= x <= 1), None)
     name = _("the target") if place else _("the prediction")
@@ -371,13 +371,13 @@ def no_probability(scene: FailureContext, match: re.Match[str]) -> str | None:
          r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
 def gradient_of_another_dtype(scene: FailureContext, match: re.Match[str]) -> str:
     said = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
-              wanted=dtype_of(match["wanted"]), given=dtype_of(match["given"]))  # fmt: skip
+              wanted=parse_dtype(match["wanted"]), given=parse_dtype(match["given"]))  # fmt: skip
     assignment = _assigned(scene)
     if assignment is None:
         return said
     target, value = (ast.unparse(node) for node in (assignment.targets[0], assignment.value))
     owner = target.removesuffix(".grad")
-    return sentences([said, _("Write `{fix}`.", fix=f"{target} = {enclosed(value)}.to({owner}.dtype)")])
+    return sentences([said, _("Write `{fix}`.", fix=f"{target} = {parenthesize(value)}.to({owner}.dtype)")])
 
 
 @mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
@@ -391,7 +391,7 @@ def gradient_of_no_tensor(scene: FailureContext, match: re.Match[str]) -> str:
 
 def _assigned(scene: FailureContext) -> ast.Assign | None:
     """`w.grad = …`, where that is the statement."""
-    body = parsed(scene.statement).body
+    body = parse_code(scene.statement).body
     statement = body[0] if len(body) == 1 else None
     if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]).endswith(".grad"):
         return statement
@@ -403,10 +403,10 @@ def _assigned(scene: FailureContext) -> ast.Assign | None:
 
 @mistake("RuntimeError", r"^Can't detach views in-place")
 def detached_view(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    name = scene.called_on("detach_")
+    name = scene.receiver_of("detach_")
     if name is None:
         return None
-    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{enclosed(name)}.detach()"
+    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{parenthesize(name)}.detach()"
     return _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
 
 
@@ -417,8 +417,8 @@ def detached_view(scene: FailureContext, _match: re.Match[str]) -> str | None:
 @mistake("TypeError", r"^'(?P<kind>Tensor|NoneType)' object is not callable")
 @mistake("TypeError", r"^float\(\) argument must be a string or a real number, not '(?P<kind>NoneType)'")
 def step_without_closure(scene: FailureContext, match: re.Match[str]) -> str | None:
-    call = called(scene)
-    if call is None or function(scene) != "step" or not isinstance(call.func, ast.Attribute):
+    call = failing_call(scene)
+    if call is None or function_name(scene) != "step" or not isinstance(call.func, ast.Attribute):
         return None
     name = ast.unparse(call.func.value)
     if "missing" not in match.string and not _made_as(scene, name, "LBFGS"):
@@ -437,19 +437,19 @@ def step_without_closure(scene: FailureContext, match: re.Match[str]) -> str | N
 
 def _step_of_a_loss(scene: FailureContext, call: ast.Call, name: str) -> str | None:
     """Of `optimizer.step(loss)`."""
-    loss = argument(call, 0, "closure")
+    loss = call_argument(call, 0, "closure")
     if loss is None or not _made_as(scene, name, r"(?:optim\.\w+|SGD|Adam|AdamW|RMSprop|Adagrad)"):
         return None
     return _(
         "{name}.step() goes by the gradients that are there, not by a loss: `{fix}`.",
-        name=name, fix=f"{enclosed(ast.unparse(loss))}.backward(); {name}.step()",
+        name=name, fix=f"{parenthesize(ast.unparse(loss))}.backward(); {name}.step()",
     )  # fmt: skip
 
 
 def _made_as(scene: FailureContext, name: str, kind: str) -> bool:
     """Whether every assignment to this name in the file makes such an object."""
     text = None if scene.event.file is None else scene.timeline.book.text(scene.event.file)
-    tree = parsed(None if text is None else "\n".join(text.lines))
+    tree = parse_code(None if text is None else "\n".join(text.lines))
     made = [
         ast.unparse(node.value)
         for node in ast.walk(tree)
@@ -460,7 +460,7 @@ def _made_as(scene: FailureContext, name: str, kind: str) -> bool:
 
 @mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
 def of_a_number(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str | None:
-    source = scene.called_on("backward")
+    source = scene.receiver_of("backward")
     if source is None:
         return None
     if source.endswith(".item()"):
@@ -472,7 +472,7 @@ def of_a_number(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str
     if found is not None:
         said = _(
             "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
-            "is a tensor, and keep item() for printing.", code=source, place=scene.where(found.step, found.code),
+            "is a tensor, and keep item() for printing.", code=source, place=scene.place_of(found.step, found.code),
         )  # fmt: skip
         return Diagnosis(said, found.step)
     return _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
@@ -482,10 +482,10 @@ def of_a_number(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
 def not_one(scene: FailureContext, match: re.Match[str]) -> str | None:
     node = _made_a_number(scene)
-    name = scene.called_on("item") or (None if node is None else enclosed(ast.unparse(node)))
+    name = scene.receiver_of("item") or (None if node is None else parenthesize(ast.unparse(node)))
     tensor = None if name is None else scene.tensor(name)
     if tensor is None and node is not None:
-        tensor = Operands(scene).meant_by(node)
+        tensor = Operands(scene).resolve(node)
     size = count(tensor.shape) if tensor is not None else match.groupdict().get("count")
     if name is None or size is None:
         return None
@@ -512,8 +512,8 @@ def optimizer_of_result(scene: FailureContext, _match: re.Match[str]) -> Diagnos
             name = ast.unparse(node)
             tensor = scene.tensor(name)
             if tensor is not None and not tensor.is_leaf:
-                made = scene.maker(tensor.tensor)
-                by = _(" ({place})", place=scene.where(made[0]).strip()) if made is not None else ""
+                made = scene.producer(tensor.tensor)
+                by = _(" ({place})", place=scene.place_of(made[0]).strip()) if made is not None else ""
                 said = _(
                     "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
                     "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
@@ -527,7 +527,7 @@ def optimizer_of_result(scene: FailureContext, _match: re.Match[str]) -> Diagnos
 
 @mistake("ValueError", r"^optimizer got an empty parameter list")
 def optimizer_of_nothing(scene: FailureContext, _match: re.Match[str]) -> str:
-    model = scene.called_on("parameters")
+    model = scene.receiver_of("parameters")
     used_up = None if model is not None else _used_up(scene)
     if used_up is not None:
         return _(
@@ -550,7 +550,7 @@ def _used_up(scene: FailureContext) -> tuple[str, str] | None:
     text = None if file is None else scene.timeline.book.text(file)
     if not isinstance(argument, ast.Name) or text is None:
         return None
-    for node in ast.walk(parsed("\n".join(text.lines))):
+    for node in ast.walk(parse_code("\n".join(text.lines))):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument.id:
             source = ast.unparse(node.value)
             if source.endswith(".parameters()"):

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.formatting import joined
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, enclosed, mistake, plain
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parenthesize, strip_parentheses
 from tutor.explain.mistakes.lost_history import behind, cut_behind
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
@@ -20,7 +20,7 @@ _NAMED, _LOOKED_AT = 3, 20
 def not_scalar(scene: FailureContext, _match: re.Match[str]) -> str:
     call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
     by_grad = call is not None and ast.unparse(call.func).endswith("autograd.grad") and bool(call.args)
-    root = ast.unparse(call.args[0]) if call is not None and by_grad else scene.roots()
+    root = ast.unparse(call.args[0]) if call is not None and by_grad else scene.root_name()
     tensor = None if root is None else scene.tensor(root)
     if root is None or (call is not None and by_grad and isinstance(call.args[0], (ast.List, ast.Tuple))):
         return _(
@@ -31,7 +31,7 @@ def not_scalar(scene: FailureContext, _match: re.Match[str]) -> str:
     if tensor:
         holds = _("{root} has {count} elements (shape {shape})", root=root, count=count(tensor.shape),
                    shape=shape_text(tensor.shape))  # fmt: skip
-    called = enclosed(plain(root))
+    called = parenthesize(strip_parentheses(root))
     if by_grad:
         return _(
             "{holds}, and without grad_outputs the gradient is that of a single number. Make one of it first, for "
@@ -48,7 +48,7 @@ def not_scalar(scene: FailureContext, _match: re.Match[str]) -> str:
 
 @mistake("RuntimeError", r"^element 0 of tensors does not require grad and does not have a grad_fn")
 def no_graph(scene: FailureContext, _match: re.Match[str]) -> Diagnosis:
-    root = scene.roots() or _differentiated(scene) or _("the result")
+    root = scene.root_name() or _differentiated(scene) or _("the result")
     tensor = scene.tensor(root)
     begun = scene.backward_step()
     number = tensor.tensor if tensor is not None else begun[1].roots[0] if begun is not None and begun[1].roots else 0
@@ -81,7 +81,7 @@ def _since_frozen(scene: FailureContext, root: str, frozen: list[int], begin: st
     shown = [*names[:_NAMED], *rest]
     why = _(
         "it was computed with {names}, which need no gradient since {place}. Leave that out for the parameters that "
-        "should be trained.", names=joined(shown), place=scene.where(step, scene.statement_of(step)),
+        "should be trained.", names=joined(shown), place=scene.place_of(step, scene.statement_of(step)),
     )  # fmt: skip
     return Diagnosis(begin.format(root=root, why=why), step)
 

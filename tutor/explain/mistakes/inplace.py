@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parsed
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
 from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, crossings, detaching, leading_to
 from tutor.explain.saved_tensors import Kept, kept_by, version_of, whose
 from tutor.i18n import _
@@ -33,9 +33,9 @@ _WITHOUT = {
 def written(statement: str, code: str) -> ast.expr | None:
     """What a piece of code writes into: `w` of `w -= 1`, `w[0]` of `w[0] = 5`, `x` of `F.relu_(x)` and
     `F.relu(x, inplace=True)`."""
-    tree = parsed(statement)
+    tree = parse_code(statement)
     alone = len(tree.body) == 1 and not hasattr(tree.body[0], "body")
-    for change in (*ast.walk(tree), *ast.walk(parsed(code))):
+    for change in (*ast.walk(tree), *ast.walk(parse_code(code))):
         if isinstance(change, ast.AugAssign) and (alone or _is_of(code, change, change.target)):
             return change.target
         target = change.targets[0] if isinstance(change, ast.Assign) else None
@@ -59,14 +59,14 @@ def written(statement: str, code: str) -> ast.expr | None:
 
 def _is_of(code: str, change: ast.stmt, target: ast.expr) -> bool:
     """Whether a piece of code is a statement, or its target."""
-    body = parsed(code).body
+    body = parse_code(code).body
     return len(body) == 1 and ast.unparse(body[0]) in (ast.unparse(target), ast.unparse(change))
 
 
 def without(statement: str, code: str, *, of_tensor: bool) -> str | None:
     """The same as an operation that gives a new tensor; None where there is none. `of_tensor` says that the target is
     an element of a tensor, where an assignment would write into it too."""
-    body = parsed(statement).body
+    body = parse_code(statement).body
     if len(body) == 1 and isinstance(body[0], ast.AugAssign):
         change = body[0]
         target = ast.unparse(change.target)
@@ -99,7 +99,7 @@ def pieces(code: str, is_it: Iterator[str] | set[str]) -> list[str]:
     """The largest expressions in a piece of code that are one of these names, or an element of it."""
     names = set(is_it)
     found: list[str] = []
-    waiting: list[ast.AST] = [parsed(code)]
+    waiting: list[ast.AST] = [parse_code(code)]
     while waiting:
         node = waiting.pop(0)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
@@ -131,7 +131,7 @@ def is_library(node: ast.expr) -> bool:
 
 
 def _call(code: str) -> ast.Call | None:
-    body = parsed(code.strip()).body
+    body = parse_code(code.strip()).body
     value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr | ast.Assign | ast.Return) else None
     return value if isinstance(value, ast.Call) else None
 
@@ -179,7 +179,7 @@ class Told:
 
 def all_overwritten(scene: FailureContext) -> list[Kept]:
     """What the nodes that the failed pass had still to run keep, where it has been written to."""
-    state = scene.stopped
+    state = scene.state_at_stop
     held = (kept for node in _waiting(state) for kept in kept_by(state, node))
     told = (_with_last_version(scene, kept) for kept in held if not kept.freed and kept.storage is not None)
     return [kept for kept in told if not kept.fits]
@@ -206,7 +206,7 @@ def _versions(scene: FailureContext, kept: Kept, since: int) -> Iterator[tuple[i
 
 def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
     """What torch's message speaks of; None where that is not known."""
-    state = scene.stopped
+    state = scene.state_at_stop
     found = [kept for kept in all_overwritten(scene) if (kept.version, kept.now) == (told.then, told.now)]
     ready = _ready(state)
     narrower: tuple[Callable[[Kept], bool], ...] = (
@@ -225,7 +225,7 @@ def overwritten(scene: FailureContext, told: Told) -> Overwritten | None:
 
 def first_write(scene: FailureContext, kept: Kept, since: int) -> int:
     """The first step after which a tensor has another version than the one that was kept: versions only grow."""
-    if version_of(scene.stopped, kept.tensor, kept.storage) is None:
+    if version_of(scene.state_at_stop, kept.tensor, kept.storage) is None:
         later = (step for step, version in _versions(scene, kept, since) if version > (kept.version or 0))
         return next(later, scene.step)
     first, last = since, scene.step
@@ -320,17 +320,17 @@ def _written_name(scene: FailureContext, lost: Overwritten) -> str | None:
 def _whose(scene: FailureContext, lost: Overwritten) -> str:
     """`MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = lost.kept.node
-    said = whose(scene.stopped, node, lost.kept.tensor)
+    said = whose(scene.state_at_stop, node, lost.kept.tensor)
     if said != node.name or node.tensor == lost.kept.tensor or lost.made is None:
         return said
-    return _("{node} of {tensor}", node=node.name, tensor=scene.where(lost.made))
+    return _("{node} of {tensor}", node=node.name, tensor=scene.place_of(lost.made))
 
 
 def _where(scene: FailureContext, step: int) -> str:
     """The statement that wrote, where the code of the operation is its target alone."""
     code, statement = scene.timeline.view(step).code or "", scene.statement_of(step) or ""
     stored = statement.lstrip().startswith(code) and "=" in statement.removeprefix(code)[:4]
-    return scene.where(step, statement if stored and "\n" not in statement else None)
+    return scene.place_of(step, statement if stored and "\n" not in statement else None)
 
 
 def _pieces(scene: FailureContext, kept: Kept, made: int) -> list[str]:
@@ -355,8 +355,8 @@ def _output(scene: FailureContext, lost: Overwritten) -> str:
     if lost.made is None or lost.kept.tensor != lost.kept.node.tensor:
         return _("a tensor")
     if module is not None:
-        return _("the output of {layer}", layer=scene.layer(lost.made, module.path))
-    return _("the result of {place}", place=scene.where(lost.made))
+        return _("the output of {layer}", layer=scene.layer_name(lost.made, module.path))
+    return _("the result of {place}", place=scene.place_of(lost.made))
 
 
 # ---------------------------------------------------------------- a parameter, changed between
@@ -381,7 +381,7 @@ def _between(scene: FailureContext, lost: Overwritten, held: TensorState) -> str
     writes = sorted({lost.step, *(first_write(scene, kept, _made(scene, kept) or 0) for kept in spoilt)})
     frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
     places = joined(list(dict.fromkeys(f"`{_statement(scene, step, frame)[0]}`" for step in writes)))
-    name = scene.roots() if graph.frames and graph.frames[-1].frame == frame else None
+    name = scene.root_name() if graph.frames and graph.frames[-1].frame == frame else None
     name = name or next((name for name, one in names_of(graph, frame).items() if one in call.roots), None)
     root = name or _("the result")
     older = leading_to(graph, {kept.node.node for kept in spoilt}) & set(timeline.state(writes[-1] - 1).nodes)
@@ -473,7 +473,7 @@ def _instead(scene: FailureContext, lost: Overwritten, held: TensorState) -> str
     if target is None and module is not None and module.kind in _IN_PLACE:
         return _(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
-            layer=scene.layer(step, module.path), plain=f"nn.{module.kind}(…)",
+            layer=scene.layer_name(step, module.path), plain=f"nn.{module.kind}(…)",
             inplace=f"nn.{module.kind}(…, inplace=True)",
         )  # fmt: skip
     base = None if target is None else ast.unparse(base_of(target))

@@ -12,7 +12,7 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from tutor.explain.formatting import joined
-from tutor.explain.mistakes.context import FailureContext, enclosed, parsed
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
 from tutor.explain.mistakes.silent import by_data
 from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Event, Line, Op
@@ -50,7 +50,7 @@ def makes(op: str) -> bool:
 
 def why_from_numbers(scene: FailureContext, step: int) -> str:
     """How an operation that makes a new tensor of numbers lost what they were computed from, and what to do."""
-    place, call = scene.where(step), _call(scene, step)
+    place, call = scene.place_of(step), _call(scene, step)
     op = scene.timeline.event(step)
     found = taken_numbers(scene, step)
     if found:
@@ -98,11 +98,11 @@ def unseen(scene: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list
     """The calls in the code of an operation that made a tensor of numbers for it and that torch does not tell of
     (`from_numpy`), and where the numbers were taken out."""
     for number, text in zip(op.inputs, op_texts(scene.timeline, step) or (), strict=False):
-        call = next((node for node in ast.walk(parsed(text)) if isinstance(node, ast.Call)), None)
-        if number is None or call is None or scene.maker(number, before=step) is not None:
+        call = next((node for node in ast.walk(parse_code(text)) if isinstance(node, ast.Call)), None)
+        if number is None or call is None or scene.producer(number, before=step) is not None:
             continue
         if ast.unparse(call.func).rpartition(".")[2] in _MAKES:
-            yield text, _found(scene, step, text, _read(parsed(text)))
+            yield text, _found(scene, step, text, _read(parse_code(text)))
 
 
 def _is_list(scene: FailureContext, step: int, call: ast.Call) -> bool:
@@ -133,11 +133,11 @@ def _taken_at(scene: FailureContext, step: int) -> list[Taken]:
     code = scene.timeline.view(step).code or ""
     if makes(site.op or ""):
         copies = any(number is not None for number in event.inputs)
-        return [] if copies else _found(scene, step, code, _read(parsed(code)))
+        return [] if copies else _found(scene, step, code, _read(parse_code(code)))
     texts = zip(event.inputs, op_texts(scene.timeline, step) or (), strict=False)
     code = ", ".join(text for number, text in texts if number is None)
     bound = {name: one.what for frame in scene.timeline.state(step - 1).frames for name, one in frame.names.items()}
-    return _found(scene, step, code, {name for name in _read(parsed(code)) if bound.get(name) == "value"})
+    return _found(scene, step, code, {name for name in _read(parse_code(code)) if bound.get(name) == "value"})
 
 
 def _found(scene: FailureContext, step: int, code: str, names: set[str]) -> list[Taken]:
@@ -160,7 +160,7 @@ def _in_code(scene: FailureContext, step: int, code: str, end: int) -> Iterator[
             yield Taken(earlier, event.inputs[0], part, _source(part))
     state = timeline.state(end - 1)
     names = {**names_of(state, MODULE), **names_of(state)}
-    calls = [node for node in ast.walk(parsed(code)) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)]
     for node in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         if isinstance(node.func, ast.Name) and node.func.id in _CASTS and node.args:
             meant = [names[name] for name in _read(node.args[0]) if name in names]
@@ -200,7 +200,7 @@ def _statement(scene: FailureContext, site: int) -> str:
 @lru_cache(maxsize=1024)
 def _stored(code: str) -> tuple[set[str], set[str], bool]:
     """What a statement gives numbers to, what it reads, and whether nothing of before stays."""
-    body = parsed(code).body
+    body = parse_code(code).body
     statement = body[0] if len(body) == 1 else None
     if isinstance(statement, ast.Assign):
         names = {name for target in statement.targets for name in _read(target)}
@@ -218,13 +218,13 @@ def _read(tree: ast.AST) -> set[str]:
 
 
 def _call(scene: FailureContext, step: int) -> ast.Call | None:
-    tree = parsed(scene.timeline.view(step).code)
+    tree = parse_code(scene.timeline.view(step).code)
     return next((node for node in ast.walk(tree) if isinstance(node, ast.Call)), None)
 
 
 def _source(code: str) -> str:
     """`w * 2` of `(w * 2).detach().numpy()`."""
-    tree = parsed(code)
+    tree = parse_code(code)
     node = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
     while isinstance(node, (ast.Call, ast.Attribute)):
         inner = node.func if isinstance(node, ast.Call) else node
@@ -264,7 +264,7 @@ def cut_behind(scene: FailureContext, tensor: int, before: int, wanted: int | No
         for code, found in unseen(scene, step, op):
             taken = [one for one in found if _has_history(scene, one.tensor, one.step)]
             if taken and (wanted is None or any(leads_to(scene, one.tensor, one.step, wanted) for one in taken)):
-                return Cut(step, by_way_of(scene.where(step, code), taken))
+                return Cut(step, by_way_of(scene.place_of(step, code), taken))
     return None if wanted is not None else _gradient(scene, tensor, before)
 
 
@@ -284,7 +284,7 @@ def _gradient(scene: FailureContext, tensor: int, before: int) -> Cut | None:
                 if gradient in made_of:
                     return Cut(info.start_step, _(
                         "{place} gave the gradients that it is computed from, and these have a history only if that "
-                        "is asked for: write create_graph=True there.", place=scene.where(info.start_step),
+                        "is asked for: write create_graph=True there.", place=scene.place_of(info.start_step),
                     ))  # fmt: skip
     return None
 
@@ -295,7 +295,7 @@ def behind(scene: FailureContext, tensor: int, before: int) -> Iterator[tuple[in
     seen: set[int] = set()
     while waiting and len(seen) < _MOST:
         number, at = waiting.pop(0)
-        made = scene.maker(number, before=at)
+        made = scene.producer(number, before=at)
         if made is None or made[0] in seen:
             continue
         step, op = made
@@ -312,24 +312,24 @@ def _through_data(scene: FailureContext, tensor: int, before: int) -> Cut | None
     made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
     for number in made_of:
         held = timeline.state(before - 1).tensors.get(number)
-        if held is None or held.requires_grad or held.label is None or scene.maker(number, before) is not None:
+        if held is None or held.requires_grad or held.label is None or scene.producer(number, before) is not None:
             continue
         for step in range(before - 1, max(before - _FARTHEST, 0), -1):
             code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
             data = _data_of(code, held.label)
             if data is not None:
-                return Cut(step, _by_data(scene.where(step), data))
+                return Cut(step, _by_data(scene.place_of(step), data))
     return None
 
 
 def _data_of(code: str, name: str) -> str | None:
     """`(w * 2).sum()` of the statement `y = (w * 2).sum().data`."""
-    body = parsed(code).body
+    body = parse_code(code).body
     statement = body[0] if len(body) == 1 else None
     value = statement.value if isinstance(statement, ast.Assign) else None
     if not isinstance(statement, ast.Assign) or not isinstance(value, ast.Attribute) or value.attr != "data":
         return None
-    return enclosed(ast.unparse(value.value)) if ast.unparse(statement.targets[0]) == name else None
+    return parenthesize(ast.unparse(value.value)) if ast.unparse(statement.targets[0]) == name else None
 
 
 def _by_data(place: str, name: str) -> str:
@@ -362,7 +362,7 @@ def _given(scene: FailureContext, step: int, op: Op) -> list[int]:
     site = scene.timeline.sites.get(op.site)
     if given or site is None or site.op != "Parameter":
         return given
-    calls = [node for node in ast.walk(parsed(scene.timeline.view(step).code)) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parse_code(scene.timeline.view(step).code)) if isinstance(node, ast.Call)]
     wanted = ast.unparse(calls[0].args[0]) if calls and calls[0].args else ""
     named = names_of(scene.timeline.state(step - 1)).get(wanted)
     last = scene.timeline.event(step - 1)
@@ -380,7 +380,7 @@ def _has_history(scene: FailureContext, tensor: int, step: int) -> bool:
 
 def _why(scene: FailureContext, step: int, op: Op) -> str:
     site = scene.timeline.sites.get(op.site)
-    name, place = (site.op if site is not None else None) or "", scene.where(step)
+    name, place = (site.op if site is not None else None) or "", scene.place_of(step)
     data = by_data(scene.timeline, step, op)
     if data is not None:
         return _by_data(place, data)
@@ -419,7 +419,7 @@ def _of_whole_numbers(scene: FailureContext, step: int, op: Op) -> bool:
 def _rebound(scene: FailureContext, step: int) -> str | None:
     """What to say where a parameter's name was given to a new tensor under `no_grad`."""
     code = scene.statement_of(step)
-    body = [] if code is None else parsed(code).body
+    body = [] if code is None else parse_code(code).body
     change = body[0] if len(body) == 1 else None
     if not isinstance(change, ast.Assign) or len(change.targets) != 1:
         return None
@@ -431,7 +431,7 @@ def _rebound(scene: FailureContext, step: int) -> str | None:
     return _(
         "{place} ran under no_grad and gave the name {name} to a new tensor that does not require grad; the leaf was "
         "left behind. Change the leaf itself, in place, in the same block: `{mend}`.",
-        place=scene.where(step), name=name, mend=in_place(name, change.value),
+        place=scene.place_of(step), name=name, mend=in_place(name, change.value),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, enclosed, mistake, parsed
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, mistake, parenthesize, parse_code
 from tutor.explain.mistakes.lost_history import cut_behind, in_place, leads_to
 from tutor.i18n import _
 from tutor.trace.events import Backward
@@ -80,7 +80,7 @@ def _not_there(scene: FailureContext, source: str, name: str, leaf: int, last: P
     if cleared is not None:
         said = _(
             "{grad} is None: {place} cleared it, after the last backward pass. Use gradients between backward() and "
-            "zero_grad().", grad=source, place=scene.where(cleared, scene.statement_of(cleared)),
+            "zero_grad().", grad=source, place=scene.place_of(cleared, scene.statement_of(cleared)),
         )  # fmt: skip
         return Diagnosis(said, cleared)
     event = timeline.event(last.start_step)
@@ -108,12 +108,12 @@ def _cleared(timeline: Timeline, leaf: int, since: int, before: int) -> int | No
 
 def _no_leaf(scene: FailureContext, source: str, name: str, tensor: TensorState) -> Diagnosis:
     """What is to be said of the `.grad` of what was computed: which is the leaf, and how it would be this."""
-    made = scene.maker(tensor.tensor)
+    made = scene.producer(tensor.tensor)
     if made is None:
         return Diagnosis(_computed(source, name, tensor))
     step, op = made
     before = scene.timeline.state(step - 1)
-    statement = parsed(scene.statement_of(step)).body
+    statement = parse_code(scene.statement_of(step)).body
     change = statement[0] if len(statement) == 1 else None
     target = ast.unparse(change.targets[0]) if isinstance(change, ast.Assign) else None
     value = change.value if isinstance(change, ast.Assign) else ast.Name(name)
@@ -126,12 +126,12 @@ def _no_leaf(scene: FailureContext, source: str, name: str, tensor: TensorState)
     if earlier is not None and earlier.requires_grad:
         said = _(
             "{grad} is None: {name} is no leaf any more. {place} computed it from the earlier {name}, and that is the "
-            "leaf, to which the gradient goes.", grad=source, name=name, place=scene.where(step),
+            "leaf, to which the gradient goes.", grad=source, name=name, place=scene.place_of(step),
         )  # fmt: skip
     elif converts and target == name and any(one.is_leaf and one.requires_grad for one in given):
         said = _(
             "{grad} is None: {name} is no leaf. {place} computed it from another tensor, and that is the leaf, to "
-            "which the gradient goes.", grad=source, name=name, place=scene.where(step),
+            "which the gradient goes.", grad=source, name=name, place=scene.place_of(step),
         )  # fmt: skip
     else:
         return Diagnosis(_computed(source, name, tensor), step)
@@ -172,7 +172,7 @@ def _leaf_again(name: str, value: ast.expr, converts: bool) -> str:
 def whole_numbers(scene: FailureContext, _match: re.Match[str]) -> str:
     constants = [node.value for node in ast.walk(scene.tree) if isinstance(node, ast.Constant)]
     whole = next((value for value in constants if type(value) is int), None)
-    if whole is None or scene.called_on("requires_grad_") is not None:
+    if whole is None or scene.receiver_of("requires_grad_") is not None:
         return _(
             "`{code}` asks for gradients of whole numbers (or truth values), and a derivative needs numbers that can "
             "change a little. Give dtype=torch.float32 where the tensor is made, or turn it into one with .float() "
@@ -188,7 +188,7 @@ def whole_numbers(scene: FailureContext, _match: re.Match[str]) -> str:
 @mistake("RuntimeError", r"^Can't call numpy\(\) on Tensor that requires grad")
 def to_numpy(scene: FailureContext, _match: re.Match[str]) -> str:
     given = (one.source for one in Operands(scene).all() if one.tensor.requires_grad)
-    name = scene.called_on("numpy") or next(map(enclosed, given), None)
+    name = scene.receiver_of("numpy") or next(map(parenthesize, given), None)
     if name is None:
         return _(
             "A tensor that is part of a graph cannot become an array of NumPy's, which could not carry the graph on. "

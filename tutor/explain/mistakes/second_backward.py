@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parsed
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
 from tutor.explain.saved_tensors import kept_by
 from tutor.i18n import _
 from tutor.trace.events import Bind, Op, OptimizerStep
@@ -126,7 +126,7 @@ def _mentioned(scene: FailureContext, state: State, frame: FrameState, tensor: i
     header = None if site is None else scene.timeline.book.header(site.file, site.span)
     code = None if site is None or header is None else scene.timeline.book.code(site.file, header)
     mentioned = set()
-    for node in ast.walk(parsed(code)):
+    for node in ast.walk(parse_code(code)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             mentioned.add(node.id)
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -175,7 +175,7 @@ def detaching(scene: FailureContext, carried: list[Crossing]) -> str | None:
             _("If nothing should flow back that far, write {code} after each backward pass.", code=code)
             if all(one.frame in living for one in carried)
             else _("If nothing should flow back that far, write {code} before {place}.", code=code,
-                    place=scene.where(used))
+                    place=scene.place_of(used))
         )  # fmt: skip
     said += [
         _("If nothing should flow back that far, write `{code}` instead of `{old}`.", code=new, old=old)
@@ -206,7 +206,7 @@ def _rebinding(scene: FailureContext, crossing: Crossing) -> tuple[str, str] | N
         ):
             continue
         code = scene.statement_of(step)
-        body = parsed(code).body
+        body = parse_code(code).body
         change = body[0] if len(body) == 1 else None
         if not isinstance(change, ast.Assign) or [ast.unparse(one) for one in change.targets] != [name]:
             return None
@@ -355,7 +355,7 @@ def _with_detach(scene: FailureContext, used: int, tensor: int) -> tuple[str, st
         site = timeline.sites.get(frame.site or 0)
         names = {name for name, number in names_of(before, frame).items() if number == tensor}
         code = None if site is None else timeline.book.code(site.file, timeline.book.header(site.file, site.span))
-        statement = parsed(code)
+        statement = parse_code(code)
         calls = [
             (call, argument)
             for call in ast.walk(statement)
@@ -398,9 +398,9 @@ def second_time(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | Non
     first = _pass_that_freed(scene, start, freed)
     if first is None:
         return None
-    root = scene.roots() or _("the result")
+    root = scene.root_name() or _("the result")
     nodes = [graph.tensors[number].node for number in event.roots if number in graph.tensors]
-    before = _("the backward pass of {place}", place=scene.where(first))
+    before = _("the backward pass of {place}", place=scene.place_of(first))
     if any(node in freed for node in nodes):
         said = _(
             "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
@@ -468,7 +468,7 @@ def _shared(
     scene: FailureContext, graph: State, freed: set[int], through: list[Crossing], root: str, first: int
 ) -> str:
     """Two results of one part, and a pass for each."""
-    before = _("the backward pass of {place}", place=scene.where(first))
+    before = _("the backward pass of {place}", place=scene.place_of(first))
     called = list(dict.fromkeys(_called(scene, graph, one) for one in through))
     names = [] if len(called) > _NAMED else [name for name in called if name is not None]
     names = names if len(names) == len(called) else []
@@ -522,7 +522,7 @@ def _called(scene: FailureContext, graph: State, crossing: Crossing) -> str | No
         return named
     node = graph.nodes[crossing.node]
     made = scene.timeline.columns.operation(node.operation or node.within)
-    return None if made is None else scene.where(made)
+    return None if made is None else scene.place_of(made)
 
 
 def _sum(scene: FailureContext, first: int) -> str | None:
@@ -536,7 +536,7 @@ def _sum(scene: FailureContext, first: int) -> str | None:
 def _call(scene: FailureContext, step: int) -> str | None:
     """The source of `loss` in `loss.backward()`; None for any other call, one that is given a gradient say."""
     code = scene.timeline.view(step).code
-    for node in ast.walk(parsed(code)):
+    for node in ast.walk(parse_code(code)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
             given = {keyword.arg for keyword in node.keywords}
             named = ast.unparse(node.func.value)

@@ -9,7 +9,7 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, enclosed, mistake, parsed
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, mistake, parenthesize, parse_code
 from tutor.explain.mistakes.inplace import base_of, is_library, is_path, without, written
 from tutor.i18n import _
 from tutor.trace.names import names_of
@@ -36,7 +36,7 @@ def leaf(scene: FailureContext, _match: re.Match[str]) -> str | None:
 
 def _is_function(code: str) -> bool:
     """Whether it is a call of one of torch's functions: `F.relu_(x)`, not `x.relu_()`."""
-    call = next((node for node in ast.walk(parsed(code)) if isinstance(node, ast.Call)), None)
+    call = next((node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)), None)
     return call is not None and isinstance(call.func, ast.Attribute) and is_library(call.func.value)
 
 
@@ -109,8 +109,8 @@ def one_of_several(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | 
         return None
     name = ast.unparse(base_of(given))
     tensor = _tensor(scene, base_of(given))
-    made = None if tensor is None else scene.maker(tensor.tensor)
-    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
+    made = None if tensor is None else scene.producer(tensor.tensor)
+    by = "" if made is None else _(" ({place})", place=scene.place_of(made[0]))
     said = _(
         "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd "
         "does not allow.", name=name, by=by, code=scene.code if target is None else _statement(scene),
@@ -129,13 +129,13 @@ def one_of_several(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | 
 def view_under_no_grad(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     target = _target(scene)
     tensor = None if target is None else _tensor(scene, base_of(target))
-    made = None if tensor is None else scene.maker(tensor.tensor)
+    made = None if tensor is None else scene.producer(tensor.tensor)
     if target is None or made is None:
         return None
     said = _(
         "{name} is a view that was made under no_grad ({place}), and `{code}` writes into it where gradients are on: "
         "autograd could not tell what is meant. Make the view outside of that block too, or write into it inside.",
-        name=ast.unparse(base_of(target)), place=scene.where(made[0]), code=_statement(scene),
+        name=ast.unparse(base_of(target)), place=scene.place_of(made[0]), code=_statement(scene),
     )  # fmt: skip
     return Diagnosis(said, made[0])
 
@@ -180,8 +180,8 @@ def shared_elements(scene: FailureContext, _match: re.Match[str]) -> Diagnosis |
     tensor = None if name is None else scene.tensor(name)
     if name is None or tensor is None:
         return None
-    made = scene.maker(tensor.tensor)
-    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
+    made = scene.producer(tensor.tensor)
+    by = "" if made is None else _(" ({place})", place=scene.place_of(made[0]))
     said = _(
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
         "its own before writing: `{copy}`.", name=name, by=by, copy=f"{name} = {name}.clone()",
@@ -230,7 +230,7 @@ def _registered(scene: FailureContext) -> tuple[int | None, str, str]:
     found = []
     for step in range(scene.step - 1, 0, -1):
         code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
-        for node in ast.walk(parsed(code)) if _REGISTERS.search(code) is not None else ():
+        for node in ast.walk(parse_code(code)) if _REGISTERS.search(code) is not None else ():
             if isinstance(node, ast.Attribute) and _REGISTERS.fullmatch(node.attr):
                 found.append((step, ast.unparse(node.value), node.attr))
     if len(found) > 1:
@@ -258,7 +258,7 @@ def _used_before(scene: FailureContext) -> list[int | None]:
     for step, op in scene.operations():
         site = scene.timeline.sites.get(op.site)
         if site is not None and (site.parent or "").startswith("BackwardHook."):
-            made = scene.maker(op.inputs[0] or 0, step) if op.inputs else None
+            made = scene.producer(op.inputs[0] or 0, step) if op.inputs else None
             return [] if made is None else made[1].inputs
     return []
 
@@ -270,7 +270,7 @@ def _instead(scene: FailureContext) -> str:
             plain = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
             return _("Make a new tensor instead: `{code}`.", code=plain)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-            plain = f"{enclosed(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
+            plain = f"{parenthesize(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
             return _("Make a new tensor instead: `{code}`.", code=f"{plain}({', '.join(map(ast.unparse, node.args))})")
     layer = _in_place(scene)
     if layer is None:
@@ -295,7 +295,7 @@ def _in_place(scene: FailureContext) -> tuple[int | None, str, str] | None:
     made without."""
     file = scene.event.file
     text = None if file is None else scene.timeline.book.text(file)
-    calls = ast.walk(parsed("\n".join(text.lines))) if text is not None else ()
+    calls = ast.walk(parse_code("\n".join(text.lines))) if text is not None else ()
     found = []
     for call in calls:
         given = [one for one in call.keywords if one.arg == "inplace"] if isinstance(call, ast.Call) else []

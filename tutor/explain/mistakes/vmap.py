@@ -6,7 +6,7 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Operands, enclosed, mistake, parsed
+from tutor.explain.mistakes.context import FailureContext, Operands, mistake, parenthesize, parse_code
 from tutor.explain.mistakes.inplace import base_of, written
 from tutor.i18n import _
 
@@ -20,7 +20,7 @@ def taken_out(scene: FailureContext, _match: re.Match[str]) -> str:
     for node in ast.walk(scene.tree):
         if isinstance(node, ast.Subscript):
             return _sliced(scene, begin, node)
-    name = scene.called_on("item")
+    name = scene.receiver_of("item")
     if name is not None and _is_decided_by(scene, name):
         return sentences([begin, _("Compute both sides and choose with torch.where(condition, a, b).")])
     if name is not None:
@@ -31,7 +31,7 @@ def taken_out(scene: FailureContext, _match: re.Match[str]) -> str:
 def _is_decided_by(scene: FailureContext, name: str) -> bool:
     """Whether an `if` or a `while` asks for the number: it cannot ask the tensor either."""
     tests = [
-        node.test for node in ast.walk(parsed(scene.statement)) if isinstance(node, ast.If | ast.IfExp | ast.While)
+        node.test for node in ast.walk(parse_code(scene.statement)) if isinstance(node, ast.If | ast.IfExp | ast.While)
     ]
     held = (node for test in tests for node in ast.walk(test))
     return any(isinstance(node, ast.Attribute) and node.attr == "item" and ast.unparse(node.value) == name
@@ -52,7 +52,7 @@ def _sliced(scene: FailureContext, begin: str, node: ast.Subscript) -> str:
     if lower not in sides:
         return sentences([begin, said])
     sides.remove(lower)
-    length, source = sides[0], enclosed(ast.unparse(node.value))
+    length, source = sides[0], parenthesize(ast.unparse(node.value))
     places = f"{lower} + torch.arange({length})"
     fix = f"{source}.gather(0, {places})" if _is_row(scene, node.value) else f"{source}[{places}]"
     return sentences([begin, said, _("Take the elements by their numbers: `{fix}`.", fix=fix)])
@@ -61,15 +61,15 @@ def _sliced(scene: FailureContext, begin: str, node: ast.Subscript) -> str:
 def _is_row(scene: FailureContext, node: ast.expr) -> bool:
     """Whether what is sliced has one dimension inside of the function."""
     operands = Operands(scene)
-    tensor = operands.meant_by(node)
+    tensor = operands.resolve(node)
     if tensor is not None:
         return len(tensor.shape) == 1
-    for call in ast.walk(parsed(scene.statement)):  # a lambda's arguments are those of the call around it
+    for call in ast.walk(parse_code(scene.statement)):  # a lambda's arguments are those of the call around it
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Call) and call.func.args:
             function = call.func.args[0]
             names = [one.arg for one in function.args.args] if isinstance(function, ast.Lambda) else []
             given = dict(zip(names, call.args, strict=False)).get(ast.unparse(node))
-            tensor = None if given is None else operands.meant_by(given)
+            tensor = None if given is None else operands.resolve(given)
             if tensor is not None:
                 return len(tensor.shape) == 2
     return False
@@ -81,7 +81,7 @@ def decided(scene: FailureContext, _match: re.Match[str]) -> str:
         "torch.vmap runs the function once for all rows, so that `{code}` stands for many answers, and Python's if and "
         "while need one.", code=scene.code,
     )  # fmt: skip
-    choice = next((one for one in ast.walk(parsed(scene.statement)) if isinstance(one, (ast.If, ast.IfExp))), None)
+    choice = next((one for one in ast.walk(parse_code(scene.statement)) if isinstance(one, (ast.If, ast.IfExp))), None)
     sides = None if choice is None else _sides(choice)
     if sides is None or choice is None:
         return sentences([begin, _("Compute both sides and choose with torch.where(condition, a, b).")])
