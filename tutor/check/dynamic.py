@@ -281,7 +281,7 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 error=failure.error,
                 message=failure.message,
             )
-            mend = _("Let it stand in `try` and `except`, or mend it.")
+            mend = _("Let it stand in `try` and `except`, or fix it.")
         elif info.end is None:
             what, mend = _death(ran.status), _("A lesson must come to its end.")
         else:

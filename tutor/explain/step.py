@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tutor.explain import formatting, mistakes
 from tutor.explain.formatting import Part, close, label, lost_leaf
-from tutor.explain.mistakes.silent import at_accumulation, at_step, spread
+from tutor.explain.mistakes.silent import broadcast_warning, unoptimized_at_accumulation, unoptimized_at_step
 from tutor.explain.node import node_line, node_plain, parts_told, summarize_node
 from tutor.explain.nonfinite import first_made
 from tutor.explain.operation import op_line, op_plain
@@ -46,7 +46,7 @@ def _noted(timeline: Timeline, step: int) -> list[Part]:
         found = (unseen_at(timeline, step), first_made(timeline, step))
         return [(said, "error") for said in found if said is not None]
     if kind == "accumulate":
-        lost, alone = lost_leaf(timeline, step), at_accumulation(timeline, step)
+        lost, alone = lost_leaf(timeline, step), unoptimized_at_accumulation(timeline, step)
         said: list[Part] = [] if lost is None else [(lost, "error")]
         return said if alone is None else [*said, (alone, "quiet")]
     if kind == "backward_end":
@@ -57,7 +57,10 @@ def _noted(timeline: Timeline, step: int) -> list[Part]:
     said = [] if zeroed is None else [(zeroed, "grad")]
     stepped = steps_told(timeline, step)
     said += [(says(timeline, told), "value") for told in stepped]
-    quiet = (at_step(timeline, step) if stepped else None, spread(timeline, step) if kind == "op" else None)
+    quiet = (
+        unoptimized_at_step(timeline, step) if stepped else None,
+        broadcast_warning(timeline, step) if kind == "op" else None,
+    )
     said += [(one, "quiet") for one in quiet if one is not None]
     return said if kind in _NO_CHANGE else said + _changes(timeline, step)
 

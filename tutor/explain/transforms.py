@@ -3,7 +3,7 @@ hooks. Each is named as what it is, at the steps where it shows."""
 
 from __future__ import annotations
 
-from tutor.explain.mistakes.silent import taken, ungraphed
+from tutor.explain.mistakes.silent import explain_data_assignment, explain_unrecorded_operation
 from tutor.i18n import N_, _
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline
@@ -79,7 +79,7 @@ def _named(timeline: Timeline, step: int) -> str | None:
         node = timeline.state(step).nodes.get(event.node)
         return None if node is None else _NODES.get(node.name)
     if isinstance(event, Line):
-        return taken(timeline, step) or _again(timeline, step, event)
+        return explain_data_assignment(timeline, step) or _again(timeline, step, event)
     return None
 
 
@@ -97,7 +97,7 @@ def _of_operation(timeline: Timeline, step: int, event: Op) -> str | None:
         return _DUALS[site.op]
     if site.depth:
         return _FIRST.get(site.parent or "") if site.op == "requires_grad_" else None
-    return ungraphed(timeline, step, event, site)
+    return explain_unrecorded_operation(timeline, step, event, site)
 
 
 def _again(timeline: Timeline, step: int, event: Line) -> str | None:

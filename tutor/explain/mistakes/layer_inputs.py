@@ -97,7 +97,7 @@ def explain_conv_dimensions(context: FailureContext, match: re.Match[str]) -> st
 
 
 def _describe_batch_dimensions(context: FailureContext, match: re.Match[str], input_text: str) -> str:
-    """Say how many dimensions an input has with and without one for the samples."""
+    """Say how many dimensions the input must have, with or without one for the samples."""
     return _(
         "`{code}` takes {single} dimensions (channels first), or {batch} with one for the samples before them: "
         "{given}.", code=context.code, single=match["single"], batch=match["batch"], given=input_text,
@@ -297,9 +297,7 @@ def explain_not_divisible(context: FailureContext, match: re.Match[str]) -> str:
 
 
 def _called_layer(context: FailureContext, operands: Operands, *parameters: str) -> Layer | None:
-    """Return the layer that the code calls itself, with the first of these parameters that it has (by default
-    `weight`).
-    """
+    """Return the layer that the code calls itself, with the first of these parameters (default: `weight`) it has."""
     call = failing_call(context)
     for parameter in parameters or ("weight",):
         tensor = None if call is None else operands.tensor(f"{ast.unparse(call.func)}.{parameter}")

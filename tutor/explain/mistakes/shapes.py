@@ -262,9 +262,7 @@ def _failing_assignment(context: FailureContext) -> ast.Assign | None:
 )
 @mistake("RuntimeError", r"^Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
 def explain_too_few_sizes(context: FailureContext, _match: re.Match[str]) -> str | None:
-    """Explain "the number of sizes provided must be greater or equal to the number of dimensions" of `expand`,
-    `repeat`.
-    """
+    """Explain "the number of sizes provided must be greater or equal to the number of dimensions" of `expand`."""
     operand = first_operand(context, Operands(context))
     if operand is None:
         return None
