@@ -31,7 +31,7 @@ def main(words: list[str] | None = None) -> int:
     """Runs `gradtutor` with these arguments (those of the process, if not given); returns the exit status."""
     from tutor.text import format
 
-    format.prepare()
+    format.prepare_streams()
     status = _guarded(words)
     if words is None and os.environ.get("PYTHONINSPECT"):  # or Python would begin to converse, after a traceback
         for stream in (sys.stdout, sys.stderr):

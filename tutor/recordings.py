@@ -43,11 +43,11 @@ class Refusal(Exception):
 
 def say(text: str, status: int) -> int:
     """One line, whatever the text holds."""
-    from tutor.text.format import close_quietly, safe
+    from tutor.text.format import close_quietly, escape_controls
 
     sys.stdout.flush()
     try:
-        print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr, flush=True)
+        print("gradtutor: " + " ".join(escape_controls(text).split()), file=sys.stderr, flush=True)
     except OSError:  # nobody can be told
         close_quietly(sys.stderr)
     return status

@@ -26,7 +26,7 @@ from tutor.explain.optimizers import (
 from tutor.explain.provenance import readable
 from tutor.explain.saved_tensors import fails, kept_by, what, whose
 from tutor.i18n import N_, _, ngettext
-from tutor.text.format import dtype_of, gradient, guarded, safe, table, write_object
+from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, table, write_json_line
 from tutor.text_width import cut
 from tutor.trace.events import Update
 from tutor.trace.graph import graph_of, is_leaf, shares_of
@@ -85,11 +85,11 @@ def _update(timeline: Timeline, told: OptimizerReport, update: Update) -> dict[s
     return {
         "parameter": name,
         "group": update.group,
-        "before": gradient(update.before, dtype),
-        "grad": gradient(update.grad, dtype),
-        "after": gradient(update.after, dtype),
-        "state_before": {name: gradient(value, dtype) for name, value in update.state_before.items()},
-        "state_after": {name: gradient(value, dtype) for name, value in update.state_after.items()},
+        "before": gradient_json(update.before, dtype),
+        "grad": gradient_json(update.grad, dtype),
+        "after": gradient_json(update.after, dtype),
+        "state_before": {name: gradient_json(value, dtype) for name, value in update.state_before.items()},
+        "state_after": {name: gradient_json(value, dtype) for name, value in update.state_after.items()},
         "agrees": found is not None,
         "working": None if found is None else f"{name}{place_text(found.index, update)} = {found.update}",
     }
@@ -206,12 +206,12 @@ _NAMES = 48
 
 def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
     """One object."""
-    write_object(record(timeline, step), out)
+    write_json_line(record(timeline, step), out)
 
 
 def record(timeline: Timeline, step: int) -> dict[str, Any]:
     """All that the screen shows at a step; nothing that differs from one run of the same program to the next."""
-    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
+    state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
     fields: dict[str, tuple[Callable[[], Any], Any]] = {
         "cell": (lambda: timeline.view(step).cell if step else None, None),
         "line": (lambda: timeline.view(step).line if step else None, None),
@@ -228,7 +228,7 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
 
 
 def _field(timeline: Timeline, say: Callable[[], Any], nothing: Any) -> Any:
-    return guarded(timeline, say, lambda _: nothing)
+    return guard(timeline, say, lambda _: nothing)
 
 
 def _frames(state: State) -> list[dict[str, Any]]:
@@ -288,8 +288,8 @@ def _node(timeline: Timeline, state: State, node: NodeState) -> dict[str, Any]:
         "id": node.node,
         "name": node.name,
         "tensor": None if node.tensor is None else name_of(state, node.tensor),
-        "value": gradient(node.value, dtype),
-        "grad": gradient(node.grad_outputs[0], dtype) if node.grad_outputs else None,
+        "value": gradient_json(node.value, dtype),
+        "grad": gradient_json(node.grad_outputs[0], dtype) if node.grad_outputs else None,
         "state": node.state,
         "saved": saved(state, node),
         "module": None if module is None else {"class": module.kind, "path": module.path},
@@ -303,7 +303,7 @@ def _shares(state: State, edges: list[tuple[int, int]]) -> list[list[Any]]:
     found = []
     for source, target, sent in shares_of(state, edges):
         dtype = dtype_of(state, state.nodes[source].tensor)
-        found.append([source, target, [gradient(one, dtype) for one in sent]])
+        found.append([source, target, [gradient_json(one, dtype) for one in sent]])
     return found
 
 
@@ -322,12 +322,12 @@ def _series(timeline: Timeline, name: str, step: int) -> list[list[Any]]:
 def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
     """The same to be read, from what is now to what was printed."""
     for line in lines(timeline, step):
-        out.write(cut(safe(line), _WIDEST) + "\n")
+        out.write(cut(escape_controls(line), _WIDEST) + "\n")
 
 
 def lines(timeline: Timeline, step: int) -> list[str]:
     """The text of a point, line by line."""
-    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
+    state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
     parts: list[Callable[[], list[str]]] = [partial(_heading, timeline, step)]
     parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
     parts += [
@@ -335,7 +335,7 @@ def lines(timeline: Timeline, step: int) -> list[str]:
         partial(optimizer_lines, timeline, step), partial(_rest, timeline, step, state),
         lambda: _printed(timeline.output(step)),
     ]  # fmt: skip
-    return [line for part in parts for line in guarded(timeline, part, lambda why: ["", why])]
+    return [line for part in parts for line in guard(timeline, part, lambda why: ["", why])]
 
 
 def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:
@@ -395,7 +395,7 @@ def _tensor_table(state: State, frame: FrameState) -> list[str]:
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
     more = ["  " + _("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
-    return table([[safe(text) for text in row] for row in rows]) + more
+    return table([[escape_controls(text) for text in row] for row in rows]) + more
 
 
 def _with_others(name: str, others: list[str]) -> str:
@@ -435,7 +435,7 @@ def _graph(timeline: Timeline, step: int) -> list[str]:
     head = _("graph")
     if state.last_pass is not None and state.showing_pass:
         head = _("graph of pass {number}", number=state.last_pass.number)
-    return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
+    return ["", head, *table([[escape_controls(text) for text in row] for row in rows]), *more]
 
 
 def _label(timeline: Timeline, state: State, node: NodeState) -> str | None:

@@ -13,9 +13,9 @@ from tutor.explain import cause, explanation, line, problem
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson import answers
 from tutor.lesson.model import Cell
-from tutor.study.progress import Given, Progress, Store
+from tutor.study.progress import GivenAnswer, Progress, Store
 from tutor.text import prose, show
-from tutor.text.format import Paint, guarded, safe
+from tutor.text.format import Paint, escape_controls, guard
 from tutor.text.prose import cells_of
 from tutor.text.show import changed
 from tutor.trace import navigation
@@ -30,7 +30,7 @@ class Questions:
         self._timeline = timeline
         self._language = language
         self._cells = cells_of(timeline)
-        self.given: dict[int, Given] = {}
+        self.given: dict[int, GivenAnswer] = {}
         """By the question's cell, its index in the lesson."""
 
     def options(self, cell: Cell) -> list[str]:
@@ -65,14 +65,14 @@ class Questions:
         """Take an answer: what to say to it, and whether the question is settled."""
         if typed in ("s", "skip", "q", ""):
             if typed != "":
-                self.given[cell.index] = Given("", None)
+                self.given[cell.index] = GivenAnswer("", None)
             return (_("Skipped.") if typed else _("Type an answer, or s to skip.")), typed != ""
         try:
             value = answers.read(typed, cell.question, len(self.options(cell)), self._lines(cell))
         except answers.AnswerError as error:
             return str(error), False
         right = self._right(cell)
-        self.given[cell.index] = Given(typed, right is not None and _is_right(cell, value, right))
+        self.given[cell.index] = GivenAnswer(typed, right is not None and _is_right(cell, value, right))
         return _("Now see."), True
 
     def exercise(self, number: int) -> str | None:
@@ -204,7 +204,7 @@ class Walker:
         try:
             self._begin()
             while (typed := self._read("> ")) is not None and typed.strip() not in ("q", "quit", "exit"):
-                guarded(self.timeline, partial(self._do, typed.strip()), self._cannot)
+                guard(self.timeline, partial(self._do, typed.strip()), self._cannot)
         finally:
             self._keep()
 
@@ -308,16 +308,16 @@ class Walker:
         for cell in self._prose.before(number):
             state = self.timeline.state(self.step)
             for text in self._prose.lines(cell, state):
-                self._out.write(safe(text) + "\n")
+                self._out.write(escape_controls(text) + "\n")
             if cell.question is not None and not self._ask(cell):
                 return False
         return True
 
     def _ask(self, cell: Cell) -> bool:
         for number, option in enumerate(self._questions.options(cell), 1):
-            self._out.write(safe(f"  {number}  {option}") + "\n")
+            self._out.write(escape_controls(f"  {number}  {option}") + "\n")
         for row in self._questions.code(cell):
-            self._out.write(safe(row) + "\n")
+            self._out.write(escape_controls(row) + "\n")
         while (typed := self._read(_("{what}, s skips: ", what=self._questions.prompt(cell)))) is not None:
             said, settled = self._questions.give(cell, typed.strip())
             if said:

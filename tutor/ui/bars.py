@@ -192,7 +192,7 @@ def said(screen: LessonScreen) -> list[Piece]:
     if not step:
         return _before(screen)
     whole = end is not None and end.outcome == "ok"
-    if step == timeline.steps and whole and (screen.study.done or screen.gate.waiting):
+    if step == timeline.steps and whole and (screen.study.done or screen.gate.unsolved):
         told, done = _verdict(screen), _done(screen)
         both = [*told, (f" {g.dot} ", "quiet"), *done]
         if told and row_width(both) <= screen.size.width - 4:
@@ -214,12 +214,12 @@ def said(screen: LessonScreen) -> list[Piece]:
 def _done(screen: LessonScreen) -> list[Piece]:
     """The end of a lesson: what comes next."""
     g = screen.explain.glyphs
-    if screen.gate.waiting:
+    if screen.gate.unsolved:
         e, capital = ("e", "key"), ("S", "key")
         here = screen.exercising.here
-        if here is not None and here.number in screen.gate.waiting:
+        if here is not None and here.number in screen.gate.unsolved:
             return phrase("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
-        cell = min(screen.gate.waiting)
+        cell = min(screen.gate.unsolved)
         end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
         text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
         return phrase(text, cell=cell, go=(f"g {end}", "key"))
@@ -246,8 +246,8 @@ def _compared(screen: LessonScreen) -> list[Piece]:
     if screen.timeline.kind(screen.cursor) != "cell_end":
         return []
     told: list[Piece] = []
-    for index, (text, right) in screen.study.given.items():
-        found = screen.gate.answer_of(screen.timeline, index)
+    for index, (text, right) in screen.study.answers.items():
+        found = screen.gate.run_answer(screen.timeline, index)
         if not text or found is None or found[1].error is not None or screen.cursor not in (found[0], found[0] + 1):
             continue
         value = (shown(found[1].value), "strong")
@@ -272,7 +272,7 @@ def _compared(screen: LessonScreen) -> list[Piece]:
 
 def _came(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
     """The step at which the answer of a question came to be what it is."""
-    came = screen.study.came
+    came = screen.study.answer_origins
     if index not in came:
         of = next((one.of for one in screen.gate.questions if one.index == index), "")
         timeline = screen.timeline

@@ -180,7 +180,7 @@ def works(screen: LessonScreen, key: str) -> bool:
             return screen.session is not None and not screen.running and bool(screen.whatif.known_knobs)
         case "hint":
             here = screen.exercising.here
-            kept = screen.study.kept
+            kept = screen.study.progress
             return here is not None and here.id not in kept.solved and kept.hints.get(here.id, 0) < len(here.hints)
         case "runs":
             return len(screen.runner.runs.all) > 1

@@ -157,24 +157,24 @@ class Arranger:
     def leading(self) -> Pane:
         """The pane that the arrows up and down are for, as long as the learner chooses no other."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         pointing = question is not None and question.kind == "line"
         return screen.lesson if self.now == "lesson" and self._prose and not pointing else screen.code
 
     @property
     def now(self) -> str:
         """Which of them is now."""
-        return "lesson" if self.screen.gate.reading(self.screen.timeline, self.screen.cursor) else "code"
+        return "lesson" if self.screen.gate.is_reading_time(self.screen.timeline, self.screen.cursor) else "code"
 
     @property
     def _prose(self) -> bool:
         """Whether there is a lesson pane; as long as nothing is known of the program there is."""
-        return self.screen.gate.prose or self.screen.timeline.document is None
+        return self.screen.gate.has_prose or self.screen.timeline.document is None
 
     def update(self) -> None:
         """Put everything in its place, if anything changed that matters to it."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         width, height = screen.size
         small = too_small(width, height)
         wide = is_wide(width, height)

@@ -170,7 +170,7 @@ class Prompts:
     def pointing(self) -> tuple[int, str] | None:
         """The marked line of code, where the question is "which line?": its number and its text."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         asked = question is not None and question.kind == "line" and screen.focused in (screen.code, screen.ask)
         return screen.code.line() if asked else None
 
@@ -184,7 +184,7 @@ class Prompts:
     def point(self, by: int) -> None:
         """In the field for the answer to "which line?": another line is marked in the code, and is the answer."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is not None and question.kind == "line":
             screen.code.move(by)
             line = screen.code.line()
@@ -193,7 +193,7 @@ class Prompts:
 
     def _answer(self, text: str) -> None:
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is None:
             return
         try:
@@ -222,7 +222,7 @@ class Prompts:
     def skip(self) -> None:
         """No answer: what the question hides is open."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is not None:
             screen.study.skip(question.index)
             screen.places.focus_pane()

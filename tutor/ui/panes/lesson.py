@@ -222,11 +222,11 @@ class LessonPane(Pane):
     def _written(self, cells: int) -> _Text:
         """All that may be read, and what of it is to be read now."""
         assert self.timeline is not None
-        current = self.gate.section(self.timeline, self.cursor)
+        current = self.gate.section_at(self.timeline, self.cursor)
         text = _Text()
         told: int | None = None
         # What comes later is not read before its time.
-        reached = max(current, self.gate.section(self.timeline, min(self.seen, self.timeline.steps)))
+        reached = max(current, self.gate.section_at(self.timeline, min(self.seen, self.timeline.steps)))
         for at, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
             part = self._part(at, section, cells)
@@ -249,7 +249,7 @@ class LessonPane(Pane):
     def _part(self, at: int, section: Section, cells: int) -> _Part:
         """A section, laid out; what was true when it was read stays so, wherever the learner walks from there."""
         assert self.timeline is not None
-        step = self.gate.read_at(self.timeline, at, self.cursor)
+        step = self.gate.values_step(self.timeline, at, self.cursor)
         question = self.gate.question
         open_question = None if question is None or question.index not in section.cells else question.index
         exercise = self.gate.exercises.get(section.number or 0)
@@ -338,7 +338,7 @@ class LessonPane(Pane):
     def _told(self, index: int) -> Answer | None:
         """What the run gives for a question that was answered or skipped, once the learner has come to it."""
         assert self.timeline is not None
-        known = self.gate.answer_of(self.timeline, index) if index in self.given else None
+        known = self.gate.run_answer(self.timeline, index) if index in self.given else None
         return known[1] if known is not None and known[0] <= self.seen else None
 
     def _outcome(self, index: int, cells: int) -> list[Row]:

@@ -27,14 +27,14 @@ class Exercising:
     @property
     def here(self) -> Exercise | None:
         """The exercise that is to be read or done now."""
-        return self.screen.gate.exercise(self.screen.timeline, self.screen.cursor)
+        return self.screen.gate.exercise_at(self.screen.timeline, self.screen.cursor)
 
     def standing(self, exercise: Exercise) -> Standing:
         """How the learner stands with it."""
         screen = self.screen
-        kept, document = screen.study.kept, screen.timeline.document
+        kept, document = screen.study.progress, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
-        checked = screen.gate.checked(screen.timeline, exercise)
+        checked = screen.gate.attempt_result(screen.timeline, exercise)
         solved, starter = exercise.id in kept.solved, self.starter(exercise)
         return Standing(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
@@ -55,7 +55,7 @@ class Exercising:
 
         screen = self.screen
         starter = self.starter(exercise)
-        text = screen.study.kept.attempts.get(exercise.id, starter)
+        text = screen.study.progress.attempts.get(exercise.id, starter)
         standing = self.standing(exercise)
         problem = standing.problem if standing.tried else ""
         screen.player.pause()
@@ -69,7 +69,7 @@ class Exercising:
         if done is None or screen.session is None:
             return
         text, run = done
-        screen.study.tried(exercise.id, text)
+        screen.study.record_attempt(exercise.id, text)
         if run:
             self._trying = exercise
             attempts = {**screen.session.command.attempts, exercise.id: text}
@@ -79,15 +79,15 @@ class Exercising:
     def arrived(self) -> None:
         """More is recorded: a check may have passed or failed."""
         screen = self.screen
-        kept = screen.study.kept
-        screen.gate.waiting = {
+        kept = screen.study.progress
+        screen.gate.unsolved = {
             one.number for one in screen.gate.exercises.values() if one.id not in kept.solved | kept.opened
         }
         for exercise in screen.gate.exercises.values():
-            checked = screen.gate.checked(screen.timeline, exercise)
-            if checked is not None and checked.ok and exercise.id in screen.study.kept.attempts:
-                screen.study.solved(exercise.id)
-                screen.gate.waiting.discard(exercise.number)
+            checked = screen.gate.attempt_result(screen.timeline, exercise)
+            if checked is not None and checked.ok and exercise.id in screen.study.progress.attempts:
+                screen.study.record_solved(exercise.id)
+                screen.gate.unsolved.discard(exercise.number)
             if checked is not None and self._trying is not None and self._trying.id == exercise.id and screen.cursor:
                 self._trying = None
                 screen.lesson.look("exercise")
@@ -111,11 +111,11 @@ class Exercising:
         if exercise is None:
             screen.say((_("hints belong to exercises"), "quiet"))
             return
-        count = screen.study.kept.hints.get(exercise.id, 0)
+        count = screen.study.progress.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
             screen.say(*phrase("there is no other hint: {s} shows the solution", s=("S", "key")))
             return
-        screen.study.hint(exercise.id, count + 1)
+        screen.study.record_hints(exercise.id, count + 1)
         self._look()
 
     def solution(self) -> None:
@@ -124,15 +124,15 @@ class Exercising:
         if exercise is None:
             screen.say((_("solutions belong to exercises"), "quiet"))
             return
-        if exercise.id not in screen.study.kept.solved and self._opening != exercise.id:
+        if exercise.id not in screen.study.progress.solved and self._opening != exercise.id:
             self._opening = exercise.id
             text = N_("{s} once more shows the solution")
-            if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
+            if screen.study.progress.hints.get(exercise.id, 0) < len(exercise.hints):
                 text = N_("{s} once more shows the solution; {h} gives a hint")
             screen.say(*phrase(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
-        screen.gate.waiting.discard(exercise.number)
+        screen.gate.unsolved.discard(exercise.number)
         self._look()
 
     def _look(self) -> None:

@@ -77,10 +77,10 @@ class Reloader:
         found = counterpart(before, step, session.timeline) if step else 0
         if found is None:  # that statement is gone: the beginning of its cell
             found = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
-        screen.study.renumber(before.document, session.timeline.document)
+        screen.study.remap_answers(before.document, session.timeline.document)
         screen.runner.renew(session)
         screen.lesson.forget()
-        screen.study.begin_again()
+        screen.study.reset_run()
         screen.study.furthest = found
         screen.arrived()
         screen.cursor = found

@@ -166,7 +166,7 @@ class Commands:
     def turn_panes(self, by: int) -> None:
         """The focus goes to the next pane; where panes share a place, that one comes to the front."""
         screen = self.screen
-        names = [name for name in layout.PANES if screen.gate.prose or name != "lesson"]
+        names = [name for name in layout.PANES if screen.gate.has_prose or name != "lesson"]
         if screen.asking:
             names.insert(1, "ask")
         here = screen.focused.id if screen.focused is not None else None
@@ -384,7 +384,7 @@ class LessonScreen(Screen[None]):
         if not self.is_mounted:
             return
         self._know_document()
-        self.study.compare(self.timeline)
+        self.study.check_answers(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
         self.runner.come_back()
@@ -396,13 +396,13 @@ class LessonScreen(Screen[None]):
         document = self.timeline.document
         if document is not None and self.gate.document is not document:
             self.gate = Gate(document)
-            self.study.enter(self.gate)
-            self.lesson.gate, self.lesson.given = self.gate, self.study.given
+            self.study.settle_answers(self.gate)
+            self.lesson.gate, self.lesson.given = self.gate, self.study.answers
             self.lesson.standing = self.exercising.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
-        self.study.leave(self.cursor)
+        self.study.save_position(self.cursor)
 
     # ------------------------------------------------------------ where one may be
 
@@ -410,12 +410,12 @@ class LessonScreen(Screen[None]):
     def limit(self) -> int:
         """The last step that may be walked to."""
         self._know_document()  # its questions hold from the moment at which it is there
-        return self.gate.limit(self.timeline)
+        return self.gate.last_step(self.timeline)
 
     @property
     def asking(self) -> bool:
         """Whether a question waits for an answer now."""
-        return self.gate.asking(self.timeline, self.cursor) is not None
+        return self.gate.question_at(self.timeline, self.cursor) is not None
 
     @property
     def running(self) -> bool:
@@ -446,17 +446,17 @@ class LessonScreen(Screen[None]):
             return
         if self.follow:
             self.cursor = self.limit
-        self.study.reached(self.cursor, self.timeline, self.running)
+        self.study.record_step(self.cursor, self.timeline, self.running)
         self.lesson.seen = self.study.furthest
         self.places.turn()
         asked = self.gate.question
-        self.code.reveal = self.gate.reveal
+        self.code.reveal = self.gate.last_revealed_cell
         self.tensors.asking = self.asking
         self.chart.limit = self.limit if asked is not None else None
         self.places.update()
         if layout.too_small(*self.size):
             return
-        at = (self.cursor, min(self.timeline.steps, self.cursor + 1), asked, self.lesson.seen, dict(self.study.given))
+        at = (self.cursor, min(self.timeline.steps, self.cursor + 1), asked, self.lesson.seen, dict(self.study.answers))
         for pane in self.panes.values():
             # A step is what it was, however much is recorded after it; only curves grow.
             if at != self.shown or pane is self.chart:

@@ -12,7 +12,7 @@ import msgspec
 from tutor.explain import ended
 from tutor.i18n import N_, _
 from tutor.lesson.model import Knob
-from tutor.study.runs import Run, Runs, name_of
+from tutor.study.runs import Run, Runs, describe_changes
 from tutor.trace.events import Failed
 from tutor.trace.navigation import counterpart
 from tutor.ui.render.segments import Piece, clean, phrase
@@ -150,10 +150,10 @@ class Runner:
     def begin(self, session: Session) -> None:
         """Record a run, and show it from its beginning."""
         if self.runs.now is None:
-            kept = self.screen.study.kept.attempts
+            kept = self.screen.study.progress.attempts
             if kept:
                 session.command = msgspec.structs.replace(session.command, attempts=dict(kept))
-            self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+            self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
         self._show(session)
         self.screen.run_worker(self._record(session), group="session", exclusive=True)
 
@@ -223,7 +223,7 @@ class Runner:
         assert screen.session is not None
         session = screen.owner.again(screen.session)
         self.runs.replace(session)
-        screen.study.begin_again()
+        screen.study.reset_run()
         self._place = None
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
@@ -237,7 +237,7 @@ class Runner:
         now.cursor = screen.cursor
         session = screen.owner.again(screen.session, **changes)
         self._come_to(now)
-        run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+        run = self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
         screen.say(*phrase("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
