@@ -51,7 +51,7 @@ def test_a_wrong_answer_makes_way_for_a_right_one() -> None:
 def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tutor.study.progress import *; s = Store(Path(sys.argv[1]))\n"
-        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: Given('1', True)}))\n"
+        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: GivenAnswer('1', True)}))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in (0, 1000, 2000)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]

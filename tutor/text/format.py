@@ -109,8 +109,8 @@ def _reopen_checked(stream: io.TextIOWrapper) -> TextIO:
         stream.encoding,
         stream.line_buffering,
         stream.write_through,
+        stream.fileno(),
     )
-    stream.fileno()
     stream.flush()
     if isinstance(binary := stream.detach(), io.BufferedWriter):  # with PYTHONUNBUFFERED it is none
         binary.detach()

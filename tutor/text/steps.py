@@ -15,7 +15,7 @@ from tutor.explain.paths import paths_to
 from tutor.explain.provenance import unnamed
 from tutor.i18n import _
 from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, write_json_line
-from tutor.text.show import optimizer_at
+from tutor.text.show import optimizer_json_at
 from tutor.text_width import cut, width
 from tutor.trace import events as ev
 from tutor.trace.graph import parts_of
@@ -79,7 +79,7 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
     if kind_fields is not None:
         fields.update(kind_fields(timeline, step, view))
     if view.kind in ("line", "op"):
-        fields["optimizer"] = optimizer_at(timeline, step)
+        fields["optimizer"] = optimizer_json_at(timeline, step)
     return fields
 
 
