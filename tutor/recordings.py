@@ -1,6 +1,7 @@
 """The recording that a command is about: load it from its file, or make it by running a script or a lesson.
 
-Also `gradtutor record`: where the recording may be written, and forwarding what the script prints.
+Also `gradtutor record`: where the recording may be written, and forwarding what the script prints. Modules are imported
+late: `gradtutor --version` loads next to nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutor.i18n import _, ngettext
-from tutor.text.format import OutputError, close_quietly
-from tutor.trace import tracefile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +64,13 @@ def load(target: Target, arguments: Arguments) -> Timeline:
     Raises:
         Refusal: The file cannot be read, or options for a run are given.
     """
-    from tutor.trace.tracefile import TraceError
+    from tutor.trace import tracefile
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
         return tracefile.load(target.path)
-    except TraceError as error:
+    except tracefile.TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(
@@ -225,6 +224,8 @@ class Echo:
         """Why standard output could not be written; empty if it could."""
 
     def __call__(self, stream: str, text: str) -> None:
+        from tutor.text.format import OutputError, close_quietly
+
         to = sys.stderr if stream == "stderr" else sys.stdout
         try:
             to.write(text)

@@ -61,7 +61,7 @@ class Progress(msgspec.Struct):
     @property
     def right(self) -> int:
         """The number of questions answered right."""
-        return sum(given.right is True for given in self.answers.values())
+        return sum(answer.right is True for answer in self.answers.values())
 
     @property
     def resume(self) -> int:

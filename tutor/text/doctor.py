@@ -37,7 +37,7 @@ def write(out: TextIO) -> bool:
     """Write what was found, then the problems. Return whether lessons can be run."""
     torch, runs = _check_torch()
     rows = [_check_python(), *torch, *_check_terminal(sys.stdout)]
-    for line in table([[name, found] for name, found, _problem in rows], indent=""):
+    for line in table([[name, version] for name, version, _problem in rows], indent=""):
         out.write(line + "\n")
     problems = [problem for _, _, problem in rows if problem]
     out.write("\n" + ("\n".join(problems) if problems else _("All fits.")) + "\n")

@@ -40,14 +40,14 @@ def saved_json(state: State, node: NodeState) -> list[dict[str, Any]]:
     """Return the tensors that a node saves for its backward."""
     return [
         {
-            "name": kept.name,
-            "tensor": name_of(state, kept.tensor) if kept.tensor else None,
-            "bytes": kept.bytes,
-            "version": kept.version,
-            "fits": kept.fits,
-            "freed": kept.freed,
+            "name": tensor.name,
+            "tensor": name_of(state, tensor.tensor) if tensor.tensor else None,
+            "bytes": tensor.bytes,
+            "version": tensor.version,
+            "fits": tensor.fits,
+            "freed": tensor.freed,
         }
-        for kept in kept_by(state, node)
+        for tensor in kept_by(state, node)
     ]
 
 
@@ -102,25 +102,25 @@ def saved_lines(timeline: Timeline, step: int) -> list[str]:
     """Return a line for each saved tensor: `MulBackward0 of y keeps a as self, 4 bytes, version 0`."""
     rows, state = [], timeline.state(step)
     for node in graph_of(state)[0]:
-        for kept in kept_by(state, node):
-            suffix = "" if kept.tensor else _(" of its own")
-            template = N_("{node} kept {what}{own}") if kept.freed else N_("{node} keeps {what}{own}")
-            description = what(state, kept)
-            if description != kept.name:
-                description = _("{what} as {name}", what=description, name=kept.name)
+        for tensor in kept_by(state, node):
+            suffix = "" if tensor.tensor else _(" of its own")
+            template = N_("{node} kept {what}{own}") if tensor.freed else N_("{node} keeps {what}{own}")
+            description = what(state, tensor)
+            if description != tensor.name:
+                description = _("{what} as {name}", what=description, name=tensor.name)
             parts = [
                 _(template, node=whose(state, node), what=description, own=suffix),
-                ngettext("{count} byte", "{count} bytes", kept.bytes),
+                ngettext("{count} byte", "{count} bytes", tensor.bytes),
             ]
-            parts += [_("version {number}", number=kept.version)] if kept.version is not None else []
-            parts += [_("freed")] if kept.freed else []
-            if not kept.freed and not kept.fits:
+            parts += [_("version {number}", number=tensor.version)] if tensor.version is not None else []
+            parts += [_("freed")] if tensor.freed else []
+            if not tensor.freed and not tensor.fits:
                 remark = (
                     N_("which is at version {number} now: backward will fail")
-                    if fails(timeline, step, kept)
+                    if fails(timeline, step, tensor)
                     else N_("which is at version {number} now: backward would fail")
                 )
-                parts.append(_(remark, number=kept.now))
+                parts.append(_(remark, number=tensor.now))
             rows.append("  " + _(", ").join(parts))
     more = ["  " + _("and {count:,} more", count=len(rows) - _MAX_EXTRA_ROWS)] if len(rows) > _MAX_EXTRA_ROWS else []
     return ["", _("saved for backward"), *rows[:_MAX_EXTRA_ROWS], *more] if rows else []

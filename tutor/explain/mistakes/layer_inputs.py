@@ -42,30 +42,33 @@ from tutor.i18n import _
 def explain_conv_channels(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "Given groups=1, weight of size [8, 3, 3, 3], expected input[1, 1, 9, 9] to have 3 channels"."""
     shape, weight = parse_sizes(match["shape"]), parse_sizes(match["weight"])
-    wanted, own = int(match["wanted"]), int(match["own"])
+    in_channels, channels = int(match["wanted"]), int(match["own"])
     operands = Operands(context)
     layer = find_layer(operands, weight)
     operand = layer_input(context, operands, layer, shape)
     is_unbatched = operand is not None and len(operand.tensor.shape) == len(shape) - 1
     problem = _(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=wanted, dim=0 if is_unbatched else 1,
-        given=describe_input(operand, shape), own=own,
+        layer=f"`{context.code}`" if layer is None else layer.name, wanted=in_channels, dim=0 if is_unbatched else 1,
+        given=describe_input(operand, shape), own=channels,
     )  # fmt: skip
     return sentences(
-        [problem, *_channel_fixes(operand, shape, wanted, is_unbatched, layer is not None and match["groups"] == "1")]
+        [
+            problem,
+            *_channel_fixes(operand, shape, in_channels, is_unbatched, layer is not None and match["groups"] == "1"),
+        ]
     )
 
 
 def _channel_fixes(
-    operand: Operand | None, shape: Shape, wanted: int, is_unbatched: bool, suggest_layer: bool
+    operand: Operand | None, shape: Shape, in_channels: int, is_unbatched: bool, suggest_layer: bool
 ) -> list[str]:
     """Say how the input gets as many channels as the layer takes, or which layer takes this input."""
     fixes = []
-    if operand is not None and is_unbatched and wanted == 1:
+    if operand is not None and is_unbatched and in_channels == 1:
         fix = f"{parenthesize(operand.source)}.unsqueeze(1)"
         fixes.append(_("If its first dimension counts samples of one channel: {fix}.", fix=fix))
-    elif operand is not None and shape[-1] == wanted:
+    elif operand is not None and shape[-1] == in_channels:
         places = [0, len(shape) - 1, *range(1, len(shape) - 1)]
         if is_unbatched:
             places = [place - 1 for place in places if place]
@@ -169,28 +172,30 @@ def explain_pool_dimensions(context: FailureContext, match: re.Match[str]) -> st
 )
 def explain_norm_features(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "running_mean should contain 3 elements not 4" of `BatchNorm`."""
-    own, wanted = int(match["own"]), int(match["wanted"])
+    features, num_features = int(match["own"]), int(match["wanted"])
     operands = Operands(context)
-    layer = find_layer(operands, (wanted,), ".running_mean")
+    layer = find_layer(operands, (num_features,), ".running_mean")
     operand = layer_input(context, operands, layer)
-    if operand is None or own not in operand.tensor.shape[1:2]:
-        problem = _("{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
-                  layer=f"`{context.code}`" if layer is None else layer.name, wanted=wanted, own=own)  # fmt: skip
+    if operand is None or features not in operand.tensor.shape[1:2]:
+        problem = _(
+            "{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
+            layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_features, own=features,
+        )  # fmt: skip
     else:
         problem = _(
             "{layer} takes {wanted} features, dimension 1 of its input: {given}, so {own} features.",
-            layer=f"`{context.code}`" if layer is None else layer.name, wanted=wanted,
-            given=describe_input(operand, operand.tensor.shape), own=own,
+            layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_features,
+            given=describe_input(operand, operand.tensor.shape), own=features,
         )  # fmt: skip
         ndim = len(operand.tensor.shape)
-        if ndim > 2 and operand.tensor.shape[-1] == wanted:
+        if ndim > 2 and operand.tensor.shape[-1] == num_features:
             order = ", ".join(map(str, [0, ndim - 1, *range(1, ndim - 1)]))
             fix = f"{parenthesize(operand.source)}.permute({order})"
             return sentences([problem, _("If the features are the last dimension: {fix}.", fix=fix)])
     kind = _last_module_class(context, operands)
     if kind is None or not kind.startswith("BatchNorm"):
         return problem
-    return sentences([problem, _("A layer for this input is {layer}.", layer=f"nn.{kind}({own})")])
+    return sentences([problem, _("A layer for this input is {layer}.", layer=f"nn.{kind}({features})")])
 
 
 def _last_module_class(context: FailureContext, operands: Operands) -> str | None:
@@ -207,27 +212,27 @@ _NORM_SUFFIX = {2: 1, 3: 1, 4: 2, 5: 3}
 @mistake("ValueError", r"^expected (?P<wanted>\dD(?: or \dD)?) input \(got (?P<own>\d)D input\)")
 def explain_norm_dimensions(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "expected 4D input (got 3D input)" of `BatchNorm`."""
-    operands, own = Operands(context), int(match["own"])
+    operands, ndim = Operands(context), int(match["own"])
     layer = _called_layer(context, operands, "running_mean")
     operand = layer_input(context, operands, layer)
-    if operand is not None and len(operand.tensor.shape) != own:
+    if operand is not None and len(operand.tensor.shape) != ndim:
         operand = None
     first, *others = re.findall(r"\d", match["wanted"])
-    wanted = _("{first} or {last}", first=first, last=others[0]) if others else first
+    ndims_text = _("{first} or {last}", first=first, last=others[0]) if others else first
     problem = _(
         "`{code}` takes an input of {wanted} dimensions, and gets one of {own}.",
-        code=context.code, wanted=wanted, own=own,
+        code=context.code, wanted=ndims_text, own=ndim,
     )  # fmt: skip
     if operand is not None:
         problem = sentences([problem, _("{given}.", given=describe_input(operand, operand.tensor.shape))])
-    if operand is None or own not in _NORM_SUFFIX or layer is None:
+    if operand is None or ndim not in _NORM_SUFFIX or layer is None:
         return problem
-    if own == 3 and first == "4" and operand.tensor.shape[0] == layer.weight.shape[0]:
+    if ndim == 3 and first == "4" and operand.tensor.shape[0] == layer.weight.shape[0]:
         fix = f"{parenthesize(operand.source)}.unsqueeze(0)"
         return sentences([problem, _("If it is one sample: {fix}.", fix=fix)])
     if operand.tensor.shape[1] != layer.weight.shape[0]:
         return problem
-    fix = f"nn.BatchNorm{_NORM_SUFFIX[own]}d({operand.tensor.shape[1]})"
+    fix = f"nn.BatchNorm{_NORM_SUFFIX[ndim]}d({operand.tensor.shape[1]})"
     return sentences([problem, _("A layer for this input is {layer}.", layer=fix)])
 
 
@@ -238,14 +243,14 @@ def explain_norm_dimensions(context: FailureContext, match: re.Match[str]) -> st
 )
 def explain_layer_norm_shape(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "Given normalized_shape=[4], expected input with shape [*, 4]" of `LayerNorm`."""
-    wanted, shape = parse_sizes(match["wanted"]), parse_sizes(match["shape"])
+    normalized_shape, shape = parse_sizes(match["wanted"]), parse_sizes(match["shape"])
     operands = Operands(context)
-    layer = find_layer(operands, wanted)
+    layer = find_layer(operands, normalized_shape)
     operand = layer_input(context, operands, layer, shape)
-    last = shape[-len(wanted) :]
+    last = shape[-len(normalized_shape) :]
     problem = _(
         "{layer} normalizes the last dimensions, which must be {wanted}: {given}, so {own}.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=shape_text(wanted),
+        layer=f"`{context.code}`" if layer is None else layer.name, wanted=shape_text(normalized_shape),
         given=describe_input(operand, shape), own=shape_text(last),
     )  # fmt: skip
     if layer is None or "[*, " not in match.string:
@@ -261,13 +266,13 @@ def explain_layer_norm_shape(context: FailureContext, match: re.Match[str]) -> s
 )
 def explain_group_norm_channels(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "Expected weight to be a vector of size equal to the number of channels in input" of `GroupNorm`."""
-    shape, wanted = parse_sizes(match["shape"]), int(match["wanted"])
+    shape, num_channels = parse_sizes(match["shape"]), int(match["wanted"])
     operands = Operands(context)
-    layer = find_layer(operands, (wanted,))
+    layer = find_layer(operands, (num_channels,))
     operand = layer_input(context, operands, layer, shape)
     return _(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=wanted, dim=1,
+        layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_channels, dim=1,
         given=describe_input(operand, shape), own=shape[1],
     )  # fmt: skip
 
@@ -310,13 +315,13 @@ def _called_layer(context: FailureContext, operands: Operands, *parameters: str)
 @mistake("RuntimeError", r"^input has inconsistent input_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
 def explain_rnn_input_size(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "input.size(-1) must be equal to input_size" of a recurrent layer."""
-    operands, own = Operands(context), int(match["own"])
+    operands, input_size = Operands(context), int(match["own"])
     layer = _called_layer(context, operands, "weight_hh_l0", "weight_hh")
     operand = layer_input(context, operands, layer)
-    if operand is None or operand.tensor.shape[-1:] != (own,):
+    if operand is None or operand.tensor.shape[-1:] != (input_size,):
         problem = _(
             "The recurrent layer in `{code}` was made for {wanted} numbers at each place of a sequence, the last size "
-            "of its input, and that is {own}.", code=context.code, wanted=match["wanted"], own=own,
+            "of its input, and that is {own}.", code=context.code, wanted=match["wanted"], own=input_size,
         )  # fmt: skip
     else:
         problem = _(
@@ -324,7 +329,7 @@ def explain_rnn_input_size(context: FailureContext, match: re.Match[str]) -> str
             layer=f"`{context.code}`" if layer is None else layer.name, wanted=match["wanted"],
             given=describe_input(operand, operand.tensor.shape),
         )  # fmt: skip
-    return sentences([problem, _("A layer for this input has {argument}.", argument=f"input_size={own}")])
+    return sentences([problem, _("A layer for this input has {argument}.", argument=f"input_size={input_size}")])
 
 
 @mistake("ValueError", r"^(?P<kind>LSTM|GRU|RNN): Expected input to be 2D or 3D, got (?P<own>\d)D instead")
@@ -346,11 +351,11 @@ def explain_rnn_dimensions(context: FailureContext, match: re.Match[str]) -> str
 @mistake("RuntimeError", r"^Expected hidden(?P<place>\[\d\])? size \((?P<wanted>[\d, ]+)\), got \[(?P<own>.*?)\]")
 def explain_rnn_state_shape(context: FailureContext, match: re.Match[str]) -> str:
     """Explain "Expected hidden size (1, 2, 4), got [1, 3, 4]" of a recurrent layer."""
-    wanted, own = parse_sizes(match["wanted"]), parse_sizes(match["own"])
+    expected, shape = parse_sizes(match["wanted"]), parse_sizes(match["own"])
     return _(
         "The state that `{code}` begins with must have shape {wanted} (layers, samples, size of the state), and one "
-        "has {own}. For instance {zeros}.", code=context.code, wanted=shape_text(wanted), own=shape_text(own),
-        zeros=f"torch.zeros({', '.join(map(str, wanted))})",
+        "has {own}. For instance {zeros}.", code=context.code, wanted=shape_text(expected), own=shape_text(shape),
+        zeros=f"torch.zeros({', '.join(map(str, expected))})",
     )  # fmt: skip
 
 
@@ -462,11 +467,11 @@ def explain_image_target(context: FailureContext, _match: re.Match[str]) -> str 
     if len(operands) != 2 or len(operands[0].tensor.shape) < 3:
         return None
     shape = operands[0].tensor.shape
-    wanted = (shape[0], *shape[2:])
+    target_shape = (shape[0], *shape[2:])
     problem = _(
         "`{code}` takes the number of a class for each place of each sample, so a target of shape {wanted} for a "
         "prediction with its classes in dimension 1: {tensors}.",
-        code=context.code, wanted=shape_text(wanted), tensors=list_shapes(operands),
+        code=context.code, wanted=shape_text(target_shape), tensors=list_shapes(operands),
     )  # fmt: skip
     if operands[1].tensor.shape != (shape[0], 1, *shape[2:]):
         return problem

@@ -331,10 +331,12 @@ def ancestors(context: FailureContext, tensor: int, before: int) -> Iterator[tup
         step, op = producer
         seen.add(step)
         yield step, op
-        waiting += [(each, step) for each in _inputs_of(context, step, op)]
-        waiting += [(each.tensor, each.step) for each in taken_numbers(context, step)]
+        waiting += [(input_serial, step) for input_serial in _inputs_of(context, step, op)]
+        waiting += [(input_serial.tensor, input_serial.step) for input_serial in taken_numbers(context, step)]
         waiting += [
-            (each.tensor, each.step) for _, readings in unrecorded_constructors(context, step, op) for each in readings
+            (input_serial.tensor, input_serial.step)
+            for _, readings in unrecorded_constructors(context, step, op)
+            for input_serial in readings
         ]
 
 
