@@ -14,14 +14,15 @@ import select
 import sys
 from collections.abc import Callable
 from math import prod
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from tutor.i18n import _
 from tutor.text_width import pad, width
-from tutor.trace.state import State
-from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements, shape_of, to_json
-from tutor.trace.wire_types import Value
+
+if TYPE_CHECKING:
+    from tutor.trace.state import State
+    from tutor.trace.timeline import Timeline
+    from tutor.trace.wire_types import Value
 
 # ---------------------------------------------------------------- standard streams
 
@@ -191,6 +192,8 @@ def describe_error(error: Exception) -> str:
 
 def gradient_json(value: Value, dtype: str | None = None) -> Any:
     """Return a gradient as nested lists. If `dtype` is unknown, raw bytes with two numbers an element are complex."""
+    from tutor.trace.values import elements, shape_of, to_json  # late: `gradtutor --version` loads no msgspec
+
     if dtype is None:
         is_raw = isinstance(value, dict) and "data" in value
         is_complex = is_raw and len(elements(value) or ()) == 2 * prod(shape_of(value)) > 0
