@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.study.progress import Given, Progress, Store, merge
+from tutor.study.progress import GivenAnswer, Progress, Store, merge
 
 
 def test_nothing_done_yet(tmp_path: Path) -> None:
@@ -23,7 +23,9 @@ def test_nothing_done_yet(tmp_path: Path) -> None:
 
 
 def test_what_is_saved_is_there(tmp_path: Path) -> None:
-    progress = Progress("graph/two-paths", begun=True, step=7, answers={2: Given("5", True), 4: Given("", None)})
+    progress = Progress(
+        "graph/two-paths", begun=True, step=7, answers={2: GivenAnswer("5", True), 4: GivenAnswer("", None)}
+    )
     assert Store(tmp_path).save(progress)
     assert Store(tmp_path).load("graph/two-paths") == progress
     assert Store(tmp_path).load("graph/saved").mark == "new"
@@ -33,23 +35,23 @@ def test_what_is_saved_is_there(tmp_path: Path) -> None:
 def test_done_stays_done(tmp_path: Path) -> None:
     mine, theirs = Store(tmp_path), Store(tmp_path)
     old = mine.load("a/b")
-    theirs.save(Progress("a/b", begun=True, done=True, step=40, answers={1: Given("5", True)}))
-    old.begun, old.step, old.answers = True, 3, {1: Given("6", False), 2: Given("1", False)}
+    theirs.save(Progress("a/b", begun=True, done=True, step=40, answers={1: GivenAnswer("5", True)}))
+    old.begun, old.step, old.answers = True, 3, {1: GivenAnswer("6", False), 2: GivenAnswer("1", False)}
     mine.save(old)
     found = mine.load("a/b")
     assert (found.mark, found.step) == ("done", 3)
-    assert found.answers == {1: Given("5", True), 2: Given("1", False)}
+    assert found.answers == {1: GivenAnswer("5", True), 2: GivenAnswer("1", False)}
 
 
 def test_a_wrong_answer_makes_way_for_a_right_one() -> None:
-    old, new = Progress("a", answers={1: Given("6", False)}), Progress("a", answers={1: Given("5", True)})
-    assert merge(old, new).answers == {1: Given("5", True)}
+    old, new = Progress("a", answers={1: GivenAnswer("6", False)}), Progress("a", answers={1: GivenAnswer("5", True)})
+    assert merge(old, new).answers == {1: GivenAnswer("5", True)}
 
 
 def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tutor.study.progress import *; s = Store(Path(sys.argv[1]))\n"
-        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: Given('1', True)}))\n"
+        "for k in range(50): assert s.save(Progress('a/b', answers={int(sys.argv[2]) + k: GivenAnswer('1', True)}))\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in (0, 1000, 2000)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
@@ -96,7 +98,9 @@ def test_a_full_disk_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_where_to_go_on_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.save(Progress("a/b", begun=True, step=12, steps=40, answers={2: Given("5", True), 4: Given("1", False)}))
+    store.save(
+        Progress("a/b", begun=True, step=12, steps=40, answers={2: GivenAnswer("5", True), 4: GivenAnswer("1", False)})
+    )
     found = store.load("a/b")
     assert (found.resume, found.steps, found.right) == (12, 40, 1)
     found.done = True
@@ -169,9 +173,11 @@ def test_a_link_to_itself_is_a_notice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [chr(0xD800), chr(0xDCFF)], ids=["first", "second"])
 def test_half_of_a_character_does_not_lose_the_rest(tmp_path: Path, text: str) -> None:
     store = Store(tmp_path)
-    assert store.save(Progress("a/b", done=True, answers={1: Given(text, True)}, attempts={"slope": f"x = '{text}'"}))
+    assert store.save(
+        Progress("a/b", done=True, answers={1: GivenAnswer(text, True)}, attempts={"slope": f"x = '{text}'"})
+    )
     found = store.load("a/b")
-    assert (found.done, found.answers, found.attempts) == (True, {1: Given("?", True)}, {"slope": "x = '?'"})
+    assert (found.done, found.answers, found.attempts) == (True, {1: GivenAnswer("?", True)}, {"slope": "x = '?'"})
     assert store.notice is None
 
 

@@ -1,4 +1,4 @@
-"""Parse the command line: the declarations of commands and options, from which `--help` is made too.
+"""Parse the command line. `--help` is made from the same declarations of commands and options.
 
 Texts in the declarations are marked with `N_`, and translated when help or an error is written.
 """
@@ -18,19 +18,19 @@ from tutor.text_width import width, wrap
 
 
 class UsageError(Exception):
-    """Wrong use; the text says what, and what to do."""
+    """The command line is wrong; the text says what, and what to do."""
 
 
 class HelpWanted(Exception):
-    """`--help`: the text to print."""
+    """`--help` was given; the text is the help to print."""
 
 
 class Arguments(argparse.Namespace):
-    """What was asked for."""
+    """The parsed command line."""
 
     def __init__(self, command: str = "") -> None:
         self.command = command
-        """One of COMMANDS, or empty: a lesson (`target`), or the list of lessons."""
+        """One of COMMANDS; empty for a lesson (`target`), or the list of lessons."""
         self.target: str | None = None
         self.script: list[str] = []
         """The script's own arguments."""
@@ -40,13 +40,13 @@ class Arguments(argparse.Namespace):
         self.settings: list[str] = []
         """`--set`, as typed."""
         self.knobs: dict[str, str] = {}
-        """The same by name."""
+        """The values of `--set` by knob."""
         self.lessons: str | None = None
         self.output: str | None = None
         self.at = "end"
         self.json = False
         self.paths: list[str] = []
-        """Of `check`."""
+        """The paths given to `check`."""
         self.version = False
 
 
@@ -118,7 +118,7 @@ def _language_option() -> argparse.ArgumentParser:
 
 
 class _Command(NamedTuple):
-    """A command: what `gradtutor --help` says of it, what its own help says, and its own arguments."""
+    """A command: its line in `gradtutor --help`, its description in its own help, and its arguments."""
 
     summary: str
     description: str
@@ -211,11 +211,11 @@ COMMANDS = tuple(_COMMANDS)
 
 
 def _actions(parsers: Sequence[argparse.ArgumentParser]) -> list[argparse.Action]:
-    """The arguments that parsers declare, in order."""
+    """Return the arguments that parsers declare, in order."""
     return [action for parser in parsers for action in parser._actions]
 
 
-_TAKE_VALUE = {
+_VALUE_OPTIONS = {
     option
     for command in (_NO_COMMAND, *_COMMANDS.values())
     for action in _actions(command.parents)
@@ -225,7 +225,7 @@ _TAKE_VALUE = {
 
 
 def _synopsis(action: argparse.Action) -> str:
-    """An argument as a line of usage has it: `FILE`, `[PATH…]`, `[--at WHERE]`."""
+    """Return an argument as in a line of usage: `FILE`, `[PATH…]`, `[--at WHERE]`."""
     metavar = str(action.metavar)
     if not action.option_strings:
         repeated = action.nargs in (argparse.ZERO_OR_MORE, argparse.REMAINDER)
@@ -238,86 +238,89 @@ def _synopsis(action: argparse.Action) -> str:
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """Parse the words after `gradtutor`; options stand before or after a command's TARGET.
+    """Parse the words after `gradtutor`; options may stand before or after a command's TARGET.
 
     Raises:
-        UsageError: the words are no command of ours.
+        UsageError: The words are no command of ours.
         HelpWanted: `--help` is among them.
     """
     words = list(words)
-    place = _first_plain(words)
-    command = words[place] if place is not None and words[place] in COMMANDS else ""
-    if command and place is not None:
-        del words[place]
+    index = _first_positional(words)
+    command = words[index] if index is not None and words[index] in COMMANDS else ""
+    if command and index is not None:
+        del words[index]
     script: list[str] = []
     if command and _SCRIPT in _COMMANDS[command].arguments:
         words, script = _split_script(words, command)
-    i18n.use(_language(words))
-    if not command and place is not None and _first_plain(words[place + 1 :]) is not None:
-        raise UsageError(_no_command(words[place]))
-    arguments = _parser(command).parse_args(words, Arguments(command))
+    i18n.use(_find_language(words))
+    if not command and index is not None and _first_positional(words[index + 1 :]) is not None:
+        raise UsageError(_describe_unknown_command(words[index]))
+    arguments = _make_parser(command).parse_args(words, Arguments(command))
     arguments.script = script
-    arguments.knobs = dict(_knob(text) for text in arguments.settings)
+    arguments.knobs = dict(_parse_knob(text) for text in arguments.settings)
     return arguments
 
 
-def _language(words: Sequence[str]) -> str:
-    """The language that is asked for: errors and help speak it already."""
-    asked = [word for option, word in pairwise(words) if option == "--lang"]
-    asked += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    return next((word for word in asked if word in languages()), locale_language())
+def _find_language(words: Sequence[str]) -> str:
+    """Return the language that `--lang` names, which help and errors use already; else the locale's."""
+    names = [word for option, word in pairwise(words) if option == "--lang"]
+    names += [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+    return next((word for word in names if word in languages()), locale_language())
 
 
-def _no_command(word: str) -> str:
-    """What to say of a word that has words after it, and is no command."""
-    near = near_command(word)
-    if near is None:
+def _describe_unknown_command(word: str) -> str:
+    """Return the error for an unknown command."""
+    similar = similar_command(word)
+    if similar is None:
         return _("there is no command `{word}`. `gradtutor --help` lists them.", word=word)
-    return _("there is no command `{word}`. Did you mean `{near}`?", word=word, near=near)
+    return _("there is no command `{word}`. Did you mean `{near}`?", word=word, near=similar)
 
 
-def near_command(word: str) -> str | None:
-    """The command that a word is a misspelling of."""
+def similar_command(word: str) -> str | None:
+    """Return the command that a word may be a misspelling of; None if none is similar."""
     import difflib
 
     return next(iter(difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7)), None)
 
 
-def _first_plain(words: Sequence[str]) -> int | None:
-    """The place of the first word that is neither an option nor an option's value."""
-    place = 0
-    while place < len(words):
-        word = words[place]
+def _first_positional(words: Sequence[str]) -> int | None:
+    """Return the index of the first word that is neither an option nor an option's value; None if there is none."""
+    index = 0
+    while index < len(words):
+        word = words[index]
         if word == "--":
-            return place + 1 if place + 1 < len(words) else None
+            return index + 1 if index + 1 < len(words) else None
         if not word.startswith("-") or word == "-":
-            return place
-        place += 2 if word in _TAKE_VALUE else 1
+            return index
+        index += 2 if word in _VALUE_OPTIONS else 1
     return None
 
 
 def _split_script(words: list[str], command: str) -> tuple[list[str], list[str]]:
-    """Our part of the words, up to FILE, and the script's after it: its `--lang` is not ours, nor its `--`."""
-    place = _first_plain(words)
-    if place is None:
+    """Split the words after FILE off: they belong to the script, even `--lang` and `--`."""
+    index = _first_positional(words)
+    if index is None:
         return words, []
-    ours, rest = words[: place + 1], words[place + 1 :]
-    lone = len(rest) == 2 and rest[0] in ("-o", "--output")
-    joined = len(rest) == 1 and rest[0].startswith(("--output=", "-o")) and len(rest[0]) > 2
-    if command == "record" and (lone or joined):
-        return [*rest, *ours], []
-    return ours, rest
+    ours, script_words = words[: index + 1], words[index + 1 :]
+    is_output = len(script_words) == 2 and script_words[0] in ("-o", "--output")
+    is_joined_output = (
+        len(script_words) == 1 and script_words[0].startswith(("--output=", "-o")) and len(script_words[0]) > 2
+    )
+    if command == "record" and (is_output or is_joined_output):
+        return [*script_words, *ours], []
+    return ours, script_words
 
 
-def _knob(text: str) -> tuple[str, str]:
+def _parse_knob(text: str) -> tuple[str, str]:
+    """Return name and value of `KNOB=VALUE`."""
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
         raise UsageError(_("--set wants KNOB=VALUE, not {text}. For instance: --set lr=0.1", text=repr(text)))
     return name.strip(), value
 
 
-def _parser(command: str) -> _Parser:
-    """The parser of a command, or of none."""
+def _make_parser(command: str) -> _Parser:
+    """Return the parser of a command; of the main program if it is empty."""
     return _Parser(command, _COMMANDS[command]) if command else _MainParser()
 
 
@@ -325,7 +328,7 @@ def _parser(command: str) -> _Parser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """The parser of a command. Raises instead of exiting."""
+    """The parser of a command; it raises instead of exiting."""
 
     def __init__(self, name: str, command: _Command, usage: str | None = None) -> None:
         super().__init__(
@@ -340,8 +343,8 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raises UsageError."""
-        problem = _translated(message)
+        """Raise UsageError with argparse's message in the language of the interface."""
+        problem = _translate_error(message)
         problem = f"{problem[:1].lower()}{problem[1:]}"
         raise UsageError(_("{problem}. `{command} --help` shows how it is used.", problem=problem, command=self.prog))
 
@@ -370,7 +373,7 @@ class _MainParser(_Parser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Translate, and break lines by the columns that they take on a terminal: Chinese has no spaces, and takes two."""
+    """Help texts, translated and wrapped by the columns that they take on a terminal: Chinese characters take two."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=31, width=min(shutil.get_terminal_size().columns - 2, 118))
@@ -395,7 +398,7 @@ class _Formatter(argparse.HelpFormatter):
         return "\n\n".join(paragraphs)
 
 
-_OF_ARGPARSE = (
+_ARGPARSE_TEXTS = (
     N_("usage: "),
     N_("positional arguments"),
     N_("options"),
@@ -406,20 +409,20 @@ _OF_ARGPARSE = (
     N_("invalid choice: %(value)r (choose from %(choices)s)"),
     N_("ignored explicit argument %r"),
 )
-"""What argparse says of a parser like ours, as its own source has it."""
-_BLANK = re.compile(r"%(\(\w+\))?[rs]")
+"""The texts of argparse that a parser like ours prints, as in its source."""
+_PLACEHOLDER = re.compile(r"%(\(\w+\))?[rs]")
 
 
-def _translated(message: str) -> str:
-    """An error of argparse, and those inside of it, in the language of the interface; one that is not listed as it is.
+def _translate_error(message: str) -> str:
+    """Translate an error of argparse, and texts inside it; return one that is not listed unchanged.
 
     argparse takes its texts from the process's own gettext domain, by the locale: `--lang` cannot reach it there.
     """
-    for template in _OF_ARGPARSE:
-        names = [blank[1] for blank in _BLANK.finditer(template)]
-        pattern = "(.*?)".join(re.escape(text) for text in _BLANK.sub("\0", template).split("\0"))
+    for template in _ARGPARSE_TEXTS:
+        names = [placeholder[1] for placeholder in _PLACEHOLDER.finditer(template)]
+        pattern = "(.*?)".join(re.escape(text) for text in _PLACEHOLDER.sub("\0", template).split("\0"))
         match = re.fullmatch(pattern, message, re.DOTALL)
         if match is not None:
-            values = dict(zip(names, map(_translated, match.groups()), strict=True))
-            return _BLANK.sub(lambda blank, values=values: values[blank[1]], _(template))  # type: ignore[misc]
+            values = dict(zip(names, map(_translate_error, match.groups()), strict=True))
+            return _PLACEHOLDER.sub(lambda placeholder, values=values: values[placeholder[1]], _(template))  # type: ignore[misc]
     return message

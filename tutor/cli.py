@@ -1,4 +1,7 @@
-"""From the command line to a front end. Imports late: `gradtutor --version` loads next to nothing."""
+"""The command line: parse the words, run the command, return the exit status.
+
+Modules are imported late: `gradtutor --version` loads next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutor.arguments import Arguments, HelpWanted, UsageError, near_command, parse
+from tutor.arguments import Arguments, HelpWanted, UsageError, parse, similar_command
 from tutor.i18n import _
 from tutor.recordings import (
     FAILED,
@@ -17,9 +20,9 @@ from tutor.recordings import (
     WRONG,
     Refusal,
     load,
-    say,
-    session_of,
-    tell_notices,
+    make_session,
+    print_message,
+    print_notices,
     timeline_of,
 )
 
@@ -28,11 +31,18 @@ if TYPE_CHECKING:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Runs `gradtutor` with these arguments (those of the process, if not given); returns the exit status."""
+    """Run `gradtutor`.
+
+    Args:
+        words: The words after `gradtutor`; by default those of the process.
+
+    Returns:
+        The exit status.
+    """
     from tutor.text import format
 
-    format.prepare()
-    status = _guarded(words)
+    format.prepare_streams()
+    status = _run_guarded(words)
     if words is None and os.environ.get("PYTHONINSPECT"):  # or Python would begin to converse, after a traceback
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -40,12 +50,12 @@ def main(words: list[str] | None = None) -> int:
     return status
 
 
-def _guarded(words: list[str] | None) -> int:
-    """The exit status, whatever became of the standard streams."""
+def _run_guarded(words: list[str] | None) -> int:
+    """Run a command; return the exit status, also if a standard stream is closed or the user interrupts."""
     from tutor.text import format
 
     try:
-        status = _main(sys.argv[1:] if words is None else words)
+        status = _run(sys.argv[1:] if words is None else words)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
@@ -58,20 +68,21 @@ def _guarded(words: list[str] | None) -> int:
         format.close_quietly(sys.stdout)
         return FINE
     except OSError as error:  # what this machine does not let us do: no fault of ours, and no traceback
-        return say(str(error), FAILED)
+        return print_message(str(error), FAILED)
     except format.OutputError as error:
         format.close_quietly(sys.stdout)
-        return say(_("cannot write: {why}", why=error), FAILED)
+        return print_message(_("cannot write: {why}", why=error), FAILED)
 
 
-def _main(words: list[str]) -> int:
+def _run(words: list[str]) -> int:
+    """Parse the words and run the command; return the exit status."""
     try:
         arguments = parse(words)
     except HelpWanted as wanted:
         print(str(wanted), end="")
         return FINE
     except UsageError as error:
-        return say(str(error), WRONG)
+        return print_message(str(error), WRONG)
     if arguments.version:
         from importlib.metadata import version
 
@@ -82,56 +93,60 @@ def _main(words: list[str]) -> int:
     try:
         return _COMMANDS[arguments.command](arguments)
     except (Refusal, LessonError) as error:
-        return say(str(error), error.status)
+        return print_message(str(error), error.status)
 
 
 # ---------------------------------------------------------------- the commands
 
 
-def _lesson(arguments: Arguments) -> int:
+def _run_lesson(arguments: Arguments) -> int:
+    """Walk through a lesson, or list the lessons."""
     if arguments.target is None and not arguments.plain:
-        return _screen(None, arguments)
+        return _open_screen(None, arguments)
     if arguments.target is None:
-        status = _list(arguments)
+        status = _run_list(arguments)
         if not sys.stdin.isatty():
             return status
-        typed = input(_("Which one? Its number or name, or Enter for none: ")).strip()
-        if not typed:
+        answer = input(_("Which one? Its number or name, or Enter for none: ")).strip()
+        if not answer:
             return status
-        arguments.target = _by_number(typed, arguments)
-    return _walk(_resolve(arguments), arguments)
+        arguments.target = _resolve_number(answer, arguments)
+    return _walk_through(_resolve_target(arguments), arguments)
 
 
-def _by_number(typed: str, arguments: Arguments) -> str:
-    """The lesson's id where its number in the list was typed."""
+def _resolve_number(typed: str, arguments: Arguments) -> str:
+    """Return the id of the lesson with this number in the list; any other text as it is."""
     from tutor.lesson import catalog
 
-    lessons = catalog.load(_lessons(arguments)).lessons
+    lessons = catalog.load(_lessons_folder(arguments)).lessons
     return lessons[int(typed) - 1].id if typed.isdecimal() and 1 <= int(typed) <= len(lessons) else typed
 
 
-def _open(arguments: Arguments) -> int:
+def _run_open(arguments: Arguments) -> int:
+    """Walk through a script or a lesson's file."""
     from tutor.lesson.catalog import of_file
 
-    target = of_file(Path(arguments.target or ""), _lessons(arguments))
+    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
     if target.kind == "trace":
         raise Refusal(_("{name} is a recording. `gradtutor view {name}` walks through it.", name=target.name))
-    return _walk(target, arguments)
+    return _walk_through(target, arguments)
 
 
-def _view(arguments: Arguments) -> int:
+def _run_view(arguments: Arguments) -> int:
+    """Walk through a recording."""
     from tutor.lesson.catalog import of_file
 
-    target = of_file(Path(arguments.target or ""), _lessons(arguments))
+    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
     if target.kind != "trace":
         raise Refusal(_("{name} is not a recording. `gradtutor open {name}` runs a script.", name=target.name))
-    return _walk(target, arguments)
+    return _walk_through(target, arguments)
 
 
-def _record(arguments: Arguments) -> int:
+def _run_record(arguments: Arguments) -> int:
+    """Record a script or a lesson."""
     from tutor.lesson.catalog import of_file
 
-    target = of_file(Path(arguments.target or ""), _lessons(arguments))
+    target = of_file(Path(arguments.target or ""), _lessons_folder(arguments))
     if target.kind == "trace":
         raise Refusal(_("{name} is a recording already.", name=target.name))
     from tutor.recordings import record
@@ -139,85 +154,100 @@ def _record(arguments: Arguments) -> int:
     return record(target, arguments)
 
 
-def _list(arguments: Arguments) -> int:
+def _run_list(arguments: Arguments) -> int:
+    """List the lessons."""
     from tutor.lesson import catalog
     from tutor.study.progress import Store
     from tutor.text import listing
 
-    found = catalog.load(_lessons(arguments))
+    lessons = catalog.load(_lessons_folder(arguments))
     store = Store()
     write = listing.write_json if arguments.json else listing.write_text
-    write(found, store, arguments.lang, sys.stdout)
-    for problem in found.problems:
-        say(str(problem), FINE)
+    write(lessons, store, arguments.lang, sys.stdout)
+    for problem in lessons.problems:
+        print_message(str(problem), FINE)
     if store.notice is not None:
-        say(store.notice, FINE)
-    return WRONG if found.problems else FINE
+        print_message(store.notice, FINE)
+    return WRONG if lessons.problems else FINE
 
 
-def _steps(arguments: Arguments) -> int:
+def _run_steps(arguments: Arguments) -> int:
+    """List the steps of a target."""
     from tutor.text import steps
 
-    timeline, status = timeline_of(_resolve(arguments), arguments)
-    told = timeline.notices
+    timeline, status = timeline_of(_resolve_target(arguments), arguments)
+    shown = timeline.notices
     (steps.write_json if arguments.json else steps.write_text)(timeline, sys.stdout)
-    tell_notices(timeline, told)
+    print_notices(timeline, shown)
     return status
 
 
-def _show(arguments: Arguments) -> int:
+def _run_show(arguments: Arguments) -> int:
+    """Show one point of a target."""
     from tutor.text import show
     from tutor.trace.navigation import PlaceError, resolve
 
-    timeline, status = timeline_of(_resolve(arguments), arguments)
+    timeline, status = timeline_of(_resolve_target(arguments), arguments)
     try:
         step = resolve(timeline, arguments.at)
     except PlaceError as error:
         raise Refusal(str(error)) from None
-    told = timeline.notices
+    shown = timeline.notices
     (show.write_json if arguments.json else show.write_text)(timeline, step, sys.stdout)
-    tell_notices(timeline, told)
+    print_notices(timeline, shown)
     return status
 
 
-def _check(arguments: Arguments) -> int:
-    from tutor.check.checker import write
+def _run_check(arguments: Arguments) -> int:
+    """Check lessons."""
+    from tutor.check.checker import report
     from tutor.lesson.catalog import resolve
 
-    lessons = _lessons(arguments)
-    named = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
-    return FINE if write([_shown(path) for path in named or [lessons]], sys.stdout, json=arguments.json) else WRONG
+    lessons = _lessons_folder(arguments)
+    paths = [Path(name) if Path(name).exists() else resolve(name, lessons).path for name in arguments.paths]
+    return (
+        FINE
+        if report([_relative_path(path) for path in paths or [lessons]], sys.stdout, json=arguments.json)
+        else WRONG
+    )
 
 
-def _new(arguments: Arguments) -> int:
+def _run_new(arguments: Arguments) -> int:
+    """Write the template of a lesson."""
     from tutor import paths
     from tutor.lesson import template
 
     if arguments.lessons is None and paths.is_packaged():
         raise Refusal(_("say where the lesson is to go: gradtutor new FAMILY/SLUG --lessons DIR"))
     folder = Path(arguments.lessons) if arguments.lessons is not None else paths.lessons_dir()
-    path = _shown(template.write(arguments.target or "", folder))
+    path = _relative_path(template.write(arguments.target or "", folder))
     print(_("wrote {path}\nEdit it, then `gradtutor check {path}` says what is wrong with it.", path=path))
     return FINE
 
 
-def _doctor(arguments: Arguments) -> int:
+def _run_doctor(arguments: Arguments) -> int:
+    """Check this machine."""
     from tutor.text import doctor
 
     return FINE if doctor.write(sys.stdout) else MISSING
 
 
 _COMMANDS = {
-    "": _lesson, "open": _open, "record": _record, "view": _view, "list": _list, "steps": _steps, "show": _show,
-    "check": _check, "new": _new, "doctor": _doctor,
+    "": _run_lesson, "open": _run_open, "record": _run_record, "view": _run_view, "list": _run_list,
+    "steps": _run_steps, "show": _run_show,
+    "check": _run_check, "new": _run_new, "doctor": _run_doctor,
 }  # fmt: skip
 
 
 # ---------------------------------------------------------------- targets
 
 
-def _lessons(arguments: Arguments) -> Path:
-    """The folder of lessons; LessonError where the one that was named is missing or empty."""
+def _lessons_folder(arguments: Arguments) -> Path:
+    """Return the folder of lessons.
+
+    Raises:
+        LessonError: The folder that was named is missing or empty.
+    """
     from tutor.paths import lessons_dir
 
     if arguments.lessons is None:
@@ -226,31 +256,32 @@ def _lessons(arguments: Arguments) -> Path:
     from tutor.lesson.model import LessonError
 
     folder = Path(arguments.lessons)
-    found = catalog.load(folder)
-    if not found.lessons and not found.problems:
+    lessons = catalog.load(folder)
+    if not lessons.lessons and not lessons.problems:
         fix = _("`gradtutor new graph/first --lessons {folder}` writes one.", folder=folder)
         raise LessonError(_("there is no lesson in this folder."), path=str(folder), fix=fix)
     return folder
 
 
-def _shown(path: Path) -> Path:
-    """A path as one would type it here."""
+def _relative_path(path: Path) -> Path:
+    """Return a path relative to the working directory, if it is inside."""
     try:
-        here, full = Path.cwd(), path.absolute()
+        here, absolute = Path.cwd(), path.absolute()
     except OSError:  # the folder that we stand in is gone
         return path
-    return full.relative_to(here) if full.is_relative_to(here) else path
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else path
 
 
-def _resolve(arguments: Arguments) -> Target:
+def _resolve_target(arguments: Arguments) -> Target:
+    """Return the target that the command names."""
     from tutor.lesson.catalog import resolve
     from tutor.lesson.model import LessonError
 
     name = arguments.target or ""
     try:
-        return resolve(name, _lessons(arguments))
+        return resolve(name, _lessons_folder(arguments))
     except LessonError as error:
-        command = None if arguments.command else near_command(name)
+        command = None if arguments.command else similar_command(name)
         if command is not None and error.status == WRONG:
             raise Refusal(_("{error} Or the command `gradtutor {command}`?", error=error, command=command)) from None
         raise
@@ -259,30 +290,30 @@ def _resolve(arguments: Arguments) -> Target:
 # ---------------------------------------------------------------- walking
 
 
-def _walk(target: Target, arguments: Arguments) -> int:
-    """Walk through a target, on the screen or without one."""
+def _walk_through(target: Target, arguments: Arguments) -> int:
+    """Walk through a target, on the screen or without one; return the exit status."""
     if not arguments.plain:
-        return _screen(target, arguments)
+        return _open_screen(target, arguments)
     from tutor.study.progress import Store
     from tutor.text.walk import Walker
 
     timeline, status = timeline_of(target, arguments)
     store = Store() if target.kind == "lesson" else None
-    told = timeline.notices
+    shown = timeline.notices
     Walker(timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
-    tell_notices(timeline, told)
+    print_notices(timeline, shown)
     return status
 
 
-def _screen(target: Target | None, arguments: Arguments) -> int:
-    """The full screen, where there is a terminal that can show it."""
+def _open_screen(target: Target | None, arguments: Arguments) -> int:
+    """Open the screen; raise Refusal if the terminal cannot show it."""
     from tutor import ui
 
-    lessons = _lessons(arguments)
+    lessons = _lessons_folder(arguments)
     timeline = load(target, arguments) if target is not None and target.kind == "trace" else None
-    why_not = ui.refusal()
-    if why_not is not None:
-        raise Refusal(why_not, MISSING)
+    reason = ui.refusal()
+    if reason is not None:
+        raise Refusal(reason, MISSING)
     from tutor.session.worker_process import StartError, Workers, check_room
 
     try:
@@ -291,6 +322,6 @@ def _screen(target: Target | None, arguments: Arguments) -> int:
         raise Refusal(str(error), MISSING) from None
     workers = Workers()
     return ui.run(
-        target, lessons_dir=lessons, session_factory=lambda one: session_of(one, arguments, workers),
+        target, lessons_dir=lessons, session_factory=lambda each: make_session(each, arguments, workers),
         workers=workers, timeline=timeline, language=arguments.lang,
     )  # fmt: skip

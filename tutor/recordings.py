@@ -1,6 +1,8 @@
-"""The recording that a command is about: read from its file, or made by running a script or a lesson to its end.
+"""The recording that a command is about: load it from its file, or make it by running a script or a lesson.
 
-`gradtutor record`: where the recording may go, and what the script prints meanwhile."""
+Also `gradtutor record`: where the recording may be written, and forwarding what the script prints. Modules are imported
+late: `gradtutor --version` loads next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutor.i18n import _, ngettext
-from tutor.text.format import OutputError, close_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,48 +27,50 @@ if TYPE_CHECKING:
 
 FINE, FAILED, WRONG, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
-
-
-_SHORT = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
-"""What the system says where it is short of files, processes or memory."""
+_RESOURCE_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM))
+"""Error numbers for a lack of files, processes or memory."""
 
 
 class Refusal(Exception):
-    """What cannot be done: a line for the learner, and the exit status."""
+    """A command cannot be done; has a line for the user and the exit status."""
 
     def __init__(self, text: str, status: int = WRONG) -> None:
         super().__init__(text)
         self.status = status
 
 
-def say(text: str, status: int) -> int:
-    """One line, whatever the text holds."""
-    from tutor.text.format import close_quietly, safe
+def print_message(text: str, status: int) -> int:
+    """Print one line to standard error; return `status`."""
+    from tutor.text.format import close_quietly, escape_controls
 
     sys.stdout.flush()
     try:
-        print("gradtutor: " + " ".join(safe(text).split()), file=sys.stderr, flush=True)
+        print("gradtutor: " + " ".join(escape_controls(text).split()), file=sys.stderr, flush=True)
     except OSError:  # nobody can be told
         close_quietly(sys.stderr)
     return status
 
 
-def session_of(target: Target, arguments: Arguments, workers: Workers | None = None) -> Session:
-    """A run of a target as the command line asks for it."""
+def make_session(target: Target, arguments: Arguments, workers: Workers | None = None) -> Session:
+    """Return a session that runs a target as the command line says."""
     from tutor.session.session import Session
 
     return Session(target, workers=workers, knobs=arguments.knobs, device=arguments.device, args=arguments.script)
 
 
 def load(target: Target, arguments: Arguments) -> Timeline:
-    """A recording from its file."""
-    from tutor.trace.tracefile import TraceError, load
+    """Load a recording from its file.
+
+    Raises:
+        Refusal: The file cannot be read, or options for a run are given.
+    """
+    from tutor.trace import tracefile
 
     if arguments.knobs or arguments.device is not None:
         raise Refusal(_("{name} is a recording: --set and --device are for what is run.", name=target.name))
     try:
-        return load(target.path)
-    except TraceError as error:
+        return tracefile.load(target.path)
+    except tracefile.TraceError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
         raise Refusal(
@@ -76,40 +79,51 @@ def load(target: Target, arguments: Arguments) -> Timeline:
 
 
 def timeline_of(target: Target, arguments: Arguments) -> tuple[Timeline, int]:
-    """The whole recording of a target, run if need be, and the exit status that it gives."""
+    """Return the whole recording of a target, run if need be, and the exit status."""
     if target.kind == "trace":
         timeline = load(target, arguments)
         status = status_of(timeline)
     else:
         timeline, status = run(target, arguments)
-    tell_notices(timeline)
+    print_notices(timeline)
     return timeline, status
 
 
-def tell_notices(timeline: Timeline, told: Sequence[str] = ()) -> None:
-    """Say what is missing from a recording, and why, but for what was told: some of it shows only in the reading."""
+def print_notices(timeline: Timeline, shown: Sequence[str] = ()) -> None:
+    """Print what is missing from a recording, but for notices already shown: some appear only while it is read."""
     for notice in timeline.notices:
-        if notice not in told:
-            say(notice, FINE)
+        if notice not in shown:
+            print_message(notice, FINE)
 
 
 def run(
     target: Target, arguments: Arguments, out: Path | None = None, echo: Callable[[str, str], None] | None = None
 ) -> tuple[Timeline, int]:
-    """Run a script or a lesson to its end; `echo` is given what it prints, as it comes."""
+    """Run a script or a lesson to its end.
+
+    Args:
+        out: The file to write the recording to; None keeps it in memory.
+        echo: Called with the stream's name and each text that the script prints.
+
+    Returns:
+        The recording and the exit status.
+
+    Raises:
+        Refusal: The target cannot be run, or the file cannot be written.
+    """
     from tutor.session.session import record_blocking
     from tutor.session.worker_process import StartError
 
-    session = session_of(target, arguments)
+    session = make_session(target, arguments)
     try:
         timeline = record_blocking(session, out=out, echo=echo)
     except StartError as error:
         raise Refusal(str(error), MISSING) from None
     except OSError as error:
-        if out is None or error.errno in _SHORT:
+        if out is None or error.errno in _RESOURCE_ERRORS:
             why = error.strerror or error
             raise Refusal(_("{name} cannot be run: {why}.", name=target.name, why=why), MISSING) from None
-        raise unwritten(out, error) from None
+        raise write_refusal(out, error) from None
     if session.refused is not None:
         raise Refusal(session.refused.note, session.refused.status)
     end = timeline.run_end
@@ -118,90 +132,100 @@ def run(
     return timeline, INTERRUPTED if end is not None and end.outcome == "stopped" else status_of(timeline)
 
 
-def unwritten(out: Path, error: OSError) -> Refusal:
-    """What is said of a recording that cannot be written."""
+def write_refusal(out: Path, error: OSError) -> Refusal:
+    """Return the refusal for a recording that cannot be written."""
     return Refusal(_("{name} cannot be written: {why}.", name=out, why=error.strerror or error), MISSING)
 
 
 def status_of(timeline: Timeline) -> int:
-    """What a recording's program ended with, as our own exit status."""
+    """Return the exit status for the end of a recorded program."""
     end = timeline.run_end
     if end is None:
         return FAILED if timeline.cells and timeline.cells[-1].outcome == "failed" else FINE
     return FINE if end.status == 0 else FAILED
 
 
+# ---------------------------------------------------------------- gradtutor record
+
+
 def record(target: Target, arguments: Arguments) -> int:
-    """Run the target without a screen, keep the recording, and say so; the exit status."""
+    """Run a target without a screen and save the recording; return the exit status."""
     from tutor.trace.tracefile import save
 
     out = Path(arguments.output) if arguments.output is not None else Path(target.path.stem + ".trace")
-    regular = destination(out, target)
+    regular = check_destination(out, target)
     echo = Echo()
     timeline, status = run(target, arguments, out=out if regular else None, echo=echo)
     if not regular:
         try:
             save(timeline, out)  # not while it runs: whoever reads a pipe may keep us waiting, and Ctrl-C must work
         except OSError as error:
-            raise unwritten(out, error) from None
-    say(
+            raise write_refusal(out, error) from None
+    print_message(
         ngettext("recorded {count:,} step in {out}", "recorded {count:,} steps in {out}", timeline.steps, out=out),
         status,
     )
-    tell_notices(timeline)
+    print_notices(timeline)
     if echo.problem:
-        return say(_("cannot write: {why}", why=echo.problem), status or FAILED)
+        return print_message(_("cannot write: {why}", why=echo.problem), status or FAILED)
     return status
 
 
-def destination(out: Path, target: Target) -> bool:
-    """Whether `out` is a file, or is to be one, and no device or pipe; raises Refusal where nothing may be written."""
+def check_destination(out: Path, target: Target) -> bool:
+    """Return whether `out` is or will be a regular file, and no device or pipe.
+
+    Raises:
+        Refusal: Nothing may be written there.
+    """
     try:
-        there = out.stat()
+        info = out.stat()
     except FileNotFoundError:
         try:
-            real = Path(os.path.realpath(out))  # where a link leads to that has no file behind it
+            resolved = Path(os.path.realpath(out))  # where a link leads to that has no file behind it
         except OSError as error:  # the folder that we stand in is gone
-            raise unwritten(out, error) from None
-        if not real.parent.is_dir():
-            folder = real.parent if out.is_symlink() else out.parent
+            raise write_refusal(out, error) from None
+        if not resolved.parent.is_dir():
+            folder = resolved.parent if out.is_symlink() else out.parent
             text = _("there is no folder {folder} to write {name} into.", folder=folder, name=out.name)
             raise Refusal(text, MISSING) from None
         return True
     except OSError as error:
-        raise unwritten(out, error) from None
-    if stat.S_ISDIR(there.st_mode):
+        raise write_refusal(out, error) from None
+    if stat.S_ISDIR(info.st_mode):
         example = out / "run.trace"
         raise Refusal(_("{out} is a folder. Name a file to write, for instance {example}.", out=out, example=example))
-    if stat.S_ISREG(there.st_mode):
+    if stat.S_ISREG(info.st_mode):
         if out.samefile(target.path):
             raise Refusal(_("{out} is the script itself. Name another file to write.", out=out))
-        if there.st_size and not _is_recording(out):
+        if info.st_size and not _is_recording(out):
             raise Refusal(_("{out} is there, and is no recording. Name another file to write.", out=out))
         return True
-    if not (stat.S_ISCHR(there.st_mode) or stat.S_ISFIFO(there.st_mode)):
+    if not (stat.S_ISCHR(info.st_mode) or stat.S_ISFIFO(info.st_mode)):
         raise Refusal(_("{out} is not a file that can be written. Name another file to write.", out=out))
     return False
 
 
 def _is_recording(path: Path) -> bool:
+    """Return whether a file begins as a recording does."""
     from tutor.trace.tracefile import MAGIC
 
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
-        raise unwritten(path, error) from None
+        raise write_refusal(path, error) from None
 
 
 class Echo:
-    """What the script prints goes on to our own streams, as it comes. Where it cannot, the recording goes on."""
+    """Forwards what the script prints to our own streams. If they cannot be written, the recording goes on."""
 
     def __init__(self) -> None:
         self.problem = ""
-        """Why standard output could not be written."""
+        """Why standard output could not be written; empty if it could."""
 
     def __call__(self, stream: str, text: str) -> None:
+        from tutor.text.format import OutputError, close_quietly
+
         to = sys.stderr if stream == "stderr" else sys.stdout
         try:
             to.write(text)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tutor.check.checker import check
-from tutor.check.dynamic import _alike
+from tutor.check.checker import check_file
+from tutor.check.dynamic import _is_close
 from tutor.check.runner import Runner
 from tutor.check.static import Finding
 
@@ -106,7 +106,7 @@ def findings(runner: Runner, tmp_path: Path) -> Check:
         path = tmp_path / "backprop" / "01-slope.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        return check(path, runner)
+        return check_file(path, runner)
 
     return of
 
@@ -374,16 +374,16 @@ def test_braces_in_code_are_no_live_value(findings: Check) -> None:
 def test_where_a_file_stands(runner: Runner, tmp_path: Path) -> None:
     path = tmp_path / "slope.py"
     path.write_text(GOOD, encoding="utf-8")
-    assert [finding.what for finding in check(path, runner)] == [
+    assert [finding.what for finding in check_file(path, runner)] == [
         "is not named as a lesson is.", "stands in no family's folder.",
     ]  # fmt: skip
 
 
 def test_last_digits_are_no_draw() -> None:
     """Routines of linear algebra give other last digits where their numbers lie elsewhere in memory."""
-    assert _alike([1.0, [2.0, 0.0]], [1.0000001, [2.0000002, 1e-9]])
-    assert not _alike([1.0, 2.0], [1.0, 2.001])
-    assert not _alike([1.0, 2.0], [1.0])
-    assert not _alike("a", "b")
-    assert _alike(3, 3)
-    assert not _alike(3, 4)
+    assert _is_close([1.0, [2.0, 0.0]], [1.0000001, [2.0000002, 1e-9]])
+    assert not _is_close([1.0, 2.0], [1.0, 2.001])
+    assert not _is_close([1.0, 2.0], [1.0])
+    assert not _is_close("a", "b")
+    assert _is_close(3, 3)
+    assert not _is_close(3, 4)

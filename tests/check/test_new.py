@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.check.checker import check, lesson_files
+from tutor.check.checker import check_file, lesson_files
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.model import LessonError
@@ -19,7 +19,7 @@ from tutor.lesson.template import write
 def test_it_passes_as_it_is(runner: Runner, tmp_path: Path) -> None:
     path = write("graph/my-first", tmp_path / "mine")
     assert path == tmp_path / "mine" / "graph" / "01-my-first.py"
-    assert check(path, runner) == []
+    assert check_file(path, runner) == []
     lesson = read(path)
     assert lesson.id == "graph/my-first"
     assert lesson.header.languages == ("en", "zh")

@@ -80,7 +80,7 @@ def read_all(path: Path) -> str | None:
         except LessonError as error:
             if not str(error).strip():
                 return "read: refused without a word"
-        for finding in static.read(path)[1]:
+        for finding in static.check_text(path)[1]:
             if not str(finding):
                 return "check: a finding without words"
     return None

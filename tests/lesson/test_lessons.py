@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tutor import paths
-from tutor.check.checker import check
+from tutor.check.checker import check_file
 from tutor.check.runner import Runner
 from tutor.lesson import catalog
 from tutor.lesson.model import Header
@@ -32,7 +32,7 @@ def test_all_can_be_listed() -> None:
 
 @every_lesson
 def test_nothing_is_wrong_with_a_lesson(header: Header, runner: Runner) -> None:
-    found = check(Path(header.path), runner)
+    found = check_file(Path(header.path), runner)
     assert [str(finding) for finding in found if not finding.warning] == []
 
 

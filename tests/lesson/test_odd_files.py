@@ -25,7 +25,7 @@ def reads(path: Path, data: str | bytes) -> Lesson | str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     catalog.load(path.parent.parent)
-    static.read(path)
+    static.check_text(path)
     try:
         return read(path)
     except LessonError as error:

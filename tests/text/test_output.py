@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tutor.text.format import Paint, prepare, safe, table
+from tutor.text.format import Paint, escape_controls, prepare_streams, table
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tutor.text.format import Paint, prepare, safe, table
     ],
 )  # fmt: skip
 def test_safe(text: str, shown: str) -> None:
-    assert safe(text) == shown
+    assert escape_controls(text) == shown
 
 
 def test_tables_are_aligned_by_cells() -> None:
@@ -48,7 +48,7 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
 def test_ascii_streams_take_all(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", stream)
-    prepare()
+    prepare_streams()
     stream.write("∂y/∂a → 1 × 2 两")
     stream.flush()
     assert stream.buffer.getvalue() == b"dy/da -> 1 x 2 \\u4e24"

@@ -32,7 +32,7 @@ def test_steps_of_two_paths(record: Forker) -> None:
 )
 def test_doctor_says_whether_a_torch_was_tested(version: str, says: str) -> None:
     found: dict[str, Any] = {"version": version, "cuda": None, "available": False, "devices": []}
-    rows, runs = doctor._of_torch(found)
+    rows, runs = doctor._torch_rows(found)
     name, what, problem = rows[0]
     assert (name, problem, runs) == ("torch", "", True)
     assert what.startswith(says)
@@ -40,7 +40,7 @@ def test_doctor_says_whether_a_torch_was_tested(version: str, says: str) -> None
 
 def test_an_older_torch_does_not_fit() -> None:
     found: dict[str, Any] = {"version": "2.5.1", "cuda": None, "available": False, "devices": []}
-    rows, runs = doctor._of_torch(found)
+    rows, runs = doctor._torch_rows(found)
     assert rows[0][1].startswith("2.5.1, not tested")
     assert rows[0][2]
     assert not runs

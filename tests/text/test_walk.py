@@ -240,7 +240,7 @@ def test_where_the_recording_was_full_it_says_so(record: Forker) -> None:
     text = walk(timeline, str(cut), "f", "}", "", "")
     assert "the recording is full here · line" in text
     assert f"No backward pass comes after this. The recording was full at step {cut:,}." in text
-    assert f"No turn of a loop comes after this. The recording was full at step {cut:,}." in text
+    assert f"No iteration comes after this. The recording was full at step {cut:,}." in text
     assert f"This was the last step. The recording was full at step {cut:,}." in text
     assert "the recording was full" not in walk(timeline, "1", "b").lower()
 

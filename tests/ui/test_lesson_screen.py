@@ -188,7 +188,7 @@ async def test_nan_and_inf_can_be_typed_without_a_key_before(typed: str) -> None
         assert screen_of(app).ask.value == typed
         await pilot.press("enter")
         await pilot.pause()
-        assert screen_of(app).study.given[2][0] == typed
+        assert screen_of(app).study.answers[2][0] == typed
 
 
 async def test_keys_that_lead_nowhere_begin_no_answer() -> None:

@@ -77,7 +77,7 @@ async def test_one_stands_where_one_stood(tmp_path: Path) -> None:
         assert "has run again" in text(pilot.app)
         assert "extra = 1" in text(pilot.app)
         # The answer stays with its question, and is compared with the new run: it was right, and is no more.
-        assert screen.study.given == {1: ("18", False)}
+        assert screen.study.answers == {1: ("18", False)}
         assert "5.0" in text(pilot.app)
 
 
@@ -85,12 +85,12 @@ async def test_answers_go_with_their_questions(tmp_path: Path) -> None:
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await stand_in_the_second_turn(pilot, screen)
         await saved(pilot, screen, LESSON.replace("# %%\nimport", '# %% [markdown] lang="en"\n# Hm.\n\n# %%\nimport'))
-        assert screen.study.given == {2: ("18", True)}
+        assert screen.study.answers == {2: ("18", True)}
         await pilot.press("home")
         await pilot.pause()
         assert "Hm." in text(pilot.app)
         await saved(pilot, screen, LESSON.replace('of="w.grad"', 'of="y"'))
-        assert screen.study.given == {}
+        assert screen.study.answers == {}
         assert screen.cursor < screen.timeline.cells[1].start  # the new question hides the cell
 
 

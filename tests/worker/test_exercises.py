@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tutor.check.runner import Ran, Runner
+from tutor.check.runner import Runner, RunResult
 from tutor.explain import describe_check_failure
 from tutor.i18n import use
 from tutor.trace.command import RunCommand
@@ -54,12 +54,12 @@ twice = (w * 2).sum()
 EXERCISE = 13
 """The line at which its code begins."""
 
-Try = Callable[..., Ran]
+Try = Callable[..., RunResult]
 
 
 @pytest.fixture
 def attempt(runner: Runner, tmp_path: Path) -> Try:
-    def run(code: str | None = None, lesson: str = LESSON) -> Ran:
+    def run(code: str | None = None, lesson: str = LESSON) -> RunResult:
         path = tmp_path / "01-a.py"
         path.write_text(lesson, encoding="utf-8")
         return runner.run(RunCommand(str(path), "a", attempts={} if code is None else {"slope": code}))
@@ -67,17 +67,17 @@ def attempt(runner: Runner, tmp_path: Path) -> Try:
     return run
 
 
-def outcomes(ran: Ran) -> list[Checked]:
+def outcomes(ran: RunResult) -> list[Checked]:
     return [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, Checked)]
 
 
-def value(ran: Ran, name: str, step: int | None = None) -> object:
+def value(ran: RunResult, name: str, step: int | None = None) -> object:
     state = ran.timeline.state(ran.timeline.steps if step is None else step)
     tensor = state.tensors[names_of(state)[name]]
     return to_json(tensor.value, tensor.dtype)
 
 
-def lines(ran: Ran) -> list[int | None]:
+def lines(ran: RunResult) -> list[int | None]:
     timeline = ran.timeline
     return [timeline.view(step).line for step in range(1, timeline.steps + 1) if timeline.kind(step) == "line"]
 

@@ -1,4 +1,4 @@
-"""What an author is told of a lesson: everything wrong with it, with file and line. It reads the lesson and runs it.
+"""Check lessons for their authors: list all problems with file and line. Reads each lesson and runs it.
 
-This room brings jupytext, so the rest of the front end imports it late.
+This package imports jupytext, so the rest of the front end imports it late.
 """

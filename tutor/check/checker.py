@@ -1,6 +1,4 @@
-"""Checks lessons, several at a time.
-
-`gradtutor check`: a line for each thing that is wrong, then a summary."""
+"""Check lesson files, several at a time, and report the findings: `gradtutor check`."""
 
 from __future__ import annotations
 
@@ -15,128 +13,138 @@ import msgspec
 
 from tutor.check import dynamic, static
 from tutor.check.runner import Runner
-from tutor.check.static import Finding
+from tutor.check.static import Finding, to_finding
 from tutor.i18n import _, ngettext
 from tutor.lesson import catalog, files
 from tutor.lesson.model import FAMILIES, MISSING, LessonError
 from tutor.session.worker_process import StartError
 
-AT_A_TIME = 2
+WORKERS = 2
 
 
-def check(path: Path, runner: Runner) -> list[Finding]:
-    """All that is wrong with the lesson in this file, in the order of its lines."""
-    lesson, found = static.read(path)
+def check_file(path: Path, runner: Runner) -> list[Finding]:
+    """Return the findings of a lesson file, by line."""
+    lesson, findings = static.check_text(path)
     if lesson is not None:
-        found += dynamic.check(lesson, runner)
-    return sorted(found, key=lambda finding: finding.line)
+        findings += dynamic.check_run(lesson, runner)
+    return sorted(findings, key=lambda finding: finding.line)
 
 
-def check_all(paths: list[Path], tell: Callable[[Path, list[Finding]], None]) -> None:
-    """Checks these files; `tell` is given the findings of each, in order."""
+def check_all(paths: list[Path], on_checked: Callable[[Path, list[Finding]], None]) -> None:
+    """Check lesson files in parallel; call `on_checked` with the findings of each, in order.
+
+    Raises:
+        LessonError: No threads or processes can be started.
+    """
     runners: list[Runner] = []
-    own = threading.local()
+    thread_state = threading.local()
 
-    def one(path: Path) -> list[Finding]:
-        if not hasattr(own, "runner"):
-            own.runner = Runner()
-            runners.append(own.runner)
-        return check(path, own.runner)
+    def check_in_thread(path: Path) -> list[Finding]:
+        if not hasattr(thread_state, "runner"):
+            thread_state.runner = Runner()
+            runners.append(thread_state.runner)
+        return check_file(path, thread_state.runner)
 
     try:
-        with ThreadPoolExecutor(min(AT_A_TIME, len(paths)) or 1) as pool:
+        with ThreadPoolExecutor(min(WORKERS, len(paths)) or 1) as pool:
             try:
-                checked = pool.map(one, paths)
+                checked = pool.map(check_in_thread, paths)
             except RuntimeError as error:  # there can be no more threads
                 raise LessonError(str(StartError(error)), status=MISSING) from None
-            for path, found in zip(paths, checked, strict=True):
-                tell(path, found)
+            for path, findings in zip(paths, checked, strict=True):
+                on_checked(path, findings)
     finally:
         for runner in runners:
             runner.close()
 
 
 def lesson_files(path: Path) -> tuple[list[Path], list[Finding]]:
-    """The lesson files that a path means, and what is wrong with the folder; raises LessonError where it is missing."""
+    """Return the lesson files of a path, and the problems of its folder.
+
+    Raises:
+        LessonError: The path is missing, or has no lessons.
+    """
     if not path.is_dir():
         files.check(path)
         return [path], []
     if not any((path / family).is_dir() for family in FAMILIES):
-        return _must(sorted(path.glob("*.py")), path), []
-    found = sorted((file for family in FAMILIES for file in (path / family).glob("*.py")), key=_place)
+        return _require_lessons(sorted(path.glob("*.py")), path), []
+    lesson_paths = sorted((file for family in FAMILIES for file in (path / family).glob("*.py")), key=_sort_key)
     # What is wrong inside a file is found when it is read.
     problems = [
         problem
         for problem in catalog.load(path).problems
-        if Path(problem.path) not in found or isinstance(problem, catalog.DuplicateLessonError)
+        if Path(problem.path) not in lesson_paths or isinstance(problem, catalog.DuplicateLessonError)
     ]
-    return _must(found, path), [_finding(problem) for problem in problems]
+    return _require_lessons(lesson_paths, path), [to_finding(problem) for problem in problems]
 
 
-def _place(path: Path) -> tuple[int, str]:
+def _sort_key(path: Path) -> tuple[int, str]:
+    """Return the key that sorts lesson files by family and name."""
     return FAMILIES.index(path.parent.name), path.name
 
 
-def _must(found: list[Path], path: Path) -> list[Path]:
-    if not found:
+def _require_lessons(lesson_paths: list[Path], path: Path) -> list[Path]:
+    """Return the lesson files; raise LessonError if there are none."""
+    if not lesson_paths:
         raise LessonError(
             _("there is no lesson in this folder."), path=str(path), fix=_("A lesson is <family>/<nn>-<slug>.py.")
         )
-    return found
-
-
-def _finding(error: LessonError) -> Finding:
-    return Finding(error.path, error.line or 1, error.what, error.fix)
+    return lesson_paths
 
 
 def summary(lessons: int, findings: Iterable[Finding]) -> str:
-    """How it went, in a line."""
-    found = list(findings)
-    wrong = [finding for finding in found if not finding.warning]
-    lesson_files = len({finding.path for finding in wrong})
+    """Return the result in one line."""
+    all_findings = list(findings)
+    errors = [finding for finding in all_findings if not finding.warning]
+    file_count = len({finding.path for finding in errors})
     checked = ngettext("{count} lesson checked", "{count} lessons checked", lessons)
-    warned = len(found) - len(wrong)
-    warnings = ngettext(" {count} warning.", " {count} warnings.", warned) if warned else ""
-    if not wrong:
+    warning_count = len(all_findings) - len(errors)
+    warnings = ngettext(" {count} warning.", " {count} warnings.", warning_count) if warning_count else ""
+    if not errors:
         return _("{checked}, nothing wrong.{warnings}", checked=checked, warnings=warnings)
-    if lesson_files == 1:
+    if file_count == 1:
         return ngettext(
             "{checked}: {count} thing is wrong.{warnings}",
             "{checked}: {count} things are wrong.{warnings}",
-            len(wrong),
+            len(errors),
             checked=checked,
             warnings=warnings,
         )
     return _(
         "{checked}: {count} things are wrong in {files} files.{warnings}",
         checked=checked,
-        count=len(wrong),
-        files=lesson_files,
+        count=len(errors),
+        files=file_count,
         warnings=warnings,
     )
 
 
-def write(paths: list[Path], out: TextIO, *, json: bool) -> bool:
-    """Checks what these paths mean; whether nothing is wrong. Raises LessonError for a path that is not there."""
-    lessons: list[Path] = []
-    found: list[Finding] = []
-    for path in paths:
-        more, problems = lesson_files(path)
-        lessons += [file for file in more if file not in lessons]
-        found += problems
+def report(paths: list[Path], out: TextIO, *, json: bool) -> bool:
+    """Check the lessons of these paths and write the findings. Return whether there are no errors.
 
-    def tell(_: Path, findings: list[Finding]) -> None:
-        found.extend(findings)
+    Raises:
+        LessonError: A path is missing, or nothing can be run.
+    """
+    lessons: list[Path] = []
+    all_findings: list[Finding] = []
+    for path in paths:
+        more_lessons, problems = lesson_files(path)
+        lessons += [file for file in more_lessons if file not in lessons]
+        all_findings += problems
+
+    def print_findings(_: Path, findings: list[Finding]) -> None:
+        all_findings.extend(findings)
         for finding in () if json else findings:
             out.write(f"{finding}\n")
         out.flush()
 
-    for finding in () if json else found:
+    for finding in () if json else all_findings:
         out.write(f"{finding}\n")
-    check_all(lessons, tell)
+    check_all(lessons, print_findings)
     if json:
-        listed = [msgspec.to_builtins(finding) for finding in found]
-        out.write(dumps({"lessons": len(lessons), "findings": listed}) + "\n")  # a path need not be UTF-8
+        objects = [msgspec.to_builtins(finding) for finding in all_findings]
+        out.write(dumps({"lessons": len(lessons), "findings": objects}) + "\n")  # a path need not be UTF-8
     else:
-        out.write(summary(len(lessons), found) + "\n")
-    return all(finding.warning for finding in found)
+        out.write(summary(len(lessons), all_findings) + "\n")
+    return all(finding.warning for finding in all_findings)

@@ -1,11 +1,8 @@
-"""Numbers in prose that the run contradicts: "`w.grad` is 4" where it is 5.
+"""Check a lesson by running it: its outcome, size, answers, exercises, prose and random numbers.
 
-Only what is said of a name that the run knows counts, and only where that name never has that value at any point: text
-also speaks of what was and of what will be. A sentence that only supposes is left alone.
-
-What is wrong with a lesson's exercises: seen by running it with their starters, and with their solutions.
-
-What is wrong with what a lesson does: seen by running it."""
+A number in the prose ("`w.grad` is 4") is wrong if the run knows the name and the name never has that value at any
+step: text also speaks of earlier and later values. Conditional sentences are ignored.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ from typing import Any
 import msgspec
 
 from tutor import i18n
-from tutor.check.runner import Ran, Runner
-from tutor.check.static import Finding, live_lines
+from tutor.check.runner import Runner, RunResult
+from tutor.check.static import Finding, live_lines, mark_line
 from tutor.explain import describe_check_failure, describe_end
 from tutor.explain.expressions import evaluate, look_up
 from tutor.i18n import N_, _
@@ -33,8 +30,10 @@ from tutor.trace.command import RunCommand
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
-MOST_STEPS = 2_000
-"""So many points of the run are looked at."""
+# ---------------------------------------------------------------- numbers in the prose
+
+MAX_STEPS_READ = 2_000
+"""Maximum steps at which the value of a name is read."""
 
 _NAME = r"(?P<name>[A-Za-z_]\w*(?:\.\w+|\[\d+\])*(?:\.item\(\))?)"
 _NUMBER = r"[-−]?\d+(?:\.\d*)?(?:e[-+]?\d+)?"
@@ -45,12 +44,12 @@ _WORDS = "and|or|but|because|since|while|then|again|now|too|not"
 _END = rf"(?={_CLOSE}\s*(?:$|[,;:!?()，。；：！？（）、]|\.(?:\s|$)|(?:{_WORDS})\b|[\u4e00-\u9fff]))"
 _IS = r"(?:is|was|holds|equals|becomes|stays|gives)(?:\s+(?:now|still|exactly|only|just|always))?"
 _IS_ZH = r"(?:的值)?(?:现在|仍然?|还|就|正好|最终|已经|一直|始终|都)*(?:是|等于|为|变成了?|变为|得到)"
-_SAID = (
+_CLAIMS = (
     re.compile(rf"(?<![\w.\]]){_NAME}`?\s*(?<![=<>!])={_BEGIN}{_VALUE}{_END}"),
     re.compile(rf"`{_NAME}`\s+{_IS}{_BEGIN}{_VALUE}{_END}"),
     re.compile(rf"`{_NAME}`\s*{_IS_ZH}{_BEGIN}{_VALUE}{_END}"),
 )
-_SUPPOSES = re.compile(
+_CONDITIONAL = re.compile(
     r"\b(?:if|suppose|would|were|imagine|say|try|instead|change|set|wrong|think)\b"
     r"|如果|假如|假设|倘若|若|要是|试试|改成|改为|设为|设成|以为|会是",
     re.IGNORECASE,
@@ -61,108 +60,116 @@ _WHEN = re.compile(
 _WHEN_ZH = re.compile(r"`?\s*(?:时|的时候|的地方|处|的话|之前|以前)")
 
 
-def contradicted(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[int, str, str, str]]:
-    """What a prose cell, read at this step, says wrongly: the line, the name, the value said, the run's value."""
+def wrong_claims(timeline: Timeline, cell: Cell, step: int) -> Iterator[tuple[int, str, str, str]]:
+    """Yield the claims of a prose cell that the run contradicts: line, name, claimed value, value at `step`."""
     for language, text in cell.text.items():
-        for start, name, said in _claims(text):
-            here = _value(timeline.state(step), name)
-            if here is _NONE and not _known_anywhere(timeline, name):
+        for start, name, claim in _find_claims(text):
+            value = _value_of(timeline.state(step), name)
+            if value is _UNKNOWN and not _is_ever_known(timeline, name):
                 continue
-            wrong = _wrong(timeline, step, name, said)
-            if wrong is not None:
-                yield cell.text_lines[language] + text[:start].count("\n"), name, said, wrong
+            run_value = _contradiction(timeline, step, name, claim)
+            if run_value is not None:
+                yield cell.text_lines[language] + text[:start].count("\n"), name, claim, run_value
 
 
-def _claims(text: str) -> Iterator[tuple[int, str, str]]:
-    """Where something is said, of which name, and what."""
+def _find_claims(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield where the text says that a name has a value: position, name, value."""
     plain = text
-    places = [(block.start, block.end) for block in blocks(text) if block.kind == "code"]
-    for start, end in (*places, *((value.start, value.end) for value in live_values(text))):
+    hidden = [(block.start, block.end) for block in blocks(text) if block.kind == "code"]
+    for start, end in (*hidden, *((value.start, value.end) for value in live_values(text))):
         plain = plain[:start] + re.sub(r"[^\n]", " ", text[start:end]) + plain[end:]
-    for pattern in _SAID:
-        for found in pattern.finditer(plain):
-            depends = _WHEN.search(plain[: found.start()]) or _WHEN_ZH.match(plain[found.end() :])
-            if not depends and not _SUPPOSES.search(_sentence(plain, found.start(), found.end())):
-                yield found.start(), found["name"], found["value"]
+    for pattern in _CLAIMS:
+        for match in pattern.finditer(plain):
+            depends = _WHEN.search(plain[: match.start()]) or _WHEN_ZH.match(plain[match.end() :])
+            if not depends and not _CONDITIONAL.search(_sentence(plain, match.start(), match.end())):
+                yield match.start(), match["name"], match["value"]
 
 
 def _sentence(text: str, start: int, end: int) -> str:
-    """The sentence around a place."""
-    before = max((found.end() for found in re.finditer(r"[.!?]\s|[。！？]|\n\s*\n", text[:start])), default=0)
+    """Return the sentence around a part of the text."""
+    before = max((match.end() for match in re.finditer(r"[.!?]\s|[。！？]|\n\s*\n", text[:start])), default=0)
     after = re.search(r"[.!?](?:\s|$)|[。！？]|\n\s*\n", text[end:])
     return text[before : end + after.start()] if after else text[before:]
 
 
-_NONE = object()
+_UNKNOWN = object()
 
 
-def _value(state: State, name: str) -> Any:
-    """What a name holds; `_NONE` where it is not known."""
+def _value_of(state: State, name: str) -> Any:
+    """Return the value of a name; `_UNKNOWN` if it is not known."""
     base = name.removesuffix(".item()")
     tensor, plain = look_up(state, base)
     if tensor is not None:
-        return _list(tensor.value, tensor.dtype)
+        return _to_list(tensor.value, tensor.dtype)
     if plain is not None:
         return plain
     owner, _, last = base.rpartition(".")
     tensor = look_up(state, owner)[0] if owner else None
     if tensor is not None and last == "grad":
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
-        return None if grad is None else _list(grad.value, grad.dtype)
+        return None if grad is None else _to_list(grad.value, grad.dtype)
     if tensor is not None and last in ("requires_grad", "is_leaf"):
         return getattr(tensor, last)
-    return _NONE
+    return _UNKNOWN
 
 
-def _list(value: Any, dtype: str) -> Any:
-    found = values.to_json(value, dtype)
-    return _NONE if isinstance(found, dict) or found is None else found
+def _to_list(value: Any, dtype: str) -> Any:
+    """Return a recorded value as nested lists; `_UNKNOWN` if it is not recorded in full."""
+    value_list = values.to_json(value, dtype)
+    return _UNKNOWN if isinstance(value_list, dict) or value_list is None else value_list
 
 
-def _known_anywhere(timeline: Timeline, name: str) -> bool:
-    return any(_value(timeline.state(step), name) is not _NONE for step in _ends(timeline))
+def _is_ever_known(timeline: Timeline, name: str) -> bool:
+    """Return whether a name has a value at the end of some cell."""
+    return any(_value_of(timeline.state(step), name) is not _UNKNOWN for step in _cell_ends(timeline))
 
 
-def _ends(timeline: Timeline) -> list[int]:
+def _cell_ends(timeline: Timeline) -> list[int]:
+    """Return the last step of each cell that has ended."""
     return [cell.end for cell in timeline.cells if cell.end is not None]
 
 
-def _wrong(timeline: Timeline, step: int, name: str, said: str) -> str | None:
-    """The value that the run gives, where it never gives what is said. What the code says too is a quotation."""
+def _contradiction(timeline: Timeline, step: int, name: str, claim: str) -> str | None:
+    """Return the run's value if the name never has the claimed one, else None. A value copied from the code is no
+    claim.
+    """
     cells = timeline.document.cells if timeline.document is not None else []
-    if any(f"{name}={said}" in str(cell.get("source", "")).replace(" ", "") for cell in cells):
+    if any(f"{name}={claim}" in str(cell.get("source", "")).replace(" ", "") for cell in cells):
         return None
-    first: Any = _NONE
-    every = max(1, timeline.steps // MOST_STEPS)
-    for place in dict.fromkeys((step, *_ends(timeline), *range(1, timeline.steps + 1, every))):
-        value = _value(timeline.state(place), name)
-        if value is _NONE:
+    first: Any = _UNKNOWN
+    stride = max(1, timeline.steps // MAX_STEPS_READ)
+    for at in dict.fromkeys((step, *_cell_ends(timeline), *range(1, timeline.steps + 1, stride))):
+        value = _value_of(timeline.state(at), name)
+        if value is _UNKNOWN:
             continue
-        if agrees(said, value):
+        if agrees(claim, value):
             return None
-        first = value if first is _NONE else first
-    return None if first is _NONE else answers.format_answer(first)
+        first = value if first is _UNKNOWN else first
+    return None if first is _UNKNOWN else answers.format_answer(first)
 
 
-def agrees(said: str, value: Any) -> bool:
-    """Whether the text for a value says this one, as exactly as it is written."""
-    said = said.replace("−", "-")
+def agrees(claim: str, value: Any) -> bool:
+    """Return whether the text of a value agrees with a value, to the digits that are written."""
+    claim = claim.replace("−", "-")
     try:
-        meant = answers.parse(re.sub(r"(?<=[\d.])\s+(?=[-\d])", ", ", said))
+        claimed = answers.parse(re.sub(r"(?<=[\d.])\s+(?=[-\d])", ", ", claim))
     except answers.AnswerError:
         return True  # not a value after all
-    if answers.matches(meant, value):
+    if answers.matches(claimed, value):
         return True
     number = answers.unwrap(value)
-    if isinstance(meant, int | float) and not isinstance(meant, bool) and isinstance(number, int | float):
-        decimals = len(said.partition("e")[0].partition(".")[2])
-        return abs(number - meant) <= 0.5 * 10.0**-decimals * (1 + 1e-9) and decimals > 0
+    if isinstance(claimed, int | float) and not isinstance(claimed, bool) and isinstance(number, int | float):
+        decimals = len(claim.partition("e")[0].partition(".")[2])
+        return abs(number - claimed) <= 0.5 * 10.0**-decimals * (1 + 1e-9) and decimals > 0
     return False
 
 
-def unsolved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """The starter must fail its check with a word, and the solution after it must pass."""
-    for outcome in _outcomes(ran):
+# ---------------------------------------------------------------- exercises
+
+
+def check_starters(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield exercises whose starter passes or fails without a message, and solutions that fail when run after it."""
+    for outcome in _exercise_results(result):
         exercise = lesson.cells[outcome.cell]
         if outcome.of == "attempt" and outcome.ok:
             what = _("the starter of `{exercise}` already passes its check.", exercise=outcome.exercise)
@@ -187,9 +194,9 @@ def unsolved(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             )
 
 
-def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """With the solutions in place of the starters all passes."""
-    for outcome in _outcomes(ran):
+def check_solutions(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield what fails when the solutions run in place of the starters."""
+    for outcome in _exercise_results(result):
         if outcome.of == "attempt" and not outcome.ok:
             solution = next(c for c in lesson.code_cells if c.kind == "solution" and c.exercise == outcome.exercise)
             yield Finding(
@@ -203,8 +210,8 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 _("It must stand alone, in place of the starter."),
             )
     exercises = {cell.number for cell in lesson.code_cells if cell.kind == "exercise"}
-    for info in ran.timeline.cells:
-        failure = failed(ran.timeline, info.start, info.end) if info.end is not None else None
+    for info in result.timeline.cells:
+        failure = uncaught_failure(result.timeline, info.start, info.end) if info.end is not None else None
         if info.outcome == "failed" and info.cell not in exercises and failure is not None:
             cell = next(cell for cell in lesson.code_cells if cell.number == info.cell)
             if "raises-exception" not in cell.attributes.get("tags", ()):
@@ -216,12 +223,13 @@ def with_solutions(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 yield Finding(lesson.path, cell.first_line, " ".join(what.split()))
 
 
-def _outcomes(ran: Ran) -> list[ev.Checked]:
-    return [aside.event for aside in ran.timeline.side_events if isinstance(aside.event, ev.Checked)]
+def _exercise_results(result: RunResult) -> list[ev.Checked]:
+    """Return the results of the exercises' checks."""
+    return [side_event.event for side_event in result.timeline.side_events if isinstance(side_event.event, ev.Checked)]
 
 
-def failed(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
-    """The exception that ended these steps, where one did."""
+def uncaught_failure(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
+    """Return the exception that ended these steps; None if there is none."""
     for step in range(end, start - 1, -1):
         event = timeline.event(step)
         if isinstance(event, ev.Failed) and not event.caught:
@@ -229,49 +237,51 @@ def failed(timeline: Timeline, start: int, end: int) -> ev.Failed | None:
     return None
 
 
-SMALL = 6
-"""A learner can type so many elements."""
-SECONDS = 3
-BYTES = 20 << 20
-EVENTS = 150_000
-"""What about three seconds yield, said so that two machines agree."""
+# ---------------------------------------------------------------- the whole lesson
+
+MAX_ANSWER_ELEMENTS = 6
+"""Maximum elements of an answer that a learner types."""
+MAX_SECONDS = 3
+MAX_BYTES = 20 << 20
+MAX_EVENTS = 150_000
+"""Maximum events of a recording: about three seconds, but the same on each machine."""
 SEED = 20_240_229
-"""Unlike the one that torch begins with."""
+"""The seed of the second run, other than torch's default."""
 
 
-def check(lesson: Lesson, runner: Runner) -> list[Finding]:
-    """All that is wrong with this lesson's run."""
+def check_run(lesson: Lesson, runner: Runner) -> list[Finding]:
+    """Return the findings of running a lesson."""
     solutions = {cell.exercise: cell.source for cell in lesson.code_cells if cell.kind == "solution"}
-    command = RunCommand(lesson.path, lesson.id, max_events=2 * EVENTS, language=i18n.current_language())
-    ran = runner.run(command)
-    end = ran.timeline.run_end
+    command = RunCommand(lesson.path, lesson.id, max_events=2 * MAX_EVENTS, language=i18n.current_language())
+    first_run = runner.run(command)
+    end = first_run.timeline.run_end
     if end is not None and end.outcome == "refused":
         return [Finding(lesson.path, 1, _("was not run: {note}", note=end.note), warning=end.status == MISSING)]
-    found = [*_ended(lesson, ran), *_answers(lesson, ran), *_size(lesson, ran)]
-    solved = ran
+    findings = [*_check_outcome(lesson, first_run), *_check_answers(lesson, first_run), *_check_size(lesson, first_run)]
+    solved_run = first_run
     if solutions:
-        found += unsolved(lesson, ran)
+        findings += check_starters(lesson, first_run)
         command = msgspec.structs.replace(command, attempts={str(name): code for name, code in solutions.items()})
-        solved = runner.run(command)
-        found += with_solutions(lesson, solved)
-    found += _prose(lesson, solved)
+        solved_run = runner.run(command)
+        findings += check_solutions(lesson, solved_run)
+    findings += _check_prose(lesson, solved_run)
     if end is not None and end.outcome == "ok":
-        found += _random(lesson, solved, runner.run(msgspec.structs.replace(command, seed=SEED)))
-    return list(dict.fromkeys(found))
+        findings += _check_randomness(lesson, solved_run, runner.run(msgspec.structs.replace(command, seed=SEED)))
+    return list(dict.fromkeys(findings))
 
 
-# ---------------------------------------------------------------- how it ended
+# ---------------------------------------------------------------- outcome and size
 
 
-def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """Cells that fail without saying so."""
-    timeline = ran.timeline
+def _check_outcome(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield cells that fail unexpectedly or do not end, and gaps in the recording."""
+    timeline = result.timeline
     cells = {cell.number: cell for cell in lesson.cells if cell.number is not None}
     for info in timeline.cells:
         cell = cells[info.cell]
         if info.outcome == "ok" or (info.end is not None and "raises-exception" in cell.attributes.get("tags", ())):
             continue
-        failure = failed(timeline, info.start, info.end or timeline.steps)
+        failure = uncaught_failure(timeline, info.start, info.end or timeline.steps)
         line = cell.first_line if failure is None or failure.span is None else failure.span[0]
         if info.outcome == "failed" and failure is not None:
             what = _(
@@ -281,9 +291,9 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                 error=failure.error,
                 message=failure.message,
             )
-            fix = _("Let it stand in `try` and `except`, or mend it.")
+            fix = _("Let it stand in `try` and `except`, or fix it.")
         elif info.end is None:
-            what, fix = _death(ran.status), _("A lesson must come to its end.")
+            what, fix = _describe_exit(result.status), _("A lesson must come to its end.")
         else:
             end = timeline.event(info.end)
             assert isinstance(end, ev.CellEnd)
@@ -293,12 +303,13 @@ def _ended(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             )
         yield Finding(lesson.path, line, " ".join(what.split()), fix)
     if timeline.run_end is None and not (timeline.cells and timeline.cells[-1].end is None):
-        yield Finding(lesson.path, 1, _death(ran.status), _("A lesson must come to its end."))
-    for notice in timeline.notices if timeline.frames.events <= EVENTS else ():
+        yield Finding(lesson.path, 1, _describe_exit(result.status), _("A lesson must come to its end."))
+    for notice in timeline.notices if timeline.frames.events <= MAX_EVENTS else ():
         yield Finding(lesson.path, 1, _("the recording has a gap: {notice}", notice=notice))
 
 
-def _death(status: int) -> str:
+def _describe_exit(status: int) -> str:
+    """Return how the process ended, by its exit status."""
     if status == -signal.SIGALRM:
         return _("the run did not come to an end, and was stopped.")
     return (
@@ -308,27 +319,32 @@ def _death(status: int) -> str:
     )
 
 
-def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    if ran.bytes > BYTES:
+def _check_size(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield a recording that is too large, and a run that is too slow."""
+    if result.bytes > MAX_BYTES:
         yield Finding(
             lesson.path,
             1,
-            _("the recording has {size} MB, and {most} are the most.", size=ran.bytes >> 20, most=BYTES >> 20),
+            _("the recording has {size} MB, and {most} are the most.", size=result.bytes >> 20, most=MAX_BYTES >> 20),
             _("Make a loop shorter."),
         )
-    events = ran.timeline.frames.events
-    if events > EVENTS:
+    events = result.timeline.frames.events
+    if events > MAX_EVENTS:
         yield Finding(
             lesson.path,
             1,
-            _("the recording has {events:,} events, and {most:,} are the most.", events=events, most=EVENTS),
+            _("the recording has {events:,} events, and {most:,} are the most.", events=events, most=MAX_EVENTS),
             _("Make a loop shorter."),
         )
-    if ran.seconds > SECONDS:
+    if result.seconds > MAX_SECONDS:
         yield Finding(
             lesson.path,
             1,
-            _("the lesson took {seconds:.1f} seconds here, and should take {most}.", seconds=ran.seconds, most=SECONDS),
+            _(
+                "the lesson took {seconds:.1f} seconds here, and should take {most}.",
+                seconds=result.seconds,
+                most=MAX_SECONDS,
+            ),
             _("Make a loop shorter."),
             warning=True,
         )
@@ -337,13 +353,18 @@ def _size(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 # ---------------------------------------------------------------- questions
 
 
-def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    given = {aside.event.cell: aside.event for aside in ran.timeline.side_events if isinstance(aside.event, ev.Answer)}
+def _check_answers(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield questions whose answer cannot be computed, chosen or typed."""
+    answers_by_cell = {
+        side_event.event.cell: side_event.event
+        for side_event in result.timeline.side_events
+        if isinstance(side_event.event, ev.Answer)
+    }
     for cell in lesson.cells:
-        answer = given.get(cell.index)
+        answer = answers_by_cell.get(cell.index)
         if cell.question is None or answer is None:
             continue
-        mark = max(cell.first_line - 1, 1)
+        mark = mark_line(cell)
         if answer.error is not None:
             what = (
                 _("`{of}` cannot be computed: {error}.", of=cell.of, error=answer.error)
@@ -352,12 +373,13 @@ def _answers(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
             )
             yield Finding(lesson.path, mark, what, _("It is worked out when the next code cell has ended."))
         elif cell.question == "choice":
-            yield from _choice(lesson, cell, answer.value, mark)
+            yield from _check_choice(lesson, cell, answer.value, mark)
         elif cell.question == "predict":
-            yield from _predict(lesson, cell, answer.value, mark)
+            yield from _check_prediction(lesson, cell, answer.value, mark)
 
 
-def _choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+def _check_choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+    """Yield a choice whose answer is no number of an option."""
     count = max((len(options) for options in cell.options.values()), default=0)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= count:
         what = _(
@@ -369,35 +391,41 @@ def _choice(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Findi
         yield Finding(lesson.path, mark, what, _("Let it give the number of the right one."))
 
 
-def _predict(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
-    if not _is_answer(value):
+def _check_prediction(lesson: Lesson, cell: Cell, value: Any, mark: int) -> Iterator[Finding]:
+    """Yield a prediction whose answer cannot be typed."""
+    if not _is_typeable(value):
         what = _("`{of}` gives {value}, which cannot be typed as an answer.", of=cell.of, value=repr(str(value)[:40]))
         yield Finding(
             lesson.path, mark, what, _("Ask for a number, a small list, True, False or None; or give a choice.")
         )
-    elif _count(value) > SMALL:
+    elif _count_elements(value) > MAX_ANSWER_ELEMENTS:
         what = _(
-            "`{of}` has {count} elements, and a learner can type {small}.", of=cell.of, count=_count(value), small=SMALL
+            "`{of}` has {count} elements, and a learner can type {small}.",
+            of=cell.of,
+            count=_count_elements(value),
+            small=MAX_ANSWER_ELEMENTS,
         )
         yield Finding(lesson.path, mark, what, _("Ask for a part of it."))
 
 
-def _is_answer(value: Any) -> bool:
+def _is_typeable(value: Any) -> bool:
+    """Return whether a learner can type a value."""
     if isinstance(value, list | tuple):
-        return all(_is_answer(item) for item in value)
+        return all(_is_typeable(item) for item in value)
     return value is None or isinstance(value, bool | int | float)
 
 
-def _count(value: Any) -> int:
-    return sum(_count(item) for item in value) if isinstance(value, list | tuple) else 1
+def _count_elements(value: Any) -> int:
+    """Return the number of elements of nested lists."""
+    return sum(_count_elements(item) for item in value) if isinstance(value, list | tuple) else 1
 
 
 # ---------------------------------------------------------------- prose
 
 
-def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
-    """Live values that have none, and numbers that the run contradicts."""
-    timeline = ran.timeline
+def _check_prose(lesson: Lesson, result: RunResult) -> Iterator[Finding]:
+    """Yield live values without a value, and numbers that the run contradicts."""
+    timeline = result.timeline
     ends = {info.cell: info.end for info in timeline.cells if info.end is not None}
     step = 0
     for cell in lesson.cells:
@@ -412,12 +440,12 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
                     "Simple ones can be filled in: w, w.grad, w.item(), w.tolist(), w.shape, of names that are there."
                 )
                 yield Finding(lesson.path, line, what, fix)
-        for line, name, said, right in contradicted(timeline, cell, step):
+        for line, name, claim, run_value in wrong_claims(timeline, cell, step):
             what = _(
                 "the text says that `{name}` is {said}, and in the run it is {right}.",
                 name=name,
-                said=said,
-                right=right,
+                said=claim,
+                right=run_value,
             )
             yield Finding(lesson.path, line, what, _("Write {{{{ {name} }}}}, and the run fills it in.", name=name))
 
@@ -425,16 +453,18 @@ def _prose(lesson: Lesson, ran: Ran) -> Iterator[Finding]:
 # ---------------------------------------------------------------- random numbers
 
 
-def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
-    """Two runs that begin with different random numbers do the same, or the lesson has not seeded its own."""
-    timeline = one.timeline
-    both = zip_longest(_facts(timeline), _facts(other.timeline), fillvalue=(None, None))
-    step = next((step for (step, mine), (_, theirs) in both if not _alike(mine, theirs)), None)
-    printed, there = timeline.output(timeline.steps), other.timeline.output(other.timeline.steps)
-    if step is None and printed != there:
-        pairs = zip(printed, there, strict=False)
-        same = next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), min(len(printed), len(there)))
-        step = next((part.step for part in timeline.contents.printed if part.length > same), timeline.steps)
+def _check_randomness(lesson: Lesson, first: RunResult, second: RunResult) -> Iterator[Finding]:
+    """Yield the first place where two runs with different seeds differ: the lesson does not seed its random numbers."""
+    timeline = first.timeline
+    pairs_of_facts = zip_longest(_computed_values(timeline), _computed_values(second.timeline), fillvalue=(None, None))
+    step = next((step for (step, left), (_, right) in pairs_of_facts if not _is_close(left, right)), None)
+    printed, other_printed = timeline.output(timeline.steps), second.timeline.output(second.timeline.steps)
+    if step is None and printed != other_printed:
+        pairs = zip(printed, other_printed, strict=False)
+        common_length = next(
+            (index for index, (left, right) in enumerate(pairs) if left != right), min(len(printed), len(other_printed))
+        )
+        step = next((part.step for part in timeline.contents.printed if part.length > common_length), timeline.steps)
     if step is not None:
         line = timeline.view(step).line if step else None
         yield Finding(
@@ -445,12 +475,12 @@ def _random(lesson: Lesson, one: Ran, other: Ran) -> Iterator[Finding]:
         )
 
 
-def _facts(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:
-    """What a run computes, with the step that it belongs to; not what stands in memory that nobody has filled yet."""
+def _computed_values(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:
+    """Yield the values that a run computes, each with its step; uninitialized memory is left out."""
     for step in range(timeline.steps + 1):
         event = timeline.event(step) if step else None
         site = timeline.sites.get(event.site) if isinstance(event, ev.Op) else None
-        unfilled = site is not None and site.op in _UNFILLED
+        unfilled = site is not None and site.op in _UNINITIALIZED
         for event in timeline.following(step):
             if (isinstance(event, ev.Snapshot) and not unfilled) or (
                 isinstance(event, ev.Bind) and event.what == "value"
@@ -458,14 +488,13 @@ def _facts(timeline: Timeline) -> Iterator[tuple[int | None, Any]]:
                 yield step, event.value
 
 
-def _alike(mine: Any, theirs: Any) -> bool:
-    """Whether two runs computed the same, but for the last digits: routines of linear algebra differ there by where in
-    memory their numbers lie."""
-    if repr(mine) == repr(theirs):
+def _is_close(left: Any, right: Any) -> bool:
+    """Return whether two runs computed the same up to rounding: linear algebra depends on how memory is aligned."""
+    if repr(left) == repr(right):
         return True
-    if not isinstance(mine, (int, float, list, dict)) or type(mine) is not type(theirs):
+    if not isinstance(left, (int, float, list, dict)) or type(left) is not type(right):
         return False
-    numbers, others = values.elements(mine), values.elements(theirs)
+    numbers, others = values.elements(left), values.elements(right)
     if numbers is None or others is None or len(numbers) != len(others):
         return False
     return all(
@@ -474,4 +503,4 @@ def _alike(mine: Any, theirs: Any) -> bool:
     )
 
 
-_UNFILLED = ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
+_UNINITIALIZED = ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")

@@ -1,4 +1,4 @@
-"""Runs lessons one after another in forks of a process that has imported torch: a run takes what it takes, no more."""
+"""Run lessons one after another in forks of a process that has imported torch."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ from tutor.trace import wire
 from tutor.trace.command import HEADER, STATUS, ForkRequest, RunCommand, encode
 from tutor.trace.timeline import Timeline
 
-LONGEST = 20
-"""Seconds that a run may take."""
+MAX_SECONDS = 20
+"""Maximum seconds of a run."""
 
 
 class Fork:
-    """A process that a fork server has made for a request."""
+    """A process that the fork server made for a request."""
 
     def __init__(self, answer: int) -> None:
         self._answer = answer
         self.lost = False
-        """Whether the server itself was gone before it could tell of the end."""
+        """Whether the server ended before it could report the end of the fork."""
 
     def fileno(self) -> int:
-        """Can be read from once it has ended: for `select`."""
+        """Return a descriptor for `select`: readable once the process has ended."""
         return self._answer
 
     def wait(self) -> int:
-        """Wait for its end, once; returns its exit status, minus the signal's number where one ended it."""
+        """Wait until the process ends (call once). Return its exit status; the negative signal number if a signal
+        ended it.
+        """
         status = os.read(self._answer, STATUS.size)
         os.close(self._answer)
         self.lost = not status
@@ -43,9 +45,10 @@ class Fork:
 
 
 class ForkServer:
-    """A process that stands by with torch and forks for each request. To be closed.
+    """A process that has imported torch and forks for each request; `close` ends it.
 
-    Raises LessonError where no process can be started.
+    Raises:
+        LessonError: No process can be started.
     """
 
     def __init__(self, *program: str) -> None:
@@ -67,7 +70,11 @@ class ForkServer:
         self._control, self._errors = control, errors
 
     def fork(self, request: bytes, descriptors: Sequence[int]) -> Fork:
-        """Send a request with these descriptors of ours, which stay open here."""
+        """Send a request, with file descriptors that stay open here too.
+
+        Raises:
+            OSError: The server is gone.
+        """
         read_end, write_end = os.pipe()
         header = HEADER.pack(len(request), len(descriptors) + 1)
         try:
@@ -81,7 +88,7 @@ class ForkServer:
         return Fork(read_end)
 
     def problem(self) -> LessonError:
-        """What is said where the process is gone, and nothing can be run."""
+        """Return the error to report when the server is gone."""
         status = self._process.wait()
         try:
             check_folder()
@@ -92,18 +99,18 @@ class ForkServer:
         return LessonError(describe_failed_start(status, printed), status=MISSING)
 
     def close(self) -> None:
-        """End the process."""
+        """End the server."""
         self._control.close()
         self._process.wait()
         self._errors.close()
 
 
-class Ran(msgspec.Struct):
-    """What a run left."""
+class RunResult(msgspec.Struct):
+    """The recording and the exit status of a run."""
 
     timeline: Timeline
     status: int
-    """Its exit status; minus the signal's number where one ended it."""
+    """The exit status; the negative signal number if a signal ended the run."""
 
     @property
     def bytes(self) -> int:
@@ -118,15 +125,20 @@ class Ran(msgspec.Struct):
 
 
 class Runner:
-    """Does one run at a time in a fork of a server, by default one of its own. To be closed."""
+    """Runs lessons in forks of a server, one at a time; by default of a server of its own. `close` ends the server."""
 
     def __init__(self, server: ForkServer | None = None) -> None:
         self._server = server or ForkServer()
 
-    def run(self, command: RunCommand, *, seconds: int = LONGEST, printed: Sequence[int] = ()) -> Ran:
-        """Run it to its end; `printed` are descriptors for what goes to its standard output and error.
+    def run(self, command: RunCommand, *, seconds: int = MAX_SECONDS, printed: Sequence[int] = ()) -> RunResult:
+        """Run a lesson to its end.
 
-        Raises LessonError where nothing can be run here.
+        Args:
+            seconds: The time limit.
+            printed: Descriptors for standard output and error.
+
+        Raises:
+            LessonError: Nothing can be run here.
         """
         read_end, write_end = os.pipe()
         try:
@@ -143,22 +155,22 @@ class Runner:
         timeline = Timeline()
         buffer = bytearray()
         with os.fdopen(read_end, "rb", buffering=0) as events:
-            for data in _until_end(events.fileno(), fork):
+            for data in _read_until_end(events.fileno(), fork):
                 buffer += data
                 for frame in wire.split(buffer):
                     timeline.feed(frame)
         status = fork.wait()
         if fork.lost:
             raise self._server.problem()
-        return Ran(timeline, status)
+        return RunResult(timeline, status)
 
     def close(self) -> None:
         """End the server."""
         self._server.close()
 
 
-def _until_end(events: int, fork: Fork) -> Iterator[bytes]:
-    """What comes until the run has ended: a child that it leaves behind may hold the pipe open for ever."""
+def _read_until_end(events: int, fork: Fork) -> Iterator[bytes]:
+    """Yield the data written until the run has ended: a child process left behind may keep the pipe open."""
     ended = False
     while True:
         ready = select.select([events] if ended else [events, fork.fileno()], [], [], 0 if ended else None)[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tutor.explain import formatting, mistakes
 from tutor.explain.formatting import Part, close_wide, label, lost_leaf
-from tutor.explain.mistakes.silent import at_accumulation, at_step, spread
+from tutor.explain.mistakes.silent import broadcast_warning, unoptimized_at_accumulation, unoptimized_at_step
 from tutor.explain.node import incoming_parts, node_line, node_plain, summarize_node
 from tutor.explain.nonfinite import describe_first_nonfinite
 from tutor.explain.operation import op_line, op_plain
@@ -56,7 +56,7 @@ def _side_effects(timeline: Timeline, step: int) -> list[Part]:
         errors = (describe_unseen_at_node(timeline, step), describe_first_nonfinite(timeline, step))
         return [(text, "error") for text in errors if text is not None]
     if kind == "accumulate":
-        lost_name, accumulation_note = lost_leaf(timeline, step), at_accumulation(timeline, step)
+        lost_name, accumulation_note = lost_leaf(timeline, step), unoptimized_at_accumulation(timeline, step)
         parts: list[Part] = [] if lost_name is None else [(lost_name, "error")]
         return parts if accumulation_note is None else [*parts, (accumulation_note, "quiet")]
     if kind == "backward_end":
@@ -69,7 +69,10 @@ def _side_effects(timeline: Timeline, step: int) -> list[Part]:
     parts = [] if zero_grad is None else [(zero_grad, "grad")]
     reports = finished_steps(timeline, step)
     parts += [(describe_report(timeline, report), "value") for report in reports]
-    quiet_notes = (at_step(timeline, step) if reports else None, spread(timeline, step) if kind == "op" else None)
+    quiet_notes = (
+        unoptimized_at_step(timeline, step) if reports else None,
+        broadcast_warning(timeline, step) if kind == "op" else None,
+    )
     parts += [(note, "quiet") for note in quiet_notes if note is not None]
     return parts if kind in _NO_CHANGE else parts + _changes_of_saved(timeline, step)
 

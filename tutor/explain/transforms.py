@@ -3,7 +3,7 @@ mode, module hooks."""
 
 from __future__ import annotations
 
-from tutor.explain.mistakes.silent import taken, ungraphed
+from tutor.explain.mistakes.silent import explain_data_assignment, explain_unrecorded_operation
 from tutor.i18n import N_, _
 from tutor.trace.events import Backward, Line, Node, Op
 from tutor.trace.timeline import Timeline
@@ -79,7 +79,7 @@ def _find_transform(timeline: Timeline, step: int) -> str | None:
         node = timeline.state(step).nodes.get(event.node)
         return None if node is None else _NODES.get(node.name)
     if isinstance(event, Line):
-        return taken(timeline, step) or _second_forward_text(timeline, step, event)
+        return explain_data_assignment(timeline, step) or _second_forward_text(timeline, step, event)
     return None
 
 
@@ -97,7 +97,7 @@ def _operation_text(timeline: Timeline, step: int, event: Op) -> str | None:
         return _DUALS[site.op]
     if site.depth:
         return _STAND_INS.get(site.parent or "") if site.op == "requires_grad_" else None
-    return ungraphed(timeline, step, event, site)
+    return explain_unrecorded_operation(timeline, step, event, site)
 
 
 def _second_forward_text(timeline: Timeline, step: int, event: Line) -> str | None:

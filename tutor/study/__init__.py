@@ -1,1 +1,1 @@
-"""What a learner does with a lesson: how far it may be seen, and what is kept of it."""
+"""What a learner does with a lesson: questions, exercises, runs, and the progress that is stored. No Textual."""

@@ -1,10 +1,9 @@
-"""What the learner has done, one small file per lesson, so that two gradtutors at once lose nothing.
+"""A learner's progress: answers, attempts at exercises, and the step reached; one small JSON file per lesson.
 
-A write goes to a temporary file first, which then takes the old one's place; before it, the file is read again and
-the two are merged, so that done stays done. Progress is a convenience: no failure here stops a lesson. What is no
-regular file in a progress file's place is neither read, which might never end, nor replaced; a link is followed.
-
-What the learner has done with a lesson: answers given, how far it was walked; kept from one time to the next."""
+Before a file is written it is read again and the two are merged, so that two processes lose nothing; the new file
+replaces the old one atomically. No failure here stops a lesson. What is no regular file in a progress file's place is
+neither read, which might block, nor replaced; a link is followed.
+"""
 
 from __future__ import annotations
 
@@ -31,54 +30,55 @@ if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
 
 
-class Given(msgspec.Struct, frozen=True):
-    """An answer that was given to a question; `right` is None where it was skipped."""
+class GivenAnswer(msgspec.Struct, frozen=True):
+    """An answer to a question; `right` is None if the question was skipped."""
 
     answer: str
     right: bool | None
 
 
 class Progress(msgspec.Struct):
-    """How far one lesson has come."""
+    """The progress of one lesson, as it is stored."""
 
     lesson: str
     begun: bool = False
     done: bool = False
     step: int = 0
-    """The last step that was on the screen."""
+    """The last step shown."""
     steps: int = 0
-    """How many there were; 0 where that is not known."""
-    answers: dict[int, Given] = {}
-    """By the question's cell (its index in the lesson)."""
+    """The number of steps of the run; 0 if unknown."""
+    answers: dict[int, GivenAnswer] = {}
+    """Answers by the index of the question's cell in the lesson."""
     attempts: dict[str, str] = {}
-    """The learner's own code for exercises, by their ids."""
+    """The learner's code by exercise id."""
     solved: set[str] = set()
+    """Ids of the exercises whose check has passed."""
     hints: dict[str, int] = {}
-    """How many hints of an exercise were asked for."""
+    """The number of hints shown, by exercise id."""
     opened: set[str] = set()
-    """Exercises whose solution was asked for."""
+    """Ids of the exercises whose solution was shown."""
 
     @property
     def right(self) -> int:
-        """How many questions were answered right; each can be answered once."""
-        return sum(given.right is True for given in self.answers.values())
+        """The number of questions answered right."""
+        return sum(answer.right is True for answer in self.answers.values())
 
     @property
     def resume(self) -> int:
-        """The step to go on from; 0 for the beginning."""
+        """The step to continue from; 0 for the beginning."""
         return self.step if self.begun and not self.done and self.step > 1 else 0
 
     @property
     def mark(self) -> str:
-        """done, begun or new."""
+        """One of done, begun and new."""
         return "done" if self.done else "begun" if self.begun else "new"
 
 
 class Store:
-    """The progress files of a folder. Nothing here raises: `notice` says, once, why something was not kept."""
+    """The progress files of a folder. Its methods never raise: `notice` says why something was not saved."""
 
     unkept: ClassVar[str | None] = None
-    """Why this process could not keep something, in any store: to be told at its end."""
+    """Why this process could not save something, in any store; shown when it ends."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder: Path | None
@@ -89,34 +89,34 @@ class Store:
         self.notice: str | None = None
 
     def load(self, lesson: str) -> Progress:
-        """The progress of a lesson; a fresh one where there is none or its file cannot be read."""
+        """Return the progress of a lesson; an empty one if there is none or its file cannot be read."""
         try:
-            found = msgspec.json.decode(_read(self._path(lesson)), type=Progress)
+            progress = msgspec.json.decode(_read(self._path(lesson)), type=Progress)
         except FileNotFoundError:
             return Progress(lesson)
         except (OSError, msgspec.MsgspecError, ValueError) as error:
             self.notice = _("The progress of {lesson} cannot be read: {why}.", lesson=lesson, why=_reason(error))
             return Progress(lesson)
-        return found if found.lesson == lesson else Progress(lesson)
+        return progress if progress.lesson == lesson else Progress(lesson)
 
     def load_all(self, lessons: Iterable[str]) -> dict[str, Progress]:
-        """The progress of these lessons; those never begun are fresh."""
+        """Return the progress of these lessons by id."""
         return {lesson: self.load(lesson) for lesson in lessons}
 
     def save(self, progress: Progress) -> bool:
-        """Merges with what another gradtutor may have written meanwhile, and writes; False where that failed."""
+        """Merge with the file, which another process may have written, and write it. Return False on failure."""
         try:
             path = self._path(progress.lesson)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(path.parent):
-                _replace(path, _encoded(merge(self.load(progress.lesson), progress)))
+            with _locked(path.parent):
+                _replace(path, _encode(merge(self.load(progress.lesson), progress)))
         except (OSError, ValueError) as error:
             self.notice = Store.unkept = _("Progress is not kept: {why}.", why=_reason(error))
             return False
         return True
 
     def reset(self, lesson: str) -> bool:
-        """Forgets all of a lesson; False where that failed."""
+        """Delete the progress of a lesson. Return False on failure."""
         try:
             self._path(lesson).unlink()
         except FileNotFoundError:
@@ -127,17 +127,21 @@ class Store:
         return True
 
     def _path(self, lesson: str) -> Path:
+        """Return the path of a lesson's file; raise FileNotFoundError without a home folder."""
         if self.folder is None:
             raise FileNotFoundError(_("there is no home folder"))
         return self.folder / (re.sub(r"[^\w.-]", "_", lesson.replace("/", "__")) + ".json")
 
 
 def merge(old: Progress, new: Progress) -> Progress:
-    """Begun and done stay so, the step is the newer one, and a right answer is not lost to a wrong one."""
+    """Merge two states of a lesson's progress.
+
+    Begun and done stay, the step is the newer one, and a right answer is not replaced by a wrong one.
+    """
     answers = dict(old.answers)
-    for cell, given in new.answers.items():
-        if not (cell in answers and answers[cell].right and not given.right):
-            answers[cell] = given
+    for cell, answer in new.answers.items():
+        if not (cell in answers and answers[cell].right and not answer.right):
+            answers[cell] = answer
     hints = {name: max(old.hints.get(name, 0), new.hints.get(name, 0)) for name in old.hints | new.hints}
     return Progress(
         new.lesson, old.begun or new.begun, old.done or new.done, new.step, new.steps or old.steps, answers,
@@ -146,8 +150,8 @@ def merge(old: Progress, new: Progress) -> Progress:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Between reading and writing no other gradtutor writes, where the system and its disk have locks."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against other processes while the block runs, if the system supports locks."""
     try:
         import fcntl
 
@@ -170,8 +174,8 @@ class _NotRegularError(OSError):
         super().__init__(_("{path} is no regular file", path=path))
 
 
-def _encoded(progress: Progress) -> bytes:
-    """As it is written; half of a character, which UTF-8 has no bytes for, becomes a question mark."""
+def _encode(progress: Progress) -> bytes:
+    """Encode to JSON; an unpaired surrogate, which UTF-8 cannot encode, becomes a question mark."""
     try:
         return msgspec.json.encode(progress)
     except UnicodeEncodeError:
@@ -179,7 +183,7 @@ def _encoded(progress: Progress) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    """What is in a file. Opening it never waits for somebody who writes into a FIFO."""
+    """Return the content of a regular file. Opening never blocks, as it would on a FIFO."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -191,6 +195,7 @@ def _read(path: Path) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    """Write a file atomically: to a temporary file first, which replaces the old one. A link is followed."""
     path = Path(os.path.realpath(path))
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
@@ -209,164 +214,173 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _reason(error: Any) -> str:
+    """Return the text of an error, without its number."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 class Study:
-    """Answers and progress of one lesson; for a script or a recording nothing is kept."""
+    """The answers and progress of one lesson. Nothing is saved for a script or a recording."""
 
     def __init__(self, target: Target, gate: Gate, store: Store | None = None) -> None:
         self.gate = gate
-        self.given: dict[int, tuple[str, bool | None]] = {}
-        """By question: the text of the answer (empty: skipped), and whether it is right (None: not known yet)."""
+        self.answers: dict[int, tuple[str, bool | None]] = {}
+        """The answer's text (empty: skipped) and whether it is right (None: not known yet), by question index."""
         self.resume = 0
-        """The step where the learner left the lesson; 0 where there is none to go on from."""
-        self.came: dict[int, int | None] = {}
-        """By question: where in this run the value asked for came from, once looked for."""
+        """The step at which the learner left the lesson; 0 for the beginning."""
+        self.answer_origins: dict[int, int | None] = {}
+        """The step of this run that the value asked for came from, by question index, once searched for."""
         self.furthest = 0
-        """The furthest step that was on the screen."""
-        self.kept = Progress(target.name)
-        """What is kept of this lesson; for a script it is forgotten at the end."""
+        """The furthest step shown."""
+        self.progress = Progress(target.name)
+        """The progress of this lesson; that of a script is never saved."""
         self._store: Store | None = None
         if target.kind == "lesson":
-            pass  # REORG: import dropped
-
             self._store = store or Store()
-            self.kept = self._store.load(target.name)
-            self.resume = self.kept.resume
+            self.progress = self._store.load(target.name)
+            self.resume = self.progress.resume
 
-    def enter(self, gate: Gate) -> None:
-        """The questions are known: those answered at an earlier time are settled."""
+    def settle_answers(self, gate: Gate) -> None:
+        """Take over the gate of a run and settle the questions that were answered at an earlier time."""
         self.gate = gate
         indices = {question.index for question in gate.questions}
-        for index, given in self.kept.answers.items():
+        for index, answer in self.progress.answers.items():
             if index in indices:
-                self.given.setdefault(index, (given.answer, given.right))
-        gate.settled.update(index for index in self.given if index in indices)
+                self.answers.setdefault(index, (answer.answer, answer.right))
+        gate.settled.update(index for index in self.answers if index in indices)
 
     def answer(self, index: int, text: str, timeline: Timeline) -> None:
-        """Take an answer. Raises `answers.AnswerError` where it is none."""
-        question = next(one for one in self.gate.questions if one.index == index)
+        """Record an answer.
+
+        Raises:
+            answers.AnswerError: The text is no answer to this question.
+        """
+        question = next(each for each in self.gate.questions if each.index == index)
         answers.read(text, question.kind, question.options, question.lines)
-        self.given[index] = (text.strip(), None)
+        self.answers[index] = (text.strip(), None)
         self.gate.settled.add(index)
-        self.compare(timeline)
-        self._keep()
+        self.check_answers(timeline)
+        self._save()
 
     def skip(self, index: int) -> None:
-        """No answer; what it hid is open."""
-        self.given[index] = ("", None)
+        """Skip a question."""
+        self.answers[index] = ("", None)
         self.gate.settled.add(index)
-        self._keep()
+        self._save()
 
-    def compare(self, timeline: Timeline) -> None:
-        """Tell right from wrong where the run has given its answer meanwhile."""
-        for index, (text, right) in list(self.given.items()):
+    def check_answers(self, timeline: Timeline) -> None:
+        """Mark answers right or wrong where the run has given its own."""
+        for index, (text, right) in list(self.answers.items()):
             if not text or right is not None:
                 continue
-            found = self.gate.answer_of(timeline, index)
-            if found is not None and found[1].error is None:
-                self.given[index] = (text, _right(text, found[1]))
-                self._keep()
+            result = self.gate.run_answer(timeline, index)
+            if result is not None and result[1].error is None:
+                self.answers[index] = (text, _is_right(text, result[1]))
+                self._save()
 
-    def reached(self, step: int, timeline: Timeline, running: bool) -> None:
-        """A step was on the screen: the first begins the lesson, the last of a run that ended well is its end."""
+    def record_step(self, step: int, timeline: Timeline, running: bool) -> None:
+        """Record that a step was shown: the first begins the lesson, the last of a run that ended well completes it."""
         self.furthest = max(self.furthest, step)
         if self._store is None or not step:
             return
         end = timeline.run_end
         ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
-        solved = all(one.id in self.kept.solved | self.kept.opened for one in self.gate.exercises.values())
+        solved = all(
+            exercise.id in self.progress.solved | self.progress.opened for exercise in self.gate.exercises.values()
+        )
         done = ended and self.gate.question is None and solved
-        self.kept.steps = 0 if running else timeline.steps
-        if not self.kept.begun or (done and not self.kept.done):
-            self._keep(begun=True, done=done)
+        self.progress.steps = 0 if running else timeline.steps
+        if not self.progress.begun or (done and not self.progress.done):
+            self._save(begun=True, done=done)
 
-    def tried(self, exercise: str, code: str) -> None:
-        """The learner has run their own code for an exercise."""
-        self.kept.attempts[exercise] = code
-        self._keep()
+    def record_attempt(self, exercise: str, code: str) -> None:
+        """Record the learner's code for an exercise."""
+        self.progress.attempts[exercise] = code
+        self._save()
 
-    def solved(self, exercise: str) -> None:
-        """Its check has passed."""
-        if exercise not in self.kept.solved:
-            self.kept.solved.add(exercise)
-            self._keep()
+    def record_solved(self, exercise: str) -> None:
+        """Record that the check of an exercise has passed."""
+        if exercise not in self.progress.solved:
+            self.progress.solved.add(exercise)
+            self._save()
 
-    def hint(self, exercise: str, count: int) -> None:
-        """So many hints were asked for."""
-        self.kept.hints[exercise] = count
-        self._keep()
+    def record_hints(self, exercise: str, count: int) -> None:
+        """Record the number of hints shown."""
+        self.progress.hints[exercise] = count
+        self._save()
 
     def open_solution(self, exercise: str) -> None:
-        """The solution was asked for."""
-        self.kept.opened.add(exercise)
-        self._keep()
+        """Record that the solution was shown."""
+        self.progress.opened.add(exercise)
+        self._save()
 
-    def renumber(self, before: ev.Document | None, now: ev.Document | None) -> None:
-        """The lesson's file has changed: answers stay with their questions, and the run says anew which are right."""
-        place = _moved(before, now)
-        self.given = {place[index]: (text, None) for index, (text, _) in self.given.items() if index in place}
-        kept = self.kept.answers
-        self.kept.answers = {place[index]: given for index, given in kept.items() if index in place}
+    def remap_answers(self, before: ev.Document | None, now: ev.Document | None) -> None:
+        """Move the answers to the new indices of their questions after the lesson's file has changed."""
+        new_index = _new_indices(before, now)
+        self.answers = {
+            new_index[index]: (text, None) for index, (text, _) in self.answers.items() if index in new_index
+        }
+        saved = self.progress.answers
+        self.progress.answers = {new_index[index]: answer for index, answer in saved.items() if index in new_index}
 
-    def begin_again(self) -> None:
-        """Another run of the same: answers stay, what the run gave is to be seen anew."""
+    def reset_run(self) -> None:
+        """Prepare for another run of the same lesson: answers stay."""
         self.furthest = self.resume = 0
-        self.came = {}
+        self.answer_origins = {}
 
     @property
     def done(self) -> bool:
         """Whether the lesson has been walked to its end."""
-        return self._store is not None and self.kept.done
+        return self._store is not None and self.progress.done
 
-    def leave(self, step: int) -> None:
-        """The lesson is closed at this step."""
+    def save_position(self, step: int) -> None:
+        """Record the step at which the lesson is closed."""
         if self.furthest:
-            self.kept.step = step
-            self._keep()
+            self.progress.step = step
+            self._save()
 
     @property
     def notice(self) -> str | None:
-        """Why progress is not kept, if it is not."""
+        """Why progress is not saved; None if it is."""
         return None if self._store is None else self._store.notice
 
-    def _keep(self, begun: bool = False, done: bool = False) -> None:
+    def _save(self, begun: bool = False, done: bool = False) -> None:
+        """Save the progress with the answers that are settled."""
         if self._store is None:
             return
-        self.kept.begun |= begun
-        self.kept.done |= done
-        for index, (text, right) in self.given.items():
+        self.progress.begun |= begun
+        self.progress.done |= done
+        for index, (text, right) in self.answers.items():
             if right is not None or not text:
-                self.kept.answers[index] = Given(text, right)
-        self._store.save(self.kept)
+                self.progress.answers[index] = GivenAnswer(text, right)
+        self._store.save(self.progress)
 
 
-def _right(text: str, run: ev.Answer) -> bool:
+def _is_right(text: str, run: ev.Answer) -> bool:
+    """Return whether a text answers a question as the run did."""
     from tutor.trace.values import to_json
 
     try:
-        given = answers.parse(text)
+        answer = answers.parse(text)
         if run.last_line is not None:  # a line of the statement is meant, whichever
-            return isinstance(given, int) and run.value <= given <= run.last_line
-        return answers.matches(given, to_json(run.value, "float32"))
+            return isinstance(answer, int) and run.value <= answer <= run.last_line
+        return answers.matches(answer, to_json(run.value, "float32"))
     except answers.AnswerError:
         return False
 
 
-def _moved(before: ev.Document | None, now: ev.Document | None) -> dict[int, int]:
-    """By the index of a question's cell: the one that the same question has in the file as it is now."""
-    asked = [
+def _new_indices(before: ev.Document | None, now: ev.Document | None) -> dict[int, int]:
+    """Return the new index of each question's cell, by its old one, where the file still has the question."""
+    keys = [
         [
             (index, (cell.get("question"), cell.get("of")))
             for index, cell in enumerate(document.cells if document else ())
         ]
         for document in (before, now)
     ]
-    questions = [[(index, what) for index, what in cells if what[0] is not None] for cells in asked]
-    place: dict[int, int] = {}
-    for index, what in questions[0]:
-        found = next((new for new, same in questions[1] if same == what and new not in place.values()), None)
-        if found is not None:
-            place[index] = found
-    return place
+    questions = [[(index, key) for index, key in cells if key[0] is not None] for cells in keys]
+    new_indices: dict[int, int] = {}
+    for index, key in questions[0]:
+        match = next((new for new, new_key in questions[1] if new_key == key and new not in new_indices.values()), None)
+        if match is not None:
+            new_indices[index] = match
+    return new_indices

@@ -1,4 +1,4 @@
-"""The runs of one program: the one on the screen, those before it, and the one that is shown behind it as a ghost."""
+"""The runs of one program: the one on the screen, earlier ones, and the one shown behind it as a ghost."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Run:
-    """One run, and what the learner calls it."""
+    """One run and its name."""
 
     session: Session
     name: str
     cursor: int = 0
-    """Where the learner stood when another run took its place."""
+    """The cursor at the time another run was shown instead."""
 
     @property
     def timeline(self) -> Timeline:
+        """The recording of the run."""
         return self.session.timeline
 
 
 class Runs:
-    """Newest last."""
+    """The runs, newest last."""
 
     def __init__(self) -> None:
         self.all: list[Run] = []
@@ -35,38 +36,38 @@ class Runs:
         self.ghost: Run | None = None
 
     def add(self, session: Session, name: str) -> Run:
-        """A new run takes the screen; the one that had it becomes the ghost."""
+        """Add a run and show it; the one shown before becomes the ghost."""
         self.ghost = self.now
-        self.now = Run(session, self._own(name))
+        self.now = Run(session, self._unique_name(name))
         self.all.append(self.now)
         return self.now
 
     def show(self, run: Run) -> None:
-        """This one takes the screen; the one that had it becomes the ghost."""
+        """Show a run; the one shown before becomes the ghost."""
         if run is not self.now:
             self.now, self.ghost = run, self.now
 
     def drop(self, run: Run) -> None:
-        """Forget a run; the one on the screen stays."""
+        """Remove a run, unless it is shown."""
         if run is not self.now:
             self.all.remove(run)
             if self.ghost is run:
                 self.ghost = None
 
     def replace(self, session: Session) -> None:
-        """The run on the screen is run again: what it was is of no interest."""
+        """Replace the session of the shown run, which is run again."""
         assert self.now is not None
         self.now.session = session
 
-    def _own(self, name: str) -> str:
-        """A name that no other run has."""
+    def _unique_name(self, name: str) -> str:
+        """Return a name that no other run has."""
         names = {run.name for run in self.all}
-        tried = [name, *(f"{name} ({count})" for count in range(2, len(names) + 3))]
-        return next(each for each in tried if each not in names)
+        candidates = [name, *(f"{name} ({count})" for count in range(2, len(names) + 3))]
+        return next(candidate for candidate in candidates if candidate not in names)
 
 
-def name_of(knobs: dict[str, str], edits: dict[int, str]) -> str:
-    """What to call a run by what is other in it."""
+def describe_changes(knobs: dict[str, str], edits: dict[int, str]) -> str:
+    """Return a name for a run: the knobs and cells that differ from the lesson's."""
     parts = [f"{name} = {text}" for name, text in knobs.items()]
     if edits:
         numbers = _(" and ").join(map(str, sorted(edits)))

@@ -1,4 +1,4 @@
-"""The lessons that there are, as text and as JSON."""
+"""List the lessons as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from tutor.i18n import N_, _
 from tutor.lesson.catalog import Catalog
 from tutor.lesson.model import Header, in_language
 from tutor.study.progress import Store
-from tutor.text.format import safe, table
+from tutor.text.format import escape_controls, table
 
 _MARKS = {"done": N_("done"), "begun": N_("begun"), "new": ""}
 
 
 def write_json(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
-    """A list of objects, in the order in which one learns."""
+    """Write a JSON list of the lessons, in learning order."""
     marks = {header.id: store.load(header.id).mark for header in catalog.lessons}
     out.write(json.dumps([_record(header, marks[header.id], language) for header in catalog.lessons], indent=1) + "\n")
 
 
 def _record(header: Header, progress: str, language: str) -> dict[str, Any]:
+    """Return the JSON object of a lesson."""
     return {
         "id": header.id,
         "title": in_language(header.title, language),
@@ -33,12 +34,12 @@ def _record(header: Header, progress: str, language: str) -> dict[str, Any]:
 
 
 def write_text(catalog: Catalog, store: Store, language: str, out: TextIO) -> None:
-    """A line for each lesson: its number, id, title and progress."""
+    """Write a line for each lesson: number, id, title and progress."""
     rows = [
         [
             str(number),
             header.id,
-            safe(in_language(header.title, language)),
+            escape_controls(in_language(header.title, language)),
             ", ".join(
                 filter(
                     None, [_(_MARKS[store.load(header.id).mark]), *(_("needs {what}", what=n) for n in header.needs)]

@@ -1,4 +1,4 @@
-"""The prose of a lesson as plain text: paragraphs filled to a readable width, live values in place."""
+"""The prose of a lesson as plain text: paragraphs wrapped to a readable width, live values filled in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tutor.text_width import wrap
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
-_WIDTH = 88
-_READ = ("prose", "question")
+_MAX_WIDTH = 88
+_PROSE_KINDS = ("prose", "question")
 
 
 def cells_of(timeline: Timeline) -> list[Cell]:
-    """The cells of the document that was run; none where the recording's are not readable."""
+    """Return the cells of the recorded document; empty if they cannot be read."""
     if timeline.document is None:
         return []
     try:
@@ -28,7 +28,7 @@ def cells_of(timeline: Timeline) -> list[Cell]:
 
 
 class Prose:
-    """A lesson's prose, in one language."""
+    """The prose of a lesson in one language."""
 
     def __init__(self, timeline: Timeline, language: str) -> None:
         self._cells = cells_of(timeline)
@@ -36,35 +36,35 @@ class Prose:
         document = timeline.document
         self.title = in_language(document.title, language) if document is not None and document.title else ""
 
-    def numbers(self, told: int, last: int) -> list[int]:
-        """The code cells after one that was told of, up to another; a recording may give a cell any number."""
-        between = {number for cell in self._cells if (number := cell.number) and told < number < last}
-        return [*sorted(between), last] if told < last else []
+    def numbers_between(self, previous: int, last: int) -> list[int]:
+        """Return the numbers of the code cells after `previous`, up to `last`; recordings may give any."""
+        between = {number for cell in self._cells if (number := cell.number) and previous < number < last}
+        return [*sorted(between), last] if previous < last else []
 
-    def before(self, number: int | None) -> list[Cell]:
-        """What stands between the code cell before and this one (None: after the last)."""
-        found: list[Cell] = []
+    def cells_before(self, number: int | None) -> list[Cell]:
+        """Return the prose cells between the previous code cell and this one (None: after the last)."""
+        cells: list[Cell] = []
         for cell in self._cells:
             if cell.number is not None:
                 if cell.number == number:
-                    return found
-                found = []
-            elif cell.kind in _READ:
-                found.append(cell)
-        return found if number is None else []
+                    return cells
+                cells = []
+            elif cell.kind in _PROSE_KINDS:
+                cells.append(cell)
+        return cells if number is None else []
 
     def lines(self, cell: Cell, state: State) -> list[str]:
-        """The cell's text, with the values of this point in it, and an empty line before and after."""
+        """Return the lines of a cell's text, with values from `state`, and an empty line before and after."""
         text = cell.text_in(self._language)
         values = live_values(text)[::-1]
-        width = min(_WIDTH, max(shutil.get_terminal_size((_WIDTH, 24)).columns, 20))
+        width = min(_MAX_WIDTH, max(shutil.get_terminal_size((_MAX_WIDTH, 24)).columns, 20))
         lines = [""]
         for block in blocks(text):
             start, end = block.start, block.end
             part = text[start:end]
             for value in (value for value in values if start <= value.start < end):
-                known = evaluate(state, value.text) or "…"
-                part = part[: value.start - start] + known + part[value.end - start :]
+                value_text = evaluate(state, value.text) or "…"
+                part = part[: value.start - start] + value_text + part[value.end - start :]
             if block.kind == "text" and not block.lead:
                 lines += wrap(join_lines(row.strip() for row in part.splitlines()), width)
             else:

@@ -1,8 +1,4 @@
-"""What nodes keep, who shares memory, and what optimizers did: for reading, and as JSON.
-
-What a step changed, a line for each name.
-
-Everything at one point of a recording: for reading, and as JSON."""
+"""Show the state at one step of a recording, as text and as JSON: tensors, graph, saved tensors, optimizers, output."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ from tutor.explain.optimizers import (
 from tutor.explain.provenance import readable_name
 from tutor.explain.saved_tensors import fails_later, node_label, saved_by, saved_name
 from tutor.i18n import N_, _, ngettext
-from tutor.text.format import dtype_of, gradient, guarded, safe, table, write_object
+from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, table, write_json_line
 from tutor.text_width import cut
 from tutor.trace.events import Update
 from tutor.trace.graph import gradients_by_edge, graph_of, is_leaf
@@ -37,234 +33,254 @@ from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number, short, to_json
 
-_ROWS_INSIDE = 20
+_MAX_EXTRA_ROWS = 20
 
 
-def saved(state: State, node: NodeState) -> list[dict[str, Any]]:
-    """What a node keeps for its backward."""
+def saved_json(state: State, node: NodeState) -> list[dict[str, Any]]:
+    """Return the tensors that a node saves for its backward."""
     return [
         {
-            "name": kept.name,
-            "tensor": name_of(state, kept.tensor) if kept.tensor else None,
-            "bytes": kept.bytes,
-            "version": kept.version,
-            "fits": kept.fits,
-            "freed": kept.freed,
+            "name": tensor.name,
+            "tensor": name_of(state, tensor.tensor) if tensor.tensor else None,
+            "bytes": tensor.bytes,
+            "version": tensor.version,
+            "fits": tensor.fits,
+            "freed": tensor.freed,
         }
-        for kept in saved_by(state, node)
+        for tensor in saved_by(state, node)
     ]
 
 
-def last_optimizer(timeline: Timeline, step: int) -> dict[str, Any] | None:
-    """The last step of an optimizer up to a point."""
-    told = last_step(timeline, step)
-    return None if told is None else _optimizer(timeline, told)
+def last_optimizer_json(timeline: Timeline, step: int) -> dict[str, Any] | None:
+    """Return the last step of an optimizer up to a step; None if there is none."""
+    report = last_step(timeline, step)
+    return None if report is None else _optimizer_json(timeline, report)
 
 
-def optimizer_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
-    """The step of an optimizer that was over with this very step; of several the last."""
-    told = last_step(timeline, step)
-    return None if told is None or told.step != step else _optimizer(timeline, told)
+def optimizer_json_at(timeline: Timeline, step: int) -> dict[str, Any] | None:
+    """Return the optimizer step that ended with exactly this step, of several the last; None if there is none."""
+    report = last_step(timeline, step)
+    return None if report is None or report.step != step else _optimizer_json(timeline, report)
 
 
-def _optimizer(timeline: Timeline, told: OptimizerReport) -> dict[str, Any]:
-    event = told.event
+def _optimizer_json(timeline: Timeline, report: OptimizerReport) -> dict[str, Any]:
+    """Return the JSON object of an optimizer step."""
+    event = report.event
     return {
-        "step": told.step,
+        "step": report.step,
         "optimizer": event.optimizer,
-        "options": [{name: to_json(held, "float32") for name, held in options.items()} for options in event.options],
+        "options": [
+            {name: to_json(option, "float32") for name, option in options.items()} for options in event.options
+        ],
         "formula": formula(event),
-        "updates": [_update(timeline, told, update) for update in event.updates],
+        "updates": [_update_json(timeline, report, update) for update in event.updates],
         "left_out": event.left_out,
     }
 
 
-def _update(timeline: Timeline, told: OptimizerReport, update: Update) -> dict[str, Any]:
-    name, dtype = readable_name(timeline, told.step, update.tensor), state_dtype(timeline.state(told.step), update)
-    found = work_out_update(told.event, update, dtype)
+def _update_json(timeline: Timeline, report: OptimizerReport, update: Update) -> dict[str, Any]:
+    """Return the JSON object of the update of a parameter."""
+    name, dtype = readable_name(timeline, report.step, update.tensor), state_dtype(timeline.state(report.step), update)
+    result = work_out_update(report.event, update, dtype)
     return {
         "parameter": name,
         "group": update.group,
-        "before": gradient(update.before, dtype),
-        "grad": gradient(update.grad, dtype),
-        "after": gradient(update.after, dtype),
-        "state_before": {name: gradient(value, dtype) for name, value in update.state_before.items()},
-        "state_after": {name: gradient(value, dtype) for name, value in update.state_after.items()},
-        "agrees": found is not None,
-        "working": None if found is None else f"{name}{place_text(found.index, update)} = {found.update}",
+        "before": gradient_json(update.before, dtype),
+        "grad": gradient_json(update.grad, dtype),
+        "after": gradient_json(update.after, dtype),
+        "state_before": {name: gradient_json(value, dtype) for name, value in update.state_before.items()},
+        "state_after": {name: gradient_json(value, dtype) for name, value in update.state_after.items()},
+        "agrees": result is not None,
+        "working": None if result is None else f"{name}{place_text(result.index, update)} = {result.update}",
     }
 
 
-# ---------------------------------------------------------------- for reading
+# ---------------------------------------------------------------- saved tensors, shared storage and optimizers as text
 
 
 def saved_lines(timeline: Timeline, step: int) -> list[str]:
-    """`MulBackward0 of y keeps a as self, 4 bytes, version 0`, a line for each tensor kept."""
-    said, state = [], timeline.state(step)
+    """Return a line for each saved tensor: `MulBackward0 of y keeps a as self, 4 bytes, version 0`."""
+    rows, state = [], timeline.state(step)
     for node in graph_of(state)[0]:
-        for kept in saved_by(state, node):
-            own = "" if kept.tensor else _(" of its own")
-            text = N_("{node} kept {what}{own}") if kept.freed else N_("{node} keeps {what}{own}")
-            named = saved_name(state, kept)
-            if named != kept.name:
-                named = _("{what} as {name}", what=named, name=kept.name)
+        for tensor in saved_by(state, node):
+            suffix = "" if tensor.tensor else _(" of its own")
+            template = N_("{node} kept {what}{own}") if tensor.freed else N_("{node} keeps {what}{own}")
+            description = saved_name(state, tensor)
+            if description != tensor.name:
+                description = _("{what} as {name}", what=description, name=tensor.name)
             parts = [
-                _(text, node=node_label(state, node), what=named, own=own),
-                ngettext("{count} byte", "{count} bytes", kept.bytes),
+                _(template, node=node_label(state, node), what=description, own=suffix),
+                ngettext("{count} byte", "{count} bytes", tensor.bytes),
             ]
-            parts += [_("version {number}", number=kept.version)] if kept.version is not None else []
-            parts += [_("freed")] if kept.freed else []
-            if not kept.freed and not kept.fits:
-                end = (
+            parts += [_("version {number}", number=tensor.version)] if tensor.version is not None else []
+            parts += [_("freed")] if tensor.freed else []
+            if not tensor.freed and not tensor.fits:
+                remark = (
                     N_("which is at version {number} now: backward will fail")
-                    if fails_later(timeline, step, kept)
+                    if fails_later(timeline, step, tensor)
                     else N_("which is at version {number} now: backward would fail")
                 )
-                parts.append(_(end, number=kept.now))
-            said.append("  " + _(", ").join(parts))
-    more = ["  " + _("and {count:,} more", count=len(said) - _ROWS_INSIDE)] if len(said) > _ROWS_INSIDE else []
-    return ["", _("saved for backward"), *said[:_ROWS_INSIDE], *more] if said else []
+                parts.append(_(remark, number=tensor.now))
+            rows.append("  " + _(", ").join(parts))
+    more = ["  " + _("and {count:,} more", count=len(rows) - _MAX_EXTRA_ROWS)] if len(rows) > _MAX_EXTRA_ROWS else []
+    return ["", _("saved for backward"), *rows[:_MAX_EXTRA_ROWS], *more] if rows else []
 
 
 def shared_lines(timeline: Timeline, step: int, frame: FrameState) -> list[str]:
-    """`a shares its storage with v; version 2 since step 12`."""
+    """Return a line for each tensor that shares its storage: `a shares its storage with v; version 2 since step 12`."""
     state = timeline.state(step)
-    said: list[str] = []
-    named, rows = names_of(state, frame), aliases_of(state, frame)
+    rows: list[str] = []
+    serials, row_names = names_of(state, frame), aliases_of(state, frame)
     for name, together in views(state, frame).items():
-        others = [other for other in together if other in rows]
-        if name not in rows or not others or len(said) > _ROWS_INSIDE:
+        others = [other for other in together if other in row_names]
+        if name not in row_names or not others or len(rows) > _MAX_EXTRA_ROWS:
             continue
-        tensor = named[name]
-        wrote = last_write(timeline, step, tensor)
-        text = N_("{name} shares its storage with {others}")
-        if wrote is not None:
-            text = N_("{name} shares its storage with {others}; version {version} since step {step}")
+        tensor = serials[name]
+        written = last_write(timeline, step, tensor)
+        template = N_("{name} shares its storage with {others}")
+        if written is not None:
+            template = N_("{name} shares its storage with {others}; version {version} since step {step}")
         version = state.tensors[tensor].version
-        said.append("  " + _(text, name=name, others=", ".join(others), version=version, step=wrote))
-    more = ["  " + _("and more")] if len(said) > _ROWS_INSIDE else []
-    return ["", _("shared storage"), *said[:_ROWS_INSIDE], *more] if said else []
+        rows.append("  " + _(template, name=name, others=", ".join(others), version=version, step=written))
+    more = ["  " + _("and more")] if len(rows) > _MAX_EXTRA_ROWS else []
+    return ["", _("shared storage"), *rows[:_MAX_EXTRA_ROWS], *more] if rows else []
 
 
 def optimizer_lines(timeline: Timeline, step: int) -> list[str]:
-    """The optimizer's step that was over here, each parameter in full."""
-    said = []
-    for told in finished_steps(timeline, step):
-        short = formula(told.event)
-        said += ["", f"{told.event.optimizer}.step" + (f": {short}" if short else "")]
-        for update in told.event.updates[:_ROWS_INSIDE]:
-            first, *rest = report_lines(timeline, told, update)
-            said += [f"  {first}", *(f"    {text}" for text in rest)]
-        left = len(told.event.updates[_ROWS_INSIDE:]) + told.event.left_out
-        said += ["  " + _("and {count:,} more", count=left)] if left else []
-    return said
+    """Return the optimizer steps that ended here, each parameter in full."""
+    rows = []
+    for report in finished_steps(timeline, step):
+        formula_text = formula(report.event)
+        rows += ["", f"{report.event.optimizer}.step" + (f": {formula_text}" if formula_text else "")]
+        for update in report.event.updates[:_MAX_EXTRA_ROWS]:
+            first, *rest = report_lines(timeline, report, update)
+            rows += [f"  {first}", *(f"    {text}" for text in rest)]
+        more = len(report.event.updates[_MAX_EXTRA_ROWS:]) + report.event.left_out
+        rows += ["  " + _("and {count:,} more", count=more)] if more else []
+    return rows
 
 
-_MOST = 8
+# ---------------------------------------------------------------- changes of a step
+
+_MAX_CHANGES = 8
+"""Maximum changes listed."""
 
 
-def changed(timeline: Timeline, step: int) -> list[str]:
-    """`w.grad: None → 5.0`, for what has a name here; an operation's own result is in its line already."""
+def change_lines(timeline: Timeline, step: int) -> list[str]:
+    """Return the changes of named tensors at a step: `w.grad: None → 5.0`. An operation's own result is in its line."""
     before, after = timeline.state(step - 1), timeline.state(step)
-    told = op_output(timeline, step)
-    found = [text for name, text in _differences(before, after) if name != told]
-    return found if len(found) <= _MOST else [*found[:_MOST], _("and {count:,} more", count=len(found) - _MOST)]
+    output = op_output(timeline, step)
+    texts = [text for name, text in _changes(before, after) if name != output]
+    more = len(texts) - _MAX_CHANGES
+    return texts if more <= 0 else [*texts[:_MAX_CHANGES], _("and {count:,} more", count=more)]
 
 
-def _differences(before: State, after: State) -> Iterator[tuple[str, str]]:
+def _changes(before: State, after: State) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each change between two states."""
     old_names, new_names = names_of(before), names_of(after)
     if before.frames and after.frames and before.frames[-1].frame != after.frames[-1].frame:
         return  # another function: all its names are new
-    rows = aliases_of(after)
+    row_names = aliases_of(after)
     for name, serial in new_names.items():
         new = after.tensors[serial]
         old = before.tensors.get(old_names.get(name, 0))
-        if name not in rows and (old is not None or not name.isidentifier()):
+        if name not in row_names and (old is not None or not name.isidentifier()):
             continue  # another name of what is told already
         if old is None:
             yield name, f"{name} = {value(new.value, new.dtype)}"
         elif old is not new and old.value != new.value:
             yield name, f"{name}: {value(old.value, old.dtype)} → {value(new.value, new.dtype)}"
         if old is not None:
-            was, now = _grad(before, old), _grad(after, new)
-            if was != now:
-                yield f"{name}.grad", f"{name}.grad: {was} → {now}"
+            old_grad, new_grad = _grad_text(before, old), _grad_text(after, new)
+            if old_grad != new_grad:
+                yield f"{name}.grad", f"{name}.grad: {old_grad} → {new_grad}"
 
 
-def _grad(state: State, tensor: TensorState) -> str:
-    held = None if tensor.grad is None else state.tensors.get(tensor.grad)
-    return "None" if held is None else value(held.value, held.dtype)
+def _grad_text(state: State, tensor: TensorState) -> str:
+    """Return the text of a tensor's gradient."""
+    grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
+    return "None" if grad is None else value(grad.value, grad.dtype)
 
 
-_SERIES_SHOWN = 6
-_OUTPUT_LINES = 40
-_WIDEST = 200
-_ROWS = 60
-_NAMES = 48
-"""So many characters the names of one tensor may take."""
+# ---------------------------------------------------------------- the whole state as JSON
+
+_MAX_POINTS = 6
+_MAX_OUTPUT_LINES = 40
+_MAX_WIDTH = 200
+_MAX_ROWS = 60
+_MAX_NAMES_LENGTH = 48
+"""Maximum characters of the names of one tensor."""
 
 
 def write_json(timeline: Timeline, step: int, out: TextIO) -> None:
-    """One object."""
-    write_object(record(timeline, step), out)
+    """Write the state at a step as one JSON object."""
+    write_json_line(record(timeline, step), out)
 
 
 def record(timeline: Timeline, step: int) -> dict[str, Any]:
-    """All that the screen shows at a step; nothing that differs from one run of the same program to the next."""
-    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
+    """Return the state that the screen shows at a step; the same for each run of the same program."""
+    state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
     fields: dict[str, tuple[Callable[[], Any], Any]] = {
         "cell": (lambda: timeline.view(step).cell if step else None, None),
         "line": (lambda: timeline.view(step).line if step else None, None),
-        "tensors": (lambda: _tensors(state, state.frames[-1] if state.frames else None), {}),
-        "frames": (lambda: _frames(state), []),
-        "graph": (lambda: _graph_object(timeline, step, state), {"nodes": [], "edges": [], "shares": []}),
-        "series": (lambda: _all_series(timeline, step), {}),
+        "tensors": (lambda: _tensors_json(state, state.frames[-1] if state.frames else None), {}),
+        "frames": (lambda: _frames_json(state), []),
+        "graph": (lambda: _graph_json(timeline, step, state), {"nodes": [], "edges": [], "shares": []}),
+        "series": (lambda: _all_series_json(timeline, step), {}),
         "figures": (lambda: state.figures, 0),
         "output": (lambda: timeline.output(step), ""),
         "knobs": (lambda: state.knobs, {}),
-        "optimizer": (lambda: last_optimizer(timeline, step), None),
+        "optimizer": (lambda: last_optimizer_json(timeline, step), None),
     }
-    return {"step": step} | {name: _field(timeline, say, nothing) for name, (say, nothing) in fields.items()}
+    return {"step": step} | {
+        name: _guarded_field(timeline, describe, default) for name, (describe, default) in fields.items()
+    }
 
 
-def _field(timeline: Timeline, say: Callable[[], Any], nothing: Any) -> Any:
-    return guarded(timeline, say, lambda _: nothing)
+def _guarded_field(timeline: Timeline, describe: Callable[[], Any], default: Any) -> Any:
+    """Return a field; the default if it cannot be read from a stored recording."""
+    return guard(timeline, describe, lambda _: default)
 
 
-def _frames(state: State) -> list[dict[str, Any]]:
-    return [{"function": frame.function, "tensors": _tensors(state, frame)} for frame in reversed(state.frames)]
+def _frames_json(state: State) -> list[dict[str, Any]]:
+    """Return the tensors of each frame, innermost first."""
+    return [{"function": frame.function, "tensors": _tensors_json(state, frame)} for frame in reversed(state.frames)]
 
 
-def _graph_object(timeline: Timeline, step: int, state: State) -> dict[str, Any]:
+def _graph_json(timeline: Timeline, step: int, state: State) -> dict[str, Any]:
+    """Return the nodes and edges of the graph, and its shared gradients."""
     nodes, edges = graph_of(state)
     return {
-        "nodes": [_node(timeline, timeline.moment(step), node) for node in nodes],
+        "nodes": [_node_json(timeline, timeline.moment(step), node) for node in nodes],
         "edges": [list(edge) for edge in edges],
-        "shares": _shares(state, edges),
+        "shares": _shares_json(state, edges),
     }
 
 
-def _all_series(timeline: Timeline, step: int) -> dict[str, list[list[Any]]]:
-    return {name: points for name in timeline.series if (points := _series(timeline, name, step))}
+def _all_series_json(timeline: Timeline, step: int) -> dict[str, list[list[Any]]]:
+    """Return all series that have points by this step."""
+    return {name: points for name in timeline.series if (points := _points(timeline, name, step))}
 
 
-def _tensors(state: State, frame: FrameState | None) -> dict[str, Any]:
+def _tensors_json(state: State, frame: FrameState | None) -> dict[str, Any]:
+    """Return the tensors of a frame by name."""
     if frame is None:
         return {}
-    together = views(state, frame)
-    named = {name: [name, *others] for name, others in aliases_of(state, frame).items()}
-    all_names = {name: names for names in named.values() for name in names}
+    views_by_name = views(state, frame)
+    rows = {name: [name, *others] for name, others in aliases_of(state, frame).items()}
+    all_names = {name: names for names in rows.values() for name in names}
     return {
         name: {
-            **_tensor(state, state.tensors[number]),
-            "views": together[name],
+            **_tensor_json(state, state.tensors[serial]),
+            "views": views_by_name[name],
             "aliases": [other for other in all_names[name] if other != name],
         }
-        for name, number in names_of(state, frame).items()
+        for name, serial in names_of(state, frame).items()
     }
 
 
-def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
+def _tensor_json(state: State, tensor: TensorState) -> dict[str, Any]:
+    """Return the JSON object of a tensor."""
     grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
     return {
         "value": to_json(tensor.value, tensor.dtype),
@@ -281,34 +297,35 @@ def _tensor(state: State, tensor: TensorState) -> dict[str, Any]:
     }
 
 
-def _node(timeline: Timeline, state: State, node: NodeState) -> dict[str, Any]:
+def _node_json(timeline: Timeline, state: State, node: NodeState) -> dict[str, Any]:
+    """Return the JSON object of a node."""
     dtype = dtype_of(state, node.tensor)
     module = None if node.module is None or is_leaf(node) else state.modules.get(node.module)
     return {
         "id": node.node,
         "name": node.name,
         "tensor": None if node.tensor is None else name_of(state, node.tensor),
-        "value": gradient(node.value, dtype),
-        "grad": gradient(node.grad_outputs[0], dtype) if node.grad_outputs else None,
+        "value": gradient_json(node.value, dtype),
+        "grad": gradient_json(node.grad_outputs[0], dtype) if node.grad_outputs else None,
         "state": node.state,
-        "saved": saved(state, node),
+        "saved": saved_json(state, node),
         "module": None if module is None else {"class": module.kind, "path": module.path},
         "pass": node.of_pass,
         "code": None if is_leaf(node) else code_of(timeline, node) or None,
     }
 
 
-def _shares(state: State, edges: list[tuple[int, int]]) -> list[list[Any]]:
-    """What went over the edges of a value with several uses: `[a, b, gradients]`, one gradient for each use by b."""
-    found = []
-    for source, target, sent in gradients_by_edge(state, edges):
+def _shares_json(state: State, edges: list[tuple[int, int]]) -> list[list[Any]]:
+    """Return the gradients sent over edges of a value with several uses: `[a, b, [a gradient for each use by b]]`."""
+    result = []
+    for source, target, gradients in gradients_by_edge(state, edges):
         dtype = dtype_of(state, state.nodes[source].tensor)
-        found.append([source, target, [gradient(one, dtype) for one in sent]])
-    return found
+        result.append([source, target, [gradient_json(gradient, dtype) for gradient in gradients]])
+    return result
 
 
-def _series(timeline: Timeline, name: str, step: int) -> list[list[Any]]:
-    """The points up to a step."""
+def _points(timeline: Timeline, name: str, step: int) -> list[list[Any]]:
+    """Return the points of a series up to a step, as [x, value]."""
     return [
         [point.x, point.value if math.isfinite(point.value) else str(point.value)]
         for point in timeline.series[name]
@@ -316,55 +333,57 @@ def _series(timeline: Timeline, name: str, step: int) -> list[list[Any]]:
     ]
 
 
-# ---------------------------------------------------------------- for reading
+# ---------------------------------------------------------------- the whole state as text
 
 
 def write_text(timeline: Timeline, step: int, out: TextIO) -> None:
-    """The same to be read, from what is now to what was printed."""
+    """Write the state at a step as text."""
     for line in lines(timeline, step):
-        out.write(cut(safe(line), _WIDEST) + "\n")
+        out.write(cut(escape_controls(line), _MAX_WIDTH) + "\n")
 
 
 def lines(timeline: Timeline, step: int) -> list[str]:
-    """The text of a point, line by line."""
-    state = guarded(timeline, partial(timeline.state, step), lambda _: State(step))
-    parts: list[Callable[[], list[str]]] = [partial(_heading, timeline, step)]
+    """Return the lines of the state at a step."""
+    state = guard(timeline, partial(timeline.state, step), lambda _: State(step))
+    parts: list[Callable[[], list[str]]] = [partial(_heading_lines, timeline, step)]
     parts += [partial(_frame_lines, timeline, step, state, frame) for frame in reversed(state.frames)]
     parts += [
-        partial(_graph, timeline, step), partial(saved_lines, timeline, step),
-        partial(optimizer_lines, timeline, step), partial(_rest, timeline, step, state),
-        lambda: _printed(timeline.output(step)),
+        partial(_graph_lines, timeline, step), partial(saved_lines, timeline, step),
+        partial(optimizer_lines, timeline, step), partial(_series_lines, timeline, step, state),
+        lambda: _output_lines(timeline.output(step)),
     ]  # fmt: skip
-    return [line for part in parts for line in guarded(timeline, part, lambda why: ["", why])]
+    return [line for part in parts for line in guard(timeline, part, lambda why: ["", why])]
 
 
 def _frame_lines(timeline: Timeline, step: int, state: State, frame: FrameState) -> list[str]:
+    """Return the tensors of a frame and their shared storage."""
     title = _("tensors in {function}", function=frame.function) if len(state.frames) > 1 else _("tensors")
     return ["", title, *_tensor_table(state, frame), *shared_lines(timeline, step, frame)]
 
 
-def _rest(timeline: Timeline, step: int, state: State) -> list[str]:
-    """Series, knobs and figures."""
-    said: list[str] = []
+def _series_lines(timeline: Timeline, step: int, state: State) -> list[str]:
+    """Return series, knobs and the number of figures."""
+    rows: list[str] = []
     for name in timeline.series:
-        points = _series(timeline, name, step)
+        points = _points(timeline, name, step)
         if points:
-            shown = ", ".join(f"{x}: {number(value, '.6g', '')}" for x, value in points[-_SERIES_SHOWN:])
-            text = N_("{name} by backward pass: {points}")
-            if len(points) > _SERIES_SHOWN:
-                text = N_("{name} by backward pass (the last {last} of {count}): {points}")
-            said += ["", _(text, name=name, last=_SERIES_SHOWN, count=len(points), points=shown)]
+            shown = ", ".join(f"{x}: {number(value, '.6g', '')}" for x, value in points[-_MAX_POINTS:])
+            template = N_("{name} by backward pass: {points}")
+            if len(points) > _MAX_POINTS:
+                template = N_("{name} by backward pass (the last {last} of {count}): {points}")
+            rows += ["", _(template, name=name, last=_MAX_POINTS, count=len(points), points=shown)]
     if state.knobs:
-        said += [
+        rows += [
             "",
             _("knobs: {knobs}", knobs=", ".join(f"{name} = {value!r}" for name, value in state.knobs.items())),
         ]
     if state.figures:
-        said += ["", _("figures: {count}", count=state.figures)]
-    return said
+        rows += ["", _("figures: {count}", count=state.figures)]
+    return rows
 
 
-def _heading(timeline: Timeline, step: int) -> list[str]:
+def _heading_lines(timeline: Timeline, step: int) -> list[str]:
+    """Return the place of a step, its code, and what it did."""
     if not step:
         return [_("before the first of {count} steps", count=timeline.steps)]
     view = timeline.view(step)
@@ -372,87 +391,91 @@ def _heading(timeline: Timeline, step: int) -> list[str]:
     parts += [_("cell {number}", number=view.cell)] if view.cell is not None else []
     parts += [_("line {number}", number=view.line)] if view.line is not None else []
     parts += [_("in {function}", function=view.function)] if view.function not in (None, "<module>") else []
-    parts += [_("turn {number}", number=view.iteration)] if view.iteration is not None else []
+    parts += [_("iteration {number}", number=view.iteration)] if view.iteration is not None else []
     parts += [_("backward pass {number}", number=view.pass_)] if view.pass_ is not None else []
-    said = [_(", ").join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
-    why = explanation(timeline, step)
-    return said if why is None or why in said[-1] else [*said, why]
+    rows = [_(", ").join(parts), *(view.code or "").splitlines()[:3], " ".join(plain(timeline, step).split())]
+    reason = explanation(timeline, step)
+    return rows if reason is None or reason in rows[-1] else [*rows, reason]
 
 
 def _tensor_table(state: State, frame: FrameState) -> list[str]:
-    named, rowed = names_of(state, frame), aliases_of(state, frame)
-    if not named:
+    """Return a table of the tensors of a frame."""
+    serials, aliases = names_of(state, frame), aliases_of(state, frame)
+    if not serials:
         return ["  " + _("none")]
     names = (_("name"), _("value"), "shape", "dtype", "device", _("leaf"), "requires_grad", "grad_fn", "grad")
     rows = [list(names)]
-    for name, others in list(rowed.items())[:_ROWS]:
-        tensor = state.tensors[named[name]]
+    for name, others in list(aliases.items())[:_MAX_ROWS]:
+        tensor = state.tensors[serials[name]]
         grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
         rows.append([
-            _with_others(name, others), short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype,
+            _join_names(name, others), short(tensor.value, tensor.dtype, 32), str(list(tensor.shape)), tensor.dtype,
             tensor.device,
-            _yes(tensor.is_leaf), _yes(tensor.requires_grad), tensor.grad_fn or "-",
+            _yes_or_no(tensor.is_leaf), _yes_or_no(tensor.requires_grad), tensor.grad_fn or "-",
             "None" if grad is None else short(grad.value, grad.dtype, 32),
         ])  # fmt: skip
-    more = ["  " + _("and {count:,} more", count=len(rowed) - _ROWS)] if len(rowed) > _ROWS else []
-    return table([[safe(text) for text in row] for row in rows]) + more
+    more = ["  " + _("and {count:,} more", count=len(aliases) - _MAX_ROWS)] if len(aliases) > _MAX_ROWS else []
+    return table([[escape_controls(text) for text in row] for row in rows]) + more
 
 
-def _with_others(name: str, others: list[str]) -> str:
-    """`w = also = weights[0]`: the other names of the same tensor, as far as there is room for them."""
+def _join_names(name: str, others: list[str]) -> str:
+    """Return `w = also = weights[0]`: a tensor's names, as many as there is room for."""
     shown: list[str] = []
     for other in others:
-        if len(name) + sum(len(text) + 3 for text in (*shown, other)) > _NAMES:
+        if len(name) + sum(len(text) + 3 for text in (*shown, other)) > _MAX_NAMES_LENGTH:
             return " = ".join([name, *shown, "…"])
         shown.append(other)
     return " = ".join([name, *shown])
 
 
-def _yes(what: bool | None) -> str:
-    return "-" if what is None else _("yes") if what else _("no")
+def _yes_or_no(flag: bool | None) -> str:
+    """Return yes, no or a dash (None: unknown)."""
+    return "-" if flag is None else _("yes") if flag else _("no")
 
 
 STATES = (N_("live"), N_("new"), N_("freed"))
-"""What a node may be."""
+"""The states of a node."""
 
 
-def _graph(timeline: Timeline, step: int) -> list[str]:
+def _graph_lines(timeline: Timeline, step: int) -> list[str]:
+    """Return a table of the nodes of the graph."""
     state = timeline.moment(step)
     nodes, edges = graph_of(state)
     if not nodes:
         return []
-    feeds: dict[int, list[str]] = {}
-    names = {node.node: _label(timeline, state, node) or node.name for node in nodes}
+    sources_of: dict[int, list[str]] = {}
+    names = {node.node: _node_label(timeline, state, node) or node.name for node in nodes}
     for source, target in edges:
-        feeds.setdefault(target, []).append(names[source])
+        sources_of.setdefault(target, []).append(names[source])
     rows = [[_("node"), _("makes"), _("value"), _("gradient"), _("state"), _("from")]]
-    for node in nodes[-_ROWS:]:
+    for node in nodes[-_MAX_ROWS:]:
         value = "-" if node.value is None else short(node.value, "float32", 24)
         grad = short(node.grad_outputs[0], "float32", 24) if node.grad_outputs else "-"
-        made = _label(timeline, state, node) or "-"
-        rows.append([node.name, made, value, grad, _(node.state), ", ".join(feeds.get(node.node, ["-"]))])
-    more = ["  " + _("and {count} before them", count=len(nodes) - _ROWS)] if len(nodes) > _ROWS else []
-    head = _("graph")
+        made_label = _node_label(timeline, state, node) or "-"
+        rows.append([node.name, made_label, value, grad, _(node.state), ", ".join(sources_of.get(node.node, ["-"]))])
+    more = ["  " + _("and {count} before them", count=len(nodes) - _MAX_ROWS)] if len(nodes) > _MAX_ROWS else []
+    title = _("graph")
     if state.last_pass is not None and state.showing_pass:
-        head = _("graph of pass {number}", number=state.last_pass.number)
-    return ["", head, *table([[safe(text) for text in row] for row in rows]), *more]
+        title = _("graph of pass {number}", number=state.last_pass.number)
+    return ["", title, *table([[escape_controls(text) for text in row] for row in rows]), *more]
 
 
-def _label(timeline: Timeline, state: State, node: NodeState) -> str | None:
-    """What to call what a node made: its name, else its code, where that is short enough for a table."""
-    named = None if node.tensor is None else name_of(state, node.tensor)
-    if named is not None:
+def _node_label(timeline: Timeline, state: State, node: NodeState) -> str | None:
+    """Return the name of a node's result, else its code if short; None if there is neither."""
+    name = None if node.tensor is None else name_of(state, node.tensor)
+    if name is not None:
         return label(state, node.tensor)
     code = code_of(timeline, node)
-    return code if 0 < len(code) <= _NAMES else None
+    return code if 0 < len(code) <= _MAX_NAMES_LENGTH else None
 
 
-def _printed(output: str) -> list[str]:
+def _output_lines(output: str) -> list[str]:
+    """Return the last lines of the output."""
     if not output:
         return []
-    shown = output.splitlines()
-    cut_off = len(shown) > _OUTPUT_LINES
-    head = _("output")
+    output_lines = output.splitlines()
+    cut_off = len(output_lines) > _MAX_OUTPUT_LINES
+    title = _("output")
     if cut_off:
-        head = _("output (the last {last} of {count} lines)", last=_OUTPUT_LINES, count=len(shown))
-    return ["", head, *("  " + line for line in shown[-_OUTPUT_LINES:])]
+        title = _("output (the last {last} of {count} lines)", last=_MAX_OUTPUT_LINES, count=len(output_lines))
+    return ["", title, *("  " + line for line in output_lines[-_MAX_OUTPUT_LINES:])]

@@ -1,4 +1,4 @@
-"""The steps of a recording, one per line: for reading, and as JSON."""
+"""List the steps of a recording, one per line, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tutor.explain.outcomes import cut_location
 from tutor.explain.paths import paths_to
 from tutor.explain.provenance import source_of_unnamed
 from tutor.i18n import _
-from tutor.text.format import dtype_of, gradient, guarded, safe, write_object
-from tutor.text.show import optimizer_at
+from tutor.text.format import dtype_of, escape_controls, gradient_json, guard, write_json_line
+from tutor.text.show import optimizer_json_at
 from tutor.text_width import cut, width
 from tutor.trace import events as ev
 from tutor.trace.graph import gradient_parts
@@ -23,43 +23,43 @@ from tutor.trace.names import name_of, placeholder_name, tensor_name
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.timeline import StepView, Timeline
 
-LONGEST = 2000
-"""A step takes at most so many characters of a line."""
+MAX_STEP_LENGTH = 2000
+"""Maximum characters of a step."""
 
 
 def write_json(timeline: Timeline, out: TextIO) -> None:
-    """One object per step, in order."""
+    """Write one JSON object per step, in order."""
     for step in range(1, timeline.steps + 1):
-        fields = guarded(timeline, partial(record, timeline, step), partial(_untold, timeline, step))
-        write_object(fields, out)
+        fields = guard(timeline, partial(record, timeline, step), partial(_unexplained, timeline, step))
+        write_json_line(fields, out)
 
 
 def write_text(timeline: Timeline, out: TextIO) -> None:
-    """Step, place, kind and words, aligned."""
+    """Write one line per step: number, place, kind and description, aligned."""
     width = len(str(timeline.steps))
     for step in range(1, timeline.steps + 1):
-        text = guarded(timeline, partial(text_of, timeline, step), str)
-        out.write(f"{step:>{width}}  {cut(text, LONGEST)}\n")
+        text = guard(timeline, partial(text_of, timeline, step), str)
+        out.write(f"{step:>{width}}  {cut(text, MAX_STEP_LENGTH)}\n")
 
 
-def _untold(timeline: Timeline, step: int, why: str) -> dict[str, Any]:
-    """The fields of a step that cannot be told."""
+def _unexplained(timeline: Timeline, step: int, why: str) -> dict[str, Any]:
+    """Return the fields of a step that cannot be explained; `why` becomes its text."""
     names = ("cell", "file", "line", "span", "code", "function", "depth", "iteration", "pass")
     return {"step": step, "kind": timeline.kind(step), **dict.fromkeys(names), "text": why}
 
 
 def text_of(timeline: Timeline, step: int) -> str:
-    """A step on one line, without its number."""
+    """Return a step on one line, without its number."""
     view = timeline.view(step)
     where = "" if view.cell is None else _("cell {number}", number=view.cell)
     if view.line is not None:
         where = _("line {number}", number=view.line)
     where += " " * (9 - width(where))
-    return safe(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
+    return escape_controls(f"{where} {view.kind:<12}  {' '.join(plain(timeline, step).split())}").rstrip()
 
 
 def record(timeline: Timeline, step: int) -> dict[str, Any]:
-    """A step as an object: the fields of every step, then those of its kind."""
+    """Return a step as a JSON object: the fields of every step, then those of its kind."""
     view = timeline.view(step)
     fields: dict[str, Any] = {
         "step": step,
@@ -75,15 +75,16 @@ def record(timeline: Timeline, step: int) -> dict[str, Any]:
         "pass": view.pass_,
         "text": plain(timeline, step),
     }
-    more = _MORE.get(view.kind)
-    if more is not None:
-        fields.update(more(timeline, step, view))
+    kind_fields = _MORE.get(view.kind)
+    if kind_fields is not None:
+        fields.update(kind_fields(timeline, step, view))
     if view.kind in ("line", "op"):
-        fields["optimizer"] = optimizer_at(timeline, step)
+        fields["optimizer"] = optimizer_json_at(timeline, step)
     return fields
 
 
-def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _op_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an operation."""
     site = view.site
     yield "op", None if site is None else site.op
     yield "inputs", op_inputs(timeline, step)
@@ -92,17 +93,19 @@ def _op(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, An
     yield "parent", None if site is None else site.parent
 
 
-def _node(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _node_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a node that ran."""
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Node)
     node = state.nodes.get(event.node)
     yield "node", None if node is None else node.name
-    yield "grad_outputs", [gradient(value) for value in event.grad_outputs]
-    yield "grad_inputs", [gradient(value) for value in event.grad_inputs]
+    yield "grad_outputs", [gradient_json(value) for value in event.grad_outputs]
+    yield "grad_inputs", [gradient_json(value) for value in event.grad_inputs]
     yield "rule", rule_json(timeline, step)
 
 
-def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _accumulate_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a gradient accumulated into a leaf."""
     event, before, after = view.event, timeline.state(step - 1), timeline.moment(step)
     assert isinstance(event, ev.Accumulate)
     tensor = before.tensors.get(event.tensor)
@@ -114,22 +117,24 @@ def _accumulate(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple
         or source_of_unnamed(timeline, step, event.tensor)
         or placeholder_name(event.tensor),
     )
-    yield "old", None if old is None else gradient(old.value, old.dtype)
-    yield "incoming", gradient(event.incoming, dtype)
-    yield "new", gradient(event.new, dtype)
-    yield "parts", [[name, gradient(value, dtype)] for name, value in gradient_parts(after, event.node)]
+    yield "old", None if old is None else gradient_json(old.value, old.dtype)
+    yield "incoming", gradient_json(event.incoming, dtype)
+    yield "new", gradient_json(event.new, dtype)
+    yield "parts", [[name, gradient_json(value, dtype)] for name, value in gradient_parts(after, event.node)]
     paths = paths_to(timeline, after, event.tensor)
     yield "paths", None if paths is None else [msgspec.to_builtins(path) for path in paths.paths]
 
 
-def _given(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _result_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a gradient returned by `autograd.grad` or kept by `retain_grad`."""
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, (ev.Captured, ev.Retained))
     yield "tensor", tensor_name(state, event.tensor)
-    yield "value", gradient(event.value, dtype_of(state, event.tensor))
+    yield "value", gradient_json(event.value, dtype_of(state, event.tensor))
 
 
-def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _hook_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a hook that ran."""
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.HookRan)
     dtype = dtype_of(state, event.tensor)
@@ -137,11 +142,12 @@ def _hook(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, 
     yield "tensor", None if event.node is not None else tensor_name(state, event.tensor)
     yield "node", None if node is None else node.name
     yield "hook", event.hook
-    yield "before", gradient(event.before, dtype)
-    yield "after", gradient(event.after, dtype)
+    yield "before", gradient_json(event.before, dtype)
+    yield "after", gradient_json(event.after, dtype)
 
 
-def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _backward_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of the start of a backward pass."""
     event, state = view.event, timeline.moment(step)
     assert isinstance(event, ev.Backward)
     yield "call", event.call
@@ -150,7 +156,8 @@ def _backward(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[s
     yield "create_graph", event.create_graph
 
 
-def _failed(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _failed_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an exception."""
     event = view.event
     assert isinstance(event, ev.Failed)
     yield "error", event.error
@@ -159,13 +166,15 @@ def _failed(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str
     yield "caught", event.caught
 
 
-def _cell_end(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _cell_end_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of the end of a cell."""
     event = view.event
     assert isinstance(event, ev.CellEnd)
     yield "outcome", event.outcome
 
 
-def _cut(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+def _cut_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of the end of a recording that was full."""
     event = view.event
     assert isinstance(event, ev.Cut)
     yield "count", event.events
@@ -175,6 +184,7 @@ def _cut(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, A
 
 
 _MORE: dict[str, Callable[[Timeline, int, StepView], Iterator[tuple[str, Any]]]] = {
-    "op": _op, "node": _node, "accumulate": _accumulate, "captured": _given, "retained": _given, "hook": _hook,
-    "backward": _backward, "failed": _failed, "cell_end": _cell_end, "cut": _cut,
+    "op": _op_fields, "node": _node_fields, "accumulate": _accumulate_fields, "captured": _result_fields,
+    "retained": _result_fields, "hook": _hook_fields,
+    "backward": _backward_fields, "failed": _failed_fields, "cell_end": _cell_end_fields, "cut": _cut_fields,
 }  # fmt: skip

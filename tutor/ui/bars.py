@@ -202,7 +202,7 @@ def explanation(screen: LessonScreen) -> list[Piece]:
     if not step:
         return _opening(screen)
     is_complete = end is not None and end.outcome == "ok"
-    if step == timeline.steps and is_complete and (screen.study.done or screen.gate.waiting):
+    if step == timeline.steps and is_complete and (screen.study.done or screen.gate.unsolved):
         outcome, closing = _verdict(screen), _closing(screen)
         line = [*outcome, (f" {glyphs.dot} ", "quiet"), *closing]
         if outcome and row_width(line) <= screen.size.width - 4:
@@ -225,12 +225,12 @@ def explanation(screen: LessonScreen) -> list[Piece]:
 def _closing(screen: LessonScreen) -> list[Piece]:
     """Return what to do at the end of a lesson."""
     glyphs = screen.explain.glyphs
-    if screen.gate.waiting:
+    if screen.gate.unsolved:
         e, capital = ("e", "key"), ("S", "key")
         exercise = screen.exercises.here
-        if exercise is not None and exercise.number in screen.gate.waiting:
+        if exercise is not None and exercise.number in screen.gate.unsolved:
             return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
-        cell = min(screen.gate.waiting)
+        cell = min(screen.gate.unsolved)
         cell_end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
         text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
         return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
@@ -257,8 +257,8 @@ def _compare_answers(screen: LessonScreen) -> list[Piece]:
     if screen.timeline.kind(screen.cursor) != "cell_end":
         return []
     verdict: list[Piece] = []
-    for index, (text, right) in screen.study.given.items():
-        answer = screen.gate.answer_of(screen.timeline, index)
+    for index, (text, right) in screen.study.answers.items():
+        answer = screen.gate.run_answer(screen.timeline, index)
         if not text or answer is None:
             continue
         step, event = answer
@@ -286,7 +286,7 @@ def _compare_answers(screen: LessonScreen) -> list[Piece]:
 
 def _cause_of_answer(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
     """Return the step that gave a question's expression its value; None where none is found."""
-    causes = screen.study.came
+    causes = screen.study.answer_origins
     if index not in causes:
         expression = next((question.of for question in screen.gate.questions if question.index == index), "")
         timeline = screen.timeline

@@ -178,7 +178,7 @@ def is_possible(screen: LessonScreen, key: str) -> bool:
             return screen.session is not None and not screen.running and bool(screen.whatif.knobs_by_name)
         case "hint":
             exercise = screen.exercises.here
-            progress = screen.study.kept
+            progress = screen.study.progress
             return (
                 exercise is not None
                 and exercise.id not in progress.solved

@@ -158,24 +158,24 @@ class PaneLayout:
     def leading(self) -> Pane:
         """The pane that gets the focus, and so the up and down keys, unless the learner chooses another one."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         pointing = question is not None and question.kind == "line"
         return screen.lesson if self.current_pane == "lesson" and self._prose and not pointing else screen.code
 
     @property
     def current_pane(self) -> str:
         """The pane that belongs to the current step: `lesson` or `code`."""
-        return "lesson" if self.screen.gate.reading(self.screen.timeline, self.screen.cursor) else "code"
+        return "lesson" if self.screen.gate.is_reading_time(self.screen.timeline, self.screen.cursor) else "code"
 
     @property
     def _prose(self) -> bool:
         """Whether there is a lesson pane; True as long as nothing is known of the program."""
-        return self.screen.gate.prose or self.screen.timeline.document is None
+        return self.screen.gate.has_prose or self.screen.timeline.document is None
 
     def update(self) -> None:
         """Move and resize all widgets, if anything that matters has changed."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         width, height = screen.size
         is_small = too_small(width, height)
         wide = is_wide(width, height)

@@ -1,6 +1,7 @@
-"""What went wrong, in plain words with the learner's names: an explanation is code over recorded events.
+"""Explain failures in plain words, with the names of the learner's code.
 
-Each module here registers the mistakes of one kind; `scene` holds what an explanation can ask of the recording.
+Each module registers functions that explain exceptions of one kind with `@mistake(error, pattern)`; `context` has what
+they can ask of the recording. `silent` finds mistakes that raise no exception.
 """
 
 from __future__ import annotations
@@ -22,32 +23,33 @@ for _name in (
 
 
 def explanation(timeline: Timeline, step: int) -> str | None:
-    """Why a `Failed` step failed and what mends it; None where this is no mistake that is known."""
-    found = _found(timeline, step)
-    return None if found is None else found.text
+    """Return why a `Failed` step failed and how to fix it; None if the mistake is not known."""
+    diagnosis = _diagnose(timeline, step)
+    return None if diagnosis is None else diagnosis.text
 
 
 def cause(timeline: Timeline, step: int) -> int | None:
-    """The step that made a failure inevitable (the in-place operation, the first backward), where that is known."""
+    """Return the step that made a failure inevitable (the in-place operation, the first backward); None if unknown."""
     event = timeline.event(step)
     if not isinstance(event, Failed):
         return None
     if event.cause is not None:
         return step - event.cause if 0 < event.cause < step else None
-    found = _found(timeline, step)
-    return None if found is None else found.cause
+    diagnosis = _diagnose(timeline, step)
+    return None if diagnosis is None else diagnosis.cause
 
 
-def _found(timeline: Timeline, step: int) -> Diagnosis | None:
+def _diagnose(timeline: Timeline, step: int) -> Diagnosis | None:
+    """Return the first explanation whose pattern matches and that applies; None if there is none."""
     event = timeline.event(step)
     if not isinstance(event, Failed) or (timeline.cut is not None and timeline.cut < step):
         return None  # what led to it may not be in the recording
-    scene = FailureContext(timeline, step, event)
-    if scene.raised_by_hand:
+    context = FailureContext(timeline, step, event)
+    if context.is_raised_by_user:
         return None
     for error, pattern, explain in MISTAKES:
         match = pattern.search(event.message) if event.error == error else None
-        found = explain(scene, match) if match is not None else None
-        if found is not None:
-            return found if isinstance(found, Diagnosis) else Diagnosis(found)
+        result = explain(context, match) if match is not None else None
+        if result is not None:
+            return result if isinstance(result, Diagnosis) else Diagnosis(result)
     return None

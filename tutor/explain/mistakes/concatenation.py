@@ -1,4 +1,8 @@
-"""Tensors, rows and samples that are to be joined and differ in shape: cat, stack, a loader's batch, nested lists."""
+"""Explain failures of joining tensors: `torch.cat`, `torch.stack`, a DataLoader's batch, a tensor of nested lists.
+
+Covers sizes and numbers of dimensions that differ, samples that cannot be collated, tensors passed one by one instead
+of as a list, empty lists, elements that are no tensors, and nested lists of unequal length.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +12,35 @@ import re
 from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import (
     FailureContext,
-    Given,
+    Operand,
     Operands,
-    argument,
-    called,
-    enclosed,
-    function,
-    listed,
-    meant,
-    members,
+    call_argument,
+    failing_call,
+    function_name,
+    list_members,
+    list_shapes,
     mistake,
+    parenthesize,
+    resolve_operands,
 )
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 
-_ALONG = {"cat": 0, "concat": 0, "concatenate": 0}
+_DEFAULT_DIM = {"cat": 0, "concat": 0, "concatenate": 0}
 
 
-def _members(scene: FailureContext) -> list[Given]:
-    call = called(scene)
-    return [] if call is None else members(Operands(scene), argument(call, 0, "tensors"))
+def _joined_tensors(context: FailureContext) -> list[Operand]:
+    """Return the tensors of the list that the failing call joins; empty unless all are known."""
+    call = failing_call(context)
+    return [] if call is None else list_members(Operands(context), call_argument(call, 0, "tensors"))
 
 
-def _dimension(scene: FailureContext) -> int | None:
-    """Along which dimension the code joins, where it says so."""
-    call = called(scene)
-    node = None if call is None else argument(call, 1, "dim", "axis")
+def _join_dimension(context: FailureContext) -> int | None:
+    """Return the dimension that the code joins along, as written or by default; None if unknown."""
+    call = failing_call(context)
+    node = None if call is None else call_argument(call, 1, "dim", "axis")
     if node is None:
-        return _ALONG.get(function(scene))
+        return _DEFAULT_DIM.get(function_name(context))
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError):
@@ -48,71 +53,71 @@ def _dimension(scene: FailureContext) -> int | None:
     r"^Sizes of tensors must match except in dimension (?P<dim>\d+)\. Expected size (?P<wanted>\d+) but got size "
     r"(?P<size>\d+) for tensor number (?P<place>\d+) in the list",
 )
-def joined(scene: FailureContext, match: re.Match[str]) -> str:
-    tensors, dim = _members(scene), int(match["dim"])
-    if len({len(tensor.tensor.shape) for tensor in tensors}) != 1:
+def explain_cat_sizes(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Sizes of tensors must match except in dimension 0" of `torch.cat`."""
+    operands, cat_dim = _joined_tensors(context), int(match["dim"])
+    if len({len(operand.tensor.shape) for operand in operands}) != 1:
         return _(
             "`{code}` joins along dimension {dim}, so every other size must be equal; one tensor has {wanted} where "
-            "another has {size}.", code=scene.code, dim=dim, wanted=match["wanted"], size=match["size"],
+            "another has {size}.", code=context.code, dim=cat_dim, wanted=match["wanted"], size=match["size"],
         )  # fmt: skip
-    said = _(
+    problem = _(
         "`{code}` joins along dimension {dim}, so every other size must be equal: {tensors}.",
-        code=scene.code, dim=dim, tensors=listed(_differing(tensors, dim)),
+        code=context.code, dim=cat_dim, tensors=list_shapes(_first_mismatch(operands, cat_dim)),
     )  # fmt: skip
-    shapes = [tensor.tensor.shape for tensor in tensors]
-    others = [
-        place
-        for place in range(len(shapes[0]))
-        if len({(*shape[:place], *shape[place + 1 :]) for shape in shapes}) == 1
+    shapes = [operand.tensor.shape for operand in operands]
+    fitting_dims = [
+        dim for dim in range(len(shapes[0])) if len({(*shape[:dim], *shape[dim + 1 :]) for shape in shapes}) == 1
     ]
-    if len(others) != 1 or function(scene) not in _ALONG:
-        return said
-    return sentences([said, _("They fit along dimension {dim}: dim={dim}.", dim=others[0])])
+    if len(fitting_dims) != 1 or function_name(context) not in _DEFAULT_DIM:
+        return problem
+    return sentences([problem, _("They fit along dimension {dim}: dim={dim}.", dim=fitting_dims[0])])
 
 
-def _differing(tensors: list[Given], dim: int | None = None) -> list[Given]:
-    """The first of them, and the first of another shape, apart from the size in a dimension."""
-    shapes = [tensor.tensor.shape for tensor in tensors]
+def _first_mismatch(operands: list[Operand], dim: int | None = None) -> list[Operand]:
+    """Return the first tensor and the first one of another shape, apart from the size in dimension `dim`."""
+    shapes = [operand.tensor.shape for operand in operands]
     if dim is not None:
         shapes = [(*shape[:dim], *shape[dim + 1 :]) for shape in shapes]
-    other = next((tensor for tensor, shape in zip(tensors, shapes, strict=True) if shape != shapes[0]), None)
-    return tensors[:1] if other is None else [tensors[0], other]
+    other = next((operand for operand, shape in zip(operands, shapes, strict=True) if shape != shapes[0]), None)
+    return operands[:1] if other is None else [operands[0], other]
 
 
-def _of_other_length(tensors: list[Given]) -> list[Given]:
-    """The first of them, and the first with another number of dimensions."""
-    count = len(tensors[0].tensor.shape) if tensors else 0
-    return [*tensors[:1], *[tensor for tensor in tensors if len(tensor.tensor.shape) != count][:1]]
+def _first_other_ndim(operands: list[Operand]) -> list[Operand]:
+    """Return the first tensor and the first one with another number of dimensions."""
+    ndim = len(operands[0].tensor.shape) if operands else 0
+    return [*operands[:1], *[operand for operand in operands if len(operand.tensor.shape) != ndim][:1]]
 
 
 @mistake("RuntimeError", r"^Tensors must have same number of dimensions: got (?P<first>\d+) and (?P<second>\d+)")
-def joined_dimensions(scene: FailureContext, match: re.Match[str]) -> str:
-    tensors = _members(scene)
-    if not tensors:
+def explain_cat_dimensions(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Tensors must have same number of dimensions" of `torch.cat`."""
+    operands = _joined_tensors(context)
+    if not operands:
         return _(
             "`{code}` joins tensors of the same number of dimensions, and one has {first}, another {second}.",
-            code=scene.code, first=match["first"], second=match["second"],
+            code=context.code, first=match["first"], second=match["second"],
         )  # fmt: skip
-    said = _("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=scene.code,
-              tensors=listed(_of_other_length(tensors)))  # fmt: skip
-    return sentences([said, *_with_one_more(tensors, _dimension(scene))])
+    problem = _("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=context.code,
+              tensors=list_shapes(_first_other_ndim(operands)))  # fmt: skip
+    return sentences([problem, *_unsqueeze_fix(operands, _join_dimension(context))])
 
 
-def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
-    """How the one with fewer dimensions gets another, where that can be in one place only."""
-    tensors = sorted(_of_other_length(tensors), key=lambda tensor: len(tensor.tensor.shape))
-    if dim is None or len(tensors) != 2:
+def _unsqueeze_fix(operands: list[Operand], dim: int | None) -> list[str]:
+    """Say how the tensor with fewer dimensions gets one more; empty unless exactly one place fits."""
+    operands = sorted(_first_other_ndim(operands), key=lambda operand: len(operand.tensor.shape))
+    if dim is None or len(operands) != 2:
         return []
-    small, large = tensors[0].tensor.shape, tensors[1].tensor.shape
+    small, large = operands[0].tensor.shape, operands[1].tensor.shape
     dim %= len(large)
-    fitting = []
+    places = []
     for place in range(len(large)):
         shape = (*small[:place], 1, *small[place:])
         if len(shape) == len(large) and all(shape[n] == large[n] for n in range(len(large)) if n != dim):
-            fitting.append(place)
-    if len(fitting) != 1:
+            places.append(place)
+    if len(places) != 1:
         return []
-    fix = f"{enclosed(tensors[0].source)}.unsqueeze({fitting[0]})"
+    fix = f"{parenthesize(operands[0].source)}.unsqueeze({places[0]})"
     return [_("With one more dimension it fits: {fix}.", fix=fix)]
 
 
@@ -121,36 +126,39 @@ def _with_one_more(tensors: list[Given], dim: int | None) -> list[str]:
     r"(?:^|RuntimeError: )stack expects each tensor to be equal size, but got (?P<first>\[.*?\]) at entry 0 and "
     r"(?P<second>\[.*?\]) at entry (?P<place>\d+)",
 )
-def stacked(scene: FailureContext, match: re.Match[str]) -> str:
-    if _collated(scene):
-        said = _(
+def explain_stack_sizes(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "stack expects each tensor to be equal size", raised by `torch.stack` or by a DataLoader."""
+    if _is_collating(context):
+        problem = _(
             "The loader stacks the samples of a batch into one tensor, so they must all have one shape: one has "
             "{first}, another {second}.", first=match["first"], second=match["second"],
         )  # fmt: skip
-        return sentences([said, _own_collate()])
-    if not function(scene).endswith("stack"):
+        return sentences([problem, _collate_fix()])
+    if not function_name(context).endswith("stack"):
         return _(
             "Inside of `{code}`, tensors are stacked into one, so they must all have one shape: one has {first}, "
-            "another {second}.", code=scene.code, first=match["first"], second=match["second"],
+            "another {second}.", code=context.code, first=match["first"], second=match["second"],
         )  # fmt: skip
-    tensors = _differing(_members(scene))
-    named = [shape_text(tensor.tensor.shape) for tensor in tensors] == [match["first"], match["second"]]
+    operands = _first_mismatch(_joined_tensors(context))
+    shapes_match = [shape_text(operand.tensor.shape) for operand in operands] == [match["first"], match["second"]]
     return _(
         "`{code}` makes one tensor of several of the same shape: {tensors}. Where the sizes differ in one dimension "
-        "only, torch.cat joins along it.", code=scene.code,
-        tensors=listed(tensors) if named else _("{first} and {last}", first=match["first"], last=match["second"]),
+        "only, torch.cat joins along it.", code=context.code,
+        tensors=list_shapes(operands) if shapes_match else _("{first} and {last}", first=match["first"],
+            last=match["second"]),
     )  # fmt: skip
 
 
-def _collated(scene: FailureContext) -> bool:
-    """Whether it was a loader that made a batch: it gave a loop its next samples, or was asked for them."""
-    if "collate" in scene.event.message or function(scene) in ("next", "default_collate"):
+def _is_collating(context: FailureContext) -> bool:
+    """Return whether a DataLoader was making a batch."""
+    if "collate" in context.event.message or function_name(context) in ("next", "default_collate"):
         return True
-    body = list(ast.iter_child_nodes(scene.tree))
+    body = list(ast.iter_child_nodes(context.tree))
     return len(body) == 1 and isinstance(body[0], (ast.For, ast.AsyncFor))
 
 
-def _own_collate() -> str:
+def _collate_fix() -> str:
+    """Say how samples of different shapes can be loaded."""
     return _(
         "Bring them to one shape in the Dataset (by padding, cutting or resizing), or let the DataLoader keep them as "
         "a list: {fix}.", fix="collate_fn=list",
@@ -158,14 +166,16 @@ def _own_collate() -> str:
 
 
 @mistake("RuntimeError", r"(?:^|RuntimeError: )each element in list of batch should be of equal size")
-def lists_of_a_batch(scene: FailureContext, _match: re.Match[str]) -> str:
-    said = _("The loader makes a batch of the samples, and the lists in them are not all of one length.")
-    return sentences([said, _own_collate()])
+def explain_collate_lists(context: FailureContext, _match: re.Match[str]) -> str:
+    """Explain "each element in list of batch should be of equal size" of a DataLoader."""
+    problem = _("The loader makes a batch of the samples, and the lists in them are not all of one length.")
+    return sentences([problem, _collate_fix()])
 
 
 @mistake("TypeError", r"(?:^|TypeError: )default_collate: batch must contain tensors, numpy arrays, numbers, dicts or "
          r"lists; found <class '(?P<kind>[\w.]+)'>")  # fmt: skip
-def samples_of_another_kind(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_collate_type(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists" of a DataLoader."""
     kind = match["kind"].removesuffix("Type") if match["kind"] == "NoneType" else match["kind"]
     return _(
         "The loader makes tensors of what the Dataset gives, and in its samples is a {kind}, of which it can make "
@@ -175,15 +185,16 @@ def samples_of_another_kind(scene: FailureContext, match: re.Match[str]) -> str:
 
 
 @mistake("AssertionError", r"^Size mismatch between tensors")
-def dataset(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    call = called(scene)
-    tensors = [] if call is None else meant(Operands(scene), call.args)
-    sizes = {tensor.tensor.shape[:1] for tensor in tensors}
+def explain_tensor_dataset_sizes(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "Size mismatch between tensors" of `TensorDataset`."""
+    call = failing_call(context)
+    operands = [] if call is None else resolve_operands(Operands(context), call.args)
+    sizes = {operand.tensor.shape[:1] for operand in operands}
     if len(sizes) < 2:
         return None
     return _(
         "`{code}` takes one sample of each tensor at a time, so their first sizes must be equal: {tensors}.",
-        code=scene.code, tensors=listed(tensors),
+        code=context.code, tensors=list_shapes(operands),
     )  # fmt: skip
 
 
@@ -200,47 +211,51 @@ def dataset(scene: FailureContext, _match: re.Match[str]) -> str | None:
     r"^(?:cat|concat|concatenate|stack|[hvd]stack)\(\) received an invalid combination of arguments - got "
     r"\(Tensor, Tensor",
 )
-def one_by_one(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    call = called(scene)
-    tensors = [] if call is None else meant(Operands(scene), call.args)
-    if call is None or len(tensors) < 2:
+def explain_cat_without_list(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "cat(): argument 'tensors' must be tuple of Tensors, not Tensor"."""
+    call = failing_call(context)
+    operands = [] if call is None else resolve_operands(Operands(context), call.args)
+    if call is None or len(operands) < 2:
         return None
-    rest = call.args[len(tensors) :]
-    items = [f"[{', '.join(tensor.source for tensor in tensors)}]", *map(ast.unparse, rest)]
-    items += [f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in call.keywords if keyword.arg]
+    other_arguments = call.args[len(operands) :]
+    arguments = [f"[{', '.join(operand.source for operand in operands)}]", *map(ast.unparse, other_arguments)]
+    arguments += [f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in call.keywords if keyword.arg]
     return _(
         "`{code}` takes the tensors as one list: `{fix}`.",
-        code=scene.code, fix=f"{ast.unparse(call.func)}({', '.join(items)})",
+        code=context.code, fix=f"{ast.unparse(call.func)}({', '.join(arguments)})",
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^zero-dimensional tensor \(at position (?P<place>\d+)\) cannot be concatenated")
-def single_numbers(scene: FailureContext, match: re.Match[str]) -> str:
-    tensors, call = _members(scene), called(scene)
-    said = _("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=scene.code)
-    if call is None or not tensors or any(tensor.tensor.shape for tensor in tensors):
-        return said
-    return sentences([said, _("Single numbers are put into one tensor by `{fix}`.",
+def explain_cat_scalars(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "zero-dimensional tensor cannot be concatenated"."""
+    operands, call = _joined_tensors(context), failing_call(context)
+    problem = _("`{code}` joins along a dimension, and a tensor of shape [] has none.", code=context.code)
+    if call is None or not operands or any(operand.tensor.shape for operand in operands):
+        return problem
+    return sentences([problem, _("Single numbers are put into one tensor by `{fix}`.",
                                fix=f"torch.stack({ast.unparse(call.args[0])})")])  # fmt: skip
 
 
 @mistake("ValueError", r"^torch\.\w+\(\): expected a non-empty list of Tensors")
 @mistake("RuntimeError", r"^(?:torch\.\w+\(\): expected a non-empty|stack expects a non-empty|\w+ expects a non-empty) "
          r"(?:list of Tensors|TensorList)")  # fmt: skip
-def of_nothing(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    call = called(scene)
-    node = None if call is None else argument(call, 0, "tensors")
+def explain_cat_empty_list(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "expected a non-empty list of Tensors"."""
+    call = failing_call(context)
+    node = None if call is None else call_argument(call, 0, "tensors")
     if node is None:
         return None
-    return _("`{code}` joins the tensors of a list, and {name} is empty.", code=scene.code, name=ast.unparse(node))
+    return _("`{code}` joins the tensors of a list, and {name} is empty.", code=context.code, name=ast.unparse(node))
 
 
 @mistake("TypeError", r"^expected Tensor as element (?P<place>\d+) in argument 0, but got (?P<kind>\w+)")
-def no_tensor(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_cat_element_type(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "expected Tensor as element 1 in argument 0, but got int"."""
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
     return _(
         "`{code}` takes a list of tensors, and element {place} of it, counted from 0, is a {kind}.",
-        code=scene.code, place=match["place"], kind=kind,
+        code=context.code, place=match["place"], kind=kind,
     )  # fmt: skip
 
 
@@ -248,35 +263,39 @@ def no_tensor(scene: FailureContext, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^expected sequence of length (?P<wanted>\d+) at dim (?P<dim>\d+) \(got (?P<size>\d+)\)")
-def ragged(scene: FailureContext, match: re.Match[str]) -> str:
-    said = _(
+def explain_ragged_lists(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "expected sequence of length 3 at dim 1 (got 2)" of `torch.tensor`."""
+    problem = _(
         "`{code}` makes a tensor of nested lists, and in dimension {dim} they differ in length: {wanted}, and {size}. "
-        "All must have the same.", code=scene.code, dim=match["dim"], wanted=match["wanted"], size=match["size"],
+        "All must have the same.", code=context.code, dim=match["dim"], wanted=match["wanted"], size=match["size"],
     )  # fmt: skip
-    call = called(scene)
+    call = failing_call(context)
     rows = call.args[0] if call is not None and call.args else None
-    if call is None or not isinstance(rows, ast.List) or not all(map(_plain_row, rows.elts)):
-        return said
+    if call is None or not isinstance(rows, ast.List) or not all(map(_is_row_of_constants, rows.elts)):
+        return problem
     source = ast.unparse(rows)
     fix = f"nn.utils.rnn.pad_sequence([torch.tensor(row) for row in {source}], batch_first=True)"
-    return sentences([said, _("Filled up with zeros they are `{fix}`.", fix=fix)])
+    return sentences([problem, _("Filled up with zeros they are `{fix}`.", fix=fix)])
 
 
-def _plain_row(node: ast.expr) -> bool:
+def _is_row_of_constants(node: ast.expr) -> bool:
+    """Return whether an expression is a list of constants."""
     return isinstance(node, ast.List) and all(isinstance(item, ast.Constant) for item in node.elts)
 
 
 @mistake("TypeError", r"^not a sequence$")
-def lists_and_numbers(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    if function(scene) not in ("tensor", "as_tensor"):
+def explain_uneven_nesting(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "not a sequence" of `torch.tensor`."""
+    if function_name(context) not in ("tensor", "as_tensor"):
         return None
     return _(
         "`{code}` makes a tensor of nested lists, and in one place there are lists as well as single numbers. "
-        "All must be nested equally deep.", code=scene.code,
+        "All must be nested equally deep.", code=context.code,
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Could not infer dtype of (?P<kind>\w+)")
-def no_number(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_dtype_inference(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Could not infer dtype of NoneType" of `torch.tensor`."""
     kind = "None" if match["kind"] == "NoneType" else match["kind"]
-    return _("`{code}` makes a tensor of numbers, and is given a {kind} among them.", code=scene.code, kind=kind)
+    return _("`{code}` makes a tensor of numbers, and is given a {kind} among them.", code=context.code, kind=kind)

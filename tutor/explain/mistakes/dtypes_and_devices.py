@@ -1,6 +1,8 @@
-"""Numbers of another dtype than an operation takes: targets of losses, factors of a product, a layer's input.
+"""Explain operands of the wrong dtype, and operands on different devices.
 
-Operands that lie on different devices."""
+Covers the targets of losses, products and layers whose operands differ in dtype, operations that need floating-point
+numbers or integer indices, tensors on two devices or on `meta`, and CUDA that is missing.
+"""
 
 from __future__ import annotations
 
@@ -12,97 +14,106 @@ from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import (
     Diagnosis,
     FailureContext,
-    Given,
+    Operand,
     Operands,
-    cast,
-    enclosed,
+    describe_dtype,
+    find_origin,
+    format_cast,
     mistake,
-    origin,
-    parsed,
-    said_of,
+    parenthesize,
+    parse_code,
 )
 from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.names import name_of
 from tutor.trace.values import elements
 
-_NAMES = {
+_DTYPES = {
     "double": "float64", "float": "float32", "half": "float16", "long": "int64", "long int": "int64", "int": "int32",
     "bool": "bool", "byte": "uint8", "unsigned char": "uint8", "bfloat16": "bfloat16", "short": "int16",
     "char": "int8", "signed char": "int8", "c10::half": "float16", "c10::bfloat16": "bfloat16",
 }  # fmt: skip
-"""What messages call a dtype, in small letters."""
-_WHOLE = ("int", "uint", "bool")
+"""The dtype by its name in error messages, in lower case."""
+_INTEGER_PREFIXES = ("int", "uint", "bool")
 
 
-def dtype_of(word: str) -> str:
-    """`float64` of `Double`, `torch.float64` or `double`."""
-    word = word.strip().removeprefix("torch.").lower()
-    return _NAMES.get(word, word)
+def parse_dtype(name: str) -> str:
+    """Return `float64` of `Double`, `torch.float64` or `double`."""
+    name = name.strip().removeprefix("torch.").lower()
+    return _DTYPES.get(name, name)
 
 
 # ---------------------------------------------------------------- targets of a loss that compares numbers
 
 
 @mistake("RuntimeError", r"^result type (?P<given>\w+) can't be cast to the desired output type (?P<wanted>\w+)")
-def whole_result(scene: FailureContext, match: re.Match[str]) -> str | None:
-    name = _written_to(scene)
+def explain_integer_result(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "result type Float can't be cast to the desired output type Long" of `a += 0.5` and of a loss."""
+    name = _inplace_target(context)
     if name is None:
-        return _number_target(scene, dtype_of(match["given"]), dtype_of(match["wanted"]))
-    operands = Operands(scene)
-    tensor = operands.meant_by(parsed(name).body[0].value)  # type: ignore[attr-defined]
-    if tensor is None or tensor.dtype != dtype_of(match["wanted"]):
+        return _describe_target_dtype(context, parse_dtype(match["given"]), parse_dtype(match["wanted"]))
+    operands = Operands(context)
+    tensor = operands.resolve(parse_code(name).body[0].value)  # type: ignore[attr-defined]
+    if tensor is None or tensor.dtype != parse_dtype(match["wanted"]):
         return None
-    begin = _(
+    problem = _(
         "`{code}` writes results of {result} into {name}, which keeps its dtype: {said}.",
-        code=scene.code, result=dtype_of(match["given"]), name=name, said=said_of(scene, Given(name, tensor)),
+        code=context.code, result=parse_dtype(match["given"]), name=name,
+        said=describe_dtype(context, Operand(name, tensor)),
     )  # fmt: skip
-    fix = f"{name} = {cast(name, dtype_of(match['given']))}"
-    return sentences([begin, _("Turn it into one that can hold them first: `{fix}`.", fix=fix)])
+    fix = f"{name} = {format_cast(name, parse_dtype(match['given']))}"
+    return sentences([problem, _("Turn it into one that can hold them first: `{fix}`.", fix=fix)])
 
 
 @mistake("RuntimeError", r"^Found dtype (?P<given>\w+) but expected (?P<wanted>\w+)")
-def other_than_the_prediction(scene: FailureContext, match: re.Match[str]) -> Diagnosis | str | None:
-    given, wanted = dtype_of(match["given"]), dtype_of(match["wanted"])
-    if scene.backward_step() is None:
-        return _number_target(scene, wanted, given)
-    for step, op in scene.operations():
-        before = scene.timeline.state(step - 1)
-        held = [before.tensors[one] for one in op.inputs if one in before.tensors]
-        target = next((one for one in held if one.dtype == given), None)
+def explain_target_dtype(context: FailureContext, match: re.Match[str]) -> Diagnosis | str | None:
+    """Explain "Found dtype Double but expected Float" of a loss, or of the backward pass that begins at one."""
+    target_dtype, prediction_dtype = parse_dtype(match["given"]), parse_dtype(match["wanted"])
+    if context.backward_step() is None:
+        return _describe_target_dtype(context, prediction_dtype, target_dtype)
+    for step, op in context.operations():
+        before = context.timeline.state(step - 1)
+        inputs = [before.tensors[serial] for serial in op.inputs if serial in before.tensors]
+        target = next((serial for serial in inputs if serial.dtype == target_dtype), None)
         name = None if target is None else name_of(before, target.tensor)
-        if target is not None and name is not None and _of_loss(scene, op):
-            said = _(
+        if target is not None and name is not None and _is_loss(context, op):
+            problem = _(
                 "The gradient of {place} cannot be worked out: {said}, and the prediction is {wanted}. Write {fix} "
-                "there.", place=scene.where(step), said=said_of(scene, Given(name, target)), wanted=wanted,
-                fix=cast(name, wanted),
+                "there.", place=context.place_of(step), said=describe_dtype(context, Operand(name, target)),
+                wanted=prediction_dtype,
+                fix=format_cast(name, prediction_dtype),
             )  # fmt: skip
-            return Diagnosis(said, step)
+            return Diagnosis(problem, step)
     return None
 
 
-def _of_loss(scene: FailureContext, op: Op) -> bool:
-    site = scene.timeline.sites.get(op.site)
+def _is_loss(context: FailureContext, op: Op) -> bool:
+    """Return whether an operation of the learner's code is a loss."""
+    site = context.timeline.sites.get(op.site)
     return site is not None and not site.depth and "loss" in (site.op or "")
 
 
-def _number_target(scene: FailureContext, wanted: str, given: str) -> str | None:
-    """Of a loss that compares numbers with numbers: its target has another dtype than the prediction."""
-    operands = Operands(scene)
-    arguments = operands.call()
-    held = [(ast.unparse(one), operands.meant_by(one)) for one in arguments]
-    target = next((Given(text, one) for text, one in held[1:] if one is not None and one.dtype == given), None)
-    if target is None or given == wanted:
+def _describe_target_dtype(context: FailureContext, prediction_dtype: str, target_dtype: str) -> str | None:
+    """Explain a loss over numbers whose target has another dtype than the prediction; None if it is another failure."""
+    operands = Operands(context)
+    arguments = operands.arguments()
+    tensors = [(ast.unparse(tensor), operands.resolve(tensor)) for tensor in arguments]
+    target = next(
+        (Operand(text, tensor) for text, tensor in tensors[1:] if tensor is not None and tensor.dtype == target_dtype),
+        None,
+    )
+    if target is None or target_dtype == prediction_dtype:
         return None
     return _(
         "`{code}` compares predictions with targets element by element, so both must be {wanted}: {said}. Write "
-        "{fix} there.", code=scene.code, wanted=wanted, said=said_of(scene, target), fix=cast(target.source, wanted),
+        "{fix} there.", code=context.code, wanted=prediction_dtype, said=describe_dtype(context, target),
+        fix=format_cast(target.source, prediction_dtype),
     )  # fmt: skip
 
 
-def _written_to(scene: FailureContext) -> str | None:
-    """`a` of `a += 0.5` and `a.div_(2)`."""
-    for node in ast.walk(scene.tree):
+def _inplace_target(context: FailureContext) -> str | None:
+    """Return `a` of `a += 0.5` and `a.div_(2)`; None if the code writes into nothing."""
+    for node in ast.walk(context.tree):
         if isinstance(node, ast.AugAssign):
             return ast.unparse(node.target)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
@@ -114,39 +125,46 @@ def _written_to(scene: FailureContext) -> str | None:
 
 
 @mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
-def class_numbers(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    operands = Operands(scene)
-    arguments = operands.call()
-    target = operands.meant_by(arguments[1]) if len(arguments) > 1 else None
+def explain_class_target_dtype(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "expected scalar type Long but found Float" of a classification loss."""
+    operands = Operands(context)
+    arguments = operands.arguments()
+    target = operands.resolve(arguments[1]) if len(arguments) > 1 else None
     if target is None:
         return _(
             "The target of `{code}` holds the number of the right class for each sample, so it must be of whole "
-            "numbers: write .long() behind it, or give dtype=torch.int64 where it is made.", code=scene.code,
+            "numbers: write .long() behind it, or give dtype=torch.int64 where it is made.", code=context.code,
         )  # fmt: skip
-    given = Given(ast.unparse(arguments[1]), target)
-    broken = next((x for x in elements(target.value) or () if isinstance(x, float) and x != round(x)), None)
-    if broken is not None:
+    operand = Operand(ast.unparse(arguments[1]), target)
+    fraction = next(
+        (value for value in elements(target.value) or () if isinstance(value, float) and value != round(value)), None
+    )
+    if fraction is not None:
         return _(
             "`{code}` takes the number of the right class for each sample, and {name} holds {number}, which is none. "
             "Are numbers to be predicted? Then nn.MSELoss() is the loss.",
-            code=scene.code, name=given.source, number=broken,
+            code=context.code, name=operand.source, number=fraction,
         )  # fmt: skip
-    said = _(
+    problem = _(
         "`{code}` takes the number of the right class for each sample, as int64: {said}. Write {fix} there.",
-        code=scene.code, said=said_of(scene, given), fix=cast(given.source, "int64"),
+        code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "int64"),
     )  # fmt: skip
-    return sentences([said, *_not_by_the_type(scene, given)])
+    return sentences([problem, *_tensor_constructor_fix(context, operand)])
 
 
-def _not_by_the_type(scene: FailureContext, given: Given) -> list[str]:
-    """That `torch.Tensor([0, 1])` makes float32, whatever it is given."""
-    made = origin(scene, given.tensor)
-    for node in ast.walk(parsed(made.code)) if made is not None else ():
+def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> list[str]:
+    """Say that `torch.Tensor([0, 1])` makes float32 of any numbers; empty if the tensor was made another way."""
+    origin = find_origin(context, operand.tensor)
+    for node in ast.walk(parse_code(origin.code)) if origin is not None else ():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.Tensor", "torch.FloatTensor"):
-            inside = [one for argument in node.args for one in ast.walk(argument)]
-            numbers = [one.value for one in inside if isinstance(one, ast.Constant)]
-            lists = any(isinstance(one, ast.List) for one in inside)
-            if lists and not any(isinstance(one, ast.Name) for one in inside) and {type(x) for x in numbers} == {int}:
+            parts = [part for argument in node.args for part in ast.walk(argument)]
+            numbers = [part.value for part in parts if isinstance(part, ast.Constant)]
+            lists = any(isinstance(part, ast.List) for part in parts)
+            if (
+                lists
+                and not any(isinstance(part, ast.Name) for part in parts)
+                and {type(number) for number in numbers} == {int}
+            ):
                 call = f"torch.tensor({ast.unparse(node.args[0])})"
                 return [_("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
                            kind=ast.unparse(node.func), call=call)]  # fmt: skip
@@ -154,17 +172,19 @@ def _not_by_the_type(scene: FailureContext, given: Given) -> list[str]:
 
 
 @mistake("RuntimeError", r"^Expected floating point type for target with class probabilities, got (?P<given>\w+)")
-def probabilities(scene: FailureContext, match: re.Match[str]) -> str | None:
-    operands = Operands(scene)
-    held = [(ast.unparse(one), operands.meant_by(one)) for one in operands.call()]
-    if len(held) < 2 or held[0][1] is None or held[1][1] is None:
+def explain_probability_target_dtype(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "Expected floating point type for target with class probabilities" of a classification loss."""
+    operands = Operands(context)
+    tensors = [(ast.unparse(argument), operands.resolve(argument)) for argument in operands.arguments()]
+    if len(tensors) < 2 or tensors[0][1] is None or tensors[1][1] is None:
         return None
-    name, target = held[1]
+    name, target = tensors[1]
     assert target is not None
     return _(
         "`{code}` takes a target of the prediction's own shape as a probability for each class, as floating point "
         "numbers: {said}. Write {fix} there; or give the numbers of the classes, {numbers}, where each row has a "
-        "single 1.", code=scene.code, said=said_of(scene, Given(name, target)), fix=cast(name, held[0][1].dtype),
+        "single 1.", code=context.code, said=describe_dtype(context, Operand(name, target)),
+        fix=format_cast(name, tensors[0][1].dtype),
         numbers=f"{name}.argmax(1)",
     )  # fmt: skip
 
@@ -183,57 +203,62 @@ def probabilities(scene: FailureContext, match: re.Match[str]) -> str | None:
 @mistake("ValueError", r"^RNN input dtype \((?P<a>[\w.]+)\) does not match weight dtype \((?P<b>[\w.]+)\)")
 @mistake("ValueError", r"^input must have the type (?P<b>[\w.]+), got type (?P<a>[\w.]+)")
 @mistake("RuntimeError", r"^mixed dtype \(CPU\)")
-def two_dtypes(scene: FailureContext, match: re.Match[str]) -> str | None:
-    operands = Operands(scene)
+def explain_two_dtypes(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "must have the same dtype", "expected scalar type Float but found Double" and similar messages."""
+    operands = Operands(context)
     weights = list(operands.parameters())
-    inputs = [one for one in operands.all() if one.tensor.class_name != "Parameter" or not weights]
+    inputs = [operand for operand in operands.all() if operand.tensor.class_name != "Parameter" or not weights]
     if weights:
-        return _layer_and_input(scene, weights, inputs)
-    named = {dtype_of(match[key]) for key in ("a", "b") if match.groupdict().get(key)}
-    if len(named) < 2:
+        return _describe_layer_dtype(context, weights, inputs)
+    dtypes = {parse_dtype(match[key]) for key in ("a", "b") if match.groupdict().get(key)}
+    if len(dtypes) < 2:
         return None
-    sides: dict[str, Given] = {}
-    for one in inputs:
-        if one.tensor.dtype in named:
-            sides.setdefault(one.tensor.dtype, one)
-    if len(sides) == 2:
-        first, second = sides.values()
-        wide, narrow = (first, second) if _turned(first.tensor.dtype, second.tensor.dtype) else (second, first)
+    by_dtype: dict[str, Operand] = {}
+    for operand in inputs:
+        if operand.tensor.dtype in dtypes:
+            by_dtype.setdefault(operand.tensor.dtype, operand)
+    if len(by_dtype) == 2:
+        first, second = by_dtype.values()
+        to_cast, other_operand = (
+            (first, second) if _is_cast_first(first.tensor.dtype, second.tensor.dtype) else (second, first)
+        )
         return _(
             "`{code}` takes two tensors of one dtype: {first}, and {second}. Turn one into the other's dtype: {fix}.",
-            code=scene.code, first=said_of(scene, first), second=said_of(scene, second),
-            fix=cast(wide.source, narrow.tensor.dtype),
+            code=context.code, first=describe_dtype(context, first), second=describe_dtype(context, second),
+            fix=format_cast(to_cast.source, other_operand.tensor.dtype),
         )  # fmt: skip
-    given = next(iter(sides.values()), None)
-    if given is not None:
-        (other,) = named - {given.tensor.dtype}
+    named = next(iter(by_dtype.values()), None)
+    if named is not None:
+        (other,) = dtypes - {named.tensor.dtype}
         return _(
-            "`{code}` computes with two dtypes, {other} and {dtype}: {said}. Write {fix} there.", code=scene.code,
-            other=other, dtype=given.tensor.dtype, said=said_of(scene, given), fix=cast(given.source, other),
+            "`{code}` computes with two dtypes, {other} and {dtype}: {said}. Write {fix} there.", code=context.code,
+            other=other, dtype=named.tensor.dtype, said=describe_dtype(context, named),
+            fix=format_cast(named.source, other),
         )  # fmt: skip
     return _(
         "`{code}` computes with two dtypes, {first} and {second}, and both must be the same: turn one into the other "
         "with .to(dtype=…), or give dtype= where it is made.",
-        code=scene.code, first=dtype_of(match["a"]), second=dtype_of(match["b"]),
+        code=context.code, first=parse_dtype(match["a"]), second=parse_dtype(match["b"]),
     )  # fmt: skip
 
 
-def _turned(dtype: str, other: str) -> bool:
-    """Whether it is rather the first of two that is turned into the other: whole numbers, and float64."""
-    return dtype.startswith(_WHOLE) or (dtype == "float64" and not other.startswith(_WHOLE))
+def _is_cast_first(dtype: str, other: str) -> bool:
+    """Return whether the first of two operands is the one to cast: integers, and float64."""
+    return dtype.startswith(_INTEGER_PREFIXES) or (dtype == "float64" and not other.startswith(_INTEGER_PREFIXES))
 
 
-def _layer_and_input(scene: FailureContext, weights: list[Given], inputs: list[Given]) -> str | None:
-    dtypes = {one.tensor.dtype for one in weights}
+def _describe_layer_dtype(context: FailureContext, weights: list[Operand], inputs: list[Operand]) -> str | None:
+    """Explain an input whose dtype differs from the layer's weights; None if there is none."""
+    dtypes = {operand.tensor.dtype for operand in weights}
     if len(dtypes) != 1:
         return None
-    kind = dtypes.pop()
-    wrong = next((one for one in inputs if one.tensor.dtype != kind), None)
+    dtype = dtypes.pop()
+    wrong = next((operand for operand in inputs if operand.tensor.dtype != dtype), None)
     if wrong is None:
         return None
     return _(
         "The weights of `{code}` are {kind}, and it takes an input of the same dtype: {said}. Write {fix} there.",
-        code=scene.code, kind=kind, said=said_of(scene, wrong), fix=cast(wrong.source, kind),
+        code=context.code, kind=dtype, said=describe_dtype(context, wrong), fix=format_cast(wrong.source, dtype),
     )  # fmt: skip
 
 
@@ -244,12 +269,13 @@ def _layer_and_input(scene: FailureContext, weights: list[Given], inputs: list[G
 @mistake("RuntimeError", r"^linalg\.vector_norm: Expected a floating point or complex tensor")
 @mistake("RuntimeError", r"^(?:std|var)(?:_mean)?(?: and \w+)? only support")
 @mistake("NotImplementedError", r"^\"\w+\" not implemented for '(?P<given>\w+)'")
-def needs_floating_point(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    for one in Operands(scene).all():
-        if one.tensor.dtype.startswith(_WHOLE):
+def explain_floating_point_only(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "not implemented for 'Long'", "mean(): could not infer output dtype" and similar messages."""
+    for operand in Operands(context).all():
+        if operand.tensor.dtype.startswith(_INTEGER_PREFIXES):
             return _(
                 "`{code}` works on floating point numbers only: {said}. Write {fix} there.",
-                code=scene.code, said=said_of(scene, one), fix=cast(one.source, "float32"),
+                code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "float32"),
             )  # fmt: skip
     return None
 
@@ -258,37 +284,43 @@ def needs_floating_point(scene: FailureContext, _match: re.Match[str]) -> str | 
 @mistake("IndexError", r"^tensors used as indices must be long, int, byte or bool tensors")
 @mistake("RuntimeError", r"^(?:gather|scatter)(?:_add)?_?\(\): Expected dtype int32/int64 for index")
 @mistake("RuntimeError", r"^one_hot is only applicable to index tensor of type LongTensor")
-def rows(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    for one in reversed(list(Operands(scene).all())):
-        if one.tensor.dtype != "int64" and one.tensor.class_name != "Parameter" and _is_index(scene, one):
+def explain_index_dtype(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "tensors used as indices must be long, int, byte or bool tensors" and similar messages."""
+    for operand in reversed(list(Operands(context).all())):
+        if operand.tensor.dtype != "int64" and operand.tensor.class_name != "Parameter" and _is_index(context, operand):
             return _(
                 "`{code}` looks elements up by their number, so it takes whole numbers: {said}. Write {fix} there.",
-                code=scene.code, said=said_of(scene, one), fix=cast(one.source, "int64"),
+                code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "int64"),
             )  # fmt: skip
     return _(
         "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or "
-        "give dtype=torch.int64 where that is made.", code=scene.code,
+        "give dtype=torch.int64 where that is made.", code=context.code,
     )  # fmt: skip
 
 
-def _is_index(scene: FailureContext, given: Given) -> bool:
-    """Whether a tensor stands where the code takes numbers of elements: in brackets, or among the arguments."""
-    for node in ast.walk(scene.tree):
+def _is_index(context: FailureContext, operand: Operand) -> bool:
+    """Return whether a tensor is used as an index: in brackets, or as an argument."""
+    for node in ast.walk(context.tree):
         if isinstance(node, ast.Subscript):
-            places: list[ast.expr] = [node.slice]
+            parts: list[ast.expr] = [node.slice]
         elif isinstance(node, ast.Call):
-            places = [*node.args, *(keyword.value for keyword in node.keywords)]
+            parts = [*node.args, *(keyword.value for keyword in node.keywords)]
         else:
             continue
         if any(
-            ast.unparse(one) == given.source for place in places for one in ast.walk(place) if isinstance(one, ast.expr)
+            ast.unparse(expression) == operand.source
+            for part in parts
+            for expression in ast.walk(part)
+            if isinstance(expression, ast.expr)
         ):
             return True
     return False
 
 
-_NAMED = 3
-"""So many tensors are named."""
+# ---------------------------------------------------------------- devices
+
+_MAX_NAMED = 3
+"""Maximum tensors named in a sentence."""
 
 
 @mistake("RuntimeError", r"^Tensor on device \S+ is not on the expected device (?P<wanted>[\w:]+)")
@@ -297,61 +329,72 @@ _NAMED = 3
 @mistake("RuntimeError", r"^indices should be either on \S+ or on the same device as the indexed tensor")
 @mistake("RuntimeError", r"^(?:Input and \w+|Input, \w+ and \w+) tensors are not (?:on|at) the same device")
 @mistake("RuntimeError", r"^Placeholder storage has not been allocated on MPS device")
-def two_devices(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    operands = Operands(scene)
+def explain_two_devices(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "Expected all tensors to be on the same device" and similar messages."""
+    operands = Operands(context)
     weights = list(operands.parameters())
-    held = [one for one in operands.all() if not any(one.tensor is weight.tensor for weight in weights)]
-    by_device: dict[str, Given] = {}
-    for one in (*weights, *held):
-        by_device.setdefault(one.tensor.device, one)
+    others = [operand for operand in operands.all() if not any(operand.tensor is weight.tensor for weight in weights)]
+    by_device: dict[str, Operand] = {}
+    for operand in (*weights, *others):
+        by_device.setdefault(operand.tensor.device, operand)
     if len(by_device) < 2:
         return None
-    said = formatting.clauses([_on(scene, one) for one in list(by_device.values())[:_NAMED]])
+    problem = formatting.clauses(
+        [_describe_device(context, operand) for operand in list(by_device.values())[:_MAX_NAMED]]
+    )
     # a batch goes to where the model is, rather than the model to the batch
-    kept = weights[0] if weights else _first_away(held)
-    moved = [one for one in held if one.tensor.device != kept.tensor.device]
-    if not moved:
+    anchor = weights[0] if weights else _first_off_cpu(others)
+    to_move = [operand for operand in others if operand.tensor.device != anchor.tensor.device]
+    if not to_move:
         return None
-    sources = [one for one in moved if not any(one is not other and one.source in other.source for other in moved)]
-    fixes = formatting.joined([_moved(one, kept) for one in (sources or moved)[:_NAMED]])
+    sources = [
+        operand
+        for operand in to_move
+        if not any(operand is not other and operand.source in other.source for other in to_move)
+    ]
+    fixes = formatting.joined([_format_move(operand, anchor) for operand in (sources or to_move)[:_MAX_NAMED]])
     return _(
         "The tensors of `{code}` lie on different devices: {said}. Bring all to one, as in {fix}.",
-        code=scene.code, said=said, fix=fixes,
+        code=context.code, said=problem, fix=fixes,
     )  # fmt: skip
 
 
-def _on(scene: FailureContext, given: Given) -> str:
-    """`x is on cpu, made by `torch.ones(3)` on line 4`."""
-    made = origin(scene, given.tensor, "device")
-    if made is None:
-        return _("{name} is on {device}", name=given.source, device=given.tensor.device)
-    return _("{name} is on {device}, made by {place}", name=given.source, device=given.tensor.device, place=made.place)
+def _describe_device(context: FailureContext, operand: Operand) -> str:
+    """Return `x is on cpu, made by `torch.ones(3)` on line 4`."""
+    origin = find_origin(context, operand.tensor, "device")
+    if origin is None:
+        return _("{name} is on {device}", name=operand.source, device=operand.tensor.device)
+    return _(
+        "{name} is on {device}, made by {place}", name=operand.source, device=operand.tensor.device, place=origin.place
+    )
 
 
-def _first_away(held: list[Given]) -> Given:
-    """The first tensor that is not on the CPU."""
-    return next((one for one in held if one.tensor.device != "cpu"), held[0])
+def _first_off_cpu(operands: list[Operand]) -> Operand:
+    """Return the first tensor that is not on the CPU, else the first."""
+    return next((operand for operand in operands if operand.tensor.device != "cpu"), operands[0])
 
 
-def _moved(given: Given, kept: Given) -> str:
-    """`x.to(w.device)`"""
-    return f"{enclosed(given.source)}.to({enclosed(kept.source)}.device)"
+def _format_move(operand: Operand, anchor: Operand) -> str:
+    """Return `x.to(w.device)`."""
+    return f"{parenthesize(operand.source)}.to({parenthesize(anchor.source)}.device)"
 
 
 @mistake("NotImplementedError", r"^Cannot copy out of meta tensor; no data!")
 @mistake("RuntimeError", r"^Tensor\.item\(\) cannot be called on meta tensors")
-def without_data(scene: FailureContext, _match: re.Match[str]) -> str:
+def explain_meta_tensor(context: FailureContext, _match: re.Match[str]) -> str:
+    """Explain "Cannot copy out of meta tensor; no data!"."""
     return _(
         "A tensor on the device meta has a shape and a dtype, but no numbers, so `{code}` finds none. Make it on a "
         "real device; a module gets memory there by .to_empty(device=…), and its numbers by load_state_dict or by "
-        "being initialised anew.", code=scene.code,
+        "being initialised anew.", code=context.code,
     )  # fmt: skip
 
 
 @mistake("AssertionError", r"^Torch not compiled with CUDA enabled")
 @mistake("RuntimeError", r"^Found no NVIDIA driver on your system")
-def no_cuda(scene: FailureContext, _match: re.Match[str]) -> str:
+def explain_no_cuda(context: FailureContext, _match: re.Match[str]) -> str:
+    """Explain "Torch not compiled with CUDA enabled" and "Found no NVIDIA driver on your system"."""
     return _(
         "`{code}` asks for a GPU, and there is none that this PyTorch can use. Choose the device by what is there: "
-        "device = \"cuda\" if torch.cuda.is_available() else \"cpu\", and .to(device).", code=scene.code,
+        "device = \"cuda\" if torch.cuda.is_available() else \"cpu\", and .to(device).", code=context.code,
     )  # fmt: skip

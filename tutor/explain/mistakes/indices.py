@@ -1,6 +1,8 @@
-"""Indices by tensors, of gather, scatter and index_select: too large, too many, or of a shape that does not fit.
+"""Explain indices and class targets that are out of range or of the wrong shape.
 
-Targets of a classifier, and indices: numbers out of range, shapes that do not go with the prediction's."""
+Covers `gather`, `scatter`, `index_select`, `topk` and indexing with brackets, masks, embeddings, and the targets of
+classification losses.
+"""
 
 from __future__ import annotations
 
@@ -10,88 +12,90 @@ import re
 from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import (
     FailureContext,
-    Given,
+    Operand,
     Operands,
-    argument,
-    called,
-    cast,
-    described,
-    enclosed,
-    function,
-    listed,
-    meant,
+    call_argument,
+    describe_shape,
+    failing_call,
+    first_operand,
+    format_cast,
+    function_name,
+    list_shapes,
     mistake,
-    parsed,
-    receiver,
-    sizes_in,
+    parenthesize,
+    parse_code,
+    parse_sizes,
+    resolve_operands,
 )
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 from tutor.trace.values import elements
 
 
-def _self_and_index(scene: FailureContext) -> tuple[Given, Given] | None:
-    """The tensor, and the index, of `x.gather(1, i)`, `torch.gather(x, 1, i)` and their like."""
-    operands, call = Operands(scene), called(scene)
-    given = receiver(scene, operands)
-    if call is None or given is None:
+def _operand_and_index(context: FailureContext) -> tuple[Operand, Operand] | None:
+    """Return the tensor and the index of `x.gather(1, i)`, `torch.gather(x, 1, i)` and the like; None if unknown."""
+    operands, call = Operands(context), failing_call(context)
+    operand = first_operand(context, operands)
+    if call is None or operand is None:
         return None
-    method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == given.source
-    node = argument(call, 1 if method else 2, "index")
-    index = [] if node is None else meant(operands, [node])
-    return (given, index[0]) if index else None
+    is_method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == operand.source
+    node = call_argument(call, 1 if is_method else 2, "index")
+    index = [] if node is None else resolve_operands(operands, [node])
+    return (operand, index[0]) if index else None
 
 
-def _dimension(scene: FailureContext, given: Given) -> int | None:
-    call = called(scene)
+def _indexed_dimension(context: FailureContext, operand: Operand) -> int | None:
+    """Return the dimension that such a call indexes, from 0; None if unknown."""
+    call = failing_call(context)
     if call is None:
         return None
-    method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == given.source
-    node = argument(call, 0 if method else 1, "dim")
+    is_method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == operand.source
+    node = call_argument(call, 0 if is_method else 1, "dim")
     try:
         value = None if node is None else ast.literal_eval(node)
     except (ValueError, TypeError):
         return None
-    return value % len(given.tensor.shape) if isinstance(value, int) and given.tensor.shape else None
+    return value % len(operand.tensor.shape) if isinstance(value, int) and operand.tensor.shape else None
 
 
 @mistake("RuntimeError", r"^Index tensor must have the same number of dimensions as (?:input|self|src) tensor")
-def index_dimensions(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    both = _self_and_index(scene)
-    if both is None:
-        return _of_something(scene)
-    if len(both[0].tensor.shape) == len(both[1].tensor.shape):
+def explain_index_dimensions(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "Index tensor must have the same number of dimensions as input tensor" of `gather` and `scatter`."""
+    operands = _operand_and_index(context)
+    if operands is None:
+        return _describe_gather_index(context)
+    if len(operands[0].tensor.shape) == len(operands[1].tensor.shape):
         return None
-    given, index = both
-    said = _(
+    operand, index = operands
+    problem = _(
         "`{code}` takes an index with as many dimensions as the tensor: {tensors}.",
-        code=scene.code, tensors=listed(both),
+        code=context.code, tensors=list_shapes(operands),
     )  # fmt: skip
-    dim = _dimension(scene, given)
-    shape = given.tensor.shape
-    call = called(scene)
-    if function(scene) != "gather" and (call is None or not isinstance(call.args[-1], ast.Constant)):
-        return said  # what is written would have to get the same dimension
+    dim = _indexed_dimension(context, operand)
+    shape = operand.tensor.shape
+    call = failing_call(context)
+    if function_name(context) != "gather" and (call is None or not isinstance(call.args[-1], ast.Constant)):
+        return problem  # what is written would have to get the same dimension
     if dim is None or len(shape) != 2 or index.tensor.shape != (shape[1 - dim],):
-        return said
-    fix = f"{enclosed(index.source)}.unsqueeze({dim})"
-    each = _("For one element of each row, write {fix}.", fix=fix) if dim == 1 else _(
+        return problem
+    fix = f"{parenthesize(index.source)}.unsqueeze({dim})"
+    fix_text = _("For one element of each row, write {fix}.", fix=fix) if dim == 1 else _(
         "For one element of each column, write {fix}.", fix=fix
     )  # fmt: skip
-    return sentences([said, each])
+    return sentences([problem, fix_text])
 
 
-def _of_something(scene: FailureContext) -> str | None:
-    """Of what came out of a module of the learner's own, whose shape is not known."""
-    call = called(scene)
-    node = None if call is None else argument(call, 1, "index")
-    index = None if node is None else Operands(scene).meant_by(node)
-    if function(scene) != "gather" or node is None or index is None:
+def _describe_gather_index(context: FailureContext) -> str | None:
+    """Explain a `gather` from a tensor without a name, whose shape is unknown; None for any other code."""
+    call = failing_call(context)
+    node = None if call is None else call_argument(call, 1, "index")
+    index = None if node is None else Operands(context).resolve(node)
+    if function_name(context) != "gather" or node is None or index is None:
         return None
     return _(
         "gather takes an index with as many dimensions as the tensor that it takes elements from, and {index} has "
         "shape {shape}. For one element of each row of a matrix, write {fix}.", index=ast.unparse(node),
-        shape=shape_text(index.shape), fix=f"{enclosed(ast.unparse(node))}.unsqueeze(1)",
+        shape=shape_text(index.shape), fix=f"{parenthesize(ast.unparse(node))}.unsqueeze(1)",
     ) if len(index.shape) == 1 else None  # fmt: skip
 
 
@@ -99,16 +103,18 @@ def _of_something(scene: FailureContext) -> str | None:
 @mistake(
     "RuntimeError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)"
 )
-def index_too_large(scene: FailureContext, match: re.Match[str]) -> str | None:
-    both = _self_and_index(scene)
-    number, size = int(match["number"]), int(match["size"])
-    holds = both is not None and number in (elements(both[1].tensor.value) or ())
-    if scene.event.error == "IndexError" and not holds:
+def explain_index_out_of_bounds(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "index 5 is out of bounds for dimension 0 with size 3" of `gather` and similar calls."""
+    operands = _operand_and_index(context)
+    value, size = int(match["number"]), int(match["size"])
+    is_in_index = operands is not None and value in (elements(operands[1].tensor.value) or ())
+    if context.event.error == "IndexError" and not is_in_index:
         return None
     return _(
         "`{code}` goes by the numbers in {index}, which holds {number}: along dimension {dim} there are {size} "
-        "elements, numbered from 0 to {last}.", code=scene.code,
-        index=described(both[1]) if both is not None and holds else _("the index"), number=number, dim=match["dim"],
+        "elements, numbered from 0 to {last}.", code=context.code,
+        index=describe_shape(operands[1]) if operands is not None and is_in_index else _("the index"), number=value,
+        dim=match["dim"],
         size=size, last=size - 1,
     )  # fmt: skip
 
@@ -117,50 +123,65 @@ def index_too_large(scene: FailureContext, match: re.Match[str]) -> str | None:
     "RuntimeError", r"^Size does not match at dimension (?P<dim>\d+) expected index \[.*?\] to be no larger than self"
 )
 @mistake("RuntimeError", r"^Expected index \[.*?\] to be no larger than self")
-def index_too_long(scene: FailureContext, match: re.Match[str]) -> str | None:
-    both = _self_and_index(scene)
-    if both is None:
+def explain_index_shape(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "Expected index [3, 2] to be no larger than self [2, 2]" of `gather` and `scatter`."""
+    operands = _operand_and_index(context)
+    if operands is None:
         return None
-    call = called(scene)
-    source = [] if call is None else meant(Operands(scene), [*call.args[2:], *(word.value for word in call.keywords)])
-    extra = [one for one in source if one.source != both[1].source] if function(scene).startswith("scatter") else []
+    call = failing_call(context)
+    others = (
+        []
+        if call is None
+        else resolve_operands(Operands(context), [*call.args[2:], *(keyword.value for keyword in call.keywords)])
+    )
+    extra = (
+        [operand for operand in others if operand.source != operands[1].source]
+        if function_name(context).startswith("scatter")
+        else []
+    )
     if extra:
         return _(
             "`{code}` has a number in the index for each element that is written, so the index must not be larger than "
             "what is written, nor, along the other dimensions, than the tensor: {tensors}.",
-            code=scene.code, tensors=listed([*both, *extra]),
+            code=context.code, tensors=list_shapes([*operands, *extra]),
         )  # fmt: skip
     return _(
         "Along the other dimensions, the index of `{code}` must not be larger than the tensor: {tensors}.",
-        code=scene.code, tensors=listed(both),
+        code=context.code, tensors=list_shapes(operands),
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^index_select\(\): Index is supposed to be a vector")
-def index_of_two_dimensions(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    both = _self_and_index(scene)
-    if both is None:
+def explain_index_select_dimensions(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "index_select(): Index is supposed to be a vector"."""
+    operands = _operand_and_index(context)
+    if operands is None:
         return None
     return _(
-        "`{code}` takes an index of one dimension, and {index} has {count}. In one row it is {fix}.", code=scene.code,
-        index=described(both[1]), count=len(both[1].tensor.shape), fix=f"{enclosed(both[1].source)}.flatten()",
+        "`{code}` takes an index of one dimension, and {index} has {count}. In one row it is {fix}.", code=context.code,
+        index=describe_shape(operands[1]), count=len(operands[1].tensor.shape),
+        fix=f"{parenthesize(operands[1].source)}.flatten()",
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^index out of range in self")
-def selected(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    both = _self_and_index(scene) if function(scene) == "index_select" else None
-    dim = None if both is None else _dimension(scene, both[0])
-    if both is None or dim is None:
+def explain_index_select_range(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "index out of range in self" of `index_select`."""
+    operands = _operand_and_index(context) if function_name(context) == "index_select" else None
+    dim = None if operands is None else _indexed_dimension(context, operands[0])
+    if operands is None or dim is None:
         return None
-    given, index = both
-    size = given.tensor.shape[dim]
-    wrong = next((x for x in elements(index.tensor.value) or () if isinstance(x, int) and not 0 <= x < size), None)
+    operand, index = operands
+    size = operand.tensor.shape[dim]
+    wrong = next(
+        (number for number in elements(index.tensor.value) or () if isinstance(number, int) and not 0 <= number < size),
+        None,
+    )
     if wrong is None:
         return None
     return _(
         "`{code}` goes by the numbers in {index}, which holds {number}: along dimension {dim} there are {size} "
-        "elements, numbered from 0 to {last}.", code=scene.code, index=described(index), number=wrong, dim=dim,
+        "elements, numbered from 0 to {last}.", code=context.code, index=describe_shape(index), number=wrong, dim=dim,
         size=size, last=size - 1,
     )  # fmt: skip
 
@@ -170,40 +191,44 @@ def selected(scene: FailureContext, _match: re.Match[str]) -> str | None:
     r"^index_add_\(\): Number of indices \((?P<count>\d+)\) should be equal to source\.size\(dim\): "
     r"\((?P<size>\d+)\)",
 )
-def as_many_indices(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_index_add_count(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "index_add_(): Number of indices should be equal to source.size(dim)"."""
     return _(
         "`{code}` has a number in the index for each part that is added: {count} numbers, and {size} parts.",
-        code=scene.code, count=match["count"], size=match["size"],
+        code=context.code, count=match["count"], size=match["size"],
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^out of range: tried to access index (?P<number>-?\d+) on a tensor of (?P<count>\d+) elements")
-def taken(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_take_range(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "out of range: tried to access index 5 on a tensor of 3 elements" of `take`."""
     return _(
         "`{code}` takes element {number} of {count}: they are numbered from 0 to {last}.",
-        code=scene.code, number=match["number"], count=match["count"], last=int(match["count"]) - 1,
+        code=context.code, number=match["number"], count=match["count"], last=int(match["count"]) - 1,
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^selected index k out of range")
-def too_many_wanted(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    given = receiver(scene, Operands(scene), "topk", "kthvalue")
-    if given is None:
+def explain_topk_range(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "selected index k out of range" of `topk` and `kthvalue`."""
+    operand = first_operand(context, Operands(context), "topk", "kthvalue")
+    if operand is None:
         return None
     return _("`{code}` takes more elements than there are along that dimension: {tensor}.",
-              code=scene.code, tensor=described(given))  # fmt: skip
+              code=context.code, tensor=describe_shape(operand))  # fmt: skip
 
 
 @mistake("IndexError", r"^shape mismatch: indexing tensors could not be broadcast together with shapes")
-def several_indices(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    operands = Operands(scene)
-    for node in ast.walk(scene.tree):
-        places = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []
-        indices = meant(operands, places)
+def explain_indices_shapes(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "shape mismatch: indexing tensors could not be broadcast together"."""
+    operands = Operands(context)
+    for node in ast.walk(context.tree):
+        parts = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []
+        indices = resolve_operands(operands, parts)
         if len(indices) > 1:
             return _(
                 "`{code}` pairs the indices element by element, so they must have one shape: {tensors}.",
-                code=scene.code, tensors=listed(indices),
+                code=context.code, tensors=list_shapes(indices),
             )  # fmt: skip
     return None
 
@@ -213,10 +238,11 @@ def several_indices(scene: FailureContext, _match: re.Match[str]) -> str | None:
     r"^shape mismatch: value tensor of shape (?P<value>\[.*?\]) cannot be broadcast to indexing result of shape "
     r"(?P<place>\[.*?\])",
 )
-def written(scene: FailureContext, match: re.Match[str]) -> str:
-    body = parsed(scene.statement).body
+def explain_indexed_assignment(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "shape mismatch: value tensor of shape [2] cannot be broadcast to indexing result of shape [3]"."""
+    body = parse_code(context.statement).body
     statement = body[0] if len(body) == 1 else None
-    target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else scene.code
+    target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else context.code
     return _(
         "`{target}` has shape {place}, and what is written there has shape {value}: counted from the last dimension, "
         "its sizes must be equal, or 1.", target=target, place=match["place"], value=match["value"],
@@ -230,111 +256,119 @@ def written(scene: FailureContext, match: re.Match[str]) -> str:
     "RuntimeError",
     r"^start \((?P<start>-?\d+)\) \+ length \((?P<length>\d+)\) exceeds dimension size \((?P<size>\d+)\)",
 )
-def beyond_the_end(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    given = receiver(scene, Operands(scene), "select", "narrow")
-    if given is None:
+def explain_select_range(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "select(): index out of range" and "start + length exceeds dimension size" of `narrow`."""
+    operand = first_operand(context, Operands(context), "select", "narrow")
+    if operand is None:
         return None
-    return _("`{code}` goes beyond the end of that dimension: {tensor}.", code=scene.code, tensor=described(given))
+    return _(
+        "`{code}` goes beyond the end of that dimension: {tensor}.", code=context.code, tensor=describe_shape(operand)
+    )
 
 
-def _prediction_and_target(scene: FailureContext) -> tuple[Given, Given] | None:
-    operands = Operands(scene)
-    arguments = operands.call()
-    held = [operands.meant_by(one) for one in arguments[:2]]
-    if len(held) < 2 or held[0] is None or held[1] is None:
+def _prediction_and_target(context: FailureContext) -> tuple[Operand, Operand] | None:
+    """Return the first two arguments of the failing loss; None unless both are known tensors."""
+    operands = Operands(context)
+    arguments = operands.arguments()
+    tensors = [operands.resolve(argument) for argument in arguments[:2]]
+    if len(tensors) < 2 or tensors[0] is None or tensors[1] is None:
         return None
-    return Given(ast.unparse(arguments[0]), held[0]), Given(ast.unparse(arguments[1]), held[1])
+    return Operand(ast.unparse(arguments[0]), tensors[0]), Operand(ast.unparse(arguments[1]), tensors[1])
 
 
 @mistake("IndexError", r"^Target (?P<number>-?\d+) is out of bounds")
-def out_of_bounds(scene: FailureContext, match: re.Match[str]) -> str:
-    number, sides = int(match["number"]), _prediction_and_target(scene)
+def explain_target_range(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Target 3 is out of bounds" of a classification loss."""
+    wrong, sides = int(match["number"]), _prediction_and_target(context)
     shape = () if sides is None else sides[0].tensor.shape
-    classes = None if not shape else shape[1] if len(shape) > 1 else shape[0]
-    if sides is None or classes is None:
+    class_count = None if not shape else shape[1] if len(shape) > 1 else shape[0]
+    if sides is None or class_count is None:
         return _(
             "The target of `{code}` holds {number}, and classes are numbered from 0 to one less than there are "
-            "columns in the prediction.", code=scene.code, number=number,
+            "columns in the prediction.", code=context.code, number=wrong,
         )  # fmt: skip
     prediction, target = sides
-    said = _(
+    problem = _(
         "{target} holds {number}, and {prediction} (shape {shape}) has {count} classes, which are numbered from 0 to "
-        "{last}.", target=target.source, number=number, prediction=prediction.source, shape=shape_text(shape),
-        count=classes, last=classes - 1,
+        "{last}.", target=target.source, number=wrong, prediction=prediction.source, shape=shape_text(shape),
+        count=class_count, last=class_count - 1,
     )  # fmt: skip
-    held = [x for x in elements(target.tensor.value) or () if isinstance(x, int)]
-    if held and min(held) == 1 and max(held) == classes:
+    values = [value for value in elements(target.tensor.value) or () if isinstance(value, int)]
+    if values and min(values) == 1 and max(values) == class_count:
         fix = _("{target} counts from 1: write {fix} there.", target=target.source,
-                 fix=f"{enclosed(target.source)} - 1")  # fmt: skip
-    elif number < 0:
-        fix = _("Where it marks what should not count, give the loss ignore_index={number}.", number=number)
+                 fix=f"{parenthesize(target.source)} - 1")  # fmt: skip
+    elif wrong < 0:
+        fix = _("Where it marks what should not count, give the loss ignore_index={number}.", number=wrong)
     else:
-        most = max([*held, number]) + 1
-        fix = _("With such targets the last layer must give {count} numbers for each sample.", count=most)
-    return sentences([said, fix])
+        count = max([*values, wrong]) + 1
+        fix = _("With such targets the last layer must give {count} numbers for each sample.", count=count)
+    return sentences([problem, fix])
 
 
 @mistake("RuntimeError", r"^0D or 1D target tensor expected, multi-target not supported")
-def several_targets(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    sides = _prediction_and_target(scene)
+def explain_multi_target(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "0D or 1D target tensor expected, multi-target not supported" of a classification loss."""
+    sides = _prediction_and_target(context)
     if sides is None:
         return None
     prediction, target = sides
-    said = _(
+    problem = _(
         "`{code}` takes one number of a class for each sample, so a target of shape {wanted}: {target} has shape "
-        "{shape}.", code=scene.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
+        "{shape}.", code=context.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
         shape=shape_text(target.tensor.shape),
     )  # fmt: skip
     if target.tensor.shape == prediction.tensor.shape and _is_one_hot(target):
-        return sentences([said, _("Each of its rows has a single 1: write {fix} there.",
-                                   fix=f"{enclosed(target.source)}.argmax(1)")])  # fmt: skip
+        return sentences([problem, _("Each of its rows has a single 1: write {fix} there.",
+                                   fix=f"{parenthesize(target.source)}.argmax(1)")])  # fmt: skip
     if target.tensor.shape[1:] != (1,):
-        return said
-    fix = f"{enclosed(target.source)}.squeeze(1)"
+        return problem
+    fix = f"{parenthesize(target.source)}.squeeze(1)"
     if target.tensor.dtype != "int64":
-        fix = cast(fix, "int64")
-    return sentences([said, _("Write {fix} there.", fix=fix)])
+        fix = format_cast(fix, "int64")
+    return sentences([problem, _("Write {fix} there.", fix=fix)])
 
 
-def _is_one_hot(target: Given) -> bool:
-    """Whether each row of a matrix is zeros and a single 1, as far as the values are known."""
-    flat, width = elements(target.tensor.value) or [], target.tensor.shape[-1]
-    rows = [flat[at : at + width] for at in range(0, len(flat), width)]
+def _is_one_hot(target: Operand) -> bool:
+    """Return whether each row of a matrix is zeros and a single 1; False if not all values are recorded."""
+    values, width = elements(target.tensor.value) or [], target.tensor.shape[-1]
+    rows = [values[start : start + width] for start in range(0, len(values), width)]
     return len(target.tensor.shape) == 2 and len(rows) == target.tensor.shape[0] and all(
         sorted(row) == [*[0] * (width - 1), 1] for row in rows
     )  # fmt: skip
 
 
 @mistake("ValueError", r"^Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)")
-def batches(scene: FailureContext, match: re.Match[str]) -> str | None:
-    sides = _prediction_and_target(scene)
+def explain_target_count(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "Expected input batch_size (4) to match target batch_size (3)" of a classification loss."""
+    sides = _prediction_and_target(context)
     if sides is None:
         return None
     prediction, target = sides
     if not target.tensor.shape:
-        return _of_one_sample(scene, prediction, target)
+        return _describe_scalar_target(context, prediction, target)
     return _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a}, and "
         "{target} has shape {second}, that is {b}. Its first size must be the number of samples.",
-        code=scene.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape),
-        a=_samples(int(match["a"])), target=target.source, second=shape_text(target.tensor.shape),
-        b=_samples(int(match["b"])),
+        code=context.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape),
+        a=_count_samples(int(match["a"])), target=target.source, second=shape_text(target.tensor.shape),
+        b=_count_samples(int(match["b"])),
     )  # fmt: skip
 
 
-def _of_one_sample(scene: FailureContext, prediction: Given, target: Given) -> str:
-    """A single number for what has rows."""
-    said = _(
+def _describe_scalar_target(context: FailureContext, prediction: Operand, target: Operand) -> str:
+    """Explain a target that is a single number, for a prediction with rows."""
+    problem = _(
         "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
-        "single number, of shape [].", code=scene.code, prediction=prediction.source,
+        "single number, of shape [].", code=context.code, prediction=prediction.source,
         first=shape_text(prediction.tensor.shape), target=target.source,
     )  # fmt: skip
     if prediction.tensor.shape[:1] != (1,):
-        return said
-    return sentences([said, _("Write {fix} there.", fix=f"{enclosed(target.source)}.unsqueeze(0)")])
+        return problem
+    return sentences([problem, _("Write {fix} there.", fix=f"{parenthesize(target.source)}.unsqueeze(0)")])
 
 
-def _samples(count: int) -> str:
+def _count_samples(count: int) -> str:
+    """Return "3 samples" in the language of the interface."""
     return ngettext("{count} sample", "{count} samples", count)
 
 
@@ -343,30 +377,31 @@ def _samples(count: int) -> str:
     "ValueError",
     r"^Using a target size \((?P<target>.+?)\) that is different to the input size \((?P<given>.+?)\) is deprecated",
 )
-def two_shapes(scene: FailureContext, match: re.Match[str]) -> str:
-    wanted, given = (sizes_in(match[key]) for key in ("given", "target"))
-    said = _(
+def explain_target_shape(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Target size must be the same as input size" of a loss that compares element by element."""
+    shape, target_shape = (parse_sizes(match[key]) for key in ("given", "target"))
+    problem = _(
         "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
-        "must be the same.", given=shape_text(wanted), target=shape_text(given),
+        "must be the same.", given=shape_text(shape), target=shape_text(target_shape),
     )  # fmt: skip
-    sides = _prediction_and_target(scene)
-    fix = None if sides is None else reshaped(enclosed(sides[1].source), given, wanted)
+    sides = _prediction_and_target(context)
+    fix = None if sides is None else _reshape_fix(parenthesize(sides[1].source), target_shape, shape)
     if sides is None or fix is None:
-        return sentences([said, _("Bring one to the other's shape with reshape or unsqueeze.")])
-    kind = sides[0].tensor.dtype
-    if sides[1].tensor.dtype != kind:
-        fix = cast(fix, kind)
-    return sentences([said, _("Write {fix} there.", fix=fix)])
+        return sentences([problem, _("Bring one to the other's shape with reshape or unsqueeze.")])
+    dtype = sides[0].tensor.dtype
+    if sides[1].tensor.dtype != dtype:
+        fix = format_cast(fix, dtype)
+    return sentences([problem, _("Write {fix} there.", fix=fix)])
 
 
-def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
-    """How to bring a tensor to a shape that differs from its own by a dimension of size 1."""
-    for place in range(len(wanted)):
-        if wanted[place] == 1 and wanted[:place] + wanted[place + 1 :] == shape:
-            return f"{source}.unsqueeze({place})"
-    for place in range(len(shape)):
-        if shape[place] == 1 and shape[:place] + shape[place + 1 :] == wanted:
-            return f"{source}.squeeze({place})"
+def _reshape_fix(source: str, shape: tuple[int, ...], new_shape: tuple[int, ...]) -> str | None:
+    """Return code that gives a tensor a shape that differs by one dimension of size 1; None for any other shape."""
+    for dim in range(len(new_shape)):
+        if new_shape[dim] == 1 and new_shape[:dim] + new_shape[dim + 1 :] == shape:
+            return f"{source}.unsqueeze({dim})"
+    for dim in range(len(shape)):
+        if shape[dim] == 1 and shape[:dim] + shape[dim + 1 :] == new_shape:
+            return f"{source}.squeeze({dim})"
     return None
 
 
@@ -374,102 +409,107 @@ def reshaped(source: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 
 @mistake("IndexError", r"^index out of range in self")
-def no_such_row(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    if function(scene) == "index_select":
+def explain_embedding_range(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "index out of range in self" of an embedding."""
+    if function_name(context) == "index_select":
         return None
-    operands = Operands(scene)
-    weights = [one.tensor for one in operands.parameters() if len(one.tensor.shape) == 2]
-    indices = [one for one in operands.all() if one.tensor.dtype in ("int64", "int32")]
-    for one in indices:
-        held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
-        for weight in weights:
-            wrong = next((x for x in held if not 0 <= x < weight.shape[0]), None)
+    operands = Operands(context)
+    tables = [index.tensor for index in operands.parameters() if len(index.tensor.shape) == 2]
+    indices = [index for index in operands.all() if index.tensor.dtype in ("int64", "int32")]
+    for index in indices:
+        numbers = [number for number in elements(index.tensor.value) or () if isinstance(number, int)]
+        for table in tables:
+            wrong = next((number for number in numbers if not 0 <= number < table.shape[0]), None)
             if wrong is not None:
-                count = weight.shape[0]
-                said = _(
+                count = table.shape[0]
+                problem = _(
                     "`{code}` looks up rows by their number, from 0 to {last}, as there are {count}; {name} holds "
-                    "{number}.", code=scene.code, last=count - 1, count=count, name=one.source, number=wrong,
+                    "{number}.", code=context.code, last=count - 1, count=count, name=index.source, number=wrong,
                 )  # fmt: skip
-                if min(held) < 0:
-                    return said
+                if min(numbers) < 0:
+                    return problem
                 return sentences(
                     [
-                        said,
+                        problem,
                         ngettext(
                             "A table for all of them has {count} row.",
                             "A table for all of them has {count} rows.",
-                            max(held) + 1,
+                            max(numbers) + 1,
                         ),
                     ]
                 )
     return _(
         "`{code}` looks up rows by their number, and there are fewer of them: the number must be at least 0 and less "
-        "than the count of rows that the table was made with.", code=scene.code,
+        "than the count of rows that the table was made with.", code=context.code,
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Class values must be smaller than num_classes")
-def no_such_class(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    for one in Operands(scene).all():
-        held = [x for x in elements(one.tensor.value) or () if isinstance(x, int)]
-        if held and one.tensor.dtype == "int64":
+def explain_one_hot_range(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "Class values must be smaller than num_classes" of `one_hot`."""
+    for operand in Operands(context).all():
+        numbers = [number for number in elements(operand.tensor.value) or () if isinstance(number, int)]
+        if numbers and operand.tensor.dtype == "int64":
             return _(
                 "`{code}` makes a column for each class, from 0 on, and {name} holds {number}: it takes at least "
-                "{count} of them.", code=scene.code, name=one.source, number=max(held), count=max(held) + 1,
+                "{count} of them.", code=context.code, name=operand.source, number=max(numbers), count=max(numbers) + 1,
             )  # fmt: skip
     return None
 
 
 @mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
-def no_such_element(scene: FailureContext, match: re.Match[str]) -> str | None:
+def explain_element_range(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "index 3 is out of bounds for dimension 0 with size 3" of indexing with brackets."""
     size = int(match["size"])
-    places = [node.slice for node in ast.walk(scene.tree) if isinstance(node, ast.Subscript)]
-    if not places:
+    slices = [node.slice for node in ast.walk(context.tree) if isinstance(node, ast.Subscript)]
+    if not slices:
         return None
-    if any(isinstance(node, ast.Slice) for place in places for node in ast.walk(place)) and not all(
+    if any(isinstance(node, ast.Slice) for slice_ in slices for node in ast.walk(slice_)) and not all(
         isinstance(node, (ast.Slice, ast.Constant, ast.UnaryOp))
-        for place in places
-        for node in (place.elts if isinstance(place, ast.Tuple) else [place])
+        for slice_ in slices
+        for node in (slice_.elts if isinstance(slice_, ast.Tuple) else [slice_])
     ):
         return _(
             "`{code}` takes element {number} along a dimension of size {size}: its elements are numbered from 0 to "
             "{last}, or from the end, from -{size} to -1.",
-            code=scene.code, number=match["number"], size=size, last=size - 1,
+            code=context.code, number=match["number"], size=size, last=size - 1,
         )  # fmt: skip
     if size == 0:
-        return _("`{code}` takes an element of a dimension that has none.", code=scene.code)
+        return _("`{code}` takes an element of a dimension that has none.", code=context.code)
     return _(
         "`{code}` takes element {number} along dimension {dim}, which has the size {size}: its elements are numbered "
         "from 0 to {last}, or from the end, from -{size} to -1.",
-        code=scene.code, number=match["number"], dim=match["dim"], size=size, last=size - 1,
+        code=context.code, number=match["number"], dim=match["dim"], size=size, last=size - 1,
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^invalid index of a 0-dim tensor")
-def of_a_number(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    for node in ast.walk(scene.tree):
+def explain_scalar_index(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "invalid index of a 0-dim tensor"."""
+    for node in ast.walk(context.tree):
         if isinstance(node, ast.Subscript):
-            held = node.value
-            while isinstance(held, ast.Attribute) and held.attr == "data":
-                held = held.value
-            name = ast.unparse(held)
+            value = node.value
+            while isinstance(value, ast.Attribute) and value.attr == "data":
+                value = value.value
+            name = ast.unparse(value)
             return _(
                 "{name} is a single number, a tensor of shape [], so there is nothing to choose from. "
                 "{fix} gives it as a number of Python's; in a computation write {name} alone.",
-                name=name, fix=f"{enclosed(name)}.item()",
+                name=name, fix=f"{parenthesize(name)}.item()",
             )  # fmt: skip
     return None
 
 
 @mistake("IndexError", r"^too many indices for tensor of dimension (?P<count>\d+)")
-def too_many_indices(scene: FailureContext, match: re.Match[str]) -> str | None:
-    for node in ast.walk(scene.tree):
+def explain_too_many_indices(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "too many indices for tensor of dimension 1"."""
+    for node in ast.walk(context.tree):
         if isinstance(node, ast.Subscript):
-            tensor = Operands(scene).meant_by(node.value)
+            tensor = Operands(context).resolve(node.value)
             if tensor is not None and len(tensor.shape) == int(match["count"]):
                 return _(
                     "`{code}` gives more indices than {name} has dimensions: its shape is {shape}.",
-                    code=scene.code, name=ast.unparse(node.value), shape=shape_text(tensor.shape),
+                    code=context.code, name=ast.unparse(node.value), shape=shape_text(tensor.shape),
                 )  # fmt: skip
     return None
 
@@ -479,16 +519,17 @@ def too_many_indices(scene: FailureContext, match: re.Match[str]) -> str | None:
     r"^The shape of the mask \[(?P<mask>.*?)\] at index (?P<own>\d+) does not match the shape of the indexed tensor "
     r"\[(?P<shape>.*?)\] at index (?P<place>\d+)",
 )
-def mask_of_another_shape(scene: FailureContext, match: re.Match[str]) -> str:
-    mask, shape = sizes_in(match["mask"]), sizes_in(match["shape"])
+def explain_mask_shape(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "The shape of the mask [2] at index 0 does not match the shape of the indexed tensor [3] at index 0"."""
+    mask, shape = parse_sizes(match["mask"]), parse_sizes(match["shape"])
     first = int(match["place"]) - int(match["own"])
     if first > 0:
         return _(
             "`{code}` takes the elements where the mask is True, along dimension {dim} and what follows it, so the "
-            "mask must have the shape {wanted} of the tensor there; it has {mask}.", code=scene.code, dim=first,
+            "mask must have the shape {wanted} of the tensor there; it has {mask}.", code=context.code, dim=first,
             wanted=shape_text(shape[first : first + len(mask)]), mask=shape_text(mask),
         )  # fmt: skip
     return _(
         "`{code}` takes the elements where the mask is True, so the mask must have the shape [{shape}] of the tensor, "
-        "or of its first dimensions; it has [{mask}].", code=scene.code, shape=match["shape"], mask=match["mask"],
+        "or of its first dimensions; it has [{mask}].", code=context.code, shape=match["shape"], mask=match["mask"],
     )  # fmt: skip

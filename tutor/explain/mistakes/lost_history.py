@@ -1,6 +1,8 @@
-"""New tensors made out of plain numbers, and where those had been taken out of tensors.
+"""Find where a result lost its history: the operation after which no graph leads back to the tensors it came from.
 
-Where a history was lost: back from a result to the operation that let go of what it was computed from."""
+`find_cut` goes back from a result to a `detach`, a `no_grad` block, an integer result or a tensor made of plain
+numbers; `taken_numbers` finds where such numbers were read from tensors.
+"""
 
 from __future__ import annotations
 
@@ -12,53 +14,54 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from tutor.explain.formatting import joined
-from tutor.explain.mistakes.context import FailureContext, enclosed, parsed
-from tutor.explain.mistakes.silent import by_data
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
+from tutor.explain.mistakes.silent import name_of_data
 from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Event, Line, Op
 from tutor.trace.names import MODULE, names_of
 from tutor.trace.navigation import LINE
 from tutor.trace.operands import op_texts
 
-_MAKES = (
+_CONSTRUCTORS = (
     "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
     "FloatTensor", "DoubleTensor", "LongTensor",
 )  # fmt: skip
-_TAKES = ("item", "tolist", "numpy", "array")
-_CASTS = ("float", "int", "bool")
-_MOST_NUMBERS = 8
-"""So many of them are looked at."""
-"""So many steps back it is looked for where numbers come from."""
+_READERS = ("item", "tolist", "numpy", "array")
+_NUMBER_TYPES = ("float", "int", "bool")
+_MAX_NUMBERS = 8
+"""Maximum readings followed by name, for one operation."""
+_MAX_STEPS_BACK = 1_000
+"""Maximum steps searched back for a statement."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Plain numbers that were taken out of a tensor."""
+class ReadNumber:
+    """A plain number, or several, read from a tensor."""
 
     step: int
     tensor: int
     code: str
-    """`loss.item()`"""
+    """The code that read it: `loss.item()`."""
     source: str
-    """`loss`, without `detach()` and the like."""
+    """The tensor's expression, without `detach()` and the like: `loss`."""
 
 
-def makes(op: str) -> bool:
-    """Whether an operation makes a new tensor out of numbers."""
-    return op in _MAKES
+def makes_tensor(op: str) -> bool:
+    """Return whether an operation makes a new tensor of numbers."""
+    return op in _CONSTRUCTORS
 
 
-def why_from_numbers(scene: FailureContext, step: int) -> str:
-    """How an operation that makes a new tensor of numbers lost what they were computed from, and what to do."""
-    place, call = scene.where(step), _call(scene, step)
-    op = scene.timeline.event(step)
-    found = taken_numbers(scene, step)
-    if found:
-        return by_way_of(place, found)
+def describe_constructor_cut(context: FailureContext, step: int) -> str:
+    """Say how an operation that makes a tensor of numbers lost their history, and what to do."""
+    place, call = context.place_of(step), _first_call(context, step)
+    op = context.timeline.event(step)
+    readings = taken_numbers(context, step)
+    if readings:
+        return describe_reading_cut(place, readings)
     argument = ast.unparse(call.args[0]) if call is not None and call.args else _("the tensor")
     assert isinstance(op, Op)
-    state = scene.timeline.state(step - 1)
-    if names_of(state).get(argument) in op.inputs or (call is not None and not _is_list(scene, step, call)):
+    state = context.timeline.state(step - 1)
+    if names_of(state).get(argument) in op.inputs or (call is not None and not _is_list(context, step, call)):
         return _(
             "{place} copied the numbers of {source} into a new tensor, which knows nothing of what they were computed "
             "from. Use {source} itself where gradients should flow.", place=place, source=argument,
@@ -69,9 +72,9 @@ def why_from_numbers(scene: FailureContext, step: int) -> str:
     )  # fmt: skip
 
 
-def by_way_of(place: str, found: list[Taken]) -> str:
-    """The same where numbers were taken out of tensors first."""
-    names, sources = _names(found)
+def describe_reading_cut(place: str, readings: list[ReadNumber]) -> str:
+    """Say how history was lost by reading numbers and making a new tensor of them."""
+    names, sources = _join_readings(readings)
     return _(
         "{taken} took plain numbers out of the graph, and {place} made a new tensor of them, which knows nothing "
         "of what they were computed from. Leave both out and compute with {sources} where gradients should flow.",
@@ -79,330 +82,378 @@ def by_way_of(place: str, found: list[Taken]) -> str:
     )  # fmt: skip
 
 
-def among_numbers(place: str, found: list[Taken]) -> str:
-    """How an operation lost a history that got plain numbers in place of tensors."""
-    names, sources = _names(found)
+def describe_number_cut(place: str, readings: list[ReadNumber]) -> str:
+    """Say how an operation lost history by getting plain numbers in place of tensors."""
+    names, sources = _join_readings(readings)
     return _(
         "{place} computes with plain numbers that {taken} took out of the graph. Compute with {sources} instead where "
         "gradients should flow.", place=place, taken=names, sources=sources,
     )  # fmt: skip
 
 
-def _names(found: list[Taken]) -> tuple[str, str]:
-    """What took the numbers out, and of what."""
-    names = joined(list(dict.fromkeys(f"`{one.code}`" for one in found[:3])))
-    return names, joined(list(dict.fromkeys(one.source for one in found[:3])))
+def _join_readings(readings: list[ReadNumber]) -> tuple[str, str]:
+    """Return the code that read the numbers, and the tensors read."""
+    names = joined(list(dict.fromkeys(f"`{reading.code}`" for reading in readings[:3])))
+    return names, joined(list(dict.fromkeys(reading.source for reading in readings[:3])))
 
 
-def unseen(scene: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[Taken]]]:
-    """The calls in the code of an operation that made a tensor of numbers for it and that torch does not tell of
-    (`from_numpy`), and where the numbers were taken out."""
-    for number, text in zip(op.inputs, op_texts(scene.timeline, step) or (), strict=False):
-        call = next((node for node in ast.walk(parsed(text)) if isinstance(node, ast.Call)), None)
-        if number is None or call is None or scene.maker(number, before=step) is not None:
+def unrecorded_constructors(context: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[ReadNumber]]]:
+    """Yield the unrecorded calls that made an input of an operation (`from_numpy`), and where its numbers were read."""
+    for serial, text in zip(op.inputs, op_texts(context.timeline, step) or (), strict=False):
+        call = next((node for node in ast.walk(parse_code(text)) if isinstance(node, ast.Call)), None)
+        if serial is None or call is None or context.producer(serial, before=step) is not None:
             continue
-        if ast.unparse(call.func).rpartition(".")[2] in _MAKES:
-            yield text, _found(scene, step, text, _read(parsed(text)))
+        if ast.unparse(call.func).rpartition(".")[2] in _CONSTRUCTORS:
+            yield text, _find_readings(context, step, text, _names_in(parse_code(text)))
 
 
-def _is_list(scene: FailureContext, step: int, call: ast.Call) -> bool:
+def _is_list(context: FailureContext, step: int, call: ast.Call) -> bool:
+    """Return whether a constructor is called with a list."""
     argument = call.args[0] if call.args else None
     if isinstance(argument, (ast.List, ast.Tuple, ast.ListComp)):
         return True
-    state = scene.timeline.state(step - 1)
+    state = context.timeline.state(step - 1)
     name = "" if argument is None else ast.unparse(argument)
-    return any(one.startswith(f"{name}[") for one in names_of(state))
+    return any(each.startswith(f"{name}[") for each in names_of(state))
 
 
-_known: WeakKeyDictionary[FailureContext, dict[int, list[Taken]]] = WeakKeyDictionary()
+_numbers_cache: WeakKeyDictionary[FailureContext, dict[int, list[ReadNumber]]] = WeakKeyDictionary()
 
 
-def taken_numbers(scene: FailureContext, step: int) -> list[Taken]:
-    """Where the numbers that an operation was given were taken out of tensors; by names, back in time."""
-    known = _known.setdefault(scene, {})
-    if step not in known:
-        known[step] = _taken_at(scene, step)
-    return known[step]
+def taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+    """Return where the numbers passed to an operation were read from tensors, also through names."""
+    cached = _numbers_cache.setdefault(context, {})
+    if step not in cached:
+        cached[step] = _find_taken_numbers(context, step)
+    return cached[step]
 
 
-def _taken_at(scene: FailureContext, step: int) -> list[Taken]:
-    event = scene.timeline.event(step)
-    site = scene.timeline.sites.get(event.site) if isinstance(event, Op) else None
+def _find_taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+    """Return the same without a cache."""
+    event = context.timeline.event(step)
+    site = context.timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is None or not isinstance(event, Op):
         return []
-    code = scene.timeline.view(step).code or ""
-    if makes(site.op or ""):
-        copies = any(number is not None for number in event.inputs)
-        return [] if copies else _found(scene, step, code, _read(parsed(code)))
-    texts = zip(event.inputs, op_texts(scene.timeline, step) or (), strict=False)
-    code = ", ".join(text for number, text in texts if number is None)
-    bound = {name: one.what for frame in scene.timeline.state(step - 1).frames for name, one in frame.names.items()}
-    return _found(scene, step, code, {name for name in _read(parsed(code)) if bound.get(name) == "value"})
+    code = context.timeline.view(step).code or ""
+    if makes_tensor(site.op or ""):
+        copies = any(serial is not None for serial in event.inputs)
+        return [] if copies else _find_readings(context, step, code, _names_in(parse_code(code)))
+    texts = zip(event.inputs, op_texts(context.timeline, step) or (), strict=False)
+    code = ", ".join(text for serial, text in texts if serial is None)
+    kinds = {
+        name: binding.what for frame in context.timeline.state(step - 1).frames for name, binding in frame.names.items()
+    }
+    return _find_readings(
+        context, step, code, {name for name in _names_in(parse_code(code)) if kinds.get(name) == "value"}
+    )
 
 
-def _found(scene: FailureContext, step: int, code: str, names: set[str]) -> list[Taken]:
-    return list(_in_code(scene, step, code, step)) or list(islice(by_name(scene, step, names), _MOST_NUMBERS))
+def _find_readings(context: FailureContext, step: int, code: str, names: set[str]) -> list[ReadNumber]:
+    """Return the readings in the code; if there are none, those in the statements that bound these names."""
+    return list(_readings_in_code(context, step, code, step)) or list(
+        islice(readings_by_name(context, step, names), _MAX_NUMBERS)
+    )
 
 
-def _in_code(scene: FailureContext, step: int, code: str, end: int) -> Iterator[Taken]:
-    """What the code of a statement, or a part of it, took out before the step `end`."""
-    timeline = scene.timeline
+def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -> Iterator[ReadNumber]:
+    """Yield the readings in the code of a statement, or a part of it, before step `end`."""
+    timeline = context.timeline
     frame = getattr(timeline.event(step), "frame", None)
-    for earlier in range(end - 1, max(end - _FARTHEST, 0), -1):
+    for earlier in range(end - 1, max(end - _MAX_STEPS_BACK, 0), -1):
         event = timeline.event(earlier)
-        if _begins(event, frame):
+        if _is_line_in(event, frame):
             break
         site = timeline.sites.get(event.site) if isinstance(event, Op) else None
-        if not isinstance(event, Op) or site is None or (site.op or "").strip("_") not in _TAKES or not event.inputs:
+        if not isinstance(event, Op) or site is None or (site.op or "").strip("_") not in _READERS or not event.inputs:
             continue
-        part = " ".join((timeline.view(earlier).code or "").split())
-        if event.inputs[0] is not None and part and part in " ".join(code.split()):
-            yield Taken(earlier, event.inputs[0], part, _source(part))
+        piece = " ".join((timeline.view(earlier).code or "").split())
+        if event.inputs[0] is not None and piece and piece in " ".join(code.split()):
+            yield ReadNumber(earlier, event.inputs[0], piece, _strip_readers(piece))
     state = timeline.state(end - 1)
     names = {**names_of(state, MODULE), **names_of(state)}
-    calls = [node for node in ast.walk(parsed(code)) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)]
     for node in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
-        if isinstance(node.func, ast.Name) and node.func.id in _CASTS and node.args:
-            meant = [names[name] for name in _read(node.args[0]) if name in names]
-            tensor = next((one for one in meant if state.tensors[one].requires_grad), None)
+        if isinstance(node.func, ast.Name) and node.func.id in _NUMBER_TYPES and node.args:
+            serials = [names[name] for name in _names_in(node.args[0]) if name in names]
+            tensor = next((serial for serial in serials if state.tensors[serial].requires_grad), None)
             if tensor is not None:
-                yield Taken(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
+                yield ReadNumber(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
 
 
-def by_name(scene: FailureContext, step: int, wanted: set[str]) -> Iterator[Taken]:
-    """What was taken out by the statements that gave these names their numbers."""
-    timeline, columns = scene.timeline, scene.timeline.columns
+def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Iterator[ReadNumber]:
+    """Yield the readings in the statements that bound these names before a step."""
+    timeline, columns = context.timeline, context.timeline.columns
     frame = getattr(timeline.event(step), "frame", None)
-    for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
-        if not wanted:
+    for earlier in range(step - 1, max(step - _MAX_STEPS_BACK, 0), -1):
+        if not names:
             return
         if columns.kinds[earlier - 1] != LINE:
             continue
-        changed, read, anew = _stored(_statement(scene, columns.sites[earlier - 1]))
-        if not changed & wanted or getattr(timeline.event(earlier), "frame", None) != frame:
+        bound, read_names, is_rebinding = _bindings(_statement_at(context, columns.sites[earlier - 1]))
+        if not bound & names or getattr(timeline.event(earlier), "frame", None) != frame:
             continue
-        end = next((later for later in range(earlier + 1, step) if _begins(timeline.event(later), frame)), step)
-        found = list(_in_code(scene, step, timeline.view(earlier).code or "", end))
-        yield from found
-        wanted = (wanted - changed if anew else wanted) | (set() if found else read)
+        end = next((later for later in range(earlier + 1, step) if _is_line_in(timeline.event(later), frame)), step)
+        readings = list(_readings_in_code(context, step, timeline.view(earlier).code or "", end))
+        yield from readings
+        names = (names - bound if is_rebinding else names) | (set() if readings else read_names)
 
 
-def _begins(event: Event, frame: int | None) -> bool:
+def _is_line_in(event: Event, frame: int | None) -> bool:
+    """Return whether an event begins a statement in a frame."""
     return isinstance(event, Line) and event.frame == frame
 
 
-def _statement(scene: FailureContext, site: int) -> str:
-    place = scene.timeline.sites.get(site)
-    book = scene.timeline.book
+def _statement_at(context: FailureContext, site: int) -> str:
+    """Return the code of a statement's header; empty if unknown."""
+    place = context.timeline.sites.get(site)
+    book = context.timeline.book
     return "" if place is None else book.code(place.file, book.header(place.file, place.span)) or ""
 
 
 @lru_cache(maxsize=1024)
-def _stored(code: str) -> tuple[set[str], set[str], bool]:
-    """What a statement gives numbers to, what it reads, and whether nothing of before stays."""
-    body = parsed(code).body
+def _bindings(code: str) -> tuple[set[str], set[str], bool]:
+    """Return the names that a statement binds, the names it reads, and whether the old values are replaced."""
+    body = parse_code(code).body
     statement = body[0] if len(body) == 1 else None
     if isinstance(statement, ast.Assign):
-        names = {name for target in statement.targets for name in _read(target)}
-        return names, _read(statement.value), True
+        names = {name for target in statement.targets for name in _names_in(target)}
+        return names, _names_in(statement.value), True
     if isinstance(statement, ast.AugAssign):
-        return _read(statement.target), _read(statement.value), False
+        return _names_in(statement.target), _names_in(statement.value), False
     call = statement.value if isinstance(statement, ast.Expr) else None
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("append", "extend"):
-        return _read(call.func.value), {name for one in call.args for name in _read(one)}, False
+        return _names_in(call.func.value), {name for argument in call.args for name in _names_in(argument)}, False
     return set(), set(), False
 
 
-def _read(tree: ast.AST) -> set[str]:
+def _names_in(tree: ast.AST) -> set[str]:
+    """Return the names in a piece of code."""
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _call(scene: FailureContext, step: int) -> ast.Call | None:
-    tree = parsed(scene.timeline.view(step).code)
+def _first_call(context: FailureContext, step: int) -> ast.Call | None:
+    """Return the first call in the code of a step; None if there is none."""
+    tree = parse_code(context.timeline.view(step).code)
     return next((node for node in ast.walk(tree) if isinstance(node, ast.Call)), None)
 
 
-def _source(code: str) -> str:
-    """`w * 2` of `(w * 2).detach().numpy()`."""
-    tree = parsed(code)
+def _strip_readers(code: str) -> str:
+    """Return `w * 2` of `(w * 2).detach().numpy()`."""
+    tree = parse_code(code)
     node = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
     while isinstance(node, (ast.Call, ast.Attribute)):
         inner = node.func if isinstance(node, ast.Call) else node
-        if not isinstance(inner, ast.Attribute) or inner.attr not in (*_TAKES, "detach", "cpu", "data", "clone"):
+        if not isinstance(inner, ast.Attribute) or inner.attr not in (*_READERS, "detach", "cpu", "data", "clone"):
             break
         node = inner.value
     return code if node is None else ast.unparse(node)
 
 
-_MOST = 200
-"""So many operations are gone back through."""
-_FARTHEST = 1_000
-"""So many steps back a statement is looked for."""
-_PASSES = 20
-"""So many passes are looked through for the one that gave a gradient."""
-_CUTS = ("detach", "detach_")
-_ENDS = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
+# ---------------------------------------------------------------- from a result back to the cut
+
+_MAX_OPERATIONS = 200
+"""Maximum operations followed back."""
+_MAX_PASSES = 20
+"""Maximum passes searched for the one that returned a gradient."""
+_DETACHING = ("detach", "detach_")
+_NON_DIFFERENTIABLE = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The operation at which a history was lost, and how."""
+    """The operation at which a history was lost, and a sentence that says how."""
 
     step: int
     why: str
 
 
-def cut_behind(scene: FailureContext, tensor: int, before: int, wanted: int | None = None) -> Cut | None:
-    """The last place at which the history of a tensor was lost, and, where a tensor is wanted, that of it."""
-    through = _through_data(scene, tensor, before) if wanted is None else None
-    if through is not None:
-        return through
-    for step, op in behind(scene, tensor, before):
-        lost = _lost(scene, step, op)
-        if lost and (wanted is None or any(leads_to(scene, one, step, wanted) for one in lost)):
-            return Cut(step, _why(scene, step, op))
-        for code, found in unseen(scene, step, op):
-            taken = [one for one in found if _has_history(scene, one.tensor, one.step)]
-            if taken and (wanted is None or any(leads_to(scene, one.tensor, one.step, wanted) for one in taken)):
-                return Cut(step, by_way_of(scene.where(step, code), taken))
-    return None if wanted is not None else _gradient(scene, tensor, before)
+def find_cut(context: FailureContext, tensor: int, before: int, target: int | None = None) -> Cut | None:
+    """Return the last place at which the history of a tensor was lost; None if there is none.
+
+    Args:
+        before: The step to go back from.
+        target: A tensor whose history must be lost there.
+    """
+    data_cut = _data_cut(context, tensor, before) if target is None else None
+    if data_cut is not None:
+        return data_cut
+    for step, op in ancestors(context, tensor, before):
+        inputs = _lost_inputs(context, step, op)
+        if inputs and (target is None or any(is_computed_from(context, each, step, target) for each in inputs)):
+            return Cut(step, _describe_cut(context, step, op))
+        for code, readings in unrecorded_constructors(context, step, op):
+            with_history = [each for each in readings if _has_history(context, each.tensor, each.step)]
+            if with_history and (
+                target is None
+                or any(is_computed_from(context, each.tensor, each.step, target) for each in with_history)
+            ):
+                return Cut(step, describe_reading_cut(context.place_of(step, code), with_history))
+    return None if target is not None else _gradient_cut(context, tensor, before)
 
 
-def _gradient(scene: FailureContext, tensor: int, before: int) -> Cut | None:
-    """The pass that one of the tensors is a gradient of, where that made no graph."""
-    timeline = scene.timeline
-    made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
-    for info in reversed([info for info in timeline.passes if info.start_step < before][-_PASSES:]):
+def _gradient_cut(context: FailureContext, tensor: int, before: int) -> Cut | None:
+    """Return the pass that gave an ancestor as a gradient without a graph; None if there is none."""
+    timeline = context.timeline
+    sources = {
+        tensor,
+        *(serial for _, op in ancestors(context, tensor, before) for serial in op.inputs if serial is not None),
+    }
+    for info in reversed([info for info in timeline.passes if info.start_step < before][-_MAX_PASSES:]):
         event = timeline.event(info.start_step)
         if not isinstance(event, Backward) or event.create_graph:
             continue
         for step in range(info.start_step + 1, min(info.end_step or before, before) + 1):
-            for told in (timeline.event(step), *timeline.following(step)):
+            for recorded in (timeline.event(step), *timeline.following(step)):
                 gradient = (
-                    told.result if isinstance(told, Captured) else told.grad if isinstance(told, Accumulate) else None
+                    recorded.result
+                    if isinstance(recorded, Captured)
+                    else recorded.grad
+                    if isinstance(recorded, Accumulate)
+                    else None
                 )
-                if gradient in made_of:
+                if gradient in sources:
                     return Cut(info.start_step, _(
                         "{place} gave the gradients that it is computed from, and these have a history only if that "
-                        "is asked for: write create_graph=True there.", place=scene.where(info.start_step),
+                        "is asked for: write create_graph=True there.", place=context.place_of(info.start_step),
                     ))  # fmt: skip
     return None
 
 
-def behind(scene: FailureContext, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
-    """The operations that a tensor was computed by, from the last one back; through plain numbers too."""
+def ancestors(context: FailureContext, tensor: int, before: int) -> Iterator[tuple[int, Op]]:
+    """Yield the operations that a tensor was computed by with their steps, latest first, also through plain numbers."""
     waiting = [(tensor, before)]
     seen: set[int] = set()
-    while waiting and len(seen) < _MOST:
-        number, at = waiting.pop(0)
-        made = scene.maker(number, before=at)
-        if made is None or made[0] in seen:
+    while waiting and len(seen) < _MAX_OPERATIONS:
+        serial, limit = waiting.pop(0)
+        producer = context.producer(serial, before=limit)
+        if producer is None or producer[0] in seen:
             continue
-        step, op = made
+        step, op = producer
         seen.add(step)
         yield step, op
-        waiting += [(one, step) for one in _given(scene, step, op)]
-        waiting += [(one.tensor, one.step) for one in taken_numbers(scene, step)]
-        waiting += [(one.tensor, one.step) for _, found in unseen(scene, step, op) for one in found]
+        waiting += [(input_serial, step) for input_serial in _inputs_of(context, step, op)]
+        waiting += [(input_serial.tensor, input_serial.step) for input_serial in taken_numbers(context, step)]
+        waiting += [
+            (input_serial.tensor, input_serial.step)
+            for _, readings in unrecorded_constructors(context, step, op)
+            for input_serial in readings
+        ]
 
 
-def _through_data(scene: FailureContext, tensor: int, before: int) -> Cut | None:
-    """The statement `v = w.data` that one of the tensors comes from: no operation tells of it."""
-    timeline = scene.timeline
-    made_of = {tensor, *(one for _, op in behind(scene, tensor, before) for one in op.inputs if one is not None)}
-    for number in made_of:
-        held = timeline.state(before - 1).tensors.get(number)
-        if held is None or held.requires_grad or held.label is None or scene.maker(number, before) is not None:
+def _data_cut(context: FailureContext, tensor: int, before: int) -> Cut | None:
+    """Return the statement `v = w.data` that an ancestor comes from, which runs no operation; None if there is none."""
+    timeline = context.timeline
+    sources = {
+        tensor,
+        *(each for _, op in ancestors(context, tensor, before) for each in op.inputs if each is not None),
+    }
+    for serial in sources:
+        candidate = timeline.state(before - 1).tensors.get(serial)
+        if (
+            candidate is None
+            or candidate.requires_grad
+            or candidate.label is None
+            or context.producer(serial, before) is not None
+        ):
             continue
-        for step in range(before - 1, max(before - _FARTHEST, 0), -1):
+        for step in range(before - 1, max(before - _MAX_STEPS_BACK, 0), -1):
             code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
-            data = _data_of(code, held.label)
+            data = _data_source(code, candidate.label)
             if data is not None:
-                return Cut(step, _by_data(scene.where(step), data))
+                return Cut(step, _describe_data_cut(context.place_of(step), data))
     return None
 
 
-def _data_of(code: str, name: str) -> str | None:
-    """`(w * 2).sum()` of the statement `y = (w * 2).sum().data`."""
-    body = parsed(code).body
+def _data_source(code: str, name: str) -> str | None:
+    """Return `(w * 2).sum()` of the statement `y = (w * 2).sum().data`; None for any other statement."""
+    body = parse_code(code).body
     statement = body[0] if len(body) == 1 else None
     value = statement.value if isinstance(statement, ast.Assign) else None
     if not isinstance(statement, ast.Assign) or not isinstance(value, ast.Attribute) or value.attr != "data":
         return None
-    return enclosed(ast.unparse(value.value)) if ast.unparse(statement.targets[0]) == name else None
+    return parenthesize(ast.unparse(value.value)) if ast.unparse(statement.targets[0]) == name else None
 
 
-def _by_data(place: str, name: str) -> str:
+def _describe_data_cut(place: str, name: str) -> str:
+    """Say that `.data` has no history."""
     return _(
         "{place} uses {name}.data, which is the same memory without the history. Write {name} alone where gradients "
         "should flow.", place=place, name=name,
     )  # fmt: skip
 
 
-def leads_to(scene: FailureContext, tensor: int, before: int, wanted: int) -> bool:
-    """Whether a tensor is another one, or was computed from it."""
-    return tensor == wanted or any(wanted in op.inputs for _, op in behind(scene, tensor, before))
+def is_computed_from(context: FailureContext, tensor: int, before: int, target: int) -> bool:
+    """Return whether a tensor is another one, or was computed from it."""
+    return tensor == target or any(target in op.inputs for _, op in ancestors(context, tensor, before))
 
 
-def _lost(scene: FailureContext, step: int, op: Op) -> list[int]:
-    """What an operation was given that has a history, where its result has none of it."""
-    before, after = scene.timeline.state(step - 1), scene.timeline.state(step)
-    results = [after.tensors[number] for number in op.outputs if number in after.tensors]
+def _lost_inputs(context: FailureContext, step: int, op: Op) -> list[int]:
+    """Return the inputs of an operation that have a history, if its result has none."""
+    before, after = context.timeline.state(step - 1), context.timeline.state(step)
+    results = [after.tensors[serial] for serial in op.outputs if serial in after.tensors]
     if any(result.node is not None for result in results):
         return []
     if all(result.requires_grad for result in results) and op.inputs[:1] == op.outputs[:1]:
         return []  # a leaf that was changed in place
-    given = [one for one in _given(scene, step, op) if one in before.tensors and before.tensors[one].requires_grad]
-    return given or [one.tensor for one in taken_numbers(scene, step) if _has_history(scene, one.tensor, one.step)]
+    inputs = [
+        each for each in _inputs_of(context, step, op) if each in before.tensors and before.tensors[each].requires_grad
+    ]
+    return inputs or [
+        each.tensor for each in taken_numbers(context, step) if _has_history(context, each.tensor, each.step)
+    ]
 
 
-def _given(scene: FailureContext, step: int, op: Op) -> list[int]:
-    """The tensors that an operation was given; of `nn.Parameter(w * 2)`, which does not tell, the one in its code."""
-    given = [number for number in op.inputs if number is not None]
-    site = scene.timeline.sites.get(op.site)
-    if given or site is None or site.op != "Parameter":
-        return given
-    calls = [node for node in ast.walk(parsed(scene.timeline.view(step).code)) if isinstance(node, ast.Call)]
-    wanted = ast.unparse(calls[0].args[0]) if calls and calls[0].args else ""
-    named = names_of(scene.timeline.state(step - 1)).get(wanted)
-    last = scene.timeline.event(step - 1)
-    if named is None and isinstance(last, Op) and scene.timeline.sites[last.site].statement == site.statement:
+def _inputs_of(context: FailureContext, step: int, op: Op) -> list[int]:
+    """Return the inputs of an operation; of `nn.Parameter(w * 2)`, which records none, the tensor in its code."""
+    inputs = [each for each in op.inputs if each is not None]
+    site = context.timeline.sites.get(op.site)
+    if inputs or site is None or site.op != "Parameter":
+        return inputs
+    calls = [node for node in ast.walk(parse_code(context.timeline.view(step).code)) if isinstance(node, ast.Call)]
+    source = ast.unparse(calls[0].args[0]) if calls and calls[0].args else ""
+    serial = names_of(context.timeline.state(step - 1)).get(source)
+    last = context.timeline.event(step - 1)
+    if serial is None and isinstance(last, Op) and context.timeline.sites[last.site].statement == site.statement:
         return last.outputs[:1]
-    return [] if named is None else [named]
+    return [] if serial is None else [serial]
 
 
-def _has_history(scene: FailureContext, tensor: int, step: int) -> bool:
-    """Whether a tensor, or one that it was computed from, requires grad. Not by `cut_behind`, which asks this."""
-    asked = [(tensor, step), *((one, at) for at, op in behind(scene, tensor, step) for one in _given(scene, at, op))]
-    held = (scene.timeline.state(at - 1).tensors.get(one) for one, at in asked)
-    return any(one is not None and one.requires_grad for one in held)
+def _has_history(context: FailureContext, tensor: int, step: int) -> bool:
+    """Return whether a tensor, or one that it was computed from, requires grad."""
+    candidates = [
+        (tensor, step),
+        *((each, limit) for limit, op in ancestors(context, tensor, step) for each in _inputs_of(context, limit, op)),
+    ]
+    tensors = (context.timeline.state(limit - 1).tensors.get(each) for each, limit in candidates)
+    return any(each is not None and each.requires_grad for each in tensors)
 
 
-def _why(scene: FailureContext, step: int, op: Op) -> str:
-    site = scene.timeline.sites.get(op.site)
-    name, place = (site.op if site is not None else None) or "", scene.where(step)
-    data = by_data(scene.timeline, step, op)
+def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
+    """Say how an operation lost the history of its inputs, and what to do."""
+    site = context.timeline.sites.get(op.site)
+    name, place = (site.op if site is not None else None) or "", context.place_of(step)
+    data = name_of_data(context.timeline, step, op)
     if data is not None:
-        return _by_data(place, data)
-    if makes(name):
-        return why_from_numbers(scene, step)
-    given = [scene.timeline.state(step - 1).tensors.get(number) for number in _given(scene, step, op)]
-    if not any(one is not None and one.requires_grad for one in given):
-        return among_numbers(place, taken_numbers(scene, step))
-    if name in _CUTS:
+        return _describe_data_cut(place, data)
+    if makes_tensor(name):
+        return describe_constructor_cut(context, step)
+    inputs = [context.timeline.state(step - 1).tensors.get(serial) for serial in _inputs_of(context, step, op)]
+    if not any(each is not None and each.requires_grad for each in inputs):
+        return describe_number_cut(place, taken_numbers(context, step))
+    if name in _DETACHING:
         return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
-    if name in _ENDS or _of_whole_numbers(scene, step, op):
+    if name in _NON_DIFFERENTIABLE or _is_integer_result(context, step, op):
         return _(
             "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
             "that have one.", place=place,
         )  # fmt: skip
-    after = scene.timeline.state(step).tensors
-    made = [after[number] for number in op.outputs if number in after]
-    if any(result.requires_grad for result in made):
+    after = context.timeline.state(step).tensors
+    results = [after[serial] for serial in op.outputs if serial in after]
+    if any(result.requires_grad for result in results):
         return _(
             "{place} made a new leaf: the history of what it was given is left behind. Use that itself.", place=place
         )
-    rebound = _rebound(scene, step)
+    rebound = _describe_rebinding(context, step)
     if rebound is not None:
         return rebound
     return _(
@@ -411,32 +462,33 @@ def _why(scene: FailureContext, step: int, op: Op) -> str:
     )  # fmt: skip
 
 
-def _of_whole_numbers(scene: FailureContext, step: int, op: Op) -> bool:
-    after = scene.timeline.state(step).tensors
-    return any(after[number].dtype.startswith(("int", "uint", "bool")) for number in op.outputs if number in after)
+def _is_integer_result(context: FailureContext, step: int, op: Op) -> bool:
+    """Return whether an operation returned integers or truth values."""
+    after = context.timeline.state(step).tensors
+    return any(after[serial].dtype.startswith(("int", "uint", "bool")) for serial in op.outputs if serial in after)
 
 
-def _rebound(scene: FailureContext, step: int) -> str | None:
-    """What to say where a parameter's name was given to a new tensor under `no_grad`."""
-    code = scene.statement_of(step)
-    body = [] if code is None else parsed(code).body
-    change = body[0] if len(body) == 1 else None
-    if not isinstance(change, ast.Assign) or len(change.targets) != 1:
+def _describe_rebinding(context: FailureContext, step: int) -> str | None:
+    """Explain a parameter's name that was bound to a new tensor under `no_grad`; None for any other statement."""
+    code = context.statement_of(step)
+    body = [] if code is None else parse_code(code).body
+    assignment = body[0] if len(body) == 1 else None
+    if not isinstance(assignment, ast.Assign) or len(assignment.targets) != 1:
         return None
-    name = ast.unparse(change.targets[0])
-    before = scene.timeline.state(step - 1)
-    held = before.tensors.get(names_of(before).get(name, 0))
-    if held is None or not (held.is_leaf and held.requires_grad):
+    name = ast.unparse(assignment.targets[0])
+    before = context.timeline.state(step - 1)
+    tensor = before.tensors.get(names_of(before).get(name, 0))
+    if tensor is None or not (tensor.is_leaf and tensor.requires_grad):
         return None
     return _(
         "{place} ran under no_grad and gave the name {name} to a new tensor that does not require grad; the leaf was "
-        "left behind. Change the leaf itself, in place, in the same block: `{mend}`.",
-        place=scene.where(step), name=name, mend=in_place(name, change.value),
+        "left behind. Change the leaf itself, in place, in the same block: `{fix}`.",
+        place=context.place_of(step), name=name, fix=format_inplace(name, assignment.value),
     )  # fmt: skip
 
 
-def in_place(name: str, value: ast.expr) -> str:
-    """How to write this value into a tensor: `w -= lr * w.grad` of `w - lr * w.grad`."""
+def format_inplace(name: str, value: ast.expr) -> str:
+    """Return code that writes a value into a tensor: `w -= lr * w.grad` of `w - lr * w.grad`."""
     if isinstance(value, ast.BinOp) and ast.unparse(value.left) == name:
         return ast.unparse(ast.AugAssign(ast.Name(name), value.op, value.right))
     return f"{name}.copy_({ast.unparse(value)})"

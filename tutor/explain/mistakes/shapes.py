@@ -1,6 +1,8 @@
-"""Shapes that do not go together element by element, in a gradient that is given, and in a list of tensors.
+"""Explain shapes that do not match, or that a tensor cannot be given.
 
-Shapes that a tensor cannot be brought to, dimensions that it does not have, and names that it is spread over."""
+Covers tensors combined element by element, the gradient passed to `backward`, `view` and `reshape`, `expand` and
+`repeat`, dimensions that a tensor does not have, `split`, and a tensor unpacked to names.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +13,23 @@ from math import prod
 from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import (
     FailureContext,
-    Given,
+    Operand,
     Operands,
-    broadcast,
-    called,
-    described,
-    enclosed,
-    expression,
-    flattened,
-    function,
-    listed,
-    meant,
+    broadcast_shapes,
+    describe_shape,
+    failing_call,
+    failing_expression,
+    failing_operands,
+    first_operand,
+    format_flatten,
+    format_transpose,
+    function_name,
+    list_shapes,
     mistake,
-    parsed,
-    receiver,
-    sides,
-    sizes_in,
-    transposed,
+    parenthesize,
+    parse_code,
+    parse_sizes,
+    resolve_operands,
 )
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
@@ -38,74 +40,81 @@ from tutor.i18n import _
     "RuntimeError",
     r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
 )
-def elements(scene: FailureContext, match: re.Match[str]) -> str:
-    operands = Operands(scene)
-    tensors, begin = sides(scene, operands), {"code": scene.code, "a": match[1], "b": match[2]}
-    pairs = [(first, second) for place, first in enumerate(tensors) for second in tensors[place + 1 :]]
-    sizes, place = {int(match[1]), int(match[2])}, int(match[3])
-    pair = next((pair for pair in pairs if _meet(*pair, place) == sizes), None)
-    if _calls_a_module(scene, operands):
+def explain_broadcast(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "The size of tensor a must match the size of tensor b at non-singleton dimension 0"."""
+    operands = Operands(context)
+    factors, values = failing_operands(context, operands), {"code": context.code, "a": match[1], "b": match[2]}
+    pairs = [(first, second) for dim, first in enumerate(factors) for second in factors[dim + 1 :]]
+    sizes, dim = {int(match[1]), int(match[2])}, int(match[3])
+    mismatch = next((mismatch for mismatch in pairs if _sizes_at(*mismatch, dim) == sizes), None)
+    if _calls_module(context, operands):
         return _(
             "Inside of `{code}`, two tensors meet element by element whose shapes do not go together: counted from the "
-            "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **begin,
+            "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **values,
         )  # fmt: skip
-    if _multiplies(scene):
+    if _is_matmul(context):
         return _(
             "`{code}` multiplies two batches of matrices{tensors}: in front of the last two, counted from the last "
             "dimension, sizes must be equal, or one of them 1. Here {a} meets {b}.",
-            tensors="" if len(tensors) != 2 else _(", {tensors}", tensors=listed(tensors)), **begin,
+            tensors="" if len(factors) != 2 else _(", {tensors}", tensors=list_shapes(factors)), **values,
         )  # fmt: skip
-    said = _(
+    problem = _(
         "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two "
         "sizes must be equal, or one of them 1. Here {a} meets {b}.",
-        shapes=_("the shapes") if pair is None else listed(pair), **begin,
+        shapes=_("the shapes") if mismatch is None else list_shapes(mismatch), **values,
     )  # fmt: skip
-    if pair is None or not isinstance(expression(scene), ast.BinOp):
-        return said  # a loss is not to spread one over the other, and what is changed in place keeps its shape
-    return sentences([said, *_fitting(*pair)])
+    if mismatch is None or not isinstance(failing_expression(context), ast.BinOp):
+        return problem  # a loss is not to spread one over the other, and what is changed in place keeps its shape
+    return sentences([problem, *_broadcast_fix(*mismatch)])
 
 
-def _calls_a_module(scene: FailureContext, operands: Operands) -> bool:
-    """Whether the code is a call of a module with parameters, in which the tensors met."""
-    call = expression(scene)
+def _calls_module(context: FailureContext, operands: Operands) -> bool:
+    """Return whether the code calls a module with parameters: the tensors met inside it."""
+    call = failing_expression(context)
     source = ast.unparse(call.func) if isinstance(call, ast.Call) else None
     return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in operands.names)
 
 
-def _meet(first: Given, second: Given, place: int) -> set[int]:
-    """The sizes of two tensors that meet in a dimension of what they would give."""
-    width = max(len(given.tensor.shape) for given in (first, second))
+def _sizes_at(first: Operand, second: Operand, dim: int) -> set[int]:
+    """Return the sizes of two tensors in dimension `place` of their broadcast shape."""
+    ndim = max(len(operand.tensor.shape) for operand in (first, second))
     sizes = set()
-    for given in (first, second):
-        own = place - (width - len(given.tensor.shape))
-        sizes.add(given.tensor.shape[own] if 0 <= own < len(given.tensor.shape) else 1)
+    for operand in (first, second):
+        own_dim = dim - (ndim - len(operand.tensor.shape))
+        sizes.add(operand.tensor.shape[own_dim] if 0 <= own_dim < len(operand.tensor.shape) else 1)
     return sizes
 
 
-def _multiplies(scene: FailureContext) -> bool:
-    failing = expression(scene)
-    return function(scene) == "matmul" or (isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult))
+def _is_matmul(context: FailureContext) -> bool:
+    """Return whether the failing code multiplies matrices."""
+    failing = failing_expression(context)
+    return function_name(context) == "matmul" or (
+        isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult)
+    )
 
 
-def _fitting(first: Given, second: Given) -> list[str]:
-    """How the smaller of two tensors would go with the other, where that is in one way only."""
+def _broadcast_fix(first: Operand, second: Operand) -> list[str]:
+    """Say how the smaller of two tensors would broadcast to the other; empty unless there is exactly one way."""
     if len(first.tensor.shape) == len(second.tensor.shape):
         if len(first.tensor.shape) == 2 and first.tensor.shape == second.tensor.shape[::-1]:
-            fix = transposed(second)
+            fix = format_transpose(second)
             return [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
         return []
-    small, large = sorted((first, second), key=lambda given: len(given.tensor.shape))
+    small, large = sorted((first, second), key=lambda operand: len(operand.tensor.shape))
     shape, places = small.tensor.shape, []
     for place in range(1, len(large.tensor.shape)):
-        wide = (*shape[:place], 1, *shape[place:])
-        if len(wide) == len(large.tensor.shape) and broadcast(wide, large.tensor.shape) == large.tensor.shape:
-            places.append((place, wide))
+        new_shape = (*shape[:place], 1, *shape[place:])
+        if (
+            len(new_shape) == len(large.tensor.shape)
+            and broadcast_shapes(new_shape, large.tensor.shape) == large.tensor.shape
+        ):
+            places.append((place, new_shape))
     if len(places) != 1:
         return []
-    place, wide = places[0]
-    fix = f"{enclosed(small.source)}.unsqueeze({place})"
+    place, new_shape = places[0]
+    fix = f"{parenthesize(small.source)}.unsqueeze({place})"
     return [_("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
-               name=small.source, fix=fix, shape=shape_text(wide))]  # fmt: skip
+               name=small.source, fix=fix, shape=shape_text(new_shape))]  # fmt: skip
 
 
 @mistake(
@@ -113,8 +122,9 @@ def _fitting(first: Given, second: Given) -> list[str]:
     r"^Mismatch in shape: grad_output\[\d+\] has a shape of torch\.Size\((?P<given>.*?)\) and output\[\d+\] has a "
     r"shape of torch\.Size\((?P<wanted>.*?)\)",
 )
-def gradient(scene: FailureContext, match: re.Match[str]) -> str:
-    root = scene.roots() or _("the result")
+def explain_gradient_shape(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Mismatch in shape: grad_output[0] has a shape of [2] and output[0] has a shape of [3]" of `backward`."""
+    root = context.root_name() or _("the result")
     return _(
         "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
         "{root}: {wanted}, not {given}.", root=root, wanted=match["wanted"], given=match["given"],
@@ -122,21 +132,23 @@ def gradient(scene: FailureContext, match: re.Match[str]) -> str:
 
 
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def of_tensors(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call) and node.args), None)
+def explain_tensor_of_tensors(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "only one element tensors can be converted to Python scalars" of `torch.tensor([a, b])`."""
+    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
     if call is None or not ast.unparse(call.func).endswith("tensor"):
         return None
     return _(
         "`{code}` makes a tensor of plain numbers, and would take a single number out of each tensor of the list; "
         "these have more. Tensors of one shape are joined by torch.stack({list}), which keeps their history as well.",
-        code=scene.code, list=ast.unparse(call.args[0]),
+        code=context.code, list=ast.unparse(call.args[0]),
     )  # fmt: skip
 
 
 @mistake(
     "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
 )
-def of_function(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_function_gradients(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "function FooBackward returned an incorrect number of gradients" of an `autograd.Function`."""
     return _(
         "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
         "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
@@ -148,48 +160,51 @@ def of_function(scene: FailureContext, match: re.Match[str]) -> str:
 
 
 @mistake("RuntimeError", r"^shape '\[(?P<shape>[-\d, ]*)\]' is invalid for input of size (?P<count>\d+)")
-def other_number_of_elements(scene: FailureContext, match: re.Match[str]) -> str:
-    wanted, own = sizes_in(match["shape"]), int(match["count"])
-    given = receiver(scene, Operands(scene), "view", "reshape")
-    if given is not None and count(given.tensor.shape) != own:
-        given = None
-    begin = {
-        "code": scene.code, "given": _("the tensor") if given is None else described(given), "own": own,
-        "shape": shape_text(wanted),
+def explain_view_size(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "shape '[2, 3]' is invalid for input of size 5" of `view` and `reshape`."""
+    new_shape, numel = parse_sizes(match["shape"]), int(match["count"])
+    operand = first_operand(context, Operands(context), "view", "reshape")
+    if operand is not None and count(operand.tensor.shape) != numel:
+        operand = None
+    values = {
+        "code": context.code, "given": _("the tensor") if operand is None else describe_shape(operand), "own": numel,
+        "shape": shape_text(new_shape),
     }  # fmt: skip
-    if -1 in wanted:
-        said = _(
+    if -1 in new_shape:
+        problem = _(
             "`{code}` asks {given} for shape {shape}, and its {own} elements cannot be divided by {part}: what stands "
-            "beside -1.", part=prod(size for size in wanted if size != -1), **begin,
+            "beside -1.", part=prod(size for size in new_shape if size != -1), **values,
         )  # fmt: skip
     else:
-        said = _(
+        problem = _(
             "`{code}` asks {given} for shape {shape}, which is {other} elements; it has {own}, and must keep them all.",
-            other=prod(wanted), **begin,
+            other=prod(new_shape), **values,
         )  # fmt: skip
-    if given is None or len(wanted) != 2 or len(given.tensor.shape) < 3:
-        return said
-    fix, shape = flattened(given)
-    more = _("{fix} keeps the first dimension and puts the others in one: shape {shape}.", fix=fix,
+    if operand is None or len(new_shape) != 2 or len(operand.tensor.shape) < 3:
+        return problem
+    fix, shape = format_flatten(operand)
+    detail = _("{fix} keeps the first dimension and puts the others in one: shape {shape}.", fix=fix,
               shape=shape_text(shape))  # fmt: skip
-    return sentences([said, more])
+    return sentences([problem, detail])
 
 
 @mistake("RuntimeError", r"^only one dimension can be inferred")
-def several_inferred(scene: FailureContext, _match: re.Match[str]) -> str:
-    return _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=scene.code)
+def explain_several_inferred(context: FailureContext, _match: re.Match[str]) -> str:
+    """Explain "only one dimension can be inferred" of `view` and `reshape`."""
+    return _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=context.code)
 
 
 @mistake("RuntimeError", r"^view size is not compatible with input tensor's size and stride")
-def not_contiguous(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    call, given = called(scene), receiver(scene, Operands(scene), "view")
-    if call is None or given is None or not isinstance(call.func, ast.Attribute):
+def explain_view_stride(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "view size is not compatible with input tensor's size and stride" of `view`."""
+    call, operand = failing_call(context), first_operand(context, Operands(context), "view")
+    if call is None or operand is None or not isinstance(call.func, ast.Attribute):
         return None
     arguments = ", ".join(map(ast.unparse, call.args))
     return _(
         "view() gives the same memory another shape, and the elements of {given} do not lie one behind the other in "
         "it, as after a transpose. {fix} copies them where it must.",
-        given=described(given), fix=f"{enclosed(given.source)}.reshape({arguments})",
+        given=describe_shape(operand), fix=f"{parenthesize(operand.source)}.reshape({arguments})",
     )  # fmt: skip
 
 
@@ -201,57 +216,59 @@ def not_contiguous(scene: FailureContext, _match: re.Match[str]) -> str | None:
     r"^The expanded size of the tensor \((?P<wanted>\d+)\) must match the existing size \((?P<own>\d+)\) at "
     r"non-singleton dimension (?P<dim>\d+)\.  Target sizes: \[(?P<target>.*?)\]\.  Tensor sizes: \[(?P<shape>.*?)\]",
 )
-def expanded(scene: FailureContext, match: re.Match[str]) -> str:
-    target, shape = sizes_in(match["target"]), sizes_in(match["shape"])
-    assignment = _assignment(scene)
+def explain_expand(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "The expanded size of the tensor must match the existing size" of `expand` or an assignment."""
+    target, shape = parse_sizes(match["target"]), parse_sizes(match["shape"])
+    assignment = _failing_assignment(context)
     if assignment is not None:
         value = ast.unparse(assignment.value)
-        said = _(
+        problem = _(
             "`{target}` has shape {wide}, and `{value}`, which is written there, has shape {shape}: counted from the "
             "last dimension, its sizes must be equal, or 1.",
             target=ast.unparse(assignment.targets[0]), wide=shape_text(target), value=value, shape=shape_text(shape),
         )  # fmt: skip
-        return said
-    operands = Operands(scene)
-    fitting = [one for one in operands.all() if one.tensor.shape == shape]
-    given = fitting[0] if len(fitting) == 1 else None
-    said = _(
+        return problem
+    operands = Operands(context)
+    matches = [candidate for candidate in operands.all() if candidate.tensor.shape == shape]
+    operand = matches[0] if len(matches) == 1 else None
+    problem = _(
         "`{code}` spreads {given} to shape {target}: counted from the last dimension, each size must be equal, or 1 in "
-        "what is spread. Here {own} is to become {wanted}.", code=scene.code,
-        given=_("a tensor of shape {shape}", shape=shape_text(shape)) if given is None else described(given),
+        "what is spread. Here {own} is to become {wanted}.", code=context.code,
+        given=_("a tensor of shape {shape}", shape=shape_text(shape)) if operand is None else describe_shape(operand),
         target=shape_text(target), own=match["own"], wanted=match["wanted"],
     )  # fmt: skip
-    if given is None or not function(scene).startswith(("expand", "broadcast_to")) or any(
-        wide % own for wide, own in zip(target[len(target) - len(shape) :], shape, strict=True)
+    if operand is None or not function_name(context).startswith(("expand", "broadcast_to")) or any(
+        size % own_size for size, own_size in zip(target[len(target) - len(shape) :], shape, strict=True)
     ):  # fmt: skip
-        return said
+        return problem
     own_shape = (1,) * (len(target) - len(shape)) + shape
-    times = ", ".join(str(wide // own) for wide, own in zip(target, own_shape, strict=True))
-    fix = f"{enclosed(given.source)}.repeat({times})"
-    return sentences([said, _("Repeated as often as it takes it is {fix}.", fix=fix)])
+    times = ", ".join(str(size // own_size) for size, own_size in zip(target, own_shape, strict=True))
+    fix = f"{parenthesize(operand.source)}.repeat({times})"
+    return sentences([problem, _("Repeated as often as it takes it is {fix}.", fix=fix)])
 
 
-def _assignment(scene: FailureContext) -> ast.Assign | None:
-    """`a[0] = values`, where that failed."""
-    body = parsed(scene.statement).body
+def _failing_assignment(context: FailureContext) -> ast.Assign | None:
+    """Return the assignment `a[0] = values` that failed; None for any other statement."""
+    body = parse_code(context.statement).body
     assignment = body[0] if len(body) == 1 else None
     if not isinstance(assignment, ast.Assign) or not isinstance(assignment.targets[0], ast.Subscript):
         return None
     target = ast.unparse(assignment.targets[0])
-    return assignment if target in (scene.code, ast.unparse(scene.tree)) else None
+    return assignment if target in (context.code, ast.unparse(context.tree)) else None
 
 
 @mistake(
     "RuntimeError", r"the number of sizes provided \(\d+\) must be greater or equal to the number of dimensions in"
 )
 @mistake("RuntimeError", r"^Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-def too_few_sizes(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    given = receiver(scene, Operands(scene))
-    if given is None:
+def explain_too_few_sizes(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "the number of sizes provided must be greater or equal to the number of dimensions" of `expand`."""
+    operand = first_operand(context, Operands(context))
+    if operand is None:
         return None
     return _(
         "`{code}` must be given a number for each dimension of {given}, {count} at least.",
-        code=scene.code, given=described(given), count=len(given.tensor.shape),
+        code=context.code, given=describe_shape(operand), count=len(operand.tensor.shape),
     )  # fmt: skip
 
 
@@ -264,86 +281,95 @@ def too_few_sizes(scene: FailureContext, _match: re.Match[str]) -> str | None:
     r"(?P<own>\d+) is not equal to len\(dims\) = (?P<given>\d+)",
 )
 @mistake("RuntimeError", r"^permute\(\): duplicate dims are not allowed")
-def permuted(scene: FailureContext, match: re.Match[str]) -> str | None:
-    given = receiver(scene, Operands(scene), "permute")
-    if given is None:
+def explain_permute(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "number of dimensions in the tensor input does not match" and "duplicate dims" of `permute`."""
+    operand = first_operand(context, Operands(context), "permute")
+    if operand is None:
         return None
-    dims = len(given.tensor.shape)
-    said = _(
+    ndim = len(operand.tensor.shape)
+    problem = _(
         "`{code}` must name every dimension of {given} once, in the new order: the numbers {numbers}.",
-        code=scene.code, given=described(given), numbers=", ".join(map(str, range(dims))),
+        code=context.code, given=describe_shape(operand), numbers=", ".join(map(str, range(ndim))),
     )  # fmt: skip
-    call = called(scene)
-    asked = (
-        sizes_in(ast.unparse(call.args[0]) if len(call.args) == 1 else ", ".join(map(ast.unparse, call.args)))
+    call = failing_call(context)
+    new_order = (
+        parse_sizes(ast.unparse(call.args[0]) if len(call.args) == 1 else ", ".join(map(ast.unparse, call.args)))
         if call
         else ()
     )
-    if len(asked) != 2 or asked[0] == asked[1] or dims <= 2 or not all(-dims <= dim < dims for dim in asked):
-        return said
-    fix = f"{enclosed(given.source)}.transpose({asked[0]}, {asked[1]})"
-    return sentences([said, _("Two of them are exchanged by {fix}.", fix=fix)])
+    if (
+        len(new_order) != 2
+        or new_order[0] == new_order[1]
+        or ndim <= 2
+        or not all(-ndim <= dim < ndim for dim in new_order)
+    ):
+        return problem
+    fix = f"{parenthesize(operand.source)}.transpose({new_order[0]}, {new_order[1]})"
+    return sentences([problem, _("Two of them are exchanged by {fix}.", fix=fix)])
 
 
 @mistake("RuntimeError", r"^t\(\) expects a tensor with <= 2 dimensions, but self is \d+D")
-def turned(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    given = receiver(scene, Operands(scene), "t")
-    if given is None:
+def explain_t(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "t() expects a tensor with <= 2 dimensions"."""
+    operand = first_operand(context, Operands(context), "t")
+    if operand is None:
         return None
     return _(
         "t() transposes a matrix, and {given} has {count} dimensions. {fix} exchanges the last two.",
-        given=described(given), count=len(given.tensor.shape), fix=transposed(given),
+        given=describe_shape(operand), count=len(operand.tensor.shape), fix=format_transpose(operand),
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^Dimension out of range \(expected to be in range of \[(?P<first>-?\d+), (?P<last>-?\d+)\], "
          r"but got (?P<dim>-?\d+)\)")  # fmt: skip
-def no_such_dimension(scene: FailureContext, match: re.Match[str]) -> str:
-    last, operands = int(match["last"]), Operands(scene)
-    given = receiver(scene, operands)
-    words = {"code": scene.code, "dim": match["dim"], "first": match["first"], "last": last}
-    if given is not None and len(given.tensor.shape) == last and function(scene) == "unsqueeze":
+def explain_dimension_range(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "Dimension out of range (expected to be in range of [-1, 0], but got 1)"."""
+    last, operands = int(match["last"]), Operands(context)
+    operand = first_operand(context, operands)
+    values = {"code": context.code, "dim": match["dim"], "first": match["first"], "last": last}
+    if operand is not None and len(operand.tensor.shape) == last and function_name(context) == "unsqueeze":
         return _(
             "`{code}` puts a new dimension in at {dim}, and {given} has room for it from 0 to {last}, or from the end, "
-            "from {first} to -1.", given=described(given), **words,
+            "from {first} to -1.", given=describe_shape(operand), **values,
         )  # fmt: skip
-    if given is None or max(len(given.tensor.shape), 1) != last + 1:
+    if operand is None or max(len(operand.tensor.shape), 1) != last + 1:
         return _(
             "`{code}` asks for dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the "
-            "end, from {first} to -1.", count=last + 1, **words,
+            "end, from {first} to -1.", count=last + 1, **values,
         )  # fmt: skip
-    if not given.tensor.shape:
+    if not operand.tensor.shape:
         return _("`{code}` asks for dimension {dim}, and {given} is a single number, without any.",
-                  given=described(given), **words)  # fmt: skip
+                  given=describe_shape(operand), **values)  # fmt: skip
     return _(
         "`{code}` asks for dimension {dim}, and {given} has {count}: they are numbered from 0 to {last}, or from the "
-        "end, from {first} to -1.", given=described(given), count=last + 1, **words,
+        "end, from {first} to -1.", given=describe_shape(operand), count=last + 1, **values,
     )  # fmt: skip
 
 
 @mistake("IndexError", r"^tuple index out of range")
-def no_such_size(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    for node in ast.walk(scene.tree):
-        held = _shape_of(Operands(scene), node.value) if isinstance(node, ast.Subscript) else None
-        if held is not None:
+def explain_shape_index(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "tuple index out of range" of `x.shape[2]`."""
+    for node in ast.walk(context.tree):
+        operand = _tensor_of_shape(Operands(context), node.value) if isinstance(node, ast.Subscript) else None
+        if operand is not None:
             return _(
                 "`{code}` asks for a size that {given} does not have: {count} dimensions, numbered from 0.",
-                code=scene.code, given=described(held), count=len(held.tensor.shape),
+                code=context.code, given=describe_shape(operand), count=len(operand.tensor.shape),
             )  # fmt: skip
     return None
 
 
-def _shape_of(operands: Operands, node: ast.expr) -> Given | None:
-    """The tensor whose sizes `x.shape` and `x.size()` are."""
+def _tensor_of_shape(operands: Operands, node: ast.expr) -> Operand | None:
+    """Return the tensor whose sizes `x.shape` or `x.size()` are; None for any other expression."""
     if (
         isinstance(node, ast.Call)
         and not node.args
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "size"
     ):
-        return next(iter(meant(operands, [node.func.value])), None)
+        return next(iter(resolve_operands(operands, [node.func.value])), None)
     if isinstance(node, ast.Attribute) and node.attr == "shape":
-        return next(iter(meant(operands, [node.value])), None)
+        return next(iter(resolve_operands(operands, [node.value])), None)
     return None
 
 
@@ -351,10 +377,11 @@ def _shape_of(operands: Operands, node: ast.expr) -> Given | None:
     "RuntimeError",
     r"^split_with_sizes expects split_sizes to sum exactly to (?P<size>\d+) .*?split_sizes=\[(?P<parts>.*?)\]",
 )
-def parts(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_split_sizes(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "split_with_sizes expects split_sizes to sum exactly to 5"."""
     return _(
         "`{code}` must give every element to a part: their sizes add up to {sum}, and must add up to {size}.",
-        code=scene.code, sum=sum(sizes_in(match["parts"])), size=match["size"],
+        code=context.code, sum=sum(parse_sizes(match["parts"])), size=match["size"],
     )  # fmt: skip
 
 
@@ -363,11 +390,12 @@ def parts(scene: FailureContext, match: re.Match[str]) -> str:
     r"^unflatten: Provided sizes \[(?P<sizes>.*?)\] don't multiply up to the size of dim (?P<dim>\d+) "
     r"\((?P<size>\d+)\)",
 )
-def unflattened(scene: FailureContext, match: re.Match[str]) -> str:
+def explain_unflatten(context: FailureContext, match: re.Match[str]) -> str:
+    """Explain "unflatten: Provided sizes [2, 2] don't multiply up to the size of dim 0 (5)"."""
     return _(
         "`{code}` splits dimension {dim}, of size {size}, into {sizes}, which multiplied are {product}: they must be "
-        "{size}.", code=scene.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
-        product=prod(sizes_in(match["sizes"])),
+        "{size}.", code=context.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
+        product=prod(parse_sizes(match["sizes"])),
     )  # fmt: skip
 
 
@@ -376,39 +404,41 @@ def unflattened(scene: FailureContext, match: re.Match[str]) -> str:
 
 @mistake("ValueError", r"^too many values to unpack \(expected (?P<names>\d+)")
 @mistake("ValueError", r"^not enough values to unpack \(expected (?P<names>\d+), got \d+\)")
-def unpacked(scene: FailureContext, match: re.Match[str]) -> str | None:
-    body = parsed(scene.statement).body
+def explain_unpacking(context: FailureContext, match: re.Match[str]) -> str | None:
+    """Explain "too many values to unpack" and "not enough values" of a tensor, its sizes or an LSTM's result."""
+    body = parse_code(context.statement).body
     statement = body[0] if len(body) == 1 else None
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], (ast.Tuple, ast.List)):
         return None
-    names, operands = int(match["names"]), Operands(scene)
+    names, operands = int(match["names"]), Operands(context)
     if any(isinstance(part, ast.Starred) for part in statement.targets[0].elts):
         return None
-    sizes = _shape_of(operands, statement.value)
-    if sizes is not None and len(sizes.tensor.shape) != names:
+    operand_of_sizes = _tensor_of_shape(operands, statement.value)
+    if operand_of_sizes is not None and len(operand_of_sizes.tensor.shape) != names:
         return _(
             "{given} has {count} sizes, and `{code}` takes {names}: there must be a name for each of them.",
-            given=described(sizes), count=len(sizes.tensor.shape), code=ast.unparse(statement), names=names,
+            given=describe_shape(operand_of_sizes), count=len(operand_of_sizes.tensor.shape),
+            code=ast.unparse(statement), names=names,
         )  # fmt: skip
-    state = _output_and_state(operands, statement, names)
+    state = _describe_lstm_result(operands, statement, names)
     if state is not None or isinstance(statement.value, ast.Call):
         return state
-    given = next(iter(meant(operands, [statement.value])), None)
-    if given is None or not given.tensor.shape or given.tensor.shape[0] == names:
+    operand = next(iter(resolve_operands(operands, [statement.value])), None)
+    if operand is None or not operand.tensor.shape or operand.tensor.shape[0] == names:
         return None
-    shape = given.tensor.shape
-    said = _(
+    shape = operand.tensor.shape
+    problem = _(
         "`{code}` takes {given} apart along its first dimension, so into {count}, and there are {names} names.",
-        code=ast.unparse(statement), given=described(given), count=shape[0], names=names,
+        code=ast.unparse(statement), given=describe_shape(operand), count=shape[0], names=names,
     )  # fmt: skip
     if shape[1:2] != (names,):
-        return said
-    fix = f"{enclosed(given.source)}.unbind(1)"
-    return sentences([said, _("Along the second it is {fix}.", fix=fix)])
+        return problem
+    fix = f"{parenthesize(operand.source)}.unbind(1)"
+    return sentences([problem, _("Along the second it is {fix}.", fix=fix)])
 
 
-def _output_and_state(operands: Operands, statement: ast.Assign, names: int) -> str | None:
-    """Of `out, h, c = lstm(x)`."""
+def _describe_lstm_result(operands: Operands, statement: ast.Assign, names: int) -> str | None:
+    """Explain `out, h, c = lstm(x)`; None for any other assignment."""
     call, targets = statement.value, statement.targets[0]
     if names != 3 or not isinstance(call, ast.Call) or not isinstance(targets, ast.Tuple):
         return None
@@ -423,15 +453,17 @@ def _output_and_state(operands: Operands, statement: ast.Assign, names: int) -> 
 
 
 @mistake("TypeError", r"^iteration over a 0-d tensor")
-def single_number(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    body = [*ast.iter_child_nodes(scene.tree), *parsed(scene.statement).body]
+def explain_scalar_iteration(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "iteration over a 0-d tensor"."""
+    body = [*ast.iter_child_nodes(context.tree), *parse_code(context.statement).body]
     loop = next((statement.iter for statement in body if isinstance(statement, ast.For)), None)
     value = next((statement.value for statement in body if isinstance(statement, ast.Assign)), None)
     node = loop or value
-    tensor = None if node is None else Operands(scene).meant_by(node)
+    tensor = None if node is None else Operands(context).resolve(node)
     if node is None or tensor is None or tensor.shape:
         return None
     return _(
         "{name} is a single number, a tensor of shape [], so it has no dimension to go along. "
-        "{fix} gives it as a number of Python's.", name=ast.unparse(node), fix=f"{enclosed(ast.unparse(node))}.item()",
+        "{fix} gives it as a number of Python's.", name=ast.unparse(node),
+        fix=f"{parenthesize(ast.unparse(node))}.item()",
     )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Writes that torch refuses for what they would write into: a leaf, a view of one, one of several views, a view made
-under no_grad, a tensor of inference mode, one whose elements share a place.
+"""Explain in-place writes that torch refuses because of the tensor they would write to.
 
-A full backward hook hands the module's output on as a view, which nothing may be written into."""
+Covers leaves and views of leaves, one of several views, views made under `no_grad`, inference tensors, expanded tensors
+whose elements share memory, and outputs of a module with a full backward hook.
+"""
 
 from __future__ import annotations
 
@@ -9,87 +10,92 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, enclosed, mistake, parsed
-from tutor.explain.mistakes.inplace import base_of, is_library, is_path, without, written
+from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, mistake, parenthesize, parse_code
+from tutor.explain.mistakes.inplace import base_of, is_assignable, is_library, out_of_place, write_target
 from tutor.i18n import _
 from tutor.trace.names import names_of
 from tutor.trace.state import TensorState
 
 
 @mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def leaf(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    target = _target(scene)
+def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "a leaf Variable that requires grad is being used in an in-place operation"."""
+    target = _write_target(context)
     if target is None:
-        return _given_to_layer(scene)
-    name, tensor = ast.unparse(target), _tensor(scene, target)
+        return _describe_inplace_layer(context)
+    name, tensor = ast.unparse(target), _named_tensor(context, target)
     if tensor is None or not (tensor.is_leaf and tensor.requires_grad):
         return None
-    said = _(
+    problem = _(
         "{name} is a leaf that requires grad, and `{code}` would change it in place, where autograd could not follow.",
-        name=name, code=scene.code,
+        name=name, code=context.code,
     )  # fmt: skip
-    plain = without(scene.statement, scene.code, of_tensor=False) if _is_function(scene.code) else None
-    if plain is not None:
-        return sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)])
-    return sentences([said, _("To update a parameter, do it inside `with torch.no_grad():`.")])
+    replacement = (
+        out_of_place(context.statement, context.code, of_tensor=False) if _is_torch_function(context.code) else None
+    )
+    if replacement is not None:
+        return sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)])
+    return sentences([problem, _("To update a parameter, do it inside `with torch.no_grad():`.")])
 
 
-def _is_function(code: str) -> bool:
-    """Whether it is a call of one of torch's functions: `F.relu_(x)`, not `x.relu_()`."""
-    call = next((node for node in ast.walk(parsed(code)) if isinstance(node, ast.Call)), None)
+def _is_torch_function(code: str) -> bool:
+    """Return whether the code calls a function of torch: `F.relu_(x)`, not `x.relu_()`."""
+    call = next((node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)), None)
     return call is not None and isinstance(call.func, ast.Attribute) and is_library(call.func.value)
 
 
-def _given_to_layer(scene: FailureContext) -> str | None:
-    """A layer with `inplace=True` was given the leaf itself."""
-    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
-    given = [
-        ast.unparse(one)
-        for one in (call.args if call is not None else ())
-        if (tensor := _tensor(scene, one)) is not None and tensor.is_leaf and tensor.requires_grad
+def _describe_inplace_layer(context: FailureContext) -> str | None:
+    """Explain a layer with `inplace=True` that is called with the leaf itself; None for any other code."""
+    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    leaves = [
+        ast.unparse(argument)
+        for argument in (call.args if call is not None else ())
+        if (tensor := _named_tensor(context, argument)) is not None and tensor.is_leaf and tensor.requires_grad
     ]
-    if call is None or len(given) != 1:
+    if call is None or len(leaves) != 1:
         return None
-    copied = [
-        ast.parse(f"{given[0]}.clone()", mode="eval").body if ast.unparse(one) == given[0] else one for one in call.args
+    arguments = [
+        ast.parse(f"{leaves[0]}.clone()", mode="eval").body if ast.unparse(argument) == leaves[0] else argument
+        for argument in call.args
     ]
     return _(
         "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), "
         "where autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
-        name=given[0], code=scene.code, copy=ast.unparse(ast.Call(call.func, copied, call.keywords)),
+        name=leaves[0], code=context.code, copy=ast.unparse(ast.Call(call.func, arguments, call.keywords)),
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def view_of_leaf(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    target = _target(scene)
+def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "a view of a leaf Variable that requires grad is being used in an in-place operation"."""
+    target = _write_target(context)
     if target is None:
         return None
     name = ast.unparse(base_of(target))
-    behind = _leaf_behind(scene, target)
-    if behind is None:
+    leaf = _base_leaf(context, target)
+    if leaf is None:
         return None
-    code = " ".join(scene.statement.split()) or scene.code
-    if name == behind:
-        into = _("{name}, a leaf that requires grad", name=name)
+    code = " ".join(context.statement.split()) or context.code
+    if name == leaf:
+        target_text = _("{name}, a leaf that requires grad", name=name)
     else:
-        into = _("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=behind)
+        target_text = _("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=leaf)
     return _(
         "`{code}` writes into {into}, where autograd could not follow. Set its elements inside "
-        "`with torch.no_grad():`, or before it requires grad.", code=code, into=into,
+        "`with torch.no_grad():`, or before it requires grad.", code=code, into=target_text,
     )  # fmt: skip
 
 
-def _leaf_behind(scene: FailureContext, node: ast.expr) -> str | None:
-    """The name of the leaf that an expression looks into: `w` of `w[0]`, `w.view(-1)` and `v`."""
+def _base_leaf(context: FailureContext, node: ast.expr) -> str | None:
+    """Return the leaf that an expression is a view of: `w` of `w[0]`, `w.view(-1)` and `v`; None if unknown."""
     while True:
-        tensor = _tensor(scene, node)
+        tensor = _named_tensor(context, node)
         if tensor is not None and tensor.is_leaf and tensor.requires_grad:
             return ast.unparse(node)
         if tensor is not None:
-            sharing = (one for one in scene.state.tensors.values() if one.storage == tensor.storage)
-            leaf = next((one for one in sharing if one.is_leaf and one.requires_grad), None)
-            return None if leaf is None else scene.name(leaf.tensor)
+            sharing = (other for other in context.state.tensors.values() if other.storage == tensor.storage)
+            leaf = next((other for other in sharing if other.is_leaf and other.requires_grad), None)
+            return None if leaf is None else context.name(leaf.tensor)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             node = node.func.value
         elif isinstance(node, ast.Subscript | ast.Attribute):
@@ -101,50 +107,53 @@ def _leaf_behind(scene: FailureContext, node: ast.expr) -> str | None:
 @mistake(
     "RuntimeError", r"is a view and is being modified inplace\. This view is the output of a function that returns"
 )
-def one_of_several(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    target = _target(scene)
-    call = next((node for node in ast.walk(scene.tree) if isinstance(node, ast.Call)), None)
-    given = target if target is not None else call.args[0] if call is not None and call.args else None
-    if given is None:
+def explain_multi_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "This view is the output of a function that returns multiple views" of an in-place write."""
+    target = _write_target(context)
+    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    written = target if target is not None else call.args[0] if call is not None and call.args else None
+    if written is None:
         return None
-    name = ast.unparse(base_of(given))
-    tensor = _tensor(scene, base_of(given))
-    made = None if tensor is None else scene.maker(tensor.tensor)
-    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
-    said = _(
+    name = ast.unparse(base_of(written))
+    tensor = _named_tensor(context, base_of(written))
+    producer = None if tensor is None else context.producer(tensor.tensor)
+    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    problem = _(
         "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd "
-        "does not allow.", name=name, by=by, code=scene.code if target is None else _statement(scene),
+        "does not allow.", name=name, by=origin, code=context.code if target is None else _one_line_code(context),
     )  # fmt: skip
-    step = None if made is None else made[0]
-    plain = without(scene.statement, scene.code, of_tensor=isinstance(given, ast.Subscript))
-    if plain is not None:
-        return Diagnosis(sentences([said, _("Make a new tensor instead: `{code}`.", code=plain)]), step)
-    if not is_path(base_of(given)):
-        return Diagnosis(said, step)
-    copy = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
-    return Diagnosis(sentences([said, copy]), step)
+    step = None if producer is None else producer[0]
+    replacement = out_of_place(context.statement, context.code, of_tensor=isinstance(written, ast.Subscript))
+    if replacement is not None:
+        return Diagnosis(sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)]), step)
+    if not is_assignable(base_of(written)):
+        return Diagnosis(problem, step)
+    copy_text = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
+    return Diagnosis(sentences([problem, copy_text]), step)
 
 
 @mistake("RuntimeError", r"^A view was created in no_grad mode and is being modified inplace with grad mode enabled")
-def view_under_no_grad(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    target = _target(scene)
-    tensor = None if target is None else _tensor(scene, base_of(target))
-    made = None if tensor is None else scene.maker(tensor.tensor)
-    if target is None or made is None:
+def explain_no_grad_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "A view was created in no_grad mode and is being modified inplace with grad mode enabled"."""
+    target = _write_target(context)
+    tensor = None if target is None else _named_tensor(context, base_of(target))
+    producer = None if tensor is None else context.producer(tensor.tensor)
+    if target is None or producer is None:
         return None
-    said = _(
+    problem = _(
         "{name} is a view that was made under no_grad ({place}), and `{code}` writes into it where gradients are on: "
         "autograd could not tell what is meant. Make the view outside of that block too, or write into it inside.",
-        name=ast.unparse(base_of(target)), place=scene.where(made[0]), code=_statement(scene),
+        name=ast.unparse(base_of(target)), place=context.place_of(producer[0]), code=_one_line_code(context),
     )  # fmt: skip
-    return Diagnosis(said, made[0])
+    return Diagnosis(problem, producer[0])
 
 
 @mistake("RuntimeError", r"^Inplace update to inference tensor outside InferenceMode is not allowed")
-def inference_written(scene: FailureContext, _match: re.Match[str]) -> str | None:
-    target = _target(scene)
+def explain_inference_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+    """Explain "Inplace update to inference tensor outside InferenceMode is not allowed"."""
+    target = _write_target(context)
     name = None if target is None else ast.unparse(base_of(target))
-    if name is None or scene.tensor(name) is None:
+    if name is None or context.tensor(name) is None:
         return None
     return _(
         "{name} was made in torch.inference_mode(), and such a tensor cannot be changed outside of it. Take a copy "
@@ -153,156 +162,165 @@ def inference_written(scene: FailureContext, _match: re.Match[str]) -> str | Non
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def inference_saved(scene: FailureContext, _match: re.Match[str]) -> str:
-    found = [
+def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> str:
+    """Explain "Inference tensors cannot be saved for backward"."""
+    names = [
         ast.unparse(node)
-        for node in ast.walk(scene.tree)
+        for node in ast.walk(context.tree)
         if isinstance(node, ast.Name | ast.Attribute)
-        and (tensor := _tensor(scene, node)) is not None
+        and (tensor := _named_tensor(context, node)) is not None
         and tensor.version is None and tensor.layout == "strided"
     ]  # fmt: skip
-    if len(set(found)) != 1:
+    if len(set(names)) != 1:
         return _(
             "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. "
-            "Make it under torch.no_grad() instead, or use its clone().", code=scene.code,
+            "Make it under torch.no_grad() instead, or use its clone().", code=context.code,
         )  # fmt: skip
     return _(
         "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
         "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.",
-        name=found[0], code=scene.code, copy=f"{found[0]}.clone()",
+        name=names[0], code=context.code, copy=f"{names[0]}.clone()",
     )  # fmt: skip
 
 
 @mistake("RuntimeError", r"^unsupported operation: more than one element of the written-to tensor refers to a single")
-def shared_elements(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    target = _target(scene)
+def explain_expanded_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "more than one element of the written-to tensor refers to a single memory location"."""
+    target = _write_target(context)
     name = None if target is None else ast.unparse(base_of(target))
-    tensor = None if name is None else scene.tensor(name)
+    tensor = None if name is None else context.tensor(name)
     if name is None or tensor is None:
         return None
-    made = scene.maker(tensor.tensor)
-    by = "" if made is None else _(" ({place})", place=scene.where(made[0]))
-    said = _(
+    producer = context.producer(tensor.tensor)
+    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    problem = _(
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
-        "its own before writing: `{copy}`.", name=name, by=by, copy=f"{name} = {name}.clone()",
+        "its own before writing: `{copy}`.", name=name, by=origin, copy=f"{name} = {name}.clone()",
     )  # fmt: skip
-    return Diagnosis(said, None if made is None else made[0])
+    return Diagnosis(problem, None if producer is None else producer[0])
 
 
-def _target(scene: FailureContext) -> ast.expr | None:
-    """What the code that failed would write into."""
-    return written(scene.statement, scene.code)
+def _write_target(context: FailureContext) -> ast.expr | None:
+    """Return the expression that the failing code would write to; None if there is none."""
+    return write_target(context.statement, context.code)
 
 
-def _statement(scene: FailureContext) -> str:
-    """What to show of it: the statement, where that is one line."""
-    return " ".join(scene.statement.split()) if "\n" not in scene.statement else scene.code
+def _one_line_code(context: FailureContext) -> str:
+    """Return the failing statement if it is one line, else the failing code."""
+    return " ".join(context.statement.split()) if "\n" not in context.statement else context.code
 
 
-def _tensor(scene: FailureContext, node: ast.expr) -> TensorState | None:
-    return scene.tensor(ast.unparse(node))
+def _named_tensor(context: FailureContext, node: ast.expr) -> TensorState | None:
+    """Return the tensor that an expression names; None if it names none."""
+    return context.tensor(ast.unparse(node))
 
 
-_REGISTERS = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
+# ---------------------------------------------------------------- full backward hooks
+
+_REGISTER_METHOD = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook")
 
 
 @mistake("RuntimeError", r"^Output 0 of BackwardHookFunction(?:Backward)? is a view and is being modified inplace")
-def view_of_a_hook(scene: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
-    step, module, method = _registered(scene)
+def explain_hooked_output_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
+    """Explain "Output 0 of BackwardHookFunctionBackward is a view and is being modified inplace"."""
+    step, module, method = _hook_registration(context)
     if step is None:
-        begin = _(
+        reason = _(
             "A full backward hook of a module turns what goes into the module, and what comes out of it, into views, "
-            "and `{code}` writes into one.", code=scene.code,
+            "and `{code}` writes into one.", code=context.code,
         )  # fmt: skip
     else:
-        begin = _(
+        reason = _(
             "{method} on line {line} turns what goes into {module}, and what comes out of it, into views, and `{code}` "
-            "writes into one.", method=method, line=scene.timeline.view(step).line, module=module, code=scene.code,
+            "writes into one.", method=method, line=context.timeline.view(step).line, module=module, code=context.code,
         )  # fmt: skip
-    said = sentences([begin, _instead(scene)])
-    return Diagnosis(said, step)
+    problem = sentences([reason, _out_of_place_fix(context)])
+    return Diagnosis(problem, step)
 
 
-def _registered(scene: FailureContext) -> tuple[int | None, str, str]:
-    """The step of the statement that registered the hook, of which module, and by which method; no step where several
-    did and it is not clear which."""
-    timeline = scene.timeline
-    found = []
-    for step in range(scene.step - 1, 0, -1):
+def _hook_registration(context: FailureContext) -> tuple[int | None, str, str]:
+    """Return the step that registered the hook, the module and the method; None for the step if it is ambiguous."""
+    timeline = context.timeline
+    registrations = []
+    for step in range(context.step - 1, 0, -1):
         code = (timeline.view(step).code or "") if timeline.kind(step) == "line" else ""
-        for node in ast.walk(parsed(code)) if _REGISTERS.search(code) is not None else ():
-            if isinstance(node, ast.Attribute) and _REGISTERS.fullmatch(node.attr):
-                found.append((step, ast.unparse(node.value), node.attr))
-    if len(found) > 1:
-        used = _used_before(scene)
-        found = [(step, _module(scene, used) or module, method) for step, module, method in found
-                 if any(number in used for number in _parameters(scene, step, module))]  # fmt: skip
-    return found[0] if len(found) == 1 else (None, "", "")
+        for node in ast.walk(parse_code(code)) if _REGISTER_METHOD.search(code) is not None else ():
+            if isinstance(node, ast.Attribute) and _REGISTER_METHOD.fullmatch(node.attr):
+                registrations.append((step, ast.unparse(node.value), node.attr))
+    if len(registrations) > 1:
+        inputs = _hooked_inputs(context)
+        registrations = [(step, _owner_of(context, inputs) or module, method) for step, module, method in registrations
+                 if any(serial in inputs for serial in _parameters_of(context, step, module))]  # fmt: skip
+    return registrations[0] if len(registrations) == 1 else (None, "", "")
 
 
-def _parameters(scene: FailureContext, step: int, module: str) -> list[int]:
-    """Those of a module, as it was called when its hook was registered: by the variable of a loop, say."""
-    state = scene.timeline.state(step)
-    named = [names_of(state, frame).items() for frame in state.frames]
-    return [number for one in named for name, number in one if name.startswith((f"{module}.", f"{module}["))]
+def _parameters_of(context: FailureContext, step: int, module: str) -> list[int]:
+    """Return the parameters of a module, by its name when its hook was registered."""
+    state = context.timeline.state(step)
+    names_by_frame = [names_of(state, frame).items() for frame in state.frames]
+    return [
+        serial for names in names_by_frame for name, serial in names if name.startswith((f"{module}.", f"{module}["))
+    ]
 
 
-def _module(scene: FailureContext, used: list[int | None]) -> str | None:
-    """What the layer is called where the failure is whose parameters are among these."""
-    owners = {name.rpartition(".")[0] for name, number in Operands(scene).names.items() if number in used}
+def _owner_of(context: FailureContext, inputs: list[int | None]) -> str | None:
+    """Return the name of the layer that owns one of these parameters, where the failure is; None if unknown."""
+    owners = {name.rpartition(".")[0] for name, serial in Operands(context).names.items() if serial in inputs}
     return min(owners - {""}, key=len, default=None)
 
 
-def _used_before(scene: FailureContext) -> list[int | None]:
-    """What the operation was given whose result was turned into a view last: the module's parameters among it."""
-    for step, op in scene.operations():
-        site = scene.timeline.sites.get(op.site)
+def _hooked_inputs(context: FailureContext) -> list[int | None]:
+    """Return the inputs of the operation whose result a hook turned into a view last, parameters included."""
+    for step, op in context.operations():
+        site = context.timeline.sites.get(op.site)
         if site is not None and (site.parent or "").startswith("BackwardHook."):
-            made = scene.maker(op.inputs[0] or 0, step) if op.inputs else None
-            return [] if made is None else made[1].inputs
+            producer = context.producer(op.inputs[0] or 0, step) if op.inputs else None
+            return [] if producer is None else producer[1].inputs
     return []
 
 
-def _instead(scene: FailureContext) -> str:
-    for node in ast.walk(scene.tree):
+def _out_of_place_fix(context: FailureContext) -> str:
+    """Say how the code would make a new tensor."""
+    for node in ast.walk(context.tree):
         if isinstance(node, ast.AugAssign):
             target = ast.unparse(node.target)
-            plain = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return _("Make a new tensor instead: `{code}`.", code=plain)
+            replacement = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
+            return _("Make a new tensor instead: `{code}`.", code=replacement)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-            plain = f"{enclosed(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
-            return _("Make a new tensor instead: `{code}`.", code=f"{plain}({', '.join(map(ast.unparse, node.args))})")
-    layer = _in_place(scene)
+            replacement = f"{parenthesize(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
+            return _(
+                "Make a new tensor instead: `{code}`.", code=f"{replacement}({', '.join(map(ast.unparse, node.args))})"
+            )
+    layer = _inplace_layer(context)
     if layer is None:
         return _(
             "Let the layer make a new tensor, without inplace=True, or use the hook of a tensor: "
             "output.register_hook(…)."
         )
-    line, code, plain = layer
+    line, code, replacement = layer
     if line is None:
         return _(
             "Write {plain} in place of `{layer}`, so that it makes a new tensor, or use the hook of a tensor, "
-            "output.register_hook(…).", layer=code, plain=plain,
+            "output.register_hook(…).", layer=code, plain=replacement,
         )  # fmt: skip
     return _(
         "That is `{layer}` on line {line}: write {plain}, so that it makes a new tensor, or use the hook of a tensor, "
-        "output.register_hook(…).", layer=code, line=line, plain=plain,
+        "output.register_hook(…).", layer=code, line=line, plain=replacement,
     )  # fmt: skip
 
 
-def _in_place(scene: FailureContext) -> tuple[int | None, str, str] | None:
-    """The only layer in the file that is made with `inplace=True`: its line, if it is made on one alone, and how it is
-    made without."""
-    file = scene.event.file
-    text = None if file is None else scene.timeline.book.text(file)
-    calls = ast.walk(parsed("\n".join(text.lines))) if text is not None else ()
-    found = []
+def _inplace_layer(context: FailureContext) -> tuple[int | None, str, str] | None:
+    """Return the only layer made with `inplace=True`: its line (None: several), its code, and the code without."""
+    file = context.event.file
+    text = None if file is None else context.timeline.book.text(file)
+    calls = ast.walk(parse_code("\n".join(text.lines))) if text is not None else ()
+    layers = []
     for call in calls:
-        given = [one for one in call.keywords if one.arg == "inplace"] if isinstance(call, ast.Call) else []
-        if isinstance(call, ast.Call) and given and isinstance(given[0].value, ast.Constant) and given[0].value.value:
-            kept = [one for one in call.keywords if one.arg != "inplace"]
-            found.append((call.lineno, ast.unparse(call), ast.unparse(ast.Call(call.func, call.args, kept))))
-    if len({code for _, code, _ in found}) != 1:
+        flags = [keyword for keyword in call.keywords if keyword.arg == "inplace"] if isinstance(call, ast.Call) else []
+        if isinstance(call, ast.Call) and flags and isinstance(flags[0].value, ast.Constant) and flags[0].value.value:
+            keywords = [keyword for keyword in call.keywords if keyword.arg != "inplace"]
+            layers.append((call.lineno, ast.unparse(call), ast.unparse(ast.Call(call.func, call.args, keywords))))
+    if len({code for _, code, _ in layers}) != 1:
         return None
-    line, code, plain = found[0]
-    return (line if len(found) == 1 else None), code, plain
+    line, code, replacement = layers[0]
+    return (line if len(layers) == 1 else None), code, replacement

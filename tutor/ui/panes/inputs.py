@@ -177,7 +177,7 @@ class Prompts:
     def marked_line(self) -> tuple[int, str] | None:
         """Return the number and text of the marked line of code if a "which line?" question is open, else None."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is None or question.kind != "line" or screen.focused not in (screen.code, screen.ask):
             return None
         return screen.code.line()
@@ -192,7 +192,7 @@ class Prompts:
     def move_marked_line(self, by: int) -> None:
         """Mark another line of code and put its number into the answer field, if the question is "which line?"."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is not None and question.kind == "line":
             screen.code.move(by)
             line = screen.code.line()
@@ -201,7 +201,7 @@ class Prompts:
 
     def _answer(self, text: str) -> None:
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is None:
             return
         try:
@@ -231,7 +231,7 @@ class Prompts:
     def skip(self) -> None:
         """Skip the open question, which reveals what it hides."""
         screen = self.screen
-        question = screen.gate.asking(screen.timeline, screen.cursor)
+        question = screen.gate.question_at(screen.timeline, screen.cursor)
         if question is not None:
             screen.study.skip(question.index)
             screen.pane_layout.focus_pane()

@@ -241,11 +241,11 @@ class LessonPane(Pane):
     def _lay_out_text(self, cells: int) -> _Text:
         """Lay out all sections that may be read."""
         assert self.timeline is not None
-        current = self.gate.section(self.timeline, self.cursor)
+        current = self.gate.section_at(self.timeline, self.cursor)
         text = _Text()
         outcome: int | None = None
         # Sections beyond the furthest step shown stay hidden.
-        reached = max(current, self.gate.section(self.timeline, min(self.seen, self.timeline.steps)))
+        reached = max(current, self.gate.section_at(self.timeline, min(self.seen, self.timeline.steps)))
         for index, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
             part = self._part(index, section, cells)
@@ -268,7 +268,7 @@ class LessonPane(Pane):
     def _part(self, number: int, section: Section, cells: int) -> _Part:
         """Lay out a section. Values in it are those when it was first read, wherever the cursor goes later."""
         assert self.timeline is not None
-        step = self.gate.read_at(self.timeline, number, self.cursor)
+        step = self.gate.values_step(self.timeline, number, self.cursor)
         question = self.gate.question
         open_question = None if question is None or question.index not in section.cells else question.index
         exercise = self.gate.exercises.get(section.number or 0)
@@ -357,7 +357,7 @@ class LessonPane(Pane):
     def _result(self, index: int) -> Answer | None:
         """Return what the run gives for an answered or skipped question; None before the learner has got there."""
         assert self.timeline is not None
-        answer = self.gate.answer_of(self.timeline, index) if index in self.answered else None
+        answer = self.gate.run_answer(self.timeline, index) if index in self.answered else None
         return answer[1] if answer is not None and answer[0] <= self.seen else None
 
     def _outcome(self, index: int, cells: int) -> list[Row]:

@@ -27,14 +27,14 @@ class Exercises:
     @property
     def here(self) -> Exercise | None:
         """The exercise at the cursor, if there is one."""
-        return self.screen.gate.exercise(self.screen.timeline, self.screen.cursor)
+        return self.screen.gate.exercise_at(self.screen.timeline, self.screen.cursor)
 
     def standing(self, exercise: Exercise) -> ExerciseStatus:
         """Return how far the learner is with an exercise."""
         screen = self.screen
-        progress, document = screen.study.kept, screen.timeline.document
+        progress, document = screen.study.progress, screen.timeline.document
         cell = {} if document is None else document.cells[exercise.index]
-        checked = screen.gate.checked(screen.timeline, exercise)
+        checked = screen.gate.attempt_result(screen.timeline, exercise)
         solved, starter = exercise.id in progress.solved, self.starter(exercise)
         return ExerciseStatus(
             str((cell.get("attributes") or {}).get("kind", "")), solved,
@@ -57,7 +57,7 @@ class Exercises:
 
         screen = self.screen
         starter = self.starter(exercise)
-        text = screen.study.kept.attempts.get(exercise.id, starter)
+        text = screen.study.progress.attempts.get(exercise.id, starter)
         standing = self.standing(exercise)
         problem = standing.problem if standing.tried else ""
         screen.player.pause()
@@ -71,7 +71,7 @@ class Exercises:
         if done is None or screen.session is None:
             return
         text, run = done
-        screen.study.tried(exercise.id, text)
+        screen.study.record_attempt(exercise.id, text)
         if run:
             self._running_exercise = exercise
             attempts = {**screen.session.command.attempts, exercise.id: text}
@@ -81,17 +81,17 @@ class Exercises:
     def recording_grew(self) -> None:
         """Handle a growing recording: a check may have passed or failed."""
         screen = self.screen
-        progress = screen.study.kept
-        screen.gate.waiting = {
+        progress = screen.study.progress
+        screen.gate.unsolved = {
             exercise.number
             for exercise in screen.gate.exercises.values()
             if exercise.id not in progress.solved | progress.opened
         }
         for exercise in screen.gate.exercises.values():
-            checked = screen.gate.checked(screen.timeline, exercise)
-            if checked is not None and checked.ok and exercise.id in screen.study.kept.attempts:
-                screen.study.solved(exercise.id)
-                screen.gate.waiting.discard(exercise.number)
+            checked = screen.gate.attempt_result(screen.timeline, exercise)
+            if checked is not None and checked.ok and exercise.id in screen.study.progress.attempts:
+                screen.study.record_solved(exercise.id)
+                screen.gate.unsolved.discard(exercise.number)
             running = self._running_exercise
             if checked is not None and running is not None and running.id == exercise.id and screen.cursor:
                 self._running_exercise = None
@@ -116,11 +116,11 @@ class Exercises:
         if exercise is None:
             screen.say((_("hints belong to exercises"), "quiet"))
             return
-        count = screen.study.kept.hints.get(exercise.id, 0)
+        count = screen.study.progress.hints.get(exercise.id, 0)
         if count >= len(exercise.hints):
             screen.say(*styled("there is no other hint: {s} shows the solution", s=("S", "key")))
             return
-        screen.study.hint(exercise.id, count + 1)
+        screen.study.record_hints(exercise.id, count + 1)
         self._show_lesson_end()
 
     def solution(self) -> None:
@@ -129,15 +129,15 @@ class Exercises:
         if exercise is None:
             screen.say((_("solutions belong to exercises"), "quiet"))
             return
-        if exercise.id not in screen.study.kept.solved and self._solution_asked != exercise.id:
+        if exercise.id not in screen.study.progress.solved and self._solution_asked != exercise.id:
             self._solution_asked = exercise.id
             text = N_("{s} once more shows the solution")
-            if screen.study.kept.hints.get(exercise.id, 0) < len(exercise.hints):
+            if screen.study.progress.hints.get(exercise.id, 0) < len(exercise.hints):
                 text = N_("{s} once more shows the solution; {h} gives a hint")
             screen.say(*styled(text, s=("S", "key"), h=("H", "key")))
             return
         screen.study.open_solution(exercise.id)
-        screen.gate.waiting.discard(exercise.number)
+        screen.gate.unsolved.discard(exercise.number)
         self._show_lesson_end()
 
     def _show_lesson_end(self) -> None:

@@ -78,10 +78,10 @@ class FileWatcher:
         target = counterpart(old_timeline, step, session.timeline) if step else 0
         if target is None:  # the statement is gone: go to the beginning of its cell
             target = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
-        screen.study.renumber(old_timeline.document, session.timeline.document)
+        screen.study.remap_answers(old_timeline.document, session.timeline.document)
         screen.runner.replace_recording(session)
         screen.lesson.clear_cache()
-        screen.study.begin_again()
+        screen.study.reset_run()
         screen.study.furthest = target
         screen.recording_grew()
         screen.cursor = target

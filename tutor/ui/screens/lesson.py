@@ -177,7 +177,7 @@ class Commands:
     def turn_panes(self, by: int) -> None:
         """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
         screen = self.screen
-        names = [name for name in layout.PANES if screen.gate.prose or name != "lesson"]
+        names = [name for name in layout.PANES if screen.gate.has_prose or name != "lesson"]
         if screen.asking:
             names.insert(1, "ask")
         focused_name = screen.focused.id if screen.focused is not None else None
@@ -399,7 +399,7 @@ class LessonScreen(Screen[None]):
         if not self.is_mounted:
             return
         self._adopt_document()
-        self.study.compare(self.timeline)
+        self.study.check_answers(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
         self.runner.restore_cursor()
@@ -411,13 +411,13 @@ class LessonScreen(Screen[None]):
         document = self.timeline.document
         if document is not None and self.gate.document is not document:
             self.gate = Gate(document)
-            self.study.enter(self.gate)
-            self.lesson.gate, self.lesson.answered = self.gate, self.study.given
+            self.study.settle_answers(self.gate)
+            self.lesson.gate, self.lesson.answered = self.gate, self.study.answers
             self.lesson.exercise_status = self.exercises.standing
 
     def on_unmount(self) -> None:
         self.player.pause()
-        self.study.leave(self.cursor)
+        self.study.save_position(self.cursor)
 
     # ------------------------------------------------------------ the cursor and its limit
 
@@ -425,12 +425,12 @@ class LessonScreen(Screen[None]):
     def limit(self) -> int:
         """The last step that the cursor may reach."""
         self._adopt_document()  # its questions hold as soon as it is there
-        return self.gate.limit(self.timeline)
+        return self.gate.last_step(self.timeline)
 
     @property
     def asking(self) -> bool:
         """Whether a question waits for an answer at the cursor."""
-        return self.gate.asking(self.timeline, self.cursor) is not None
+        return self.gate.question_at(self.timeline, self.cursor) is not None
 
     @property
     def running(self) -> bool:
@@ -461,11 +461,11 @@ class LessonScreen(Screen[None]):
             return
         if self.follow:
             self.cursor = self.limit
-        self.study.reached(self.cursor, self.timeline, self.running)
+        self.study.record_step(self.cursor, self.timeline, self.running)
         self.lesson.seen = self.study.furthest
         self.pane_layout.follow_step()
         question = self.gate.question
-        self.code.reveal = self.gate.reveal
+        self.code.reveal = self.gate.last_revealed_cell
         self.tensors.asking = self.asking
         self.chart.limit = self.limit if question is not None else None
         self.pane_layout.update()
@@ -476,7 +476,7 @@ class LessonScreen(Screen[None]):
             min(self.timeline.steps, self.cursor + 1),
             question,
             self.lesson.seen,
-            dict(self.study.given),
+            dict(self.study.answers),
         )
         for pane in self.panes.values():
             # A growing recording does not change earlier steps; only curves grow.

@@ -10,7 +10,7 @@ import msgspec
 from tutor.explain import describe_end
 from tutor.i18n import N_, _
 from tutor.lesson.model import Knob
-from tutor.study.runs import Run, Runs, name_of
+from tutor.study.runs import Run, Runs, describe_changes
 from tutor.trace.events import Failed
 from tutor.trace.navigation import counterpart
 from tutor.ui.render.segments import Piece, clean, styled
@@ -151,10 +151,10 @@ class Runner:
     def begin(self, session: Session) -> None:
         """Record a run, and show it from its beginning."""
         if self.runs.now is None:
-            attempts = self.screen.study.kept.attempts
+            attempts = self.screen.study.progress.attempts
             if attempts:
                 session.command = msgspec.structs.replace(session.command, attempts=dict(attempts))
-            self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+            self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
         self._show(session)
         self.screen.run_worker(self._record(session), group="session", exclusive=True)
 
@@ -227,7 +227,7 @@ class Runner:
         assert screen.session is not None
         session = screen.owner.rerun_with(screen.session)
         self.runs.replace(session)
-        screen.study.begin_again()
+        screen.study.reset_run()
         self._find_target = None
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
@@ -241,7 +241,7 @@ class Runner:
         now.cursor = screen.cursor
         session = screen.owner.rerun_with(screen.session, **changes)
         self._keep_moment(now)
-        run = self.runs.add(session, name_of(session.command.knobs, session.command.edits))
+        run = self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
         screen.set_reactive(type(screen).cursor, 0)
         self.begin(session)
         screen.say(*styled("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
