@@ -95,7 +95,7 @@ HINTS: tuple[Hint, ...] = (
     Hint("i", N_("into"), "into", 12),
     Hint("o", N_("out"), "out", 12),
     Hint("] [", N_("cell"), "next_cell", 7),
-    Hint("} {", N_("turn"), "next_iteration", 10),
+    Hint("} {", N_("iteration"), "next_iteration", 10),
     Hint("b", N_("pass"), "next_pass", 8),
     Hint(N_("space"), N_("play"), "play", 9),
     Hint("k", N_("what if"), "knobs", 12),
