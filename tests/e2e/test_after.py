@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
 from tests.fuzz.kills import reads
+from tests.sampling import sample
 
 ROOT = str(Path(__file__).parents[2])
 PATCHED = """\
@@ -57,18 +58,20 @@ def test_warnings_do_not_draw_over_the_screen(tmp_path: Path, stream: str) -> No
         assert terminal.is_clean
 
 
-@pytest.mark.skipif(not HAS_PROC, reason="needs /proc to measure a process")
-@pytest.mark.parametrize(
-    "words",
-    [("record", "-o", "run.trace", "waits.py"), ("--plain", "two-paths"), ("steps", "waits.py"), ("check",),
-     ("doctor",), ("two-paths",), ()],
-    ids=lambda words: " ".join(words) or "list",
+COMMANDS = (
+    ("record", "-o", "run.trace", "waits.py"), ("--plain", "two-paths"), ("steps", "waits.py"), ("check",), ("doctor",),
+    ("two-paths",), (),
 )  # fmt: skip
-@pytest.mark.parametrize("told", [True, False], ids=["hung up", "in a session of its own"])
-def test_no_command_spins_when_its_terminal_has_gone(tmp_path: Path, words: tuple[str, ...], told: bool) -> None:
+GONE = [(words, hangs_up) for words in COMMANDS for hangs_up in (True, False)]
+"""Commands, and whether they are told (SIGHUP) that their terminal has gone, or are in a session of their own."""
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="needs /proc to measure a process")
+@pytest.mark.parametrize(("words", "hangs_up"), sample(GONE, 4), ids=lambda value: str(value))
+def test_no_command_spins_when_its_terminal_has_gone(tmp_path: Path, words: tuple[str, ...], hangs_up: bool) -> None:
     """It ends, or goes on with what it does; it never takes a core for nothing."""
     (tmp_path / "waits.py").write_text("import time\ntime.sleep(600)\n")
-    program = (*(() if told else ("setsid", "--wait")), *GRADTUTOR, *words)
+    program = (*(() if hangs_up else ("setsid", "--wait")), *GRADTUTOR, *words)
     with Terminal(program, tmp_path, draws=False) as terminal:
         reads(terminal, 3)
         under = terminal.family()
