@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.sampling import sample
 from tests.ui.conftest import ended, real, text
 from tests.ui.recordings import LESSON as LESSON_IN_ENGLISH
 from tests.ui.recordings import SCRIPT, TRACE, timeline_of, training, two_paths
@@ -120,7 +121,7 @@ async def test_the_list_of_lessons(size: tuple[int, int]) -> None:
         reader.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", sample(SIZES, 1))
 async def test_a_recording(size: tuple[int, int]) -> None:
     foreign = f"{LESSON_IN_ENGLISH.cells} {LESSON_IN_ENGLISH.title} {PRINTED_AND_WARNED}"
     app = GradtutorApp(TRACE, lessons=Path("lessons"), timeline=timeline_of(two_paths()), language="zh")
@@ -160,7 +161,7 @@ async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
         reader.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", sample(SIZES, 1))
 async def test_a_lesson_that_runs(size: tuple[int, int], tmp_path: Path) -> None:
     app = real(tmp_path, LESSON, "zh")
     async with app.run_test(size=size) as pilot:
