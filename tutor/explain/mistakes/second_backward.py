@@ -3,8 +3,7 @@
 The second pass starts from the same result, from one that shares a part of the graph, or from one whose graph reaches
 into an earlier iteration through a tensor that is carried over. `find_crossings` finds these edges into older nodes,
 `detach_fix` says how to cut them, and `skip_shared_part_fix` covers a first pass that went further back than its
-optimizer
-reaches, as the discriminator's loss of a GAN does through the generator.
+optimizer reaches, as the discriminator's loss of a GAN does through the generator.
 """
 
 from __future__ import annotations
