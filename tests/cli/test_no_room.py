@@ -40,8 +40,11 @@ def run(
     return done
 
 
-def nobody() -> list[str]:
-    """Run as a user whom limits are for and the system does not know; as root, with the right to read what root may."""
+def unknown_user() -> list[str]:
+    """Return the words before a command that run it as a user unknown to the system; none if we are not root.
+
+    Limits do not hold for root. The user may read what root may read.
+    """
     if os.geteuid():
         return []
     can = "+dac_read_search"
@@ -79,7 +82,7 @@ def test_no_process_and_no_thread(tmp_path: Path, words: Sequence[str]) -> None:
     seen = set()
     limits = (0, 3, 4, 8) if os.geteuid() == 0 else (0,)
     for count in limits:
-        done = run(tmp_path, words, within=nobody(), limit=at_most(resource.RLIMIT_NPROC, count))
+        done = run(tmp_path, words, within=unknown_user(), limit=at_most(resource.RLIMIT_NPROC, count))
         seen.add(done.returncode)
         if done.returncode:
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
@@ -103,7 +106,7 @@ def test_a_user_without_a_home(tmp_path: Path) -> None:
         folder.chmod(0o777)
     for words, home in ((("list",), None), (("list",), "relative"), (("--plain", "two-paths"), None), (STEPS, None)):
         without = ("XDG_DATA_HOME",) if home else ("XDG_DATA_HOME", "HOME")
-        within = nobody() or ["env", "HOME="]
+        within = unknown_user() or ["env", "HOME="]
         done = run(tmp_path, words, within=within, without=without, more={"HOME": home} if home else None)
         assert done.returncode == 0, done.stderr
         assert done.stderr in ("", "gradtutor: Progress is not kept: there is no home folder.\n")

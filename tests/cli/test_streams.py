@@ -47,7 +47,7 @@ def test_a_full_output_is_told_in_one_true_line(folder: Path, words: list[str]) 
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_closed_streams_are_as_nobody_who_listens(folder: Path, words: list[str]) -> None:
+def test_closed_streams_discard_what_is_written(folder: Path, words: list[str]) -> None:
     expected = shell(folder, words, "</dev/null").returncode
     assert shell(folder, words, "<&- >&- 2>&-").returncode == expected
 

@@ -37,7 +37,7 @@ _OURS = ("GRADTUTOR", "TEXTUAL", "XDG_")
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A terminal with true colour, and a home that is nobody's: no progress of the user's is touched."""
+    """A terminal with true colour, and an empty home: the user's progress is not touched."""
     kept = {key: value for key, value in os.environ.items() if key not in _SPEAKING and not key.startswith(_OURS)}
     folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("DATA", "CONFIG", "CACHE", "STATE")}
     return {
@@ -124,7 +124,7 @@ class Terminal:
     # ------------------------------------------------------------ waiting
 
     def read(self, seconds: float) -> bytes:
-        """What comes next; nothing, if nothing comes in so many seconds."""
+        """Return the next output; empty if none comes within this number of seconds."""
         if self.ended or not select.select([self._process.fd], [], [], max(seconds, 0))[0]:
             return b""
         try:

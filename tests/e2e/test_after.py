@@ -63,7 +63,7 @@ COMMANDS = (
     ("two-paths",), (),
 )  # fmt: skip
 GONE = [(words, hangs_up) for words in COMMANDS for hangs_up in (True, False)]
-"""Commands, and whether they are told (SIGHUP) that their terminal has gone, or are in a session of their own."""
+"""Commands, each with whether it gets SIGHUP when its terminal closes; else it runs in a separate session."""
 
 
 @pytest.mark.skipif(not HAS_PROC, reason="needs /proc to measure a process")

@@ -97,7 +97,7 @@ def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Sig
                 pass  # what it has written before
             assert stop != signal.SIGTSTP or terminal.is_clean
         terminal.signal(signal.SIGCONT)
-        time.sleep(0.2)  # nobody is faster, and what comes together has no order
+        time.sleep(0.2)  # keys sent faster than a person types may arrive in one read, in no fixed order
     terminal.wait(lambda: not stopped(terminal.pid) and not terminal.is_clean, quiet=0.5)
     terminal.press("right")
     terminal.wait("step 1/28")

@@ -1,4 +1,4 @@
-"""Failures that nothing catches: the functions they came out of are over, and nobody holds what was local to them."""
+"""Explain uncaught failures: the functions that raised them have returned, and their local tensors were freed."""
 
 from __future__ import annotations
 

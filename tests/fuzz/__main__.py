@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each row")
     parser.add_argument("--seed", type=int, default=0, help="what is tried is drawn by it")
-    parser.add_argument("--count", type=int, help="so many tries for each row, however long they take")
+    parser.add_argument("--count", type=int, help="number of tries for each row, instead of a time")
     parser.add_argument("--only", default="", help="the rows with this text in their names")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     parser.add_argument("--add", action="store_true", help="with --write: to what the table has of these rows")

@@ -58,7 +58,7 @@ def _of_keys() -> bytes:
 
 
 def _many(item: bytes) -> Callable[[int], bytes]:
-    """A list of as many items as make so many bytes."""
+    """Return a function that makes a list of this item, of about `size` bytes."""
     return lambda size: b"\xdd" + (size // len(item)).to_bytes(4, "big") + item * (size // len(item))
 
 

@@ -1,4 +1,4 @@
-"""Recordings that nobody recorded: damaged by accident, or made by somebody who knows the format and means no good."""
+"""Generate recordings that are damaged by accident, or forged by an attacker who knows the format."""
 
 from __future__ import annotations
 
