@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sampling import sample
+from tests.worker.recording import Forker
 from tutor.trace import tracefile
 from tutor.trace.timeline import Timeline
 
@@ -173,6 +176,58 @@ def test_a_program_runs_as_by_itself(name: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     closes = name in ("closes a range", "replaces every descriptor")
     assert any(notice.startswith(CLOSED) for notice in timeline.notices) == closes
+
+
+WRITES = {
+    "a line": "print('word')",
+    "a line of errors": "print('word', file=sys.stderr)",
+    "half a line, flushed": "print('word', end='', flush=True)",
+    "the buffer": "sys.stdout.buffer.write(b'word\\n'); sys.stdout.buffer.flush()",
+    "the descriptor's object": "sys.stdout.buffer.raw.write(b'word\\n')",
+    "another text on the buffer": "t = io.TextIOWrapper(sys.stdout.detach()); print('word', file=t); t.flush()",
+    "another buffer": "b = io.BufferedWriter(sys.stdout.detach().detach()); b.write(b'word'); b.flush()",
+    "all anew": (
+        "t = io.TextIOWrapper(sys.stdout.detach().detach(), write_through=True, line_buffering=True); "
+        "print('word', file=t)"
+    ),
+    "another mode": "sys.stdout.reconfigure(errors='ignore', line_buffering=True); print('word')",
+}
+CRASHES = {
+    "abort": "os.abort()",
+    "a fault": "ctypes.string_at(0)",
+    "a kill": "os.kill(os.getpid(), 9)",
+    "an exit": "os._exit(3)",
+}
+
+
+@pytest.mark.parametrize(("how", "crash"), sample(list(itertools.product(WRITES, CRASHES)), 8))
+def test_what_was_printed_before_a_crash_is_there(how: str, crash: str, record: Forker) -> None:
+    begin = "import ctypes, io, os, resource, sys\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+    ended = record(f"{begin}{WRITES[how]}\n{CRASHES[crash]}\n")
+    assert (ended.stdout + ended.stderr).strip() == "word"
+
+
+def test_lines_of_two_sources_stay_whole(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("""\
+import os, sys, threading, time
+def other():
+    for _ in range(40):
+        os.write(2, b"other ")
+        time.sleep(0.002)
+        os.write(2, b"line\\n")
+thread = threading.Thread(target=other)
+thread.start()
+while thread.is_alive():
+    sys.stderr.write("own ")
+    sys.stderr.write("line\\n")
+    time.sleep(0.001)
+thread.join()
+""")
+    done, _ = recorded(script)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("gradtutor: ")]
+    assert done.returncode == 0
+    assert set(lines) == {"own line", "other line"}
 
 
 def test_a_child_that_outlives_the_program_is_left_alone(tmp_path: Path) -> None:

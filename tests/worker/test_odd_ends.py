@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
+from tests.sampling import sample
 from tests.worker.recording import Forker
 from tests.worker.servers import run_python
 from tutor.trace import events as ev
@@ -82,7 +84,7 @@ def plainly(folder: Path, text: str) -> tuple[int, str, str]:
 
 def without_places(errors: str) -> list[str]:
     """The lines that name no file and no object's place in memory."""
-    return [line for line in errors.splitlines() if not line.startswith("  File") and " at 0x" not in line]
+    return [line for line in errors.splitlines() if '  File "' not in line and " at 0x" not in line]
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -94,6 +96,47 @@ def test_it_ends_as_by_itself(name: str, record: Forker, tmp_path: Path) -> None
     assert recorded.status == status
     assert recorded.stdout + recorded.raw["stdout"] == plain[1]
     assert without_places(recorded.stderr + recorded.raw["stderr"]) == without_places(plain[2])
+
+
+HOOKS = {
+    "a hook that raises": "def hook(*error):\n    raise KeyError('in the hook')\nsys.excepthook = hook\n",
+    "a hook that is no function": "sys.excepthook = None\n",
+    "no hook": "del sys.excepthook\n",
+    "a hook that looks at itself": "sys.excepthook = lambda *error: print(sys.exc_info(), error[1].__context__)\n",
+    "a hook that raises from": "def hook(kind, error, trace):\n    raise OSError from error\nsys.excepthook = hook\n",
+    "a hook that is stopped": "def hook(*error):\n    raise KeyboardInterrupt\nsys.excepthook = hook\n",
+    "an audit hook that forbids": (
+        "def audit(event, values):\n    if event == 'sys.excepthook':\n        raise RuntimeError\n"
+        "sys.addaudithook(audit)\n"
+    ),
+    "an audit hook that prints": (
+        "def audit(event, values):\n    if event == 'sys.excepthook':\n        print(event, values[1:3])\n"
+        "sys.addaudithook(audit)\n"
+    ),
+    "an exit handler that asks": "atexit.register(lambda: print(sys.last_type, sys.last_value, sys.exc_info()))\n",
+}
+RAISED = {
+    "an error whose text prints": (
+        "class Prints(Exception):\n    def __str__(self):\n        print('asked')\n        return ''\nraise Prints\n"
+    ),
+    "an error of the parser": "compile('x = (', 'other.py', 'exec')\n",
+    "a syntax error by hand": "raise SyntaxError('by hand', (None, -1, 10**9, None))\n",
+    "a group": "raise ExceptionGroup('all', [ValueError(1), KeyError(2)])\n",
+    "an error with a cause": "try:\n    1 / 0\nexcept ArithmeticError as error:\n    raise ValueError from error\n",
+    "an exit with a text that asks": (
+        "class Asks:\n    def __str__(self):\n        return str(sys.exc_info()[0])\nsys.exit(Asks())\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(("hook", "raised"), sample(list(itertools.product(HOOKS, RAISED)), 12))
+def test_hooks_and_errors_end_as_by_themselves(hook: str, raised: str, record: Forker, tmp_path: Path) -> None:
+    text = f"import atexit, sys\n{HOOKS[hook]}{RAISED[raised]}"
+    recorded = record(text)
+    status, out, errors = plainly(tmp_path, text)
+    assert recorded.status == status
+    assert recorded.stdout + recorded.raw["stdout"] == out
+    assert without_places(recorded.stderr + recorded.raw["stderr"]) == without_places(errors)
 
 
 def test_hooks_for_exceptions_end_as_pythons_own(record: Forker) -> None:

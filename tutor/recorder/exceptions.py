@@ -219,6 +219,25 @@ def print_exit(code: object) -> None:
             os.write(2, b"\n")
 
 
+def announce(error: BaseException, hook: object) -> bool:
+    """Do what Python does before it calls `sys.excepthook`; return False where an audit hook forbids the call.
+
+    Source: `_PyErr_PrintEx` in CPython's `Python/pythonrun.c`.
+    """
+    kind, trace = type(error), trace_of(error)
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    try:
+        sys.audit("sys.excepthook", hook, kind, error, trace)
+    except RuntimeError:
+        return False
+    except BaseException as raised:
+        strip(raised)
+        print_ignored(raised, "in audit hook")
+    return True
+
+
 def display(error: BaseException) -> None:
     """Print an exception as Python does, whatever its class and standard error are."""
     with contextlib.suppress(BaseException):

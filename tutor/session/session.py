@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -26,6 +27,8 @@ UPDATE_INTERVAL = 0.03
 """Seconds between two calls of `updated`, at least."""
 MAX_PRINTED = 1 << 20
 """Bytes that are kept of what C code and child processes print."""
+LINE_WAIT = 0.06
+"""Seconds to wait for the end of a line, longer than text waits in the worker, so that two sources mix whole lines."""
 
 Updated = Callable[[], None]
 
@@ -203,9 +206,12 @@ class Session:
         self._feed(wire.pack(events, sum(event.kind is not None for event in events)))
 
     async def _read_printed(self, name: str, reader: asyncio.StreamReader) -> None:
+        """Add what is written to a descriptor, in whole lines if their ends come soon."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         size = lost = 0
-        while data := await reader.read(1 << 16):
+        while data := await _read_lines(reader):
+            if self._is_mid_line(name):
+                await asyncio.sleep(LINE_WAIT)
             room = max(0, MAX_PRINTED - size)
             size += len(data[:room])
             lost += len(data[room:])
@@ -214,6 +220,12 @@ class Session:
                 self._add([Output(name, text)])
         if lost:
             self._add([Gap(0, "bytes", lost)])
+
+    def _is_mid_line(self, stream: str) -> bool:
+        """Return whether the text recorded last in a stream has no line end yet."""
+        parts = (part for part in reversed(self.timeline.contents.printed) if part.stream == stream)
+        part = next(parts, None)
+        return part is not None and not part.text.endswith("\n")
 
     # ------------------------------------------------------------ ending
 
@@ -273,6 +285,17 @@ class Session:
         """As `close`, at once, for signal handlers."""
         if self._worker is not None:
             self._worker.kill()
+
+
+async def _read_lines(reader: asyncio.StreamReader) -> bytes:
+    """Read what is there, up to a line's end if that comes within `LINE_WAIT`; b"" at the end of the file."""
+    data = chunk = await reader.read(1 << 16)
+    with contextlib.suppress(TimeoutError):
+        while chunk and not chunk.endswith(b"\n") and len(data) < 1 << 16:
+            async with asyncio.timeout(LINE_WAIT):
+                chunk = await reader.read(1 << 16)
+            data += chunk
+    return data
 
 
 def record_blocking(

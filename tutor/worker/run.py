@@ -35,6 +35,7 @@ from tutor.recorder import patches
 from tutor.recorder.call_sites import Project
 from tutor.recorder.compilers import exclude_compiled_code
 from tutor.recorder.exceptions import (
+    announce,
     attribute_warnings,
     display,
     exit_status,
@@ -44,6 +45,7 @@ from tutor.recorder.exceptions import (
     print_ignored,
     print_line,
     strip,
+    trace_of,
 )
 from tutor.recorder.originals import name_of
 from tutor.recorder.other_processes import ChildProcessWatcher
@@ -234,6 +236,7 @@ class Run:
                 recorder.catch_up(names)
         watches = [LineWatch(question, names, recorder) for question in asked if question.question == "line"]
         failure: Failed | None = None
+        ended: BaseException | None = None
         started = perf_counter()
         try:
             if isinstance(code, SyntaxError):
@@ -246,18 +249,10 @@ class Run:
             finally:
                 if recorder.full:
                     self._snapshot_past_budget()
-        except SystemExit as error:
-            self._end_exited(error)
-        except KeyboardInterrupt as error:
-            strip(error)
-            self._end_stopped()
         except BaseException as error:
-            strip(error)
-            with recorder.switched_on():
-                failure = recorder.failed(error)
-            self._outcome, self._status = "failed", 1
-            self._outcome_note = name_of(type(error))
-            self._print_exception(error)
+            ended = error
+        if ended is not None:  # outside of `except`, so that errors of the program's own hooks have no context
+            failure = self._end_raised(ended)
         seconds = perf_counter() - started
         with recorder.switched_on():
             recorder.measure()
@@ -294,6 +289,21 @@ class Run:
         except KeyboardInterrupt:
             self._end_stopped()
 
+    def _end_raised(self, error: BaseException) -> Failed | None:
+        """End the run on an exception that the program did not catch; return its event if it is a failure."""
+        strip(error)
+        if isinstance(error, SystemExit):
+            self._end_exited(error)
+            return None
+        if isinstance(error, KeyboardInterrupt):
+            self._end_stopped()
+            return None
+        with self._recorder.switched_on():
+            failure = self._recorder.failed(error)
+        self._outcome, self._status, self._outcome_note = "failed", 1, name_of(type(error))
+        self._print_exception(error)
+        return failure
+
     def _end_stopped(self) -> None:
         self._outcome, self._status, self._outcome_note = "stopped", STOPPED, ""
 
@@ -306,22 +316,28 @@ class Run:
     def _print_exception(self, error: BaseException) -> None:
         """Print an exception as Python would, by the learner's own `excepthook` if there is one."""
         hook: Any = getattr(sys, "excepthook", None)
+        if not announce(error, hook):
+            return
         if self._changed and hook is sys.__excepthook__:
             traceback.print_exception(error)  # `sys.__excepthook__` quotes the file, not the code that ran
-        elif not hasattr(sys, "excepthook"):
+            return
+        if not hasattr(sys, "excepthook"):
             print_line("sys.excepthook is missing")
             display(error)
-        else:
-            try:
-                hook(type(error), error, error.__traceback__)
-            except SystemExit as exiting:
-                self._end_exited(exiting)
-            except BaseException as second:  # the learner's hook failed: Python prints both
-                strip(second)
-                print_line("Error in sys.excepthook:")
-                display(second)
-                print_line("\nOriginal exception was:")
-                display(error)
+            return
+        second: BaseException | None = None
+        try:
+            hook(type(error), error, trace_of(error))
+        except BaseException as raised:
+            second = raised
+        if isinstance(second, SystemExit):
+            self._end_exited(second)
+        elif second is not None:  # the learner's hook failed: Python prints both
+            strip(second)
+            print_line("Error in sys.excepthook:")
+            display(second)
+            print_line("\nOriginal exception was:")
+            display(error)
 
     def _snapshot_past_budget(self) -> None:
         if not self._told_full:

@@ -111,9 +111,9 @@ class OutputRecorder:
             self._dropped = 0
 
     def _open(self, name: str, descriptor: int, errors: str) -> TextIO:
-        raw = _Raw(self, name, descriptor)
-        buffer = _Through(raw)
-        text = _Text(self._writer, buffer, errors)
+        buffer = _Buffer(self, _Raw(self, name, descriptor))
+        # Each line is sent as it ends, as at a terminal: a program that crashes has printed it.
+        text = io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
         text.mode = "w"  # type: ignore[misc]
         return text
 
@@ -136,6 +136,13 @@ class _Raw(io.RawIOBase):
         return False
 
     def write(self, data: Any) -> int:
+        """Record the bytes and send them at once, for what writes here without the buffer above."""
+        count = self.record(data)
+        self._printed.flush_recorded()
+        return count
+
+    def record(self, data: Any) -> int:
+        """Record the bytes, or write them to the descriptor where nothing is recorded."""
         text = bytes(data)
         if self._printed.bypasses_recording or not self._descriptor.is_same:
             self._printed.flush_recorded()
@@ -144,22 +151,23 @@ class _Raw(io.RawIOBase):
         return len(text)
 
 
-class _Text(io.TextIOWrapper):
-    """A stream whose `flush` sends what was printed, so that it survives a process that ends at once."""
+class _Buffer(io.BufferedWriter):
+    """A buffer that keeps nothing back, so that text belongs to the step that printed it.
 
-    def __init__(self, writer: EventWriter, buffer: io.BufferedWriter, errors: str) -> None:
-        super().__init__(buffer, encoding="utf-8", errors=errors, line_buffering=True, write_through=True)
-        self._writer = writer
+    `flush` sends what was printed, so that it survives a process that ends at once.
+    """
+
+    raw: _Raw
+
+    def __init__(self, printed: OutputRecorder, raw: _Raw) -> None:
+        super().__init__(raw)
+        self._printed = printed
+
+    def write(self, data: Any) -> int:
+        if self.closed:
+            raise ValueError("write to closed file")
+        return self.raw.record(data)
 
     def flush(self) -> None:
         super().flush()
-        self._writer.flush()
-
-
-class _Through(io.BufferedWriter):
-    """A buffer that keeps nothing back, so that text belongs to the step that printed it."""
-
-    def write(self, data: Any) -> int:
-        count = super().write(data)
-        self.flush()
-        return count
+        self._printed.flush_recorded()
