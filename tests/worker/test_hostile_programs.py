@@ -46,6 +46,21 @@ x = torch.ones(2)
 y = x * 2
 print(os.path.getsize("other.txt"))
 """,
+    "replaces every descriptor below a low limit": """\
+import os, resource, torch
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+other = os.open("other.txt", os.O_CREAT | os.O_RDWR)
+for number in range(3, 1024):
+    if number != other and os.path.exists(f"/proc/self/fd/{number}"):
+        os.dup2(other, number)
+x = torch.ones(2)
+y = x * 2
+print(os.path.getsize("other.txt"))
+try:
+    os.dup2(other, 900)
+except OSError as error:
+    print(error)
+""",
     "a large int": "a = 10**5000\nb, c = a, [a]\ndef f(n):\n    return n\nf(a)\nprint('fine')\n",
     "closes stdout": "import sys\nprint('one')\nsys.stdout.close()\n",
     "closes stderr": "import sys\nprint('one')\nsys.stderr.close()\n",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import _thread
 import contextlib
 import fcntl
+import functools
+import os
 import resource
 from collections.abc import Callable
 from os import close, fstat, write
@@ -35,7 +37,25 @@ def move_up(descriptor: int) -> int:
     except OSError:  # no room there
         return descriptor
     close(descriptor)
+    _allow_duplicates(moved)
     return moved
+
+
+def _allow_duplicates(own: int) -> None:
+    """Ignore `os.dup2` onto a descriptor of the recorder that lies above a limit which the program has lowered.
+
+    Linux refuses that number then, and a program that takes its numbers from `/proc/self/fd` has no such error alone.
+    """
+    original = os.dup2
+
+    @functools.wraps(original)
+    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+        if fd2 == own and fd2 >= resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+            os.fstat(fd)  # as in dup2, this must be a descriptor
+            return fd2
+        return original(fd, fd2, inheritable)
+
+    os.dup2 = dup2
 
 
 class GuardedDescriptor:
