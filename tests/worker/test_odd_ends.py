@@ -53,6 +53,14 @@ ENDS = {
         "import io, sys\nclass Last:\n    def __del__(self):\n        print('last words')\n"
         "last = Last()\nsys.stdout = io.StringIO()\n", 0
     ),
+    "last words after an error": (
+        "class Last:\n    def __del__(self):\n        print('last words')\nlast = Last()\n1 / 0\n", 1
+    ),
+    "last words that raise": ("class Last:\n    def __del__(self):\n        1 / 0\nlast = Last()\n", 0),
+    "a generator left over by an error": (
+        "def numbers():\n    try:\n        yield 1\n    finally:\n        print('closed')\n"
+        "left = numbers()\nnext(left)\n1 / 0\n", 1
+    ),
     "last words where a handler holds the module": (
         "import signal\nclass Last:\n    def __del__(self):\n        print('last words', Last)\n"
         "_other = Last()\nlast = Last()\nsignal.signal(signal.SIGTERM, lambda number, frame: None)\n", 0

@@ -373,9 +373,15 @@ class Run:
         """Clear the names of the module, so that `__del__` methods run while Python's own streams are in place."""
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, name, getattr(sys, f"__{name}__", None))
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):  # their frames hold the module's names
+            if hasattr(sys, name):
+                setattr(sys, name, None)
         self._recorder.signals.release()
         main = weakref.ref(self._main)
         sys.modules.pop("__main__", None)
+        # By now Python has no modules left that read source lines, so what it prints of errors quotes none.
+        modules: dict[str, Any] = sys.modules
+        modules.update(io=None, traceback=None)
         del self._main
         gc.collect()
         module = main()
