@@ -64,13 +64,12 @@ def test_batches_from_workers(tmp_path: Path) -> None:
 
 
 def test_a_large_tensor_is_not_copied(tmp_path: Path) -> None:
-    """What 200 MB more in a tensor cost is the same: it is measured in slices, never copied as a whole."""
-    grown = {}
-    for name, size in (("small", 1 << 10), ("large", 50 << 20)):
-        script = tmp_path / f"{name}.py"
+    """Recording a tensor of 400 MB takes no second 400 MB: it is measured in slices."""
+    grown = []
+    for size in (1 << 10, 100 << 20):
+        script = tmp_path / f"{size}.py"
         script.write_text(f"import torch\nt = torch.ones({size})\nt[7] = 3.\n", encoding="utf-8")
         record = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(tmp_path / "out.trace"), str(script)]
-        grown[name] = (peak([sys.executable, str(script)], tmp_path), peak(record, tmp_path))
-    plain, recorded = (grown["large"][at] - grown["small"][at] for at in (0, 1))
-    assert plain > 150 << 10
-    assert recorded < plain + (80 << 10)
+        grown.append(peak(record, tmp_path))
+    small, large = grown
+    assert large < small + (480 << 10)
