@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,8 @@ def without_places(errors: str) -> list[str]:
 @pytest.mark.parametrize("name", ENDS)
 def test_it_ends_as_by_itself(name: str, record: Forker, tmp_path: Path) -> None:
     text, status = ENDS[name]
+    if sys.version_info >= (3, 13) and name in ("an exit with what has no text", "an exit with a large number"):
+        pytest.skip("Python 3.13 prints the error of an exit status again when it waits for threads")
     recorded = record(text)
     plain = plainly(tmp_path, text)
     assert plain[0] == status

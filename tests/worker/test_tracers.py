@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.worker.recording import Forker
@@ -59,7 +61,8 @@ def test_the_program_runs_as_by_itself(name: str, record: Forker) -> None:
 def test_an_exit_handler_that_fails_shows_no_frame_of_ours(record: Forker) -> None:
     recorded = record("import atexit, sys\natexit.register(sys.exit, 3)\n")
     assert recorded.status == 0
-    assert recorded.stderr.splitlines()[0] == "Exception ignored in atexit callback: <built-in function exit>"
+    in_callback = recorded.stderr.splitlines()[0].replace(":", "")  # Python 3.13 puts it elsewhere
+    assert in_callback == "Exception ignored in atexit callback <built-in function exit>"
     assert "tutor" not in recorded.stderr
 
 
@@ -72,7 +75,8 @@ threading._shutdown = refuse
 atexit.register(print, "the end")
 """)
     assert recorded.stdout == "the end\n"
-    assert recorded.stderr.startswith("Exception ignored in: <module 'threading' from")
+    begin = "on threading shutdown:" if sys.version_info >= (3, 13) else "in: <module 'threading' from"
+    assert recorded.stderr.startswith(f"Exception ignored {begin}")
     assert "tutor" not in recorded.stderr
 
 

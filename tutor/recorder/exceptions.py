@@ -234,7 +234,7 @@ def announce(error: BaseException, hook: object) -> bool:
         return False
     except BaseException as raised:
         strip(raised)
-        print_ignored(raised, "in audit hook")
+        print_ignored(raised, None, "in audit hook")
     return True
 
 
@@ -244,18 +244,27 @@ def display(error: BaseException) -> None:
         _display(type(error), error, trace_of(error))
 
 
-def print_ignored(error: BaseException, thing: object) -> None:
-    """Print an error that ends nothing, by the program's `unraisablehook` if there is one."""
+def print_ignored(error: BaseException, thing: object, doing: str) -> None:
+    """Print an error that ends nothing, by the program's `unraisablehook` if there is one.
+
+    Args:
+        error: The error.
+        thing: The object that it is ignored in, which Python before 3.13 names; None if no version does.
+        doing: What Python did, which newer versions name instead.
+    """
+    is_new = thing is None or sys.version_info >= (3, 13)
+    message = f"Exception ignored {doing}" if is_new else None
     hook: Any = getattr(sys, "unraisablehook", None)
     if hook is not sys.__unraisablehook__ and callable(hook):
         with contextlib.suppress(BaseException):
             hook(
                 types.SimpleNamespace(
-                    exc_type=type(error), exc_value=error, exc_traceback=trace_of(error), err_msg=None, object=thing
+                    exc_type=type(error), exc_value=error, exc_traceback=trace_of(error), err_msg=message,
+                    object=None if is_new else thing,
                 )
-            )
+            )  # fmt: skip
         return
-    print_line(f"Exception ignored in: {thing!r}")
+    print_line(f"{message}:" if is_new else f"Exception ignored in: {thing!r}")
     display(error)
 
 
@@ -277,7 +286,7 @@ def flush_at_end() -> bool:
             flushed = False
             strip(error)
             if name == "stdout":
-                print_ignored(error, stream)
+                print_ignored(error, stream, "on flushing sys.stdout")
     return flushed
 
 

@@ -354,7 +354,7 @@ class Run:
                 threading._shutdown()  # type: ignore[attr-defined]
             except BaseException as error:  # the program's own
                 strip(error)
-                print_ignored(error, threading)
+                print_ignored(error, threading, "on threading shutdown")
             try:
                 atexit._run_exitfuncs()
                 if not flush_at_end():
