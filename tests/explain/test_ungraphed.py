@@ -6,7 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.transforms import describe_transform
+from tutor.explain.mistakes.registry import diagnose_step
+from tutor.trace.timeline import Timeline
 
 DATA = """\
 import torch
@@ -50,9 +51,13 @@ z = Net().forward(x)
 """
 
 
+def first_note(timeline: Timeline, step: int) -> str | None:
+    return next((diagnosis.sentence for diagnosis in diagnose_step(timeline, step)), None)
+
+
 def notes(recording: Recording) -> list[tuple[str | None, str]]:
-    steps = range(1, recording.timeline.steps + 1)
-    found = ((recording.code(step), describe_transform(recording.timeline, step)) for step in steps)
+    steps = sorted(recording.steps_of("line") + recording.steps_of("op"))
+    found = ((recording.code(step), first_note(recording.timeline, step)) for step in steps)
     return [(code, said) for code, said in found if said is not None]
 
 

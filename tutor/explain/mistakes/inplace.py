@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
+from tutor.explain.mistakes.context import FailureContext, parse_code
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, detach_fix, find_crossings, nodes_leading_to
 from tutor.explain.saved_tensors import SavedTensor, node_label, saved_by, version_of
 from tutor.i18n import _
@@ -338,7 +339,7 @@ def explain_modified_saved_tensor(context: FailureContext, match: re.Match[str])
         if _is_changed_elsewhere(context, overwritten, owner)
         else _out_of_place_fix(context, overwritten, owner)
     )
-    return Diagnosis(sentences([problem, fix]), overwritten.step)
+    return Diagnosis(problem, overwritten.step, fix)
 
 
 def _written_name(context: FailureContext, overwritten: Overwritten) -> str | None:

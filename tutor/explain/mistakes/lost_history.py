@@ -14,8 +14,8 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from tutor.explain.formatting import joined
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
-from tutor.explain.mistakes.silent import name_of_data
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_statement
+from tutor.explain.mistakes.ungraphed import name_of_data
 from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Event, Line, Op
 from tutor.trace.names import MODULE, names_of
@@ -213,8 +213,7 @@ def _statement_at(context: FailureContext, site: int) -> str:
 @lru_cache(maxsize=1024)
 def _bindings(code: str) -> tuple[set[str], set[str], bool]:
     """Return the names that a statement binds, the names it reads, and whether the old values are replaced."""
-    body = parse_code(code).body
-    statement = body[0] if len(body) == 1 else None
+    statement = parse_statement(code)
     if isinstance(statement, ast.Assign):
         names = {name for target in statement.targets for name in _names_in(target)}
         return names, _names_in(statement.value), True
@@ -366,8 +365,7 @@ def _data_cut(context: FailureContext, tensor: int, before: int) -> Cut | None:
 
 def _data_source(code: str, name: str) -> str | None:
     """Return `(w * 2).sum()` of the statement `y = (w * 2).sum().data`; None for any other statement."""
-    body = parse_code(code).body
-    statement = body[0] if len(body) == 1 else None
+    statement = parse_statement(code)
     value = statement.value if isinstance(statement, ast.Assign) else None
     if not isinstance(statement, ast.Assign) or not isinstance(value, ast.Attribute) or value.attr != "data":
         return None

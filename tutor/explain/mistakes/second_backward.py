@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
+from tutor.explain.mistakes.context import FailureContext, parse_code, parse_statement
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.saved_tensors import saved_by
 from tutor.i18n import _
 from tutor.trace.events import Bind, Op, OptimizerStep
@@ -212,8 +213,7 @@ def _rebinding(context: FailureContext, crossing: Crossing) -> tuple[str, str] |
         ):
             continue
         code = context.statement_of(step)
-        body = parse_code(code).body
-        assignment = body[0] if len(body) == 1 else None
+        assignment = parse_statement(code)
         if not isinstance(assignment, ast.Assign) or [ast.unparse(node) for node in assignment.targets] != [name]:
             return None
         value = assignment.value
@@ -414,9 +414,7 @@ def explain_second_backward(context: FailureContext, _match: re.Match[str]) -> D
             "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
             "had saved.", root=root, before=first_pass,
         )  # fmt: skip
-        return Diagnosis(
-            sentences([problem, _recompute_fix(context, graph, freed, root, nodes, first_step)]), first_step
-        )
+        return Diagnosis(problem, first_step, _recompute_fix(context, graph, freed, root, nodes, first_step))
     nodes_to_saved = nodes_leading_to(
         graph, {serial for serial in freed if graph.nodes[serial].saved or graph.nodes[serial].kept}
     )

@@ -10,15 +10,16 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, mistake, parenthesize, parse_code
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
 from tutor.explain.mistakes.inplace import base_of, is_assignable, is_library, out_of_place, write_target
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.i18n import _
 from tutor.trace.names import names_of
 from tutor.trace.state import TensorState
 
 
 @mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "a leaf Variable that requires grad is being used in an in-place operation"."""
     target = _write_target(context)
     if target is None:
@@ -34,8 +35,8 @@ def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> str | 
         out_of_place(context.statement, context.code, of_tensor=False) if _is_torch_function(context.code) else None
     )
     if replacement is not None:
-        return sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)])
-    return sentences([problem, _("To update a parameter, do it inside `with torch.no_grad():`.")])
+        return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))
+    return Diagnosis(problem, fix=_("To update a parameter, do it inside `with torch.no_grad():`."))
 
 
 def _is_torch_function(code: str) -> bool:
@@ -44,9 +45,9 @@ def _is_torch_function(code: str) -> bool:
     return call is not None and isinstance(call.func, ast.Attribute) and is_library(call.func.value)
 
 
-def _describe_inplace_layer(context: FailureContext) -> str | None:
+def _describe_inplace_layer(context: FailureContext) -> Diagnosis | None:
     """Explain a layer with `inplace=True` that is called with the leaf itself; None for any other code."""
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    call = next(iter(context.calls), None)
     leaves = [
         ast.unparse(argument)
         for argument in (call.args if call is not None else ())
@@ -58,15 +59,15 @@ def _describe_inplace_layer(context: FailureContext) -> str | None:
         ast.parse(f"{leaves[0]}.clone()", mode="eval").body if ast.unparse(argument) == leaves[0] else argument
         for argument in call.args
     ]
-    return _(
+    return Diagnosis(_(
         "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), "
         "where autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
         name=leaves[0], code=context.code, copy=ast.unparse(ast.Call(call.func, arguments, call.keywords)),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "a view of a leaf Variable that requires grad is being used in an in-place operation"."""
     target = _write_target(context)
     if target is None:
@@ -80,10 +81,10 @@ def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> s
         target_text = _("{name}, a leaf that requires grad", name=name)
     else:
         target_text = _("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=leaf)
-    return _(
+    return Diagnosis(_(
         "`{code}` writes into {into}, where autograd could not follow. Set its elements inside "
         "`with torch.no_grad():`, or before it requires grad.", code=code, into=target_text,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _base_leaf(context: FailureContext, node: ast.expr) -> str | None:
@@ -110,7 +111,7 @@ def _base_leaf(context: FailureContext, node: ast.expr) -> str | None:
 def explain_multi_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "This view is the output of a function that returns multiple views" of an in-place write."""
     target = _write_target(context)
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    call = next(iter(context.calls), None)
     written = target if target is not None else call.args[0] if call is not None and call.args else None
     if written is None:
         return None
@@ -125,11 +126,11 @@ def explain_multi_view_write(context: FailureContext, _match: re.Match[str]) -> 
     step = None if producer is None else producer[0]
     replacement = out_of_place(context.statement, context.code, of_tensor=isinstance(written, ast.Subscript))
     if replacement is not None:
-        return Diagnosis(sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)]), step)
+        return Diagnosis(problem, step, _("Make a new tensor instead: `{code}`.", code=replacement))
     if not is_assignable(base_of(written)):
         return Diagnosis(problem, step)
     copy_text = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
-    return Diagnosis(sentences([problem, copy_text]), step)
+    return Diagnosis(problem, step, copy_text)
 
 
 @mistake("RuntimeError", r"^A view was created in no_grad mode and is being modified inplace with grad mode enabled")
@@ -149,20 +150,20 @@ def explain_no_grad_view_write(context: FailureContext, _match: re.Match[str]) -
 
 
 @mistake("RuntimeError", r"^Inplace update to inference tensor outside InferenceMode is not allowed")
-def explain_inference_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_inference_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "Inplace update to inference tensor outside InferenceMode is not allowed"."""
     target = _write_target(context)
     name = None if target is None else ast.unparse(base_of(target))
     if name is None or context.tensor(name) is None:
         return None
-    return _(
+    return Diagnosis(_(
         "{name} was made in torch.inference_mode(), and such a tensor cannot be changed outside of it. Take a copy "
         "first, `{copy}`, or use torch.no_grad() there.", name=name, copy=f"{name} = {name}.clone()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Inference tensors cannot be saved for backward"."""
     names = [
         ast.unparse(node)
@@ -172,15 +173,15 @@ def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> s
         and tensor.version is None and tensor.layout == "strided"
     ]  # fmt: skip
     if len(set(names)) != 1:
-        return _(
+        return Diagnosis(_(
             "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. "
             "Make it under torch.no_grad() instead, or use its clone().", code=context.code,
-        )  # fmt: skip
-    return _(
+        ))  # fmt: skip
+    return Diagnosis(_(
         "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
         "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.",
         name=names[0], code=context.code, copy=f"{names[0]}.clone()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^unsupported operation: more than one element of the written-to tensor refers to a single")
@@ -221,7 +222,7 @@ _REGISTER_METHOD = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook
 
 
 @mistake("RuntimeError", r"^Output 0 of BackwardHookFunction(?:Backward)? is a view and is being modified inplace")
-def explain_hooked_output_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
+def explain_hooked_output_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Output 0 of BackwardHookFunctionBackward is a view and is being modified inplace"."""
     step, module, method = _hook_registration(context)
     if step is None:
@@ -265,7 +266,7 @@ def _parameters_of(context: FailureContext, step: int, module: str) -> list[int]
 
 def _owner_of(context: FailureContext, inputs: list[int | None]) -> str | None:
     """Return the name of the layer that owns one of these parameters, where the failure is; None if unknown."""
-    owners = {name.rpartition(".")[0] for name, serial in Operands(context).names.items() if serial in inputs}
+    owners = {name.rpartition(".")[0] for name, serial in context.names.items() if serial in inputs}
     return min(owners - {""}, key=len, default=None)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from math import isfinite, isnan
 
 from tutor.explain import formatting
+from tutor.explain.mistakes.context import StepContext, parse_code, parse_expression, strip_parentheses
+from tutor.explain.mistakes.registry import Diagnosis, silent_mistake
 from tutor.explain.node import summarize_node
 from tutor.explain.provenance import RecordedOp, find_operation
 from tutor.explain.rules.registry import Operand
 from tutor.i18n import _
 from tutor.trace.events import Node
 from tutor.trace.names import names_of
-from tutor.trace.source import parse
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
@@ -37,9 +38,10 @@ _ELEMENTWISE = (*_FINITE_ABOVE_ZERO, *_QUOTIENTS, *_FINITE_WITHIN_ONE, "ExpBackw
 """Nodes of element-wise functions whose derivative is finite at 1 (at 0.5 for those within one)."""
 
 
-def describe_first_nonfinite(timeline: Timeline, step: int) -> str | None:
-    """Return that this node made the first nan or inf of its pass, why, and a fix; None at other steps."""
-    event, state = timeline.event(step), timeline.state(step)
+@silent_mistake("node")
+def explain_first_nonfinite(context: StepContext) -> Diagnosis | None:
+    """Say that this node made the first nan or inf of its pass, why, and how to prevent it."""
+    timeline, step, event, state = context.timeline, context.step, context.event, context.state
     node = state.nodes.get(event.node) if isinstance(event, Node) else None
     if not isinstance(event, Node) or node is None or any(map(_nonfinite_kind, event.grad_outputs)):
         return None
@@ -80,7 +82,7 @@ def describe_first_nonfinite(timeline: Timeline, step: int) -> str | None:
             sentences.append(_("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
     if node.name in _SOFTMAXES and made is not None and _has_all_inf_row(made.operands[0]):
         sentences.append(_("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
-    return formatting.listed(sentences)
+    return Diagnosis(sentences[0], fix=formatting.listed(sentences[1:]))
 
 
 def _nonfinite_kind(value: Value) -> str | None:
@@ -110,7 +112,7 @@ def _culprit(made: RecordedOp, node: str) -> Operand | None:
     operand = made.operands[place] if place < len(made.operands) else None
     if operand is None or operand.tensor is None or "%" in operand.name or "…" in operand.name:
         return None
-    return operand if isinstance(parse(operand.name), ast.Module) else None
+    return operand if parse_code(operand.name).body else None
 
 
 def _factor(timeline: Timeline, step: int) -> str:
@@ -182,9 +184,7 @@ def _consumers(state: State, node: int) -> Iterator[tuple[int, int]]:
 
 def _call(timeline: Timeline, step: int) -> ast.Call | None:
     """Return the method or function call of a step; None where its code is none."""
-    tree = parse((timeline.view(step).code or "").strip())
-    body = tree.body if isinstance(tree, ast.Module) else []
-    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    value = parse_expression((timeline.view(step).code or "").strip())
     return value if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else None
 
 
@@ -203,7 +203,7 @@ def _condition(call: ast.Call) -> str | None:
 def _masked_fix(node: str, operand: Operand, condition: str, chosen: bool) -> str:
     """Return the input masked before the operation: `torch.where(x > 0, x, 1.0)`."""
     safe = "0.5" if node in (*_FINITE_WITHIN_ONE, "AtanhBackward0") else "1.0"
-    sides = f"{_normalized_source(operand.name)}, {safe}" if chosen else f"{safe}, {_normalized_source(operand.name)}"
+    sides = f"{strip_parentheses(operand.name)}, {safe}" if chosen else f"{safe}, {strip_parentheses(operand.name)}"
     return f"torch.where({condition}, {sides})"
 
 
@@ -216,7 +216,7 @@ def _fix(node: str, operand: Operand, event: Node, dtype: str) -> str | None:
     if node in (*_FINITE_ABOVE_ZERO, "PowBackward1") and max(values) <= 0:
         return _clamp_fix(name, dtype)
     if node in _QUOTIENTS and not any(values):
-        return f"torch.where({_normalized_source(name)} == 0, 1.0, {_normalized_source(name)})"
+        return f"torch.where({strip_parentheses(name)} == 0, 1.0, {strip_parentheses(name)})"
     if node in _FINITE_WITHIN_ONE and min(map(abs, values)) >= 1:
         return f"{name}.clamp(-0.9999, 0.9999)"
     return None
@@ -238,12 +238,12 @@ def _has_all_inf_row(operand: Operand) -> bool:
 
 def _condition_was_known(timeline: Timeline, state: State, node: int, condition: str, step: int) -> bool:
     """Return whether the tensors of a condition existed, with these names, before a node's operation."""
-    node_state, tree = state.nodes[node], parse(condition)
+    node_state = state.nodes[node]
     step_made = timeline.columns.operation(node_state.operation or node_state.within)
-    if step_made is None or tree is None:
+    if step_made is None:
         return False
     before, now = names_of(timeline.state(step_made - 1)), names_of(timeline.state(step - 1))
-    names = {name_node.id for name_node in ast.walk(tree) if isinstance(name_node, ast.Name)}
+    names = {name_node.id for name_node in ast.walk(parse_code(condition)) if isinstance(name_node, ast.Name)}
     return all(before.get(name) == now[name] for name in names if name in now)
 
 
@@ -256,10 +256,3 @@ def _culprit_values(event: Node, operand: Operand) -> list[float]:
         if len(sent) == len(operand_values):
             values += [x for x, g in zip(operand_values, sent, strict=True) if isinstance(g, float) and not isfinite(g)]
     return values if all(map(isfinite, values)) else []
-
-
-def _normalized_source(name: str) -> str:
-    """Return an expression without superfluous parentheses."""
-    tree = parse(name)
-    body = tree.body if isinstance(tree, ast.Module) else []
-    return ast.unparse(body[0]) if len(body) == 1 else name
