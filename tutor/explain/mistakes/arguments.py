@@ -10,36 +10,13 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.formatting import number, sentences
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_statement
-from tutor.explain.mistakes.dtypes_and_devices import parse_dtype
-from tutor.explain.mistakes.lost_history import readings_by_name
+from tutor.explain.formatting import sentences
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
+from tutor.explain.mistakes.inplace import out_of_place
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
-from tutor.trace.values import elements
-
-# ---------------------------------------------------------------- backward and requires_grad
-
-
-@mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'", priority=-1)
-def explain_backward_of_non_tensor(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
-    """Explain "'NoneType' object has no attribute 'backward'", and the same of lists and tuples."""
-    source = context.receiver_of("backward")
-    if source is None or source.startswith(("'", '"')):
-        return None
-    if match["kind"] == "NoneType":
-        return Diagnosis(_(
-            "{name} is None, and backward() is a method of tensors. Does the function that it comes from return the "
-            "loss?", name=source,
-        ))  # fmt: skip
-    if match["kind"] in ("list", "tuple"):
-        return Diagnosis(_(
-            "{name} is a {kind}, and backward() is a method of tensors. Make one loss of them: {fix}.",
-            name=source, kind=match["kind"], fix=f"sum({source}).backward()",
-        ))  # fmt: skip
-    return None
 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
@@ -70,13 +47,9 @@ def explain_no_gradient_needed(context: FailureContext, _match: re.Match[str]) -
 
 def _input_without_grad(context: FailureContext) -> str | None:
     """Return the input of `torch.autograd.grad(y, [x])` that does not require grad; None if there is none."""
-    arguments = context.arguments()
-    inputs = arguments[1] if len(arguments) > 1 else None
-    parts = inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]
-    for part in parts:
-        tensor = None if part is None else context.resolve(part)
-        if part is not None and tensor is not None and not tensor.requires_grad:
-            return ast.unparse(part)
+    for inputs in context.arguments()[1:2]:
+        parts = inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]
+        return next((part.source for part in context.operands(parts) if not part.tensor.requires_grad), None)
     return None
 
 
@@ -85,14 +58,13 @@ def explain_deepcopy(context: FailureContext, _match: re.Match[str]) -> Diagnosi
     """Explain "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"."""
     for operand in context.all_operands():
         if not operand.tensor.is_leaf:
-            producer = context.producer(operand.tensor.tensor)
-            by = _(" ({place})", place=context.place_of(producer[0])) if producer is not None else ""
+            by, step = context.made_by(operand.tensor.tensor)
             fix = f"{parenthesize(operand.source)}.detach().clone()"
             problem = _(
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
                 "Copy the numbers alone: {fix}.", name=operand.source, by=by, fix=fix,
             )  # fmt: skip
-            return Diagnosis(problem, None if producer is None else producer[0])
+            return Diagnosis(problem, step)
     computed = _non_leaf_attribute(context)
     if computed is not None:
         return Diagnosis(_(
@@ -107,13 +79,8 @@ def explain_deepcopy(context: FailureContext, _match: re.Match[str]) -> Diagnosi
 
 def _non_leaf_attribute(context: FailureContext) -> str | None:
     """Return the name of a non-leaf tensor that an object among the arguments holds; None if unknown."""
-    for copied in context.arguments(1):
-        source = ast.unparse(copied)
-        for name, serial in context.names.items():
-            tensor = context.state.tensors.get(serial)
-            if name.startswith((f"{source}.", f"{source}[")) and tensor is not None and not tensor.is_leaf:
-                return name
-    return None
+    held = (operand for copied in context.arguments(1) for operand in context.held_by(ast.unparse(copied)))
+    return next((operand.source for operand in held if not operand.tensor.is_leaf), None)
 
 
 # ---------------------------------------------------------------- one truth value of many
@@ -123,8 +90,7 @@ def _non_leaf_attribute(context: FailureContext) -> str | None:
 def explain_ambiguous_truth(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Boolean value of Tensor with more than one value is ambiguous"."""
     problem = _("`{code}` needs one truth value, and the tensor has one for each element.", code=context.code)
-    body = context.tree.body if isinstance(context.tree, ast.Module) else []
-    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    value = context.expression
     fix = None if value is None else _format_elementwise(value)
     if fix is not None:
         return Diagnosis(problem, fix=_("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
@@ -181,7 +147,7 @@ def explain_optimizer_of_module(context: FailureContext, match: re.Match[str]) -
     name = ast.unparse(call.args[0])
     if match["kind"] == "method" and name.endswith(".parameters"):
         return Diagnosis(_("{name} is the method; with parentheses it gives the parameters: {name}().", name=name))
-    if any(each.startswith((f"{name}.", f"{name}[")) for each in context.names):
+    if any(context.held_by(name)):
         return Diagnosis(
             _("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
         )
@@ -308,10 +274,7 @@ def _common_prefix(missing: list[str], unexpected: list[str]) -> str | None:
 
 def _format_without_prefix(context: FailureContext, prefix: str) -> str:
     """Return code that removes a prefix from the keys of the loaded `state_dict`."""
-    argument = next(
-        (ast.unparse(node.args[0]) for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args),
-        "state",
-    )
+    argument = next((ast.unparse(call.args[0]) for call in context.calls if call.args), "state")
     return f'{{key.removeprefix("{prefix}"): value for key, value in {parenthesize(argument)}.items()}}'
 
 
@@ -327,21 +290,6 @@ def explain_load_optimizer_state(context: FailureContext, _match: re.Match[str])
     ))  # fmt: skip
 
 
-# ---------------------------------------------------------------- sizes of a gradient
-
-
-@mistake(
-    "RuntimeError",
-    r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
-)
-def explain_grad_size(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "attempting to assign a gradient of size '[2]' to a tensor of size '[3]'"."""
-    return Diagnosis(_(
-        "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
-        own=match["own"], given=match["given"],
-    ))  # fmt: skip
-
-
 @mistake(
     "RuntimeError",
     r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]",
@@ -353,87 +301,10 @@ def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> Dia
         "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
         code=context.code, wide=match["wide"], own=match["own"],
     )  # fmt: skip
-    for node in ast.walk(context.tree):
-        if isinstance(node, ast.AugAssign):
-            target = ast.unparse(node.target)
-            fix = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=fix))
-    return Diagnosis(problem)
-
-
-@mistake("RuntimeError", r"^all elements of (?P<which>input|target) should be between 0 and 1")
-def explain_probability_range(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
-    """Explain "all elements of input should be between 0 and 1" of `BCELoss`."""
-    call = context.call
-    if call is None:
-        return None
-    position = 0 if match["which"] == "input" else 1
-    node = context.argument(position, match["which"])
-    operands = [] if node is None else context.operands([node])
-    values = (elements(operands[0].tensor.value) or ()) if operands else ()
-    wrong = next((value for value in values if not 0 <= value <= 1), None)
-    name = _("the target") if position else _("the prediction")
-    if wrong is None:
-        problem = _("`{code}` takes probabilities, from 0 to 1, and {name} holds other numbers.", code=context.code,
-                  name=operands[0].source if operands else name)  # fmt: skip
-    else:
-        problem = _(
-            "`{code}` takes probabilities, from 0 to 1, and {name} holds {number}.",
-            code=context.code, name=operands[0].source, number=number(wrong),
-        )  # fmt: skip
-    if position or wrong is None or wrong != wrong:
+    replacement = out_of_place(context.statement, context.code, of_tensor=False)
+    if replacement is None:
         return Diagnosis(problem)
-    name = ast.unparse(call.func)
-    fix = f"{name}_with_logits" if name.endswith("binary_cross_entropy") else "nn.BCEWithLogitsLoss()"
-    detail = _("If these are the numbers of a last layer as they are (logits), the loss for them is {fix}.", fix=fix)
-    return Diagnosis(problem, fix=detail)
-
-
-@mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>[\w: ]+)' to a tensor with "
-         r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
-def explain_grad_dtype(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "attempting to assign a gradient with dtype 'double' to a tensor with dtype 'float'"."""
-    problem = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
-              wanted=parse_dtype(match["wanted"]), given=parse_dtype(match["given"]))  # fmt: skip
-    assignment = _grad_assignment(context)
-    if assignment is None:
-        return Diagnosis(problem)
-    target, value = (ast.unparse(node) for node in (assignment.targets[0], assignment.value))
-    owner = target.removesuffix(".grad")
-    return Diagnosis(problem, fix=_("Write `{fix}`.", fix=f"{target} = {parenthesize(value)}.to({owner}.dtype)"))
-
-
-@mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
-def explain_grad_type(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "assigned grad expected to be a Tensor or None but got grad of type float"."""
-    problem = _("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
-    assignment = _grad_assignment(context)
-    if assignment is None:
-        return Diagnosis(problem)
-    return Diagnosis(problem, fix=_("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None"))
-
-
-def _grad_assignment(context: FailureContext) -> ast.Assign | None:
-    """Return the statement `w.grad = …` that failed; None for any other statement."""
-    statement = parse_statement(context.statement)
-    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]).endswith(".grad"):
-        return statement
-    return None
-
-
-# ---------------------------------------------------------------- views
-
-
-@mistake("RuntimeError", r"^Can't detach views in-place")
-def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    """Explain "Can't detach views in-place"."""
-    name = context.receiver_of("detach_")
-    if name is None:
-        return None
-    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{parenthesize(name)}.detach()"
-    return Diagnosis(
-        _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
-    )
+    return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))
 
 
 # ---------------------------------------------------------------- LBFGS
@@ -475,38 +346,12 @@ def _describe_step_of_loss(context: FailureContext, call: ast.Call, name: str) -
 
 def _is_made_as(context: FailureContext, name: str, pattern: str) -> bool:
     """Return whether every assignment to this name in the file calls a class that matches the pattern."""
-    text = None if context.event.file is None else context.timeline.book.text(context.event.file)
-    tree = parse_code(None if text is None else "\n".join(text.lines))
     values = [
         ast.unparse(node.value)
-        for node in ast.walk(tree)
+        for node in ast.walk(context.file_tree)
         if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets)
     ]
     return bool(values) and all(re.match(rf"(?:[\w.]+\.)?{pattern}\(", code) for code in values)
-
-
-@mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
-def explain_backward_of_number(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    """Explain "'float' object has no attribute 'backward'"."""
-    source = context.receiver_of("backward")
-    if source is None:
-        return None
-    if source.endswith(".item()"):
-        return Diagnosis(_(
-            "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
-            "item() for printing.", code=source,
-        ))  # fmt: skip
-    conversion = next(iter(readings_by_name(context, context.step, {source})), None)
-    if conversion is not None:
-        problem = _(
-            "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
-            "is a tensor, and keep item() for printing.", code=source,
-            place=context.place_of(conversion.step, conversion.code),
-        )  # fmt: skip
-        return Diagnosis(problem, conversion.step)
-    return Diagnosis(
-        _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
-    )
 
 
 @mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
@@ -545,13 +390,12 @@ def explain_optimizer_of_non_leaf(context: FailureContext, _match: re.Match[str]
             name = ast.unparse(node)
             tensor = context.tensor(name)
             if tensor is not None and not tensor.is_leaf:
-                producer = context.producer(tensor.tensor)
-                by = _(" ({place})", place=context.place_of(producer[0]).strip()) if producer is not None else ""
+                by, step = context.made_by(tensor.tensor)
                 problem = _(
                     "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
                     "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
                 )  # fmt: skip
-                return Diagnosis(problem, None if producer is None else producer[0])
+                return Diagnosis(problem, step)
     return Diagnosis(_(
         "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
         "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
@@ -579,14 +423,10 @@ def explain_optimizer_of_nothing(context: FailureContext, _match: re.Match[str])
 
 def _exhausted_generator(context: FailureContext) -> tuple[str, str] | None:
     """Return the name of the generator passed to an optimizer, and the code that made it; None if unknown."""
-    argument = next((node.args[0] for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
-    file = context.event.file
-    text = None if file is None else context.timeline.book.text(file)
-    if not isinstance(argument, ast.Name) or text is None:
-        return None
-    for node in ast.walk(parse_code("\n".join(text.lines))):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument.id:
+    argument = next((ast.unparse(call.args[0]) for call in context.calls if call.args), "")
+    for node in ast.walk(context.file_tree) if argument.isidentifier() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument:
             source = ast.unparse(node.value)
             if source.endswith(".parameters()"):
-                return argument.id, source
+                return argument, source
     return None

@@ -7,8 +7,9 @@ import ast
 import re
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, strip_parentheses
-from tutor.explain.mistakes.lost_history import ancestors, find_cut, format_inplace, is_computed_from
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code, parse_statement, strip_parentheses
+from tutor.explain.mistakes.dtypes_and_devices import parse_dtype
+from tutor.explain.mistakes.lost_history import ancestors, find_cut, format_inplace, is_computed_from, readings_by_name
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
@@ -103,12 +104,7 @@ def _describe_frozen(context: FailureContext, root: str, frozen: list[int], temp
 
 def _step_frozen(context: FailureContext, parameter: int) -> int:
     """Return the first step at which a parameter exists and requires no grad."""
-    first, last = 0, context.step
-    while first < last:
-        middle = (first + last) // 2
-        tensor = context.timeline.state(middle).tensors.get(parameter)
-        first, last = (first, middle) if tensor is not None and not tensor.requires_grad else (middle + 1, last)
-    return first
+    return context.first_step(lambda state: parameter in state.tensors and not state.tensors[parameter].requires_grad)
 
 
 def _frozen_parameters(context: FailureContext, tensor: int) -> list[int] | None:
@@ -128,11 +124,8 @@ def _frozen_parameters(context: FailureContext, tensor: int) -> list[int] | None
 
 def _required_grad(context: FailureContext, tensor: int) -> bool:
     """Return whether a tensor required grad when it was made."""
-    first, last = 0, context.step
-    while first < last:
-        middle = (first + last) // 2
-        first, last = (first, middle) if tensor in context.timeline.state(middle).tensors else (middle + 1, last)
-    return context.timeline.state(first).tensors[tensor].requires_grad
+    step = context.first_step(lambda state: tensor in state.tensors)
+    return context.timeline.state(step).tensors[tensor].requires_grad
 
 
 def _differentiated_source(context: FailureContext) -> str | None:
@@ -362,3 +355,90 @@ def explain_numpy_requires_grad(context: FailureContext, _match: re.Match[str]) 
         "to autograd. {name}.detach().numpy() gives the plain numbers.",
         name=name,
     ))  # fmt: skip
+
+
+@mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'", priority=-1)
+def explain_backward_of_non_tensor(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
+    """Explain "'NoneType' object has no attribute 'backward'", and the same of lists and tuples."""
+    source = context.receiver_of("backward")
+    if source is None or source.startswith(("'", '"')):
+        return None
+    if match["kind"] == "NoneType":
+        return Diagnosis(_(
+            "{name} is None, and backward() is a method of tensors. Does the function that it comes from return the "
+            "loss?", name=source,
+        ))  # fmt: skip
+    if match["kind"] in ("list", "tuple"):
+        return Diagnosis(_(
+            "{name} is a {kind}, and backward() is a method of tensors. Make one loss of them: {fix}.",
+            name=source, kind=match["kind"], fix=f"sum({source}).backward()",
+        ))  # fmt: skip
+    return None
+
+
+@mistake(
+    "RuntimeError",
+    r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
+)
+def explain_grad_size(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "attempting to assign a gradient of size '[2]' to a tensor of size '[3]'"."""
+    return Diagnosis(_(
+        "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
+        own=match["own"], given=match["given"],
+    ))  # fmt: skip
+
+
+@mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>[\w: ]+)' to a tensor with "
+         r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
+def explain_grad_dtype(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "attempting to assign a gradient with dtype 'double' to a tensor with dtype 'float'"."""
+    problem = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
+              wanted=parse_dtype(match["wanted"]), given=parse_dtype(match["given"]))  # fmt: skip
+    assignment = _grad_assignment(context)
+    if assignment is None:
+        return Diagnosis(problem)
+    target, value = (ast.unparse(node) for node in (assignment.targets[0], assignment.value))
+    owner = target.removesuffix(".grad")
+    return Diagnosis(problem, fix=_("Write `{fix}`.", fix=f"{target} = {parenthesize(value)}.to({owner}.dtype)"))
+
+
+@mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
+def explain_grad_type(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "assigned grad expected to be a Tensor or None but got grad of type float"."""
+    problem = _("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
+    assignment = _grad_assignment(context)
+    if assignment is None:
+        return Diagnosis(problem)
+    return Diagnosis(problem, fix=_("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None"))
+
+
+def _grad_assignment(context: FailureContext) -> ast.Assign | None:
+    """Return the statement `w.grad = …` that failed; None for any other statement."""
+    statement = parse_statement(context.statement)
+    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]).endswith(".grad"):
+        return statement
+    return None
+
+
+@mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
+def explain_backward_of_number(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "'float' object has no attribute 'backward'"."""
+    source = context.receiver_of("backward")
+    if source is None:
+        return None
+    if source.endswith(".item()"):
+        return Diagnosis(_(
+            "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
+            "item() for printing.", code=source,
+        ))  # fmt: skip
+    conversion = next(iter(readings_by_name(context, context.step, {source})), None)
+    if conversion is not None:
+        problem = _(
+            "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
+            "is a tensor, and keep item() for printing.", code=source,
+            place=context.place_of(conversion.step, conversion.code),
+        )  # fmt: skip
+        return Diagnosis(problem, conversion.step)
+    return Diagnosis(
+        _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
+    )

@@ -21,21 +21,15 @@ _DEFAULT_DIM = {"cat": 0, "concat": 0, "concatenate": 0}
 
 def _joined_tensors(context: FailureContext) -> list[Operand]:
     """Return the tensors of the list that the failing call joins; empty unless all are known."""
-    call = context.call
-    return [] if call is None else context.members(context.argument(0, "tensors"))
+    return context.members(context.argument(0, "tensors"))
 
 
 def _join_dimension(context: FailureContext) -> int | None:
     """Return the dimension that the code joins along, as written or by default; None if unknown."""
-    call = context.call
-    node = None if call is None else context.argument(1, "dim", "axis")
-    if node is None:
+    if context.argument(1, "dim", "axis") is None:
         return _DEFAULT_DIM.get(context.function)
-    try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError):
-        return None
-    return value if isinstance(value, int) else None
+    dim = context.literal_argument(1, "dim", "axis")
+    return dim if isinstance(dim, int) else None
 
 
 @mistake(
@@ -177,8 +171,7 @@ def explain_collate_type(context: FailureContext, match: re.Match[str]) -> Diagn
 @mistake("AssertionError", r"^Size mismatch between tensors")
 def explain_tensor_dataset_sizes(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "Size mismatch between tensors" of `TensorDataset`."""
-    call = context.call
-    operands = [] if call is None else context.operands(call.args)
+    operands = context.passed()
     sizes = {operand.tensor.shape[:1] for operand in operands}
     if len(sizes) < 2:
         return None
@@ -203,8 +196,7 @@ def explain_tensor_dataset_sizes(context: FailureContext, _match: re.Match[str])
 )
 def explain_cat_without_list(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "cat(): argument 'tensors' must be tuple of Tensors, not Tensor"."""
-    call = context.call
-    operands = [] if call is None else context.operands(call.args)
+    call, operands = context.call, context.passed()
     if call is None or len(operands) < 2:
         return None
     other_arguments = call.args[len(operands) :]
@@ -232,8 +224,7 @@ def explain_cat_scalars(context: FailureContext, match: re.Match[str]) -> Diagno
          r"(?:list of Tensors|TensorList)")  # fmt: skip
 def explain_cat_empty_list(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "expected a non-empty list of Tensors"."""
-    call = context.call
-    node = None if call is None else context.argument(0, "tensors")
+    node = context.argument(0, "tensors")
     if node is None:
         return None
     return Diagnosis(

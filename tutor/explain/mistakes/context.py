@@ -6,7 +6,7 @@ import ast
 import re
 import textwrap
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -16,8 +16,9 @@ from tutor.trace.events import Backward, Event, Failed, Line, Op
 from tutor.trace.names import name_of, names_of
 from tutor.trace.operands import op_output
 from tutor.trace.source import parse
-from tutor.trace.state import SiteInfo, State, TensorState
+from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
+from tutor.trace.values import elements
 
 Shape = tuple[int, ...]
 
@@ -77,6 +78,19 @@ class StepContext:
     def state(self) -> State:
         """The state after the step."""
         return self.timeline.state(self.step)
+
+    def step_made(self, node: NodeState | None) -> int | None:
+        """Return the step of the operation, or of the composite, that made a node; None if unknown."""
+        return None if node is None else self.timeline.columns.operation(node.operation or node.within)
+
+    def first_step(self, holds: Callable[[State], bool], since: int = 0) -> int:
+        """Return the first step after `since` after which a condition holds, and holds from then on; else this step."""
+        return bisect_left(range(self.step), True, lo=since, key=lambda step: holds(self.timeline.state(step)))
+
+    def header_code(self, site: SiteInfo | None) -> str:
+        """Return the code of a statement without its body; empty if unknown."""
+        book = self.timeline.book
+        return "" if site is None else book.code(site.file, book.header(site.file, site.span)) or ""
 
 
 @dataclass(frozen=True)
@@ -433,10 +447,10 @@ class FailureContext(StepContext):
         producers = self._producers.get(tensor, [])
         return next(((step, op) for step, op in producers if before is None or step < before), None)
 
-    def step_made(self, serial: int | None) -> int | None:
-        """Return the step of the operation that made a node of this state; None if unknown."""
-        node = self.state.nodes.get(serial or 0)
-        return None if node is None else self.timeline.operation(node)
+    def made_by(self, tensor: int) -> tuple[str, int | None]:
+        """Return ` (`a * 2` on line 3)` and the step of the operation that returned a tensor; "" and None: unknown."""
+        producer = self.producer(tensor)
+        return ("", None) if producer is None else (_(" ({place})", place=self.place_of(producer[0])), producer[0])
 
     def backward_step(self) -> tuple[int, Backward] | None:
         """Return the backward pass that failed, with the step it began at; None if no pass was running."""
@@ -457,7 +471,8 @@ class FailureContext(StepContext):
 
     def is_before_loop(self, nodes: Iterable[int | None], step: int) -> bool:
         """Return whether one of these nodes was made before a loop that the program is in at `step`."""
-        step_made = next((made for serial in nodes if (made := self.step_made(serial)) is not None), None)
+        steps = (self.step_made(self.state.nodes.get(serial or 0)) for serial in nodes)
+        step_made = next((made for made in steps if made is not None), None)
         return step_made is not None and bool(self._active_loops(step) - self._active_loops(step_made))
 
     def _active_loops(self, step: int) -> set[tuple[int, int]]:
@@ -491,9 +506,17 @@ class FailureContext(StepContext):
         """Return the step after which a tensor that still exists appeared, and the operation that gave it, if any."""
         if serial not in self.state.tensors:
             return None
-        step = bisect_left(range(self.step), True, key=lambda step: serial in self.timeline.state(step).tensors)
+        step = self.first_step(lambda state: serial in state.tensors)
         event = self.timeline.event(step) if step else None
         return (step, event if isinstance(event, Op) and serial in event.outputs else None) if step else None
+
+
+def has_gradient(state: State, serial: int) -> bool:
+    """Return whether a tensor has a gradient that is not all zeros."""
+    tensor = state.tensors.get(serial)
+    grad = None if tensor is None or tensor.grad is None else state.tensors.get(tensor.grad)
+    values = None if grad is None else elements(grad.value)
+    return grad is not None and (values is None or any(values))
 
 
 def parenthesize(source: str) -> str:

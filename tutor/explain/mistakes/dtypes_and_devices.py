@@ -85,12 +85,8 @@ def _is_loss(context: FailureContext, op: Op) -> bool:
 
 def _describe_target_dtype(context: FailureContext, prediction_dtype: str, target_dtype: str) -> Diagnosis | None:
     """Explain a loss over numbers whose target has another dtype than the prediction; None if it is another failure."""
-    arguments = context.arguments()
-    tensors = [(ast.unparse(tensor), context.resolve(tensor)) for tensor in arguments]
-    target = next(
-        (Operand(text, tensor) for text, tensor in tensors[1:] if tensor is not None and tensor.dtype == target_dtype),
-        None,
-    )
+    targets = context.operands(context.arguments()[1:])
+    target = next((target for target in targets if target.tensor.dtype == target_dtype), None)
     if target is None or target_dtype == prediction_dtype:
         return None
     return Diagnosis(_(
@@ -116,28 +112,27 @@ def _inplace_target(context: FailureContext) -> str | None:
 @mistake("RuntimeError", r"^(?:expected target dtype to be Long|[Ee]xpected scalar type Long but found)")
 def explain_class_target_dtype(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "expected scalar type Long but found Float" of a classification loss."""
-    arguments = context.arguments()
-    target = context.resolve(arguments[1]) if len(arguments) > 1 else None
+    target = next(iter(context.operands(context.arguments()[1:2])), None)
     if target is None:
         return Diagnosis(_(
             "The target of `{code}` holds the number of the right class for each sample, so it must be of whole "
             "numbers: write .long() behind it, or give dtype=torch.int64 where it is made.", code=context.code,
         ))  # fmt: skip
-    operand = Operand(ast.unparse(arguments[1]), target)
     fraction = next(
-        (value for value in elements(target.value) or () if isinstance(value, float) and value != round(value)), None
+        (value for value in elements(target.tensor.value) or () if isinstance(value, float) and value != round(value)),
+        None,
     )
     if fraction is not None:
         return Diagnosis(_(
             "`{code}` takes the number of the right class for each sample, and {name} holds {number}, which is none. "
             "Are numbers to be predicted? Then nn.MSELoss() is the loss.",
-            code=context.code, name=operand.source, number=fraction,
+            code=context.code, name=target.source, number=fraction,
         ))  # fmt: skip
     problem = _(
         "`{code}` takes the number of the right class for each sample, as int64: {said}. Write {fix} there.",
-        code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "int64"),
+        code=context.code, said=describe_dtype(context, target), fix=format_cast(target.source, "int64"),
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_tensor_constructor_fix(context, operand)))
+    return Diagnosis(problem, fix=sentences(_tensor_constructor_fix(context, target)))
 
 
 def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> list[str]:
@@ -162,17 +157,15 @@ def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> list[s
 @mistake("RuntimeError", r"^Expected floating point type for target with class probabilities, got (?P<given>\w+)")
 def explain_probability_target_dtype(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "Expected floating point type for target with class probabilities" of a classification loss."""
-    tensors = [(ast.unparse(argument), context.resolve(argument)) for argument in context.arguments()]
-    if len(tensors) < 2 or tensors[0][1] is None or tensors[1][1] is None:
+    sides = context.operands(context.arguments()[:2])
+    if len(sides) < 2:
         return None
-    name, target = tensors[1]
-    assert target is not None
+    prediction, target = sides
     return Diagnosis(_(
         "`{code}` takes a target of the prediction's own shape as a probability for each class, as floating point "
         "numbers: {said}. Write {fix} there; or give the numbers of the classes, {numbers}, where each row has a "
-        "single 1.", code=context.code, said=describe_dtype(context, Operand(name, target)),
-        fix=format_cast(name, tensors[0][1].dtype),
-        numbers=f"{name}.argmax(1)",
+        "single 1.", code=context.code, said=describe_dtype(context, target),
+        fix=format_cast(target.source, prediction.tensor.dtype), numbers=f"{target.source}.argmax(1)",
     ))  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import re
 
 from tutor.explain.mistakes.context import FailureContext, Operand, parenthesize, parse_statement
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import describe_shape, format_cast, list_shapes, parse_sizes
+from tutor.explain.mistakes.wording import describe_shape, list_shapes, parse_sizes
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 from tutor.trace.values import elements
@@ -19,27 +19,19 @@ from tutor.trace.values import elements
 
 def _operand_and_index(context: FailureContext) -> tuple[Operand, Operand] | None:
     """Return the tensor and the index of `x.gather(1, i)`, `torch.gather(x, 1, i)` and the like; None if unknown."""
-    call = context.call
     operand = context.receiver()
-    if call is None or operand is None:
-        return None
-    is_method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == operand.source
-    node = context.argument(1 if is_method else 2, "index")
-    index = [] if node is None else context.operands([node])
-    return (operand, index[0]) if index else None
+    index = None if operand is None else context.operand(context.argument(2 - _is_method(context, operand), "index"))
+    return None if operand is None or index is None else (operand, index)
+
+
+def _is_method(context: FailureContext, operand: Operand) -> bool:
+    """Return whether the failing call is a method of the tensor, so that its arguments come one place earlier."""
+    return context.call is not None and ast.unparse(context.call.func).startswith(f"{parenthesize(operand.source)}.")
 
 
 def _indexed_dimension(context: FailureContext, operand: Operand) -> int | None:
     """Return the dimension that such a call indexes, from 0; None if unknown."""
-    call = context.call
-    if call is None:
-        return None
-    is_method = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == operand.source
-    node = context.argument(0 if is_method else 1, "dim")
-    try:
-        value = None if node is None else ast.literal_eval(node)
-    except (ValueError, TypeError):
-        return None
+    value = context.literal_argument(1 - _is_method(context, operand), "dim")
     return value % len(operand.tensor.shape) if isinstance(value, int) and operand.tensor.shape else None
 
 
@@ -72,16 +64,14 @@ def explain_index_dimensions(context: FailureContext, _match: re.Match[str]) -> 
 
 def _describe_gather_index(context: FailureContext) -> Diagnosis | None:
     """Explain a `gather` from a tensor without a name, whose shape is unknown; None for any other code."""
-    call = context.call
-    node = None if call is None else context.argument(1, "index")
-    index = None if node is None else context.resolve(node)
-    if context.function != "gather" or node is None or index is None:
+    index = context.operand(context.argument(1, "index")) if context.function == "gather" else None
+    if index is None or len(index.tensor.shape) != 1:
         return None
     return Diagnosis(_(
         "gather takes an index with as many dimensions as the tensor that it takes elements from, and {index} has "
-        "shape {shape}. For one element of each row of a matrix, write {fix}.", index=ast.unparse(node),
-        shape=shape_text(index.shape), fix=f"{parenthesize(ast.unparse(node))}.unsqueeze(1)",
-    )) if len(index.shape) == 1 else None  # fmt: skip
+        "shape {shape}. For one element of each row of a matrix, write {fix}.", index=index.source,
+        shape=shape_text(index.tensor.shape), fix=f"{parenthesize(index.source)}.unsqueeze(1)",
+    ))  # fmt: skip
 
 
 @mistake("IndexError", r"^index (?P<number>-?\d+) is out of bounds for dimension (?P<dim>\d+) with size (?P<size>\d+)")
@@ -245,144 +235,6 @@ def explain_select_range(context: FailureContext, _match: re.Match[str]) -> Diag
         code=context.code,
         tensor=describe_shape(operand),
     ))  # fmt: skip
-
-
-def _prediction_and_target(context: FailureContext) -> tuple[Operand, Operand] | None:
-    """Return the first two arguments of the failing loss; None unless both are known tensors."""
-    arguments = context.arguments()
-    tensors = [context.resolve(argument) for argument in arguments[:2]]
-    if len(tensors) < 2 or tensors[0] is None or tensors[1] is None:
-        return None
-    return Operand(ast.unparse(arguments[0]), tensors[0]), Operand(ast.unparse(arguments[1]), tensors[1])
-
-
-@mistake("IndexError", r"^Target (?P<number>-?\d+) is out of bounds")
-def explain_target_range(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "Target 3 is out of bounds" of a classification loss."""
-    wrong, sides = int(match["number"]), _prediction_and_target(context)
-    shape = () if sides is None else sides[0].tensor.shape
-    class_count = None if not shape else shape[1] if len(shape) > 1 else shape[0]
-    if sides is None or class_count is None:
-        return Diagnosis(_(
-            "The target of `{code}` holds {number}, and classes are numbered from 0 to one less than there are "
-            "columns in the prediction.", code=context.code, number=wrong,
-        ))  # fmt: skip
-    prediction, target = sides
-    problem = _(
-        "{target} holds {number}, and {prediction} (shape {shape}) has {count} classes, which are numbered from 0 to "
-        "{last}.", target=target.source, number=wrong, prediction=prediction.source, shape=shape_text(shape),
-        count=class_count, last=class_count - 1,
-    )  # fmt: skip
-    values = [value for value in elements(target.tensor.value) or () if isinstance(value, int)]
-    if values and min(values) == 1 and max(values) == class_count:
-        fix = _("{target} counts from 1: write {fix} there.", target=target.source,
-                 fix=f"{parenthesize(target.source)} - 1")  # fmt: skip
-    elif wrong < 0:
-        fix = _("Where it marks what should not count, give the loss ignore_index={number}.", number=wrong)
-    else:
-        count = max([*values, wrong]) + 1
-        fix = _("With such targets the last layer must give {count} numbers for each sample.", count=count)
-    return Diagnosis(problem, fix=fix)
-
-
-@mistake("RuntimeError", r"^0D or 1D target tensor expected, multi-target not supported")
-def explain_multi_target(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    """Explain "0D or 1D target tensor expected, multi-target not supported" of a classification loss."""
-    sides = _prediction_and_target(context)
-    if sides is None:
-        return None
-    prediction, target = sides
-    problem = _(
-        "`{code}` takes one number of a class for each sample, so a target of shape {wanted}: {target} has shape "
-        "{shape}.", code=context.code, wanted=shape_text(prediction.tensor.shape[:1]), target=target.source,
-        shape=shape_text(target.tensor.shape),
-    )  # fmt: skip
-    if target.tensor.shape == prediction.tensor.shape and _is_one_hot(target):
-        return Diagnosis(problem, fix=_("Each of its rows has a single 1: write {fix} there.",
-                                   fix=f"{parenthesize(target.source)}.argmax(1)"))  # fmt: skip
-    if target.tensor.shape[1:] != (1,):
-        return Diagnosis(problem)
-    fix = f"{parenthesize(target.source)}.squeeze(1)"
-    if target.tensor.dtype != "int64":
-        fix = format_cast(fix, "int64")
-    return Diagnosis(problem, fix=_("Write {fix} there.", fix=fix))
-
-
-def _is_one_hot(target: Operand) -> bool:
-    """Return whether each row of a matrix is zeros and a single 1; False if not all values are recorded."""
-    values, width = elements(target.tensor.value) or [], target.tensor.shape[-1]
-    rows = [values[start : start + width] for start in range(0, len(values), width)]
-    return len(target.tensor.shape) == 2 and len(rows) == target.tensor.shape[0] and all(
-        sorted(row) == [*[0] * (width - 1), 1] for row in rows
-    )  # fmt: skip
-
-
-@mistake("ValueError", r"^Expected input batch_size \((?P<a>\d+)\) to match target batch_size \((?P<b>\d+)\)")
-def explain_target_count(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
-    """Explain "Expected input batch_size (4) to match target batch_size (3)" of a classification loss."""
-    sides = _prediction_and_target(context)
-    if sides is None:
-        return None
-    prediction, target = sides
-    if not target.tensor.shape:
-        return _describe_scalar_target(context, prediction, target)
-    return Diagnosis(_(
-        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, that is {a}, and "
-        "{target} has shape {second}, that is {b}. Its first size must be the number of samples.",
-        code=context.code, prediction=prediction.source, first=shape_text(prediction.tensor.shape),
-        a=_count_samples(int(match["a"])), target=target.source, second=shape_text(target.tensor.shape),
-        b=_count_samples(int(match["b"])),
-    ))  # fmt: skip
-
-
-def _describe_scalar_target(context: FailureContext, prediction: Operand, target: Operand) -> Diagnosis:
-    """Explain a target that is a single number, for a prediction with rows."""
-    problem = _(
-        "`{code}` takes one target for each row of the prediction: {prediction} has shape {first}, and {target} is a "
-        "single number, of shape [].", code=context.code, prediction=prediction.source,
-        first=shape_text(prediction.tensor.shape), target=target.source,
-    )  # fmt: skip
-    if prediction.tensor.shape[:1] != (1,):
-        return Diagnosis(problem)
-    return Diagnosis(problem, fix=_("Write {fix} there.", fix=f"{parenthesize(target.source)}.unsqueeze(0)"))
-
-
-def _count_samples(count: int) -> str:
-    """Return "3 samples" in the language of the interface."""
-    return ngettext("{count} sample", "{count} samples", count)
-
-
-@mistake("ValueError", r"^Target size \((?P<target>.+?)\) must be the same as input size \((?P<given>.+?)\)")
-@mistake(
-    "ValueError",
-    r"^Using a target size \((?P<target>.+?)\) that is different to the input size \((?P<given>.+?)\) is deprecated",
-)
-def explain_target_shape(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "Target size must be the same as input size" of a loss that compares element by element."""
-    shape, target_shape = (parse_sizes(match[key]) for key in ("given", "target"))
-    problem = _(
-        "The prediction has shape {given} and the target {target}: this loss compares element with element, so they "
-        "must be the same.", given=shape_text(shape), target=shape_text(target_shape),
-    )  # fmt: skip
-    sides = _prediction_and_target(context)
-    fix = None if sides is None else _reshape_fix(parenthesize(sides[1].source), target_shape, shape)
-    if sides is None or fix is None:
-        return Diagnosis(problem, fix=_("Bring one to the other's shape with reshape or unsqueeze."))
-    dtype = sides[0].tensor.dtype
-    if sides[1].tensor.dtype != dtype:
-        fix = format_cast(fix, dtype)
-    return Diagnosis(problem, fix=_("Write {fix} there.", fix=fix))
-
-
-def _reshape_fix(source: str, shape: tuple[int, ...], new_shape: tuple[int, ...]) -> str | None:
-    """Return code that gives a tensor a shape that differs by one dimension of size 1; None for any other shape."""
-    for dim in range(len(new_shape)):
-        if new_shape[dim] == 1 and new_shape[:dim] + new_shape[dim + 1 :] == shape:
-            return f"{source}.unsqueeze({dim})"
-    for dim in range(len(shape)):
-        if shape[dim] == 1 and shape[:dim] + shape[dim + 1 :] == new_shape:
-            return f"{source}.squeeze({dim})"
-    return None
 
 
 # ---------------------------------------------------------------- indices

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import FailureContext, parse_code
+from tutor.explain.mistakes.context import FailureContext, has_gradient, parse_code
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, detach_fix, find_crossings, nodes_leading_to
 from tutor.explain.saved_tensors import SavedTensor, node_label, saved_by, version_of
@@ -22,7 +22,6 @@ from tutor.text_width import cut
 from tutor.trace.events import Line, Op, OptimizerStep, Snapshot
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import NodeState, State, TensorState
-from tutor.trace.values import elements
 
 # ---------------------------------------------------------------- code that writes
 
@@ -206,7 +205,7 @@ def _with_last_version(context: FailureContext, saved: SavedTensor) -> SavedTens
     """Return the saved tensor with its last recorded version, if it was garbage-collected itself."""
     if saved.now is not None or saved.version is None:
         return saved
-    step_made = context.timeline.columns.operation(saved.node.operation or saved.node.within)
+    step_made = context.step_made(saved.node)
     versions = [version for _, version in _versions(context, saved, step_made or 0)]
     return replace(saved, now=versions[-1]) if versions else saved
 
@@ -236,7 +235,7 @@ def find_overwritten(context: FailureContext, error: VersionError) -> Overwritte
     if not candidates:
         return None
     latest = max(candidates, key=lambda saved: saved.node.sequence)
-    step_made = context.timeline.columns.operation(latest.node.operation or latest.node.within)
+    step_made = context.step_made(latest.node)
     return Overwritten(latest, step_made, first_write(context, latest, step_made or 0))
 
 
@@ -245,15 +244,9 @@ def first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
     if version_of(context.state_at_stop, saved.tensor, saved.storage) is None:
         steps = (step for step, version in _versions(context, saved, since) if version > (saved.version or 0))
         return next(steps, context.step)
-    low, high = since, context.step
-    while high - low > 1:
-        middle = (low + high) // 2
-        version = version_of(context.timeline.state(middle), saved.tensor, saved.storage)
-        if version is None or version <= (saved.version or 0):
-            low = middle
-        else:
-            high = middle
-    return high
+    return context.first_step(
+        lambda state: (version_of(state, saved.tensor, saved.storage) or 0) > (saved.version or 0), since + 1
+    )
 
 
 def find_owner(context: FailureContext, saved: SavedTensor, step: int) -> TensorState | None:
@@ -417,7 +410,7 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
     graph = timeline.state(start_step)
     changed = all_overwritten(context)
     writes = sorted(
-        {overwritten.step, *(first_write(context, saved, _step_made(context, saved) or 0) for saved in changed)}
+        {overwritten.step, *(first_write(context, saved, context.step_made(saved.node) or 0) for saved in changed)}
     )
     frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
     changes = joined(list(dict.fromkeys(f"`{_statement_in_frame(context, step, frame)[0]}`" for step in writes)))
@@ -444,7 +437,8 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
     if context.is_before_loop(roots, start_step):
         return _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
     code, line = _statement_in_frame(context, start_step, frame)
-    had_grad, has_grad = _has_gradient(timeline.state(overwritten.step - 1), owner), _has_gradient(graph, owner)
+    before, leaf = timeline.state(overwritten.step - 1), owner.tensor
+    had_grad, has_grad = has_gradient(before, leaf), has_gradient(graph, leaf)
     if (had_grad and not has_grad) or any(_contains_pass(context, step, frame) for step in writes):
         return _("Compute {name} anew after {change}, the forward pass included.", name=root, change=changes)
     backward = _("`{code}` on line {number}", code=code, number=line)
@@ -460,14 +454,6 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
     )  # fmt: skip
 
 
-def _has_gradient(state: State, tensor: TensorState) -> bool:
-    """Return whether a leaf has a gradient that is not all zeros."""
-    leaf = state.tensors.get(tensor.tensor)
-    grad = None if leaf is None or leaf.grad is None else state.tensors.get(leaf.grad)
-    values = None if grad is None else elements(grad.value)
-    return grad is not None and (values is None or any(values))
-
-
 def _contains_pass(context: FailureContext, step: int, frame: int) -> bool:
     """Return whether a backward pass ran in the statement of this frame that wrote: moved, it would run later too."""
     timeline = context.timeline
@@ -479,11 +465,6 @@ def _contains_pass(context: FailureContext, step: int, frame: int) -> bool:
          if isinstance(event := timeline.event(start), Line) and event.frame == frame), 0
     )  # fmt: skip
     return earlier[-1].start_step > line and context.timeline.state(step - 1).frames[-1].frame != frame
-
-
-def _step_made(context: FailureContext, saved: SavedTensor) -> int | None:
-    """Return the step of the operation that made the node of a saved tensor; None if unknown."""
-    return context.timeline.columns.operation(saved.node.operation or saved.node.within)
 
 
 def _common_frame(current: State, earlier_states: list[State]) -> int:
@@ -501,7 +482,7 @@ def _statement_in_frame(context: FailureContext, step: int, frame_number: int) -
     if site is None or frame is frames[-1]:
         code, line = view.code or "", view.line or 0
     else:
-        code, line = timeline.book.code(site.file, timeline.book.header(site.file, site.span)) or "", site.span[0]
+        code, line = context.header_code(site), site.span[0]
     code = " ".join(code.split())
     return cut(code, _MAX_CODE_WIDTH), line
 
@@ -552,7 +533,7 @@ def _copies_fix(context: FailureContext) -> str | None:
     """Say which operands to copy, so that nothing saved is written to; None if that is not known of all."""
     lines_by_source: dict[str, list[int]] = {}
     for saved in all_overwritten(context):
-        step_made = _step_made(context, saved)
+        step_made = context.step_made(saved.node)
         sources = (
             []
             if step_made is None or saved.tensor == saved.node.tensor

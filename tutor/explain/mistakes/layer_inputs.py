@@ -10,9 +10,9 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Layer, Operand, Shape, parenthesize
+from tutor.explain.mistakes.context import FailureContext, Operand, Shape, parenthesize
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import describe_input, list_shapes, parse_sizes
+from tutor.explain.mistakes.wording import describe_input, parse_sizes
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 
@@ -139,8 +139,7 @@ def explain_pool1d_output_size(context: FailureContext, _match: re.Match[str]) -
 @mistake("RuntimeError", r"^non-empty (?P<single>\d)D or (?P<batch>\d)D \(batch mode\) tensor expected for input")
 def explain_pool_dimensions(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "non-empty 3D or 4D (batch mode) tensor expected for input" of pooling."""
-    call = context.call
-    inputs = [] if call is None else context.operands(call.args[:1])
+    inputs = context.passed(0, 1)
     if not inputs or len(inputs[0].tensor.shape) in (int(match["single"]), int(match["batch"])):
         return None
     return Diagnosis(_describe_batch_dimensions(context, match, describe_input(inputs[0], inputs[0].tensor.shape)))
@@ -281,16 +280,6 @@ def explain_not_divisible(context: FailureContext, match: re.Match[str]) -> Diag
 # ---------------------------------------------------------------- recurrent layers, attention
 
 
-def _called_layer(context: FailureContext, *parameters: str) -> Layer | None:
-    """Return the layer that the code calls itself, with the first of these parameters (default: `weight`) it has."""
-    call = context.call
-    for parameter in parameters or ("weight",):
-        tensor = None if call is None else context.named(f"{ast.unparse(call.func)}.{parameter}")
-        if call is not None and tensor is not None:
-            return Layer(ast.unparse(call.func), tensor)
-    return None
-
-
 @mistake("RuntimeError", r"^input\.size\(-1\) must be equal to input_size\. Expected (?P<wanted>\d+), got (?P<own>\d+)")
 @mistake("RuntimeError", r"^input has inconsistent input_size: got (?P<own>\d+),? expected (?P<wanted>\d+)")
 def explain_rnn_input_size(context: FailureContext, match: re.Match[str]) -> Diagnosis:
@@ -373,14 +362,11 @@ def explain_rnn_cell_batch(context: FailureContext, match: re.Match[str]) -> Dia
 @mistake("IndexError", r"^index 1 is out of bounds for dimension 0 with size 1")
 def explain_lstm_single_state(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "index 1 is out of bounds for dimension 0 with size 1" of an LSTM that is given one state."""
-    call = context.call
-    state = None if call is None else context.argument(1, "hx")
+    state = context.operand(context.argument(1, "hx"))
     layer = context.called_layer("weight_hh_l0")
-    if state is None or layer is None or not context.operands([state]):
+    if state is None or layer is None or layer.weight.shape[0] != 4 * layer.weight.shape[1]:
         return None
-    if layer.weight.shape[0] != 4 * layer.weight.shape[1]:
-        return None
-    return _describe_lstm_states(ast.unparse(state))
+    return _describe_lstm_states(state.source)
 
 
 def _describe_lstm_states(source: str) -> Diagnosis:
@@ -414,42 +400,8 @@ def explain_attention_mask(context: FailureContext, match: re.Match[str]) -> Dia
     ))  # fmt: skip
 
 
-@mistake(
-    "RuntimeError",
-    r"^weight tensor should be defined either for all (?P<wanted>\d+) classes or no classes but got weight tensor "
-    r"of shape: \[(?P<own>.*?)\]",
-)
-def explain_class_weights(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "weight tensor should be defined either for all 3 classes or no classes" of a loss."""
-    return Diagnosis(_(
-        "The weight of `{code}` has a number for each class, so shape {wanted}, not {own}.",
-        code=context.code, wanted=f"[{match['wanted']}]", own=f"[{match['own']}]",
-    ))  # fmt: skip
-
-
 @mistake("TypeError", r"^lstm_cell\(\): argument 'hx' \(position 2\) must be tuple of Tensors, not Tensor")
 def explain_lstm_cell_single_state(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "lstm_cell(): argument 'hx' must be tuple of Tensors, not Tensor"."""
-    call = context.call
-    state = None if call is None else context.argument(1, "hx")
+    state = context.argument(1, "hx")
     return None if state is None else _describe_lstm_states(ast.unparse(state))
-
-
-@mistake("RuntimeError", r"^size mismatch \(got input: (?P<input>\[.*?\]) , target: (?P<target>\[.*?\])")
-@mistake("RuntimeError", r"^only batches of spatial targets supported \(3D tensors\) but got targets of dimension: \d")
-def explain_image_target(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
-    """Explain "only batches of spatial targets supported" and "size mismatch" of a loss over images."""
-    call = context.call
-    operands = [] if call is None else context.operands(call.args[:2])
-    if len(operands) != 2 or len(operands[0].tensor.shape) < 3:
-        return None
-    shape = operands[0].tensor.shape
-    target_shape = (shape[0], *shape[2:])
-    problem = _(
-        "`{code}` takes the number of a class for each place of each sample, so a target of shape {wanted} for a "
-        "prediction with its classes in dimension 1: {tensors}.",
-        code=context.code, wanted=shape_text(target_shape), tensors=list_shapes(operands),
-    )  # fmt: skip
-    if operands[1].tensor.shape != (shape[0], 1, *shape[2:]):
-        return Diagnosis(problem)
-    return Diagnosis(problem, fix=_("Write {fix} there.", fix=f"{parenthesize(operands[1].source)}.squeeze(1)"))

@@ -221,8 +221,7 @@ def explain_bmm_sizes(context: FailureContext, match: re.Match[str]) -> Diagnosi
     """Explain "Expected size for first two dimensions of batch2 tensor to be" of `torch.bmm` and attention."""
     batch, inner, count, rows = (int(match[key]) for key in ("batch", "inner", "count", "rows"))
     if context.function == "scaled_dot_product_attention":
-        call = context.call
-        queries_and_keys = [] if call is None else context.operands(call.args[:2])
+        queries_and_keys = context.passed(0, 2)
         if len(queries_and_keys) != 2 or queries_and_keys[0].tensor.shape[-1] == queries_and_keys[1].tensor.shape[-1]:
             return None
         return Diagnosis(_(
@@ -359,5 +358,5 @@ def _einsum_operands(context: FailureContext) -> list[Operand] | None:
     call = context.call
     if call is None or context.function != "einsum":
         return None
-    operands = context.operands(call.args[1:])
+    operands = context.passed(1)
     return operands if len(operands) == len(call.args) - 1 else None

@@ -7,16 +7,14 @@ import re
 from dataclasses import dataclass
 
 from tutor.explain import formatting
-from tutor.explain.mistakes.context import StepContext
+from tutor.explain.mistakes.context import StepContext, has_gradient, parse_code
 from tutor.explain.mistakes.registry import Diagnosis, remember, silent_mistake
 from tutor.explain.optimizers import finished_steps
 from tutor.i18n import _, ngettext
 from tutor.trace.events import Accumulate, Captured, Op, OptimizerStep
 from tutor.trace.names import name_of, names_of
-from tutor.trace.source import parse
 from tutor.trace.state import State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import elements
 
 # ---------------------------------------------------------------- a name that means another tensor
 
@@ -134,7 +132,7 @@ def explain_unoptimized(context: StepContext) -> Diagnosis | None:
         "no optimizer changes {names}, though gradients came in {count} passes",
         passes, names=formatting.joined(listed if rest else names),
     )  # fmt: skip
-    return Diagnosis(problem, fix=_unoptimized_fix(timeline, facts, left_out[0], names[0]), role="quiet")
+    return Diagnosis(problem, fix=_unoptimized_fix(context, facts, left_out[0], names[0]), role="quiet")
 
 
 @silent_mistake("accumulate")
@@ -146,7 +144,7 @@ def explain_unoptimized_sum(context: StepContext) -> Diagnosis | None:
     facts, tensor = _training_facts(context.timeline), before.tensors.get(event.tensor)
     if (
         tensor is None
-        or not has_gradient(before, tensor)
+        or not has_gradient(before, event.tensor)
         or not _is_unoptimized(context.timeline, facts, before, event.tensor, context.step)
     ):
         return None
@@ -185,7 +183,7 @@ def _accumulates_unread(timeline: Timeline, tensor: TensorState, reached: list[i
     """Return whether a plain leaf's gradient is accumulated repeatedly and never read."""
     before = timeline.state(reached[-1] - 1)
     leaf = before.tensors.get(tensor.tensor)
-    if leaf is None or not has_gradient(before, leaf):
+    if leaf is None or not has_gradient(before, leaf.tensor):
         return False
     for step in range(reached[0], reached[-1]):
         event = timeline.event(step) if timeline.kind(step) == "op" else None
@@ -194,20 +192,12 @@ def _accumulates_unread(timeline: Timeline, tensor: TensorState, reached: list[i
     return True
 
 
-def has_gradient(state: State, tensor: TensorState) -> bool:
-    """Return whether a tensor has a gradient that is not all zeros."""
-    grad = None if tensor.grad is None else state.tensors.get(tensor.grad)
-    if grad is None:
-        return False
-    values = elements(grad.value)
-    return values is None or any(values)
-
-
 _CONTAINER_ITEM = re.compile(r"(?P<owner>.*)\.(?P<field>\w+)\[[^\]]+\]")
 
 
-def _unoptimized_fix(timeline: Timeline, facts: _TrainingFacts, serial: int, name: str) -> str:
+def _unoptimized_fix(context: StepContext, facts: _TrainingFacts, serial: int, name: str) -> str:
     """Say why no optimizer changes a parameter, or what to do about it."""
+    timeline = context.timeline
     container_info = _plain_container(timeline, name)
     if container_info is not None:
         owner, container, module = container_info
@@ -215,9 +205,12 @@ def _unoptimized_fix(timeline: Timeline, facts: _TrainingFacts, serial: int, nam
             "{owner} is a plain {container}, in which a module does not look for parameters: write {module} for it",
             owner=owner, container=container, module=module,
         )  # fmt: skip
-    step_made, optimizer_step = _first_appearance(timeline, serial), _optimizer_creation(timeline, facts)
-    line = None if step_made is None else timeline.view(step_made).line
-    if step_made is not None and optimizer_step is not None and optimizer_step < step_made and line is not None:
+    step_made, optimizer_step = (
+        context.first_step(lambda state: serial in state.tensors),
+        _optimizer_creation(timeline, facts),
+    )
+    line = timeline.view(step_made).line if step_made else None
+    if optimizer_step is not None and optimizer_step < step_made and line is not None:
         return _(
             "it was made on line {line}, after the optimizer (line {optimizer}): make the optimizer when the model is "
             "complete", line=line, optimizer=timeline.view(optimizer_step).line,
@@ -231,8 +224,7 @@ def _plain_container(timeline: Timeline, name: str) -> tuple[str, str, str] | No
     if match is None:
         return None
     for source in timeline.sources.values():
-        tree = parse(source.text)
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in ast.walk(parse_code(source.text)):
             if not isinstance(node, (ast.Assign, ast.AnnAssign)):
                 continue
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -243,18 +235,6 @@ def _plain_container(timeline: Timeline, name: str) -> tuple[str, str, str] | No
             if isinstance(node.value, (ast.Dict, ast.DictComp)):
                 return f"{match['owner']}.{match['field']}", _("dict"), "nn.ModuleDict({…})"
     return None
-
-
-def _first_appearance(timeline: Timeline, serial: int) -> int | None:
-    """Return the step after which a tensor that got a gradient existed; None if it did from the beginning."""
-    first, last = 0, _training_facts(timeline).reached[serial][0]
-    while first < last:
-        middle = (first + last) // 2
-        if serial in timeline.state(middle).tensors:
-            last = middle
-        else:
-            first = middle + 1
-    return first or None
 
 
 def _optimizer_creation(timeline: Timeline, facts: _TrainingFacts) -> int | None:

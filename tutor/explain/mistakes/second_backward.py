@@ -71,7 +71,7 @@ def find_crossings(
                 seen.add(source[0])
                 waiting.append(source[0])
                 continue
-            used = context.timeline.columns.operation(node.operation or node.within)
+            used = context.step_made(node)
             for tensor in _tensors_of_output(context, state, source):
                 by_edge.setdefault((source[0], tensor), _make_crossing(context, state, source[0], tensor, used, since))
     return sorted(by_edge.values(), key=lambda crossing: (crossing.node, crossing.tensor or 0))
@@ -80,7 +80,7 @@ def find_crossings(
 def _tensors_of_output(context: FailureContext, state: State, source: tuple[int, int]) -> list[int | None]:
     """Return the tensor that is this output of a node; all candidates if unknown."""
     node = state.nodes[source[0]]
-    step_made = context.timeline.columns.operation(node.operation or node.within)
+    step_made = context.step_made(node)
     event = None if step_made is None else context.timeline.event(step_made)
     if step_made is None or not isinstance(event, Op):
         return [node.tensor]
@@ -99,7 +99,7 @@ def _make_crossing(
         return Crossing(node, tensor, used, SHARED, None, None)
     before = context.timeline.state(used - 1)
     live_frames = {frame.frame for frame in state.frames}
-    step_made = context.timeline.columns.operation(state.nodes[node].operation or state.nodes[node].within)
+    step_made = context.step_made(state.nodes[node])
     loops = {} if step_made is None else _iterations(context.timeline.state(step_made))
     active = _iterations(before)
     is_carried = any(loops.get(loop, count) != count for loop, count in active.items())
@@ -126,10 +126,8 @@ def _iterations(state: State) -> dict[tuple[int, int], int]:
 def _mentioned_name(context: FailureContext, state: State, frame: FrameState, tensor: int) -> tuple[int, str | None]:
     """Return the frame and the name by which the running statement of `frame` mentions a tensor."""
     site = context.timeline.sites.get(frame.site or 0)
-    header = None if site is None else context.timeline.book.header(site.file, site.span)
-    code = None if site is None or header is None else context.timeline.book.code(site.file, header)
     mentioned = set()
-    for node in ast.walk(parse_code(code)):
+    for node in ast.walk(parse_code(context.header_code(site))):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             mentioned.add(node.id)
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -356,7 +354,7 @@ def _entering_operation(context: FailureContext, nodes: set[int], info: PassInfo
     for serial in last.ran if last is not None else ():
         node = graph.nodes.get(serial)
         if node is not None and serial not in nodes and any(source and source[0] in nodes for source in node.inputs):
-            steps.add(context.timeline.columns.operation(node.operation or node.within))
+            steps.add(context.step_made(node))
     return steps.pop() if len(steps) == 1 else None
 
 
@@ -366,8 +364,7 @@ def _detached_call(context: FailureContext, step_used: int, tensor: int) -> tupl
     for frame in before.frames:
         site = timeline.sites.get(frame.site or 0)
         names = {name for name, serial in names_of(before, frame).items() if serial == tensor}
-        code = None if site is None else timeline.book.code(site.file, timeline.book.header(site.file, site.span))
-        statement = parse_code(code)
+        statement = parse_code(context.header_code(site))
         calls = [
             (call, argument)
             for call in ast.walk(statement)
@@ -540,7 +537,7 @@ def _label_crossing(context: FailureContext, graph: State, crossing: Crossing) -
     if name is not None:
         return name
     node = graph.nodes[crossing.node]
-    step_made = context.timeline.columns.operation(node.operation or node.within)
+    step_made = context.step_made(node)
     return None if step_made is None else context.place_of(step_made)
 
 

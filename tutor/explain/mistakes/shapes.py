@@ -356,9 +356,9 @@ def _tensor_of_shape(context: FailureContext, node: ast.expr) -> Operand | None:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "size"
     ):
-        return next(iter(context.operands([node.func.value])), None)
+        return context.operand(node.func.value)
     if isinstance(node, ast.Attribute) and node.attr == "shape":
-        return next(iter(context.operands([node.value])), None)
+        return context.operand(node.value)
     return None
 
 

@@ -117,13 +117,11 @@ def explain_multi_view_write(context: FailureContext, _match: re.Match[str]) -> 
         return None
     name = ast.unparse(base_of(written))
     tensor = _named_tensor(context, base_of(written))
-    producer = None if tensor is None else context.producer(tensor.tensor)
-    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    origin, step = ("", None) if tensor is None else context.made_by(tensor.tensor)
     problem = _(
         "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd "
         "does not allow.", name=name, by=origin, code=context.code if target is None else _one_line_code(context),
     )  # fmt: skip
-    step = None if producer is None else producer[0]
     replacement = out_of_place(context.statement, context.code, of_tensor=isinstance(written, ast.Subscript))
     if replacement is not None:
         return Diagnosis(problem, step, _("Make a new tensor instead: `{code}`.", code=replacement))
@@ -192,13 +190,12 @@ def explain_expanded_write(context: FailureContext, _match: re.Match[str]) -> Di
     tensor = None if name is None else context.tensor(name)
     if name is None or tensor is None:
         return None
-    producer = context.producer(tensor.tensor)
-    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    origin, step = context.made_by(tensor.tensor)
     problem = _(
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
         "its own before writing: `{copy}`.", name=name, by=origin, copy=f"{name} = {name}.clone()",
     )  # fmt: skip
-    return Diagnosis(problem, None if producer is None else producer[0])
+    return Diagnosis(problem, step)
 
 
 def _write_target(context: FailureContext) -> ast.expr | None:
@@ -258,10 +255,8 @@ def _hook_registration(context: FailureContext) -> tuple[int | None, str, str]:
 def _parameters_of(context: FailureContext, step: int, module: str) -> list[int]:
     """Return the parameters of a module, by its name when its hook was registered."""
     state = context.timeline.state(step)
-    names_by_frame = [names_of(state, frame).items() for frame in state.frames]
-    return [
-        serial for names in names_by_frame for name, serial in names if name.startswith((f"{module}.", f"{module}["))
-    ]
+    names = [item for frame in state.frames for item in names_of(state, frame).items()]
+    return [serial for name, serial in names if name.startswith((f"{module}.", f"{module}["))]
 
 
 def _owner_of(context: FailureContext, inputs: list[int | None]) -> str | None:
@@ -312,11 +307,8 @@ def _out_of_place_fix(context: FailureContext) -> str:
 
 def _inplace_layer(context: FailureContext) -> tuple[int | None, str, str] | None:
     """Return the only layer made with `inplace=True`: its line (None: several), its code, and the code without."""
-    file = context.event.file
-    text = None if file is None else context.timeline.book.text(file)
-    calls = ast.walk(parse_code("\n".join(text.lines))) if text is not None else ()
     layers = []
-    for call in calls:
+    for call in ast.walk(context.file_tree):
         flags = [keyword for keyword in call.keywords if keyword.arg == "inplace"] if isinstance(call, ast.Call) else []
         if isinstance(call, ast.Call) and flags and isinstance(flags[0].value, ast.Constant) and flags[0].value.value:
             keywords = [keyword for keyword in call.keywords if keyword.arg != "inplace"]
@@ -325,3 +317,15 @@ def _inplace_layer(context: FailureContext) -> tuple[int | None, str, str] | Non
         return None
     line, code, replacement = layers[0]
     return (line if len(layers) == 1 else None), code, replacement
+
+
+@mistake("RuntimeError", r"^Can't detach views in-place")
+def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "Can't detach views in-place"."""
+    name = context.receiver_of("detach_")
+    if name is None:
+        return None
+    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{parenthesize(name)}.detach()"
+    return Diagnosis(
+        _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
+    )
