@@ -16,7 +16,7 @@ from tutor.explain.rules.arrays import Grid, allclose
 from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Product
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
 from tutor.i18n import N_, _
-from tutor.trace.events import Failed, Node, Snapshot
+from tutor.trace.events import Failed, Node
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
 from tutor.trace.state import NodeState, State
@@ -161,14 +161,11 @@ def fails_later(timeline: Timeline, step: int, saved: SavedTensor) -> bool:
     return not saved.fits and saved.node.node in nodes_before_failures(timeline, step)
 
 
-def is_read(timeline: Timeline, saved: SavedTensor) -> bool:
-    """Return whether a node's backward reads a saved tensor. A batch norm in training saves its running statistics, but
-    uses those of the batch; it is in training where its operation wrote to them."""
-    if saved.name not in ("running_mean", "running_var"):
-        return True
-    step_made = timeline.operation(saved.node)
-    events = [] if step_made is None else timeline.following(step_made)
-    return not any(isinstance(event, Snapshot) and event.tensor == saved.tensor for event in events)
+def is_read(saved: SavedTensor) -> bool:
+    """Return whether a node's backward is known to read a saved tensor. A batch norm in training saves its running
+    statistics, but uses those of the batch."""
+    is_statistic = saved.name in ("running_mean", "running_var")
+    return not is_statistic or saved.node.attributes.get("training") is False
 
 
 def differ(old: object, new: object) -> bool:
@@ -243,7 +240,7 @@ def changed_values(
         saved_grid = next(
             (operand.grid for operand in (*made.operands, made.result) if operand.tensor == saved.tensor), None
         )
-        if tensor_state is None or saved_grid is None or not saved.fits or not is_read(timeline, saved):
+        if tensor_state is None or saved_grid is None or not saved.fits or not is_read(saved):
             continue
         if node.tensor == saved.tensor:
             saved_grid = made.result.grid

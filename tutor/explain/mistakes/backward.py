@@ -192,9 +192,6 @@ def _is_grad(node: ast.expr) -> bool:
 
 _MAX_STEPS = 1_000
 """Maximum steps searched for the one that cleared a gradient."""
-_CONVERSIONS = (
-    "to", "type", "type_as", "double", "float", "half", "bfloat16", "cuda", "cpu", "xpu",
-)  # fmt: skip
 
 
 def _diagnose_none_grad(context: FailureContext, source: str) -> Diagnosis | None:
@@ -271,8 +268,7 @@ def _diagnose_non_leaf(context: FailureContext, source: str, name: str, tensor: 
     target = ast.unparse(assignment.targets[0]) if isinstance(assignment, ast.Assign) else None
     value = assignment.value if isinstance(assignment, ast.Assign) else ast.Name(name)
     earlier = before.tensors.get(names_of(before).get(name, 0)) if target == name else None
-    site = context.timeline.sites.get(op.site)
-    converts = site is not None and site.op in _CONVERSIONS
+    converts = tensor.grad_fn == "ToCopyBackward0"
     inputs = [before.tensors[serial] for serial in op.inputs if serial in before.tensors]
     if earlier is not None and not any(is_computed_from(context, each.tensor, step, earlier.tensor) for each in inputs):
         earlier = None

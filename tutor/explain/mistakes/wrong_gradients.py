@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from math import isfinite, isnan
+from math import inf, isfinite, isnan, prod
 
 from tutor.explain import formatting
 from tutor.explain.mistakes.context import StepContext, parse_code, parse_expression, strip_parentheses
@@ -107,7 +107,7 @@ def explain_first_nonfinite(context: StepContext) -> Diagnosis | None:
             fix = None if operand is None else _clamp_fix(operand.name, made.dtype)
         if fix is not None and operand is not None:
             sentences.append(_("keep its input away from there, {fix} in place of {name}", fix=fix, name=operand.name))
-    if node.name in _SOFTMAXES and made is not None and _has_all_inf_row(made.operands[0]):
+    if node.name in _SOFTMAXES and made is not None and _has_all_inf_row(made.operands[0], node.attributes.get("dim")):
         sentences.append(_("where all that it is taken of is -inf, its result is nan already: leave a finite number"))
     return Diagnosis(sentences[0], fix=formatting.listed(sentences[1:]))
 
@@ -254,13 +254,16 @@ def _clamp_fix(name: str, dtype: str) -> str:
     return f"{name}.clamp(min={'1e-4' if dtype in ('float16', 'bfloat16') else '1e-8'})"
 
 
-def _has_all_inf_row(operand: Operand) -> bool:
-    """Return whether a row along the last dimension is all -inf."""
-    if operand.grid is None or not operand.shape:
+def _has_all_inf_row(operand: Operand, dim: object) -> bool:
+    """Return whether all elements along a dimension are -inf somewhere."""
+    if operand.grid is None or not isinstance(dim, int) or not operand.shape:
         return False
-    flat, width = list(operand.grid.flat), operand.shape[-1]
-    rows = [flat[at : at + width] for at in range(0, len(flat), width or 1)]
-    return any(row and all(x == float("-inf") for x in row) for row in rows)
+    flat, stride = operand.grid.flat, prod(operand.shape[dim % len(operand.shape) + 1 :])
+    block = stride * operand.shape[dim]
+    rows = (
+        flat[start + at : start + block : stride] for start in range(0, len(flat), block or 1) for at in range(stride)
+    )
+    return any(row and all(x == -inf for x in row) for row in rows)
 
 
 def _condition_was_known(context: StepContext, node: int, condition: str, step: int) -> bool:
@@ -417,7 +420,7 @@ def explain_unseen_change(context: StepContext) -> list[Diagnosis]:
         old, new = before.tensors.get(saved.tensor), after.tensors.get(saved.tensor)
         if old is None or new is None or old is new or saved.node.node not in before.nodes or not saved.fits:
             continue
-        if old.version != new.version or _has_old_memory(saved, new) or not is_read(timeline, saved):
+        if old.version != new.version or _has_old_memory(saved, new) or not is_read(saved):
             continue
         if differ(old.value, new.value):
             next_run = _next_run(timeline, saved.node.node, context.step)
