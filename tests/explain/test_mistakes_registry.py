@@ -198,5 +198,5 @@ def test_every_module_of_the_package_registers_something_or_is_asked_for_help() 
     silent = [entry.explain for entry in registry._silent_mistakes]
     modules = {function.__module__.rpartition(".")[2] for function in (*explaining, *silent)}
     folder = Path(registry.__file__).parent
-    helpers = {"__init__", "registry", "context", "wording", "lost_history"}
+    helpers = {"__init__", "registry", "context"}
     assert {path.stem for path in folder.glob("*.py")} == modules | helpers

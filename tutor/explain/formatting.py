@@ -119,17 +119,17 @@ def clauses(items: Sequence[str]) -> str:
 
 
 def sentences(items: Sequence[str]) -> str:
-    """Put one sentence after the other."""
-    text = "".join(items[:1])
-    for sentence in items[1:]:
+    """Put one sentence after the other; without the empty ones."""
+    text, *others = [item for item in items if item] or [""]
+    for sentence in others:
         text = _("{sentence} {next}", sentence=text, next=sentence)
     return text
 
 
 def listed(items: Sequence[str]) -> str:
-    """Join phrases with semicolons: `a; b; c`."""
-    text = "".join(items[:1])
-    for item in items[1:]:
+    """Join phrases with semicolons: `a; b; c`; without the empty ones."""
+    text, *others = [item for item in items if item] or [""]
+    for item in others:
         text = _("{said}; {more}", said=text, more=item)
     return text
 

@@ -33,8 +33,7 @@ def describe_side_effects(timeline: Timeline, step: int) -> list[Part]:
     ):
         parts.append((_("other processes start here: what runs in them is not recorded"), "error"))
     for diagnosis in diagnose_step(timeline, step):
-        text = formatting.listed([text for text in (diagnosis.sentence, diagnosis.fix) if text])
-        parts.append((text, diagnosis.role))
+        parts.append((formatting.listed([diagnosis.sentence, diagnosis.fix]), diagnosis.role))
     return [(close_wide(text), role) for text, role in parts]
 
 

@@ -19,7 +19,7 @@ scan(__name__)
 def explanation(timeline: Timeline, step: int) -> str | None:
     """Return why a `Failed` step failed and how to fix it; None if the mistake is not known."""
     diagnosis = diagnose_failure(timeline, step)
-    return None if diagnosis is None else sentences([text for text in (diagnosis.sentence, diagnosis.fix) if text])
+    return None if diagnosis is None else sentences([diagnosis.sentence, diagnosis.fix])
 
 
 def cause(timeline: Timeline, step: int) -> int | None:

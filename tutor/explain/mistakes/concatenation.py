@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Operand, parenthesize
+from tutor.explain.mistakes.context import FailureContext, Operand, list_shapes, parenthesize
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import list_shapes
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 
@@ -20,8 +18,15 @@ _DEFAULT_DIM = {"cat": 0, "concat": 0, "concatenate": 0}
 
 
 def _joined_tensors(context: FailureContext) -> list[Operand]:
-    """Return the tensors of the list that the failing call joins; empty unless all are known."""
-    return context.members(context.argument(0, "tensors"))
+    """Return the tensors that the failing call joins: `a` of `[a, b]`, `xs[0]` of `xs`; empty unless all are known."""
+    node = context.argument(0, "tensors")
+    if isinstance(node, (ast.List, ast.Tuple)):
+        resolved = context.operands(node.elts)
+        return resolved if len(resolved) == len(node.elts) else []
+    items: list[Operand] = []
+    while node is not None and (tensor := context.named(f"{ast.unparse(node)}[{len(items)}]")) is not None:
+        items.append(Operand(f"{ast.unparse(node)}[{len(items)}]", tensor))
+    return items
 
 
 def _join_dimension(context: FailureContext) -> int | None:
@@ -84,14 +89,14 @@ def explain_cat_dimensions(context: FailureContext, match: re.Match[str]) -> Dia
         ))  # fmt: skip
     problem = _("`{code}` joins tensors of the same number of dimensions: {tensors}.", code=context.code,
               tensors=list_shapes(_first_other_ndim(operands)))  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_unsqueeze_fix(operands, _join_dimension(context))))
+    return Diagnosis(problem, fix=_unsqueeze_fix(operands, _join_dimension(context)))
 
 
-def _unsqueeze_fix(operands: list[Operand], dim: int | None) -> list[str]:
+def _unsqueeze_fix(operands: list[Operand], dim: int | None) -> str:
     """Say how the tensor with fewer dimensions gets one more; empty unless exactly one place fits."""
     operands = sorted(_first_other_ndim(operands), key=lambda operand: len(operand.tensor.shape))
     if dim is None or len(operands) != 2:
-        return []
+        return ""
     small, large = operands[0].tensor.shape, operands[1].tensor.shape
     dim %= len(large)
     places = []
@@ -100,9 +105,9 @@ def _unsqueeze_fix(operands: list[Operand], dim: int | None) -> list[str]:
         if len(shape) == len(large) and all(shape[n] == large[n] for n in range(len(large)) if n != dim):
             places.append(place)
     if len(places) != 1:
-        return []
+        return ""
     fix = f"{parenthesize(operands[0].source)}.unsqueeze({places[0]})"
-    return [_("With one more dimension it fits: {fix}.", fix=fix)]
+    return _("With one more dimension it fits: {fix}.", fix=fix)
 
 
 @mistake(

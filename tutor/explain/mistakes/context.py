@@ -6,15 +6,18 @@ import ast
 import re
 import textwrap
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
+from math import prod
 
+from tutor.explain import formatting
+from tutor.explain.rules.arrays import broadcast_shape
+from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 from tutor.trace.events import Backward, Event, Failed, Line, Op
 from tutor.trace.names import name_of, names_of
-from tutor.trace.operands import op_output
 from tutor.trace.source import parse
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
 from tutor.trace.timeline import Timeline
@@ -26,8 +29,6 @@ _MAX_STEPS_BACK = 5_000
 """Maximum steps searched back for the cause of a failure."""
 _MAX_STATEMENT_STEPS = 1_000
 """Maximum steps searched back for the beginning of the failing statement."""
-_MAX_OPERATIONS = 50
-"""Maximum operations followed back to where a dtype or a device comes from."""
 _LIBRARIES = ("torch", "nn", "F", "np", "numpy")
 _BLOCK = re.compile(r"(async )?(for|while|with|if)\b")
 """A compound statement: only its header is shown."""
@@ -99,17 +100,6 @@ class Operand:
 
     source: str
     tensor: TensorState
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the dtype or the device of a tensor comes from."""
-
-    place: str
-    """The code and its line: `torch.tensor([0, 1])` on line 3."""
-    code: str
-    name: str | None
-    """The tensor's name at that step; None if it has none."""
 
 
 @dataclass(frozen=True)
@@ -310,17 +300,6 @@ class FailureContext(StepContext):
                 return self.operands([*receivers, *node.args, *(keyword.value for keyword in node.keywords)])
         return []
 
-    def members(self, node: ast.expr | None) -> list[Operand]:
-        """Return the tensors of a list: each of `[a, b]`, or `xs[0]`, `xs[1]` of `xs`; empty unless all are known."""
-        if isinstance(node, (ast.List, ast.Tuple)):
-            resolved = self.operands(node.elts)
-            return resolved if len(resolved) == len(node.elts) else []
-        source = "" if node is None else ast.unparse(node)
-        items: list[Operand] = []
-        while (tensor := self.named(f"{source}[{len(items)}]")) is not None:
-            items.append(Operand(f"{source}[{len(items)}]", tensor))
-        return items
-
     # ------------------------------------------------------------ the layers in it
 
     def held_by(self, source: str) -> Iterator[Operand]:
@@ -398,13 +377,6 @@ class FailureContext(StepContext):
         names = [] if backward is None else [self.name(root) for root in backward[1].roots]
         return names[0] if names and names[0] else None
 
-    def layer_name(self, step: int, path: str) -> str:
-        """Return what to call the module at `path` inside the one that the code of a step calls: `net[1]`."""
-        calls = (node for node in ast.walk(parse_code(self.timeline.view(step).code)) if isinstance(node, ast.Call))
-        callee = next((ast.unparse(call.func) for call in calls), "?")
-        inner = path if not path or path.startswith("[") else f".{path}"
-        return callee if callee.endswith(inner) or callee.startswith("self") else callee + inner
-
     def place_of(self, step: int, code: str | None = None) -> str:
         """Return code and line of a step, as in `y.backward()` on line 11; `code` replaces the code of the step."""
         view = self.timeline.view(step)
@@ -479,37 +451,6 @@ class FailureContext(StepContext):
         """Return the loops that the program is in at a step, as (frame, line of the header)."""
         return {(frame.frame, loop) for frame in self.timeline.state(step).frames for loop in frame.iterations}
 
-    def origin(self, tensor: TensorState, attribute: str = "dtype") -> Origin | None:
-        """Return where the dtype (or device) of a tensor comes from: the first of its inputs with it; None: unknown."""
-        serial, before = tensor.tensor, self.step
-        earliest: tuple[int, int] | None = None
-        for _step in range(_MAX_OPERATIONS):
-            producer = self.producer(serial, before) or self._first_appearance(serial)
-            if producer is None or producer[0] >= before:
-                break
-            before, op = producer
-            earliest = before, serial
-            tensors = self.timeline.state(before - 1).tensors
-            inputs = [each for each in (op.inputs if op is not None else ()) if each in tensors]
-            if serial in inputs:  # it was changed in place here, and made earlier
-                continue
-            alike = [each for each in inputs if getattr(tensors[each], attribute) == getattr(tensor, attribute)]
-            serial = next((each for each in alike if each is not None), 0)
-        if earliest is None:
-            return None
-        step, serial = earliest
-        result = self.timeline.state(step).tensors.get(serial)
-        name = op_output(self.timeline, step) or (None if result is None else result.label)
-        return Origin(self.place_of(step), " ".join((self.timeline.view(step).code or "").split()), name)
-
-    def _first_appearance(self, serial: int) -> tuple[int, Op | None] | None:
-        """Return the step after which a tensor that still exists appeared, and the operation that gave it, if any."""
-        if serial not in self.state.tensors:
-            return None
-        step = self.first_step(lambda state: serial in state.tensors)
-        event = self.timeline.event(step) if step else None
-        return (step, event if isinstance(event, Op) and serial in event.outputs else None) if step else None
-
 
 def has_gradient(state: State, serial: int) -> bool:
     """Return whether a tensor has a gradient that is not all zeros."""
@@ -542,3 +483,71 @@ def _calls_torch(call: ast.Call) -> bool:
     callee = call.func.func if isinstance(call.func, ast.Call) else call.func
     source = ast.unparse(callee)
     return source.startswith(("F.", "nn.", "torch.")) and not source.endswith("Sequential")
+
+
+# ---------------------------------------------------------------- operands, shapes and fixes in words
+
+_MAX_SOURCE_LENGTH = 50
+"""Maximum characters of code that stand for a tensor in a sentence."""
+_MAX_LISTED = 4
+"""Maximum tensors named in a sentence."""
+_CASTS = {
+    "float32": "float", "float64": "double", "float16": "half", "bfloat16": "bfloat16", "int64": "long",
+    "bool": "bool", "int32": "int",
+}  # fmt: skip
+
+
+def describe_shape(operand: Operand) -> str:
+    """Return `x (shape [2, 3])`; a long expression by its shape alone."""
+    if len(operand.source) > _MAX_SOURCE_LENGTH:
+        return _("shape {shape}", shape=shape_text(operand.tensor.shape))
+    return _("{name} (shape {shape})", name=operand.source, shape=shape_text(operand.tensor.shape))
+
+
+def list_shapes(operands: Sequence[Operand]) -> str:
+    """Return `a (shape [2, 3]) and b (shape [4])`."""
+    words = [describe_shape(operand) for operand in operands[:_MAX_LISTED]]
+    return formatting.joined([*words[:-1], "…"] if len(operands) > _MAX_LISTED else words)
+
+
+def describe_layer(context: FailureContext, layer: Layer | None) -> str:
+    """Return the name of a layer; the failing code for one without."""
+    return f"`{context.code}`" if layer is None else layer.name
+
+
+def describe_input(operand: Operand | None, shape: Shape) -> str:
+    """Return `x has shape [2, 3]`, or that of an input without a name."""
+    if operand is None or len(operand.source) > _MAX_SOURCE_LENGTH:
+        return _("its input has shape {shape}", shape=shape_text(shape if operand is None else operand.tensor.shape))
+    return _("{name} has shape {shape}", name=operand.source, shape=shape_text(operand.tensor.shape))
+
+
+def format_cast(source: str, dtype: str) -> str:
+    """Return the code that casts an expression: `labels.float()`, `(a + b).float()`."""
+    method = f"{_CASTS[dtype]}()" if dtype in _CASTS else f"to(torch.{dtype})"
+    return f"{parenthesize(source)}.{method}"
+
+
+def format_transpose(operand: Operand) -> str:
+    """Return `x.T`, or `x.transpose(1, 2)` for a tensor with other than two dimensions."""
+    source, ndim = parenthesize(operand.source), len(operand.tensor.shape)
+    return f"{source}.T" if ndim == 2 else f"{source}.transpose({ndim - 2}, {ndim - 1})"
+
+
+def format_flatten(operand: Operand, start: int = 1) -> tuple[str, Shape]:
+    """Return `x.flatten(1)` and its shape."""
+    shape = operand.tensor.shape
+    return f"{parenthesize(operand.source)}.flatten({start})", (*shape[:start], prod(shape[start:]))
+
+
+def parse_sizes(text: str) -> Shape:
+    """Return the integers in a part of a message: `4, 3, -1`, `3 x 3`."""
+    return tuple(int(size) for size in re.findall(r"-?\d+", text))
+
+
+def broadcast_shapes(first: Shape, second: Shape) -> Shape | None:
+    """Return the shape that two shapes broadcast to; None if they are incompatible."""
+    try:
+        return broadcast_shape(first, second)
+    except ValueError:
+        return None

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 
 from tutor.explain import formatting
-from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Operand, parenthesize, parse_code
+from tutor.explain.mistakes.context import FailureContext, Operand, format_cast, parenthesize, parse_code
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import describe_dtype, format_cast
 from tutor.i18n import _
 from tutor.trace.events import Op
 from tutor.trace.names import name_of
+from tutor.trace.operands import op_output
+from tutor.trace.state import TensorState
 from tutor.trace.values import elements
 
 _DTYPES = {
@@ -34,6 +35,67 @@ def parse_dtype(name: str) -> str:
     return _DTYPES.get(name, name)
 
 
+# ---------------------------------------------------------------- where a dtype or a device comes from
+
+_MAX_OPERATIONS = 50
+"""Maximum operations followed back to where a dtype or a device comes from."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the dtype or the device of a tensor comes from."""
+
+    place: str
+    """The code and its line: `torch.tensor([0, 1])` on line 3."""
+    code: str
+    name: str | None
+    """The tensor's name at that step; None if it has none."""
+
+
+def _find_origin(context: FailureContext, tensor: TensorState, attribute: str = "dtype") -> Origin | None:
+    """Return where the dtype (or device) of a tensor comes from: the first of its inputs with it; None: unknown."""
+    serial, before = tensor.tensor, context.step
+    earliest: tuple[int, int] | None = None
+    for _step in range(_MAX_OPERATIONS):
+        producer = context.producer(serial, before) or _first_appearance(context, serial)
+        if producer is None or producer[0] >= before:
+            break
+        before, op = producer
+        earliest = before, serial
+        tensors = context.timeline.state(before - 1).tensors
+        inputs = [each for each in (op.inputs if op is not None else ()) if each in tensors]
+        if serial in inputs:  # it was changed in place here, and made earlier
+            continue
+        alike = [each for each in inputs if getattr(tensors[each], attribute) == getattr(tensor, attribute)]
+        serial = next((each for each in alike if each is not None), 0)
+    if earliest is None:
+        return None
+    step, serial = earliest
+    result = context.timeline.state(step).tensors.get(serial)
+    name = op_output(context.timeline, step) or (None if result is None else result.label)
+    return Origin(context.place_of(step), " ".join((context.timeline.view(step).code or "").split()), name)
+
+
+def _first_appearance(context: FailureContext, serial: int) -> tuple[int, Op | None] | None:
+    """Return the step after which a tensor that still exists appeared, and the operation that gave it, if any."""
+    if serial not in context.state.tensors:
+        return None
+    step = context.first_step(lambda state: serial in state.tensors)
+    event = context.timeline.event(step) if step else None
+    return (step, event if isinstance(event, Op) and serial in event.outputs else None) if step else None
+
+
+def _describe_dtype(context: FailureContext, operand: Operand) -> str:
+    """Return `labels is int64 (`torch.tensor([0, 1])` on line 3)`, with the origin's name where that is another."""
+    values = {"name": operand.source, "dtype": operand.tensor.dtype}
+    origin = _find_origin(context, operand.tensor)
+    if origin is None:
+        return _("{name} is {dtype}", **values)
+    if origin.name is not None and origin.name != operand.source and origin.name not in operand.source:
+        return _("{name} is {dtype}, as is {source}, made by {place}", source=origin.name, place=origin.place, **values)
+    return _("{name} is {dtype}, made by {place}", place=origin.place, **values)
+
+
 # ---------------------------------------------------------------- targets of a loss that compares numbers
 
 
@@ -49,7 +111,7 @@ def explain_integer_result(context: FailureContext, match: re.Match[str]) -> Dia
     problem = _(
         "`{code}` writes results of {result} into {name}, which keeps its dtype: {said}.",
         code=context.code, result=parse_dtype(match["given"]), name=name,
-        said=describe_dtype(context, Operand(name, tensor)),
+        said=_describe_dtype(context, Operand(name, tensor)),
     )  # fmt: skip
     fix = f"{name} = {format_cast(name, parse_dtype(match['given']))}"
     return Diagnosis(problem, fix=_("Turn it into one that can hold them first: `{fix}`.", fix=fix))
@@ -69,7 +131,7 @@ def explain_target_dtype(context: FailureContext, match: re.Match[str]) -> Diagn
         if target is not None and name is not None and _is_loss(context, op):
             problem = _(
                 "The gradient of {place} cannot be worked out: {said}, and the prediction is {wanted}. Write {fix} "
-                "there.", place=context.place_of(step), said=describe_dtype(context, Operand(name, target)),
+                "there.", place=context.place_of(step), said=_describe_dtype(context, Operand(name, target)),
                 wanted=prediction_dtype,
                 fix=format_cast(name, prediction_dtype),
             )  # fmt: skip
@@ -91,7 +153,7 @@ def _describe_target_dtype(context: FailureContext, prediction_dtype: str, targe
         return None
     return Diagnosis(_(
         "`{code}` compares predictions with targets element by element, so both must be {wanted}: {said}. Write "
-        "{fix} there.", code=context.code, wanted=prediction_dtype, said=describe_dtype(context, target),
+        "{fix} there.", code=context.code, wanted=prediction_dtype, said=_describe_dtype(context, target),
         fix=format_cast(target.source, prediction_dtype),
     ))  # fmt: skip
 
@@ -130,14 +192,14 @@ def explain_class_target_dtype(context: FailureContext, _match: re.Match[str]) -
         ))  # fmt: skip
     problem = _(
         "`{code}` takes the number of the right class for each sample, as int64: {said}. Write {fix} there.",
-        code=context.code, said=describe_dtype(context, target), fix=format_cast(target.source, "int64"),
+        code=context.code, said=_describe_dtype(context, target), fix=format_cast(target.source, "int64"),
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_tensor_constructor_fix(context, target)))
+    return Diagnosis(problem, fix=_tensor_constructor_fix(context, target))
 
 
-def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> list[str]:
+def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> str:
     """Say that `torch.Tensor([0, 1])` makes float32 of any numbers; empty if the tensor was made another way."""
-    origin = context.origin(operand.tensor)
+    origin = _find_origin(context, operand.tensor)
     for node in ast.walk(parse_code(origin.code)) if origin is not None else ():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.Tensor", "torch.FloatTensor"):
             parts = [part for argument in node.args for part in ast.walk(argument)]
@@ -149,9 +211,9 @@ def _tensor_constructor_fix(context: FailureContext, operand: Operand) -> list[s
                 and {type(number) for number in numbers} == {int}
             ):
                 call = f"torch.tensor({ast.unparse(node.args[0])})"
-                return [_("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
-                           kind=ast.unparse(node.func), call=call)]  # fmt: skip
-    return []
+                return _("{kind} makes float32 of whole numbers as well; `{call}` keeps them whole.",
+                           kind=ast.unparse(node.func), call=call)  # fmt: skip
+    return ""
 
 
 @mistake("RuntimeError", r"^Expected floating point type for target with class probabilities, got (?P<given>\w+)")
@@ -164,7 +226,7 @@ def explain_probability_target_dtype(context: FailureContext, match: re.Match[st
     return Diagnosis(_(
         "`{code}` takes a target of the prediction's own shape as a probability for each class, as floating point "
         "numbers: {said}. Write {fix} there; or give the numbers of the classes, {numbers}, where each row has a "
-        "single 1.", code=context.code, said=describe_dtype(context, target),
+        "single 1.", code=context.code, said=_describe_dtype(context, target),
         fix=format_cast(target.source, prediction.tensor.dtype), numbers=f"{target.source}.argmax(1)",
     ))  # fmt: skip
 
@@ -204,7 +266,7 @@ def explain_two_dtypes(context: FailureContext, match: re.Match[str]) -> Diagnos
         )
         return Diagnosis(_(
             "`{code}` takes two tensors of one dtype: {first}, and {second}. Turn one into the other's dtype: {fix}.",
-            code=context.code, first=describe_dtype(context, first), second=describe_dtype(context, second),
+            code=context.code, first=_describe_dtype(context, first), second=_describe_dtype(context, second),
             fix=format_cast(to_cast.source, other_operand.tensor.dtype),
         ))  # fmt: skip
     named = next(iter(by_dtype.values()), None)
@@ -212,7 +274,7 @@ def explain_two_dtypes(context: FailureContext, match: re.Match[str]) -> Diagnos
         (other,) = dtypes - {named.tensor.dtype}
         return Diagnosis(_(
             "`{code}` computes with two dtypes, {other} and {dtype}: {said}. Write {fix} there.", code=context.code,
-            other=other, dtype=named.tensor.dtype, said=describe_dtype(context, named),
+            other=other, dtype=named.tensor.dtype, said=_describe_dtype(context, named),
             fix=format_cast(named.source, other),
         ))  # fmt: skip
     return Diagnosis(_(
@@ -238,7 +300,7 @@ def _describe_layer_dtype(context: FailureContext, weights: list[Operand], input
         return None
     return Diagnosis(_(
         "The weights of `{code}` are {kind}, and it takes an input of the same dtype: {said}. Write {fix} there.",
-        code=context.code, kind=dtype, said=describe_dtype(context, wrong), fix=format_cast(wrong.source, dtype),
+        code=context.code, kind=dtype, said=_describe_dtype(context, wrong), fix=format_cast(wrong.source, dtype),
     ))  # fmt: skip
 
 
@@ -255,7 +317,7 @@ def explain_floating_point_only(context: FailureContext, _match: re.Match[str]) 
         if operand.tensor.dtype.startswith(_INTEGER_PREFIXES):
             return Diagnosis(_(
                 "`{code}` works on floating point numbers only: {said}. Write {fix} there.",
-                code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "float32"),
+                code=context.code, said=_describe_dtype(context, operand), fix=format_cast(operand.source, "float32"),
             ))  # fmt: skip
     return None
 
@@ -270,7 +332,7 @@ def explain_index_dtype(context: FailureContext, _match: re.Match[str]) -> Diagn
         if operand.tensor.dtype != "int64" and operand.tensor.class_name != "Parameter" and _is_index(context, operand):
             return Diagnosis(_(
                 "`{code}` looks elements up by their number, so it takes whole numbers: {said}. Write {fix} there.",
-                code=context.code, said=describe_dtype(context, operand), fix=format_cast(operand.source, "int64"),
+                code=context.code, said=_describe_dtype(context, operand), fix=format_cast(operand.source, "int64"),
             ))  # fmt: skip
     return Diagnosis(_(
         "`{code}` looks rows up by their number, so it takes whole numbers: write .long() behind what it is given, or "
@@ -341,7 +403,7 @@ def explain_two_devices(context: FailureContext, _match: re.Match[str]) -> Diagn
 
 def _describe_device(context: FailureContext, operand: Operand) -> str:
     """Return `x is on cpu, made by `torch.ones(3)` on line 4`."""
-    origin = context.origin(operand.tensor, "device")
+    origin = _find_origin(context, operand.tensor, "device")
     if origin is None:
         return _("{name} is on {device}", name=operand.source, device=operand.tensor.device)
     return _(

@@ -9,9 +9,16 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.mistakes.context import FailureContext, Operand, parenthesize, parse_statement
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    Operand,
+    describe_shape,
+    list_shapes,
+    parenthesize,
+    parse_sizes,
+    parse_statement,
+)
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import describe_shape, list_shapes, parse_sizes
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext
 from tutor.trace.values import elements

@@ -386,8 +386,16 @@ def _describe_unnamed(context: FailureContext, overwritten: Overwritten) -> str:
     if overwritten.operation is None or overwritten.saved.tensor != overwritten.saved.node.tensor:
         return _("a tensor")
     if module is not None:
-        return _("the output of {layer}", layer=context.layer_name(overwritten.operation, module.path))
+        return _("the output of {layer}", layer=_layer_name(context, overwritten.operation, module.path))
     return _("the result of {place}", place=context.place_of(overwritten.operation))
+
+
+def _layer_name(context: FailureContext, step: int, path: str) -> str:
+    """Return what to call the module at `path` inside the one that the code of a step calls: `net[1]`."""
+    calls = (node for node in ast.walk(parse_code(context.timeline.view(step).code)) if isinstance(node, ast.Call))
+    callee = next((ast.unparse(call.func) for call in calls), "?")
+    inner = path if not path or path.startswith("[") else f".{path}"
+    return callee if callee.endswith(inner) or callee.startswith("self") else callee + inner
 
 
 # ---------------------------------------------------------------- fixes for a changed parameter
@@ -500,7 +508,7 @@ def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: 
     if target is None and module is not None and module.kind in _INPLACE_MODULES:
         return _(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
-            layer=context.layer_name(step, module.path), plain=f"nn.{module.kind}(…)",
+            layer=_layer_name(context, step, module.path), plain=f"nn.{module.kind}(…)",
             inplace=f"nn.{module.kind}(…, inplace=True)",
         )  # fmt: skip
     base = None if target is None else ast.unparse(base_of(target))

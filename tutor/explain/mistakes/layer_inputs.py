@@ -10,9 +10,16 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Operand, Shape, parenthesize
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    Operand,
+    Shape,
+    describe_input,
+    describe_layer,
+    parenthesize,
+    parse_sizes,
+)
 from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import describe_input, parse_sizes
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 
@@ -33,36 +40,30 @@ def explain_conv_channels(context: FailureContext, match: re.Match[str]) -> Diag
     is_unbatched = operand is not None and len(operand.tensor.shape) == len(shape) - 1
     problem = _(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=in_channels, dim=0 if is_unbatched else 1,
+        layer=describe_layer(context, layer), wanted=in_channels, dim=0 if is_unbatched else 1,
         given=describe_input(operand, shape), own=channels,
     )  # fmt: skip
-    return Diagnosis(
-        problem,
-        fix=sentences(
-            _channel_fixes(operand, shape, in_channels, is_unbatched, layer is not None and match["groups"] == "1")
-        ),
-    )
+    fix = _channels_fix(operand, shape, in_channels, is_unbatched)
+    if layer is not None and match["groups"] == "1":
+        fix = sentences([fix, _("A layer for this input is made with {own} input channels.", own=shape[1])])
+    return Diagnosis(problem, fix=fix)
 
 
-def _channel_fixes(
-    operand: Operand | None, shape: Shape, in_channels: int, is_unbatched: bool, suggest_layer: bool
-) -> list[str]:
-    """Say how the input gets as many channels as the layer takes, or which layer takes this input."""
-    fixes = []
+def _channels_fix(operand: Operand | None, shape: Shape, in_channels: int, is_unbatched: bool) -> str:
+    """Say how the input gets as many channels as the layer takes; empty if it cannot."""
     if operand is not None and is_unbatched and in_channels == 1:
         fix = f"{parenthesize(operand.source)}.unsqueeze(1)"
-        fixes.append(_("If its first dimension counts samples of one channel: {fix}.", fix=fix))
-    elif operand is not None and shape[-1] == in_channels:
-        places = [0, len(shape) - 1, *range(1, len(shape) - 1)]
-        if is_unbatched:
-            places = [place - 1 for place in places if place]
-        order = ", ".join(map(str, places))
-        fixes.append(
-            _("If the channels are the last dimension: {fix}.", fix=f"{parenthesize(operand.source)}.permute({order})")
-        )
-    if suggest_layer:
-        fixes.append(_("A layer for this input is made with {own} input channels.", own=shape[1]))
-    return fixes
+        return _("If its first dimension counts samples of one channel: {fix}.", fix=fix)
+    if operand is None or shape[-1] != in_channels:
+        return ""
+    return _("If the channels are the last dimension: {fix}.", fix=_channels_first(operand, is_unbatched=is_unbatched))
+
+
+def _channels_first(operand: Operand, *, is_unbatched: bool) -> str:
+    """Return code that moves the last dimension to the front, or behind the dimension of the samples."""
+    batch, ndim = [0][is_unbatched:], len(operand.tensor.shape)
+    order = [*batch, ndim - 1, *range(len(batch), ndim - 1)]
+    return f"{parenthesize(operand.source)}.permute({', '.join(map(str, order))})"
 
 
 @mistake(
@@ -160,18 +161,16 @@ def explain_norm_features(context: FailureContext, match: re.Match[str]) -> Diag
     if operand is None or features not in operand.tensor.shape[1:2]:
         problem = _(
             "{layer} takes {wanted} features, and its input has {own} (in dimension 1).",
-            layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_features, own=features,
+            layer=describe_layer(context, layer), wanted=num_features, own=features,
         )  # fmt: skip
     else:
         problem = _(
             "{layer} takes {wanted} features, dimension 1 of its input: {given}, so {own} features.",
-            layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_features,
+            layer=describe_layer(context, layer), wanted=num_features,
             given=describe_input(operand, operand.tensor.shape), own=features,
         )  # fmt: skip
-        ndim = len(operand.tensor.shape)
-        if ndim > 2 and operand.tensor.shape[-1] == num_features:
-            order = ", ".join(map(str, [0, ndim - 1, *range(1, ndim - 1)]))
-            fix = f"{parenthesize(operand.source)}.permute({order})"
+        if len(operand.tensor.shape) > 2 and operand.tensor.shape[-1] == num_features:
+            fix = _channels_first(operand, is_unbatched=False)
             return Diagnosis(problem, fix=_("If the features are the last dimension: {fix}.", fix=fix))
     kind = _last_module_class(context)
     if kind is None or not kind.startswith("BatchNorm"):
@@ -230,7 +229,7 @@ def explain_layer_norm_shape(context: FailureContext, match: re.Match[str]) -> D
     last = shape[-len(normalized_shape) :]
     problem = _(
         "{layer} normalizes the last dimensions, which must be {wanted}: {given}, so {own}.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=shape_text(normalized_shape),
+        layer=describe_layer(context, layer), wanted=shape_text(normalized_shape),
         given=describe_input(operand, shape), own=shape_text(last),
     )  # fmt: skip
     if layer is None or "[*, " not in match.string:
@@ -251,7 +250,7 @@ def explain_group_norm_channels(context: FailureContext, match: re.Match[str]) -
     operand = context.layer_input(layer, shape)
     return Diagnosis(_(
         "{layer} takes {wanted} channels, dimension {dim} of its input: {given}, so {own} channels.",
-        layer=f"`{context.code}`" if layer is None else layer.name, wanted=num_channels, dim=1,
+        layer=describe_layer(context, layer), wanted=num_channels, dim=1,
         given=describe_input(operand, shape), own=shape[1],
     ))  # fmt: skip
 
@@ -295,7 +294,7 @@ def explain_rnn_input_size(context: FailureContext, match: re.Match[str]) -> Dia
     else:
         problem = _(
             "{layer} was made for {wanted} numbers at each place of a sequence, the last size of its input: {given}.",
-            layer=f"`{context.code}`" if layer is None else layer.name, wanted=match["wanted"],
+            layer=describe_layer(context, layer), wanted=match["wanted"],
             given=describe_input(operand, operand.tensor.shape),
         )  # fmt: skip
     return Diagnosis(problem, fix=_("A layer for this input has {argument}.", argument=f"input_size={input_size}"))

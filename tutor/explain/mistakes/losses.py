@@ -6,9 +6,17 @@ import ast
 import re
 
 from tutor.explain.formatting import number
-from tutor.explain.mistakes.context import FailureContext, Operand, StepContext, parenthesize, parse_expression
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    Operand,
+    StepContext,
+    format_cast,
+    list_shapes,
+    parenthesize,
+    parse_expression,
+    parse_sizes,
+)
 from tutor.explain.mistakes.registry import Diagnosis, mistake, silent_mistake
-from tutor.explain.mistakes.wording import format_cast, list_shapes, parse_sizes
 from tutor.explain.rules.arrays import Shape, broadcast_shape, count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _, ngettext

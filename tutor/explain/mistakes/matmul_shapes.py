@@ -7,16 +7,20 @@ import re
 from math import prod
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Layer, Operand, Shape, parenthesize
-from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import (
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    Layer,
+    Operand,
+    Shape,
     broadcast_shapes,
     describe_input,
     describe_shape,
     format_flatten,
     format_transpose,
     list_shapes,
+    parenthesize,
 )
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
 
@@ -49,10 +53,10 @@ def explain_matmul_sizes(context: FailureContext, match: re.Match[str]) -> Diagn
         inner=inner,
         other=second_rows,
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_transpose_fix(factors)))
+    return Diagnosis(problem, fix=_transpose_fix(factors))
 
 
-def _transpose_fix(factors: list[Operand]) -> list[str]:
+def _transpose_fix(factors: list[Operand]) -> str:
     """Say which of two factors would fit if it were transposed; empty if neither would."""
     shapes = [factor.tensor.shape for factor in factors]
     to_transpose = None
@@ -60,8 +64,9 @@ def _transpose_fix(factors: list[Operand]) -> list[str]:
         to_transpose = factors[0]
     elif len(shapes[1]) > 1 and _can_multiply(shapes[0], (*shapes[1][:-2], shapes[1][-1], shapes[1][-2])):
         to_transpose = factors[1]
-    fix = None if to_transpose is None else format_transpose(to_transpose)
-    return [] if fix is None else [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
+    if to_transpose is None:
+        return ""
+    return _("If one of them lies the wrong way round: {fix} would fit.", fix=format_transpose(to_transpose))
 
 
 def _can_multiply(first: Shape, second: Shape) -> bool:
@@ -97,7 +102,7 @@ def _describe_linear(context: FailureContext, layer: Layer, rows_shape: Shape, s
         layer=layer.name, wanted=in_features,
         given=describe_input(operand, shape), count=rows_shape[1],
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_linear_fix(operand, shape, in_features, out_features)))
+    return Diagnosis(problem, fix=_linear_fix(operand, shape, in_features, out_features))
 
 
 def _layer_input_shape(context: FailureContext, rows_shape: Shape) -> Shape:
@@ -112,33 +117,30 @@ def _layer_input_shape(context: FailureContext, rows_shape: Shape) -> Shape:
     return rows_shape
 
 
-def _linear_fix(operand: Operand | None, shape: Shape, in_features: int, out_features: int) -> list[str]:
+def _linear_fix(operand: Operand | None, shape: Shape, in_features: int, out_features: int) -> str:
     """Say how the input, or the layer, is made to fit."""
     if len(shape) <= 2:
-        layer = f"nn.Linear({shape[-1]}, {out_features})"
+        layer = _("A layer for this input is {layer}.", layer=f"nn.Linear({shape[-1]}, {out_features})")
         if operand is not None and len(shape) == 2 and shape[0] == in_features:
-            return [_("If it lies the wrong way round: {fix} would fit.", fix=format_transpose(operand)),
-                    _("A layer for this input is {layer}.", layer=layer)]  # fmt: skip
-        one_row = [] if operand is None or prod(shape) != in_features else _flatten_fix(operand)
-        return [*one_row, _("A layer for this input is {layer}.", layer=layer)]
+            fix = _("If it lies the wrong way round: {fix} would fit.", fix=format_transpose(operand))
+            return sentences([fix, layer])
+        return layer if operand is None or prod(shape) != in_features else sentences([_flatten_fix(operand), layer])
     row_size = prod(shape[1:])
     if row_size != in_features == prod(shape) and operand is not None:
         return _flatten_fix(operand)
     fix = "nn.Flatten()" if operand is None else format_flatten(operand)[0]
-    if row_size == in_features:
-        if operand is None:
-            return [_("All but the first dimension in one row are {wanted}: put {fix} before the layer.",
-                       wanted=in_features, fix=fix)]  # fmt: skip
-        return [_("All but the first dimension in one row are {wanted}: write {fix}.", wanted=in_features, fix=fix)]
-    return [
-        _("If each sample is to be one row, {fix} makes one of {row} numbers, and the layer for it is {layer}.",
-           fix=fix, row=row_size, layer=f"nn.Linear({row_size}, {out_features})")
-    ]  # fmt: skip
+    if row_size != in_features:
+        return _("If each sample is to be one row, {fix} makes one of {row} numbers, and the layer for it is {layer}.",
+                  fix=fix, row=row_size, layer=f"nn.Linear({row_size}, {out_features})")  # fmt: skip
+    if operand is None:
+        return _("All but the first dimension in one row are {wanted}: put {fix} before the layer.",
+                  wanted=in_features, fix=fix)  # fmt: skip
+    return _("All but the first dimension in one row are {wanted}: write {fix}.", wanted=in_features, fix=fix)
 
 
-def _flatten_fix(operand: Operand) -> list[str]:
+def _flatten_fix(operand: Operand) -> str:
     """Say that the whole tensor in one row fits."""
-    return [_("All of it in one row fits: {fix}.", fix=f"{parenthesize(operand.source)}.flatten()")]
+    return _("All of it in one row fits: {fix}.", fix=f"{parenthesize(operand.source)}.flatten()")
 
 
 def _describe_f_linear(context: FailureContext, factors: list[Operand]) -> Diagnosis:
@@ -172,7 +174,7 @@ def explain_mv_sizes(context: FailureContext, match: re.Match[str]) -> Diagnosis
         vector=describe_shape(factors[1]) if shapes_match else _("the vector"), columns=match["columns"],
         size=match["size"],
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_transpose_fix(factors) if shapes_match else []))
+    return Diagnosis(problem, fix=_transpose_fix(factors) if shapes_match else "")
 
 
 @mistake("RuntimeError", r"^inconsistent tensor size, expected tensor \[(?P<a>\d+)\] and src \[(?P<b>\d+)\]")
@@ -197,16 +199,16 @@ def explain_dot_dimensions(context: FailureContext, _match: re.Match[str]) -> Di
     problem = _(
         "`{code}` takes two vectors, of one dimension each: {tensors}.", code=context.code, tensors=list_shapes(factors)
     )
-    return Diagnosis(problem, fix=sentences(_matmul_fix(factors)))
+    return Diagnosis(problem, fix=_matmul_fix(factors))
 
 
-def _matmul_fix(factors: list[Operand]) -> list[str]:
+def _matmul_fix(factors: list[Operand]) -> str:
     """Say that `@` multiplies two factors; empty if it cannot."""
     first, second = factors
     if not _can_multiply(first.tensor.shape, second.tensor.shape):
-        return []
+        return ""
     fix = f"{parenthesize(first.source)} @ {parenthesize(second.source)}"
-    return [_("The product of matrices is `{fix}`.", fix=fix)]
+    return _("The product of matrices is `{fix}`.", fix=fix)
 
 
 # ---------------------------------------------------------------- batches, and numbers of dimensions
@@ -240,7 +242,7 @@ def explain_bmm_sizes(context: FailureContext, match: re.Match[str]) -> Diagnosi
         return Diagnosis(problem, fix=detail)
     detail = _("Those of the second must have as many rows as those of the first have columns: {inner}, not {rows}.",
               inner=inner, rows=rows)  # fmt: skip
-    return Diagnosis(problem, fix=sentences([detail, *_transpose_fix(factors)]))
+    return Diagnosis(problem, fix=sentences([detail, _transpose_fix(factors)]))
 
 
 @mistake("RuntimeError", r"^batch[12] must be a 3D tensor")
@@ -257,7 +259,7 @@ def explain_factor_dimensions(context: FailureContext, _match: re.Match[str]) ->
         "`{code}` takes a tensor of {first} dimensions and one of {second}: {tensors}.",
         code=context.code, first=ndims[0], second=ndims[1], tensors=list_shapes(factors),
     )  # fmt: skip
-    return Diagnosis(problem, fix=sentences(_matmul_fix(factors) if context.function != "outer" else []))
+    return Diagnosis(problem, fix="" if context.function == "outer" else _matmul_fix(factors))
 
 
 @mistake("RuntimeError", r"^both arguments to matmul need to be at least 1D")

@@ -10,17 +10,20 @@ import ast
 import re
 from math import prod
 
-from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import FailureContext, Operand, parenthesize, parse_code, parse_statement
-from tutor.explain.mistakes.registry import Diagnosis, mistake
-from tutor.explain.mistakes.wording import (
+from tutor.explain.mistakes.context import (
+    FailureContext,
+    Operand,
     broadcast_shapes,
     describe_shape,
     format_flatten,
     format_transpose,
     list_shapes,
+    parenthesize,
+    parse_code,
     parse_sizes,
+    parse_statement,
 )
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
@@ -56,7 +59,7 @@ def explain_broadcast(context: FailureContext, match: re.Match[str]) -> Diagnosi
         return Diagnosis(
             problem
         )  # a loss is not to spread one over the other, and what is changed in place keeps its shape
-    return Diagnosis(problem, fix=sentences(_broadcast_fix(*mismatch)))
+    return Diagnosis(problem, fix=_broadcast_fix(*mismatch))
 
 
 def _calls_module(context: FailureContext) -> bool:
@@ -82,13 +85,13 @@ def _is_matmul(context: FailureContext) -> bool:
     return context.function == "matmul" or (isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult))
 
 
-def _broadcast_fix(first: Operand, second: Operand) -> list[str]:
+def _broadcast_fix(first: Operand, second: Operand) -> str:
     """Say how the smaller of two tensors would broadcast to the other; empty unless there is exactly one way."""
     if len(first.tensor.shape) == len(second.tensor.shape):
         if len(first.tensor.shape) == 2 and first.tensor.shape == second.tensor.shape[::-1]:
             fix = format_transpose(second)
-            return [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
-        return []
+            return _("If one of them lies the wrong way round: {fix} would fit.", fix=fix)
+        return ""
     small, large = sorted((first, second), key=lambda operand: len(operand.tensor.shape))
     shape, places = small.tensor.shape, []
     for place in range(1, len(large.tensor.shape)):
@@ -99,11 +102,11 @@ def _broadcast_fix(first: Operand, second: Operand) -> list[str]:
         ):
             places.append((place, new_shape))
     if len(places) != 1:
-        return []
+        return ""
     place, new_shape = places[0]
     fix = f"{parenthesize(small.source)}.unsqueeze({place})"
-    return [_("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
-               name=small.source, fix=fix, shape=shape_text(new_shape))]  # fmt: skip
+    return _("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
+               name=small.source, fix=fix, shape=shape_text(new_shape))  # fmt: skip
 
 
 @mistake(
