@@ -86,3 +86,26 @@ def test_a_function_says_once_in_a_call_that_gradients_are_off(record: Forker) -
         "in a Function's forward", "in a Function's forward", "in a Function's backward",
         *["gradients are off here, as under no_grad: no graph is made"] * 2,
     ]  # fmt: skip
+
+
+def test_gradients_are_off_for_any_operation_and_only_where_they_are(record: Forker) -> None:
+    recording = record("""\
+import torch
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+with torch.no_grad():
+    a = w.view(2, 1)
+    b = torch.cat([w, w])
+    c = w.argmax()
+    d = w > 1
+    w.clamp_(0.5)
+torch.set_grad_enabled(False)
+e = w.flip(0)
+torch.set_grad_enabled(True)
+f = torch.zeros_like(w)
+g = w.argsort()
+""")
+    off = "gradients are off here, as under no_grad: no graph is made"
+    leaf = "autograd does not record this change of a leaf"
+    assert notes(recording) == [
+        ("w.view(2, 1)", off), ("torch.cat([w, w])", off), ("w.clamp_(0.5)", leaf), ("w.flip(0)", off),
+    ]  # fmt: skip

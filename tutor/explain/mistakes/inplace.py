@@ -283,11 +283,6 @@ def _has_shape(state: State, saved: SavedTensor, shape: tuple[int, ...]) -> bool
 
 # ---------------------------------------------------------------- the explanation
 
-_INPLACE_MODULES = {
-    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",
-    "Threshold", "RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout",
-}  # fmt: skip
-"""The modules that take `inplace=True`."""
 _MAX_NAMED = 3
 """Maximum operands to be copied, in a fix."""
 _MAX_CODE_WIDTH = 60
@@ -505,7 +500,7 @@ def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: 
     code, statement = view.code or "", context.statement_of(step) or ""
     module = context.state.modules.get(event.module or 0) if isinstance(event, Op) else None
     target = write_target(statement, code)
-    if target is None and module is not None and module.kind in _INPLACE_MODULES:
+    if target is None and module is not None and module.of_torch:
         return _(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
             layer=_layer_name(context, step, module.path), plain=f"nn.{module.kind}(…)",

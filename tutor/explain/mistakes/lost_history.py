@@ -251,8 +251,6 @@ _MAX_OPERATIONS = 200
 """Maximum operations followed back."""
 _MAX_PASSES = 20
 """Maximum passes searched for the one that returned a gradient."""
-_DETACHING = ("detach", "detach_")
-_NON_DIFFERENTIABLE = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
 
 
 @dataclass(frozen=True)
@@ -435,9 +433,7 @@ def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
     inputs = [context.timeline.state(step - 1).tensors.get(serial) for serial in _inputs_of(context, step, op)]
     if not any(each is not None and each.requires_grad for each in inputs):
         return describe_number_cut(place, taken_numbers(context, step))
-    if name in _DETACHING:
-        return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
-    if name in _NON_DIFFERENTIABLE or _is_integer_result(context, step, op):
+    if _is_integer_result(context, step, op):
         return _(
             "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
             "that have one.", place=place,
@@ -448,10 +444,9 @@ def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
         return _(
             "{place} made a new leaf: the history of what it was given is left behind. Use that itself.", place=place
         )
-    rebound = _describe_rebinding(context, step)
-    if rebound is not None:
-        return rebound
-    return _(
+    if op.grad_enabled or name in ("detach", "detach_"):
+        return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
+    return _describe_rebinding(context, step) or _(
         "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.",
         place=place,
     )  # fmt: skip
@@ -489,15 +484,6 @@ def format_inplace(name: str, value: ast.expr) -> str:
     return f"{name}.copy_({ast.unparse(value)})"
 
 
-_DIFFERENTIABLE = {
-    "add", "sub", "mul", "div", "truediv", "pow", "neg", "radd", "rsub", "rmul", "rtruediv", "matmul", "mm", "bmm",
-    "linear", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", "softmax", "sqrt", "sum", "mean", "square",
-    "mse_loss", "cross_entropy", "iadd", "isub", "imul", "itruediv", "add_", "sub_", "mul_", "div_", "copy_", "zero_",
-    "fill_", "clamp_", "addcdiv_", "addcmul_",
-}  # fmt: skip
-"""Operations whose result requires grad where an input does, unless gradients are disabled."""
-
-
 DATA_ASSIGNMENT = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
 
 
@@ -528,9 +514,9 @@ def _describe_ungraphed(context: StepContext, event: Op, site: SiteInfo) -> str 
             "{name} gets other memory, and autograd does not see the change",
             name=readable_name(timeline, step, inputs[0].tensor),
         )
-    if site.op not in _DIFFERENTIABLE or not results:
+    if event.grad_enabled or not results:
         return None
-    if results[0].requires_grad:
+    if results[0].requires_grad and (site.inplace or results[0].node is not None):
         unrecorded = site.inplace and results[0].is_leaf
         return _("autograd does not record this change of a leaf") if unrecorded else None
     if not results[0].dtype.startswith(("float", "bfloat", "complex")):
@@ -586,9 +572,8 @@ def _is_repeated(timeline: Timeline, step: int, event: Op) -> bool:
     for earlier in range(step - 1, max(step - _MAX_STEPS_BACK, 0), -1):
         earlier_op = timeline.event(earlier)
         if isinstance(earlier_op, Op) and earlier_op.frame == event.frame:
-            site = timeline.sites.get(earlier_op.site)
             tensors = timeline.state(earlier).tensors
             requires_grad = any(serial in tensors and tensors[serial].requires_grad for serial in earlier_op.inputs)
-            if requires_grad and site is not None and site.op in _DIFFERENTIABLE:
+            if requires_grad and not earlier_op.grad_enabled:
                 return True
     return False

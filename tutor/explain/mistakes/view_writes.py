@@ -277,16 +277,9 @@ def _hooked_inputs(context: FailureContext) -> list[int | None]:
 
 def _out_of_place_fix(context: FailureContext) -> str:
     """Say how the code would make a new tensor."""
-    for node in ast.walk(context.tree):
-        if isinstance(node, ast.AugAssign):
-            target = ast.unparse(node.target)
-            replacement = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return _("Make a new tensor instead: `{code}`.", code=replacement)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-            replacement = f"{parenthesize(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
-            return _(
-                "Make a new tensor instead: `{code}`.", code=f"{replacement}({', '.join(map(ast.unparse, node.args))})"
-            )
+    replacement = out_of_place(context.statement, context.code, of_tensor=False)
+    if replacement is not None:
+        return _("Make a new tensor instead: `{code}`.", code=replacement)
     layer = _inplace_layer(context)
     if layer is None:
         return _(
