@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.explain import test_mistakes, test_shape_failures, test_usual_failures
 from tests.worker.recording import Forker, Recording
 from tutor import i18n
 from tutor.explain import cause, explanation, line
 from tutor.explain.mistakes import registry
+from tutor.explain.mistakes.context import FailureContext
 from tutor.explain.mistakes.registry import Diagnosis, diagnose_failure, diagnose_step
+from tutor.trace.events import Failed
 from tutor.trace.timeline import Timeline
 
 PACKAGE = "mistakes_of_a_test"
@@ -28,6 +31,7 @@ y = x
 HEAD = """\
 import re
 from tutor.explain.mistakes.context import FailureContext, StepContext
+from tutor.explain.mistakes.context import FailureContext
 from tutor.explain.mistakes.registry import Diagnosis, mistake, silent_mistake
 """
 
@@ -200,3 +204,25 @@ def test_every_module_of_the_package_registers_something_or_is_asked_for_help() 
     folder = Path(registry.__file__).parent
     helpers = {"__init__", "registry", "context"}
     assert {path.stem for path in folder.glob("*.py")} == modules | helpers
+
+
+def test_at_most_one_mistake_of_the_highest_priority_explains_a_failure(record: Forker) -> None:
+    recordings = [
+        record(test_mistakes.script([mistake.code for mistake in test_mistakes.MISTAKES])),
+        *(
+            record(module.script([failure.code for failure in module.FAILURES]))
+            for module in (test_shape_failures, test_usual_failures)
+        ),
+    ]
+    for timeline in (recording.timeline for recording in recordings):
+        for step in (step for step in range(1, timeline.steps + 1) if timeline.kind(step) == "failed"):
+            event = timeline.event(step)
+            assert isinstance(event, Failed)
+            context = FailureContext(timeline, step, event)
+            explaining = []
+            for entry in registry._mistakes if not context.is_raised_by_user else ():
+                match = entry.pattern.search(event.message) if entry.error == event.error else None
+                if match is not None and entry.explain(context, match) is not None:
+                    explaining.append(entry)
+            highest = [entry for entry in explaining if entry.priority == explaining[0].priority]
+            assert len(highest) <= 1, (event.message, [entry.explain.__name__ for entry in highest])

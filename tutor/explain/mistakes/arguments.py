@@ -1,8 +1,7 @@
 """Explain calls and values that torch refuses, and that need no look at earlier steps.
 
-Covers `backward` on what is no tensor, `requires_grad` and hooks of tensors that cannot have them, deep copies, truth
-values of tensors, arguments of optimizers and modules, `state_dict`, gradients assigned to `.grad`, in-place results
-that would grow, probabilities outside 0 to 1, steps of LBFGS, and tensors converted to Python numbers.
+Covers `requires_grad` and hooks of tensors that cannot have them, deep copies, truth values of tensors, arguments of
+optimizers and modules, `state_dict`, steps of LBFGS, and tensors converted to Python numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 
 from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
-from tutor.explain.mistakes.inplace import out_of_place
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
@@ -288,23 +286,6 @@ def explain_load_optimizer_state(context: FailureContext, _match: re.Match[str])
         "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
         "parameters, in the same groups, as the one that was saved."
     ))  # fmt: skip
-
-
-@mistake(
-    "RuntimeError",
-    r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]",
-    priority=-1,
-)
-def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "output with shape [1] doesn't match the broadcast shape [3]" of an in-place operation."""
-    problem = _(
-        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
-        code=context.code, wide=match["wide"], own=match["own"],
-    )  # fmt: skip
-    replacement = out_of_place(context.statement, context.code, of_tensor=False)
-    if replacement is None:
-        return Diagnosis(problem)
-    return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))
 
 
 # ---------------------------------------------------------------- LBFGS

@@ -1,5 +1,5 @@
-"""Explain `backward` and `autograd.grad` called on what has several elements, no graph, or no such input, and gradients
-that are None."""
+"""Explain `backward` and `autograd.grad` called on what has several elements, no graph, or no such input; gradients
+that are None, that have the wrong shape, or that cannot be set."""
 
 from __future__ import annotations
 
@@ -438,3 +438,29 @@ def explain_backward_of_number(context: FailureContext, _match: re.Match[str]) -
     return Diagnosis(
         _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
     )
+
+
+@mistake(
+    "RuntimeError",
+    r"^Mismatch in shape: grad_output\[\d+\] has a shape of torch\.Size\((?P<given>.*?)\) and output\[\d+\] has a "
+    r"shape of torch\.Size\((?P<wanted>.*?)\)",
+)
+def explain_gradient_shape(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "Mismatch in shape: grad_output[0] has a shape of [2] and output[0] has a shape of [3]" of `backward`."""
+    root = context.root_name() or _("the result")
+    return Diagnosis(_(
+        "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
+        "{root}: {wanted}, not {given}.", root=root, wanted=match["wanted"], given=match["given"],
+    ))  # fmt: skip
+
+
+@mistake(
+    "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
+)
+def explain_function_gradients(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "function FooBackward returned an incorrect number of gradients" of an `autograd.Function`."""
+    return Diagnosis(_(
+        "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
+        "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
+        name=match[1], expected=match[2], got=match[3],
+    ))  # fmt: skip

@@ -42,7 +42,7 @@ _MAX_OPERATIONS = 50
 
 
 @dataclass(frozen=True)
-class Origin:
+class _Origin:
     """Where the dtype or the device of a tensor comes from."""
 
     place: str
@@ -52,7 +52,7 @@ class Origin:
     """The tensor's name at that step; None if it has none."""
 
 
-def _find_origin(context: FailureContext, tensor: TensorState, attribute: str = "dtype") -> Origin | None:
+def _find_origin(context: FailureContext, tensor: TensorState, attribute: str = "dtype") -> _Origin | None:
     """Return where the dtype (or device) of a tensor comes from: the first of its inputs with it; None: unknown."""
     serial, before = tensor.tensor, context.step
     earliest: tuple[int, int] | None = None
@@ -73,7 +73,7 @@ def _find_origin(context: FailureContext, tensor: TensorState, attribute: str = 
     step, serial = earliest
     result = context.timeline.state(step).tensors.get(serial)
     name = op_output(context.timeline, step) or (None if result is None else result.label)
-    return Origin(context.place_of(step), " ".join((context.timeline.view(step).code or "").split()), name)
+    return _Origin(context.place_of(step), " ".join((context.timeline.view(step).code or "").split()), name)
 
 
 def _first_appearance(context: FailureContext, serial: int) -> tuple[int, Op | None] | None:

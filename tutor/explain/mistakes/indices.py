@@ -1,7 +1,6 @@
-"""Explain indices and class targets that are out of range or of the wrong shape.
+"""Explain indices that are out of range or of the wrong shape.
 
-Covers `gather`, `scatter`, `index_select`, `topk` and indexing with brackets, masks, embeddings, and the targets of
-classification losses.
+Covers `gather`, `scatter`, `index_select`, `topk`, indexing with brackets, masks, and embeddings.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def out_of_place(statement: str, code: str, *, of_tensor: bool) -> str | None:
     return f"{ast.unparse(destination)} = {expression}" if is_expression and is_assignable(destination) else expression
 
 
-def largest_expressions(code: str, names: Iterator[str] | set[str]) -> list[str]:
+def _largest_expressions(code: str, names: Iterator[str] | set[str]) -> list[str]:
     """Return the largest expressions in a piece of code that are one of these names, or an element of it."""
     sources = set(names)
     expressions: list[str] = []
@@ -172,7 +172,7 @@ _ELEMENT_SIZES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "ComplexFlo
 
 
 @dataclass(frozen=True)
-class Overwritten:
+class _Overwritten:
     """A saved tensor, and the step that wrote to it first."""
 
     saved: SavedTensor
@@ -182,7 +182,7 @@ class Overwritten:
 
 
 @dataclass(frozen=True)
-class VersionError:
+class _VersionError:
     """The tensor's type, shape and versions in torch's message."""
 
     type: str
@@ -191,7 +191,7 @@ class VersionError:
     now: int
 
 
-def all_overwritten(context: FailureContext) -> list[SavedTensor]:
+def _all_overwritten(context: FailureContext) -> list[SavedTensor]:
     """Return the tensors saved by nodes that the failing pass had still to run and written to since."""
     state = context.state_at_stop
     all_saved = (saved for node in _pending_nodes(state) for saved in saved_by(state, node))
@@ -220,10 +220,10 @@ def _versions(context: FailureContext, saved: SavedTensor, since: int) -> Iterat
                 yield step, event.version
 
 
-def find_overwritten(context: FailureContext, error: VersionError) -> Overwritten | None:
+def _find_overwritten(context: FailureContext, error: _VersionError) -> _Overwritten | None:
     """Return the saved tensor that torch's message is about; None if unknown."""
     state = context.state_at_stop
-    candidates = [saved for saved in all_overwritten(context) if (saved.version, saved.now) == (error.then, error.now)]
+    candidates = [saved for saved in _all_overwritten(context) if (saved.version, saved.now) == (error.then, error.now)]
     ready = _ready_nodes(state)
     narrower: tuple[Callable[[SavedTensor], bool], ...] = (
         lambda saved: saved.node.node in ready,
@@ -236,10 +236,10 @@ def find_overwritten(context: FailureContext, error: VersionError) -> Overwritte
         return None
     latest = max(candidates, key=lambda saved: saved.node.sequence)
     step_made = context.step_made(latest.node)
-    return Overwritten(latest, step_made, first_write(context, latest, step_made or 0))
+    return _Overwritten(latest, step_made, _first_write(context, latest, step_made or 0))
 
 
-def first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
+def _first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
     """Return the first step after which a tensor has a later version than the saved one: versions only grow."""
     if version_of(context.state_at_stop, saved.tensor, saved.storage) is None:
         steps = (step for step, version in _versions(context, saved, since) if version > (saved.version or 0))
@@ -249,7 +249,7 @@ def first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
     )
 
 
-def find_owner(context: FailureContext, saved: SavedTensor, step: int) -> TensorState | None:
+def _find_owner(context: FailureContext, saved: SavedTensor, step: int) -> TensorState | None:
     """Return the tensor that owns the memory: the leaf that requires grad, else the largest, named if possible."""
     state = context.timeline.state(step)
     sharing = [tensor for tensor in state.tensors.values() if tensor.storage == saved.storage]
@@ -296,8 +296,8 @@ _MAX_CODE_WIDTH = 60
 def explain_modified_saved_tensor(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "one of the variables needed for gradient computation has been modified by an inplace operation"."""
     timeline, shape = context.timeline, tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
-    overwritten = find_overwritten(context, VersionError(match["type"], shape, int(match["then"]), int(match["now"])))
-    owner = None if overwritten is None else find_owner(context, overwritten.saved, overwritten.step)
+    overwritten = _find_overwritten(context, _VersionError(match["type"], shape, int(match["then"]), int(match["now"])))
+    owner = None if overwritten is None else _find_owner(context, overwritten.saved, overwritten.step)
     if overwritten is None or owner is None:
         return None
     name = name_of(timeline.state(overwritten.step), owner.tensor) if not owner.is_leaf else context.name(owner.tensor)
@@ -330,7 +330,7 @@ def explain_modified_saved_tensor(context: FailureContext, match: re.Match[str])
     return Diagnosis(problem, overwritten.step, fix)
 
 
-def _written_name(context: FailureContext, overwritten: Overwritten) -> str | None:
+def _written_name(context: FailureContext, overwritten: _Overwritten) -> str | None:
     """Return the name of the tensor that was written to, if it shares the saved memory; else None."""
     target = write_target(
         context.statement_of(overwritten.step) or "", context.timeline.view(overwritten.step).code or ""
@@ -341,7 +341,7 @@ def _written_name(context: FailureContext, overwritten: Overwritten) -> str | No
     return name if tensor is not None and tensor.storage == overwritten.saved.storage else None
 
 
-def _describe_node(context: FailureContext, overwritten: Overwritten) -> str:
+def _describe_node(context: FailureContext, overwritten: _Overwritten) -> str:
     """Return `MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = overwritten.saved.node
     text = node_label(context.state_at_stop, node, overwritten.saved.tensor)
@@ -361,10 +361,10 @@ def _sharing_expressions(context: FailureContext, saved: SavedTensor, step_made:
     """Return the expressions in the code of an operation that share the memory that its node saved."""
     state = context.timeline.state(step_made - 1)
     names = {name for name, serial in names_of(state).items() if state.tensors[serial].storage == saved.storage}
-    return largest_expressions(context.timeline.view(step_made).code or "", names)
+    return _largest_expressions(context.timeline.view(step_made).code or "", names)
 
 
-def _is_changed_elsewhere(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> bool:
+def _is_changed_elsewhere(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> bool:
     """Return whether the owner is a parameter, or a buffer written to by another name: change it at another time."""
     if not owner.is_leaf or owner.requires_grad:
         return bool(owner.is_leaf)
@@ -374,7 +374,7 @@ def _is_changed_elsewhere(context: FailureContext, overwritten: Overwritten, own
     return target is None or ast.unparse(base_of(target)) != context.name(owner.tensor)
 
 
-def _describe_unnamed(context: FailureContext, overwritten: Overwritten) -> str:
+def _describe_unnamed(context: FailureContext, overwritten: _Overwritten) -> str:
     """Return what to call a saved tensor without a name."""
     event = None if overwritten.operation is None else context.timeline.event(overwritten.operation)
     module = context.state.modules.get(event.module or 0) if isinstance(event, Op) else None
@@ -396,7 +396,7 @@ def _layer_name(context: FailureContext, step: int, path: str) -> str:
 # ---------------------------------------------------------------- fixes for a changed parameter
 
 
-def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> str:
+def _recompute_fix(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> str:
     """Say what to do about a parameter changed between the forward pass and this backward pass."""
     timeline = context.timeline
     event = timeline.event(overwritten.step)
@@ -411,9 +411,9 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
         return _("Make a new tensor instead of writing into that one.")
     start_step, backward_event = failing_pass
     graph = timeline.state(start_step)
-    changed = all_overwritten(context)
+    changed = _all_overwritten(context)
     writes = sorted(
-        {overwritten.step, *(first_write(context, saved, context.step_made(saved.node) or 0) for saved in changed)}
+        {overwritten.step, *(_first_write(context, saved, context.step_made(saved.node) or 0) for saved in changed)}
     )
     frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
     changes = joined(list(dict.fromkeys(f"`{_statement_in_frame(context, step, frame)[0]}`" for step in writes)))
@@ -493,7 +493,7 @@ def _statement_in_frame(context: FailureContext, step: int, frame_number: int) -
 # ---------------------------------------------------------------- fixes for a changed result
 
 
-def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> str:
+def _out_of_place_fix(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> str:
     """Say how to compute the same without changing the saved tensor."""
     timeline, step = context.timeline, overwritten.step
     event, view = timeline.event(step), timeline.view(step)
@@ -535,7 +535,7 @@ def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: 
 def _copies_fix(context: FailureContext) -> str | None:
     """Say which operands to copy, so that nothing saved is written to; None if that is not known of all."""
     lines_by_source: dict[str, list[int]] = {}
-    for saved in all_overwritten(context):
+    for saved in _all_overwritten(context):
         step_made = context.step_made(saved.node)
         sources = (
             []

@@ -1,7 +1,7 @@
 """Explain inputs that a layer of `torch.nn` refuses.
 
 Covers convolution and pooling (channels, dimensions, images smaller than the kernel), normalization layers, recurrent
-layers and their states, attention, losses over images, and sizes that must be multiples of others.
+layers and their states, attention, and sizes that must be multiples of others.
 """
 
 from __future__ import annotations

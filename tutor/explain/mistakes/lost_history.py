@@ -1,7 +1,7 @@
 """Find where a result lost its history: the operation after which no graph leads back to the tensors it came from.
 
 `find_cut` goes back from a result to a `detach`, a `no_grad` block, an integer result or a tensor made of plain
-numbers; `taken_numbers` finds where such numbers were read from tensors.
+numbers; `_taken_numbers` finds where such numbers were read from tensors. Operations that build no graph say so.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MAX_STEPS_BACK = 1_000
 
 
 @dataclass(frozen=True)
-class ReadNumber:
+class _ReadNumber:
     """A plain number, or several, read from a tensor."""
 
     step: int
@@ -50,18 +50,18 @@ class ReadNumber:
     """The tensor's expression, without `detach()` and the like: `loss`."""
 
 
-def makes_tensor(op: str) -> bool:
+def _makes_tensor(op: str) -> bool:
     """Return whether an operation makes a new tensor of numbers."""
     return op in _CONSTRUCTORS
 
 
-def describe_constructor_cut(context: FailureContext, step: int) -> str:
+def _describe_constructor_cut(context: FailureContext, step: int) -> str:
     """Say how an operation that makes a tensor of numbers lost their history, and what to do."""
     place, call = context.place_of(step), _first_call(context, step)
     op = context.timeline.event(step)
-    readings = taken_numbers(context, step)
+    readings = _taken_numbers(context, step)
     if readings:
-        return describe_reading_cut(place, readings)
+        return _describe_reading_cut(place, readings)
     argument = ast.unparse(call.args[0]) if call is not None and call.args else _("the tensor")
     assert isinstance(op, Op)
     state = context.timeline.state(step - 1)
@@ -76,7 +76,7 @@ def describe_constructor_cut(context: FailureContext, step: int) -> str:
     )  # fmt: skip
 
 
-def describe_reading_cut(place: str, readings: list[ReadNumber]) -> str:
+def _describe_reading_cut(place: str, readings: list[_ReadNumber]) -> str:
     """Say how history was lost by reading numbers and making a new tensor of them."""
     names, sources = _join_readings(readings)
     return _(
@@ -86,7 +86,7 @@ def describe_reading_cut(place: str, readings: list[ReadNumber]) -> str:
     )  # fmt: skip
 
 
-def describe_number_cut(place: str, readings: list[ReadNumber]) -> str:
+def _describe_number_cut(place: str, readings: list[_ReadNumber]) -> str:
     """Say how an operation lost history by getting plain numbers in place of tensors."""
     names, sources = _join_readings(readings)
     return _(
@@ -95,13 +95,13 @@ def describe_number_cut(place: str, readings: list[ReadNumber]) -> str:
     )  # fmt: skip
 
 
-def _join_readings(readings: list[ReadNumber]) -> tuple[str, str]:
+def _join_readings(readings: list[_ReadNumber]) -> tuple[str, str]:
     """Return the code that read the numbers, and the tensors read."""
     names = joined(list(dict.fromkeys(f"`{reading.code}`" for reading in readings[:3])))
     return names, joined(list(dict.fromkeys(reading.source for reading in readings[:3])))
 
 
-def unrecorded_constructors(context: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[ReadNumber]]]:
+def _unrecorded_constructors(context: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[_ReadNumber]]]:
     """Yield the unrecorded calls that made an input of an operation (`from_numpy`), and where its numbers were read."""
     for serial, text in zip(op.inputs, op_texts(context.timeline, step) or (), strict=False):
         call = next((node for node in ast.walk(parse_code(text)) if isinstance(node, ast.Call)), None)
@@ -121,10 +121,10 @@ def _is_list(context: FailureContext, step: int, call: ast.Call) -> bool:
     return any(each.startswith(f"{name}[") for each in names_of(state))
 
 
-_numbers_cache: WeakKeyDictionary[FailureContext, dict[int, list[ReadNumber]]] = WeakKeyDictionary()
+_numbers_cache: WeakKeyDictionary[FailureContext, dict[int, list[_ReadNumber]]] = WeakKeyDictionary()
 
 
-def taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+def _taken_numbers(context: FailureContext, step: int) -> list[_ReadNumber]:
     """Return where the numbers passed to an operation were read from tensors, also through names."""
     cached = _numbers_cache.setdefault(context, {})
     if step not in cached:
@@ -132,14 +132,14 @@ def taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
     return cached[step]
 
 
-def _find_taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+def _find_taken_numbers(context: FailureContext, step: int) -> list[_ReadNumber]:
     """Return the same without a cache."""
     event = context.timeline.event(step)
     site = context.timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is None or not isinstance(event, Op):
         return []
     code = context.timeline.view(step).code or ""
-    if makes_tensor(site.op or ""):
+    if _makes_tensor(site.op or ""):
         copies = any(serial is not None for serial in event.inputs)
         return [] if copies else _find_readings(context, step, code, _names_in(parse_code(code)))
     texts = zip(event.inputs, op_texts(context.timeline, step) or (), strict=False)
@@ -152,14 +152,14 @@ def _find_taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
     )
 
 
-def _find_readings(context: FailureContext, step: int, code: str, names: set[str]) -> list[ReadNumber]:
+def _find_readings(context: FailureContext, step: int, code: str, names: set[str]) -> list[_ReadNumber]:
     """Return the readings in the code; if there are none, those in the statements that bound these names."""
     return list(_readings_in_code(context, step, code, step)) or list(
         islice(readings_by_name(context, step, names), _MAX_NUMBERS)
     )
 
 
-def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -> Iterator[ReadNumber]:
+def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -> Iterator[_ReadNumber]:
     """Yield the readings in the code of a statement, or a part of it, before step `end`."""
     timeline = context.timeline
     frame = getattr(timeline.event(step), "frame", None)
@@ -172,7 +172,7 @@ def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -
             continue
         piece = " ".join((timeline.view(earlier).code or "").split())
         if event.inputs[0] is not None and piece and piece in " ".join(code.split()):
-            yield ReadNumber(earlier, event.inputs[0], piece, _strip_readers(piece))
+            yield _ReadNumber(earlier, event.inputs[0], piece, _strip_readers(piece))
     state = timeline.state(end - 1)
     names = {**names_of(state, MODULE), **names_of(state)}
     calls = [node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)]
@@ -181,10 +181,10 @@ def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -
             serials = [names[name] for name in _names_in(node.args[0]) if name in names]
             tensor = next((serial for serial in serials if state.tensors[serial].requires_grad), None)
             if tensor is not None:
-                yield ReadNumber(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
+                yield _ReadNumber(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
 
 
-def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Iterator[ReadNumber]:
+def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Iterator[_ReadNumber]:
     """Yield the readings in the statements that bound these names before a step."""
     timeline, columns = context.timeline, context.timeline.columns
     frame = getattr(timeline.event(step), "frame", None)
@@ -275,13 +275,13 @@ def find_cut(context: FailureContext, tensor: int, before: int, target: int | No
         inputs = _lost_inputs(context, step, op)
         if inputs and (target is None or any(is_computed_from(context, each, step, target) for each in inputs)):
             return Cut(step, _describe_cut(context, step, op))
-        for code, readings in unrecorded_constructors(context, step, op):
+        for code, readings in _unrecorded_constructors(context, step, op):
             with_history = [each for each in readings if _has_history(context, each.tensor, each.step)]
             if with_history and (
                 target is None
                 or any(is_computed_from(context, each.tensor, each.step, target) for each in with_history)
             ):
-                return Cut(step, describe_reading_cut(context.place_of(step, code), with_history))
+                return Cut(step, _describe_reading_cut(context.place_of(step, code), with_history))
     return None if target is not None else _gradient_cut(context, tensor, before)
 
 
@@ -326,10 +326,10 @@ def ancestors(context: FailureContext, tensor: int, before: int) -> Iterator[tup
         seen.add(step)
         yield step, op
         waiting += [(input_serial, step) for input_serial in _inputs_of(context, step, op)]
-        waiting += [(input_serial.tensor, input_serial.step) for input_serial in taken_numbers(context, step)]
+        waiting += [(input_serial.tensor, input_serial.step) for input_serial in _taken_numbers(context, step)]
         waiting += [
             (input_serial.tensor, input_serial.step)
-            for _, readings in unrecorded_constructors(context, step, op)
+            for _, readings in _unrecorded_constructors(context, step, op)
             for input_serial in readings
         ]
 
@@ -392,7 +392,7 @@ def _lost_inputs(context: FailureContext, step: int, op: Op) -> list[int]:
         each for each in _inputs_of(context, step, op) if each in before.tensors and before.tensors[each].requires_grad
     ]
     return inputs or [
-        each.tensor for each in taken_numbers(context, step) if _has_history(context, each.tensor, each.step)
+        each.tensor for each in _taken_numbers(context, step) if _has_history(context, each.tensor, each.step)
     ]
 
 
@@ -425,14 +425,14 @@ def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
     """Say how an operation lost the history of its inputs, and what to do."""
     site = context.timeline.sites.get(op.site)
     name, place = (site.op if site is not None else None) or "", context.place_of(step)
-    data = name_of_data(context.timeline, step, op)
+    data = _name_of_data(context.timeline, step, op)
     if data is not None:
         return _describe_data_cut(place, data)
-    if makes_tensor(name):
-        return describe_constructor_cut(context, step)
+    if _makes_tensor(name):
+        return _describe_constructor_cut(context, step)
     inputs = [context.timeline.state(step - 1).tensors.get(serial) for serial in _inputs_of(context, step, op)]
     if not any(each is not None and each.requires_grad for each in inputs):
-        return describe_number_cut(place, taken_numbers(context, step))
+        return _describe_number_cut(place, _taken_numbers(context, step))
     if _is_integer_result(context, step, op):
         return _(
             "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
@@ -484,7 +484,7 @@ def format_inplace(name: str, value: ast.expr) -> str:
     return f"{name}.copy_({ast.unparse(value)})"
 
 
-DATA_ASSIGNMENT = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
+_DATA_ASSIGNMENT = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
 
 
 @silent_mistake("op", priority=2)
@@ -502,7 +502,7 @@ def _describe_ungraphed(context: StepContext, event: Op, site: SiteInfo) -> str 
     timeline, step, state = context.timeline, context.step, context.state
     inputs = [state.tensors[serial] for serial in event.inputs if serial in state.tensors]
     results = [state.tensors[serial] for serial in event.outputs if serial in state.tensors]
-    data = name_of_data(timeline, step, event)
+    data = _name_of_data(timeline, step, event)
     if data is not None:
         return _describe_data(data)
     if not any(tensor.requires_grad for tensor in inputs):
@@ -533,7 +533,7 @@ def _describe_ungraphed(context: StepContext, event: Op, site: SiteInfo) -> str 
     return _("in a Function's backward gradients are off, unless the pass is run with create_graph=True")
 
 
-def name_of_data(timeline: Timeline, step: int, event: Op) -> str | None:
+def _name_of_data(timeline: Timeline, step: int, event: Op) -> str | None:
     """Return the name of an input that requires grad and was passed as `.data`; None if there is none."""
     state = timeline.state(step)
     for serial, text in zip(event.inputs, op_texts(timeline, step) or (), strict=False):
@@ -547,7 +547,7 @@ def name_of_data(timeline: Timeline, step: int, event: Op) -> str | None:
 @silent_mistake("line", priority=2)
 def explain_data_assignment(context: StepContext) -> Diagnosis | None:
     """Say what the `v` of a statement `v = w.data` is, which runs no operation."""
-    match = DATA_ASSIGNMENT.search(context.timeline.view(context.step).code or "")
+    match = _DATA_ASSIGNMENT.search(context.timeline.view(context.step).code or "")
     return None if match is None else Diagnosis(_describe_data(match["whole"]), role="quiet")
 
 

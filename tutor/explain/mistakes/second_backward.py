@@ -2,7 +2,7 @@
 
 The second pass starts from the same result, from one that shares a part of the graph, or from one whose graph reaches
 into an earlier iteration through a tensor that is carried over. `find_crossings` finds these edges into older nodes,
-`detach_fix` says how to cut them, and `skip_shared_part_fix` covers a first pass that went further back than its
+`detach_fix` says how to cut them, and `_skip_shared_part_fix` covers a first pass that went further back than its
 optimizer reaches, as the discriminator's loss of a GAN does through the generator.
 """
 
@@ -34,7 +34,7 @@ _MAX_STEPS_BACK = 2_000
 
 
 @dataclass(frozen=True)
-class Crossing:
+class _Crossing:
     """An edge from a newer node to an older one."""
 
     node: int
@@ -53,12 +53,12 @@ class Crossing:
 
 def find_crossings(
     context: FailureContext, state: State, roots: Iterable[int | None], older: set[int], since: int
-) -> list[Crossing]:
+) -> list[_Crossing]:
     """Return the edges from the graph behind `roots` into the `older` nodes.
 
     From step `since` on the older nodes are outdated: earlier uses ran too early, later ones got them passed on.
     """
-    by_edge: dict[tuple[int, int | None], Crossing] = {}
+    by_edge: dict[tuple[int, int | None], _Crossing] = {}
     waiting = [root for root in roots if root is not None and root in state.nodes and root not in older]
     seen = set(waiting)
     while waiting:
@@ -93,10 +93,10 @@ def _tensors_of_output(context: FailureContext, state: State, source: tuple[int,
 
 def _make_crossing(
     context: FailureContext, state: State, node: int, tensor: int | None, used: int | None, since: int
-) -> Crossing:
+) -> _Crossing:
     """Return the edge, with the origin of the tensor and its name."""
     if tensor is None or used is None or used < since:
-        return Crossing(node, tensor, used, SHARED, None, None)
+        return _Crossing(node, tensor, used, SHARED, None, None)
     before = context.timeline.state(used - 1)
     live_frames = {frame.frame for frame in state.frames}
     step_made = context.step_made(state.nodes[node])
@@ -112,10 +112,10 @@ def _make_crossing(
         held = None if serial is None else state.tensors.get(serial)
         rebound = scope in live_frames and (held is None or held.node != node)
         if rebound or is_carried:
-            return Crossing(node, tensor, used, CARRIED, name, scope)
+            return _Crossing(node, tensor, used, CARRIED, name, scope)
         origin = BEFORE_LOOP if any(loop not in loops for loop in active) else SHARED
-        return Crossing(node, tensor, used, origin, name, scope)
-    return Crossing(node, tensor, used, CARRIED if is_carried else SHARED, None, None)
+        return _Crossing(node, tensor, used, origin, name, scope)
+    return _Crossing(node, tensor, used, CARRIED if is_carried else SHARED, None, None)
 
 
 def _iterations(state: State) -> dict[tuple[int, int], int]:
@@ -149,7 +149,7 @@ def _variable_of(name: str) -> str:
 # ---------------------------------------------------------------- detaching what is carried
 
 
-def detach_fix(context: FailureContext, crossings: list[Crossing]) -> str | None:
+def detach_fix(context: FailureContext, crossings: list[_Crossing]) -> str | None:
     """Say how to detach the tensors carried over, all items of containers; None if that is unknown of one of them."""
     statements: list[str] = []
     replacements: list[tuple[str, str]] = []
@@ -189,7 +189,7 @@ def detach_fix(context: FailureContext, crossings: list[Crossing]) -> str | None
     return sentences(texts)
 
 
-def _is_bound_after_pass(context: FailureContext, crossing: Crossing) -> bool:
+def _is_bound_after_pass(context: FailureContext, crossing: _Crossing) -> bool:
     """Return whether the name refers to the tensor when the pass before its use has ended: it can be detached there."""
     ends = [info.end_step for info in context.timeline.passes if info.end_step is not None]
     last = max((end for end in ends if end < (crossing.used or 0)), default=None)
@@ -201,7 +201,7 @@ def _is_bound_after_pass(context: FailureContext, crossing: Crossing) -> bool:
     )
 
 
-def _rebinding(context: FailureContext, crossing: Crossing) -> tuple[str, str] | None:
+def _rebinding(context: FailureContext, crossing: _Crossing) -> tuple[str, str] | None:
     """Return the statement that bound the name after the pass, and the same with a detached value; None if unknown."""
     timeline, name = context.timeline, _variable_of(crossing.name or "")
     for step in range((crossing.used or 0) - 1, max((crossing.used or 0) - _MAX_STEPS_BACK, 0), -1):
@@ -228,7 +228,7 @@ def _call_detach(value: ast.expr) -> ast.expr:
     return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
 
 
-def carried_name(context: FailureContext, crossing: Crossing) -> str | None:
+def _carried_name(context: FailureContext, crossing: _Crossing) -> str | None:
     """Return what to call a tensor carried over: `state` of `state[0]`; None if it has no name."""
     if crossing.name is None or crossing.used is None:
         return None
@@ -236,7 +236,7 @@ def carried_name(context: FailureContext, crossing: Crossing) -> str | None:
     return crossing.name if container is None else _variable_of(crossing.name) + container[1][0][0]
 
 
-def _find_container(state: State, crossing: Crossing) -> tuple[int, list[tuple[str, str, int]]] | None:
+def _find_container(state: State, crossing: _Crossing) -> tuple[int, list[tuple[str, str, int]]] | None:
     """Return the group that holds a tensor, and its containers in there, outermost first; None if there is none."""
     name = crossing.name or ""
     frame = next((each for each in state.frames if each.frame == crossing.frame), None)
@@ -248,7 +248,7 @@ def _find_container(state: State, crossing: Crossing) -> tuple[int, list[tuple[s
     return (binding.ref, sorted(containers, key=lambda each: len(each[0]))) if containers else None
 
 
-def _detach_statement(state: State, crossing: Crossing, carried: set[int | None]) -> str | None:
+def _detach_statement(state: State, crossing: _Crossing, carried: set[int | None]) -> str | None:
     """Return the statement that detaches a tensor, or the items of its container; None if unknown."""
     name = crossing.name or ""
     container = _find_container(state, crossing)
@@ -297,7 +297,7 @@ def _detached_items(source: str, kinds: list[str]) -> str:
 # ---------------------------------------------------------------- leaving out the shared part
 
 
-def skip_shared_part_fix(context: FailureContext, graph: State, crossings: list[Crossing], first: int) -> str | None:
+def _skip_shared_part_fix(context: FailureContext, graph: State, crossings: list[_Crossing], first: int) -> str | None:
     """Say how to keep the first pass out of the part of the graph that both passes share.
 
     None unless the optimizers that stepped since change no parameter in that part.
@@ -447,10 +447,12 @@ def _recompute_fix(
 
 
 def _describe_carried(
-    context: FailureContext, graph: State, crossings: list[Crossing], root: str, first_pass: str, *, alone: bool
+    context: FailureContext, graph: State, crossings: list[_Crossing], root: str, first_pass: str, *, alone: bool
 ) -> str:
     """Explain a graph that reaches into an earlier one through tensors carried over."""
-    names = list(dict.fromkeys(name for crossing in crossings if (name := carried_name(context, crossing)) is not None))
+    names = list(
+        dict.fromkeys(name for crossing in crossings if (name := _carried_name(context, crossing)) is not None)
+    )
     fix = detach_fix(context, crossings) if alone else None
     if not names:
         labels = list(dict.fromkeys(_label_crossing(context, graph, crossing) for crossing in crossings))
@@ -477,7 +479,7 @@ def _describe_carried(
 
 
 def _describe_shared(
-    context: FailureContext, graph: State, freed: set[int], crossings: list[Crossing], root: str, first_step: int
+    context: FailureContext, graph: State, freed: set[int], crossings: list[_Crossing], root: str, first_step: int
 ) -> str:
     """Explain two results that share a part of the graph, with a pass for each."""
     first_pass = _("the backward pass of {place}", place=context.place_of(first_step))
@@ -491,7 +493,7 @@ def _describe_shared(
         "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
         "go of.", root=root, before=first_pass,
     )  # fmt: skip
-    skip_fix = skip_shared_part_fix(context, graph, crossings, first_step)
+    skip_fix = _skip_shared_part_fix(context, graph, crossings, first_step)
     if skip_fix is not None:
         return sentences([problem, skip_fix])
     is_stale = _is_stale(graph, freed)
@@ -529,7 +531,7 @@ def _has_optimizer_step(context: FailureContext, since: int) -> bool:
     )
 
 
-def _label_crossing(context: FailureContext, graph: State, crossing: Crossing) -> str | None:
+def _label_crossing(context: FailureContext, graph: State, crossing: _Crossing) -> str | None:
     """Return what to call a crossing: a name, else the code of the older operation; None if unknown."""
     if crossing.name is not None:
         return crossing.name

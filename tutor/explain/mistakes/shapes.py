@@ -1,6 +1,6 @@
 """Explain shapes that do not match, or that a tensor cannot be given.
 
-Covers tensors combined element by element, the gradient passed to `backward`, `view` and `reshape`, `expand` and
+Covers tensors combined element by element, `view` and `reshape`, `expand` and
 `repeat`, dimensions that a tensor does not have, `split`, and a tensor unpacked to names.
 """
 
@@ -109,20 +109,6 @@ def _broadcast_fix(first: Operand, second: Operand) -> str:
                name=small.source, fix=fix, shape=shape_text(new_shape))  # fmt: skip
 
 
-@mistake(
-    "RuntimeError",
-    r"^Mismatch in shape: grad_output\[\d+\] has a shape of torch\.Size\((?P<given>.*?)\) and output\[\d+\] has a "
-    r"shape of torch\.Size\((?P<wanted>.*?)\)",
-)
-def explain_gradient_shape(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "Mismatch in shape: grad_output[0] has a shape of [2] and output[0] has a shape of [3]" of `backward`."""
-    root = context.root_name() or _("the result")
-    return Diagnosis(_(
-        "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
-        "{root}: {wanted}, not {given}.", root=root, wanted=match["wanted"], given=match["given"],
-    ))  # fmt: skip
-
-
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
 def explain_tensor_of_tensors(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "only one element tensors can be converted to Python scalars" of `torch.tensor([a, b])`."""
@@ -133,18 +119,6 @@ def explain_tensor_of_tensors(context: FailureContext, _match: re.Match[str]) ->
         "`{code}` makes a tensor of plain numbers, and would take a single number out of each tensor of the list; "
         "these have more. Tensors of one shape are joined by torch.stack({list}), which keeps their history as well.",
         code=context.code, list=ast.unparse(call.args[0]),
-    ))  # fmt: skip
-
-
-@mistake(
-    "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
-)
-def explain_function_gradients(context: FailureContext, match: re.Match[str]) -> Diagnosis:
-    """Explain "function FooBackward returned an incorrect number of gradients" of an `autograd.Function`."""
-    return Diagnosis(_(
-        "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
-        "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
-        name=match[1], expected=match[2], got=match[3],
     ))  # fmt: skip
 
 

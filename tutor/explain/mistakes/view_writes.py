@@ -1,7 +1,7 @@
 """Explain in-place writes that torch refuses because of the tensor they would write to.
 
 Covers leaves and views of leaves, one of several views, views made under `no_grad`, inference tensors, expanded tensors
-whose elements share memory, and outputs of a module with a full backward hook.
+whose elements share memory, results that would grow, views detached, and outputs of a module with a full backward hook.
 """
 
 from __future__ import annotations
@@ -322,3 +322,20 @@ def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> Diagn
     return Diagnosis(
         _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
     )
+
+
+@mistake(
+    "RuntimeError",
+    r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]",
+    priority=-1,
+)
+def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "output with shape [1] doesn't match the broadcast shape [3]" of an in-place operation."""
+    problem = _(
+        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
+        code=context.code, wide=match["wide"], own=match["own"],
+    )  # fmt: skip
+    replacement = out_of_place(context.statement, context.code, of_tensor=False)
+    if replacement is None:
+        return Diagnosis(problem)
+    return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))
