@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tutor.explain import formatting
 from tutor.explain.mistakes.context import FailureContext, Operand, format_cast, parenthesize, parse_code
+from tutor.explain.mistakes.inplace import write_target
 from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.i18n import _
 from tutor.trace.events import Op
@@ -102,18 +103,18 @@ def _describe_dtype(context: FailureContext, operand: Operand) -> str:
 @mistake("RuntimeError", r"^result type (?P<given>\w+) can't be cast to the desired output type (?P<wanted>\w+)")
 def explain_integer_result(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "result type Float can't be cast to the desired output type Long" of `a += 0.5` and of a loss."""
-    name = _inplace_target(context)
-    if name is None:
-        return _describe_target_dtype(context, parse_dtype(match["given"]), parse_dtype(match["wanted"]))
-    tensor = context.resolve(parse_code(name).body[0].value)  # type: ignore[attr-defined]
-    if tensor is None or tensor.dtype != parse_dtype(match["wanted"]):
+    given, wanted = parse_dtype(match["given"]), parse_dtype(match["wanted"])
+    target = write_target(context.statement, context.code)
+    if target is None:
+        return _describe_target_dtype(context, given, wanted)
+    operand = context.operand(target)
+    if operand is None or operand.tensor.dtype != wanted:
         return None
     problem = _(
         "`{code}` writes results of {result} into {name}, which keeps its dtype: {said}.",
-        code=context.code, result=parse_dtype(match["given"]), name=name,
-        said=_describe_dtype(context, Operand(name, tensor)),
+        code=context.code, result=given, name=operand.source, said=_describe_dtype(context, operand),
     )  # fmt: skip
-    fix = f"{name} = {format_cast(name, parse_dtype(match['given']))}"
+    fix = f"{operand.source} = {format_cast(operand.source, given)}"
     return Diagnosis(problem, fix=_("Turn it into one that can hold them first: `{fix}`.", fix=fix))
 
 
@@ -156,16 +157,6 @@ def _describe_target_dtype(context: FailureContext, prediction_dtype: str, targe
         "{fix} there.", code=context.code, wanted=prediction_dtype, said=_describe_dtype(context, target),
         fix=format_cast(target.source, prediction_dtype),
     ))  # fmt: skip
-
-
-def _inplace_target(context: FailureContext) -> str | None:
-    """Return `a` of `a += 0.5` and `a.div_(2)`; None if the code writes into nothing."""
-    for node in ast.walk(context.tree):
-        if isinstance(node, ast.AugAssign):
-            return ast.unparse(node.target)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-            return ast.unparse(node.func.value)
-    return None
 
 
 # ---------------------------------------------------------------- numbers of classes

@@ -434,7 +434,7 @@ def _recompute_fix(
     """Say what to do about two backward passes from one result."""
     if context.is_before_loop(nodes, graph.step):
         fix = _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
-        if _is_stale(graph, freed) or _has_optimizer_step(context, first_step):
+        if _is_stale(graph, freed) or _optimized_since(context, first_step):
             return fix
         retain = _("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
         return sentences([fix, retain])
@@ -507,7 +507,7 @@ def _describe_shared(
                 "do: compute {root} anew, all that it is computed from included.", root=root,
             )  # fmt: skip
         return sentences([problem, fix])
-    losses = None if _has_optimizer_step(context, first_step) else _sum_of_losses(context, first_step)
+    losses = None if _optimized_since(context, first_step) else _sum_of_losses(context, first_step)
     if losses is None:
         fix = _("Write retain_graph=True in every pass through that part but the last.")
     elif losses:
@@ -521,14 +521,6 @@ def _describe_shared(
             "through that part but the last."
         )
     return sentences([problem, fix])
-
-
-def _has_optimizer_step(context: FailureContext, since: int) -> bool:
-    """Return whether an optimizer has stepped since step `since`."""
-    return any(
-        since < side_event.step < context.step and isinstance(side_event.event, OptimizerStep)
-        for side_event in context.timeline.side_events
-    )
 
 
 def _label_crossing(context: FailureContext, graph: State, crossing: _Crossing) -> str | None:

@@ -65,8 +65,7 @@ def explain_broadcast(context: FailureContext, match: re.Match[str]) -> Diagnosi
 def _calls_module(context: FailureContext) -> bool:
     """Return whether the code calls a module with parameters: the tensors met inside it."""
     call = context.expression
-    source = ast.unparse(call.func) if isinstance(call, ast.Call) else None
-    return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in context.names)
+    return isinstance(call, ast.Call) and any(context.held_by(ast.unparse(call.func)))
 
 
 def _sizes_at(first: Operand, second: Operand, dim: int) -> set[int]:
