@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 from tutor.explain.mistakes.context import FailureContext, StepContext
@@ -104,22 +104,22 @@ def _order(registered: _Mistake | _SilentMistake) -> tuple[int, str, int]:
 
 # ---------------------------------------------------------------- results
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 
 
-def remember(function: Callable[Concatenate[Timeline, P], T]) -> Callable[Concatenate[Timeline, P], T]:
+def remember(function: Callable[[Timeline, *_Arguments], _Result]) -> Callable[[Timeline, *_Arguments], _Result]:
     """Remember the results of a function of a timeline until the timeline grows or the language changes."""
-    remembered: WeakKeyDictionary[Timeline, tuple[tuple[int, str], dict[Any, T]]] = WeakKeyDictionary()
+    remembered: WeakKeyDictionary[Timeline, tuple[tuple[int, str], dict[Any, _Result]]] = WeakKeyDictionary()
 
-    def wrapper(timeline: Timeline, /, *arguments: P.args, **keywords: P.kwargs) -> T:
+    def wrapper(timeline: Timeline, *arguments: *_Arguments) -> _Result:
         valid = timeline.frames.events, current_language()
         entry = remembered.get(timeline)
         if entry is None or entry[0] != valid or len(entry[1]) >= _MAX_RESULTS:
             entry = remembered[timeline] = valid, {}
         results = entry[1]
         if arguments not in results:
-            results[arguments] = function(timeline, *arguments, **keywords)
+            results[arguments] = function(timeline, *arguments)
         return results[arguments]
 
     return wrapper
