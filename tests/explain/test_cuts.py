@@ -55,6 +55,13 @@ CUTS = [
         again.backward()
         """, ("`(w * 2).detach().numpy()` took plain", "`torch.from_numpy(array)` on line", "compute with w * 2"),
             "torch.from_numpy(array)"),
+    Mistake("a new tensor of that shape", LEAF + """again = torch.zeros_like(w).sum()
+        again.backward()
+        """, ("`torch.zeros_like(w)` on line", "cut it off"), "torch.zeros_like(w)"),
+    Mistake("a new tensor of that shape under no_grad", LEAF + """with torch.no_grad():
+            copy = w.detach()
+        copy.sum().backward()
+        """, ("`w.detach()` on line", "cut it off"), "w.detach()"),
     Mistake("by way of a list", LEAF + """again = torch.tensor((w * 2).tolist()).sum()
         again.backward()
         """, ("`(w * 2).tolist()` took plain", "compute with w * 2"), "torch.tensor((w * 2).tolist())"),

@@ -6,7 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.saved_tensors import describe_second_pass, saved_by
+from tutor.explain.mistakes.wrong_gradients import describe_second_pass
+from tutor.explain.saved_tensors import saved_by
 from tutor.explain.step import describe_side_effects
 from tutor.trace import navigation
 from tutor.trace.history import last_write, storage_aliases, views

@@ -329,6 +329,17 @@ torch.softmax(scores.masked_fill(~mask, -float("inf")), -1)[0, 0].backward()
     assert not said(record(HEAD + code.replace("[False, False]", "[False, True]")), "makes the first")
 
 
+@pytest.mark.parametrize("mask", ["[[False, True], [False, True]]", "[[False, False], [True, True]]"])
+def test_softmax_goes_along_its_own_dimension(mask: str, record: Forker) -> None:
+    code = f"""
+scores = leaf(1.0, 2.0, 3.0, 4.0).reshape(2, 2)
+mask = torch.tensor({mask})
+torch.softmax(scores.masked_fill(~mask, -float("inf")), 0)[0, 1].backward()
+"""
+    of_columns = said(record(HEAD + code), "where all that it is taken of is -inf")
+    assert len(of_columns) == (mask == "[[False, True], [False, True]]")
+
+
 def test_a_network_that_an_input_is_optimized_through(record: Forker) -> None:
     code = """
 net, noise = nn.Linear(3, 2), torch.zeros(2, 3, requires_grad=True)

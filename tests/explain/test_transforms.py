@@ -6,7 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.transforms import describe_transform
+from tutor.explain.mistakes.registry import diagnose_step
+from tutor.trace.timeline import Timeline
 
 FUNCTIONS = """\
 import torch
@@ -19,10 +20,12 @@ def f(t):
 """
 
 
+def first_note(timeline: Timeline, step: int) -> str | None:
+    return next((diagnosis.sentence for diagnosis in diagnose_step(timeline, step)), None)
+
+
 def said(recorded: Recording, kind: str) -> list[str]:
-    return [
-        text for step in recorded.steps_of(kind) if (text := describe_transform(recorded.timeline, step)) is not None
-    ]
+    return [text for step in recorded.steps_of(kind) if (text := first_note(recorded.timeline, step)) is not None]
 
 
 @pytest.mark.parametrize(
@@ -42,9 +45,9 @@ def test_whose_pass_it_is(code: str, name: str, result: list[float], record: For
     *inside, own = recorded.steps_of("backward")
     assert inside
     for step in inside:
-        assert (describe_transform(recorded.timeline, step) or "").startswith(name)
+        assert (first_note(recorded.timeline, step) or "").startswith(name)
         assert name in plain(recorded.timeline, step)
-    assert describe_transform(recorded.timeline, own) is None
+    assert first_note(recorded.timeline, own) is None
     assert recorded.value("r") == result
     assert recorded.grad("x") is None
 
@@ -95,7 +98,7 @@ def test_modes_without_gradients(record: Forker) -> None:
     found = {
         recorded.code(step): text
         for step in recorded.steps_of("op")
-        if (text := describe_transform(recorded.timeline, step)) is not None
+        if (text := first_note(recorded.timeline, step)) is not None
     }
     assert {code: text.split(" ")[0] for code, text in found.items()} == {
         "w * 3": "gradients", "w -= 1": "autograd", "w * 4": "made", "w.detach()": "the",

@@ -6,7 +6,8 @@ import pytest
 
 from tests.worker.recording import Forker, Recording
 from tutor.explain import plain
-from tutor.explain.transforms import describe_transform
+from tutor.explain.mistakes.registry import diagnose_step
+from tutor.trace.timeline import Timeline
 
 DATA = """\
 import torch
@@ -50,9 +51,13 @@ z = Net().forward(x)
 """
 
 
+def first_note(timeline: Timeline, step: int) -> str | None:
+    return next((diagnosis.sentence for diagnosis in diagnose_step(timeline, step)), None)
+
+
 def notes(recording: Recording) -> list[tuple[str | None, str]]:
-    steps = range(1, recording.timeline.steps + 1)
-    found = ((recording.code(step), describe_transform(recording.timeline, step)) for step in steps)
+    steps = sorted(recording.steps_of("line") + recording.steps_of("op"))
+    found = ((recording.code(step), first_note(recording.timeline, step)) for step in steps)
     return [(code, said) for code, said in found if said is not None]
 
 
@@ -80,4 +85,27 @@ def test_a_function_says_once_in_a_call_that_gradients_are_off(record: Forker) -
     assert [said.partition(" gradients are off")[0] for _, said in told] == [
         "in a Function's forward", "in a Function's forward", "in a Function's backward",
         *["gradients are off here, as under no_grad: no graph is made"] * 2,
+    ]  # fmt: skip
+
+
+def test_gradients_are_off_for_any_operation_and_only_where_they_are(record: Forker) -> None:
+    recording = record("""\
+import torch
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+with torch.no_grad():
+    a = w.view(2, 1)
+    b = torch.cat([w, w])
+    c = w.argmax()
+    d = w > 1
+    w.clamp_(0.5)
+torch.set_grad_enabled(False)
+e = w.flip(0)
+torch.set_grad_enabled(True)
+f = torch.zeros_like(w)
+g = w.argsort()
+""")
+    off = "gradients are off here, as under no_grad: no graph is made"
+    leaf = "autograd does not record this change of a leaf"
+    assert notes(recording) == [
+        ("w.view(2, 1)", off), ("torch.cat([w, w])", off), ("w.clamp_(0.5)", leaf), ("w.flip(0)", off),
     ]  # fmt: skip

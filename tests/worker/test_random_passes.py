@@ -14,7 +14,7 @@ from tests.worker.random_passes import AGAIN, OPERATIONS, gathered, script
 from tests.worker.recording import Forker, Recording
 from tests.worker.test_gradients import stream_of
 from tests.worker.test_recorded_equals_plain import compare_names
-from tutor.explain.saved_tensors import describe_second_pass
+from tutor.explain.mistakes.wrong_gradients import describe_second_pass
 from tutor.explain.verify import adds_up
 from tutor.trace import events as ev
 from tutor.trace.graph import gradient_parts

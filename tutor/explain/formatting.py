@@ -12,10 +12,8 @@ from tutor.explain.expressions import old_name
 from tutor.explain.rules.arrays import Grid
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.events import Accumulate
-from tutor.trace.names import name_of, names_of, tensor_name
+from tutor.trace.names import name_of, tensor_name
 from tutor.trace.state import State
-from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements, shape_of, short
 from tutor.trace.values import number as formatted
 from tutor.trace.wire_types import Value
@@ -38,25 +36,6 @@ def is_rebound(state: State, tensor: int) -> bool:
     frames = (*state.frames, *state.suspended.values())
     bindings = [frame.names[tensor_state.label] for frame in frames if tensor_state.label in frame.names]
     return bool(bindings) and not any(binding.what == "tensor" and binding.ref == tensor for binding in bindings)
-
-
-def lost_leaf(timeline: Timeline, step: int) -> str | None:
-    """Return a warning that a leaf's name means another tensor now, at the step at which the leaf gets its gradient;
-    None otherwise."""
-    event, state = timeline.event(step), timeline.moment(step)
-    if not isinstance(event, Accumulate) or not is_rebound(state, event.tensor):
-        return None
-    name = state.tensors[event.tensor].label or ""
-    current = state.tensors.get(names_of(state).get(name, 0))
-    if current is None or current.is_leaf or current.retains_grad:
-        return None
-    node = None if current.node is None else state.nodes.get(current.node)
-    created = None if node is None else timeline.operation(node)
-    line = None if created is None else timeline.view(created).line
-    if line is None:
-        return _("{name} means another tensor now, which is no leaf: {name}.grad gets nothing", name=name)
-    return _("since line {line} {name} means another tensor, which is no leaf: {name}.grad gets nothing", name=name,
-              line=line)  # fmt: skip
 
 
 Part = tuple[str, str]
@@ -140,17 +119,17 @@ def clauses(items: Sequence[str]) -> str:
 
 
 def sentences(items: Sequence[str]) -> str:
-    """Put one sentence after the other."""
-    text = "".join(items[:1])
-    for sentence in items[1:]:
+    """Put one sentence after the other; without the empty ones."""
+    text, *others = [item for item in items if item] or [""]
+    for sentence in others:
         text = _("{sentence} {next}", sentence=text, next=sentence)
     return text
 
 
 def listed(items: Sequence[str]) -> str:
-    """Join phrases with semicolons: `a; b; c`."""
-    text = "".join(items[:1])
-    for item in items[1:]:
+    """Join phrases with semicolons: `a; b; c`; without the empty ones."""
+    text, *others = [item for item in items if item] or [""]
+    for item in others:
         text = _("{said}; {more}", said=text, more=item)
     return text
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass, fields, replace
 
 from tutor.explain import formatting
 from tutor.explain.formatting import label
-from tutor.explain.provenance import RecordedOp, as_grid, find_operation, grid_of
+from tutor.explain.provenance import RecordedOp, as_grid, grid_of
 from tutor.explain.rules.arrays import Grid, allclose
 from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Product
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
-from tutor.i18n import N_, _, ngettext
-from tutor.trace.events import Failed, Node, Snapshot
+from tutor.i18n import N_, _
+from tutor.trace.events import Failed, Node
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.names import name_of
-from tutor.trace.state import NodeState, State, TensorState
+from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import elements
 
-_ROLES = {
+ROLES = {
     "self": N_("its input"), "input": N_("its input"), "other": N_("its second input"),
     "result": N_("its result"), "mat1": N_("its first matrix"), "mat2": N_("its second matrix"),
     "weight": N_("its weight"), "target": N_("its target"), "output": N_("its result"),
@@ -110,7 +110,7 @@ def _versions(state: State) -> dict[tuple[int, bool], int]:
 
 def saved_name(state: State, saved: SavedTensor) -> str:
     """Return the name of a saved tensor: the learner's, else what it is to the node."""
-    return (name_of(state, saved.tensor) if saved.tensor else None) or _(_ROLES.get(saved.name, saved.name))
+    return (name_of(state, saved.tensor) if saved.tensor else None) or _(ROLES.get(saved.name, saved.name))
 
 
 def node_label(state: State, node: NodeState, tensor: int = 0) -> str:
@@ -119,7 +119,7 @@ def node_label(state: State, node: NodeState, tensor: int = 0) -> str:
     return _("{node} of {tensor}", node=node.name, tensor=name) if name is not None else node.name
 
 
-def _views_of_memory(state: State, saved: SavedTensor) -> Iterator[int]:
+def views_of_memory(state: State, saved: SavedTensor) -> Iterator[int]:
     """Return the tensors that share the saved one's storage."""
     return (
         number
@@ -139,39 +139,6 @@ def saved_tensors_sharing(state: State, changed: set[int]) -> Iterator[SavedTens
             continue
         if not is_freed(state, node):
             yield from saved_by(state, node)
-
-
-def changed_tensors(timeline: Timeline, since: int, step: int) -> set[int]:
-    """Return the tensors that have another version or value after `step` than after step `since`."""
-    snapshots = [
-        event
-        for between in range(since + 1, step + 1)
-        for event in timeline.following(between)
-        if isinstance(event, Snapshot)
-    ]
-    if not snapshots:
-        return set()
-    before = timeline.state(since).tensors
-    return {
-        event.tensor
-        for event in snapshots
-        if (old := before.get(event.tensor)) is not None and (event.value is not None or event.version != old.version)
-    }
-
-
-# ---------------------------------------------------------------- changes in place
-
-
-def invalidated(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[SavedTensor]:
-    """Return what was saved and still fitted after step `since`, but not after `step`; `changed` is from
-    `changed_tensors`."""
-    before, after = timeline.state(since), timeline.state(step)
-    return [
-        saved
-        for saved in saved_tensors_sharing(after, changed)
-        if saved.tensor and not saved.fits and saved.node.node in before.nodes
-        and version_of(before, saved.tensor, saved.storage) == saved.version
-    ]  # fmt: skip
 
 
 def nodes_before_failures(timeline: Timeline, step: int) -> set[int]:
@@ -194,75 +161,11 @@ def fails_later(timeline: Timeline, step: int, saved: SavedTensor) -> bool:
     return not saved.fits and saved.node.node in nodes_before_failures(timeline, step)
 
 
-def describe_invalidated(timeline: Timeline, step: int, tensors: list[SavedTensor]) -> list[tuple[str, str]]:
-    """Return a sentence for each saved tensor that was changed, with its role: a pass fails on it, or one would. Of a
-    leaf, and of what a pass went through, only where one does."""
-    if not tensors:
-        return []
-    state, failing = timeline.state(step), nodes_before_failures(timeline, step)
-    sentences: list[tuple[str, str]] = []
-    for certain in (True, False):
-        by_tensor: dict[int, list[SavedTensor]] = {}
-        for saved in tensors:
-            if (saved.node.node in failing) == certain and (certain or _awaits_a_pass(timeline, step, saved)):
-                by_tensor.setdefault(saved.tensor, []).append(saved)
-        sentences += [
-            (_invalidated_text(state, several, certain=certain), "error" if certain else "quiet")
-            for several in by_tensor.values()
-        ]
-    return sentences
-
-
-def _awaits_a_pass(timeline: Timeline, step: int, saved: SavedTensor) -> bool:
-    """Return whether a pass through the node may still come: none was, and no leaf was changed."""
-    state = timeline.state(step)
-    if any(
-        tensor_state.storage == saved.storage and tensor_state.is_leaf and tensor_state.requires_grad
-        for tensor_state in state.tensors.values()
-    ):
-        return False
-    earlier = [info for info in timeline.passes if info.end_step is not None and info.end_step <= step]
-    passes = (timeline.state(info.end_step or 0).last_pass for info in earlier[-_PASSES:])
-    return not any(last is not None and saved.node.node in last.ran for last in passes)
-
-
-def _invalidated_text(state: State, several: list[SavedTensor], *, certain: bool) -> str:
-    first, name = several[0], name_of(state, several[0].tensor)
-    if name is None:
-        views = {
-            number: view_name
-            for number in _views_of_memory(state, first)
-            if (view_name := name_of(state, number)) is not None
-        }
-        leaf = next((view_name for number, view_name in views.items() if state.tensors[number].is_leaf), None)
-        view = next(iter(views.values()), None)
-        name = saved_name(state, first) if view is None else leaf or _("the storage of {tensor}", tensor=view)
-    template = (
-        _("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward will fail")
-        if certain
-        else _("{tensor} was kept by {nodes} at version {old} and is now at version {new}: backward would fail")
-    )
-    return template.format(tensor=name, nodes=node_labels(state, several), old=first.version, new=first.now)
-
-
-def node_labels(state: State, several: list[SavedTensor]) -> str:
-    """Return the labels of the nodes that saved these tensors."""
-    labels = list({saved.node.node: node_label(state, saved.node, saved.tensor) for saved in several}.values())
-    return formatting.joined([*labels[:_NAMED], *_more_nodes(len(labels) - _NAMED)])
-
-
-def _more_nodes(count: int) -> list[str]:
-    return [ngettext("{count} more node", "{count} more nodes", count)] if count > 0 else []
-
-
-def is_read(timeline: Timeline, saved: SavedTensor) -> bool:
-    """Return whether a node's backward reads a saved tensor. A batch norm in training saves its running statistics, but
-    uses those of the batch; it is in training where its operation wrote to them."""
-    if saved.name not in ("running_mean", "running_var"):
-        return True
-    step_made = timeline.operation(saved.node)
-    events = [] if step_made is None else timeline.following(step_made)
-    return not any(isinstance(event, Snapshot) and event.tensor == saved.tensor for event in events)
+def is_read(saved: SavedTensor) -> bool:
+    """Return whether a node's backward is known to read a saved tensor. A batch norm in training saves its running
+    statistics, but uses those of the batch."""
+    is_statistic = saved.name in ("running_mean", "running_var")
+    return not is_statistic or saved.node.attributes.get("training") is False
 
 
 def differ(old: object, new: object) -> bool:
@@ -277,62 +180,38 @@ def differ(old: object, new: object) -> bool:
     )
 
 
-# ---------------------------------------------------------------- a second pass
-
-
-def describe_second_pass(state: State) -> str | None:
-    """Return, after a pass, why a second one through its graph would fail or not; None where that is not known, or none
-    can be started."""
-    last = state.last_pass
-    if last is None or last.running or last.retain_graph:
-        return None
-    roots = [state.tensors[root].node for root in last.roots if root in state.tensors]
-    if not any(root is not None and root in state.nodes and not state.nodes[root].gone for root in roots):
-        return None
-    ran = _nodes_of_last_pass(state)
-    savers = [node for node in ran if node.kept]
-    if savers:
-        clauses = [
-            _("{node} had saved {tensors}", node=node_label(state, node), tensors=_saved_text(state, node))
-            for node in savers[:_NAMED]
-        ]
-        why = formatting.clauses([*clauses, *_more_nodes(len(savers) - _NAMED)])
-        return _("a second pass would fail: {why}", why=why)
-    if saved_nothing(state):
-        return _(
-            "a second pass would not fail, it would add to the gradients again: {nodes} saved nothing",
-            nodes=_node_names(ran),
-        )
-    return None
-
-
 def saved_nothing(state: State) -> bool:
     """Return whether no node of the last pass saved anything, as far as that is known."""
-    nodes, last = _nodes_of_last_pass(state), state.last_pass
+    nodes, last = nodes_of_last_pass(state), state.last_pass
     all_recorded = last is not None and all(number in state.nodes for number in last.ran)
     return all_recorded and bool(nodes) and not any(node.saved for node in nodes)
 
 
-def _nodes_of_last_pass(state: State) -> list[NodeState]:
+def nodes_of_last_pass(state: State) -> list[NodeState]:
     """Return the nodes that ran in the last pass, without AccumulateGrad."""
     numbers = [] if state.last_pass is None else state.last_pass.ran
     nodes = [state.nodes[number] for number in dict.fromkeys(numbers) if number in state.nodes]
     return [node for node in nodes if node.name != "AccumulateGrad"]
 
 
-def _node_names(nodes: list[NodeState]) -> str:
-    names = list(dict.fromkeys(node.name for node in nodes))
-    return formatting.joined(names) if len(names) <= _NAMED else _("its nodes")
+def name_or_view_of(state: State, saved: SavedTensor) -> str:
+    """Return the name of a saved tensor; without one, as a view of the leaf whose memory it shares."""
+    own_name, tensor_state = name_of(state, saved.tensor), state.tensors.get(saved.tensor)
+    if own_name is not None or tensor_state is None:
+        return saved_name(state, saved)
+    for leaf in state.tensors.values():
+        name = name_of(state, leaf.tensor) if leaf.storage == saved.storage and leaf.is_leaf else None
+        if name is not None:
+            is_transposed = (
+                len(leaf.shape) == 2
+                and tensor_state.shape == leaf.shape[::-1]
+                and tensor_state.strides == (leaf.strides or ())[::-1]
+            )
+            return f"{name}.T" if is_transposed else _("a view of {tensor}", tensor=name)
+    return saved_name(state, saved)
 
 
-def _saved_text(state: State, node: NodeState) -> str:
-    saved = sorted(
-        saved_by(state, node), key=lambda saved_tensor: saved_tensor.name != "self"
-    )  # in the order in which one writes them
-    names = list(dict.fromkeys(saved_name(state, saved_tensor) for saved_tensor in saved))
-    if names[:2] == [_(_ROLES["self"]), _(_ROLES["other"])]:
-        names[:2] = [_("both its inputs")]
-    return formatting.joined(names)
+# ---------------------------------------------------------------- wrong gradients of changes that autograd cannot see
 
 
 @dataclass(frozen=True)
@@ -351,142 +230,7 @@ class _ChangedNodeView(NodeView):
         return True
 
 
-# ---------------------------------------------------------------- changes that autograd cannot see
-
-
-def describe_unseen_changes(timeline: Timeline, since: int, step: int, changed: set[int]) -> list[tuple[str, str]]:
-    """Return a sentence, with its role, for each saved tensor that changed between two steps without a new version, so
-    that autograd cannot see it; without changes that make no difference to the gradient."""
-    before, after = timeline.state(since), timeline.state(step)
-    saved_by_tensor: dict[tuple[int, bool], list[SavedTensor]] = {}
-    for saved in saved_tensors_sharing(after, changed):
-        old, new = before.tensors.get(saved.tensor), after.tensors.get(saved.tensor)
-        if old is None or new is None or old is new or saved.node.node not in before.nodes or not saved.fits:
-            continue
-        if old.version != new.version or _has_old_memory(saved, new) or not is_read(timeline, saved):
-            continue
-        if differ(old.value, new.value):
-            next_run = _next_run(timeline, saved.node.node, step)
-            if next_run is None or describe_unseen_at_node(timeline, next_run) is not None:
-                saved_by_tensor.setdefault((saved.tensor, next_run is not None), []).append(saved)
-    sentences = []
-    for (number, will_run), several in saved_by_tensor.items():
-        was, now = before.tensors[number], after.tensors[number]
-        template = (
-            N_("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see the "
-                  "change, backward will use {new}")
-            if will_run
-            else N_("{tensor} was kept by {nodes} as {old}, and its version stays {version}: autograd cannot see "
-                       "the change, backward would use {new}")
-        )  # fmt: skip
-        text = _(
-            template, tensor=_name_or_view_of(after, several[0]), nodes=node_labels(after, several),
-            old=formatting.value(was.value, was.dtype), version=now.version, new=formatting.value(now.value, now.dtype),
-        )  # fmt: skip
-        sentences.append((text, "error" if will_run else "quiet"))
-    return sentences
-
-
-def _next_run(timeline: Timeline, node: int, since: int) -> int | None:
-    """Return the step after `since` at which a node runs next; None where it does not."""
-    step = since
-    while step := timeline.columns.kinds.find(_NODE, step) + 1:
-        event = timeline.event(step)
-        if isinstance(event, Node) and event.node == node:
-            return step
-    return None
-
-
-def _has_old_memory(saved: SavedTensor, tensor: TensorState) -> bool:
-    """Return whether a node still has the old memory of its own result, which was given another (`y.data = …`)."""
-    return tensor.storage != saved.storage and saved.node.tensor == saved.tensor and not tensor.is_leaf
-
-
-def _name_or_view_of(state: State, saved: SavedTensor) -> str:
-    """Return the name of a saved tensor; without one, as a view of the leaf whose memory it shares."""
-    own_name, tensor_state = name_of(state, saved.tensor), state.tensors.get(saved.tensor)
-    if own_name is not None or tensor_state is None:
-        return saved_name(state, saved)
-    for leaf in state.tensors.values():
-        name = name_of(state, leaf.tensor) if leaf.storage == saved.storage and leaf.is_leaf else None
-        if name is not None:
-            is_transposed = (
-                len(leaf.shape) == 2
-                and tensor_state.shape == leaf.shape[::-1]
-                and tensor_state.strides == (leaf.strides or ())[::-1]
-            )
-            return f"{name}.T" if is_transposed else _("a view of {tensor}", tensor=name)
-    return saved_name(state, saved)
-
-
-# ---------------------------------------------------------------- wrong gradients of unseen changes
-
-
-def describe_unseen_at_node(timeline: Timeline, step: int) -> str | None:
-    """Return, at the step of a node, what came of a saved tensor that changed under the same version; None where none
-    did."""
-    result = _wrong_gradients_at(timeline, step)
-    if result is None:
-        return None
-    changes, gradients = result
-    if gradients is None:
-        return _("{changed}: the gradient may not be the true one", changed=changes)
-    info = timeline.pass_of(step)
-    earlier = range(info.start_step + 1 if info is not None else step, step)
-    already_wrong = any(_wrong_gradients_at(timeline, at) is not None for at in earlier)
-    template = (
-        N_("grad({target}) = {sent}, and {true} with what it had kept")
-        if already_wrong
-        else N_("grad({target}) = {sent}, where {true} is right")
-    )
-    texts = [
-        _(template, target=gradient.target, sent=_grid_text(gradient.sent), true=_grid_text(gradient.true))
-        for gradient in gradients
-    ]
-    clauses = list(dict.fromkeys(texts))  # of k·k both factors get the same
-    return _("{changed}: {what}", changed=changes, what=formatting.clauses(clauses))
-
-
-def _wrong_gradients_at(timeline: Timeline, step: int) -> tuple[str, list[WrongGradient] | None] | None:
-    """Return the unseen changes of what a node saved, as text, and the gradients that came out wrong; None in their
-    place where that is not known. None where nothing changed, or all gradients are right."""
-    event, state = timeline.event(step), timeline.state(step)
-    node = state.nodes.get(event.node) if isinstance(event, Node) else None
-    if node is None or not node.kept or not isinstance(event, Node):
-        return None
-    made = find_operation(timeline, step, event.node)
-    if made is None:
-        return None
-    changed = _changed_values(timeline, state, node, made)
-    if not changed:
-        return None
-    changes = formatting.clauses(
-        [
-            _("{tensor} was {old} when {node} kept it and is {new}", tensor=name, old=_grid_text(old_grid),
-               node=node.name, new=_grid_text(new_grid))
-            for name, old_grid, new_grid in changed.values()
-        ]
-    )  # fmt: skip
-    text = _("{what}, changed where autograd cannot see it", what=changes)
-    gradients = _wrong_gradients(
-        state, node, event, made, {number: new_grid for number, (_, _, new_grid) in changed.items()}
-    )
-    if gradients is None:
-        return text, None
-    scale = _largest_incoming(event)
-    wrong_gradients = [
-        gradient for gradient in gradients if not allclose(gradient.true, gradient.sent, made.dtype, scale)
-    ]
-    return (text, wrong_gradients) if wrong_gradients else None
-
-
-def _largest_incoming(event: Node) -> float:
-    """Return the largest absolute value of the incoming gradients."""
-    values = [elements(value) or () for value in event.grad_outputs]
-    return max((abs(x) for flat in values for x in flat if isinstance(x, int | float)), default=0.0)
-
-
-def _changed_values(
+def changed_values(
     timeline: Timeline, state: State, node: NodeState, made: RecordedOp
 ) -> dict[int, tuple[str, Grid, Grid]]:
     """Return, by tensor, its name, the values that the node saved, and those that it has now."""
@@ -496,7 +240,7 @@ def _changed_values(
         saved_grid = next(
             (operand.grid for operand in (*made.operands, made.result) if operand.tensor == saved.tensor), None
         )
-        if tensor_state is None or saved_grid is None or not saved.fits or not is_read(timeline, saved):
+        if tensor_state is None or saved_grid is None or not saved.fits or not is_read(saved):
             continue
         if node.tensor == saved.tensor:
             saved_grid = made.result.grid
@@ -504,11 +248,11 @@ def _changed_values(
                 continue
         grid = grid_of(tensor_state)
         if saved_grid is not None and grid is not None and differ(list(saved_grid.flat), list(grid.flat)):
-            changes[saved.tensor] = (_name_or_view_of(state, saved), saved_grid, grid)
+            changes[saved.tensor] = (name_or_view_of(state, saved), saved_grid, grid)
     return changes
 
 
-def _wrong_gradients(
+def wrong_gradients(
     state: State, node: NodeState, event: Node, made: RecordedOp, now: dict[int, Grid]
 ) -> list[WrongGradient] | None:
     """Return each gradient sent beside the right one; None where the rule is not known, or does not explain what was
@@ -580,5 +324,5 @@ def _gradient_of(grid: Grid, incoming: Grid, shape: tuple[int, ...], share: obje
     return grid if isinstance(share, Product) else (incoming * grid).sum_to(shape)
 
 
-def _grid_text(values: Grid) -> str:
+def grid_text(values: Grid) -> str:
     return formatting.grid(values) or formatting.value(list(values.flat))

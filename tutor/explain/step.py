@@ -1,5 +1,5 @@
-"""Explain each kind of step in one line of words and numbers, and what else happened there: changes of saved tensors,
-optimizer steps, what a second pass would do."""
+"""Explain each kind of step in one line of words and numbers, and what else happened there: optimizer steps, mistakes
+that raise no exception."""
 
 from __future__ import annotations
 
@@ -7,87 +7,43 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tutor.explain import formatting, mistakes
-from tutor.explain.formatting import Part, close_wide, label, lost_leaf
-from tutor.explain.mistakes.silent import broadcast_warning, unoptimized_at_accumulation, unoptimized_at_step
+from tutor.explain.formatting import Part, close_wide, label
+from tutor.explain.mistakes.registry import diagnose_step
 from tutor.explain.node import incoming_parts, node_line, node_plain, summarize_node
-from tutor.explain.nonfinite import describe_first_nonfinite
 from tutor.explain.operation import op_line, op_plain
 from tutor.explain.optimizers import describe_report, describe_zero_grad, finished_steps
 from tutor.explain.outcomes import cut_line, cut_text, describe_earlier_cut, describe_end, message
 from tutor.explain.provenance import readable_name
-from tutor.explain.saved_tensors import (
-    changed_tensors,
-    describe_invalidated,
-    describe_second_pass,
-    describe_unseen_at_node,
-    describe_unseen_changes,
-    invalidated,
-    saved_nothing,
-)
-from tutor.explain.transforms import describe_transform
+from tutor.explain.saved_tensors import saved_nothing
 from tutor.explain.verify import adds_up
 from tutor.i18n import N_, _, ngettext
 from tutor.trace import events as ev
-from tutor.trace import navigation
-from tutor.trace.events import BackwardEnd, Gap
+from tutor.trace.events import Gap
 from tutor.trace.timeline import Timeline
 
-_NO_CHANGE = ("cell", "node", "backward", "backward_end")
+_IN_A_PASS = ("node", "accumulate", "backward_end")
 
 
 def describe_side_effects(timeline: Timeline, step: int) -> list[Part]:
     """Return sentences on what else happened at a step, each with its role."""
-    transform = describe_transform(timeline, step)
-    parts: list[Part] = [] if transform is None else [(transform, "quiet")]
+    parts = _optimizer_facts(timeline, step)
     if any(
         isinstance(side_event.event, Gap) and side_event.event.why == "elsewhere"
         for side_event in timeline.side_events_at(step)
     ):
         parts.append((_("other processes start here: what runs in them is not recorded"), "error"))
-    return [(close_wide(text), role) for text, role in parts + _side_effects(timeline, step)]
+    for diagnosis in diagnose_step(timeline, step):
+        parts.append((formatting.listed([diagnosis.sentence, diagnosis.fix]), diagnosis.role))
+    return [(close_wide(text), role) for text, role in parts]
 
 
-def _side_effects(timeline: Timeline, step: int) -> list[Part]:
-    """Return the sentences of one kind of step."""
-    kind = timeline.kind(step)
-    if timeline.cut is not None and step >= timeline.cut:
-        return []  # of what led there only the end is known
-    if kind == "node":
-        errors = (describe_unseen_at_node(timeline, step), describe_first_nonfinite(timeline, step))
-        return [(text, "error") for text in errors if text is not None]
-    if kind == "accumulate":
-        lost_name, accumulation_note = lost_leaf(timeline, step), unoptimized_at_accumulation(timeline, step)
-        parts: list[Part] = [] if lost_name is None else [(lost_name, "error")]
-        return parts if accumulation_note is None else [*parts, (accumulation_note, "quiet")]
-    if kind == "backward_end":
-        event = timeline.event(step)
-        second_pass = (
-            describe_second_pass(timeline.state(step)) if isinstance(event, BackwardEnd) and event.ok else None
-        )
-        return [] if second_pass is None else [(second_pass, "quiet")]
-    zero_grad = describe_zero_grad(timeline, step)
-    parts = [] if zero_grad is None else [(zero_grad, "grad")]
-    reports = finished_steps(timeline, step)
-    parts += [(describe_report(timeline, report), "value") for report in reports]
-    quiet_notes = (
-        unoptimized_at_step(timeline, step) if reports else None,
-        broadcast_warning(timeline, step) if kind == "op" else None,
-    )
-    parts += [(note, "quiet") for note in quiet_notes if note is not None]
-    return parts if kind in _NO_CHANGE else parts + _changes_of_saved(timeline, step)
-
-
-def _changes_of_saved(timeline: Timeline, step: int) -> list[Part]:
-    """Return what changed of tensors that nodes keep, since the step before (over composites: since the last
-    outside)."""
-    since = step - 1
-    if not timeline.columns.depths[step - 1]:
-        since = navigation.back(timeline, step, inside=0) or 0
-    changed = changed_tensors(timeline, since, step)
-    if not changed:
+def _optimizer_facts(timeline: Timeline, step: int) -> list[Part]:
+    """Return what optimizers did: gradients that were cleared, steps that are over."""
+    if timeline.kind(step) in _IN_A_PASS or (timeline.cut is not None and step >= timeline.cut):
         return []
-    sentences = describe_invalidated(timeline, step, invalidated(timeline, since, step, changed))
-    return sentences + describe_unseen_changes(timeline, since, step, changed)
+    zero_grad = describe_zero_grad(timeline, step)
+    parts: list[Part] = [] if zero_grad is None else [(zero_grad, "grad")]
+    return parts + [(describe_report(timeline, report), "value") for report in finished_steps(timeline, step)]
 
 
 def line(timeline: Timeline, step: int) -> list[Part]:

@@ -32,6 +32,7 @@ import msgspec
 
 from tutor.trace.wire_types import Data as Data
 from tutor.trace.wire_types import Gradients as Gradients
+from tutor.trace.wire_types import Places as Places
 from tutor.trace.wire_types import Scalar as Scalar
 from tutor.trace.wire_types import Value as Value
 
@@ -215,6 +216,8 @@ class Snapshot(Event, frozen=True, tag=21):
     """The tensor in its `.grad`."""
     value: Value
     """None: the same as in this tensor's last snapshot."""
+    storage_offset: int = 0
+    """Where it begins in its storage, in elements."""
 
 
 class Gone(Event, frozen=True, tag=22):
@@ -234,6 +237,27 @@ class Op(Event, frozen=True, tag=23):
     outputs: list[int]
     module: int | None = None
     """The innermost module in whose `forward` it ran."""
+    call: int = 0
+    """Its arguments that are no tensors; 0: it has none."""
+    grad_enabled: bool = True
+    """Whether autograd recorded at that time, unlike under `no_grad`."""
+    selected: Places | None = None
+    """The elements of its first input that an index selects, by flat index in the order of the result. Of an index
+    without tensors and lists only where it is written to: else the result is a view, and says it. None too where there
+    are more than 1,000."""
+    selected_of_view: Places | None = None
+    """The same by flat index in the view that the numbers and slices of the index leave, if that is not all of it."""
+
+
+class Call(Event, frozen=True, tag=56):
+    """Arguments of an operation that are no tensors, before the first `Op` that has them.
+
+    By name; by place, as a text, where the name is unknown. Dtypes and devices are texts, as slices are (`1:3`), and a
+    tensor in a list (`a[0, i]`). Left out is what is None, has no JSON value, or a long one.
+    """
+
+    call: int
+    arguments: dict[str, Data]
 
 
 class Module(Event, frozen=True, tag=53):
@@ -246,6 +270,8 @@ class Module(Event, frozen=True, tag=53):
     """Suffix to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that module."""
     parent: int | None
     """The module around it; None for the outermost."""
+    of_torch: bool = False
+    """Whether its class is one of torch's own."""
 
 
 # ---------------------------------------------------------------- the backward pass
@@ -267,6 +293,18 @@ class GraphNode(Event, frozen=True, tag=30):
     of: tuple[int, int] | None = None
     """In a pass with `create_graph`: the node that ran last, of which it computed a gradient, and the index of that
     gradient in `Node.grad_inputs`; -1: the gradient that reached the node."""
+    attributes: int = 0
+    """Its attributes; 0: it has none."""
+
+
+class Attributes(Event, frozen=True, tag=57):
+    """What autograd nodes save that is no tensor, before the first `GraphNode` that has it.
+
+    By the name of the node's `_saved_…`: `{"dim": [1], "keepdim": False}`. A complex number is `[re, im]`.
+    """
+
+    attributes: int
+    values: dict[str, Data]
 
 
 class Freed(Event, frozen=True, tag=31):
@@ -566,5 +604,5 @@ STEP_KINDS: tuple[type[Event], ...] = (
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
     GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd,
-    Saved, OptimizerStep, Module, Key,
+    Saved, OptimizerStep, Module, Call, Attributes, Key,
 )  # fmt: skip

@@ -1,8 +1,7 @@
 """Explain calls and values that torch refuses, and that need no look at earlier steps.
 
-Covers `backward` on what is no tensor, `requires_grad` and hooks of tensors that cannot have them, deep copies, truth
-values of tensors, arguments of optimizers and modules, `state_dict`, gradients assigned to `.grad`, in-place results
-that would grow, probabilities outside 0 to 1, steps of LBFGS, and tensors converted to Python numbers.
+Covers `requires_grad` and hooks of tensors that cannot have them, deep copies, truth values of tensors, arguments of
+optimizers and modules, `state_dict`, steps of LBFGS, and tensors converted to Python numbers.
 """
 
 from __future__ import annotations
@@ -10,154 +9,105 @@ from __future__ import annotations
 import ast
 import re
 
-from tutor.explain.formatting import number, sentences
-from tutor.explain.mistakes.context import (
-    Diagnosis,
-    FailureContext,
-    Operands,
-    call_argument,
-    failing_call,
-    function_name,
-    mistake,
-    parenthesize,
-    parse_code,
-    resolve_operands,
-)
-from tutor.explain.mistakes.dtypes_and_devices import parse_dtype
-from tutor.explain.mistakes.lost_history import readings_by_name
+from tutor.explain.formatting import sentences
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
-from tutor.trace.values import elements
-
-# ---------------------------------------------------------------- backward and requires_grad
-
-
-@mistake("AttributeError", r"^'(?P<kind>NoneType|list|tuple|dict|str)' object has no attribute 'backward'")
-def explain_backward_of_non_tensor(context: FailureContext, match: re.Match[str]) -> str | None:
-    """Explain "'NoneType' object has no attribute 'backward'", and the same of lists and tuples."""
-    source = context.receiver_of("backward")
-    if source is None or source.startswith(("'", '"')):
-        return None
-    if match["kind"] == "NoneType":
-        return _(
-            "{name} is None, and backward() is a method of tensors. Does the function that it comes from return the "
-            "loss?", name=source,
-        )  # fmt: skip
-    if match["kind"] in ("list", "tuple"):
-        return _(
-            "{name} is a {kind}, and backward() is a method of tensors. Make one loss of them: {fix}.",
-            name=source, kind=match["kind"], fix=f"sum({source}).backward()",
-        )  # fmt: skip
-    return None
 
 
 @mistake("RuntimeError", r"^you can only change requires_grad flags of leaf variables")
-def explain_requires_grad_of_result(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_requires_grad_of_result(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "you can only change requires_grad flags of leaf variables"."""
     name = context.receiver_of("requires_grad") or context.receiver_of("requires_grad_")
     if name is None:
         return None
-    return _(
+    return Diagnosis(_(
         "{name} was computed from tensors that require grad, so it does too. {fix} is the same numbers without the "
         "history.", name=name, fix=f"{parenthesize(name)}.detach()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^can't retain_grad on Tensor that has requires_grad=False")
 @mistake("RuntimeError", r"^cannot register a hook on a tensor that doesn't require gradient")
 @mistake("RuntimeError", r"^One of the differentiated Tensors does not require grad")
-def explain_no_gradient_needed(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_no_gradient_needed(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "can't retain_grad on Tensor that has requires_grad=False", and the same of hooks and `autograd.grad`."""
     name = context.receiver_of("retain_grad") or context.receiver_of("register_hook") or _input_without_grad(context)
     if name is None:
         return None
-    return _(
+    return Diagnosis(_(
         "{name} does not require grad, so no gradient is worked out for it. Write {fix} before it is used.",
         name=name, fix=f"{parenthesize(name)}.requires_grad_()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _input_without_grad(context: FailureContext) -> str | None:
     """Return the input of `torch.autograd.grad(y, [x])` that does not require grad; None if there is none."""
-    operands = Operands(context)
-    arguments = operands.arguments()
-    inputs = arguments[1] if len(arguments) > 1 else None
-    parts = inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]
-    for part in parts:
-        tensor = None if part is None else operands.resolve(part)
-        if part is not None and tensor is not None and not tensor.requires_grad:
-            return ast.unparse(part)
+    for inputs in context.arguments()[1:2]:
+        parts = inputs.elts if isinstance(inputs, (ast.List, ast.Tuple)) else [inputs]
+        return next((part.source for part in context.operands(parts) if not part.tensor.requires_grad), None)
     return None
 
 
 @mistake("RuntimeError", r"^Only Tensors created explicitly by the user \(graph leaves\) support the deepcopy protocol")
-def explain_deepcopy(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
+def explain_deepcopy(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"."""
-    for operand in Operands(context).all():
+    for operand in context.all_operands():
         if not operand.tensor.is_leaf:
-            producer = context.producer(operand.tensor.tensor)
-            by = _(" ({place})", place=context.place_of(producer[0])) if producer is not None else ""
+            by, step = context.made_by(operand.tensor.tensor)
             fix = f"{parenthesize(operand.source)}.detach().clone()"
             problem = _(
                 "{name} was computed from other tensors{by}, and a deep copy would have to copy their graph as well. "
                 "Copy the numbers alone: {fix}.", name=operand.source, by=by, fix=fix,
             )  # fmt: skip
-            return Diagnosis(problem, None if producer is None else producer[0])
+            return Diagnosis(problem, step)
     computed = _non_leaf_attribute(context)
     if computed is not None:
-        return _(
+        return Diagnosis(_(
             "What is copied holds {name}, which was computed from other tensors, and a deep copy would have to copy "
             "their graph as well. Keep {fix} there.", name=computed, fix=f"{computed}.detach()",
-        )  # fmt: skip
-    return _(
+        ))  # fmt: skip
+    return Diagnosis(_(
         "What is copied holds a tensor that was computed from others, and a deep copy would have to copy their graph "
         "as well. Keep its detach() there, or copy state_dict() instead."
-    )
+    ))  # fmt: skip
 
 
 def _non_leaf_attribute(context: FailureContext) -> str | None:
     """Return the name of a non-leaf tensor that an object among the arguments holds; None if unknown."""
-    operands = Operands(context)
-    for copied in operands.arguments(1):
-        source = ast.unparse(copied)
-        for name, serial in operands.names.items():
-            tensor = context.state.tensors.get(serial)
-            if name.startswith((f"{source}.", f"{source}[")) and tensor is not None and not tensor.is_leaf:
-                return name
-    return None
+    held = (operand for copied in context.arguments(1) for operand in context.held_by(ast.unparse(copied)))
+    return next((operand.source for operand in held if not operand.tensor.is_leaf), None)
 
 
 # ---------------------------------------------------------------- one truth value of many
 
 
 @mistake("RuntimeError", r"^Boolean value of Tensor with (?:more than one|no) values? is ambiguous")
-def explain_ambiguous_truth(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_ambiguous_truth(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Boolean value of Tensor with more than one value is ambiguous"."""
     problem = _("`{code}` needs one truth value, and the tensor has one for each element.", code=context.code)
-    body = context.tree.body if isinstance(context.tree, ast.Module) else []
-    value = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    value = context.expression
     fix = None if value is None else _format_elementwise(value)
     if fix is not None:
-        return sentences([problem, _("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
-                                    fix=fix, all=f"({fix}).all()")])  # fmt: skip
+        return Diagnosis(problem, fix=_("Element by element it is `{fix}`, and whether that holds for all, `{all}`.",
+                                    fix=fix, all=f"({fix}).all()"))  # fmt: skip
     if isinstance(value, ast.Call) and ast.unparse(value.func) in ("max", "min") and len(value.args) == 2:
         function = {"max": "maximum", "min": "minimum"}[ast.unparse(value.func)]
         fix = f"torch.{function}({', '.join(map(ast.unparse, value.args))})"
-        return sentences([problem, _("Element by element it is `{fix}`.", fix=fix)])
+        return Diagnosis(problem, fix=_("Element by element it is `{fix}`.", fix=fix))
     if isinstance(value, ast.Compare) and isinstance(value.ops[0], (ast.In, ast.NotIn)):
         fix = f"any({ast.unparse(value.left)} is item for item in {ast.unparse(value.comparators[0])})"
-        return sentences([problem, _("Whether it is one of them, as an object, says `{fix}`.", fix=fix)])
+        return Diagnosis(problem, fix=_("Whether it is one of them, as an object, says `{fix}`.", fix=fix))
     condition = value.operand if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) else value
     if isinstance(condition, ast.Call) and ast.unparse(condition.func) == "bool" and condition.args:
         condition = condition.args[0]
-    if condition is None or not (
-        isinstance(condition, ast.Compare) or Operands(context).resolve(condition) is not None
-    ):
-        return problem
+    if condition is None or not (isinstance(condition, ast.Compare) or context.resolve(condition) is not None):
+        return Diagnosis(problem)
     source = parenthesize(ast.unparse(condition))
-    return sentences([problem, _("Say whether all must be true, {all}, or one is enough, {any}.",
-                                all=f"{source}.all()", any=f"{source}.any()")])  # fmt: skip
+    return Diagnosis(problem, fix=_("Say whether all must be true, {all}, or one is enough, {any}.",
+                                all=f"{source}.all()", any=f"{source}.any()"))  # fmt: skip
 
 
 def _format_elementwise(value: ast.expr) -> str | None:
@@ -177,72 +127,74 @@ def _format_elementwise(value: ast.expr) -> str | None:
 
 
 @mistake("TypeError", r"^params argument given to the optimizer should be an iterable of Tensors or dicts, but got")
-def explain_optimizer_of_tensor(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_optimizer_of_tensor(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "params argument given to the optimizer should be an iterable of Tensors or dicts"."""
-    arguments = Operands(context).arguments(1)
+    arguments = context.arguments(1)
     if not arguments:
         return None
     name = ast.unparse(arguments[0])
-    return _("An optimizer is given a list of tensors; {name} is a tensor: write [{name}].", name=name)
+    return Diagnosis(_("An optimizer is given a list of tensors; {name} is a tensor: write [{name}].", name=name))
 
 
 @mistake("TypeError", r"^'(?P<kind>\w+)' object is not iterable")
-def explain_optimizer_of_module(context: FailureContext, match: re.Match[str]) -> str | None:
+def explain_optimizer_of_module(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "'Linear' object is not iterable" of an optimizer that is given a module."""
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
+    call = next((call for call in context.calls if call.args), None)
     if call is None or "optim" not in ast.unparse(call.func).lower():
         return None
     name = ast.unparse(call.args[0])
     if match["kind"] == "method" and name.endswith(".parameters"):
-        return _("{name} is the method; with parentheses it gives the parameters: {name}().", name=name)
-    if any(each.startswith((f"{name}.", f"{name}[")) for each in Operands(context).names):
-        return _("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
+        return Diagnosis(_("{name} is the method; with parentheses it gives the parameters: {name}().", name=name))
+    if any(context.held_by(name)):
+        return Diagnosis(
+            _("An optimizer is given the parameters of a module, not the module: {name}.parameters().", name=name)
+        )
     return None
 
 
 @mistake("AttributeError", r"^cannot assign (?:module|parameters?) before Module\.__init__\(\) call")
-def explain_module_without_init(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_module_without_init(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "cannot assign module before Module.__init__() call"."""
-    return _(
+    return Diagnosis(_(
         "A module takes parameters and layers only after nn.Module has been initialised: the first line of __init__ "
         "is super().__init__()."
-    )
+    ))  # fmt: skip
 
 
 @mistake("NotImplementedError", r"^Module \[(?P<name>\w+)\] is missing the required \"forward\" function")
-def explain_module_without_forward(context: FailureContext, match: re.Match[str]) -> str:
+def explain_module_without_forward(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "Module [Net] is missing the required "forward" function"."""
-    return _(
+    return Diagnosis(_(
         "{name} has no method forward, which is what runs when the module is called. Is it there, spelled so, and "
         "indented as deep as __init__?", name=match["name"],
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("TypeError", r"^list is not a Module subclass")
-def explain_sequential_of_list(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_sequential_of_list(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "list is not a Module subclass" of `nn.Sequential`."""
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
+    call = next((call for call in context.calls if call.args), None)
     if call is None or not ast.unparse(call.func).endswith("Sequential"):
         return None
     name = ast.unparse(call.args[0])
     layers = name[1:-1] if isinstance(call.args[0], ast.List) else f"*{name}"
-    return _(
+    return Diagnosis(_(
         "nn.Sequential takes the layers one by one, not a list of them: {fix}.",
         fix=f"{ast.unparse(call.func)}({layers})",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("TypeError", r"^\w+\(\): argument 'input' \(position 1\) must be Tensor, not tuple")
-def explain_rnn_result(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_rnn_result(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "argument 'input' must be Tensor, not tuple", as after a recurrent layer."""
-    return _(
+    return Diagnosis(_(
         "`{code}` hands on a tuple where a tensor is taken. nn.LSTM, nn.GRU and nn.RNN give two things, the outputs "
         "and the state: out, state = rnn(x), and out goes on.", code=context.code,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("TypeError", r"^cannot assign '[\w.]+' as parameter '(?P<name>\w+)'")
-def explain_parameter_assignment(context: FailureContext, match: re.Match[str]) -> str:
+def explain_parameter_assignment(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "cannot assign 'torch.FloatTensor' as parameter 'weight'"."""
     statements = [node for node in parse_code(context.statement).body if isinstance(node, ast.Assign)]
     assignment = next(
@@ -251,28 +203,28 @@ def explain_parameter_assignment(context: FailureContext, match: re.Match[str]) 
     fix = "nn.Parameter(…)" if assignment is None else (
         f"{ast.unparse(assignment.targets[0])} = nn.Parameter({ast.unparse(assignment.value)})"
     )  # fmt: skip
-    return _(
+    return Diagnosis(_(
         "{name} is a parameter of the module, and a plain tensor cannot take its place: `{fix}`. To keep the parameter "
         "that the optimizer knows, change its numbers inside `with torch.no_grad():`, by copy_().",
         name=match["name"], fix=fix,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("ValueError", r"^Expected more than 1 value per channel when training, got input size")
-def explain_batch_of_one(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_batch_of_one(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Expected more than 1 value per channel when training" of `BatchNorm`."""
-    return _(
+    return Diagnosis(_(
         "While it trains, `{code}` works out the mean and the variance of each channel over the batch, and this batch "
         "has a single value. Train with more samples (DataLoader(…, drop_last=True)); to predict, call eval() first.",
         code=context.code,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- state_dict
 
 
 @mistake("RuntimeError", r"^Error\(s\) in loading state_dict for (?P<module>\w+):")
-def explain_load_state_dict(context: FailureContext, match: re.Match[str]) -> str:
+def explain_load_state_dict(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "Error(s) in loading state_dict for Net": shapes, missing and unexpected keys."""
     mismatches = re.findall(
         r"size mismatch for (\S+): copying a param with shape torch\.Size\((.*?)\) from checkpoint, the shape in "
@@ -299,7 +251,7 @@ def explain_load_state_dict(context: FailureContext, match: re.Match[str]) -> st
             "A state_dict fits a module with the same names only. The module needs and does not find: {missing}; what "
             "is loaded has besides: {unexpected}. With strict=False both are passed over.", **keys,
         ))  # fmt: skip
-    return sentences(problems)
+    return Diagnosis(sentences(problems))
 
 
 def _parse_keys(message: str, kind: str) -> list[str]:
@@ -320,10 +272,7 @@ def _common_prefix(missing: list[str], unexpected: list[str]) -> str | None:
 
 def _format_without_prefix(context: FailureContext, prefix: str) -> str:
     """Return code that removes a prefix from the keys of the loaded `state_dict`."""
-    argument = next(
-        (ast.unparse(node.args[0]) for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args),
-        "state",
-    )
+    argument = next((ast.unparse(call.args[0]) for call in context.calls if call.args), "state")
     return f'{{key.removeprefix("{prefix}"): value for key, value in {parenthesize(argument)}.items()}}'
 
 
@@ -331,116 +280,12 @@ def _format_without_prefix(context: FailureContext, prefix: str) -> str:
     "ValueError",
     r"^loaded state dict (?:contains a parameter group that doesn't match|has a different number of parameter groups)",
 )
-def explain_load_optimizer_state(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_load_optimizer_state(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"."""
-    return _(
+    return Diagnosis(_(
         "What is loaded is of an optimizer with another number of parameters. Make the optimizer over the same "
         "parameters, in the same groups, as the one that was saved."
-    )
-
-
-# ---------------------------------------------------------------- sizes of a gradient
-
-
-@mistake(
-    "RuntimeError",
-    r"^attempting to assign a gradient of size '\[(?P<given>.*?)\]' to a tensor of size '\[(?P<own>.*?)\]'",
-)
-def explain_grad_size(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "attempting to assign a gradient of size '[2]' to a tensor of size '[3]'"."""
-    return _(
-        "A gradient has a number for each element of its tensor, so it has its shape: [{own}], not [{given}].",
-        own=match["own"], given=match["given"],
-    )  # fmt: skip
-
-
-@mistake("RuntimeError", r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]")
-def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "output with shape [1] doesn't match the broadcast shape [3]" of an in-place operation."""
-    problem = _(
-        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
-        code=context.code, wide=match["wide"], own=match["own"],
-    )  # fmt: skip
-    for node in ast.walk(context.tree):
-        if isinstance(node, ast.AugAssign):
-            target = ast.unparse(node.target)
-            fix = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return sentences([problem, _("Make a new tensor instead: `{code}`.", code=fix)])
-    return problem
-
-
-@mistake("RuntimeError", r"^all elements of (?P<which>input|target) should be between 0 and 1")
-def explain_probability_range(context: FailureContext, match: re.Match[str]) -> str | None:
-    """Explain "all elements of input should be between 0 and 1" of `BCELoss`."""
-    call = failing_call(context)
-    if call is None:
-        return None
-    position = 0 if match["which"] == "input" else 1
-    node = call_argument(call, position, match["which"])
-    operands = [] if node is None else resolve_operands(Operands(context), [node])
-    values = (elements(operands[0].tensor.value) or ()) if operands else ()
-    wrong = next((value for value in values if not 0 <= value <= 1), None)
-    name = _("the target") if position else _("the prediction")
-    if wrong is None:
-        problem = _("`{code}` takes probabilities, from 0 to 1, and {name} holds other numbers.", code=context.code,
-                  name=operands[0].source if operands else name)  # fmt: skip
-    else:
-        problem = _(
-            "`{code}` takes probabilities, from 0 to 1, and {name} holds {number}.",
-            code=context.code, name=operands[0].source, number=number(wrong),
-        )  # fmt: skip
-    if position or wrong is None or wrong != wrong:
-        return problem
-    name = ast.unparse(call.func)
-    fix = f"{name}_with_logits" if name.endswith("binary_cross_entropy") else "nn.BCEWithLogitsLoss()"
-    detail = _("If these are the numbers of a last layer as they are (logits), the loss for them is {fix}.", fix=fix)
-    return sentences([problem, detail])
-
-
-@mistake("RuntimeError", r"^attempting to assign a gradient with dtype '(?P<given>[\w: ]+)' to a tensor with "
-         r"(?:grad_)?dtype '(?P<wanted>[\w: ]+)'")  # fmt: skip
-def explain_grad_dtype(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "attempting to assign a gradient with dtype 'double' to a tensor with dtype 'float'"."""
-    problem = _("A gradient has the dtype of its tensor: {wanted}, not {given}.",
-              wanted=parse_dtype(match["wanted"]), given=parse_dtype(match["given"]))  # fmt: skip
-    assignment = _grad_assignment(context)
-    if assignment is None:
-        return problem
-    target, value = (ast.unparse(node) for node in (assignment.targets[0], assignment.value))
-    owner = target.removesuffix(".grad")
-    return sentences([problem, _("Write `{fix}`.", fix=f"{target} = {parenthesize(value)}.to({owner}.dtype)")])
-
-
-@mistake("TypeError", r"^assigned grad expected to be a Tensor or None but got grad of type (?P<kind>\w+)")
-def explain_grad_type(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "assigned grad expected to be a Tensor or None but got grad of type float"."""
-    problem = _("A gradient is a tensor or None, not of type {kind}.", kind=match["kind"])
-    assignment = _grad_assignment(context)
-    if assignment is None:
-        return problem
-    return sentences([problem, _("To clear it write `{fix}`.", fix=f"{ast.unparse(assignment.targets[0])} = None")])
-
-
-def _grad_assignment(context: FailureContext) -> ast.Assign | None:
-    """Return the statement `w.grad = …` that failed; None for any other statement."""
-    body = parse_code(context.statement).body
-    statement = body[0] if len(body) == 1 else None
-    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]).endswith(".grad"):
-        return statement
-    return None
-
-
-# ---------------------------------------------------------------- views
-
-
-@mistake("RuntimeError", r"^Can't detach views in-place")
-def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> str | None:
-    """Explain "Can't detach views in-place"."""
-    name = context.receiver_of("detach_")
-    if name is None:
-        return None
-    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{parenthesize(name)}.detach()"
-    return _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- LBFGS
@@ -449,89 +294,65 @@ def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> str |
 @mistake("TypeError", r"^LBFGS\.step\(\) missing 1 required positional argument: 'closure'")
 @mistake("TypeError", r"^'(?P<kind>Tensor|NoneType)' object is not callable")
 @mistake("TypeError", r"^float\(\) argument must be a string or a real number, not '(?P<kind>NoneType)'")
-def explain_lbfgs_closure(context: FailureContext, match: re.Match[str]) -> str | None:
+def explain_lbfgs_closure(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain a missing or wrong closure of `LBFGS.step`, or a loss passed to another optimizer's `step`."""
-    call = failing_call(context)
-    if call is None or function_name(context) != "step" or not isinstance(call.func, ast.Attribute):
+    call = context.call
+    if call is None or context.function != "step" or not isinstance(call.func, ast.Attribute):
         return None
     name = ast.unparse(call.func.value)
     if "missing" not in match.string and not _is_made_as(context, name, "LBFGS"):
         return _describe_step_of_loss(context, call, name) if "Tensor" in match.string else None
     if match.string.startswith("float()"):
-        return _(
+        return Diagnosis(_(
             "LBFGS works out the loss by the function that {name}.step() is given, and that returned None: it must "
             "return the loss.", name=name,
-        )  # fmt: skip
-    return _(
+        ))  # fmt: skip
+    return Diagnosis(_(
         "LBFGS works out the loss several times in one step, so {name}.step() takes a function: one that sets the "
         "gradients to zero, computes the loss, calls backward() on it and returns it. Then `{fix}`.",
         name=name, fix=f"{name}.step(closure)",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
-def _describe_step_of_loss(context: FailureContext, call: ast.Call, name: str) -> str | None:
+def _describe_step_of_loss(context: FailureContext, call: ast.Call, name: str) -> Diagnosis | None:
     """Explain `optimizer.step(loss)`; None for any other call."""
-    loss = call_argument(call, 0, "closure")
+    loss = context.argument(0, "closure")
     if loss is None or not _is_made_as(context, name, r"(?:optim\.\w+|SGD|Adam|AdamW|RMSprop|Adagrad)"):
         return None
-    return _(
+    return Diagnosis(_(
         "{name}.step() goes by the gradients that are there, not by a loss: `{fix}`.",
         name=name, fix=f"{parenthesize(ast.unparse(loss))}.backward(); {name}.step()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _is_made_as(context: FailureContext, name: str, pattern: str) -> bool:
     """Return whether every assignment to this name in the file calls a class that matches the pattern."""
-    text = None if context.event.file is None else context.timeline.book.text(context.event.file)
-    tree = parse_code(None if text is None else "\n".join(text.lines))
     values = [
         ast.unparse(node.value)
-        for node in ast.walk(tree)
+        for node in ast.walk(context.file_tree)
         if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets)
     ]
     return bool(values) and all(re.match(rf"(?:[\w.]+\.)?{pattern}\(", code) for code in values)
 
 
-@mistake("AttributeError", r"^'(?:float|int)' object has no attribute 'backward'")
-def explain_backward_of_number(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str | None:
-    """Explain "'float' object has no attribute 'backward'"."""
-    source = context.receiver_of("backward")
-    if source is None:
-        return None
-    if source.endswith(".item()"):
-        return _(
-            "{code} is a plain Python number, which has no history. Call backward() on the tensor itself, and keep "
-            "item() for printing.", code=source,
-        )  # fmt: skip
-    conversion = next(iter(readings_by_name(context, context.step, {source})), None)
-    if conversion is not None:
-        problem = _(
-            "{code} is a plain Python number since {place}, which has no history. Leave that call out, so that {code} "
-            "is a tensor, and keep item() for printing.", code=source,
-            place=context.place_of(conversion.step, conversion.code),
-        )  # fmt: skip
-        return Diagnosis(problem, conversion.step)
-    return _("{code} is a plain Python number, which has no history. backward() is a method of tensors.", code=source)
-
-
 @mistake("RuntimeError", r"^a Tensor with (?P<count>\d+) elements cannot be converted to Scalar")
-@mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def explain_scalar_conversion(context: FailureContext, match: re.Match[str]) -> str | None:
+@mistake("ValueError", r"^only one element tensors can be converted to Python scalars", priority=-1)
+def explain_scalar_conversion(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "a Tensor with 3 elements cannot be converted to Scalar" of `item`, `float` and `int`."""
     node = _converted_expression(context)
     name = context.receiver_of("item") or (None if node is None else parenthesize(ast.unparse(node)))
     tensor = None if name is None else context.tensor(name)
     if tensor is None and node is not None:
-        tensor = Operands(context).resolve(node)
+        tensor = context.resolve(node)
     size = count(tensor.shape) if tensor is not None else match.groupdict().get("count")
     if name is None or size is None:
         return None
     shape = _(", shape {shape}", shape=shape_text(tensor.shape)) if tensor is not None else ""
-    return _(
+    return Diagnosis(_(
         "{name} has {count} elements{shape}, and a plain number can be made of one only. Choose an element "
         "({name}[0].item()), make one of them ({name}.sum().item()), or take them all: {name}.tolist().",
         name=name, count=size, shape=shape,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _converted_expression(context: FailureContext) -> ast.expr | None:
@@ -543,55 +364,50 @@ def _converted_expression(context: FailureContext) -> ast.expr | None:
 
 
 @mistake("ValueError", r"^can't optimize a non-leaf Tensor")
-def explain_optimizer_of_non_leaf(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
+def explain_optimizer_of_non_leaf(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "can't optimize a non-leaf Tensor"."""
     for node in ast.walk(context.tree):
         if isinstance(node, (ast.Name, ast.Attribute)):
             name = ast.unparse(node)
             tensor = context.tensor(name)
             if tensor is not None and not tensor.is_leaf:
-                producer = context.producer(tensor.tensor)
-                by = _(" ({place})", place=context.place_of(producer[0]).strip()) if producer is not None else ""
+                by, step = context.made_by(tensor.tensor)
                 problem = _(
                     "{name} was computed from other tensors{by}, so a step of the optimizer would not last. Give it "
                     "the leaf, or make {name} one: {name} = {name}.detach().requires_grad_().", name=name, by=by,
                 )  # fmt: skip
-                return Diagnosis(problem, None if producer is None else producer[0])
-    return _(
+                return Diagnosis(problem, step)
+    return Diagnosis(_(
         "One of the tensors was computed from others, so a step of the optimizer would not last. Give the optimizer "
         "leaves: tensors that were made with requires_grad=True, or the parameters of a module."
-    )
+    ))  # fmt: skip
 
 
 @mistake("ValueError", r"^optimizer got an empty parameter list")
-def explain_optimizer_of_nothing(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_optimizer_of_nothing(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "optimizer got an empty parameter list"."""
     model = context.receiver_of("parameters")
     generator = None if model is not None else _exhausted_generator(context)
     if generator is not None:
-        return _(
+        return Diagnosis(_(
             "{name} is a generator, and what went through it before has used it up. Make a list of it: {name} = "
             "list({source}).", name=generator[0], source=generator[1],
-        )  # fmt: skip
+        ))  # fmt: skip
     if model is None:
-        return _("The list that the optimizer was given is empty: there is nothing for it to change.")
-    return _(
+        return Diagnosis(_("The list that the optimizer was given is empty: there is nothing for it to change."))
+    return Diagnosis(_(
         "{model}.parameters() is empty: a module knows only those tensors as its parameters that are wrapped in "
         "torch.nn.Parameter (as in self.w = nn.Parameter(torch.zeros(1))) or belong to layers such as nn.Linear.",
         model=model,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _exhausted_generator(context: FailureContext) -> tuple[str, str] | None:
     """Return the name of the generator passed to an optimizer, and the code that made it; None if unknown."""
-    argument = next((node.args[0] for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
-    file = context.event.file
-    text = None if file is None else context.timeline.book.text(file)
-    if not isinstance(argument, ast.Name) or text is None:
-        return None
-    for node in ast.walk(parse_code("\n".join(text.lines))):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument.id:
+    argument = next((ast.unparse(call.args[0]) for call in context.calls if call.args), "")
+    for node in ast.walk(context.file_tree) if argument.isidentifier() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == argument:
             source = ast.unparse(node.value)
             if source.endswith(".parameters()"):
-                return argument.id, source
+                return argument, source
     return None

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
+from tutor.explain.mistakes.context import FailureContext, has_gradient, parse_code
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.mistakes.second_backward import BEFORE_LOOP, CARRIED, detach_fix, find_crossings, nodes_leading_to
 from tutor.explain.saved_tensors import SavedTensor, node_label, saved_by, version_of
 from tutor.i18n import _
@@ -21,7 +22,6 @@ from tutor.text_width import cut
 from tutor.trace.events import Line, Op, OptimizerStep, Snapshot
 from tutor.trace.names import name_of, names_of
 from tutor.trace.state import NodeState, State, TensorState
-from tutor.trace.values import elements
 
 # ---------------------------------------------------------------- code that writes
 
@@ -103,7 +103,7 @@ def out_of_place(statement: str, code: str, *, of_tensor: bool) -> str | None:
     return f"{ast.unparse(destination)} = {expression}" if is_expression and is_assignable(destination) else expression
 
 
-def largest_expressions(code: str, names: Iterator[str] | set[str]) -> list[str]:
+def _largest_expressions(code: str, names: Iterator[str] | set[str]) -> list[str]:
     """Return the largest expressions in a piece of code that are one of these names, or an element of it."""
     sources = set(names)
     expressions: list[str] = []
@@ -172,7 +172,7 @@ _ELEMENT_SIZES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "ComplexFlo
 
 
 @dataclass(frozen=True)
-class Overwritten:
+class _Overwritten:
     """A saved tensor, and the step that wrote to it first."""
 
     saved: SavedTensor
@@ -182,7 +182,7 @@ class Overwritten:
 
 
 @dataclass(frozen=True)
-class VersionError:
+class _VersionError:
     """The tensor's type, shape and versions in torch's message."""
 
     type: str
@@ -191,7 +191,7 @@ class VersionError:
     now: int
 
 
-def all_overwritten(context: FailureContext) -> list[SavedTensor]:
+def _all_overwritten(context: FailureContext) -> list[SavedTensor]:
     """Return the tensors saved by nodes that the failing pass had still to run and written to since."""
     state = context.state_at_stop
     all_saved = (saved for node in _pending_nodes(state) for saved in saved_by(state, node))
@@ -205,7 +205,7 @@ def _with_last_version(context: FailureContext, saved: SavedTensor) -> SavedTens
     """Return the saved tensor with its last recorded version, if it was garbage-collected itself."""
     if saved.now is not None or saved.version is None:
         return saved
-    step_made = context.timeline.columns.operation(saved.node.operation or saved.node.within)
+    step_made = context.step_made(saved.node)
     versions = [version for _, version in _versions(context, saved, step_made or 0)]
     return replace(saved, now=versions[-1]) if versions else saved
 
@@ -220,10 +220,10 @@ def _versions(context: FailureContext, saved: SavedTensor, since: int) -> Iterat
                 yield step, event.version
 
 
-def find_overwritten(context: FailureContext, error: VersionError) -> Overwritten | None:
+def _find_overwritten(context: FailureContext, error: _VersionError) -> _Overwritten | None:
     """Return the saved tensor that torch's message is about; None if unknown."""
     state = context.state_at_stop
-    candidates = [saved for saved in all_overwritten(context) if (saved.version, saved.now) == (error.then, error.now)]
+    candidates = [saved for saved in _all_overwritten(context) if (saved.version, saved.now) == (error.then, error.now)]
     ready = _ready_nodes(state)
     narrower: tuple[Callable[[SavedTensor], bool], ...] = (
         lambda saved: saved.node.node in ready,
@@ -235,27 +235,21 @@ def find_overwritten(context: FailureContext, error: VersionError) -> Overwritte
     if not candidates:
         return None
     latest = max(candidates, key=lambda saved: saved.node.sequence)
-    step_made = context.timeline.columns.operation(latest.node.operation or latest.node.within)
-    return Overwritten(latest, step_made, first_write(context, latest, step_made or 0))
+    step_made = context.step_made(latest.node)
+    return _Overwritten(latest, step_made, _first_write(context, latest, step_made or 0))
 
 
-def first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
+def _first_write(context: FailureContext, saved: SavedTensor, since: int) -> int:
     """Return the first step after which a tensor has a later version than the saved one: versions only grow."""
     if version_of(context.state_at_stop, saved.tensor, saved.storage) is None:
         steps = (step for step, version in _versions(context, saved, since) if version > (saved.version or 0))
         return next(steps, context.step)
-    low, high = since, context.step
-    while high - low > 1:
-        middle = (low + high) // 2
-        version = version_of(context.timeline.state(middle), saved.tensor, saved.storage)
-        if version is None or version <= (saved.version or 0):
-            low = middle
-        else:
-            high = middle
-    return high
+    return context.first_step(
+        lambda state: (version_of(state, saved.tensor, saved.storage) or 0) > (saved.version or 0), since + 1
+    )
 
 
-def find_owner(context: FailureContext, saved: SavedTensor, step: int) -> TensorState | None:
+def _find_owner(context: FailureContext, saved: SavedTensor, step: int) -> TensorState | None:
     """Return the tensor that owns the memory: the leaf that requires grad, else the largest, named if possible."""
     state = context.timeline.state(step)
     sharing = [tensor for tensor in state.tensors.values() if tensor.storage == saved.storage]
@@ -289,11 +283,6 @@ def _has_shape(state: State, saved: SavedTensor, shape: tuple[int, ...]) -> bool
 
 # ---------------------------------------------------------------- the explanation
 
-_INPLACE_MODULES = {
-    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "SiLU", "Mish", "Hardtanh", "Hardswish", "Hardsigmoid",
-    "Threshold", "RReLU", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout",
-}  # fmt: skip
-"""The modules that take `inplace=True`."""
 _MAX_NAMED = 3
 """Maximum operands to be copied, in a fix."""
 _MAX_CODE_WIDTH = 60
@@ -307,8 +296,8 @@ _MAX_CODE_WIDTH = 60
 def explain_modified_saved_tensor(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "one of the variables needed for gradient computation has been modified by an inplace operation"."""
     timeline, shape = context.timeline, tuple(int(size) for size in re.findall(r"\d+", match["shape"] or ""))
-    overwritten = find_overwritten(context, VersionError(match["type"], shape, int(match["then"]), int(match["now"])))
-    owner = None if overwritten is None else find_owner(context, overwritten.saved, overwritten.step)
+    overwritten = _find_overwritten(context, _VersionError(match["type"], shape, int(match["then"]), int(match["now"])))
+    owner = None if overwritten is None else _find_owner(context, overwritten.saved, overwritten.step)
     if overwritten is None or owner is None:
         return None
     name = name_of(timeline.state(overwritten.step), owner.tensor) if not owner.is_leaf else context.name(owner.tensor)
@@ -338,10 +327,10 @@ def explain_modified_saved_tensor(context: FailureContext, match: re.Match[str])
         if _is_changed_elsewhere(context, overwritten, owner)
         else _out_of_place_fix(context, overwritten, owner)
     )
-    return Diagnosis(sentences([problem, fix]), overwritten.step)
+    return Diagnosis(problem, overwritten.step, fix)
 
 
-def _written_name(context: FailureContext, overwritten: Overwritten) -> str | None:
+def _written_name(context: FailureContext, overwritten: _Overwritten) -> str | None:
     """Return the name of the tensor that was written to, if it shares the saved memory; else None."""
     target = write_target(
         context.statement_of(overwritten.step) or "", context.timeline.view(overwritten.step).code or ""
@@ -352,7 +341,7 @@ def _written_name(context: FailureContext, overwritten: Overwritten) -> str | No
     return name if tensor is not None and tensor.storage == overwritten.saved.storage else None
 
 
-def _describe_node(context: FailureContext, overwritten: Overwritten) -> str:
+def _describe_node(context: FailureContext, overwritten: _Overwritten) -> str:
     """Return `MulBackward0 of y`, or `MulBackward0 of `w * h[t - 1]` on line 4`."""
     node = overwritten.saved.node
     text = node_label(context.state_at_stop, node, overwritten.saved.tensor)
@@ -372,10 +361,10 @@ def _sharing_expressions(context: FailureContext, saved: SavedTensor, step_made:
     """Return the expressions in the code of an operation that share the memory that its node saved."""
     state = context.timeline.state(step_made - 1)
     names = {name for name, serial in names_of(state).items() if state.tensors[serial].storage == saved.storage}
-    return largest_expressions(context.timeline.view(step_made).code or "", names)
+    return _largest_expressions(context.timeline.view(step_made).code or "", names)
 
 
-def _is_changed_elsewhere(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> bool:
+def _is_changed_elsewhere(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> bool:
     """Return whether the owner is a parameter, or a buffer written to by another name: change it at another time."""
     if not owner.is_leaf or owner.requires_grad:
         return bool(owner.is_leaf)
@@ -385,21 +374,29 @@ def _is_changed_elsewhere(context: FailureContext, overwritten: Overwritten, own
     return target is None or ast.unparse(base_of(target)) != context.name(owner.tensor)
 
 
-def _describe_unnamed(context: FailureContext, overwritten: Overwritten) -> str:
+def _describe_unnamed(context: FailureContext, overwritten: _Overwritten) -> str:
     """Return what to call a saved tensor without a name."""
     event = None if overwritten.operation is None else context.timeline.event(overwritten.operation)
     module = context.state.modules.get(event.module or 0) if isinstance(event, Op) else None
     if overwritten.operation is None or overwritten.saved.tensor != overwritten.saved.node.tensor:
         return _("a tensor")
     if module is not None:
-        return _("the output of {layer}", layer=context.layer_name(overwritten.operation, module.path))
+        return _("the output of {layer}", layer=_layer_name(context, overwritten.operation, module.path))
     return _("the result of {place}", place=context.place_of(overwritten.operation))
+
+
+def _layer_name(context: FailureContext, step: int, path: str) -> str:
+    """Return what to call the module at `path` inside the one that the code of a step calls: `net[1]`."""
+    calls = (node for node in ast.walk(parse_code(context.timeline.view(step).code)) if isinstance(node, ast.Call))
+    callee = next((ast.unparse(call.func) for call in calls), "?")
+    inner = path if not path or path.startswith("[") else f".{path}"
+    return callee if callee.endswith(inner) or callee.startswith("self") else callee + inner
 
 
 # ---------------------------------------------------------------- fixes for a changed parameter
 
 
-def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> str:
+def _recompute_fix(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> str:
     """Say what to do about a parameter changed between the forward pass and this backward pass."""
     timeline = context.timeline
     event = timeline.event(overwritten.step)
@@ -414,9 +411,9 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
         return _("Make a new tensor instead of writing into that one.")
     start_step, backward_event = failing_pass
     graph = timeline.state(start_step)
-    changed = all_overwritten(context)
+    changed = _all_overwritten(context)
     writes = sorted(
-        {overwritten.step, *(first_write(context, saved, _step_made(context, saved) or 0) for saved in changed)}
+        {overwritten.step, *(_first_write(context, saved, context.step_made(saved.node) or 0) for saved in changed)}
     )
     frame = _common_frame(graph, [timeline.state(step - 1) for step in writes])
     changes = joined(list(dict.fromkeys(f"`{_statement_in_frame(context, step, frame)[0]}`" for step in writes)))
@@ -443,7 +440,8 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
     if context.is_before_loop(roots, start_step):
         return _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
     code, line = _statement_in_frame(context, start_step, frame)
-    had_grad, has_grad = _has_gradient(timeline.state(overwritten.step - 1), owner), _has_gradient(graph, owner)
+    before, leaf = timeline.state(overwritten.step - 1), owner.tensor
+    had_grad, has_grad = has_gradient(before, leaf), has_gradient(graph, leaf)
     if (had_grad and not has_grad) or any(_contains_pass(context, step, frame) for step in writes):
         return _("Compute {name} anew after {change}, the forward pass included.", name=root, change=changes)
     backward = _("`{code}` on line {number}", code=code, number=line)
@@ -459,14 +457,6 @@ def _recompute_fix(context: FailureContext, overwritten: Overwritten, owner: Ten
     )  # fmt: skip
 
 
-def _has_gradient(state: State, tensor: TensorState) -> bool:
-    """Return whether a leaf has a gradient that is not all zeros."""
-    leaf = state.tensors.get(tensor.tensor)
-    grad = None if leaf is None or leaf.grad is None else state.tensors.get(leaf.grad)
-    values = None if grad is None else elements(grad.value)
-    return grad is not None and (values is None or any(values))
-
-
 def _contains_pass(context: FailureContext, step: int, frame: int) -> bool:
     """Return whether a backward pass ran in the statement of this frame that wrote: moved, it would run later too."""
     timeline = context.timeline
@@ -478,11 +468,6 @@ def _contains_pass(context: FailureContext, step: int, frame: int) -> bool:
          if isinstance(event := timeline.event(start), Line) and event.frame == frame), 0
     )  # fmt: skip
     return earlier[-1].start_step > line and context.timeline.state(step - 1).frames[-1].frame != frame
-
-
-def _step_made(context: FailureContext, saved: SavedTensor) -> int | None:
-    """Return the step of the operation that made the node of a saved tensor; None if unknown."""
-    return context.timeline.columns.operation(saved.node.operation or saved.node.within)
 
 
 def _common_frame(current: State, earlier_states: list[State]) -> int:
@@ -500,7 +485,7 @@ def _statement_in_frame(context: FailureContext, step: int, frame_number: int) -
     if site is None or frame is frames[-1]:
         code, line = view.code or "", view.line or 0
     else:
-        code, line = timeline.book.code(site.file, timeline.book.header(site.file, site.span)) or "", site.span[0]
+        code, line = context.header_code(site), site.span[0]
     code = " ".join(code.split())
     return cut(code, _MAX_CODE_WIDTH), line
 
@@ -508,17 +493,17 @@ def _statement_in_frame(context: FailureContext, step: int, frame_number: int) -
 # ---------------------------------------------------------------- fixes for a changed result
 
 
-def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: TensorState) -> str:
+def _out_of_place_fix(context: FailureContext, overwritten: _Overwritten, owner: TensorState) -> str:
     """Say how to compute the same without changing the saved tensor."""
     timeline, step = context.timeline, overwritten.step
     event, view = timeline.event(step), timeline.view(step)
     code, statement = view.code or "", context.statement_of(step) or ""
     module = context.state.modules.get(event.module or 0) if isinstance(event, Op) else None
     target = write_target(statement, code)
-    if target is None and module is not None and module.kind in _INPLACE_MODULES:
+    if target is None and module is not None and module.of_torch:
         return _(
             "{layer} writes into what it is given: make it `{plain}` instead of `{inplace}`.",
-            layer=context.layer_name(step, module.path), plain=f"nn.{module.kind}(…)",
+            layer=_layer_name(context, step, module.path), plain=f"nn.{module.kind}(…)",
             inplace=f"nn.{module.kind}(…, inplace=True)",
         )  # fmt: skip
     base = None if target is None else ast.unparse(base_of(target))
@@ -550,8 +535,8 @@ def _out_of_place_fix(context: FailureContext, overwritten: Overwritten, owner: 
 def _copies_fix(context: FailureContext) -> str | None:
     """Say which operands to copy, so that nothing saved is written to; None if that is not known of all."""
     lines_by_source: dict[str, list[int]] = {}
-    for saved in all_overwritten(context):
-        step_made = _step_made(context, saved)
+    for saved in _all_overwritten(context):
+        step_made = context.step_made(saved.node)
         sources = (
             []
             if step_made is None or saved.tensor == saved.node.tensor

@@ -1,12 +1,13 @@
 """Find where a result lost its history: the operation after which no graph leads back to the tensors it came from.
 
 `find_cut` goes back from a result to a `detach`, a `no_grad` block, an integer result or a tensor made of plain
-numbers; `taken_numbers` finds where such numbers were read from tensors.
+numbers; `_taken_numbers` finds where such numbers were read from tensors. Operations that build no graph say so.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,13 +15,16 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from tutor.explain.formatting import joined
-from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
-from tutor.explain.mistakes.silent import name_of_data
+from tutor.explain.mistakes.context import FailureContext, StepContext, parenthesize, parse_code, parse_statement
+from tutor.explain.mistakes.registry import Diagnosis, silent_mistake
+from tutor.explain.provenance import readable_name
 from tutor.i18n import _
 from tutor.trace.events import Accumulate, Backward, Captured, Event, Line, Op
 from tutor.trace.names import MODULE, names_of
 from tutor.trace.navigation import LINE
 from tutor.trace.operands import op_texts
+from tutor.trace.state import SiteInfo
+from tutor.trace.timeline import Timeline
 
 _CONSTRUCTORS = (
     "tensor", "as_tensor", "asarray", "from_numpy", "scalar_tensor", "full", "new_tensor", "new_full", "Tensor",
@@ -35,7 +39,7 @@ _MAX_STEPS_BACK = 1_000
 
 
 @dataclass(frozen=True)
-class ReadNumber:
+class _ReadNumber:
     """A plain number, or several, read from a tensor."""
 
     step: int
@@ -46,18 +50,18 @@ class ReadNumber:
     """The tensor's expression, without `detach()` and the like: `loss`."""
 
 
-def makes_tensor(op: str) -> bool:
+def _makes_tensor(op: str) -> bool:
     """Return whether an operation makes a new tensor of numbers."""
     return op in _CONSTRUCTORS
 
 
-def describe_constructor_cut(context: FailureContext, step: int) -> str:
+def _describe_constructor_cut(context: FailureContext, step: int) -> str:
     """Say how an operation that makes a tensor of numbers lost their history, and what to do."""
     place, call = context.place_of(step), _first_call(context, step)
     op = context.timeline.event(step)
-    readings = taken_numbers(context, step)
+    readings = _taken_numbers(context, step)
     if readings:
-        return describe_reading_cut(place, readings)
+        return _describe_reading_cut(place, readings)
     argument = ast.unparse(call.args[0]) if call is not None and call.args else _("the tensor")
     assert isinstance(op, Op)
     state = context.timeline.state(step - 1)
@@ -72,7 +76,7 @@ def describe_constructor_cut(context: FailureContext, step: int) -> str:
     )  # fmt: skip
 
 
-def describe_reading_cut(place: str, readings: list[ReadNumber]) -> str:
+def _describe_reading_cut(place: str, readings: list[_ReadNumber]) -> str:
     """Say how history was lost by reading numbers and making a new tensor of them."""
     names, sources = _join_readings(readings)
     return _(
@@ -82,7 +86,7 @@ def describe_reading_cut(place: str, readings: list[ReadNumber]) -> str:
     )  # fmt: skip
 
 
-def describe_number_cut(place: str, readings: list[ReadNumber]) -> str:
+def _describe_number_cut(place: str, readings: list[_ReadNumber]) -> str:
     """Say how an operation lost history by getting plain numbers in place of tensors."""
     names, sources = _join_readings(readings)
     return _(
@@ -91,13 +95,13 @@ def describe_number_cut(place: str, readings: list[ReadNumber]) -> str:
     )  # fmt: skip
 
 
-def _join_readings(readings: list[ReadNumber]) -> tuple[str, str]:
+def _join_readings(readings: list[_ReadNumber]) -> tuple[str, str]:
     """Return the code that read the numbers, and the tensors read."""
     names = joined(list(dict.fromkeys(f"`{reading.code}`" for reading in readings[:3])))
     return names, joined(list(dict.fromkeys(reading.source for reading in readings[:3])))
 
 
-def unrecorded_constructors(context: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[ReadNumber]]]:
+def _unrecorded_constructors(context: FailureContext, step: int, op: Op) -> Iterator[tuple[str, list[_ReadNumber]]]:
     """Yield the unrecorded calls that made an input of an operation (`from_numpy`), and where its numbers were read."""
     for serial, text in zip(op.inputs, op_texts(context.timeline, step) or (), strict=False):
         call = next((node for node in ast.walk(parse_code(text)) if isinstance(node, ast.Call)), None)
@@ -117,10 +121,10 @@ def _is_list(context: FailureContext, step: int, call: ast.Call) -> bool:
     return any(each.startswith(f"{name}[") for each in names_of(state))
 
 
-_numbers_cache: WeakKeyDictionary[FailureContext, dict[int, list[ReadNumber]]] = WeakKeyDictionary()
+_numbers_cache: WeakKeyDictionary[FailureContext, dict[int, list[_ReadNumber]]] = WeakKeyDictionary()
 
 
-def taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+def _taken_numbers(context: FailureContext, step: int) -> list[_ReadNumber]:
     """Return where the numbers passed to an operation were read from tensors, also through names."""
     cached = _numbers_cache.setdefault(context, {})
     if step not in cached:
@@ -128,14 +132,14 @@ def taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
     return cached[step]
 
 
-def _find_taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
+def _find_taken_numbers(context: FailureContext, step: int) -> list[_ReadNumber]:
     """Return the same without a cache."""
     event = context.timeline.event(step)
     site = context.timeline.sites.get(event.site) if isinstance(event, Op) else None
     if site is None or not isinstance(event, Op):
         return []
     code = context.timeline.view(step).code or ""
-    if makes_tensor(site.op or ""):
+    if _makes_tensor(site.op or ""):
         copies = any(serial is not None for serial in event.inputs)
         return [] if copies else _find_readings(context, step, code, _names_in(parse_code(code)))
     texts = zip(event.inputs, op_texts(context.timeline, step) or (), strict=False)
@@ -148,14 +152,14 @@ def _find_taken_numbers(context: FailureContext, step: int) -> list[ReadNumber]:
     )
 
 
-def _find_readings(context: FailureContext, step: int, code: str, names: set[str]) -> list[ReadNumber]:
+def _find_readings(context: FailureContext, step: int, code: str, names: set[str]) -> list[_ReadNumber]:
     """Return the readings in the code; if there are none, those in the statements that bound these names."""
     return list(_readings_in_code(context, step, code, step)) or list(
         islice(readings_by_name(context, step, names), _MAX_NUMBERS)
     )
 
 
-def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -> Iterator[ReadNumber]:
+def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -> Iterator[_ReadNumber]:
     """Yield the readings in the code of a statement, or a part of it, before step `end`."""
     timeline = context.timeline
     frame = getattr(timeline.event(step), "frame", None)
@@ -168,7 +172,7 @@ def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -
             continue
         piece = " ".join((timeline.view(earlier).code or "").split())
         if event.inputs[0] is not None and piece and piece in " ".join(code.split()):
-            yield ReadNumber(earlier, event.inputs[0], piece, _strip_readers(piece))
+            yield _ReadNumber(earlier, event.inputs[0], piece, _strip_readers(piece))
     state = timeline.state(end - 1)
     names = {**names_of(state, MODULE), **names_of(state)}
     calls = [node for node in ast.walk(parse_code(code)) if isinstance(node, ast.Call)]
@@ -177,10 +181,10 @@ def _readings_in_code(context: FailureContext, step: int, code: str, end: int) -
             serials = [names[name] for name in _names_in(node.args[0]) if name in names]
             tensor = next((serial for serial in serials if state.tensors[serial].requires_grad), None)
             if tensor is not None:
-                yield ReadNumber(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
+                yield _ReadNumber(end, tensor, ast.unparse(node), ast.unparse(node.args[0]))
 
 
-def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Iterator[ReadNumber]:
+def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Iterator[_ReadNumber]:
     """Yield the readings in the statements that bound these names before a step."""
     timeline, columns = context.timeline, context.timeline.columns
     frame = getattr(timeline.event(step), "frame", None)
@@ -189,7 +193,7 @@ def readings_by_name(context: FailureContext, step: int, names: set[str]) -> Ite
             return
         if columns.kinds[earlier - 1] != LINE:
             continue
-        bound, read_names, is_rebinding = _bindings(_statement_at(context, columns.sites[earlier - 1]))
+        bound, read_names, is_rebinding = _bindings(context.header_code(timeline.sites.get(columns.sites[earlier - 1])))
         if not bound & names or getattr(timeline.event(earlier), "frame", None) != frame:
             continue
         end = next((later for later in range(earlier + 1, step) if _is_line_in(timeline.event(later), frame)), step)
@@ -203,18 +207,10 @@ def _is_line_in(event: Event, frame: int | None) -> bool:
     return isinstance(event, Line) and event.frame == frame
 
 
-def _statement_at(context: FailureContext, site: int) -> str:
-    """Return the code of a statement's header; empty if unknown."""
-    place = context.timeline.sites.get(site)
-    book = context.timeline.book
-    return "" if place is None else book.code(place.file, book.header(place.file, place.span)) or ""
-
-
 @lru_cache(maxsize=1024)
 def _bindings(code: str) -> tuple[set[str], set[str], bool]:
     """Return the names that a statement binds, the names it reads, and whether the old values are replaced."""
-    body = parse_code(code).body
-    statement = body[0] if len(body) == 1 else None
+    statement = parse_statement(code)
     if isinstance(statement, ast.Assign):
         names = {name for target in statement.targets for name in _names_in(target)}
         return names, _names_in(statement.value), True
@@ -255,8 +251,6 @@ _MAX_OPERATIONS = 200
 """Maximum operations followed back."""
 _MAX_PASSES = 20
 """Maximum passes searched for the one that returned a gradient."""
-_DETACHING = ("detach", "detach_")
-_NON_DIFFERENTIABLE = ("argmax", "argmin", "eq", "ne", "gt", "lt", "ge", "le", "round", "sign", "floor", "ceil")
 
 
 @dataclass(frozen=True)
@@ -281,13 +275,13 @@ def find_cut(context: FailureContext, tensor: int, before: int, target: int | No
         inputs = _lost_inputs(context, step, op)
         if inputs and (target is None or any(is_computed_from(context, each, step, target) for each in inputs)):
             return Cut(step, _describe_cut(context, step, op))
-        for code, readings in unrecorded_constructors(context, step, op):
+        for code, readings in _unrecorded_constructors(context, step, op):
             with_history = [each for each in readings if _has_history(context, each.tensor, each.step)]
             if with_history and (
                 target is None
                 or any(is_computed_from(context, each.tensor, each.step, target) for each in with_history)
             ):
-                return Cut(step, describe_reading_cut(context.place_of(step, code), with_history))
+                return Cut(step, _describe_reading_cut(context.place_of(step, code), with_history))
     return None if target is not None else _gradient_cut(context, tensor, before)
 
 
@@ -332,10 +326,10 @@ def ancestors(context: FailureContext, tensor: int, before: int) -> Iterator[tup
         seen.add(step)
         yield step, op
         waiting += [(input_serial, step) for input_serial in _inputs_of(context, step, op)]
-        waiting += [(input_serial.tensor, input_serial.step) for input_serial in taken_numbers(context, step)]
+        waiting += [(input_serial.tensor, input_serial.step) for input_serial in _taken_numbers(context, step)]
         waiting += [
             (input_serial.tensor, input_serial.step)
-            for _, readings in unrecorded_constructors(context, step, op)
+            for _, readings in _unrecorded_constructors(context, step, op)
             for input_serial in readings
         ]
 
@@ -366,8 +360,7 @@ def _data_cut(context: FailureContext, tensor: int, before: int) -> Cut | None:
 
 def _data_source(code: str, name: str) -> str | None:
     """Return `(w * 2).sum()` of the statement `y = (w * 2).sum().data`; None for any other statement."""
-    body = parse_code(code).body
-    statement = body[0] if len(body) == 1 else None
+    statement = parse_statement(code)
     value = statement.value if isinstance(statement, ast.Assign) else None
     if not isinstance(statement, ast.Assign) or not isinstance(value, ast.Attribute) or value.attr != "data":
         return None
@@ -399,7 +392,7 @@ def _lost_inputs(context: FailureContext, step: int, op: Op) -> list[int]:
         each for each in _inputs_of(context, step, op) if each in before.tensors and before.tensors[each].requires_grad
     ]
     return inputs or [
-        each.tensor for each in taken_numbers(context, step) if _has_history(context, each.tensor, each.step)
+        each.tensor for each in _taken_numbers(context, step) if _has_history(context, each.tensor, each.step)
     ]
 
 
@@ -432,17 +425,15 @@ def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
     """Say how an operation lost the history of its inputs, and what to do."""
     site = context.timeline.sites.get(op.site)
     name, place = (site.op if site is not None else None) or "", context.place_of(step)
-    data = name_of_data(context.timeline, step, op)
+    data = _name_of_data(context.timeline, step, op)
     if data is not None:
         return _describe_data_cut(place, data)
-    if makes_tensor(name):
-        return describe_constructor_cut(context, step)
+    if _makes_tensor(name):
+        return _describe_constructor_cut(context, step)
     inputs = [context.timeline.state(step - 1).tensors.get(serial) for serial in _inputs_of(context, step, op)]
     if not any(each is not None and each.requires_grad for each in inputs):
-        return describe_number_cut(place, taken_numbers(context, step))
-    if name in _DETACHING:
-        return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
-    if name in _NON_DIFFERENTIABLE or _is_integer_result(context, step, op):
+        return _describe_number_cut(place, _taken_numbers(context, step))
+    if _is_integer_result(context, step, op):
         return _(
             "{place} gives a result that has no derivative. Compute the loss from what it was given, with operations "
             "that have one.", place=place,
@@ -453,10 +444,9 @@ def _describe_cut(context: FailureContext, step: int, op: Op) -> str:
         return _(
             "{place} made a new leaf: the history of what it was given is left behind. Use that itself.", place=place
         )
-    rebound = _describe_rebinding(context, step)
-    if rebound is not None:
-        return rebound
-    return _(
+    if op.grad_enabled or name in ("detach", "detach_"):
+        return _("{place} cut it off. Leave that out where gradients should flow.", place=place)
+    return _describe_rebinding(context, step) or _(
         "{place} ran while gradients were switched off (torch.no_grad or the like). Compute it outside of that block.",
         place=place,
     )  # fmt: skip
@@ -492,3 +482,98 @@ def format_inplace(name: str, value: ast.expr) -> str:
     if isinstance(value, ast.BinOp) and ast.unparse(value.left) == name:
         return ast.unparse(ast.AugAssign(ast.Name(name), value.op, value.right))
     return f"{name}.copy_({ast.unparse(value)})"
+
+
+_DATA_ASSIGNMENT = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<whole>[A-Za-z_][\w.\[\]]*)\.data\s*$")
+
+
+@silent_mistake("op", priority=2)
+def explain_ungraphed(context: StepContext) -> Diagnosis | None:
+    """Say why an operation built no graph, unless it would build none anyway."""
+    event, site = context.event, context.site
+    if not isinstance(event, Op) or site is None or site.op is None or site.depth:
+        return None
+    text = _describe_ungraphed(context, event, site)
+    return None if text is None else Diagnosis(text, role="quiet")
+
+
+def _describe_ungraphed(context: StepContext, event: Op, site: SiteInfo) -> str | None:
+    """Return why an operation built no graph; None if it built one, or would build none anyway."""
+    timeline, step, state = context.timeline, context.step, context.state
+    inputs = [state.tensors[serial] for serial in event.inputs if serial in state.tensors]
+    results = [state.tensors[serial] for serial in event.outputs if serial in state.tensors]
+    data = _name_of_data(timeline, step, event)
+    if data is not None:
+        return _describe_data(data)
+    if not any(tensor.requires_grad for tensor in inputs):
+        return None
+    if site.op == "detach":
+        return _("the same memory, but cut off from the graph: gradients stop here")
+    if site.op == "set_data":
+        return _(
+            "{name} gets other memory, and autograd does not see the change",
+            name=readable_name(timeline, step, inputs[0].tensor),
+        )
+    if event.grad_enabled or not results:
+        return None
+    if results[0].requires_grad and (site.inplace or results[0].node is not None):
+        unrecorded = site.inplace and results[0].is_leaf
+        return _("autograd does not record this change of a leaf") if unrecorded else None
+    if not results[0].dtype.startswith(("float", "bfloat", "complex")):
+        return None
+    if results[0].version is None:
+        return _("made in inference mode: no graph is made")
+    method = _function_method(timeline, site)
+    if method is None:
+        return _("gradients are off here, as under no_grad: no graph is made")
+    if _is_repeated(timeline, step, event):
+        return None
+    if method == "forward":
+        return _("in a Function's forward gradients are off: no graph is made of it, its backward stands in for one")
+    return _("in a Function's backward gradients are off, unless the pass is run with create_graph=True")
+
+
+def _name_of_data(timeline: Timeline, step: int, event: Op) -> str | None:
+    """Return the name of an input that requires grad and was passed as `.data`; None if there is none."""
+    state = timeline.state(step)
+    for serial, text in zip(event.inputs, op_texts(timeline, step) or (), strict=False):
+        name = text.removesuffix(".data")
+        for tensor in (state.tensors.get(serial or 0), state.tensors.get(names_of(state).get(name, 0))):
+            if name != text and tensor is not None and tensor.requires_grad:
+                return name
+    return None
+
+
+@silent_mistake("line", priority=2)
+def explain_data_assignment(context: StepContext) -> Diagnosis | None:
+    """Say what the `v` of a statement `v = w.data` is, which runs no operation."""
+    match = _DATA_ASSIGNMENT.search(context.timeline.view(context.step).code or "")
+    return None if match is None else Diagnosis(_describe_data(match["whole"]), role="quiet")
+
+
+def _describe_data(name: str) -> str:
+    """Say what `.data` is."""
+    return _(".data is the same memory as {name}, but autograd does not see what is done with it", name=name)
+
+
+def _function_method(timeline: Timeline, site: SiteInfo) -> str | None:
+    """Return `forward` or `backward` if an operation's code is in that method of an `autograd.Function`, else None."""
+    if site.function not in ("forward", "backward"):
+        return None
+    text = timeline.book.text(site.file)
+    blocks = [] if text is None else text.covering(site.span[0])
+    class_node = next((block for block, _, _ in blocks if isinstance(block, ast.ClassDef)), None)
+    bases = [] if class_node is None else [ast.unparse(base) for base in class_node.bases]
+    return site.function if any(base.split(".")[-1] == "Function" for base in bases) else None
+
+
+def _is_repeated(timeline: Timeline, step: int, event: Op) -> bool:
+    """Return whether an earlier operation of the same call had an input that requires grad as well."""
+    for earlier in range(step - 1, max(step - _MAX_STEPS_BACK, 0), -1):
+        earlier_op = timeline.event(earlier)
+        if isinstance(earlier_op, Op) and earlier_op.frame == event.frame:
+            tensors = timeline.state(earlier).tensors
+            requires_grad = any(serial in tensors and tensors[serial].requires_grad for serial in earlier_op.inputs)
+            if requires_grad and not earlier_op.grad_enabled:
+                return True
+    return False

@@ -2,7 +2,7 @@
 
 The second pass starts from the same result, from one that shares a part of the graph, or from one whose graph reaches
 into an earlier iteration through a tensor that is carried over. `find_crossings` finds these edges into older nodes,
-`detach_fix` says how to cut them, and `skip_shared_part_fix` covers a first pass that went further back than its
+`detach_fix` says how to cut them, and `_skip_shared_part_fix` covers a first pass that went further back than its
 optimizer reaches, as the discriminator's loss of a GAN does through the generator.
 """
 
@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tutor.explain.formatting import joined, sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, mistake, parse_code
+from tutor.explain.mistakes.context import FailureContext, parse_code, parse_statement
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.saved_tensors import saved_by
 from tutor.i18n import _
 from tutor.trace.events import Bind, Op, OptimizerStep
@@ -33,7 +34,7 @@ _MAX_STEPS_BACK = 2_000
 
 
 @dataclass(frozen=True)
-class Crossing:
+class _Crossing:
     """An edge from a newer node to an older one."""
 
     node: int
@@ -52,12 +53,12 @@ class Crossing:
 
 def find_crossings(
     context: FailureContext, state: State, roots: Iterable[int | None], older: set[int], since: int
-) -> list[Crossing]:
+) -> list[_Crossing]:
     """Return the edges from the graph behind `roots` into the `older` nodes.
 
     From step `since` on the older nodes are outdated: earlier uses ran too early, later ones got them passed on.
     """
-    by_edge: dict[tuple[int, int | None], Crossing] = {}
+    by_edge: dict[tuple[int, int | None], _Crossing] = {}
     waiting = [root for root in roots if root is not None and root in state.nodes and root not in older]
     seen = set(waiting)
     while waiting:
@@ -70,7 +71,7 @@ def find_crossings(
                 seen.add(source[0])
                 waiting.append(source[0])
                 continue
-            used = context.timeline.columns.operation(node.operation or node.within)
+            used = context.step_made(node)
             for tensor in _tensors_of_output(context, state, source):
                 by_edge.setdefault((source[0], tensor), _make_crossing(context, state, source[0], tensor, used, since))
     return sorted(by_edge.values(), key=lambda crossing: (crossing.node, crossing.tensor or 0))
@@ -79,7 +80,7 @@ def find_crossings(
 def _tensors_of_output(context: FailureContext, state: State, source: tuple[int, int]) -> list[int | None]:
     """Return the tensor that is this output of a node; all candidates if unknown."""
     node = state.nodes[source[0]]
-    step_made = context.timeline.columns.operation(node.operation or node.within)
+    step_made = context.step_made(node)
     event = None if step_made is None else context.timeline.event(step_made)
     if step_made is None or not isinstance(event, Op):
         return [node.tensor]
@@ -92,13 +93,13 @@ def _tensors_of_output(context: FailureContext, state: State, source: tuple[int,
 
 def _make_crossing(
     context: FailureContext, state: State, node: int, tensor: int | None, used: int | None, since: int
-) -> Crossing:
+) -> _Crossing:
     """Return the edge, with the origin of the tensor and its name."""
     if tensor is None or used is None or used < since:
-        return Crossing(node, tensor, used, SHARED, None, None)
+        return _Crossing(node, tensor, used, SHARED, None, None)
     before = context.timeline.state(used - 1)
     live_frames = {frame.frame for frame in state.frames}
-    step_made = context.timeline.columns.operation(state.nodes[node].operation or state.nodes[node].within)
+    step_made = context.step_made(state.nodes[node])
     loops = {} if step_made is None else _iterations(context.timeline.state(step_made))
     active = _iterations(before)
     is_carried = any(loops.get(loop, count) != count for loop, count in active.items())
@@ -111,10 +112,10 @@ def _make_crossing(
         held = None if serial is None else state.tensors.get(serial)
         rebound = scope in live_frames and (held is None or held.node != node)
         if rebound or is_carried:
-            return Crossing(node, tensor, used, CARRIED, name, scope)
+            return _Crossing(node, tensor, used, CARRIED, name, scope)
         origin = BEFORE_LOOP if any(loop not in loops for loop in active) else SHARED
-        return Crossing(node, tensor, used, origin, name, scope)
-    return Crossing(node, tensor, used, CARRIED if is_carried else SHARED, None, None)
+        return _Crossing(node, tensor, used, origin, name, scope)
+    return _Crossing(node, tensor, used, CARRIED if is_carried else SHARED, None, None)
 
 
 def _iterations(state: State) -> dict[tuple[int, int], int]:
@@ -125,10 +126,8 @@ def _iterations(state: State) -> dict[tuple[int, int], int]:
 def _mentioned_name(context: FailureContext, state: State, frame: FrameState, tensor: int) -> tuple[int, str | None]:
     """Return the frame and the name by which the running statement of `frame` mentions a tensor."""
     site = context.timeline.sites.get(frame.site or 0)
-    header = None if site is None else context.timeline.book.header(site.file, site.span)
-    code = None if site is None or header is None else context.timeline.book.code(site.file, header)
     mentioned = set()
-    for node in ast.walk(parse_code(code)):
+    for node in ast.walk(parse_code(context.header_code(site))):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             mentioned.add(node.id)
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -150,7 +149,7 @@ def _variable_of(name: str) -> str:
 # ---------------------------------------------------------------- detaching what is carried
 
 
-def detach_fix(context: FailureContext, crossings: list[Crossing]) -> str | None:
+def detach_fix(context: FailureContext, crossings: list[_Crossing]) -> str | None:
     """Say how to detach the tensors carried over, all items of containers; None if that is unknown of one of them."""
     statements: list[str] = []
     replacements: list[tuple[str, str]] = []
@@ -190,7 +189,7 @@ def detach_fix(context: FailureContext, crossings: list[Crossing]) -> str | None
     return sentences(texts)
 
 
-def _is_bound_after_pass(context: FailureContext, crossing: Crossing) -> bool:
+def _is_bound_after_pass(context: FailureContext, crossing: _Crossing) -> bool:
     """Return whether the name refers to the tensor when the pass before its use has ended: it can be detached there."""
     ends = [info.end_step for info in context.timeline.passes if info.end_step is not None]
     last = max((end for end in ends if end < (crossing.used or 0)), default=None)
@@ -202,7 +201,7 @@ def _is_bound_after_pass(context: FailureContext, crossing: Crossing) -> bool:
     )
 
 
-def _rebinding(context: FailureContext, crossing: Crossing) -> tuple[str, str] | None:
+def _rebinding(context: FailureContext, crossing: _Crossing) -> tuple[str, str] | None:
     """Return the statement that bound the name after the pass, and the same with a detached value; None if unknown."""
     timeline, name = context.timeline, _variable_of(crossing.name or "")
     for step in range((crossing.used or 0) - 1, max((crossing.used or 0) - _MAX_STEPS_BACK, 0), -1):
@@ -212,8 +211,7 @@ def _rebinding(context: FailureContext, crossing: Crossing) -> tuple[str, str] |
         ):
             continue
         code = context.statement_of(step)
-        body = parse_code(code).body
-        assignment = body[0] if len(body) == 1 else None
+        assignment = parse_statement(code)
         if not isinstance(assignment, ast.Assign) or [ast.unparse(node) for node in assignment.targets] != [name]:
             return None
         value = assignment.value
@@ -230,7 +228,7 @@ def _call_detach(value: ast.expr) -> ast.expr:
     return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
 
 
-def carried_name(context: FailureContext, crossing: Crossing) -> str | None:
+def _carried_name(context: FailureContext, crossing: _Crossing) -> str | None:
     """Return what to call a tensor carried over: `state` of `state[0]`; None if it has no name."""
     if crossing.name is None or crossing.used is None:
         return None
@@ -238,7 +236,7 @@ def carried_name(context: FailureContext, crossing: Crossing) -> str | None:
     return crossing.name if container is None else _variable_of(crossing.name) + container[1][0][0]
 
 
-def _find_container(state: State, crossing: Crossing) -> tuple[int, list[tuple[str, str, int]]] | None:
+def _find_container(state: State, crossing: _Crossing) -> tuple[int, list[tuple[str, str, int]]] | None:
     """Return the group that holds a tensor, and its containers in there, outermost first; None if there is none."""
     name = crossing.name or ""
     frame = next((each for each in state.frames if each.frame == crossing.frame), None)
@@ -250,7 +248,7 @@ def _find_container(state: State, crossing: Crossing) -> tuple[int, list[tuple[s
     return (binding.ref, sorted(containers, key=lambda each: len(each[0]))) if containers else None
 
 
-def _detach_statement(state: State, crossing: Crossing, carried: set[int | None]) -> str | None:
+def _detach_statement(state: State, crossing: _Crossing, carried: set[int | None]) -> str | None:
     """Return the statement that detaches a tensor, or the items of its container; None if unknown."""
     name = crossing.name or ""
     container = _find_container(state, crossing)
@@ -299,7 +297,7 @@ def _detached_items(source: str, kinds: list[str]) -> str:
 # ---------------------------------------------------------------- leaving out the shared part
 
 
-def skip_shared_part_fix(context: FailureContext, graph: State, crossings: list[Crossing], first: int) -> str | None:
+def _skip_shared_part_fix(context: FailureContext, graph: State, crossings: list[_Crossing], first: int) -> str | None:
     """Say how to keep the first pass out of the part of the graph that both passes share.
 
     None unless the optimizers that stepped since change no parameter in that part.
@@ -356,7 +354,7 @@ def _entering_operation(context: FailureContext, nodes: set[int], info: PassInfo
     for serial in last.ran if last is not None else ():
         node = graph.nodes.get(serial)
         if node is not None and serial not in nodes and any(source and source[0] in nodes for source in node.inputs):
-            steps.add(context.timeline.columns.operation(node.operation or node.within))
+            steps.add(context.step_made(node))
     return steps.pop() if len(steps) == 1 else None
 
 
@@ -366,8 +364,7 @@ def _detached_call(context: FailureContext, step_used: int, tensor: int) -> tupl
     for frame in before.frames:
         site = timeline.sites.get(frame.site or 0)
         names = {name for name, serial in names_of(before, frame).items() if serial == tensor}
-        code = None if site is None else timeline.book.code(site.file, timeline.book.header(site.file, site.span))
-        statement = parse_code(code)
+        statement = parse_code(context.header_code(site))
         calls = [
             (call, argument)
             for call in ast.walk(statement)
@@ -414,9 +411,7 @@ def explain_second_backward(context: FailureContext, _match: re.Match[str]) -> D
             "The graph behind {root} was used up: {before} went through it and let go of the values that its nodes "
             "had saved.", root=root, before=first_pass,
         )  # fmt: skip
-        return Diagnosis(
-            sentences([problem, _recompute_fix(context, graph, freed, root, nodes, first_step)]), first_step
-        )
+        return Diagnosis(problem, first_step, _recompute_fix(context, graph, freed, root, nodes, first_step))
     nodes_to_saved = nodes_leading_to(
         graph, {serial for serial in freed if graph.nodes[serial].saved or graph.nodes[serial].kept}
     )
@@ -439,7 +434,7 @@ def _recompute_fix(
     """Say what to do about two backward passes from one result."""
     if context.is_before_loop(nodes, graph.step):
         fix = _("{name} is computed once, before the loop: compute it anew in each iteration.", name=root)
-        if _is_stale(graph, freed) or _has_optimizer_step(context, first_step):
+        if _is_stale(graph, freed) or _optimized_since(context, first_step):
             return fix
         retain = _("Or, if you do want several passes through one graph, write retain_graph=True in all but the last.")
         return sentences([fix, retain])
@@ -452,10 +447,12 @@ def _recompute_fix(
 
 
 def _describe_carried(
-    context: FailureContext, graph: State, crossings: list[Crossing], root: str, first_pass: str, *, alone: bool
+    context: FailureContext, graph: State, crossings: list[_Crossing], root: str, first_pass: str, *, alone: bool
 ) -> str:
     """Explain a graph that reaches into an earlier one through tensors carried over."""
-    names = list(dict.fromkeys(name for crossing in crossings if (name := carried_name(context, crossing)) is not None))
+    names = list(
+        dict.fromkeys(name for crossing in crossings if (name := _carried_name(context, crossing)) is not None)
+    )
     fix = detach_fix(context, crossings) if alone else None
     if not names:
         labels = list(dict.fromkeys(_label_crossing(context, graph, crossing) for crossing in crossings))
@@ -482,7 +479,7 @@ def _describe_carried(
 
 
 def _describe_shared(
-    context: FailureContext, graph: State, freed: set[int], crossings: list[Crossing], root: str, first_step: int
+    context: FailureContext, graph: State, freed: set[int], crossings: list[_Crossing], root: str, first_step: int
 ) -> str:
     """Explain two results that share a part of the graph, with a pass for each."""
     first_pass = _("the backward pass of {place}", place=context.place_of(first_step))
@@ -496,7 +493,7 @@ def _describe_shared(
         "A part of the graph behind {root} was used up: it shares that part with what {before} went through and let "
         "go of.", root=root, before=first_pass,
     )  # fmt: skip
-    skip_fix = skip_shared_part_fix(context, graph, crossings, first_step)
+    skip_fix = _skip_shared_part_fix(context, graph, crossings, first_step)
     if skip_fix is not None:
         return sentences([problem, skip_fix])
     is_stale = _is_stale(graph, freed)
@@ -510,7 +507,7 @@ def _describe_shared(
                 "do: compute {root} anew, all that it is computed from included.", root=root,
             )  # fmt: skip
         return sentences([problem, fix])
-    losses = None if _has_optimizer_step(context, first_step) else _sum_of_losses(context, first_step)
+    losses = None if _optimized_since(context, first_step) else _sum_of_losses(context, first_step)
     if losses is None:
         fix = _("Write retain_graph=True in every pass through that part but the last.")
     elif losses:
@@ -526,15 +523,7 @@ def _describe_shared(
     return sentences([problem, fix])
 
 
-def _has_optimizer_step(context: FailureContext, since: int) -> bool:
-    """Return whether an optimizer has stepped since step `since`."""
-    return any(
-        since < side_event.step < context.step and isinstance(side_event.event, OptimizerStep)
-        for side_event in context.timeline.side_events
-    )
-
-
-def _label_crossing(context: FailureContext, graph: State, crossing: Crossing) -> str | None:
+def _label_crossing(context: FailureContext, graph: State, crossing: _Crossing) -> str | None:
     """Return what to call a crossing: a name, else the code of the older operation; None if unknown."""
     if crossing.name is not None:
         return crossing.name
@@ -542,7 +531,7 @@ def _label_crossing(context: FailureContext, graph: State, crossing: Crossing) -
     if name is not None:
         return name
     node = graph.nodes[crossing.node]
-    step_made = context.timeline.columns.operation(node.operation or node.within)
+    step_made = context.step_made(node)
     return None if step_made is None else context.place_of(step_made)
 
 

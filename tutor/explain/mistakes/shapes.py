@@ -1,6 +1,6 @@
 """Explain shapes that do not match, or that a tensor cannot be given.
 
-Covers tensors combined element by element, the gradient passed to `backward`, `view` and `reshape`, `expand` and
+Covers tensors combined element by element, `view` and `reshape`, `expand` and
 `repeat`, dimensions that a tensor does not have, `split`, and a tensor unpacked to names.
 """
 
@@ -10,27 +10,20 @@ import ast
 import re
 from math import prod
 
-from tutor.explain.formatting import sentences
 from tutor.explain.mistakes.context import (
     FailureContext,
     Operand,
-    Operands,
     broadcast_shapes,
     describe_shape,
-    failing_call,
-    failing_expression,
-    failing_operands,
-    first_operand,
     format_flatten,
     format_transpose,
-    function_name,
     list_shapes,
-    mistake,
     parenthesize,
     parse_code,
     parse_sizes,
-    resolve_operands,
+    parse_statement,
 )
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.explain.rules.arrays import count
 from tutor.explain.rules.registry import shape_text
 from tutor.i18n import _
@@ -40,39 +33,39 @@ from tutor.i18n import _
     "RuntimeError",
     r"^The size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)",
 )
-def explain_broadcast(context: FailureContext, match: re.Match[str]) -> str:
+def explain_broadcast(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "The size of tensor a must match the size of tensor b at non-singleton dimension 0"."""
-    operands = Operands(context)
-    factors, values = failing_operands(context, operands), {"code": context.code, "a": match[1], "b": match[2]}
+    factors, values = context.factors(), {"code": context.code, "a": match[1], "b": match[2]}
     pairs = [(first, second) for dim, first in enumerate(factors) for second in factors[dim + 1 :]]
     sizes, dim = {int(match[1]), int(match[2])}, int(match[3])
     mismatch = next((mismatch for mismatch in pairs if _sizes_at(*mismatch, dim) == sizes), None)
-    if _calls_module(context, operands):
-        return _(
+    if _calls_module(context):
+        return Diagnosis(_(
             "Inside of `{code}`, two tensors meet element by element whose shapes do not go together: counted from the "
             "last dimension, two sizes must be equal, or one of them 1. Here {a} meets {b}.", **values,
-        )  # fmt: skip
+        ))  # fmt: skip
     if _is_matmul(context):
-        return _(
+        return Diagnosis(_(
             "`{code}` multiplies two batches of matrices{tensors}: in front of the last two, counted from the last "
             "dimension, sizes must be equal, or one of them 1. Here {a} meets {b}.",
             tensors="" if len(factors) != 2 else _(", {tensors}", tensors=list_shapes(factors)), **values,
-        )  # fmt: skip
+        ))  # fmt: skip
     problem = _(
         "`{code}` works element by element, and {shapes} do not go together: counted from the last dimension, two "
         "sizes must be equal, or one of them 1. Here {a} meets {b}.",
         shapes=_("the shapes") if mismatch is None else list_shapes(mismatch), **values,
     )  # fmt: skip
-    if mismatch is None or not isinstance(failing_expression(context), ast.BinOp):
-        return problem  # a loss is not to spread one over the other, and what is changed in place keeps its shape
-    return sentences([problem, *_broadcast_fix(*mismatch)])
+    if mismatch is None or not isinstance(context.expression, ast.BinOp):
+        return Diagnosis(
+            problem
+        )  # a loss is not to spread one over the other, and what is changed in place keeps its shape
+    return Diagnosis(problem, fix=_broadcast_fix(*mismatch))
 
 
-def _calls_module(context: FailureContext, operands: Operands) -> bool:
+def _calls_module(context: FailureContext) -> bool:
     """Return whether the code calls a module with parameters: the tensors met inside it."""
-    call = failing_expression(context)
-    source = ast.unparse(call.func) if isinstance(call, ast.Call) else None
-    return source is not None and any(name.startswith((f"{source}.", f"{source}[")) for name in operands.names)
+    call = context.expression
+    return isinstance(call, ast.Call) and any(context.held_by(ast.unparse(call.func)))
 
 
 def _sizes_at(first: Operand, second: Operand, dim: int) -> set[int]:
@@ -87,19 +80,17 @@ def _sizes_at(first: Operand, second: Operand, dim: int) -> set[int]:
 
 def _is_matmul(context: FailureContext) -> bool:
     """Return whether the failing code multiplies matrices."""
-    failing = failing_expression(context)
-    return function_name(context) == "matmul" or (
-        isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult)
-    )
+    failing = context.expression
+    return context.function == "matmul" or (isinstance(failing, ast.BinOp) and isinstance(failing.op, ast.MatMult))
 
 
-def _broadcast_fix(first: Operand, second: Operand) -> list[str]:
+def _broadcast_fix(first: Operand, second: Operand) -> str:
     """Say how the smaller of two tensors would broadcast to the other; empty unless there is exactly one way."""
     if len(first.tensor.shape) == len(second.tensor.shape):
         if len(first.tensor.shape) == 2 and first.tensor.shape == second.tensor.shape[::-1]:
             fix = format_transpose(second)
-            return [_("If one of them lies the wrong way round: {fix} would fit.", fix=fix)]
-        return []
+            return _("If one of them lies the wrong way round: {fix} would fit.", fix=fix)
+        return ""
     small, large = sorted((first, second), key=lambda operand: len(operand.tensor.shape))
     shape, places = small.tensor.shape, []
     for place in range(1, len(large.tensor.shape)):
@@ -110,60 +101,34 @@ def _broadcast_fix(first: Operand, second: Operand) -> list[str]:
         ):
             places.append((place, new_shape))
     if len(places) != 1:
-        return []
+        return ""
     place, new_shape = places[0]
     fix = f"{parenthesize(small.source)}.unsqueeze({place})"
-    return [_("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
-               name=small.source, fix=fix, shape=shape_text(new_shape))]  # fmt: skip
-
-
-@mistake(
-    "RuntimeError",
-    r"^Mismatch in shape: grad_output\[\d+\] has a shape of torch\.Size\((?P<given>.*?)\) and output\[\d+\] has a "
-    r"shape of torch\.Size\((?P<wanted>.*?)\)",
-)
-def explain_gradient_shape(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "Mismatch in shape: grad_output[0] has a shape of [2] and output[0] has a shape of [3]" of `backward`."""
-    root = context.root_name() or _("the result")
-    return _(
-        "The gradient given to backward says how much each element of {root} counts, so it must have the shape of "
-        "{root}: {wanted}, not {given}.", root=root, wanted=match["wanted"], given=match["given"],
-    )  # fmt: skip
+    return _("If the dimensions of {name} are those in front: {fix} has shape {shape}, which fits.",
+               name=small.source, fix=fix, shape=shape_text(new_shape))  # fmt: skip
 
 
 @mistake("ValueError", r"^only one element tensors can be converted to Python scalars")
-def explain_tensor_of_tensors(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_tensor_of_tensors(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "only one element tensors can be converted to Python scalars" of `torch.tensor([a, b])`."""
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call) and node.args), None)
+    call = next((call for call in context.calls if call.args), None)
     if call is None or not ast.unparse(call.func).endswith("tensor"):
         return None
-    return _(
+    return Diagnosis(_(
         "`{code}` makes a tensor of plain numbers, and would take a single number out of each tensor of the list; "
         "these have more. Tensors of one shape are joined by torch.stack({list}), which keeps their history as well.",
         code=context.code, list=ast.unparse(call.args[0]),
-    )  # fmt: skip
-
-
-@mistake(
-    "RuntimeError", r"^function (\w+)Backward returned an incorrect number of gradients \(expected (\d+), got (\d+)\)"
-)
-def explain_function_gradients(context: FailureContext, match: re.Match[str]) -> str:
-    """Explain "function FooBackward returned an incorrect number of gradients" of an `autograd.Function`."""
-    return _(
-        "backward of {name} must return as many gradients as forward takes arguments besides ctx: {expected}, not "
-        "{got}. Return one for each argument, in their order, and None for those that need no gradient.",
-        name=match[1], expected=match[2], got=match[3],
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- view, reshape
 
 
 @mistake("RuntimeError", r"^shape '\[(?P<shape>[-\d, ]*)\]' is invalid for input of size (?P<count>\d+)")
-def explain_view_size(context: FailureContext, match: re.Match[str]) -> str:
+def explain_view_size(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "shape '[2, 3]' is invalid for input of size 5" of `view` and `reshape`."""
     new_shape, numel = parse_sizes(match["shape"]), int(match["count"])
-    operand = first_operand(context, Operands(context), "view", "reshape")
+    operand = context.receiver("view", "reshape")
     if operand is not None and count(operand.tensor.shape) != numel:
         operand = None
     values = {
@@ -181,31 +146,33 @@ def explain_view_size(context: FailureContext, match: re.Match[str]) -> str:
             other=prod(new_shape), **values,
         )  # fmt: skip
     if operand is None or len(new_shape) != 2 or len(operand.tensor.shape) < 3:
-        return problem
+        return Diagnosis(problem)
     fix, shape = format_flatten(operand)
     detail = _("{fix} keeps the first dimension and puts the others in one: shape {shape}.", fix=fix,
               shape=shape_text(shape))  # fmt: skip
-    return sentences([problem, detail])
+    return Diagnosis(problem, fix=detail)
 
 
 @mistake("RuntimeError", r"^only one dimension can be inferred")
-def explain_several_inferred(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_several_inferred(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "only one dimension can be inferred" of `view` and `reshape`."""
-    return _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=context.code)
+    return Diagnosis(
+        _("`{code}` leaves several sizes open: -1 can stand for one only, which torch works out.", code=context.code)
+    )
 
 
 @mistake("RuntimeError", r"^view size is not compatible with input tensor's size and stride")
-def explain_view_stride(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_view_stride(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "view size is not compatible with input tensor's size and stride" of `view`."""
-    call, operand = failing_call(context), first_operand(context, Operands(context), "view")
+    call, operand = context.call, context.receiver("view")
     if call is None or operand is None or not isinstance(call.func, ast.Attribute):
         return None
     arguments = ", ".join(map(ast.unparse, call.args))
-    return _(
+    return Diagnosis(_(
         "view() gives the same memory another shape, and the elements of {given} do not lie one behind the other in "
         "it, as after a transpose. {fix} copies them where it must.",
         given=describe_shape(operand), fix=f"{parenthesize(operand.source)}.reshape({arguments})",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- expand, and a value that is written
@@ -216,7 +183,7 @@ def explain_view_stride(context: FailureContext, _match: re.Match[str]) -> str |
     r"^The expanded size of the tensor \((?P<wanted>\d+)\) must match the existing size \((?P<own>\d+)\) at "
     r"non-singleton dimension (?P<dim>\d+)\.  Target sizes: \[(?P<target>.*?)\]\.  Tensor sizes: \[(?P<shape>.*?)\]",
 )
-def explain_expand(context: FailureContext, match: re.Match[str]) -> str:
+def explain_expand(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "The expanded size of the tensor must match the existing size" of `expand` or an assignment."""
     target, shape = parse_sizes(match["target"]), parse_sizes(match["shape"])
     assignment = _failing_assignment(context)
@@ -227,9 +194,8 @@ def explain_expand(context: FailureContext, match: re.Match[str]) -> str:
             "last dimension, its sizes must be equal, or 1.",
             target=ast.unparse(assignment.targets[0]), wide=shape_text(target), value=value, shape=shape_text(shape),
         )  # fmt: skip
-        return problem
-    operands = Operands(context)
-    matches = [candidate for candidate in operands.all() if candidate.tensor.shape == shape]
+        return Diagnosis(problem)
+    matches = [candidate for candidate in context.all_operands() if candidate.tensor.shape == shape]
     operand = matches[0] if len(matches) == 1 else None
     problem = _(
         "`{code}` spreads {given} to shape {target}: counted from the last dimension, each size must be equal, or 1 in "
@@ -237,20 +203,19 @@ def explain_expand(context: FailureContext, match: re.Match[str]) -> str:
         given=_("a tensor of shape {shape}", shape=shape_text(shape)) if operand is None else describe_shape(operand),
         target=shape_text(target), own=match["own"], wanted=match["wanted"],
     )  # fmt: skip
-    if operand is None or not function_name(context).startswith(("expand", "broadcast_to")) or any(
+    if operand is None or not context.function.startswith(("expand", "broadcast_to")) or any(
         size % own_size for size, own_size in zip(target[len(target) - len(shape) :], shape, strict=True)
     ):  # fmt: skip
-        return problem
+        return Diagnosis(problem)
     own_shape = (1,) * (len(target) - len(shape)) + shape
     times = ", ".join(str(size // own_size) for size, own_size in zip(target, own_shape, strict=True))
     fix = f"{parenthesize(operand.source)}.repeat({times})"
-    return sentences([problem, _("Repeated as often as it takes it is {fix}.", fix=fix)])
+    return Diagnosis(problem, fix=_("Repeated as often as it takes it is {fix}.", fix=fix))
 
 
 def _failing_assignment(context: FailureContext) -> ast.Assign | None:
     """Return the assignment `a[0] = values` that failed; None for any other statement."""
-    body = parse_code(context.statement).body
-    assignment = body[0] if len(body) == 1 else None
+    assignment = parse_statement(context.statement)
     if not isinstance(assignment, ast.Assign) or not isinstance(assignment.targets[0], ast.Subscript):
         return None
     target = ast.unparse(assignment.targets[0])
@@ -261,15 +226,15 @@ def _failing_assignment(context: FailureContext) -> ast.Assign | None:
     "RuntimeError", r"the number of sizes provided \(\d+\) must be greater or equal to the number of dimensions in"
 )
 @mistake("RuntimeError", r"^Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-def explain_too_few_sizes(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_too_few_sizes(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "the number of sizes provided must be greater or equal to the number of dimensions" of `expand`."""
-    operand = first_operand(context, Operands(context))
+    operand = context.receiver()
     if operand is None:
         return None
-    return _(
+    return Diagnosis(_(
         "`{code}` must be given a number for each dimension of {given}, {count} at least.",
         code=context.code, given=describe_shape(operand), count=len(operand.tensor.shape),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- dimensions
@@ -281,9 +246,9 @@ def explain_too_few_sizes(context: FailureContext, _match: re.Match[str]) -> str
     r"(?P<own>\d+) is not equal to len\(dims\) = (?P<given>\d+)",
 )
 @mistake("RuntimeError", r"^permute\(\): duplicate dims are not allowed")
-def explain_permute(context: FailureContext, match: re.Match[str]) -> str | None:
+def explain_permute(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "number of dimensions in the tensor input does not match" and "duplicate dims" of `permute`."""
-    operand = first_operand(context, Operands(context), "permute")
+    operand = context.receiver("permute")
     if operand is None:
         return None
     ndim = len(operand.tensor.shape)
@@ -291,7 +256,7 @@ def explain_permute(context: FailureContext, match: re.Match[str]) -> str | None
         "`{code}` must name every dimension of {given} once, in the new order: the numbers {numbers}.",
         code=context.code, given=describe_shape(operand), numbers=", ".join(map(str, range(ndim))),
     )  # fmt: skip
-    call = failing_call(context)
+    call = context.call
     new_order = (
         parse_sizes(ast.unparse(call.args[0]) if len(call.args) == 1 else ", ".join(map(ast.unparse, call.args)))
         if call
@@ -303,63 +268,63 @@ def explain_permute(context: FailureContext, match: re.Match[str]) -> str | None
         or ndim <= 2
         or not all(-ndim <= dim < ndim for dim in new_order)
     ):
-        return problem
+        return Diagnosis(problem)
     fix = f"{parenthesize(operand.source)}.transpose({new_order[0]}, {new_order[1]})"
-    return sentences([problem, _("Two of them are exchanged by {fix}.", fix=fix)])
+    return Diagnosis(problem, fix=_("Two of them are exchanged by {fix}.", fix=fix))
 
 
 @mistake("RuntimeError", r"^t\(\) expects a tensor with <= 2 dimensions, but self is \d+D")
-def explain_t(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_t(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "t() expects a tensor with <= 2 dimensions"."""
-    operand = first_operand(context, Operands(context), "t")
+    operand = context.receiver("t")
     if operand is None:
         return None
-    return _(
+    return Diagnosis(_(
         "t() transposes a matrix, and {given} has {count} dimensions. {fix} exchanges the last two.",
         given=describe_shape(operand), count=len(operand.tensor.shape), fix=format_transpose(operand),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("IndexError", r"^Dimension out of range \(expected to be in range of \[(?P<first>-?\d+), (?P<last>-?\d+)\], "
          r"but got (?P<dim>-?\d+)\)")  # fmt: skip
-def explain_dimension_range(context: FailureContext, match: re.Match[str]) -> str:
+def explain_dimension_range(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "Dimension out of range (expected to be in range of [-1, 0], but got 1)"."""
-    last, operands = int(match["last"]), Operands(context)
-    operand = first_operand(context, operands)
+    last = int(match["last"])
+    operand = context.receiver()
     values = {"code": context.code, "dim": match["dim"], "first": match["first"], "last": last}
-    if operand is not None and len(operand.tensor.shape) == last and function_name(context) == "unsqueeze":
-        return _(
+    if operand is not None and len(operand.tensor.shape) == last and context.function == "unsqueeze":
+        return Diagnosis(_(
             "`{code}` puts a new dimension in at {dim}, and {given} has room for it from 0 to {last}, or from the end, "
             "from {first} to -1.", given=describe_shape(operand), **values,
-        )  # fmt: skip
+        ))  # fmt: skip
     if operand is None or max(len(operand.tensor.shape), 1) != last + 1:
-        return _(
+        return Diagnosis(_(
             "`{code}` asks for dimension {dim}, and there are {count}: they are numbered from 0 to {last}, or from the "
             "end, from {first} to -1.", count=last + 1, **values,
-        )  # fmt: skip
+        ))  # fmt: skip
     if not operand.tensor.shape:
-        return _("`{code}` asks for dimension {dim}, and {given} is a single number, without any.",
-                  given=describe_shape(operand), **values)  # fmt: skip
-    return _(
+        return Diagnosis(_("`{code}` asks for dimension {dim}, and {given} is a single number, without any.",
+                  given=describe_shape(operand), **values))  # fmt: skip
+    return Diagnosis(_(
         "`{code}` asks for dimension {dim}, and {given} has {count}: they are numbered from 0 to {last}, or from the "
         "end, from {first} to -1.", given=describe_shape(operand), count=last + 1, **values,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("IndexError", r"^tuple index out of range")
-def explain_shape_index(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_shape_index(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "tuple index out of range" of `x.shape[2]`."""
     for node in ast.walk(context.tree):
-        operand = _tensor_of_shape(Operands(context), node.value) if isinstance(node, ast.Subscript) else None
+        operand = _tensor_of_shape(context, node.value) if isinstance(node, ast.Subscript) else None
         if operand is not None:
-            return _(
+            return Diagnosis(_(
                 "`{code}` asks for a size that {given} does not have: {count} dimensions, numbered from 0.",
                 code=context.code, given=describe_shape(operand), count=len(operand.tensor.shape),
-            )  # fmt: skip
+            ))  # fmt: skip
     return None
 
 
-def _tensor_of_shape(operands: Operands, node: ast.expr) -> Operand | None:
+def _tensor_of_shape(context: FailureContext, node: ast.expr) -> Operand | None:
     """Return the tensor whose sizes `x.shape` or `x.size()` are; None for any other expression."""
     if (
         isinstance(node, ast.Call)
@@ -367,9 +332,9 @@ def _tensor_of_shape(operands: Operands, node: ast.expr) -> Operand | None:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "size"
     ):
-        return next(iter(resolve_operands(operands, [node.func.value])), None)
+        return context.operand(node.func.value)
     if isinstance(node, ast.Attribute) and node.attr == "shape":
-        return next(iter(resolve_operands(operands, [node.value])), None)
+        return context.operand(node.value)
     return None
 
 
@@ -377,12 +342,12 @@ def _tensor_of_shape(operands: Operands, node: ast.expr) -> Operand | None:
     "RuntimeError",
     r"^split_with_sizes expects split_sizes to sum exactly to (?P<size>\d+) .*?split_sizes=\[(?P<parts>.*?)\]",
 )
-def explain_split_sizes(context: FailureContext, match: re.Match[str]) -> str:
+def explain_split_sizes(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "split_with_sizes expects split_sizes to sum exactly to 5"."""
-    return _(
+    return Diagnosis(_(
         "`{code}` must give every element to a part: their sizes add up to {sum}, and must add up to {size}.",
         code=context.code, sum=sum(parse_sizes(match["parts"])), size=match["size"],
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake(
@@ -390,13 +355,13 @@ def explain_split_sizes(context: FailureContext, match: re.Match[str]) -> str:
     r"^unflatten: Provided sizes \[(?P<sizes>.*?)\] don't multiply up to the size of dim (?P<dim>\d+) "
     r"\((?P<size>\d+)\)",
 )
-def explain_unflatten(context: FailureContext, match: re.Match[str]) -> str:
+def explain_unflatten(context: FailureContext, match: re.Match[str]) -> Diagnosis:
     """Explain "unflatten: Provided sizes [2, 2] don't multiply up to the size of dim 0 (5)"."""
-    return _(
+    return Diagnosis(_(
         "`{code}` splits dimension {dim}, of size {size}, into {sizes}, which multiplied are {product}: they must be "
         "{size}.", code=context.code, dim=match["dim"], size=match["size"], sizes=f"[{match['sizes']}]",
         product=prod(parse_sizes(match["sizes"])),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 # ---------------------------------------------------------------- names that a tensor is spread over
@@ -404,26 +369,25 @@ def explain_unflatten(context: FailureContext, match: re.Match[str]) -> str:
 
 @mistake("ValueError", r"^too many values to unpack \(expected (?P<names>\d+)")
 @mistake("ValueError", r"^not enough values to unpack \(expected (?P<names>\d+), got \d+\)")
-def explain_unpacking(context: FailureContext, match: re.Match[str]) -> str | None:
+def explain_unpacking(context: FailureContext, match: re.Match[str]) -> Diagnosis | None:
     """Explain "too many values to unpack" and "not enough values" of a tensor, its sizes or an LSTM's result."""
-    body = parse_code(context.statement).body
-    statement = body[0] if len(body) == 1 else None
+    statement = parse_statement(context.statement)
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], (ast.Tuple, ast.List)):
         return None
-    names, operands = int(match["names"]), Operands(context)
+    names = int(match["names"])
     if any(isinstance(part, ast.Starred) for part in statement.targets[0].elts):
         return None
-    operand_of_sizes = _tensor_of_shape(operands, statement.value)
+    operand_of_sizes = _tensor_of_shape(context, statement.value)
     if operand_of_sizes is not None and len(operand_of_sizes.tensor.shape) != names:
-        return _(
+        return Diagnosis(_(
             "{given} has {count} sizes, and `{code}` takes {names}: there must be a name for each of them.",
             given=describe_shape(operand_of_sizes), count=len(operand_of_sizes.tensor.shape),
             code=ast.unparse(statement), names=names,
-        )  # fmt: skip
-    state = _describe_lstm_result(operands, statement, names)
+        ))  # fmt: skip
+    state = _describe_lstm_result(context, statement, names)
     if state is not None or isinstance(statement.value, ast.Call):
         return state
-    operand = next(iter(resolve_operands(operands, [statement.value])), None)
+    operand = context.operand(statement.value)
     if operand is None or not operand.tensor.shape or operand.tensor.shape[0] == names:
         return None
     shape = operand.tensor.shape
@@ -432,38 +396,38 @@ def explain_unpacking(context: FailureContext, match: re.Match[str]) -> str | No
         code=ast.unparse(statement), given=describe_shape(operand), count=shape[0], names=names,
     )  # fmt: skip
     if shape[1:2] != (names,):
-        return problem
+        return Diagnosis(problem)
     fix = f"{parenthesize(operand.source)}.unbind(1)"
-    return sentences([problem, _("Along the second it is {fix}.", fix=fix)])
+    return Diagnosis(problem, fix=_("Along the second it is {fix}.", fix=fix))
 
 
-def _describe_lstm_result(operands: Operands, statement: ast.Assign, names: int) -> str | None:
+def _describe_lstm_result(context: FailureContext, statement: ast.Assign, names: int) -> Diagnosis | None:
     """Explain `out, h, c = lstm(x)`; None for any other assignment."""
     call, targets = statement.value, statement.targets[0]
     if names != 3 or not isinstance(call, ast.Call) or not isinstance(targets, ast.Tuple):
         return None
-    weight = operands.tensor(f"{ast.unparse(call.func)}.weight_hh_l0")
+    weight = context.named(f"{ast.unparse(call.func)}.weight_hh_l0")
     if weight is None or weight.shape[0] != 4 * weight.shape[1]:
         return None
     first, second, third = map(ast.unparse, targets.elts)
-    return _(
+    return Diagnosis(_(
         "nn.LSTM gives two things, the outputs and the state, which is a pair: `{fix}`.",
         fix=f"{first}, ({second}, {third}) = {ast.unparse(call)}",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("TypeError", r"^iteration over a 0-d tensor")
-def explain_scalar_iteration(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_scalar_iteration(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "iteration over a 0-d tensor"."""
     body = [*ast.iter_child_nodes(context.tree), *parse_code(context.statement).body]
     loop = next((statement.iter for statement in body if isinstance(statement, ast.For)), None)
     value = next((statement.value for statement in body if isinstance(statement, ast.Assign)), None)
     node = loop or value
-    tensor = None if node is None else Operands(context).resolve(node)
+    tensor = None if node is None else context.resolve(node)
     if node is None or tensor is None or tensor.shape:
         return None
-    return _(
+    return Diagnosis(_(
         "{name} is a single number, a tensor of shape [], so it has no dimension to go along. "
         "{fix} gives it as a number of Python's.", name=ast.unparse(node),
         fix=f"{parenthesize(ast.unparse(node))}.item()",
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -1,7 +1,7 @@
 """Explain in-place writes that torch refuses because of the tensor they would write to.
 
 Covers leaves and views of leaves, one of several views, views made under `no_grad`, inference tensors, expanded tensors
-whose elements share memory, and outputs of a module with a full backward hook.
+whose elements share memory, results that would grow, views detached, and outputs of a module with a full backward hook.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import ast
 import re
 
 from tutor.explain.formatting import sentences
-from tutor.explain.mistakes.context import Diagnosis, FailureContext, Operands, mistake, parenthesize, parse_code
+from tutor.explain.mistakes.context import FailureContext, parenthesize, parse_code
 from tutor.explain.mistakes.inplace import base_of, is_assignable, is_library, out_of_place, write_target
+from tutor.explain.mistakes.registry import Diagnosis, mistake
 from tutor.i18n import _
 from tutor.trace.names import names_of
 from tutor.trace.state import TensorState
 
 
 @mistake("RuntimeError", r"^a leaf Variable that requires grad is being used in an in-place operation")
-def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "a leaf Variable that requires grad is being used in an in-place operation"."""
     target = _write_target(context)
     if target is None:
@@ -34,8 +35,8 @@ def explain_leaf_write(context: FailureContext, _match: re.Match[str]) -> str | 
         out_of_place(context.statement, context.code, of_tensor=False) if _is_torch_function(context.code) else None
     )
     if replacement is not None:
-        return sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)])
-    return sentences([problem, _("To update a parameter, do it inside `with torch.no_grad():`.")])
+        return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))
+    return Diagnosis(problem, fix=_("To update a parameter, do it inside `with torch.no_grad():`."))
 
 
 def _is_torch_function(code: str) -> bool:
@@ -44,9 +45,9 @@ def _is_torch_function(code: str) -> bool:
     return call is not None and isinstance(call.func, ast.Attribute) and is_library(call.func.value)
 
 
-def _describe_inplace_layer(context: FailureContext) -> str | None:
+def _describe_inplace_layer(context: FailureContext) -> Diagnosis | None:
     """Explain a layer with `inplace=True` that is called with the leaf itself; None for any other code."""
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    call = next(iter(context.calls), None)
     leaves = [
         ast.unparse(argument)
         for argument in (call.args if call is not None else ())
@@ -58,15 +59,15 @@ def _describe_inplace_layer(context: FailureContext) -> str | None:
         ast.parse(f"{leaves[0]}.clone()", mode="eval").body if ast.unparse(argument) == leaves[0] else argument
         for argument in call.args
     ]
-    return _(
+    return Diagnosis(_(
         "{name} is a leaf that requires grad, and `{code}` would change it in place (by a layer with inplace=True), "
         "where autograd could not follow. Leave inplace=True out there, or give it a copy: `{copy}`.",
         name=leaves[0], code=context.code, copy=ast.unparse(ast.Call(call.func, arguments, call.keywords)),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^a view of a leaf Variable that requires grad is being used in an in-place operation")
-def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "a view of a leaf Variable that requires grad is being used in an in-place operation"."""
     target = _write_target(context)
     if target is None:
@@ -80,10 +81,10 @@ def explain_leaf_view_write(context: FailureContext, _match: re.Match[str]) -> s
         target_text = _("{name}, a leaf that requires grad", name=name)
     else:
         target_text = _("{name}, a view of {leaf}, which is a leaf that requires grad", name=name, leaf=leaf)
-    return _(
+    return Diagnosis(_(
         "`{code}` writes into {into}, where autograd could not follow. Set its elements inside "
         "`with torch.no_grad():`, or before it requires grad.", code=code, into=target_text,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _base_leaf(context: FailureContext, node: ast.expr) -> str | None:
@@ -110,26 +111,24 @@ def _base_leaf(context: FailureContext, node: ast.expr) -> str | None:
 def explain_multi_view_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "This view is the output of a function that returns multiple views" of an in-place write."""
     target = _write_target(context)
-    call = next((node for node in ast.walk(context.tree) if isinstance(node, ast.Call)), None)
+    call = next(iter(context.calls), None)
     written = target if target is not None else call.args[0] if call is not None and call.args else None
     if written is None:
         return None
     name = ast.unparse(base_of(written))
     tensor = _named_tensor(context, base_of(written))
-    producer = None if tensor is None else context.producer(tensor.tensor)
-    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    origin, step = ("", None) if tensor is None else context.made_by(tensor.tensor)
     problem = _(
         "{name} is one of several views that one operation gave{by}, and `{code}` would write into it, which autograd "
         "does not allow.", name=name, by=origin, code=context.code if target is None else _one_line_code(context),
     )  # fmt: skip
-    step = None if producer is None else producer[0]
     replacement = out_of_place(context.statement, context.code, of_tensor=isinstance(written, ast.Subscript))
     if replacement is not None:
-        return Diagnosis(sentences([problem, _("Make a new tensor instead: `{code}`.", code=replacement)]), step)
+        return Diagnosis(problem, step, _("Make a new tensor instead: `{code}`.", code=replacement))
     if not is_assignable(base_of(written)):
         return Diagnosis(problem, step)
     copy_text = _("Write into a copy: `{code}` before that.", code=f"{name} = {name}.clone()")
-    return Diagnosis(sentences([problem, copy_text]), step)
+    return Diagnosis(problem, step, copy_text)
 
 
 @mistake("RuntimeError", r"^A view was created in no_grad mode and is being modified inplace with grad mode enabled")
@@ -149,20 +148,20 @@ def explain_no_grad_view_write(context: FailureContext, _match: re.Match[str]) -
 
 
 @mistake("RuntimeError", r"^Inplace update to inference tensor outside InferenceMode is not allowed")
-def explain_inference_write(context: FailureContext, _match: re.Match[str]) -> str | None:
+def explain_inference_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
     """Explain "Inplace update to inference tensor outside InferenceMode is not allowed"."""
     target = _write_target(context)
     name = None if target is None else ast.unparse(base_of(target))
     if name is None or context.tensor(name) is None:
         return None
-    return _(
+    return Diagnosis(_(
         "{name} was made in torch.inference_mode(), and such a tensor cannot be changed outside of it. Take a copy "
         "first, `{copy}`, or use torch.no_grad() there.", name=name, copy=f"{name} = {name}.clone()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^Inference tensors cannot be saved for backward")
-def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> str:
+def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Inference tensors cannot be saved for backward"."""
     names = [
         ast.unparse(node)
@@ -172,15 +171,15 @@ def explain_inference_saved(context: FailureContext, _match: re.Match[str]) -> s
         and tensor.version is None and tensor.layout == "strided"
     ]  # fmt: skip
     if len(set(names)) != 1:
-        return _(
+        return Diagnosis(_(
             "`{code}` was given a tensor that was made in torch.inference_mode(): autograd can never use such a one. "
             "Make it under torch.no_grad() instead, or use its clone().", code=context.code,
-        )  # fmt: skip
-    return _(
+        ))  # fmt: skip
+    return Diagnosis(_(
         "{name} was made in torch.inference_mode(), and `{code}` would have to keep it for its gradient, which such a "
         "tensor does not allow. Use torch.no_grad() there, or a copy here: `{copy}`.",
         name=names[0], code=context.code, copy=f"{names[0]}.clone()",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 @mistake("RuntimeError", r"^unsupported operation: more than one element of the written-to tensor refers to a single")
@@ -191,13 +190,12 @@ def explain_expanded_write(context: FailureContext, _match: re.Match[str]) -> Di
     tensor = None if name is None else context.tensor(name)
     if name is None or tensor is None:
         return None
-    producer = context.producer(tensor.tensor)
-    origin = "" if producer is None else _(" ({place})", place=context.place_of(producer[0]))
+    origin, step = context.made_by(tensor.tensor)
     problem = _(
         "Several elements of {name} are one place in memory: it was stretched, as expand does{by}. Make it a tensor of "
         "its own before writing: `{copy}`.", name=name, by=origin, copy=f"{name} = {name}.clone()",
     )  # fmt: skip
-    return Diagnosis(problem, None if producer is None else producer[0])
+    return Diagnosis(problem, step)
 
 
 def _write_target(context: FailureContext) -> ast.expr | None:
@@ -221,7 +219,7 @@ _REGISTER_METHOD = re.compile(r"register_(?:module_)?full_backward_(?:pre_)?hook
 
 
 @mistake("RuntimeError", r"^Output 0 of BackwardHookFunction(?:Backward)? is a view and is being modified inplace")
-def explain_hooked_output_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis | str:
+def explain_hooked_output_write(context: FailureContext, _match: re.Match[str]) -> Diagnosis:
     """Explain "Output 0 of BackwardHookFunctionBackward is a view and is being modified inplace"."""
     step, module, method = _hook_registration(context)
     if step is None:
@@ -257,15 +255,13 @@ def _hook_registration(context: FailureContext) -> tuple[int | None, str, str]:
 def _parameters_of(context: FailureContext, step: int, module: str) -> list[int]:
     """Return the parameters of a module, by its name when its hook was registered."""
     state = context.timeline.state(step)
-    names_by_frame = [names_of(state, frame).items() for frame in state.frames]
-    return [
-        serial for names in names_by_frame for name, serial in names if name.startswith((f"{module}.", f"{module}["))
-    ]
+    names = [item for frame in state.frames for item in names_of(state, frame).items()]
+    return [serial for name, serial in names if name.startswith((f"{module}.", f"{module}["))]
 
 
 def _owner_of(context: FailureContext, inputs: list[int | None]) -> str | None:
     """Return the name of the layer that owns one of these parameters, where the failure is; None if unknown."""
-    owners = {name.rpartition(".")[0] for name, serial in Operands(context).names.items() if serial in inputs}
+    owners = {name.rpartition(".")[0] for name, serial in context.names.items() if serial in inputs}
     return min(owners - {""}, key=len, default=None)
 
 
@@ -281,16 +277,9 @@ def _hooked_inputs(context: FailureContext) -> list[int | None]:
 
 def _out_of_place_fix(context: FailureContext) -> str:
     """Say how the code would make a new tensor."""
-    for node in ast.walk(context.tree):
-        if isinstance(node, ast.AugAssign):
-            target = ast.unparse(node.target)
-            replacement = f"{target} = {ast.unparse(ast.BinOp(ast.Name(target), node.op, node.value))}"
-            return _("Make a new tensor instead: `{code}`.", code=replacement)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-            replacement = f"{parenthesize(ast.unparse(node.func.value))}.{node.func.attr.strip('_')}"
-            return _(
-                "Make a new tensor instead: `{code}`.", code=f"{replacement}({', '.join(map(ast.unparse, node.args))})"
-            )
+    replacement = out_of_place(context.statement, context.code, of_tensor=False)
+    if replacement is not None:
+        return _("Make a new tensor instead: `{code}`.", code=replacement)
     layer = _inplace_layer(context)
     if layer is None:
         return _(
@@ -311,11 +300,8 @@ def _out_of_place_fix(context: FailureContext) -> str:
 
 def _inplace_layer(context: FailureContext) -> tuple[int | None, str, str] | None:
     """Return the only layer made with `inplace=True`: its line (None: several), its code, and the code without."""
-    file = context.event.file
-    text = None if file is None else context.timeline.book.text(file)
-    calls = ast.walk(parse_code("\n".join(text.lines))) if text is not None else ()
     layers = []
-    for call in calls:
+    for call in ast.walk(context.file_tree):
         flags = [keyword for keyword in call.keywords if keyword.arg == "inplace"] if isinstance(call, ast.Call) else []
         if isinstance(call, ast.Call) and flags and isinstance(flags[0].value, ast.Constant) and flags[0].value.value:
             keywords = [keyword for keyword in call.keywords if keyword.arg != "inplace"]
@@ -324,3 +310,32 @@ def _inplace_layer(context: FailureContext) -> tuple[int | None, str, str] | Non
         return None
     line, code, replacement = layers[0]
     return (line if len(layers) == 1 else None), code, replacement
+
+
+@mistake("RuntimeError", r"^Can't detach views in-place")
+def explain_detach_view(context: FailureContext, _match: re.Match[str]) -> Diagnosis | None:
+    """Explain "Can't detach views in-place"."""
+    name = context.receiver_of("detach_")
+    if name is None:
+        return None
+    fix = f"{name} = {name}.detach()" if name.isidentifier() else f"{parenthesize(name)}.detach()"
+    return Diagnosis(
+        _("{name} is a view of another tensor, and a view cannot be cut off in place: `{fix}`.", name=name, fix=fix)
+    )
+
+
+@mistake(
+    "RuntimeError",
+    r"^output with shape \[(?P<own>.*?)\] doesn't match the broadcast shape \[(?P<wide>.*?)\]",
+    priority=-1,
+)
+def explain_inplace_growth(context: FailureContext, match: re.Match[str]) -> Diagnosis:
+    """Explain "output with shape [1] doesn't match the broadcast shape [3]" of an in-place operation."""
+    problem = _(
+        "`{code}` writes a result of shape [{wide}] into a tensor of shape [{own}], which cannot grow.",
+        code=context.code, wide=match["wide"], own=match["own"],
+    )  # fmt: skip
+    replacement = out_of_place(context.statement, context.code, of_tensor=False)
+    if replacement is None:
+        return Diagnosis(problem)
+    return Diagnosis(problem, fix=_("Make a new tensor instead: `{code}`.", code=replacement))

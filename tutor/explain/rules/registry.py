@@ -8,8 +8,9 @@ rule that agrees is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tutor.explain.rules.arrays import Grid, Shape, allclose, count
 from tutor.i18n import _
@@ -76,6 +77,8 @@ class NodeView:
     """Of a write to a view: the flat indices of the base that the view can have, in order."""
     index: Sequence[int] = ()
     """Flat indices that the tensors in an index select from what its numbers and slices leave."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`."""
 
     def gives(self, expected: Grid) -> bool:
         """Return whether the result has these values; True inside a composite, where they were not recorded."""
