@@ -7,8 +7,8 @@ import pytest
 from tests.ui.conftest import text
 from tests.ui.recordings import SCRIPT, STEPS, TAUGHT, timeline_of, training, two_paths, viewer
 from tests.worker.recording import Forker
+from tutor.study import moves
 from tutor.trace.navigation import PlaceError
-from tutor.ui import moves
 from tutor.ui.screens.lesson import LessonScreen
 
 SIZE = (120, 40)
@@ -45,7 +45,7 @@ async def test_playing_stops_at_the_end_and_says_so() -> None:
         await pilot.press("end", "space")
         await pilot.pause(0.5)
         assert isinstance(app.screen, LessonScreen)
-        assert not app.screen.player.playing
+        assert not app.screen.timebar.playing
         assert "this is the last step" in text(app)
 
 
@@ -55,6 +55,6 @@ async def test_playing_stops_at_a_question_and_says_what_to_do() -> None:
         await pilot.press("end", "space")
         await pilot.pause(0.5)
         assert isinstance(app.screen, LessonScreen)
-        assert not app.screen.player.playing
-        assert app.screen.cursor < STEPS
+        assert not app.screen.timebar.playing
+        assert app.screen.model.cursor < STEPS
         assert "first the question" in text(app)

@@ -25,22 +25,20 @@ _ON_SHEETS = (
 )
 
 
-def help_sheet() -> Sheet:
+def help_sheet() -> Sheet[None]:
     """Return the sheet that explains the keys and the marks."""
     return Sheet(SheetPane(N_("help"), _rows))
 
 
 def _key_entries() -> list[tuple[str, str]]:
-    """Return the keys and what they do; consecutive keys with the same label share a line."""
+    """Return the keys and what they do; keys that belong together share a line."""
     entries: list[tuple[str, str]] = []
-    before = ""
     for key in KEYS:
-        if key.label == before:
+        if key.joins:
             shown, about = entries.pop()
             entries.append((f"{shown}   {_(key.shown)}", _("{first}, {second}", first=about, second=_(key.about))))
-        else:
+        elif key.about:
             entries.append((_(key.shown), _(key.about)))
-        before = key.label
     return entries
 
 

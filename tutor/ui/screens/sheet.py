@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from tutor.i18n import _
+from tutor.i18n import _, key_label
 from tutor.ui.bindings import Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import EMPTY, Glyphs, Row
+from tutor.ui.theme import DARK, LIGHT
 
-if TYPE_CHECKING:
-    from tutor.ui.app import GradtutorApp
-
+Outcome = TypeVar("Outcome")
+"""What a sheet returns to the screen below."""
 RowMaker = Callable[[int, Glyphs], list[Row]]
 """Makes the rows of a sheet of a given width."""
 
-KEYS = (
-    Key("leave", "escape,q,enter,question_mark", "Esc", "back", "back"),
-    Key("up", "up,k", "↑", "up", "up"),
-    Key("down", "down,j", "↓", "down", "down"),
-    Key("page_up", "pageup", "PageUp", "up", "a page up"),
-    Key("page_down", "pagedown,space", "PageDown", "down", "a page down"),
-    Key("theme", "t", "t", "light or dark", "light or dark"),
-    Key("language", "L", "L", "language", "the next language"),
+SHEET_KEYS = (
+    Key("leave", "escape,q,enter,question_mark", "Esc"),
+    Key("up", "up,k", "↑", action="scroll(-1)"),
+    Key("down", "down,j", "↓", action="scroll(1)"),
+    Key("page_up", "pageup", "PageUp", action="page(-1)"),
+    Key("page_down", "pagedown,space", "PageDown", action="page(1)"),
+    Key("theme", "t", "t"),
+    Key("language", "L", "L", action="app.change_language"),
 )
 
 
@@ -62,7 +62,7 @@ class SheetPane(Pane):
         return _(self._title)
 
     def heading(self) -> Row:
-        return (("Esc", "key"), (f" {_('back')}", "quiet"))
+        return (("Esc", "key"), (f" {key_label('back')}", "quiet"))
 
     def count(self) -> int:
         return len(self._rows)
@@ -71,10 +71,10 @@ class SheetPane(Pane):
         return self._rows[index] if index < len(self._rows) else EMPTY
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(ModalScreen[Outcome]):
     """A modal screen that shows a text until Esc."""
 
-    BINDINGS = bindings(KEYS)
+    BINDINGS = bindings(SHEET_KEYS)
 
     def __init__(self, pane: SheetPane, width: int = 92) -> None:
         super().__init__()
@@ -102,19 +102,19 @@ class Sheet(ModalScreen[None]):
         self.pane.renew()
         self.on_resize()
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        page = max(self.pane.page - 1, 1)
-        match key:
-            case "leave":
-                self.dismiss()
-            case "theme":
-                from tutor.ui.theme import DARK, LIGHT
+    def action_leave(self) -> None:
+        """Close the sheet."""
+        self.dismiss()
 
-                self.app.theme = LIGHT if self.app.theme == DARK else DARK
-                self.pane.repaint()
-            case "language":
-                cast("GradtutorApp", self.app).change_language()
-            case _:
-                rows = {"up": -1, "down": 1, "page_up": -page, "page_down": page}[key]
-                self.pane.scroll_rows(rows)
+    def action_theme(self) -> None:
+        """Change between dark and light."""
+        self.app.theme = LIGHT if self.app.theme == DARK else DARK
+        self.pane.repaint()
+
+    def action_scroll(self, rows: int) -> None:
+        """Move by a row."""
+        self.pane.move(rows)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by a page."""
+        self.pane.scroll_rows(by * max(self.pane.page - 1, 1))
