@@ -9,6 +9,7 @@ import pytest
 
 from tests.worker.recording import Forker
 from tutor import paths
+from tutor.lesson.catalog import Target
 from tutor.study.progress import Store
 from tutor.text.walk import Walker
 from tutor.trace.timeline import Timeline
@@ -39,7 +40,9 @@ w -= 1
 
 def walk(timeline: Timeline, *typed: str, store: Store | None = None) -> str:
     out = io.StringIO()
-    Walker(timeline, store, "en", io.StringIO("".join(line + "\n" for line in typed)), out).run()
+    name = timeline.document.name if timeline.document is not None else ""
+    target = Target("trace" if store is None else "lesson", Path(name), name)
+    Walker(target, timeline, store, "en", io.StringIO("".join(line + "\n" for line in typed)), out).run()
     return out.getvalue()
 
 
