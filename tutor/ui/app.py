@@ -18,7 +18,7 @@ from textual.binding import Binding
 from tutor.i18n import next_language, use
 from tutor.study.model import Model
 from tutor.ui import terminal, theme
-from tutor.ui.panes.base import LessonChosen, LessonLeft, RunRefused
+from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused
 from tutor.ui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
@@ -128,9 +128,13 @@ class GradtutorApp(App[int]):
 
     def action_help(self) -> None:
         """Show the keys and the marks."""
-        from tutor.ui.screens.help import help_sheet
+        from tutor.ui.screens.sheet import help_sheet
 
         self.push_screen(help_sheet())
+
+    def on_key_picked(self, message: KeyPicked) -> None:
+        """Press the key that was clicked in the key line."""
+        self.simulate_key(message.key)
 
     # ------------------------------------------------------------ runs
 

@@ -22,7 +22,6 @@ from tutor.ui.bindings import BY_ID, lesson_bindings
 from tutor.ui.explanation import first_step, say
 from tutor.ui.panes.base import (
     DetailsAsked,
-    KeyPicked,
     LessonLeft,
     Pane,
     RunRefused,
@@ -176,9 +175,6 @@ class LessonScreen(PaneScreen):
 
     def on_tab_clicked(self, message: TabClicked) -> None:
         self.show_pane(message.name)
-
-    def on_key_picked(self, message: KeyPicked) -> None:
-        self.app.simulate_key(message.key)
 
     def on_said(self, message: Said) -> None:
         self.say(*message.pieces)

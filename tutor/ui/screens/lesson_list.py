@@ -21,7 +21,7 @@ from tutor.text_width import wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
-from tutor.ui.panes.base import KeyPicked, LessonChosen, Pane, Surface, WorkerWanted
+from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
 
 _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
@@ -371,9 +371,6 @@ class LessonsScreen(Screen[None]):
     def on_catalog_pane_moved(self) -> None:
         self._forget_asked = ""
         self._show_marked()
-
-    def on_key_picked(self, message: KeyPicked) -> None:
-        self.app.simulate_key(message.key)
 
     def action_move(self, by: int) -> None:
         """Mark another lesson."""
