@@ -407,7 +407,7 @@ def _is_right(text: str, run: ev.Answer) -> bool:
     try:
         answer = answers.parse(text)
         if run.last_line is not None:  # a line of the statement is meant, whichever
-            return isinstance(answer, int) and run.value <= answer <= run.last_line
+            return answers.matches_line(answer, run.value, run.last_line)
         return answers.matches(answer, to_json(run.value, "float32"))
     except answers.AnswerError:
         return False

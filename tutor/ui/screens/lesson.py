@@ -240,12 +240,11 @@ class LessonScreen(PaneScreen):
         command = str(parameters[0]) if action == "move" else action
         return (command != "others" and self.model.is_possible(command)) or None
 
-    async def action_explain(self, name: str) -> None:
+    def action_explain(self, name: str) -> None:
         """Run a key that does nothing now: it says why."""
-        key = BY_ID[name]
-        if key.move is not None:
+        if BY_ID[name].move is not None:
             self.action_move(name)
-        elif not key.action:
+        else:
             getattr(self, f"action_{name}")()
 
     def pause(self) -> None:
