@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -30,12 +30,22 @@ if TYPE_CHECKING:
     from tutor.session.session import Session
 
 
+Outcome = Literal[
+    "", "question", "waiting", "nowhere", "error", "not found",
+    "answered", "asked again", "skipped", "nothing asked",
+    "hint", "no hint", "nothing to hint at", "solution", "ask again", "ask again, or a hint", "nothing to solve",
+    "solved", "finished", "unsolved",
+    "recording", "still running", "walking", "reloaded", "arrived", "back",
+    "other", "ended", "stopped", "failed", "refused", "restored",
+]  # fmt: skip
+"""What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What came of a command, for the front end to say."""
 
-    outcome: str = ""
-    """What there is to say; empty for nothing. The methods of `Model` name their outcomes."""
+    outcome: Outcome = ""
     text: str = ""
     """A reason, the message of an error, or the name of a run."""
     moved: bool = False
@@ -366,7 +376,7 @@ class Model:
             if checked is not None and tried is not None and tried.id == exercise.id and self._cursor:
                 self._tried = None
                 is_last = exercise.number == gate.sections[-1].number
-                outcome = "unsolved" if not checked.ok else "finished" if is_last else "solved"
+                outcome: Outcome = "unsolved" if not checked.ok else "finished" if is_last else "solved"
                 result = Result(outcome, exercise=exercise)
         return result
 

@@ -12,7 +12,7 @@ from tutor.i18n import N_, _
 from tutor.lesson import catalog, header
 from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
-from tutor.study.model import Model, Result
+from tutor.study.model import Model, Outcome, Result
 from tutor.ui.panes.lesson import exercise_outcome
 from tutor.ui.render.segments import Glyphs, Piece, clean, row_width, shortened, shortened_rule, styled
 
@@ -251,7 +251,7 @@ def _unsolved(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
 
 
 Say = Callable[[Model, Result, Glyphs], list[Piece]]
-_SAY: dict[str, Say] = {
+_SAY: dict[Outcome, Say] = {
     "question": lambda model, result, glyphs: _open_question(),
     "waiting": lambda model, result, glyphs: [(waiting(model), "quiet")],
     "nowhere": lambda model, result, glyphs: [(result.text, "quiet")],
