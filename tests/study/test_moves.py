@@ -44,7 +44,9 @@ def test_a_place_is_typed_in_many_ways(typed: str, step: int) -> None:
     assert moves.resolve_typed(timeline_of(two_paths()), 1, typed) == step
 
 
-@pytest.mark.parametrize(("typed", "reason"), [("pass 2", "There is 1 backward pass"), ("27", "no step 27"), ("x", "18, line 9")])
+@pytest.mark.parametrize(
+    ("typed", "reason"), [("pass 2", "There is 1 backward pass"), ("27", "no step 27"), ("x", "18, line 9")]
+)
 def test_a_place_that_is_not_there_is_refused_with_the_reason(typed: str, reason: str) -> None:
     with pytest.raises(PlaceError, match=reason):
         moves.resolve_typed(timeline_of(two_paths()), 1, typed)

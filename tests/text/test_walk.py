@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.ui.recordings import CELLS, timeline_of
+from tests.ui.recordings import LESSON as LESSON_DOCUMENT
+from tests.ui.recordings import two_paths as two_paths_events
 from tests.worker.recording import Forker
 from tutor import paths
 from tutor.lesson.catalog import Target
@@ -131,6 +135,17 @@ def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:
     found = store.load(name)
     assert found.mark == "done"
     assert [given.right for given in found.answers.values()] == [False, True]
+
+
+def test_a_question_at_the_very_end_is_asked_once_and_completes_the_lesson(tmp_path: Path) -> None:
+    last = {**CELLS[2], "index": len(CELLS)}
+    timeline = timeline_of(two_paths_events(msgspec.structs.replace(LESSON_DOCUMENT, cells=[*CELLS, last])))
+    store = Store(tmp_path)
+    text = walk(timeline, "end", "5", "", "five", "4", "", store=store)
+    assert text.count("After `y.backward()`, what will `w.grad` hold?") == 3
+    assert text.count("Now see.") == 2
+    assert store.load(LESSON_DOCUMENT.name).mark == "done"
+    assert walk(timeline, "end", "5", store=store).count("Now see.") == 1  # asked anew
 
 
 def test_input_that_ends_early(two_paths: Timeline) -> None:

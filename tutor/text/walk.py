@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, TextIO
 
@@ -23,6 +23,7 @@ from tutor.lesson.markdown import blocks, live_values
 from tutor.lesson.model import Cell, in_language, join_lines
 from tutor.study.flow import Question
 from tutor.study.model import Model
+from tutor.study.moves import Move
 from tutor.study.progress import Store
 from tutor.text import show
 from tutor.text.format import Paint, escape_controls, guard
@@ -166,26 +167,29 @@ s      skip a question          ?   this help
 q      quit
 """)
 
-Move = Callable[[Timeline, int], int | None]
-_MOVES: dict[str, tuple[Move, str]] = {
-    "": (navigation.forward, N_("This was the last step.")),
-    "b": (navigation.back, N_("This is the first step.")),
-    "back": (navigation.back, N_("This is the first step.")),
-    "n": (navigation.next_line, N_("No statement comes after this one.")),
-    "next": (navigation.next_line, N_("No statement comes after this one.")),
-    "p": (navigation.previous_line, N_("This is the first statement.")),
-    "i": (navigation.into, N_("Nothing to step into here.")),
-    "into": (navigation.into, N_("Nothing to step into here.")),
-    "o": (navigation.out, N_("Nothing to step out of here.")),
-    "out": (navigation.out, N_("Nothing to step out of here.")),
-    "]": (navigation.next_cell, N_("This is the last cell that ran.")),
-    "[": (navigation.previous_cell, N_("This is the first cell.")),
-    "}": (navigation.next_iteration, N_("No iteration comes after this.")),
-    "{": (navigation.previous_iteration, N_("No iteration comes before this.")),
-    "f": (navigation.next_pass, N_("No backward pass comes after this.")),
-    "F": (navigation.previous_pass, N_("No backward pass comes before this.")),
+_FORWARD = Move(navigation.forward, N_("This was the last step."), ahead=True)
+_BACK = Move(navigation.back, N_("This is the first step."))
+_NEXT_LINE = Move(navigation.next_line, N_("No statement comes after this one."), ahead=True)
+_INTO = Move(navigation.into, N_("Nothing to step into here."))
+_OUT = Move(navigation.out, N_("Nothing to step out of here."))
+_MOVES = {
+    "": _FORWARD,
+    "b": _BACK,
+    "back": _BACK,
+    "n": _NEXT_LINE,
+    "next": _NEXT_LINE,
+    "p": Move(navigation.previous_line, N_("This is the first statement.")),
+    "i": _INTO,
+    "into": _INTO,
+    "o": _OUT,
+    "out": _OUT,
+    "]": Move(navigation.next_cell, N_("This is the last cell that ran."), ahead=True),
+    "[": Move(navigation.previous_cell, N_("This is the first cell.")),
+    "}": Move(navigation.next_iteration, N_("No iteration comes after this."), ahead=True),
+    "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
+    "f": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
+    "F": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
 }
-_FORWARD_COMMANDS = ("", "n", "next", "]", "}", "f")
 
 
 class Walker:
@@ -251,13 +255,13 @@ class Walker:
     def _run_command(self, command: str) -> None:
         """Run a command."""
         if command in _MOVES:
-            move, no_move = _MOVES[command]
-            step = move(self.timeline, self.step)
+            move = _MOVES[command]
+            step = move.find(self.timeline, self.step)
             if step is None or step == self.step:
                 if command == "" and self.step >= self.timeline.steps:
                     self._print_prose(None)
-                message = [(_(no_move), "quiet")]
-                if self.timeline.cut is not None and command in _FORWARD_COMMANDS:
+                message = [(_(move.nowhere), "quiet")]
+                if self.timeline.cut is not None and move.ahead:
                     message.append((_(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
                 self._print(message)
             else:
@@ -355,13 +359,11 @@ class Walker:
             if not text:
                 self._print([(_("Type an answer, or s to skip."), "plain")])
                 continue
-            if text in ("s", "skip", "q"):
-                self._model.skip()
-                self._print([(_("Skipped."), "plain")])
-                return True
-            result = self._model.answer(text)
-            self._print([(result.text or _("Now see."), "plain")])
-            if not result.text:
+            result = self._model.skip() if text in ("s", "skip", "q") else self._model.answer(text)
+            messages = {"error": result.text, "skipped": _("Skipped.")}
+            self._print([(messages.get(result.outcome, _("Now see.")), "plain")])
+            if result.outcome != "error":
+                self._model.record_shown()  # it may have been the last thing to do
                 return True
         return False
 

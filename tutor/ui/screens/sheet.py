@@ -15,7 +15,7 @@ from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import EMPTY, Glyphs, Row
 from tutor.ui.theme import DARK, LIGHT
 
-Outcome = TypeVar("Outcome")
+SheetResult = TypeVar("SheetResult")
 """What a sheet returns to the screen below."""
 RowMaker = Callable[[int, Glyphs], list[Row]]
 """Makes the rows of a sheet of a given width."""
@@ -72,7 +72,7 @@ class SheetPane(Pane):
         return self._rows[index] if index < len(self._rows) else EMPTY
 
 
-class Sheet(ModalScreen[Outcome]):
+class Sheet(ModalScreen[SheetResult]):
     """A modal screen that shows a text until Esc."""
 
     BINDINGS = bindings(SHEET_KEYS)
