@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from tutor.i18n import N_, _
 from tutor.lesson import catalog, header
 from tutor.lesson.answers import format_answer
 from tutor.lesson.model import LessonError, in_language
-from tutor.study.model import Model, Outcome, Result
+from tutor.study.model import Model, Result
 from tutor.ui.panes.lesson import exercise_outcome
 from tutor.ui.render.segments import Glyphs, Piece, clean, row_width, shortened, shortened_rule, styled
 
@@ -229,64 +228,56 @@ def waiting(model: Model) -> str:
 # ------------------------------------------------------------ what came of a command
 
 
-def _to_begin(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
-    hint = styled("{home} to the beginning", home=("Home", "key"))
-    text = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
-    return [*text, (f" {glyphs.dot} ", "quiet"), *hint]
-
-
-def _failed(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
-    hint = styled("{end} goes there", end=("End", "key"))
-    return [(f"{glyphs.no} {clean(result.text)}", "error"), (" ", "quiet"), *hint] if result.text else []
-
-
-def _solved(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
-    hint = styled("walk on with {arrow}", arrow=(glyphs.arrow, "key"))
-    return [(f"{glyphs.yes} {_('solved')}", "leaf strong"), (f" {glyphs.dot} ", "quiet"), *hint]
-
-
-def _unsolved(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
-    assert result.exercise is not None
-    return exercise_outcome(model.exercise_status(result.exercise), glyphs)
-
-
-Say = Callable[[Model, Result, Glyphs], list[Piece]]
-_SAY: dict[Outcome, Say] = {
-    "question": lambda model, result, glyphs: _open_question(),
-    "waiting": lambda model, result, glyphs: [(waiting(model), "quiet")],
-    "nowhere": lambda model, result, glyphs: [(result.text, "quiet")],
-    "error": lambda model, result, glyphs: [(result.text, "error")],
-    "asked again": lambda model, result, glyphs: [(_("noted; here is another question"), "quiet")],
-    "answered": lambda model, result, glyphs: styled(
-        "walk on with {arrow}: the run will tell", arrow=(glyphs.arrow, "key")
-    ),
-    "skipped": lambda model, result, glyphs: [(_("skipped"), "quiet")],
-    "nothing asked": lambda model, result, glyphs: [(_("nothing is asked here"), "quiet")],
-    "nothing to hint at": lambda model, result, glyphs: [(_("hints belong to exercises"), "quiet")],
-    "nothing to solve": lambda model, result, glyphs: [(_("solutions belong to exercises"), "quiet")],
-    "no hint": lambda model, result, glyphs: styled("there is no other hint: {s} shows the solution", s=("S", "key")),
-    "ask again": lambda model, result, glyphs: styled("{s} once more shows the solution", s=("S", "key")),
-    "ask again, or a hint": lambda model, result, glyphs: styled(
-        "{s} once more shows the solution; {h} gives a hint", s=("S", "key"), h=("H", "key")
-    ),
-    "solved": _solved,
-    "unsolved": _unsolved,
-    "recording": lambda model, result, glyphs: [
-        (_("this is a recording: open its script to run it with something changed"), "quiet")
-    ],
-    "still running": lambda model, result, glyphs: styled("it still runs: {x} stops it", x=("x", "key")),
-    "walking": lambda model, result, glyphs: styled(
-        "{name} is on the screen again", name=(clean(result.text), "value")
-    ),
-    "reloaded": lambda model, result, glyphs: [(_("the file was saved, and has run again"), "quiet")],
-    "back": _to_begin,
-    "stopped": lambda model, result, glyphs: [(_("stopped"), "grad")],
-    "failed": _failed,
-    "restored": lambda model, result, glyphs: [(clean(result.text), "error")],
-}
-
-
-def say(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
+def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
     """Return what came of a command of the model; empty for nothing to say."""
-    speak = _SAY.get(result.outcome)
-    return [] if speak is None else speak(model, result, glyphs)
+    text, dot, arrow = result.text, (f" {glyphs.dot} ", "quiet"), (glyphs.arrow, "key")
+    match result.outcome:
+        case "question":
+            return _open_question()
+        case "waiting":
+            return [(waiting(model), "quiet")]
+        case "nowhere":
+            return [(text, "quiet")]
+        case "error":
+            return [(text, "error")]
+        case "restored":
+            return [(clean(text), "error")]
+        case "answered":
+            return styled("walk on with {arrow}: the run will tell", arrow=arrow)
+        case "asked again":
+            return styled("noted; here is another question")
+        case "skipped":
+            return styled("skipped")
+        case "nothing asked":
+            return styled("nothing is asked here")
+        case "nothing to hint at":
+            return styled("hints belong to exercises")
+        case "nothing to solve":
+            return styled("solutions belong to exercises")
+        case "no hint":
+            return styled("there is no other hint: {s} shows the solution", s=("S", "key"))
+        case "ask again":
+            return styled("{s} once more shows the solution", s=("S", "key"))
+        case "ask again, or a hint":
+            return styled("{s} once more shows the solution; {h} gives a hint", s=("S", "key"), h=("H", "key"))
+        case "solved":
+            return [(f"{glyphs.yes} {_('solved')}", "leaf strong"), dot, *styled("walk on with {arrow}", arrow=arrow)]
+        case "unsolved" if result.exercise is not None:
+            return exercise_outcome(model.exercise_status(result.exercise), glyphs)
+        case "recording":
+            return styled("this is a recording: open its script to run it with something changed")
+        case "still running":
+            return styled("it still runs: {x} stops it", x=("x", "key"))
+        case "walking":
+            return styled("{name} is on the screen again", name=(clean(text), "value"))
+        case "reloaded":
+            return styled("the file was saved, and has run again")
+        case "back":
+            step = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
+            return [*step, dot, *styled("{home} to the beginning", home=("Home", "key"))]
+        case "stopped":
+            return styled("stopped", "grad")
+        case "failed" if text:
+            hint = styled("{end} goes there", end=("End", "key"))
+            return [(f"{glyphs.no} {clean(text)}", "error"), (" ", "quiet"), *hint]
+    return []

@@ -230,7 +230,9 @@ class ChartPane(Pane):
             return
         if self.view == "figure" and self._figures.find(self.timeline, min(self.cursor, self.limit or self.cursor)):
             self._canvas = self._key = None
-            self._rows, self._title = self._figures.rows(self), self._figures.title(self.glyphs)
+            coloured, height = not self.app.no_color, self.size.height - 2
+            self._rows = self._figures.rows(self.inner, height, self.glyphs, coloured)
+            self._title = self._figures.title(self.glyphs)
             return
         if not self._reading:
             self._read_on()

@@ -19,7 +19,7 @@ from tutor.study.runs import Run
 from tutor.ui import layout
 from tutor.ui.bars import TimeBar
 from tutor.ui.bindings import BY_ID, lesson_bindings
-from tutor.ui.explanation import first_step, say
+from tutor.ui.explanation import describe_result, first_step
 from tutor.ui.panes.base import (
     DetailsAsked,
     LessonLeft,
@@ -157,7 +157,7 @@ class LessonScreen(PaneScreen):
             self.notice = ()
         if result.outcome == "question":
             self.show_pane("lesson")
-        pieces = say(self.model, result, self.explain.glyphs)
+        pieces = describe_result(self.model, result, self.explain.glyphs)
         if result.outcome == "finished":
             self.notice = ()  # the explanation says what comes next
         if pieces:
