@@ -214,6 +214,17 @@ def test_skipping_reveals_and_is_kept(store: Store) -> None:
     assert again.cursor == STEPS
 
 
+def test_at_a_second_try_the_first_right_answer_counts(store: Store) -> None:
+    def answer(typed: str) -> bool | None:
+        model = Model(TAUGHT, timeline=timeline_of(two_paths()), store=store, anew=True)
+        model.last()
+        assert model.asking  # anew: whatever was answered before
+        model.answer(typed)
+        return store.load(TAUGHT.name).answers[2].right
+
+    assert [answer(typed) for typed in ("4", "5", "4")] == [False, True, True]
+
+
 def test_the_origin_of_an_answer_is_the_step_that_made_it_so(store: Store) -> None:
     model = lesson(store)
     model.last()
@@ -358,6 +369,44 @@ def test_the_same_again_begins_anew_and_keeps_the_answers(store: Store) -> None:
     feed(model, frames_of(two_paths()))
     assert model.limit == STEPS
     assert walk_of(training(), SCRIPT).check_run() == Result("recording")
+
+
+def test_a_saved_file_is_walked_on_from_the_same_moment() -> None:
+    model = run_of(FakeSession(training()))
+    feed(model, frames_of(training()))
+    end(model)
+    model.go_to_place("iteration 3")
+    before, step = model.timeline, model.cursor
+    session = model.reload()
+    for frame in frames_of(training()):
+        session.timeline.feed(frame)
+    assert model.timeline is before  # shown only when that is asked for
+    assert model.show_reloaded(session) == Result("reloaded", moved=True)
+    assert model.timeline is session.timeline
+    assert (model.cursor, model.study.furthest, len(model.runs.all)) == (step, step, 1)
+
+
+@pytest.mark.parametrize(("expression", "answers"), [("w.grad", {3: ("5", True)}), ("x.grad", {})])
+def test_an_answer_goes_with_its_question_when_the_file_has_changed(
+    store: Store, expression: str, answers: dict[int, tuple[str, bool]]
+) -> None:
+    model = run_of(FakeSession(two_paths()), store, TAUGHT)
+    feed(model, frames_of(two_paths()))
+    end(model)
+    model.last()
+    model.answer("5")
+    model.last()
+    cells = [CELLS[0], CELLS[0], CELLS[1], {**CELLS[2], "of": expression}, *CELLS[3:]]
+    events = [
+        ev.Answer(3, event.value) if isinstance(event, ev.Answer) else event
+        for event in two_paths(msgspec.structs.replace(LESSON, cells=cells))
+    ]
+    session = model.reload()
+    for frame in frames_of(events):
+        session.timeline.feed(frame)
+    model.show_reloaded(session)
+    assert model.study.answers == answers
+    assert model.cursor == (STEPS if answers else QUESTION)
 
 
 # ------------------------------------------------------------ exercises
