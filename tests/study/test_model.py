@@ -35,6 +35,7 @@ from tutor.trace import navigation
 BACK = Move(moves.back, N_("this is the beginning"))
 NEXT_CELL = Move(moves.next_cell, N_("this is the last cell"), ahead=True)
 NEXT_PASS = Move(navigation.next_pass, N_("no further backward pass"), ahead=True)
+PREVIOUS_PASS = Move(navigation.previous_pass, N_("no backward pass before this step"))
 NEXT_ITERATION = Move(navigation.next_iteration, N_("no further iteration"), ahead=True)
 QUESTION = 6
 """The step before the cell that the question of `two_paths` is about."""
@@ -153,6 +154,7 @@ def test_a_question_holds_the_cursor_whatever_moves_it(store: Store) -> None:
     assert model.last() == Result("question")
     for move in (FORWARD, NEXT_CELL, NEXT_PASS):
         assert model.move(move) == Result("question")
+    assert model.move(PREVIOUS_PASS) == Result("nowhere", "no backward pass before this step")
     assert model.go(20) == Result("question")
     assert model.go_to_place("line 9").outcome == "question"
     assert model.find("print(w.grad").outcome == "not found"
@@ -363,8 +365,11 @@ def test_the_same_again_begins_anew_and_keeps_the_answers(store: Store) -> None:
     model.last()
     model.answer("5")
     model.last()
+    model.record_shown()
+    assert model.study.furthest == STEPS
     session = model.rerun()
     session.phase = "running"
+    assert model.study.furthest == 0
     assert (model.cursor, model.running, len(model.runs.all)) == (0, True, 1)
     feed(model, frames_of(two_paths()))
     assert model.limit == STEPS
@@ -481,6 +486,9 @@ async def test_an_exercise_is_tried_until_its_check_passes(tmp_path: Path, store
     status = model.exercise_status(exercise)
     assert (status.solved, status.problem, status.solution) == (True, "", "y = w * w")
     assert model.gate.unsolved == set()
+    assert model.exercise is None  # the next section is read
+    model.go(model.cursor - 1)
+    assert model.solution() == Result("solution")  # at once, as it is solved
     assert store.load("graph/square").solved == {"square"}
     model.last()
     model.record_shown()
@@ -500,6 +508,7 @@ async def test_hints_one_by_one_and_the_solution_when_asked_for_twice(tmp_path: 
     assert model.exercise_status(exercise).solution == ""
     assert model.solution() == Result("solution")
     assert model.exercise_status(exercise).solution == "y = w * w"
+    assert model.gate.unsolved == set()
     model.go(0)
     assert (model.hint(), model.solution()) == (Result("nothing to hint at"), Result("nothing to solve"))
 
