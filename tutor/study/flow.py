@@ -143,7 +143,7 @@ class Gate:
     def code_cells(self) -> dict[int, dict[str, Any]]:
         """The code cells of the program, by number."""
         cells = [] if self.document is None else self.document.cells
-        return {cell["number"]: cell for cell in cells if cell.get("number") is not None}
+        return {cell["number"]: cell for cell in cells if isinstance(cell.get("number"), int)}
 
     def original(self, number: int) -> str:
         """Return the code of a cell as it is in the file; empty if there is no such cell."""
