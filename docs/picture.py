@@ -33,13 +33,13 @@ async def draw() -> str:
             screen = app.screen
             assert isinstance(screen, LessonScreen)
             end = time.monotonic() + PATIENCE
-            while screen.running and time.monotonic() < end:
+            while screen.model.running and time.monotonic() < end:
                 await pilot.pause(0.05)
             await pilot.press("end")
-            while screen.asking:
+            while screen.model.asking:
                 await pilot.press("5", "enter")
                 await pilot.pause()
-            timeline = screen.timeline
+            timeline = screen.model.timeline
             step = next(n for n in range(1, timeline.steps) if getattr(timeline.event(n), "kind", "") == "node")
             await pilot.press("g", *str(step), "enter")
             await pilot.pause(0.2)

@@ -300,7 +300,7 @@ def _walk_through(target: Target, arguments: Arguments) -> int:
     timeline, status = timeline_of(target, arguments)
     store = Store() if target.kind == "lesson" else None
     shown = timeline.notices
-    Walker(timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
+    Walker(target, timeline, store, arguments.lang, sys.stdin, sys.stdout).run()
     print_notices(timeline, shown)
     return status
 

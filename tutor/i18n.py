@@ -1,8 +1,9 @@
 """Translations. Texts are written in English where they are used, and looked up with gettext in `tutor/locale`.
 
 `_` translates when it draws, `ngettext` chooses the plural form, `pgettext` tells two meanings of an English text
-apart, and `N_` only marks a text that is translated later. `make messages` collects all of them in the catalogs,
-`tutor/locale/LANGUAGE/LC_MESSAGES/gradtutor.po`; a compiled catalog is read when its language is first used.
+apart, and `N_` only marks a text that is translated later; `K_` marks the label of a key, for `key_label`.
+`make messages` collects all of them in the catalogs, `tutor/locale/LANGUAGE/LC_MESSAGES/gradtutor.po`; a compiled
+catalog is read when its language is first used.
 """
 
 from __future__ import annotations
@@ -75,6 +76,16 @@ def pgettext(context: str, text: str, /, **values: object) -> str:
 def N_(text: str) -> str:
     """Mark a text for extraction and return it unchanged; it is translated where it is drawn."""
     return text
+
+
+def K_(label: str) -> str:
+    """Mark the label of a key for extraction and return it unchanged; `key_label` translates it."""
+    return label
+
+
+def key_label(label: str) -> str:
+    """Translate the label of a key. It has a context: the name of an action may mean something else elsewhere."""
+    return pgettext("key", label)
 
 
 def _fill(text: str, values: dict[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,14 @@ def test_the_command_line_is_parsed_without_textual() -> None:
     code = "import sys, tutor.cli; print('textual' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_no_class_is_given_its_screen_or_its_app() -> None:
+    """Widgets post messages, and screens return a result: a class that is handed its owner calls back into it."""
+    given = []
+    for path in (ROOT / "tutor" / "ui").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                annotations = [ast.unparse(arg.annotation) for arg in node.args.args if arg.annotation is not None]
+                given += [(path.name, name) for name in annotations if name.strip("'\"").endswith(("Screen", "App"))]
+    assert not given

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 MARKS = {"styled": "_"}
 """Functions of ours that translate a text as another function does that Babel knows."""
+KEY_LABELS = ("K_", "key_label")
+"""Functions that mark the label of a key, which has a context of its own."""
 
 
 def extract(
@@ -21,6 +23,10 @@ def extract(
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             name = MARKS.get(name, name)
-            if name in keywords:
+            if name in KEY_LABELS:
+                texts = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
+                if isinstance(texts[0], str):
+                    yield node.lineno, "pgettext", ("key", texts[0]), []
+            elif name in keywords:
                 values = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
                 yield node.lineno, name, tuple(text if isinstance(text, str) else None for text in values), []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ui.recordings import CELLS, PRINTED, timeline_of, two_paths
+from tests.ui.recordings import CELLS, PRINTED, TRACE, timeline_of, two_paths
 from tutor.i18n import use
 from tutor.text.show import lines
 from tutor.text.walk import Walker
@@ -33,7 +33,7 @@ def english(text: str) -> set[str]:
 def test_a_walk() -> None:
     typed = "\n" * 5 + "?\nqq\n999\nc\n[\n[\n]\n]\n\nnope\n\n5\n" + "\n" * 30 + "t\n}\nf\nF\no\ni\ncell:9\nline:99\nq\n"
     out = io.StringIO()
-    Walker(timeline_of(two_paths()), None, "zh", io.StringIO(typed), out).run()
+    Walker(TRACE, timeline_of(two_paths()), None, "zh", io.StringIO(typed), out).run()
     assert "答对了：w.grad 是 5" in out.getvalue()
     assert english(out.getvalue()) <= {"qq", "nope"}, out.getvalue()
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.ui.recordings import CELLS, timeline_of
+from tests.ui.recordings import LESSON as LESSON_DOCUMENT
+from tests.ui.recordings import two_paths as two_paths_events
 from tests.worker.recording import Forker
 from tutor import paths
+from tutor.lesson.catalog import Target
 from tutor.study.progress import Store
 from tutor.text.walk import Walker
 from tutor.trace.timeline import Timeline
@@ -39,7 +44,9 @@ w -= 1
 
 def walk(timeline: Timeline, *typed: str, store: Store | None = None) -> str:
     out = io.StringIO()
-    Walker(timeline, store, "en", io.StringIO("".join(line + "\n" for line in typed)), out).run()
+    name = timeline.document.name if timeline.document is not None else ""
+    target = Target("trace" if store is None else "lesson", Path(name), name)
+    Walker(target, timeline, store, "en", io.StringIO("".join(line + "\n" for line in typed)), out).run()
     return out.getvalue()
 
 
@@ -128,6 +135,17 @@ def test_progress_is_kept(two_paths: Timeline, tmp_path: Path) -> None:
     found = store.load(name)
     assert found.mark == "done"
     assert [given.right for given in found.answers.values()] == [False, True]
+
+
+def test_a_question_at_the_very_end_is_asked_once_and_completes_the_lesson(tmp_path: Path) -> None:
+    last = {**CELLS[2], "index": len(CELLS)}
+    timeline = timeline_of(two_paths_events(msgspec.structs.replace(LESSON_DOCUMENT, cells=[*CELLS, last])))
+    store = Store(tmp_path)
+    text = walk(timeline, "end", "5", "", "five", "4", "", store=store)
+    assert text.count("After `y.backward()`, what will `w.grad` hold?") == 3
+    assert text.count("Now see.") == 2
+    assert store.load(LESSON_DOCUMENT.name).mark == "done"
+    assert walk(timeline, "end", "5", store=store).count("Now see.") == 1  # asked anew
 
 
 def test_input_that_ends_early(two_paths: Timeline) -> None:

@@ -49,7 +49,7 @@ def text(app: App[int]) -> str:
 def screen_of(app: App[int]) -> LessonScreen:
     """The lesson's screen, none of whose panes has failed."""
     assert isinstance(app.screen, LessonScreen)
-    assert [pane.failure for pane in app.screen.panes.values()] == [None] * 6
+    assert [pane.failure for pane in app.screen.panes.values()] == [None] * len(app.screen.panes)
     return app.screen
 
 
@@ -81,7 +81,7 @@ async def ended(pilot: Pilot[int], screen: LessonScreen) -> None:
     """Waits until nothing runs any more."""
     for _ in range(600):
         await pilot.pause(0.05)
-        if not screen.running:
+        if not screen.model.running:
             await pilot.pause(0.05)
             return
     raise AssertionError("the run did not end")

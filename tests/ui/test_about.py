@@ -33,7 +33,7 @@ def app_of(timeline: Timeline) -> GradtutorApp:
 
 def lesson_of(app: GradtutorApp) -> LessonScreen:
     lesson = next(screen for screen in app.screen_stack if isinstance(screen, LessonScreen))
-    assert [pane.failure for pane in lesson.panes.values()] == [None] * 6
+    assert [pane.failure for pane in lesson.panes.values()] == [None] * len(lesson.panes)
     return lesson
 
 
@@ -47,8 +47,8 @@ def sheet_of(app: GradtutorApp) -> DetailsSheet:
 async def ask(app: GradtutorApp, pilot: Pilot[int], name: str) -> DetailsSheet:
     """The sheet about a tensor, as it is at the cursor."""
     screen = lesson_of(app)
-    state = screen.timeline.state(screen.cursor)
-    screen.commands.show_details("tensor", names_of(state)[name])
+    state = screen.model.timeline.state(screen.model.cursor)
+    screen.show_details("tensor", names_of(state)[name])
     await pilot.pause()
     return sheet_of(app)
 
@@ -78,7 +78,7 @@ async def test_where_a_tensor_was_made_and_who_takes_it_lead_there() -> None:
         await pilot.press("down", "down", "down", "enter")
         await pilot.pause()
         assert lesson_of(app) is app.screen
-        assert lesson_of(app).cursor == 11
+        assert lesson_of(app).model.cursor == 11
 
 
 async def test_a_click_on_such_a_line_goes_there_too() -> None:
@@ -90,7 +90,7 @@ async def test_a_click_on_such_a_line_goes_there_too() -> None:
         await pilot.click("#sheet", offset=(30, row + 1))
         await pilot.click("#sheet", offset=(30, row + 1))
         await pilot.pause()
-        assert lesson_of(app).cursor == 5
+        assert lesson_of(app).model.cursor == 5
 
 
 async def test_what_a_question_hides_is_not_on_the_sheet() -> None:
@@ -287,9 +287,9 @@ y.backward()
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end")
         screen = lesson_of(app)
-        state = screen.timeline.state(screen.cursor)
+        state = screen.model.timeline.state(screen.model.cursor)
         node = next(node for node in state.nodes.values() if node.name == "MulBackward0")
-        screen.commands.show_details("node", node.node)
+        screen.show_details("node", node.node)
         await pilot.pause()
         assert facts_of(app, "it made") == ["y = a·b"]
         assert facts_of(app, "to a") == ["∂y/∂a = b", "grad(a) = 1.0 × 2.0 = 2.0"]
@@ -299,7 +299,7 @@ y.backward()
         assert len(ran) == 1
         await pilot.press("down", "down", "enter")
         await pilot.pause()
-        assert screen.timeline.kind(screen.cursor) == "node"
+        assert screen.model.timeline.kind(screen.model.cursor) == "node"
 
 
 async def test_a_step_tells_all_that_it_changed() -> None:
@@ -358,7 +358,7 @@ async def test_a_derivative_is_measured_beside_that_of_autograd(tmp_path: Path) 
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(600):
             await pilot.pause(0.05)
-            if isinstance(app.screen, LessonScreen) and app.screen.timeline.run_end is not None:
+            if isinstance(app.screen, LessonScreen) and app.screen.model.timeline.run_end is not None:
                 break
         await pilot.press("end")
         await pilot.pause()
@@ -382,10 +382,10 @@ async def test_a_damaged_recording_does_not_end_the_app() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "end")
         screen = lesson_of(app)
-        state = screen.timeline.state(screen.cursor)
+        state = screen.model.timeline.state(screen.model.cursor)
         number = names_of(state)["w"]
         state.tensors[number].strides = 5  # type: ignore[assignment]
-        screen.commands.show_details("tensor", number)
+        screen.show_details("tensor", number)
         await pilot.pause()
         assert isinstance(app.screen, DetailsSheet)
         assert isinstance(app.screen.details_pane.error, TypeError)

@@ -82,16 +82,16 @@ async def test_up_and_down_on_the_chart_move_the_cursor_from_point_to_point() ->
         await pilot.press("g", *"pass 3", "enter")
         await pilot.pause()
         screen = screen_of(app)
-        passes = [info.start_step for info in screen.timeline.passes]
+        passes = [info.start_step for info in screen.model.timeline.passes]
         screen.chart.focus()
-        assert screen.cursor == passes[2]
+        assert screen.model.cursor == passes[2]
         for pressed, expected in (("down", 3), ("down", 4), ("up", 3), ("up", 2), ("up", 1)):
             await pilot.press(pressed)
             await pilot.pause()
-            assert screen.cursor == passes[expected]
+            assert screen.model.cursor == passes[expected]
         await pilot.press("right", "right", "up")
         await pilot.pause()
-        assert screen.cursor == passes[1]
+        assert screen.model.cursor == passes[1]
 
 
 async def test_a_click_on_the_chart_goes_to_the_nearest_point() -> None:
@@ -107,7 +107,7 @@ async def test_a_click_on_the_chart_goes_to_the_nearest_point() -> None:
         for point in (0, 7, 19):
             await pilot.click("#chart", offset=(first + round(point * (columns - 1) / 19), 3))
             await pilot.pause()
-            assert screen.cursor == screen.timeline.passes[point].start_step
+            assert screen.model.cursor == screen.model.timeline.passes[point].start_step
             assert f"pass {point + 1} of 20" in text(app)
 
 

@@ -16,8 +16,8 @@ from tutor.i18n import use
 from tutor.lesson import catalog
 from tutor.lesson.model import join_lines
 from tutor.paths import lessons_dir
+from tutor.study.moves import resolve_typed
 from tutor.ui.app import GradtutorApp
-from tutor.ui.moves import resolve_typed
 from tutor.ui.panes.graph.lanes import label_of
 from tutor.ui.screens.lesson import LessonScreen
 
@@ -137,7 +137,7 @@ async def test_a_recording(size: tuple[int, int]) -> None:
         screen = app.screen
         assert isinstance(screen, LessonScreen)
         for pane in ("tensors", "graph"):
-            screen.pane_layout.show_pane(pane)
+            screen.show_pane(pane)
             await reader.press("down", "c", "enter")
             await reader.read()
             await reader.press("f", "right", "escape")
@@ -152,9 +152,9 @@ async def test_a_training_loop_and_its_chart(size: tuple[int, int]) -> None:
         await reader.press("right", "end", "right_curly_bracket", "b", "left_curly_bracket")
         screen = app.screen
         assert isinstance(screen, LessonScreen)
-        screen.pane_layout.show_pane("chart")
+        screen.show_pane("chart")
         await reader.press("v", "v", "c", "z", "z")
-        screen.pane_layout.show_pane("tensors")
+        screen.show_pane("tensors")
         await reader.press("down", "c", "enter")
         await reader.read()
         await reader.press("escape", *["tab"] * 6)
@@ -174,7 +174,7 @@ async def test_a_lesson_that_runs(size: tuple[int, int], tmp_path: Path) -> None
         await reader.press("k", *["backspace"] * 5, "9", "enter", *["backspace"] * 5, "0", "full_stop", "2")
         await pilot.press("enter")
         await ended(pilot, screen)
-        assert len(screen.runner.runs.all) == 2
+        assert len(screen.model.runs.all) == 2
         await reader.press("right", "w", "up", "g", "escape", "home")
         reader.check()
     await app.close_sessions()

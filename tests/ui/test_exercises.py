@@ -61,8 +61,8 @@ async def test_a_wrong_attempt_is_told_why_and_can_be_walked(tmp_path: Path, hom
         shown = text(pilot.app)
         assert "y is 6, but the square of 3 is 9." in shown
         # The cursor stands where the learner's code has ended; it is walked like any other.
-        assert screen.timeline.kind(screen.cursor) == "cell_end"
-        codes = [screen.timeline.view(step).code for step in range(1, screen.timeline.steps + 1)]
+        assert screen.model.timeline.kind(screen.model.cursor) == "cell_end"
+        codes = [screen.model.timeline.view(step).code for step in range(1, screen.model.timeline.steps + 1)]
         assert "w + w" in codes
         # What checks it and what solves it are nobody's steps; the cells after it work all the same.
         assert "w * w" not in codes
@@ -81,7 +81,7 @@ async def test_it_is_solved_and_stays_so(tmp_path: Path, home: Path) -> None:
         assert screen.status == 0
     assert Store().load("graph/one").solved == {"square"}
     async with opened(tmp_path, LESSON) as (pilot, screen):  # the learner's version is what runs from now on
-        codes = [screen.timeline.view(step).code for step in range(1, screen.timeline.steps + 1)]
+        codes = [screen.model.timeline.view(step).code for step in range(1, screen.model.timeline.steps + 1)]
         assert "w ** 2" in codes
         await pilot.press("home", "right_square_bracket", "e", "f8")
         await pilot.pause()
@@ -118,7 +118,7 @@ async def test_where_there_is_no_exercise_the_keys_say_so(tmp_path: Path, home: 
         await pilot.press("end", "H")
         await pilot.pause(0.1)
         assert "hints belong to exercises" in text(pilot.app)
-        assert [section.number for section in screen.gate.sections] == [1, 2, 3]
+        assert [section.number for section in screen.model.gate.sections] == [1, 2, 3]
 
 
 async def test_no_key_does_harm_at_the_very_beginning(tmp_path: Path, home: Path) -> None:
@@ -215,7 +215,7 @@ async def test_a_second_question_at_the_same_place_comes_into_view(tmp_path: Pat
         assert "another question" in text(pilot.app)
         await pilot.press("2", "enter", "end")
         await pilot.pause(0.1)
-        assert screen.cursor == screen.timeline.steps
+        assert screen.model.cursor == screen.model.timeline.steps
 
 
 async def test_what_a_check_says_follows_the_language(tmp_path: Path, home: Path) -> None:

@@ -44,7 +44,7 @@ async def test_the_figure_is_that_of_the_cursors_moment(record: Forker, tmp_path
         await pilot.pause(0.1)
         assert "turn 2" in text(app)
         assert "figure 3 of 3" in text(app)
-        screen.cursor = next(step for step in range(screen.limit, 0, -1) if timeline.state(step).figures == 1)
+        screen.go_to(next(step for step in range(screen.model.limit, 0, -1) if timeline.state(step).figures == 1))
         await pilot.pause(0.1)
         assert "turn 0" in text(app)
         await pilot.press("home")

@@ -47,12 +47,12 @@ done = True
 async def test_a_wrong_line_is_told_the_step_at_which_the_right_one_ran(tmp_path: Path) -> None:
     async with opened(tmp_path, LINE, size=(80, 24)) as (pilot, screen):
         await pilot.press("1", "5", "enter")
-        steps = range(1, screen.timeline.steps + 1)
-        end = next(step for step in steps if screen.timeline.kind(step) == "cell_end")
+        steps = range(1, screen.model.timeline.steps + 1)
+        end = next(step for step in steps if screen.model.timeline.kind(step) == "cell_end")
         await pilot.press("g", *str(end), "enter")
         await pilot.pause()
-        added = [step for step in steps if screen.timeline.view(step).code == "w.add_(1)"]
-        (_, second, _) = (step for step in added if screen.timeline.kind(step) == "op")
+        added = [step for step in steps if screen.model.timeline.view(step).code == "w.add_(1)"]
+        (_, second, _) = (step for step in added if screen.model.timeline.kind(step) == "op")
         assert f"you said 15, it is line 16 · g {second} goes to the step that made it so" in text(pilot.app)
 
 
@@ -133,7 +133,7 @@ async def test_a_lesson_has_its_title_before_its_run_has_told_it(tmp_path: Path)
 async def test_a_chart_without_room_says_the_pass_that_is_now(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
         await pilot.press("end")
-        screen.pane_layout.show_pane("chart")
+        screen.show_pane("chart")
         await pilot.pause()
         assert "loss = 9. · pass 3 of 3" in text(pilot.app)
         assert "z shows the curve" in text(pilot.app)
@@ -227,7 +227,7 @@ async def test_the_tab_of_the_output_tells_that_more_is_in_it(tmp_path: Path) ->
         await pilot.press("end")
         await pilot.pause()
         assert "output +3 ─" in text(pilot.app)
-        screen_of(pilot.app).pane_layout.show_pane("output")
+        screen_of(pilot.app).show_pane("output")
         await pilot.pause()
         assert "output ─" in text(pilot.app)
 
@@ -245,9 +245,9 @@ async def test_the_page_of_a_step_has_what_it_printed(tmp_path: Path) -> None:
 async def test_outside_of_a_loop_its_turns_are_near(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP) as (pilot, screen):
         await pilot.press("end", "left_curly_bracket")
-        assert screen.timeline.view(screen.cursor).iteration == 3
+        assert screen.model.timeline.view(screen.model.cursor).iteration == 3
         await pilot.press("home", "right_curly_bracket")
-        assert screen.timeline.view(screen.cursor).iteration == 1
+        assert screen.model.timeline.view(screen.model.cursor).iteration == 1
 
 
 def test_a_mark_near_the_end_of_an_axis_is_not_taken_for_it() -> None:
@@ -275,7 +275,7 @@ async def test_a_question_is_not_seen_through_while_its_run_arrives() -> None:
         for frame in session.frames:
             session.timeline.feed(frame)
         await pilot.press("right_square_bracket", "right_square_bracket")
-        assert screen_of(app).cursor == screen_of(app).limit == 6
+        assert screen_of(app).model.cursor == screen_of(app).model.limit == 6
         session.frames = []
         session.go_on.set()
         await pilot.pause(0.1)
@@ -289,7 +289,7 @@ async def test_the_list_of_runs_names_the_way_back_and_says_what_it_does_not_do(
         await pilot.press("w")
         await ended(pilot, screen)
         await pilot.pause(0.6)  # the list is drawn anew from time to time
-        now = screen.runner.runs.now
+        now = screen.model.runs.now
         assert now is not None
         shown = [line for line in lines(pilot.app) if "rate = 2" in line]
         assert [line for line in shown if f"{now.timeline.steps} steps" in line]
@@ -297,7 +297,7 @@ async def test_the_list_of_runs_names_the_way_back_and_says_what_it_does_not_do(
         await pilot.press("d")
         await pilot.pause()
         assert "this run is on the screen: choose another one" in text(pilot.app)
-        assert len(screen.runner.runs.all) == 2
+        assert len(screen.model.runs.all) == 2
 
 
 async def test_a_knob_that_is_refused_leaves_its_keys_in_view(tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ async def test_a_knob_that_is_refused_leaves_its_keys_in_view(tmp_path: Path) ->
 
 async def test_a_saved_file_that_cannot_run_is_named_without_its_folder(tmp_path: Path) -> None:
     async with opened(tmp_path, LOOP, size=(80, 24)) as (pilot, screen):
-        screen.target.path.write_text(LOOP.replace("range(3)", "range(3"), encoding="utf-8")
-        screen.file_watcher.check_file()
+        screen.model.target.path.write_text(LOOP.replace("range(3)", "range(3"), encoding="utf-8")
+        screen.check_file()
         for _ in range(100):
             await pilot.pause(0.1)
             if "01-one.py" in text(pilot.app):

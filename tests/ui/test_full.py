@@ -43,7 +43,7 @@ async def test_the_line_is_marked_where_it_was_full(full: Recording, size: tuple
         await pilot.press("end")
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.cursor == timeline.steps == cut + 1
+        assert screen.model.cursor == timeline.steps == cut + 1
         marked = [row for row in lines(app) if "▮" in row]
         assert len(marked) == 1
         assert f"▮ {line:>2}" in marked[0]
@@ -51,7 +51,7 @@ async def test_the_line_is_marked_where_it_was_full(full: Recording, size: tuple
         assert f"full at step {cut:,}" in text(app)
         await pilot.press("left")
         await pilot.pause()
-        assert screen.cursor == cut
+        assert screen.model.cursor == cut
         assert "full here" in text(app)
         assert f"the recording is full here · line {line}, iteration {iteration:,}" in text(app)
         await pilot.press("b")

@@ -103,27 +103,27 @@ async def test_a_question_holds_the_cursor_and_hides_what_is_ahead() -> None:
         await pilot.press("end")
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.cursor == 6
+        assert screen.model.cursor == 6
         assert "what will w.grad hold?" in text(app)
         assert "the sum of both paths" not in text(app)
         assert "y.backward()" in text(app)  # the cell that is asked about
         assert "print(w.grad" not in text(app)
         await pilot.press("right")
         await pilot.pause()
-        assert screen.cursor == 6
+        assert screen.model.cursor == 6
         assert "s skips it" in text(app)
         await pilot.press("g", "2", "0", "enter")
         await pilot.pause()
-        assert screen.cursor == 6
+        assert screen.model.cursor == 6
         await pilot.press("s")
         await pilot.pause()
         await pilot.press("right")
         await pilot.pause()
-        assert screen.cursor == 7
+        assert screen.model.cursor == 7
         assert "skipped" in text(app)
         await pilot.press("end")
         await pilot.pause()
-        assert screen.cursor == STEPS
+        assert screen.model.cursor == STEPS
 
 
 @pytest.mark.parametrize(("answer", "verdict"), [("5", "5 ✓ right"), ("4", "4 ✗ the run gives 5")])
@@ -149,7 +149,7 @@ async def test_what_is_no_answer_is_told_and_asked_again() -> None:
         await pilot.press("end", "enter", *"five", "enter")
         await pilot.pause()
         assert "An answer is a number" in text(app)
-        assert screen_of(app).asking
+        assert screen_of(app).model.asking
         await pilot.press("escape")
         await pilot.pause()
         assert screen_of(app).focused is screen_of(app).lesson
@@ -172,11 +172,11 @@ async def test_what_is_no_answer_to_this_question_is_asked_again(
         await pilot.press("end", "enter", *typed, "enter")
         await pilot.pause()
         assert message in text(app)
-        assert screen_of(app).asking
+        assert screen_of(app).model.asking
         screen_of(app).ask.value = ""
         await pilot.press(answer, "enter")
         await pilot.pause()
-        assert not screen_of(app).asking
+        assert not screen_of(app).model.asking
 
 
 @pytest.mark.parametrize("typed", ["nan", "NaN", "inf", "-inf", "Inf"])
@@ -188,7 +188,7 @@ async def test_nan_and_inf_can_be_typed_without_a_key_before(typed: str) -> None
         assert screen_of(app).ask.value == typed
         await pilot.press("enter")
         await pilot.pause()
-        assert screen_of(app).study.answers[2][0] == typed
+        assert screen_of(app).model.study.answers[2][0] == typed
 
 
 async def test_keys_that_lead_nowhere_begin_no_answer() -> None:
@@ -206,7 +206,7 @@ async def test_answers_are_kept_for_the_next_time() -> None:
         async with app.run_test(size=SIZE) as pilot:
             await pilot.press("end")
             await pilot.pause()
-            assert screen_of(app).asking == first
+            assert screen_of(app).model.asking == first
             if first:
                 await pilot.press("5", "enter")
             await pilot.pause()
@@ -219,7 +219,7 @@ async def test_letters_are_text_in_an_input() -> None:
         await pilot.pause()
         screen = screen_of(app)
         assert screen.ask.value == "qs/n"
-        assert screen.cursor == 6
+        assert screen.model.cursor == 6
         await pilot.press("tab")
         await pilot.pause()
         assert screen.focused is screen.code
@@ -231,15 +231,15 @@ async def test_statements_cells_and_passes_are_walked() -> None:
         await pilot.press("end", "s", "home")
         await pilot.pause()
         screen = screen_of(app)
-        seen = [screen.cursor]
+        seen = [screen.model.cursor]
         for key in ("n", "n", "p", "]", "n", "b", "i", "o", "[", "["):
             await pilot.press(key)
             await pilot.pause()
-            seen.append(screen.cursor)
+            seen.append(screen.model.cursor)
         assert seen == [0, 2, 4, 2, 7, 8, 15, 16, 21, 7, 1]
         await pilot.press("left", "left")
         await pilot.pause()
-        assert screen.cursor == 0
+        assert screen.model.cursor == 0
         assert "this is the beginning" in text(app)
 
 
@@ -286,13 +286,13 @@ async def test_find_goes_to_code_and_to_output_and_on() -> None:
         await pilot.press("end", "s", "home", "slash", *"w + 1", "enter")
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.cursor == 10
+        assert screen.model.cursor == 10
         await pilot.press("enter")
         await pilot.pause()
-        assert screen.cursor == 11
+        assert screen.model.cursor == 11
         await pilot.press("escape", "slash", *"[RED]", "enter")
         await pilot.pause()
-        assert screen.cursor == 24
+        assert screen.model.cursor == 24
         await pilot.press("escape", "slash", *"nowhere", "enter")
         await pilot.pause()
         assert "not found" in text(app)
@@ -306,7 +306,7 @@ async def test_go_to(typed: str, step: int) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("end", "s", "g", *typed, "enter")
         await pilot.pause()
-        assert screen_of(app).cursor == step
+        assert screen_of(app).model.cursor == step
 
 
 async def test_go_to_nowhere_is_told() -> None:
@@ -395,7 +395,7 @@ async def test_the_mouse_picks_a_step_and_a_pane() -> None:
         await pilot.press("end", "s")
         await pilot.click("#timebar", offset=(118, 0))
         await pilot.pause()
-        assert screen_of(app).cursor == STEPS
+        assert screen_of(app).model.cursor == STEPS
         await pilot.click("#graph", offset=(10, 3))
         await pilot.pause()
         assert screen_of(app).focused is screen_of(app).graph
@@ -408,10 +408,10 @@ async def test_play_walks_by_itself_and_stops_at_the_end() -> None:
         screen = screen_of(app)
         for _ in range(200):
             await pilot.pause(0.02)
-            if screen.cursor == STEPS and not screen.player.playing:
+            if screen.model.cursor == STEPS and not screen.timebar.playing:
                 break
-        assert screen.cursor == STEPS
-        assert not screen.player.playing
+        assert screen.model.cursor == STEPS
+        assert not screen.timebar.playing
 
 
 async def test_a_key_that_does_nothing_is_not_shown() -> None:
@@ -453,11 +453,11 @@ async def test_end_follows_a_program_that_runs() -> None:
         screen = screen_of(app)
         await pilot.press("end")
         await pilot.pause()
-        before = screen.cursor
-        assert before == screen.timeline.steps
+        before = screen.model.cursor
+        assert before == screen.model.timeline.steps
         session.go_on.set()
         await pilot.pause(0.3)
-        assert screen.cursor == screen.timeline.steps > before
+        assert screen.model.cursor == screen.model.timeline.steps > before
 
 
 async def test_x_stops_and_r_runs_again() -> None:
@@ -473,8 +473,8 @@ async def test_x_stops_and_r_runs_again() -> None:
         await pilot.press("end", "r")
         await pilot.pause(0.3)
         assert "stopped" not in lines(app)[0]
-        assert screen_of(app).cursor == 0
-        assert screen_of(app).timeline.run_end is not None
+        assert screen_of(app).model.cursor == 0
+        assert screen_of(app).model.timeline.run_end is not None
 
 
 async def test_a_worker_that_died_is_told_at_its_last_step() -> None:
@@ -536,13 +536,13 @@ async def test_a_list_is_typed_from_its_first_bracket_on() -> None:
         await pilot.press("end")
         await pilot.pause(0.1)
         screen = screen_of(app)
-        assert screen.asking
+        assert screen.model.asking
         await pilot.press("[", "5", "]")
         await pilot.pause(0.1)
         assert screen.ask.value == "[5]"
         await pilot.press("enter", "end", "[")
         await pilot.pause(0.1)
-        assert screen.timeline.cell(screen.cursor) == 3
+        assert screen.model.timeline.cell(screen.model.cursor) == 3
         assert not screen.ask.has_focus
 
 

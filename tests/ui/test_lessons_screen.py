@@ -85,7 +85,7 @@ async def test_enter_opens_and_escape_comes_back(lessons: Path) -> None:
         await pilot.press("end", "enter")
         await pilot.pause(0.2)
         assert isinstance(app.screen, LessonScreen)
-        assert app.screen.target.name == "graph/two"
+        assert app.screen.model.target.name == "graph/two"
         await pilot.press("right", "escape")
         await pilot.pause(0.2)
         assert "go on with  Two" in text(app)
@@ -165,7 +165,7 @@ async def test_a_lesson_goes_on_where_it_was_left(lessons: Path, home: Path) -> 
         await pilot.press("enter")
         await pilot.pause(0.2)
         assert isinstance(app.screen, LessonScreen)
-        assert app.screen.cursor == 9
+        assert app.screen.model.cursor == 9
         assert "back where you left, at step 9" in text(app)
         await pilot.press("home", "end")
         await pilot.pause(0.2)

@@ -48,7 +48,7 @@ async def go(pilot: Pilot[int], run: Recording, step: int, pane: str) -> LessonS
     await pilot.press("g", *str(step), "enter")
     screen = screen_of(app)
     screen.graph.views.wanted = "lanes"
-    screen.pane_layout.show_pane(pane)
+    screen.show_pane(pane)
     await pilot.pause()
     return screen
 
@@ -155,21 +155,21 @@ async def test_i_and_o_open_and_close_modules_where_the_mark_is_in_the_graph(run
         await pilot.press("o")
         await pilot.pause()
         assert any("◆" in line and "Linear" in line and "net[0]" in line for line in lines(app))
-        assert screen.cursor == step
+        assert screen.model.cursor == step
         await pilot.press("i")
         await pilot.pause()
         assert not any("◆" in line for line in lines(app))
         assert any("addmm" in line for line in lines(app))
         await pilot.press("escape", "i")  # without a mark the key walks
         await pilot.pause()
-        assert screen.cursor == step + 1
+        assert screen.model.cursor == step + 1
 
 
 async def test_the_mark_stays_on_its_thing_as_the_graph_grows(run: Recording) -> None:
     app = viewer(run)
     async with app.run_test(size=SIZE) as pilot:
         screen = await go(pilot, run, run.op("net(x) * w"), "graph")
-        node = run.timeline.state(screen.cursor).tensors[run.names(screen.cursor)["a"]].node
+        node = run.timeline.state(screen.model.cursor).tensors[run.names(screen.model.cursor)["a"]].node
         assert node is not None
         await mark(pilot, screen, screen.graph, ("node", node))
         for _ in range(3):
@@ -200,12 +200,12 @@ async def test_the_mark_goes_along_with_a_name_through_a_loop(record: Forker) ->
     app = viewer(run)
     async with app.run_test(size=SIZE) as pilot:
         screen = await go(pilot, run, run.op("y + 1"), "tensors")
-        await mark(pilot, screen, screen.tensors, ("tensor", run.names(screen.cursor)["y"]))
+        await mark(pilot, screen, screen.tensors, ("tensor", run.names(screen.model.cursor)["y"]))
         seen = set()
-        while screen.cursor < run.timeline.steps:
+        while screen.model.cursor < run.timeline.steps:
             await pilot.press("right")
             await pilot.pause()
-            number = run.names(screen.cursor)["y"]
+            number = run.names(screen.model.cursor)["y"]
             assert screen.tensors.details() == ("tensor", number)
             seen.add(number)
             assert screen.code.linked is not None

@@ -44,5 +44,5 @@ async def test_prose_keeps_what_was_true_where_it_was_read(tmp_path: Path) -> No
         assert ended in shown
         await pilot.press("g", "2", "enter")
         await pilot.pause()
-        assert screen.cursor == 2
+        assert screen.model.cursor == 2
         assert began in text(pilot.app), "read, although the cursor stands before it"

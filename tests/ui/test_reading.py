@@ -23,7 +23,7 @@ async def test_no_key_goes_past_a_question_in_silence(key: str) -> None:
         await pilot.pause()
         await pilot.press(key)
         await pilot.pause()
-        assert screen_of(app).cursor == 6
+        assert screen_of(app).model.cursor == 6
         assert "first the question: Enter answers it, s skips it" in text(app)
 
 
@@ -66,7 +66,7 @@ async def test_a_long_question_is_seen_whole_when_one_comes_to_it() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*["right"] * 6)
         await pilot.pause()
-        assert screen_of(app).asking
+        assert screen_of(app).model.asking
         assert "Line 1 of a long question." in text(app)
         assert "What is w.grad?" in text(app)
 
@@ -78,7 +78,7 @@ async def test_a_second_question_about_the_same_begins_empty() -> None:
         await pilot.press("end", "5", "enter")
         await pilot.pause()
         screen = screen_of(app)
-        assert screen.asking
+        assert screen.model.asking
         assert screen.ask.value == ""
 
 
@@ -116,7 +116,7 @@ async def test_two_questions_are_told_together(
         await pilot.pause()
         await pilot.press("left", "right")
         await pilot.pause()
-        assert screen.timeline.kind(screen.cursor) == "cell_end"
+        assert screen.model.timeline.kind(screen.model.cursor) == "cell_end"
         assert message in text(pilot.app)
         screen.code.focus()
         at = next(at for at in range(screen.code.count()) if "b = a" in str(screen.code.row(at, 60)))
@@ -136,7 +136,7 @@ async def test_a_marked_line_that_is_cut_is_told_until_the_next_step(tmp_path: P
         assert "line 15: b = a + 1" in lines(pilot.app)[-3]
         await pilot.press("right")
         await pilot.pause()
-        assert screen.timeline.kind(screen.cursor) == "line"
+        assert screen.model.timeline.kind(screen.model.cursor) == "line"
         assert "line 15: b = a + 1" not in lines(pilot.app)[-3]
 
 
@@ -176,7 +176,7 @@ async def test_what_is_looked_for_is_found_in_its_own_line(tmp_path: Path, home:
     async with opened(tmp_path, LOOP) as (pilot, screen):
         await pilot.press("home", "slash", *"k * w", "enter")
         await pilot.pause()
-        view = screen.timeline.view(screen.cursor)
+        view = screen.model.timeline.view(screen.model.cursor)
         assert view.site is not None
         assert view.site.span[0] == 14
 

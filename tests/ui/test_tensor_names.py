@@ -30,7 +30,7 @@ async def test_a_row_for_each_tensor_and_no_two_are_called_alike(record: Forker)
         async with app.run_test(size=size) as pilot:
             await pilot.press("end")
             screen = screen_of(app)
-            screen.pane_layout.show_pane("tensors")
+            screen.show_pane("tensors")
             await pilot.pause()
             pane = screen.tensors
             rows = ["".join(text for text, _ in pane.row(place, pane.inner)) for place in range(pane.count())]

@@ -50,7 +50,7 @@ def graph_of(app: GradtutorApp) -> GraphPane:
 async def go(app: GradtutorApp, pilot: Pilot[int], step: int) -> list[str]:
     """To a step; the rows of the graph pane."""
     assert isinstance(app.screen, LessonScreen)
-    app.screen.cursor = step
+    app.screen.go_to(step)
     await pilot.pause()
     return shown(app)
 

@@ -40,20 +40,20 @@ async def test_another_knob_makes_another_run_with_the_first_as_its_ghost(tmp_pa
         assert "from 0.01 to 0.5" in text(pilot.app)
         await pilot.press("enter")
         await ended(pilot, screen)
-        now, ghost = screen.runner.runs.now, screen.runner.runs.ghost
+        now, ghost = screen.model.runs.now, screen.model.runs.ghost
         assert now is not None
         assert ghost is not None
         assert (ghost.name, now.name) == ("as written", "lr = 0.5")
         # w is 1; each step takes lr * 2w: with 0.5 it comes to 0 at once, with 0.1 to 0.8³ = 0.512.
         assert [point.value for point in now.timeline.series["loss"]] == [1.0, 0.0, 0.0]
-        assert screen.cursor == now.timeline.steps
+        assert screen.model.cursor == now.timeline.steps
         shown = text(pilot.app)
         assert "loss before" in shown
         assert "-0.512" in shown
         await pilot.press("w", "up", "enter")
         await pilot.pause()
-        assert screen.timeline is ghost.timeline
-        assert screen.cursor == ghost.timeline.steps
+        assert screen.model.timeline is ghost.timeline
+        assert screen.model.cursor == ghost.timeline.steps
         assert "+0.512" in text(pilot.app)
 
 
@@ -64,7 +64,7 @@ async def test_a_value_out_of_range_is_refused_where_it_was_typed(tmp_path: Path
         assert "7 is above the most, 0.5" in text(pilot.app)
         await pilot.press("escape")
         await pilot.pause()
-        assert len(screen.runner.runs.all) == 1
+        assert len(screen.model.runs.all) == 1
 
 
 async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -> None:
@@ -91,9 +91,9 @@ async def test_a_cell_is_edited_and_the_file_stays(tmp_path: Path, home: Path) -
         area.text = area.text.replace("w * w", "3 * w")
         await pilot.press("f5")
         await ended(pilot, screen)
-        assert [run.name for run in screen.runner.runs.all] == ["as written", "cell 2 edited"]
+        assert [run.name for run in screen.model.runs.all] == ["as written", "cell 2 edited"]
         # the gradient is 3, each step takes 0.3: 1, 0.7, 0.4 times 3
-        losses = [point.value for point in screen.timeline.series["loss"]]
+        losses = [point.value for point in screen.model.timeline.series["loss"]]
         assert losses == pytest.approx([3.0, 2.1, 1.2], rel=1e-6)
     assert (tmp_path / "graph" / "01-one.py").read_text(encoding="utf-8") == LESSON
 
@@ -102,7 +102,7 @@ async def test_runs_are_named_compared_and_dropped(tmp_path: Path, home: Path) -
     async with opened(tmp_path, LESSON) as (pilot, screen):
         await pilot.press("end", "k", *["delete"] * 5, "0", ".", "2", "enter")
         await ended(pilot, screen)
-        runs = screen.runner.runs
+        runs = screen.model.runs
         await pilot.press("w", "n", "end", "!", "enter")
         await pilot.pause()
         assert runs.all[1].name == "lr = 0.2!"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,15 @@ def load(folder: Path) -> Catalog:
             continue
         lessons[lesson.id] = lesson
     return Catalog(tuple(lessons.values()), tuple(problems))
+
+
+def lesson_after(folder: Path, lesson: str) -> Header | None:
+    """Return the lesson that follows the one with this id; None after the last."""
+    try:
+        lessons = load(folder).lessons
+    except LessonError:
+        return None
+    return next((following for before, following in pairwise(lessons) if before.id == lesson), None)
 
 
 def _files(folder: Path, problems: list[LessonError]) -> list[Path]:

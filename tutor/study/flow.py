@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from tutor.lesson.model import Knob
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
@@ -129,6 +132,23 @@ class Gate:
     def has_prose(self) -> bool:
         """Whether the lesson has anything to read."""
         return any(section.cells for section in self.sections)
+
+    @property
+    def knobs(self) -> dict[str, Knob]:
+        """The knobs of the program, by name."""
+        cells = [] if self.document is None else self.document.cells
+        return {knob["name"]: msgspec.convert(knob, Knob) for cell in cells for knob in cell.get("knobs", ())}
+
+    @property
+    def code_cells(self) -> dict[int, dict[str, Any]]:
+        """The code cells of the program, by number."""
+        cells = [] if self.document is None else self.document.cells
+        return {cell["number"]: cell for cell in cells if isinstance(cell.get("number"), int)}
+
+    def original(self, number: int) -> str:
+        """Return the code of a cell as it is in the file; empty if there is no such cell."""
+        source = None if self.document is None else self.document.originals.get(number)
+        return str(self.code_cells.get(number, {}).get("source", "")) if source is None else source
 
     @property
     def last_revealed_cell(self) -> int | None:

@@ -14,15 +14,17 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from tutor import paths
+from tutor.explain import describe_check_failure
 from tutor.i18n import _
 from tutor.lesson import answers
-from tutor.study.flow import Gate
+from tutor.study.flow import Exercise, Gate
 from tutor.trace import events as ev
 from tutor.trace.timeline import Timeline
 
@@ -218,10 +220,30 @@ def _reason(error: Any) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+@dataclass(frozen=True)
+class ExerciseStatus:
+    """The learner's progress in an exercise."""
+
+    kind: str
+    """`fill` or `bug`."""
+    solved: bool
+    tried: bool
+    problem: str
+    """Message of the failed check; empty if it passed or has not run."""
+    hints: int
+    """Number of hints shown."""
+    hint_count: int
+    """Number of hints the lesson has."""
+    solution: str
+    """The lesson's solution, if it may be seen."""
+    ran: bool
+    """Whether this run has reached the exercise's check."""
+
+
 class Study:
     """The answers and progress of one lesson. Nothing is saved for a script or a recording."""
 
-    def __init__(self, target: Target, gate: Gate, store: Store | None = None) -> None:
+    def __init__(self, target: Target, gate: Gate, store: Store | None = None, anew: bool = False) -> None:
         self.gate = gate
         self.answers: dict[int, tuple[str, bool | None]] = {}
         """The answer's text (empty: skipped) and whether it is right (None: not known yet), by question index."""
@@ -236,7 +258,8 @@ class Study:
         self._store: Store | None = None
         if target.kind == "lesson":
             self._store = store or Store()
-            self.progress = self._store.load(target.name)
+            if not anew:
+                self.progress = self._store.load(target.name)
             self.resume = self.progress.resume
 
     def settle_answers(self, gate: Gate) -> None:
@@ -277,20 +300,42 @@ class Study:
                 self.answers[index] = (text, _is_right(text, result[1]))
                 self._save()
 
-    def record_step(self, step: int, timeline: Timeline, running: bool) -> None:
-        """Record that a step was shown: the first begins the lesson, the last of a run that ended well completes it."""
+    def record_step(self, step: int, timeline: Timeline, running: bool, can_try: bool) -> None:
+        """Record that a step was shown: the first begins the lesson, the last of a run that ended well completes it.
+
+        Where exercises cannot be tried (`can_try`), they need not be solved for that.
+        """
         self.furthest = max(self.furthest, step)
         if self._store is None or not step:
             return
         end = timeline.run_end
         ended = not running and step == timeline.steps and end is not None and end.outcome == "ok"
-        solved = all(
-            exercise.id in self.progress.solved | self.progress.opened for exercise in self.gate.exercises.values()
-        )
+        solved = not can_try or all(map(self.is_settled, self.gate.exercises.values()))
         done = ended and self.gate.question is None and solved
         self.progress.steps = 0 if running else timeline.steps
         if not self.progress.begun or (done and not self.progress.done):
             self._save(begun=True, done=done)
+
+    def exercise_status(self, exercise: Exercise, timeline: Timeline) -> ExerciseStatus:
+        """Return how far the learner is with an exercise."""
+        progress, document = self.progress, self.gate.document
+        cell = {} if document is None else document.cells[exercise.index]
+        result = self.gate.attempt_result(timeline, exercise)
+        solved, starter = exercise.id in progress.solved, self.gate.original(exercise.number)
+        return ExerciseStatus(
+            kind=str((cell.get("attributes") or {}).get("kind", "")),
+            solved=solved,
+            tried=progress.attempts.get(exercise.id, starter) != starter,
+            problem="" if result is None or result.ok else describe_check_failure(result),
+            hints=progress.hints.get(exercise.id, 0),
+            hint_count=len(exercise.hints),
+            solution=exercise.solution if solved or exercise.id in progress.opened else "",
+            ran=result is not None,
+        )
+
+    def is_settled(self, exercise: Exercise) -> bool:
+        """Return whether an exercise is solved, or its solution was shown."""
+        return exercise.id in self.progress.solved | self.progress.opened
 
     def record_attempt(self, exercise: str, code: str) -> None:
         """Record the learner's code for an exercise."""
@@ -362,7 +407,7 @@ def _is_right(text: str, run: ev.Answer) -> bool:
     try:
         answer = answers.parse(text)
         if run.last_line is not None:  # a line of the statement is meant, whichever
-            return isinstance(answer, int) and run.value <= answer <= run.last_line
+            return answers.matches_line(answer, run.value, run.last_line)
         return answers.matches(answer, to_json(run.value, "float32"))
     except answers.AnswerError:
         return False

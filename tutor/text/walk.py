@@ -1,159 +1,155 @@
 """Walk through a recording without a screen: read a command from a line of input, print a step.
 
-`Questions` asks the questions of a lesson and compares the answers with the run. Works with any terminal, and without.
+The questions of a lesson are asked where the model of the walk has one open, before the cell that they are about. Works
+with any terminal, and without.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, TextIO
 
+import msgspec
+
 from tutor.explain import cause, describe_check_failure, explanation, line
+from tutor.explain.expressions import evaluate
 from tutor.i18n import N_, _, ngettext
 from tutor.lesson import answers
-from tutor.lesson.model import Cell
-from tutor.study.progress import GivenAnswer, Progress, Store
-from tutor.text import prose, show
+from tutor.lesson.catalog import Target
+from tutor.lesson.markdown import blocks, live_values
+from tutor.lesson.model import Cell, in_language, join_lines
+from tutor.study.flow import Question
+from tutor.study.model import Model
+from tutor.study.moves import Move
+from tutor.study.progress import Store
+from tutor.text import show
 from tutor.text.format import Paint, escape_controls, guard
-from tutor.text.prose import cells_of
 from tutor.text.show import change_lines
+from tutor.text_width import wrap
 from tutor.trace import navigation
-from tutor.trace.events import Answer, Checked
+from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 
+_MAX_WIDTH = 88
 
-class Questions:
-    """The questions of a lesson and the answers given."""
 
-    def __init__(self, timeline: Timeline, language: str) -> None:
-        self._timeline = timeline
+# ---------------------------------------------------------------- prose and questions
+
+
+class Lesson:
+    """The texts of a lesson in one language, and of its questions."""
+
+    def __init__(self, model: Model, language: str) -> None:
+        self._model = model
         self._language = language
-        self._cells = cells_of(timeline)
-        self.given: dict[int, GivenAnswer] = {}
-        """By the question's cell, its index in the lesson."""
+        document = model.timeline.document
+        self.title = in_language(document.title, language) if document is not None and document.title else ""
+        self._cells = _cells_of(model.timeline)
 
-    def options(self, cell: Cell) -> list[str]:
+    def numbers_between(self, previous: int, last: int) -> list[int]:
+        """Return the numbers of the code cells after `previous`, up to `last`; recordings may give any."""
+        between = {number for cell in self._cells if (number := cell.number) and previous < number < last}
+        return [*sorted(between), last] if previous < last else []
+
+    def cells_before(self, number: int | None) -> list[Cell]:
+        """Return the prose cells between the previous code cell and this one (None: after the last)."""
+        section = next((section for section in self._model.gate.sections if section.number == number), None)
+        return [] if section is None else [self._cells[index] for index in section.cells if index < len(self._cells)]
+
+    def lines(self, cell: Cell, state: State) -> list[str]:
+        """Return the lines of a cell's text, with values from `state`, and an empty line before and after."""
+        text = cell.text_in(self._language)
+        values = live_values(text)[::-1]
+        width = min(_MAX_WIDTH, max(shutil.get_terminal_size((_MAX_WIDTH, 24)).columns, 20))
+        lines = [""]
+        for block in blocks(text):
+            start, end = block.start, block.end
+            part = text[start:end]
+            for value in (value for value in values if start <= value.start < end):
+                value_text = evaluate(state, value.text) or "…"
+                part = part[: value.start - start] + value_text + part[value.end - start :]
+            if block.kind == "text" and not block.lead:
+                lines += wrap(join_lines(row.strip() for row in part.splitlines()), width)
+            else:
+                lines += [""] if block.kind == "gap" else part.splitlines()  # a list, code or a table: as it stands
+        return [*lines, ""]
+
+    def options(self, question: Question) -> list[str]:
         """Return the options of a choice; empty for any other question."""
-        options_by_language = cell.options
-        return next((options_by_language[key] for key in (self._language, "", "en") if key in options_by_language), [])
+        options = self._cells[question.index].options
+        return next((options[key] for key in (self._language, "", "en") if key in options), [])
 
-    def code_lines(self, cell: Cell) -> list[str]:
+    def code_lines(self, question: Question) -> list[str]:
         """Return the numbered lines to choose from; empty unless the question asks for a line."""
-        code_cell = self._code_cell(cell)
-        if cell.question != "line" or code_cell is None:
+        if question.kind != "line" or question.lines is None or question.before is None:
             return []
-        return [
-            f"  {number:>3}  {row}" for number, row in enumerate(code_cell.source.split("\n"), code_cell.first_line)
-        ]
+        rows = self._model.gate.original(question.before).split("\n")
+        return [f"  {number:>3}  {row}" for number, row in zip(question.lines, rows, strict=False)]
 
-    def _code_cell(self, cell: Cell) -> Cell | None:
-        """Return the code cell that a question asks about; None if none follows."""
-        return next((later for later in self._cells if later.index > cell.index and later.number is not None), None)
-
-    def _line_range(self, cell: Cell) -> range | None:
-        """Return the range of line numbers of that cell; None if there is none."""
-        code_cell = self._code_cell(cell)
-        return (
-            None
-            if code_cell is None
-            else range(code_cell.first_line, code_cell.first_line + code_cell.source.count("\n") + 1)
-        )
-
-    def prompt(self, cell: Cell) -> str:
+    def prompt(self, question: Question) -> str:
         """Return what the learner is to type."""
-        if cell.question == "line":
+        if question.kind == "line":
             return _("the number of the line")
-        if self.options(cell):
+        if self.options(question):
             return _("the number of your choice")
         return _("your answer (to a thousandth)")
 
-    def answer(self, cell: Cell, typed: str) -> tuple[str, bool]:
-        """Record an answer. Return the reply, and whether the question is settled."""
-        if typed in ("s", "skip", "q", ""):
-            if typed != "":
-                self.given[cell.index] = GivenAnswer("", None)
-            return (_("Skipped.") if typed else _("Type an answer, or s to skip.")), typed != ""
-        try:
-            value = answers.read(typed, cell.question, len(self.options(cell)), self._line_range(cell))
-        except answers.AnswerError as error:
-            return str(error), False
-        run_answer = self._run_answer(cell)
-        self.given[cell.index] = GivenAnswer(typed, run_answer is not None and _is_right(cell, value, run_answer))
-        return _("Now see."), True
-
     def exercise_result(self, number: int) -> str | None:
         """Return the result of checking the code of an exercise cell; None if there is none."""
-        indices = {cell.index for cell in self._cells if cell.number == number}
-        for side_event in self._timeline.side_events:
-            event = side_event.event
-            if isinstance(event, Checked) and event.cell in indices and event.of == "attempt":
-                if event.ok:
-                    return _("Exercise {name}: solved.", name=event.exercise)
-                text = N_("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
-                return _(text, name=event.exercise, problem=describe_check_failure(event))
-        return None
+        exercise = self._model.gate.exercises.get(number)
+        result = None if exercise is None else self._model.gate.attempt_result(self._model.timeline, exercise)
+        if result is None:
+            return None
+        if result.ok:
+            return _("Exercise {name}: solved.", name=result.exercise)
+        text = N_("Exercise {name}: {problem} (`e` on the full screen changes the code.)")
+        return _(text, name=result.exercise, problem=describe_check_failure(result))
 
     def verdicts(self, number: int) -> Iterator[tuple[str, bool]]:
         """Yield a verdict on each answered question before a code cell, and whether the answer is right."""
-        for cell in self._questions_before(number):
-            run_answer = self._run_answer(cell)
-            answer = self.given.get(cell.index)
-            if run_answer is None or answer is None:
+        model = self._model
+        for question in model.gate.questions:
+            result = model.gate.run_answer(model.timeline, question.index)
+            answer = model.study.answers.get(question.index)
+            if question.before != number or result is None or answer is None:
                 continue
-            if run_answer.error is not None:
-                yield _("{what} could not be computed: {error}", what=cell.of, error=_(run_answer.error)), False
+            event, (typed, right) = result[1], answer
+            if event.error is not None:
+                yield _("{what} could not be computed: {error}", what=question.of, error=_(event.error)), False
                 continue
-            value = answers.format_answer(run_answer.value)
-            options = self.options(cell)
-            if options and isinstance(run_answer.value, (int, float)) and 1 <= run_answer.value <= len(options):
-                value = f"{value}{_(', ')}{options[int(run_answer.value) - 1]}"
+            value, options = answers.format_answer(event.value), self.options(question)
+            if options and isinstance(event.value, (int, float)) and 1 <= event.value <= len(options):
+                value = f"{value}{_(', ')}{options[int(event.value) - 1]}"
             what = _("the answer is {value}", value=value)
             if not options:
-                what = _("{what} is {value}", what=cell.of, value=value)
-            if cell.question == "line":
+                what = _("{what} is {value}", what=question.of, value=value)
+            if question.kind == "line":
                 what = _("it is line {value}", value=value)
-            if answer.right is None:
+            if not typed:
                 yield _("You skipped the question: {what}.", what=what), False
-            elif answer.right:
+            elif right:
                 yield _("Right: {what}.", what=what), True
             else:
-                wrong_places = _wrong_places(cell, answer.answer, run_answer.value)
-                yield _("You said {answer}, but {what}.{off}", answer=answer.answer, what=what, off=wrong_places), False
+                places = _wrong_places(typed, event.value) if question.kind == "predict" else ""
+                yield _("You said {answer}, but {what}.{off}", answer=typed, what=what, off=places), False
 
-    def _questions_before(self, number: int) -> list[Cell]:
-        """Return the questions between the previous code cell and this one."""
-        questions: list[Cell] = []
-        for cell in self._cells:
-            if cell.number == number:
-                return questions
-            if cell.number is not None:
-                questions = []
-            elif cell.question is not None:
-                questions.append(cell)
+
+def _cells_of(timeline: Timeline) -> list[Cell]:
+    """Return the cells of the recorded document; empty if they cannot be read."""
+    try:
+        return [] if timeline.document is None else msgspec.convert(timeline.document.cells, list[Cell])
+    except msgspec.ValidationError:
         return []
 
-    def _run_answer(self, cell: Cell) -> Answer | None:
-        """Return the run's answer; None if the run has not got so far."""
-        events = (side_event.event for side_event in self._timeline.side_events)
-        return next((event for event in events if isinstance(event, Answer) and event.cell == cell.index), None)
 
-
-def _is_right(cell: Cell, value: Any, run_answer: Answer) -> bool:
-    """Return whether an answer agrees with the run's."""
-    if cell.question == "line":
-        return answers.matches_line(value, run_answer.value, run_answer.last_line)
-    return answers.matches(value, run_answer.value)
-
-
-def _wrong_places(cell: Cell, typed: str, value: Any) -> str:
+def _wrong_places(typed: str, value: Any) -> str:
     """Return which numbers of a list are wrong, if some are right; else an empty text."""
-    comparison = answers.partly_right(answers.parse(typed), value) if cell.question == "predict" else []
-    if not comparison:
-        return ""
+    comparison = answers.partly_right(answers.parse(typed), value)
     places = ["[" + ", ".join(map(str, element.place)) + "]" for element in comparison if not element.ok]
-    return _(" Off: {places}.", places=", ".join(places))
+    return _(" Off: {places}.", places=", ".join(places)) if comparison else ""
 
 
 # ---------------------------------------------------------------- commands
@@ -171,44 +167,60 @@ s      skip a question          ?   this help
 q      quit
 """)
 
-Move = Callable[[Timeline, int], int | None]
-_MOVES: dict[str, tuple[Move, str]] = {
-    "": (navigation.forward, N_("This was the last step.")),
-    "b": (navigation.back, N_("This is the first step.")),
-    "back": (navigation.back, N_("This is the first step.")),
-    "n": (navigation.next_line, N_("No statement comes after this one.")),
-    "next": (navigation.next_line, N_("No statement comes after this one.")),
-    "p": (navigation.previous_line, N_("This is the first statement.")),
-    "i": (navigation.into, N_("Nothing to step into here.")),
-    "into": (navigation.into, N_("Nothing to step into here.")),
-    "o": (navigation.out, N_("Nothing to step out of here.")),
-    "out": (navigation.out, N_("Nothing to step out of here.")),
-    "]": (navigation.next_cell, N_("This is the last cell that ran.")),
-    "[": (navigation.previous_cell, N_("This is the first cell.")),
-    "}": (navigation.next_iteration, N_("No iteration comes after this.")),
-    "{": (navigation.previous_iteration, N_("No iteration comes before this.")),
-    "f": (navigation.next_pass, N_("No backward pass comes after this.")),
-    "F": (navigation.previous_pass, N_("No backward pass comes before this.")),
+_FORWARD = Move(navigation.forward, N_("This was the last step."), ahead=True)
+_BACK = Move(navigation.back, N_("This is the first step."))
+_NEXT_LINE = Move(navigation.next_line, N_("No statement comes after this one."), ahead=True)
+_INTO = Move(navigation.into, N_("Nothing to step into here."))
+_OUT = Move(navigation.out, N_("Nothing to step out of here."))
+_MOVES = {
+    "": _FORWARD,
+    "b": _BACK,
+    "back": _BACK,
+    "n": _NEXT_LINE,
+    "next": _NEXT_LINE,
+    "p": Move(navigation.previous_line, N_("This is the first statement.")),
+    "i": _INTO,
+    "into": _INTO,
+    "o": _OUT,
+    "out": _OUT,
+    "]": Move(navigation.next_cell, N_("This is the last cell that ran."), ahead=True),
+    "[": Move(navigation.previous_cell, N_("This is the first cell.")),
+    "}": Move(navigation.next_iteration, N_("No iteration comes after this."), ahead=True),
+    "{": Move(navigation.previous_iteration, N_("No iteration comes before this.")),
+    "f": Move(navigation.next_pass, N_("No backward pass comes after this."), ahead=True),
+    "F": Move(navigation.previous_pass, N_("No backward pass comes before this.")),
 }
-_FORWARD_COMMANDS = ("", "n", "next", "]", "}", "f")
 
 
 class Walker:
-    """A walk through a recording, with its cursor."""
+    """A walk through a recording by lines of input. Its questions are asked anew each time."""
 
-    def __init__(self, timeline: Timeline, store: Store | None, language: str, source: TextIO, out: TextIO) -> None:
+    def __init__(
+        self, target: Target, timeline: Timeline, store: Store | None, language: str, source: TextIO, out: TextIO
+    ) -> None:
+        """Make the walk.
+
+        Args:
+            target: What was recorded.
+            timeline: The recording.
+            store: Where progress is kept; None keeps none.
+            language: The language of the texts.
+            source: Where commands are read.
+            out: Where steps are printed.
+        """
         self.timeline = timeline
-        self.step = 0
         self._source = source
         self._out = out
         self._paint = Paint(out)
         self._is_interactive = source.isatty()
-        self._prose = prose.Prose(timeline, language)
-        self._questions = Questions(timeline, language)
-        document = timeline.document
-        self._store = store
-        self._progress = Progress(document.name, begun=True) if document is not None else Progress("")
+        self._model = Model(target, timeline=timeline, store=store, anew=True)
+        self._lesson = Lesson(self._model, language)
         self._told_cells = 0
+
+    @property
+    def step(self) -> int:
+        """The current step; 0 before the first."""
+        return self._model.cursor
 
     def run(self) -> None:
         """Read and run commands until the end of input, or `q`."""
@@ -217,7 +229,10 @@ class Walker:
             while (typed := self._read("> ")) is not None and typed.strip() not in ("q", "quit", "exit"):
                 guard(self.timeline, partial(self._run_command, typed.strip()), self._print_quietly)
         finally:
-            self._save()
+            study = self._model.study
+            study.save_position(self.step)
+            if study.notice is not None:
+                print(f"gradtutor: {study.notice}", file=sys.stderr)
 
     # ------------------------------------------------------------ a command
 
@@ -225,7 +240,7 @@ class Walker:
         """Print the title and the number of steps."""
         timeline = self.timeline
         document = timeline.document
-        title = self._prose.title or (document.name if document is not None else _("a recording"))
+        title = self._lesson.title or (document.name if document is not None else _("a recording"))
         message = ngettext(
             ", {count} step. Enter takes a step, ? helps.",
             ", {count} steps. Enter takes a step, ? helps.",
@@ -240,13 +255,13 @@ class Walker:
     def _run_command(self, command: str) -> None:
         """Run a command."""
         if command in _MOVES:
-            move, no_move = _MOVES[command]
-            step = move(self.timeline, self.step)
+            move = _MOVES[command]
+            step = move.find(self.timeline, self.step)
             if step is None or step == self.step:
                 if command == "" and self.step >= self.timeline.steps:
                     self._print_prose(None)
-                message = [(_(no_move), "quiet")]
-                if self.timeline.cut is not None and command in _FORWARD_COMMANDS:
+                message = [(_(move.nowhere), "quiet")]
+                if self.timeline.cut is not None and move.ahead:
                     message.append((_(" The recording was full at step {step:,}.", step=self.timeline.cut), "quiet"))
                 self._print(message)
             else:
@@ -289,13 +304,16 @@ class Walker:
         """Move to a step, printing the prose and asking the questions before its cell."""
         previous = self.step
         cell = self.timeline.cell(step)
-        for number in self._prose.numbers_between(self._told_cells, cell or 0):
+        for number in self._lesson.numbers_between(self._told_cells, cell or 0):
             self._leave_cell(number - 1)
             if not self._print_prose(number):
                 return
             self._told_cells = number
-        self.step = step
-        self._progress.done |= step == self.timeline.steps
+        while self._model.go(step).outcome == "question":
+            question = self._model.question
+            if question is None or not self._ask(question):
+                return
+        self._model.record_shown()
         parts = [(f"{step:>{len(str(self.timeline.steps))}}  ", "quiet"), *line(self.timeline, step)]
         self._print(parts)
         if step > previous:
@@ -316,40 +334,45 @@ class Walker:
         """Move to the end of a cell that is skipped: the prose after it is about its results."""
         end = next((info.end for info in self.timeline.cells if info.cell == number), None)
         if end is not None and self.step < end:
-            self.step = end
+            self._model.go(end)
             self._print_verdicts(number)
 
     def _print_prose(self, number: int | None) -> bool:
         """Print the prose before a code cell (None: after the last), ask its questions. False: the input has ended."""
-        for cell in self._prose.cells_before(number):
+        for cell in self._lesson.cells_before(number):
             state = self.timeline.state(self.step)
-            for text in self._prose.lines(cell, state):
+            for text in self._lesson.lines(cell, state):
                 self._out.write(escape_controls(text) + "\n")
-            if cell.question is not None and not self._ask(cell):
+            question = self._model.question
+            if question is not None and question.index == cell.index and not self._ask(question):
                 return False
         return True
 
-    def _ask(self, cell: Cell) -> bool:
+    def _ask(self, question: Question) -> bool:
         """Ask a question until it is settled. Return False at the end of input."""
-        for number, option in enumerate(self._questions.options(cell), 1):
+        for number, option in enumerate(self._lesson.options(question), 1):
             self._out.write(escape_controls(f"  {number}  {option}") + "\n")
-        for row in self._questions.code_lines(cell):
+        for row in self._lesson.code_lines(question):
             self._out.write(escape_controls(row) + "\n")
-        while (typed := self._read(_("{what}, s skips: ", what=self._questions.prompt(cell)))) is not None:
-            message, settled = self._questions.answer(cell, typed.strip())
-            if message:
-                self._print([(message, "plain")])
-            if settled:
-                self._save_answer(cell)
+        while (typed := self._read(_("{what}, s skips: ", what=self._lesson.prompt(question)))) is not None:
+            text = typed.strip()
+            if not text:
+                self._print([(_("Type an answer, or s to skip."), "plain")])
+                continue
+            result = self._model.skip() if text in ("s", "skip", "q") else self._model.answer(text)
+            messages = {"error": result.text, "skipped": _("Skipped.")}
+            self._print([(messages.get(result.outcome, _("Now see.")), "plain")])
+            if result.outcome != "error":
+                self._model.record_shown()  # it may have been the last thing to do
                 return True
         return False
 
     def _print_verdicts(self, number: int) -> None:
         """Print, after a cell has ended, the results of its exercise and the verdicts on its questions."""
-        exercise = self._questions.exercise_result(number)
+        exercise = self._lesson.exercise_result(number)
         if exercise is not None:
             self._print([(exercise, "plain")])
-        for text, is_right in self._questions.verdicts(number):
+        for text, is_right in self._lesson.verdicts(number):
             self._print([(text, "leaf" if is_right else "grad")])
 
     # ------------------------------------------------------------ in and out
@@ -364,22 +387,3 @@ class Walker:
     def _print(self, parts: list[tuple[str, str]]) -> None:
         """Print a line of parts, each a text and its role."""
         self._out.write("".join(self._paint(text, role) for text, role in parts) + "\n")
-
-    # ------------------------------------------------------------ progress
-
-    def _save_answer(self, cell: Cell) -> None:
-        """Save the answer to a question, if there is one."""
-        answer = self._questions.given.get(cell.index)
-        if answer is not None:
-            self._progress.answers[cell.index] = answer
-            self._save()
-
-    def _save(self) -> None:
-        """Save the progress in a lesson; its last step completes it."""
-        if self._store is None:
-            return
-        self._progress.step = self.step
-        self._store.save(self._progress)
-        if self._store.notice is not None:
-            print(f"gradtutor: {self._store.notice}", file=sys.stderr)
-            self._store.notice = None

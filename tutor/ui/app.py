@@ -8,7 +8,6 @@ import gc
 import os
 import threading
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,13 +16,13 @@ from textual.app import App
 from textual.binding import Binding
 
 from tutor.i18n import next_language, use
+from tutor.study.model import Model
 from tutor.ui import terminal, theme
-from tutor.ui.panes.base import LessonChosen
+from tutor.ui.panes.base import KeyPicked, LessonChosen, LessonLeft, RunRefused
 from tutor.ui.terminal import TerminalDriver
 
 if TYPE_CHECKING:
     from tutor.lesson.catalog import Target
-    from tutor.lesson.model import Header
     from tutor.session.session import Session
     from tutor.session.worker_process import Workers
     from tutor.trace.timeline import Timeline
@@ -71,7 +70,8 @@ class GradtutorApp(App[int]):
         self.exit_timer: threading.Timer | None = None
         """A timer that ends the process if the orderly exit hangs."""
         self._standby = workers
-        self._sessions: list[Session] = []
+        self._models: list[Model] = []
+        """All walks, so that no session outlives the app."""
         for textual_theme in theme.themes():
             self.register_theme(textual_theme)
         self.theme = theme.preferred_theme()
@@ -106,11 +106,10 @@ class GradtutorApp(App[int]):
         """Open a run of the target, or the recording `timeline` of one."""
         from tutor.ui.screens.lesson import LessonScreen
 
-        session = None
-        if timeline is None and self._factory is not None:
-            session = self._factory(target)
-            self._sessions.append(session)
-        self.push_screen(LessonScreen(target, session=session, timeline=timeline, language=self.language))
+        session = self._factory(target) if timeline is None and self._factory is not None else None
+        model = Model(target, session=session, timeline=timeline)
+        self._models.append(model)
+        self.push_screen(LessonScreen(model, lessons=self.lessons, language=self.language))
 
     def on_lesson_chosen(self, message: LessonChosen) -> None:
         """Open the chosen lesson."""
@@ -118,7 +117,7 @@ class GradtutorApp(App[int]):
 
         self.open(Target("lesson", Path(message.path), message.lesson))
 
-    def change_language(self) -> None:
+    def action_change_language(self) -> None:
         """Switch all screens to the next language."""
         self.language = next_language()
         use(self.language)
@@ -127,55 +126,42 @@ class GradtutorApp(App[int]):
             if speak is not None:
                 speak(self.language)
 
-    def lesson_after(self, lesson: str) -> Header | None:
-        """Return the lesson that follows the one with this id; None after the last."""
-        from tutor.lesson import catalog
-        from tutor.lesson.model import LessonError
+    def action_help(self) -> None:
+        """Show the keys and the marks."""
+        from tutor.ui.screens.sheet import help_sheet
 
-        try:
-            lessons = catalog.load(self.lessons).lessons
-        except LessonError:
-            return None
-        return next((following for before, following in pairwise(lessons) if before.id == lesson), None)
+        self.push_screen(help_sheet())
+
+    def on_key_picked(self, message: KeyPicked) -> None:
+        """Press the key that was clicked in the key line."""
+        self.simulate_key(message.key)
 
     # ------------------------------------------------------------ runs
 
-    def rerun_with(self, session: Session, **changes: Any) -> Session:
-        """Return a new session like this one, with these fields of its command changed."""
-        new = session.again(**changes)
-        self._sessions.append(new)
-        return new
-
-    def prepare(self) -> None:
-        """Let a standby process import torch now, so that the next run starts at once."""
+    def on_worker_wanted(self) -> None:
+        """Let a standby process import torch now."""
         if self._standby is not None:
             self._standby.prepare()
 
+    def on_run_refused(self, message: RunRefused) -> None:
+        """Exit with the reason, if the program was all that is to be shown."""
+        if self.target is not None:
+            self.exit_message = message.reason
+            self.exit(return_code=message.status)
+
     # ------------------------------------------------------------ exit
 
-    def leave(self) -> None:
+    def on_lesson_left(self, message: LessonLeft) -> None:
         """Go back to the list of lessons."""
         from tutor.ui.screens.lesson_list import LessonsScreen
 
-        below, lesson_id = self.screen_stack[-2], self._lesson_to_mark()
+        below = self.screen_stack[-2]
         if isinstance(below, LessonsScreen):
-            below.at = lesson_id
+            below.at = message.lesson
             self.pop_screen()
         else:
             self.target = None
-            self.switch_screen(LessonsScreen(self.lessons, self.language, lesson_id))
-
-    def _lesson_to_mark(self) -> str:
-        """Return the lesson to mark in the list: the one just left, or the next one if it is done."""
-        from tutor.ui.screens.lesson import LessonScreen
-
-        screen = self.screen
-        if not isinstance(screen, LessonScreen):
-            return ""
-        lesson_id = screen.target.name
-        is_finished = screen.study.done and screen.cursor == screen.timeline.steps
-        following = self.lesson_after(lesson_id) if is_finished else None
-        return lesson_id if following is None else following.id
+            self.switch_screen(LessonsScreen(self.lessons, self.language, message.lesson))
 
     def status(self) -> int:
         """Return the exit status of the open target: 1 where its program failed, 0 for the list of lessons."""
@@ -220,15 +206,18 @@ class GradtutorApp(App[int]):
 
     def _exit_on_signal(self, number: int) -> None:
         """Exit after a signal, and kill all worker processes."""
-        for session in self._sessions:
+        for session in self._all_sessions():
             session.kill()
         if self._standby is not None:
             self._standby.kill()
         self.exit(return_code=128 + number)
 
+    def _all_sessions(self) -> list[Session]:
+        return [session for model in self._models for session in model.sessions]
+
     async def close_sessions(self) -> None:
         """Close all sessions and their processes."""
-        for session in self._sessions:
+        for session in self._all_sessions():
             await session.close()
         if self._standby is not None:
             await self._standby.close()

@@ -1,8 +1,7 @@
-"""The bars above and below the panes: title, explanation, time bar and key line, and what they say at the cursor."""
+"""The bars above and below the panes: title, explanation, time bar with playback, and key line."""
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import islice
@@ -10,24 +9,20 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.message import Message
 
-from tutor import explain
-from tutor.explain.expressions import answering_step, last_change_step
-from tutor.i18n import N_, _
-from tutor.lesson import header
-from tutor.lesson.answers import format_answer
-from tutor.lesson.model import LessonError, in_language
+from tutor.i18n import _, key_label
 from tutor.text_width import width as cells
-from tutor.trace.events import Answer
 from tutor.trace.index import PassInfo
 from tutor.ui.bindings import Hint
 from tutor.ui.layout import LEAST
 from tutor.ui.panes.base import KeyPicked, StepPicked, Surface
-from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, clean, fit, row_width, shortened, shortened_rule, styled
+from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, fit, row_width
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from tutor.trace.timeline import Timeline
-    from tutor.ui.screens.lesson import LessonScreen
 
 
 # ------------------------------------------------------------ rows of the time bar
@@ -123,213 +118,6 @@ class Bar:
         return tuple(pieces)
 
 
-# ------------------------------------------------------------ texts at the cursor
-
-_ENDS = {
-    "failed": N_("failed"),
-    "exited": N_("ended early"),
-    "died": N_("died"),
-    "refused": N_("cannot be run"),
-}
-
-
-def title_facts(screen: LessonScreen) -> tuple[str, str, list[Piece]]:
-    """Return the family, the title, and the facts on the right of the title bar: device, cell, step, state."""
-    timeline, document = screen.timeline, screen.timeline.document
-    family, title = _title(screen)
-    cells = sum(cell.get("number") is not None for cell in document.cells) if document else 0
-    device = (document.device if document is not None else None) or "cpu"
-    pieces: list[Piece] = []
-    glyphs = screen.header.glyphs
-    if screen.running:
-        phase = screen.session.phase if screen.session is not None else ""
-        waiting = {"starting": _("starting Python"), "importing": _("importing torch")}.get(phase, _("running"))
-        pieces.append((f"{glyphs.waiting} {waiting}", "now"))
-    elif timeline.run_end is not None and timeline.run_end.outcome == "stopped":
-        pieces.append((_("stopped"), "grad"))
-    elif timeline.run_end is not None and timeline.run_end.outcome in _ENDS and timeline.run_end.status:
-        pieces.append((f"{glyphs.no} {_(_ENDS[timeline.run_end.outcome])}", "error"))
-    if screen.player.playing:
-        pieces.append((f"{glyphs.now} {screen.player.speed}/s", "now"))
-    if document is not None:
-        pieces.append((clean(device), "quiet"))
-    if cells > 1:
-        cell = timeline.cell(screen.cursor) if screen.cursor else None
-        pieces.append((_("cell {number}/{count}", number=cell or 1, count=cells), "quiet"))
-    if timeline.steps:
-        pieces.append((_("step {number}/{count}", number=screen.cursor, count=timeline.steps), "quiet"))
-    return family, title, pieces
-
-
-def _title(screen: LessonScreen) -> tuple[str, str]:
-    """Return the family and the title to be shown."""
-    document = screen.timeline.document
-    titles = document.title if document is not None else _titles_of_file(screen)
-    title = titles.get(screen.language) or next(iter(titles.values()), "")
-    name = screen.target.name
-    family = name.partition("/")[0] if screen.target.kind == "lesson" and "/" in name else ""
-    if document is not None and screen.target.kind == "trace" and "/" in document.name and title:
-        family = document.name.partition("/")[0]
-    return clean(_(family)), clean(title or (name.partition("/")[2] if family else screen.target.path.name))
-
-
-def _titles_of_file(screen: LessonScreen) -> dict[str, str]:
-    """Return the titles in a lesson's file, by language, for as long as its run has not sent them."""
-    with contextlib.suppress(LessonError):
-        lesson_header = header.read(screen.target.path) if screen.target.kind == "lesson" else None
-        return lesson_header.title if lesson_header is not None else {}
-    return {}
-
-
-def explanation(screen: LessonScreen) -> list[Piece]:
-    """Return the explanation of the current step; at the end of a run that failed, how it ended."""
-    timeline, step = screen.timeline, screen.cursor
-    end = timeline.run_end
-    glyphs = screen.explain.glyphs
-    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
-        rerun_hint: list[Piece] = (
-            [(f" {glyphs.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if screen.session else []
-        )
-        return [
-            (f"{glyphs.no} ", "error"),
-            (clean(" ".join(explain.describe_end(end).split())) or _(_ENDS[end.outcome]), "error"),
-            *rerun_hint,
-        ]
-    marked = screen.prompts.marked_line() or screen.code.clipped_line()
-    if marked is not None:
-        number, text = (f"{marked[0]}", "value"), (clean(marked[1].strip()), "strong")
-        return styled("line {number}: {text}", number=number, text=text)
-    if not step:
-        return _opening(screen)
-    is_complete = end is not None and end.outcome == "ok"
-    if step == timeline.steps and is_complete and (screen.study.done or screen.gate.unsolved):
-        outcome, closing = _verdict(screen), _closing(screen)
-        line = [*outcome, (f" {glyphs.dot} ", "quiet"), *closing]
-        if outcome and row_width(line) <= screen.size.width - 4:
-            return line
-        if outcome and screen.study.notice:
-            return outcome
-        is_wrong = bool(outcome) and outcome[0][0].startswith(glyphs.no)
-        return outcome if is_wrong else closing  # the lesson pane shows right answers too
-    verdict = _verdict(screen)
-    if verdict:
-        return verdict
-    try:
-        pieces = [(clean(text), role) for text, role in explain.line(timeline, step)]
-        shorter = shortened_rule if timeline.kind(step) == "node" else shortened
-        return shorter(pieces, screen.size.width - 4)
-    except Exception as error:  # a recording may be malformed
-        return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
-
-
-def _closing(screen: LessonScreen) -> list[Piece]:
-    """Return what to do at the end of a lesson."""
-    glyphs = screen.explain.glyphs
-    if screen.gate.unsolved:
-        e, capital = ("e", "key"), ("S", "key")
-        exercise = screen.exercises.here
-        if exercise is not None and exercise.number in screen.gate.unsolved:
-            return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
-        cell = min(screen.gate.unsolved)
-        cell_end = next((info.end for info in screen.timeline.cells if info.cell == cell), None)
-        text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
-        return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
-    pieces: list[Piece] = [(f"{glyphs.yes} ", "leaf"), (_("this lesson is done"), "strong")]
-    following = screen.owner.lesson_after(screen.target.name)
-    if following is not None:
-        title = clean(in_language(following.title, screen.language))
-        pieces += [(f" {glyphs.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]
-    leave_hint = [(f" {glyphs.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
-    return pieces + leave_hint if row_width(pieces + leave_hint) <= screen.size.width - 4 else pieces
-
-
-def _verdict(screen: LessonScreen) -> list[Piece]:
-    """Return how the answers compare to the run where it reveals them, and whether saving them failed."""
-    verdict = _compare_answers(screen)
-    if verdict and screen.study.notice:
-        verdict = [*verdict, (f" {screen.explain.glyphs.dot} ", "quiet"), (clean(screen.study.notice), "note")]
-    return verdict
-
-
-def _compare_answers(screen: LessonScreen) -> list[Piece]:
-    """Return whether the answers were right; of several wrong ones only the first."""
-    glyphs = screen.explain.glyphs
-    if screen.timeline.kind(screen.cursor) != "cell_end":
-        return []
-    verdict: list[Piece] = []
-    for index, (text, right) in screen.study.answers.items():
-        answer = screen.gate.run_answer(screen.timeline, index)
-        if not text or answer is None:
-            continue
-        step, event = answer
-        if event.error is not None or screen.cursor not in (step, step + 1):
-            continue
-        value = (format_answer(event.value), "strong")
-        if right:
-            verdict += [(f" {glyphs.dot} ", "quiet")] if verdict else [(f"{glyphs.yes} ", "leaf strong")]
-            verdict += styled("right: {value}", "leaf strong", value=value)
-            continue
-        cause = _cause_of_answer(screen, index, step, event)
-        cause_hint: list[Piece] = []
-        if cause is not None and cause != screen.cursor:
-            hint = N_("{key} goes to the step that made it so")
-            cause_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {cause}", "key"))]
-        is_line, given = event.last_line is not None, (clean(text), "strong")
-        full = N_("you said {mine}, it is line {value}") if is_line else N_("you said {mine}, the run gives {value}")
-        brief = N_("it is line {value}") if is_line else N_("the run gives {value}")
-        verdict = [(f"{glyphs.no} ", "error"), *styled(full, "error", mine=given, value=value), *cause_hint]
-        if row_width(verdict) > screen.size.width - 4:  # the lesson pane shows the answer too
-            verdict = [(f"{glyphs.no} ", "error"), *styled(brief, "error", value=value), *cause_hint]
-        return verdict
-    return verdict
-
-
-def _cause_of_answer(screen: LessonScreen, index: int, step: int, answer: Answer) -> int | None:
-    """Return the step that gave a question's expression its value; None where none is found."""
-    causes = screen.study.answer_origins
-    if index not in causes:
-        expression = next((question.of for question in screen.gate.questions if question.index == index), "")
-        timeline = screen.timeline
-        causes[index] = (
-            last_change_step(timeline, expression, step)
-            if answer.last_line is None
-            else answering_step(timeline, answer)
-        )
-    return causes[index]
-
-
-def _opening(screen: LessonScreen) -> list[Piece]:
-    """Return what to say before the first step."""
-    timeline = screen.timeline
-    if timeline.steps:
-        notices = [*timeline.notices, *filter(None, [screen.study.notice])]
-        if notices:
-            return [(clean(notices[0]), "note")]
-        return open_question_notice() if screen.asking else first_step_notice(screen)
-    if screen.session is not None and screen.running:
-        return [(screen.waiting, "quiet")]
-    return [(_("nothing was recorded"), "quiet")]
-
-
-def first_step_notice(screen: LessonScreen) -> list[Piece]:
-    """Return how to begin."""
-    return styled("press {arrow} for the first step", arrow=(screen.explain.glyphs.arrow, "key"))
-
-
-def open_question_notice() -> list[Piece]:
-    """Return why the cursor cannot go on: a question is open."""
-    text = N_("first the question: {enter} answers it, {s} skips it")
-    return styled(text, "plain", enter=("Enter", "key"), s=("s", "key"))
-
-
-def exit_status(screen: LessonScreen) -> int:
-    """Return the exit status of the program's end: 0 where it ended well or was stopped."""
-    end = screen.timeline.run_end
-    if end is None or screen.session is None or end.outcome in ("ok", "stopped"):
-        return 0
-    return end.status if end.outcome == "refused" else int(end.status != 0)
-
-
 # ------------------------------------------------------------ widgets
 
 
@@ -390,11 +178,20 @@ class Explain(Surface):
         return [(lead, *((text, f"bar {roles}") for text, roles in self.pieces))]
 
 
+SPEEDS = (1, 2, 4, 8, 15, 30)
+"""Steps per second."""
+
+
 class TimeBar(Surface):
-    """The whole recording in one line; a click moves the cursor."""
+    """The whole recording in one line; a click moves the cursor, and so does playback."""
+
+    class Ticked(Message):
+        """Posted while the recording is played: it is time for the next step."""
 
     def __init__(self) -> None:
         super().__init__(id="timebar")
+        self._speed_index = 2
+        self._timer: Timer | None = None
         self._bar = Bar(2, 0, b"", ())
         self._back = BackwardSteps()
         self._key: object = None
@@ -420,6 +217,33 @@ class TimeBar(Surface):
             starts = [info.start for info in timeline.cells]
             self._bar = Bar(width - 2, timeline.steps, back, starts, self._limit)
         return [((" ", "plain"), *self._bar.row(self._cursor, self.glyphs))]
+
+    @property
+    def playing(self) -> bool:
+        """Whether the recording is being played."""
+        return self._timer is not None
+
+    @property
+    def speed(self) -> int:
+        """Steps per second."""
+        return SPEEDS[self._speed_index]
+
+    def play(self) -> None:
+        """Begin to play."""
+        self._timer = self.set_interval(1 / self.speed, lambda: self.post_message(self.Ticked()))
+
+    def pause(self) -> None:
+        """Play no more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def change_speed(self, by: int) -> None:
+        """Play faster or slower."""
+        self._speed_index = max(0, min(self._speed_index + by, len(SPEEDS) - 1))
+        if self.playing:
+            self.pause()
+            self.play()
 
     def _pick(self, event: events.MouseEvent) -> None:
         if self._timeline is not None:
@@ -463,7 +287,7 @@ class KeyLine(Surface):
             if hint in fitting:
                 pieces += [*_hint_pieces(hint), (" " * gap, "plain")]
                 end += widths[hint]
-                self._ends.append((end, hint.action))
+                self._ends.append((end, hint.key))
         return [tuple(pieces[:-1])]
 
     def on_click(self, event: events.Click) -> None:
@@ -474,7 +298,7 @@ class KeyLine(Surface):
 
 def _hint_pieces(hint: Hint) -> Row:
     """Return the keys of a hint and its label."""
-    return ((_(hint.keys), "key"), (f" {_(hint.label)}", "quiet"))
+    return ((_(hint.keys), "key"), (f" {key_label(hint.label)}", "quiet"))
 
 
 class TooSmall(Surface):
@@ -489,7 +313,7 @@ class TooSmall(Surface):
             _("This terminal has {width}x{height} cells.", width=width, height=height),
             _("gradtutor needs {width}x{height} or more.", width=least_width, height=least_height),
             "",
-            f"q {_('quit')}",
+            f"q {key_label('quit')}",
         ]
         lines: list[Row] = [((" " * ((width - cells(line)) // 2) + line, "quiet"),) for line in text]
         return [EMPTY] * max((height - len(lines)) // 2, 0) + lines

@@ -1,197 +1,159 @@
-"""Key bindings: which keys are bound, how the footer and the help screen describe them, which are possible now."""
+"""The keys of the lesson screen, in one table: what binds them, describes them and moves the cursor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 
-from tutor.i18n import N_
-from tutor.ui.moves import MOVES
-from tutor.ui.panes.base import Pane
-
-if TYPE_CHECKING:
-    from tutor.ui.screens.lesson import LessonScreen
+from tutor.i18n import K_, N_
+from tutor.study import moves
+from tutor.study.moves import FORWARD, Move
+from tutor.trace import navigation
 
 
 class Key(NamedTuple):
     """A key of a screen, and what it does."""
 
     id: str
+    """The action, `action_` of this name, unless `action` or `move` says otherwise."""
     keys: str
     """The names that Textual gives the keys, separated by commas."""
     shown: str
-    label: str
-    about: str
-    """Text for the help screen. Consecutive keys with the same label share a line there."""
+    about: str = ""
+    """Text for the help sheet; empty: not there."""
+    label: str = ""
+    """What the key line calls it; empty: not there."""
+    rank: int = 0
+    """Importance in the key line: as the terminal gets narrower, the keys with the highest rank go first."""
+    hint: str = ""
+    """The keys that the key line shows; empty: `shown`."""
+    joins: bool = False
+    """Whether it shares a line of the help sheet with the key before it."""
+    move: Move | None = None
+    """Where it moves the cursor."""
+    action: str = ""
+
+    @property
+    def command(self) -> str:
+        """The Textual action that the key runs."""
+        return self.action or (f"move('{self.id}')" if self.move is not None else self.id)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("forward", "right,l", "→ l", N_("the next step"), K_("step"), 4, "← →", move=FORWARD),
+    Key("back", "left,h", "← h", N_("the step before"), joins=True,
+        move=Move(moves.back, N_("this is the beginning"))),
+    Key("next_line", "n", "n", N_("the next statement"), K_("line"), 5, "n p",
+        move=Move(navigation.next_line, N_("no statement follows"), ahead=True)),
+    Key("previous_line", "p", "p", N_("the statement before: over operations, passes and calls"), joins=True,
+        move=Move(navigation.previous_line, N_("no statement before this one"))),
+    Key("into", "i", "i", N_("into a call, an operation, a pass or a module of the graph"), K_("into"), 12,
+        move=Move(navigation.into, N_("there is nothing to go into here"), ahead=True, local=True)),
+    Key("out", "o", "o", N_("out of it"), K_("out"), 12, joins=True,
+        move=Move(navigation.out, N_("this is the outermost level"))),
+    Key("next_cell", "right_square_bracket,pagedown", "] PageDown", N_("the next cell"), K_("cell"), 7, "] [",
+        move=Move(moves.next_cell, N_("this is the last cell"), ahead=True)),
+    Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", N_("the cell before"), joins=True,
+        move=Move(navigation.previous_cell, N_("this is the first cell"))),
+    Key("next_iteration", "right_curly_bracket", "}", N_("the next iteration of this loop"), K_("iteration"), 10, "} {",
+        move=Move(navigation.next_iteration, N_("no further iteration"), ahead=True)),
+    Key("previous_iteration", "left_curly_bracket", "{", N_("the iteration before"), joins=True,
+        move=Move(navigation.previous_iteration, N_("no iteration before this one"))),
+    Key("next_pass", "b", "b", N_("the next backward pass"), K_("pass"), 8,
+        move=Move(navigation.next_pass, N_("no further backward pass"), ahead=True)),
+    Key("previous_pass", "B", "B", N_("the pass before"), joins=True,
+        move=Move(navigation.previous_pass, N_("no backward pass before this step"))),
+    Key("first", "home", "Home", N_("the beginning")),
+    Key("last", "end", "End", N_("the last one, along with a program that runs"), joins=True),
+    Key("play", "space", N_("space"), N_("play and pause"), K_("play"), 9),
+    Key("slower", "less_than_sign", "<", N_("play slower"), action="pace(-1)"),
+    Key("faster", "greater_than_sign", ">", N_("faster"), joins=True, action="pace(1)"),
+    Key("go", "g", "g", N_("go to a step, a line or an iteration"), K_("go to"), 15),
+    Key("find", "slash", "/", N_("find in code, names and output; Enter finds the next"), K_("find"), 14),
+    Key("answer", "enter", "Enter", label=K_("answer"), rank=1),
+    Key("details", "enter", "Enter", N_("everything about the tensor or node under the mark, or the step")),
+    Key("chart", "c", "c", N_("chart the tensor under the mark over time; again: no more")),
+    Key("view", "v", "v",
+        N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
+        K_("view"), 16),
+    Key("others", "V", "V", N_("show or hide what needs no gradient in the graph: data and numbers"), K_("inputs"), 17),
+    Key("knobs", "k", "k", N_("what if: set the knobs for another run"), K_("what if"), 12),
+    Key("edit", "e", "e", N_("edit this cell, and run it; the file stays as it is"), K_("edit"), 4),
+    Key("runs", "w", "w", N_("the runs: walk, compare, name and drop them"), K_("runs"), 12),
+    Key("rerun", "r", "r", N_("run the program again"), K_("run again"), 14),
+    Key("stop", "x", "x", N_("stop the program"), K_("stop"), 3),
+    Key("hint", "H", "H", N_("the next hint of the exercise"), K_("hint"), 3),
+    Key("solution", "S", "S", N_("its solution"), joins=True),
+    Key("skip", "s", "s", N_("skip the question"), K_("skip"), 2),
+    Key("up", "up", "↑", N_("up in the pane"), action="move(-1)"),
+    Key("down", "down", "↓", N_("down"), joins=True, action="move(1)"),
+    Key("next_pane", "tab", "Tab", N_("the next pane"), K_("pane"), 11, action="turn(1)"),
+    Key("previous_pane", "shift+tab", "Shift+Tab", N_("the pane before"), joins=True, action="turn(-1)"),
+    Key("zoom", "z", "z", N_("one pane on all of the screen, and back"), K_("zoom"), 10),
+    Key("language", "L", "L", N_("the next language"), action="app.change_language"),
+    Key("help", "question_mark", "?", N_("the keys and the marks"), K_("help"), action="app.help"),
+    Key("leave", "escape", "Esc", N_("back; to the list of lessons")),
+    Key("quit", "q", "q", N_("quit"), K_("quit"), action="app.quit"),
+)  # fmt: skip
+BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
+PANE_KEYS = ("up", "down")
+"""Keys that only panes bind."""
+
+KEY_LINE = (
+    "answer", "skip", "stop", "forward", "next_line", "into", "out", "next_cell", "next_iteration", "next_pass", "play",
+    "knobs", "hint", "edit", "runs", "rerun", "go", "find", "next_pane", "view", "zoom", "others", "help", "quit",
+)  # fmt: skip
+"""The order of the key line."""
 
 
 class Hint(NamedTuple):
-    """One or two keys in the footer."""
+    """One or two keys in the key line."""
 
     keys: str
     label: str
-    action: str
+    key: str
+    """The name of the key that a click presses."""
     rank: int
     """Importance: as the terminal gets narrower, the hints with the highest rank go first."""
 
 
-KEYS: tuple[Key, ...] = (
-    Key("forward", "right,l", "→ l", "step", N_("the next step")),
-    Key("back", "left,h", "← h", "step", N_("the step before")),
-    Key("next_line", "n", "n", "line", N_("the next statement")),
-    Key("previous_line", "p", "p", "line", N_("the statement before: over operations, passes and calls")),
-    Key("into", "i", "i", "into", N_("into a call, an operation, a pass or a module of the graph")),
-    Key("out", "o", "o", "into", N_("out of it")),
-    Key("next_cell", "right_square_bracket,pagedown", "] PageDown", "cell", N_("the next cell")),
-    Key("previous_cell", "left_square_bracket,pageup", "[ PageUp", "cell", N_("the cell before")),
-    Key("next_iteration", "right_curly_bracket", "}", "iteration", N_("the next iteration of this loop")),
-    Key("previous_iteration", "left_curly_bracket", "{", "iteration", N_("the iteration before")),
-    Key("next_pass", "b", "b", "pass", N_("the next backward pass")),
-    Key("previous_pass", "B", "B", "pass", N_("the pass before")),
-    Key("first", "home", "Home", "end", N_("the beginning")),
-    Key("last", "end", "End", "end", N_("the last one, along with a program that runs")),
-    Key("play", "space", N_("space"), "play", N_("play and pause")),
-    Key("slower", "less_than_sign", "<", "pace", N_("play slower")),
-    Key("faster", "greater_than_sign", ">", "pace", N_("faster")),
-    Key("go", "g", "g", "go to", N_("go to a step, a line or an iteration")),
-    Key("find", "slash", "/", "find", N_("find in code, names and output; Enter finds the next")),
-    Key("details", "enter", "Enter", "details", N_("everything about the tensor or node under the mark, or the step")),
-    Key("chart", "c", "c", "chart", N_("chart the tensor under the mark over time; again: no more")),
-    Key(
-        "view",
-        "v",
-        "v",
-        "view",
-        N_("the graph as lanes, as boxes, or one node with those around it; the chart: figure, curves, log axis"),
-    ),
-    Key("others", "V", "V", "inputs", N_("show or hide what needs no gradient in the graph: data and numbers")),
-    Key("knobs", "k", "k", "what if", N_("what if: set the knobs for another run")),
-    Key("edit", "e", "e", "edit", N_("edit this cell, and run it; the file stays as it is")),
-    Key("runs", "w", "w", "runs", N_("the runs: walk, compare, name and drop them")),
-    Key("rerun", "r", "r", "run again", N_("run the program again")),
-    Key("stop", "x", "x", "stop", N_("stop the program")),
-    Key("hint", "H", "H", "exercise", N_("the next hint of the exercise")),
-    Key("solution", "S", "S", "exercise", N_("its solution")),
-    Key("skip", "s", "s", "skip", N_("skip the question")),
-    Key("up", "up", "↑", "move", N_("up in the pane")),
-    Key("down", "down", "↓", "move", N_("down")),
-    Key("next_pane", "tab", "Tab", "pane", N_("the next pane")),
-    Key("previous_pane", "shift+tab", "Shift+Tab", "pane", N_("the pane before")),
-    Key("zoom", "z", "z", "zoom", N_("one pane on all of the screen, and back")),
-    Key("language", "L", "L", "language", N_("the next language")),
-    Key("help", "question_mark", "?", "help", N_("the keys and the marks")),
-    Key("leave", "escape", "Esc", "back", N_("back; to the list of lessons")),
-    Key("quit", "q", "q", "quit", N_("quit")),
-)
-
-HINTS: tuple[Hint, ...] = (
-    Hint("Enter", N_("answer"), "details", 1),
-    Hint("s", N_("skip"), "skip", 2),
-    Hint("x", N_("stop"), "stop", 3),
-    Hint("← →", N_("step"), "forward", 4),
-    Hint("n p", N_("line"), "next_line", 5),
-    Hint("i", N_("into"), "into", 12),
-    Hint("o", N_("out"), "out", 12),
-    Hint("] [", N_("cell"), "next_cell", 7),
-    Hint("} {", N_("iteration"), "next_iteration", 10),
-    Hint("b", N_("pass"), "next_pass", 8),
-    Hint(N_("space"), N_("play"), "play", 9),
-    Hint("k", N_("what if"), "knobs", 12),
-    Hint("H", N_("hint"), "hint", 3),
-    Hint("e", N_("edit"), "edit", 4),
-    Hint("w", N_("runs"), "runs", 12),
-    Hint("r", N_("run again"), "rerun", 14),
-    Hint("g", N_("go to"), "go", 15),
-    Hint("/", N_("find"), "find", 14),
-    Hint("Tab", N_("pane"), "next_pane", 11),
-    Hint("v", N_("view"), "view", 16),
-    Hint("z", N_("zoom"), "zoom", 10),
-    Hint("V", N_("inputs"), "others", 17),
-    Hint("?", N_("help"), "help", 0),
-    Hint("q", N_("quit"), "quit", 0),
-)
+def binding(key: Key, action: str = "") -> Binding:
+    """Return the Textual binding of a key; a pane gives it an action of its own."""
+    return Binding(
+        key.keys, action or key.command, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False
+    )
 
 
-BRACKET = "left_square_bracket"
-"""The key `[`: it leads to the previous cell, but starts a list where a question waits for an answer."""
+def bindings(keys: Sequence[Key]) -> list[BindingType]:
+    """Return the Textual bindings of these keys."""
+    return [binding(key) for key in keys]
 
 
-def bindings(keys: Sequence[Key] = KEYS) -> list[BindingType]:
-    """Return the Textual bindings of these keys; each calls `action_do` with the key's id."""
+def lesson_bindings() -> list[BindingType]:
+    """Return the bindings of the lesson screen. Where `check_action` disables a key, it still says why."""
     result: list[BindingType] = []
-    for key in keys:
-        names = key.keys.split(",")
-        if BRACKET in names:
-            names.remove(BRACKET)
-            result.append(Binding(BRACKET, "do('bracket')", show=False))
-        action = f"do('{key.id}')"
-        result.append(
-            Binding(",".join(names), action, key.label, key_display=key.shown, tooltip=key.about, id=key.id, show=False)
-        )
+    for key in KEYS:
+        if key.id not in PANE_KEYS:
+            result.append(binding(key))
+        if key.about and not key.action:
+            result.append(Binding(key.keys, f"explain('{key.id}')", show=False))
     return result
+
+
+def pane_bindings(**actions: str) -> list[BindingType]:
+    """Return bindings for a pane: keys of the table, by id, that do something else while it has the focus."""
+    return [binding(BY_ID[name], action) for name, action in actions.items()]
+
+
+def key_hints(active: Iterable[ActiveBinding]) -> list[Hint]:
+    """Return the hints of the keys that do something now, in the order of the key line."""
+    enabled = {item.binding.id: item.binding.key for item in active if item.enabled}
+    keys = (BY_ID[name] for name in KEY_LINE if name in enabled)
+    return [Hint(key.hint or key.shown, key.label, enabled[key.id], key.rank) for key in keys]
 
 
 def typing_hints(enter_label: str) -> list[Hint]:
     """Return the hints for an input, where letters are text. `enter_label` says what Enter does."""
-    return [Hint("Enter", enter_label, "details", 0), Hint("Esc", N_("back"), "leave", 0)]
-
-
-def possible_hints(possible: Callable[[str], bool], hints: Sequence[Hint] = HINTS) -> list[Hint]:
-    """Return the hints whose keys do something now, by `possible`."""
-    return [hint for hint in hints if possible(hint.action)]
-
-
-def is_possible(screen: LessonScreen, key: str) -> bool:
-    """Return whether a key does something at the cursor of this screen."""
-    timeline, step, focused = screen.timeline, screen.cursor, screen.focused
-    match key:
-        case "play" | "next_pass" | "next_cell" if screen.asking:
-            return False
-        case "forward" | "next_line" | "play" | "find" | "go":
-            return timeline.steps > 0
-        case "into" | "out" if screen.focused is screen.graph and screen.graph.can_fold(key == "into"):
-            return True
-        case "others":
-            return screen.focused is screen.graph
-        case "into":
-            return step > 0 and MOVES[key](timeline, step) is not None
-        case "out":
-            return step > 0 and _is_inside(screen)
-        case "next_pass":
-            return bool(timeline.passes)
-        case "next_cell":
-            return len(timeline.cells) > 1
-        case "next_iteration":
-            frames = timeline.state(step).frames
-            return bool(frames and frames[-1].iterations)
-        case "details":
-            return screen.asking and (not isinstance(focused, Pane) or focused.details() is None)
-        case "skip":
-            return screen.asking
-        case "stop":
-            return screen.running
-        case "rerun" | "edit":
-            return screen.session is not None and not screen.running
-        case "knobs":
-            return screen.session is not None and not screen.running and bool(screen.whatif.knobs_by_name)
-        case "hint":
-            exercise = screen.exercises.here
-            progress = screen.study.progress
-            return (
-                exercise is not None
-                and exercise.id not in progress.solved
-                and progress.hints.get(exercise.id, 0) < len(exercise.hints)
-            )
-        case "runs":
-            return len(screen.runner.runs.all) > 1
-        case _:
-            return True
-
-
-def _is_inside(screen: LessonScreen) -> bool:
-    """Return whether the step is in a function call, a composite operation or a backward pass."""
-    timeline, step = screen.timeline, screen.cursor
-    columns = timeline.columns
-    return columns.frame_depths[step - 1] > 1 or columns.depths[step - 1] > 0 or timeline.pass_of(step) is not None
+    return [Hint("Enter", enter_label, "enter", 0), Hint("Esc", K_("back"), "escape", 0)]

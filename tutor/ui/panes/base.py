@@ -6,6 +6,7 @@ tabs, the scroll thumb and the selection. Panes and bars post the messages below
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,7 @@ from textual.widget import Widget
 from tutor.i18n import _
 from tutor.text_width import width
 from tutor.trace.events import Span
+from tutor.ui.bindings import pane_bindings
 from tutor.ui.render.segments import EMPTY, Glyphs, Piece, Row, changed_columns, fit, harmless, row_width
 from tutor.ui.theme import Palette, palette_of
 
@@ -59,11 +61,19 @@ class StepPicked(Message):
 
 
 class KeyPicked(Message):
-    """Posted when a key in the footer is clicked; `action` is what the key does."""
+    """Posted when a key in the key line is clicked."""
 
-    def __init__(self, action: str) -> None:
+    def __init__(self, key: str) -> None:
         super().__init__()
-        self.action = action
+        self.key = key
+
+
+class Said(Message):
+    """Posted by a pane to say something in place of the explanation."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        super().__init__()
+        self.pieces = pieces
 
 
 class LessonChosen(Message):
@@ -73,6 +83,27 @@ class LessonChosen(Message):
         super().__init__()
         self.lesson = lesson
         self.path = path
+
+
+class LessonLeft(Message):
+    """Posted to go back to the list of lessons; `lesson` is the one to mark there."""
+
+    def __init__(self, lesson: str) -> None:
+        super().__init__()
+        self.lesson = lesson
+
+
+class RunRefused(Message):
+    """Posted when the only run of a program could not begin."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__()
+        self.reason = reason
+        self.status = status
+
+
+class WorkerWanted(Message):
+    """Posted when a process should import torch now, so that the next run starts at once."""
 
 
 # ------------------------------------------------------------ rows of text
@@ -186,6 +217,7 @@ NOTHING_LINKED = Linked()
 class Pane(Surface, can_focus=True):
     """Base of all panes: frame, title, scrolling and selection; only the visible rows are built."""
 
+    BINDINGS = pane_bindings(up="move(-1)", down="move(1)")
     NAME: ClassVar[str] = ""
     CHOOSES: ClassVar[bool] = False
     """Whether ↑ and ↓ move a selection over the rows, rather than scroll."""
@@ -383,6 +415,10 @@ class Pane(Surface, can_focus=True):
         return (*row, (glyphs.across * (cells - 1 - row_width(row)) + glyphs.top_right, edge))
 
     # ------------------------------------------------------------ keys and mouse
+
+    def action_move(self, rows: int) -> None:
+        """Move by a row."""
+        self.move(rows)
 
     def move(self, rows: int) -> None:
         """Move the selection by `rows` if the pane has one, else scroll."""

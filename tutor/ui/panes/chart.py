@@ -22,7 +22,8 @@ from tutor.trace.index import Point
 from tutor.trace.state import State
 from tutor.trace.timeline import Timeline
 from tutor.trace.values import number
-from tutor.ui.panes.base import Pane, StepPicked
+from tutor.ui.bindings import pane_bindings
+from tutor.ui.panes.base import Pane, Said, StepPicked
 from tutor.ui.panes.output import ProgramFigures
 from tutor.ui.render import plot
 from tutor.ui.render.plot import MARKERS, Canvas
@@ -202,6 +203,7 @@ _READ_INTERVAL = 0.02
 class ChartPane(Pane):
     """A curve for each scalar that `backward` was called on, and for each tensor added."""
 
+    BINDINGS = pane_bindings(view="next_view", chart="remove_last")
     NAME = N_("chart")
 
     def __init__(self) -> None:
@@ -228,7 +230,9 @@ class ChartPane(Pane):
             return
         if self.view == "figure" and self._figures.find(self.timeline, min(self.cursor, self.limit or self.cursor)):
             self._canvas = self._key = None
-            self._rows, self._title = self._figures.rows(self), self._figures.title(self.glyphs)
+            coloured, height = not self.app.no_color, self.size.height - 2
+            self._rows = self._figures.rows(self.inner, height, self.glyphs, coloured)
+            self._title = self._figures.title(self.glyphs)
             return
         if not self._reading:
             self._read_on()
@@ -253,15 +257,22 @@ class ChartPane(Pane):
         self._rows = [*legend, *plot.rows(self._canvas, self._cursor_x(self._canvas), self.glyphs)]
         self._title = self._heading([] if legend else self._names())
 
-    def next_view(self) -> str:
-        """Switch to the next view; return its name for the message line."""
+    def action_remove_last(self) -> None:
+        """Remove the tensor that was added last."""
+        removed = self.curves.remove_last()
+        nothing = _("nothing was added to the chart")
+        message = _("{name} is charted no more", name=clean(removed)) if removed else nothing
+        self.post_message(Said([(message, "quiet")]))
+
+    def action_next_view(self) -> None:
+        """Switch to the next view, and say which."""
         views = ["figure", "curves", "log"] if self._figures.any(self.timeline) else ["curves", "log"]
         current = self.view if self.view in views else views[0]
         self.view = views[(views.index(current) + 1) % len(views)]
         self._key = None
         self.update()
         messages = {"figure": _("the figure that the program draws"), "log": _("curves on a logarithmic axis")}
-        return messages.get(self.view, _("curves"))
+        self.post_message(Said([(messages.get(self.view, _("curves")), "quiet")]))
 
     def _read_ghost_series(self) -> list[Series]:
         """Return the same curves of the previous run; by pass only, as its steps differ."""

@@ -1,13 +1,12 @@
 """Cross-highlighting: what is selected in one pane is highlighted in the others.
 
 A graph node, the code that made it and its tensor belong together. The screen has one `CrossHighlighter`, which finds
-what belongs to the selection (or to the node that runs now) and hands it to each pane.
+what belongs to the selection (or to the node that runs now); the screen hands it to each pane.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
 
 from tutor.trace import events as ev
 from tutor.trace.events import Span
@@ -15,11 +14,8 @@ from tutor.trace.graph import is_leaf
 from tutor.trace.index import KIND_NUMBERS
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.timeline import Timeline
-from tutor.ui.panes.base import NOTHING_LINKED, Linked, Pane
+from tutor.ui.panes.base import NOTHING_LINKED, Linked
 from tutor.ui.panes.graph.model import current_node
-
-if TYPE_CHECKING:
-    from tutor.ui.screens.lesson import LessonScreen
 
 _OP = KIND_NUMBERS["op"]
 _MAX_RUNS = 32
@@ -31,22 +27,15 @@ _MAX_STEPS = 50_000
 class CrossHighlighter:
     """Finds what belongs together, and caches the step at which a tensor was made."""
 
-    def __init__(self, screen: LessonScreen) -> None:
-        self.screen = screen
+    def __init__(self) -> None:
         self._sites_cache: dict[tuple[Timeline, int], int | None] = {}
 
-    def update(self) -> None:
-        """Hand each pane what belongs to the selection; without one, to the node that runs now."""
-        screen = self.screen
-        timeline, step = screen.timeline, screen.cursor
-        pane = screen.focused if isinstance(screen.focused, Pane) else None
-        marked = None if pane is None else pane.marked()
+    def linked(self, timeline: Timeline, step: int, marked: tuple[str, int] | None) -> Linked:
+        """Return what belongs to the selection; without one, to the node that runs now."""
         try:
-            linked = self.of(timeline, step, *marked) if marked is not None else self.now(timeline, step)
+            return self.of(timeline, step, *marked) if marked is not None else self.now(timeline, step)
         except (IndexError, KeyError):  # a recording from elsewhere may be inconsistent
-            linked = NOTHING_LINKED
-        for other in screen.panes.values():
-            other.link(NOTHING_LINKED if other is pane and marked is not None else linked)
+            return NOTHING_LINKED
 
     def now(self, timeline: Timeline, step: int) -> Linked:
         """Return what belongs to the node that the backward pass is at."""

@@ -1,25 +1,16 @@
-"""Text fields of the lesson screen: the answer to a question, and the prompt for "go to" and "find".
-
-`Prompts` handles what is typed in them.
-"""
+"""Text fields of the lesson screen: the answer to a question, and the prompt for "go to" and "find"."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input
 
-from tutor.i18n import N_, _, current_language
-from tutor.lesson.answers import AnswerError
+from tutor.i18n import K_, N_, _, current_language, key_label
 from tutor.study.flow import Question
-from tutor.trace.navigation import PlaceError
-from tutor.ui import moves
+from tutor.ui.bindings import pane_bindings
 from tutor.ui.panes.base import Surface
-from tutor.ui.render.segments import Glyphs, Row, clean, styled
-
-if TYPE_CHECKING:
-    from tutor.ui.screens.lesson import LessonScreen
+from tutor.ui.render.segments import Glyphs, Row, clean
 
 _MAX_LENGTH = 500
 _EXAMPLES = {
@@ -27,17 +18,30 @@ _EXAMPLES = {
     "choice": N_("the number of your choice"),
     "line": N_("its number, or ↑ ↓ to mark it in the code"),
 }
-
-
-# ------------------------------------------------------------ widgets
+_ANSWER_STARTS = "0123456789-.TFNI["
+"""Characters that begin an answer; none of them is a key of the screen, but `[`."""
+_ANSWER_PREFIXES = ("na", "in")
+"""First letters of nan and inf; their first letters are also keys, which do nothing while a question is open."""
 
 
 class AnswerInput(Input):
     """The field for the answer to the open question."""
 
+    BINDINGS = pane_bindings(up="mark_line(-1)", down="mark_line(1)")
+    enter_label = K_("answer")
+
+    class LineMoved(Message):
+        """Posted to mark another line of code as the answer."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
     def __init__(self) -> None:
         super().__init__(id="ask", max_length=_MAX_LENGTH, select_on_focus=False)
         self.display = False
+        self._last_key = ""
+        """The last key pressed while a question is open."""
         self._question: Question | None = None
         self._texts_for: object = None
         """The language and the framing that the texts were made for."""
@@ -60,7 +64,19 @@ class AnswerInput(Input):
             "line": _("which line?"),
         }.get(question.kind, _("your choice"))
         self.border_title = Content(f"? {title}").markup
-        self.border_subtitle = f"Enter {_('answer')}  s {_('skip')}"
+        self.border_subtitle = f"Enter {key_label('answer')}  s {key_label('skip')}"
+
+    def beginning(self, char: str | None) -> str:
+        """Return what a key types that was pressed outside the field; empty if it cannot be meant as an answer."""
+        last_two, self._last_key = self._last_key + (char or ""), char or ""
+        if last_two in _ANSWER_PREFIXES and self._question is not None and self._question.kind == "predict":
+            return last_two
+        return char if char and char in _ANSWER_STARTS else ""
+
+    def action_mark_line(self, by: int) -> None:
+        """Mark another line of code, for a question that asks for one."""
+        if self._question is not None and self._question.kind == "line":
+            self.post_message(self.LineMoved(by))
 
 
 class PromptLabel(Surface):
@@ -77,6 +93,12 @@ class PromptLabel(Surface):
         return [((f" {self.text}", "bar now"),)]
 
 
+PURPOSES = {
+    "go": (K_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
+    "find": (K_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
+}
+
+
 class Prompt(Input):
     """The prompt, shown in place of the explanation."""
 
@@ -86,155 +108,12 @@ class Prompt(Input):
         self.purpose = ""
         """`go` or `find`; empty while it is closed."""
 
-
-# ------------------------------------------------------------ handling of input
-
-
-PURPOSES = {
-    "go": (N_("go to"), N_("18   line 9   iteration 30   cell 2   pass 3   end")),
-    "find": (N_("find"), N_("a name, a piece of code, or printed text; Enter again finds the next")),
-}
-_ANSWER_STARTS = "0123456789-.TFNI["
-"""Characters that begin an answer; none of them is a key of the screen."""
-_ANSWER_PREFIXES = ("na", "in")
-"""First letters of nan and inf; their first letters are also keys, which do nothing while a question is open."""
-
-
-class Prompts:
-    """Controller of the prompt and the answer field of a lesson screen."""
-
-    def __init__(self, screen: LessonScreen) -> None:
-        self.screen = screen
-        self._last_key = ""
-        """The last key pressed while a question is open."""
+    @property
+    def enter_label(self) -> str:
+        """What Enter does."""
+        return PURPOSES[self.purpose][0]
 
     @property
-    def enter_action(self) -> str | None:
-        """What Enter does in the focused field; None if no field has the focus."""
-        if self.screen.focused is self.screen.ask:
-            return N_("answer")
-        purpose = PURPOSES.get(self.screen.prompt.purpose) if self.screen.focused is self.screen.prompt else None
-        return None if purpose is None else purpose[0]
-
-    def open(self, purpose: str) -> None:
-        """Show the prompt in place of the explanation."""
-        screen = self.screen
-        screen.player.pause()
-        screen.prompt.purpose, screen.prompt.value = purpose, ""
-        self.update_texts()
-        screen.set_focus(screen.prompt)  # at once, so that it gets the keys typed ahead
-
-    def update_texts(self) -> None:
-        """Set the label and the placeholder of the prompt."""
-        screen = self.screen
-        if screen.prompt.purpose not in PURPOSES:  # closed
-            return
-        label, example = PURPOSES[screen.prompt.purpose]
-        screen.prompt.placeholder, screen.label.text = _(example), _(label)
-        screen.pane_layout.place_prompt()
-
-    def close(self) -> None:
-        """Return to the explanation."""
-        self.screen.prompt.purpose = ""
-        self.screen.pane_layout.place_prompt()
-        self.screen.pane_layout.focus_pane()
-        self.screen.update_soon()
-
-    def submitted(self, event: Input.Submitted) -> None:
-        """Handle Enter in either field."""
-        if event.input is self.screen.ask:
-            self._answer(event.value)
-        elif self.screen.prompt.purpose == "go":
-            self._go(event.value)
-        else:
-            self._find(event.value)
-
-    def _go(self, text: str) -> None:
-        screen = self.screen
-        self.close()
-        if not text.strip():
-            return
-        try:
-            step = moves.resolve_typed(screen.timeline, screen.cursor, text)
-        except PlaceError as error:
-            screen.say((str(error), "error"))
-            return
-        screen.follow = False
-        screen.cursor = step
-        if step > screen.limit:
-            screen.commands.say_gate()
-
-    def _find(self, text: str) -> None:
-        screen = self.screen
-        step = moves.find_text(screen.timeline, screen.cursor, text.strip(), screen.limit)
-        screen.label.text = _("find") if step is not None else _("not found")
-        screen.pane_layout.place_prompt()
-        screen.label.paint()
-        if step is not None:
-            screen.follow = False
-            screen.cursor = step
-
-    def marked_line(self) -> tuple[int, str] | None:
-        """Return the number and text of the marked line of code if a "which line?" question is open, else None."""
-        screen = self.screen
-        question = screen.gate.question_at(screen.timeline, screen.cursor)
-        if question is None or question.kind != "line" or screen.focused not in (screen.code, screen.ask):
-            return None
-        return screen.code.line()
-
-    def answer_marked_line(self) -> bool:
-        """Answer "which line?" with the line marked in the code pane; return whether there is one."""
-        line = self.marked_line() if self.screen.focused is self.screen.code else None
-        if line is not None:
-            self._answer(str(line[0]))
-        return line is not None
-
-    def move_marked_line(self, by: int) -> None:
-        """Mark another line of code and put its number into the answer field, if the question is "which line?"."""
-        screen = self.screen
-        question = screen.gate.question_at(screen.timeline, screen.cursor)
-        if question is not None and question.kind == "line":
-            screen.code.move(by)
-            line = screen.code.line()
-            if line is not None:
-                screen.ask.value = str(line[0])
-
-    def _answer(self, text: str) -> None:
-        screen = self.screen
-        question = screen.gate.question_at(screen.timeline, screen.cursor)
-        if question is None:
-            return
-        try:
-            screen.study.answer(question.index, text, screen.timeline)
-        except AnswerError as error:
-            screen.say((str(error), "error"))
-            return
-        screen.pane_layout.focus_pane()
-        if screen.asking:
-            screen.say((_("noted; here is another question"), "quiet"))
-            return
-        screen.say(*styled("walk on with {arrow}: the run will tell", arrow=(screen.explain.glyphs.arrow, "key")))
-
-    def begin_answer(self, char: str | None) -> bool:
-        """Begin an answer with the typed character if it can only be that; return whether it was."""
-        last_two, self._last_key = self._last_key + (char or ""), char or ""
-        question = self.screen.gate.question
-        is_number = last_two in _ANSWER_PREFIXES and question is not None and question.kind == "predict"
-        start = last_two if is_number else char
-        if not start or (start == char and char not in _ANSWER_STARTS):
-            return False
-        self.screen.pane_layout.show_pane("lesson")
-        self.screen.set_focus(self.screen.ask)
-        self.screen.ask.insert_text_at_cursor(start)
-        return True
-
-    def skip(self) -> None:
-        """Skip the open question, which reveals what it hides."""
-        screen = self.screen
-        question = screen.gate.question_at(screen.timeline, screen.cursor)
-        if question is not None:
-            screen.study.skip(question.index)
-            screen.pane_layout.focus_pane()
-            screen.say((_("skipped"), "quiet"))
-        else:
-            screen.say((_("nothing is asked here"), "quiet"))
+    def example(self) -> str:
+        """What may be typed."""
+        return _(PURPOSES[self.purpose][1])

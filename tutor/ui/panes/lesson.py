@@ -16,6 +16,8 @@ from tutor.lesson import answers, markdown
 from tutor.lesson.markdown import Block
 from tutor.lesson.model import in_language
 from tutor.study.flow import Exercise, Gate, Section
+from tutor.study.model import Model
+from tutor.study.progress import ExerciseStatus
 from tutor.text_width import wrapped
 from tutor.trace.events import Answer
 from tutor.trace.state import State
@@ -76,26 +78,6 @@ def _marked_list(value: Any, right: set[tuple[int, ...]], place: tuple[int, ...]
 
 
 # ------------------------------------------------------------ exercises
-
-
-@dataclass(frozen=True)
-class ExerciseStatus:
-    """The learner's progress in an exercise."""
-
-    kind: str
-    """`fill` or `bug`."""
-    solved: bool
-    tried: bool
-    problem: str
-    """Message of the failed check; empty if it passed or has not run."""
-    hints: int
-    """Number of hints shown."""
-    hint_count: int
-    """Number of hints the lesson has."""
-    solution: str
-    """The lesson's solution, if it may be seen."""
-    ran: bool
-    """Whether this run has reached the exercise's check."""
 
 
 _KIND_NAMES: Mapping[str, str] = {"fill": N_("fill in"), "bug": N_("find the bug")}
@@ -191,16 +173,10 @@ class LessonPane(Pane):
 
     NAME = N_("lesson")
 
-    def __init__(self) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
-        self.gate = Gate(None)
-        self.answered: Mapping[int, tuple[str, bool | None]] = {}
-        """By question: what was typed (empty: skipped), and whether it is right (None: not known yet)."""
-        self.seen = 0
-        """The furthest step shown so far."""
+        self._model = model
         self.language = "en"
-        self.exercise_status: Callable[[Exercise], ExerciseStatus] | None = None
-        """Returns the learner's progress in an exercise."""
         self._rows: list[Row] = []
         self._reading = _Text().reading
         self._pinned = "first"
@@ -210,6 +186,11 @@ class LessonPane(Pane):
         self._blocks: dict[int, list[Block]] = {}
         self._parts: dict[int, tuple[object, _Part]] = {}
         """By section: what it was laid out for, and the result."""
+
+    @property
+    def gate(self) -> Gate:
+        """The questions and exercises of the lesson."""
+        return self._model.gate
 
     def prepare(self) -> None:
         if self.timeline is None:
@@ -245,7 +226,8 @@ class LessonPane(Pane):
         text = _Text()
         outcome: int | None = None
         # Sections beyond the furthest step shown stay hidden.
-        reached = max(current, self.gate.section_at(self.timeline, min(self.seen, self.timeline.steps)))
+        furthest = min(self._model.study.furthest, self.timeline.steps)
+        reached = max(current, self.gate.section_at(self.timeline, furthest))
         for index, section in enumerate(self.gate.sections[: reached + 1]):
             start = len(text.rows)
             part = self._part(index, section, cells)
@@ -273,9 +255,9 @@ class LessonPane(Pane):
         open_question = None if question is None or question.index not in section.cells else question.index
         exercise = self.gate.exercises.get(section.number or 0)
         status = None
-        if exercise is not None and self.exercise_status is not None and open_question is None:
-            status = self.exercise_status(exercise)
-        results = tuple((self.answered.get(index), self._result(index)) for index in section.cells)
+        if exercise is not None and open_question is None:
+            status = self._model.exercise_status(exercise)
+        results = tuple((self._model.study.answers.get(index), self._result(index)) for index in section.cells)
         key = (self.timeline, step, cells, self.language, self.glyphs, open_question, status, results)
         cached = self._parts.get(number)
         if cached is None or cached[0] != key:
@@ -357,14 +339,14 @@ class LessonPane(Pane):
     def _result(self, index: int) -> Answer | None:
         """Return what the run gives for an answered or skipped question; None before the learner has got there."""
         assert self.timeline is not None
-        answer = self.gate.run_answer(self.timeline, index) if index in self.answered else None
-        return answer[1] if answer is not None and answer[0] <= self.seen else None
+        answer = self.gate.run_answer(self.timeline, index) if index in self._model.study.answers else None
+        return answer[1] if answer is not None and answer[0] <= self._model.study.furthest else None
 
     def _outcome(self, index: int, cells: int) -> list[Row]:
         """Return the rows that compare an answer with the run's."""
         assert self.timeline is not None
         assert self.gate.document is not None
-        answer = self.answered.get(index)
+        answer = self._model.study.answers.get(index)
         if answer is None:
             return []
         kind = str(self.gate.document.cells[index].get("question"))

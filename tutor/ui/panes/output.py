@@ -112,16 +112,14 @@ class ProgramFigures:
         self._count = bisect_right(self._steps, step)
         return self._count > 0
 
-    def rows(self, pane: Pane) -> list[Row]:
-        """Return the figure that was found, as large as the pane allows."""
-        height = pane.size.height - 2
-        if height < 5 or pane.inner < 16:
+    def rows(self, width: int, height: int, glyphs: Glyphs, coloured: bool) -> list[Row]:
+        """Return the figure that was found, in `width` by `height` cells."""
+        if height < 5 or width < 16:
             return [((_("there is no room for the figure"), "note"),)]
-        looks = (pane.glyphs.ascii, pane.app.no_color, current_language())
-        key = (self._timeline, self._count, height, pane.inner, looks)
+        key = (self._timeline, self._count, height, width, glyphs.ascii, coloured, current_language())
         if self._drawn is None or self._drawn[0] != key:
             figure = self._figures[self._count - 1]
-            rows, left_out = plot.figure_rows(figure, pane.inner, height, pane.glyphs.ascii, not pane.app.no_color)
+            rows, left_out = plot.figure_rows(figure, width, height, glyphs.ascii, coloured)
             self._drawn = key, rows, left_out
         return self._drawn[1]
 

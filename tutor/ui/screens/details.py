@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from textual import events
 from textual.app import App
 
-from tutor.i18n import _
+from tutor.i18n import _, key_label
+from tutor.study.model import Model
 from tutor.trace.graph import is_leaf
 from tutor.trace.state import TensorState
 from tutor.ui.bindings import Key, bindings
@@ -18,25 +20,38 @@ from tutor.ui.details.tensor import TensorDetails
 from tutor.ui.details.writer import Page
 from tutor.ui.panes.base import DetailsAsked
 from tutor.ui.render.segments import Glyphs, Piece, Row
-from tutor.ui.screens.sheet import KEYS, Sheet, SheetPane
+from tutor.ui.screens.sheet import SHEET_KEYS, Sheet, SheetPane
 from tutor.ui.theme import palette_of
-
-if TYPE_CHECKING:
-    from tutor.ui.screens.lesson import LessonScreen
 
 _READ_INTERVAL = 0.02
 """Seconds until more of a long recording is read."""
 
 _KEYS = (
-    *(key for key in KEYS if key.id != "leave"),
-    Key("leave", "escape,q,question_mark", "Esc", "back", "back"),
-    Key("enter", "enter", "Enter", "go there", "to the step under the mark"),
-    Key("before", "left,h", "←", "element", "the element before"),
-    Key("after", "right,l", "→", "element", "the next element"),
-    Key("erase", "backspace,delete", "Backspace", "element", "take back what was typed; no element"),
-    Key("chart", "c", "c", "chart", "chart it over time"),
-    Key("measure", "f", "f", "measure", "measure its derivative"),
+    *(key for key in SHEET_KEYS if key.id != "leave"),
+    Key("leave", "escape,q,question_mark", "Esc"),
+    Key("enter", "enter", "Enter"),
+    Key("before", "left,h", "←", action="element(-1)"),
+    Key("after", "right,l", "→", action="element(1)"),
+    Key("erase", "backspace,delete", "Backspace"),
+    Key("chart", "c", "c"),
+    Key("measure", "f", "f"),
 )
+
+
+@dataclass(frozen=True)
+class GoTo:
+    """The learner goes to a step."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class ChartTensor:
+    """The learner charts a tensor, or removes it from the chart."""
+
+    tensor: int
+    element: tuple[int, str] | None
+    """The place and the index as text of the only element; None for all of the tensor."""
 
 
 class Details(Protocol):
@@ -59,23 +74,23 @@ class Details(Protocol):
         """Write all that is known."""
 
 
-def details_sheet(screen: LessonScreen, subject: str, ref: int) -> DetailsSheet:
+def details_sheet(model: Model, subject: str, ref: int) -> DetailsSheet:
     """Return the sheet of `tensor`, `node` or `step` number `ref`, as it is at the cursor."""
-    timeline, step, limit = screen.timeline, screen.cursor, screen.limit
+    timeline, step, limit = model.timeline, model.cursor, model.limit
     state = timeline.state(step)
     details: Details
     measurement: Measurement | None = None
     if subject == "tensor" and ref in state.tensors:
-        measurement = Measurement(screen.session, timeline, step, state.tensors[ref])
+        measurement = Measurement(model.session, timeline, step, state.tensors[ref])
         details = TensorDetails(timeline, step, limit, state.tensors[ref], measurement)
     elif subject == "node" and ref in state.nodes:
         node = state.nodes[ref]
         leaf = state.tensors.get(node.tensor or 0) if is_leaf(node) else None
-        measurement = None if leaf is None else Measurement(screen.session, timeline, step, leaf)
+        measurement = None if leaf is None else Measurement(model.session, timeline, step, leaf)
         details = NodeDetails(timeline, step, limit, node, measurement)
     else:
         details = StepDetails(timeline, max(step, 1))
-    return DetailsSheet(screen, details, measurement)
+    return DetailsSheet(details, measurement)
 
 
 class DetailsPane(SheetPane):
@@ -111,13 +126,13 @@ class DetailsPane(SheetPane):
     def heading(self) -> Row:
         pieces: list[Piece] = []
         typed = self._details.choice.typed
-        keys = [("Enter", _("go there"))] if self.chosen is not None else []
-        keys += [("← →", f"{_('element')} {typed}".rstrip())] if self._details.choice.possible else []
-        keys += [("c", _("chart"))] if self._details.tensor is not None else []
-        keys += [("f", _("measure"))] if self.measurement is not None and self.measurement.possible else []
-        for key, label in [*keys, ("Esc", _("back"))]:
+        keys = [("Enter", key_label("go there"))] if self.chosen is not None else []
+        keys += [("← →", f"{key_label('element')} {typed}".rstrip())] if self._details.choice.possible else []
+        keys += [("c", key_label("chart"))] if self._details.tensor is not None else []
+        keys += [("f", key_label("measure"))] if self.measurement is not None and self.measurement.possible else []
+        for key, label in [*keys, ("Esc", key_label("back"))]:
             pieces += [(key, "key"), (f" {label}  ", "quiet")]
-        return (*pieces[:-1], (f" {_('back')}", "quiet"))
+        return (*pieces[:-1], (f" {key_label('back')}", "quiet"))
 
     def subject(self, index: int) -> tuple[str, int] | None:
         step = self._links.get(index)
@@ -154,13 +169,13 @@ class DetailsPane(SheetPane):
             self.paint()
 
 
-class DetailsSheet(Sheet):
-    """Shows the details until Esc, or until Enter goes to a step."""
+class DetailsSheet(Sheet[GoTo | ChartTensor]):
+    """Shows the details until Esc, Enter at a link to a step, or `c`."""
 
     BINDINGS = bindings(_KEYS)
 
-    def __init__(self, screen: LessonScreen, details: Details, measurement: Measurement | None) -> None:
-        self._screen, self._details = screen, details
+    def __init__(self, details: Details, measurement: Measurement | None) -> None:
+        self._details = details
         self.details_pane = DetailsPane(details, measurement)
         self._complete = details.read()
         super().__init__(self.details_pane, 104)
@@ -186,11 +201,7 @@ class DetailsSheet(Sheet):
     def on_details_asked(self, message: DetailsAsked) -> None:
         """Go to the step of a link that was double-clicked."""
         message.stop()
-        self._go(message.ref)
-
-    def _go(self, step: int) -> None:
-        self._screen.commands.go_to(step)
-        self.dismiss()
+        self.dismiss(GoTo(message.ref))
 
     def on_key(self, event: events.Key) -> None:
         """Take digits and commas as the index of an element."""
@@ -200,35 +211,34 @@ class DetailsSheet(Sheet):
             self._details.choice.type(char)
             self._renew()
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        pane, choice, tensor = self.details_pane, self._details.choice, self._details.tensor
-        match key:
-            case "enter":
-                subject = pane.details()
-                if subject is not None:
-                    self._go(subject[1])
-                else:
-                    self.dismiss()
-            case "up" | "down":
-                pane.move(-1 if key == "up" else 1)
-            case "before" | "after":
-                choice.step(-1 if key == "before" else 1)
-                self._renew()
-            case "erase":
-                choice.erase()
-                self._renew()
-            case "chart":
-                if tensor is not None:
-                    element = None if choice.element is None else (choice.element, choice.text)
-                    self._screen.commands.chart_tensor(tensor.tensor, element)
-                    self.dismiss()
-            case "measure":
-                if pane.measurement is not None and pane.measurement.possible and not pane.measurement.running:
-                    pane.measurement.running = True
-                    self.run_worker(self._measure(pane.measurement), group="measuring")
-            case _:
-                super().action_do(key)
+    def action_enter(self) -> None:
+        """Go to the step of the marked link; without one, leave."""
+        subject = self.details_pane.details()
+        self.dismiss(None if subject is None else GoTo(subject[1]))
+
+    def action_element(self, by: int) -> None:
+        """Choose another element of the tensor."""
+        self._details.choice.step(by)
+        self._renew()
+
+    def action_erase(self) -> None:
+        """Take back what was typed of an index, or choose no element."""
+        self._details.choice.erase()
+        self._renew()
+
+    def action_chart(self) -> None:
+        """Chart the tensor, or its chosen element."""
+        choice, tensor = self._details.choice, self._details.tensor
+        if tensor is not None:
+            element = None if choice.element is None else (choice.element, choice.text)
+            self.dismiss(ChartTensor(tensor.tensor, element))
+
+    def action_measure(self) -> None:
+        """Measure the derivative, by running the program again."""
+        measurement = self.details_pane.measurement
+        if measurement is not None and measurement.possible and not measurement.running:
+            measurement.running = True
+            self.run_worker(self._measure(measurement), group="measuring")
 
     async def _measure(self, measurement: Measurement) -> None:
         self._renew()

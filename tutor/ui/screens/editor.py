@@ -15,7 +15,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
-from tutor.i18n import _
+from tutor.i18n import _, key_label
 from tutor.text_width import wrapped
 from tutor.ui.panes.base import Surface
 from tutor.ui.render.segments import Piece, Row, clean
@@ -109,11 +109,11 @@ class Editor(ModalScreen[tuple[str, bool]]):
         """Show the keys, and above them the problem."""
         keys: list[Piece] = []
         for key, label in (
-            ("F5", _("run")),
-            ("Esc", _("back")),
-            ("Ctrl+O", _("own editor")),
-            ("F8", _("as it was")),
-            ("Ctrl+Z", _("undo")),
+            ("F5", key_label("run")),
+            ("Esc", key_label("back")),
+            ("Ctrl+O", key_label("own editor")),
+            ("F8", key_label("as it was")),
+            ("Ctrl+Z", key_label("undo")),
         ):
             keys += [(" ", "quiet"), (key, "key"), (f" {label} ", "quiet")]
         self.foot.problem, self.foot.keys = problem, keys

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tutor.i18n import _
+from tutor.i18n import _, key_label
 from tutor.lesson.knobs import resolve_knobs
 from tutor.lesson.model import Knob, LessonError, Setting
 from tutor.text_width import pad, width
@@ -22,12 +22,17 @@ class _Text(Surface):
 
     BASE = "bar"
 
-    def __init__(self, screen: Knobs) -> None:
+    def __init__(self) -> None:
         super().__init__(id="knobs")
-        self._knobs = screen
+        self._rows: list[Row] = []
+
+    def show(self, rows: list[Row]) -> None:
+        """Show these rows."""
+        self._rows = [tuple((text, f"bar {role}") for text, role in row) for row in rows]
+        self.paint()
 
     def rows(self, width: int, height: int) -> list[Row]:
-        return [tuple((text, f"bar {role}") for text, role in row) for row in self._knobs.rows()]
+        return self._rows
 
 
 class Knobs(ModalScreen[dict[str, str] | None]):
@@ -43,7 +48,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         super().__init__()
         self._knobs, self._values = knobs, values
         self._problem = ""
-        self.text = _Text(self)
+        self.text = _Text()
         self.fields = {name: Input(str(values.get(name, knob.default)), max_length=200) for name, knob in knobs.items()}
 
     def compose(self) -> ComposeResult:
@@ -54,6 +59,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
         self.text.border_title = _("what if? set the knobs for another run")
         self.text.set_class(self.text.glyphs.ascii, "-ascii")
         self.on_resize()
+        self.text.show(self._form_rows())
         next(iter(self.fields.values())).focus()
 
     def on_resize(self) -> None:
@@ -72,7 +78,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
     def _name_width(self) -> int:
         return min(max(map(width, self._knobs)), 24)
 
-    def rows(self) -> list[Row]:
+    def _form_rows(self) -> list[Row]:
         """Return the rows around the input fields."""
         rows: list[Row] = [()]
         for name, knob in self._knobs.items():
@@ -81,11 +87,11 @@ class Knobs(ModalScreen[dict[str, str] | None]):
             )
         keys: list[Piece] = [
             (" Enter", "key"),
-            (f" {_('run')}   ", "quiet"),
+            (f" {key_label('run')}   ", "quiet"),
             ("↑ ↓", "key"),
-            (f" {_('choose')}   ", "quiet"),
+            (f" {key_label('choose')}   ", "quiet"),
         ]
-        rows += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {_('back')}", "quiet"))]
+        rows += [((f" {clean(self._problem)}", "error"),), (*keys, ("Esc", "key"), (f" {key_label('back')}", "quiet"))]
         return rows
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -95,7 +101,7 @@ class Knobs(ModalScreen[dict[str, str] | None]):
             resolve_knobs(self._knobs, texts, None)
         except LessonError as error:
             self._problem = str(error)
-            self.text.paint()
+            self.text.show(self._form_rows())
             return
         self.dismiss({name: text for name, text in texts.items() if text.strip() != str(self._knobs[name].default)})
 

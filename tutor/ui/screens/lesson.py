@@ -1,559 +1,221 @@
-"""The lesson screen: it holds the cursor, passes it to the panes, and handles their messages and the keys."""
+"""The lesson screen: its keys and messages change the model of the walk, and it shows what came of that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, cast
+import os
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import ComposeResult
-from textual.reactive import Reactive, var
-from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input
 
-from tutor.i18n import N_, _, ngettext
+from tutor.i18n import N_, _, key_label, ngettext
+from tutor.lesson import catalog
 from tutor.lesson.markdown import prepare
-from tutor.study.flow import Gate
-from tutor.study.progress import Study
-from tutor.trace.timeline import Timeline
-from tutor.ui import layout, moves
-from tutor.ui.bars import (
-    Explain,
-    KeyLine,
-    TimeBar,
-    TitleBar,
-    TooSmall,
-    exit_status,
-    explanation,
-    first_step_notice,
-    open_question_notice,
-    title_facts,
+from tutor.study.flow import Exercise
+from tutor.study.model import Model, Result
+from tutor.study.runs import Run
+from tutor.ui import layout
+from tutor.ui.bars import TimeBar
+from tutor.ui.bindings import BY_ID, lesson_bindings
+from tutor.ui.explanation import describe_result, first_step
+from tutor.ui.panes.base import (
+    DetailsAsked,
+    LessonLeft,
+    Pane,
+    RunRefused,
+    Said,
+    StepPicked,
+    TabClicked,
+    WorkerWanted,
 )
-from tutor.ui.bindings import bindings, is_possible, possible_hints, typing_hints
-from tutor.ui.layout import PaneLayout
-from tutor.ui.panes.base import DetailsAsked, KeyPicked, Pane, StepPicked, TabClicked
-from tutor.ui.panes.chart import ChartPane
-from tutor.ui.panes.code import CodePane
-from tutor.ui.panes.cross_highlight import CrossHighlighter
-from tutor.ui.panes.graph.pane import GraphPane
-from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel, Prompts
-from tutor.ui.panes.lesson import LessonPane
-from tutor.ui.panes.output import OutputPane
-from tutor.ui.panes.playback import Player, RedrawScheduler
-from tutor.ui.panes.tensors import TensorsPane
-from tutor.ui.render.segments import Piece, clean, styled
-from tutor.ui.screens.exercises import Exercises
-from tutor.ui.screens.file_watcher import FileWatcher
-from tutor.ui.screens.run_control import Runner, WhatIf
+from tutor.ui.panes.inputs import AnswerInput
+from tutor.ui.render.segments import clean, styled
+from tutor.ui.screens.pane_screen import PaneScreen
 
 if TYPE_CHECKING:
-    from tutor.lesson.catalog import Target
     from tutor.session.session import Session
-    from tutor.ui.app import GradtutorApp
+    from tutor.ui.screens.details import ChartTensor, GoTo
+
+CHECK_INTERVAL = 0.5
+"""Seconds between two checks of the file."""
+SHOW_AFTER = 2.0
+"""Seconds after which a run of a saved file that takes longer is shown before its end."""
 
 
-class Commands:
-    """One method for each key in `bindings.KEYS`."""
+class LessonScreen(PaneScreen):
+    """Walks through a recording, while it grows and after."""
 
-    def __init__(self, screen: LessonScreen) -> None:
-        self.screen = screen
-        self._actions: dict[str, Callable[[], object]] = {
-            "first": self.first,
-            "last": self.last,
-            "play": self.play,
-            "slower": lambda: self.pace(-1),
-            "faster": lambda: self.pace(1),
-            "go": lambda: screen.prompts.open("go"),
-            "find": lambda: screen.prompts.open("find"),
-            "details": self.details,
-            "chart": self.chart,
-            "others": self.show_others,
-            "rerun": self.rerun,
-            "stop": self.stop,
-            "skip": screen.prompts.skip,
-            "bracket": self.bracket,
-            "knobs": screen.whatif.knobs,
-            "edit": screen.whatif.edit,
-            "runs": screen.whatif.list_runs,
-            "hint": screen.exercises.hint,
-            "solution": screen.exercises.solution,
-            "up": lambda: self.move_in_pane(-1),
-            "down": lambda: self.move_in_pane(1),
-            "next_pane": lambda: self.turn_panes(1),
-            "previous_pane": lambda: self.turn_panes(-1),
-            "view": self.change_view,
-            "zoom": self.zoom,
-            "language": lambda: screen.owner.change_language(),
-            "help": self.help,
-            "leave": self.leave,
-            "quit": lambda: screen.app.run_worker(screen.app.action_quit()),
-        }
+    BINDINGS = lesson_bindings()
 
-    def do(self, key: str) -> None:
-        """Perform the action of a key, by its id."""
-        if key in ("into", "out") and self.fold(key):
-            return
-        if key in moves.MOVES:
-            self.walk(key)
-        else:
-            self._actions[key]()
+    def __init__(self, model: Model, *, lessons: Path, language: str = "en") -> None:
+        super().__init__(model, lessons=lessons, language=language)
+        self._file_stamp = _stamp(model.target.path)
 
-    # ------------------------------------------------------------ walking
-
-    def walk(self, key: str) -> None:
-        """Move the cursor as a key of `moves.MOVES` does, or say why it cannot."""
-        screen = self.screen
-        screen.player.pause()
-        screen.follow = False
-        timeline, here = screen.timeline, screen.cursor
-        target = moves.MOVES[key](timeline, here)
-        if target is None and key == "next_cell" and here < timeline.steps:
-            target = timeline.steps
-        ahead = not key.startswith(("back", "previous", "out"))
-        if target is None and screen.asking and ahead:
-            self.say_gate()
-        elif target is None:
-            waits = screen.running and ahead
-            screen.say(
-                (screen.waiting if waits else moves.no_move_reason(screen.timeline, key), "quiet"), passing=waits
-            )
-        elif target > screen.limit:
-            stuck = here == screen.limit
-            screen.cursor = screen.limit
-            if stuck:
-                self.say_gate()
-        else:
-            screen.cursor = target
-
-    def bracket(self) -> None:
-        """Go to the previous cell; where a question is open, begin a list as the answer."""
-        if not (self.screen.asking and self.screen.prompts.begin_answer("[")):
-            self.walk("previous_cell")
-
-    def say_gate(self) -> None:
-        """Show the question that stops the cursor, and say that it has to be answered first."""
-        self.screen.pane_layout.show_pane("lesson")
-        self.screen.say(*open_question_notice())
-
-    def to_the_list(self) -> None:
-        """Go to the list of lessons; a script of the learner's own has none."""
-        if self.screen.target.kind == "lesson":
-            self.screen.owner.leave()
-        else:
-            self.screen.say(*styled("{q} quits", q=("q", "key")))
-
-    def go_to(self, step: int) -> None:
-        """Move the cursor to a step that was picked."""
-        self.screen.player.pause()
-        self.screen.follow = False
-        self.screen.cursor = step
-
-    def first(self) -> None:
-        self.go_to(0)
-
-    def last(self) -> None:
-        """Go to the last step, and follow a program that still runs."""
-        self.screen.player.pause()
-        self.screen.follow = self.screen.running
-        if self.screen.asking:
-            self.say_gate()
-        self.screen.cursor = self.screen.limit
-
-    def play(self) -> None:
-        self.screen.follow = False
-        self.screen.player.toggle()
-        self.screen.update_soon()
-
-    def pace(self, by: int) -> None:
-        self.screen.player.change_speed(by)
-        self.screen.say(
-            (ngettext("{count} step a second", "{count} steps a second", self.screen.player.speed), "quiet")
-        )
-
-    # ------------------------------------------------------------ panes
-
-    def turn_panes(self, by: int) -> None:
-        """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
-        screen = self.screen
-        names = [name for name in layout.PANES if screen.gate.has_prose or name != "lesson"]
-        if screen.asking:
-            names.insert(1, "ask")
-        focused_name = screen.focused.id if screen.focused is not None else None
-        name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
-        if name == "ask":
-            screen.pane_layout.show_pane("lesson")
-            screen.ask.focus()
-        else:
-            screen.pane_layout.show_pane(name)
-
-    def zoom(self) -> None:
-        """Give the focused pane the whole screen, or end that."""
-        screen = self.screen
-        focused = screen.focused
-        screen.zoomed = focused.NAME if screen.zoomed is None and isinstance(focused, Pane) else None
-        screen.update_soon()
-
-    def change_view(self) -> None:
-        """Show the next view of the chart, if it has the focus; otherwise of the graph."""
-        if self.screen.focused is self.screen.chart:
-            self.screen.say((self.screen.chart.next_view(), "quiet"))
-            return
-        if not self.screen.graph.display:
-            self.screen.pane_layout.show_pane("graph")
-        self.screen.say((self.screen.graph.next_view(), "quiet"))
-
-    def fold(self, key: str) -> bool:
-        """Open the module under the mark of the graph, or close the one around it; return whether there is one."""
-        graph = self.screen.graph
-        return self.screen.focused is graph and graph.fold(key == "into")
-
-    def show_others(self) -> None:
-        """Show or hide in the graph what needs no gradient."""
-        shown = self.screen.graph.toggle_others()
-        message = (
-            _("what needs no gradient is shown in the graph")
-            if shown
-            else _("what needs no gradient is hidden in the graph")
-        )
-        self.screen.say((message, "quiet"))
-
-    def move_in_pane(self, by: int) -> None:
-        """Move the mark of the focused pane, or the line that answers a question."""
-        if isinstance(self.screen.focused, Pane):
-            self.screen.focused.move(by)
-        elif self.screen.focused is self.screen.ask:
-            self.screen.prompts.move_marked_line(by)
-
-    def details(self) -> None:
-        """Show the details of what is under the mark; else focus the answer field; else show the step's details."""
-        screen = self.screen
-        subject = screen.focused.details() if isinstance(screen.focused, Pane) else None
-        if screen.prompts.answer_marked_line():
-            return
-        if subject is not None:
-            self.show_details(*subject)
-        elif screen.asking:
-            screen.pane_layout.show_pane("lesson")
-            screen.set_focus(screen.ask)
-        elif screen.cursor:
-            self.show_details("step", screen.cursor)
-        else:
-            screen.say(*first_step_notice(screen))
-
-    def show_details(self, subject: str, ref: int) -> None:
-        """Open the details of a `tensor`, `node` or `step`."""
-        from tutor.ui.screens.details import details_sheet
-
-        self.screen.app.push_screen(details_sheet(self.screen, subject, ref))
-
-    def chart(self) -> None:
-        """Chart the tensor under the mark, or remove it; in the chart, remove what was added last."""
-        screen = self.screen
-        if screen.focused is screen.chart:
-            removed = screen.chart.curves.remove_last()
-            message = (
-                _("{name} is charted no more", name=clean(removed)) if removed else _("nothing was added to the chart")
-            )
-            screen.say((message, "quiet"))
-            return
-        subject = screen.focused.details() if isinstance(screen.focused, Pane) else None
-        tensor = self._row_tensor(*subject) if subject is not None else None
-        if tensor is None:
-            text = N_("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
-            screen.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
-        else:
-            self.chart_tensor(tensor)
-
-    def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
-        """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
-        screen = self.screen
-        toggled = screen.chart.curves.toggle(screen.timeline, screen.timeline.state(screen.cursor), tensor, element)
-        if toggled is None:
-            screen.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
-            return
-        name, is_charted = toggled
-        if is_charted and screen.focused is not screen.graph:
-            screen.front["right"] = "chart"
-        text = N_("{name} is charted") if is_charted else N_("{name} is charted no more")
-        screen.say(*styled(text, name=(clean(name), "value")))
-
-    def _row_tensor(self, subject: str, ref: int) -> int | None:
-        """Return the tensor of a row: of a node, the one that it computed."""
-        if subject == "tensor":
-            return ref
-        node = self.screen.timeline.state(self.screen.cursor).nodes.get(ref) if subject == "node" else None
-        return None if node is None else node.tensor
-
-    # ------------------------------------------------------------ other keys
-
-    def stop(self) -> None:
-        """Stop the program."""
-        if not self.screen.stop_program():
-            self.screen.say((_("nothing runs"), "quiet"))
-
-    def rerun(self) -> None:
-        """Run the program again; the answers stay."""
-        if self.screen.session is not None and not self.screen.running:
-            self.screen.runner.rerun()
-
-    def help(self) -> None:
-        from tutor.ui.screens.help import help_sheet
-
-        self.screen.app.push_screen(help_sheet())
-
-    def leave(self) -> None:
-        """Undo one thing: the prompt, the input, the mark, the zoom, or the lesson."""
-        screen = self.screen
-        focused = screen.focused
-        if screen.prompt.purpose:
-            screen.prompts.close()
-        elif isinstance(focused, Input):
-            screen.pane_layout.focus_pane()
-        elif isinstance(focused, Pane) and focused.chosen is not None:
-            focused.mark(None)
-        elif screen.zoomed:
-            self.zoom()
-        else:
-            self.to_the_list()
-
-
-class LessonScreen(Screen[None]):
-    """Shows a recording, while it grows and after, at the step of the cursor."""
-
-    BINDINGS = bindings()
-    AUTO_FOCUS = ""
-
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    """The focused widget. Widgets draw their focus themselves; Textual would redraw the whole screen."""
-
-    cursor = var(0, init=False)
-    """The current step. Everything else on the screen follows from it."""
-
-    status = property(exit_status)
-
-    def __init__(
-        self, target: Target, *, session: Session | None, timeline: Timeline | None, language: str = "en"
-    ) -> None:
-        super().__init__()
-        self.target = target
-        self.session = session
-        self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
-        self.language = language
-        self.gate = Gate(None)
-        self.study = Study(target, self.gate)
-        self.player = Player(self)
-        self.prompts = Prompts(self)
-        self.runner = Runner(self)
-        self.whatif = WhatIf(self)
-        self.exercises = Exercises(self)
-        self.file_watcher = FileWatcher(self)
-        self.commands = Commands(self)
-        self.pane_layout = PaneLayout(self)
-        self.linker = CrossHighlighter(self)
-        self.pacer = RedrawScheduler(self, self.update_screen)
-        self.follow = False
-        """Whether the cursor follows a program that runs."""
-        self.zoomed: str | None = None
-        self.front = {"left": "lesson", "right": "graph"}
-        """The pane in front of each group that shares a region."""
-        self.notice: Sequence[Piece] = ()
-        """What replaces the explanation until the next step."""
-        self.passing = False
-        """Whether the notice holds only until more is recorded."""
-        self.lesson, self.code, self.output = LessonPane(), CodePane(), OutputPane()
-        self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
-        self.panes: dict[str, Pane] = {
-            pane.NAME: pane
-            for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
-        }  # fmt: skip
-        self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
-        self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
-        self.small = TooSmall()
-        self.shown: object = None
-        """What the panes show; None makes all of them draw again."""
-
-    # ------------------------------------------------------------ mounting and recording
-
-    def compose(self) -> ComposeResult:
-        # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
-        yield from (self.small, self.label, self.prompt, self.ask)
-        yield from self.panes.values()
-        yield from (self.header, self.explain, self.timebar, self.keyline)
+    # ------------------------------------------------------------ the recording
 
     def on_mount(self) -> None:
         self.lesson.language = self.language
-        self._adopt_document()
-        self.pane_layout.update()
-        self.set_focus(self.pane_layout.leading)
+        self.arrange_widgets()
+        self.set_focus(self.leading)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
-        if self.session is not None:
-            self.runner.begin(self.session)
-            self.file_watcher.start()
+        session = self.model.begin()
+        if session is not None:
+            self.start(session)
+            self.set_interval(CHECK_INTERVAL, self.check_file)
             self.call_after_refresh(prepare)  # while the worker imports torch
         self.update_soon()
 
+    def on_unmount(self) -> None:
+        self.timebar.pause()
+        self.model.study.save_position(self.model.cursor)
+
+    def start(self, session: Session) -> None:
+        """Record a run that the model shows."""
+        self.timebar.pause()
+        self.run_worker(self._record(session), group="session", exclusive=True)
+        self.update_soon()
+
+    async def _record(self, session: Session) -> None:
+        """Record a run to its end, and say how it ended."""
+        try:
+            await session.run(self.recording_grew)
+        finally:
+            await session.close()
+        self._end_run(session)
+
+    def _end_run(self, session: Session) -> None:
+        if session.refused is None and session is self.model.session:
+            self.post_message(WorkerWanted())
+            self.recording_grew()
+        result = self.model.ended(session)
+        if result.outcome == "refused" and session.refused is not None:
+            self.post_message(RunRefused(result.text, session.refused.status))
+        elif result.outcome in ("stopped", "failed", "restored"):
+            self.notice = ()
+            self.show_result(result)
+        self.update_soon()
+
     def recording_grew(self) -> None:
-        """Handle a growing recording."""
+        """Take in what was recorded."""
         if not self.is_mounted:
             return
-        self._adopt_document()
-        self.study.check_answers(self.timeline)
         if self.passing:
             self.notice, self.passing = (), False
-        self.runner.restore_cursor()
-        self.exercises.recording_grew()
-        self.pacer.later()
-
-    def _adopt_document(self) -> None:
-        """Set up the prose and the questions as soon as the recording has the document."""
-        document = self.timeline.document
-        if document is not None and self.gate.document is not document:
-            self.gate = Gate(document)
-            self.study.settle_answers(self.gate)
-            self.lesson.gate, self.lesson.answered = self.gate, self.study.answers
-            self.lesson.exercise_status = self.exercises.standing
-
-    def on_unmount(self) -> None:
-        self.player.pause()
-        self.study.save_position(self.cursor)
-
-    # ------------------------------------------------------------ the cursor and its limit
-
-    @property
-    def limit(self) -> int:
-        """The last step that the cursor may reach."""
-        self._adopt_document()  # its questions hold as soon as it is there
-        return self.gate.last_step(self.timeline)
-
-    @property
-    def asking(self) -> bool:
-        """Whether a question waits for an answer at the cursor."""
-        return self.gate.question_at(self.timeline, self.cursor) is not None
-
-    @property
-    def running(self) -> bool:
-        """Whether the program still runs."""
-        return self.session is not None and self.session.phase != "ended"
-
-    def validate_cursor(self, step: int) -> int:
-        return max(0, min(step, self.limit))
-
-    def watch_cursor(self) -> None:
-        self.notice = ()
-        self.update_soon()
-
-    def say(self, *pieces: Piece, passing: bool = False) -> None:
-        """Show a notice until the next step; with `passing`, until more is recorded."""
-        self.notice, self.passing = pieces, passing
-        self.update_soon()
-
-    # ------------------------------------------------------------ drawing
-
-    def update_soon(self) -> None:
-        """Schedule an update once all pending input is handled, so that held keys do not pile up."""
-        self.pacer.soon()
-
-    def update_screen(self) -> None:
-        """Update the screen from the recording and the cursor."""
-        if not self.is_mounted:
+        result = self.model.grew()
+        if result.outcome == "arrived":  # the notice is about this run
+            self.update_soon()
             return
-        if self.follow:
-            self.cursor = self.limit
-        self.study.record_step(self.cursor, self.timeline, self.running)
-        self.lesson.seen = self.study.furthest
-        self.pane_layout.follow_step()
-        question = self.gate.question
-        self.code.reveal = self.gate.last_revealed_cell
-        self.tensors.asking = self.asking
-        self.chart.limit = self.limit if question is not None else None
-        self.pane_layout.update()
-        if layout.too_small(*self.size):
+        if result.outcome in ("finished", "solved", "unsolved"):
+            self.lesson.keep_in_view("exercise")
+        self.show_result(result, soon=bool(result.outcome))
+        self.update_later()
+
+    def check_file(self) -> None:
+        """Run the file again if it was saved since the last check."""
+        if self.model.session is None or not self.is_current:
+            return  # another screen is open: later
+        stamp = _stamp(self.model.target.path)
+        if stamp is None or stamp == self._file_stamp:
             return
-        key = (
-            self.cursor,
-            min(self.timeline.steps, self.cursor + 1),
-            question,
-            self.lesson.seen,
-            dict(self.study.answers),
-        )
-        for pane in self.panes.values():
-            # A growing recording does not change earlier steps; only curves grow.
-            if key != self.shown or pane is self.chart:
-                pane.show(self.timeline, self.cursor)
-        self.shown = key
-        self.linker.update()
-        self.header.show(*title_facts(self))
-        self.explain.show(self.notice or explanation(self))
-        self.timebar.show(self.timeline, self.cursor, self.limit)
-        self._show_keys()
+        self._file_stamp = stamp
+        self.run_worker(self._reload(self.model.reload()), group="session", exclusive=True)
 
-    def watch_focused(self) -> None:
-        """Update the key line: the possible keys depend on the focus."""
-        if self.is_mounted and not layout.too_small(*self.size):
-            self._show_keys()
+    async def _reload(self, session: Session) -> None:
+        """Record a run of the saved file, and show it at its end, or after a while."""
+        model, started = self.model, monotonic()
 
-    def _show_keys(self) -> None:
-        enter_label = self.prompts.enter_action
-        self.keyline.show(
-            possible_hints(partial(is_possible, self)) if enter_label is None else typing_hints(enter_label)
-        )
+        def on_arrival() -> None:
+            if model.session is not session and session.timeline.steps and monotonic() - started > SHOW_AFTER:
+                self._show_reloaded(session)
+            if model.session is session:
+                self.recording_grew()
 
-    def speak(self, language: str) -> None:
-        """Change the language, and draw everything again."""
-        self.language = self.lesson.language = language
+        try:
+            await session.run(on_arrival)
+        finally:
+            await session.close()
+        if session.refused is not None:
+            # The folder is known, and would leave no room for the reason.
+            path = model.target.path
+            self.say((clean(session.refused.note.replace(str(path), path.name)), "error"))
+            return
+        if model.session is not session:
+            self._show_reloaded(session)
+        self.post_message(WorkerWanted())
+        self.recording_grew()
+
+    def _show_reloaded(self, session: Session) -> None:
+        self.timebar.pause()
         self.lesson.clear_cache()
-        self.shown, self.notice = None, ()
-        self.keyline.paint()
-        self.small.paint()
-        if self.prompt.purpose:
-            self.prompts.update_texts()
-        self.update_soon()
+        self.show_result(self.model.show_reloaded(session))
 
-    def recolour(self) -> None:
-        """Draw everything again in the colours of the new theme."""
-        for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):
-            surface.repaint()
+    def show_result(self, result: Result, soon: bool = True) -> None:
+        """Show what came of a command of the model."""
+        if result.moved:
+            self.notice = ()
+        if result.outcome == "question":
+            self.show_pane("lesson")
+        pieces = describe_result(self.model, result, self.explain.glyphs)
+        if result.outcome == "finished":
+            self.notice = ()  # the explanation says what comes next
+        if pieces:
+            self.notice, self.passing = pieces, result.outcome == "waiting"
+        if soon:
+            self.update_soon()
 
-    # ------------------------------------------------------------ messages and keys
+    # ------------------------------------------------------------ messages
 
     def on_resize(self) -> None:
         self.update_soon()
 
     def on_step_picked(self, message: StepPicked) -> None:
-        self.player.pause()
-        self.follow = False
-        self.cursor = message.step
+        self.go_to(message.step)
 
     def on_tab_clicked(self, message: TabClicked) -> None:
-        self.pane_layout.show_pane(message.name)
+        self.show_pane(message.name)
 
-    def on_key_picked(self, message: KeyPicked) -> None:
-        self.commands.do(message.action)
+    def on_said(self, message: Said) -> None:
+        self.say(*message.pieces)
 
     def on_mark_moved(self) -> None:
-        self.linker.update()
-        if self.prompts.marked_line() or self.code.clipped_line():
+        self.highlight()
+        if self.marked_answer() or self.code.clipped_line():
             self.notice = ()
-        self.explain.show(self.notice or explanation(self))
-        self._show_keys()
+        self.show_explanation()
+        self.show_keys()
 
     def on_details_asked(self, message: DetailsAsked) -> None:
-        self.commands.show_details(message.subject, message.ref)
+        self.show_details(message.subject, message.ref)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.prompts.submitted(event)
+    def on_time_bar_ticked(self, message: TimeBar.Ticked) -> None:
+        """Play on by a step."""
+        if not self.timebar.playing:
+            return
+        result = self.model.play()
+        if result.outcome == "waiting":
+            return
+        if not result.moved:
+            self.timebar.pause()
+        self.show_result(result)
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        self.commands.do(key)
+    def on_answer_input_line_moved(self, message: AnswerInput.LineMoved) -> None:
+        """Mark another line of code, and put its number into the answer field."""
+        self.code.move(message.by)
+        line = self.code.line()
+        if line is not None:
+            self.ask.value = str(line[0])
 
     def on_key(self, event: events.Key) -> None:
         """Begin an answer with a key that can only belong to one."""
-        if self.asking and not isinstance(self.focused, Input) and self.prompts.begin_answer(event.character):
+        if not self.model.asking or self.is_typing:
+            return
+        beginning = self.ask.beginning(event.character)
+        if beginning:
             event.stop()
+            self.focus_answer()
+            self.ask.insert_text_at_cursor(beginning)
 
     def typed_ahead(self, event: events.Key) -> bool:
         """Insert a letter that was typed before the input had the focus; return whether it was one."""
@@ -562,29 +224,372 @@ class LessonScreen(Screen[None]):
         self.focused.insert_text_at_cursor(event.character)
         return True
 
+    # ------------------------------------------------------------ keys
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave all keys to a focused input but Esc, Tab and the arrows; Enter arrives as a message."""
-        if action == "do" and isinstance(self.focused, Input):
-            return parameters[0] in ("leave", "next_pane", "previous_pane", "up", "down")
-        return True
+        """Return whether a key does something now. Where it does not, `action_explain` runs in its place.
 
-    # ------------------------------------------------------------ what the commands need
+        A focused input gets all keys but Esc and Tab; Enter arrives as a message.
+        """
+        if self.is_typing:
+            return action in ("leave", "turn")
+        if action == "explain":
+            return True
+        if action == "answer" and self.selection is not None:
+            return None
+        command = str(parameters[0]) if action == "move" else action
+        return (command != "others" and self.model.is_possible(command)) or None
 
-    @property
-    def waiting(self) -> str:
-        """What the program is doing while there is nothing more to show."""
-        phases = {"starting": _("starting Python …"), "importing": _("importing torch …"), "running": _("running …")}
-        return phases.get(self.session.phase, "") if self.session is not None else ""
+    def action_explain(self, name: str) -> None:
+        """Run a key that does nothing now: it says why."""
+        if BY_ID[name].move is not None:
+            self.action_move(name)
+        else:
+            getattr(self, f"action_{name}")()
+
+    def pause(self) -> None:
+        """Stop playback."""
+        if self.timebar.playing:
+            self.timebar.pause()
+            self.update_soon()
+
+    def action_move(self, name: str) -> None:
+        """Move the cursor as the key of this id does, or say why it cannot."""
+        move = BY_ID[name].move
+        assert move is not None
+        self.pause()
+        self.show_result(self.model.move(move))
+
+    def go_to(self, step: int) -> None:
+        """Move the cursor to a step that was picked."""
+        self.pause()
+        result = self.model.go(step)
+        self.show_result(Result(moved=result.moved))
+
+    def action_first(self) -> None:
+        """Go to the beginning."""
+        self.go_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last step, and follow a program that still runs."""
+        self.pause()
+        self.show_result(self.model.last())
+
+    def action_play(self) -> None:
+        """Play or pause."""
+        self.model.stay()
+        if self.timebar.playing:
+            self.timebar.pause()
+        else:
+            self.timebar.play()
+        self.update_soon()
+
+    def action_pace(self, by: int) -> None:
+        """Play faster or slower."""
+        self.timebar.change_speed(by)
+        self.say((ngettext("{count} step a second", "{count} steps a second", self.timebar.speed), "quiet"))
+
+    def action_stop(self) -> None:
+        """Stop the program."""
+        if not self.stop_program():
+            self.say((_("nothing runs"), "quiet"))
 
     def stop_program(self) -> bool:
         """Stop the program; return whether it ran."""
-        if self.session is None or not self.running:
+        if self.model.session is None or not self.model.running:
             return False
         self.say((_("stopping …"), "quiet"))
-        self.run_worker(self.session.stop(), group="stop")
+        self.run_worker(self.model.session.stop(), group="stop")
         return True
 
+    def action_leave(self) -> None:
+        """Undo one thing: the prompt, the input, the mark, the zoom, or the lesson."""
+        focused = self.focused
+        if self.prompt.purpose:
+            self.close_prompt()
+        elif self.is_typing:
+            self.focus_pane()
+        elif isinstance(focused, Pane) and focused.chosen is not None:
+            focused.mark(None)
+        elif self.zoomed:
+            self.action_zoom()
+        elif self.model.target.kind == "lesson":
+            name = self.model.target.name
+            following = catalog.lesson_after(self.lessons, name) if self.model.finished else None
+            self.post_message(LessonLeft(name if following is None else following.id))
+        else:  # a script of the learner's own has no list
+            self.say(*styled("{q} quits", q=("q", "key")))
+
     @property
-    def owner(self) -> GradtutorApp:
-        """The app, with its own type."""
-        return cast("GradtutorApp", self.app)
+    def status(self) -> int:
+        """The exit status of the program."""
+        return self.model.exit_status
+
+    # ------------------------------------------------------------ panes
+
+    def action_turn(self, by: int) -> None:
+        """Focus the next (or previous) pane, and bring it to the front where panes share a region."""
+        names = [name for name in layout.PANES if self.model.gate.has_prose or name != "lesson"]
+        if self.model.asking:
+            names.insert(1, "ask")
+        focused_name = self.focused.id if self.focused is not None else None
+        name = names[(names.index(focused_name) + by) % len(names)] if focused_name in names else names[0]
+        if name == "ask":
+            self.focus_answer()
+        else:
+            self.show_pane(name)
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the whole screen, or end that."""
+        focused = self.focused
+        self.zoomed = focused.NAME if self.zoomed is None and isinstance(focused, Pane) else None
+        self.update_soon()
+
+    def action_view(self) -> None:
+        """Show the next view of the graph."""
+        if not self.graph.display:
+            self.show_pane("graph")
+        self.graph.action_next_view()
+
+    def action_others(self) -> None:
+        """Show or hide in the graph what needs no gradient."""
+        self.graph.action_toggle_others()
+
+    def action_answer(self) -> None:
+        """Answer "which line?" with the marked line; else focus the answer field."""
+        line = self.marked_answer()
+        if line is not None:
+            self.give_answer(str(line[0]))
+        else:
+            self.focus_answer()
+
+    def action_details(self) -> None:
+        """Show the details of what is under the mark, or of the step."""
+        if self.selection is not None:
+            self.show_details(*self.selection)
+        elif self.model.cursor:
+            self.show_details("step", self.model.cursor)
+        else:
+            self.say(*first_step(self.explain.glyphs))
+
+    def show_details(self, subject: str, ref: int) -> None:
+        """Open the details of a `tensor`, `node` or `step`."""
+        from tutor.ui.screens.details import details_sheet
+
+        self.app.push_screen(details_sheet(self.model, subject, ref), self._leave_details)
+
+    def _leave_details(self, result: GoTo | ChartTensor | None) -> None:
+        from tutor.ui.screens.details import GoTo
+
+        if isinstance(result, GoTo):
+            self.go_to(result.step)
+        elif result is not None:
+            self.chart_tensor(result.tensor, result.element)
+
+    def action_chart(self) -> None:
+        """Chart the tensor under the mark, or remove it."""
+        subject, ref = self.selection or ("", 0)
+        node = self.model.timeline.state(self.model.cursor).nodes.get(ref) if subject == "node" else None
+        tensor = ref if subject == "tensor" else None if node is None else node.tensor
+        if tensor is None:
+            text = N_("to chart a tensor put the mark on it: {tab} to the pane, {arrows} to its row, {c}")
+            self.say(*styled(text, tab=("Tab", "key"), arrows=("↑ ↓", "key"), c=("c", "key")))
+        else:
+            self.chart_tensor(tensor)
+
+    def chart_tensor(self, tensor: int, element: tuple[int, str] | None = None) -> None:
+        """Chart a tensor, or an element (place and index as text) of it; remove it if it is charted already."""
+        timeline = self.model.timeline
+        toggled = self.chart.curves.toggle(timeline, timeline.state(self.model.cursor), tensor, element)
+        if toggled is None:
+            self.say((_("this cannot be charted: complex, or there are enough curves already"), "quiet"))
+            return
+        name, is_charted = toggled
+        if is_charted and self.focused is not self.graph:
+            self.front["right"] = "chart"
+        text = N_("{name} is charted") if is_charted else N_("{name} is charted no more")
+        self.say(*styled(text, name=(clean(name), "value")))
+
+    # ------------------------------------------------------------ questions, and the prompt
+
+    def give_answer(self, text: str) -> None:
+        """Answer the open question."""
+        result = self.model.answer(text)
+        if result.outcome != "error":
+            self.focus_pane()
+        self.show_result(result)
+
+    def action_skip(self) -> None:
+        """Skip the open question, which reveals what it hides."""
+        result = self.model.skip()
+        if result.outcome == "skipped":
+            self.focus_pane()
+        self.show_result(result)
+
+    def action_go(self) -> None:
+        """Ask where to go."""
+        self._open_prompt("go")
+
+    def action_find(self) -> None:
+        """Ask what to find."""
+        self._open_prompt("find")
+
+    def _open_prompt(self, purpose: str) -> None:
+        """Show the prompt in place of the explanation."""
+        self.pause()
+        self.prompt.purpose, self.prompt.value = purpose, ""
+        self.label_prompt()
+        self.set_focus(self.prompt)  # at once, so that it gets the keys typed ahead
+
+    def close_prompt(self) -> None:
+        """Return to the explanation."""
+        self.prompt.purpose = ""
+        self.place_prompt()
+        self.focus_pane()
+        self.update_soon()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Do what Enter does in the field."""
+        event.stop()
+        if event.input is self.ask:
+            self.give_answer(event.value)
+        elif self.prompt.purpose == "go":
+            self.close_prompt()
+            if event.value.strip():
+                self.show_result(self.model.go_to_place(event.value))
+        else:
+            result = self.model.find(event.value)
+            self.label.text = _("not found") if result.outcome == "not found" else key_label("find")
+            self.place_prompt()
+            self.label.paint()
+            self.show_result(result)
+
+    # ------------------------------------------------------------ exercises
+
+    def action_hint(self) -> None:
+        """Show the next hint of the exercise."""
+        self._show_help(self.model.hint())
+
+    def action_solution(self) -> None:
+        """Show the solution, at the second time."""
+        self._show_help(self.model.solution())
+
+    def _show_help(self, result: Result) -> None:
+        """Show the end of the lesson pane, where a hint or the solution came up."""
+        if result.outcome in ("hint", "solution"):
+            self.show_pane("lesson")
+            self.shown, self.notice = None, ()
+            self.lesson.keep_in_view("end")
+        self.show_result(result)
+
+    # ------------------------------------------------------------ runs
+
+    def action_rerun(self) -> None:
+        """Run the program again; the answers stay."""
+        if self.model.is_possible("rerun"):
+            self.start(self.model.rerun())
+            self.notice = ()
+
+    def _can_run(self) -> bool:
+        """Return whether a run can be started now; otherwise say why not."""
+        result = self.model.check_run()
+        self.show_result(result)
+        return not result.outcome
+
+    def action_knobs(self) -> None:
+        """Let the learner set the knobs for another run."""
+        if not self._can_run():
+            return
+        knobs, document = self.model.gate.knobs, self.model.timeline.document
+        if not knobs or document is None:
+            self.say(*styled("nothing here is made to be turned: {e} edits the cell", e=("e", "key")))
+            return
+        from tutor.ui.screens.knobs import Knobs
+
+        self.pause()
+        self.app.push_screen(Knobs(knobs, document.knobs), self._leave_knobs)
+
+    def _leave_knobs(self, knobs: dict[str, str] | None) -> None:
+        if knobs is not None:
+            self._start_changed(self.model.run_with_knobs(knobs))
+
+    def action_edit(self) -> None:
+        """Let the learner edit the cell at the cursor, or the exercise there, for another run."""
+        from tutor.ui.screens.editor import Editor
+
+        if not self._can_run():
+            return
+        model, exercise = self.model, self.model.exercise
+        number = model.timeline.cell(max(model.cursor, 1)) or 1
+        if exercise is not None:
+            status, original = model.exercise_status(exercise), model.gate.original(exercise.number)
+            problem = status.problem if status.tried else ""
+            editor = Editor(_("exercise {name}", name=exercise.id), model.attempt(exercise), original, problem)
+            self.app.push_screen(editor, lambda edited: self._leave_exercise(exercise, edited))
+        elif number in model.gate.code_cells:
+            is_only = len(model.gate.code_cells) == 1
+            name = _("edit") if is_only else _("edit cell {number}", number=number)
+            editor = Editor(name, model.code_to_edit(number), model.gate.original(number))
+            self.app.push_screen(editor, lambda edited: self._leave_editor(number, edited))
+        self.pause()
+
+    def _leave_exercise(self, exercise: Exercise, edited: tuple[str, bool] | None) -> None:
+        """Run the learner's code for an exercise, or keep it."""
+        if edited is None:
+            return
+        text, run = edited
+        if not run:
+            self.model.keep_attempt(exercise, text)
+            return
+        self.start(self.model.try_exercise(exercise, text))
+        self.say((_("your code runs …"), "quiet"))
+
+    def _leave_editor(self, number: int, edited: tuple[str, bool] | None) -> None:
+        """Run with the edited cell, or keep it as a draft."""
+        if edited is None:
+            return
+        text, run = edited
+        if not run:
+            self.model.drafts[number] = text
+            return
+        session = self.model.run_edited(number, text)
+        if session is None:
+            self.say((_("the code is as it ran"), "quiet"))
+        self._start_changed(session)
+
+    def _start_changed(self, session: Session | None) -> None:
+        """Start a run with something changed, if it is one."""
+        run = self.model.runs.now
+        if session is not None and run is not None:
+            self.start(session)
+            self.say(*styled("{name}: another run; the one before is its ghost", name=(clean(run.name), "value")))
+
+    def action_runs(self) -> None:
+        """Open the list of runs."""
+        from tutor.ui.screens.runs import RunsScreen
+
+        if len(self.model.runs.all) < 2:
+            text = N_("there is one run so far: {k} or {e} makes another")
+            self.say(*styled(text, k=("k", "key"), e=("e", "key")))
+            return
+        self.pause()
+        self.app.push_screen(RunsScreen(self.model.runs), self._leave_runs)
+
+    def _leave_runs(self, run: Run | None) -> None:
+        """Show the run that was chosen."""
+        if run is not None:
+            self.timebar.pause()
+            self.show_result(self.model.walk(run))
+
+    def on_runs_screen_changed(self) -> None:
+        """Show another ghost."""
+        self.update_soon()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return the modification time and size of the file; None while an editor has moved it away."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

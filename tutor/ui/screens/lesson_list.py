@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,7 +12,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
 
-from tutor.i18n import N_, _, native_name, next_language, ngettext
+from tutor.i18n import K_, N_, _, native_name, next_language, ngettext
 from tutor.lesson import catalog
 from tutor.lesson.model import HIDDEN_KINDS, Header, LessonError, in_language
 from tutor.lesson.model import Header as LessonHeader
@@ -22,11 +21,8 @@ from tutor.text_width import wrapped
 from tutor.ui import layout
 from tutor.ui.bars import Explain, KeyLine, TitleBar, TooSmall
 from tutor.ui.bindings import Hint, Key, bindings
-from tutor.ui.panes.base import KeyPicked, LessonChosen, Pane, Surface
+from tutor.ui.panes.base import LessonChosen, Pane, Surface, WorkerWanted
 from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit, styled
-
-if TYPE_CHECKING:
-    from tutor.ui.app import GradtutorApp
 
 _DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 """Device files that exist where CUDA does. Asking CUDA itself takes a second, and needs torch."""
@@ -247,25 +243,26 @@ def missing_device(lesson: Header) -> str:
 
 
 _KEYS = (
-    Key("up", "up,k", "↑", "up", "up"),
-    Key("down", "down,j", "↓", "down", "down"),
-    Key("page_up", "pageup", "PageUp", "up", "ten up"),
-    Key("page_down", "pagedown", "PageDown", "down", "ten down"),
-    Key("first", "home", "Home", "first", "the first"),
-    Key("last", "end", "End", "last", "the last"),
-    Key("open", "enter,right,l", "Enter", "open", "open the lesson"),
-    Key("reset", "R", "R", "forget", "forget what was done with the lesson; press it twice"),
-    Key("language", "L", "L", "language", "the next language"),
-    Key("help", "question_mark", "?", "help", "the keys and the marks"),
-    Key("leave", "escape", "Esc", "back", "nothing: here is where it leads back to"),
-    Key("quit", "q", "q", "quit", "quit"),
+    Key("up", "up,k", "↑", action="move(-1)"),
+    Key("down", "down,j", "↓", action="move(1)"),
+    Key("page_up", "pageup", "PageUp", action="move(-10)"),
+    Key("page_down", "pagedown", "PageDown", action="move(10)"),
+    Key("first", "home", "Home", action="move(-10000)"),
+    Key("last", "end", "End", action="move(10000)"),
+    Key("open", "enter,right,l", "Enter"),
+    Key("reset", "R", "R"),
+    Key("language", "L", "L", action="app.change_language"),
+    Key("help", "question_mark", "?", action="app.help"),
+    Key("leave", "escape", "Esc"),
+    Key("quit", "q", "q"),
 )
 
 
 def _hints() -> tuple[Hint, ...]:
     return (
-        Hint("↑ ↓", N_("choose"), "down", 2), Hint("Enter", N_("open"), "open", 0), Hint("?", N_("help"), "help", 1),
-        Hint("L", native_name(next_language()), "language", 3), Hint("q", N_("quit"), "quit", 0),
+        Hint("↑ ↓", K_("choose"), "down", 2), Hint("Enter", K_("open"), "enter", 0),
+        Hint("?", K_("help"), "question_mark", 1), Hint("L", native_name(next_language()), "L", 3),
+        Hint("q", K_("quit"), "q", 0),
     )  # fmt: skip
 
 
@@ -297,7 +294,7 @@ class LessonsScreen(Screen[None]):
         self.catalog.focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolour())
         # Once the list is on the screen: torch takes a second or two, and the learner takes longer.
-        self.set_timer(0.3, cast("GradtutorApp", self.app).prepare)
+        self.set_timer(0.3, lambda: self.post_message(WorkerWanted()))
 
     def read(self) -> None:
         """Read the lessons and the progress from disk."""
@@ -372,33 +369,30 @@ class LessonsScreen(Screen[None]):
         self.info.show_lesson(lesson, self._progress.get(name, Progress(name)), self.language)
 
     def on_catalog_pane_moved(self) -> None:
+        self._forget_asked = ""
         self._show_marked()
 
-    def on_key_picked(self, message: KeyPicked) -> None:
-        self.action_do(message.action)
+    def action_move(self, by: int) -> None:
+        """Mark another lesson."""
+        self.catalog.move(by)
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        jumps = {"up": -1, "down": 1, "page_up": -10, "page_down": 10, "first": -10_000, "last": 10_000}
-        lesson = self.catalog.lesson
-        if key == "reset" and lesson is not None:
-            self._forget(lesson)
-            return
-        self._forget_asked = ""
-        if key in jumps:
-            self.catalog.move(jumps[key])
-        elif key == "open" and lesson is not None:
-            self.post_message(LessonChosen(lesson.id, lesson.path))
-        elif key == "help":
-            from tutor.ui.screens.help import help_sheet
+    def action_open(self) -> None:
+        """Open the marked lesson."""
+        if self.catalog.lesson is not None:
+            self.post_message(LessonChosen(self.catalog.lesson.id, self.catalog.lesson.path))
 
-            self.app.push_screen(help_sheet())
-        elif key == "language":
-            cast("GradtutorApp", self.app).change_language()
-        elif key == "leave":
-            self.explain.show(styled("{q} quits", q=("q", "key")))
-        elif key == "quit":
-            self.app.exit(return_code=0)
+    def action_leave(self) -> None:
+        """Say how to quit: Esc leads back to here."""
+        self.explain.show(styled("{q} quits", q=("q", "key")))
+
+    def action_quit(self) -> None:
+        """Quit; the status is that of no program."""
+        self.app.exit(return_code=0)
+
+    def action_reset(self) -> None:
+        """Forget the progress in the marked lesson when asked twice."""
+        if self.catalog.lesson is not None:
+            self._forget(self.catalog.lesson)
 
     def _forget(self, lesson: LessonHeader) -> None:
         """Forget the progress in this lesson when asked twice."""

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
-
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tutor.i18n import N_, _, ngettext
+from tutor.i18n import K_, N_, _, key_label, ngettext
 from tutor.study.runs import Run, Runs
 from tutor.text_width import pad
 from tutor.trace.values import number
 from tutor.ui.bindings import Key, bindings
 from tutor.ui.panes.base import Pane
-from tutor.ui.render.segments import EMPTY, Piece, Row, clean, fit
-
-if TYPE_CHECKING:
-    from tutor.ui.app import GradtutorApp
+from tutor.ui.render.segments import Piece, Row, clean, fit
 
 _KEYS = (
-    Key("leave", "escape,q,w", "Esc", N_("back"), "back"),
-    Key("up", "up,k", "↑", "up", "up"),
-    Key("down", "down,j", "↓", "down", "down"),
-    Key("open", "enter", "Enter", N_("walk"), "walk this run"),
-    Key("ghost", "g", "g", N_("compare"), "show it behind the run on the screen, or no more"),
-    Key("name", "n", "n", N_("name"), "give it another name"),
-    Key("drop", "d", "d", N_("drop"), "forget it"),
-    Key("language", "L", "L", "language", "the next language"),
+    Key("open", "enter", "Enter", label=K_("walk")),
+    Key("ghost", "g", "g", label=K_("compare")),
+    Key("name", "n", "n", label=K_("name")),
+    Key("drop", "d", "d", label=K_("drop")),
+    Key("leave", "escape,q,w", "Esc", label=K_("back")),
+    Key("up", "up,k", "↑", action="move(-1)"),
+    Key("down", "down,j", "↓", action="move(1)"),
+    Key("language", "L", "L", action="app.change_language"),
 )
 
 
@@ -44,8 +39,11 @@ class RunsPane(Pane):
         self.message = ""
         """A message about the last key."""
 
-    def heading(self) -> Row:
-        return EMPTY
+    def move(self, rows: int) -> None:
+        """Select another run."""
+        self.message = ""
+        self.selected = max(0, min(self.selected + rows, len(self.runs.all) - 1))
+        self.paint()
 
     def count(self) -> int:
         return len(self.runs.all) + 2
@@ -53,8 +51,8 @@ class RunsPane(Pane):
     def row(self, index: int, cells: int) -> Row:
         if index >= len(self.runs.all):
             pieces: list[Piece] = []
-            for key in (*_KEYS[3:-1], _KEYS[0]):
-                pieces += [(key.shown, "key"), (f" {_(key.label)}  ", "quiet")]
+            for key in filter(lambda key: key.label, _KEYS):
+                pieces += [(key.shown, "key"), (f" {key_label(key.label)}  ", "quiet")]
             return tuple(pieces) if index > len(self.runs.all) else ((self.message, "note"),)
         run = self.runs.all[index]
         glyphs = self.glyphs
@@ -78,14 +76,17 @@ def describe_run(run: Run) -> str:
     return _(", ").join([ngettext("{count:,} step", "{count:,} steps", timeline.steps), *last])
 
 
-class RunsScreen(ModalScreen[None]):
-    """A modal list. `walk` is called with the run to show, `changed` when the ghost or a name changes."""
+class RunsScreen(ModalScreen[Run]):
+    """A modal list; the result is the run to show."""
 
     BINDINGS = bindings(_KEYS)
 
-    def __init__(self, runs: Runs, walk: Callable[[Run], None], changed: Callable[[], None]) -> None:
+    class Changed(Message):
+        """Posted to the screen below when the ghost or a name has changed."""
+
+    def __init__(self, runs: Runs) -> None:
         super().__init__()
-        self.runs, self._show_run, self._report_change = runs, walk, changed
+        self.runs = runs
         self.pane = RunsPane(runs)
         self.field = Input(max_length=40)
         self.field.display = False
@@ -112,40 +113,56 @@ class RunsScreen(ModalScreen[None]):
         """Change the language, and draw everything again."""
         self.pane.paint()
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        if self.field.display:
-            if key == "leave":
-                self._set_name(None)
-            return
-        run = self.runs.all[self.pane.selected]
-        self.pane.message = ""
-        match key:
-            case "ghost" | "drop" if run is self.runs.now:
-                self.pane.message = _("this run is on the screen: choose another one")
-            case "leave":
-                self.dismiss()
-            case "up" | "down":
-                index = self.pane.selected + (1 if key == "down" else -1)
-                self.pane.selected = max(0, min(index, len(self.runs.all) - 1))
-            case "open":
-                self.dismiss()
-                self._show_run(run)
-            case "ghost":
-                self.runs.ghost = None if run is self.runs.ghost else run
-                self._report_change()
-            case "drop":
-                self.runs.drop(run)
-                self.pane.selected = min(self.pane.selected, len(self.runs.all) - 1)
-                self._report_change()
-                self.on_resize()
-            case "language":
-                cast("GradtutorApp", self.app).change_language()
-            case "name":
-                self.field.value, self.field.display = run.name, True
-                self.on_resize()
-                self.field.focus()
+    def _report_change(self) -> None:
+        self.app.screen_stack[-2].post_message(self.Changed())
+
+    @property
+    def _selected(self) -> Run:
+        return self.runs.all[self.pane.selected]
+
+    def _another(self) -> bool:
+        """Return whether the selected run is not the one on the screen; otherwise say that it is."""
+        is_now = self._selected is self.runs.now
+        self.pane.message = _("this run is on the screen: choose another one") if is_now else ""
         self.pane.paint()
+        return not is_now
+
+    def action_leave(self) -> None:
+        """Close the list, or the field for a name."""
+        if self.field.display:
+            self._set_name(None)
+        else:
+            self.dismiss()
+
+    def action_move(self, by: int) -> None:
+        """Select another run."""
+        self.pane.move(by)
+
+    def action_open(self) -> None:
+        """Walk the selected run."""
+        self.dismiss(self._selected)
+
+    def action_ghost(self) -> None:
+        """Show the selected run behind the one on the screen, or no more."""
+        if self._another():
+            self.runs.ghost = None if self._selected is self.runs.ghost else self._selected
+            self._report_change()
+
+    def action_drop(self) -> None:
+        """Forget the selected run."""
+        if self._another():
+            self.runs.drop(self._selected)
+            self.pane.selected = min(self.pane.selected, len(self.runs.all) - 1)
+            self._report_change()
+            self.on_resize()
+            self.pane.paint()
+
+    def action_name(self) -> None:
+        """Give the selected run another name."""
+        self.pane.message = ""
+        self.field.value, self.field.display = self._selected.name, True
+        self.on_resize()
+        self.field.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -153,7 +170,7 @@ class RunsScreen(ModalScreen[None]):
 
     def _set_name(self, name: str | None) -> None:
         if name:
-            self.runs.all[self.pane.selected].name = name
+            self._selected.name = name
             self._report_change()
         self.field.display = False
         self.pane.focus()
@@ -161,4 +178,4 @@ class RunsScreen(ModalScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave letters to the input while a name is typed."""
-        return not self.field.has_focus or parameters[:1] == ("leave",)
+        return not self.field.has_focus or action == "leave"

@@ -1,32 +1,33 @@
-"""A sheet of text above the screen, as for help or details."""
+"""A sheet of text above the screen, as for details; the help sheet: keys and marks, from the data that binds them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from tutor.i18n import _
-from tutor.ui.bindings import Key, bindings
+from tutor.i18n import N_, _, key_label
+from tutor.text_width import pad, wrapped
+from tutor.ui.bindings import KEYS, Key, bindings
 from tutor.ui.panes.base import Pane
 from tutor.ui.render.segments import EMPTY, Glyphs, Row
+from tutor.ui.theme import DARK, LIGHT
 
-if TYPE_CHECKING:
-    from tutor.ui.app import GradtutorApp
-
+SheetResult = TypeVar("SheetResult")
+"""What a sheet returns to the screen below."""
 RowMaker = Callable[[int, Glyphs], list[Row]]
 """Makes the rows of a sheet of a given width."""
 
-KEYS = (
-    Key("leave", "escape,q,enter,question_mark", "Esc", "back", "back"),
-    Key("up", "up,k", "↑", "up", "up"),
-    Key("down", "down,j", "↓", "down", "down"),
-    Key("page_up", "pageup", "PageUp", "up", "a page up"),
-    Key("page_down", "pagedown,space", "PageDown", "down", "a page down"),
-    Key("theme", "t", "t", "light or dark", "light or dark"),
-    Key("language", "L", "L", "language", "the next language"),
+SHEET_KEYS = (
+    Key("leave", "escape,q,enter,question_mark", "Esc"),
+    Key("up", "up,k", "↑", action="scroll(-1)"),
+    Key("down", "down,j", "↓", action="scroll(1)"),
+    Key("page_up", "pageup", "PageUp", action="page(-1)"),
+    Key("page_down", "pagedown,space", "PageDown", action="page(1)"),
+    Key("theme", "t", "t"),
+    Key("language", "L", "L", action="app.change_language"),
 )
 
 
@@ -62,7 +63,7 @@ class SheetPane(Pane):
         return _(self._title)
 
     def heading(self) -> Row:
-        return (("Esc", "key"), (f" {_('back')}", "quiet"))
+        return (("Esc", "key"), (f" {key_label('back')}", "quiet"))
 
     def count(self) -> int:
         return len(self._rows)
@@ -71,10 +72,10 @@ class SheetPane(Pane):
         return self._rows[index] if index < len(self._rows) else EMPTY
 
 
-class Sheet(ModalScreen[None]):
+class Sheet(ModalScreen[SheetResult]):
     """A modal screen that shows a text until Esc."""
 
-    BINDINGS = bindings(KEYS)
+    BINDINGS = bindings(SHEET_KEYS)
 
     def __init__(self, pane: SheetPane, width: int = 92) -> None:
         super().__init__()
@@ -102,19 +103,101 @@ class Sheet(ModalScreen[None]):
         self.pane.renew()
         self.on_resize()
 
-    def action_do(self, key: str) -> None:
-        """Perform the action of a key."""
-        page = max(self.pane.page - 1, 1)
-        match key:
-            case "leave":
-                self.dismiss()
-            case "theme":
-                from tutor.ui.theme import DARK, LIGHT
+    def action_leave(self) -> None:
+        """Close the sheet."""
+        self.dismiss()
 
-                self.app.theme = LIGHT if self.app.theme == DARK else DARK
-                self.pane.repaint()
-            case "language":
-                cast("GradtutorApp", self.app).change_language()
-            case _:
-                rows = {"up": -1, "down": 1, "page_up": -page, "page_down": page}[key]
-                self.pane.scroll_rows(rows)
+    def action_theme(self) -> None:
+        """Change between dark and light."""
+        self.app.theme = LIGHT if self.app.theme == DARK else DARK
+        self.pane.repaint()
+
+    def action_scroll(self, rows: int) -> None:
+        """Move by a row."""
+        self.pane.move(rows)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by a page."""
+        self.pane.scroll_rows(by * max(self.pane.page - 1, 1))
+
+
+# ------------------------------------------------------------ help
+
+
+_LEFT = 24
+_ON_LIST = (
+    ("↑ ↓   Enter", N_("choose a lesson, open it")),
+    ("R", N_("forget what was done with the lesson; press it twice")),
+)
+_ON_CHART = (
+    ("↑ ↓", N_("to the moment of the point before, of the next one; a click: of the nearest")),
+    ("c", N_("no more the tensor that was added last")),
+)
+_ON_SHEETS = (
+    ("↑ ↓   Enter", N_("a line that leads to a step; go there")),
+    ("← →   1,2", N_("one element of a tensor: the next one, or its index, typed; Backspace: none")),
+    ("c", N_("chart it over time; of the chosen element only that")),
+    ("f", N_("of a leaf: measure the derivative by running the program again")),
+)
+
+
+def help_sheet() -> Sheet[None]:
+    """Return the sheet that explains the keys and the marks."""
+    return Sheet(SheetPane(N_("help"), _rows))
+
+
+def _key_entries() -> list[tuple[str, str]]:
+    """Return the keys and what they do; keys that belong together share a line."""
+    entries: list[tuple[str, str]] = []
+    for key in KEYS:
+        if key.joins:
+            shown, about = entries.pop()
+            entries.append((f"{shown}   {_(key.shown)}", _("{first}, {second}", first=about, second=_(key.about))))
+        elif key.about:
+            entries.append((_(key.shown), _(key.about)))
+    return entries
+
+
+def _rows(cells: int, glyphs: Glyphs) -> list[Row]:
+    """Return the rows of the sheet."""
+    intro = _("You walk through a recording of the program: forward, back, to any point of it.")
+    rows: list[Row] = [*wrapped([(intro, "note")], cells)]
+    on_this_sheet = (("t", N_("on this sheet: light or dark")),)
+    sections = (
+        (N_("keys"), [*_key_entries(), *on_this_sheet]),
+        (N_("on the list of lessons"), _ON_LIST),
+        (N_("on the sheet that Enter opens"), _ON_SHEETS),
+        (N_("on the chart"), _ON_CHART),
+    )
+    for title, entries in sections:
+        rows += [EMPTY, ((_(title), "heading"),)]
+        for shown, about in entries:
+            rows += _entry_rows(shown, "key", _(about), cells)
+    rows += [EMPTY, ((_("marks"), "heading"),)]
+    marks = [
+        (glyphs.leaf, "leaf", _("a leaf: a tensor that was made, not computed")),
+        (glyphs.op, "op", _("an operation")),
+        (glyphs.freed, "quiet", _("an operation whose saved values are gone: no second pass")),
+        (glyphs.given, "quiet", _("data or a number that an operation was given: it needs no gradient")),
+        (glyphs.module, "op", _("a module, with all that ran in it; i opens it, o on a node in it closes it")),
+        (glyphs.linked, "linked", _("belongs to what is marked in another pane, or runs backward now")),
+        (glyphs.full, "error", _("the line at which the recording was full")),
+        (glyphs.grad, "grad", _("the gradient that reached it in this pass")),
+        (f"{glyphs.arrowhead}3", "grad", _("the share of the gradient that went up along this line")),
+        (glyphs.double_joins[0], "quiet", _("an input more than once, as in x * x")),
+        ("(2.)", "grad", _("a gradient that passes through; the tensor does not keep it")),
+        (glyphs.yes, "plain", _("requires a gradient")),
+        (glyphs.now, "now", _("what is now")),
+        (glyphs.caller, "now", _("a call that waits for its end")),
+        (glyphs.explain, "now", _("this row changed in this step; the cells that did are underlined")),
+        (f"{glyphs.new} {_('new')}", "grad", _("a gradient that this step brought")),
+    ]
+    for mark, role, text in marks:
+        rows += _entry_rows(mark, role, text, cells)
+    return rows
+
+
+def _entry_rows(left: str, role: str, text: str, cells: int) -> list[Row]:
+    """Return the rows of a key or mark, with its explanation beside it."""
+    lines = wrapped([(text, "plain")], max(cells - _LEFT, 1))
+    return [((pad("" if index else f"  {left}", _LEFT), role), *line) for index, line in enumerate(lines)]

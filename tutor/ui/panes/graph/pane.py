@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tutor.i18n import N_, _
 from tutor.trace import events as ev
 from tutor.trace.state import State
-from tutor.ui.panes.base import Pane
+from tutor.ui.bindings import pane_bindings
+from tutor.ui.panes.base import Pane, Said
 from tutor.ui.panes.graph.lanes import Graph, NodeRow
 from tutor.ui.panes.graph.model import GraphModel
 from tutor.ui.panes.graph.views import LanesView, View, ViewSelector
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 class GraphPane(Pane):
     """The graph at the cursor, as lanes, as boxes, or as a node with its neighbours."""
 
+    BINDINGS = pane_bindings(into="fold(True)", out="fold(False)", view="next_view", others="toggle_others")
     NAME = N_("graph")
     CHOOSES = True
 
@@ -59,16 +61,16 @@ class GraphPane(Pane):
     def _lay_out(self) -> None:
         self._view = self.views.view(self._graph, self._centre, self.inner, self.page, self.glyphs, self._view)
 
-    def next_view(self) -> str:
-        """Switch to the next view; return its name for the message line."""
+    def action_next_view(self) -> None:
+        """Switch to the next view, and say which."""
         view = self.views.next_view(self._view.name if self._view is not None else "lanes")
         self.top = 0
         self.update()
+        messages = {"focus": _("one node of the graph, with those around it"), "boxes": _("the graph as boxes")}
+        message = messages.get(view, _("the graph as lanes"))
         if self.views.refused:
-            return f"{_(self.views.refused)}: {_('the graph as lanes')}"
-        if view == "focus":
-            return _("one node of the graph, with those around it")
-        return _("the graph as boxes") if view == "boxes" else _("the graph as lanes")
+            message = f"{_(self.views.refused)}: {_('the graph as lanes')}"
+        self.post_message(Said([(message, "quiet")]))
 
     def _heading(self, state: State, event: ev.Event | None) -> Row:
         last = state.last_pass
@@ -175,11 +177,20 @@ class GraphPane(Pane):
 
     # ------------------------------------------------------------ options
 
-    def toggle_others(self) -> bool:
-        """Show or hide inputs without gradient and constants; return whether they are shown now."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys that go into a module and out of it to the screen where there is none."""
+        return action != "fold" or self.can_fold(bool(parameters[0]))
+
+    def action_toggle_others(self) -> None:
+        """Show or hide inputs without gradient and constants."""
         shown = self.model.toggle_others()
         self.update()
-        return shown
+        message = (
+            _("what needs no gradient is shown in the graph")
+            if shown
+            else _("what needs no gradient is hidden in the graph")
+        )
+        self.post_message(Said([(message, "quiet")]))
 
     def can_fold(self, inward: bool) -> bool:
         """Return whether the selection is a closed module (`inward`), or is inside an open one."""
@@ -188,10 +199,9 @@ class GraphPane(Pane):
         number = self._graph.nodes[self.chosen]
         return self.model.can_open(number) if inward else self.model.can_close(number)
 
-    def fold(self, inward: bool) -> bool:
-        """Open the selected module (`inward`), or close the one around the selection; return whether there is one."""
-        if self.chosen is None or not self.can_fold(inward):
-            return False
+    def action_fold(self, inward: bool) -> None:
+        """Open the selected module (`inward`), or close the one around the selection."""
+        assert self.chosen is not None
         number = self._graph.nodes[self.chosen]
         node = self.model.open(number) if inward else self.model.close(number)
         if node is not None:
@@ -199,7 +209,6 @@ class GraphPane(Pane):
             self.update()
             if self.chosen is not None:
                 self.choose(self.chosen)
-        return True
 
 
 def _no_row(node: int) -> NodeRow:

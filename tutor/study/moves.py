@@ -1,4 +1,4 @@
-"""Where keys, the `g` prompt and a search lead: functions of a timeline and a step."""
+"""Where moves, a typed place and a search lead: functions of a timeline and a step."""
 
 from __future__ import annotations
 
@@ -8,58 +8,53 @@ from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
 from textwrap import dedent
+from typing import NamedTuple
 
 from tutor.i18n import N_, _, ngettext, pgettext
 from tutor.trace import navigation
 from tutor.trace.navigation import PlaceError, resolve
 from tutor.trace.timeline import Timeline
 
-MOVES: dict[str, Callable[[Timeline, int], int | None]] = {
-    "forward": navigation.forward,
-    "back": lambda timeline, step: 0 if step == 1 else navigation.back(timeline, step),
-    "next_line": navigation.next_line,
-    "previous_line": navigation.previous_line,
-    "into": navigation.into,
-    "out": navigation.out,
-    "next_cell": lambda timeline, step: navigation.next_cell(timeline, max(step, 1)),  # step 0 is before all cells
-    "previous_cell": navigation.previous_cell,
-    "next_iteration": navigation.next_iteration,
-    "previous_iteration": navigation.previous_iteration,
-    "next_pass": navigation.next_pass,
-    "previous_pass": navigation.previous_pass,
-}
-_NO_MOVE = {
-    "forward": N_("this is the last step"),
-    "back": N_("this is the beginning"),
-    "next_line": N_("no statement follows"),
-    "previous_line": N_("no statement before this one"),
-    "into": N_("there is nothing to go into here"),
-    "out": N_("this is the outermost level"),
-    "next_cell": N_("this is the last cell"),
-    "previous_cell": N_("this is the first cell"),
-    "next_iteration": N_("no further iteration"),
-    "previous_iteration": N_("no iteration before this one"),
-    "next_pass": N_("no further backward pass"),
-    "previous_pass": N_("no backward pass before this step"),
-}
-"""What to say where a key leads nowhere."""
 
-_AHEAD = ("forward", "next_line", "next_cell", "next_iteration", "next_pass")
+class Move(NamedTuple):
+    """A way to move the cursor."""
+
+    find: Callable[[Timeline, int], int | None]
+    """Returns the step that it leads to from a step; None where it leads nowhere."""
+    nowhere: str
+    """What to say there, in English."""
+    ahead: bool = False
+    """Whether it leads on: to what may not be recorded yet, or is hidden by a question."""
+    local: bool = False
+    """Whether it leads into the current step: where there is nothing in it, it does not matter what comes later."""
+
+    def reason(self, timeline: Timeline) -> str:
+        """Return what to say where it leads nowhere; in a cut recording, that there was more."""
+        if timeline.cut is None or not self.ahead or self.local:
+            return _(self.nowhere)
+        return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(self.nowhere), step=timeline.cut)
+
+
+def back(timeline: Timeline, step: int) -> int | None:
+    """Return the previous step; before the first one is the beginning, 0."""
+    return 0 if step == 1 else navigation.back(timeline, step)
+
+
+def next_cell(timeline: Timeline, step: int) -> int | None:
+    """Return the step at which the next cell begins; in the last cell, the last step. Step 0 is before all cells."""
+    begins = navigation.next_cell(timeline, max(step, 1))
+    return timeline.steps if begins is None and step < timeline.steps else begins
+
+
+FORWARD = Move(navigation.forward, N_("this is the last step"), ahead=True)
 
 _FORMS = N_("18, line 9, iteration 30, cell 2, pass 3 or end")
 _ITERATION = re.compile(r"(?:i|it|iter|iteration|turn|epoch)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 _PASS = re.compile(r"(?:b|pass|backward)\s*[:#]?\s*(\d{1,9})", re.IGNORECASE)
 
 
-def no_move_reason(timeline: Timeline, key: str) -> str:
-    """Return what to say where a key leads nowhere; in a cut recording, that there was more."""
-    if timeline.cut is None or key not in _AHEAD:
-        return _(_NO_MOVE[key])
-    return _("{nowhere}: the recording was full at step {step:,}", nowhere=_(_NO_MOVE[key]), step=timeline.cut)
-
-
 def resolve_typed(timeline: Timeline, step: int, text: str) -> int:
-    """Return the step for a text typed at the `g` prompt: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`.
+    """Return the step for a text that was typed: `18`, `line 9`, `iteration 30`, `pass 3`, `cell 2`, `end`.
 
     Raises:
         PlaceError: There is no such step, with the reason for the learner.

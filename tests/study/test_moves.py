@@ -1,0 +1,70 @@
+"""Where a typed place, a search and the moves of the screen lead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui.recordings import STEPS, timeline_of, training, two_paths
+from tests.worker.recording import Forker
+from tutor.study import moves
+from tutor.trace.navigation import PlaceError
+
+CALLED = """
+import torch
+def f(k):
+    a = torch.tensor(1.0) * k
+    return a
+for k in range(5):
+    f(k)
+print("over")
+"""
+
+
+def test_an_iteration_is_found_from_inside_a_call_and_after_the_loop(record: Forker) -> None:
+    timeline = record(CALLED).timeline
+    inside = next(step for step in range(1, timeline.steps) if timeline.view(step).function == "f")
+    outside = timeline.steps
+    for step in (inside, outside, 1):
+        reached = moves.resolve_typed(timeline, step, "iteration 3")
+        assert timeline.view(reached).iteration == 3
+        assert timeline.view(reached).code == "f(k)"
+
+
+def test_where_there_is_no_loop_that_is_said() -> None:
+    timeline = timeline_of(two_paths())
+    with pytest.raises(PlaceError, match="no loop"):
+        moves.resolve_typed(timeline, 3, "iteration 1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "step"),
+    [("12", 12), (" Step 3", 3), ("line 7", 11), ("l:7", 11), ("c 2", 22), ("backward #1", 15), ("END", STEPS)],
+)
+def test_a_place_is_typed_in_many_ways(typed: str, step: int) -> None:
+    assert moves.resolve_typed(timeline_of(two_paths()), 1, typed) == step
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"), [("pass 2", "There is 1 backward pass"), ("27", "no step 27"), ("x", "18, line 9")]
+)
+def test_a_place_that_is_not_there_is_refused_with_the_reason(typed: str, reason: str) -> None:
+    with pytest.raises(PlaceError, match=reason):
+        moves.resolve_typed(timeline_of(two_paths()), 1, typed)
+
+
+def test_a_search_goes_round_within_what_may_be_seen() -> None:
+    timeline = timeline_of(two_paths())
+    assert moves.find_text(timeline, 0, "w + 1", STEPS) == 10
+    assert moves.find_text(timeline, 10, "W + 1", STEPS) == 11
+    assert moves.find_text(timeline, 11, "w + 1", STEPS) == 10
+    assert moves.find_text(timeline, 0, "tensor([5.])", STEPS) == 24  # it was printed
+    assert moves.find_text(timeline, 0, "tensor([5.])", 20) is None
+    assert moves.find_text(timeline, 0, "", STEPS) is None
+
+
+def test_the_screen_goes_back_to_the_beginning_and_on_to_the_end_of_the_last_cell() -> None:
+    timeline = timeline_of(training(2))
+    assert moves.back(timeline, 1) == 0
+    assert moves.back(timeline, 0) is None
+    assert moves.next_cell(timeline, 0) == timeline.steps
+    assert moves.next_cell(timeline, timeline.steps) is None

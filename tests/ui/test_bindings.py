@@ -1,0 +1,108 @@
+"""The table of keys: what it binds exists, the key line shows what does something now, and the rest says why not."""
+
+from __future__ import annotations
+
+import pytest
+from textual import actions
+from textual.binding import Binding, BindingsMap
+from textual.dom import DOMNode
+
+from tests.ui.conftest import lines, screen_of, text
+from tests.ui.recordings import SCRIPT, TRACE, training, two_paths, viewer
+from tutor.ui.app import GradtutorApp
+from tutor.ui.bindings import BY_ID, KEY_LINE, KEYS
+from tutor.ui.panes.base import Pane
+from tutor.ui.panes.chart import ChartPane
+from tutor.ui.panes.graph.pane import GraphPane
+from tutor.ui.panes.inputs import AnswerInput
+from tutor.ui.screens.details import DetailsSheet
+from tutor.ui.screens.lesson import LessonScreen
+from tutor.ui.screens.lesson_list import LessonsScreen
+from tutor.ui.screens.runs import RunsScreen
+from tutor.ui.screens.sheet import Sheet
+
+OWNERS: tuple[type[DOMNode], ...] = (
+    LessonScreen, LessonsScreen, RunsScreen, Sheet, DetailsSheet, Pane, GraphPane, ChartPane, AnswerInput,
+)  # fmt: skip
+SIZE = (120, 40)
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_each_binding_has_its_action(owner: type[DOMNode]) -> None:
+    for _key, binding in BindingsMap(owner.BINDINGS):
+        namespace, name, _parameters = actions.parse(binding.action)
+        target = GradtutorApp if namespace == "app" else owner
+        assert callable(getattr(target, f"action_{name}", None)), binding.action
+
+
+def test_a_key_is_bound_once_and_in_the_key_line_once() -> None:
+    assert len(BY_ID) == len(KEYS)
+    assert len(set(KEY_LINE)) == len(KEY_LINE)
+    assert set(KEY_LINE) == {key.id for key in KEYS if key.label}
+    first = [binding.key for binding in LessonScreen.BINDINGS if isinstance(binding, Binding) and binding.id]
+    names = [name for keys in first for name in keys.split(",")]
+    assert [name for name in names if names.count(name) > 1] == ["enter", "enter"]  # an answer, or else details
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("left", "this is the beginning"),
+        ("right_curly_bracket", "no further iteration"),
+        ("o", "this is the outermost level"),
+        ("i", "there is nothing to go into here"),
+        ("x", "nothing runs"),
+        ("s", "nothing is asked here"),
+        ("H", "hints belong to exercises"),
+        ("S", "solutions belong to exercises"),
+        ("k", "this is a recording"),
+        ("e", "this is a recording"),
+        ("w", "there is one run so far"),
+        ("c", "to chart a tensor put the mark on it"),
+        ("enter", "for the first step"),
+        ("escape", "q quits"),
+    ],
+)
+async def test_a_key_that_does_nothing_says_why(key: str, reason: str) -> None:
+    app = viewer(two_paths(), TRACE)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+        assert reason in text(app)
+        assert screen_of(app).model.cursor == 0
+
+
+async def test_a_pane_has_keys_of_its_own_while_it_has_the_focus() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=(200, 50)) as pilot:
+        screen = screen_of(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert "V inputs" not in lines(app)[-1]
+        screen.show_pane("graph")
+        await pilot.pause()
+        assert "V inputs" in lines(app)[-1]
+        screen.show_pane("chart")
+        await pilot.press("c")
+        await pilot.pause()
+        assert "nothing was added to the chart" in text(app)
+        await pilot.press("v")
+        await pilot.pause()
+        assert "logarithmic axis" in text(app)
+        before = screen.model.cursor
+        await pilot.press("up")
+        await pilot.pause()
+        assert screen.model.timeline.pass_of(screen.model.cursor) is not None
+        assert screen.model.cursor < before
+
+
+async def test_a_click_on_the_key_line_presses_the_key() -> None:
+    app = viewer(training(), SCRIPT)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.click("#keyline", offset=(lines(app)[-1].index("line"), 0))
+        await pilot.pause(0.1)
+        assert screen_of(app).model.cursor == 2
+        await pilot.click("#keyline", offset=(lines(app)[-1].index("help"), 0))
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, Sheet)

@@ -1,0 +1,560 @@
+"""The model of a walk: the run that is shown, the cursor in it, and what the learner may see and has done. No Textual.
+
+The screen and the plain front end stand on it. A method that does what a learner asks for changes the model and
+returns a `Result`; nothing else writes the cursor. The front end starts the sessions that the model makes, and tells
+it when a recording grew (`grew`) or ended (`ended`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tutor.explain import describe_end
+from tutor.explain.expressions import answering_step, last_change_step
+from tutor.lesson.answers import AnswerError
+from tutor.study.flow import Exercise, Gate, Question
+from tutor.study.moves import FORWARD, Move, find_text, resolve_typed
+from tutor.study.progress import ExerciseStatus, Store, Study
+from tutor.study.runs import Run, Runs, describe_changes
+from tutor.trace import navigation
+from tutor.trace.events import Failed
+from tutor.trace.navigation import PlaceError, counterpart
+from tutor.trace.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tutor.lesson.catalog import Target
+    from tutor.session.session import Session
+
+
+Outcome = Literal[
+    "", "question", "waiting", "nowhere", "error", "not found",
+    "answered", "asked again", "skipped", "nothing asked",
+    "hint", "no hint", "nothing to hint at", "solution", "ask again", "ask again, or a hint", "nothing to solve",
+    "solved", "finished", "unsolved",
+    "recording", "still running", "walking", "reloaded", "arrived", "back",
+    "other", "ended", "stopped", "failed", "refused", "restored",
+]  # fmt: skip
+"""What came of a command. The methods of `Model` say which ones they have; empty: there is nothing to say."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a command, for the front end to say."""
+
+    outcome: Outcome = ""
+    text: str = ""
+    """A reason, the message of an error, or the name of a run."""
+    moved: bool = False
+    """Whether the cursor has moved."""
+    exercise: Exercise | None = None
+    """The exercise that was tried."""
+
+
+DONE = Result()
+
+
+class Model:
+    """A walk through the runs of a target, or through a recording."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        session: Session | None = None,
+        timeline: Timeline | None = None,
+        store: Store | None = None,
+        anew: bool = False,
+    ) -> None:
+        """Begin before the first step.
+
+        Args:
+            target: The lesson, script or recording.
+            session: The first run; the front end starts it after `begin`.
+            timeline: A recording instead of a run.
+            store: Where progress in a lesson is kept; None for the learner's own folder.
+            anew: Whether to ask every question, whatever was answered at an earlier time.
+        """
+        self.target = target
+        self.session = session
+        self.sessions = [] if session is None else [session]
+        """All sessions that were made."""
+        self.timeline = timeline if timeline is not None else session.timeline if session is not None else Timeline()
+        self.runs = Runs()
+        self._gate = Gate(None)
+        self.study = Study(target, self._gate, store, anew)
+        self.follow = False
+        """Whether the cursor follows a program that runs."""
+        self.drafts: dict[int, str] = {}
+        """Edited code that has not run yet, by cell number."""
+        self._cursor = 0
+        self._arrival: Callable[[], int | None] | None = None
+        """Returns the step to which the cursor goes in a new run, None until that is recorded."""
+        self._tried: Exercise | None = None
+        """The exercise that runs now, and whose outcome is to be told."""
+        self._solution_asked = ""
+        """The id of the exercise whose solution appears when it is asked for again."""
+
+    # ------------------------------------------------------------ what is so now
+
+    @property
+    def cursor(self) -> int:
+        """The current step; 0 before the first."""
+        return self._cursor
+
+    @property
+    def gate(self) -> Gate:
+        """The questions and exercises of the run; they hold as soon as its document is there."""
+        self._adopt_document()
+        return self._gate
+
+    def _adopt_document(self) -> None:
+        document = self.timeline.document
+        if document is not None and self._gate.document is not document:
+            self._gate = Gate(document)
+            self.study.settle_answers(self._gate)
+
+    @property
+    def limit(self) -> int:
+        """The last step that the cursor may reach."""
+        return self.gate.last_step(self.timeline)
+
+    @property
+    def question(self) -> Question | None:
+        """The question that waits for an answer at the cursor."""
+        return self.gate.question_at(self.timeline, self._cursor)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question waits for an answer at the cursor."""
+        return self.question is not None
+
+    @property
+    def exercise(self) -> Exercise | None:
+        """The exercise to read or do at the cursor."""
+        return self.gate.exercise_at(self.timeline, self._cursor)
+
+    def exercise_status(self, exercise: Exercise) -> ExerciseStatus:
+        """Return how far the learner is with an exercise."""
+        return self.study.exercise_status(exercise, self.timeline)
+
+    @property
+    def running(self) -> bool:
+        """Whether the program still runs."""
+        return self.session is not None and self.session.phase != "ended"
+
+    @property
+    def phase(self) -> str:
+        """`starting`, `importing` or `running`; empty where nothing runs."""
+        return self.session.phase if self.session is not None and self.running else ""
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of the program's end: 0 where it ended well or was stopped."""
+        end = self.timeline.run_end
+        if end is None or self.session is None or end.outcome in ("ok", "stopped"):
+            return 0
+        return end.status if end.outcome == "refused" else int(end.status != 0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the lesson has been walked to its end, and the cursor is there."""
+        return self.study.done and self._cursor == self.timeline.steps
+
+    def answer_origin(self, index: int) -> int | None:
+        """Return the step that gave a question's expression its value; None where none is found."""
+        origins, result = self.study.answer_origins, self.gate.run_answer(self.timeline, index)
+        if index not in origins and result is not None:
+            step, event = result
+            question = next((question for question in self.gate.questions if question.index == index), None)
+            origins[index] = (
+                last_change_step(self.timeline, "" if question is None else question.of, step)
+                if event.last_line is None
+                else answering_step(self.timeline, event)
+            )
+        return origins.get(index)
+
+    def is_possible(self, command: str) -> bool:
+        """Return whether a command, by its name, does something at the cursor."""
+        timeline, step = self.timeline, self._cursor
+        can_run = self.session is not None and not self.running
+        match command:
+            case "play" | "next_pass" | "next_cell" if self.asking:
+                return False
+            case "forward" | "next_line" | "play" | "find" | "go":
+                return timeline.steps > 0
+            case "into":
+                return step > 0 and navigation.into(timeline, step) is not None
+            case "out":
+                return step > 0 and self._is_inside()
+            case "next_pass":
+                return bool(timeline.passes)
+            case "next_cell":
+                return len(timeline.cells) > 1
+            case "next_iteration":
+                frames = timeline.state(step).frames
+                return bool(frames and frames[-1].iterations)
+            case "answer" | "skip":
+                return self.asking
+            case "stop":
+                return self.running
+            case "rerun" | "edit":
+                return can_run
+            case "knobs":
+                return can_run and bool(self.gate.knobs)
+            case "hint":
+                exercise, progress = self.exercise, self.study.progress
+                return (
+                    exercise is not None
+                    and exercise.id not in progress.solved
+                    and progress.hints.get(exercise.id, 0) < len(exercise.hints)
+                )
+            case "runs":
+                return len(self.runs.all) > 1
+            case _:
+                return True
+
+    def _is_inside(self) -> bool:
+        """Return whether the step is in a function call, a composite operation or a backward pass."""
+        columns, index = self.timeline.columns, self._cursor - 1
+        inside = columns.frame_depths[index] > 1 or columns.depths[index] > 0
+        return inside or self.timeline.pass_of(self._cursor) is not None
+
+    # ------------------------------------------------------------ walking
+
+    def _set_cursor(self, step: int) -> bool:
+        """Move the cursor, as far as questions allow; return whether it has moved."""
+        before, self._cursor = self._cursor, max(0, min(step, self.limit))
+        return self._cursor != before
+
+    def move(self, move: Move) -> Result:
+        """Move the cursor.
+
+        Outcomes: `question`, where one has to be answered first; `waiting`, where more is to be recorded; `nowhere`,
+        with the reason.
+        """
+        self.follow = False
+        target = move.find(self.timeline, self._cursor)
+        if target is not None:
+            stuck = target > self.limit and self._cursor == self.limit
+            return Result("question" if stuck else "", moved=self._set_cursor(target))
+        if self.asking and move.ahead:
+            return Result("question")
+        return Result("waiting" if self.running and move.ahead else "nowhere", move.reason(self.timeline))
+
+    def go(self, step: int) -> Result:
+        """Move the cursor to a step. Outcome: `question`, where one lies before it."""
+        self.follow = False
+        moved = self._set_cursor(step)
+        return Result("question" if step > self.limit else "", moved=moved)
+
+    def go_to_place(self, text: str) -> Result:
+        """Move the cursor to a place that was typed. Outcomes: `question`, or `error` where there is no such place."""
+        try:
+            return self.go(resolve_typed(self.timeline, self._cursor, text))
+        except PlaceError as error:
+            return Result("error", str(error))
+
+    def last(self) -> Result:
+        """Move the cursor to the last step, and follow a program that still runs. Outcome: `question`."""
+        self.follow = self.running
+        asking = self.asking
+        return Result("question" if asking else "", moved=self._set_cursor(self.limit))
+
+    def find(self, text: str) -> Result:
+        """Move the cursor to the next step whose code or output has a text. Outcome: `not found`."""
+        step = find_text(self.timeline, self._cursor, text.strip(), self.limit)
+        return Result("not found") if step is None else self.go(step)
+
+    def play(self) -> Result:
+        """Move on by a step of playback. Outcomes: `question` or `nowhere`, where it ends; `waiting` while it waits."""
+        step = FORWARD.find(self.timeline, self._cursor)
+        if step is None:
+            return Result("waiting" if self.running else "nowhere", FORWARD.reason(self.timeline))
+        return Result("question") if step > self.limit else Result(moved=self._set_cursor(step))
+
+    def stay(self) -> None:
+        """Follow a program that runs no more."""
+        self.follow = False
+
+    def record_shown(self) -> None:
+        """Record that the step of the cursor was shown."""
+        self.study.record_step(self._cursor, self.timeline, self.running, self.session is not None)
+
+    # ------------------------------------------------------------ questions
+
+    def answer(self, text: str) -> Result:
+        """Answer the open question. Outcomes: `answered`; `asked again`, where another one follows; `error`."""
+        question = self.question
+        if question is None:
+            return DONE
+        try:
+            self.study.answer(question.index, text, self.timeline)
+        except AnswerError as error:
+            return Result("error", str(error))
+        return Result("asked again" if self.asking else "answered", moved=self._follow())
+
+    def skip(self) -> Result:
+        """Skip the open question, which reveals what it hides. Outcomes: `skipped`, `nothing asked`."""
+        question = self.question
+        if question is None:
+            return Result("nothing asked")
+        self.study.skip(question.index)
+        return Result("skipped", moved=self._follow())
+
+    def _follow(self) -> bool:
+        return self.follow and self._set_cursor(self.limit)
+
+    # ------------------------------------------------------------ exercises
+
+    def hint(self) -> Result:
+        """Show the next hint of the exercise. Outcomes: `hint`, `no hint` where all are shown, `nothing to hint at`."""
+        exercise = self.exercise
+        if exercise is None:
+            return Result("nothing to hint at")
+        count = self.study.progress.hints.get(exercise.id, 0)
+        if count >= len(exercise.hints):
+            return Result("no hint")
+        self.study.record_hints(exercise.id, count + 1)
+        return Result("hint")
+
+    def solution(self) -> Result:
+        """Show the solution: at once if the exercise is solved, otherwise when asked for twice.
+
+        Outcomes: `solution`; `ask again`, or `ask again, or a hint` where there is another one; `nothing to solve`.
+        """
+        exercise = self.exercise
+        if exercise is None:
+            return Result("nothing to solve")
+        progress = self.study.progress
+        if exercise.id not in progress.solved and self._solution_asked != exercise.id:
+            self._solution_asked = exercise.id
+            has_hints = progress.hints.get(exercise.id, 0) < len(exercise.hints)
+            return Result("ask again, or a hint" if has_hints else "ask again")
+        self.study.open_solution(exercise.id)
+        self.gate.unsolved.discard(exercise.number)
+        return Result("solution")
+
+    def attempt(self, exercise: Exercise) -> str:
+        """Return the learner's code for an exercise, or the code to begin with."""
+        return self.study.progress.attempts.get(exercise.id, self.gate.original(exercise.number))
+
+    def keep_attempt(self, exercise: Exercise, text: str) -> None:
+        """Keep the learner's code for an exercise, without a run."""
+        self.study.record_attempt(exercise.id, text)
+
+    def try_exercise(self, exercise: Exercise, text: str) -> Session:
+        """Return a session that runs the learner's code for an exercise; the cursor goes to the end of its cell."""
+        assert self.session is not None
+        self.keep_attempt(exercise, text)
+        self._tried = exercise
+        session = self._again(attempts={**self.session.command.attempts, exercise.id: text})
+        self.runs.replace(session)
+
+        def find_end() -> int | None:
+            info = next((info for info in self.timeline.cells if info.cell == exercise.number), None)
+            return (None if self.running else self.timeline.steps) if info is None else info.end
+
+        return self._start(session, find_end)
+
+    def _check_exercises(self) -> Result:
+        """Record which exercises are solved; tell of the one that was tried when its check has run.
+
+        Outcomes: `solved`; `finished`, where it was the last of the lesson; `unsolved`.
+        """
+        gate, study, result = self.gate, self.study, DONE
+        gate.unsolved = {exercise.number for exercise in gate.exercises.values() if not study.is_settled(exercise)}
+        for exercise in gate.exercises.values():
+            checked = gate.attempt_result(self.timeline, exercise)
+            if checked is not None and checked.ok and exercise.id in study.progress.attempts:
+                study.record_solved(exercise.id)
+                gate.unsolved.discard(exercise.number)
+            tried = self._tried
+            if checked is not None and tried is not None and tried.id == exercise.id and self._cursor:
+                self._tried = None
+                is_last = exercise.number == gate.sections[-1].number
+                outcome: Outcome = "unsolved" if not checked.ok else "finished" if is_last else "solved"
+                result = Result(outcome, exercise=exercise)
+        return result
+
+    # ------------------------------------------------------------ runs
+
+    def begin(self) -> Session | None:
+        """Return the session of the first run, for the front end to start; None for a recording."""
+        session = self.session
+        if session is None:
+            return None
+        attempts = self.study.progress.attempts
+        if attempts:
+            session.command = msgspec.structs.replace(session.command, attempts=dict(attempts))
+        self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
+        return session
+
+    def check_run(self) -> Result:
+        """Return whether another run can be started: outcome `recording` or `still running` where it cannot."""
+        if self.session is None:
+            return Result("recording")
+        return Result("still running") if self.running else DONE
+
+    def rerun(self) -> Session:
+        """Return a session that runs the program once more; the cursor goes to the beginning, answers stay."""
+        session = self._again()
+        self.runs.replace(session)
+        self.study.reset_run()
+        return self._start(session, None)
+
+    def reload(self) -> Session:
+        """Return a session that runs the file as it is now; it is shown by `show_reloaded`."""
+        return self._again()
+
+    def show_reloaded(self, session: Session) -> Result:
+        """Show the run of the changed file, at the moment that the cursor had reached. Outcome: `reloaded`."""
+        before, step = self.timeline, self._cursor
+        cell = before.cell(step) if step else None
+        target = counterpart(before, step, session.timeline) if step else 0
+        if target is None:  # the statement is gone: go to the beginning of its cell
+            target = next((info.start for info in session.timeline.cells if info.cell == cell), session.timeline.steps)
+        self.study.remap_answers(before.document, session.timeline.document)
+        self.runs.replace(session)
+        self._arrival = None
+        self._show(session)
+        self.study.reset_run()
+        self.study.furthest = target
+        self.grew()
+        self._set_cursor(target)
+        return Result("reloaded", moved=True)
+
+    def run_with_knobs(self, knobs: dict[str, str]) -> Session | None:
+        """Return a session with these knobs; None if they are those of the run that is shown."""
+        assert self.session is not None
+        return None if knobs == self.session.command.knobs else self._change(knobs=knobs)
+
+    def code_to_edit(self, number: int) -> str:
+        """Return the code of a cell: as it was edited last, or as it ran."""
+        assert self.session is not None
+        edits = self.session.command.edits
+        return self.drafts.get(number, edits.get(number, self.gate.original(number)))
+
+    def run_edited(self, number: int, text: str) -> Session | None:
+        """Return a session with an edited cell; None if its code is as it ran."""
+        assert self.session is not None
+        self.drafts.pop(number, None)
+        before = self.session.command.edits
+        edits = {**before, number: text}
+        if text.rstrip() == self.gate.original(number).rstrip():
+            del edits[number]
+        return None if edits == before else self._change(edits=edits)
+
+    def _change(self, **changes: Any) -> Session:
+        """Return a session with these fields of its command changed; the run that is shown becomes its ghost.
+
+        The cursor goes to the moment at which it stands.
+        """
+        previous = self.runs.now
+        assert previous is not None
+        previous.cursor = step = self._cursor
+        session = self._again(**changes)
+
+        def find_moment() -> int | None:
+            target = counterpart(previous.timeline, step, self.timeline)
+            return self.timeline.steps if target is None and not self.running else target
+
+        self.runs.add(session, describe_changes(session.command.knobs, session.command.edits))
+        return self._start(session, find_moment)
+
+    def _again(self, **changes: Any) -> Session:
+        assert self.session is not None
+        session = self.session.again(**changes)
+        self.sessions.append(session)
+        return session
+
+    def _start(self, session: Session, arrival: Callable[[], int | None] | None) -> Session:
+        """Show a session that the front end starts; `arrival` returns the step to which the cursor will go."""
+        self._arrival, self._cursor = arrival, 0
+        self._show(session)
+        return session
+
+    def _show(self, session: Session) -> None:
+        self.follow = False
+        self.session, self.timeline = session, session.timeline
+
+    def walk(self, run: Run) -> Result:
+        """Show another run, at the moment that the cursor has reached. Outcome: `walking`, with the run's name."""
+        now = self.runs.now
+        if run is now or now is None:
+            return DONE
+        now.cursor = self._cursor
+        self.runs.show(run)
+        moment = counterpart(now.timeline, now.cursor, run.timeline)
+        self._show_at(run, run.cursor if moment is None else moment)
+        return Result("walking", run.name, moved=True)
+
+    def _show_at(self, run: Run, step: int) -> None:
+        self._show(run.session)
+        self.grew()
+        self._set_cursor(step)
+
+    # ------------------------------------------------------------ what the recording brings
+
+    def grew(self) -> Result:
+        """Take in what the recording has more of.
+
+        Outcomes: those of `_check_exercises`; `back`, where the cursor went to where the learner left off; `arrived`,
+        where it went to its moment in a new run.
+        """
+        self._adopt_document()
+        self.study.check_answers(self.timeline)
+        arrived, exercise = self._arrive(), self._check_exercises()
+        moved = self._follow() or arrived.moved
+        return replace(exercise if exercise.outcome else arrived, moved=moved)
+
+    def _arrive(self) -> Result:
+        """Move the cursor to where it is to be in a new run, as soon as that is recorded."""
+        resume = self.study.resume
+        if self._cursor:  # the learner has moved already
+            self._arrival, self.study.resume = None, 0
+        elif self._arrival is not None:
+            target = self._arrival()
+            if target and (self.limit >= target or not self.running):
+                self._arrival = None
+                return Result("arrived", moved=self._set_cursor(target))
+        elif resume and (self.limit >= resume or not self.running):
+            self.study.resume = 0
+            return Result("back", moved=self._set_cursor(resume))
+        return DONE
+
+    def ended(self, session: Session) -> Result:
+        """Take in that a session has ended.
+
+        Outcomes: `other`, where another one is shown; `ended`; `stopped`; `failed`, with the reason, where the cursor
+        is not there; `refused`, with the reason, or `restored` where an earlier run is shown instead.
+        """
+        if session is not self.session:
+            return Result("other")
+        timeline, end = self.timeline, self.timeline.run_end
+        if session.refused is not None:
+            reason = session.refused.note
+            return self._restore(reason) if len(self.runs.all) > 1 else Result("refused", reason)
+        if end is None or end.outcome == "ok":
+            return Result("ended")
+        if end.outcome == "stopped":
+            return Result("stopped")
+        if len(self.runs.all) < 2 or self._cursor >= timeline.steps - 1:
+            return Result("failed")
+        failure = timeline.event(timeline.steps - 1)
+        if isinstance(failure, Failed):
+            return Result("failed", f"{failure.error}: {failure.message}")
+        return Result("failed", describe_end(end))
+
+    def _restore(self, reason: str) -> Result:
+        """Return to the previous run after one that could not begin."""
+        failed = self.runs.now
+        assert failed is not None
+        previous = self.runs.ghost or self.runs.all[0]
+        self.runs.show(previous)
+        self.runs.drop(failed)
+        self._show_at(previous, previous.cursor)
+        return Result("restored", reason, moved=True)

@@ -1,0 +1,283 @@
+"""What the bars say at the cursor: the title, the explanation of the step, and what came of a command."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from tutor import explain
+from tutor.i18n import N_, _
+from tutor.lesson import catalog, header
+from tutor.lesson.answers import format_answer
+from tutor.lesson.model import LessonError, in_language
+from tutor.study.model import Model, Result
+from tutor.ui.panes.lesson import exercise_outcome
+from tutor.ui.render.segments import Glyphs, Piece, clean, row_width, shortened, shortened_rule, styled
+
+_ENDS = {
+    "failed": N_("failed"),
+    "exited": N_("ended early"),
+    "died": N_("died"),
+    "refused": N_("cannot be run"),
+}
+
+
+# ------------------------------------------------------------ the title
+
+
+def title_facts(model: Model, glyphs: Glyphs, speed: int | None) -> list[Piece]:
+    """Return the facts on the right of the title bar: state, playback, device, cell, step.
+
+    Args:
+        model: The walk.
+        glyphs: The characters to draw with.
+        speed: The steps per second, while the recording is played.
+    """
+    timeline, document = model.timeline, model.timeline.document
+    cells, end = len(model.gate.code_cells), timeline.run_end
+    device = (document.device if document is not None else None) or "cpu"
+    pieces: list[Piece] = []
+    if model.running:
+        waiting = {"starting": _("starting Python"), "importing": _("importing torch")}.get(model.phase, _("running"))
+        pieces.append((f"{glyphs.waiting} {waiting}", "now"))
+    elif end is not None and end.outcome == "stopped":
+        pieces.append((_("stopped"), "grad"))
+    elif end is not None and end.outcome in _ENDS and end.status:
+        pieces.append((f"{glyphs.no} {_(_ENDS[end.outcome])}", "error"))
+    if speed is not None:
+        pieces.append((f"{glyphs.now} {speed}/s", "now"))
+    if document is not None:
+        pieces.append((clean(device), "quiet"))
+    if cells > 1:
+        cell = timeline.cell(model.cursor) if model.cursor else None
+        pieces.append((_("cell {number}/{count}", number=cell or 1, count=cells), "quiet"))
+    if timeline.steps:
+        pieces.append((_("step {number}/{count}", number=model.cursor, count=timeline.steps), "quiet"))
+    return pieces
+
+
+def title(model: Model, language: str) -> tuple[str, str]:
+    """Return the family and the title of what is walked."""
+    document, target = model.timeline.document, model.target
+    titles = document.title if document is not None else _titles_of_file(model)
+    title = titles.get(language) or next(iter(titles.values()), "")
+    family = target.name.partition("/")[0] if target.kind == "lesson" and "/" in target.name else ""
+    if document is not None and target.kind == "trace" and "/" in document.name and title:
+        family = document.name.partition("/")[0]
+    return clean(_(family)), clean(title or (target.name.partition("/")[2] if family else target.path.name))
+
+
+def _titles_of_file(model: Model) -> dict[str, str]:
+    """Return the titles in a lesson's file, by language, for as long as its run has not sent them."""
+    with contextlib.suppress(LessonError):
+        lesson_header = header.read(model.target.path) if model.target.kind == "lesson" else None
+        return lesson_header.title if lesson_header is not None else {}
+    return {}
+
+
+# ------------------------------------------------------------ the explanation
+
+
+class Room(NamedTuple):
+    """Where an explanation is shown."""
+
+    width: int
+    """Columns that it may have."""
+    glyphs: Glyphs
+    language: str
+    lessons: Path
+    """The folder of the lessons."""
+
+
+def explanation(model: Model, marked: tuple[int, str] | None, room: Room) -> list[Piece]:
+    """Return the explanation of the current step; at the end of a run that failed, how it ended.
+
+    Args:
+        model: The walk.
+        marked: The number and text of a line of code to show instead.
+        room: Where it is shown.
+    """
+    timeline, step, glyphs = model.timeline, model.cursor, room.glyphs
+    end = timeline.run_end
+    if end is not None and end.outcome in ("died", "exited", "refused") and end.status and step == timeline.steps:
+        rerun_hint: list[Piece] = (
+            [(f" {glyphs.dot} ", "quiet"), *styled("{r} runs again", r=("r", "key"))] if model.session else []
+        )
+        return [
+            (f"{glyphs.no} ", "error"),
+            (clean(" ".join(explain.describe_end(end).split())) or _(_ENDS[end.outcome]), "error"),
+            *rerun_hint,
+        ]
+    if marked is not None:
+        number, text = (f"{marked[0]}", "value"), (clean(marked[1].strip()), "strong")
+        return styled("line {number}: {text}", number=number, text=text)
+    if not step:
+        return _opening(model, glyphs)
+    verdict = _verdict(model, room)
+    is_complete = end is not None and end.outcome == "ok"
+    if step == timeline.steps and is_complete and (model.study.done or model.gate.unsolved):
+        closing = _closing(model, room)
+        line = [*verdict, (f" {glyphs.dot} ", "quiet"), *closing]
+        if verdict and row_width(line) <= room.width:
+            return line
+        if verdict and model.study.notice:
+            return verdict
+        is_wrong = bool(verdict) and verdict[0][0].startswith(glyphs.no)
+        return verdict if is_wrong else closing  # the lesson pane shows right answers too
+    if verdict:
+        return verdict
+    try:
+        pieces = [(clean(text), role) for text, role in explain.line(timeline, step)]
+        shorter = shortened_rule if timeline.kind(step) == "node" else shortened
+        return shorter(pieces, room.width)
+    except Exception as error:  # a recording may be malformed
+        return [(_("this step cannot be explained: {error}", error=repr(error)), "quiet")]
+
+
+def _closing(model: Model, room: Room) -> list[Piece]:
+    """Return what to do at the end of a lesson."""
+    glyphs, gate = room.glyphs, model.gate
+    if gate.unsolved:
+        e, capital = ("e", "key"), ("S", "key")
+        exercise = model.exercise
+        if exercise is not None and exercise.number in gate.unsolved:
+            return styled("one thing is left: {e} tries the exercise, {S} shows its solution", e=e, S=capital)
+        cell = min(gate.unsolved)
+        cell_end = next((info.end for info in model.timeline.cells if info.cell == cell), None)
+        text = N_("one thing is left: the exercise in cell {cell}; {go} goes there")
+        return styled(text, cell=cell, go=(f"g {cell_end}", "key"))
+    pieces: list[Piece] = [(f"{glyphs.yes} ", "leaf"), (_("this lesson is done"), "strong")]
+    following = catalog.lesson_after(room.lessons, model.target.name)
+    if following is not None:
+        title = clean(in_language(following.title, room.language))
+        pieces += [(f" {glyphs.dot} ", "quiet"), *styled("next: {title}", title=(title, "strong"))]
+    leave_hint = [(f" {glyphs.dot} ", "quiet"), *styled("{esc} to the lessons", esc=("Esc", "key"))]
+    return pieces + leave_hint if row_width(pieces + leave_hint) <= room.width else pieces
+
+
+def _verdict(model: Model, room: Room) -> list[Piece]:
+    """Return how the answers compare to the run where it reveals them, and whether saving them failed."""
+    verdict = _compare_answers(model, room)
+    if verdict and model.study.notice:
+        verdict = [*verdict, (f" {room.glyphs.dot} ", "quiet"), (clean(model.study.notice), "note")]
+    return verdict
+
+
+def _compare_answers(model: Model, room: Room) -> list[Piece]:
+    """Return whether the answers were right; of several wrong ones only the first."""
+    glyphs = room.glyphs
+    if model.timeline.kind(model.cursor) != "cell_end":
+        return []
+    verdict: list[Piece] = []
+    for index, (text, right) in model.study.answers.items():
+        answer = model.gate.run_answer(model.timeline, index)
+        if not text or answer is None:
+            continue
+        step, event = answer
+        if event.error is not None or model.cursor not in (step, step + 1):
+            continue
+        value = (format_answer(event.value), "strong")
+        if right:
+            verdict += [(f" {glyphs.dot} ", "quiet")] if verdict else [(f"{glyphs.yes} ", "leaf strong")]
+            verdict += styled("right: {value}", "leaf strong", value=value)
+            continue
+        origin = model.answer_origin(index)
+        origin_hint: list[Piece] = []
+        if origin is not None and origin != model.cursor:
+            hint = N_("{key} goes to the step that made it so")
+            origin_hint = [(f" {glyphs.dot} ", "quiet"), *styled(hint, key=(f"g {origin}", "key"))]
+        is_line, given = event.last_line is not None, (clean(text), "strong")
+        full = N_("you said {mine}, it is line {value}") if is_line else N_("you said {mine}, the run gives {value}")
+        brief = N_("it is line {value}") if is_line else N_("the run gives {value}")
+        verdict = [(f"{glyphs.no} ", "error"), *styled(full, "error", mine=given, value=value), *origin_hint]
+        if row_width(verdict) > room.width:  # the lesson pane shows the answer too
+            verdict = [(f"{glyphs.no} ", "error"), *styled(brief, "error", value=value), *origin_hint]
+        return verdict
+    return verdict
+
+
+def _opening(model: Model, glyphs: Glyphs) -> list[Piece]:
+    """Return what to say before the first step."""
+    timeline = model.timeline
+    if timeline.steps:
+        notices = [*timeline.notices, *filter(None, [model.study.notice])]
+        if notices:
+            return [(clean(notices[0]), "note")]
+        return _open_question() if model.asking else first_step(glyphs)
+    return [(waiting(model) if model.running else _("nothing was recorded"), "quiet")]
+
+
+def first_step(glyphs: Glyphs) -> list[Piece]:
+    """Return how to begin."""
+    return styled("press {arrow} for the first step", arrow=(glyphs.arrow, "key"))
+
+
+def _open_question() -> list[Piece]:
+    """Return why the cursor cannot go on: a question is open."""
+    text = N_("first the question: {enter} answers it, {s} skips it")
+    return styled(text, "plain", enter=("Enter", "key"), s=("s", "key"))
+
+
+def waiting(model: Model) -> str:
+    """Return what the program is doing while there is nothing more to show."""
+    phases = {"starting": _("starting Python …"), "importing": _("importing torch …"), "running": _("running …")}
+    return phases.get(model.phase, "")
+
+
+# ------------------------------------------------------------ what came of a command
+
+
+def describe_result(model: Model, result: Result, glyphs: Glyphs) -> list[Piece]:
+    """Return what came of a command of the model; empty for nothing to say."""
+    text, dot, arrow = result.text, (f" {glyphs.dot} ", "quiet"), (glyphs.arrow, "key")
+    match result.outcome:
+        case "question":
+            return _open_question()
+        case "waiting":
+            return [(waiting(model), "quiet")]
+        case "nowhere":
+            return [(text, "quiet")]
+        case "error":
+            return [(text, "error")]
+        case "restored":
+            return [(clean(text), "error")]
+        case "answered":
+            return styled("walk on with {arrow}: the run will tell", arrow=arrow)
+        case "asked again":
+            return styled("noted; here is another question")
+        case "skipped":
+            return styled("skipped")
+        case "nothing asked":
+            return styled("nothing is asked here")
+        case "nothing to hint at":
+            return styled("hints belong to exercises")
+        case "nothing to solve":
+            return styled("solutions belong to exercises")
+        case "no hint":
+            return styled("there is no other hint: {s} shows the solution", s=("S", "key"))
+        case "ask again":
+            return styled("{s} once more shows the solution", s=("S", "key"))
+        case "ask again, or a hint":
+            return styled("{s} once more shows the solution; {h} gives a hint", s=("S", "key"), h=("H", "key"))
+        case "solved":
+            return [(f"{glyphs.yes} {_('solved')}", "leaf strong"), dot, *styled("walk on with {arrow}", arrow=arrow)]
+        case "unsolved" if result.exercise is not None:
+            return exercise_outcome(model.exercise_status(result.exercise), glyphs)
+        case "recording":
+            return styled("this is a recording: open its script to run it with something changed")
+        case "still running":
+            return styled("it still runs: {x} stops it", x=("x", "key"))
+        case "walking":
+            return styled("{name} is on the screen again", name=(clean(text), "value"))
+        case "reloaded":
+            return styled("the file was saved, and has run again")
+        case "back":
+            step = styled("back where you left, at step {step}", step=(f"{model.cursor}", "value"))
+            return [*step, dot, *styled("{home} to the beginning", home=("Home", "key"))]
+        case "stopped":
+            return styled("stopped", "grad")
+        case "failed" if text:
+            hint = styled("{end} goes there", end=("End", "key"))
+            return [(f"{glyphs.no} {clean(text)}", "error"), (" ", "quiet"), *hint]
+    return []

@@ -1,0 +1,347 @@
+"""The widgets of the lesson screen: where they are, which has the focus, and how they come to show the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+from textual.app import ComposeResult
+from textual.geometry import Region
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tutor.i18n import current_language, key_label
+from tutor.study.model import Model
+from tutor.text_width import width as cells
+from tutor.ui import layout
+from tutor.ui.bars import Explain, KeyLine, TimeBar, TitleBar, TooSmall
+from tutor.ui.bindings import key_hints, typing_hints
+from tutor.ui.explanation import Room, explanation, title, title_facts
+from tutor.ui.panes.base import FRAME, NOTHING_LINKED, Pane, Tab
+from tutor.ui.panes.chart import ChartPane
+from tutor.ui.panes.code import CodePane
+from tutor.ui.panes.cross_highlight import CrossHighlighter
+from tutor.ui.panes.graph.pane import GraphPane
+from tutor.ui.panes.inputs import AnswerInput, Prompt, PromptLabel
+from tutor.ui.panes.lesson import LessonPane
+from tutor.ui.panes.output import OutputPane
+from tutor.ui.panes.tensors import TensorsPane
+from tutor.ui.render.segments import Piece
+
+_REST = 4
+"""Idle time per time spent drawing, so that reading the recording takes precedence."""
+
+
+class PaneScreen(Screen[None]):
+    """Shows a walk at the step of its cursor. What the keys do is in `LessonScreen`."""
+
+    AUTO_FOCUS = ""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """The focused widget. Widgets draw their focus themselves; Textual would redraw the whole screen."""
+
+    def __init__(self, model: Model, *, lessons: Path, language: str = "en") -> None:
+        """Make the screen.
+
+        Args:
+            model: The walk.
+            lessons: The folder of the lessons.
+            language: The language of the interface.
+        """
+        super().__init__()
+        self.model = model
+        self.lessons = lessons
+        self.language = language
+        self.zoomed: str | None = None
+        self.front = {"left": "lesson", "right": "graph"}
+        """The pane in front of each group that shares a region."""
+        self.notice: Sequence[Piece] = ()
+        """What replaces the explanation until the next step."""
+        self.passing = False
+        """Whether the notice holds only until more is recorded."""
+        self.lesson, self.code, self.output = LessonPane(model), CodePane(), OutputPane()
+        self.graph, self.tensors, self.chart = GraphPane(), TensorsPane(), ChartPane()
+        self.panes: dict[str, Pane] = {
+            pane.NAME: pane
+            for pane in (self.lesson, self.code, self.output, self.graph, self.tensors, self.chart)
+        }  # fmt: skip
+        self.ask, self.prompt, self.label = AnswerInput(), Prompt(), PromptLabel()
+        self.header, self.explain, self.timebar, self.keyline = TitleBar(), Explain(), TimeBar(), KeyLine()
+        self.small = TooSmall()
+        self.shown: object = None
+        """What the panes show; None makes all of them draw again."""
+        self._highlighter = CrossHighlighter()
+        self._placed: object = None
+        """What the widgets were placed for."""
+        self._last_pane = ""
+        self._last_leading: Pane | None = None
+        self._update_due = self._resting = False
+        self._not_before = 0.0
+
+    def compose(self) -> ComposeResult:
+        # Widgets that come and go are first: Textual numbers them from the end, and redraws those whose number changes.
+        yield from (self.small, self.label, self.prompt, self.ask)
+        yield from self.panes.values()
+        yield from (self.header, self.explain, self.timebar, self.keyline)
+
+    # ------------------------------------------------------------ when to draw
+
+    def update_soon(self) -> None:
+        """Schedule an update once all pending input is handled, so that held keys do not pile up."""
+        if not self._update_due:
+            self._update_due = True
+            self.call_later(self._update)
+
+    def update_later(self) -> None:
+        """Schedule an update when the time to rest since the last one is over."""
+        delay = self._not_before - perf_counter()
+        if delay <= 0:
+            self.update_soon()
+        elif not self._resting:
+            self._resting = True
+            self.set_timer(delay, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        self.update_soon()
+
+    def _update(self) -> None:
+        start = perf_counter()
+        try:
+            if self.is_mounted:
+                self.update_screen()
+        finally:
+            self._update_due = False
+        end = perf_counter()
+        self._not_before = end + _REST * (end - start)
+
+    # ------------------------------------------------------------ what to draw
+
+    def update_screen(self) -> None:
+        """Update all widgets from the model."""
+        model = self.model
+        model.record_shown()
+        self._follow_step()
+        self.code.reveal = model.gate.last_revealed_cell
+        self.tensors.asking = model.asking
+        question = model.gate.question
+        self.chart.limit = model.limit if question is not None else None
+        ghost = None if model.runs.ghost is None else model.runs.ghost.timeline
+        self.chart.ghost = self.tensors.ghost = ghost
+        self.arrange_widgets()
+        if layout.too_small(*self.size):
+            return
+        key = (
+            model.cursor,
+            min(model.timeline.steps, model.cursor + 1),
+            question,
+            model.study.furthest,
+            dict(model.study.answers),
+            (model.timeline, ghost),
+        )
+        for pane in self.panes.values():
+            # A growing recording does not change earlier steps; only curves grow.
+            if key != self.shown or pane is self.chart:
+                pane.show(model.timeline, model.cursor)
+        self.shown = key
+        self.highlight()
+        speed = self.timebar.speed if self.timebar.playing else None
+        self.header.show(*title(model, self.language), title_facts(model, self.header.glyphs, speed))
+        self.show_explanation()
+        self.timebar.show(model.timeline, model.cursor, model.limit)
+        self.show_keys()
+
+    def highlight(self) -> None:
+        """Highlight in all panes what belongs to the selection; without one, to the node that runs now."""
+        pane = self.focused if isinstance(self.focused, Pane) else None
+        marked = None if pane is None else pane.marked()
+        linked = self._highlighter.linked(self.model.timeline, self.model.cursor, marked)
+        for other in self.panes.values():
+            other.link(NOTHING_LINKED if other is pane and marked is not None else linked)
+
+    def show_explanation(self) -> None:
+        """Show the notice, or else the explanation of the step or of the marked line of code."""
+        room = Room(self.size.width - 4, self.explain.glyphs, self.language, self.lessons)
+        marked = self.marked_answer() or self.code.clipped_line()
+        self.explain.show(self.notice or explanation(self.model, marked, room))
+
+    def show_keys(self) -> None:
+        """Show the keys that do something now."""
+        field = self.focused
+        typing = isinstance(field, AnswerInput) or (isinstance(field, Prompt) and field.purpose)
+        label = field.enter_label if typing and isinstance(field, AnswerInput | Prompt) else None
+        self.keyline.show(key_hints(self.active_bindings.values()) if label is None else typing_hints(label))
+
+    def watch_focused(self) -> None:
+        """Update the key line: the possible keys depend on the focus."""
+        if self.is_mounted and not layout.too_small(*self.size):
+            self.show_keys()
+
+    def marked_answer(self) -> tuple[int, str] | None:
+        """Return the number and text of the marked line of code if a "which line?" question is open, else None."""
+        question = self.model.question
+        if question is None or question.kind != "line" or self.focused not in (self.code, self.ask):
+            return None
+        return self.code.line()
+
+    def say(self, *pieces: Piece, passing: bool = False) -> None:
+        """Show a notice until the next step; with `passing`, until more is recorded."""
+        self.notice, self.passing = pieces, passing
+        self.update_soon()
+
+    def speak(self, language: str) -> None:
+        """Change the language, and draw everything again."""
+        self.language = self.lesson.language = language
+        self.lesson.clear_cache()
+        self.shown, self.notice = None, ()
+        self.keyline.paint()
+        self.small.paint()
+        self.label_prompt()
+        self.update_soon()
+
+    def recolour(self) -> None:
+        """Draw everything again in the colours of the new theme."""
+        for surface in (*self.panes.values(), self.header, self.explain, self.timebar, self.keyline):
+            surface.repaint()
+
+    # ------------------------------------------------------------ places
+
+    def _follow_step(self) -> None:
+        """Bring the lesson to the front while one reads, and the code while it runs."""
+        if self.current_pane != self._last_pane:
+            self._last_pane = self.front["left"] = self.current_pane
+            if self.zoomed in layout.LEFT:
+                self.zoomed = self.current_pane
+        if self.leading != self._last_leading:
+            self._last_leading = self.leading
+            if self.focused in (self.lesson, self.code):
+                self.set_focus(self._last_leading)
+
+    @property
+    def leading(self) -> Pane:
+        """The pane that gets the focus, and so the up and down keys, unless the learner chooses another one."""
+        question = self.model.question
+        pointing = question is not None and question.kind == "line"
+        return self.lesson if self.current_pane == "lesson" and self._has_prose and not pointing else self.code
+
+    @property
+    def current_pane(self) -> str:
+        """The pane that belongs to the current step: `lesson` or `code`."""
+        return "lesson" if self.model.gate.is_reading_time(self.model.timeline, self.model.cursor) else "code"
+
+    @property
+    def _has_prose(self) -> bool:
+        """Whether there is a lesson pane; True as long as nothing is known of the program."""
+        return self.model.gate.has_prose or self.model.timeline.document is None
+
+    def arrange_widgets(self) -> None:
+        """Move and resize all widgets, if anything that matters has changed."""
+        question = self.model.question
+        width, height = self.size
+        is_small, wide = layout.too_small(width, height), layout.is_wide(width, height)
+        reading = 0
+        if self.current_pane == "lesson":  # a zoomed pane has the full height anyway
+            reading = 1 if self.zoomed else self._rows_to_read(layout.left_width(width) if wide else width)
+        self._set_tabs(wide, bool(reading) and self._has_prose)
+        key = (self.size, question, dict(self.front), self.zoomed, self._has_prose, reading, current_language())
+        if key == self._placed:
+            return
+        self._placed = key
+        ask_height = 0 if question is None else layout.ASK if wide else layout.BRIEF
+        regions = {} if is_small else layout.pane_regions(
+            width, height, front=self.front, zoomed=self.zoomed, asking=ask_height, prose=self._has_prose,
+            reading=reading,
+        )  # fmt: skip
+        if question is not None:
+            self.ask.ask_for(question, framed=wide, glyphs=self.header.glyphs)
+        for name, widget in (*self.panes.items(), ("ask", self.ask)):
+            widget.display = name in regions
+            if name in regions:
+                _place(widget, regions[name])
+        bars = {self.header: 0, self.timebar: height - 2, self.keyline: height - 1}
+        for bar, y in bars.items():
+            bar.display = not is_small
+            _place(bar, Region(0, y, width, 1))
+        self.small.display = is_small
+        _place(self.small, Region(0, 0, width, height))
+        self.place_prompt()
+        if not is_small and (self.focused is None or (isinstance(self.focused, Pane) and not self.focused.display)):
+            self.focus_pane()
+
+    def _rows_to_read(self, width: int) -> int:
+        """Return the rows of the prose to be read now, in a pane of this width."""
+        return max(self.lesson.rows_to_read(self.model.timeline, self.model.cursor, width - FRAME), 1)
+
+    def _set_tabs(self, wide: bool, reading: bool) -> None:
+        self.lesson.tabs = self.tensors.tabs = ()
+        news_count = self.output.count_new_lines(self.model.timeline, self.model.cursor)
+        for group in (("code", "output"), layout.BELOW) if reading else (layout.LEFT, layout.RIGHT):
+            names = [name for name in group if self._has_prose or name != "lesson"]
+            for name in names:
+                tabs = tuple(Tab(other, other == name, news_count * (name != other == "output")) for other in names)
+                self.panes[name].tabs = () if wide or self.zoomed else tabs
+
+    def label_prompt(self) -> None:
+        """Write the label and the example of the prompt in the current language."""
+        if self.prompt.purpose:
+            self.prompt.placeholder = self.prompt.example
+            self.label.text = key_label(self.prompt.enter_label)
+            self.place_prompt()
+
+    def place_prompt(self) -> None:
+        """Show or hide the prompt, above the explanation."""
+        width, height = self.size
+        label_width = cells(self.label.text) + 2
+        is_small = self.small.display
+        shown = bool(self.prompt.purpose) and not is_small
+        self.explain.display = not is_small
+        self.label.display = self.prompt.display = shown
+        _place(self.explain, Region(0, height - 3, width, 1))
+        if shown:
+            _place(self.label, Region(0, height - 3, label_width, 1))
+            _place(self.prompt, Region(label_width, height - 3, width - label_width, 1))
+
+    # ------------------------------------------------------------ focus
+
+    def show_pane(self, name: str) -> None:
+        """Bring a pane into view and focus it."""
+        if name in layout.RIGHT:
+            self.front["right"] = name
+        if name in layout.BELOW:
+            self.front["below"] = name
+        # Choosing another pane gives up what was in front on the left.
+        self.front["left"] = name if name in layout.LEFT else self.current_pane
+        if self.zoomed:
+            self.zoomed = name
+        self.arrange_widgets()
+        if self.focused is not self.panes[name]:
+            self.set_focus(self.panes[name])
+        self.update_soon()
+
+    def focus_pane(self) -> None:
+        """Focus a visible pane; nothing where the terminal is too small for any."""
+        shown = next((pane for pane in (self.leading, *self.panes.values()) if pane.display), None)
+        self.set_focus(shown)
+
+    def focus_answer(self) -> None:
+        """Focus the answer field."""
+        self.show_pane("lesson")
+        self.set_focus(self.ask)
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether letters are text for a focused field."""
+        return isinstance(self.focused, Input)
+
+    @property
+    def selection(self) -> tuple[str, int] | None:
+        """What is under the mark of the focused pane: `tensor`, `node` or `step`, and its number."""
+        return self.focused.details() if isinstance(self.focused, Pane) else None
+
+
+def _place(widget: Widget, region: Region) -> None:
+    widget.styles.offset = (region.x, region.y)
+    widget.styles.width, widget.styles.height = region.width, region.height
