@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import sys
 from typing import Any
 
@@ -17,6 +18,9 @@ def main() -> None:
     fork_server.prepare()
     text, descriptors = fork_server.serve(int(sys.argv[1]))
     request = json.loads(text)
+    if "mutation" in request:  # of `tests/recorder/mutations.py`
+        path, name = request["mutation"]
+        runpy.run_path(path)[name]()
     if "environment" in request:
         work(request, descriptors)
     fork_server.record(text, descriptors)
