@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.explain import test_optimizing
-from tests.recorder import mutations
-from tests.worker import test_changes, test_gradients, test_lines, test_loops, test_passes, test_two_paths
+from tests.recorder import mutations, test_backward
+from tests.worker import test_changes, test_gradients, test_lines, test_loops, test_two_paths
 from tests.worker.recording import Forker
 from tests.worker.servers import recording_server
 from tutor.check.runner import Fork, Runner
@@ -47,11 +47,11 @@ def every_gradient(record: Forker, folder: Path) -> None:
 
 
 def two_passes(record: Forker, folder: Path) -> None:
-    test_passes.test_over_passes_old_plus_incoming_is_new(record)
+    test_backward.test_over_passes_old_plus_incoming_is_new(record)
 
 
 def the_graph(record: Forker, folder: Path) -> None:
-    test_passes.test_graph_on_show(record)
+    test_backward.test_graph_on_show(record)
 
 
 def a_change(record: Forker, folder: Path) -> None:
