@@ -1,9 +1,10 @@
-"""Rewritten code reports what it runs, and runs as it would without; no recorder is needed, callbacks note the calls."""
+"""Rewritten code reports what it runs, and runs as it would without. Callbacks note the calls; no recorder is needed."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
+import contextlib
 import sys
 import textwrap
 import traceback
@@ -304,7 +305,8 @@ PROGRAMS = {
     "globals": "x = 1\nresult = sorted(name for name in globals() if not name.startswith('__') and name != 'result')\n",
     "names in the code": "def f(a):\n    for b in a:\n        c = b\nresult = f.__code__.co_varnames\n",
     "free variables": "def f(a):\n    return lambda: a\nresult = f(1).__code__.co_freevars\n",
-    "super": "class A:\n    def m(self): return 1\nclass B(A):\n    def m(self): return super().m() + 1\nresult = B().m()\n",
+    "super": "class A:\n    def m(self): return 1\n"
+             "class B(A):\n    def m(self): return super().m() + 1\nresult = B().m()\n",
     "a private name": "class A:\n    def m(self):\n        __x = 1\n        return __x\nresult = A().m()\n",
     "a decorator": "def twice(f): return lambda: f() * 2\n@twice\ndef f(): return 4\nresult = f()\n",
     "finally": "def f():\n    try:\n        return 1\n    finally:\n        g.append(2)\ng = []\nresult = f(), g\n",
@@ -360,9 +362,8 @@ def nested(depth: int) -> str:
 
 def test_what_is_nested_too_deeply_once_rewritten_runs_unrecorded() -> None:
     depth = 10
-    with pytest.raises(SyntaxError, match="too many"):
-        while depth < 100:
-            compile(nested(depth + 1), "program.py", "exec")
+    with contextlib.suppress(SyntaxError):  # too many nested blocks
+        while compile(nested(depth + 1), "program.py", "exec"):
             depth += 1
     assert Program(nested(depth - 2)).lines[:2] == [1, depth + 1]
     program = Program(nested(depth))
@@ -388,8 +389,8 @@ def test_spans_count_characters() -> None:
     ("statement", "may"),
     [
         ("x = y + 1", False), ("loss.backward()", False), ("print(len(a))", False), ("w.add_(1)", False),
-        ("w.add_(1, alpha=2)", True), ("f(x)", True), ("a.append(x)", True), ("a[0] = 1", True), ("w.grad = None", False),
-        ("w.data = v", False), ("self.x = 1", True), ("params += [w]", True), ("x = await y", True),
+        ("w.add_(1, alpha=2)", True), ("f(x)", True), ("a.append(x)", True), ("a[0] = 1", True),
+        ("w.grad = None", False), ("w.data = v", False), ("self.x = 1", True), ("params += [w]", True), ("x = await y", True),
         ("class A: pass", True), ("x = [i for i in y]", False), ("del a[0]", True), ("f()()", True),
     ],
 )  # fmt: skip
