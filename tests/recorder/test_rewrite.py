@@ -1,4 +1,4 @@
-"""Rewritten code reports what it runs, and runs as it would without. Callbacks note the calls; no recorder is needed."""
+"""Rewritten code reports what it runs, and runs as it would without. Callbacks note the calls, without a recorder."""
 
 from __future__ import annotations
 import __future__
@@ -390,7 +390,8 @@ def test_spans_count_characters() -> None:
     [
         ("x = y + 1", False), ("loss.backward()", False), ("print(len(a))", False), ("w.add_(1)", False),
         ("w.add_(1, alpha=2)", True), ("f(x)", True), ("a.append(x)", True), ("a[0] = 1", True),
-        ("w.grad = None", False), ("w.data = v", False), ("self.x = 1", True), ("params += [w]", True), ("x = await y", True),
+        ("w.grad = None", False), ("w.data = v", False), ("self.x = 1", True), ("params += [w]", True),
+        ("x = await y", True),
         ("class A: pass", True), ("x = [i for i in y]", False), ("del a[0]", True), ("f()()", True),
     ],
 )  # fmt: skip
