@@ -21,6 +21,8 @@ def main() -> None:
     if "mutation" in request:  # of `tests/recorder/mutations.py`
         path, name = request["mutation"]
         runpy.run_path(path)[name]()
+    if "folder" in request:
+        os.chdir(request["folder"])
     if "environment" in request:
         work(request, descriptors)
     fork_server.record(text, descriptors)
@@ -31,7 +33,6 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(request["folder"])
     fork_server.draw_anew()
     *numbers, stdout, stderr, told = descriptors
     fork_server.print_to([stdout, stderr])
