@@ -119,6 +119,7 @@ def test_the_project_around_the_script(record: Forker, beside: Recording, tmp_pa
     assert "mypkg/net.py" in files(recorded)
 
 
+@pytest.mark.slow
 def test_pythonpath(beside: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, below("lib", PACKAGE) | {"scripts/train.py": IMPORTS})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
@@ -309,6 +310,7 @@ def test_what_a_library_generates_stays_its_own(record: Forker, tmp_path: Path) 
     assert len(files(recorded)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["def f():\n    return 1 / 0\nf()\n", "x = 1\ny = = 2\n", "import missing_thing\n"])
 def test_a_module_that_fails_prints_the_same_traceback(tmp_path: Path, record: Forker, module: str) -> None:
     written(tmp_path, {"a/bad.py": module, "train.py": "import torch\nimport a.bad\n"})

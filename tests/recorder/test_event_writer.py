@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.worker.recording import Forker
 from tutor.trace import events as ev
 from tutor.trace import wire
@@ -23,6 +25,7 @@ print(x.grad)
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_too_large_for_a_frame(record: Forker) -> None:
     recorded = record(PROGRAM.replace("{line}", "z" * 9_000_000))
     assert recorded.status == 0

@@ -38,6 +38,7 @@ def test_there_are_programs_for_every_optimizer() -> None:
     assert len(found) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_optimizer(record: Forker, tmp_path: Path) -> None:
     chosen = sample(programs(), BATCH)

@@ -152,6 +152,7 @@ def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, n
         assert _lines(recording) == _lines(complete)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "OptimizeContext"])
 def test_compiling_without_what_compiles(server: _Without, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, COMPILED)

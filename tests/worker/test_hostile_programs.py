@@ -163,6 +163,7 @@ def test_a_program_runs_as_by_itself(name: str, tmp_path: Path, monkeypatch: pyt
     is_as_by_itself(name, (status, stdout), (done.status, done.stdout, done.stderr), done.timeline)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sample(list(PROGRAMS), 2))
 def test_in_processes_of_its_own_it_does_too(name: str, tmp_path: Path) -> None:
     plain, recorded = (write(tmp_path / folder, PROGRAMS[name]) for folder in ("plain", "recorded"))

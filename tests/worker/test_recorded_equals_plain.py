@@ -43,6 +43,7 @@ def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> 
     is_as_plain(recorded, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sample(sorted(ALONE), 2))
 def test_a_process_of_ones_own_equals_a_plain_one(name: str, tmp_path: Path) -> None:
     script = SCRIPTS / f"{name}.py"
@@ -67,6 +68,7 @@ def named(value: object) -> str:
     return value.stem if isinstance(value, Path) else "watched" if value else "as it is"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 3), ids=named)
 def test_a_plain_run_in_a_fork_is_a_plain_run(script: Path, watched: bool, tmp_path: Path) -> None:
     forked, alone = (
