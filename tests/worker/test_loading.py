@@ -68,13 +68,13 @@ def test_batches_from_workers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_large_tensor_is_not_copied(tmp_path: Path) -> None:
-    """What 100 MB more in a tensor cost is the same: it is measured in slices, never copied as a whole."""
+    """What 200 MB more in a tensor cost is the same: it is measured in slices, never copied as a whole."""
     grown = {}
-    for name, size in (("small", 1 << 10), ("large", 25 << 20)):
+    for name, size in (("small", 1 << 10), ("large", 50 << 20)):
         script = tmp_path / f"{name}.py"
         script.write_text(f"import torch\nt = torch.ones({size})\nt[7] = 3.\n", encoding="utf-8")
         record = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(tmp_path / "out.trace"), str(script)]
         grown[name] = (peak([sys.executable, str(script)], tmp_path), peak(record, tmp_path))
     plain, recorded = (grown["large"][at] - grown["small"][at] for at in (0, 1))
-    assert plain > 75 << 10
-    assert recorded < plain + (40 << 10)
+    assert plain > 150 << 10
+    assert recorded < plain + (80 << 10)
