@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tutor.recorder import autograd_graph, event_writer
 from tutor.recorder.event_writer import wire_tuple
 from tutor.trace import events as ev
+from tutor.trace import wire
 
 _Kind = TypeVar("_Kind", bound=ev.Event)
 
@@ -23,7 +24,7 @@ def swap_gradients_of_nodes() -> None:
     def swapped(hook: Any, grad_inputs: Any, grad_outputs: Any) -> None:
         hook.graph.ran(hook.serial, grad_inputs[::-1], grad_outputs)
 
-    autograd_graph._Hook.__call__ = swapped  # type: ignore[method-assign]
+    autograd_graph._Hook.__call__ = swapped  # type: ignore[method-assign, assignment]
 
 
 def swap_gradients_of_leaves() -> None:
@@ -99,11 +100,11 @@ def _change(kind: type[_Kind], change: Callable[[_Kind], _Kind]) -> None:
 
 def _change_all(change: Callable[[list[Any]], list[Any]]) -> None:
     """Change the events that are about to be written."""
-    pack = event_writer.pack_all
+    pack = wire.pack_all
     kinds = {kind.__struct_config__.tag: kind for kind in ev.EVENTS}
 
     def changed(batch: list[tuple[Any, ...]], steps: Any) -> Any:
         events = [kinds[tag](*fields) for tag, *fields in batch]
         return pack([wire_tuple(event) for event in change(events)], steps)
 
-    event_writer.pack_all = changed  # type: ignore[assignment]
+    vars(event_writer)["pack_all"] = changed

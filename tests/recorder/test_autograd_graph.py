@@ -116,7 +116,7 @@ def test_the_backward_of_a_function_of_ones_own_is_entered_and_left(parts: Parts
     seen: list[str] = []
     parts.graph.entered = lambda node: seen.append(f"entered {node}")
     parts.graph.left = lambda: seen.append("left")
-    y = Double.apply(torch.ones(1, requires_grad=True))
+    y = Double.apply(torch.ones(1, requires_grad=True))  # type: ignore[no-untyped-call]
     number = record(parts, y)
     y.backward()
     assert seen == [f"entered {number}", "left"]

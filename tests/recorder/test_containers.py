@@ -66,7 +66,7 @@ def suffixes(recorder: ContainerRecorder, value: Any) -> list[str]:
 
 def slotted() -> Slotted:
     thing = Slotted()
-    thing.b = T
+    object.__setattr__(thing, "b", T)
     return thing
 
 

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from tutor.recorder import op_kinds
 from tutor.recorder.op_kinds import composite, is_inplace, kind_of, op_name, statistics
 
-Tensor = torch.Tensor
+Tensor: Any = torch.Tensor
 PLAIN = [torch.add, Tensor.mul, Tensor.__rsub__, Tensor.__getitem__, F.linear, torch.tensor, Tensor.detach,
          Tensor.T.__get__, torch.ops.aten.add_.Tensor]  # fmt: skip
 

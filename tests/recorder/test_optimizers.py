@@ -155,7 +155,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch, parts: Parts) -> Iterator[Optimize
 def test_a_step_tells_old_and_new(recorder: OptimizerRecorder, parts: Parts) -> None:
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     without = torch.ones(1, requires_grad=True)
-    optimizer = torch.optim.SGD([{"params": [without]}, {"params": [w], "lr": 0.5}], lr=0.1, momentum=0.9)
+    groups: list[dict[str, Any]] = [{"params": [without]}, {"params": [w], "lr": 0.5}]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     w.grad = torch.tensor([1.0, -2.0])
     optimizer.step()
     (step,) = parts.of(ev.OptimizerStep)
@@ -194,7 +195,7 @@ def test_the_gradients_of_a_closure_are_those_that_it_computed(recorder: Optimiz
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     (update,) = parts.of(ev.OptimizerStep)[0].updates
     assert (update.before, update.grad, update.after) == ([3.0], [2.0], [2.0])
 

@@ -326,7 +326,8 @@ def test_a_program_computes_what_it_does_plainly(source: str) -> None:
     program = Program(source)
     assert program.error is None
     assert program.names["result"] == plain["result"]
-    exec(program.plain, names := {})
+    names: dict[str, Any] = {}
+    exec(program.plain, names)
     assert names["result"] == plain["result"]
 
 

@@ -101,7 +101,7 @@ class Scale(torch.autograd.Function):
 
 
 def test_a_function_of_ones_own(parts: Parts) -> None:
-    y = Scale.apply(W, X)
+    y = Scale.apply(W, X)  # type: ignore[no-untyped-call]
     parts.tensors.serial(W)
 
     def number_of(tensor: torch.Tensor) -> int | None:
