@@ -35,7 +35,12 @@ DEEP = {"recursion", "stacks"}
 """Scripts that count the calls they are in: run plainly, each has a process of its own."""
 
 
-@pytest.mark.parametrize("script", [*FILES, *LESSONS], ids=lambda path: path.stem)
+def with_marks(path: Path) -> Any:
+    """A script as a parameter; torch's compilers take seconds."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "compiled" else [])
+
+
+@pytest.mark.parametrize("script", map(with_marks, [*FILES, *LESSONS]))
 def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
     as_it_is = run_lesson_plainly if script in LESSONS else run_plainly
     plain = as_it_is(script, tmp_path / "plain.json", alone=script.stem in DEEP)
