@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.runs import handle_interrupts
 from tests.sampling import sample
 from tests.worker.recording import Forker, record_session
 from tests.worker.servers import forked_session, run_python
@@ -183,7 +184,9 @@ def write(folder: Path, program: str) -> Path:
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, preexec_fn=handle_interrupts
+    )
 
 
 def is_as_by_itself(name: str, plain: tuple[int, str], recorded: tuple[int, str, str], timeline: Timeline) -> None:
