@@ -36,14 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MKL_CBWR"] = "COMPATIBLE"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only `--all` runs."""
-    if sampling.options.everything:
-        return
-    slow = [item for item in items if item.get_closest_marker("slow") is not None]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts the real program, before `-m "not slow"` chooses."""
+    for item in items:
+        folder, module = item.path.parent.name, getattr(item, "module", None)
+        if folder in ("e2e", "wild") or (folder == "cli" and hasattr(module, "subprocess")):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_unconfigure() -> None:

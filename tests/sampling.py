@@ -1,10 +1,9 @@
 """How much of the generated tests runs: a sample in `make test`, all of it in `make test-all` (`pytest --all`).
 
-Three ways to use it, for all that a loop, a list or hypothesis generates::
+Two ways to use it, for all that a loop, a list or hypothesis generates::
 
     @pytest.mark.parametrize("form", sample(FORMS, 40))  # 40 of them, or all
     @settings(max_examples=count(25, 150))               # 25 examples, or 150
-    @pytest.mark.slow                                    # not at all, or as it is
 
 The same seed gives the same sample: `pytest --seed N` draws another one, and what generates programs takes `seed()`.
 """

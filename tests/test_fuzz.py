@@ -16,6 +16,7 @@ from tests.sampling import count, seed
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "tries"),
     [

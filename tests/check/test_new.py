@@ -16,6 +16,7 @@ from tutor.lesson.parser import read
 from tutor.lesson.template import write
 
 
+@pytest.mark.slow
 def test_it_passes_as_it_is(runner: Runner, tmp_path: Path) -> None:
     path = write("graph/my-first", tmp_path / "mine")
     assert path == tmp_path / "mine" / "graph" / "01-my-first.py"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 GOOD = "import torch\nw = torch.tensor([1.], requires_grad=True)\n(w * 2).backward()\nprint('hello')\n"
 
@@ -25,10 +27,9 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     def run_it(*words: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "tutor", *words]
         done = subprocess.run(
-            command, input=typed, capture_output=True, text=True, cwd=tmp_path, env=environment(tmp_path, **more),
-            encoding="utf-8",
+            [*COMMAND, *words], input=typed, capture_output=True, text=True, cwd=tmp_path, encoding="utf-8",
+            **inherited(environment(tmp_path, **more)),
         )  # fmt: skip
         assert "Traceback" not in done.stderr or "script" in done.stderr, done.stderr
         return done

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.cli.test_cli import GOOD, environment
 from tests.sampling import sample
 from tutor.paths import lessons_dir
@@ -18,8 +18,14 @@ ODD = (b"\xff\xfe", "\n\x1b[31m]é".encode(), "é".encode("latin-1"))
 
 
 def run(folder: Path, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:
-    program = [sys.executable, "-P", "-m", "tutor", *words]
-    done = subprocess.run(program, cwd=folder, env=environment(folder), input=b"\n\n", capture_output=True, timeout=120)
+    done = subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        input=b"\n\n",
+        capture_output=True,
+        timeout=120,
+        **inherited(environment(folder)),
+    )
     assert b"Traceback" not in done.stderr, done.stderr
     assert b"\x1b" not in done.stdout + done.stderr
     return done

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.by_forks import COMMAND, inherited
 from tests.cli.test_cli import GOOD, environment, script
 from tutor.trace import tracefile
 
@@ -30,9 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shell(folder: Path, words: list[str], streams: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run gradtutor with its streams as the shell redirects them."""
-    program = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-P", "-m", "tutor", *words]
+    program = ["sh", "-c", f'exec "$@" {streams}', "sh", *COMMAND, *words]
     done = subprocess.run(
-        program, cwd=folder, env=environment(folder, **more), capture_output=True, text=True, timeout=120
+        program, cwd=folder, capture_output=True, text=True, timeout=120, **inherited(environment(folder, **more))
     )
     assert "Traceback" not in done.stderr, done.stderr
     assert "Exception ignored" not in done.stderr, done.stderr

@@ -23,7 +23,15 @@ from tutor.text.doctor import TESTED
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "compatibility.md"
-TESTS = ["tests/worker", "tests/trace", "tests/explain", "tests/text", "tests/lesson", "tests/lessons"]
+TESTS = [
+    "tests/recorder",
+    "tests/worker",
+    "tests/trace",
+    "tests/explain",
+    "tests/text",
+    "tests/lesson",
+    "tests/lessons",
+]
 TOOLS = ("pytest", "hatchling", "babel", "hypothesis", "pyte", "ptyprocess")
 """What tests need, by how the names of the packages begin."""
 NEWEST = ""

@@ -39,7 +39,7 @@ def test_the_traceback_of_a_crash_can_be_read_after_the_screen(tmp_path: Path) -
         terminal.wait_for_no_orphans()
 
 
-@pytest.mark.parametrize("stream", ["", "2>errors"])
+@pytest.mark.parametrize("stream", sample(["", "2>errors"], 1))
 def test_warnings_do_not_draw_over_the_screen(tmp_path: Path, stream: str) -> None:
     """Nor does what is printed, nor what a thread raises; the screen stays as it is drawn."""
     code = (

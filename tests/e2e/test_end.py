@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
+from tests.sampling import sample
 
 pytestmark = pytest.mark.skipif(not HAS_PROC, reason="needs /proc to find the processes")
 
@@ -42,8 +44,10 @@ def after_a_run(start: Start) -> Terminal:
     return terminal
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM], ids=["SIGHUP", "SIGTERM"])
-@pytest.mark.parametrize("scene", ["standby", "worker", "after"])
+@pytest.mark.parametrize(
+    ("scene", "number"),
+    sample(list(itertools.product(("standby", "worker", "after"), (signal.SIGHUP, signal.SIGTERM))), 3),
+)
 def test_a_signal_leaves_no_process_and_a_clean_terminal(
     start: Start, tmp_path: Path, scene: str, number: signal.Signals
 ) -> None:

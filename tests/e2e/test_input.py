@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import GRADTUTOR, HAS_PROC, Terminal
+from tests.sampling import sample
 
 ODD = (b"\xff", b"\x80", b"\xe9", b"\xc3", b"\xf0\x9f", b"\xed\xa0\x80", b"\x00", b"\x1b[<0;99999999999999999999;1M",
 b"\x1b[99999999999u", b"\x1b[200~\xff\x1b[201~")  # fmt: skip
@@ -66,7 +67,7 @@ def test_bytes_that_are_no_text_in_an_answer(start: Start) -> None:
     assert terminal.wait_for_end() == 0
 
 
-@pytest.mark.parametrize("prompt", ["/", "g"])
+@pytest.mark.parametrize("prompt", sample(["/", "g"], 1))
 def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(start: Start, prompt: str) -> None:
     terminal = lesson(start)
     terminal.resize(40, 10)
@@ -84,7 +85,7 @@ def test_a_prompt_is_closed_in_a_terminal_that_is_too_small(start: Start, prompt
 
 
 @pytest.mark.skipif(not HAS_PROC, reason="needs /proc to count threads")
-@pytest.mark.parametrize("stop", [signal.SIGTSTP, signal.SIGSTOP, None], ids=["TSTP", "STOP", "CONT"])
+@pytest.mark.parametrize("stop", sample([signal.SIGTSTP, signal.SIGSTOP, None], 1))
 def test_stops_and_continues_leave_nothing_behind(start: Start, stop: signal.Signals | None) -> None:
     terminal = lesson(start)
     terminal.wait(lambda: True, quiet=1.0)

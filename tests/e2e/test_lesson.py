@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import Terminal
+from tests.sampling import sample
 
 
 def tensor(terminal: Terminal, name: str) -> list[str]:
@@ -112,7 +113,7 @@ def test_another_size_is_another_arrangement_of_the_same(start: Start) -> None:
     assert terminal.wait_for_end() == 0
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize("size", sample([(80, 24), (200, 60)], 1))
 def test_the_pass_is_legible_at_this_size(start: Start, size: tuple[int, int]) -> None:
     terminal = start("graph/two-paths", columns=size[0], rows=size[1])
     terminal.wait("first step")

@@ -130,7 +130,7 @@ def _start(words: Sequence[str], typed: bytes, home: Path, descriptors: list[int
             for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
                 number = ("stdin", "stdout", "stderr").index(name)
                 setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-            worker_process.Workers.__init__.__defaults__ = (servers._launch,)
+            worker_process.Workers.__init__.__defaults__ = (servers.launch_fork,)
             status = cli.main(list(words))
             sys.stdout.flush()
         except BaseException:

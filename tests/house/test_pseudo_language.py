@@ -141,6 +141,7 @@ def untranslated(text: str) -> set[str]:
     return set(re.findall(r"[A-Za-z]\w+", text, re.ASCII)) - set(re.findall(r"\w+", f"{OF_TORCH} {SCRIPT}"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only")
 def test_what_is_said_of_each_step(record: Forker) -> None:
     timeline = record(SCRIPT).timeline
@@ -156,6 +157,7 @@ def test_what_is_said_of_each_step(record: Forker) -> None:
     assert not left
 
 
+@pytest.mark.slow
 def test_a_program_of_its_own(folder: Path, tmp_path: Path) -> None:
     """A copy of gradtutor has this language alone. So has its worker, which reads the knobs."""
     shutil.copytree(ROOT / "tutor", tmp_path / "tutor", ignore=shutil.ignore_patterns("__pycache__", "locale"))

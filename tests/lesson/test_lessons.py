@@ -30,6 +30,7 @@ def test_all_can_be_listed() -> None:
     assert CATALOG.problems == ()
 
 
+@pytest.mark.slow
 @every_lesson
 def test_nothing_is_wrong_with_a_lesson(header: Header, runner: Runner) -> None:
     found = check_file(Path(header.path), runner)
@@ -45,6 +46,7 @@ def test_a_lesson_is_short_and_asks(header: Header) -> None:
     assert all(20 < len(header.summary[language].encode()) < 160 for language in header.summary)
 
 
+@pytest.mark.slow
 @every_lesson
 def test_a_lesson_runs_as_a_script(header: Header, capfd: pytest.CaptureFixture[str]) -> None:
     before = random.getstate()

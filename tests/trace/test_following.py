@@ -48,6 +48,7 @@ def test_a_gradient_is_followed_with_its_leaf() -> None:
     assert [number for _, number in course.values.points()] == [1.0]
 
 
+@pytest.mark.slow
 def test_everything_agrees_with_the_states_of_a_real_run(record: Forker) -> None:
     """At every step the last point is what the state says: rebinding, in-place changes, zero_grad, functions."""
     timeline = record(dedent("""\

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
+import textual.app
+import textual.pilot
+from textual._context import active_app
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -32,6 +38,34 @@ def english() -> Iterator[None]:
     """No test leaves another language behind."""
     yield
     use("en")
+
+
+async def settle(min_sleep: float = 0, max_sleep: float = 5) -> None:
+    """Wait until nothing is left to run, the update of the screen and a change of its size included.
+
+    Textual's `wait_for_idle` guesses that by the processor's time, and sleeps 40 ms for each key.
+    """
+    loop: Any = asyncio.get_running_loop()
+    app = active_app.get()
+    latest = monotonic() + max_sleep
+    while monotonic() < latest:
+        await asyncio.sleep(0)
+        if loop._ready:
+            continue
+        if app._resize_event is not None:  # a timer takes it up
+            await asyncio.sleep(1 / 120)
+            continue
+        app.screen._on_timer_update()
+        await asyncio.sleep(0)
+        if not loop._ready:
+            return
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is pressed as soon as all that the one before it has asked for is done."""
+    for module in (textual.app, textual.pilot):
+        monkeypatch.setattr(module, "wait_for_idle", settle)
 
 
 def lines(app: App[int]) -> list[str]:

@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import signal
 import sys
 import types
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
     fork_server.print_to(descriptors)
     fork_server.draw_anew()
     customize()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tutor.check.runner import Runner
+from tutor.session.session import Session, record_blocking
 from tutor.trace import events as ev
 from tutor.trace import names, values
 from tutor.trace.command import RunCommand
@@ -95,6 +96,17 @@ def value_in(state: State, number: int) -> Any:
 def plain_value(value: Any, dtype: str = "float32") -> Any:
     """A value of an event as lists."""
     return None if value is None else values.to_json(value, dtype)
+
+
+def record_session(session: Session) -> Recording:
+    """Run a session as the command line does, and keep what is printed."""
+    printed = {"stdout": "", "stderr": ""}
+
+    def echo(stream: str, text: str) -> None:
+        printed[stream] += text
+
+    timeline = record_blocking(session, echo=echo)
+    return Recording(timeline, session.exit_status, printed["stdout"], printed["stderr"])
 
 
 class Forker:

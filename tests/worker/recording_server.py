@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import sys
 from typing import Any
 
@@ -17,6 +18,11 @@ def main() -> None:
     fork_server.prepare()
     text, descriptors = fork_server.serve(int(sys.argv[1]))
     request = json.loads(text)
+    if "mutation" in request:  # of `tests/recorder/mutations.py`
+        path, name = request["mutation"]
+        runpy.run_path(path)[name]()
+    if "folder" in request:
+        os.chdir(request["folder"])
     if "environment" in request:
         work(request, descriptors)
     fork_server.record(text, descriptors)
@@ -27,7 +33,6 @@ def work(request: dict[str, Any], descriptors: list[int]) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(request["folder"])
     fork_server.draw_anew()
     *numbers, stdout, stderr, told = descriptors
     fork_server.print_to([stdout, stderr])

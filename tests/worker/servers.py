@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutor.check.runner import Fork, ForkServer
+from tutor.lesson.catalog import Target
+from tutor.session.session import Session
 from tutor.session.worker_process import Process, Workers
 
 _running: dict[str, ForkServer] = {}
@@ -18,6 +20,11 @@ _running: dict[str, ForkServer] = {}
 def recording_server() -> ForkServer:
     """For what is recorded."""
     return _server("recording_server.py")
+
+
+def use_recording_server(server: ForkServer) -> None:
+    """Take this one, of another process, for what is recorded."""
+    _running["recording_server.py"] = server
 
 
 def _server(program: str) -> ForkServer:
@@ -51,10 +58,16 @@ def run_python(program: Sequence[str], environment: dict[str, str]) -> tuple[int
 
 def forked_workers() -> Workers:
     """For sessions: each worker is a fork, and stands by at once."""
-    return Workers(_launch)
+    return Workers(launch_fork)
 
 
-async def _launch(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
+def forked_session(script: Path) -> Session:
+    """A session on a script, in a fork."""
+    return Session(Target("file", script, str(script)), workers=forked_workers())
+
+
+async def launch_fork(descriptors: Sequence[int], stdout: int, stderr: int) -> Process:
+    """Start a worker as a fork."""
     request = {"environment": dict(os.environ), "folder": os.getcwd()}
     read_end, write_end = os.pipe()
     try:

@@ -28,6 +28,7 @@ SWEPT = ("TensorRecord", "Storage")
 """Records of tensors: those of the dead go in sweeps, so their number sways."""
 
 
+@pytest.mark.slow
 def test_what_lives_does_not_grow(counts: tuple[list[dict[str, int]], dict[str, int]]) -> None:
     recorded, _ = counts
     first, second, third, fourth = ({k: n for k, n in found.items() if k not in SWEPT} for found in recorded)
@@ -36,6 +37,7 @@ def test_what_lives_does_not_grow(counts: tuple[list[dict[str, int]], dict[str, 
     assert max(found[kind] for found in recorded for kind in SWEPT) < 200  # of some 10,000 that were met
 
 
+@pytest.mark.slow
 def test_hooks_and_tensors_are_for_what_lives(counts: tuple[list[dict[str, int]], dict[str, int]]) -> None:
     recorded, plain = counts
     assert plain["tensors"] > 10

@@ -17,10 +17,11 @@ DEEP = {
     "calls": "def f(x): return x\nprint(" + "f(" * 80 + "7" + ")" * 80 + ")\n",
     "chain": "class A: pass\na = A()\na.a = a\nprint(a" + ".a" * 900 + " is a)\n",
 }
+SLOW = [pytest.mark.slow]
 PRINTED = {"sum": "2500", "signs": "1", "blocks": "2", "branches": "1", "calls": "7", "chain": "True"}
 
 
-@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW if name == "branches" else []) for name in DEEP])
 def test_it_is_recorded(record: Forker, name: str) -> None:
     timeline = record(DEEP[name]).timeline
     assert timeline.output(timeline.steps) == PRINTED[name] + "\n"

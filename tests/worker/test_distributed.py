@@ -102,6 +102,7 @@ def run(folder: Path, body: str) -> list[tuple[Recording, dict[str, Any]]]:
     ]
 
 
+@pytest.mark.slow
 def test_two_ranks_with_ddp(tmp_path: Path) -> None:
     for recorded, plain in run(tmp_path, DDP):
         lines = {number: recorded.line(HEAD.count("\n") + number) for number in (4, 8, 12, 26)}
@@ -127,6 +128,7 @@ def test_two_ranks_with_ddp(tmp_path: Path) -> None:
             assert recorded.value(name) == plain[name]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(torch.cpu.Stream, "record_event"), reason="this torch shards on devices alone")
 def test_two_ranks_with_sharded_parameters(tmp_path: Path) -> None:
     for recorded, plain in run(tmp_path, SHARDED):
@@ -151,6 +153,7 @@ weight, counted = inner[0].weight.detach(), torch.tensor(inner[0].weight._versio
 """
 
 
+@pytest.mark.slow
 def test_ranks_that_ddp_makes_alike(tmp_path: Path) -> None:
     ranks = run(tmp_path, ALIKE)
     begin = HEAD.count("\n")
@@ -181,6 +184,7 @@ then = 2
 """
 
 
+@pytest.mark.slow
 def test_several_works_that_are_waited_for_one_by_one(tmp_path: Path) -> None:
     for recorded, plain in run(tmp_path, SEVERAL):
         begin = HEAD.count("\n")

@@ -64,12 +64,14 @@ def test_a_run_ends_though_a_child_of_its_own_holds_its_pipe(runner: Runner, tmp
     os.kill(int(str(binding.value)), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended(runner: Runner, tmp_path: Path) -> None:
     script = tmp_path / "loop.py"
     script.write_text("while True:\n    pass\n", encoding="utf-8")
     assert runner.run(RunCommand(str(script), "loop.py"), seconds=1).status == -signal.SIGALRM
 
 
+@pytest.mark.slow
 def test_a_session_in_a_fork_is_one_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOLD", "by the environment")
     monkeypatch.chdir(tmp_path)

@@ -254,6 +254,7 @@ def test_later_cells_have_their_ends(record: Forker) -> None:
     assert recorded.value("w", resolve(timeline, "cell:2")) == [1002.0]
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_does_not_say_that_its_end_follows(tmp_path: Path) -> None:
     """By a signal that nothing survives, while it went on."""
     script = tmp_path / "script.py"
@@ -285,6 +286,7 @@ def test_an_older_recording_that_was_full_is_read(full: Recording) -> None:
     assert record_of(timeline, 2)["text"] == "cell 1 is done"
 
 
+@pytest.mark.slow
 def test_a_statement_without_end_is_cut_too(record: Forker) -> None:
     """In the midst of it: no operation of it comes after the cut, and it is not said to be completed."""
     script = "import torch\nx = torch.ones(1)\nlast = [x + k for k in range(60000)][-1]\ny = last * 2\n"

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.runs import handle_interrupts
 from tests.sampling import sample
-from tests.worker.recording import Forker
+from tests.worker.recording import Forker, record_session
+from tests.worker.servers import forked_session, run_python
 from tutor.trace import tracefile
 from tutor.trace.timeline import Timeline
 
@@ -167,28 +169,46 @@ except TimeoutError as error:
 }
 
 
-def recorded(script: Path) -> tuple[subprocess.CompletedProcess[str], Timeline]:
-    """As the command line does it."""
-    trace = script.with_suffix(".trace")
-    command = [sys.executable, "-P", "-m", "tutor", "record", "-o", str(trace), str(script)]
-    done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, timeout=60, check=False)
-    return done, tracefile.load(trace)
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_runs_as_by_itself(name: str, tmp_path: Path) -> None:
-    folders = [tmp_path / "plain", tmp_path / "recorded"]
-    for folder in folders:
-        folder.mkdir()
-        (folder / "script.py").write_text(PROGRAMS[name], encoding="utf-8")
-    plain = subprocess.run(
-        [sys.executable, "script.py"], cwd=folders[0], capture_output=True, text=True, timeout=60, check=False
+def test_a_program_runs_as_by_itself(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, recorded = (write(tmp_path / folder, PROGRAMS[name]) for folder in ("plain", "recorded"))
+    monkeypatch.chdir(plain.parent)
+    status, stdout, _ = run_python([plain.name], dict(os.environ))
+    monkeypatch.chdir(recorded.parent)
+    done = record_session(forked_session(recorded))
+    is_as_by_itself(name, (status, stdout), (done.status, done.stdout, done.stderr), done.timeline)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sample(list(PROGRAMS), 2))
+def test_in_processes_of_its_own_it_does_too(name: str, tmp_path: Path) -> None:
+    plain, recorded = (write(tmp_path / folder, PROGRAMS[name]) for folder in ("plain", "recorded"))
+    by_python = run([sys.executable, plain.name], plain.parent)
+    trace = recorded.with_suffix(".trace")
+    done = run([sys.executable, "-P", "-m", "tutor", "record", "-o", str(trace), str(recorded)], recorded.parent)
+    plain_end = by_python.returncode, by_python.stdout
+    is_as_by_itself(name, plain_end, (done.returncode, done.stdout, done.stderr), tracefile.load(trace))
+
+
+def write(folder: Path, program: str) -> Path:
+    """Write a program as `script.py` of a new folder."""
+    folder.mkdir()
+    script = folder / "script.py"
+    script.write_text(program, encoding="utf-8")
+    return script
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, preexec_fn=handle_interrupts
     )
-    done, timeline = recorded(folders[1] / "script.py")
-    assert done.stdout == plain.stdout
-    assert (done.returncode != 0) == (plain.returncode != 0)
-    assert "Exception ignored" not in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def is_as_by_itself(name: str, plain: tuple[int, str], recorded: tuple[int, str, str], timeline: Timeline) -> None:
+    assert recorded[1] == plain[1]
+    assert (recorded[0] != 0) == (plain[0] != 0)
+    assert "Exception ignored" not in recorded[2]
+    assert "Traceback" not in recorded[2]
     closes = name in ("closes a range", "replaces every descriptor")
     assert any(notice.startswith(CLOSED) for notice in timeline.notices) == closes
 
@@ -239,10 +259,9 @@ while thread.is_alive():
     time.sleep(0.001)
 thread.join()
 """)
-    done, _ = recorded(script)
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("gradtutor: ")]
-    assert done.returncode == 0
-    assert set(lines) == {"own line", "other line"}
+    recorded = record_session(forked_session(script))
+    assert recorded.status == 0
+    assert set(recorded.stderr.splitlines()) == {"own line", "other line"}
 
 
 def test_a_child_that_outlives_the_program_is_left_alone(tmp_path: Path) -> None:
@@ -257,8 +276,7 @@ if pid == 0:
 print(pid)
 """)
     begun = time.monotonic()
-    done, _ = recorded(script)
-    pid = int(done.stdout)
+    pid = int(record_session(forked_session(script)).stdout)
     assert time.monotonic() - begun < 25  # not until the child ends
     os.kill(pid, 9)  # it was there
 
@@ -271,7 +289,7 @@ with torch.autograd.detect_anomaly():
     x = torch.tensor(-1.0, requires_grad=True)
     torch.sqrt(x).backward()
 """)
-    done, _ = recorded(script)
-    assert "Traceback of forward call" in done.stderr
-    assert "line 4, in <module>" in done.stderr
-    assert "tutor" not in done.stderr.replace("gradtutor:", "")
+    errors = record_session(forked_session(script)).stderr
+    assert "Traceback of forward call" in errors
+    assert "line 4, in <module>" in errors
+    assert "tutor" not in errors

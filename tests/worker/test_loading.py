@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.worker.recording import Recording
 from tutor.trace import tracefile
 
@@ -45,6 +47,7 @@ def peak(command: list[str], folder: Path) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_batches_from_workers(tmp_path: Path) -> None:
     script, trace = tmp_path / "script.py", tmp_path / "out.trace"
     script.write_text(SCRIPT, encoding="utf-8")
@@ -63,6 +66,7 @@ def test_batches_from_workers(tmp_path: Path) -> None:
     assert recording.value("labels") == [index % 10 for index in range(64, 96)]
 
 
+@pytest.mark.slow
 def test_a_large_tensor_is_not_copied(tmp_path: Path) -> None:
     """Recording a tensor of 400 MB takes no second 400 MB: it is measured in slices."""
     grown = []

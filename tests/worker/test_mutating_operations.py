@@ -23,6 +23,7 @@ OVERLOADS = 50
 """So many of them are a sample."""
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_mutating_operation(record: Forker, tmp_path: Path) -> None:
     schemas = mutating_schemas()
@@ -46,6 +47,7 @@ def test_every_mutating_operation(record: Forker, tmp_path: Path) -> None:
         assert len(cases) > 13_000
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_writes_that_no_schema_tells_of(record: Forker, tmp_path: Path) -> None:
     cases = cases_by_hand()

@@ -24,6 +24,7 @@ ROUNDS = count(1, 3)
 CHOSEN = sample(OPERATIONS, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of losses that broadcast
 def test_random_passes(record: Forker, tmp_path: Path) -> None:
     programs = gathered(CHOSEN, ROUNDS)

@@ -15,6 +15,7 @@ from tests.worker.recording import Forker
 PROGRAMS = count(BATCH, 10 * BATCH)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_random_programs(record: Forker, tmp_path: Path) -> None:
     comparer = Comparer(record, tmp_path)

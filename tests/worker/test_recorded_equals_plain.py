@@ -12,10 +12,11 @@ import pytest
 
 from tests.sampling import sample
 from tests.worker.plain_run import Plain, run_lesson_plainly, run_plainly
-from tests.worker.recording import SCRIPTS, Forker, Recording, value_in
+from tests.worker.recording import SCRIPTS, Forker, Recording, record_session, value_in
+from tests.worker.servers import forked_session
 from tutor import paths
 from tutor.lesson.catalog import Target
-from tutor.session.session import Session, record_blocking
+from tutor.session.session import Session
 from tutor.trace import values
 from tutor.trace.names import names_of
 from tutor.trace.state import State
@@ -26,38 +27,36 @@ SAME = ("dtype", "device", "layout", "class_name", "requires_grad", "is_leaf", "
 
 
 ALONE = {
-    "compiled",
-    "exits",
-    "fails",
-    "fails_twice",
-    "imports_own",
-    "loader",
-    "surroundings",
-    "threads",
+    "compiled", "exits", "fails", "fails_twice", "imports_own", "loader", "surroundings", "threads",
     "warnings_and_prints",
-}
-"""Scripts that depend on what stands around them: each has a worker of its own. The others share an import of torch."""
+}  # fmt: skip
+"""Scripts that depend on what stands around them: they have all that a session has."""
 DEEP = {"recursion", "stacks"}
-"""Scripts that count the calls they are in: run plainly, each has a process of its own as well."""
+"""Scripts that count the calls they are in: run plainly, each has a process of its own."""
 
 
-def in_a_worker(script: Path) -> Recording:
-    """Recorded as the command line does it."""
-    session = Session(Target("file", script, str(script)))
-    printed = {"stdout": "", "stderr": ""}
-
-    def echo(stream: str, text: str) -> None:
-        printed[stream] += text
-
-    timeline = record_blocking(session, echo=echo)
-    return Recording(timeline, session.exit_status, printed["stdout"], printed["stderr"])
+def with_marks(path: Path) -> Any:
+    """A script as a parameter; torch's compilers take seconds."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "compiled" else [])
 
 
-@pytest.mark.parametrize("script", [*FILES, *LESSONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", map(with_marks, [*FILES, *LESSONS]))
 def test_recorded_equals_plain(script: Path, record: Forker, tmp_path: Path) -> None:
     as_it_is = run_lesson_plainly if script in LESSONS else run_plainly
-    plain = as_it_is(script, tmp_path / "plain.json", alone=script.stem in ALONE | DEEP)
-    recorded = in_a_worker(script) if script.stem in ALONE else record(script)
+    plain = as_it_is(script, tmp_path / "plain.json", alone=script.stem in DEEP)
+    recorded = record_session(forked_session(script)) if script.stem in ALONE else record(script)
+    is_as_plain(recorded, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sample(sorted(ALONE), 2))
+def test_a_process_of_ones_own_equals_a_plain_one(name: str, tmp_path: Path) -> None:
+    script = SCRIPTS / f"{name}.py"
+    plain = run_plainly(script, tmp_path / "plain.json", alone=True)
+    is_as_plain(record_session(Session(Target("file", script, str(script)))), plain)
+
+
+def is_as_plain(recorded: Recording, plain: Plain) -> None:
     assert recorded.stdout == plain.stdout
     assert recorded.stderr == plain.stderr
     assert recorded.status == plain.status
@@ -74,7 +73,8 @@ def named(value: object) -> str:
     return value.stem if isinstance(value, Path) else "watched" if value else "as it is"
 
 
-@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 4), ids=named)
+@pytest.mark.slow
+@pytest.mark.parametrize(("script", "watched"), sample([*AS_IT_IS, *WATCHED], 3), ids=named)
 def test_a_plain_run_in_a_fork_is_a_plain_run(script: Path, watched: bool, tmp_path: Path) -> None:
     forked, alone = (
         asdict(run_plainly(script, tmp_path / f"{alone}.json", passes=watched, lines=watched, alone=alone))

@@ -86,6 +86,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_spawn(record: Forker) -> None:
     recorded = record(SPAWN)
     assert recorded.status == 0, recorded.stderr

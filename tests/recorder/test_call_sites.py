@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,12 @@ import pytest
 from tests.worker.plain_run import run_plainly
 from tests.worker.recording import Forker, Recording
 from tutor.lesson.catalog import Target
+from tutor.recorder.call_sites import CallSite, SourceRecorder
+from tutor.recorder.event_writer import EventWriter
+from tutor.recorder.rewrite import CALLBACKS
 from tutor.session.session import Session, record_blocking
 from tutor.text.steps import record as step_record
+from tutor.trace.events import Event, Site, Source
 
 NET = """\
 import torch
@@ -119,6 +126,7 @@ def test_the_project_around_the_script(record: Forker, beside: Recording, tmp_pa
     assert "mypkg/net.py" in files(recorded)
 
 
+@pytest.mark.slow
 def test_pythonpath(beside: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path, below("lib", PACKAGE) | {"scripts/train.py": IMPORTS})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
@@ -309,6 +317,7 @@ def test_what_a_library_generates_stays_its_own(record: Forker, tmp_path: Path) 
     assert len(files(recorded)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["def f():\n    return 1 / 0\nf()\n", "x = 1\ny = = 2\n", "import missing_thing\n"])
 def test_a_module_that_fails_prints_the_same_traceback(tmp_path: Path, record: Forker, module: str) -> None:
     written(tmp_path, {"a/bad.py": module, "train.py": "import torch\nimport a.bad\n"})
@@ -330,3 +339,110 @@ print(inspect.getsource(mypkg.net.Net.forward), sorted(vars(mypkg.net)))
     written(tmp_path, PACKAGE | {"train.py": script})
     plain = run_plainly(tmp_path / "train.py", tmp_path / "plain.json")
     assert record(tmp_path / "train.py").stdout == plain.stdout
+
+
+# ------------------------------------------------------------ statements and calls
+
+SOURCE = """\
+x = f(1); y = 2
+for i in range(
+    3,
+):
+    z = f(i)
+def g(a):
+    return f(a) + f(
+        2)
+文 = f('中')
+"""
+
+
+class Compiled:
+    """A file that was compiled for recording, with what was sent."""
+
+    def __init__(self, source: str = SOURCE) -> None:
+        self.reading, self.writing = os.pipe()
+        self.recorder = SourceRecorder(EventWriter(self.writing, 1000, 1000, lambda reason: False))
+        self.recorder.callbacks = {name: lambda *values: values[0] if len(values) == 1 else None for name in CALLBACKS}
+        self.code = self.recorder.compile(source, "/project/file.py")
+
+    def sent(self, kind: type[Event]) -> list[Any]:
+        tag = kind.__struct_config__.tag
+        return [kind(*fields) for tag_sent, *fields in self.recorder._append.__self__ if tag_sent == tag]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def compiled() -> Iterator[Compiled]:
+    compiled = Compiled()
+    yield compiled
+    os.close(compiled.reading)
+    os.close(compiled.writing)
+
+
+def test_a_file_is_sent_once_and_again_when_it_has_changed(compiled: Compiled) -> None:
+    recorder = compiled.recorder
+    assert compiled.sent(Source) == [Source(1, "/project/file.py", SOURCE)]
+    recorder.compile(SOURCE, "/project/file.py")
+    recorder.names["/project/other.py"] = "other.py"
+    recorder.compile("a = 1\n", "/project/other.py", whole="# text\na = 1\n")
+    recorder.compile(SOURCE + "b = 2\n", "/project/file.py")
+    assert [(source.file, source.path) for source in compiled.sent(Source)] == [
+        (1, "/project/file.py"), (2, "other.py"), (3, "/project/file.py")
+    ]  # fmt: skip
+    assert compiled.sent(Source)[1].text == "# text\na = 1\n"
+    assert (recorder.file_of("/project/other.py"), recorder.file_of("/elsewhere.py")) == (2, None)
+
+
+def test_statements_have_their_lines_and_blocks_those_of_their_header(compiled: Compiled) -> None:
+    sites = {site.span[:2]: site.site for site in compiled.sent(Site) if site.op is None}
+    lines = {start: compiled.recorder.lines_of(site) for start, site in sites.items()}
+    assert lines == {
+        (1, 0): (1, 1), (1, 10): (1, 1), (2, 0): (2, 4), (5, 4): (5, 5), (6, 0): (6, 6), (7, 4): (7, 8), (9, 0): (9, 9)
+    }  # fmt: skip
+    assert compiled.recorder.lines_of(999) == (0, 0)
+
+
+def test_a_call_has_the_span_and_the_statement_around_it(compiled: Compiled) -> None:
+    """Each call of `f` asks, as an operation does, where it was called from."""
+    recorder, asked = compiled.recorder, []
+
+    def f(value: Any) -> int:
+        frame = sys._getframe(1)
+        place = CallSite(frame, is_own=True)
+        site = recorder.op_site(frame.f_code, frame.f_lasti, "f", 0, None, False)
+        asked.append((place.key, Site(*site.event[1:])))
+        return 1
+
+    exec(compiled.code, names := {"f": f})
+    names["g"](5)
+    statements = {site.site: site.span for site in compiled.sent(Site) if site.op is None}
+    shown = [(site.span, site.function, statements[site.statement][:2]) for _, site in asked]
+    assert shown == [
+        ((1, 4, 1, 8), "<module>", (1, 0)),
+        *[((5, 8, 5, 12), "<module>", (5, 4))] * 3,
+        ((9, 4, 9, 10), "<module>", (9, 0)),
+        ((7, 11, 7, 15), "g", (7, 4)),
+        ((7, 18, 8, 10), "g", (7, 4)),
+    ]
+    keys = [key for key, _ in asked]
+    assert len(set(keys)) == 5  # the loop's call is one place
+
+
+def test_a_part_of_a_composite_lies_where_that_does(compiled: Compiled) -> None:
+    code = compiled.code
+    outer = compiled.recorder.op_site(code, 0, "linear", 0, None, False)
+    inner = compiled.recorder.inner_site(outer, "addmm_")
+    site, part = Site(*outer.event[1:]), Site(*inner.event[1:])
+    assert (part.span, part.statement, part.op, part.depth, part.parent) == (
+        site.span, site.statement, "addmm_", 1, "linear"
+    )  # fmt: skip
+    assert (inner.inplace, outer.inplace) == (True, False)
+    assert inner.serial == outer.serial + 1
+
+
+def test_a_call_for_torch_comes_from_the_learners_line() -> None:
+    frame = sys._getframe()
+    line, call = frame.f_lineno, CallSite(frame, is_own=True).call
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(warnings.warn, ("careful",), {})
+    assert (caught[0].filename, caught[0].lineno) == (__file__, line)

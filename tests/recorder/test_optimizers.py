@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 import torch
 
+from tests.recorder.parts import Parts
 from tests.sampling import sample
 from tests.worker.optimizer_programs import STEPPED, Program, programs, script_of
 from tests.worker.plain_run import Plain, run_plainly
 from tests.worker.recording import Forker, Recording, plain_value
 from tests.worker.statements import compare_statements
 from tests.worker.test_recorded_equals_plain import listed, shown
+from tutor.recorder import optimizers
+from tutor.recorder.event_writer import wire_tuple
+from tutor.recorder.optimizers import MAX_PARAMETERS, OptimizerRecorder
 from tutor.trace import events as ev
 from tutor.trace.names import names_of
 from tutor.trace.state import State
@@ -38,6 +42,7 @@ def test_there_are_programs_for_every_optimizer() -> None:
     assert len(found) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_optimizer(record: Forker, tmp_path: Path) -> None:
     chosen = sample(programs(), BATCH)
@@ -125,3 +130,82 @@ def series_agree(recorded: Recording, plain: Plain, source: str) -> None:
     marked = {number for number, line in enumerate(source.splitlines(), 1) if line.endswith(STEPPED)}
     losses = [held["loss"]["value"] for _, line, held, _ in plain.lines if line in marked and "loss" in held]
     assert [plain_value(point.value) for point in recorded.timeline.series["loss"]] == losses
+
+
+# ------------------------------------------------------------ by itself
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch, parts: Parts) -> Iterator[OptimizerRecorder]:
+    """One that watches all optimizers until the test ends."""
+    handles: list[Any] = []
+    for name in ("register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"):
+        register = getattr(optimizers, name)
+        monkeypatch.setattr(optimizers, name, lambda hook, register=register: handles.append(register(hook)))
+    recorder = OptimizerRecorder(lambda event: parts.waiting.append(wire_tuple(event)), parts.tensors.serial)
+    recorder.on = lambda: True
+    recorder.location = lambda: (31, 2)
+    recorder.on_error = parts.errors.append
+    recorder.watch()
+    yield recorder
+    for handle in handles:
+        handle.remove()
+
+
+def test_a_step_tells_old_and_new(recorder: OptimizerRecorder, parts: Parts) -> None:
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    without = torch.ones(1, requires_grad=True)
+    groups: list[dict[str, Any]] = [{"params": [without]}, {"params": [w], "lr": 0.5}]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    w.grad = torch.tensor([1.0, -2.0])
+    optimizer.step()
+    (step,) = parts.of(ev.OptimizerStep)
+    assert (step.optimizer, step.site, step.frame, step.left_out, step.others) == ("SGD", 31, 2, 1, [])
+    assert [options["lr"] for options in step.options] == [0.1, 0.5]
+    assert "params" not in step.options[0]
+    (update,) = step.updates
+    assert (update.tensor, update.group) == (parts.tensors.serial(w), 1)
+    assert (update.before, update.grad, update.after) == ([1.0, 2.0], [1.0, -2.0], [0.5, 3.0])
+    assert (update.state_before, update.state_after) == ({}, {"momentum_buffer": [1.0, -2.0]})
+    optimizer.step()
+    (update,) = parts.of(ev.OptimizerStep)[0].updates
+    assert update.state_before == {"momentum_buffer": [1.0, -2.0]}
+    assert update.state_after == {"momentum_buffer": [pytest.approx(1.9), pytest.approx(-3.8)]}
+
+
+def test_what_is_too_large_or_one_too_many_is_named(recorder: OptimizerRecorder, parts: Parts) -> None:
+    parameters = [torch.ones(2000 if at == 3 else 1, requires_grad=True) for at in range(MAX_PARAMETERS + 2)]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    numbers = [parts.tensors.serial(parameter) for parameter in parameters]
+    torch.optim.SGD(parameters, lr=0.1).step()
+    (step,) = parts.of(ev.OptimizerStep)
+    assert len(step.updates) == MAX_PARAMETERS - 1
+    assert step.left_out == 3
+    assert sorted(step.others) == [numbers[3], *numbers[MAX_PARAMETERS:]]
+
+
+def test_the_gradients_of_a_closure_are_those_that_it_computed(recorder: OptimizerRecorder, parts: Parts) -> None:
+    w = torch.tensor([3.0], requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.5)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = (w * 2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    (update,) = parts.of(ev.OptimizerStep)[0].updates
+    assert (update.before, update.grad, update.after) == ([3.0], [2.0], [2.0])
+
+
+def test_a_step_that_is_not_recorded_is_told_of(recorder: OptimizerRecorder, parts: Parts) -> None:
+    w = torch.ones(1, requires_grad=True)
+    w.grad = torch.ones(1)
+    changed: list[torch.Tensor] = []
+    recorder.on = lambda: False
+    recorder.on_unrecorded_step = changed.extend
+    torch.optim.SGD([w], lr=0.1).step()
+    assert changed == [w]
+    assert parts.sent() == []

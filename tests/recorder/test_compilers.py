@@ -141,6 +141,7 @@ counters.clear()
 """
 
 
+@pytest.mark.slow
 def test_compiled_as_plainly(record: Forker, tmp_path: Path) -> None:
     """One after the other in a script, for `torch._dynamo` takes its time. The same graphs, breaks and results."""
     text = FUNCTIONS
@@ -161,6 +162,7 @@ def test_compiled_as_plainly(record: Forker, tmp_path: Path) -> None:
     assert len(inside) == 2 * (len(WAYS) + 1), "those called plainly, and f of the way that compiles nothing for later"
 
 
+@pytest.mark.slow
 def test_what_compiled_code_wrote_to_is_looked_at_again(record: Forker, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -198,6 +200,7 @@ last = 2
     assert recorded.end.frames[0].names["calls"].value == 2
 
 
+@pytest.mark.slow
 def test_the_backward_of_what_was_compiled_is_one_node(record: Forker) -> None:
     """2 cos(1) reaches w; what the compiled backward calls are no operations of the learner's."""
     script = """\
@@ -298,6 +301,7 @@ z = ok()
     assert [recorded.timeline.view(step).function for step in recorded.steps_of("line")][-2:] == ["ok", "ok"]
 
 
+@pytest.mark.slow
 def test_a_function_mode_of_ones_own_is_seen_inside(record: Forker, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor.check.runner import Fork, ForkServer, Runner
 from tutor.text import steps
@@ -134,7 +135,7 @@ def complete(server: _Without, tmp_path_factory: pytest.TempPathFactory) -> Reco
     return recording
 
 
-@pytest.mark.parametrize("name", [*NAMES, "a name that torch does not have"])
+@pytest.mark.parametrize("name", [*sample([*NAMES], 25), "a name that torch does not have"])
 def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, SCRIPT)
     assert (recording.status, recording.stdout) == (0, PRINTED), recording.raw["stderr"]
@@ -152,6 +153,7 @@ def test_without_a_name(server: _Without, complete: Recording, tmp_path: Path, n
         assert _lines(recording) == _lines(complete)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "OptimizeContext"])
 def test_compiling_without_what_compiles(server: _Without, tmp_path: Path, name: str) -> None:
     recording = _record(server, tmp_path, name, COMPILED)

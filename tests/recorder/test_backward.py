@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import torch
+
 from tests.worker.recording import Forker, Recording, plain_value
+from tutor.recorder.backward import BackwardCall
 from tutor.trace import events as ev
 from tutor.trace.graph import gradient_parts, graph_of
 from tutor.trace.names import names_of
+
+T, GRAD = torch.Tensor, torch.autograd.grad
+W = torch.tensor([1.0, 2.0], requires_grad=True)
+Y, Z, G = W * 2, W * 3, torch.ones(2)
 
 
 def accumulated(recorded: Recording) -> list[tuple[str | None, Any, Any, Any]]:
@@ -276,3 +284,46 @@ def test_a_pass_that_begins_at_a_leaf(record: Forker) -> None:
     recording = record("import torch\nw = torch.tensor(3.0, requires_grad=True)\nw.backward()\nw.backward()\n")
     assert recording.grad("w") == 2.0
     assert [plain_value(event.new) for event in recording.of(ev.Accumulate)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "expected"),
+    [
+        (T.backward, (Y,), {}, ("backward", [Y], [], [], False, False)),
+        (T.backward, (Y, G, True), {}, ("backward", [Y], [G], [], True, False)),
+        (T.backward, (Y,), {"gradient": G, "create_graph": True}, ("backward", [Y], [G], [], True, True)),
+        (T.backward, (Y,), {"retain_graph": False, "create_graph": True}, ("backward", [Y], [], [], False, True)),
+        (torch.autograd.backward, ([Y, Z],), {}, ("backward", [Y, Z], [], [], False, False)),
+        (torch.autograd.backward, (Y, (G,)), {}, ("backward", [Y], [G], [], False, False)),
+        (GRAD, (Y, W), {}, ("grad", [Y], [], [W], False, False)),
+        (
+            torch.autograd.grad,
+            ((Y, Z), (W,)),
+            {"grad_outputs": [G, None]},
+            ("grad", [Y, Z], [G, None], [W], False, False),
+        ),
+        (
+            torch.autograd.grad,
+            (),
+            {"outputs": Y, "inputs": [W], "create_graph": True},
+            ("grad", [Y], [], [W], True, True),
+        ),
+    ],
+)
+def test_the_arguments_of_a_call(function: Any, args: Any, kwargs: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    call = BackwardCall(function, args, kwargs)
+    asked = call.name, call.roots, call.gradient, call.inputs, call.retain_graph, call.create_graph
+    assert repr(asked) == repr(expected)
+    assert (call.edges, call.accumulated) == ([], [])
+
+
+def test_what_a_pass_writes_to_and_the_edges_that_it_begins_at() -> None:
+    edge = torch.autograd.graph.get_gradient_edge(Y)
+    assert BackwardCall(T.backward, (Y,), {"inputs": W}).accumulated == [W]
+    call = BackwardCall(torch.autograd.grad, (edge, W), {})
+    assert (call.roots, call.edges, call.inputs) == ([], [edge.node], [W])
+
+
+def test_a_call_that_torch_will_reject_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        BackwardCall(torch.autograd.grad, (Y,), {})
