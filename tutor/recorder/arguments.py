@@ -341,7 +341,7 @@ def _selected(func: Any, whole: torch.Tensor, index: Any) -> tuple[bytes, bytes 
         items = [_WHOLE if item is None else item for item in items]
     is_read = func is torch.Tensor.__getitem__
     parts = [_index_part(item, None if is_read else whole) for item in items]
-    advanced = any(isinstance(part, torch.Tensor) for part in parts)
+    advanced = any(isinstance(part, torch.Tensor | bool) for part in parts)
     if any(part is _UNKNOWN for part in parts) or (is_read and not advanced):
         return None
     every = torch.arange(whole.numel(), device="cpu").view(whole.shape)
@@ -356,7 +356,7 @@ def _selected_of_view(every: torch.Tensor, parts: list[Any], selected: list[int]
     basic: list[Any] = []
     for part in parts:
         if not isinstance(part, torch.Tensor):
-            basic.append(part)
+            basic.append(None if isinstance(part, bool) else part)
         else:
             basic += [_WHOLE] * (part.dim() if part.dtype is torch.bool else 1)
     left = every[tuple(basic)].flatten().tolist()
@@ -370,7 +370,7 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
     """Return a part of an index so that indexing with it runs nothing of the learner's and warns of nothing: a tensor
     for what is one to torch; `_UNKNOWN` where that cannot be, or where it was in memory that has been written to."""
     kind = type(item)
-    if item is None or item is Ellipsis or kind is int:
+    if item is None or item is Ellipsis or kind is int or kind is bool:
         return item
     if kind is slice:
         ends = [_index_part(end, written) for end in (item.start, item.stop, item.step)]
@@ -380,11 +380,11 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
             return _UNKNOWN
         item = item.detach().cpu()
         item = item.bool() if item.dtype is torch.uint8 else item
-        return item if item.dim() else _UNKNOWN if item.dtype is torch.bool else int(item)
+        return item if item.dim() else item.item()
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
         item, kind = item.tolist(), list
     elif kind.__module__ == "numpy" and isinstance(number := _json(item), int):
-        return _UNKNOWN if isinstance(number, bool) else number
+        return number
     if kind is list and item and len(item) <= _MOST_SELECTED and all(type(part) in (int, bool) for part in item):
         return torch.tensor(item, device="cpu")
     return _UNKNOWN
