@@ -8,8 +8,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import torch
 
 from tests.worker.recording import Forker, Recording
+from tutor.recorder.arguments import MOST_DEFINED, CallRecorder
 from tutor.text import steps
 
 GIVEN = """
@@ -66,6 +68,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "F.conv1d(x[None], x[None], padding='same')": {"padding": "same"},
     "F.pad(x, (1, -1))": {"pad": [1, -1], "mode": "constant"},
     "torch.linalg.vector_norm(x, float('inf'), dim=-1)": {"ord": math.inf, "dim": -1},
+    "torch.tensor([1, 2], dtype=torch.float32)": {"dtype": "torch.float32"},  # the elements are its result's
     "torch.zeros(2, 3)": {"size": [2, 3]},
     "torch.arange(0, 10, 2)": {"start": 0, "end": 10, "step": 2},
     "x[0]": {"index": [0]},
@@ -171,10 +174,10 @@ class Index:
 at = Index()
 y = x[at]
 print("asked", at.asked)
-z = torch.tensor(list(range(100)))
+z = x[[0] * 70]
 """)
     assert arguments(recording, "x[at]") == [{}]
-    assert arguments(recording, "torch.tensor(list(range(100)))") == [{}]
+    assert arguments(recording, "x[[0] * 70]") == [{}]
     assert recording.stdout == "asked 1\n"
     assert recording.timeline.notices == []
 
@@ -187,3 +190,13 @@ def test_listed_as_json(table: Recording) -> None:
     assert found["x.add(b, alpha=2.0)"] == {"alpha": 2.0}
     assert found["x.clamp(0, float('inf'))"] == {"min": 0, "max": "inf"}
     assert all("arguments" not in row for row in rows if row["kind"] != "op")
+
+
+def test_a_limit_to_what_differs_at_each_visit() -> None:
+    """Readers hold all that was sent: past the limit only what is known has a number."""
+    sent: list[Any] = []
+    recorder, x = CallRecorder(sent.append), torch.ones(1)
+    numbers = [recorder.number_of(torch.pow, (x, n), {}) for n in range(MOST_DEFINED + 2)]
+    assert numbers == [*range(1, MOST_DEFINED + 1), 0, 0]
+    assert len(sent) == MOST_DEFINED
+    assert recorder.number_of(torch.pow, (x, 7), {}) == 8

@@ -101,6 +101,10 @@ _CALL = Call.__struct_config__.tag
 _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 """Stand for a tensor and for what is no JSON value."""
 _PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+MOST_DEFINED = 1 << 15
+"""Most different calls that are sent, and attributes of nodes: readers hold them all."""
+_MOST_BYTES = 4 << 20
+"""Most bytes of all calls."""
 _MOST_ITEMS = 64
 _MOST_CHARACTERS = 200
 _NAMED_BY_TEXT = (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -110,7 +114,6 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 _INDEXING: dict[Any, tuple[str, ...]] = {
     torch.Tensor.__getitem__: ("self", "index"), torch.Tensor.__setitem__: ("self", "index", "value"),
 }  # fmt: skip
-_WITHOUT_SCHEMA: dict[Any, tuple[str, ...]] = {**_INDEXING, torch.tensor: ("data",)}
 _OPERATORS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "neg": "neg"}
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -121,16 +124,22 @@ class CallRecorder:
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
         self._calls: dict[Any, int] = {}
+        self._bytes = 0
 
     def number_of(self, func: Any, args: Any, kwargs: dict[str, Any]) -> int:
         """Return the number of a call, 0 where all its arguments are tensors; send its event before its first use."""
         values = [_json(argument) for argument in args]
         if func in _INDEXING and type(args[1]) is not tuple and values[1] is not _TENSOR and values[1] is not _UNKNOWN:
             values[1] = [values[1]]  # `a[[0, 1]]` is no `a[0, 1]`
+        if func is torch.tensor and values:
+            values[0] = _UNKNOWN  # the same as its result
         named = {name: _json(argument) for name, argument in kwargs.items()} if kwargs else None
         key = func, _encode((values, named))
         number = self._calls.get(key)
         if number is None:
+            self._bytes += len(key[1])
+            if len(self._calls) >= MOST_DEFINED or self._bytes > _MOST_BYTES:
+                return 0
             arguments = _named_arguments(func, args, kwargs, values, named or {})
             number = self._calls[key] = len(self._calls) + 1 if arguments else 0
             if arguments:
@@ -210,8 +219,8 @@ def _names(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, int | Non
     """Return the names of the positional arguments as far as they are known, and the place of the first of those that
     make up one list."""
     name = getattr(func, "__name__", "")
-    if func in _WITHOUT_SCHEMA:
-        return _WITHOUT_SCHEMA[func], None
+    if func in _INDEXING:
+        return _INDEXING[func], None
     if name.startswith("__r"):  # `2 ** x` is `x.__rpow__(2)`
         return ("self", "other"), None
     owner = getattr(func, "__self__", None)
