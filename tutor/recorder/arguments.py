@@ -100,6 +100,8 @@ def _by_schemas(schemas: list[Any], name: str) -> WrittenArguments:
 _CALL = Call.__struct_config__.tag
 _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 """Stand for a tensor and for what is no JSON value."""
+_LISTS = (list, tuple, torch.Size)
+"""Of a class derived from these, items may be what the learner's code makes them."""
 _PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 MOST_DEFINED = 1 << 15
 """Most different calls that are sent, and attributes of nodes: readers hold them all."""
@@ -114,7 +116,7 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 _INDEXING: dict[Any, tuple[str, ...]] = {
     torch.Tensor.__getitem__: ("self", "index"), torch.Tensor.__setitem__: ("self", "index", "value"),
 }  # fmt: skip
-_OPERATORS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "neg": "neg"}
+_OPERATORS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder"}
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -162,7 +164,7 @@ def _json(value: Any) -> Any:
         return value if -(1 << 63) <= value < 1 << 63 else _UNKNOWN
     if kind is str:
         return value if len(value) <= _MOST_CHARACTERS else _UNKNOWN
-    if isinstance(value, list | tuple):
+    if kind in _LISTS:
         return _json_list(value)
     if kind is slice:
         return _slice_text(value)
@@ -182,7 +184,7 @@ def _json(value: Any) -> Any:
 def _json_list(items: Any) -> Any:
     """Return a list of JSON values in which a tensor is the text "tensor"; `_TENSOR` where all items are tensors."""
     size = len(items)
-    if size > _MOST_ITEMS or (size and isinstance(items[0], list | tuple) and size * len(items[0]) > _MOST_ITEMS):
+    if size > _MOST_ITEMS or (size and type(items[0]) in _LISTS and size * len(items[0]) > _MOST_ITEMS):
         return _UNKNOWN
     values = [_json(item) for item in items]
     if any(value is _UNKNOWN for value in values):
@@ -247,22 +249,21 @@ def _parameters(func: Any) -> tuple[str, ...]:
     return func.__code__.co_varnames[: func.__code__.co_argcount]
 
 
-@lru_cache(maxsize=512)
 def _schemas(func: Any) -> list[Any]:
-    """Return the schemas of a function of torch's, those without `out` first."""
+    """Return the schemas of a function of torch's."""
     if isinstance(func, OpOverload):
         return [schema_of(func)]
     if isinstance(func, OpOverloadPacket):
         return [schema_of(getattr(func, name)) for name in func.overloads()]
-    name = getattr(func, "__name__", "")
+    return _schemas_named(getattr(func, "__name__", ""))
+
+
+@lru_cache(maxsize=512)
+def _schemas_named(name: str) -> list[Any]:
     bare = name.strip("_")
-    bare = _OPERATORS.get(bare, bare)
     inplace = name.startswith("__i") and name.endswith("__")
-    for candidate in (name, f"{bare[1:]}_" if inplace else bare):
-        schemas: list[Any] = schemas_named(candidate)
-        if schemas:
-            return schemas
-    return []
+    operation = _OPERATORS.get(bare[inplace:], bare[inplace:]) + "_" * inplace
+    return schemas_named(name) or schemas_named(operation) or []
 
 
 def _match(schema: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[str], int | None] | None:
@@ -310,7 +311,7 @@ def _fits(kind: str, argument: Any) -> bool:
     kind = _inner(kind, "Optional")
     inner = _inner(kind, "List")
     if inner != kind:
-        if isinstance(argument, list | tuple):
+        if type(argument) in _LISTS:
             return all(item is None or _fits(inner, item) for item in argument)
         return inner in ("int", "SymInt", "float") and _fits(inner, argument)
     if isinstance(argument, bool) and kind in ("int", "SymInt", "float"):
@@ -345,7 +346,7 @@ def selected_by(func: Any, args: Any) -> tuple[bytes, bytes | None] | None:
 def _selected(func: Any, whole: torch.Tensor, index: Any) -> tuple[bytes, bytes | None] | None:
     if not 0 < whole.numel() <= _MOST_SELECTED:
         return None
-    items = index if isinstance(index, tuple) else index if func in _PUTS and isinstance(index, list) else [index]
+    items = index if type(index) is tuple else index if func in _PUTS and type(index) is list else [index]
     if func in _PUTS:
         items = [_WHOLE if item is None else item for item in items]
     is_read = func is torch.Tensor.__getitem__
