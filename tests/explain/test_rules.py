@@ -10,7 +10,7 @@ from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor.explain.node import NodeSummary, rule_json, summarize_node
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView
+from tutor.explain.rules.registry import RULES, Explanation, NodeView, elementwise
 from tutor.explain.step import line, plain
 from tutor.explain.verify import work_out_element
 
@@ -94,7 +94,7 @@ def test_a_rule_that_is_wrong_is_not_believed(record: Forker, monkeypatch: pytes
     recording = record("import torch\nx = torch.tensor(2., requires_grad=True)\ny = x.exp()\ny.backward()\n")
 
     def wrong(node: NodeView) -> Explanation:
-        return Explanation("2·x", [Local(node.operands[0], "2", Grid.full((), 2.0))])
+        return Explanation("2·x", [elementwise(node.operands[0], "2", Grid.full((), 2.0))])
 
     (step,) = recording.steps_of("node")
     assert "∂y/∂x = y" in "".join(text for text, _ in line(recording.timeline, step))

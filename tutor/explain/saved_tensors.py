@@ -13,7 +13,7 @@ from tutor.explain import formatting
 from tutor.explain.formatting import label
 from tutor.explain.provenance import RecordedOp, as_grid, find_operation, grid_of
 from tutor.explain.rules.arrays import Grid, allclose
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Product
+from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.events import Failed, Node, Snapshot
@@ -568,16 +568,12 @@ def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
         )
         explanation = result if isinstance(result, Explanation) or result is None else next(iter(result), None)
         return {
-            place: (share.target.name, _gradient_of(share.grid, view.incoming, share.target.shape, share))
+            place: (share.target.name, share.vjp(view.incoming))
             for place, share in enumerate(explanation.shares if explanation is not None else ())
             if share is not None
         }
     except (LookupError, ArithmeticError, ValueError, TypeError):
         return {}
-
-
-def _gradient_of(grid: Grid, incoming: Grid, shape: tuple[int, ...], share: object) -> Grid:
-    return grid if isinstance(share, Product) else (incoming * grid).sum_to(shape)
 
 
 def _grid_text(values: Grid) -> str:

@@ -9,19 +9,19 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, describe_result_of, inner_tensor
 from tutor.explain.rules.arrays import (
     Grid,
     Shape,
     allclose,
-    broadcast_indices,
     coarser_dtype,
     count,
     is_close,
     unravel_index,
 )
-from tutor.explain.rules.registry import RULES, Explanation, Local, NodeView, Operand, Product
+from tutor.explain.rules.registry import MOST_WORK, RULES, Explanation, NodeView, Operand, Product, Share
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import elements, shape_of
@@ -51,7 +51,7 @@ def adds_up(parts: Sequence[Value], whole: Value, dtype: str) -> bool | None:
 class VerifiedGrad:
     """A share of the gradient that the rule gives and autograd sent."""
 
-    share: Local | Product
+    share: Share
     sent: Grid
     place: int = 0
     """Index of the node's input."""
@@ -171,14 +171,20 @@ def _apply_rule(view: NodeView) -> list[Explanation]:
     """Return the explanations that the node's rule gives; none where values are missing or cannot be divided."""
     rule = RULES.get(view.node)
     explanations: list[Explanation] = []
-    try:
-        result = None if rule is None else rule(view)
-        if isinstance(result, Explanation):
-            return [result]
-        for explanation in result or ():
-            explanations.append(explanation)
-    except (LookupError, ArithmeticError, ValueError, TypeError):
-        return []  # numbers that are not there, or that Python will not divide: then nothing is claimed
+    views = [view]
+    along = ("Softmax", "SafeSoftmax", "LogSoftmax", "Cum", "Logcumsum")
+    if view.node.startswith(along) and "dim" not in view.attributes:  # until the recording has it
+        views = [replace(view, attributes={"dim": i}) for i in range(max(len(view.operands[0].shape), 1))]
+    for view in views:
+        try:
+            result = None if rule is None else rule(view)
+            if isinstance(result, Explanation):
+                explanations.append(result)
+                continue
+            for explanation in result or ():
+                explanations.append(explanation)
+        except (LookupError, ArithmeticError, ValueError, TypeError):
+            continue  # numbers that are not there, or that Python will not divide: then nothing is claimed
     return explanations
 
 
@@ -202,13 +208,21 @@ def _verify_shares(
     return verified
 
 
-def _share_agrees(share: Local | Product, arrived: Grid, sent: Grid, dtype: str) -> bool:
+def _share_agrees(share: Share, arrived: Grid, sent: Grid, dtype: str) -> bool:
+    """Return whether a share gives what autograd sent, up to rounding: in proportion to what arrived, or to the largest
+    number that went into the element that differs most."""
     try:
-        expected = share.grid if isinstance(share, Product) else (arrived * share.grid).sum_to(share.target.shape)
-    except (ArithmeticError, ValueError):
+        expected = share.vjp(arrived)
+        scale = max(map(abs, arrived.flat), default=0.0)
+        if allclose(expected, sent, dtype, scale if math.isfinite(scale) else 0.0):
+            return True
+        differences = [abs(x - y) for x, y in zip(expected.flat, sent.flat, strict=True)]
+        worst = max(range(len(differences)), key=differences.__getitem__)
+        terms = find_terms(share, arrived, worst, absolute=True)
+        scale = max((abs(x * derivative) for x, derivative in terms), default=0.0)
+    except (ArithmeticError, LookupError, ValueError):
         return False
-    scale = max([share.scale if isinstance(share, Product) else 0.0, *map(abs, arrived.flat)])
-    return allclose(expected, sent, dtype, scale if math.isfinite(scale) else 0.0)
+    return math.isfinite(scale) and allclose(expected, sent, dtype, scale)
 
 
 def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
@@ -251,17 +265,83 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
         return None
     nonfinite = (at for at, x in enumerate(sent.flat) if not math.isfinite(x))
     chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
-    if isinstance(share, Product):
-        if share.terms is None:
-            return None
-        terms = share.terms(chosen)
-    else:
-        product = arrived * share.grid
-        incoming, derivatives = arrived.expand(product.shape).flat, share.grid.expand(product.shape).flat
-        places = broadcast_indices(share.target.shape, product.shape)
-        terms = [(incoming[at], derivatives[at]) for at, place in enumerate(places) if place == chosen]
+    try:
+        terms = find_terms(share, arrived, chosen)
+    except (ArithmeticError, LookupError):
+        return None
     nonzero = [term for term in terms if term[1] != 0]
     return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])
+
+
+class _Sum:
+    """A weighted sum of elements of the incoming gradient, in the place of a number.
+
+    The tape has, for each sum that was formed, the earlier ones that it was formed of, each with its factor.
+    """
+
+    def __init__(self, tape: list[Sequence[tuple[int, float]]], *parts: tuple[int, float]) -> None:
+        if len(tape) > 2 * MOST_WORK:
+            raise LookupError("too large to work out again")
+        self._tape, self.place = tape, len(tape)
+        tape.append(parts)
+
+    def __add__(self, other: _Sum | float) -> _Sum:
+        if isinstance(other, _Sum):
+            return _Sum(self._tape, (self.place, 1.0), (other.place, 1.0))
+        return self if other == 0 else NotImplemented
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> _Sum:
+        return NotImplemented if isinstance(factor, _Sum) else _Sum(self._tape, (self.place, factor))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> _Sum:
+        return self * (1 / divisor)
+
+    def __neg__(self) -> _Sum:
+        return self * -1.0
+
+    def __sub__(self, other: _Sum | float) -> _Sum:
+        return self + -other
+
+    def __rsub__(self, other: float) -> _Sum:
+        return -self + other
+
+
+def find_terms(share: Share, arrived: Grid, element: int, *, absolute: bool = False) -> list[tuple[float, float]]:
+    """Find the terms of one element of a gradient.
+
+    Runs the vector-Jacobian product on weighted sums in the place of numbers, and goes back from the element to what it
+    is a sum of.
+
+    Args:
+        share: The gradient.
+        arrived: The incoming gradient.
+        element: Flat index of the element.
+        absolute: Whether to add up absolute values, so that nothing cancels out: rounding is in proportion to them.
+
+    Returns:
+        Pairs of an element of the incoming gradient and its derivative.
+
+    Raises:
+        LookupError: It is too much work.
+    """
+    if isinstance(share, Product):
+        if share.terms is None:
+            raise LookupError("a gradient without terms")
+        return list(share.terms(element))
+    tape: list[Sequence[tuple[int, float]]] = []
+    variables = tuple(_Sum(tape) for _ in arrived.flat)
+    result = share.vjp(Grid(arrived.shape, cast("tuple[float, ...]", variables))).flat[element]
+    if not isinstance(result, _Sum):
+        return []
+    factors = {result.place: 1.0}
+    for place in range(result.place, len(variables) - 1, -1):
+        for part, factor in tape[place] if place in factors else ():
+            factors[part] = factors.get(part, 0.0) + factors[place] * (abs(factor) if absolute else factor)
+    return [(x, factors[place]) for place, x in enumerate(arrived.flat) if place in factors]
 
 
 def too_large(event: Node, made: RecordedOp) -> bool:

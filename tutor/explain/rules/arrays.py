@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import EllipsisType
 
 Shape = tuple[int, ...]
+MOST_WORK = 200_000
+"""Most multiplications spent on one gradient; larger ones are not verified, and not explained."""
 
 
 def count(shape: Sequence[int]) -> int:
@@ -105,6 +107,9 @@ class Grid:
             sums[at] += x
         return Grid(shape, tuple(sums))
 
+    def __sub__(self, other: Grid) -> Grid:
+        return self.combine(other, lambda x, y: x - y)
+
     def reshape(self, shape: Shape) -> Grid:
         """Return the same values in another shape."""
         return Grid.of(shape, self.flat)
@@ -115,10 +120,12 @@ class Grid:
         return Grid((columns, rows), tuple(self.flat[r * columns + c] for c in range(columns) for r in range(rows)))
 
     def matmul(self, other: Grid) -> Grid:
-        """Multiply two matrices. Raises ValueError where the shapes do not fit."""
+        """Multiply two matrices. Raises ValueError where they do not fit, LookupError where it is too much work."""
         (rows, inner), (same, columns) = self.shape, other.shape
         if inner != same:
             raise ValueError(f"{self.shape} and {other.shape} do not fit")
+        if rows * inner * columns > MOST_WORK:
+            raise LookupError("too large to work out again")
         a = [self.flat[r * inner : (r + 1) * inner] for r in range(rows)]
         b = [other.flat[c::columns] for c in range(columns)]
         return Grid((rows, columns), tuple(_dot(x, y) for x in a for y in b))
@@ -127,6 +134,53 @@ class Grid:
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True))
 
+
+# ---------------------------------------------------------------- along dimensions
+
+Dimensions = int | Sequence[int] | None
+"""As torch takes them: one, which may be negative, or several; None or none for all."""
+
+
+def normalize_dimensions(dimensions: Dimensions, shape: Shape) -> list[int]:
+    """Return dimensions as numbers from 0 on."""
+    rank = max(len(shape), 1)
+    given = [dimensions] if isinstance(dimensions, int) else dimensions or range(rank)
+    return [dimension % rank for dimension in given]
+
+
+def reduced_shape(shape: Shape, dimensions: Dimensions) -> Shape:
+    """Return the shape of a reduction with `keepdim`."""
+    reduced = normalize_dimensions(dimensions, shape)
+    return tuple(1 if i in reduced else size for i, size in enumerate(shape))
+
+
+def slices(shape: Shape, dimensions: Dimensions) -> list[list[int]]:
+    """Return the slices of a tensor along dimensions, in order, each as the flat indices of its elements."""
+    to = reduced_shape(shape, dimensions)
+    rows: list[list[int]] = [[] for _ in range(count(to))]
+    for element, place in enumerate(broadcast_indices(to, shape)):
+        rows[place].append(element)
+    return rows
+
+
+def map_slices(dimensions: Dimensions, function: Callable[..., Sequence[float]], a: Grid, *others: Grid) -> Grid:
+    """Apply a function to the slices of a grid along dimensions.
+
+    Args:
+        dimensions: The dimensions.
+        function: From the elements of a slice, and those of the others, to as many results.
+        a: The grid.
+        others: Grids that are broadcast to its shape.
+    """
+    grids = [a.flat, *(other.expand(a.shape).flat for other in others)]
+    flat = [0.0] * len(a.flat)
+    for row in slices(a.shape, dimensions):
+        for i, x in zip(row, function(*([grid[i] for i in row] for grid in grids)), strict=True):
+            flat[i] = x
+    return Grid(a.shape, tuple(flat))
+
+
+# ---------------------------------------------------------------- rounding
 
 _TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """By dtype, the allowed difference between torch's result and one in double precision, relative to the largest number

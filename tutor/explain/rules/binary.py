@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, Product, explains
+from tutor.explain.rules.registry import Explanation, Local, NodeView, Operand, Share, explains
 from tutor.explain.rules.unary import divide
 from tutor.i18n import N_, _
 
@@ -253,9 +253,10 @@ def addcdiv(node: NodeView) -> Iterator[Explanation]:
         yield Explanation(explanation.equation, shares)
 
 
-def _factor_of(share: Local | Product | None) -> float:
-    assert isinstance(share, Local)
-    return share.grid.flat[0]
+def _factor_of(share: Share | None) -> float:
+    assert share is not None
+    assert share.derivative is not None
+    return share.derivative.flat[0]
 
 
 # ---------------------------------------------------------------- with a number that is not recorded

@@ -22,7 +22,7 @@ from tutor.explain.rules.registry import (
     Local,
     NodeView,
     Operand,
-    Product,
+    Share,
     explains,
     vjp_by_scatter,
     vjp_from_rows,
@@ -210,7 +210,7 @@ def by_result_indices(node: NodeView) -> Iterator[Explanation]:
 _AT_PLACES = N_("G at the places that it was written to")
 
 
-def share_of_kept(a: Operand, places: Sequence[int]) -> Local:
+def share_of_kept(a: Operand, places: Sequence[int]) -> Share:
     """Return the share of a tensor that was partly overwritten."""
     written = set(places)
     derivative = Grid(a.shape, tuple(0.0 if at in written else 1.0 for at in range(count(a.shape))))
@@ -232,9 +232,9 @@ def _write_operands(node: NodeView) -> tuple[Operand, Grid, Operand | None]:
 def _write_shares(
     node: NodeView, a: Operand, source: Operand | None, places: Sequence[int], elements: Sequence[int], *,
     added: bool, factor: float = 1.0,
-) -> list[Local | Product | None]:  # fmt: skip
+) -> list[Share | None]:  # fmt: skip
     """Return the shares of a write to `places` of the result with these elements of the source."""
-    first: Local | Product | None = Local(a, "1", Grid.full(a.shape, 1.0)) if added else share_of_kept(a, places)
+    first: Share | None = Local(a, "1", Grid.full(a.shape, 1.0)) if added else share_of_kept(a, places)
     if source is None:
         return [first]
     rows: list[list[tuple[int, float]]] = [[] for _ in range(count(source.shape))]
@@ -337,9 +337,9 @@ def copy_slices(node: NodeView) -> Iterator[Explanation]:
     for spot in node.spots:
         for explanation in _explain_inner_write(node, view, others, changed, spot):
             first, *rest = explanation.shares
-            if not isinstance(first, Local):
+            if first is None or first.derivative is None:
                 continue
-            derivatives = dict(zip(spot, first.grid.expand(view.shape).flat, strict=True))
+            derivatives = dict(zip(spot, first.derivative.expand(view.shape).flat, strict=True))
             name = first.formula if len(first.formula) <= 24 else _("the derivative")
             formula = (
                 _("G, but 0 in {view}", view=view.name)
@@ -384,13 +384,11 @@ def _explain_inner_write(
             continue
 
 
-def _share_of_other_operand(
-    node: NodeView, share: Local | Product | None, spot: Sequence[int], view: Operand
-) -> Product | None:
+def _share_of_other_operand(node: NodeView, share: Share | None, spot: Sequence[int], view: Operand) -> Share | None:
     """Return the share of another operand of the write, from the gradient at the view."""
-    if not isinstance(share, Local):
+    if share is None or share.derivative is None:
         return None
-    target, derivatives = share.target, share.grid.expand(view.shape).flat
+    target, derivatives = share.target, share.derivative.expand(view.shape).flat
     rows: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
     for place, element in enumerate(broadcast_indices(target.shape, view.shape)):
         rows[element].append((spot[place], derivatives[place]))
@@ -442,7 +440,7 @@ def _explain_write(
     formula = "G" if added else _("G, but 0 at {where}", where=where)
     share = vjp_from_rows(whole, formula, node.incoming, lambda i: [(i, 0.0 if i in overwritten else 1.0)])
     sources = [-1] * len(node.incoming.flat)
-    shares: list[Product | None] = [share]
+    shares: list[Share | None] = [share]
     if value.tensor is not None and len(set(places)) == len(places):
         for place, element in zip(places, elements, strict=True):
             sources[place] = element

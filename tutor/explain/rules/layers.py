@@ -20,10 +20,9 @@ from tutor.explain.rules.registry import (
     Explanation,
     NodeView,
     Operand,
-    Product,
+    Share,
     explains,
     vjp_from_rows,
-    vjp_from_values,
 )
 from tutor.explain.rules.shape import strides
 from tutor.i18n import N_, _
@@ -79,35 +78,29 @@ def _normalization_shares(
     normalized: list[float],
     inverse_std: list[float],
     w: list[float],
-) -> list[Product | None]:
+) -> list[Share | None]:
     """Return the shares of input, weight and bias."""
-    group_of = {i: group for group in layer.groups for i in group}
     by = "G" if layer.weight is None else f"G·{layer.weight.name}"
 
-    def row(i: int) -> list[tuple[int, float]]:
-        group = group_of[i]
-        if layer.fixed is not None:
-            return [(i, w[i] * inverse_std[i])]
-        n = len(group)
-        return [(j, w[j] * inverse_std[i] * ((i == j) - 1 / n - normalized[i] * normalized[j] / n)) for j in group]
+    def vjp(g: Grid) -> Grid:
+        flat = [0.0] * len(normalized)
+        for group in layer.groups:
+            gradients = [g.flat[j] * w[j] for j in group]
+            mean = sum(gradients) / len(group)
+            projection = sum(x * normalized[j] for x, j in zip(gradients, group, strict=True)) / len(group)
+            for gradient, i in zip(gradients, group, strict=True):
+                flat[i] = inverse_std[i] * (
+                    gradient if layer.fixed is not None else gradient - mean - normalized[i] * projection
+                )
+        return Grid(a.shape, tuple(flat))
 
-    flat = [0.0] * len(normalized)
-    for group in layer.groups:
-        gradients = [g.flat[j] * w[j] for j in group]
-        mean = sum(gradients) / len(group)
-        projection = sum(gradient * normalized[j] for gradient, j in zip(gradients, group, strict=True)) / len(group)
-        for gradient, i in zip(gradients, group, strict=True):
-            flat[i] = inverse_std[i] * (
-                gradient if layer.fixed is not None else gradient - mean - normalized[i] * projection
-            )
     if layer.fixed is not None:
         formula = _("{by}/s, with s the running standard deviation", by=by)
     else:
         formula = _(
             "(g - mean(g) - n·mean(g·n))/s, with g = {by}, n = ({a} - mean)/s, s = √(variance + small)", by=by, a=a.name
         )
-    scale = max(inverse_std) * max((abs(x * by) for x, by in zip(g.flat, w, strict=True)), default=0.0)
-    shares: list[Product | None] = [vjp_from_values(a, formula, g, flat, row, scale)]
+    shares: list[Share | None] = [Share(a, formula, vjp)]
     for target, derivatives, text in (
         (layer.weight, normalized, _("ΣG·n, with n = ({a} - mean)/s", a=a.name)),
         (layer.bias, [1.0] * len(normalized), "ΣG"),
@@ -262,7 +255,7 @@ def convolution(node: NodeView) -> Iterator[Explanation]:
             for result_index, input_index, weight in products:
                 rows_a[input_index].append((result_index, w.numbers.flat[weight]))
                 rows_w[weight].append((result_index, a.numbers.flat[input_index]))
-            shares: list[Product | None] = [
+            shares: list[Share | None] = [
                 vjp_from_rows(
                     a, _("ΣG·{w} over the windows that it is in", w=w.name), node.incoming, rows_a.__getitem__
                 ),

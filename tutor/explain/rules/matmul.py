@@ -21,10 +21,12 @@ from tutor.explain.rules.registry import (
     NodeView,
     Operand,
     Product,
+    Share,
     Terms,
     explains,
     shape_text,
     vjp_from_rows,
+    worked_out,
 )
 from tutor.explain.rules.scans import explain_softmax, softmax_rows
 from tutor.i18n import N_, _
@@ -52,7 +54,7 @@ def product(target: Operand, formula: str, a: Grid, b: Grid, batch: int = 1) -> 
         return list(zip(row_values, column_values, strict=True))
 
     shape: Shape = (*a.shape[:-1], columns)
-    return Product(target, formula, Grid(shape, tuple(flat)), _shapes(shape, a.shape, b.shape), terms)
+    return worked_out(target, formula, Grid(shape, tuple(flat)), _shapes(shape, a.shape, b.shape), terms)
 
 
 def _shapes(result: Shape, a: Shape, b: Shape) -> str:
@@ -69,7 +71,7 @@ def scaled(share: Product | None, factor: float) -> Product | None:
         return [(x, factor * y) for x, y in share_terms(element)] if share_terms is not None else []
 
     scaled_terms: Terms = terms
-    return Product(
+    return worked_out(
         share.target, f"{factor:g}·{share.formula}", share.grid.map(lambda x: factor * x), share.shapes, scaled_terms
     )
 
@@ -178,13 +180,13 @@ def mv(node: NodeView) -> Explanation:
     return Explanation(f"{a.name}·{v.name}", _shares_of_mv(node, a, v))
 
 
-def _shares_of_mv(node: NodeView, a: Operand, v: Operand) -> list[Product | None]:
+def _shares_of_mv(node: NodeView, a: Operand, v: Operand) -> list[Share | None]:
     g = node.incoming.reshape((count(node.incoming.shape), 1))
     share_a = None if v.grid is None else product(a, f"G·{transposed_name(v.name)}", g, v.grid.reshape((1, *v.shape)))
     share_v = None
     if a.grid is not None:
         share = product(v, f"{transposed_name(a.name)}·G", a.grid.transpose(), g)
-        share_v = Product(v, share.formula, share.grid.reshape(v.shape), share.shapes, share.terms)
+        share_v = worked_out(v, share.formula, share.grid.reshape(v.shape), share.shapes, share.terms)
     return [share_a, share_v]
 
 
@@ -346,9 +348,8 @@ def attention(node: NodeView) -> Iterator[Explanation]:
             _("Sᵀ·{q}/{root}, with S as for {q}, which comes of G", q=q.name, root=root),
             _("Pᵀ·G, with {inner}", inner=inner),
         )
-        incoming_shape = shape_text(node.incoming.shape)
         shares = [
-            Product(target, formula, Grid(target.shape, tuple(flat)), f"{incoming_shape} → {shape_text(target.shape)}")
+            worked_out(target, formula, Grid(target.shape, tuple(flat)), "")
             for target, formula, flat in zip(node.operands[:3], formulas, gradients, strict=True)
         ]  # fmt: skip
         yield Explanation(_("P·{v}, with {inner}", v=v.name, inner=inner), shares)
@@ -360,12 +361,12 @@ def attention(node: NodeView) -> Iterator[Explanation]:
 def safe_softmax(node: NodeView) -> Iterator[Explanation]:
     """Explain the softmax inside attention, or anywhere else as `softmax`."""
     if not node.inner or node.op != NAME:
-        yield from explain_softmax(node)
+        yield explain_softmax(node)
         return
     for pieces in attention_pieces(node.whole):
         scores = Operand(_("the scores"), node.incoming.shape, pieces.scores.reshape(node.incoming.shape))
         p = Operand("P", scores.shape, pieces.p.reshape(scores.shape))
-        yield from explain_softmax(replace(node, operands=(scores,), result=p, inner=False))
+        yield explain_softmax(replace(node, operands=(scores,), result=p, inner=False, attributes={"dim": -1}))
 
 
 def _batch_product(node: NodeView, a: Grid, b: Grid) -> Grid:

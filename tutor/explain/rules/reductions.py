@@ -20,7 +20,7 @@ from tutor.explain.rules.registry import (
     Local,
     NodeView,
     Operand,
-    Product,
+    Share,
     explains,
     vjp_by_gather,
     vjp_from_rows,
@@ -82,9 +82,7 @@ def explain_reduction(
         yield Explanation(equation, [_make_share(node, a, formula, places, flat)])
 
 
-def _make_share(
-    node: NodeView, a: Operand, formula: str, places: list[int], derivatives: list[float]
-) -> Local | Product:
+def _make_share(node: NodeView, a: Operand, formula: str, places: list[int], derivatives: list[float]) -> Share:
     """Return the share of a reduction: element by element where the result is a scalar."""
     if len(node.incoming.flat) == 1 and not node.incoming.shape:
         return Local(a, formula, Grid(a.shape, tuple(derivatives)))

@@ -1,27 +1,20 @@
 """Registry of derivative rules: what a backward node multiplies its gradient by, and why.
 
-A rule is a function from a `NodeView` to an `Explanation` with one share for each input of the node. Where the
-recording lacks an argument (softmax over which dimension?), a rule yields one explanation for each value that is
-possible. `verify` evaluates each on the recorded values and compares it with the gradients that autograd sent; only a
-rule that agrees is shown.
+A rule is a function from a `NodeView` to an `Explanation`: the operation as an equation, and for each input of the node
+a `Share`, which has a formula and a vector-Jacobian product. It computes from the recorded values and from
+`NodeView.attributes`. `verify` compares what it gives with the gradients that autograd sent; only a rule that agrees is
+shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from tutor.explain.rules.arrays import MOST_WORK as MOST_WORK
 from tutor.explain.rules.arrays import Grid, Shape, allclose, count
 from tutor.i18n import _
-
-MOST_WORK = 200_000
-"""Most multiplications spent on one gradient; larger ones are not verified, and not explained."""
-
-Terms = Callable[[int], Sequence[tuple[float, float]]]
-"""From the index of an element of the target to the terms of its gradient: (incoming gradient, derivative)."""
-Rows = Callable[[int], Sequence[tuple[int, float]]]
-"""From the index of an element of the target to its row of the transposed Jacobian: (index into the incoming gradient,
-derivative)."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +69,9 @@ class NodeView:
     """Of a write to a view: the flat indices of the base that the view can have, in order."""
     index: Sequence[int] = ()
     """Flat indices that the tensors in an index select from what its numbers and slices leave."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments that the node saved, by name, as `{"dim": [1], "keepdim": False}`; a rule that needs one that is not
+    there, in an old recording, explains nothing."""
 
     def gives(self, expected: Grid) -> bool:
         """Return whether the result has these values; True inside a composite, where they were not recorded."""
@@ -84,27 +80,42 @@ class NodeView:
 
 
 @dataclass(frozen=True)
-class Local:
-    """An element-wise derivative: the incoming gradient times `grid`, summed over the dimensions that broadcasting
-    stretched."""
+class Share:
+    """The gradient that one input of a node gets."""
 
     target: Operand
     formula: str
-    grid: Grid
+    """Text of the derivative; of what is sent, where it mentions `G`, the incoming gradient."""
+    vjp: Callable[[Grid], Grid]
+    """Vector-Jacobian product: from the incoming gradient to that of the target.
+
+    It is linear, and is written so: it adds elements of the incoming gradient, and multiplies and divides them by
+    numbers, but does not compare them, nor give them to functions of `math`. `verify` also runs it on stand-ins for
+    numbers, to find the terms of an element.
+    """
+    derivative: Grid | None = None
+    """Of an element-wise derivative: its values, which `vjp` multiplies the incoming gradient by."""
+    shapes: str = ""
+    """Of a matrix product: its shapes, `[3, 4] = [3, 2]·[2, 4]`."""
 
 
-@dataclass(frozen=True)
-class Product:
-    """A derivative that mixes elements, with the gradient of the target worked out: `grid` holds its values, `shapes`
-    describes it in shapes, `terms` gives the terms of one element."""
+def elementwise(target: Operand, formula: str, derivative: Grid) -> Share:
+    """Return a share with an element-wise derivative: the incoming gradient times `derivative`, summed over the
+    dimensions that broadcasting stretched."""
+    return Share(target, formula, lambda g: (g * derivative).sum_to(target.shape), derivative)
 
-    target: Operand
-    formula: str
-    grid: Grid
-    shapes: str
-    terms: Terms | None = None
-    scale: float = 0.0
-    """The largest absolute term: the rounding error is in proportion to it."""
+
+def sparse(target: Operand, formula: str, entries: Sequence[tuple[int, int, float]]) -> Share:
+    """Return a share by the elements of the Jacobian that are not zero: (flat index into the incoming gradient, flat
+    index into the target, derivative)."""
+
+    def vjp(g: Grid) -> Grid:
+        sums = [0.0] * count(target.shape)
+        for place, element, derivative in entries:
+            sums[element] += derivative * g.flat[place]
+        return Grid(target.shape, tuple(sums))
+
+    return Share(target, formula, vjp)
 
 
 @dataclass(frozen=True)
@@ -112,10 +123,11 @@ class Explanation:
     """What a rule says of a node: the operation as an equation, and one share for each input of the node."""
 
     equation: str
-    shares: Sequence[Local | Product | None]
+    shares: Sequence[Share | None]
 
 
 Rule = Callable[[NodeView], "Explanation | Iterable[Explanation] | None"]
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 RULES: dict[str, Rule] = {}
 _GENERAL: dict[str, str | Callable[[], str]] = {}
@@ -127,7 +139,7 @@ def general_rule(node: str) -> str | None:
     return rule if rule is None else _(rule) if isinstance(rule, str) else rule()
 
 
-def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Rule], Rule]:
+def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[AnyRule], AnyRule]:
     """Register a rule for backward nodes with these names (without `torch::autograd::`).
 
     Args:
@@ -135,7 +147,7 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Ru
         general: The rule in letters: a text marked for translation, or a function that puts one together.
     """
 
-    def register(rule: Rule) -> Rule:
+    def register(rule: AnyRule) -> AnyRule:
         for node in nodes:
             RULES[node] = rule
             if general:
@@ -145,64 +157,55 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[Ru
     return register
 
 
-def vjp_from_rows(target: Operand, formula: str, incoming: Grid, rows: Rows) -> Product:
-    """Compute a gradient from the rows of the transposed Jacobian. Raises LookupError where it is too much work."""
+# ---------------------------------------------------------------- shares of rules that are not in this form yet
 
-    def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
+Local = elementwise
+Terms = Callable[[int], Sequence[tuple[float, float]]]
 
-    gradient, work, scale = [], 0, 0.0
+
+@dataclass(frozen=True)
+class Product(Share):
+    """A gradient that was worked out already."""
+
+    grid: Grid = field(default_factory=lambda: Grid((), (0.0,)))
+    terms: Terms | None = None
+
+
+def worked_out(target: Operand, formula: str, grid: Grid, shapes: str, terms: Terms | None = None) -> Product:
+    return Product(target, formula, lambda _: grid, None, shapes if " = " in shapes else "", grid, terms)
+
+
+def vjp_from_rows(
+    target: Operand, formula: str, incoming: Grid, rows: Callable[[int], Sequence[tuple[int, float]]]
+) -> Share:
+    entries: list[tuple[int, int, float]] = []
     for element in range(count(target.shape)):
-        row = [x * derivative for x, derivative in terms(element)]
-        work += len(row)
-        if work > MOST_WORK:
+        entries.extend((place, element, derivative) for place, derivative in rows(element))
+        if len(entries) > MOST_WORK:
             raise LookupError("too large to work out again")
-        gradient.append(sum(row))
-        scale = max([scale, *map(abs, row)])
-    return vjp_from_values(target, formula, incoming, gradient, rows, scale)
+    return sparse(target, formula, entries)
 
 
 def vjp_from_values(
-    target: Operand, formula: str, incoming: Grid, values: Sequence[float], rows: Rows, scale: float = 0.0
-) -> Product:
-    """Build a gradient from values that were computed in a shorter way than by the rows."""
-
-    def terms(element: int) -> list[tuple[float, float]]:
-        return [(incoming.flat[place], derivative) for place, derivative in rows(element)]
-
-    shapes = f"{shape_text(incoming.shape)} → {shape_text(target.shape)}"
-    return Product(target, formula, Grid(target.shape, tuple(values)), shapes, terms, scale)
+    target: Operand, formula: str, incoming: Grid, values: Sequence[float],
+    rows: Callable[[int], Sequence[tuple[int, float]]], scale: float = 0.0,
+) -> Share:  # fmt: skip
+    return vjp_from_rows(target, formula, incoming, rows)
 
 
-def vjp_by_scatter(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Product:
-    """Scatter a gradient: each element of the result is a copy of one of the target's.
-
-    Args:
-        target: Operand that gets the gradient.
-        formula: Text of the derivative.
-        incoming: Gradient that reaches the node.
-        places: For each element of the result, the flat index of its source in the target; negative for none.
-    """
-    rows: list[list[tuple[int, float]]] = [[] for _ in range(count(target.shape))]
-    for place, element in enumerate(places):
-        if element >= 0:
-            rows[element].append((place, 1.0))
-    return vjp_from_rows(target, formula, incoming, rows.__getitem__)
+def vjp_by_scatter(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Share:
+    return sparse(target, formula, [(place, at, 1.0) for place, at in enumerate(places) if at >= 0])
 
 
 def vjp_by_gather(
     target: Operand, formula: str, incoming: Grid, places: Sequence[int], derivatives: Sequence[float]
-) -> Product:
-    """Gather a gradient: each element of the target went into one element of the result.
+) -> Share:
+    return sparse(
+        target, formula, [(place, i, d) for i, (place, d) in enumerate(zip(places, derivatives, strict=True))]
+    )
 
-    Args:
-        target: Operand that gets the gradient.
-        formula: Text of the derivative.
-        incoming: Gradient that reaches the node.
-        places: For each element of the target, the flat index of its element of the result.
-        derivatives: For each element of the target, the derivative.
-    """
-    return vjp_from_rows(target, formula, incoming, lambda element: [(places[element], derivatives[element])])
+
+# ----------------------------------------------------------------
 
 
 def shape_text(shape: Shape) -> str:
