@@ -68,7 +68,7 @@ def test_the_fields(run: Recording) -> None:
     assert found["frames"] == [{"function": "<module>", "tensors": found["tensors"]}]
     assert list(found["graph"]["nodes"][0]) == [
         "id", "name", "tensor", "value", "grad", "state", "saved", "module", "pass",
-        "code",
+        "code", "attributes",
     ]  # fmt: skip
     assert found["output"] == "w[i] [red]\n"
     assert found["figures"] == 0

@@ -16,7 +16,7 @@ COMMON = {
     "step", "kind", "cell", "file", "line", "span", "code", "function", "depth", "iteration", "pass", "text",
 }  # fmt: skip
 OWN = {
-    "op": {"op", "inputs", "output", "inplace", "parent"},
+    "op": {"op", "inputs", "output", "inplace", "parent", "arguments"},
     "node": {"node", "grad_outputs", "grad_inputs", "rule"},
     "accumulate": {"tensor", "old", "incoming", "new", "parts"},
     "captured": {"tensor", "value"},

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from tutor import i18n
@@ -64,6 +65,8 @@ class RecordedOp:
     """Of a write to a part: the flat indices of the whole that the part can have, in order."""
     index: tuple[int, ...] = ()
     """Of an indexing with tensors: the flat indices that they take of what numbers and slices leave."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments that are no tensors; see `events.Call`."""
 
 
 _operations: WeakKeyDictionary[Timeline, dict[str, OrderedDict[int, RecordedOp | None]]] = WeakKeyDictionary()
@@ -171,6 +174,7 @@ def recorded_operation(timeline: Timeline, step: int, within: int = 0) -> Record
         dtype=result.dtype,
         node=result.node,
         results=tuple(_results(after, event)),
+        arguments=timeline.arguments(step),
     )
     if within or _innermost(timeline, step, result.tensor) != step:  # the operation inside says more of the node
         return made
@@ -501,6 +505,7 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
     return RecordedOp(
         step=write_step, op=op, code=code, operands=(operand_before, *others), result=result, named=True,
         dtype=whole.dtype, node=node.node, results=(result,), spots=tuple(spots),
+        arguments=timeline.arguments(write_step),
     )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp,
     if not is_part:
         return NodeView(
             node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype,
-            made.spots, made.index,
+            made.spots, made.index, node.attributes,
         )  # fmt: skip
     operands = [
         _inner_operand(state, source, value, made)
@@ -147,8 +147,9 @@ def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp,
     is_last = node.node == made.node
     result = made.result if is_last else Operand("", arrived.shape, None)
     return NodeView(
-        node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index
-    )
+        node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index,
+        node.attributes,
+    )  # fmt: skip
 
 
 def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:

@@ -13,11 +13,14 @@ from typing import Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from tutor.recorder.saved import AttributeReader, attribute_reader
 from tutor.recorder.torch_private import has_hooks_after, is_compiled, may_lack_hooks_after, saved_names, sequence_of
-from tutor.trace.events import Freed, GraphNode
+from tutor.trace.events import Attributes, Freed, GraphNode
 
 _GRAPH_NODE = GraphNode.__struct_config__.tag
+_ATTRIBUTES = Attributes.__struct_config__.tag
 _FREED = Freed.__struct_config__.tag
+_OF = 1 + GraphNode.__struct_fields__.index("of")
 _KEY = "gradtutor"
 
 Ran = Callable[[int, Any, Any], None]
@@ -124,7 +127,8 @@ class GraphRecorder:
         self.creating = False
         self.serial_of_leaf: Callable[[torch.Tensor], int] = id
         self._serials = 0
-        self._saved: dict[type, list[str]] = {}
+        self._saved: dict[type, tuple[list[str], AttributeReader | None]] = {}
+        self._attributes: dict[tuple[type, bytes], int] = {}
 
     def node(self, grad_fn: Any, tensor: int | None, events: list[Any]) -> int:
         """Return the number of a node; number and hook it, and all unknown nodes before it.
@@ -195,9 +199,23 @@ class GraphRecorder:
         metadata[_KEY] = serial
         saved = self._saved.get(kind)
         if saved is None:
-            saved = self._saved[kind] = saved_names(kind)
-        events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, saved))
+            saved = self._saved[kind] = saved_names(kind), attribute_reader(kind)
+        names, reader = saved
+        attributes = 0 if reader is None else self._record_attributes(kind, reader, node)
+        if attributes:
+            events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, names, None, attributes))
+        else:
+            events.append((_GRAPH_NODE, serial, name, inputs, tensor, sequence, names))
         return serial
+
+    def _record_attributes(self, kind: type, reader: AttributeReader, node: Any) -> int:
+        """Return the number of a node's attributes; send them before their first use."""
+        key = kind, reader.encoded(node)
+        number = self._attributes.get(key)
+        if number is None:
+            number = self._attributes[key] = len(self._attributes) + 1
+            self.waiting.append((_ATTRIBUTES, number, reader.named(key[1])))
+        return number
 
     def hook_leaf(self, leaf: torch.Tensor) -> None:
         """Hook a known `AccumulateGrad` whose leaf is given its first post-accumulate-grad hook."""
@@ -216,7 +234,7 @@ class GraphRecorder:
                     continue
                 events: list[Any] = []
                 self.node(grad_fn, None, events)
-                events[-1] = (*events[-1], (node, place))
+                events[-1] = (*events[-1][:_OF], (node, place), *events[-1][_OF + 1 :])
                 self.waiting.extend(events)
 
     def freed(self, node: int) -> None:

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
+from tutor.recorder.arguments import WrittenArguments
 from tutor.recorder.compilers import PlainCode
 from tutor.recorder.event_writer import EventWriter
 from tutor.recorder.rewrite import SiteAllocator, characters, compile_recorded, source_lines
-from tutor.recorder.written import WrittenArguments
 from tutor.trace.events import Site, Source, Span
 
 # ------------------------------------------------------------ the learner's files

@@ -16,6 +16,7 @@ from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.recorder import op_kinds, saved
+from tutor.recorder.arguments import CallRecorder, written_by
 from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.composites import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
@@ -25,7 +26,6 @@ from tutor.recorder.signals import DeferredSignals
 from tutor.recorder.tensors import TensorRecorder, grad_fn_of, is_outside, looks_into
 from tutor.recorder.torch_private import DisableTorchFunction, mode_count
 from tutor.recorder.variables import Frame
-from tutor.recorder.written import written_by
 from tutor.trace.command import OPERATION, CrashLocation
 from tutor.trace.events import Op, Saved
 
@@ -88,6 +88,7 @@ class OperationRecorder(TorchFunctionMode):
         self.on_error: Callable[[Exception], None] = lambda error: None
         self.off = False
         self._composites = CompositeRecorder(code, self._record, lambda error: self.on_error(error))
+        self._calls = CallRecorder(writer.waiting.append)
         self._functions: set[int] = set()
         """Call sites of custom Functions whose saved tensors were sent."""
         self._module: int | None = None
@@ -216,6 +217,7 @@ class OperationRecorder(TorchFunctionMode):
     def release(self) -> None:
         """Drop references to the learner's objects: stand-ins hold their globals."""
         self._places.clear()
+        self._calls.release()
 
     # ------------------------------------------------------------ recording
 
@@ -230,6 +232,7 @@ class OperationRecorder(TorchFunctionMode):
         written: list[Any] = []
         record_at = self._records.get
         needs = 1
+        only_tensors = not kwargs
         for argument in args:
             kind_of_argument = type(argument)
             if kind_of_argument is _Tensor or kind_of_argument is Parameter:
@@ -240,9 +243,11 @@ class OperationRecorder(TorchFunctionMode):
                         inputs.append(record.serial)
                         needs += needs + record.requires_grad
                         continue
-            elif kind_of_argument is float or kind_of_argument is int:
-                inputs.append(None)
-                continue
+            else:
+                only_tensors = False
+                if kind_of_argument is float or kind_of_argument is int:
+                    inputs.append(None)
+                    continue
             self._input(argument, inputs, written)
         if kwargs:
             self._keywords(kwargs, inputs, written)
@@ -271,10 +276,14 @@ class OperationRecorder(TorchFunctionMode):
                 tensors.expose(args[0])
         elif not outputs and not written and not site.inplace:
             return
-        if self._module is None:
-            self._append((_OP, self.send_site(site), frame, inputs, outputs))
+        place = self.send_site(site)
+        call = 0 if only_tensors else self._calls.number_of(func, args, kwargs)
+        if call:
+            self._append((_OP, place, frame, inputs, outputs, self._module, call))
+        elif self._module is None:
+            self._append((_OP, place, frame, inputs, outputs))
         else:
-            self._append((_OP, self.send_site(site), frame, inputs, outputs, self._module))
+            self._append((_OP, place, frame, inputs, outputs, self._module))
         if needs not in site.looked:
             self._record_saved(site, needs, new or written, args, kwargs)
         for tensor, record in new:

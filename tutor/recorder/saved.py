@@ -1,18 +1,28 @@
 """Find out what an autograd node saves for its backward.
 
-Reading a node's `_saved_*` takes time and, under saved-tensor hooks, runs the learner's code. A node saves the same at
-each visit of a site, so it is read once there, and described in terms of the operation's own tensors.
+Reading the tensors of a node's `_saved_*` takes time and, under saved-tensor hooks, runs the learner's code. A node
+saves the same ones at each visit of a site, so they are read once there, and described in terms of the operation's own
+tensors. What is no tensor may differ at each visit, and is read of each node; no hook sees that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
+import msgspec
 import torch
 from torch.autograd.function import BackwardCFunction
 
-from tutor.recorder.torch_private import saved_hooks_are_on, saved_names, saved_value, storage_id
+from tutor.recorder.torch_private import (
+    attribute_name,
+    attribute_names,
+    saved_hooks_are_on,
+    saved_names,
+    saved_value,
+    storage_id,
+)
 
 INPUT, OUTPUT, OWN = range(3)
 SavedTensor = tuple[str, int, int, int]
@@ -187,3 +197,47 @@ def _named(kwargs: dict[str, Any], place: int) -> Iterator[tuple[int, torch.Tens
         elif _is_nested(argument):
             yield from _tensors(argument, place)
             place += _place_count(argument)
+
+
+# ------------------------------------------------------------ what is no tensor
+
+
+class AttributeReader:
+    """Reads what the nodes of a type save that is no tensor."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = [attribute_name(name) for name in names]
+        self._is_single = len(names) == 1
+        self._get = attrgetter(*names)
+
+    def encoded(self, node: Any) -> bytes:
+        """Return the values as msgpack."""
+        return _encode(self._get(node))
+
+    def named(self, encoded: bytes) -> dict[str, Any]:
+        """Return such values by name."""
+        values = msgspec.msgpack.decode(encoded)
+        return dict(zip(self._names, map(_signed, [values] if self._is_single else values), strict=True))
+
+
+def attribute_reader(kind: type) -> AttributeReader | None:
+    """Return what reads the attributes of nodes of this type; None where they have none."""
+    names = [] if issubclass(kind, BackwardCFunction) else attribute_names(kind)
+    return AttributeReader(names) if names else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value for one that msgpack does not have."""
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    return int(value) if isinstance(value, torch.SymInt) else str(value)
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_plain).encode
+
+
+def _signed(value: Any) -> Any:
+    """Return a value as in Python: torch gives the dimension -1 as 2**64 - 1."""
+    if isinstance(value, list):
+        return [_signed(item) for item in value]
+    return value - (1 << 64) if type(value) is int and value >= 1 << 63 else value

@@ -306,6 +306,17 @@ def saved_names(kind: type) -> list[str]:
     return [name[len(_RAW) :] for name in dir(kind) if name.startswith(_RAW)]
 
 
+def attribute_names(kind: type) -> list[str]:
+    """Return the names of what nodes of this type save that is no tensor. Reading it runs no hook."""
+    saved = set(saved_names(kind))
+    return [name for name in dir(kind) if name.startswith(_SAVED) and name[len(_SAVED) :] not in saved]
+
+
+def attribute_name(name: str) -> str:
+    """Return one of those names as it is shown: `dim`."""
+    return name[len(_SAVED) :]
+
+
 def saved_value(node: Any, name: str) -> Any:
     """Return what a node saved under this name; raise what torch raises where it is freed."""
     return getattr(node, _SAVED + name, None)

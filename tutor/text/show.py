@@ -31,7 +31,7 @@ from tutor.trace.names import aliases_of, name_of, names_of
 from tutor.trace.operands import op_output
 from tutor.trace.state import FrameState, NodeState, State, TensorState
 from tutor.trace.timeline import Timeline
-from tutor.trace.values import number, short, to_json
+from tutor.trace.values import data_json, number, short, to_json
 
 _MAX_EXTRA_ROWS = 20
 
@@ -69,9 +69,7 @@ def _optimizer_json(timeline: Timeline, report: OptimizerReport) -> dict[str, An
     return {
         "step": report.step,
         "optimizer": event.optimizer,
-        "options": [
-            {name: to_json(option, "float32") for name, option in options.items()} for options in event.options
-        ],
+        "options": [data_json(options) for options in event.options],
         "formula": formula(event),
         "updates": [_update_json(timeline, report, update) for update in event.updates],
         "left_out": event.left_out,
@@ -312,6 +310,7 @@ def _node_json(timeline: Timeline, state: State, node: NodeState) -> dict[str, A
         "module": None if module is None else {"class": module.kind, "path": module.path},
         "pass": node.of_pass,
         "code": None if is_leaf(node) else code_of(timeline, node) or None,
+        "attributes": data_json(node.attributes),
     }
 
 

@@ -22,6 +22,7 @@ from tutor.trace.graph import gradient_parts
 from tutor.trace.names import name_of, placeholder_name, tensor_name
 from tutor.trace.operands import op_inputs, op_output
 from tutor.trace.timeline import StepView, Timeline
+from tutor.trace.values import data_json
 
 MAX_STEP_LENGTH = 2000
 """Maximum characters of a step."""
@@ -91,6 +92,7 @@ def _op_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[
     yield "output", op_output(timeline, step)
     yield "inplace", site is not None and site.inplace
     yield "parent", None if site is None else site.parent
+    yield "arguments", data_json(timeline.arguments(step))
 
 
 def _node_fields(timeline: Timeline, step: int, view: StepView) -> Iterator[tuple[str, Any]]:

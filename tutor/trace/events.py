@@ -234,6 +234,19 @@ class Op(Event, frozen=True, tag=23):
     outputs: list[int]
     module: int | None = None
     """The innermost module in whose `forward` it ran."""
+    call: int = 0
+    """Its arguments that are no tensors; 0: it has none."""
+
+
+class Call(Event, frozen=True, tag=56):
+    """Arguments of an operation that are no tensors, before the first `Op` that has them.
+
+    By name; by place, as a text, where the name is unknown. Dtypes and devices are texts, as slices are (`1:3`), and a
+    tensor in a list (`a[0, i]`). Left out is what is None, has no JSON value, or a long one.
+    """
+
+    call: int
+    arguments: dict[str, Data]
 
 
 class Module(Event, frozen=True, tag=53):
@@ -267,6 +280,18 @@ class GraphNode(Event, frozen=True, tag=30):
     of: tuple[int, int] | None = None
     """In a pass with `create_graph`: the node that ran last, of which it computed a gradient, and the index of that
     gradient in `Node.grad_inputs`; -1: the gradient that reached the node."""
+    attributes: int = 0
+    """Its attributes; 0: it has none."""
+
+
+class Attributes(Event, frozen=True, tag=57):
+    """What autograd nodes save that is no tensor, before the first `GraphNode` that has it.
+
+    By the name of the node's `_saved_…`: `{"dim": [1], "keepdim": False}`. A complex number is `[re, im]`.
+    """
+
+    attributes: int
+    values: dict[str, Data]
 
 
 class Freed(Event, frozen=True, tag=31):
@@ -566,5 +591,5 @@ STEP_KINDS: tuple[type[Event], ...] = (
 EVENTS: tuple[type[Event], ...] = (
     *STEP_KINDS, Source, Site, Document, FrameStart, FrameEnd, Iteration, LoopEnd, Bind, Group, Meta, Snapshot, Gone,
     GraphNode, Freed, Output, Warned, Figure, Answer, Checked, Point, Gap, RunEnd,
-    Saved, OptimizerStep, Module, Key,
+    Saved, OptimizerStep, Module, Call, Attributes, Key,
 )  # fmt: skip

@@ -39,12 +39,13 @@ from tutor.trace.names import is_indexed, lasting_name, name_of, names_by_tensor
 from tutor.trace.source import SourceText, parse
 from tutor.trace.state import SiteInfo, State
 from tutor.trace.values import elements
+from tutor.trace.wire_types import Data
 
 # ---------------------------------------------------------------- definitions
 
 
 class Book:
-    """Definitions that events refer to by number: sources, sites, metas, saved tensors, and the document."""
+    """Definitions that events refer to by number: sources, sites, metas, saved tensors, arguments, the document."""
 
     def __init__(self) -> None:
         self.document: ev.Document | None = None
@@ -53,6 +54,10 @@ class Book:
         self.metas: dict[int, ev.Meta] = {}
         self.saved: dict[tuple[int, str], list[ev.Saved]] = {}
         """By site of an operation and name of its node: one for each combination of inputs that need a gradient."""
+        self.arguments: dict[int, dict[str, Data]] = {}
+        """By number of a `Call`."""
+        self.attributes: dict[int, dict[str, Data]] = {}
+        """By number of an `Attributes`."""
         self.most_text: int | None = None
         """Maximum number of characters of source that are held parsed; None: no limit."""
         self._texts: dict[int, SourceText] = {}
@@ -60,7 +65,7 @@ class Book:
         self._inside: dict[tuple[int, int], bool] = {}
 
     def add(self, event: ev.Event) -> None:
-        """Add a `Source`, `Site`, `Document`, `Meta` or `Saved`."""
+        """Add a `Source`, `Site`, `Document`, `Meta`, `Saved`, `Call` or `Attributes`."""
         if type(event) is ev.Site:
             self.sites[event.site] = SiteInfo(
                 event.site, event.file, event.span, event.function, event.statement,
@@ -70,6 +75,10 @@ class Book:
             self.metas[event.meta] = event
         elif type(event) is ev.Saved:
             self.saved.setdefault((event.site, event.name), []).append(event)
+        elif type(event) is ev.Call:
+            self.arguments[event.call] = event.arguments
+        elif type(event) is ev.Attributes:
+            self.attributes[event.attributes] = event.values
         elif type(event) is ev.Source:
             self.sources[event.file] = event
             self._texts.pop(event.file, None)
@@ -256,6 +265,8 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
     run_end: ev.RunEnd | None
     notices: list[str]
     saved: list[ev.Saved] = []
+    calls: list[ev.Call] = []
+    attributes: list[ev.Attributes] = []
 
 
 def first_at_most(column: bytearray, most: int, start: int) -> int | None:
@@ -435,9 +446,9 @@ class Contents:
             ev.Retained: self._in_pass, ev.HookRan: self._in_pass,
             ev.Iteration: self._iteration, ev.LoopEnd: self._loop_end, ev.Output: self._output,
             ev.Source: self._define, ev.Site: self._define, ev.Document: self._define, ev.Meta: self._define,
-            ev.Saved: self._define, ev.OptimizerStep: self._side_event,
-            ev.Warned: self._side_event, ev.Figure: self._side_event, ev.Answer: self._side_event, ev.Gap: self._gap,
-            ev.Checked: self._side_event,
+            ev.Saved: self._define, ev.Call: self._define, ev.Attributes: self._define,
+            ev.OptimizerStep: self._side_event, ev.Warned: self._side_event, ev.Figure: self._side_event,
+            ev.Answer: self._side_event, ev.Gap: self._gap, ev.Checked: self._side_event,
             ev.Point: self._point, ev.RunEnd: self._run_end,
         }  # fmt: skip
         """By type of event: the method that indexes it, given the state after it."""

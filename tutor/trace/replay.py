@@ -204,6 +204,7 @@ class GraphReplay(TensorReplay):
             self._show_existing()
         node = NodeState(event.node, event.name, event.inputs, event.tensor, event.sequence, event.saved)
         node.state = "live"
+        node.attributes = self.book.attributes.get(event.attributes, {})
         if not running:
             node.module, node.within = state.last_op[3], state.operations
         elif state.last_pass is not None and event.name != "AccumulateGrad":

@@ -133,6 +133,8 @@ class NodeState(Shared, gc=False):
     """Inputs of its operation that need no gradient: (position, tensor, version); tensor None: a number or the like."""
     label: str | None = None
     """Name of its tensor, once the tensor no longer exists."""
+    attributes: dict[str, Data] = {}
+    """What it saves that is no tensor; see `events.Attributes`."""
 
 
 class PassState(msgspec.Struct, gc=False):

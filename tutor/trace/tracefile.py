@@ -29,7 +29,7 @@ import msgspec
 
 from tutor.i18n import N_, _
 from tutor.trace import wire
-from tutor.trace.events import STEP_KINDS, Gap
+from tutor.trace.events import STEP_KINDS, Attributes, Call, Gap
 from tutor.trace.frame_store import MAX_FRAMES, Key, RecordingFile, StoredFrames
 from tutor.trace.index import Book, Columns, Contents, Summary
 from tutor.trace.timeline import Timeline
@@ -149,6 +149,7 @@ def _summary(timeline: Timeline) -> Summary:
         {loop: starts.tobytes() for loop, starts in contents.iteration_starts.items()}, contents.printed,
         contents.side_events,
         contents.run_end, contents.notices, [saved for several in book.saved.values() for saved in several],
+        [Call(*item) for item in book.arguments.items()], [Attributes(*item) for item in book.attributes.items()],
     )  # fmt: skip
 
 
@@ -324,8 +325,8 @@ def _fill(book: Book, contents: Contents, summary: Summary) -> None:
         book.add(source)
     for meta in summary.metas:
         book.add(meta)
-    for saved in summary.saved:
-        book.add(saved)
+    for definition in (*summary.saved, *summary.calls, *summary.attributes):
+        book.add(definition)
     book.sites.update((site.site, site) for site in summary.site_infos)
     contents.series, contents.passes, contents.cells = summary.series, summary.passes, summary.cells
     contents.iteration_starts = {loop: _array("I", starts) for loop, starts in summary.iteration_starts.items()}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.wire_types import Value
+from tutor.trace.wire_types import Data, Value
 
 _IN_VMAP = re.compile(r"in vmap, (\d+) at once")
 """The recorder's note on a tensor that stands for several in `vmap`."""
@@ -31,6 +31,11 @@ def to_json(value: Value, dtype: str) -> Any:
             "note": value.get("note"),
         }
     return _strict(value)
+
+
+def data_json(data: Mapping[str, Data]) -> dict[str, Any]:
+    """Return options, arguments or attributes by name, with nan and infinities as strings."""
+    return {name: _strict(value) for name, value in data.items()}
 
 
 def shape_of(value: Value) -> tuple[int, ...]:
