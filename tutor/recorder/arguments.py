@@ -15,8 +15,16 @@ from typing import Any
 import msgspec
 import torch
 
-from tutor.recorder.torch_private import OpOverload, OpOverloadPacket, schema_of, schemas_named
+from tutor.recorder.torch_private import (
+    OpOverload,
+    OpOverloadPacket,
+    may_dispatch,
+    schema_of,
+    schemas_named,
+    storage_id,
+)
 from tutor.trace.events import Call
+from tutor.trace.values import pack_places
 
 _STATISTICS = frozenset({"running_mean", "running_var"})
 """Arguments that batch normalisation writes to, though some schemas do not say so."""
@@ -92,6 +100,7 @@ def _by_schemas(schemas: list[Any], name: str) -> WrittenArguments:
 _CALL = Call.__struct_config__.tag
 _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 """Stand for a tensor and for what is no JSON value."""
+_PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
 _MOST_ITEMS = 64
 _MOST_CHARACTERS = 200
 _NAMED_BY_TEXT = (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -303,3 +312,79 @@ def _fits(kind: str, argument: Any) -> bool:
 def _inner(kind: str, outer: str) -> str:
     """Return `int` for `List[int]`; the same where it is no such type."""
     return kind[len(outer) + 1 : -1] if kind.startswith(f"{outer}[") else kind
+
+
+# ------------------------------------------------------------ what an index selects
+
+_PUTS = frozenset({torch.Tensor.index_put, torch.Tensor.index_put_, torch.index_put, torch.index_put_})
+SELECTING = frozenset({*_INDEXING, *_PUTS})
+"""The functions that have an index."""
+_MOST_SELECTED = 1000
+_WHOLE = slice(None)
+
+
+def selected_by(func: Any, args: Any) -> tuple[bytes, bytes | None] | None:
+    """Return what the index of a call selects, as in `events.Op`; None where that is not told, or not known."""
+    if len(args) < 2 or type(args[0]) not in _PLAIN_TENSORS or not may_dispatch():
+        return None
+    try:
+        return _selected(func, args[0], args[1])
+    except Exception:  # an index that only its own tensor takes
+        return None
+
+
+def _selected(func: Any, whole: torch.Tensor, index: Any) -> tuple[bytes, bytes | None] | None:
+    if not 0 < whole.numel() <= _MOST_SELECTED:
+        return None
+    items = index if isinstance(index, tuple) else index if func in _PUTS and isinstance(index, list) else [index]
+    if func in _PUTS:
+        items = [_WHOLE if item is None else item for item in items]
+    is_read = func is torch.Tensor.__getitem__
+    parts = [_index_part(item, None if is_read else whole) for item in items]
+    advanced = any(isinstance(part, torch.Tensor) for part in parts)
+    if any(part is _UNKNOWN for part in parts) or (is_read and not advanced):
+        return None
+    every = torch.arange(whole.numel(), device="cpu").view(whole.shape)
+    selected = every[tuple(parts)].flatten().tolist()
+    if len(selected) > _MOST_SELECTED:
+        return None
+    return pack_places(selected), _selected_of_view(every, parts, selected) if is_read else None
+
+
+def _selected_of_view(every: torch.Tensor, parts: list[Any], selected: list[int]) -> bytes | None:
+    """Return the places of selected elements in what the numbers and slices leave; None where that is all."""
+    basic: list[Any] = []
+    for part in parts:
+        if not isinstance(part, torch.Tensor):
+            basic.append(part)
+        else:
+            basic += [_WHOLE] * (part.dim() if part.dtype is torch.bool else 1)
+    left = every[tuple(basic)].flatten().tolist()
+    if len(left) == every.numel():
+        return None
+    at = {place: number for number, place in enumerate(left)}
+    return pack_places([at[place] for place in selected])
+
+
+def _index_part(item: Any, written: torch.Tensor | None) -> Any:
+    """Return a part of an index so that indexing with it runs nothing of the learner's and warns of nothing: a tensor
+    for what is one to torch; `_UNKNOWN` where that cannot be, or where it was in memory that has been written to."""
+    kind = type(item)
+    if item is None or item is Ellipsis or kind is int:
+        return item
+    if kind is slice:
+        ends = [_index_part(end, written) for end in (item.start, item.stop, item.step)]
+        return slice(*ends) if all(end is None or type(end) is int for end in ends) else _UNKNOWN
+    if kind in _PLAIN_TENSORS:
+        if written is not None and storage_id(item.untyped_storage()) == storage_id(written.untyped_storage()):
+            return _UNKNOWN
+        item = item.detach().cpu()
+        item = item.bool() if item.dtype is torch.uint8 else item
+        return item if item.dim() else _UNKNOWN if item.dtype is torch.bool else int(item)
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
+        item, kind = item.tolist(), list
+    elif kind.__module__ == "numpy" and isinstance(number := _json(item), int):
+        return _UNKNOWN if isinstance(number, bool) else number
+    if kind is list and item and len(item) <= _MOST_SELECTED and all(type(part) in (int, bool) for part in item):
+        return torch.tensor(item, device="cpu")
+    return _UNKNOWN

@@ -212,9 +212,10 @@ class OpSite:
         sent: Whether the event was sent.
         looked: The combinations of inputs that need a gradient whose saved tensors were sent.
         writes: Which arguments the operation writes to; None until it first runs.
+        selects: Whether the operation has an index.
     """
 
-    __slots__ = ("event", "inplace", "looked", "sent", "serial", "writes")
+    __slots__ = ("event", "inplace", "looked", "selects", "sent", "serial", "writes")
 
     def __init__(self, event: Any, serial: int, inplace: bool) -> None:
         self.event = event
@@ -223,6 +224,7 @@ class OpSite:
         self.sent = False
         self.looked: set[int] = set()
         self.writes: WrittenArguments | None = None
+        self.selects = False
 
 
 class SourceRecorder:

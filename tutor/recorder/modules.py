@@ -64,7 +64,7 @@ class ModuleRecorder:
         path = self._path(module, parent)
         self._known[id(module)] = weakref.ref(module), serial
         self._modules[serial] = weakref.ref(module), path
-        self._append((_MODULE, serial, name_of(type(module)), path, parent))
+        self._append((_MODULE, serial, name_of(type(module)), path, parent, _is_torchs(type(module))))
         return serial
 
     def _path(self, module: Module, parent: int | None) -> str:
@@ -74,6 +74,12 @@ class ModuleRecorder:
         ref, path = self._modules[parent]
         above = ref()
         return "" if above is None else path + (_path_below(above, module, set()) or "")
+
+
+def _is_torchs(kind: type) -> bool:
+    """Return whether a class is one of torch's own."""
+    module = kind.__module__
+    return isinstance(module, str) and module.startswith("torch.")
 
 
 def _module_of(frame: types.FrameType) -> Module | None:

@@ -16,7 +16,7 @@ from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from tutor.recorder import op_kinds, saved
-from tutor.recorder.arguments import CallRecorder, written_by
+from tutor.recorder.arguments import SELECTING, CallRecorder, selected_by, written_by
 from tutor.recorder.call_sites import CallSite, OpSite, SourceRecorder
 from tutor.recorder.callbacks import FrameRecorder
 from tutor.recorder.composites import COMPOSITES, PRODUCTS, CompositeRecorder, is_composite
@@ -34,6 +34,7 @@ _SAVED = Saved.__struct_config__.tag
 _HANDLE = handle_torch_function.__code__
 _IMPORTING = "<frozen importlib._bootstrap>"
 _getframe = sys._getframe
+_is_grad_enabled = torch.is_grad_enabled
 _Tensor = torch.Tensor
 _SHARE = torch.Tensor.share_memory_
 _NESTED = (_Tensor, list, tuple)
@@ -228,6 +229,7 @@ class OperationRecorder(TorchFunctionMode):
         writes = site.writes
         if writes is None:
             writes = site.writes = written_by(func)
+            site.selects = func in SELECTING
         inputs: list[int | None] = []
         written: list[Any] = []
         record_at = self._records.get
@@ -278,7 +280,12 @@ class OperationRecorder(TorchFunctionMode):
             return
         place = self.send_site(site)
         call = 0 if only_tensors else self._calls.number_of(func, args, kwargs)
-        if call:
+        enabled = _is_grad_enabled()
+        if site.selects and (selected := selected_by(func, args)) is not None:
+            self._append((_OP, place, frame, inputs, outputs, self._module, call, enabled, *selected))
+        elif not enabled:
+            self._append((_OP, place, frame, inputs, outputs, self._module, call, False))
+        elif call:
             self._append((_OP, place, frame, inputs, outputs, self._module, call))
         elif self._module is None:
             self._append((_OP, place, frame, inputs, outputs))
@@ -419,7 +426,7 @@ class OperationRecorder(TorchFunctionMode):
         """Record a tensor that a call made unseen (`torch.from_numpy`, `nn.Parameter`, a custom Function)."""
         record = self._tensors.register(result)
         inputs, saved_tensors = saved.saved_by_function(result, self._serial_of)
-        self._append((_OP, place, frame.serial, inputs, [record.serial]))
+        self._append((_OP, place, frame.serial, inputs, [record.serial], None, 0, _is_grad_enabled()))
         if saved_tensors and place not in self._functions:
             self._functions.add(place)
             self._append((_SAVED, place, type(result.grad_fn).__name__, saved_tensors))

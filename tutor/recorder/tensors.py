@@ -27,6 +27,8 @@ class TensorRecord:
 
     version: int | None = -1
     meta = 0
+    offset: Any = 0
+    """Where it begins in its storage."""
     shape: Any = None
     requires_grad = False
     is_leaf = True
@@ -271,9 +273,8 @@ class TensorRecorder:
             self.record(t, record)
             return
         record.version = version = t._version
-        self._append(
-            (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, t.tolist())
-        )
+        event = (_SNAPSHOT, record.serial, record.meta, version, storage.serial, None, record.grad or None, t.tolist())
+        self._append((*event, record.offset) if record.offset else event)
 
     @staticmethod
     def _is_plain_leaf(t: torch.Tensor, record: TensorRecord) -> bool:
@@ -346,9 +347,9 @@ class TensorRecorder:
                 value_sent = self._value(t, record)
         if version is None or (storage is not None and storage.exposed):
             record.fingerprint = fingerprint_of(t, _WATCHED)
-        self._append(
-            (_SNAPSHOT, record.serial, meta, version, storage.serial if storage else None, node, grad, value_sent)
-        )
+        event = _SNAPSHOT, record.serial, meta, version, storage.serial if storage else None, node, grad, value_sent
+        record.offset = 0 if storage is None else t.storage_offset()
+        self._append((*event, record.offset) if record.offset else event)
         for event in new_nodes:
             self._append(event)
 

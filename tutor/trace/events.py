@@ -32,6 +32,7 @@ import msgspec
 
 from tutor.trace.wire_types import Data as Data
 from tutor.trace.wire_types import Gradients as Gradients
+from tutor.trace.wire_types import Places as Places
 from tutor.trace.wire_types import Scalar as Scalar
 from tutor.trace.wire_types import Value as Value
 
@@ -215,6 +216,8 @@ class Snapshot(Event, frozen=True, tag=21):
     """The tensor in its `.grad`."""
     value: Value
     """None: the same as in this tensor's last snapshot."""
+    storage_offset: int = 0
+    """Where it begins in its storage, in elements."""
 
 
 class Gone(Event, frozen=True, tag=22):
@@ -236,6 +239,14 @@ class Op(Event, frozen=True, tag=23):
     """The innermost module in whose `forward` it ran."""
     call: int = 0
     """Its arguments that are no tensors; 0: it has none."""
+    grad_enabled: bool = True
+    """Whether autograd recorded at that time, unlike under `no_grad`."""
+    selected: Places | None = None
+    """The elements of its first input that an index selects, by flat index in the order of the result. Of an index
+    without tensors and lists only where it is written to: else the result is a view, and says it. None too where there
+    are more than 1,000."""
+    selected_of_view: Places | None = None
+    """The same by flat index in the view that the numbers and slices of the index leave, if that is not all of it."""
 
 
 class Call(Event, frozen=True, tag=56):
@@ -259,6 +270,8 @@ class Module(Event, frozen=True, tag=53):
     """Suffix to add to the name of the outermost module around it: `.fc1`, `[0].norm`; empty for that module."""
     parent: int | None
     """The module around it; None for the outermost."""
+    of_torch: bool = False
+    """Whether its class is one of torch's own."""
 
 
 # ---------------------------------------------------------------- the backward pass

@@ -53,7 +53,7 @@ class TensorReplay:
         state.tensors[number] = TensorState(
             number, meta.shape, meta.dtype, meta.device, meta.strides, meta.layout, meta.class_name,
             meta.requires_grad, meta.is_leaf, meta.grad_fn, meta.retains_grad, event.version, event.storage,
-            node, grad, value, label, label_frame, first_name, operation,
+            node, grad, value, label, label_frame, first_name, operation, event.storage_offset,
         )  # fmt: skip
         if grad is not None:
             state.grad_of[grad] = number
@@ -194,7 +194,9 @@ class GraphReplay(TensorReplay):
         state.operations += 1
 
     def _module(self, event: ev.Module) -> None:
-        self.state.modules[event.module] = ModuleInfo(event.module, event.class_name, event.path, event.parent)
+        self.state.modules[event.module] = ModuleInfo(
+            event.module, event.class_name, event.path, event.parent, event.of_torch
+        )
 
     def _graph_node(self, event: ev.GraphNode) -> None:
         self._resume_outer()

@@ -45,6 +45,7 @@ class ModuleInfo(msgspec.Struct, gc=False):
     """Name of its class."""
     path: str
     parent: int | None
+    of_torch: bool = False
 
 
 class TensorState(Shared, gc=False):
@@ -76,6 +77,8 @@ class TensorState(Shared, gc=False):
     operation: int = 0
     """Index of the operation that created it, from 1 over the recording; 0: none did. `Columns.operation` maps it to
     a step."""
+    storage_offset: int = 0
+    """Where it begins in its storage, in elements."""
 
 
 class NodeState(Shared, gc=False):

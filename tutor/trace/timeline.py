@@ -22,6 +22,7 @@ from tutor.trace.frame_store import DecodedFrame, Frames, Seeker, step_positions
 from tutor.trace.index import KIND_NAMES, Book, CellInfo, Columns, Contents, PassInfo, Point, SideEvent
 from tutor.trace.replay import Replay, copy_state
 from tutor.trace.state import NodeState, SiteInfo, State, TensorState
+from tutor.trace.values import places
 from tutor.trace.wire_types import Data
 
 # ------------------------------------------------------------ what is missing from a recording
@@ -365,6 +366,11 @@ class Timeline:
         """Return the arguments of an operation that are no tensors, by name; see `events.Call`."""
         event = self.event(step)
         return self.book.arguments.get(event.call, {}) if type(event) is ev.Op else {}
+
+    def selected(self, step: int) -> tuple[int, ...] | None:
+        """Return the flat indices of what the index of an operation selects; see `events.Op.selected`."""
+        event = self.event(step)
+        return places(event.selected) if type(event) is ev.Op else None
 
     def following(self, step: int) -> list[ev.Event]:
         """Return the events after a step's own event and before the next step; for step 0, those before step 1."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tutor.i18n import _
 from tutor.text_width import cut
-from tutor.trace.wire_types import Data, Value
+from tutor.trace.wire_types import Data, Places, Value
 
 _IN_VMAP = re.compile(r"in vmap, (\d+) at once")
 """The recorder's note on a tensor that stands for several in `vmap`."""
@@ -31,6 +31,16 @@ def to_json(value: Value, dtype: str) -> Any:
             "note": value.get("note"),
         }
     return _strict(value)
+
+
+def pack_places(flat: Sequence[int]) -> bytes:
+    """Return flat indices as on the wire."""
+    return struct.pack(f"<{len(flat)}H", *flat)
+
+
+def places(packed: Places | None) -> tuple[int, ...] | None:
+    """Return flat indices from the wire; None for None."""
+    return None if packed is None else struct.unpack_from(f"<{len(packed) // 2}H", packed)
 
 
 def data_json(data: Mapping[str, Data]) -> dict[str, Any]:

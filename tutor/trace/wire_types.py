@@ -24,6 +24,8 @@ MOST_GRADIENTS = 1 << 17
 
 Number = bool | int | float | None
 Raw = Annotated[bytes, msgspec.Meta(max_length=MOST_BYTES)]
+Places = Raw
+"""Up to 1,000 flat indices: little-endian u16; see `values.places`."""
 
 
 def _lists(kind: Any, depth: int) -> Any:
