@@ -197,7 +197,7 @@ def _share_agrees(share: Share, arrived: Grid, sent: Grid, dtype: str) -> bool:
         worst = max(range(len(differences)), key=differences.__getitem__)
         terms = find_terms(share, arrived, worst, absolute=True)
         scale = max((abs(x * derivative) for x, derivative in terms), default=0.0)
-    except (ArithmeticError, LookupError, ValueError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return False
     return math.isfinite(scale) and allclose(expected, sent, dtype, scale)
 
@@ -244,7 +244,7 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
     try:
         terms = find_terms(share, arrived, chosen)
-    except (ArithmeticError, LookupError):
+    except (ArithmeticError, LookupError, TypeError):
         return None
     nonzero = [term for term in terms if term[1] != 0]
     return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])
