@@ -36,6 +36,11 @@ def _ln(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
+def _sign_kept(a: float, y: float) -> float:
+    """Return 1 where two numbers have the same sign, -1 where they do not, and 0 at zero."""
+    return math.copysign(1.0, a) * math.copysign(1.0, y) if a else 0.0
+
+
 def _times(factor: float) -> str:
     """Format a factor before a name: `2·`, nothing for 1."""
     return "" if factor == 1 else f"{factor:g}·"
@@ -253,7 +258,7 @@ explains_function(
     "CopysignBackward0", general=N_("∂y/∂a = 1 where the sign of a was kept, else -1"),
     equation=N_("|{a}| with the sign of {b}"),
     derivatives=[
-        (N_("1 where {a} kept its sign, else -1"), lambda a, y: a and math.copysign(1.0, a) * math.copysign(1.0, y)),
+        (N_("1 where {a} kept its sign, else -1"), _sign_kept),
         ("0", lambda: 0.0),
     ],
 )  # fmt: skip
