@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import accumulate
+
 import pytest
 
 from tests.explain import forms
@@ -10,9 +13,9 @@ from tests.sampling import sample
 from tests.worker.recording import Forker, Recording
 from tutor.explain.node import NodeSummary, rule_json, summarize_node
 from tutor.explain.rules.arrays import Grid
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, elementwise
+from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand, Share, elementwise, sparse
 from tutor.explain.step import line, plain
-from tutor.explain.verify import work_out_element
+from tutor.explain.verify import find_terms, work_out_element
 
 SCALARS = """\
 import torch
@@ -243,3 +246,54 @@ def test_the_sum_that_undoes_broadcasting(record: Forker) -> None:
     texts = ["".join(text for text, _ in line(recording.timeline, step)) for step in steps]
     assert any("∂/∂((w * w).exp()) = 1 → grad((w * w).exp()) = " in text for text in texts)
     assert any("∂/∂(w * w) = (w * w).exp() → grad(w * w) = " in text for text in texts)
+
+
+SAID = {
+    "torch.ones(2, 2, requires_grad=True).var(0)": "2·(ones(2, 2) - mean)/1",
+    "torch.ones(2, 2, requires_grad=True).var(1, correction=0)": "2·(ones(2, 2) - mean)/2",
+    "torch.ones(2, 2, requires_grad=True).logsumexp(0)": "exp(ones(2, 2) - r)",
+    "torch.rand(2, 2, 2, 2, 2, 2, 2, requires_grad=True).sum((0, -1))": "1",
+    "a.norm(p=7)": "the sign of a·(|a|/r)^6",
+    "torch.rsub(a, b, alpha=2)": "-2",
+    "F.leaky_relu(a, 0.3)": "1 where a > 0, else 0.3",
+    "F.elu(a, 0.3)": "1 where a > 0, else 0.3·exp(a)",
+    "F.gelu(torch.zeros(2, requires_grad=True))": "Φ(zeros(2)) + zeros(2)·φ(zeros(2))",
+    "F.mse_loss(a, a.detach())": "2·(a - a.detach())/6",
+    "F.mse_loss(a, a.detach(), reduction='sum')": "2·(a - a.detach())",
+    "F.huber_loss(a, a.detach(), delta=0.3)": "((a - a.detach()) within -0.3 and 0.3)/6",
+    "F.cross_entropy(a, cls, reduction='sum', ignore_index=2)": "-1 at the class that cls says, else 0",
+    "F.binary_cross_entropy_with_logits(a, y01, pos_weight=cw, weight=cw * 2)":
+        "((cw * 2))·((1 - y01)·s - cw·y01·(1 - s))/6, with s = sigmoid(a)",
+}  # fmt: skip
+"""What values cannot tell, as several arguments fit them, and what is said of it by the recorded arguments."""
+
+
+def test_recorded_arguments_decide_where_values_cannot(record: Forker) -> None:
+    recording = record(script(list(SAID), 0))
+    assert recording.status == 0, recording.stderr
+    passes, steps = recording.steps_of("backward"), recording.steps_of("node")
+    first = [summarize_node(recording.timeline, min(at for at in steps if at > step)) for step in passes]
+    assert [one.claims[0].share.formula if one and one.claims else None for one in first] == list(SAID.values())
+
+
+def test_nothing_is_guessed_without_recorded_attributes(record: Forker) -> None:
+    recording = record("import torch\nx = torch.rand(2, 3, requires_grad=True)\n"
+                       "x.exp().softmax(0).sum(1).std().backward()\n")  # fmt: skip
+    recording.timeline.book.attributes.clear()  # as in a recording of an older version
+    told = stories(recording)
+    assert len(told) == 4
+    assert [one.node for _, one in told if one.claims] == ["ExpBackward0"]
+
+
+def test_terms_come_from_the_product() -> None:
+    """Those of an element, also where its derivative is inf, and none of a function that is not linear."""
+    x, g = Operand("x", (3,), None), Grid((3,), (2.0, 3.0, 5.0))
+    running = Share(x, "", lambda g: Grid((3,), tuple(accumulate(g.flat))))
+    assert find_terms(running, g, 1) == [(2.0, 1.0), (3.0, 1.0)]
+    mixed = Share(x, "", lambda g: Grid((3,), tuple(4 * (y - sum(g.flat) / 2) for y in g.flat)))
+    assert find_terms(mixed, g, 2) == [(2.0, -2.0), (3.0, -2.0), (5.0, 2.0)]
+    assert find_terms(mixed, g, 2, absolute=True) == [(2.0, 2.0), (3.0, 2.0), (5.0, 6.0)]
+    assert find_terms(elementwise(x, "", Grid((3,), (math.inf, 0.0, 1.0))), g, 0) == [(2.0, math.inf)]
+    assert find_terms(sparse(x, "", [(2, 0, 0.5)]), g, 1) == []
+    with pytest.raises(TypeError):
+        find_terms(Share(x, "", lambda g: g * g), g, 0)

@@ -13,7 +13,7 @@ from tutor.explain import formatting
 from tutor.explain.formatting import label
 from tutor.explain.provenance import RecordedOp, as_grid, find_operation, grid_of
 from tutor.explain.rules.arrays import Grid, allclose
-from tutor.explain.rules.registry import RULES, Explanation, NodeView, Operand
+from tutor.explain.rules.registry import NodeView, Operand, apply_rule
 from tutor.explain.verify import incoming_gradient, is_inner, make_node_view
 from tutor.i18n import N_, _, ngettext
 from tutor.trace.events import Failed, Node, Snapshot
@@ -559,20 +559,15 @@ def _with_grid(operand: Operand, now: dict[int, Grid]) -> Operand:
 
 def _gradients_by_rule(view: NodeView) -> dict[int, tuple[str, Grid]]:
     """Return, by input of the node, the name of its target and the gradient by the rule's first explanation."""
-    rule = RULES.get(view.node)
+    changed = _ChangedNodeView(**{field.name: getattr(view, field.name) for field in fields(view)})
     try:
-        result = (
-            None
-            if rule is None
-            else rule(_ChangedNodeView(**{field.name: getattr(view, field.name) for field in fields(view)}))
-        )
-        explanation = result if isinstance(result, Explanation) or result is None else next(iter(result), None)
         return {
             place: (share.target.name, share.vjp(view.incoming))
-            for place, share in enumerate(explanation.shares if explanation is not None else ())
+            for explanation in apply_rule(changed)[:1]
+            for place, share in enumerate(explanation.shares)
             if share is not None
         }
-    except (LookupError, ArithmeticError, ValueError, TypeError):
+    except (LookupError, ArithmeticError, ValueError):
         return {}
 
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, describe_result_of, inner_tensor
 from tutor.explain.rules.arrays import (
@@ -21,7 +21,7 @@ from tutor.explain.rules.arrays import (
     is_close,
     unravel_index,
 )
-from tutor.explain.rules.registry import MOST_WORK, RULES, Explanation, NodeView, Operand, Product, Share
+from tutor.explain.rules.registry import MOST_WORK, Explanation, NodeView, Operand, Product, Share, apply_rule
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import elements, shape_of
@@ -99,7 +99,7 @@ def verify_rule(
     different formulas do.
     """
     readings: dict[tuple[str, ...], tuple[str, list[VerifiedGrad]]] = {}
-    for explanation in _apply_rule(make_node_view(state, node, event, made, arrived)):
+    for explanation in apply_rule(make_node_view(state, node, event, made, arrived)):
         agreed = _verify_shares(state, node, event, made, arrived, explanation)
         if agreed:
             readings.setdefault(tuple(claim.share.formula for claim in agreed), (explanation.equation, agreed))
@@ -134,22 +134,19 @@ def _is_hidden(state: State, number: int) -> bool:
 
 def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
     """Return what the rule sees of a node."""
-    is_part = is_inner(state, node, made)
-    if not is_part:
-        return NodeView(
-            node.name, made.op, made.operands, made.result, arrived, made.operands, made.results, False, made.dtype,
-            made.spots, made.index, node.attributes,
-        )  # fmt: skip
+    common: dict[str, Any] = {
+        "incoming": arrived, "whole": made.operands, "dtype": made.dtype, "spots": made.spots, "index": made.index,
+        "attributes": node.attributes, "arguments": made.arguments,
+        "saved": {name: tensor for name, tensor, *_rest in node.kept},
+    }  # fmt: skip
+    if not is_inner(state, node, made):
+        return NodeView(node.name, made.op, made.operands, made.result, results=made.results, **common)
     operands = [
         _inner_operand(state, source, value, made)
         for source, value in zip(node.inputs, event.grad_inputs, strict=False)
     ]
-    is_last = node.node == made.node
-    result = made.result if is_last else Operand("", arrived.shape, None)
-    return NodeView(
-        node.name, made.op, operands, result, arrived, made.operands, (), True, made.dtype, made.spots, made.index,
-        node.attributes,
-    )  # fmt: skip
+    result = made.result if node.node == made.node else Operand("", arrived.shape, None)
+    return NodeView(node.name, made.op, operands, result, inner=True, **common)
 
 
 def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:
@@ -166,27 +163,6 @@ def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, m
         ):
             return operand
     return Operand(describe_result_of(source_node.name), shape, None)
-
-
-def _apply_rule(view: NodeView) -> list[Explanation]:
-    """Return the explanations that the node's rule gives; none where values are missing or cannot be divided."""
-    rule = RULES.get(view.node)
-    explanations: list[Explanation] = []
-    views = [view]
-    along = ("Softmax", "SafeSoftmax", "LogSoftmax", "Cum", "Logcumsum")
-    if view.node.startswith(along) and "dim" not in view.attributes:  # until the recording has it
-        views = [replace(view, attributes={"dim": i}) for i in range(max(len(view.operands[0].shape), 1))]
-    for view in views:
-        try:
-            result = None if rule is None else rule(view)
-            if isinstance(result, Explanation):
-                explanations.append(result)
-                continue
-            for explanation in result or ():
-                explanations.append(explanation)
-        except (LookupError, ArithmeticError, ValueError, TypeError):
-            continue  # numbers that are not there, or that Python will not divide: then nothing is claimed
-    return explanations
 
 
 def _verify_shares(
@@ -221,7 +197,7 @@ def _share_agrees(share: Share, arrived: Grid, sent: Grid, dtype: str) -> bool:
         worst = max(range(len(differences)), key=differences.__getitem__)
         terms = find_terms(share, arrived, worst, absolute=True)
         scale = max((abs(x * derivative) for x, derivative in terms), default=0.0)
-    except (ArithmeticError, LookupError, ValueError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return False
     return math.isfinite(scale) and allclose(expected, sent, dtype, scale)
 
@@ -268,7 +244,7 @@ def work_out_element(claim: VerifiedGrad, arrived: Grid) -> Element | None:
     chosen = next(nonfinite, next((at for at, x in enumerate(sent.flat) if x != 0), 0))
     try:
         terms = find_terms(share, arrived, chosen)
-    except (ArithmeticError, LookupError):
+    except (ArithmeticError, LookupError, TypeError):
         return None
     nonzero = [term for term in terms if term[1] != 0]
     return Element(unravel_index(chosen, sent.shape), nonzero or terms[:1], sent.flat[chosen])

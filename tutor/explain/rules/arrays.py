@@ -89,9 +89,7 @@ class Grid:
 
     def combine(self, other: Grid, function: Callable[[float, float], float]) -> Grid:
         """Apply a function to the elements of two grids, with broadcasting."""
-        shape = broadcast_shape(self.shape, other.shape)
-        a, b = self.expand(shape).flat, other.expand(shape).flat
-        return Grid(shape, tuple(function(x, y) for x, y in zip(a, b, strict=True)))
+        return combine(function, self, other)
 
     def __mul__(self, other: Grid) -> Grid:
         return self.combine(other, lambda x, y: x * y)
@@ -129,6 +127,16 @@ class Grid:
         a = [self.flat[r * inner : (r + 1) * inner] for r in range(rows)]
         b = [other.flat[c::columns] for c in range(columns)]
         return Grid((rows, columns), tuple(_dot(x, y) for x in a for y in b))
+
+
+def combine(function: Callable[..., float], *grids: Grid) -> Grid:
+    """Apply a function to the elements of grids, with broadcasting; without grids, give its one value."""
+    shape: Shape = ()
+    for grid in grids:
+        shape = broadcast_shape(shape, grid.shape)
+    if not grids:
+        return Grid((), (function(),))
+    return Grid(shape, tuple(map(function, *(grid.expand(shape).flat for grid in grids))))
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
@@ -213,18 +221,6 @@ def is_close(a: float, b: float, tolerance: float) -> bool:
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or abs(a - b) <= tolerance
-
-
-def solve_monotonic(function: Callable[[float], float], value: float, low: float, high: float) -> float:
-    """Return where a monotonic function has a value, by bisection, to four digits."""
-    is_increasing = function(high) > function(low)
-    for _ in range(80):
-        middle = (low + high) / 2
-        if (function(middle) < value) == is_increasing:
-            low = middle
-        else:
-            high = middle
-    return float(f"{(low + high) / 2:.4g}")
 
 
 # ---------------------------------------------------------------- indices in source

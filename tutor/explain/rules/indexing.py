@@ -377,7 +377,8 @@ def _explain_inner_write(
         operands = (before, *others)
         try:
             explanations = None if rule is None else rule(
-                NodeView(name, node.op, operands, changed, incoming, operands, (changed,), False, node.dtype)
+                NodeView(name, node.op, operands, changed, incoming, operands, (changed,), False, node.dtype,
+                         attributes={"alpha": 1, **node.arguments}, arguments=node.arguments)
             )  # fmt: skip
             yield from [explanations] if isinstance(explanations, Explanation) else explanations or ()
         except (LookupError, ArithmeticError, ValueError, TypeError):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, TypeVar
 
 from tutor.explain.rules.arrays import MOST_WORK as MOST_WORK
-from tutor.explain.rules.arrays import Grid, Shape, allclose, count
+from tutor.explain.rules.arrays import Grid, Shape, allclose, combine, count
 from tutor.i18n import _
 
 
@@ -70,8 +71,12 @@ class NodeView:
     index: Sequence[int] = ()
     """Flat indices that the tensors in an index select from what its numbers and slices leave."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments that the node saved, by name, as `{"dim": [1], "keepdim": False}`; a rule that needs one that is not
-    there, in an old recording, explains nothing."""
+    """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`. A rule that
+    needs what is not there, in an old recording, explains nothing."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the operation that are no tensors, by name."""
+    saved: Mapping[str, int] = field(default_factory=dict)
+    """The tensors that the node saves, by the names of its arguments, where they are known."""
 
     def gives(self, expected: Grid) -> bool:
         """Return whether the result has these values; True inside a composite, where they were not recorded."""
@@ -139,6 +144,17 @@ def general_rule(node: str) -> str | None:
     return rule if rule is None else _(rule) if isinstance(rule, str) else rule()
 
 
+def apply_rule(node: NodeView) -> list[Explanation]:
+    """Return the explanations that a node's rule gives; none where it has no rule, where values or attributes are
+    missing, or where Python will not divide."""
+    rule = RULES.get(node.node)
+    try:
+        result = None if rule is None else rule(node)
+        return [result] if isinstance(result, Explanation) else list(result or ())
+    except (LookupError, ArithmeticError, ValueError, TypeError):
+        return []
+
+
 def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[AnyRule], AnyRule]:
     """Register a rule for backward nodes with these names (without `torch::autograd::`).
 
@@ -155,6 +171,43 @@ def explains(*nodes: str, general: str | Callable[[], str] = "") -> Callable[[An
         return rule
 
     return register
+
+
+Derivative = Callable[..., float]
+"""A derivative by its numbers: its parameters are named `a`, `b`, `c` for the operands, `y` for the result, or as an
+attribute of the node. Those that it does not name may be unknown."""
+
+
+def explains_function(
+    *nodes: str, equation: str, derivatives: Sequence[tuple[str, Derivative]], general: str | Callable[[], str] = ""
+) -> None:
+    """Register the rule of a function that works element by element.
+
+    Args:
+        nodes: Names of nodes.
+        equation: The function as text, with blanks for the names as in `Derivative`.
+        derivatives: For each operand, the derivative as text, with the same blanks, and its function.
+        general: The rule in letters.
+    """
+
+    @explains(*nodes, general=general)
+    def rule(view: NodeView) -> Explanation:
+        operands = dict(zip("abc", view.operands, strict=False)) | {"y": view.result}
+        names = {name: f"{x:g}" for name, x in view.attributes.items() if isinstance(x, int | float)}
+        names |= {name: operand.name for name, operand in operands.items()}
+
+        def values(name: str) -> Grid:
+            return operands[name].numbers if name in operands else Grid((), (float(view.attributes[name]),))
+
+        shares: list[Share | None] = []
+        for target, (formula, function) in zip(view.operands, derivatives, strict=False):
+            try:
+                grid = combine(function, *map(values, signature(function).parameters))
+            except LookupError:  # the node does not need it, or autograd has sent what cannot be verified
+                shares.append(None)
+            else:
+                shares.append(elementwise(target, _(formula, **names), grid))
+        return Explanation(_(equation, **names), shares)
 
 
 # ---------------------------------------------------------------- shares of rules that are not in this form yet

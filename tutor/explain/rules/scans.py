@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from tutor.explain.rules.arrays import Grid, Shape, map_slices, slices
 from tutor.explain.rules.registry import Explanation, NodeView, Share, explains, sparse
@@ -67,16 +67,21 @@ def log_softmax(node: NodeView) -> Explanation:
     return Explanation(f"log(softmax({a.name}))", [share])
 
 
-def _sums_from_the_end(numbers: Sequence[float]) -> list[float]:
-    """Return, for each number, the sum of it and those after it."""
-    return list(accumulate(reversed(numbers)))[::-1]
+def _sums_from_the_end(g: Sequence[float], factors: Sequence[float]) -> list[float]:
+    """Return for each number the sum of it and of those after it, these each times the factors from the next one to
+    theirs: of three, g₀ + f₁·(g₁ + f₂·g₂), g₁ + f₂·g₂ and g₂."""
+    totals: list[float] = []
+    for i in reversed(range(len(g))):
+        totals.append(g[i] + factors[i + 1] * totals[-1] if totals else g[i])
+    return totals[::-1]
 
 
 @explains("CumsumBackward0", general=N_("each element gets the sum of the gradients from its place on"))
 def cumsum(node: NodeView) -> Explanation:
     """Explain cumsum: ∂yⱼ/∂aᵢ = 1 where j ≥ i."""
     a, dim = node.operands[0], node.attributes["dim"]
-    share = Share(a, _("ΣG from its place on"), lambda g: map_slices(dim, _sums_from_the_end, g))
+    ones = Grid.full(a.shape, 1.0)
+    share = Share(a, _("ΣG from its place on"), lambda g: map_slices(dim, _sums_from_the_end, g, ones))
     return Explanation(_("running sum of {a}", a=a.name), [share])
 
 
@@ -87,11 +92,8 @@ def cumprod(node: NodeView) -> Explanation:
     numbers = a.numbers
 
     def vjp(g: Sequence[float], x: Sequence[float]) -> list[float]:
-        gradients = []
-        for i in range(len(x)):
-            products = list(accumulate([*x[:i], 1.0, *x[i + 1 :]], operator.mul))
-            gradients.append(sum(incoming * product for incoming, product in zip(g[i:], products[i:], strict=True)))
-        return gradients
+        before = accumulate(x[:-1], operator.mul, initial=1.0)
+        return [product * total for product, total in zip(before, _sums_from_the_end(g, x), strict=False)]
 
     share = Share(a, _("Σ G·the product of the others, from its place on"), lambda g: map_slices(dim, vjp, g, numbers))
     return Explanation(_("running product of {a}", a=a.name), [share])
@@ -104,7 +106,9 @@ def logcumsumexp(node: NodeView) -> Explanation:
     numbers, results = a.numbers, y.numbers
 
     def vjp(g: Sequence[float], x: Sequence[float], y: Sequence[float]) -> list[float]:
-        return [sum(g[j] * math.exp(x[i] - y[j]) for j in range(i, len(x))) for i in range(len(x))]
+        decays = [1.0, *(math.exp(before - after) for before, after in pairwise(y))]
+        totals = _sums_from_the_end(g, decays)
+        return [math.exp(element - result) * total for element, result, total in zip(x, y, totals, strict=True)]
 
     formula = _("Σ G·exp({a} - {y}), from its place on", a=a.name, y=y.name)
     share = Share(a, formula, lambda g: map_slices(dim, vjp, g, numbers, results))
