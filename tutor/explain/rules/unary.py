@@ -94,31 +94,6 @@ _FUNCTIONS: dict[str, tuple[str, str, Derivative]] = {
     "FloorBackward0": (N_("{a} rounded down"), "0", lambda: 0.0),
     "CeilBackward0": (N_("{a} rounded up"), "0", lambda: 0.0),
     "RoundBackward0": (N_("{a} rounded"), "0", lambda: 0.0),
-    "SoftshrinkBackward0": ("softshrink({a})", N_("0 where {a} was set to 0, else 1"), lambda y: float(y != 0)),
-    "HardshrinkBackward0": ("hardshrink({a})", N_("0 where {a} was set to 0, else 1"), lambda y: float(y != 0)),
-    "ThresholdBackward0": ("threshold({a})", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
-    "ThresholdBackward1": ("threshold({a})", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
-    "NanToNumBackward0": ("nan_to_num({a})", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
-    "HardsigmoidBackward0": (
-        "hardsigmoid({a})",
-        N_("1/6 where -3 < {a} < 3, else 0"),
-        lambda a: (-3 < a < 3) / 6,
-    ),
-    "HardswishBackward0": (
-        "hardswish({a})",
-        N_("0 where {a} ≤ -3, 1 where {a} ≥ 3, else {a}/3 + 1/2"),
-        lambda a: 0.0 if a <= -3 else 1.0 if a >= 3 else a / 3 + 0.5,
-    ),
-    "RreluWithNoiseBackward0": (
-        "rrelu({a})",
-        N_("1 where {a} ≥ 0, else the negative slope that was drawn"),
-        lambda a, y: y / a if a < 0 else 1.0,
-    ),
-    "MishBackward0": (
-        "{a}·tanh(log(1 + exp({a})))",
-        N_("t + {a}·(1 - t²)·sigmoid({a}), with t = tanh(log(1 + exp({a})))"),
-        _mish_derivative,
-    ),
 }
 
 
@@ -135,10 +110,7 @@ def _general(equation: str, formula: str) -> Callable[[], str]:
 
 for _node, (_equation, _formula, _derivative) in _FUNCTIONS.items():
     explains_function(
-        _node,
-        equation=_equation,
-        derivatives=[(_formula, _derivative)],
-        general=_general(_equation, _formula),
+        _node, equation=_equation, derivatives=[(_formula, _derivative)], general=_general(_equation, _formula)
     )
 
 
@@ -158,6 +130,48 @@ def absolute(node: NodeView) -> Explanation:
 
 def _normal_density(x: float) -> float:
     return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+# By node: the name of the function, and the derivative, as in `_FUNCTIONS`.
+_PIECEWISE: dict[str, tuple[str, str, Derivative]] = {
+    "SoftshrinkBackward0": ("softshrink", N_("0 where {a} was set to 0, else 1"), lambda y: float(y != 0)),
+    "HardshrinkBackward0": ("hardshrink", N_("0 where {a} was set to 0, else 1"), lambda y: float(y != 0)),
+    "ThresholdBackward0": ("threshold", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
+    "ThresholdBackward1": ("threshold", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
+    "NanToNumBackward0": ("nan_to_num", N_("1 where {a} was kept, else 0"), lambda a, y: float(a == y)),
+    "HardsigmoidBackward0": (
+        "hardsigmoid",
+        N_("1/6 where -3 < {a} < 3, else 0"),
+        lambda a: (-3 < a < 3) / 6,
+    ),
+    "HardswishBackward0": (
+        "hardswish",
+        N_("0 where {a} ≤ -3, 1 where {a} ≥ 3, else {a}/3 + 1/2"),
+        lambda a: 0.0 if a <= -3 else 1.0 if a >= 3 else a / 3 + 0.5,
+    ),
+    "RreluWithNoiseBackward0": (
+        "rrelu",
+        N_("1 where {a} ≥ 0, else the negative slope that was drawn"),
+        lambda a, y: y / a if a < 0 else 1.0,
+    ),
+}
+
+
+def _general_of_piecewise(name: str, formula: str) -> Callable[[], str]:
+    return lambda: f"y = {name}(a): ∂y/∂a = {_(formula, a='a')}"
+
+
+for _node, (_name, _formula, _derivative) in _PIECEWISE.items():
+    explains_function(
+        _node, equation=f"{_name}({{a}})", derivatives=[(_formula, _derivative)],
+        general=_general_of_piecewise(_name, _formula),
+    )  # fmt: skip
+explains_function(
+    "MishBackward0",
+    general=N_("y = a·t with t = tanh(log(1 + exp(a))): ∂y/∂a = t + a·(1 - t²)·sigmoid(a)"),
+    equation="{a}·tanh(log(1 + exp({a})))",
+    derivatives=[(N_("t + {a}·(1 - t²)·sigmoid({a}), with t = tanh(log(1 + exp({a})))"), _mish_derivative)],
+)
 
 
 @explains("ReluBackward0", general=N_("∂relu(a)/∂a = 1 where a > 0, else 0"))
