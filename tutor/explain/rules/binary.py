@@ -79,7 +79,7 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
     whole = node.whole
     if node.inner and node.op in ("rdiv", "rtruediv", "div") and len(whole) == 2:
         a, number = whole if whole[0].tensor is not None else (whole[1], whole[0])
-        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: divide(1.0, x))), number
+        return Operand(f"(1/{a.name})", a.shape, a.numbers.map(lambda x: divide(1.0, x))), _with_number(node, number)
     if node.inner and node.op in ("outer", "ger") and len(whole) == 2:
         a = whole[0]
         return Operand(f"{a.name}[:, None]", (*a.shape, 1), a.numbers.reshape((*a.shape, 1))), whole[1]
@@ -94,7 +94,7 @@ def _factors(node: NodeView) -> tuple[Operand, Operand]:
 def _with_number(node: NodeView, operand: Operand) -> Operand:
     """Return an operand; where it is a number that the code does not tell, the one that the operation was given."""
     numbers = [x for x in node.arguments.values() if isinstance(x, int | float)]
-    if node.inner or operand.tensor is not None or operand.grid is not None or len(numbers) != 1:
+    if operand not in node.whole or operand.tensor is not None or operand.grid is not None or len(numbers) != 1:
         return operand
     return Operand(f"{numbers[0]:.6g}" if operand.name == "?" else operand.name, (), Grid((), (float(numbers[0]),)))
 
