@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, describe_result_of, inner_tensor
+from tutor.explain.composites import Composite
+from tutor.explain.provenance import UNKNOWN, WRITES, RecordedOp, as_grid, inner_tensor
 from tutor.explain.rules.arrays import (
     Grid,
-    Shape,
     allclose,
     coarser_dtype,
     count,
     is_close,
     unravel_index,
 )
-from tutor.explain.rules.registry import MOST_WORK, Explanation, NodeView, Operand, Product, Share, apply_rule
+from tutor.explain.rules.registry import MOST_WORK, Explanation, NodeView, Share, apply_rule
 from tutor.trace.events import Node
 from tutor.trace.state import NodeState, State
 from tutor.trace.values import elements, shape_of
@@ -71,11 +71,14 @@ def incoming_gradient(event: Node, made: RecordedOp, is_part: bool) -> Grid | No
     if has_single_gradient(event, made):
         value = event.grad_outputs[0]
         return as_grid(value, shape_of(value) if is_part else made.result.shape, made.dtype)
-    if is_part or len(event.grad_outputs) > len(made.results):
-        return None
     flat: list[float] = []
-    for value, result in zip(event.grad_outputs, made.results, strict=False):
-        part = Grid.full(result.shape, 0.0) if value is None else as_grid(value, result.shape, made.dtype)
+    parts = [result.shape for result in made.results]
+    if is_part or len(event.grad_outputs) > len(parts):  # where there is none, it is taken to be of the same shape
+        shapes = [None if value is None else shape_of(value) for value in event.grad_outputs]
+        usual = next((shape for shape in shapes if shape is not None), ())
+        parts = [usual if shape is None else shape for shape in shapes]
+    for value, shape in zip(event.grad_outputs, parts, strict=False):
+        part = Grid.full(shape, 0.0) if value is None else as_grid(value, shape, made.dtype)
         if part is None:
             return None
         flat.extend(part.flat)
@@ -122,7 +125,7 @@ def is_inner(state: State, node: NodeState, made: RecordedOp) -> bool:
     """Return whether a node is inside a composite: its result, or one of its inputs, is not the operation's."""
     if node.node != made.node:
         return True
-    if made.spots or node.name in WRITES:
+    if node.name in WRITES or (made.op == "view" and made.places is not None):
         return False
     return any(source is not None and _is_hidden(state, source[0]) for source in node.inputs)
 
@@ -135,34 +138,17 @@ def _is_hidden(state: State, number: int) -> bool:
 def make_node_view(state: State, node: NodeState, event: Node, made: RecordedOp, arrived: Grid) -> NodeView:
     """Return what the rule sees of a node."""
     common: dict[str, Any] = {
-        "incoming": arrived, "whole": made.operands, "dtype": made.dtype, "spots": made.spots, "index": made.index,
+        "incoming": arrived, "whole": made.operands, "dtype": made.dtype, "places": made.places,
         "attributes": node.attributes, "arguments": made.arguments,
         "saved": {name: tensor for name, tensor, *_rest in node.kept},
     }  # fmt: skip
     if not is_inner(state, node, made):
         return NodeView(node.name, made.op, made.operands, made.result, results=made.results, **common)
-    operands = [
-        _inner_operand(state, source, value, made)
-        for source, value in zip(node.inputs, event.grad_inputs, strict=False)
-    ]
-    result = made.result if node.node == made.node else Operand("", arrived.shape, None)
+    inside = Composite(state, made)
+    shapes = [None if value is None else shape_of(value) for value in event.grad_inputs]
+    operands = inside.operands(node, shapes, arrived.shape)
+    result = made.result if node.node == made.node else inside.result(node, 0, arrived.shape)
     return NodeView(node.name, made.op, operands, result, inner=True, **common)
-
-
-def _inner_operand(state: State, source: tuple[int, int] | None, value: Value, made: RecordedOp) -> Operand:
-    """Return an input of a node inside a composite: an operand of the composite, or the result of another node."""
-    source_node = None if source is None else state.nodes.get(source[0])
-    shape: Shape = () if value is None else shape_of(value)
-    if source_node is None:
-        return Operand(UNKNOWN, shape, None)
-    for operand in made.operands:
-        tensor = state.tensors.get(operand.tensor or 0)
-        if operand.tensor is not None and (
-            source_node.tensor == operand.tensor
-            or (tensor is not None and source is not None and tensor.node == source[0])
-        ):
-            return operand
-    return Operand(describe_result_of(source_node.name), shape, None)
 
 
 def _verify_shares(
@@ -174,7 +160,7 @@ def _verify_shares(
         if value is None:
             continue
         share = explanation.shares[place] if place < len(explanation.shares) else None
-        if share is None or not _leads_to(state, node, place, share.target.tensor):
+        if share is None or not _leads_to(state, node, place, share.target.tensor, made):
             return []
         tensor = state.tensors.get(share.target.tensor or 0)
         dtype = made.dtype if tensor is None else coarser_dtype(made.dtype, tensor.dtype)
@@ -202,14 +188,16 @@ def _share_agrees(share: Share, arrived: Grid, sent: Grid, dtype: str) -> bool:
     return math.isfinite(scale) and allclose(expected, sent, dtype, scale)
 
 
-def _leads_to(state: State, node: NodeState, place: int, tensor: int | None) -> bool:
-    """Return whether an input of the node is this tensor: its own node, or the leaf's AccumulateGrad."""
+def _leads_to(state: State, node: NodeState, place: int, tensor: int | None, made: RecordedOp) -> bool:
+    """Return whether an input of the node is this tensor: its own node, or the leaf's AccumulateGrad; None stands for
+    what is inside the operation."""
     source = node.inputs[place] if place < len(node.inputs) else None
     if source is None:
         return True
-    if tensor is None:
-        return _is_hidden(state, source[0])
     source_node = state.nodes.get(source[0])
+    if tensor is None:
+        results = [result.tensor for result in made.results]
+        return _is_hidden(state, source[0]) or (source_node is not None and source_node.tensor in results)
     tensor_state = state.tensors.get(tensor)
     if source_node is not None and source_node.tensor is None and source_node.name == "CopySlices":
         return True  # of a tensor that was written to through a view; it has another node by now
@@ -305,10 +293,6 @@ def find_terms(share: Share, arrived: Grid, element: int, *, absolute: bool = Fa
     Raises:
         LookupError: It is too much work.
     """
-    if isinstance(share, Product):
-        if share.terms is None:
-            raise LookupError("a gradient without terms")
-        return list(share.terms(element))
     tape: list[Sequence[tuple[int, float]]] = []
     variables = tuple(_Sum(tape) for _ in arrived.flat)
     result = share.vjp(Grid(arrived.shape, cast("tuple[float, ...]", variables))).flat[element]

@@ -381,7 +381,11 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
         item = item.detach().cpu()
         item = item.bool() if item.dtype is torch.uint8 else item
         return item if item.dim() else _UNKNOWN if item.dtype is torch.bool else int(item)
-    if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
+    if kind is bool:
+        return torch.tensor(item, device="cpu")
+    if kind is range:
+        item, kind = list(item[: _MOST_SELECTED + 1]), list
+    elif kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
         item, kind = item.tolist(), list
     elif kind.__module__ == "numpy" and isinstance(number := _json(item), int):
         return _UNKNOWN if isinstance(number, bool) else number

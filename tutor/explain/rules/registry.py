@@ -30,6 +30,8 @@ class Operand:
     shape: Shape
     grid: Grid | None
     tensor: int | None = None
+    is_bool: bool = False
+    """Whether it is a tensor of booleans."""
 
     @property
     def numbers(self) -> Grid:
@@ -66,10 +68,9 @@ class NodeView:
     """Whether the node is inside a composite operation."""
     dtype: str = "float32"
     """Dtype of the result."""
-    spots: Sequence[Sequence[int]] = ()
-    """Of a write to a view: the flat indices of the base that the view can have, in order."""
-    index: Sequence[int] = ()
-    """Flat indices that the tensors in an index select from what its numbers and slices leave."""
+    places: Sequence[int] | None = None
+    """Of a write to a part, and of a view made again: the flat indices of the whole that the part has. Of an indexing
+    with tensors: those that they take of what numbers and slices leave."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """What the node saves that is no tensor (`{"dim": [1], "keepdim": False}`); see `events.Attributes`. A rule that
     needs what is not there, in an old recording, explains nothing."""
@@ -208,57 +209,6 @@ def explains_function(
             else:
                 shares.append(elementwise(target, _(formula, **names), grid))
         return Explanation(_(equation, **names), shares)
-
-
-# ---------------------------------------------------------------- shares of rules that are not in this form yet
-
-Local = elementwise
-Terms = Callable[[int], Sequence[tuple[float, float]]]
-
-
-@dataclass(frozen=True)
-class Product(Share):
-    """A gradient that was worked out already."""
-
-    grid: Grid = field(default_factory=lambda: Grid((), (0.0,)))
-    terms: Terms | None = None
-
-
-def worked_out(target: Operand, formula: str, grid: Grid, shapes: str, terms: Terms | None = None) -> Product:
-    return Product(target, formula, lambda _: grid, None, shapes if " = " in shapes else "", grid, terms)
-
-
-def vjp_from_rows(
-    target: Operand, formula: str, incoming: Grid, rows: Callable[[int], Sequence[tuple[int, float]]]
-) -> Share:
-    entries: list[tuple[int, int, float]] = []
-    for element in range(count(target.shape)):
-        entries.extend((place, element, derivative) for place, derivative in rows(element))
-        if len(entries) > MOST_WORK:
-            raise LookupError("too large to work out again")
-    return sparse(target, formula, entries)
-
-
-def vjp_from_values(
-    target: Operand, formula: str, incoming: Grid, values: Sequence[float],
-    rows: Callable[[int], Sequence[tuple[int, float]]], scale: float = 0.0,
-) -> Share:  # fmt: skip
-    return vjp_from_rows(target, formula, incoming, rows)
-
-
-def vjp_by_scatter(target: Operand, formula: str, incoming: Grid, places: Sequence[int]) -> Share:
-    return sparse(target, formula, [(place, at, 1.0) for place, at in enumerate(places) if at >= 0])
-
-
-def vjp_by_gather(
-    target: Operand, formula: str, incoming: Grid, places: Sequence[int], derivatives: Sequence[float]
-) -> Share:
-    return sparse(
-        target, formula, [(place, i, d) for i, (place, d) in enumerate(zip(places, derivatives, strict=True))]
-    )
-
-
-# ----------------------------------------------------------------
 
 
 def shape_text(shape: Shape) -> str:

@@ -8,27 +8,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from tutor.explain.rules.arrays import Grid, Shape, map_slices, slices
+from tutor.explain.rules.arrays import Grid, map_slices, slices
 from tutor.explain.rules.registry import Explanation, NodeView, Share, explains, sparse
 from tutor.i18n import N_, _
-
-
-def rows_by_dimension(shape: Shape) -> Iterator[list[list[int]]]:
-    """Yield, for each dimension, the slices that run along it, as lists of flat indices."""
-    for dimension in range(max(len(shape), 1)):
-        yield slices(shape, dimension)
-
-
-def softmax_rows(a: Grid, rows: list[list[int]]) -> list[float]:
-    """Return the softmax over each of the rows, flat."""
-    probabilities = [0.0] * len(a.flat)
-    for row in rows:
-        for at, x in zip(row, softmax([a.flat[at] for at in row]), strict=True):
-            probabilities[at] = x
-    return probabilities
 
 
 def softmax(numbers: Sequence[float]) -> list[float]:
@@ -39,7 +24,8 @@ def softmax(numbers: Sequence[float]) -> list[float]:
     return [x / total for x in powers]
 
 
-@explains("SoftmaxBackward0", general=N_("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))
+@explains("SoftmaxBackward0", "SafeSoftmaxBackward0",
+          general=N_("y = softmax(a): grad(a) = y·(G - Σ y·G), the sum along the dimension"))  # fmt: skip
 def explain_softmax(node: NodeView) -> Explanation:
     """Explain y = softmax(a): ∂yⱼ/∂aᵢ = yⱼ·(1 - yᵢ) where j = i, else -yⱼ·yᵢ: together y·(G - Σ y·G)."""
     a, y, dim = node.operands[0], node.result.name or "y", node.attributes["dim"]
