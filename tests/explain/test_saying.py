@@ -166,3 +166,15 @@ for turn in range(300):
     )
     # The momentum comes to 3 + 6/2 = 6; the first thing that a turn does with it is to halve it.
     assert "was 6.0 and is now 3.0" in all_plain(recording, "op")[-3]
+
+
+def test_numbers_that_the_code_works_out(record: Forker) -> None:
+    """The number that an operation was given is in the recording, whatever the code says."""
+    recording = record(
+        "import torch\nw = torch.tensor(2.0, requires_grad=True)\nn, powers = 2, {'cube': 3}\n"
+        "y = w * (n + 1)\nz = w ** powers['cube']\nv = (n - 3) - w\n(y + z).backward()\n"
+    )
+    ops = {step: plain(recording.timeline, step) for step in recording.steps_of("op")}
+    assert ops[recording.op("w * (n + 1)")] == "mul: y = w * (n + 1) = 2.0 × 3.0 = 6.0"
+    assert ops[recording.op("(n - 3) - w")] == "rsub: v = (n - 3) - w = (-1.0) - 2.0 = -3.0"
+    assert ops[recording.op("w ** powers['cube']")] == "pow: z = w ** powers['cube'] = 2.0 ^ 3.0 = 8.0"

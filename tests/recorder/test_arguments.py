@@ -8,8 +8,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import torch
 
 from tests.worker.recording import Forker, Recording
+from tutor.recorder.arguments import MOST_DEFINED, CallRecorder
 from tutor.text import steps
 
 GIVEN = """
@@ -38,6 +40,11 @@ CALLS: dict[str, dict[str, Any]] = {
     "x ** numpy.float64(0.5)": {"exponent": 0.5},
     "x * (1 + 2j)": {"other": [1.0, 2.0]},
     "x > 0.5": {"other": 0.5},
+    "x / 3": {"other": 3},
+    "x // 3": {"other": 3},
+    "x % 3": {"other": 3},
+    "x.detach().__itruediv__(3)": {"other": 3},
+    "x.detach().__ipow__(3)": {"exponent": 3},
     "x.diagonal(-1)": {"offset": -1},
     "x.view(2, -1)": {"size": [2, -1]},
     "x.view(size)": {"size": [2, 6]},
@@ -66,6 +73,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "F.conv1d(x[None], x[None], padding='same')": {"padding": "same"},
     "F.pad(x, (1, -1))": {"pad": [1, -1], "mode": "constant"},
     "torch.linalg.vector_norm(x, float('inf'), dim=-1)": {"ord": math.inf, "dim": -1},
+    "torch.tensor([1, 2], dtype=torch.float32)": {"dtype": "torch.float32"},  # the elements are its result's
     "torch.zeros(2, 3)": {"size": [2, 3]},
     "torch.arange(0, 10, 2)": {"start": 0, "end": 10, "step": 2},
     "x[0]": {"index": [0]},
@@ -151,9 +159,7 @@ y = Scale.apply(x, 3, {"a": 1})
     assert arguments(recording, 'Scale.apply(x, 3, {"a": 1})') == [{"factor": 3}]
 
 
-def test_odd_arguments_run_nothing_of_the_learners(record: Forker) -> None:
-    """Objects with methods of their own, lists too long, numbers too large: left out, and not asked."""
-    recording = record("""
+ODD = """
 import torch
 x = torch.arange(3.0)
 
@@ -168,14 +174,26 @@ class Index:
     def __hash__(self):
         raise ValueError
 
+class Sizes(list):
+    def __iter__(self):
+        at.asked += 100
+        return super().__iter__()
+
 at = Index()
 y = x[at]
+torch.ops.aten.sum.dim_IntList(x, Sizes([0]))
 print("asked", at.asked)
-z = torch.tensor(list(range(100)))
-""")
+z = x[[0] * 70]
+"""
+
+
+def test_odd_arguments_run_nothing_of_the_learners(record: Forker, capsys: pytest.CaptureFixture[str]) -> None:
+    """Objects with methods of their own, and lists too long: left out, and not asked once more."""
+    recording = record(ODD)
+    exec(ODD, {})
+    assert recording.stdout == capsys.readouterr().out
     assert arguments(recording, "x[at]") == [{}]
-    assert arguments(recording, "torch.tensor(list(range(100)))") == [{}]
-    assert recording.stdout == "asked 1\n"
+    assert arguments(recording, "x[[0] * 70]") == [{}]
     assert recording.timeline.notices == []
 
 
@@ -187,3 +205,13 @@ def test_listed_as_json(table: Recording) -> None:
     assert found["x.add(b, alpha=2.0)"] == {"alpha": 2.0}
     assert found["x.clamp(0, float('inf'))"] == {"min": 0, "max": "inf"}
     assert all("arguments" not in row for row in rows if row["kind"] != "op")
+
+
+def test_a_limit_to_what_differs_at_each_visit() -> None:
+    """Readers hold all that was sent: past the limit only what is known has a number."""
+    sent: list[Any] = []
+    recorder, x = CallRecorder(sent.append), torch.ones(1)
+    numbers = [recorder.number_of(torch.pow, (x, n), {}) for n in range(MOST_DEFINED + 2)]
+    assert numbers == [*range(1, MOST_DEFINED + 1), 0, 0]
+    assert len(sent) == MOST_DEFINED
+    assert recorder.number_of(torch.pow, (x, 7), {}) == 8

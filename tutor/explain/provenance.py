@@ -305,7 +305,8 @@ def operands_of(
     for tensor, name, text in zip(event.inputs, names, texts, strict=False):
         state = None if tensor is None else before.tensors.get(tensor) or after.tensors.get(tensor)
         if state is None:
-            number = _number_value(before, name)
+            number = _number_given(event, timeline.arguments(step))
+            number = _number_value(before, name) if number is None else number
             operands.append(Operand(enclosed(name), (), None if number is None else Grid((), (number,))))
         else:
             if name.startswith("%"):
@@ -404,6 +405,14 @@ def describe_result_of(node: str) -> str:
 
 def _if_short(source: str | None) -> str | None:
     return source if source is not None and len(source) <= _LONGEST_NAME and "\n" not in source else None
+
+
+def _number_given(event: Op, arguments: Mapping[str, Any]) -> float | None:
+    """Return the number that an operation got where it has one operand that is no tensor; None for other operations."""
+    numbers = [arguments[name] for name in ("self", "other", "exponent") if name in arguments]
+    if event.inputs.count(None) != 1 or len(numbers) != 1 or not isinstance(numbers[0], (int, float)):
+        return None
+    return float(numbers[0])
 
 
 def _number_value(state: State, text: str) -> float | None:
@@ -509,12 +518,10 @@ def _find_write(timeline: Timeline, step: int, node: NodeState) -> RecordedOp | 
 
 def _creation_step_of_node(timeline: Timeline, step: int, node: int) -> int:
     """Return the step of the operation during which a node was first recorded; 0 for none."""
-    for earlier in range(step - 1, max(step - _FARTHEST, 0), -1):
-        if timeline.kind(earlier) == "op" and any(
-            isinstance(event, GraphNode) and event.node == node for event in timeline.following(earlier)
-        ):
-            return earlier
-    return 0
+    node_state = timeline.state(step).nodes[node]
+    step_made = timeline.columns.operation(node_state.operation or node_state.within) or 0
+    events = timeline.following(step_made) if step_made else []
+    return step_made if any(isinstance(event, GraphNode) and event.node == node for event in events) else 0
 
 
 def _remade_view(after: State, step: int, node: NodeState) -> RecordedOp | None:

@@ -100,7 +100,13 @@ def _by_schemas(schemas: list[Any], name: str) -> WrittenArguments:
 _CALL = Call.__struct_config__.tag
 _TENSOR, _UNKNOWN = msgspec.msgpack.Ext(1, b""), msgspec.msgpack.Ext(2, b"")
 """Stand for a tensor and for what is no JSON value."""
+_LISTS = (list, tuple, torch.Size)
+"""Of a class derived from these, items may be what the learner's code makes them."""
 _PLAIN_TENSORS = (torch.Tensor, torch.nn.Parameter)
+MOST_DEFINED = 1 << 15
+"""Most different calls that are sent, and attributes of nodes: readers hold them all."""
+_MOST_BYTES = 4 << 20
+"""Most bytes of all calls."""
 _MOST_ITEMS = 64
 _MOST_CHARACTERS = 200
 _NAMED_BY_TEXT = (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -110,8 +116,7 @@ _ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 _INDEXING: dict[Any, tuple[str, ...]] = {
     torch.Tensor.__getitem__: ("self", "index"), torch.Tensor.__setitem__: ("self", "index", "value"),
 }  # fmt: skip
-_WITHOUT_SCHEMA: dict[Any, tuple[str, ...]] = {**_INDEXING, torch.tensor: ("data",)}
-_OPERATORS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "neg": "neg"}
+_OPERATORS = {"truediv": "div", "floordiv": "floor_divide", "mod": "remainder"}
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -121,16 +126,22 @@ class CallRecorder:
     def __init__(self, append: Callable[[Any], None]) -> None:
         self._append = append
         self._calls: dict[Any, int] = {}
+        self._bytes = 0
 
     def number_of(self, func: Any, args: Any, kwargs: dict[str, Any]) -> int:
         """Return the number of a call, 0 where all its arguments are tensors; send its event before its first use."""
         values = [_json(argument) for argument in args]
         if func in _INDEXING and type(args[1]) is not tuple and values[1] is not _TENSOR and values[1] is not _UNKNOWN:
             values[1] = [values[1]]  # `a[[0, 1]]` is no `a[0, 1]`
+        if func is torch.tensor and values:
+            values[0] = _UNKNOWN  # the same as its result
         named = {name: _json(argument) for name, argument in kwargs.items()} if kwargs else None
         key = func, _encode((values, named))
         number = self._calls.get(key)
         if number is None:
+            self._bytes += len(key[1])
+            if len(self._calls) >= MOST_DEFINED or self._bytes > _MOST_BYTES:
+                return 0
             arguments = _named_arguments(func, args, kwargs, values, named or {})
             number = self._calls[key] = len(self._calls) + 1 if arguments else 0
             if arguments:
@@ -153,7 +164,7 @@ def _json(value: Any) -> Any:
         return value if -(1 << 63) <= value < 1 << 63 else _UNKNOWN
     if kind is str:
         return value if len(value) <= _MOST_CHARACTERS else _UNKNOWN
-    if isinstance(value, list | tuple):
+    if kind in _LISTS:
         return _json_list(value)
     if kind is slice:
         return _slice_text(value)
@@ -173,7 +184,7 @@ def _json(value: Any) -> Any:
 def _json_list(items: Any) -> Any:
     """Return a list of JSON values in which a tensor is the text "tensor"; `_TENSOR` where all items are tensors."""
     size = len(items)
-    if size > _MOST_ITEMS or (size and isinstance(items[0], list | tuple) and size * len(items[0]) > _MOST_ITEMS):
+    if size > _MOST_ITEMS or (size and type(items[0]) in _LISTS and size * len(items[0]) > _MOST_ITEMS):
         return _UNKNOWN
     values = [_json(item) for item in items]
     if any(value is _UNKNOWN for value in values):
@@ -210,8 +221,8 @@ def _names(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, int | Non
     """Return the names of the positional arguments as far as they are known, and the place of the first of those that
     make up one list."""
     name = getattr(func, "__name__", "")
-    if func in _WITHOUT_SCHEMA:
-        return _WITHOUT_SCHEMA[func], None
+    if func in _INDEXING:
+        return _INDEXING[func], None
     if name.startswith("__r"):  # `2 ** x` is `x.__rpow__(2)`
         return ("self", "other"), None
     owner = getattr(func, "__self__", None)
@@ -238,22 +249,21 @@ def _parameters(func: Any) -> tuple[str, ...]:
     return func.__code__.co_varnames[: func.__code__.co_argcount]
 
 
-@lru_cache(maxsize=512)
 def _schemas(func: Any) -> list[Any]:
-    """Return the schemas of a function of torch's, those without `out` first."""
+    """Return the schemas of a function of torch's."""
     if isinstance(func, OpOverload):
         return [schema_of(func)]
     if isinstance(func, OpOverloadPacket):
         return [schema_of(getattr(func, name)) for name in func.overloads()]
-    name = getattr(func, "__name__", "")
+    return _schemas_named(getattr(func, "__name__", ""))
+
+
+@lru_cache(maxsize=512)
+def _schemas_named(name: str) -> list[Any]:
     bare = name.strip("_")
-    bare = _OPERATORS.get(bare, bare)
     inplace = name.startswith("__i") and name.endswith("__")
-    for candidate in (name, f"{bare[1:]}_" if inplace else bare):
-        schemas: list[Any] = schemas_named(candidate)
-        if schemas:
-            return schemas
-    return []
+    operation = _OPERATORS.get(bare[inplace:], bare[inplace:]) + "_" * inplace
+    return schemas_named(name) or schemas_named(operation) or []
 
 
 def _match(schema: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[str], int | None] | None:
@@ -301,7 +311,7 @@ def _fits(kind: str, argument: Any) -> bool:
     kind = _inner(kind, "Optional")
     inner = _inner(kind, "List")
     if inner != kind:
-        if isinstance(argument, list | tuple):
+        if type(argument) in _LISTS:
             return all(item is None or _fits(inner, item) for item in argument)
         return inner in ("int", "SymInt", "float") and _fits(inner, argument)
     if isinstance(argument, bool) and kind in ("int", "SymInt", "float"):
@@ -336,12 +346,12 @@ def selected_by(func: Any, args: Any) -> tuple[bytes, bytes | None] | None:
 def _selected(func: Any, whole: torch.Tensor, index: Any) -> tuple[bytes, bytes | None] | None:
     if not 0 < whole.numel() <= _MOST_SELECTED:
         return None
-    items = index if isinstance(index, tuple) else index if func in _PUTS and isinstance(index, list) else [index]
+    items = index if type(index) is tuple else index if func in _PUTS and type(index) is list else [index]
     if func in _PUTS:
         items = [_WHOLE if item is None else item for item in items]
     is_read = func is torch.Tensor.__getitem__
     parts = [_index_part(item, None if is_read else whole) for item in items]
-    advanced = any(isinstance(part, torch.Tensor) for part in parts)
+    advanced = any(isinstance(part, torch.Tensor | bool) for part in parts)
     if any(part is _UNKNOWN for part in parts) or (is_read and not advanced):
         return None
     every = torch.arange(whole.numel(), device="cpu").view(whole.shape)
@@ -356,7 +366,7 @@ def _selected_of_view(every: torch.Tensor, parts: list[Any], selected: list[int]
     basic: list[Any] = []
     for part in parts:
         if not isinstance(part, torch.Tensor):
-            basic.append(part)
+            basic.append(None if isinstance(part, bool) else part)
         else:
             basic += [_WHOLE] * (part.dim() if part.dtype is torch.bool else 1)
     left = every[tuple(basic)].flatten().tolist()
@@ -370,7 +380,7 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
     """Return a part of an index so that indexing with it runs nothing of the learner's and warns of nothing: a tensor
     for what is one to torch; `_UNKNOWN` where that cannot be, or where it was in memory that has been written to."""
     kind = type(item)
-    if item is None or item is Ellipsis or kind is int:
+    if item is None or item is Ellipsis or kind is int or kind is bool:
         return item
     if kind is slice:
         ends = [_index_part(end, written) for end in (item.start, item.stop, item.step)]
@@ -380,15 +390,13 @@ def _index_part(item: Any, written: torch.Tensor | None) -> Any:
             return _UNKNOWN
         item = item.detach().cpu()
         item = item.bool() if item.dtype is torch.uint8 else item
-        return item if item.dim() else _UNKNOWN if item.dtype is torch.bool else int(item)
-    if kind is bool:
-        return torch.tensor(item, device="cpu")
+        return item if item.dim() else item.item()
     if kind is range:
         item, kind = list(item[: _MOST_SELECTED + 1]), list
     elif kind.__module__ == "numpy" and kind.__name__ == "ndarray" and item.ndim:
         item, kind = item.tolist(), list
     elif kind.__module__ == "numpy" and isinstance(number := _json(item), int):
-        return _UNKNOWN if isinstance(number, bool) else number
+        return number
     if kind is list and item and len(item) <= _MOST_SELECTED and all(type(part) in (int, bool) for part in item):
         return torch.tensor(item, device="cpu")
     return _UNKNOWN

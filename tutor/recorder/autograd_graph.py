@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from tutor.recorder.arguments import MOST_DEFINED
 from tutor.recorder.saved import AttributeReader, attribute_reader
 from tutor.recorder.torch_private import has_hooks_after, is_compiled, may_lack_hooks_after, saved_names, sequence_of
 from tutor.trace.events import Attributes, Freed, GraphNode
@@ -213,6 +214,8 @@ class GraphRecorder:
         key = kind, reader.encoded(node)
         number = self._attributes.get(key)
         if number is None:
+            if len(self._attributes) >= MOST_DEFINED:
+                return 0
             number = self._attributes[key] = len(self._attributes) + 1
             self.waiting.append((_ATTRIBUTES, number, reader.named(key[1])))
         return number

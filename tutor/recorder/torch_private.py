@@ -36,7 +36,8 @@ NAMES = {
     "missing too, what nodes save is not told once hooks were set",
     "_HookMixin": "what hooks of nodes changed",
     "_register_hook": "what hooks of nodes changed",
-    "_jit_get_schemas_for_operator": "little: which arguments an operation writes to is told by its name",
+    "_jit_get_schemas_for_operator": "the names of most arguments; which ones an operation writes to is told by its "
+    "name",
     "_schema": "little: which arguments an operation of `torch.ops` writes to is told by its name; composites are not "
     "seen from inside",
     "_functorch": "how many tensors stand together in `vmap`; composites are not seen from inside",
@@ -46,10 +47,10 @@ NAMES = {
     "get_unwrapped": "how many tensors stand together in `vmap`; elements inside transforms, where it was a torch that "
     "does not list them there",
     "_DisableFuncTorch": "elements inside transforms, where it was a torch that does not list them there",
-    "peek_interpreter_stack": "composites are not seen from inside",
+    "peek_interpreter_stack": "which elements an index selects; composites are not seen from inside",
     "torch.utils._python_dispatch": "composites are not seen from inside",
     "TorchDispatchMode": "composites are not seen from inside",
-    "_get_current_dispatch_mode_stack": "composites are not seen from inside",
+    "_get_current_dispatch_mode_stack": "which elements an index selects; composites are not seen from inside",
     "_cdata": "little: tensors share a memory block where it begins at one address",
     "_is_zerotensor": "the elements of autograd's stand-in for zeros",
     "_nnz": "how many elements a sparse tensor stores",

@@ -238,7 +238,7 @@ class Op(Event, frozen=True, tag=23):
     module: int | None = None
     """The innermost module in whose `forward` it ran."""
     call: int = 0
-    """Its arguments that are no tensors; 0: it has none."""
+    """Its arguments that are no tensors; 0: it has none, or more different ones were sent than are held."""
     grad_enabled: bool = True
     """Whether autograd recorded at that time, unlike under `no_grad`."""
     selected: Places | None = None
@@ -294,7 +294,7 @@ class GraphNode(Event, frozen=True, tag=30):
     """In a pass with `create_graph`: the node that ran last, of which it computed a gradient, and the index of that
     gradient in `Node.grad_inputs`; -1: the gradient that reached the node."""
     attributes: int = 0
-    """Its attributes; 0: it has none."""
+    """Its attributes; 0: it has none, or more different ones were sent than are held."""
 
 
 class Attributes(Event, frozen=True, tag=57):

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tutor.trace.graph import Edges, is_leaf
 from tutor.trace.index import Book
 from tutor.trace.state import ModuleInfo, NodeState, State
-
-_TORCH = """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AlphaDropout AvgPool1d AvgPool2d
-    BatchNorm1d BatchNorm2d BatchNorm3d BCELoss BCEWithLogitsLoss Bilinear CELU Conv1d Conv2d Conv3d ConvTranspose1d
-    ConvTranspose2d ConvTranspose3d CosineSimilarity CrossEntropyLoss Dropout Dropout1d Dropout2d ELU Embedding
-    EmbeddingBag Flatten Fold GELU GLU GroupNorm GRU GRUCell Hardshrink Hardsigmoid Hardswish Hardtanh HuberLoss
-    Identity InstanceNorm1d InstanceNorm2d KLDivLoss L1Loss LayerNorm LeakyReLU Linear LocalResponseNorm LogSigmoid
-    LogSoftmax LSTM LSTMCell MaxPool1d MaxPool2d MaxPool3d Mish MSELoss MultiheadAttention NLLLoss
-    NonDynamicallyQuantizableLinear PixelShuffle PReLU ReLU ReLU6 RMSNorm RNN RNNCell RReLU SELU Sequential Sigmoid
-    SiLU SmoothL1Loss Softmax Softmin Softplus Softshrink Softsign Tanh Tanhshrink Transformer TransformerDecoder
-    TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer Unflatten Upsample ZeroPad2d"""
-"""Classes of `torch.nn`."""
-_TORCHS = frozenset(_TORCH.split())
 
 
 @dataclass
@@ -43,13 +30,6 @@ class Folded:
     """By folded node: its call."""
 
 
-def is_torch_module(info: ModuleInfo, book: Book) -> bool:
-    """Return whether a module is of a `torch.nn` class, judged by its name and the classes in the learner's source."""
-    if info.kind not in _TORCHS:
-        return False
-    return not any(re.search(rf"^\s*class\s+{info.kind}\b", source.text, re.M) for source in book.sources.values())
-
-
 def with_ancestors(modules: Mapping[int, ModuleInfo], module: int | None) -> list[int]:
     """Return a module and the modules around it, outermost first."""
     chain: list[int] = []
@@ -65,7 +45,6 @@ def fold(
     state: State,
     book: Book,
     closed: Callable[[int], bool],
-    torchs: Callable[[int], bool],
 ) -> Folded:
     """Return the graph with some modules closed.
 
@@ -75,7 +54,6 @@ def fold(
         state: The state that they are from.
         book: The definitions of the recording.
         closed: Returns whether a module is closed. A node inside several closed modules belongs to the outermost.
-        torchs: Returns whether a module is one of torch's own.
     """
     call_of: dict[int, Call] = {}
     call: Call | None = None
@@ -91,7 +69,7 @@ def fold(
         if module is None:
             call = None
             continue
-        if call is None or call.module != module or _starts_new_call(book, first, node, torchs(module)):
+        if call is None or call.module != module or _starts_new_call(book, first, node, state.modules[module]):
             call, first = Call(module), None
         if first is None and node.site:
             first = node
@@ -103,7 +81,7 @@ def fold(
     return Folded([*_rows(nodes, call_of)], call_of)
 
 
-def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, torchs: bool) -> bool:
+def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, module: ModuleInfo) -> bool:
     """Return whether a node is the first of another call of the module.
 
     Then the first operation of this call runs again. In a `forward` of the learner's that may also be an iteration of a
@@ -112,7 +90,7 @@ def _starts_new_call(book: Book, first: NodeState | None, node: NodeState, torch
     if first is None or node.operation == first.operation or not node.site:
         return False
     same_place = node.site == first.site and node.module == first.module
-    if not torchs:
+    if not module.of_torch:
         return same_place and node.frame != first.frame
     here, there = book.sites.get(node.site), book.sites.get(first.site)
     elsewhere = here is not None and there is not None and (here.file, here.span) != (there.file, there.span)

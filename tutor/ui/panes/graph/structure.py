@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tutor.i18n import N_
 from tutor.trace.graph import Edges, graph_of, is_leaf, subgraph_of
-from tutor.trace.module_calls import Call, fold, is_torch_module, with_ancestors
+from tutor.trace.module_calls import Call, fold, with_ancestors
 from tutor.trace.operands import shows_operands
 from tutor.trace.state import NodeState, State
 from tutor.trace.timeline import Timeline
@@ -102,7 +102,6 @@ class StructureBuilder:
         self.timeline = timeline
         self.options = options
         self._numbers: dict[tuple[object, ...], int] = {}
-        self._torch_modules: dict[int, bool] = {}
         self._edges: EdgeCache = {}
         self.items: dict[int, Item] = {}
         """Items of the last structure."""
@@ -116,29 +115,21 @@ class StructureBuilder:
         opened = self.options.opened.get(module)
         if opened is not None:
             return not opened
-        return operations > _SMALL and self.is_torch_module(state, module) and not self._is_container(state, module)
+        return operations > _SMALL and state.modules[module].of_torch and not self._is_container(state, module)
 
     def _is_container(self, state: State, module: int) -> bool:
         """Return whether a module of torch's is the whole network, or contains modules of the learner's."""
         if state.modules[module].parent is None and any(info.parent == module for info in state.modules.values()):
             return True
-        own_modules = (other for other in state.modules if other != module and not self.is_torch_module(state, other))
+        own_modules = (other for other, info in state.modules.items() if other != module and not info.of_torch)
         return any(module in with_ancestors(state.modules, other) for other in own_modules)
-
-    def is_torch_module(self, state: State, module: int) -> bool:
-        """Return whether a module's class is torch's."""
-        if module not in self._torch_modules:
-            self._torch_modules[module] = is_torch_module(state.modules[module], self.timeline.book)
-        return self._torch_modules[module]
 
     def build(self, state: State, unused: tuple[int, ...]) -> GraphStructure:
         """Build the structure of the visible graph; `unused` are leaves that no operation has used yet."""
         nodes, edges = graph_of(state)
         operations = sum(not is_leaf(node) for node in nodes)
         closed: Callable[[int], bool] = lambda module: self.is_closed(state, module, operations)  # noqa: E731
-        folded = fold(
-            nodes, edges, state, self.timeline.book, closed, lambda module: self.is_torch_module(state, module)
-        )
+        folded = fold(nodes, edges, state, self.timeline.book, closed)
         collector = _ItemCollector(self, state, self.options.shows_others(operations), subgraph_of(nodes))
         for row in folded.rows:
             if isinstance(row, Call):
